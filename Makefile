@@ -1,0 +1,38 @@
+# Everything runs through uv; a machine with only python3 and pip gets its own copy in .uv.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+export UV_COMPILE_BYTECODE := 1
+export UV_PROJECT_ENVIRONMENT := .venv
+RUN := $(UV) run --locked --no-sync
+
+.PHONY: setup demo test check bench docs clean
+
+setup: .venv/.ready  ## make .venv with everything
+
+.uv/bin/uv:
+	python3 -m pip install --quiet --disable-pip-version-check --target .uv uv
+
+.venv/.ready: pyproject.toml uv.lock | $(filter .uv/bin/uv,$(UV))
+	$(UV) sync --locked --quiet
+	@touch $@
+
+demo: setup  ## make a sample, run the main job on it, show what to look at
+	$(RUN) tearsheet demo
+
+test: setup  ## all tests
+	$(RUN) pytest
+
+check: setup  ## lint, types, floors, docs, coverage of the core
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) python docs/generate.py --check
+
+bench: setup  ## ratios beside a peer and the physical limit, in one run
+	$(RUN) python -m benchmarks
+
+docs: setup  ## write the generated pages anew
+	$(RUN) python docs/generate.py
+
+clean:
+	rm -rf .venv .uv dist build .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""How well it went: tallies that add up, metrics over them, and the one summary that everybody reads."""

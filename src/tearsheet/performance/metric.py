@@ -1,0 +1,300 @@
+"""Every metric is a row in one table: name, formula, unit, words, and when it is undefined.
+
+Floats are born here and only here, in ratios. A formula is called only where its sample `n` is
+enough, so none holds an `if` for an empty window; where it is not, the value is None with the reason.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from tearsheet.performance.tally import LOSS, WIN, Tally
+from tearsheet.trade.amount import exact
+
+Unit = Literal["count", "money", "ratio", "percent", "r", "seconds", "quantity", "streak", "day"]
+Value = Decimal | float | int | str | None
+
+TRADING_DAYS_A_YEAR = 252
+_MICROS = 1_000_000
+
+
+class Day(Struct, frozen=True):
+    """One session's realised net P&L and the positions closed in it."""
+
+    session: date
+    net_pnl: Decimal
+    trades: int = 0
+
+
+class Stretch(Struct, frozen=True):
+    """What a metric is computed from: a tally, its days in order, and the balance before them.
+
+    `days` holds the sessions with bookings and, for the daily ratios, the idle exchange days between.
+    """
+
+    tally: Tally
+    days: tuple[Day, ...] = ()
+    opening_balance: Decimal | None = None
+
+
+class Metric(Struct, frozen=True):
+    """A row of the table. `sample` counts what the formula rests on; below `needs` it is undefined."""
+
+    name: str
+    label: str
+    unit: Unit
+    words: str
+    formula: Callable[[Stretch], Value]
+    sample: Callable[[Stretch], int]
+    needs: int = 0
+    undefined: str = ""
+
+
+class MetricValue(Struct, frozen=True, omit_defaults=False):
+    """A metric's value with the size of its sample, or None with the reason."""
+
+    value: Value
+    n: int
+    reason: str | None = None
+
+
+def _closed(s: Stretch) -> int:
+    return s.tally.closed
+
+
+def _fills(s: Stretch) -> int:
+    return s.tally.fills
+
+
+def _wins(s: Stretch) -> int:
+    return s.tally.wins
+
+
+def _losses(s: Stretch) -> int:
+    return s.tally.losses
+
+
+def _decided(s: Stretch) -> int:
+    return s.tally.wins + s.tally.losses
+
+
+def _active_days(s: Stretch) -> list[Day]:
+    return [day for day in s.days if day.net_pnl or day.trades]
+
+
+def _sessions(s: Stretch) -> int:
+    return len(_active_days(s))
+
+
+def _quotient(numerator: Decimal | int, denominator: Decimal | int) -> float:
+    """A ratio of exact numbers, rounded once: to the nearest float."""
+    return float(Decimal(numerator) / Decimal(denominator))
+
+
+def _streak_type(s: Stretch) -> str:
+    return {WIN: "win", LOSS: "loss"}.get(s.tally.streaks.last, "breakeven")
+
+
+def _sqn(s: Stretch) -> Value:
+    t = s.tally
+    with exact():
+        spread = t.r_squares * t.r_count - t.r_sum * t.r_sum
+    if not spread:
+        return None
+    mean = _quotient(t.r_sum, t.r_count)
+    deviation = math.sqrt(_quotient(spread, t.r_count * (t.r_count - 1)))
+    return math.sqrt(t.r_count) * mean / deviation
+
+
+def _best_day(s: Stretch) -> Day:
+    return max(_active_days(s), key=lambda day: (day.net_pnl, -day.session.toordinal()))
+
+
+def _worst_day(s: Stretch) -> Day:
+    return min(_active_days(s), key=lambda day: (day.net_pnl, day.session.toordinal()))
+
+
+def _balances(s: Stretch) -> list[Decimal]:
+    """The balance before the first day and after each day."""
+    assert s.opening_balance is not None
+    balances = [s.opening_balance]
+    with exact():
+        for day in s.days:
+            balances.append(balances[-1] + day.net_pnl)
+    return balances
+
+
+def _returns(s: Stretch) -> list[float]:
+    """Daily net P&L over the balance at the start of that day."""
+    return [
+        _quotient(day.net_pnl, before)
+        for day, before in zip(s.days, _balances(s), strict=False)
+        if before > 0
+    ]
+
+
+def _days_with_balance(s: Stretch) -> int:
+    return len(s.days) if s.opening_balance is not None and min(_balances(s)) > 0 else 0
+
+
+def _mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _sharpe(s: Stretch) -> Value:
+    returns = _returns(s)
+    mean = _mean(returns)
+    variance = math.fsum((r - mean) ** 2 for r in returns) / (len(returns) - 1)
+    return mean / math.sqrt(variance) * math.sqrt(TRADING_DAYS_A_YEAR) if variance else None
+
+
+def _sortino(s: Stretch) -> Value:
+    returns = _returns(s)
+    downside = math.fsum(min(r, 0.0) ** 2 for r in returns) / (len(returns) - 1)
+    return (
+        _mean(returns) / math.sqrt(downside) * math.sqrt(TRADING_DAYS_A_YEAR) if downside else None
+    )
+
+
+def _max_drawdown_percent(s: Stretch) -> float:
+    high, deepest = Decimal(0), 0.0
+    for balance in _balances(s):
+        high = max(high, balance)
+        deepest = max(deepest, _quotient(high - balance, high))
+    return deepest
+
+
+def _calmar(s: Stretch) -> Value:
+    drawdown = _max_drawdown_percent(s)
+    if not drawdown:
+        return None
+    balances = _balances(s)
+    growth = _quotient(balances[-1], balances[0])
+    return (growth ** (TRADING_DAYS_A_YEAR / len(s.days)) - 1) / drawdown
+
+
+def _money(
+    name: str, label: str, words: str, formula: Callable[[Tally], Value],
+    sample: Callable[[Stretch], int] = _closed, needs: int = 0, undefined: str = "",
+) -> Metric:  # fmt: skip
+    return Metric(name, label, "money", words, lambda s: formula(s.tally), sample, needs, undefined)
+
+
+def _count(name: str, label: str, words: str, formula: Callable[[Tally], int]) -> Metric:
+    return Metric(name, label, "count", words, lambda s: formula(s.tally), _closed)
+
+
+_NO_TRADES = "no closed trades"
+_NO_WINS = "no winning trades"
+_NO_LOSSES = "no losing trades"
+_NO_BALANCE = "no starting balance is set, it is used up, or there are fewer than 2 days"
+
+_ROWS = (
+    _count("total_trades", "Trades", "Positions closed in the window.", lambda t: t.closed),
+    _count("winning_trades", "Wins", "Closed positions with a net result above the breakeven band.",
+           lambda t: t.wins),
+    _count("losing_trades", "Losses", "Closed positions with a net result below the breakeven band.",
+           lambda t: t.losses),
+    _count("breakeven_trades", "Breakevens", "Closed positions with a net result within the breakeven band.",
+           lambda t: t.breakevens),
+    Metric("win_rate", "Win rate", "percent", "Wins / closed positions.",
+           lambda s: _quotient(s.tally.wins, s.tally.closed), _closed, 1, _NO_TRADES),
+    Metric("win_rate_decided", "Win rate without breakevens", "percent", "Wins / (wins + losses).",
+           lambda s: _quotient(s.tally.wins, _decided(s)), _decided, 1, "no winning or losing trades"),
+    _money("net_pnl", "Net P&L", "Realised profit after fees of every booking in the window, partial exits of positions still open included.",
+           lambda t: t.curve.net, _fills),
+    _money("closed_pnl", "Closed P&L", "Whole-life net result of the positions closed in the window, whenever they were opened.",
+           lambda t: t.closed_net),
+    _money("gross_profit", "Gross profit", "Sum of the net results of the winning trades.", lambda t: t.won),
+    _money("gross_loss", "Gross loss", "Sum of the net results of the losing trades; never positive.",
+           lambda t: t.lost),
+    _money("fees", "Fees", "Commissions and fees of every fill in the window; a rebate is negative.",
+           lambda t: t.fees, _fills),
+    _money("average_win", "Average win", "Gross profit / wins.",
+           lambda t: _quotient(t.won, t.wins), _wins, 1, _NO_WINS),
+    _money("average_loss", "Average loss", "Gross loss / losses; negative.",
+           lambda t: _quotient(t.lost, t.losses), _losses, 1, _NO_LOSSES),
+    _money("largest_win", "Largest win", "The best net result of a closed position.",
+           lambda t: t.largest_win, _wins, 1, _NO_WINS),
+    _money("largest_loss", "Largest loss", "The worst net result of a closed position; negative.",
+           lambda t: t.largest_loss, _losses, 1, _NO_LOSSES),
+    Metric("payoff_ratio", "Payoff ratio", "ratio", "Average win / |average loss|.",
+           lambda s: _quotient(s.tally.won * s.tally.losses, -s.tally.lost * s.tally.wins),
+           lambda s: min(_wins(s), _losses(s)), 1, "no winning or no losing trades"),
+    Metric("profit_factor", "Profit factor", "ratio", "Gross profit / |gross loss|.",
+           lambda s: _quotient(s.tally.won, -s.tally.lost), _losses, 1, _NO_LOSSES),
+    _money("expectancy", "Expectancy", "Closed P&L / closed positions: what one trade brings on average.",
+           lambda t: _quotient(t.closed_net, t.closed), _closed, 1, _NO_TRADES),
+    Metric("average_risk_reward", "Average risk-reward", "ratio",
+           "Mean planned (target − entry) / (entry − stop) of the closed positions that had both.",
+           lambda s: _quotient(s.tally.planned_sum, s.tally.planned_count),
+           lambda s: s.tally.planned_count, 1, "no closed trade had a stop and a target"),
+    Metric("average_r", "Average R", "r",
+           "Mean of net result / initial risk, of the closed positions with an initial stop.",
+           lambda s: _quotient(s.tally.r_sum, s.tally.r_count),
+           lambda s: s.tally.r_count, 1, "no closed trade had an initial stop"),
+    Metric("sqn", "SQN", "ratio", "√n × mean R / standard deviation of R (n − 1); System Quality Number, Van Tharp.",
+           _sqn, lambda s: s.tally.r_count, 2, "fewer than 2 closed trades with an initial stop, or all with the same R"),
+    Metric("current_streak", "Current streak", "streak", "How many trades in a row ended as the last one did; breakevens neither extend nor break it.",
+           lambda s: s.tally.streaks.last_length, _closed),
+    Metric("streak_type", "Streak of", "streak", "Whether the current streak is one of wins or of losses.",
+           _streak_type, lambda s: s.tally.streaks.count, 1, "no winning or losing trades"),
+    _count("longest_win_streak", "Longest win streak", "Most wins in a row.", lambda t: t.streaks.longest_win),
+    _count("longest_loss_streak", "Longest loss streak", "Most losses in a row.", lambda t: t.streaks.longest_loss),
+    _money("max_drawdown", "Max drawdown", "Deepest fall of realised net P&L from a high that starts at 0 with the window; open drawdown included; never negative.",
+           lambda t: t.curve.drawdown, _fills),
+    Metric("average_win_time", "Average time in wins", "seconds", "Mean holding time of the winning trades whose entry time is known.",
+           lambda s: _quotient(s.tally.win_held_us, s.tally.win_held_count * _MICROS),
+           lambda s: s.tally.win_held_count, 1, "no winning trade with a known holding time"),
+    Metric("average_loss_time", "Average time in losses", "seconds", "Mean holding time of the losing trades whose entry time is known.",
+           lambda s: _quotient(s.tally.loss_held_us, s.tally.loss_held_count * _MICROS),
+           lambda s: s.tally.loss_held_count, 1, "no losing trade with a known holding time"),
+    Metric("quantity_traded", "Quantity traded", "quantity", "Units bought plus units sold.",
+           lambda s: s.tally.quantity, _fills),
+    Metric("sessions_traded", "Days traded", "count", "Sessions with a result or a closed position.",
+           _sessions, _sessions),
+    Metric("trades_per_day", "Trades a day", "ratio", "Closed positions / sessions with a closed position or a result.",
+           lambda s: _quotient(s.tally.closed, _sessions(s)), _sessions, 1, "no day traded"),
+    Metric("average_daily_pnl", "Average daily P&L", "money", "Net P&L / sessions traded.",
+           lambda s: _quotient(s.tally.curve.net, _sessions(s)), _sessions, 1, "no day traded"),
+    Metric("winning_days", "Winning days", "count", "Sessions with a positive net P&L.",
+           lambda s: sum(day.net_pnl > 0 for day in s.days), _sessions),
+    Metric("best_day", "Best day", "money", "The highest net P&L of a session.",
+           lambda s: _best_day(s).net_pnl, _sessions, 1, "no day traded"),
+    Metric("best_day_date", "Best day's date", "day", "The session of the best day, the earliest of equals.",
+           lambda s: _best_day(s).session.isoformat(), _sessions, 1, "no day traded"),
+    Metric("worst_day", "Worst day", "money", "The lowest net P&L of a session.",
+           lambda s: _worst_day(s).net_pnl, _sessions, 1, "no day traded"),
+    Metric("worst_day_date", "Worst day's date", "day", "The session of the worst day, the earliest of equals.",
+           lambda s: _worst_day(s).session.isoformat(), _sessions, 1, "no day traded"),
+    Metric("sharpe", "Sharpe ratio", "ratio", "Mean / standard deviation (n − 1) of daily returns × √252, risk-free rate 0; idle exchange days count as 0.",
+           _sharpe, _days_with_balance, 2, _NO_BALANCE),
+    Metric("sortino", "Sortino ratio", "ratio", "Mean of daily returns / √(Σ min(r, 0)² / (n − 1)) × √252; idle exchange days count as 0.",
+           _sortino, _days_with_balance, 2, _NO_BALANCE),
+    Metric("calmar", "Calmar ratio", "ratio", "Compound yearly growth (252 days) / max drawdown in percent.",
+           _calmar, _days_with_balance, 2, _NO_BALANCE),
+    Metric("max_drawdown_percent", "Max drawdown %", "percent", "Deepest fall of the daily balance from its high, as a share of that high.",
+           _max_drawdown_percent, _days_with_balance, 2, _NO_BALANCE),
+)  # fmt: skip
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
+
+
+def evaluate(stretch: Stretch) -> dict[str, MetricValue]:
+    """Every metric of a stretch: a value with its n, or None with its n and a reason."""
+    return {name: measure(metric, stretch) for name, metric in METRICS.items()}
+
+
+def measure(metric: Metric, stretch: Stretch) -> MetricValue:
+    """One metric of a stretch."""
+    n = metric.sample(stretch)
+    if n < metric.needs:
+        return MetricValue(None, n, metric.undefined)
+    value = metric.formula(stretch)
+    if value is None:
+        return MetricValue(None, n, metric.undefined or "it does not vary")
+    return MetricValue(value, n)

@@ -1,0 +1,272 @@
+"""What a stretch of trading adds up to.
+
+A tally is built per session and added along time: `monday + tuesday`. Adding is exact and
+associative with `Tally()` as its identity, so a month is the sum of its sessions however they are
+grouped. Order matters (a drawdown is a path), so only neighbours in time may be added, and tallies
+of several accounts are built from their bookings in time order, never by `+`.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from functools import reduce
+
+from msgspec import Struct
+
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.position import Booking, Position, outcome_of
+
+_MICROSECOND = timedelta(microseconds=1)
+WIN, LOSS, BREAKEVEN = 1, -1, 0
+
+
+class Curve(Struct, frozen=True, gc=False):
+    """The running total of a stretch, reduced to what its neighbours need; it starts at 0."""
+
+    net: Decimal = ZERO
+    high: Decimal = ZERO
+    low: Decimal = ZERO
+    drawdown: Decimal = ZERO
+
+    @classmethod
+    def of(cls, amounts: Iterable[Decimal]) -> "Curve":
+        """The curve of amounts in time order."""
+        net = high = low = drawdown = ZERO
+        with exact():
+            for amount in amounts:
+                net += amount
+                if net > high:
+                    high = net
+                elif net < low:
+                    low = net
+                if high - net > drawdown:
+                    drawdown = high - net
+        return cls(net, high, low, drawdown)
+
+    def __add__(self, later: "Curve") -> "Curve":
+        with exact():
+            return Curve(
+                self.net + later.net,
+                max(self.high, self.net + later.high),
+                min(self.low, self.net + later.low),
+                max(self.drawdown, later.drawdown, self.high - (self.net + later.low)),
+            )
+
+
+class Streaks(Struct, frozen=True, gc=False):
+    """Runs of equal outcomes: the first run, the last run, and the longest of wins and of losses.
+
+    `count` is how many outcomes were counted, so that a stretch of one single run is recognised.
+    """
+
+    count: int = 0
+    first: int = BREAKEVEN
+    first_length: int = 0
+    last: int = BREAKEVEN
+    last_length: int = 0
+    longest_win: int = 0
+    longest_loss: int = 0
+
+    @classmethod
+    def of(cls, outcomes: Iterable[int]) -> "Streaks":
+        """The streaks of outcomes (1, −1, 0) in time order."""
+        count = first = first_length = length = longest_win = longest_loss = 0
+        last = BREAKEVEN
+        for outcome in outcomes:
+            length = length + 1 if count and outcome == last else 1
+            count += 1
+            last = outcome
+            if length == count:
+                first, first_length = outcome, length
+            if outcome == WIN and length > longest_win:
+                longest_win = length
+            elif outcome == LOSS and length > longest_loss:
+                longest_loss = length
+        return cls(count, first, first_length, last, length, longest_win, longest_loss)
+
+    def __add__(self, later: "Streaks") -> "Streaks":
+        if not self.count:
+            return later
+        if not later.count:
+            return self
+        joins = self.last == later.first
+        joined = self.last_length + later.first_length if joins else 0
+        single, later_single = self.first_length == self.count, later.first_length == later.count
+        return Streaks(
+            self.count + later.count,
+            self.first,
+            joined if single and joins else self.first_length,
+            later.last,
+            joined if later_single and joins else later.last_length,
+            max(self.longest_win, later.longest_win, joined if self.last == WIN else 0),
+            max(self.longest_loss, later.longest_loss, joined if self.last == LOSS else 0),
+        )
+
+
+class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The sums of a stretch of trading; `Tally()` is an empty one.
+
+    Bookings give fills, gross, fees, quantity and the curve; closed positions give the rest.
+    `won` and `lost` are Σ net of winners (≥ 0) and losers (≤ 0), `closed_net` of all closed.
+    """
+
+    fills: int = 0
+    gross: Decimal = ZERO
+    fees: Decimal = ZERO
+    quantity: Decimal = ZERO
+    curve: Curve = Curve()
+    wins: int = 0
+    losses: int = 0
+    breakevens: int = 0
+    won: Decimal = ZERO
+    lost: Decimal = ZERO
+    closed_net: Decimal = ZERO
+    largest_win: Decimal | None = None
+    largest_loss: Decimal | None = None
+    planned_sum: Decimal = ZERO
+    planned_count: int = 0
+    r_sum: Decimal = ZERO
+    r_squares: Decimal = ZERO
+    r_count: int = 0
+    win_held_us: int = 0
+    win_held_count: int = 0
+    loss_held_us: int = 0
+    loss_held_count: int = 0
+    paper: int = 0
+    live: int = 0
+    streaks: Streaks = Streaks()
+
+    @property
+    def closed(self) -> int:
+        """How many positions came to an end."""
+        return self.wins + self.losses + self.breakevens
+
+    @classmethod
+    def of(
+        cls,
+        bookings: Iterable[Booking] = (),
+        closed: Iterable[Position] = (),
+        breakeven_band: Decimal = ZERO,
+        breakeven_breaks_streak: bool = False,
+    ) -> "Tally":
+        """The tally of bookings and of positions closed, each in time order."""
+        with exact():
+            return cls(
+                **_money(bookings),
+                **_outcomes(closed, breakeven_band, breakeven_breaks_streak),
+            )
+
+    def __add__(self, later: "Tally") -> "Tally":
+        with exact():
+            return Tally(
+                self.fills + later.fills,
+                self.gross + later.gross,
+                self.fees + later.fees,
+                self.quantity + later.quantity,
+                self.curve + later.curve,
+                self.wins + later.wins,
+                self.losses + later.losses,
+                self.breakevens + later.breakevens,
+                self.won + later.won,
+                self.lost + later.lost,
+                self.closed_net + later.closed_net,
+                _largest(self.largest_win, later.largest_win),
+                _smallest(self.largest_loss, later.largest_loss),
+                self.planned_sum + later.planned_sum,
+                self.planned_count + later.planned_count,
+                self.r_sum + later.r_sum,
+                self.r_squares + later.r_squares,
+                self.r_count + later.r_count,
+                self.win_held_us + later.win_held_us,
+                self.win_held_count + later.win_held_count,
+                self.loss_held_us + later.loss_held_us,
+                self.loss_held_count + later.loss_held_count,
+                self.paper + later.paper,
+                self.live + later.live,
+                self.streaks + later.streaks,
+            )
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Neighbouring tallies, in time order, as one."""
+    return reduce(Tally.__add__, tallies, Tally())
+
+
+def _money(bookings: Iterable[Booking]) -> dict[str, object]:
+    fills = 0
+    gross = fees = quantity = ZERO
+    nets = []
+    for booking in bookings:
+        fills += 1
+        gross += booking.gross
+        fees += booking.fees
+        quantity += abs(booking.quantity)
+        nets.append(booking.gross - booking.fees)
+    return {
+        "fills": fills, "gross": gross, "fees": fees, "quantity": quantity, "curve": Curve.of(nets),
+    }  # fmt: skip
+
+
+class _Held:
+    """Time in the market, summed over the positions that have one."""
+
+    def __init__(self) -> None:
+        self.micros = self.count = 0
+
+    def add(self, held: timedelta | None) -> None:
+        if held is not None:
+            self.micros += held // _MICROSECOND
+            self.count += 1
+
+
+def _outcomes(
+    closed: Iterable[Position], band: Decimal, breakeven_breaks_streak: bool
+) -> dict[str, object]:
+    nets: dict[int, list[Decimal]] = {WIN: [], LOSS: [], BREAKEVEN: []}
+    held = {WIN: _Held(), LOSS: _Held(), BREAKEVEN: _Held()}
+    planned, multiples, outcomes, modes = [], [], [], []
+    for position in closed:
+        net = position.gross - position.fees
+        kind = _KINDS[outcome_of(net, band)]
+        nets[kind].append(net)
+        held[kind].add(position.held)
+        outcomes.append(kind)
+        modes.append(position.mode)
+        if position.planned_risk_reward is not None:
+            planned.append(position.planned_risk_reward)
+        if position.stop_loss is not None and (multiple := position.r_multiple) is not None:
+            multiples.append(multiple)
+    won, lost = sum(nets[WIN], ZERO), sum(nets[LOSS], ZERO)
+    return {
+        "wins": len(nets[WIN]),
+        "losses": len(nets[LOSS]),
+        "breakevens": len(nets[BREAKEVEN]),
+        "won": won,
+        "lost": lost,
+        "closed_net": won + lost + sum(nets[BREAKEVEN], ZERO),
+        "largest_win": max(nets[WIN], default=None),
+        "largest_loss": min(nets[LOSS], default=None),
+        "planned_sum": sum(planned, ZERO),
+        "planned_count": len(planned),
+        "r_sum": sum(multiples, ZERO),
+        "r_squares": sum((multiple * multiple for multiple in multiples), ZERO),
+        "r_count": len(multiples),
+        "win_held_us": held[WIN].micros,
+        "win_held_count": held[WIN].count,
+        "loss_held_us": held[LOSS].micros,
+        "loss_held_count": held[LOSS].count,
+        "paper": modes.count("PAPER"),
+        "live": modes.count("LIVE"),
+        "streaks": Streaks.of(o for o in outcomes if o or breakeven_breaks_streak),
+    }
+
+
+_KINDS = {"win": WIN, "loss": LOSS, "breakeven": BREAKEVEN}
+
+
+def _largest(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return other if one is None else one if other is None else max(one, other)
+
+
+def _smallest(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return other if one is None else one if other is None else min(one, other)

@@ -1,0 +1,277 @@
+"""What was promised: targets, and whether a summary keeps them. Judging is pure.
+
+A target is judged only where its metric is defined, its sample is large enough and, for a goal that
+a day has to reach, the day is over. An empty window is never judged.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from tearsheet.performance.metric import MetricValue, Value
+from tearsheet.performance.summary import PerformanceSummary, Variance
+from tearsheet.trade.amount import exact
+from tearsheet.trade.fill import digest
+
+Direction = Literal["at_least", "at_most"]
+Severity = Literal["warning", "critical"]
+AlertState = Literal["raised", "acknowledged", "resolved"]
+
+
+class Targets(Struct, frozen=True, forbid_unknown_fields=True):
+    """`config/dashboard-targets.yaml`; a target that is null is not judged.
+
+    `win_rate_target` is in percent, `max_drawdown_target` negative money, and a negative
+    `daily_pl_target` is a floor, judged at once; a positive one is a goal, judged when the day is over.
+    """
+
+    win_rate_target: Decimal | None = None
+    daily_pl_target: Decimal | None = None
+    trades_per_day_target: Decimal | None = None
+    max_drawdown_target: Decimal | None = None
+    avg_risk_reward_target: Decimal | None = None
+
+
+#: Used, and said so in a log line, when there is no targets file.
+DEFAULT_TARGETS = Targets()
+
+#: Rolling rules beside the targets: a rolling risk-reward below this is `risk_reward_breach`.
+RISK_REWARD_FLOOR = Decimal(1)
+RISK_REWARD_TRADES = 10
+
+
+class Rule(Struct, frozen=True):
+    """One comparison of a metric with a wanted value.
+
+    `samples` says that `min_sample` applies; `when_over` that it waits for the end of the window.
+    """
+
+    name: str
+    target: str
+    metric: str
+    wanted: Decimal
+    direction: Direction
+    samples: bool = False
+    when_over: bool = False
+
+
+class AlertEvent(Struct, frozen=True, kw_only=True):
+    """A `performance.alert` line: one per change in the life of a breach."""
+
+    event: str = "performance.alert"
+    id: str
+    state: AlertState = "raised"
+    rule: str
+    window: str
+    window_start: str | None
+    window_end: str | None
+    account: str | None
+    metric: str
+    actual: Value
+    target: Decimal
+    severity: Severity
+    sample: int
+    message: str
+    raised_at: datetime
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+    resolved_at: datetime | None = None
+    note: str | None = None
+
+
+class Finding(Struct, frozen=True):
+    """A rule held against a summary: the variance shown, and the alert key of its episode."""
+
+    rule: Rule
+    variance: Variance
+    sample: int
+    episode: str
+
+    @property
+    def breached(self) -> bool:
+        """Whether the rule is definitely broken."""
+        return self.variance.met is False
+
+
+def target_rules(targets: Targets) -> list[Rule]:
+    """The rules that a targets file stands for."""
+    rules: list[Rule] = []
+    if targets.win_rate_target is not None:
+        wanted = targets.win_rate_target.scaleb(-2)
+        rules.append(
+            Rule("win_rate_breach", "win_rate_target", "win_rate", wanted, "at_least", samples=True)
+        )
+    if targets.daily_pl_target is not None:
+        wanted = targets.daily_pl_target
+        rules.append(
+            Rule(
+                "daily_pl_breach",
+                "daily_pl_target",
+                "average_daily_pnl",
+                wanted,
+                "at_least",
+                when_over=wanted > 0,
+            )
+        )
+    if targets.trades_per_day_target is not None:
+        wanted = targets.trades_per_day_target
+        rules.append(
+            Rule(
+                "trades_per_day_breach",
+                "trades_per_day_target",
+                "trades_per_day",
+                wanted,
+                "at_least",
+                when_over=True,
+            )
+        )
+    if targets.max_drawdown_target is not None:
+        wanted = abs(targets.max_drawdown_target)
+        rules.append(
+            Rule("max_drawdown_breach", "max_drawdown_target", "max_drawdown", wanted, "at_most")
+        )
+    if targets.avg_risk_reward_target is not None:
+        wanted = targets.avg_risk_reward_target
+        rules.append(
+            Rule(
+                "avg_risk_reward_breach",
+                "avg_risk_reward_target",
+                "average_risk_reward",
+                wanted,
+                "at_least",
+                samples=True,
+            )
+        )
+    return rules  # fmt: skip
+
+
+def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule]]:
+    """Rules over the last N closed trades: win rate, and risk-reward of the last 10 below 1."""
+    rules = [
+        (
+            RISK_REWARD_TRADES,
+            Rule("risk_reward_breach", "risk_reward_floor", "average_risk_reward",
+                 RISK_REWARD_FLOOR, "at_least", samples=True),
+        )
+    ]  # fmt: skip
+    if targets.win_rate_target is not None:
+        wanted = targets.win_rate_target.scaleb(-2)
+        rule = Rule(
+            "rolling_win_rate_breach",
+            "win_rate_target",
+            "win_rate",
+            wanted,
+            "at_least",
+            samples=True,
+        )
+        rules.append((rolling_window, rule))
+    return rules
+
+
+def judge(summary: PerformanceSummary, rules: Iterable[Rule], min_sample: int = 1) -> list[Finding]:
+    """Hold rules against a summary, in order."""
+    return [_find(summary, rule, min_sample) for rule in rules]
+
+
+def _find(summary: PerformanceSummary, rule: Rule, min_sample: int) -> Finding:
+    found = summary.metrics[rule.metric]
+    reason = _not_judged(summary, rule, found, min_sample)
+    met = None if reason else _keeps(rule, found.value)
+    variance = Variance(
+        target=rule.target,
+        metric=rule.metric,
+        actual=found.value,
+        wanted=rule.wanted,
+        variance=_difference(found.value, rule.wanted),
+        met=met,
+        reason=reason,
+    )
+    return Finding(rule, variance, found.n, episode_id(summary, rule))
+
+
+def _not_judged(
+    summary: PerformanceSummary, rule: Rule, found: MetricValue, min_sample: int
+) -> str | None:
+    """Why a rule cannot be judged now, None if it can."""
+    if summary.is_empty:
+        return "no trades in window"
+    if found.value is None:
+        return found.reason
+    if rule.samples and found.n < min_sample:
+        return f"{found.n} of at least {min_sample} trades"
+    if rule.when_over and summary.freshness.as_of < summary.window.ends_at:
+        return "the window is not over"
+    return None
+
+
+def _keeps(rule: Rule, value: Value) -> bool:
+    actual = _decimal(value)
+    return actual >= rule.wanted if rule.direction == "at_least" else actual <= rule.wanted
+
+
+def _difference(value: Value, wanted: Decimal) -> Decimal | float | None:
+    if value is None or isinstance(value, str):
+        return None
+    if isinstance(value, float):
+        return value - float(wanted)
+    with exact():
+        return _decimal(value) - wanted
+
+
+def _decimal(value: Value) -> Decimal:
+    """The number to compare: a float by its shortest text, so that 0.6 keeps a target of 60 %."""
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value))
+
+
+def episode_id(summary: PerformanceSummary, rule: Rule) -> str:
+    """The id of the breach that a rule's failure in this window and scope is.
+
+    Calendar windows have one episode each; a rolling window goes on from episode to episode, and
+    the caller numbers them.
+    """
+    window, scope = summary.window, summary.scope
+    rolling = window.last_trades is not None
+    parts = (
+        rule.name,
+        window.kind if not rolling else f"rolling-{window.last_trades}",
+        "" if rolling else window.start.isoformat(),
+        "" if rolling else window.end.isoformat(),
+        scope.account or "",
+        scope.strategy or "",
+        scope.symbol or "",
+        scope.mode or "",
+        summary.currency,
+    )
+    return digest("\0".join(parts))
+
+
+def raise_alert(summary: PerformanceSummary, finding: Finding, alert_id: str) -> AlertEvent:
+    """The event that says a rule is broken."""
+    rule, window = finding.rule, summary.window
+    rolling = window.last_trades is not None
+    kind = f"rolling-{window.last_trades}" if rolling else window.kind
+    return AlertEvent(
+        id=alert_id,
+        rule=rule.name,
+        window=kind,
+        window_start=None if rolling else window.start.isoformat(),
+        window_end=None if rolling else window.end.isoformat(),
+        account=summary.scope.account,
+        metric=rule.metric,
+        actual=finding.variance.actual,
+        target=rule.wanted,
+        severity="critical" if rule.metric in ("max_drawdown", "average_daily_pnl") else "warning",
+        sample=finding.sample,
+        message=_sentence(rule, finding.variance.actual, kind, window.label, summary.scope.label),
+        raised_at=summary.freshness.as_of,
+    )
+
+
+def _sentence(rule: Rule, actual: Value, kind: str, label: str, scope: str) -> str:
+    sense = "below" if rule.direction == "at_least" else "above"
+    shown = f"{actual:.4f}" if isinstance(actual, float) else str(actual)
+    where = f"{label}" if kind.startswith("rolling") else f"{kind} {label}"
+    return f"{rule.metric} {shown} is {sense} {rule.wanted:f} ({where}, {scope})"

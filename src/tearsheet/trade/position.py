@@ -1,0 +1,386 @@
+"""The fold fills → bookings: per account and instrument, from flat to flat.
+
+A booking is a fill's effect on one position. Daily P&L is the sum of bookings by session, a
+position's P&L the sum of its own bookings: the same rows, so they cannot disagree.
+Partial exits realise against average cost; the last exit takes the exact remainder, so the bookings
+of a closed position sum to −Σ(signed quantity × price × multiplier) − Σ commissions, to the digit.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from tearsheet.trade.amount import ZERO, exact, ratio, share
+from tearsheet.trade.fill import Fill, Mode, Side, TradeRecord, digest
+
+Outcome = Literal["win", "loss", "breakeven"]
+
+
+class Booking(Struct, frozen=True, gc=False):
+    """What one fill did to one position. `quantity` is signed, `gross` before and `fees` a cost.
+
+    `part` is 1 for the piece of a reversing fill that opens the next position, else 0.
+    """
+
+    position_id: str
+    account: str
+    symbol: str
+    currency: str
+    time: datetime
+    rank: int
+    fill_key: str
+    part: int
+    quantity: Decimal
+    price: Decimal
+    gross: Decimal
+    fees: Decimal
+    closes: bool
+
+    @property
+    def order(self) -> tuple[datetime, str, str, int, str, int]:
+        """Where the booking stands among all bookings."""
+        return (self.time, self.account, self.symbol, self.rank, self.fill_key, self.part)
+
+
+class Position(Struct, frozen=True, gc=False, kw_only=True):
+    """One trip from flat towards flat; `closed_at` is None while it is open.
+
+    `quantity` is all that was entered, `peak_quantity` the largest held, `open_quantity` what is
+    left; `entry_value` and `exit_value` are Σ quantity × price, `cost` the money still in the open
+    part (× multiplier). `gross` and `fees` are what has been booked so far.
+    """
+
+    id: str
+    account: str
+    symbol: str
+    currency: str
+    multiplier: Decimal
+    side: Side
+    opened_at: datetime | None
+    closed_at: datetime | None = None
+    last_at: datetime
+    last_rank: int
+    last_key: str
+    quantity: Decimal
+    peak_quantity: Decimal
+    open_quantity: Decimal
+    entry_value: Decimal
+    exit_value: Decimal
+    cost: Decimal
+    gross: Decimal
+    fees: Decimal
+    fills: int
+    strategy: str | None = None
+    stop_loss: Decimal | None = None
+    target: Decimal | None = None
+    planned_risk_reward: Decimal | None = None
+    mode: Mode | None = None
+    held: timedelta | None = None
+
+    @property
+    def net(self) -> Decimal:
+        """Booked result after fees; exact inside `exact()`."""
+        return self.gross - self.fees
+
+    @property
+    def average_entry(self) -> Decimal | None:
+        """Mean entry price, to 8 decimals: of all entries once closed, of the open part before."""
+        if self.closed_at is None:
+            with exact():
+                return ratio(self.cost, self.open_quantity * self.multiplier)
+        return ratio(self.entry_value, self.quantity)
+
+    @property
+    def average_exit(self) -> Decimal | None:
+        """Mean exit price, to 8 decimals; None before the first exit."""
+        with exact():
+            return ratio(self.exit_value, self.quantity - self.open_quantity)
+
+    @property
+    def initial_risk(self) -> Decimal | None:
+        """Money at risk if the initial stop had been hit: |entry value − stop × quantity| × multiplier."""
+        if self.stop_loss is None or not self.quantity:
+            return None
+        with exact():
+            return abs(self.entry_value - self.stop_loss * self.quantity) * self.multiplier
+
+    @property
+    def r_multiple(self) -> Decimal | None:
+        """Net result per unit of initial risk, to 8 decimals."""
+        risk = self.initial_risk
+        return ratio(self.net, risk) if risk else None
+
+
+class _Open:
+    """The position that a stream of fills is in: the mutable inside of `Book`."""
+
+    __slots__ = (
+        "cost", "entry_value", "exit_value", "fees", "first", "gross", "id",
+        "last", "left", "multiplier", "number", "opened_at", "peak", "planned", "quantity", "side",
+    )  # fmt: skip
+
+    def __init__(self, fill: Fill) -> None:
+        self.id = position_id(fill.account, fill.symbol, fill.key)
+        self.first: Fill | Position = fill
+        self.last: Fill | Position = fill
+        self.opened_at: datetime | None = fill.time
+        self.side = fill.side
+        self.multiplier = fill.multiplier
+        self.planned = planned_risk_reward(fill.price, fill.stop_loss, fill.target)
+        self.quantity = self.peak = self.left = ZERO
+        self.entry_value = self.exit_value = self.cost = self.gross = self.fees = ZERO
+        self.number = 0
+
+    @classmethod
+    def resume(cls, position: Position) -> "_Open":
+        """Carry on from a position that was kept while open."""
+        self = cls.__new__(cls)
+        self.id, self.first, self.last = position.id, position, position
+        self.opened_at, self.side = position.opened_at, position.side
+        self.multiplier, self.planned = position.multiplier, position.planned_risk_reward
+        self.quantity, self.peak = position.quantity, position.peak_quantity
+        self.left = position.open_quantity
+        self.entry_value, self.exit_value = position.entry_value, position.exit_value
+        self.cost, self.gross, self.fees = position.cost, position.gross, position.fees
+        self.number = position.fills
+        return self
+
+    def enter(self, fill: Fill, quantity: Decimal, fees: Decimal, part: int) -> Booking:
+        value = quantity * fill.price
+        self.entry_value += value
+        self.cost += value * self.multiplier
+        self.quantity += quantity
+        self.left += quantity
+        if self.left > self.peak:
+            self.peak = self.left
+        return self._booked(fill, quantity, ZERO, fees, part, closes=False)
+
+    def leave(self, fill: Fill, quantity: Decimal, fees: Decimal) -> Booking:
+        value = quantity * fill.price
+        closes = quantity == self.left
+        cost = self.cost if closes else share(self.cost, quantity, self.left)
+        self.cost -= cost
+        self.left -= quantity
+        self.exit_value += value
+        proceeds = value * self.multiplier
+        gross = proceeds - cost if self.side is Side.BUY else cost - proceeds
+        self.gross += gross
+        return self._booked(fill, quantity, gross, fees, 0, closes)
+
+    def _booked(
+        self, fill: Fill, quantity: Decimal, gross: Decimal, fees: Decimal, part: int, closes: bool
+    ) -> Booking:
+        self.fees += fees
+        self.number += 1
+        self.last = fill
+        signed = quantity if fill.side is Side.BUY else -quantity
+        return Booking(
+            self.id, fill.account, fill.symbol, fill.currency, fill.time, fill.rank, fill.key,
+            part, signed, fill.price, gross, fees, closes,
+        )  # fmt: skip
+
+    def position(self) -> Position:
+        """The position as it stands."""
+        first, last = self.first, self.last
+        if isinstance(last, Position):
+            return last
+        closed_at = None if self.left else last.time
+        return Position(
+            id=self.id,
+            account=first.account,
+            symbol=first.symbol,
+            currency=first.currency,
+            multiplier=self.multiplier,
+            side=self.side,
+            opened_at=self.opened_at,
+            closed_at=closed_at,
+            last_at=last.time,
+            last_rank=last.rank,
+            last_key=last.key,
+            quantity=self.quantity,
+            peak_quantity=self.peak,
+            open_quantity=self.left,
+            entry_value=self.entry_value,
+            exit_value=self.exit_value,
+            cost=self.cost,
+            gross=self.gross,
+            fees=self.fees,
+            fills=self.number,
+            strategy=first.strategy,
+            stop_loss=first.stop_loss,
+            target=first.target,
+            planned_risk_reward=self.planned,
+            mode=first.mode,
+            held=closed_at - self.opened_at if closed_at and self.opened_at else None,
+        )
+
+
+class Book:
+    """Folds fills, in order per account and instrument, into bookings and positions.
+
+    `closed` gathers the positions that came to an end; the caller may take and clear it.
+    """
+
+    def __init__(self, open_positions: Iterable[Position] = ()) -> None:
+        self._open = {(p.account, p.symbol): _Open.resume(p) for p in open_positions}
+        self.closed: list[Position] = []
+
+    def book(self, fill: Fill) -> tuple[Booking, ...]:
+        """One fill's bookings: one, or two where it crosses zero."""
+        return tuple(self.book_all((fill,)))
+
+    def book_all(self, fills: Iterable[Fill]) -> list[Booking]:
+        """The bookings of many fills, in the order given."""
+        bookings: list[Booking] = []
+        streams = self._open
+        with exact():
+            for fill in fills:
+                stream = (fill.account, fill.symbol)
+                held = streams.get(stream)
+                if held is None:
+                    held = streams[stream] = _Open(fill)
+                    bookings.append(held.enter(fill, fill.quantity, fill.commission, 0))
+                elif held.side is fill.side:
+                    bookings.append(held.enter(fill, fill.quantity, fill.commission, 0))
+                else:
+                    bookings += self._exit(stream, held, fill)
+        return bookings
+
+    def _exit(self, stream: tuple[str, str], held: _Open, fill: Fill) -> Iterator[Booking]:
+        beyond = fill.quantity - held.left
+        if beyond < ZERO:
+            yield held.leave(fill, fill.quantity, fill.commission)
+            return
+        fees = share(fill.commission, held.left, fill.quantity) if beyond else fill.commission
+        yield held.leave(fill, held.left, fees)
+        self.closed.append(held.position())
+        if beyond:
+            reversed_ = self._open[stream] = _Open(fill)
+            yield reversed_.enter(fill, beyond, fill.commission - fees, 1)
+        else:
+            del self._open[stream]
+
+    def open_positions(self) -> list[Position]:
+        """What is not flat."""
+        return [held.position() for held in self._open.values()]
+
+
+def position_id(account: str, symbol: str, opening_key: str) -> str:
+    """The id of a position; a rebuild from the same fills yields the same."""
+    return digest(f"{account}\0{symbol}\0{opening_key}")
+
+
+def planned_risk_reward(
+    entry: Decimal, stop_loss: Decimal | None, target: Decimal | None
+) -> Decimal | None:
+    """(target − entry) / (entry − stop), the same for longs and shorts; None unless positive.
+
+    A result that is not positive means that stop and target stand on the same side of the entry.
+    """
+    if stop_loss is None or target is None:
+        return None
+    with exact():
+        planned = ratio(target - entry, entry - stop_loss)
+    return planned if planned is not None and planned > 0 else None
+
+
+def outcome_of(net: Decimal, breakeven_band: Decimal = ZERO) -> Outcome:
+    """Win, loss or breakeven by net P&L; within ± the band is breakeven."""
+    if net > breakeven_band:
+        return "win"
+    return "loss" if net < -breakeven_band else "breakeven"
+
+
+def logged_position(record: TradeRecord, key: str, currency: str) -> tuple[Position, Booking]:
+    """The closed position that a bot's record states, and its one booking at the exit.
+
+    A record whose exit is later than its timestamp was written at the entry: its action is the
+    entry's side and its price the entry price. Any other was written at the exit, so its action is
+    the exit's side, its price the exit price, and its initial risk is not known.
+    """
+    closed_at = record.booked_at
+    at_entry = closed_at != record.timestamp
+    with exact():
+        fees = record.commission if record.commission is not None else ZERO
+        net = record.net_profit_loss
+        gross = record.profit_loss
+        if net is None:
+            net = (gross if gross is not None else ZERO) - fees
+        elif gross is None:
+            gross = net + fees
+        fees = (gross if gross is not None else net) - net
+        gross = net + fees
+        value = record.quantity * record.price
+        signed = record.quantity if record.action is Side.BUY else -record.quantity
+    held = _held(record, closed_at)
+    identity = position_id(record.account, record.symbol, key)
+    planned = record.risk_reward_ratio
+    if planned is None and at_entry:
+        planned = planned_risk_reward(record.price, record.stop_loss, record.target)
+    position = Position(
+        id=identity,
+        account=record.account,
+        symbol=record.symbol,
+        currency=currency,
+        multiplier=Decimal(1),
+        side=record.action if at_entry else record.action.opposite,
+        opened_at=closed_at - held if held is not None else None,
+        closed_at=closed_at,
+        last_at=closed_at,
+        last_rank=0,
+        last_key=key,
+        quantity=record.quantity,
+        peak_quantity=record.quantity,
+        open_quantity=ZERO,
+        entry_value=value if at_entry else ZERO,
+        exit_value=ZERO if at_entry else value,
+        cost=ZERO,
+        gross=gross,
+        fees=fees,
+        fills=1,
+        strategy=record.strategy_name,
+        stop_loss=record.stop_loss if at_entry else None,
+        target=record.target if at_entry else None,
+        planned_risk_reward=planned,
+        mode=record.execution_mode,
+        held=held,
+    )
+    booking = Booking(
+        identity, record.account, record.symbol, currency, closed_at, 0, key, 0,
+        -signed if at_entry else signed, record.price, gross, fees, True,
+    )  # fmt: skip
+    return position, booking
+
+
+def _held(record: TradeRecord, closed_at: datetime) -> timedelta | None:
+    if closed_at > record.timestamp:
+        return closed_at - record.timestamp
+    if record.hold_duration_seconds is None or record.hold_duration_seconds < 0:
+        return None
+    return timedelta(microseconds=int(record.hold_duration_seconds * 1_000_000))
+
+
+def fill_of(record: TradeRecord, instrument_symbol: str, multiplier: Decimal, currency: str,
+            key: str, rank: int) -> Fill:  # fmt: skip
+    """A logged order taken as an execution, for logs that never state a result."""
+    return Fill(
+        account=record.account,
+        symbol=instrument_symbol,
+        time=record.timestamp,
+        side=record.action,
+        quantity=record.quantity,
+        price=record.price,
+        commission=record.commission if record.commission is not None else ZERO,
+        multiplier=multiplier,
+        currency=currency,
+        key=key,
+        rank=rank,
+        order_id=record.order_id,
+        strategy=record.strategy_name,
+        stop_loss=record.stop_loss,
+        target=record.target,
+        mode=record.execution_mode,
+    )

@@ -1,0 +1,198 @@
+"""Which day is this? Only this file answers.
+
+Ranges are half-open: `[start, end)`. A session is named by its date; it begins at the first instant
+whose local wall clock shows the day start, so 23- and 25-hour days and skipped dates come out right.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from tearsheet.errors import UsageError
+
+DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+_NOON = time(12)
+#: Instants outside are refused on input: nobody traded electronically before, or has yet after.
+EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+WindowKind = Literal[
+    "daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom", "rolling"
+]
+#: The kinds that a date alone settles.
+CALENDAR_KINDS: tuple[WindowKind, ...] = ("daily", "weekly", "monthly", "quarterly", "yearly")
+
+
+class TradingCalendar:
+    """Maps instants to sessions by time zone and day start.
+
+    A day start at noon or later names the session after the next date (17:00 Chicago on Sunday is
+    Monday), and what happens on the weekend belongs to Monday; an earlier day start keeps the date
+    and gives Saturday and Sunday sessions of their own.
+    """
+
+    def __init__(
+        self,
+        timezone: ZoneInfo,
+        day_starts_at: time = time(0),
+        holidays: frozenset[date] = frozenset(),
+    ) -> None:
+        self.timezone = timezone
+        self.day_starts_at = day_starts_at
+        self.holidays = holidays
+        self.starts_evening_before = day_starts_at >= _NOON
+        self._starts: dict[date, datetime] = {}
+        self._lately = (EARLIEST, EARLIEST, EARLIEST.date())
+
+    def session(self, at: datetime) -> date:
+        """The session that an instant belongs to."""
+        start, end, session = self._lately
+        if start <= at < end:
+            return session
+        session = self._name(at.astimezone(self.timezone).date())
+        while at < self.start(session):
+            session = self._name(session - DAY, forward=False)
+        while at >= self.end(session):
+            session = self._name(session + DAY)
+        self._lately = (self.start(session), self.end(session), session)
+        return session
+
+    def start(self, session: date) -> datetime:
+        """The first instant (UTC) of a session; of the next one where that date has none."""
+        known = self._starts.get(session)
+        if known is None:
+            known = self._starts[session] = self._first_instant(self._name(session))
+        return known
+
+    def end(self, session: date) -> datetime:
+        """The first instant (UTC) after a session."""
+        return self.start(self._name(session) + DAY)
+
+    def is_weekday(self, session: date) -> bool:
+        """Whether the exchanges are open that day: Monday to Friday and no full holiday."""
+        return session.weekday() < 5 and session not in self.holidays
+
+    def _name(self, day: date, *, forward: bool = True) -> date:
+        """The date itself, or the nearest weekday where the weekend has no sessions of its own."""
+        while self.starts_evening_before and day.weekday() > 4:
+            day += DAY if forward else -DAY
+        return day
+
+    def _first_instant(self, session: date) -> datetime:
+        evening = self.starts_evening_before
+        day = self._name(session - DAY, forward=False) if evening else session
+        wanted = datetime.combine(day, self.day_starts_at)
+        early, late = sorted(
+            wanted.replace(tzinfo=self.timezone, fold=fold).astimezone(UTC) for fold in (0, 1)
+        )
+        if self._wall(early) >= wanted:
+            return early
+        while late - early > _SECOND:  # the wall clock skips the day start: find the jump
+            middle = early + (late - early) // 2
+            if self._wall(middle) >= wanted:
+                late = middle
+            else:
+                early = middle
+        return late.replace(microsecond=0)
+
+    def _wall(self, at: datetime) -> datetime:
+        return at.astimezone(self.timezone).replace(tzinfo=None)
+
+
+class Window(Struct, frozen=True):
+    """A stretch of sessions `[start, end)`, or the last N closed trades before `end`."""
+
+    kind: WindowKind
+    start: date
+    end: date
+    last_trades: int | None = None
+
+    @property
+    def last_day(self) -> date:
+        """The last session inside, as people name it."""
+        return self.end - DAY
+
+    @property
+    def label(self) -> str:
+        """The window in words."""
+        if self.last_trades is not None:
+            return f"last {self.last_trades} trades"
+        if self.start == self.last_day:
+            return self.start.isoformat()
+        return f"{self.start.isoformat()} to {self.last_day.isoformat()}"
+
+    def days(self) -> Iterator[date]:
+        """Every date inside, weekends too."""
+        return (self.start + DAY * n for n in range((self.end - self.start).days))
+
+    @classmethod
+    def containing(cls, kind: WindowKind, day: date) -> "Window":
+        """The day, Monday–Sunday week, calendar month, quarter or year that holds a date."""
+        start, end = _bounds(kind, day)
+        return cls(kind, start, end)
+
+    @classmethod
+    def between(cls, first: date, last: date) -> "Window":
+        """From a first to a last session, both inside; named as a day, week, month … if it is one."""
+        if last < first:
+            raise UsageError(
+                f"the window ends ({last}) before it starts ({first})", "swap --start and --end"
+            )
+        for kind in CALENDAR_KINDS:
+            if _bounds(kind, first) == (first, last + DAY):
+                return cls(kind, first, last + DAY)
+        return cls("custom", first, last + DAY)
+
+    @classmethod
+    def last(cls, trades: int, today: date) -> "Window":
+        """The last N closed trades up to and including today."""
+        if trades < 1:
+            raise UsageError(f"a rolling window needs at least 1 trade, was {trades}")
+        return cls("rolling", EARLIEST.date(), today + DAY, trades)
+
+    @classmethod
+    def choose(
+        cls, kind: WindowKind, today: date, start: date | None = None, end: date | None = None
+    ) -> "Window":
+        """What a user means by a kind of window and perhaps a start and an end, both inclusive.
+
+        One date picks the window of that kind which holds it; two dates are taken as they are.
+        """
+        if start is not None and end is not None:
+            return cls.between(start, end)
+        if kind == "custom":
+            raise UsageError("a custom window needs --start and --end")
+        if kind == "all":
+            return cls("all", start or EARLIEST.date(), (end or today) + DAY)
+        return cls.containing(kind, start or end or today)
+
+
+def to_micros(at: datetime) -> int:
+    """Microseconds since 1970 (UTC), the form in which instants are kept."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """The instant (UTC) of a count of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def _bounds(kind: WindowKind, day: date) -> tuple[date, date]:
+    if kind == "daily":
+        return day, day + DAY
+    if kind == "weekly":
+        monday = day - DAY * day.weekday()
+        return monday, monday + DAY * 7
+    months = {"monthly": 1, "quarterly": 3, "yearly": 12}.get(kind)
+    if months is None:
+        raise UsageError(f"a {kind} window is not settled by a date alone")
+    first = day.replace(day=1, month=(day.month - 1) // months * months + 1)
+    after = first.month + months
+    return first, first.replace(year=first.year + (after > 12), month=(after - 1) % 12 + 1)
