@@ -59,10 +59,14 @@ class Rule(Struct, frozen=True):
 
 
 class AlertEvent(Struct, frozen=True, kw_only=True):
-    """A `performance.alert` line: one per change in the life of a breach."""
+    """A `performance.alert` line: one per change in the life of a breach.
+
+    `episode` names what may be broken (rule, window and scope); each time it breaks is one `id`.
+    """
 
     event: str = "performance.alert"
     id: str
+    episode: str
     state: AlertState = "raised"
     rule: str
     window: str
@@ -70,7 +74,7 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
     window_end: str | None
     account: str | None
     metric: str
-    actual: Value
+    actual: Decimal | None
     target: Decimal
     severity: Severity
     sample: int
@@ -255,13 +259,14 @@ def raise_alert(summary: PerformanceSummary, finding: Finding, alert_id: str) ->
     kind = f"rolling-{window.last_trades}" if rolling else window.kind
     return AlertEvent(
         id=alert_id,
+        episode=finding.episode,
         rule=rule.name,
         window=kind,
         window_start=None if rolling else window.start.isoformat(),
         window_end=None if rolling else window.end.isoformat(),
         account=summary.scope.account,
         metric=rule.metric,
-        actual=finding.variance.actual,
+        actual=_decimal(finding.variance.actual),
         target=rule.wanted,
         severity="critical" if rule.metric in ("max_drawdown", "average_daily_pnl") else "warning",
         sample=finding.sample,

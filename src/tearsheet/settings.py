@@ -1,1 +1,269 @@
-"""One frozen Settings from environment and file; a bad value says which variable and what is allowed."""
+"""One frozen Settings from environment and file; a bad value is an error, never a default.
+
+This stands on the start-up path: PyYAML and tomllib are imported only where their file exists.
+"""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from tearsheet.errors import SettingsError
+from tearsheet.trade.amount import parse_amount
+from tearsheet.trade.session import TradingCalendar
+
+CONFIG_VARIABLE = "TEARSHEET_CONFIG"
+CONFIG_FILE = "config/tearsheet.toml"
+
+
+class Setting(Struct, frozen=True):
+    """A row of the table of settings; `read` turns its text into a value or raises ValueError."""
+
+    key: str
+    env: str
+    default: str
+    words: str
+    allowed: str
+    read: Callable[[str], Any]
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text.strip()
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, OSError) as error:
+        raise ValueError from error
+    return text
+
+
+def _clock(text: str) -> time:
+    if len(text) != len("00:00"):
+        raise ValueError
+    return time.fromisoformat(text)
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        number = int(text)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return read
+
+
+def _amount(*, positive: bool) -> Callable[[str], Decimal | None]:
+    def read(text: str) -> Decimal | None:
+        if not text:
+            return None
+        value = parse_amount(text)
+        if value < 0 or (positive and not value):
+            raise ValueError
+        return value
+
+    return read
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError
+        return text
+
+    return read
+
+
+def _currency(text: str) -> str:
+    if not (3 <= len(text) <= 5 and text.isascii() and text.isalpha()):
+        raise ValueError
+    return text.upper()
+
+
+def _database(text: str) -> str:
+    if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
+        return text.removeprefix("sqlite:///")
+    if "://" in text or not text.strip():
+        raise ValueError
+    return text
+
+
+def _optional_path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+SETTINGS = (
+    Setting("timezone", "PERFORMANCE_SUMMARY_TIMEZONE", "UTC", "Time zone of the trading day.",
+            "an IANA name such as UTC or America/Chicago", _zone),
+    Setting("day_starts_at", "TEARSHEET_DAY_STARTS_AT", "00:00", "When a session begins; at noon or later it is named after the next weekday.",
+            "HH:MM, such as 17:00", _clock),
+    Setting("alert_rolling_window", "PERFORMANCE_ALERT_ROLLING_WINDOW", "20", "Closed trades in the rolling win rate.",
+            "a whole number from 1 to 10000", _whole(1, 10_000)),
+    Setting("alert_min_sample", "TEARSHEET_ALERT_MIN_SAMPLE", "5", "Below so many trades no win rate and no risk-reward is judged.",
+            "a whole number from 1 to 10000", _whole(1, 10_000)),
+    Setting("log_dir", "TEARSHEET_LOG_DIR", "logs", "Folder of the trade logs, YYYY-MM-DD.jsonl.", "a path", _text),
+    Setting("output_dir", "TEARSHEET_OUTPUT_DIR", "logs/performance", "Folder of the exported summaries.", "a path", _text),
+    Setting("alerts_file", "TEARSHEET_ALERTS_FILE", "logs/performance-alerts.jsonl", "File that alerts are appended to.", "a path", _text),
+    Setting("targets_file", "TEARSHEET_TARGETS_FILE", "config/dashboard-targets.yaml", "File of the targets.", "a path", _text),
+    Setting("instruments_file", "TEARSHEET_INSTRUMENTS_FILE", "config/instruments.yaml", "File of your own multipliers and currencies.", "a path", _text),
+    Setting("database_url", "DATABASE_URL", "sqlite:///logs/performance/tearsheet.db", "Where the ledger is kept.",
+            "sqlite:///relative/path, sqlite:////absolute/path or a plain path", _database),
+    Setting("trade_log_mode", "TEARSHEET_TRADE_LOG_MODE", "auto", "Whether records of the trade log are results or executions; auto decides by account and symbol.",
+            "auto, trades or fills", _one_of("auto", "trades", "fills")),
+    Setting("currency", "TEARSHEET_CURRENCY", "USD", "Money of trades that state none, and the one reported when a window holds several.",
+            "a code of 3 to 5 letters", _currency),
+    Setting("starting_balance", "TEARSHEET_STARTING_BALANCE", "", "Balance before the first trade; needed for Sharpe, Sortino, Calmar and drawdown in percent.",
+            "a positive number, or nothing", _amount(positive=True)),
+    Setting("breakeven_band", "TEARSHEET_BREAKEVEN_BAND", "0", "A net result within ± this much money is a breakeven.",
+            "a number not below 0", _amount(positive=False)),
+    Setting("breakeven_streak", "TEARSHEET_BREAKEVEN_STREAK", "ignore", "Whether a breakeven ends a streak.",
+            "ignore or break", _one_of("ignore", "break")),
+    Setting("log_level", "TEARSHEET_LOG_LEVEL", "WARNING", "What is logged to standard error.", ", ".join(_LEVELS), _one_of(*_LEVELS)),
+    Setting("log_format", "TEARSHEET_LOG_FORMAT", "text", "Form of the log lines.", "text or json", _one_of("text", "json")),
+    Setting("log_file", "TEARSHEET_LOG_FILE", "", "File that is logged to as well, as JSON, from level INFO on, with rotation.", "a path, or nothing", _optional_path),
+    Setting("log_file_max_bytes", "TEARSHEET_LOG_FILE_MAX_BYTES", "10000000", "Size at which the log file is rotated.",
+            "a whole number from 10000 to 10000000000", _whole(10_000, 10_000_000_000)),
+    Setting("log_file_keep", "TEARSHEET_LOG_FILE_KEEP", "5", "How many rotated log files are kept.", "a whole number from 1 to 1000", _whole(1, 1000)),
+)  # fmt: skip
+
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+_BY_ENV = {setting.env: setting for setting in SETTINGS}
+_PATHS = ("log_dir", "output_dir", "alerts_file", "targets_file", "instruments_file", "log_file")
+
+
+class Settings(Struct, frozen=True, kw_only=True, dict=True):
+    """What the user has set; every path is absolute."""
+
+    timezone: str
+    day_starts_at: time
+    alert_rolling_window: int
+    alert_min_sample: int
+    log_dir: Path
+    output_dir: Path
+    alerts_file: Path
+    targets_file: Path
+    instruments_file: Path
+    ledger_path: Path
+    trade_log_mode: Literal["auto", "trades", "fills"]
+    currency: str
+    starting_balance: Decimal | None
+    breakeven_band: Decimal
+    breakeven_streak: Literal["ignore", "break"]
+    log_level: str
+    log_format: Literal["text", "json"]
+    log_file: Path | None
+    log_file_max_bytes: int
+    log_file_keep: int
+
+    @classmethod
+    def load(cls, env: Mapping[str, str] | None = None, folder: Path | None = None) -> Self:
+        """Read the environment over the settings file over the defaults.
+
+        Relative paths start from `folder`, by default the current one. Raises SettingsError.
+        """
+        env = os.environ if env is None else env
+        folder = Path.cwd() if folder is None else folder
+        _refuse_unknown_variables(env)
+        values: dict[str, Any] = {s.key: s.read(s.default) for s in SETTINGS}
+        values |= _from_file(env, folder)
+        for setting in SETTINGS:
+            if setting.env in env:
+                place = f"environment variable {setting.env}"
+                values[setting.key] = _read(setting, env[setting.env], place)
+        for key in _PATHS:
+            values[key] = None if values[key] is None else folder / values[key]
+        values["ledger_path"] = folder / values.pop("database_url")
+        return cls(**values)
+
+    @cached_property
+    def calendar(self) -> TradingCalendar:
+        """Which session an instant belongs to."""
+        return TradingCalendar(ZoneInfo(self.timezone), self.day_starts_at, _holidays())
+
+
+def _read(setting: Setting, text: str, place: str) -> Any:
+    try:
+        return setting.read(text)
+    except (ValueError, ArithmeticError):
+        raise SettingsError(
+            f"{place} is {_safe(text)!r}", f"allowed is {setting.allowed}"
+        ) from None
+
+
+def _safe(text: str) -> str:
+    """A value as shown in an error: the password of a URL is not."""
+    head, at, tail = text.rpartition("@")
+    return f"{head.partition('://')[0]}://…@{tail}" if at and "://" in head else text
+
+
+def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
+    known = [*_BY_ENV, CONFIG_VARIABLE]
+    for name in env:
+        if name.startswith("TEARSHEET_") and name not in known:
+            raise SettingsError(
+                f"environment variable {name} is no setting", _did_you_mean(name, known)
+            )
+
+
+def _did_you_mean(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+
+
+def _from_file(env: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    path = folder / env.get(CONFIG_VARIABLE, CONFIG_FILE)
+    if not path.exists():
+        if CONFIG_VARIABLE in env:
+            raise SettingsError(
+                f"environment variable {CONFIG_VARIABLE} names {path}, which does not exist",
+                "make the file, or unset the variable",
+            )
+        return {}
+    values = {}
+    for key, value in _toml(path).items():
+        setting = _BY_KEY.get(key)
+        if setting is None:
+            raise SettingsError(f"{path}: {key} is no setting", _did_you_mean(key, list(_BY_KEY)))
+        if isinstance(value, dict | list | bool):
+            raise SettingsError(f"{path}: {key} is {value!r}", f"allowed is {setting.allowed}")
+        values[key] = _read(setting, _as_text(value), f"{path}: {key}")
+    return values
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat("minutes") if isinstance(value, time) else str(value)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is no TOML: {error}", "see docs/settings.md") from None
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read: {error.strerror or error}", "check its permissions"
+        ) from None
+
+
+def _holidays() -> frozenset[date]:
+    file = resources.files("tearsheet.trade") / "holidays.csv"
+    lines = file.read_text("utf-8").splitlines()
+    return frozenset(date.fromisoformat(line) for line in lines if line and line[0] != "#")
+
+

@@ -4,7 +4,7 @@ Every sum and product runs inside `exact()`, whose context has room for any resu
 rather than rounds. Only `share` rounds, and whoever divides gives the remainder to the last part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from decimal import (
     ROUND_HALF_EVEN,
@@ -28,6 +28,8 @@ EXACT = Context(
 _ACCEPTED = Context(
     prec=36, Emin=-18, Emax=17, traps=[Inexact, Overflow, Subnormal, InvalidOperation]
 )
+_plus = _ACCEPTED.plus
+_BELOW, _ABOVE = Decimal("-1E18"), Decimal("1E18")
 _DIVIDING = Context(prec=120, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 _SHARE_QUANTUM = Decimal("1E-12")
 _RATIO_QUANTUM = Decimal("1E-8")
@@ -42,11 +44,18 @@ def exact() -> Iterator[None]:
 
 def accepted(value: Decimal) -> bool:
     """Whether a decimal is finite and of a size that money, prices and quantities have."""
-    if not value.is_finite():
-        return False
+    return all_accepted((value,))
+
+
+def all_accepted(values: Iterable[Decimal | None]) -> bool:
+    """Whether every decimal is `accepted`; None counts as one. Fast: it sees every number read."""
     try:
-        _ACCEPTED.plus(value)
-    except (Inexact, Overflow, Subnormal):
+        for value in values:
+            if value is not None:
+                _plus(value)
+                if not _BELOW < value < _ABOVE:  # also finds infinities; a NaN raises
+                    return False
+    except ArithmeticError:
         return False
     return True
 

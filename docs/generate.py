@@ -1,0 +1,116 @@
+"""Writes the generated pages of the documentation; `--check` fails if one is out of date."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from tearsheet import cli, errors
+from tearsheet.performance.metric import METRICS
+from tearsheet.performance.summary import PARTIAL_CODES
+from tearsheet.settings import SETTINGS
+from tearsheet.trade.fill import REJECTION_CODES
+
+DOCS = Path(__file__).parent
+_NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n\n"
+
+
+def metrics_page() -> str:
+    """Every metric, from the table."""
+    lines = [
+        "# Every metric\n",
+        "One table in `performance/metric.py` is the source of the command line, the files and this",
+        "page. A metric that is undefined is `null` with the reason and its sample `n`; it is never",
+        "0, NaN or infinity.\n",
+        "| metric | name | unit | what it is | undefined when |",
+        "|---|---|---|---|---|",
+    ]
+    for m in METRICS.values():
+        undefined = m.undefined or "never"
+        lines.append(f"| {m.label} | `{m.name}` | {m.unit} | {_cell(m.words)} | {_cell(undefined)} |")
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """Every error class, rejection code and partial reason."""
+    lines = ["# Every error\n", "## Errors\n", "| code | exit code | meaning |", "|---|---|---|"]
+    for kind, exit_code in cli.EXIT_CODES.items():
+        words = (kind.__doc__ or "").strip().splitlines()[0]
+        lines.append(f"| `{kind.code}` | {exit_code} | {_cell(words)} |")
+    lines += ["\n## Rejected lines\n", "A bad line stops nothing else; it is kept, counted and shown.\n"]
+    lines += ["| code | given when |", "|---|---|"]
+    lines += [f"| `{code}` | {_cell(words)} |" for code, words in REJECTION_CODES.items()]
+    lines += ["\n## Why a summary is partial\n", "| code | meaning |", "|---|---|"]
+    lines += [f"| `{code}` | {_cell(words)} |" for code, words in PARTIAL_CODES.items()]
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """Every setting, from the table."""
+    lines = [
+        "# Every setting\n",
+        "From the environment, or from `config/tearsheet.toml` by the name in the second column.",
+        "A bad value is an error that names it; it never falls back to the default.\n",
+        "| variable | in the file | default | allowed | what it does |",
+        "|---|---|---|---|---|",
+    ]
+    for s in SETTINGS:
+        default = "none" if s.default in (None, "") else f"`{s.default}`"
+        lines.append(
+            f"| `{s.env}` | `{s.key}` | {default} | {_cell(s.allowed)} | {_cell(s.words)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def cli_page() -> str:
+    """The help of every command."""
+    context = click.Context(cli.tearsheet, info_name="tearsheet")
+    parts = ["# The command line\n", _help(cli.tearsheet, context)]
+    for name in cli.tearsheet.list_commands(context):
+        command = cli.tearsheet.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, info_name=name, parent=context)
+        parts.append(f"## tearsheet {name}\n\n{_help(command, inner)}")
+        if isinstance(command, click.Group):
+            for sub, subcommand in command.commands.items():
+                deeper = click.Context(subcommand, info_name=sub, parent=inner)
+                parts.append(f"### tearsheet {name} {sub}\n\n{_help(subcommand, deeper)}")
+    return "\n".join(parts)
+
+
+PAGES = {
+    "metrics.md": metrics_page,
+    "errors.md": errors_page,
+    "settings.md": settings_page,
+    "cli.md": cli_page,
+}
+
+
+def _help(command: click.Command, context: click.Context) -> str:
+    context.max_content_width = 100
+    context.terminal_width = 100
+    return f"```text\n{command.get_help(context).rstrip()}\n```\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main() -> int:
+    """Write the pages, or with `--check` say which are out of date."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for name, page in PAGES.items():
+        text, path = _NOTE + page(), DOCS / name
+        if not path.exists() or path.read_text("utf-8") != text:
+            stale.append(name)
+            if not check:
+                path.write_text(text, "utf-8")
+    verb = "out of date, run `make docs`" if check else "written"
+    print("\n".join(f"docs/{name}: {verb}" for name in stale) or "docs are up to date")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    assert errors.TearsheetError in cli.EXIT_CODES
+    sys.exit(main())

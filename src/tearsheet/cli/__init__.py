@@ -1,0 +1,139 @@
+"""The command line: `tearsheet …`. Exit codes live here and nowhere else."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tearsheet import __version__, errors
+
+HEALTHY = 0
+BREACHED = 2
+USAGE = 64
+BAD_DATA = 65
+INTERNAL = 70
+STORE = 75
+INTERRUPTED = 130
+
+#: Every error class has its exit code; a test proves that none is left out.
+EXIT_CODES: dict[type[errors.TearsheetError], int] = {
+    errors.TearsheetError: INTERNAL,
+    errors.UsageError: USAGE,
+    errors.NotFoundError: USAGE,
+    errors.MixedCurrencyError: USAGE,
+    errors.SettingsError: BAD_DATA,
+    errors.InputError: BAD_DATA,
+    errors.FormatError: BAD_DATA,
+    errors.SchemaError: BAD_DATA,
+    errors.StoreError: STORE,
+}
+
+#: Commands and the module of this package that holds each; imported only when called.
+COMMANDS = {
+    "summary": "report",
+    "check": "report",
+    "alerts": "report",
+    "explain": "inquiry",
+    "positions": "inquiry",
+    "accounts": "inquiry",
+    "rejections": "inquiry",
+    "sync": "intake",
+    "import": "intake",
+    "formats": "intake",
+    "verify": "intake",
+    "demo": "showing",
+}
+
+_EPILOG = """\b
+Exit codes: 0 healthy · 2 a target is missed · 64 wrong use · 65 bad data or settings
+            70 internal error · 75 the ledger cannot be used now · 130 interrupted
+
+Settings come from the environment and config/tearsheet.toml; see docs/settings.md.
+"""
+
+
+class _Commands(click.Group):
+    """Finds a command's module by its name, so that a summary starts without the others."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        from importlib import import_module
+
+        commands: dict[str, click.Command] = import_module(f"tearsheet.cli.{module}").COMMANDS
+        return commands[cmd_name]
+
+
+@click.group(
+    cls=_Commands,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", message="tearsheet %(version)s")
+@click.option("-v", "--verbose", count=True, help="Log more: -v what is done, -vv everything.")
+@click.pass_context
+def tearsheet(ctx: click.Context, verbose: int) -> None:
+    """How the trading is going: exactly, at once, and against what was promised.
+
+    Reads the trade logs in logs/ and the statements you import, rebuilds positions, and judges
+    the result against config/dashboard-targets.yaml.
+
+    \b
+    tearsheet demo                             see it work on a sample
+    tearsheet summary --window weekly          this week
+    tearsheet import fills.csv --timezone America/Chicago
+    tearsheet explain net_pnl --window daily   the fills behind a number
+    """
+    ctx.obj = verbose
+
+
+def main(arguments: Sequence[str] | None = None, program: str = "tearsheet") -> int:
+    """Run a command and return its exit code. The outermost function: nothing escapes it."""
+    try:
+        result = tearsheet.main(
+            args=list(sys.argv[1:] if arguments is None else arguments),
+            prog_name=program,
+            standalone_mode=False,
+        )
+        sys.stdout.flush()
+        return result if isinstance(result, int) else HEALTHY
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except errors.TearsheetError as error:
+        click.echo(f"tearsheet: {error}", err=True)
+        return EXIT_CODES[type(error)]
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # the reader went away: give Python something to flush into
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return HEALTHY
+    except Exception as error:  # noqa: BLE001 - the outermost function
+        return _internal(error)
+
+
+def _internal(error: Exception) -> int:
+    import logging
+
+    logging.getLogger("tearsheet").exception("internal error")
+    click.echo(
+        f"tearsheet: internal error: {type(error).__name__}: {error}\n"
+        "  hint: this is a bug; the log above says where. Your data is untouched.",
+        err=True,
+    )
+    return INTERNAL
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

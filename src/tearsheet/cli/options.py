@@ -1,0 +1,86 @@
+"""Options that several commands share, and the tracker that they stand for."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, TypeVar
+
+import click
+
+from tearsheet import log
+from tearsheet.performance.summary import Scope
+from tearsheet.settings import Settings
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import Window, WindowKind
+
+F = TypeVar("F", bound=Callable[..., Any])
+KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all")
+
+
+class Day(click.ParamType):
+    """A date, YYYY-MM-DD."""
+
+    name = "DATE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date; write YYYY-MM-DD, such as 2026-01-31", param, ctx)
+
+
+def window_options(command: F) -> F:
+    """Which stretch of time: --window, --start, --end, --rolling."""
+    for option in reversed(
+        (
+            click.option("-w", "--window", "kind", type=click.Choice(KINDS), default="daily",
+                         show_default=True, help="The day, Monday–Sunday week, month … of --start, or the present one."),
+            click.option("--start", type=Day(), help="First day; alone, it picks the window that holds it."),
+            click.option("--end", type=Day(), help="Last day, included."),
+            click.option("--rolling", type=click.IntRange(1, 100_000), metavar="N", help="The last N closed trades instead."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def scope_options(command: F) -> F:
+    """Whose trading: --account, --strategy, --symbol, --mode, --currency."""
+    for option in reversed(
+        (
+            click.option("-a", "--account", help="Only this account."),
+            click.option("-s", "--strategy", help="Only this strategy."),
+            click.option("-y", "--symbol", help="Only this instrument, as `tearsheet positions` names it."),
+            click.option("--mode", type=click.Choice(["PAPER", "LIVE"], case_sensitive=False), help="Only paper or live trades of the log."),
+            click.option("--currency", metavar="CODE", help="Which money, where there are several."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def scope(values: dict[str, Any]) -> Scope:
+    """The scope that the options name."""
+    return Scope(values["account"], values["strategy"], values["symbol"], values["mode"])
+
+
+def chosen_window(tracker: PerformanceTracker, values: dict[str, Any]) -> Window:
+    """The window that the options name."""
+    kind: WindowKind = values["kind"]
+    return tracker.window(
+        kind, start=values["start"], end=values["end"], rolling=values["rolling"]
+    )
+
+
+@contextmanager
+def opened_tracker() -> Iterator[PerformanceTracker]:
+    """A tracker by the settings of this place, closed at the end; logging is set up."""
+    settings = Settings.load()
+    verbose = click.get_current_context().find_root().obj or 0
+    log.configure(settings, verbose=verbose)
+    with PerformanceTracker(settings) as tracker:
+        yield tracker

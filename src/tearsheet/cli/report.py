@@ -1,0 +1,140 @@
+"""The commands that judge: summary, check, alerts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from tearsheet.cli import BREACHED, HEALTHY
+from tearsheet.cli.options import chosen_window, opened_tracker, scope, scope_options, window_options
+from tearsheet.cli.tables import alert_line, summary_text
+from tearsheet.export import export_summary, json_bytes
+from tearsheet.performance.summary import PerformanceSummary
+from tearsheet.rules import AlertEvent, Targets, judge, target_rules
+from tearsheet.tracker import PerformanceTracker
+
+
+@click.command()
+@window_options
+@scope_options
+@click.option("--export", is_flag=True, help="Write JSON and Markdown to logs/performance/.")
+@click.option(
+    "--backfill", type=click.IntRange(1, 10_000), metavar="N",
+    help="The daily summaries of the last N days, today included.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
+def summary(export: bool, backfill: int | None, as_json: bool, **values: Any) -> int:
+    """How a day, week, month or any stretch went, beside its targets.
+
+    Reads what is new in the trade logs first. Exit code 2 says that a target is missed.
+
+    \b
+    tearsheet summary                                  today
+    tearsheet summary --window weekly --start 2026-11-16
+    tearsheet summary --start 2026-11-01 --end 2026-11-15 --account EQ-1
+    tearsheet summary --rolling 50 --json
+    tearsheet summary --backfill 7 --export            files of the last 7 days
+    """
+    with opened_tracker() as tracker:
+        targets = tracker.targets()
+        if backfill is None:
+            summaries = [
+                tracker.get_summary(
+                    chosen_window(tracker, values), scope=scope(values), currency=values["currency"]
+                )
+            ]
+        else:
+            summaries = tracker.backfill(
+                backfill, scope=scope(values), currency=values["currency"]
+            )
+        return _report(tracker, summaries, targets, export, as_json)
+
+
+@click.command()
+@window_options
+@scope_options
+def check(**values: Any) -> int:
+    """Judge the targets and raise alerts, printing only what is wrong; for a scheduler.
+
+    Exit code 2 says that a target is missed or a rolling rule is broken.
+    """
+    with opened_tracker() as tracker:
+        found = tracker.get_summary(
+            chosen_window(tracker, values), scope=scope(values), currency=values["currency"]
+        )
+        run = tracker.check(found, tracker.targets())
+        for alert in run.open:
+            click.echo(alert_line(alert))
+        return BREACHED if run.breached else HEALTHY
+
+
+@click.group(invoke_without_command=True)
+@click.option("--open", "only_open", is_flag=True, help="Only those that are not resolved.")
+@click.option("-n", "most", default=50, show_default=True, help="How many, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def alerts(ctx: click.Context, only_open: bool, most: int, as_json: bool) -> None:
+    """Alerts that were raised, and what became of them."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with opened_tracker() as tracker:
+        found = tracker.alerts.newest(most, only_open=only_open)
+        if as_json:
+            click.echo(json_bytes(found).decode(), nl=False)
+            return
+        for alert in found:
+            click.echo(alert_line(alert))
+        if not found:
+            click.echo("No alerts.")
+
+
+@alerts.command()
+@click.argument("identity", metavar="ID")
+@click.option("--by", "actor", envvar="USER", required=True, help="Who has seen it.")
+@click.option("--note", help="What is done about it.")
+def ack(identity: str, actor: str, note: str | None) -> None:
+    """Say that you have seen an alert; it stays open until the rule is kept again."""
+    with opened_tracker() as tracker:
+        alert = tracker.alerts.acknowledge(identity, actor, note, tracker.now)
+        click.echo(alert_line(alert))
+
+
+def _report(
+    tracker: PerformanceTracker,
+    summaries: Sequence[PerformanceSummary],
+    targets: Targets,
+    export: bool,
+    as_json: bool,
+) -> int:
+    """Judge, show and write summaries; the exit code says whether any misses a target."""
+    breached = False
+    shown: list[PerformanceSummary] = []
+    for found in summaries:
+        run = tracker.check(found, targets)
+        breached = breached or run.breached
+        judged = judge(found, target_rules(targets), tracker.settings.alert_min_sample)
+        whole = replace(found, targets=tuple(finding.variance for finding in judged))
+        shown.append(whole)
+        if not as_json:
+            click.echo(summary_text(whole, run.open, run.raised))
+        if export:
+            _export(tracker, whole, run.open, quiet=as_json)
+    if as_json:
+        click.echo(json_bytes(shown[0] if len(shown) == 1 else shown).decode(), nl=False)
+    return BREACHED if breached else HEALTHY
+
+
+def _export(
+    tracker: PerformanceTracker,
+    found: PerformanceSummary,
+    alerts: Sequence[AlertEvent],
+    *,
+    quiet: bool,
+) -> None:
+    for file in export_summary(found, alerts, tracker.settings.output_dir):
+        if not quiet:
+            click.echo(f"  {'written' if file.changed else 'unchanged'}  {file.path}")
+
+
+COMMANDS = {"summary": summary, "check": check, "alerts": alerts}

@@ -1,0 +1,115 @@
+"""Summaries, alerts and positions as text for a terminal: aligned, coloured only where one looks."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import click
+
+from tearsheet.performance.metric import METRICS, MetricValue
+from tearsheet.performance.summary import PerformanceSummary, Variance
+from tearsheet.rules import AlertEvent
+from tearsheet.trade.fill import Rejection
+from tearsheet.words import shown
+
+#: The first lines of a summary; the rest follows below.
+_HEAD = ("net_pnl", "total_trades", "win_rate", "profit_factor", "expectancy", "max_drawdown")
+_SIGNED = {"net_pnl", "closed_pnl", "expectancy", "average_daily_pnl", "best_day", "worst_day"}
+_LABEL, _VALUE = 28, 18
+
+
+def summary_text(
+    summary: PerformanceSummary, open_alerts: Sequence[AlertEvent], raised: Sequence[AlertEvent]
+) -> str:
+    """A summary as a person reads it."""
+    lines = [_title(summary), _state(summary)]
+    if summary.is_empty:
+        return "\n".join([*lines, ""])
+    rest = [name for name in METRICS if name not in _HEAD]
+    lines += ["", *_metrics(summary, _HEAD), "", *_metrics(summary, rest)]
+    if summary.open_positions:
+        lines.append(f"  {'Open positions':<{_LABEL}}{summary.open_positions:>{_VALUE}}")
+    if summary.targets:
+        lines += ["", click.style("Targets", bold=True), *map(_variance, summary.targets)]
+    if open_alerts:
+        new = {alert.id for alert in raised}
+        lines += ["", click.style("Alerts", bold=True)]
+        lines += [alert_line(alert, new=alert.id in new) for alert in open_alerts]
+    return "\n".join([*lines, ""])
+
+
+def alert_line(alert: AlertEvent, *, new: bool = False) -> str:
+    """An alert in one line."""
+    colour = {"raised": "red", "acknowledged": "yellow"}.get(alert.state)
+    state = click.style(f"{alert.state.upper():<13}", fg=colour, bold=alert.state == "raised")
+    seen = f" · {alert.acknowledged_by}" if alert.acknowledged_by else ""
+    note = f": {alert.note}" if alert.note else ""
+    since = alert.raised_at.strftime("%Y-%m-%d %H:%M")
+    return f"  {state}{alert.id}  {since}  {alert.message}{' · new' if new else ''}{seen}{note}"
+
+
+def rejection_text(rejection: Rejection) -> str:
+    """A rejected line with its place, reason and hint."""
+    where = click.style(f"{rejection.file}:{rejection.line}", bold=True)
+    text = f"\n      {rejection.text[:120]}" if rejection.text else ""
+    hint = f"\n      hint: {rejection.hint}" if rejection.hint else ""
+    return f"  {where}  {rejection.code}: {rejection.reason}{text}{hint}"
+
+
+def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
+    """Aligned columns; `right` holds an `r` for each that is aligned to the right."""
+    table = [list(head), *map(list, rows)]
+    widths = [max(len(row[n]) for row in table) for n in range(len(head))]
+    sides = [">" if mark == "r" else "<" for mark in right.ljust(len(head))]
+    lines = [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
+        for row in table
+    ]
+    return "\n".join([click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])])
+
+
+def _title(summary: PerformanceSummary) -> str:
+    window = summary.window
+    kind = "" if window.last_trades else f"{window.kind} "
+    title = f"{kind}{window.label} · {summary.scope.label} · {summary.currency}"
+    zone = f"{window.timezone}, day starts at {window.day_starts_at}"
+    return f"{click.style(title, bold=True)}  {click.style(zone, dim=True)}"
+
+
+def _state(summary: PerformanceSummary) -> str:
+    last = summary.freshness.last_fill_at
+    fresh = f"last fill {last:%Y-%m-%d %H:%M:%S} UTC" if last else "no fills yet"
+    if not summary.partial:
+        message = "complete" if summary.message == "ok" else f"{summary.message}, complete"
+        return f"{message} · {fresh} · revision {summary.freshness.revision}"
+    reasons = "; ".join(f"{r.code}: {r.detail}" for r in summary.partial_reasons)
+    state = click.style("PARTIAL", fg="yellow", bold=True)
+    message = "" if summary.message == "ok" else f"{summary.message} · "
+    return f"{message}{state} {reasons} · {fresh}"
+
+
+def _metrics(summary: PerformanceSummary, names: Iterable[str]) -> list[str]:
+    return [_metric(name, summary.metrics[name], summary.currency) for name in names]
+
+
+def _metric(name: str, value: MetricValue, currency: str) -> str:
+    metric = METRICS[name]
+    text = f"{shown(metric, value, currency):>{_VALUE}}"
+    if value.value is None:
+        return click.style(f"  {metric.label:<{_LABEL}}{text}   {value.reason}", dim=True)
+    if name in _SIGNED and isinstance(value.value, Decimal | float) and value.value:
+        text = click.style(text, fg="green" if value.value > 0 else "red")
+    sample = "" if metric.unit == "count" else click.style(f"   n = {value.n:,}", dim=True)
+    return f"  {metric.label:<{_LABEL}}{text}{sample}"
+
+
+def _variance(variance: Variance) -> str:
+    metric = METRICS[variance.metric]
+    known = MetricValue(variance.actual, 0)
+    actual = shown(metric, known, "") if variance.actual is not None else "—"
+    wanted = shown(metric, MetricValue(variance.wanted, 0), "")
+    verdict = {
+        True: click.style("met", fg="green"),
+        False: click.style("MISSED", fg="red", bold=True),
+        None: click.style(f"not judged: {variance.reason}", dim=True),
+    }[variance.met]
+    return f"  {metric.label:<{_LABEL}}{actual:>{_VALUE}}   target {wanted:>12}   {verdict}"

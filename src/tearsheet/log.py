@@ -1,0 +1,98 @@
+"""Logging: one line an event, as text for people or JSON for machines, never with a secret."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from logging.handlers import RotatingFileHandler
+from typing import Any, TextIO
+
+import msgspec
+
+from tearsheet.errors import SettingsError
+from tearsheet.settings import Settings
+
+ROOT = "tearsheet"
+_FIELDS = "tearsheet_fields"
+_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time (UTC), level, event, and the event's fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname,
+            "event": record.getMessage(),
+            **getattr(record, _FIELDS, {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _encode(line).decode()
+
+
+class TextLines(logging.Formatter):
+    """Time, level, event, and the event's fields as key=value."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = getattr(record, _FIELDS, {})
+        told = "".join(f" {key}={_shown(value)}" for key, value in fields.items())
+        line = f"{_time(record)} {record.levelname:<7} {record.getMessage()}{told}"
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return line
+
+
+def configure(settings: Settings, *, verbose: int = 0, stream: TextIO | None = None) -> None:
+    """Log to standard error, and to a rotated file where one is set. Raises SettingsError."""
+    logger = logging.getLogger(ROOT)
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    level = {0: settings.log_level, 1: "INFO"}.get(verbose, "DEBUG")
+    shown: logging.Handler = logging.StreamHandler(stream or sys.stderr)
+    shown.setFormatter(JsonLines() if settings.log_format == "json" else TextLines())
+    shown.setLevel(level)
+    logger.addHandler(shown)
+    if settings.log_file is not None:
+        logger.addHandler(_file(settings))
+    logger.setLevel(min(handler.level for handler in logger.handlers))
+    logger.propagate = False
+
+
+def event(logger: logging.Logger, name: str, *, level: int = logging.INFO, **fields: Any) -> None:
+    """Log a structured event; its fields stand beside the name in the line."""
+    if logger.isEnabledFor(level):
+        logger.log(level, name, extra={_FIELDS: fields})
+
+
+def _file(settings: Settings) -> logging.Handler:
+    assert settings.log_file is not None
+    try:
+        settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(
+            settings.log_file,
+            maxBytes=settings.log_file_max_bytes,
+            backupCount=settings.log_file_keep,
+            encoding="utf-8",
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"environment variable TEARSHEET_LOG_FILE names {settings.log_file}, "
+            f"which cannot be written: {error.strerror or error}",
+            "name a file in a folder that can be written",
+        ) from None
+    handler.setFormatter(JsonLines())
+    handler.setLevel(logging.INFO)
+    return handler
+
+
+def _time(record: logging.LogRecord) -> str:
+    at = datetime.fromtimestamp(record.created, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _shown(value: object) -> str:
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return repr(text) if " " in text or not text else text

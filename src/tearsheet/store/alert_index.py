@@ -1,0 +1,44 @@
+"""The ledger's index of the alerts file: the last state of every alert, and how far it was read."""
+
+from tearsheet.store.ledger import Ledger
+
+OFFSET = "alerts_offset"
+
+
+class AlertIndex:
+    """Looks alerts up by id and episode; filled from the alerts file."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @property
+    def offset(self) -> int:
+        """How many bytes of the alerts file are in the index."""
+        return int(self._ledger.get(OFFSET) or 0)
+
+    def reach(self, offset: int) -> None:
+        """Remember how far the alerts file was read."""
+        self._ledger.put(OFFSET, str(offset))
+
+    def put(self, identity: str, episode: str, state: str, raised_us: int, body: str) -> None:
+        """Keep the newest state of an alert."""
+        self._ledger.reading.execute("put_alert", (identity, episode, state, raised_us, body))
+
+    def get(self, identity: str) -> str | None:
+        """The newest state of an alert by its id."""
+        row = self._ledger.reading.one("alert", (identity,))
+        return None if row is None else str(row[1])
+
+    def last_of(self, episode: str) -> str | None:
+        """The newest alert of an episode's key."""
+        row = self._ledger.reading.one("last_alert_of_episode", (episode,))
+        return None if row is None else str(row[2])
+
+    def newest(self, most: int) -> list[str]:
+        """The newest alerts, newest first."""
+        return [body for (body,) in self._ledger.reading.execute("alerts", (most,))]
+
+    def clear(self) -> None:
+        """Forget everything, because the alerts file was replaced."""
+        self._ledger.reading.execute("remove_all_alerts")
+        self.reach(0)

@@ -1,0 +1,172 @@
+"""One change of the ledger: facts in, books and tallies brought up to date, revision bumped."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tearsheet.store import rows
+from tearsheet.store.fill_streams import FillStreams
+from tearsheet.store.imported_fills import ImportCounts, ImportedFills
+from tearsheet.store.ledger import Ledger, Source
+from tearsheet.store.log_records import LogRecords, TradeLogMode
+from tearsheet.store.session_tallies import SessionTallies, TallyRules
+from tearsheet.trade.fill import Fill, Rejection, TradeRecord
+from tearsheet.trade.instrument import Instruments
+from tearsheet.trade.session import TradingCalendar, to_micros
+
+
+class BookRules(Struct, frozen=True):
+    """What the books depend on besides the facts; a change of it makes them be built anew."""
+
+    calendar: TradingCalendar
+    instruments: Instruments
+    trade_log_mode: TradeLogMode
+    breakeven_band: Decimal
+    breakeven_breaks_streak: bool
+    fingerprint: str
+
+
+class FileState(Struct, frozen=True):
+    """A file as it lies on the disk."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class Progress(Struct, frozen=True):
+    """How far a file was read: bytes, lines, checksum of those bytes, and a digest of the last."""
+
+    offset: int
+    lines: int
+    checksum: int
+    tail: str
+    complete: bool
+
+
+class Posting:
+    """Gathers changes inside one write transaction of the ledger; `finish` makes them whole."""
+
+    def __init__(self, ledger: Ledger, rules: BookRules, now: datetime) -> None:
+        self._ledger = ledger
+        self._reading = ledger.reading
+        self._rules = rules
+        self._now_us = to_micros(now)
+        self._tallies = SessionTallies(
+            ledger.reading,
+            rules.calendar,
+            TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak),
+        )
+        self._streams = FillStreams(ledger.reading, self._tallies)
+        self._records = LogRecords(
+            ledger.reading, self._tallies, self._streams, rules.instruments, rules.trade_log_mode
+        )
+        self._fills: ImportedFills | None = None
+        self.changed = False
+
+    def open_log(self, state: FileState, day: str) -> int:
+        """Remember a log file that is read for the first time."""
+        return self._add_source("log", "trade_log", state, day)
+
+    def forget_log(self, source: Source) -> None:
+        """Take out all that a log file said, because it was rewritten."""
+        self._records.remove(source.id)
+        self._reading.execute("remove_rejections", (source.id,))
+        self.changed = True
+
+    def add_records(
+        self, source_id: int, file: str, lines: Sequence[tuple[int, str, TradeRecord]],
+        rejections: Sequence[Rejection],
+    ) -> None:  # fmt: skip
+        """Keep what a stretch of a log file says."""
+        self._records.add(source_id, file, lines)
+        self._reading.execute_many(
+            "add_rejection", [rows.rejection_row(source_id, r) for r in rejections]
+        )
+        self.changed = self.changed or bool(lines) or bool(rejections)
+
+    def close_log(
+        self, source_id: int, state: FileState, progress: Progress, facts: int, rejected: int
+    ) -> None:
+        """Remember how far a log file was read."""
+        p = progress
+        self._reading.execute(
+            "update_source",
+            (
+                state.size, state.mtime_ns, state.inode, p.offset, p.lines, p.checksum, p.tail,
+                int(p.complete), facts, rejected, self._now_us, source_id,
+            ),
+        )  # fmt: skip
+
+    def open_import(self, state: FileState, layout: str) -> int:
+        """Begin an import."""
+        self._fills = self._fills or ImportedFills(self._reading, self._streams)
+        return self._add_source("import", layout, state, None)
+
+    def add_fills(
+        self, source_id: int, file: str, lines: Iterable[tuple[int, Fill]], counts: ImportCounts
+    ) -> list[Rejection]:
+        """Keep fills of an import; returns those that contradict what is known."""
+        assert self._fills is not None
+        return self._fills.add(source_id, file, lines, counts)
+
+    def close_import(
+        self, source_id: int, state: FileState, checksum: int, lines: int,
+        counts: ImportCounts, rejections: Sequence[Rejection],
+    ) -> None:  # fmt: skip
+        """End an import: its rejections speak of the instants that its fills span."""
+        span = rows.ALWAYS
+        if counts.first_us is not None and counts.last_us is not None:
+            span = (counts.first_us, counts.last_us)
+        self._reading.execute_many(
+            "add_rejection", [rows.rejection_row(source_id, r, span) for r in rejections]
+        )
+        counts.rejected += len(rejections)
+        facts = counts.new + counts.known
+        self._reading.execute(
+            "update_source",
+            (
+                state.size, state.mtime_ns, state.inode, state.size, lines, checksum, "", 1, facts,
+                counts.rejected, self._now_us, source_id,
+            ),
+        )  # fmt: skip
+        self.changed = True
+
+    def supersede_rejections(self, earlier: Iterable[Source]) -> None:
+        """Drop the rejections of earlier imports of a file that was now read again."""
+        for source in earlier:
+            self._reading.execute("remove_rejections", (source.id,))
+
+    def rebuild(self) -> None:
+        """Make all books anew from the facts."""
+        for name in (
+            "remove_all_positions", "remove_all_bookings", "remove_all_tallies",
+            "remove_log_fills", "remove_all_record_rejections",
+        ):  # fmt: skip
+            self._reading.execute(name)
+        self._records.use_all()
+        for account, symbol in self._reading.execute("streams_of_fills").fetchall():
+            self._streams.touch(account, symbol, rows.ALWAYS[0])
+        self.changed = True
+
+    def finish(self) -> int:
+        """Bring positions, bookings and tallies up to date; returns the new revision."""
+        self._records.finish()
+        self._streams.finish()
+        self._tallies.finish()
+        self._ledger.put("fingerprint", self._rules.fingerprint)
+        return self._ledger.bump() if self.changed else self._ledger.revision
+
+    def _add_source(self, kind: str, layout: str, state: FileState, day: str | None) -> int:
+        cursor = self._reading.execute(
+            "add_source",
+            (
+                kind, state.name, layout, day, state.size, state.mtime_ns, state.inode, 0, 0, 0,
+                "", 1, 0, 0, self._now_us,
+            ),
+        )  # fmt: skip
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid

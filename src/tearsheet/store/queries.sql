@@ -1,0 +1,201 @@
+-- Every statement of the ledger, by name. `?` parameters stand in the order of the columns named.
+
+-- name: get_meta
+SELECT value FROM meta WHERE key = ?
+-- name: put_meta
+INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+
+-- name: log_sources
+SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
+FROM source WHERE kind = 'log'
+-- name: all_sources
+SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
+FROM source
+-- name: source_named
+SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
+FROM source WHERE kind = 'log' AND name = ?
+-- name: import_known
+SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
+FROM source WHERE kind = 'import' AND checksum = ? AND size = ? ORDER BY id DESC
+-- name: add_source
+INSERT INTO source (kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: update_source
+UPDATE source SET size = ?, mtime_ns = ?, inode = ?, "offset" = ?, lines = ?, checksum = ?, tail = ?, complete = ?, facts = ?, rejected = ?, read_at = ?
+WHERE id = ?
+
+-- name: add_record
+INSERT INTO record (id, source_id, line, key, account, symbol, time_us, closed, live, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: last_record_id
+SELECT COALESCE(MAX(id), 0) FROM record
+-- name: records_of_key
+SELECT r.id, s.name, r.line, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.source_id WHERE r.key = ? AND r.account = ?
+-- name: records_of_source
+SELECT r.id, s.name, r.line, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.source_id WHERE r.source_id = ?
+-- name: records_of_stream
+SELECT r.id, s.name, r.line, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.source_id WHERE r.account = ? AND r.symbol = ? ORDER BY r.id
+-- name: set_live
+UPDATE record SET live = ? WHERE id = ?
+-- name: remove_records
+DELETE FROM record WHERE source_id = ?
+-- name: occurrences_of_source
+SELECT key FROM record WHERE source_id = ?
+
+-- name: log_stream
+SELECT records, closed, as_fills, last_closed_us FROM log_stream WHERE account = ? AND symbol = ?
+-- name: log_streams
+SELECT account, symbol, records, closed, as_fills FROM log_stream
+-- name: put_log_stream
+INSERT INTO log_stream (account, symbol, records, closed, as_fills, last_closed_us) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (account, symbol) DO UPDATE SET records = excluded.records, closed = excluded.closed, as_fills = excluded.as_fills, last_closed_us = excluded.last_closed_us
+-- name: last_logged_closing
+SELECT closed_us FROM position WHERE account = ? AND symbol = ? AND logged = 1 ORDER BY closed_us DESC LIMIT 1
+-- name: remove_log_stream
+DELETE FROM log_stream WHERE account = ? AND symbol = ?
+-- name: log_use
+SELECT COUNT(*), COALESCE(SUM(as_fills), 0) FROM log_stream
+-- name: open_log_trades
+SELECT s.account, s.symbol, COUNT(r.id) FROM log_stream s
+JOIN record r ON r.account = s.account AND r.symbol = s.symbol AND r.live = 1 AND r.closed = 0 AND r.time_us > COALESCE(s.last_closed_us, 0)
+WHERE s.as_fills = 0 GROUP BY s.account, s.symbol
+
+-- name: add_fill
+INSERT INTO fill (id, account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, record_id)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: last_fill_row
+SELECT COALESCE(MAX(id), 0) FROM fill
+-- name: fill_of_key
+SELECT id, symbol, time_us, rank, side, quantity, price, commission FROM fill WHERE account = ? AND key = ?
+-- name: fill_of_record
+SELECT id, account, symbol, time_us FROM fill WHERE record_id = ?
+-- name: set_rank
+UPDATE fill SET rank = ? WHERE id = ?
+-- name: remove_fill
+DELETE FROM fill WHERE id = ?
+-- name: fills_of_stream
+SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
+FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? ORDER BY time_us, rank, key
+-- name: streams_of_fills
+SELECT DISTINCT account, symbol FROM fill
+-- name: fill_detail
+SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
+FROM fill WHERE account = ? AND key = ?
+-- name: add_sighting
+INSERT OR IGNORE INTO sighting (source_id, line, fill_id, rank) VALUES (?, ?, ?, ?)
+-- name: sightings_of_fill
+SELECT s.kind, s.name, g.line FROM sighting g JOIN source s ON s.id = g.source_id WHERE g.fill_id = ? ORDER BY g.source_id, g.line
+-- name: record_place
+SELECT s.kind, s.name, r.line FROM record r JOIN source s ON s.id = r.source_id WHERE r.id = ?
+-- name: live_record_place
+SELECT s.kind, s.name, r.line FROM record r JOIN source s ON s.id = r.source_id WHERE r.key = ? AND r.account = ? AND r.live = 1
+
+-- name: add_rejection
+INSERT INTO rejection (source_id, record_id, file, line, text, code, reason, hint, account, since_us, until_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: remove_rejections
+DELETE FROM rejection WHERE source_id = ?
+-- name: remove_rejections_of_record
+DELETE FROM rejection WHERE record_id = ?
+-- name: count_rejections
+SELECT COUNT(*) FROM rejection WHERE since_us < ? AND until_us >= ? AND (?3 IS NULL OR account IS NULL OR account = ?3)
+-- name: rejections
+SELECT file, line, text, code, reason, hint, account FROM rejection ORDER BY id DESC LIMIT ?
+-- name: unfinished_logs
+SELECT name FROM source WHERE kind = 'log' AND complete = 0 AND day >= ? AND day < ?
+-- name: log_days
+SELECT day FROM source WHERE kind = 'log' AND day >= ? AND day < ?
+-- name: first_log_day
+SELECT MIN(day) FROM source WHERE kind = 'log'
+
+-- name: add_position
+INSERT INTO position (id, account, symbol, currency, multiplier, side, opened_us, closed_us, last_us, last_rank, last_key, quantity, peak_quantity, open_quantity,
+entry_value, exit_value, cost, gross, fees, fills, strategy, stop_loss, target, planned, mode, held_us, logged)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: position
+SELECT * FROM position WHERE id = ?
+-- name: remove_position
+DELETE FROM position WHERE id = ?
+-- name: positions_of_stream_since
+SELECT * FROM position WHERE account = ? AND symbol = ? AND logged = 0 AND last_us >= ?
+-- name: open_position_of_stream
+SELECT * FROM position WHERE account = ? AND symbol = ? AND closed_us IS NULL AND logged = 0
+-- name: open_positions
+SELECT * FROM position WHERE closed_us IS NULL ORDER BY account, symbol
+-- name: closed_all
+SELECT * FROM position WHERE closed_us >= ? AND closed_us < ? ORDER BY closed_us
+-- name: closed_account
+SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us < ? ORDER BY closed_us
+-- name: last_closed_all
+SELECT * FROM position WHERE closed_us < ? ORDER BY closed_us DESC
+-- name: last_closed_account
+SELECT * FROM position WHERE account = ? AND closed_us < ? ORDER BY closed_us DESC
+-- name: remove_all_positions
+DELETE FROM position
+
+-- name: add_booking
+INSERT INTO booking (position_id, account, symbol, currency, time_us, rank, fill_key, part, quantity, price, gross, fees, closes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: bookings_of_position
+SELECT * FROM booking WHERE position_id = ? ORDER BY time_us, rank, fill_key, part
+-- name: remove_bookings
+DELETE FROM booking WHERE position_id = ?
+-- name: remove_log_fills
+DELETE FROM fill WHERE record_id IS NOT NULL
+-- name: remove_all_record_rejections
+DELETE FROM rejection WHERE record_id IS NOT NULL
+-- name: remove_all_bookings
+DELETE FROM booking
+-- name: bookings_all
+SELECT * FROM booking WHERE time_us >= ? AND time_us < ? ORDER BY time_us
+-- name: bookings_account
+SELECT * FROM booking WHERE account = ? AND time_us >= ? AND time_us < ? ORDER BY time_us
+-- name: logged_all
+SELECT * FROM position WHERE closed_us >= ? AND closed_us < ? AND logged = 1 ORDER BY closed_us
+-- name: logged_account
+SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us < ? AND logged = 1 ORDER BY closed_us
+
+-- name: tallies
+SELECT session, body FROM tally WHERE account = ? AND session >= ? AND session < ? AND currency = ? ORDER BY session
+-- name: tally
+SELECT last_us, body FROM tally WHERE account = ? AND session = ? AND currency = ?
+-- name: put_tally
+INSERT INTO tally (account, session, currency, last_us, body) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (account, session, currency) DO UPDATE SET last_us = excluded.last_us, body = excluded.body
+-- name: remove_tally
+DELETE FROM tally WHERE account = ? AND session = ? AND currency = ?
+-- name: tally_currencies
+SELECT DISTINCT currency FROM tally WHERE account = ? AND session >= ? AND session < ?
+-- name: all_tallies
+SELECT account, session, currency, last_us, body FROM tally
+-- name: remove_all_tallies
+DELETE FROM tally
+-- name: first_session
+SELECT MIN(session) FROM tally WHERE account = ?
+-- name: accounts
+WITH RECURSIVE named (account) AS (
+    SELECT MIN(account) FROM tally WHERE account > ''
+    UNION ALL
+    SELECT (SELECT MIN(account) FROM tally WHERE tally.account > named.account) FROM named WHERE named.account IS NOT NULL
+)
+SELECT account FROM named WHERE account IS NOT NULL
+
+-- name: last_booking_all
+SELECT MAX(time_us) FROM booking
+-- name: last_booking_account
+SELECT MAX(time_us) FROM booking WHERE account = ?
+-- name: last_closing_all
+SELECT MAX(closed_us) FROM position
+-- name: last_closing_account
+SELECT MAX(closed_us) FROM position WHERE account = ?
+
+-- name: alert
+SELECT state, body FROM alert WHERE id = ?
+-- name: last_alert_of_episode
+SELECT id, state, body FROM alert WHERE episode = ? ORDER BY raised_us DESC, id DESC LIMIT 1
+-- name: put_alert
+INSERT INTO alert (id, episode, state, raised_us, body) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body
+-- name: alerts
+SELECT body FROM alert ORDER BY raised_us DESC, id LIMIT ?
+-- name: alerts_of_window
+SELECT body FROM alert WHERE raised_us >= ? ORDER BY raised_us DESC, id
+-- name: remove_all_alerts
+DELETE FROM alert

@@ -1,0 +1,96 @@
+"""Questions to the ledger, one method each; every one is served by an index."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from tearsheet.performance.summary import Scope
+from tearsheet.store import rows
+from tearsheet.store.statements import statements
+from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.session import to_micros
+
+Parameters = Iterable[Any]
+
+
+class Reading:
+    """Runs named statements on a connection and turns rows into values."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self._sql = statements()
+
+    def execute(self, name: str, parameters: Parameters = ()) -> sqlite3.Cursor:
+        """Run a named statement."""
+        return self.connection.execute(self._sql[name], tuple(parameters))
+
+    def execute_many(self, name: str, parameters: Iterable[rows.Row]) -> None:
+        """Run a named statement once for each row of parameters."""
+        self.connection.executemany(self._sql[name], parameters)
+
+    def one(self, name: str, parameters: Parameters = ()) -> rows.Row | None:
+        """The first row, None if there is none."""
+        row: rows.Row | None = self.execute(name, parameters).fetchone()
+        return row
+
+    def bookings(self, account: str | None, since: datetime, until: datetime) -> Iterator[Booking]:
+        """Bookings in `[since, until)`, of fills first and then of logged trades."""
+        span = _span(account, since, until)
+        which = "all" if account is None else "account"
+        yield from map(rows.booking, self.execute(f"bookings_{which}", span))
+        yield from map(rows.logged_booking, self.execute(f"logged_{which}", span))
+
+    def closed(self, account: str | None, since: datetime, until: datetime) -> Iterator[Position]:
+        """Positions closed in `[since, until)`."""
+        which = "all" if account is None else "account"
+        return map(rows.position, self.execute(f"closed_{which}", _span(account, since, until)))
+
+    def last_closed(
+        self, scope: Scope, currency: str | None, until: datetime, number: int
+    ) -> list[Position]:
+        """The last `number` positions of a scope closed before `until`, oldest first."""
+        which = "all" if scope.account is None else "account"
+        chosen: list[Position] = []
+        bound = to_micros(until)
+        parameters = (bound,) if scope.account is None else (scope.account, bound)
+        for row in self.execute(f"last_closed_{which}", parameters):
+            position = rows.position(row)
+            if matches(scope, position) and currency in (None, position.currency):
+                chosen.append(position)
+                # those that ended at the same instant are ordered among each other below
+                if len(chosen) > number and position.last_at < chosen[number - 1].last_at:
+                    break
+        return rows.in_order(chosen)[-number:]
+
+    def position(self, identity: str) -> Position | None:
+        """The position with an id."""
+        row = self.one("position", (identity,))
+        return None if row is None else rows.position(row)
+
+    def bookings_of(self, identity: str) -> list[Booking]:
+        """The bookings of a position, in order."""
+        row = self.one("position", (identity,))
+        if row is not None and rows.is_logged(row):
+            return [rows.logged_booking(row)]
+        return [rows.booking(r) for r in self.execute("bookings_of_position", (identity,))]
+
+    def open_positions(self, scope: Scope) -> list[Position]:
+        """Positions that are not flat."""
+        found = map(rows.position, self.execute("open_positions"))
+        return [p for p in found if matches(scope, p, account=True)]
+
+
+def matches(scope: Scope, position: Position, *, account: bool = False) -> bool:
+    """Whether a position belongs to a scope; the account is checked only where asked."""
+    return (
+        (not account or scope.account in (None, position.account))
+        and scope.strategy in (None, position.strategy)
+        and scope.symbol in (None, position.symbol)
+        and scope.mode in (None, position.mode)
+    )
+
+
+def _span(account: str | None, since: datetime, until: datetime) -> tuple[Any, ...]:
+    span = (to_micros(since), to_micros(until))
+    return span if account is None else (account, *span)

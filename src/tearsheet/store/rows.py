@@ -1,0 +1,141 @@
+"""Rows of the ledger and the values they stand for, one function each way."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from tearsheet.trade.fill import Fill, Rejection, Side
+from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
+
+Row = tuple[Any, ...]
+_MICROSECOND = timedelta(microseconds=1)
+_SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+ALWAYS = (to_micros(EARLIEST), to_micros(LATEST))
+
+
+def text(value: Decimal | None) -> str | None:
+    """A decimal's exact text, None for none."""
+    return None if value is None else str(value)
+
+
+def decimal(value: str | None) -> Decimal | None:
+    """The decimal of a text, None for none."""
+    return None if value is None else Decimal(value)
+
+
+def micros(at: datetime | None) -> int | None:
+    """Microseconds since 1970, None for none."""
+    return None if at is None else to_micros(at)
+
+
+def moment(value: int | None) -> datetime | None:
+    """The instant of microseconds since 1970, None for none."""
+    return None if value is None else from_micros(value)
+
+
+def position_row(p: Position, *, logged: bool) -> Row:
+    """A position as a row of `position`."""
+    return (
+        p.id, p.account, p.symbol, p.currency, str(p.multiplier), p.side.value,
+        micros(p.opened_at), micros(p.closed_at), to_micros(p.last_at), p.last_rank, p.last_key,
+        str(p.quantity), str(p.peak_quantity), str(p.open_quantity), str(p.entry_value),
+        str(p.exit_value), str(p.cost), str(p.gross), str(p.fees), p.fills, p.strategy,
+        text(p.stop_loss), text(p.target), text(p.planned_risk_reward), p.mode,
+        None if p.held is None else p.held // _MICROSECOND, int(logged),
+    )  # fmt: skip
+
+
+def position(row: Row) -> Position:
+    """A row of `position` as a position."""
+    held = row[25]
+    return Position(
+        id=row[0], account=row[1], symbol=row[2], currency=row[3], multiplier=Decimal(row[4]),
+        side=_SIDES[row[5]], opened_at=moment(row[6]), closed_at=moment(row[7]),
+        last_at=from_micros(row[8]), last_rank=row[9], last_key=row[10], quantity=Decimal(row[11]),
+        peak_quantity=Decimal(row[12]), open_quantity=Decimal(row[13]),
+        entry_value=Decimal(row[14]), exit_value=Decimal(row[15]), cost=Decimal(row[16]),
+        gross=Decimal(row[17]), fees=Decimal(row[18]), fills=row[19], strategy=row[20],
+        stop_loss=decimal(row[21]), target=decimal(row[22]), planned_risk_reward=decimal(row[23]),
+        mode=row[24], held=None if held is None else timedelta(microseconds=held),
+    )  # fmt: skip
+
+
+def is_logged(row: Row) -> bool:
+    """Whether a row of `position` came from a logged trade."""
+    return bool(row[26])
+
+
+def booking_row(b: Booking) -> Row:
+    """A booking as a row of `booking`."""
+    return (
+        b.position_id, b.account, b.symbol, b.currency, to_micros(b.time), b.rank, b.fill_key,
+        b.part, str(b.quantity), str(b.price), str(b.gross), str(b.fees), int(b.closes),
+    )  # fmt: skip
+
+
+def booking(row: Row) -> Booking:
+    """A row of `booking` as a booking."""
+    return Booking(
+        row[0], row[1], row[2], row[3], from_micros(row[4]), row[5], row[6], row[7],
+        Decimal(row[8]), Decimal(row[9]), Decimal(row[10]), Decimal(row[11]), bool(row[12]),
+    )  # fmt: skip
+
+
+def logged_booking(row: Row) -> Booking:
+    """The one booking of a logged trade, from its row of `position`."""
+    p = position(row)
+    at_entry = p.entry_value != 0
+    closing = p.side.opposite
+    value = p.entry_value if at_entry else p.exit_value
+    signed = p.quantity if closing is Side.BUY else -p.quantity
+    return Booking(
+        p.id, p.account, p.symbol, p.currency, p.last_at, p.last_rank, p.last_key, 0,
+        signed, value / p.quantity, p.gross, p.fees, True,
+    )  # fmt: skip
+
+
+def fill_row(identity: int, f: Fill, record_id: int | None) -> Row:
+    """A fill as a row of `fill`."""
+    return (
+        identity, f.account, f.symbol, f.key, to_micros(f.time), f.rank, f.side.value,
+        str(f.quantity), str(f.price), str(f.commission), str(f.multiplier), f.currency,
+        f.fill_id, f.order_id, f.strategy, text(f.stop_loss), text(f.target), f.mode, record_id,
+    )  # fmt: skip
+
+
+def fill(row: Row) -> Fill:
+    """A row of `fills_of_stream` as a fill."""
+    return Fill(
+        account=row[0], symbol=row[1], key=row[2], time=from_micros(row[3]), rank=row[4],
+        side=_SIDES[row[5]], quantity=Decimal(row[6]), price=Decimal(row[7]),
+        commission=Decimal(row[8]), multiplier=Decimal(row[9]), currency=row[10], fill_id=row[11],
+        order_id=row[12], strategy=row[13], stop_loss=decimal(row[14]), target=decimal(row[15]),
+        mode=row[16],
+    )  # fmt: skip
+
+
+def rejection_row(
+    source_id: int, r: Rejection, span: tuple[int, int] = ALWAYS, record_id: int | None = None
+) -> Row:
+    """A rejection as a row of `rejection`; `span` bounds it where it does not say itself."""
+    since = span[0] if r.since is None else to_micros(r.since)
+    until = span[1] if r.until is None else to_micros(r.until)
+    return (
+        source_id, record_id, r.file, r.line, r.text, r.code, r.reason, r.hint, r.account,
+        since, until,
+    )  # fmt: skip
+
+
+def rejection(row: Row) -> Rejection:
+    """A row of `rejections` as a rejection."""
+    return Rejection(
+        file=row[0], line=row[1], text=row[2], code=row[3], reason=row[4], hint=row[5],
+        account=row[6],
+    )  # fmt: skip
+
+
+def in_order(positions: Iterable[Position]) -> list[Position]:
+    """Closed positions in the order in which they came to an end."""
+    return sorted(positions, key=lambda p: (p.last_at, p.account, p.symbol, p.last_rank, p.id))

@@ -1,0 +1,136 @@
+"""Keeps the tallies of touched sessions right while bookings and positions come and go.
+
+What comes after everything in its session is added on; anything else makes the session be
+built anew from its rows. Both give the same tally.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+from tearsheet.performance.tally import Tally
+from tearsheet.store.reading import Reading
+from tearsheet.store.rows import in_order
+from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.session import TradingCalendar, to_micros
+
+ALL_ACCOUNTS = ""
+Key = tuple[str, date, str]  # account or ALL_ACCOUNTS, session, currency
+
+encode = msgspec.json.encode
+decode = msgspec.json.Decoder(Tally).decode
+
+
+class TallyRules(Struct, frozen=True):
+    """How outcomes are told: the breakeven band, and whether a breakeven ends a streak."""
+
+    breakeven_band: Decimal
+    breakeven_breaks_streak: bool
+
+    def tally(self, bookings: Iterable[Booking], closed: Iterable[Position]) -> Tally:
+        """The tally of bookings and closed positions given in any order."""
+        return Tally.of(
+            sorted(bookings, key=_booking_order),
+            in_order(closed),
+            self.breakeven_band,
+            self.breakeven_breaks_streak,
+        )
+
+
+def _booking_order(booking: Booking) -> tuple[object, ...]:
+    return booking.order
+
+
+class SessionTallies:
+    """The tallies that one posting touches, written by `finish`."""
+
+    def __init__(self, reading: Reading, calendar: TradingCalendar, rules: TallyRules) -> None:
+        self._reading = reading
+        self._calendar = calendar
+        self._rules = rules
+        self._kept: dict[Key, tuple[int, Tally]] = {}
+        self._changed: set[Key] = set()
+        self._stale: set[Key] = set()
+
+    def added(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> None:
+        """Bookings and closings that were just stored."""
+        fresh: dict[tuple[date, str], tuple[list[Booking], list[Position]]]
+        fresh = defaultdict(lambda: ([], []))
+        session = self._calendar.session
+        for booking in sorted(bookings, key=_booking_order):
+            fresh[session(booking.time), booking.currency][0].append(booking)
+        for position in in_order(closed):
+            fresh[session(position.last_at), position.currency][1].append(position)
+        for (day, currency), (its_bookings, its_closed) in fresh.items():
+            self._extend_scopes(day, currency, its_bookings, its_closed)
+
+    def removed(self, bookings: Iterable[Booking]) -> None:
+        """Bookings that were just taken out; a closing goes with its last booking."""
+        for booking in bookings:
+            day = self._calendar.session(booking.time)
+            self._stale.add((booking.account, day, booking.currency))
+            self._stale.add((ALL_ACCOUNTS, day, booking.currency))
+
+    def finish(self) -> int:
+        """Build stale tallies anew and write what changed; returns how many rows were written."""
+        for key in self._stale:
+            self._rebuild(key)
+        reading = self._reading
+        for key in self._changed | self._stale:
+            account, day, currency = key
+            kept = self._kept.get(key)
+            name = (account, day.isoformat(), currency)
+            if kept is None:
+                reading.execute("remove_tally", name)
+            else:
+                body = encode(kept[1]).decode()
+                reading.execute("put_tally", (*name, kept[0], body))
+        return len(self._changed | self._stale)
+
+    def _extend_scopes(
+        self, day: date, currency: str, bookings: list[Booking], closed: list[Position]
+    ) -> None:
+        accounts = {booking.account for booking in bookings}
+        whole = self._rules.tally(bookings, closed)
+        self._extend((ALL_ACCOUNTS, day, currency), whole, bookings)
+        if len(accounts) == 1:
+            self._extend((accounts.pop(), day, currency), whole, bookings)
+            return
+        for account in accounts:
+            its = [booking for booking in bookings if booking.account == account]
+            part = self._rules.tally(its, (p for p in closed if p.account == account))
+            self._extend((account, day, currency), part, its)
+
+    def _extend(self, key: Key, part: Tally, bookings: list[Booking]) -> None:
+        if key in self._stale:
+            return
+        first, last = to_micros(bookings[0].time), to_micros(bookings[-1].time)
+        kept = self._kept.get(key) or self._load(key)
+        if kept is None:
+            self._kept[key] = (last, part)
+        elif first > kept[0]:
+            self._kept[key] = (last, kept[1] + part)
+        else:
+            self._stale.add(key)
+            return
+        self._changed.add(key)
+
+    def _load(self, key: Key) -> tuple[int, Tally] | None:
+        row = self._reading.one("tally", (key[0], key[1].isoformat(), key[2]))
+        return None if row is None else (row[0], decode(row[1]))
+
+    def _rebuild(self, key: Key) -> None:
+        account, day, currency = key
+        since, until = self._calendar.start(day), self._calendar.end(day)
+        name = account or None
+        bookings = [b for b in self._reading.bookings(name, since, until) if b.currency == currency]
+        closed = [p for p in self._reading.closed(name, since, until) if p.currency == currency]
+        if not bookings:
+            self._kept.pop(key, None)
+            return
+        last = max(to_micros(booking.time) for booking in bookings)
+        self._kept[key] = (last, self._rules.tally(bookings, closed))

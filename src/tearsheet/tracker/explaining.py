@@ -1,0 +1,186 @@
+"""The bookings, positions and fills behind a number, summing to it exactly."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from tearsheet.errors import NotFoundError
+from tearsheet.performance.metric import METRICS, MetricValue
+from tearsheet.performance.summary import PerformanceSummary
+from tearsheet.store.ledger import Ledger
+from tearsheet.tracker.summaries import Rows
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
+
+Basis = Literal["bookings", "positions"]
+
+
+class FillPlace(Struct, frozen=True):
+    """Where the fill or record of a booking was read."""
+
+    file: str
+    line: int
+
+
+class BookingTerm(Struct, frozen=True):
+    """A booking with what it adds to the number, and where its fill stands."""
+
+    session: str
+    time: datetime
+    account: str
+    symbol: str
+    position_id: str
+    fill_key: str
+    quantity: Decimal
+    price: Decimal
+    gross: Decimal
+    fees: Decimal
+    net: Decimal
+    adds: Decimal
+    places: tuple[FillPlace, ...]
+
+
+class PositionTerm(Struct, frozen=True):
+    """A closed position with what it adds to the number, and its own bookings."""
+
+    id: str
+    account: str
+    symbol: str
+    side: str
+    opened_at: datetime | None
+    closed_at: datetime | None
+    quantity: Decimal
+    gross: Decimal
+    fees: Decimal
+    net: Decimal
+    outcome: Outcome
+    adds: Decimal
+    bookings: tuple[BookingTerm, ...]
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """A metric of a window, and everything it rests on.
+
+    `total` is the exact sum of what the terms add. For a sum (P&L, fees, counts) it is the value
+    itself; for a ratio the terms are its sample, and `words` says how they combine.
+    """
+
+    metric: str
+    label: str
+    words: str
+    window: str
+    currency: str
+    value: MetricValue
+    basis: Basis
+    is_sum: bool
+    total: Decimal
+    bookings: tuple[BookingTerm, ...] = ()
+    positions: tuple[PositionTerm, ...] = ()
+
+
+_Adds = Callable[[Booking], Decimal]
+_ON_BOOKINGS: dict[str, _Adds] = {
+    "net_pnl": lambda b: b.gross - b.fees,
+    "fees": lambda b: b.fees,
+    "quantity_traded": lambda b: abs(b.quantity),
+    "max_drawdown": lambda b: b.gross - b.fees,
+    "average_daily_pnl": lambda b: b.gross - b.fees,
+    "best_day": lambda b: b.gross - b.fees,
+    "worst_day": lambda b: b.gross - b.fees,
+    "winning_days": lambda b: b.gross - b.fees,
+}
+_BOOKING_SUMS = {"net_pnl", "fees", "quantity_traded"}
+_POSITION_SUMS: dict[str, tuple[tuple[Outcome, ...], bool]] = {
+    # metric: whose outcomes count, and whether they are counted rather than summed
+    "total_trades": (("win", "loss", "breakeven"), True),
+    "winning_trades": (("win",), True),
+    "losing_trades": (("loss",), True),
+    "breakeven_trades": (("breakeven",), True),
+    "closed_pnl": (("win", "loss", "breakeven"), False),
+    "gross_profit": (("win",), False),
+    "gross_loss": (("loss",), False),
+}
+
+
+def explain(
+    ledger: Ledger,
+    metric: str,
+    summary: PerformanceSummary,
+    rows: Rows,
+    breakeven_band: Decimal,
+    session_of: Callable[[datetime], object],
+) -> Explanation:
+    """What a metric of a summary rests on. Raises NotFoundError for a metric that is none."""
+    row = METRICS.get(metric)
+    if row is None:
+        raise NotFoundError(f"no metric {metric!r}", f"known metrics: {', '.join(METRICS)}")
+    terms = _Terms(ledger, breakeven_band, session_of)
+    on_bookings = metric in _ON_BOOKINGS
+    bookings = terms.bookings(rows.bookings, _ON_BOOKINGS[metric]) if on_bookings else ()
+    positions = () if on_bookings else terms.positions(rows.closed, metric)
+    with exact():
+        total = sum((term.adds for term in (*bookings, *positions)), ZERO)
+    return Explanation(
+        metric=metric,
+        label=row.label,
+        words=row.words,
+        window=summary.window.label,
+        currency=summary.currency,
+        value=summary.metrics[metric],
+        basis="bookings" if on_bookings else "positions",
+        is_sum=metric in _BOOKING_SUMS or metric in _POSITION_SUMS,
+        total=total,
+        bookings=bookings,
+        positions=positions,
+    )
+
+
+class _Terms:
+    """Turns rows into terms, looking up where each fill was read."""
+
+    def __init__(
+        self, ledger: Ledger, band: Decimal, session_of: Callable[[datetime], object]
+    ) -> None:
+        self._ledger = ledger
+        self._band = band
+        self._session_of = session_of
+
+    def bookings(self, bookings: Iterable[Booking], adds: _Adds) -> tuple[BookingTerm, ...]:
+        with exact():
+            return tuple(self._booking(b, adds(b)) for b in bookings)
+
+    def positions(self, closed: Iterable[Position], metric: str) -> tuple[PositionTerm, ...]:
+        outcomes, counted = _POSITION_SUMS.get(metric, (("win", "loss", "breakeven"), False))
+        terms = []
+        with exact():
+            for position in closed:
+                net = position.gross - position.fees
+                outcome = outcome_of(net, self._band)
+                if outcome in outcomes:
+                    adds = Decimal(1) if counted else net
+                    terms.append(self._position(position, net, outcome, adds))
+        return tuple(terms)
+
+    def _position(
+        self, p: Position, net: Decimal, outcome: Outcome, adds: Decimal
+    ) -> PositionTerm:
+        its = self._ledger.reading.bookings_of(p.id)
+        return PositionTerm(
+            p.id, p.account, p.symbol, p.side.value, p.opened_at, p.closed_at, p.quantity,
+            p.gross, p.fees, net, outcome, adds,
+            self.bookings(its, lambda b: b.gross - b.fees),
+        )  # fmt: skip
+
+    def _booking(self, b: Booking, adds: Decimal) -> BookingTerm:
+        return BookingTerm(
+            str(self._session_of(b.time)), b.time, b.account, b.symbol, b.position_id, b.fill_key,
+            b.quantity, b.price, b.gross, b.fees, b.gross - b.fees, adds,
+            self._places(b),
+        )  # fmt: skip
+
+    def _places(self, b: Booking) -> tuple[FillPlace, ...]:
+        found = self._ledger.places(b.account, b.fill_key)
+        return tuple(FillPlace(file, line) for file, line in found)

@@ -1,0 +1,176 @@
+"""Takes a file of fills, or a trade log from elsewhere, into the ledger: each content once."""
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+
+from tearsheet.errors import InputError
+from tearsheet.sources.log_folder import ReadSoFar, read_on
+from tearsheet.sources.statement import Statement, open_statement
+from tearsheet.store.imported_fills import ImportCounts
+from tearsheet.store.ledger import Ledger, Source
+from tearsheet.store.posting import BookRules, FileState, Posting
+from tearsheet.tracker.log_sync import OnProgress
+from tearsheet.trade.fill import Fill, Rejection
+
+_AT_ONCE = 10_000
+_CHUNK = 8 << 20
+
+
+class ImportReport(Struct, kw_only=True):
+    """What became of an import: fills or records that are new, known already, or rejected."""
+
+    file: str
+    layout: str
+    new: int = 0
+    known: int = 0
+    rejected: int = 0
+    repeated: bool = False
+    rejections: list[Rejection] = []
+    revision: int = 0
+
+
+class ImportOptions(Struct, frozen=True):
+    """What the user says of a file: the zone of its local times, whose it is, its layout."""
+
+    timezone: ZoneInfo | None = None
+    account: str | None = None
+    layout: str | None = None
+
+
+def import_file(
+    ledger: Ledger,
+    path: Path,
+    rules: BookRules,
+    options: ImportOptions,
+    now: datetime,
+    on_progress: OnProgress,
+) -> ImportReport:
+    """Read a file into the ledger in one transaction; a content read before changes nothing.
+
+    A content that had rejections is read again, since the instruments may be known by now.
+    """
+    state, checksum = _identify(path)
+    if _is_trade_log(path):
+        layout, statement = "trade_log", None
+    else:
+        statement = open_statement(
+            path,
+            instruments=rules.instruments,
+            timezone=options.timezone,
+            account=options.account,
+            layout=options.layout,
+        )
+        layout = statement.layout
+    report = ImportReport(file=str(path), layout=layout)
+    with ledger.writing():
+        earlier = ledger.imports_of(checksum, state.size)
+        if earlier and not earlier[0].rejected:
+            return _repeated(report, earlier[0], ledger.revision)
+        posting = Posting(ledger, rules, now)
+        posting.supersede_rejections(earlier)
+        source_id = posting.open_import(state, layout)
+        if statement is None:
+            _take_records(posting, source_id, path, report)
+            counts, lines = ImportCounts(new=report.new, rejected=0), report.new
+        else:
+            counts, lines = _take_fills(posting, source_id, statement, report, on_progress)
+        posting.close_import(source_id, state, checksum, lines, counts, report.rejections)
+        report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
+        on_progress(state.size, state.size, "booking")
+        report.revision = posting.finish()
+    return report
+
+
+def _repeated(report: ImportReport, earlier: Source, revision: int) -> ImportReport:
+    report.repeated = True
+    report.known = earlier.facts
+    report.revision = revision
+    return report
+
+
+def _take_fills(
+    posting: Posting,
+    source_id: int,
+    statement: Statement,
+    report: ImportReport,
+    on_progress: OnProgress,
+) -> tuple[ImportCounts, int]:
+    counts, lines = ImportCounts(), 0
+    name = statement.path.name
+    for batch in _batches(_numbered(statement)):
+        fills = [(line, row) for line, row in batch if isinstance(row, Fill)]
+        report.rejections += [row for _, row in batch if isinstance(row, Rejection)]
+        report.rejections += posting.add_fills(source_id, name, fills, counts)
+        lines = batch[-1][0]
+        on_progress(statement.bytes_read, statement.total_bytes, name)
+    return counts, lines
+
+
+def _numbered(statement: Statement) -> Iterator[tuple[int, Fill | Rejection]]:
+    for row in statement.rows():
+        yield statement.line, row
+
+
+def _batches(
+    rows: Iterator[tuple[int, Fill | Rejection]],
+) -> Iterable[list[tuple[int, Fill | Rejection]]]:
+    while batch := list(islice(rows, _AT_ONCE)):
+        yield batch
+
+
+def _take_records(posting: Posting, source_id: int, path: Path, report: ImportReport) -> None:
+    with path.open("rb") as file:
+        for part, _ in read_on(file, path.name, None, ReadSoFar()):
+            lines = [(r.line, r.key, r.record) for r in part.records]
+            posting.add_records(source_id, path.name, lines, [])
+            report.new += len(lines)
+            report.rejections += part.rejections
+
+
+def _is_trade_log(path: Path) -> bool:
+    """Whether the first line is a bot's trade record rather than a fill."""
+    with path.open("rb") as file:
+        for line in file:
+            text = line.removeprefix(b"\xef\xbb\xbf").strip()
+            if text:
+                break
+        else:
+            return False
+    if not text.startswith(b"{"):
+        return False
+    try:
+        fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return False
+    return {"timestamp", "action", "symbol"} <= fields.keys()
+
+
+def _identify(path: Path) -> tuple[FileState, int]:
+    """The file as it lies on the disk, and a 63-bit digest of its content."""
+    try:
+        info = path.stat()
+        if path.is_dir():
+            raise InputError(
+                f"{path} is a folder, not a file",
+                "name a file; trade logs of a folder are read by `tearsheet sync`",
+            )
+        digest = blake2b(digest_size=8)
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror or error}", "check the path and permissions"
+        ) from error
+    if not info.st_size:
+        raise InputError(f"{path} is empty", "an import needs a header and at least one row")
+    state = FileState(os.fspath(path), info.st_size, info.st_mtime_ns, info.st_ino)
+    return state, int.from_bytes(digest.digest(), "big") >> 1

@@ -1,0 +1,153 @@
+"""Brings the ledger up to date with the folder of trade logs, in one transaction.
+
+Files that did not change are not opened; an appended one is read on, a rewritten one read anew.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from tearsheet.sources.log_folder import (
+    LogFile,
+    ReadSoFar,
+    is_continued,
+    read_on,
+    scan,
+)
+from tearsheet.store.ledger import Ledger, Source
+from tearsheet.store.posting import BookRules, FileState, Posting, Progress
+from tearsheet.trade.fill import Rejection
+from tearsheet.trade.session import DAY, EARLIEST
+
+#: Called with bytes done, bytes in all, and the file at hand.
+OnProgress = Callable[[int, int, str], None]
+SIGNATURE = "log_signature"
+
+
+class SyncReport(Struct, kw_only=True):
+    """What a sync did. `unchanged_files` were not opened; `rebuilt` says that all books were made anew."""
+
+    files: int = 0
+    unchanged_files: int = 0
+    read_files: int = 0
+    read_bytes: int = 0
+    records: int = 0
+    rejected: int = 0
+    rebuilt: bool = False
+    changed: bool = False
+    revision: int = 0
+
+
+def is_up_to_date(ledger: Ledger, folder: Path, fingerprint: str) -> tuple[bool, int]:
+    """Whether the ledger has seen the folder as it lies, under the same rules; and how many files it has."""
+    files, signature = scan(folder)
+    same = ledger.get(SIGNATURE) == signature and ledger.get("fingerprint") == fingerprint
+    return same, len(files)
+
+
+def sync_logs(
+    ledger: Ledger, folder: Path, rules: BookRules, now: datetime, on_progress: OnProgress
+) -> SyncReport:
+    """Read what is new in the folder; a process that syncs at the same time is waited for."""
+    with ledger.writing():
+        files, signature = scan(folder)
+        report = SyncReport(files=len(files))
+        posting = Posting(ledger, rules, now)
+        if ledger.get("fingerprint") not in (None, rules.fingerprint):
+            posting.rebuild()
+            report.rebuilt = True
+        known = ledger.logs()
+        todo = [file for file in files if _has_changed(known.get(file.name), file)]
+        report.unchanged_files = len(files) - len(todo)
+        total = sum(file.size for file in todo)
+        for file in todo:
+            on_progress(report.read_bytes, total, file.name)
+            _read(posting, folder, file, known.get(file.name), report)
+        on_progress(report.read_bytes, total, "booking")
+        report.revision = posting.finish()
+        report.changed = posting.changed
+        ledger.put(SIGNATURE, signature)
+    return report
+
+
+def _has_changed(source: Source | None, file: LogFile) -> bool:
+    return source is None or (source.size, source.mtime_ns, source.inode) != (
+        file.size,
+        file.mtime_ns,
+        file.inode,
+    )
+
+
+def _read(
+    posting: Posting, folder: Path, file: LogFile, source: Source | None, report: SyncReport
+) -> None:
+    """Read one changed file; one that cannot be opened is rejected whole and tried again next time."""
+    state = FileState(file.name, file.size, file.mtime_ns, file.inode)
+    source_id = source.id if source else posting.open_log(state, file.day.isoformat())
+    try:
+        with (folder / file.name).open("rb") as opened:
+            so_far = ReadSoFar()
+            if source is not None:
+                so_far = _so_far(source)
+                if not is_continued(opened, file, so_far, source.inode == file.inode):
+                    posting.forget_log(source)
+                    so_far = ReadSoFar()
+            started = so_far.offset
+            facts = source.facts if source and started else 0
+            rejected = source.rejected if source and started else 0
+            for part, so_far in read_on(opened, file.name, file.day, so_far):
+                lines = [(r.line, r.key, r.record) for r in part.records]
+                posting.add_records(source_id, file.name, lines, part.rejections)
+                facts += len(part.records)
+                rejected += len(part.rejections)
+                report.records += len(part.records)
+                report.rejected += len(part.rejections)
+    except OSError as error:
+        _reject_file(posting, source_id, source, file, error, report)
+        return
+    report.read_files += 1
+    report.read_bytes += so_far.offset - started
+    if source is None or source.complete != so_far.complete:
+        posting.changed = True
+    posting.close_log(source_id, state, _progress(so_far), facts, rejected)
+
+
+def _reject_file(
+    posting: Posting,
+    source_id: int,
+    source: Source | None,
+    file: LogFile,
+    error: OSError,
+    report: SyncReport,
+) -> None:
+    if source is not None:
+        posting.forget_log(source)
+    midnight = EARLIEST.replace(year=file.day.year, month=file.day.month, day=file.day.day)
+    rejection = Rejection(
+        file=file.name,
+        line=0,
+        text="",
+        code="unreadable_file",
+        reason=f"the file cannot be read: {error.strerror or error}",
+        hint="give read permission; it is tried again at the next sync",
+        since=midnight - DAY,
+        until=midnight + 2 * DAY,
+    )
+    posting.add_records(source_id, file.name, [], [rejection])
+    never = FileState(file.name, -1, -1, -1)
+    posting.close_log(source_id, never, _progress(ReadSoFar()), 0, 1)
+    report.rejected += 1
+
+
+def _so_far(source: Source) -> ReadSoFar:
+    return ReadSoFar(source.offset, source.lines, source.checksum, source.tail, source.complete)
+
+
+def _progress(so_far: ReadSoFar) -> Progress:
+    return Progress(
+        so_far.offset, so_far.lines, so_far.checksum, so_far.tail, so_far.complete
+    )
+
+

@@ -1,0 +1,374 @@
+"""The verbs of Tearsheet: sync, import, summarise, explain, verify.
+
+Importing, explaining and verifying are imported inside their verbs, so that a summary starts without
+what only they need.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tearsheet import __version__
+from tearsheet.alerts import AlertEvaluator, AlertRun, listeners
+from tearsheet.log import event
+from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
+from tearsheet.rules import Targets, rolling_rules, target_rules
+from tearsheet.settings import Settings
+from tearsheet.targets import load_targets
+from tearsheet.store.ledger import Ledger
+from tearsheet.store.posting import BookRules
+from tearsheet.store.session_tallies import TallyRules
+from tearsheet.tracker.log_sync import OnProgress, SyncReport, is_up_to_date, sync_logs
+from tearsheet.tracker.summaries import Summaries, Terms
+from tearsheet.trade.fill import Rejection
+from tearsheet.trade.position import Position
+from tearsheet.trade.session import DAY, Window, WindowKind
+
+_log = logging.getLogger("tearsheet")
+#: Raised when the same facts would give other rows than before, so that ledgers are rebuilt.
+_BOOKS_VERSION = 1
+
+
+def _silent(done: int, total: int, name: str) -> None:
+    """Progress that nobody watches."""
+
+
+class PerformanceTracker:
+    """Keeps the ledger in step with logs and statements, and answers how the trading is going.
+
+    `clock` gives the present instant (UTC). Close it, or use it in a `with` block.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._ledger = Ledger(settings.ledger_path)
+        self._tally_rules = TallyRules(
+            settings.breakeven_band, settings.breakeven_streak == "break"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self._ledger.close()
+
+    @property
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._clock()
+
+    @property
+    def today(self) -> date:
+        """The present session."""
+        return self.settings.calendar.session(self.now)
+
+    @property
+    def revision(self) -> int:
+        """How often the facts changed so far."""
+        return self._ledger.revision
+
+    def sync(self, on_progress: OnProgress = _silent) -> SyncReport:
+        """Read what is new in the log folder. Raises StoreError, InputError."""
+        started = time.perf_counter()
+        fingerprint = self._fingerprint()
+        same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint)
+        if same:
+            report = SyncReport(
+                files=files, unchanged_files=files, revision=self._ledger.revision
+            )
+        else:
+            report = sync_logs(
+                self._ledger, self.settings.log_dir, self._book_rules(), self.now, on_progress
+            )
+        event(
+            _log,
+            "tearsheet.sync",
+            level=logging.WARNING if report.rejected else logging.INFO,
+            duration_ms=_since(started),
+            trades=report.records,
+            cache_hits=report.unchanged_files,
+            cache_misses=report.read_files,
+            rejected=report.rejected,
+            revision=report.revision,
+        )
+        return report
+
+    def import_file(
+        self,
+        path: Path,
+        *,
+        timezone: ZoneInfo | None = None,
+        account: str | None = None,
+        layout: str | None = None,
+        on_progress: OnProgress = _silent,
+    ) -> "ImportReport":
+        """Take a file of fills, or a trade log, into the ledger; each content counts once.
+
+        Raises InputError, FormatError, StoreError.
+        """
+        from tearsheet.tracker.imports import ImportOptions, import_file
+
+        started = time.perf_counter()
+        options = ImportOptions(timezone, account, layout)
+        report = import_file(
+            self._ledger, path, self._book_rules(), options, self.now, on_progress
+        )
+        event(
+            _log,
+            "tearsheet.import",
+            level=logging.WARNING if report.rejected else logging.INFO,
+            duration_ms=_since(started),
+            file=report.file,
+            trades=report.new,
+            known=report.known,
+            rejected=report.rejected,
+            revision=report.revision,
+        )
+        return report
+
+    def window(
+        self,
+        kind: WindowKind = "daily",
+        *,
+        start: date | None = None,
+        end: date | None = None,
+        rolling: int | None = None,
+    ) -> Window:
+        """The window that a kind, dates or a number of trades mean today."""
+        if rolling is not None:
+            return Window.last(rolling, self.today)
+        return Window.choose(kind, self.today, start, end)
+
+    def get_summary(
+        self,
+        window: WindowKind | Window = "daily",
+        *,
+        start: date | None = None,
+        end: date | None = None,
+        rolling: int | None = None,
+        scope: Scope = Scope(),
+        currency: str | None = None,
+        sync: bool = True,
+    ) -> PerformanceSummary:
+        """How the trading went in a window. Log files that did not change are not read again.
+
+        Raises UsageError, NotFoundError, MixedCurrencyError, StoreError.
+        """
+        stale = self._sync_if_possible() if sync else []
+        chosen = window if isinstance(window, Window) else self.window(
+            window, start=start, end=end, rolling=rolling
+        )
+        started = time.perf_counter()
+        with self._ledger.snapshot():
+            answers = self._summaries()
+            summary = answers.summary(chosen, scope, currency, stale)
+        event(
+            _log,
+            "tearsheet.summary",
+            duration_ms=_since(started),
+            window=chosen.kind,
+            start=chosen.start.isoformat(),
+            trades=summary.value("total_trades"),
+            cache_hits=answers.sessions_kept,
+            cache_misses=answers.sessions_computed,
+            revision=summary.freshness.revision,
+        )
+        return summary
+
+    def backfill(
+        self, days: int, *, scope: Scope = Scope(), currency: str | None = None
+    ) -> list[PerformanceSummary]:
+        """The daily summaries of the last `days` days, today included, the oldest first."""
+        self._sync_if_possible()
+        today = self.today
+        dates = [today - DAY * ago for ago in range(days - 1, -1, -1)]
+        return [
+            self.get_summary("daily", start=day, scope=scope, currency=currency, sync=False)
+            for day in dates
+        ]
+
+    def explain(
+        self, metric: str, window: Window, *, scope: Scope = Scope(), currency: str | None = None
+    ) -> "Explanation":
+        """The bookings, positions and fills behind a metric, summing exactly."""
+        from tearsheet.tracker.explaining import explain
+
+        self._sync_if_possible()
+        with self._ledger.snapshot():
+            answers = self._summaries()
+            summary = answers.summary(window, scope, currency)
+            rows = answers.rows(window, scope, summary.currency)
+            return explain(
+                self._ledger,
+                metric,
+                summary,
+                rows,
+                self.settings.breakeven_band,
+                self.settings.calendar.session,
+            )
+
+    def targets(self) -> Targets:
+        """The targets file as it is now; all null where there is none. Raises SettingsError.
+
+        What a file of the same content said before is taken from the ledger, without a YAML parser.
+        """
+        path = self.settings.targets_file
+        seen = _digest(path)
+        if seen and self._ledger.get("targets_digest") == seen:
+            return msgspec.json.decode(self._ledger.get("targets") or "", type=Targets)
+        targets, existed = load_targets(path)
+        if not existed:
+            event(_log, "tearsheet.targets", reason=f"no {path}: nothing is judged but risk-reward")
+        elif not self._ledger.read_only:
+            with self._ledger.writing():
+                self._ledger.put("targets", msgspec.json.encode(targets).decode())
+                self._ledger.put("targets_digest", seen)
+        return targets
+
+    def check(self, summary: PerformanceSummary, targets: Targets) -> AlertRun:
+        """Judge a summary by the targets, and the last trades of its scope by the rolling rules.
+
+        What began or ended since the last run is written to the alerts file.
+        """
+        started = time.perf_counter()
+        judged = [(summary, target_rules(targets))]
+        for trades, rule in rolling_rules(targets, self.settings.alert_rolling_window):
+            rolling = self.get_summary(
+                Window.last(trades, self.today),
+                scope=summary.scope,
+                currency=summary.currency,
+                sync=False,
+            )
+            judged.append((rolling, [rule]))
+        run = self.alerts.evaluate(judged)
+        event(
+            _log,
+            "tearsheet.alerts",
+            duration_ms=_since(started),
+            rules=len(run.findings),
+            raised=len(run.raised),
+            resolved=len(run.resolved),
+            open=len(run.open),
+            trades=summary.value("total_trades"),
+        )
+        return run
+
+    @property
+    def alerts(self) -> AlertEvaluator:
+        """The alerts of this tracker's ledger."""
+        return AlertEvaluator(
+            self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners()
+        )
+
+    def open_positions(self, scope: Scope = Scope()) -> list[Position]:
+        """Positions that are not flat."""
+        with self._ledger.snapshot() as reading:
+            return reading.open_positions(scope)
+
+    def closed_positions(
+        self, window: Window, scope: Scope = Scope(), currency: str | None = None
+    ) -> list[Position]:
+        """Positions closed in a window, in order."""
+        with self._ledger.snapshot():
+            answers = self._summaries()
+            return answers.rows(window, scope, answers.currency(window, scope, currency)).closed
+
+    def rejections(self, most: int = 100) -> list[Rejection]:
+        """Lines that could not be used, the newest first."""
+        with self._ledger.snapshot():
+            return self._ledger.rejections(most)
+
+    def accounts(self) -> list[str]:
+        """Every account that traded."""
+        with self._ledger.snapshot():
+            return self._ledger.accounts()
+
+    def verify(self, step: Callable[[str], None] = lambda words: None) -> "VerifyReport":
+        """Make all books anew from the stored facts and compare row by row."""
+        from tearsheet.tracker.verifying import verify
+
+        return verify(
+            self._ledger, self.settings.log_dir, self._book_rules(), self.now, step
+        )
+
+    def _summaries(self) -> Summaries:
+        terms = Terms(
+            self.settings.calendar,
+            self._tally_rules,
+            self.settings.currency,
+            self.settings.starting_balance,
+            self.settings.trade_log_mode,
+        )
+        return Summaries(self._ledger, terms, self.now)
+
+    def _sync_if_possible(self) -> list[PartialReason]:
+        """Sync; where the ledger cannot be written, say what it has not seen."""
+        if not self._ledger.read_only:
+            self.sync()
+            return []
+        same, _ = is_up_to_date(self._ledger, self.settings.log_dir, self._fingerprint())
+        if same:
+            return []
+        detail = f"{self.settings.ledger_path} is read-only, and the logs or settings changed since"
+        return [PartialReason("stale_ledger", detail)]
+
+    def _book_rules(self) -> BookRules:
+        from tearsheet.sources.instruments import load_instruments
+
+        settings = self.settings
+        return BookRules(
+            calendar=settings.calendar,
+            instruments=load_instruments(settings.instruments_file, settings.currency),
+            trade_log_mode=settings.trade_log_mode,
+            breakeven_band=settings.breakeven_band,
+            breakeven_breaks_streak=settings.breakeven_streak == "break",
+            fingerprint=self._fingerprint(),
+        )
+
+    def _fingerprint(self) -> str:
+        """All that the books depend on besides the facts, as one short text."""
+        settings = self.settings
+        parts = (
+            _BOOKS_VERSION,
+            __version__,
+            settings.timezone,
+            settings.day_starts_at,
+            settings.trade_log_mode,
+            settings.breakeven_band,
+            settings.breakeven_streak,
+            settings.currency,
+            _digest(settings.instruments_file),
+        )
+        return "|".join(map(str, parts))
+
+
+def _digest(path: Path) -> str:
+    """A digest of a small file's content, empty where it does not exist."""
+    try:
+        return blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 3)
