@@ -27,7 +27,9 @@ def metrics_page() -> str:
     ]
     for m in METRICS.values():
         undefined = m.undefined or "never"
-        lines.append(f"| {m.label} | `{m.name}` | {m.unit} | {_cell(m.words)} | {_cell(undefined)} |")
+        lines.append(
+            f"| {m.label} | `{m.name}` | {m.unit} | {_cell(m.words)} | {_cell(undefined)} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -37,7 +39,10 @@ def errors_page() -> str:
     for kind, exit_code in cli.EXIT_CODES.items():
         words = (kind.__doc__ or "").strip().splitlines()[0]
         lines.append(f"| `{kind.code}` | {exit_code} | {_cell(words)} |")
-    lines += ["\n## Rejected lines\n", "A bad line stops nothing else; it is kept, counted and shown.\n"]
+    lines += [
+        "\n## Rejected lines\n",
+        "A bad line stops nothing else; it is kept, counted and shown.\n",
+    ]
     lines += ["| code | given when |", "|---|---|"]
     lines += [f"| `{code}` | {_cell(words)} |" for code, words in REJECTION_CODES.items()]
     lines += ["\n## Why a summary is partial\n", "| code | meaning |", "|---|---|"]

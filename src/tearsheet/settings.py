@@ -265,5 +265,3 @@ def _holidays() -> frozenset[date]:
     file = resources.files("tearsheet.trade") / "holidays.csv"
     lines = file.read_text("utf-8").splitlines()
     return frozenset(date.fromisoformat(line) for line in lines if line and line[0] != "#")
-
-

@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from tearsheet.cli.options import chosen_window, opened_tracker, scope, scope_options, window_options
+from tearsheet.cli.options import (
+    chosen_window,
+    opened_tracker,
+    scope,
+    scope_options,
+    window_options,
+)
 from tearsheet.cli.tables import columns, rejection_text
 from tearsheet.export import json_bytes
 from tearsheet.performance.metric import METRICS
@@ -34,23 +40,61 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
         return
-    value = shown(METRICS[metric], found.value, found.currency)
+    value = shown(METRICS[metric], found.value)
     click.echo(click.style(f"{found.label} {value} · {found.window} · {found.currency}", bold=True))
     click.echo(f"{found.words}\n")
     terms = found.bookings or found.positions
     if found.bookings:
-        head = ("time (UTC)", "account", "symbol", "quantity", "price", "gross", "fees", "adds", "read from")
+        head = (
+            "time (UTC)",
+            "account",
+            "symbol",
+            "quantity",
+            "price",
+            "gross",
+            "fees",
+            "adds",
+            "read from",
+        )
         rows: Iterable[tuple[str, ...]] = (
-            (f"{b.time:%Y-%m-%d %H:%M:%S}", b.account, b.symbol, number(b.quantity), number(b.price),
-             number(b.gross), number(b.fees), number(b.adds), ", ".join(f"{p.file}:{p.line}" for p in b.places))
+            (
+                f"{b.time:%Y-%m-%d %H:%M:%S}",
+                b.account,
+                b.symbol,
+                number(b.quantity),
+                number(b.price),
+                number(b.gross),
+                number(b.fees),
+                number(b.adds),
+                ", ".join(f"{p.file}:{p.line}" for p in b.places),
+            )
             for b in found.bookings[:most]
         )
         click.echo(columns(head, rows, "lllrrrrrl"))
     elif found.positions:
-        head = ("closed (UTC)", "account", "symbol", "side", "quantity", "net", "outcome", "adds", "position")
+        head = (
+            "closed (UTC)",
+            "account",
+            "symbol",
+            "side",
+            "quantity",
+            "net",
+            "outcome",
+            "adds",
+            "position",
+        )
         rows = (
-            (f"{p.closed_at:%Y-%m-%d %H:%M:%S}", p.account, p.symbol, p.side, number(p.quantity),
-             number(p.net), p.outcome, number(p.adds), p.id)
+            (
+                f"{p.closed_at:%Y-%m-%d %H:%M:%S}",
+                p.account,
+                p.symbol,
+                p.side,
+                number(p.quantity),
+                number(p.net),
+                p.outcome,
+                number(p.adds),
+                p.id,
+            )
             for p in found.positions[:most]
         )
         click.echo(columns(head, rows, "llllrrlrl"))
@@ -83,7 +127,19 @@ def positions(only_open: bool, most: int, as_json: bool, **values: Any) -> None:
     if not found:
         click.echo("No positions.")
         return
-    head = ("closed (UTC)", "account", "symbol", "side", "quantity", "entry", "exit", "net", "fees", "strategy", "id")
+    head = (
+        "closed (UTC)",
+        "account",
+        "symbol",
+        "side",
+        "quantity",
+        "entry",
+        "exit",
+        "net",
+        "fees",
+        "strategy",
+        "id",
+    )
     click.echo(columns(head, map(_position, found[:most]), "llllrrrrrll"))  # fmt: skip
     if len(found) > most:
         click.echo(f"… and {len(found) - most:,} more; -n {len(found)} shows all")

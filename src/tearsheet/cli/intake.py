@@ -1,6 +1,7 @@
 """The commands that bring facts in and check them: sync, import, formats, verify."""
 
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import click
@@ -10,6 +11,7 @@ from tearsheet.cli.options import opened_tracker
 from tearsheet.cli.progress import progress
 from tearsheet.cli.tables import rejection_text
 from tearsheet.errors import UsageError
+from tearsheet.tracker.imports import known_formats
 
 _SHOWN = 10
 
@@ -35,11 +37,24 @@ def sync() -> None:
 
 @click.command(name="import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--timezone", metavar="ZONE", help="The zone of local times in the file, such as America/Chicago.")
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    help="The zone of local times in the file, such as America/Chicago.",
+)
 @click.option("-a", "--account", help="Whose fills, where the file does not say.")
 @click.option("--layout", help="The file's format, where its header does not settle it.")
+@click.option(
+    "--date-order",
+    type=click.Choice(["day-first", "month-first"]),
+    help="Where the file's dates leave it open.",
+)
 def import_(
-    files: tuple[Path, ...], timezone: str | None, account: str | None, layout: str | None
+    files: tuple[Path, ...],
+    timezone: str | None,
+    account: str | None,
+    layout: str | None,
+    date_order: Literal["day-first", "month-first"] | None,
 ) -> int:  # fmt: skip
     """Take files of fills into the ledger; a fill counts once, however often it is imported.
 
@@ -53,7 +68,12 @@ def import_(
         for path in files:
             with progress(f"Importing {path.name}") as on_progress:
                 report = tracker.import_file(
-                    path, timezone=zone, account=account, layout=layout, on_progress=on_progress
+                    path,
+                    timezone=zone,
+                    account=account,
+                    layout=layout,
+                    date_order=date_order,
+                    on_progress=on_progress,
                 )
             if report.repeated:
                 click.echo(f"{path}: imported before, nothing changed ({report.known:,} fills)")
@@ -73,10 +93,8 @@ def import_(
 @click.command()
 def formats() -> None:
     """The formats of statements that can be imported, and the columns each needs."""
-    from tearsheet.tracker.formats import known_formats
-
-    for layout in known_formats():
-        click.echo(f"{layout.name}\n  {layout.title}\n  columns: {', '.join(layout.columns)}")
+    for name, (title, columns) in known_formats().items():
+        click.echo(f"{name}\n  {title}\n  columns: {', '.join(columns)}")
 
 
 @click.command()

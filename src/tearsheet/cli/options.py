@@ -17,14 +17,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all")
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date]):
     """A date, YYYY-MM-DD."""
 
     name = "DATE"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> date:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         if isinstance(value, date):
             return value
         try:
@@ -71,9 +69,7 @@ def scope(values: dict[str, Any]) -> Scope:
 def chosen_window(tracker: PerformanceTracker, values: dict[str, Any]) -> Window:
     """The window that the options name."""
     kind: WindowKind = values["kind"]
-    return tracker.window(
-        kind, start=values["start"], end=values["end"], rolling=values["rolling"]
-    )
+    return tracker.window(kind, start=values["start"], end=values["end"], rolling=values["rolling"])
 
 
 @contextmanager

@@ -5,9 +5,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tearsheet.log import event
-from tearsheet.tracker.log_sync import OnProgress
+from tearsheet.tracker.reports import OnProgress
 
 #: Smaller reads are done before a bar could be drawn.
 _WORTH_BYTES = 4_000_000
@@ -45,10 +46,8 @@ class _Bar:
     """A rich bar, imported and drawn only when there is something to wait for."""
 
     def __init__(self, title: str) -> None:
-        from rich.progress import Progress
-
         self._title = title
-        self._bar: Progress | None = None
+        self._bar: Any = None
 
     def __call__(self, done: int, total: int, name: str) -> None:
         if self._bar is None:
@@ -58,7 +57,7 @@ class _Bar:
             self._task = self._bar.add_task(self._title, total=total)
         self._bar.update(self._task, completed=done, total=total, name=name)
 
-    def _start(self) -> "Progress":
+    def _start(self) -> Any:
         from rich.console import Console
         from rich.progress import (
             BarColumn,

@@ -7,7 +7,13 @@ import click
 from msgspec.structs import replace
 
 from tearsheet.cli import BREACHED, HEALTHY
-from tearsheet.cli.options import chosen_window, opened_tracker, scope, scope_options, window_options
+from tearsheet.cli.options import (
+    chosen_window,
+    opened_tracker,
+    scope,
+    scope_options,
+    window_options,
+)
 from tearsheet.cli.tables import alert_line, summary_text
 from tearsheet.export import export_summary, json_bytes
 from tearsheet.performance.summary import PerformanceSummary
@@ -45,9 +51,7 @@ def summary(export: bool, backfill: int | None, as_json: bool, **values: Any) ->
                 )
             ]
         else:
-            summaries = tracker.backfill(
-                backfill, scope=scope(values), currency=values["currency"]
-            )
+            summaries = tracker.backfill(backfill, scope=scope(values), currency=values["currency"])
         return _report(tracker, summaries, targets, export, as_json)
 
 

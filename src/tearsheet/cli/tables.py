@@ -61,10 +61,14 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "")
     widths = [max(len(row[n]) for row in table) for n in range(len(head))]
     sides = [">" if mark == "r" else "<" for mark in right.ljust(len(head))]
     lines = [
-        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
+        "  ".join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
+        )
         for row in table
     ]
-    return "\n".join([click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])])
+    return "\n".join(
+        [click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])]
+    )
 
 
 def _title(summary: PerformanceSummary) -> str:
@@ -88,12 +92,12 @@ def _state(summary: PerformanceSummary) -> str:
 
 
 def _metrics(summary: PerformanceSummary, names: Iterable[str]) -> list[str]:
-    return [_metric(name, summary.metrics[name], summary.currency) for name in names]
+    return [_metric(name, summary.metrics[name]) for name in names]
 
 
-def _metric(name: str, value: MetricValue, currency: str) -> str:
+def _metric(name: str, value: MetricValue) -> str:
     metric = METRICS[name]
-    text = f"{shown(metric, value, currency):>{_VALUE}}"
+    text = f"{shown(metric, value):>{_VALUE}}"
     if value.value is None:
         return click.style(f"  {metric.label:<{_LABEL}}{text}   {value.reason}", dim=True)
     if name in _SIGNED and isinstance(value.value, Decimal | float) and value.value:
@@ -105,8 +109,8 @@ def _metric(name: str, value: MetricValue, currency: str) -> str:
 def _variance(variance: Variance) -> str:
     metric = METRICS[variance.metric]
     known = MetricValue(variance.actual, 0)
-    actual = shown(metric, known, "") if variance.actual is not None else "—"
-    wanted = shown(metric, MetricValue(variance.wanted, 0), "")
+    actual = shown(metric, known) if variance.actual is not None else "—"
+    wanted = shown(metric, MetricValue(variance.wanted, 0))
     verdict = {
         True: click.style("met", fg="green"),
         False: click.style("MISSED", fg="red", bold=True),

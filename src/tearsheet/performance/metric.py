@@ -174,7 +174,7 @@ def _calmar(s: Stretch) -> Value:
         return None
     balances = _balances(s)
     growth = _quotient(balances[-1], balances[0])
-    return (growth ** (TRADING_DAYS_A_YEAR / len(s.days)) - 1) / drawdown
+    return (math.pow(growth, TRADING_DAYS_A_YEAR / len(s.days)) - 1) / drawdown
 
 
 def _money(

@@ -151,9 +151,8 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
     ) -> "Tally":
         """The tally of bookings and of positions closed, each in time order."""
         with exact():
-            return cls(
-                **_money(bookings),
-                **_outcomes(closed, breakeven_band, breakeven_breaks_streak),
+            return _of_bookings(bookings) + _of_closed(
+                closed, breakeven_band, breakeven_breaks_streak
             )
 
     def __add__(self, later: "Tally") -> "Tally":
@@ -192,7 +191,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
     return reduce(Tally.__add__, tallies, Tally())
 
 
-def _money(bookings: Iterable[Booking]) -> dict[str, object]:
+def _of_bookings(bookings: Iterable[Booking]) -> Tally:
     fills = 0
     gross = fees = quantity = ZERO
     nets = []
@@ -202,9 +201,7 @@ def _money(bookings: Iterable[Booking]) -> dict[str, object]:
         fees += booking.fees
         quantity += abs(booking.quantity)
         nets.append(booking.gross - booking.fees)
-    return {
-        "fills": fills, "gross": gross, "fees": fees, "quantity": quantity, "curve": Curve.of(nets),
-    }  # fmt: skip
+    return Tally(fills, gross, fees, quantity, Curve.of(nets))
 
 
 class _Held:
@@ -219,9 +216,7 @@ class _Held:
             self.count += 1
 
 
-def _outcomes(
-    closed: Iterable[Position], band: Decimal, breakeven_breaks_streak: bool
-) -> dict[str, object]:
+def _of_closed(closed: Iterable[Position], band: Decimal, breakeven_breaks_streak: bool) -> Tally:
     nets: dict[int, list[Decimal]] = {WIN: [], LOSS: [], BREAKEVEN: []}
     held = {WIN: _Held(), LOSS: _Held(), BREAKEVEN: _Held()}
     planned, multiples, outcomes, modes = [], [], [], []
@@ -237,28 +232,28 @@ def _outcomes(
         if position.stop_loss is not None and (multiple := position.r_multiple) is not None:
             multiples.append(multiple)
     won, lost = sum(nets[WIN], ZERO), sum(nets[LOSS], ZERO)
-    return {
-        "wins": len(nets[WIN]),
-        "losses": len(nets[LOSS]),
-        "breakevens": len(nets[BREAKEVEN]),
-        "won": won,
-        "lost": lost,
-        "closed_net": won + lost + sum(nets[BREAKEVEN], ZERO),
-        "largest_win": max(nets[WIN], default=None),
-        "largest_loss": min(nets[LOSS], default=None),
-        "planned_sum": sum(planned, ZERO),
-        "planned_count": len(planned),
-        "r_sum": sum(multiples, ZERO),
-        "r_squares": sum((multiple * multiple for multiple in multiples), ZERO),
-        "r_count": len(multiples),
-        "win_held_us": held[WIN].micros,
-        "win_held_count": held[WIN].count,
-        "loss_held_us": held[LOSS].micros,
-        "loss_held_count": held[LOSS].count,
-        "paper": modes.count("PAPER"),
-        "live": modes.count("LIVE"),
-        "streaks": Streaks.of(o for o in outcomes if o or breakeven_breaks_streak),
-    }
+    return Tally(
+        wins=len(nets[WIN]),
+        losses=len(nets[LOSS]),
+        breakevens=len(nets[BREAKEVEN]),
+        won=won,
+        lost=lost,
+        closed_net=won + lost + sum(nets[BREAKEVEN], ZERO),
+        largest_win=max(nets[WIN], default=None),
+        largest_loss=min(nets[LOSS], default=None),
+        planned_sum=sum(planned, ZERO),
+        planned_count=len(planned),
+        r_sum=sum(multiples, ZERO),
+        r_squares=sum((multiple * multiple for multiple in multiples), ZERO),
+        r_count=len(multiples),
+        win_held_us=held[WIN].micros,
+        win_held_count=held[WIN].count,
+        loss_held_us=held[LOSS].micros,
+        loss_held_count=held[LOSS].count,
+        paper=modes.count("PAPER"),
+        live=modes.count("LIVE"),
+        streaks=Streaks.of(o for o in outcomes if o or breakeven_breaks_streak),
+    )
 
 
 _KINDS = {"win": WIN, "loss": LOSS, "breakeven": BREAKEVEN}

@@ -108,9 +108,7 @@ def read_on(
         chunk = file.read(_CHUNK)
         at_end = len(chunk) < _CHUNK
         buffer += chunk
-        part = read_part(
-            buffer, file=name, day=day, first_line=so_far.lines + 1, last=at_end
-        )
+        part = read_part(buffer, file=name, day=day, first_line=so_far.lines + 1, last=at_end)
         so_far = ReadSoFar(
             offset=so_far.offset + part.used_bytes,
             lines=so_far.lines + part.ended_lines,
@@ -152,5 +150,3 @@ def _checksum(file: BinaryIO, length: int) -> int:
         checksum = zlib.crc32(chunk, checksum)
         left -= len(chunk)
     return checksum
-
-

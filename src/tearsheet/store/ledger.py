@@ -196,5 +196,5 @@ class Ledger:
 
 def _source(row: rows.Row) -> Source:
     return Source(
-        *row[:12], complete=bool(row[12]), facts=row[13], rejected=row[14], read_at=row[15]
+        **{**dict(zip(Source.__struct_fields__, row, strict=True)), "complete": bool(row[12])}
     )

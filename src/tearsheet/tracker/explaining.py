@@ -3,83 +3,15 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
-
-from msgspec import Struct
 
 from tearsheet.errors import NotFoundError
-from tearsheet.performance.metric import METRICS, MetricValue
+from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.store.ledger import Ledger
+from tearsheet.tracker.reports import BookingTerm, Explanation, FillPlace, PositionTerm
 from tearsheet.tracker.summaries import Rows
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
-
-Basis = Literal["bookings", "positions"]
-
-
-class FillPlace(Struct, frozen=True):
-    """Where the fill or record of a booking was read."""
-
-    file: str
-    line: int
-
-
-class BookingTerm(Struct, frozen=True):
-    """A booking with what it adds to the number, and where its fill stands."""
-
-    session: str
-    time: datetime
-    account: str
-    symbol: str
-    position_id: str
-    fill_key: str
-    quantity: Decimal
-    price: Decimal
-    gross: Decimal
-    fees: Decimal
-    net: Decimal
-    adds: Decimal
-    places: tuple[FillPlace, ...]
-
-
-class PositionTerm(Struct, frozen=True):
-    """A closed position with what it adds to the number, and its own bookings."""
-
-    id: str
-    account: str
-    symbol: str
-    side: str
-    opened_at: datetime | None
-    closed_at: datetime | None
-    quantity: Decimal
-    gross: Decimal
-    fees: Decimal
-    net: Decimal
-    outcome: Outcome
-    adds: Decimal
-    bookings: tuple[BookingTerm, ...]
-
-
-class Explanation(Struct, frozen=True, kw_only=True):
-    """A metric of a window, and everything it rests on.
-
-    `total` is the exact sum of what the terms add. For a sum (P&L, fees, counts) it is the value
-    itself; for a ratio the terms are its sample, and `words` says how they combine.
-    """
-
-    metric: str
-    label: str
-    words: str
-    window: str
-    currency: str
-    value: MetricValue
-    basis: Basis
-    is_sum: bool
-    total: Decimal
-    bookings: tuple[BookingTerm, ...] = ()
-    positions: tuple[PositionTerm, ...] = ()
-
 
 _Adds = Callable[[Booking], Decimal]
 _ON_BOOKINGS: dict[str, _Adds] = {
@@ -122,7 +54,7 @@ def explain(
     bookings = terms.bookings(rows.bookings, _ON_BOOKINGS[metric]) if on_bookings else ()
     positions = () if on_bookings else terms.positions(rows.closed, metric)
     with exact():
-        total = sum((term.adds for term in (*bookings, *positions)), ZERO)
+        total = sum([b.adds for b in bookings] + [p.adds for p in positions], ZERO)
     return Explanation(
         metric=metric,
         label=row.label,
@@ -164,9 +96,7 @@ class _Terms:
                     terms.append(self._position(position, net, outcome, adds))
         return tuple(terms)
 
-    def _position(
-        self, p: Position, net: Decimal, outcome: Outcome, adds: Decimal
-    ) -> PositionTerm:
+    def _position(self, p: Position, net: Decimal, outcome: Outcome, adds: Decimal) -> PositionTerm:
         its = self._ledger.reading.bookings_of(p.id)
         return PositionTerm(
             p.id, p.account, p.symbol, p.side.value, p.opened_at, p.closed_at, p.quantity,

@@ -6,50 +6,33 @@ from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Struct
 
 from tearsheet.errors import InputError
 from tearsheet.sources.log_folder import ReadSoFar, read_on
-from tearsheet.sources.statement import Statement, open_statement
+from tearsheet.sources.statement import (
+    Statement,
+    StatementOptions,
+    known_layouts,
+    open_statement,
+)
 from tearsheet.store.imported_fills import ImportCounts
 from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.posting import BookRules, FileState, Posting
-from tearsheet.tracker.log_sync import OnProgress
+from tearsheet.tracker.reports import ImportReport, OnProgress
 from tearsheet.trade.fill import Fill, Rejection
 
 _AT_ONCE = 10_000
 _CHUNK = 8 << 20
-
-
-class ImportReport(Struct, kw_only=True):
-    """What became of an import: fills or records that are new, known already, or rejected."""
-
-    file: str
-    layout: str
-    new: int = 0
-    known: int = 0
-    rejected: int = 0
-    repeated: bool = False
-    rejections: list[Rejection] = []
-    revision: int = 0
-
-
-class ImportOptions(Struct, frozen=True):
-    """What the user says of a file: the zone of its local times, whose it is, its layout."""
-
-    timezone: ZoneInfo | None = None
-    account: str | None = None
-    layout: str | None = None
+_TRADE_LOG = ("timestamp", "symbol", "action", "quantity", "price")
 
 
 def import_file(
     ledger: Ledger,
     path: Path,
     rules: BookRules,
-    options: ImportOptions,
+    options: StatementOptions,
     now: datetime,
     on_progress: OnProgress,
 ) -> ImportReport:
@@ -61,13 +44,7 @@ def import_file(
     if _is_trade_log(path):
         layout, statement = "trade_log", None
     else:
-        statement = open_statement(
-            path,
-            instruments=rules.instruments,
-            timezone=options.timezone,
-            account=options.account,
-            layout=options.layout,
-        )
+        statement = open_statement(path, rules.instruments, options)
         layout = statement.layout
     report = ImportReport(file=str(path), layout=layout)
     with ledger.writing():
@@ -87,6 +64,11 @@ def import_file(
         on_progress(state.size, state.size, "booking")
         report.revision = posting.finish()
     return report
+
+
+def known_formats() -> dict[str, tuple[str, list[str]]]:
+    """Every format of statements by name: its title, and the columns it needs."""
+    return known_layouts() | {"trade_log": ("Trade log (JSON Lines)", list(_TRADE_LOG))}
 
 
 def _repeated(report: ImportReport, earlier: Source, revision: int) -> ImportReport:

@@ -3,11 +3,8 @@
 Files that did not change are not opened; an appended one is read on, a rewritten one read anew.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-
-from msgspec import Struct
 
 from tearsheet.sources.log_folder import (
     LogFile,
@@ -18,26 +15,11 @@ from tearsheet.sources.log_folder import (
 )
 from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.posting import BookRules, FileState, Posting, Progress
+from tearsheet.tracker.reports import OnProgress, SyncReport
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import DAY, EARLIEST
 
-#: Called with bytes done, bytes in all, and the file at hand.
-OnProgress = Callable[[int, int, str], None]
 SIGNATURE = "log_signature"
-
-
-class SyncReport(Struct, kw_only=True):
-    """What a sync did. `unchanged_files` were not opened; `rebuilt` says that all books were made anew."""
-
-    files: int = 0
-    unchanged_files: int = 0
-    read_files: int = 0
-    read_bytes: int = 0
-    records: int = 0
-    rejected: int = 0
-    rebuilt: bool = False
-    changed: bool = False
-    revision: int = 0
 
 
 def is_up_to_date(ledger: Ledger, folder: Path, fingerprint: str) -> tuple[bool, int]:
@@ -97,7 +79,8 @@ def _read(
             started = so_far.offset
             facts = source.facts if source and started else 0
             rejected = source.rejected if source and started else 0
-            for part, so_far in read_on(opened, file.name, file.day, so_far):
+            for part, reached in read_on(opened, file.name, file.day, so_far):
+                so_far = reached
                 lines = [(r.line, r.key, r.record) for r in part.records]
                 posting.add_records(source_id, file.name, lines, part.rejections)
                 facts += len(part.records)
@@ -146,8 +129,4 @@ def _so_far(source: Source) -> ReadSoFar:
 
 
 def _progress(so_far: ReadSoFar) -> Progress:
-    return Progress(
-        so_far.offset, so_far.lines, so_far.checksum, so_far.tail, so_far.complete
-    )
-
-
+    return Progress(so_far.offset, so_far.lines, so_far.checksum, so_far.tail, so_far.complete)

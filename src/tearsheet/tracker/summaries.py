@@ -65,7 +65,9 @@ class Summaries:
         window = self._from_first_session(window, scope)
         chosen, others = self._currency(window, scope, currency)
         tally, days = self._tally(window, scope, chosen)
-        stretch = Stretch(tally, self._with_idle_days(window, days), self._balance(window, scope, chosen))
+        stretch = Stretch(
+            tally, self._with_idle_days(window, days), self._balance(window, scope, chosen)
+        )
         metrics = evaluate(stretch)
         missing = self._missing_days(window)
         rejected = self._rejected(window, scope)
@@ -97,7 +99,9 @@ class Summaries:
             return Rows([_closing(position) for position in closed], closed)
         since, until = self._start(window), self._end(window)
         reading = self._ledger.reading
-        bookings = [b for b in reading.bookings(scope.account, since, until) if b.currency == currency]
+        bookings = [
+            b for b in reading.bookings(scope.account, since, until) if b.currency == currency
+        ]
         closed = [p for p in reading.closed(scope.account, since, until) if p.currency == currency]
         if scope.narrows_trades:
             bookings, closed = self._narrowed(bookings, closed, scope)
@@ -133,9 +137,7 @@ class Summaries:
         first = self._ledger.first_session(scope.account) or window.last_day
         return Window("all", min(max(first, window.start), window.last_day), window.end)
 
-    def _currency(
-        self, window: Window, scope: Scope, wanted: str | None
-    ) -> tuple[str, list[str]]:
+    def _currency(self, window: Window, scope: Scope, wanted: str | None) -> tuple[str, list[str]]:
         found = self._ledger.currencies(scope.account, window.start, window.end)
         if wanted is not None:
             return wanted, [c for c in found if c != wanted]
@@ -206,7 +208,9 @@ class Summaries:
         present = self._ledger.log_days(start, end)
         calendar = self._terms.calendar
         return [
-            day for day in _dates(start, end - DAY) if calendar.is_weekday(day) and day not in present
+            day
+            for day in _dates(start, end - DAY)
+            if calendar.is_weekday(day) and day not in present
         ]
 
     def _rejected(self, window: Window, scope: Scope) -> int:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -22,11 +22,18 @@ from tearsheet.log import event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
 from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
-from tearsheet.targets import load_targets
+from tearsheet.sources.targets import load_targets
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.posting import BookRules
 from tearsheet.store.session_tallies import TallyRules
-from tearsheet.tracker.log_sync import OnProgress, SyncReport, is_up_to_date, sync_logs
+from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
+from tearsheet.tracker.reports import (
+    Explanation,
+    ImportReport,
+    OnProgress,
+    SyncReport,
+    VerifyReport,
+)
 from tearsheet.tracker.summaries import Summaries, Terms
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.position import Position
@@ -93,9 +100,7 @@ class PerformanceTracker:
         fingerprint = self._fingerprint()
         same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint)
         if same:
-            report = SyncReport(
-                files=files, unchanged_files=files, revision=self._ledger.revision
-            )
+            report = SyncReport(files=files, unchanged_files=files, revision=self._ledger.revision)
         else:
             report = sync_logs(
                 self._ledger, self.settings.log_dir, self._book_rules(), self.now, on_progress
@@ -120,19 +125,19 @@ class PerformanceTracker:
         timezone: ZoneInfo | None = None,
         account: str | None = None,
         layout: str | None = None,
+        date_order: Literal["day-first", "month-first"] | None = None,
         on_progress: OnProgress = _silent,
-    ) -> "ImportReport":
+    ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
         Raises InputError, FormatError, StoreError.
         """
-        from tearsheet.tracker.imports import ImportOptions, import_file
+        from tearsheet.sources.statement import StatementOptions
+        from tearsheet.tracker.imports import import_file
 
         started = time.perf_counter()
-        options = ImportOptions(timezone, account, layout)
-        report = import_file(
-            self._ledger, path, self._book_rules(), options, self.now, on_progress
-        )
+        options = StatementOptions(timezone, account, layout, date_order)
+        report = import_file(self._ledger, path, self._book_rules(), options, self.now, on_progress)
         event(
             _log,
             "tearsheet.import",
@@ -175,8 +180,10 @@ class PerformanceTracker:
         Raises UsageError, NotFoundError, MixedCurrencyError, StoreError.
         """
         stale = self._sync_if_possible() if sync else []
-        chosen = window if isinstance(window, Window) else self.window(
-            window, start=start, end=end, rolling=rolling
+        chosen = (
+            window
+            if isinstance(window, Window)
+            else self.window(window, start=start, end=end, rolling=rolling)
         )
         started = time.perf_counter()
         with self._ledger.snapshot():
@@ -209,7 +216,7 @@ class PerformanceTracker:
 
     def explain(
         self, metric: str, window: Window, *, scope: Scope = Scope(), currency: str | None = None
-    ) -> "Explanation":
+    ) -> Explanation:
         """The bookings, positions and fills behind a metric, summing exactly."""
         from tearsheet.tracker.explaining import explain
 
@@ -303,13 +310,11 @@ class PerformanceTracker:
         with self._ledger.snapshot():
             return self._ledger.accounts()
 
-    def verify(self, step: Callable[[str], None] = lambda words: None) -> "VerifyReport":
+    def verify(self, step: Callable[[str], None] = lambda words: None) -> VerifyReport:
         """Make all books anew from the stored facts and compare row by row."""
         from tearsheet.tracker.verifying import verify
 
-        return verify(
-            self._ledger, self.settings.log_dir, self._book_rules(), self.now, step
-        )
+        return verify(self._ledger, self.settings.log_dir, self._book_rules(), self.now, step)
 
     def _summaries(self) -> Summaries:
         terms = Terms(

@@ -7,27 +7,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
-from msgspec import Struct
 
 from tearsheet.sources.log_folder import ReadSoFar, read_so_far_matches
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.posting import BookRules, Posting
+from tearsheet.store.session_tallies import decode
+from tearsheet.tracker.reports import VerifyReport
 
 _FACTS = ("source", "record", "fill", "sighting", "rejection", "log_stream")
 _BOOKS = ("position", "booking", "log_stream")
 _SHOWN = 20
-
-
-class VerifyReport(Struct, kw_only=True):
-    """What was compared, and every difference in words."""
-
-    rows: dict[str, int]
-    differences: list[str]
-
-    @property
-    def agrees(self) -> bool:
-        """Whether everything is as it should be."""
-        return not self.differences
 
 
 def verify(
@@ -35,20 +24,22 @@ def verify(
 ) -> VerifyReport:
     """Rebuild from the facts and compare positions, bookings and tallies; check the log files too."""
     report = VerifyReport(rows={}, differences=[])
-    with TemporaryDirectory(prefix="tearsheet-verify-") as folder:
-        with closing(Ledger(Path(folder) / "rebuilt.db")) as rebuilt:
-            step("copying the facts")
-            _copy_facts(ledger, rebuilt)
-            step("booking them anew")
-            with rebuilt.writing():
-                posting = Posting(rebuilt, rules, now)
-                posting.rebuild()
-                posting.finish()
-            rebuilt.connection.execute("ATTACH ? AS kept", (f"file:{ledger.path}",))
-            step("comparing")
-            for table in _BOOKS:
-                _compare(rebuilt, table, report)
-            _compare_tallies(rebuilt, report)
+    with (
+        TemporaryDirectory(prefix="tearsheet-verify-") as folder,
+        closing(Ledger(Path(folder) / "rebuilt.db")) as rebuilt,
+    ):
+        step("copying the facts")
+        _copy_facts(ledger, rebuilt)
+        step("booking them anew")
+        with rebuilt.writing():
+            posting = Posting(rebuilt, rules, now)
+            posting.rebuild()
+            posting.finish()
+        rebuilt.connection.execute("ATTACH ? AS kept", (f"file:{ledger.path}",))
+        step("comparing")
+        for table in _BOOKS:
+            _compare(rebuilt, table, report)
+        _compare_tallies(rebuilt, report)
     step("checking the log files")
     _check_logs(ledger, log_folder, report)
     return report
@@ -65,14 +56,19 @@ def _copy_facts(ledger: Ledger, rebuilt: Ledger) -> None:
 def _compare(rebuilt: Ledger, table: str, report: VerifyReport) -> None:
     query = rebuilt.connection.execute
     (report.rows[table],) = query(f"SELECT COUNT(*) FROM kept.{table}").fetchone()  # noqa: S608
-    for one, other, words in (("kept", "main", "is stored but not"), ("main", "kept", "is missing")):
+    for one, other, words in (
+        ("kept", "main", "is stored but not"),
+        ("main", "kept", "is missing"),
+    ):
         rows = query(
             f"SELECT * FROM {one}.{table} EXCEPT SELECT * FROM {other}.{table} LIMIT {_SHOWN}"  # noqa: S608
         )
         for row in rows:
-            report.differences.append(f"{table}: {row} {words} in a rebuild".replace(
-                "is missing in a rebuild", "comes out of a rebuild but is not stored"
-            ))
+            report.differences.append(
+                f"{table}: {row} {words} in a rebuild".replace(
+                    "is missing in a rebuild", "comes out of a rebuild but is not stored"
+                )
+            )
 
 
 def _compare_tallies(rebuilt: Ledger, report: VerifyReport) -> None:
@@ -90,8 +86,6 @@ def _compare_tallies(rebuilt: Ledger, report: VerifyReport) -> None:
 
 
 def _same_tally(one: tuple[int, str], other: tuple[int, str]) -> bool:
-    from tearsheet.store.session_tallies import decode
-
     return one[0] == other[0] and decode(one[1]) == decode(other[1])
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tearsheet.errors import SettingsError
 from tearsheet.rules import DEFAULT_TARGETS, Targets
+from tearsheet.sources.yaml_text import yaml_mapping
 from tearsheet.trade.amount import parse_amount
 
 _ALLOWED: dict[str, tuple[str, Callable[[Decimal], bool]]] = {
@@ -66,38 +67,3 @@ def _number(file: str, key: str, value: Any) -> Decimal | None:
     if not fits(number):
         raise error
     return number
-
-
-def yaml_mapping(text: str, file: str) -> dict[str, Any]:
-    """A YAML text as a mapping whose scalars are all text, so that numbers stay exact.
-
-    PyYAML is imported here because it takes 25 ms, which a start without such a file is spared.
-    """
-    import yaml
-
-    try:
-        root = yaml.compose(text, Loader=yaml.BaseLoader)
-        _refuse_doubles(root, file)
-        content = yaml.load(text, Loader=yaml.BaseLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file}:{mark.line + 1}" if mark else file
-        problem = getattr(error, "problem", None) or str(error)
-        raise SettingsError(f"{where} is no YAML: {problem}", "write `key: value` lines") from None
-    if content in (None, ""):
-        return {}
-    if not isinstance(content, dict):
-        raise SettingsError(f"{file} holds {content!r}", "write `key: value` lines")
-    return content
-
-
-def _refuse_doubles(root: Any, file: str) -> None:
-    """YAML takes the last of equal keys in silence; here they are an error."""
-    for pairs in (root.value,) if getattr(root, "id", "") == "mapping" else ():
-        seen = set()
-        for key, value in pairs:
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise SettingsError(f"{file}:{line}: {key.value} stands twice", "keep one of them")
-            seen.add(key.value)
-            _refuse_doubles(value, file)

@@ -1,0 +1,270 @@
+"""A trader's months: futures by statement, equities by a bot's log, with the things that happen.
+
+There is a losing week, a position held overnight, a reversal, a line that broke, and a fill that the
+first statement lacks and a later one brings.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from tearsheet.trade.session import DAY
+
+FUTURES_ZONE = "America/Chicago"
+_CHICAGO, _NEW_YORK = ZoneInfo(FUTURES_ZONE), ZoneInfo("America/New_York")
+_HEADER = "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection,"
+_TARGETS = """\
+# What was promised. A target that is null or missing is not judged.
+win_rate_target: 52            # percent of closed trades
+daily_pl_target: 150           # money a day; a negative number is a floor, judged at once
+trades_per_day_target: 5
+max_drawdown_target: -2500     # money, not above 0
+avg_risk_reward_target: 1.5
+"""
+_EQUITIES = {"AAPL": 228.0, "MSFT": 415.0, "NVDA": 134.0, "AMD": 152.0, "TSLA": 251.0}
+_STRATEGIES = ("opening-range", "pullback", "vwap-fade")
+#: root: first price, tick, money a point, commission a contract
+_FUTURES = {
+    "MNQ": (20_150.0, 0.25, 2, "0.62"),
+    "MES": (5_720.0, 0.25, 5, "0.62"),
+    "MCL": (71.4, 0.01, 100, "0.77"),
+}
+
+
+class SampleReport(Struct, frozen=True):
+    """What was written: the log folder, the statements in the order to import, and the targets."""
+
+    logs: Path
+    statements: tuple[Path, ...]
+    targets: Path
+    first_day: date
+    last_day: date
+    losing_week: date
+    late_fill_day: date
+    broken_line_day: date
+
+
+@dataclass
+class _Tape:
+    """Executions as NinjaTrader lists them; ids count up."""
+
+    rows: list[tuple[datetime, str]] = field(default_factory=list)
+    number: int = 0
+
+    def fill(
+        self, contract: str, buys: bool, quantity: int, price: float, at: datetime, position: str
+    ) -> None:
+        self.number += 1
+        root = contract[:3]
+        commission = Decimal(_FUTURES[root][3]) * quantity
+        local = at.astimezone(_CHICAGO)
+        clock = local.strftime("%-m/%-d/%Y %-I:%M:%S %p")
+        kind = "Entry" if position != "-" and not position.startswith("x") else "Exit"
+        digits = 2
+        self.rows.append((at, (
+            f"{contract},{'Buy' if buys else 'Sell'},{quantity},{price:.{digits}f},{clock},"
+            f"F{self.number:06d},{kind},{position.lstrip('x')},O{self.number:06d},,"
+            f"${commission:.2f},1,FUT-1,Sim,"
+        )))  # fmt: skip
+
+
+def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -> SampleReport:
+    """Write the sample of the months before and including `until`; the same arguments, the same bytes."""
+    chance = random.Random(seed)  # noqa: S311
+    days = list(_weekdays(until - DAY * (30 * months), until))
+    losing = days[len(days) // 2] - DAY * days[len(days) // 2].weekday()
+    broken, late = days[-8], days[-12]
+    logs = folder / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    _write_log(logs, days, losing, broken, chance)
+    tape = _Tape()
+    _trade_futures(tape, days, losing, chance)
+    statements = _write_statements(folder / "statements", tape, late)
+    targets = folder / "config" / "dashboard-targets.yaml"
+    targets.parent.mkdir(parents=True, exist_ok=True)
+    targets.write_text(_TARGETS, "utf-8")
+    return SampleReport(logs, statements, targets, days[0], days[-1], losing, late, broken)
+
+
+def _weekdays(first: date, last: date) -> Iterator[date]:
+    while first <= last:
+        if first.weekday() < 5:
+            yield first
+        first += DAY
+
+
+def _write_log(
+    logs: Path, days: list[date], losing: date, broken: date, chance: random.Random
+) -> None:
+    """Each trade is logged at its entry, and again with its result; the last one is still open."""
+    prices = dict(_EQUITIES)
+    for day in days:
+        lines: list[tuple[datetime, str]] = []
+        bad = losing <= day < losing + 5 * DAY
+        for number in range(chance.randrange(4, 9)):
+            lines += _equity_trade(chance, prices, day, number, losing=bad, ends=True)
+        if day == days[-1]:
+            lines += _equity_trade(chance, prices, day, 99, losing=False, ends=False)
+        texts = [text for _, text in sorted(lines, key=lambda line: line[0])]
+        if day == broken:
+            texts.insert(len(texts) // 2, texts[0][: len(texts[0]) // 3])
+        (logs / f"{day.isoformat()}.jsonl").write_text("\n".join(texts) + "\n", "utf-8")
+
+
+def _equity_trade(
+    chance: random.Random, prices: dict[str, float], day: date, number: int,
+    *, losing: bool, ends: bool,
+) -> list[tuple[datetime, str]]:  # fmt: skip
+    symbol = chance.choice(list(prices))
+    price = prices[symbol] = round(prices[symbol] * (1 + chance.gauss(0, 0.004)), 2)
+    long = chance.random() < 0.7
+    risk = round(price * chance.uniform(0.003, 0.008), 2)
+    quantity = chance.choice((20, 30, 50, 80))
+    opened = datetime.combine(day, time(9, 35), _NEW_YORK) + timedelta(
+        minutes=chance.randrange(0, 300), seconds=chance.randrange(60)
+    )
+    held = timedelta(seconds=chance.randrange(120, 4_200))
+    draw, sign = chance.random(), 1 if long else -1
+    won = draw < (0.25 if losing else 0.55)
+    moved = chance.uniform(0.8, 2.0) * risk if won else -chance.uniform(0.4, 1.0) * risk
+    if not losing and 0.55 <= draw < 0.58:
+        moved = 0.02 * sign / sign
+    gross = Decimal(round(moved, 2)).quantize(Decimal("0.01")) * quantity
+    commission = Decimal("1.00")
+    entry = {
+        "timestamp": _instant(opened), "symbol": symbol, "action": "BUY" if long else "SELL",
+        "quantity": quantity, "price": f"{price:.2f}", "total_value": f"{price * quantity:.2f}",
+        "order_id": f"EQ-{day:%Y%m%d}-{number:02d}", "execution_mode": "LIVE", "account_id": "EQ-1",
+        "strategy_name": chance.choice(_STRATEGIES), "entry_type": "limit",
+        "stop_loss": f"{price - sign * risk:.2f}", "target": f"{price + sign * 2 * risk:.2f}",
+        "decision_reasoning": "Setup with volume above its 20-bar mean",
+        "indicators_used": ["VWAP", "EMA-9"], "risk_reward_ratio": 2.0, "outcome": "open",
+        "profit_loss": None, "hold_duration_seconds": None, "exit_timestamp": None,
+        "exit_reasoning": None, "slippage": "0.01", "commission": None, "net_profit_loss": None,
+        "session_id": f"S-{day:%Y%m%d}", "bot_version": "2.3.1", "config_hash": "9f1c2e",
+    }  # fmt: skip
+    lines = [(opened, json.dumps(entry))]
+    if ends:
+        net = gross - commission
+        result = {
+            **entry, "outcome": "win" if net > 0 else "loss" if net < 0 else "breakeven",
+            "profit_loss": str(gross), "hold_duration_seconds": int(held.total_seconds()),
+            "exit_timestamp": _instant(opened + held), "commission": str(commission),
+            "exit_reasoning": "target" if won else "stop", "net_profit_loss": str(net),
+        }  # fmt: skip
+        lines.append((opened + held, json.dumps(result)))
+    return lines
+
+
+def _trade_futures(tape: _Tape, days: list[date], losing: date, chance: random.Random) -> None:
+    prices = {root: spec[0] for root, spec in _FUTURES.items()}
+    for number, day in enumerate(days):
+        bad = losing <= day < losing + 5 * DAY
+        at = datetime.combine(day, time(8, 32), _CHICAGO)
+        for _ in range(chance.randrange(2, 6)):
+            root = chance.choice(("MNQ", "MNQ", "MES"))
+            at = _round_trip(tape, prices, root, day, at, chance, losing=bad)
+            at += timedelta(minutes=chance.randrange(3, 40))
+        if number % 9 == 4:
+            _overnight(tape, prices, day, chance, closes=number + 1 < len(days))
+
+
+def _contract(root: str, day: date) -> str:
+    """The quarter's contract, or next month's for crude oil, as NinjaTrader writes it."""
+    if root == "MCL":
+        month = day.month % 12 + 1
+        return f"{root} {month:02d}-{(day.year + (month == 1)) % 100:02d}"
+    month = (day.month + 2) // 3 * 3
+    year = day.year
+    if day.month == month and day.day > 10:
+        month, year = (month + 3, year) if month < 12 else (3, year + 1)
+    return f"{root} {month:02d}-{year % 100:02d}"
+
+
+def _round_trip(
+    tape: _Tape, prices: dict[str, float], root: str, day: date, at: datetime,
+    chance: random.Random, *, losing: bool,
+) -> datetime:  # fmt: skip
+    """In by one or two fills, out by one to three, now and then straight into the other side."""
+    contract, (_, tick, _, _) = _contract(root, day), _FUTURES[root]
+    buys = chance.random() < 0.55
+    sign = 1 if buys else -1
+    reach = 40 if root == "MNQ" else 8
+    price = prices[root] = _at_tick(prices[root] + chance.gauss(0, reach), tick)
+    quantity = chance.choice((1, 2, 2, 3, 4))
+    letter = "L" if buys else "S"
+    tape.fill(contract, buys, quantity, price, at, f"{quantity} {letter}")
+    if chance.random() < 0.3:
+        at += timedelta(seconds=chance.randrange(20, 400))
+        added = chance.choice((1, 2))
+        quantity += added
+        tape.fill(
+            contract,
+            buys,
+            added,
+            _at_tick(price - sign * reach / 4, tick),
+            at,
+            f"{quantity} {letter}",
+        )
+    moved = reach * (
+        chance.uniform(0.4, 1.6)
+        if chance.random() < (0.25 if losing else 0.54)
+        else -chance.uniform(0.3, 1.3)
+    )
+    left = quantity
+    while left:
+        at += timedelta(seconds=chance.randrange(30, 900))
+        part = left if chance.random() < 0.6 else chance.randrange(1, left + 1)
+        reverses = part == left and chance.random() < 0.06
+        out = _at_tick(price + sign * moved * chance.uniform(0.8, 1.1), tick)
+        left -= part
+        if reverses:
+            other = "S" if buys else "L"
+            tape.fill(contract, not buys, part + 1, out, at, f"1 {other}")
+            at += timedelta(seconds=chance.randrange(60, 600))
+            tape.fill(contract, buys, 1, _at_tick(out - sign * reach / 5, tick), at, "-")
+        else:
+            tape.fill(contract, not buys, part, out, at, f"x{left} {letter}" if left else "-")
+    return at
+
+
+def _overnight(
+    tape: _Tape, prices: dict[str, float], day: date, chance: random.Random, *, closes: bool
+) -> None:
+    """Crude oil bought before the roll of the day and sold the next morning."""
+    contract, tick = _contract("MCL", day), _FUTURES["MCL"][1]
+    bought = prices["MCL"] = _at_tick(prices["MCL"] + chance.gauss(0, 0.8), tick)
+    opened = datetime.combine(day, time(14, 50), _CHICAGO)
+    tape.fill(contract, True, 2, bought, opened, "2 L")
+    if closes:
+        sold = _at_tick(bought + chance.gauss(0.05, 0.5), tick)
+        tape.fill(contract, False, 2, sold, opened + timedelta(hours=16), "-")
+
+
+def _at_tick(price: float, tick: float) -> float:
+    return round(round(price / tick) * tick, 2)
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _write_statements(folder: Path, tape: _Tape, late: date) -> tuple[Path, ...]:
+    """The first statement lacks one execution of `late`; the second brings it, with the day around it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = sorted(tape.rows, key=lambda row: row[0])
+    of_day = [n for n, (at, _) in enumerate(rows) if at.astimezone(_CHICAGO).date() == late]
+    missing = of_day[len(of_day) // 2]
+    whole = folder / "ninjatrader-fut-1.csv"
+    later = folder / "ninjatrader-fut-1-late.csv"
+    texts = [text for _, text in rows]
+    whole.write_text("\n".join([_HEADER, *texts[:missing], *texts[missing + 1 :]]) + "\n", "utf-8")
+    later.write_text("\n".join([_HEADER, *(texts[n] for n in of_day)]) + "\n", "utf-8")
+    return whole, later

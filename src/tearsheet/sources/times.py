@@ -1,0 +1,135 @@
+"""Times as brokers write them, made instants; whether days or months come first is settled per file."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from tearsheet.errors import FormatError
+from tearsheet.trade.session import EARLIEST, LATEST
+
+DateOrder = Literal["day-first", "month-first"]
+_LOCAL = re.compile(
+    r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)[ ,T]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?([AaPp])?\.?[Mm]?\.?$"
+)
+
+
+class TimeTextError(ValueError):
+    """A text that is no usable time, with a reason for people and a hint."""
+
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+
+
+def date_order(times: Iterable[str], separator: str, file: str) -> DateOrder:
+    """Whether days or months come first in a file's dates, by all of its times.
+
+    A day above 12 settles it, else a 12-hour clock (month first), dots or semicolons (day first).
+    Raises FormatError where nothing does.
+    """
+    hint: DateOrder | None = "day-first" if separator == ";" else None
+    seen = False
+    for text in times:
+        match = _LOCAL.match(text.strip())
+        if match is None:
+            continue
+        seen = True
+        if int(match[1]) > 12:
+            return "day-first"
+        if int(match[2]) > 12:
+            return "month-first"
+        if match[8]:
+            hint = hint or "month-first"
+        elif "." in text[:3]:
+            hint = "day-first"
+    if seen and hint is None:
+        raise FormatError(
+            f"{file}: nothing tells whether days or months come first in its dates",
+            "say --date-order day-first or month-first",
+        )
+    return hint or "month-first"
+
+
+class TimeReader:
+    """Turns a file's times into instants (UTC); `zone` is that of times without an offset.
+
+    In the hour that the clock repeats, the second occurrence is taken where the first would lie
+    before the row above in a file sorted by time.
+    """
+
+    def __init__(self, zone: ZoneInfo | None, order: DateOrder, *, ascending: bool) -> None:
+        self._zone = zone
+        self._order = order
+        self._ascending = ascending
+        self._before = EARLIEST
+
+    def read(self, text: str) -> datetime:
+        """The instant that a text states. Raises TimeTextError."""
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            at = self._local(text.strip())
+        if at.tzinfo is None:
+            at = self._in_zone(at, text)
+        elif at.tzinfo is not UTC:
+            at = _to_utc(at, text)
+        if not EARLIEST <= at < LATEST:
+            raise TimeTextError(f"time lies outside 1970–2100, was {text!r}", "check the year")
+        self._before = at
+        return at
+
+    def _local(self, text: str) -> datetime:
+        match = _LOCAL.match(text)
+        if match is None:
+            raise TimeTextError(
+                f"time is not valid, was {text!r}",
+                "allowed is ISO 8601 with an offset, such as 2026-01-09T14:32:15Z",
+            )
+        first, second, year, hour, minute = (int(part) for part in match.groups()[:5])
+        day, month = (first, second) if self._order == "day-first" else (second, first)
+        if match[8]:
+            hour = _afternoon(hour, match[8], text)
+        try:
+            return datetime(  # noqa: DTZ001 - the zone is put on by the caller
+                year if year > 99 else 2000 + year, month, day, hour, minute,
+                int(match[6] or 0), int((match[7] or "0").ljust(6, "0")[:6]),
+            )  # fmt: skip
+        except ValueError as error:
+            raise TimeTextError(
+                f"time is not valid, was {text!r}: {error}", f"dates are read {self._order}"
+            ) from None
+
+    def _in_zone(self, wall: datetime, text: str) -> datetime:
+        if self._zone is None:
+            raise TimeTextError(
+                f"time has no zone, was {text!r}", "write the offset, or say --timezone ZONE"
+            )
+        early = wall.replace(tzinfo=self._zone)
+        late = early.replace(fold=1)
+        if early.utcoffset() == late.utcoffset():
+            return _to_utc(early, text)
+        first, second = _to_utc(early, text), _to_utc(late, text)
+        if first.astimezone(self._zone).replace(tzinfo=None) != wall:
+            raise TimeTextError(
+                f"time does not exist in {self._zone.key}, was {text!r}",
+                "the clock was put forward then; check --timezone",
+            )
+        return second if self._ascending and first < self._before <= second else first
+
+
+def _to_utc(at: datetime, text: str) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise TimeTextError(
+            f"time lies outside 1970–2100, was {text!r}", "check the year"
+        ) from None
+
+
+def _afternoon(hour: int, half: str, text: str) -> int:
+    if not 1 <= hour <= 12:
+        raise TimeTextError(f"time is not valid, was {text!r}", "a 12-hour clock goes from 1 to 12")
+    return hour % 12 + (12 if half in "Pp" else 0)

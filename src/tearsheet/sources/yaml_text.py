@@ -1,0 +1,41 @@
+"""YAML as mappings of text, so that numbers stay exact and equal keys are an error."""
+
+from typing import Any
+
+from tearsheet.errors import SettingsError
+
+
+def yaml_mapping(text: str, file: str) -> dict[str, Any]:
+    """A YAML text as a mapping whose scalars are all text.
+
+    PyYAML is imported here because it takes 25 ms, which a start without such a file is spared.
+    Raises SettingsError naming the file and the line.
+    """
+    import yaml
+
+    try:
+        _refuse_doubles(yaml.compose(text, Loader=yaml.BaseLoader), file)
+        content = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file}:{mark.line + 1}" if mark else file
+        problem = getattr(error, "problem", None) or str(error)
+        raise SettingsError(f"{where} is no YAML: {problem}", "write `key: value` lines") from None
+    if content in (None, ""):
+        return {}
+    if not isinstance(content, dict):
+        raise SettingsError(f"{file} holds {content!r}", "write `key: value` lines")
+    return content
+
+
+def _refuse_doubles(node: Any, file: str) -> None:
+    """YAML takes the last of equal keys in silence; here they are an error."""
+    if getattr(node, "id", "") != "mapping":
+        return
+    seen = set()
+    for key, value in node.value:
+        if key.value in seen:
+            line = key.start_mark.line + 1
+            raise SettingsError(f"{file}:{line}: {key.value} stands twice", "keep one of them")
+        seen.add(key.value)
+        _refuse_doubles(value, file)

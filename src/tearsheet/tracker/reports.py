@@ -1,0 +1,120 @@
+"""What the verbs of the tracker answer with."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from tearsheet.performance.metric import MetricValue
+from tearsheet.trade.fill import Rejection
+from tearsheet.trade.position import Outcome
+
+#: Called with bytes done, bytes in all, and the file at hand.
+OnProgress = Callable[[int, int, str], None]
+
+
+class SyncReport(Struct, kw_only=True):
+    """What a sync did. `unchanged_files` were not opened; `rebuilt` says that all books were made anew."""
+
+    files: int = 0
+    unchanged_files: int = 0
+    read_files: int = 0
+    read_bytes: int = 0
+    records: int = 0
+    rejected: int = 0
+    rebuilt: bool = False
+    changed: bool = False
+    revision: int = 0
+
+
+class ImportReport(Struct, kw_only=True):
+    """What became of an import: fills or records that are new, known already, or rejected."""
+
+    file: str
+    layout: str
+    new: int = 0
+    known: int = 0
+    rejected: int = 0
+    repeated: bool = False
+    rejections: list[Rejection] = []
+    revision: int = 0
+
+
+class VerifyReport(Struct, kw_only=True):
+    """What was compared, and every difference in words."""
+
+    rows: dict[str, int]
+    differences: list[str]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything is as it should be."""
+        return not self.differences
+
+
+Basis = Literal["bookings", "positions"]
+
+
+class FillPlace(Struct, frozen=True):
+    """Where the fill or record of a booking was read."""
+
+    file: str
+    line: int
+
+
+class BookingTerm(Struct, frozen=True):
+    """A booking with what it adds to the number, and where its fill stands."""
+
+    session: str
+    time: datetime
+    account: str
+    symbol: str
+    position_id: str
+    fill_key: str
+    quantity: Decimal
+    price: Decimal
+    gross: Decimal
+    fees: Decimal
+    net: Decimal
+    adds: Decimal
+    places: tuple[FillPlace, ...]
+
+
+class PositionTerm(Struct, frozen=True):
+    """A closed position with what it adds to the number, and its own bookings."""
+
+    id: str
+    account: str
+    symbol: str
+    side: str
+    opened_at: datetime | None
+    closed_at: datetime | None
+    quantity: Decimal
+    gross: Decimal
+    fees: Decimal
+    net: Decimal
+    outcome: Outcome
+    adds: Decimal
+    bookings: tuple[BookingTerm, ...]
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """A metric of a window, and everything it rests on.
+
+    `total` is the exact sum of what the terms add. For a sum (P&L, fees, counts) it is the value
+    itself; for a ratio the terms are its sample, and `words` says how they combine.
+    """
+
+    metric: str
+    label: str
+    words: str
+    window: str
+    currency: str
+    value: MetricValue
+    basis: Basis
+    is_sum: bool
+    total: Decimal
+    bookings: tuple[BookingTerm, ...] = ()
+    positions: tuple[PositionTerm, ...] = ()
