@@ -132,6 +132,7 @@ def _as_opened(position: Position, opening: Booking) -> Position:
         multiplier=position.multiplier,
         side=position.side,
         opened_at=position.opened_at,
+        closed_at=None,
         last_at=opening.time,
         last_rank=opening.rank,
         last_key=opening.fill_key,

@@ -1,11 +1,12 @@
 """Exact numbers: the one place that says how decimals are read, divided and written.
 
 Every sum and product runs inside `exact()`, whose context has room for any result and raises
-rather than rounds. Only `share` rounds, and whoever divides gives the remainder to the last part.
+rather than rounds. Only `share` and `ratio` cut off, and whoever shares out gives the remainder to
+the last part.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from decimal import (
     ROUND_HALF_EVEN,
     Context,
@@ -31,15 +32,13 @@ _ACCEPTED = Context(
 _plus = _ACCEPTED.plus
 _BELOW, _ABOVE = Decimal("-1E18"), Decimal("1E18")
 _DIVIDING = Context(prec=120, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
-_SHARE_QUANTUM = Decimal("1E-12")
-_RATIO_QUANTUM = Decimal("1E-8")
+_E12, _E_12 = Decimal("1E12"), Decimal("1E-12")
+_E8, _E_8 = Decimal("1E8"), Decimal("1E-8")
 
 
-@contextmanager
-def exact() -> Iterator[None]:
-    """Do decimal arithmetic without rounding inside this block."""
-    with localcontext(EXACT):
-        yield
+def exact() -> AbstractContextManager[Context]:
+    """Do decimal arithmetic without rounding inside a `with` block."""
+    return localcontext(EXACT)
 
 
 def accepted(value: Decimal) -> bool:
@@ -72,20 +71,21 @@ def parse_amount(text: str) -> Decimal:
 
 
 def share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """`total` × `part` / `whole`, rounded half to even at 12 decimals.
+    """`total` × `part` / `whole`, cut off after 12 decimals; to be called inside `exact()`.
 
     The caller keeps `total - share` for the rest, so that nothing is lost or made.
     """
-    quotient = _DIVIDING.divide(_DIVIDING.multiply(total, part), whole)
-    return _DIVIDING.normalize(_DIVIDING.quantize(quotient, _SHARE_QUANTUM))
+    return (total * part * _E12 // whole * _E_12).normalize()
 
 
 def ratio(numerator: Decimal, denominator: Decimal) -> Decimal | None:
-    """A quotient kept to 8 decimals so that sums of it stay exact; None where it is undefined."""
+    """A quotient cut off after 8 decimals so that sums of it stay exact; None where undefined.
+
+    To be called inside `exact()`.
+    """
     if not denominator:
         return None
-    quotient = _DIVIDING.divide(numerator, denominator)
-    return _DIVIDING.normalize(_DIVIDING.quantize(quotient, _RATIO_QUANTUM))
+    return (numerator * _E8 // denominator * _E_8).normalize()
 
 
 def plain(value: Decimal) -> str:

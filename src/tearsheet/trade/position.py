@@ -6,7 +6,7 @@ Partial exits realise against average cost; the last exit takes the exact remain
 of a closed position sum to −Σ(signed quantity × price × multiplier) − Σ commissions, to the digit.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -45,7 +45,7 @@ class Booking(Struct, frozen=True, gc=False):
         return (self.time, self.account, self.symbol, self.rank, self.fill_key, self.part)
 
 
-class Position(Struct, frozen=True, gc=False, kw_only=True):
+class Position(Struct, frozen=True, gc=False):
     """One trip from flat towards flat; `closed_at` is None while it is open.
 
     `quantity` is all that was entered, `peak_quantity` the largest held, `open_quantity` what is
@@ -60,7 +60,7 @@ class Position(Struct, frozen=True, gc=False, kw_only=True):
     multiplier: Decimal
     side: Side
     opened_at: datetime | None
-    closed_at: datetime | None = None
+    closed_at: datetime | None
     last_at: datetime
     last_rank: int
     last_key: str
@@ -91,7 +91,8 @@ class Position(Struct, frozen=True, gc=False, kw_only=True):
         if self.closed_at is None:
             with exact():
                 return ratio(self.cost, self.open_quantity * self.multiplier)
-        return ratio(self.entry_value, self.quantity)
+        with exact():
+            return ratio(self.entry_value, self.quantity)
 
     @property
     def average_exit(self) -> Decimal | None:
@@ -101,17 +102,19 @@ class Position(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def initial_risk(self) -> Decimal | None:
-        """Money at risk if the initial stop had been hit: |entry value − stop × quantity| × multiplier."""
-        if self.stop_loss is None or not self.quantity:
+        """Money lost at the initial stop: |entry value − stop × quantity| × multiplier.
+
+        Exact inside `exact()`.
+        """
+        if self.stop_loss is None:
             return None
-        with exact():
-            return abs(self.entry_value - self.stop_loss * self.quantity) * self.multiplier
+        return abs(self.entry_value - self.stop_loss * self.quantity) * self.multiplier
 
     @property
     def r_multiple(self) -> Decimal | None:
-        """Net result per unit of initial risk, to 8 decimals."""
+        """Net result per unit of initial risk, to 8 decimals; exact inside `exact()`."""
         risk = self.initial_risk
-        return ratio(self.net, risk) if risk else None
+        return ratio(self.gross - self.fees, risk) if risk else None
 
 
 class _Open:
@@ -122,17 +125,22 @@ class _Open:
         "last", "left", "multiplier", "number", "opened_at", "peak", "planned", "quantity", "side",
     )  # fmt: skip
 
-    def __init__(self, fill: Fill) -> None:
+    def __init__(self, fill: Fill, quantity: Decimal, fees: Decimal) -> None:
         self.id = position_id(fill.account, fill.symbol, fill.key)
         self.first: Fill | Position = fill
         self.last: Fill | Position = fill
         self.opened_at: datetime | None = fill.time
         self.side = fill.side
         self.multiplier = fill.multiplier
-        self.planned = planned_risk_reward(fill.price, fill.stop_loss, fill.target)
-        self.quantity = self.peak = self.left = ZERO
-        self.entry_value = self.exit_value = self.cost = self.gross = self.fees = ZERO
-        self.number = 0
+        self.planned: Decimal | None = None
+        if fill.stop_loss is not None:
+            self.planned = planned_risk_reward(fill.price, fill.stop_loss, fill.target)
+        self.quantity = self.peak = self.left = quantity
+        self.entry_value = quantity * fill.price
+        self.cost = self.entry_value * self.multiplier
+        self.exit_value = self.gross = ZERO
+        self.fees = fees
+        self.number = 1
 
     @classmethod
     def resume(cls, position: Position) -> "_Open":
@@ -148,74 +156,20 @@ class _Open:
         self.number = position.fills
         return self
 
-    def enter(self, fill: Fill, quantity: Decimal, fees: Decimal, part: int) -> Booking:
-        value = quantity * fill.price
-        self.entry_value += value
-        self.cost += value * self.multiplier
-        self.quantity += quantity
-        self.left += quantity
-        if self.left > self.peak:
-            self.peak = self.left
-        return self._booked(fill, quantity, ZERO, fees, part, closes=False)
-
-    def leave(self, fill: Fill, quantity: Decimal, fees: Decimal) -> Booking:
-        value = quantity * fill.price
-        closes = quantity == self.left
-        cost = self.cost if closes else share(self.cost, quantity, self.left)
-        self.cost -= cost
-        self.left -= quantity
-        self.exit_value += value
-        proceeds = value * self.multiplier
-        gross = proceeds - cost if self.side is Side.BUY else cost - proceeds
-        self.gross += gross
-        return self._booked(fill, quantity, gross, fees, 0, closes)
-
-    def _booked(
-        self, fill: Fill, quantity: Decimal, gross: Decimal, fees: Decimal, part: int, closes: bool
-    ) -> Booking:
-        self.fees += fees
-        self.number += 1
-        self.last = fill
-        signed = quantity if fill.side is Side.BUY else -quantity
-        return Booking(
-            self.id, fill.account, fill.symbol, fill.currency, fill.time, fill.rank, fill.key,
-            part, signed, fill.price, gross, fees, closes,
-        )  # fmt: skip
-
     def position(self) -> Position:
         """The position as it stands."""
         first, last = self.first, self.last
         if isinstance(last, Position):
             return last
         closed_at = None if self.left else last.time
+        held = closed_at - self.opened_at if closed_at and self.opened_at else None
         return Position(
-            id=self.id,
-            account=first.account,
-            symbol=first.symbol,
-            currency=first.currency,
-            multiplier=self.multiplier,
-            side=self.side,
-            opened_at=self.opened_at,
-            closed_at=closed_at,
-            last_at=last.time,
-            last_rank=last.rank,
-            last_key=last.key,
-            quantity=self.quantity,
-            peak_quantity=self.peak,
-            open_quantity=self.left,
-            entry_value=self.entry_value,
-            exit_value=self.exit_value,
-            cost=self.cost,
-            gross=self.gross,
-            fees=self.fees,
-            fills=self.number,
-            strategy=first.strategy,
-            stop_loss=first.stop_loss,
-            target=first.target,
-            planned_risk_reward=self.planned,
-            mode=first.mode,
-            held=closed_at - self.opened_at if closed_at and self.opened_at else None,
-        )
+            self.id, first.account, first.symbol, first.currency, self.multiplier, self.side,
+            self.opened_at, closed_at, last.time, last.rank, last.key, self.quantity, self.peak,
+            self.left, self.entry_value, self.exit_value, self.cost, self.gross, self.fees,
+            self.number, first.strategy, first.stop_loss, first.target, self.planned, first.mode,
+            held,
+        )  # fmt: skip
 
 
 class Book:
@@ -233,35 +187,93 @@ class Book:
         return tuple(self.book_all((fill,)))
 
     def book_all(self, fills: Iterable[Fill]) -> list[Booking]:
-        """The bookings of many fills, in the order given."""
+        """The bookings of many fills, in the order given.
+
+        Written as one loop over local names: it is what a rebuild of a million fills spends its
+        time in. An entry adds to the average cost; an exit takes its share of it; what goes beyond
+        flat opens the next position as part 1 of the same fill.
+        """
         bookings: list[Booking] = []
-        streams = self._open
+        streams, buy, add = self._open, Side.BUY, bookings.append
         with exact():
             for fill in fills:
-                stream = (fill.account, fill.symbol)
+                account, symbol, side = fill.account, fill.symbol, fill.side
+                quantity, price, fees = fill.quantity, fill.price, fill.commission
+                part, stream = 0, (account, symbol)
                 held = streams.get(stream)
+                if held is not None and held.side is not side:
+                    left = held.left
+                    closes = quantity >= left
+                    beyond = quantity - left if closes else ZERO
+                    leaving = left if beyond else quantity
+                    paid = share(fees, left, quantity) if beyond else fees
+                    cost = held.cost if closes else share(held.cost, quantity, left)
+                    value = leaving * price
+                    proceeds = value * held.multiplier
+                    gross = cost - proceeds if side is buy else proceeds - cost
+                    held.cost -= cost
+                    held.left = ZERO if closes else left - quantity
+                    held.exit_value += value
+                    held.gross += gross
+                    held.fees += paid
+                    held.number += 1
+                    held.last = fill
+                    signed = leaving if side is buy else -leaving
+                    add(
+                        Booking(
+                            held.id,
+                            account,
+                            symbol,
+                            fill.currency,
+                            fill.time,
+                            fill.rank,
+                            fill.key,
+                            0,
+                            signed,
+                            price,
+                            gross,
+                            paid,
+                            closes,
+                        )
+                    )
+                    if not closes:
+                        continue
+                    self.closed.append(held.position())
+                    del streams[stream]
+                    if not beyond:
+                        continue
+                    held, part, quantity, fees = None, 1, beyond, fees - paid
                 if held is None:
-                    held = streams[stream] = _Open(fill)
-                    bookings.append(held.enter(fill, fill.quantity, fill.commission, 0))
-                elif held.side is fill.side:
-                    bookings.append(held.enter(fill, fill.quantity, fill.commission, 0))
+                    held = streams[stream] = _Open(fill, quantity, fees)
                 else:
-                    bookings += self._exit(stream, held, fill)
-        return bookings
-
-    def _exit(self, stream: tuple[str, str], held: _Open, fill: Fill) -> Iterator[Booking]:
-        beyond = fill.quantity - held.left
-        if beyond < ZERO:
-            yield held.leave(fill, fill.quantity, fill.commission)
-            return
-        fees = share(fill.commission, held.left, fill.quantity) if beyond else fill.commission
-        yield held.leave(fill, held.left, fees)
-        self.closed.append(held.position())
-        if beyond:
-            reversed_ = self._open[stream] = _Open(fill)
-            yield reversed_.enter(fill, beyond, fill.commission - fees, 1)
-        else:
-            del self._open[stream]
+                    value = quantity * price
+                    held.entry_value += value
+                    held.cost += value * held.multiplier
+                    held.quantity += quantity
+                    left = held.left = held.left + quantity
+                    if left > held.peak:
+                        held.peak = left
+                    held.fees += fees
+                    held.number += 1
+                    held.last = fill
+                add(
+                    Booking(
+                        held.id,
+                        account,
+                        symbol,
+                        fill.currency,
+                        fill.time,
+                        fill.rank,
+                        fill.key,
+                        part,
+                        quantity if side is buy else -quantity,
+                        price,
+                        ZERO,
+                        fees,
+                        False,
+                    )
+                )
+        return bookings  # fmt: skip
 
     def open_positions(self) -> list[Position]:
         """What is not flat."""
