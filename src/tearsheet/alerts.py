@@ -49,7 +49,7 @@ class AlertRun(Struct, frozen=True):
 class AlertEvaluator:
     """Holds rules against summaries; each breach is one alert until it is over.
 
-    `listeners` are called with every new event, after it is safely in the alerts file.
+    What `listeners` gives is called with every new event, after it is safely in the alerts file.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class AlertEvaluator:
         ledger: Ledger,
         alerts_file: Path,
         min_sample: int = 1,
-        listeners: Iterable[Publish] = (),
+        listeners: Callable[[], Iterable[Publish]] = tuple,
     ) -> None:
         self._ledger = ledger
         self._index = AlertIndex(ledger)
         self._file = alerts_file
         self._min_sample = min_sample
-        self._listeners = tuple(listeners)
+        self._listeners = listeners
 
     def evaluate(self, judged: Iterable[tuple[PerformanceSummary, list[Rule]]]) -> AlertRun:
         """Judge summaries by their rules, and write what began or ended since the last run."""
@@ -221,7 +221,7 @@ class AlertEvaluator:
         for alert in alerts:
             level = logging.WARNING if alert.state == "raised" else logging.INFO
             event(_log, alert.event, level=level, **_told(alert))
-            for publish in self._listeners:
+            for publish in self._listeners():
                 _publish(publish, alert)
 
 

@@ -1,12 +1,9 @@
 """What goes out: summaries and alerts as JSON and Markdown, written atomically and only when changed."""
 
 import contextlib
-import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +41,8 @@ def json_line(value: object) -> bytes:
 
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of `performance-summary` or `performance-alert`."""
-    file = resources.files("tearsheet") / "schemas" / f"{name}.schema.json"
-    content: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    file = Path(__file__).parent / "schemas" / f"{name}.schema.json"
+    content: dict[str, Any] = msgspec.json.decode(file.read_bytes())
     return content
 
 
@@ -197,10 +194,10 @@ def _marked(text: str) -> str:
 def _says_the_same(path: Path, content: dict[str, Any]) -> bool:
     """Whether a file holds the content already, but for how fresh it is."""
     try:
-        kept = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        kept = msgspec.json.decode(path.read_bytes())
+    except (OSError, msgspec.DecodeError):
         return False
-    fresh = json.loads(json_line(content))
+    fresh = msgspec.json.decode(json_line(content))
     if not isinstance(kept, dict):
         return False
     return {**kept, "freshness": None} == {**fresh, "freshness": None}
@@ -208,6 +205,8 @@ def _says_the_same(path: Path, content: dict[str, Any]) -> bool:
 
 def _write(path: Path, data: bytes) -> ExportedFile:
     """Put a file in place whole: beside it first, to the disk, then renamed over it."""
+    import tempfile  # only where something is written
+
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

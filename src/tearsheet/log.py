@@ -4,7 +4,6 @@ import logging
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
-from logging.handlers import RotatingFileHandler
 from typing import Any, TextIO
 
 import msgspec
@@ -68,6 +67,8 @@ def event(logger: logging.Logger, name: str, *, level: int = logging.INFO, **fie
 
 
 def _file(settings: Settings) -> logging.Handler:
+    from logging.handlers import RotatingFileHandler  # imports sockets, so only where it is used
+
     assert settings.log_file is not None
     try:
         settings.log_file.parent.mkdir(parents=True, exist_ok=True)

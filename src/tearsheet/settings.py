@@ -3,13 +3,11 @@
 This stands on the start-up path: PyYAML and tomllib are imported only where their file exists.
 """
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from decimal import Decimal
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -220,6 +218,8 @@ def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
+    import difflib  # only for this hint
+
     near = difflib.get_close_matches(name, known, 1)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
@@ -262,6 +262,6 @@ def _toml(path: Path) -> dict[str, Any]:
 
 
 def _holidays() -> frozenset[date]:
-    file = resources.files("tearsheet.trade") / "holidays.csv"
+    file = Path(__file__).parent / "trade" / "holidays.csv"
     lines = file.read_text("utf-8").splitlines()
     return frozenset(date.fromisoformat(line) for line in lines if line and line[0] != "#")

@@ -16,8 +16,8 @@ from tearsheet.performance.summary import Scope
 from tearsheet.sample import SampleReport, write_sample
 from tearsheet.sample.account import FUTURES_ZONE
 from tearsheet.settings import Settings
-from tearsheet.trade.session import DAY, Window
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import DAY, Window
 
 _MARK = ".tearsheet-demo"
 
@@ -53,13 +53,12 @@ def demo(folder: Path, seed: int) -> None:
 
 def _environment(env: os._Environ[str]) -> dict[str, str]:
     """The settings of the sample, whatever is set around it."""
-    ours = {
+    return {
         "PERFORMANCE_SUMMARY_TIMEZONE": FUTURES_ZONE,
         "TEARSHEET_DAY_STARTS_AT": "17:00",
         "TEARSHEET_STARTING_BALANCE": "25000",
         "TEARSHEET_LOG_LEVEL": env.get("TEARSHEET_LOG_LEVEL", "ERROR"),
     }
-    return ours
 
 
 def _empty(folder: Path) -> None:

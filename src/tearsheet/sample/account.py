@@ -77,7 +77,7 @@ class _Tape:
 
 def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -> SampleReport:
     """Write the sample of the months before and including `until`; the same arguments, the same bytes."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     days = list(_weekdays(until - DAY * (30 * months), until))
     losing = days[len(days) // 2] - DAY * days[len(days) // 2].weekday()
     broken, late = days[-8], days[-12]

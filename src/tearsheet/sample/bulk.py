@@ -29,7 +29,7 @@ def write_log(
     Returns the number of records. The same arguments write the same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     for ago in range(days - 1, -1, -1):
         day = last_day - DAY * ago
         path = folder / f"{day.isoformat()}.jsonl"
@@ -72,7 +72,7 @@ def write_fills_csv(
     path: Path, *, count: int, accounts: int = 20, symbols: int = 50, seed: int = 7
 ) -> int:
     """Write so many fills of round trips and reversals in the generic CSV format; returns `count`."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     held: dict[tuple[int, int], int] = {}
     at = datetime(2025, 1, 6, 14, 30, tzinfo=UTC)
     with path.open("w", encoding="utf-8") as file:

@@ -1,10 +1,10 @@
 """The instruments of this place: the packaged futures table and the user's own overrides."""
 
 from decimal import Decimal
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from tearsheet import trade
 from tearsheet.errors import SettingsError
 from tearsheet.trade.amount import parse_amount
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, Override, futures_table
@@ -16,7 +16,7 @@ def load_instruments(overrides_file: Path, default_currency: str) -> Instruments
     Each key is a symbol or a futures root and holds multiplier, currency, asset_class or tick.
     Raises SettingsError naming file, key, value and what is allowed.
     """
-    table = (resources.files("tearsheet.trade") / "futures.csv").read_text("utf-8")
+    table = (Path(trade.__file__).parent / "futures.csv").read_text("utf-8")
     return Instruments(futures_table(table), _overrides(overrides_file), default_currency)
 
 

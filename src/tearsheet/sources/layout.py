@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Sequence
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -62,7 +62,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def layouts() -> dict[str, Layout]:
     """Every layout by its name."""
-    folder = resources.files("tearsheet.sources") / "layouts"
+    folder = Path(__file__).parent / "layouts"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=str)
     named = ((file.name.removesuffix(".toml"), file.read_text("utf-8")) for file in files)
     return {name: _layout(name, tomllib.loads(text)) for name, text in named}

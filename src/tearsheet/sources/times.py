@@ -11,7 +11,8 @@ from tearsheet.trade.session import EARLIEST, LATEST
 
 DateOrder = Literal["day-first", "month-first"]
 _LOCAL = re.compile(
-    r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)[ ,T]+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?([AaPp])?\.?[Mm]?\.?$"
+    r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)[ ,T]+"
+    r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?([AaPp])?\.?[Mm]?\.?$"
 )
 
 

@@ -5,7 +5,6 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import resources
 from pathlib import Path
 
 from tearsheet.errors import SchemaError, StoreError
@@ -17,7 +16,7 @@ _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
 
 def migrations() -> list[tuple[int, str]]:
     """Every numbered schema file with its text, in order."""
-    folder = resources.files("tearsheet.store") / "schema"
+    folder = Path(__file__).parent / "schema"
     found = [(name, _MIGRATION.match(name.name)) for name in folder.iterdir()]
     return sorted((int(match[1]), file.read_text("utf-8")) for file, match in found if match)
 

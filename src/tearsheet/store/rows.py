@@ -37,9 +37,10 @@ def moment(value: int | None) -> datetime | None:
 
 def position_row(p: Position, *, logged: bool) -> Row:
     """A position as a row of `position`."""
+    last_us = to_micros(p.last_at)
     return (
         p.id, p.account, p.symbol, p.currency, str(p.multiplier), p.side.value,
-        micros(p.opened_at), micros(p.closed_at), to_micros(p.last_at), p.last_rank, p.last_key,
+        micros(p.opened_at), None if p.closed_at is None else last_us, last_us, p.last_rank, p.last_key,
         str(p.quantity), str(p.peak_quantity), str(p.open_quantity), str(p.entry_value),
         str(p.exit_value), str(p.cost), str(p.gross), str(p.fees), p.fills, p.strategy,
         text(p.stop_loss), text(p.target), text(p.planned_risk_reward), p.mode,

@@ -284,7 +284,7 @@ class PerformanceTracker:
     def alerts(self) -> AlertEvaluator:
         """The alerts of this tracker's ledger."""
         return AlertEvaluator(
-            self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners()
+            self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:

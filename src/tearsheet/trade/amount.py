@@ -19,7 +19,7 @@ from decimal import (
     localcontext,
 )
 
-ZERO = Decimal(0)
+ZERO, ONE = Decimal(0), Decimal(1)
 
 #: Sums and products of accepted amounts always fit; an inexact result raises.
 EXACT = Context(

@@ -12,12 +12,13 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tearsheet.trade.amount import ONE
+
 AssetClass = Literal["future", "equity", "crypto", "forex", "option"]
 ASSET_CLASSES: tuple[AssetClass, ...] = ("future", "equity", "crypto", "forex", "option")
 
 MONTH_CODES = "FGHJKMNQUVXZ"
 _MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-ONE = Decimal(1)
 _OPTION_MULTIPLIER = Decimal(100)
 
 _ROOT = r"(?P<root>[A-Z0-9]{1,4})"

@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tearsheet.trade.amount import ZERO, exact, ratio, share
+from tearsheet.trade.amount import ONE, ZERO, exact, ratio, share
 from tearsheet.trade.fill import Fill, Mode, Side, TradeRecord, digest
 
 Outcome = Literal["win", "loss", "breakeven"]
@@ -328,38 +328,20 @@ def logged_position(record: TradeRecord, key: str, currency: str) -> tuple[Posit
         value = record.quantity * record.price
         signed = record.quantity if record.action is Side.BUY else -record.quantity
     held = _held(record, closed_at)
-    identity = position_id(record.account, record.symbol, key)
+    account = record.account
+    identity = position_id(account, record.symbol, key)
     planned = record.risk_reward_ratio
     if planned is None and at_entry:
         planned = planned_risk_reward(record.price, record.stop_loss, record.target)
     position = Position(
-        id=identity,
-        account=record.account,
-        symbol=record.symbol,
-        currency=currency,
-        multiplier=Decimal(1),
-        side=record.action if at_entry else record.action.opposite,
-        opened_at=closed_at - held if held is not None else None,
-        closed_at=closed_at,
-        last_at=closed_at,
-        last_rank=0,
-        last_key=key,
-        quantity=record.quantity,
-        peak_quantity=record.quantity,
-        open_quantity=ZERO,
-        entry_value=value if at_entry else ZERO,
-        exit_value=ZERO if at_entry else value,
-        cost=ZERO,
-        gross=gross,
-        fees=fees,
-        fills=1,
-        strategy=record.strategy_name,
-        stop_loss=record.stop_loss if at_entry else None,
-        target=record.target if at_entry else None,
-        planned_risk_reward=planned,
-        mode=record.execution_mode,
-        held=held,
-    )
+        identity, account, record.symbol, currency, ONE,
+        record.action if at_entry else record.action.opposite,
+        closed_at - held if held is not None else None, closed_at, closed_at, 0, key,
+        record.quantity, record.quantity, ZERO, value if at_entry else ZERO,
+        ZERO if at_entry else value, ZERO, gross, fees, 1, record.strategy_name,
+        record.stop_loss if at_entry else None, record.target if at_entry else None, planned,
+        record.execution_mode, held,
+    )  # fmt: skip
     booking = Booking(
         identity, record.account, record.symbol, currency, closed_at, 0, key, 0,
         -signed if at_entry else signed, record.price, gross, fees, True,

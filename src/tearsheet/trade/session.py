@@ -21,7 +21,6 @@ EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 WindowKind = Literal[
     "daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom", "rolling"
@@ -176,7 +175,8 @@ class Window(Struct, frozen=True):
 
 def to_micros(at: datetime) -> int:
     """Microseconds since 1970 (UTC), the form in which instants are kept."""
-    return (at - _EPOCH) // _MICROSECOND
+    since = at - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_micros(micros: int) -> datetime:
