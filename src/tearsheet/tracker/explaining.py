@@ -15,14 +15,14 @@ from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
 
 _Adds = Callable[[Booking], Decimal]
 _ON_BOOKINGS: dict[str, _Adds] = {
-    "net_pnl": lambda b: b.gross - b.fees,
+    "net_pnl": lambda b: b.net,
     "fees": lambda b: b.fees,
     "quantity_traded": lambda b: abs(b.quantity),
-    "max_drawdown": lambda b: b.gross - b.fees,
-    "average_daily_pnl": lambda b: b.gross - b.fees,
-    "best_day": lambda b: b.gross - b.fees,
-    "worst_day": lambda b: b.gross - b.fees,
-    "winning_days": lambda b: b.gross - b.fees,
+    "max_drawdown": lambda b: b.net,
+    "average_daily_pnl": lambda b: b.net,
+    "best_day": lambda b: b.net,
+    "worst_day": lambda b: b.net,
+    "winning_days": lambda b: b.net,
 }
 _BOOKING_SUMS = {"net_pnl", "fees", "quantity_traded"}
 _POSITION_SUMS: dict[str, tuple[tuple[Outcome, ...], bool]] = {
@@ -101,13 +101,13 @@ class _Terms:
         return PositionTerm(
             p.id, p.account, p.symbol, p.side.value, p.opened_at, p.closed_at, p.quantity,
             p.gross, p.fees, net, outcome, adds,
-            self.bookings(its, lambda b: b.gross - b.fees),
+            self.bookings(its, lambda b: b.net),
         )  # fmt: skip
 
     def _booking(self, b: Booking, adds: Decimal) -> BookingTerm:
         return BookingTerm(
             str(self._session_of(b.time)), b.time, b.account, b.symbol, b.position_id, b.fill_key,
-            b.quantity, b.price, b.gross, b.fees, b.gross - b.fees, adds,
+            b.quantity, b.price, b.gross, b.fees, b.net, adds,
             self._places(b),
         )  # fmt: skip
 

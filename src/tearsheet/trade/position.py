@@ -40,6 +40,11 @@ class Booking(Struct, frozen=True, gc=False):
     closes: bool
 
     @property
+    def net(self) -> Decimal:
+        """Result after fees; exact inside `exact()`."""
+        return self.gross - self.fees
+
+    @property
     def order(self) -> tuple[datetime, str, str, int, str, int]:
         """Where the booking stands among all bookings."""
         return (self.time, self.account, self.symbol, self.rank, self.fill_key, self.part)

@@ -1,0 +1,133 @@
+"""Metrics: defined or explained, and equal to what a calculator says."""
+
+import math
+from datetime import date, timedelta
+from decimal import Decimal
+from statistics import mean, stdev
+
+import pytest
+
+from tearsheet.performance.metric import METRICS, Day, MetricValue, Stretch, Value, evaluate, measure
+from tearsheet.performance.tally import Curve, Streaks, Tally
+
+MONDAY = date(2026, 11, 16)
+
+
+def days(*nets: str) -> tuple[Day, ...]:
+    return tuple(Day(MONDAY + timedelta(days=n), Decimal(net), 1) for n, net in enumerate(nets))
+
+
+def full() -> Stretch:
+    """Five trades: +100, +50, −30, −20, 0."""
+    tally = Tally(
+        fills=10, gross=Decimal(110), fees=Decimal(10), quantity=Decimal(20),
+        curve=Curve(Decimal(100), Decimal(150), Decimal(0), Decimal(50)),
+        wins=2, losses=2, breakevens=1, won=Decimal(150), lost=Decimal(-50), closed_net=Decimal(100),
+        largest_win=Decimal(100), largest_loss=Decimal(-30), planned_sum=Decimal(9), planned_count=4,
+        r_sum=Decimal(6), r_squares=Decimal(14), r_count=3, win_held_us=90_000_000, win_held_count=2,
+        loss_held_us=30_000_000, loss_held_count=1,
+        streaks=Streaks(4, 1, 2, -1, 2, 2, 2),
+    )  # fmt: skip
+    return Stretch(tally, days("150", "-30", "-20"), Decimal(1000))
+
+
+def value(name: str, stretch: Stretch | None = None) -> Value:
+    return measure(METRICS[name], stretch or full()).value
+
+
+def test_an_empty_stretch_is_zeros_and_reasons() -> None:
+    found = evaluate(Stretch(Tally()))
+    zero = {name for name, m in found.items() if m.value is not None}
+    assert zero == {
+        "total_trades", "winning_trades", "losing_trades", "breakeven_trades", "net_pnl", "closed_pnl",
+        "gross_profit", "gross_loss", "fees", "current_streak", "longest_win_streak",
+        "longest_loss_streak", "max_drawdown", "quantity_traded", "sessions_traded", "winning_days",
+    }  # fmt: skip
+    assert all(not found[name].value for name in zero)
+    assert all(m.reason and m.n == 0 for m in found.values() if m.value is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("total_trades", 5), ("winning_trades", 2), ("losing_trades", 2), ("breakeven_trades", 1),
+        ("win_rate", 0.4), ("win_rate_decided", 0.5), ("net_pnl", Decimal(100)),
+        ("closed_pnl", Decimal(100)), ("gross_profit", Decimal(150)), ("gross_loss", Decimal(-50)),
+        ("fees", Decimal(10)), ("average_win", 75.0), ("average_loss", -25.0),
+        ("largest_win", Decimal(100)), ("largest_loss", Decimal(-30)), ("payoff_ratio", 3.0),
+        ("profit_factor", 3.0), ("expectancy", 20.0), ("average_risk_reward", 2.25), ("average_r", 2.0),
+        ("current_streak", 2), ("streak_type", "loss"), ("longest_win_streak", 2),
+        ("longest_loss_streak", 2), ("max_drawdown", Decimal(50)), ("average_win_time", 45.0),
+        ("average_loss_time", 30.0), ("quantity_traded", Decimal(20)), ("sessions_traded", 3),
+        ("trades_per_day", 5 / 3), ("average_daily_pnl", 100 / 3), ("winning_days", 1),
+        ("best_day", Decimal(150)), ("best_day_date", "2026-11-16"), ("worst_day", Decimal(-30)),
+        ("worst_day_date", "2026-11-17"), ("max_drawdown_percent", 50 / 1150),
+    ],
+)  # fmt: skip
+def test_values(name: str, expected: object) -> None:
+    found = value(name)
+    assert type(found) is type(expected)
+    assert found == (pytest.approx(expected) if isinstance(expected, float) else expected)
+
+
+def test_every_row_of_the_table_is_tried_above_or_below() -> None:
+    assert {"sqn", "sharpe", "sortino", "calmar"} < set(METRICS)
+    assert all(m.value is not None and m.reason is None for m in evaluate(full()).values())
+
+
+def test_sqn_is_by_r() -> None:
+    # R of 1, 2, 3: mean 2, standard deviation 1
+    assert value("sqn") == pytest.approx(math.sqrt(3) * 2 / 1)
+
+
+def test_daily_ratios_by_hand() -> None:
+    returns = [150 / 1000, -30 / 1150, -20 / 1120]
+    assert value("sharpe") == pytest.approx(mean(returns) / stdev(returns) * math.sqrt(252))
+    downside = math.sqrt(sum(min(r, 0) ** 2 for r in returns) / 2)
+    assert value("sortino") == pytest.approx(mean(returns) / downside * math.sqrt(252))
+    growth = (1100 / 1000) ** (252 / 3) - 1
+    assert value("calmar") == pytest.approx(growth / (50 / 1150))
+
+
+def unknown(name: str, stretch: Stretch) -> MetricValue:
+    found = measure(METRICS[name], stretch)
+    assert found.value is None
+    assert found.reason
+    return found
+
+
+def test_without_a_balance_there_are_no_daily_ratios() -> None:
+    for name in ("sharpe", "sortino", "calmar", "max_drawdown_percent"):
+        unknown(name, Stretch(full().tally, full().days))
+        unknown(name, Stretch(full().tally, days("5"), Decimal(1000)))
+        unknown(name, Stretch(full().tally, days("-600", "-500"), Decimal(1000)))
+
+
+def test_ratios_of_what_does_not_vary_are_none() -> None:
+    flat = Stretch(full().tally, days("0", "0", "0"), Decimal(1000))
+    for name in ("sharpe", "sortino", "calmar"):
+        unknown(name, flat)
+    unknown("sqn", Stretch(Tally(r_sum=Decimal(4), r_squares=Decimal(8), r_count=2)))
+    rising = Stretch(full().tally, days("1", "2"), Decimal(1000))
+    unknown("sortino", rising)
+    unknown("calmar", rising)
+
+
+def test_a_streak_can_be_of_breakevens_where_they_count() -> None:
+    assert value("streak_type", Stretch(Tally(streaks=Streaks(1, 0, 1, 0, 1)))) == "breakeven"
+
+
+def test_equal_days_are_the_earliest() -> None:
+    same = Stretch(full().tally, days("5", "5", "-5", "-5"))
+    assert (value("best_day_date", same), value("worst_day_date", same)) == ("2026-11-16", "2026-11-18")
+
+
+def test_idle_days_are_no_days_traded() -> None:
+    idle = Stretch(full().tally, (Day(MONDAY, Decimal(0)), *days("5")[:1]))
+    assert value("sessions_traded", idle) == 1
+
+
+def test_thin_samples_say_why() -> None:
+    only_wins = Stretch(Tally(wins=2, won=Decimal(5)))
+    assert unknown("profit_factor", only_wins).reason == "no losing trades"
+    assert unknown("payoff_ratio", only_wins).n == 0

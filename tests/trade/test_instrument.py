@@ -1,0 +1,168 @@
+"""How instruments are spelled, and that a multiplier is never guessed."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tearsheet.errors import SettingsError
+from tearsheet.sources.instruments import load_instruments
+from tearsheet.trade.instrument import Instrument, Instruments, Override, UnknownInstrument
+
+ON = date(2026, 3, 2)
+
+
+@pytest.fixture(scope="module")
+def instruments() -> Instruments:
+    return load_instruments(Path("/nonexistent.yaml"), "USD")
+
+
+def test_the_table_has_at_least_60_futures(instruments: Instruments) -> None:
+    assert len(instruments.futures) >= 60
+    assert all(row.multiplier > 0 and row.tick > 0 for row in instruments.futures.values())
+
+
+@pytest.mark.parametrize(
+    ("written", "canonical", "multiplier"),
+    [
+        ("MNQ 12-26", "MNQZ26", "2"),
+        ("MNQ DEC26", "MNQZ26", "2"),
+        ("mnq  dec26", "MNQZ26", "2"),
+        ("MNQZ6", "MNQZ26", "2"),
+        ("MNQZ26", "MNQZ26", "2"),
+        ("MNQZ2026", "MNQZ26", "2"),
+        ("/MNQU26", "MNQU26", "2"),
+        ("CM.MNQU6", "MNQU26", "2"),
+        ("F.US.MESM26", "MESM26", "5"),
+        ("MESU6@CME", "MESU26", "5"),
+        ("/ESH27:XCME", "ESH27", "50"),
+        ("CME_MINI:MES1!", "MES1!", "5"),
+        ("SR3Z6", "SR3Z26", "2500"),
+        ("6EM6", "6EM26", "125000"),
+        ("M2KU6", "M2KU26", "5"),
+        ("BZ6", "BZ26", "1000"),
+        ("MYM 03-26", "MYMH26", "0.5"),
+    ],
+)
+def test_contracts(instruments: Instruments, written: str, canonical: str, multiplier: str) -> None:
+    found = instruments.resolve(written, ON)
+    assert isinstance(found, Instrument)
+    assert (found.symbol, found.multiplier, found.asset_class) == (canonical, Decimal(multiplier), "future")
+
+
+@pytest.mark.parametrize(("on", "canonical"), [(2024, "ESH24"), (2025, "ESH34"), (2014, "ESH14"), (2020, "ESH24")])
+def test_a_one_digit_year_is_the_nearest_not_before_the_trade(instruments: Instruments, on: int, canonical: str) -> None:
+    found = instruments.resolve("ESH4", date(on, 2, 1))
+    assert isinstance(found, Instrument)
+    assert found.symbol == canonical
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "currency"),
+    [("AAPL", "equity", "USD"), ("BRK.B", "equity", "USD"), ("BRK-B", "equity", "USD"),
+     ("BTC/USDT", "crypto", "USDT"), ("BTCUSDT", "crypto", "USDT"), ("ETH-EUR", "crypto", "EUR")],
+)  # fmt: skip
+def test_shares_and_coins_have_multiplier_one(instruments: Instruments, written: str, kind: str, currency: str) -> None:
+    found = instruments.resolve(written, ON)
+    assert isinstance(found, Instrument)
+    assert (found.symbol, found.multiplier, found.asset_class, found.currency) == (written, 1, kind, currency)
+
+
+def test_a_listed_option_stands_for_a_hundred(instruments: Instruments) -> None:
+    found = instruments.resolve("AVAV260109C00320000", ON)
+    assert isinstance(found, Instrument)
+    assert (found.symbol, found.multiplier) == ("AVAV  260109C00320000", 100)
+
+
+def test_money_is_in_the_contracts_currency(instruments: Instruments) -> None:
+    dax = instruments.resolve("FDAX 03-26", ON)
+    assert isinstance(dax, Instrument)
+    assert (dax.currency, dax.tick, dax.root) == ("EUR", 1, "FDAX")
+    share = instruments.resolve("SAP", ON, currency="EUR")
+    assert isinstance(share, Instrument)
+    assert share.currency == "EUR"
+
+
+def test_an_unknown_root_is_never_multiplier_one(instruments: Instruments) -> None:
+    found = instruments.resolve("QQQQZ6", ON)
+    assert isinstance(found, UnknownInstrument)
+    assert found.code == "unknown_instrument"
+    assert found.reason == "QQQQZ6 looks like a futures contract, but its root QQQQ is in no table"
+    assert "QQQQ: {multiplier" in found.hint
+
+
+def test_a_bare_root_may_be_a_share_and_is_not_guessed(instruments: Instruments) -> None:
+    found = instruments.resolve("ES", ON)
+    assert isinstance(found, UnknownInstrument)
+    assert found.code == "ambiguous_instrument"
+    share = instruments.resolve("ES", ON, asset_class="equity")
+    assert isinstance(share, Instrument)
+    assert (share.symbol, share.multiplier) == ("ES", 1)
+
+
+def test_the_users_word_goes_before_the_table() -> None:
+    rules = {
+        "MNQ": Override(multiplier=Decimal(3)),
+        "QQQQ": Override(multiplier=Decimal(7), currency="CAD", tick=Decimal("0.5")),
+        "ES": Override(asset_class="equity"),
+        "CL": Override(asset_class="future", multiplier=Decimal(1000)),
+        "MNQH26": Override(multiplier=Decimal(4)),
+    }
+    known = load_instruments(Path("/nonexistent.yaml"), "USD").futures
+    instruments = Instruments(known, rules)
+    found = {
+        symbol: instruments.resolve(symbol, ON)
+        for symbol in ("MNQZ6", "MNQH26", "QQQQZ6", "ES", "CL")
+    }
+    assert {s: i.multiplier for s, i in found.items() if isinstance(i, Instrument)} == {
+        "MNQZ6": 3, "MNQH26": 4, "QQQQZ6": 7, "ES": 1, "CL": 1000,
+    }  # fmt: skip
+    quad = found["QQQQZ6"]
+    assert isinstance(quad, Instrument)
+    assert (quad.currency, quad.tick) == ("CAD", Decimal("0.5"))
+
+
+def test_month_13_is_no_contract(instruments: Instruments) -> None:
+    found = instruments.resolve("MNQ 13-26", ON)
+    assert isinstance(found, Instrument)
+    assert found.asset_class == "equity"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("MNQ: 5", "MNQ is '5'"),
+        ("MNQ: {multiplier: 0}", "MNQ.multiplier is '0'"),
+        ("MNQ: {multiplier: abc}", "MNQ.multiplier is 'abc'"),
+        ("MNQ: {multiplier: .inf}", "MNQ.multiplier is '.inf'"),
+        ("MNQ: {tick: [1]}", "MNQ.tick is ['1']"),
+        ("MNQ: {factor: 2}", "MNQ.factor is unknown"),
+        ("MNQ: {asset_class: bond}", "MNQ.asset_class is 'bond'"),
+        ("MNQ: {currency: dollars}", "MNQ.currency is 'dollars'"),
+        ("MNQ: {multiplier: 1}\nMNQ: {multiplier: 2}", "2: MNQ stands twice"),
+        ("MNQ: {multiplier: 1", "1 is no YAML"),
+        ("- MNQ", "holds ['MNQ']"),
+    ],
+)
+def test_overrides_that_make_no_sense(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "instruments.yaml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_instruments(file, "USD")
+    assert str(file) in caught.value.message
+    assert message in caught.value.message
+    assert caught.value.hint
+
+
+def test_overrides_are_exact_and_case_does_not_matter(tmp_path: Path) -> None:
+    file = tmp_path / "instruments.yaml"
+    file.write_text("abc: {multiplier: 0.1, currency: eur, tick: 0.005, asset_class: future}\n")
+    found = load_instruments(file, "USD").resolve("ABCZ6", ON)
+    assert isinstance(found, Instrument)
+    assert (found.multiplier, found.tick, found.currency) == (Decimal("0.1"), Decimal("0.005"), "EUR")
+
+
+def test_an_unreadable_overrides_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_instruments(tmp_path, "USD")
