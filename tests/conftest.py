@@ -2,27 +2,33 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from tearsheet.performance.tally import Tally
 from tearsheet.settings import Settings
 from tearsheet.trade.fill import Fill, Side, execution_key
 from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.tracker import PerformanceTracker
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
-_FILL = re.compile(r"^(\d\d:\d\d) +(buy|sell) +(\S+) *@ *(\S+)(?: +fee +(\S+))?(?: +stop +(\S+) +target +(\S+))?$")
+_FILL = re.compile(
+    r"^(\d\d:\d\d) +(buy|sell) +(\S+) *@ *(\S+)(?: +fee +(\S+))?(?: +stop +(\S+) +target +(\S+))?$"
+)
 _RESULT = re.compile(r"^=> +(long|short) +(\S+) +gross +(\S+) +fees +(\S+) +net +(\S+)$")
 _OPEN = re.compile(r"^=> +open +(long|short) +(\S+) *@ *(\S+)$")
 
 
-def make_fill(number: int, at: datetime, side: str, quantity: str, price: str, fee: str = "0", **more: Any) -> Fill:
+def make_fill(
+    number: int, at: datetime, side: str, quantity: str, price: str, fee: str = "0", **more: Any
+) -> Fill:
     """A fill of account A in X, multiplier 1, unless said otherwise."""
     return Fill(**{
         "account": "A", "symbol": "X", "time": at, "side": Side[side.upper()],
@@ -64,7 +70,9 @@ def read_scenario(text: str) -> Scenario:
             clock, side, quantity, price, fee, stop, target = found.groups()
             at = datetime.fromisoformat(f"2026-03-02T{clock}:00+00:00")
             more = {"stop_loss": Decimal(stop), "target": Decimal(target)} if stop else {}
-            scenario.fills.append(make_fill(len(scenario.fills), at, side, quantity, price, fee or "0", **more))
+            scenario.fills.append(
+                make_fill(len(scenario.fills), at, side, quantity, price, fee or "0", **more)
+            )
         elif found := _RESULT.match(line):
             side, *numbers = found.groups()
             quantity, gross, fees, net = map(Decimal, numbers)
@@ -165,21 +173,19 @@ def fills_csv(rows: Iterable[str], header: str = FILLS_HEADER) -> str:
     return "\n".join([header, *rows]) + "\n"
 
 
-@pytest.fixture
-def as_rows() -> Callable[[PerformanceTracker], dict[str, list[tuple[Any, ...]]]]:
+def as_rows(tracker: PerformanceTracker) -> dict[str, list[tuple[Any, ...]]]:
     """All books of a tracker as sorted rows, to compare two ledgers."""
-
-    def rows(tracker: PerformanceTracker) -> dict[str, list[tuple[Any, ...]]]:
-        query = tracker._ledger.connection.execute
-        tables = {
-            "position": "*",
-            "booking": "*",
-            "log_stream": "account, symbol, records, closed, as_fills",
-            "tally": "account, session, currency, body",
-        }
-        return {
-            name: sorted(query(f"SELECT {columns} FROM {name}").fetchall(), key=str)
-            for name, columns in tables.items()
-        }
-
-    return rows
+    query = tracker._ledger.connection.execute
+    tables = {
+        "position": "*",
+        "booking": "*",
+        "log_stream": "account, symbol, records, closed, as_fills",
+        "tally": "account, session, currency, body",
+    }
+    found = {
+        name: sorted(query(f"SELECT {columns} FROM {name}").fetchall(), key=str)
+        for name, columns in tables.items()
+    }
+    # 1 and 1.00 are one amount
+    found["tally"] = [(*row[:3], msgspec.json.decode(row[3], type=Tally)) for row in found["tally"]]
+    return found

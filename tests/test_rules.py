@@ -6,14 +6,30 @@ from decimal import Decimal
 import pytest
 
 from tearsheet.performance.metric import METRICS, MetricValue, Value
-from tearsheet.performance.summary import Freshness, PerformanceSummary, Scope, TradeLogUse, WindowView
-from tearsheet.rules import Finding, Targets, episode_id, judge, raise_alert, rolling_rules, target_rules
+from tearsheet.performance.summary import (
+    Freshness,
+    PerformanceSummary,
+    Scope,
+    TradeLogUse,
+    WindowView,
+)
+from tearsheet.rules import (
+    Finding,
+    Targets,
+    episode_id,
+    judge,
+    raise_alert,
+    rolling_rules,
+    target_rules,
+)
 
 DAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-def summary(now: datetime = NOON, *, last: int | None = None, account: str | None = None, **values: Value) -> PerformanceSummary:
+def summary(
+    now: datetime = NOON, *, last: int | None = None, account: str | None = None, **values: Value
+) -> PerformanceSummary:
     """A summary of a day with 10 trades whose metrics are None but for those given."""
     metrics = {name: MetricValue(None, 0, "not given") for name in METRICS}
     metrics["total_trades"] = MetricValue(10, 10)
@@ -44,11 +60,18 @@ TOMORROW = NOON + timedelta(days=1)
         (Targets(daily_pl_target=Decimal(500)), "average_daily_pnl", 500.0, 499.99),
         (Targets(daily_pl_target=Decimal(-500)), "average_daily_pnl", -500.0, -500.01),
         (Targets(trades_per_day_target=Decimal(5)), "trades_per_day", 5.0, 4.9),
-        (Targets(max_drawdown_target=Decimal(-200)), "max_drawdown", Decimal(200), Decimal("200.01")),
+        (
+            Targets(max_drawdown_target=Decimal(-200)),
+            "max_drawdown",
+            Decimal(200),
+            Decimal("200.01"),
+        ),
         (Targets(avg_risk_reward_target=Decimal("1.5")), "average_risk_reward", 1.5, 1.49),
     ],
 )
-def test_each_target_is_met_at_its_value_and_missed_beyond(targets: Targets, metric: str, kept: Value, missed: Value) -> None:
+def test_each_target_is_met_at_its_value_and_missed_beyond(
+    targets: Targets, metric: str, kept: Value, missed: Value
+) -> None:
     for value, met in ((kept, True), (missed, False)):
         finding = find(targets, summary(TOMORROW, **{metric: value}))
         assert finding.variance.metric == metric
@@ -57,7 +80,9 @@ def test_each_target_is_met_at_its_value_and_missed_beyond(targets: Targets, met
 
 
 def test_a_float_that_is_sixty_percent_keeps_sixty_percent() -> None:
-    assert find(Targets(win_rate_target=Decimal("57.1")), summary(win_rate=0.571)).variance.met is True
+    assert (
+        find(Targets(win_rate_target=Decimal("57.1")), summary(win_rate=0.571)).variance.met is True
+    )
 
 
 def test_a_goal_of_the_day_waits_for_its_end_and_a_floor_does_not() -> None:
@@ -65,26 +90,38 @@ def test_a_goal_of_the_day_waits_for_its_end_and_a_floor_does_not() -> None:
     assert (goal.variance.met, goal.variance.reason) == (None, "the window is not over")
     assert goal.variance.variance == -520.0
     assert find(Targets(daily_pl_target=Decimal(-10)), summary(average_daily_pnl=-20.0)).breached
-    assert find(Targets(trades_per_day_target=Decimal(5)), summary(trades_per_day=1.0)).variance.met is None
+    assert (
+        find(Targets(trades_per_day_target=Decimal(5)), summary(trades_per_day=1.0)).variance.met
+        is None
+    )
 
 
 def test_an_empty_window_is_never_judged() -> None:
     empty = summary(TOMORROW, win_rate=0.0, max_drawdown=Decimal(999), total_trades=0)
     empty.metrics["net_pnl"] = MetricValue(Decimal(0), 0)
     everything = Targets(*[Decimal(1)] * 3, Decimal(-1), Decimal(1))
-    assert [f.variance.reason for f in judge(empty, target_rules(everything))] == ["no trades in window"] * 5
+    assert [f.variance.reason for f in judge(empty, target_rules(everything))] == [
+        "no trades in window"
+    ] * 5
 
 
 def test_a_thin_sample_is_not_judged_but_money_is() -> None:
     found = summary(win_rate=0.1, max_drawdown=Decimal(999))
-    assert find(Targets(win_rate_target=Decimal(60)), found, 11).variance.reason == "10 of at least 11 trades"
+    assert (
+        find(Targets(win_rate_target=Decimal(60)), found, 11).variance.reason
+        == "10 of at least 11 trades"
+    )
     assert find(Targets(win_rate_target=Decimal(60)), found, 10).breached
     assert find(Targets(max_drawdown_target=Decimal(-1)), found, 11).breached
 
 
 def test_an_undefined_metric_is_not_judged() -> None:
     finding = find(Targets(win_rate_target=Decimal(60)), summary())
-    assert (finding.variance.met, finding.variance.reason, finding.variance.variance) == (None, "not given", None)
+    assert (finding.variance.met, finding.variance.reason, finding.variance.variance) == (
+        None,
+        "not given",
+        None,
+    )
 
 
 def test_variance_of_exact_money_is_exact() -> None:
@@ -112,7 +149,11 @@ def test_an_alert_says_what_is_wrong() -> None:
     finding = find(Targets(win_rate_target=Decimal(60)), found)
     alert = raise_alert(found, finding, "0123456789abcdef")
     assert alert.message == "win_rate 0.2500 is below 0.60 (daily 2026-11-20, A)"
-    assert (alert.actual, alert.target, alert.severity) == (Decimal("0.25"), Decimal("0.60"), "warning")
+    assert (alert.actual, alert.target, alert.severity) == (
+        Decimal("0.25"),
+        Decimal("0.60"),
+        "warning",
+    )
     assert (alert.window_start, alert.raised_at, alert.state) == ("2026-11-20", NOON, "raised")
     deep = summary(max_drawdown=Decimal(300))
     drawdown = raise_alert(deep, find(Targets(max_drawdown_target=Decimal(-200)), deep), "x")

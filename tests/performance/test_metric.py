@@ -7,7 +7,15 @@ from statistics import mean, stdev
 
 import pytest
 
-from tearsheet.performance.metric import METRICS, Day, MetricValue, Stretch, Value, evaluate, measure
+from tearsheet.performance.metric import (
+    METRICS,
+    Day,
+    MetricValue,
+    Stretch,
+    Value,
+    evaluate,
+    measure,
+)
 from tearsheet.performance.tally import Curve, Streaks, Tally
 
 MONDAY = date(2026, 11, 16)
@@ -119,7 +127,10 @@ def test_a_streak_can_be_of_breakevens_where_they_count() -> None:
 
 def test_equal_days_are_the_earliest() -> None:
     same = Stretch(full().tally, days("5", "5", "-5", "-5"))
-    assert (value("best_day_date", same), value("worst_day_date", same)) == ("2026-11-16", "2026-11-18")
+    assert (value("best_day_date", same), value("worst_day_date", same)) == (
+        "2026-11-16",
+        "2026-11-18",
+    )
 
 
 def test_idle_days_are_no_days_traded() -> None:

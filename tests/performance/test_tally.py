@@ -30,7 +30,21 @@ def rows(drawn: list[tuple]) -> list[tuple[Booking, Position]]:  # type: ignore[
     made = []
     for n, (gross, fees, held, planned, stop, mode) in enumerate(drawn):
         at = T + timedelta(seconds=n)
-        booking = Booking(f"p{n}", "A", "X", "USD", at, 0, f"k{n}", 0, Decimal(-2), Decimal(100), gross, fees, True)
+        booking = Booking(
+            f"p{n}",
+            "A",
+            "X",
+            "USD",
+            at,
+            0,
+            f"k{n}",
+            0,
+            Decimal(-2),
+            Decimal(100),
+            gross,
+            fees,
+            True,
+        )
         position = Position(
             f"p{n}", "A", "X", "USD", Decimal(1), Side.BUY, None, at, at, 0, f"k{n}", Decimal(2),
             Decimal(2), Decimal(0), Decimal(200), Decimal(0), Decimal(0), gross, fees, 1, None, stop,
@@ -46,8 +60,15 @@ def tally(drawn: list[tuple], band: str = "0", breaks: bool = False) -> Tally:  
 
 
 @settings(max_examples=1200, deadline=None)
-@given(st.lists(trades, max_size=12), st.lists(trades, max_size=12), st.lists(trades, max_size=12), st.booleans())
-def test_adding_is_associative_and_the_empty_tally_changes_nothing(a: list, b: list, c: list, breaks: bool) -> None:  # type: ignore[type-arg]
+@given(
+    st.lists(trades, max_size=12),
+    st.lists(trades, max_size=12),
+    st.lists(trades, max_size=12),
+    st.booleans(),
+)
+def test_adding_is_associative_and_the_empty_tally_changes_nothing(
+    a: list, b: list, c: list, breaks: bool
+) -> None:  # type: ignore[type-arg]
     x, y, z = (tally(part, "0.5", breaks) for part in (a, b, c))
     assert (x + y) + z == x + (y + z)
     assert Tally() + x == x == x + Tally()
@@ -73,7 +94,9 @@ def test_a_sum_of_parts_is_the_whole_counted_by_hand(drawn: list, cut: int, brea
     assert Fraction(summed.curve.drawdown) == deepest_fall(nets)
     planned = [p for _, _, _, p, _, _ in drawn if p is not None]
     assert (summed.planned_sum, summed.planned_count) == (sum(planned), len(planned))
-    assert (summed.paper, summed.live) == tuple(sum(d[5] == m for d in drawn) for m in ("PAPER", "LIVE"))
+    assert (summed.paper, summed.live) == tuple(
+        sum(d[5] == m for d in drawn) for m in ("PAPER", "LIVE")
+    )
 
 
 def deepest_fall(nets: list[Fraction]) -> Fraction:
@@ -131,7 +154,9 @@ def test_holding_times_are_those_of_wins_and_losses_that_have_one() -> None:
 
 
 def test_r_is_net_over_risk() -> None:
-    found = tally([(Decimal(11), Decimal(1), None, None, Decimal(99), None)])  # risk |200 − 99 × 2| = 2
+    found = tally(
+        [(Decimal(11), Decimal(1), None, None, Decimal(99), None)]
+    )  # risk |200 − 99 × 2| = 2
     assert (found.r_sum, found.r_squares, found.r_count) == (5, 25, 1)
 
 

@@ -48,11 +48,19 @@ def test_the_table_has_at_least_60_futures(instruments: Instruments) -> None:
 def test_contracts(instruments: Instruments, written: str, canonical: str, multiplier: str) -> None:
     found = instruments.resolve(written, ON)
     assert isinstance(found, Instrument)
-    assert (found.symbol, found.multiplier, found.asset_class) == (canonical, Decimal(multiplier), "future")
+    assert (found.symbol, found.multiplier, found.asset_class) == (
+        canonical,
+        Decimal(multiplier),
+        "future",
+    )
 
 
-@pytest.mark.parametrize(("on", "canonical"), [(2024, "ESH24"), (2025, "ESH34"), (2014, "ESH14"), (2020, "ESH24")])
-def test_a_one_digit_year_is_the_nearest_not_before_the_trade(instruments: Instruments, on: int, canonical: str) -> None:
+@pytest.mark.parametrize(
+    ("on", "canonical"), [(2024, "ESH24"), (2025, "ESH34"), (2014, "ESH14"), (2020, "ESH24")]
+)
+def test_a_one_digit_year_is_the_nearest_not_before_the_trade(
+    instruments: Instruments, on: int, canonical: str
+) -> None:
     found = instruments.resolve("ESH4", date(on, 2, 1))
     assert isinstance(found, Instrument)
     assert found.symbol == canonical
@@ -63,10 +71,17 @@ def test_a_one_digit_year_is_the_nearest_not_before_the_trade(instruments: Instr
     [("AAPL", "equity", "USD"), ("BRK.B", "equity", "USD"), ("BRK-B", "equity", "USD"),
      ("BTC/USDT", "crypto", "USDT"), ("BTCUSDT", "crypto", "USDT"), ("ETH-EUR", "crypto", "EUR")],
 )  # fmt: skip
-def test_shares_and_coins_have_multiplier_one(instruments: Instruments, written: str, kind: str, currency: str) -> None:
+def test_shares_and_coins_have_multiplier_one(
+    instruments: Instruments, written: str, kind: str, currency: str
+) -> None:
     found = instruments.resolve(written, ON)
     assert isinstance(found, Instrument)
-    assert (found.symbol, found.multiplier, found.asset_class, found.currency) == (written, 1, kind, currency)
+    assert (found.symbol, found.multiplier, found.asset_class, found.currency) == (
+        written,
+        1,
+        kind,
+        currency,
+    )
 
 
 def test_a_listed_option_stands_for_a_hundred(instruments: Instruments) -> None:
@@ -160,7 +175,11 @@ def test_overrides_are_exact_and_case_does_not_matter(tmp_path: Path) -> None:
     file.write_text("abc: {multiplier: 0.1, currency: eur, tick: 0.005, asset_class: future}\n")
     found = load_instruments(file, "USD").resolve("ABCZ6", ON)
     assert isinstance(found, Instrument)
-    assert (found.multiplier, found.tick, found.currency) == (Decimal("0.1"), Decimal("0.005"), "EUR")
+    assert (found.multiplier, found.tick, found.currency) == (
+        Decimal("0.1"),
+        Decimal("0.005"),
+        "EUR",
+    )
 
 
 def test_an_unreadable_overrides_file_is_said(tmp_path: Path) -> None:

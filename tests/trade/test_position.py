@@ -43,7 +43,9 @@ def test_partial_exits_realise_against_average_cost(scenario: Scenario) -> None:
     assert [b.gross for b in bookings[2:]] == [first, second, 13 - first - second]
 
 
-def test_the_commission_of_a_reversal_is_split_with_the_remainder_to_the_second(scenario: Scenario) -> None:
+def test_the_commission_of_a_reversal_is_split_with_the_remainder_to_the_second(
+    scenario: Scenario,
+) -> None:
     """
     09:00 buy  1 @ 10 fee 0.10
     09:01 sell 3 @ 10 fee 0.10
@@ -170,7 +172,12 @@ def test_accounts_and_symbols_never_net() -> None:
 def test_the_multiplier_is_money_per_point() -> None:
     book = Book()
     half = {"multiplier": Decimal("0.5")}
-    book.book_all([make_fill(1, T, "sell", "2", "40000", **half), make_fill(2, T, "buy", "2", "40010", **half)])
+    book.book_all(
+        [
+            make_fill(1, T, "sell", "2", "40000", **half),
+            make_fill(2, T, "buy", "2", "40010", **half),
+        ]
+    )
     assert book.closed[0].gross == -10
 
 
@@ -207,7 +214,9 @@ def test_ids_come_from_the_opening_fill_and_come_again() -> None:
         ("100", "99", None, None),
     ],
 )
-def test_planned_risk_reward(entry: str, stop: str | None, target: str | None, planned: str | None) -> None:
+def test_planned_risk_reward(
+    entry: str, stop: str | None, target: str | None, planned: str | None
+) -> None:
     def number(text: str | None) -> Decimal | None:
         return None if text is None else Decimal(text)
 
@@ -248,7 +257,9 @@ def signed(fill: Fill) -> Decimal:
 
 @settings(max_examples=1500, deadline=None)
 @given(st.lists(steps, max_size=25))
-def test_bookings_conserve_quantity_cash_and_fees(drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]]) -> None:
+def test_bookings_conserve_quantity_cash_and_fees(
+    drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]],
+) -> None:
     fills = as_fills(drawn)
     book = Book()
     bookings = book.book_all(fills)
@@ -274,7 +285,9 @@ def test_bookings_conserve_quantity_cash_and_fees(drawn: list[tuple[Side, Decima
 
 @settings(max_examples=800, deadline=None)
 @given(st.lists(steps, max_size=25), st.lists(st.integers(0, 25), max_size=4))
-def test_any_batches_equal_one_pass(drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]], cuts: list[int]) -> None:
+def test_any_batches_equal_one_pass(
+    drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]], cuts: list[int]
+) -> None:
     fills = as_fills(drawn)
     whole = Book()
     bookings = whole.book_all(fills)
@@ -288,12 +301,16 @@ def test_any_batches_equal_one_pass(drawn: list[tuple[Side, Decimal, Decimal, De
         kept = book.open_positions()
     assert pieces == bookings
     assert closed == whole.closed
-    assert sorted(kept, key=lambda p: p.symbol) == sorted(whole.open_positions(), key=lambda p: p.symbol)
+    assert sorted(kept, key=lambda p: p.symbol) == sorted(
+        whole.open_positions(), key=lambda p: p.symbol
+    )
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(steps, max_size=30))
-def test_the_peak_is_the_largest_net_held(drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]]) -> None:
+def test_the_peak_is_the_largest_net_held(
+    drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]],
+) -> None:
     book = Book()
     bookings = book.book_all(as_fills(drawn))
     for position in [*book.closed, *book.open_positions()]:

@@ -68,7 +68,11 @@ def test_a_day_start_that_the_clock_skips_is_the_jump() -> None:
 
 def test_the_weekend_has_no_sessions_of_its_own_in_an_evening_calendar() -> None:
     saturday, monday = date(2026, 3, 7), date(2026, 3, 9)
-    assert CHICAGO.start(saturday) == CHICAGO.start(monday) == local("America/Chicago", "2026-03-06 17:00")
+    assert (
+        CHICAGO.start(saturday)
+        == CHICAGO.start(monday)
+        == local("America/Chicago", "2026-03-06 17:00")
+    )
     assert CHICAGO.end(saturday) == CHICAGO.end(monday)
 
 
@@ -93,8 +97,12 @@ zones = st.sampled_from(
     ["UTC", "America/Chicago", "America/New_York", "Africa/Cairo", "America/Havana", "Pacific/Apia",
      "Australia/Lord_Howe", "Asia/Kathmandu", "Europe/London", "Asia/Tehran"]
 )  # fmt: skip
-day_starts = st.sampled_from([time(0), time(0, 30), time(2), time(2, 30), time(12), time(17), time(23, 59)])
-instants = st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
+day_starts = st.sampled_from(
+    [time(0), time(0, 30), time(2), time(2, 30), time(12), time(17), time(23, 59)]
+)
+instants = st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1)).map(
+    lambda at: at.replace(tzinfo=UTC)
+)
 
 
 @settings(max_examples=2000, deadline=None)
@@ -152,7 +160,9 @@ def test_two_dates_are_taken_as_they_are_and_named_if_they_are_a_week() -> None:
 
 
 def test_one_date_picks_its_window() -> None:
-    assert Window.choose("weekly", FRIDAY, start=date(2026, 1, 1)) == Window.containing("weekly", date(2026, 1, 1))
+    assert Window.choose("weekly", FRIDAY, start=date(2026, 1, 1)) == Window.containing(
+        "weekly", date(2026, 1, 1)
+    )
     assert Window.choose("monthly", FRIDAY, end=date(2026, 2, 3)).start == date(2026, 2, 1)
 
 
@@ -166,7 +176,10 @@ def test_all_and_rolling_reach_from_the_beginning() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Window.between(FRIDAY, FRIDAY - DAY), "ends (2026-11-19) before it starts (2026-11-20)"),
+        (
+            lambda: Window.between(FRIDAY, FRIDAY - DAY),
+            "ends (2026-11-19) before it starts (2026-11-20)",
+        ),
         (lambda: Window.choose("custom", FRIDAY), "a custom window needs --start and --end"),
         (lambda: Window.last(0, FRIDAY), "at least 1 trade, was 0"),
         (lambda: Window.containing("rolling", FRIDAY), "a rolling window is not settled by a date"),

@@ -101,7 +101,7 @@ class _StreamUse(Struct):
     closed: int
     as_fills: bool
     last_closed_us: int | None = None
-    seen_before: bool = False
+    lost_its_last: bool = False
 
 
 class LogRecords:
@@ -162,14 +162,14 @@ class LogRecords:
         self._reading.execute("remove_records", (source_id,))
         self._reelect(gone)
         for stream in {(kept.account, kept.symbol) for kept in gone}:
-            use = self._uses[stream]
-            self._settle(stream, use)
-            last = self._reading.one("last_logged_closing", stream)
-            use.last_closed_us = last[0] if last else None
+            self._settle(stream, self._uses[stream])
 
     def finish(self) -> None:
         """Write down how each stream of the log was used."""
         for (account, symbol), use in self._uses.items():
+            if use.lost_its_last:
+                last = self._reading.one("last_logged_closing", (account, symbol))
+                use.last_closed_us = last[0] if last else None
             if use.records:
                 self._reading.execute(
                     "put_log_stream",
@@ -182,7 +182,7 @@ class LogRecords:
         """Make positions and fills of all valid records anew, on empty books."""
         found = self._reading.execute("log_streams").fetchall()
         for account, symbol, records, closed, _ in found:
-            use = _StreamUse(records, closed, self._as_fills(closed), seen_before=True)
+            use = _StreamUse(records, closed, self._as_fills(closed))
             self._uses[account, symbol] = use
             kept = self._select("records_of_stream", (account, symbol))
             self._use(None, [k for k in kept if k.live])
@@ -227,8 +227,7 @@ class LogRecords:
         as_fills = self._as_fills(use.closed)
         if as_fills == use.as_fills:
             return
-        kept = self._select("records_of_stream", stream) if use.seen_before else []
-        valid = [k for k in kept if k.live]
+        valid = [kept for kept in self._select("records_of_stream", stream) if kept.live]
         for record in valid:
             self._withdraw(record)
         use.as_fills = as_fills
@@ -244,7 +243,7 @@ class LogRecords:
             if row is None:
                 use = _StreamUse(0, 0, self._as_fills(0))
             else:
-                use = _StreamUse(row[0], row[1], bool(row[2]), row[3], seen_before=True)
+                use = _StreamUse(row[0], row[1], bool(row[2]), row[3])
             self._uses[account, symbol] = use
         return use
 
@@ -352,6 +351,8 @@ class LogRecords:
             )
             self._reading.execute("remove_position", (position.id,))
             self._tallies.removed([booking])
+            if to_micros(position.last_at) == use.last_closed_us:
+                use.lost_its_last = True
         kept.live = False
 
 

@@ -73,7 +73,8 @@ def _read(
             so_far = ReadSoFar()
             if source is not None:
                 so_far = _so_far(source)
-                if not is_continued(opened, file, so_far, source.inode == file.inode):
+                same = source.inode == file.inode
+                if source.size < 0 or not is_continued(opened, file, so_far, same):
                     posting.forget_log(source)
                     so_far = ReadSoFar()
             started = so_far.offset

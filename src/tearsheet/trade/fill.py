@@ -143,6 +143,7 @@ REJECTION_CODES = {
     "conflicting_id": "an execution id came before with other content",
     "extra_columns": "the row has more cells than the header",
     "bad_encoding": "the bytes are no text in the file's encoding",
+    "unreadable_file": "a whole log file cannot be opened; it is tried again at the next sync",
     "line_too_long": "the line is longer than any record can be",
 }
 
