@@ -8,7 +8,7 @@ from decimal import Decimal
 from tearsheet.sources.text import NumberForm
 from tearsheet.sources.times import TimeReader, TimeTextError
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.fill import Fill, Rejection, Side, content_key, digest, execution_key
+from tearsheet.trade.fill import Fill, Rejection, Side, content_key, execution_key
 from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instruments, UnknownInstrument
 
 _NO_ID = ("", "0")
@@ -47,7 +47,7 @@ class FillRows:
         self._step = -1 if newest_first else 1
         self._ranks: dict[tuple[str, str], tuple[datetime, int]] = {}
         self._same: Counter[str] = Counter()
-        self._ids: dict[tuple[str, str], tuple[str, int]] = {}
+        self._ids: dict[tuple[str, str], tuple[int, int]] = {}
 
     def make(self, row: Mapping[str, str], line: int, text: str) -> Fill | Rejection | None:
         """The fill of a row; None where the same execution stood in the file before."""
@@ -103,7 +103,7 @@ class FillRows:
             )
         else:
             key = execution_key(fill_id)
-            content = f"{account}|{canonical}|{at}|{side.value}|{quantity}|{price}|{commission}"
+            content = hash((canonical, at, side, quantity, price, commission))
             if self._is_known(account, fill_id, content, line):
                 return None
         return Fill(
@@ -135,16 +135,16 @@ class FillRows:
             raise _RowError("bad_number", f"{field} {error}", _NUMBER_HINT) from None
 
     def _asset_class(self, row: Mapping[str, str]) -> AssetClass | None:
-        text = row.get("asset_class", "").lower()
+        text = row.get("asset_class")
+        if not text:
+            return None
         for known in ASSET_CLASSES:
-            if text == known:
+            if text.lower() == known:
                 return known
-        if text:
-            allowed = ", ".join(ASSET_CLASSES)
-            raise _RowError(
-                "bad_value", f"asset_class is not known, was {text!r}", f"allowed is {allowed}"
-            )
-        return None
+        allowed = ", ".join(ASSET_CLASSES)
+        raise _RowError(
+            "bad_value", f"asset_class is not known, was {text!r}", f"allowed is {allowed}"
+        )
 
     def _content_key(
         self, account: str, symbol: str, at: datetime, side: Side,
@@ -159,12 +159,12 @@ class FillRows:
         self._same[content] += 1
         return f"{content}:{number}"
 
-    def _is_known(self, account: str, fill_id: str, content: str, line: int) -> bool:
+    def _is_known(self, account: str, fill_id: str, content: int, line: int) -> bool:
         """Whether the execution stood in the file before; with other content it is a conflict."""
-        seen = self._ids.setdefault((account, fill_id), (digest(content), line))
+        seen = self._ids.setdefault((account, fill_id), (content, line))
         if seen[1] == line:
             return False
-        if seen[0] == digest(content):
+        if seen[0] == content:
             return True
         raise _RowError(
             "conflicting_id",

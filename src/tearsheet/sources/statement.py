@@ -246,9 +246,9 @@ class _CsvReader:
                 number = self._skipped + rows.line_num
                 if number % 1000 == 0:
                     self.bytes_read = lines.tell()
+                if not any(cells):
+                    continue
                 if len(cells) < width:
-                    if not any(cells):
-                        continue
                     cells += [""] * (width - len(cells))
                 elif len(cells) > width and any(cells[width:]):
                     yield {}, number, cells
@@ -261,12 +261,9 @@ class _CsvReader:
         """The fills and rejections of the file."""
         for row, line, cells in self.texts():
             self.line = line
-            bad = _not_a_row(row, cells)
-            made = (
-                rows.reject(self.line, self._separator.join(cells), *bad)
-                if bad
-                else rows.make(row, self.line, self._separator.join(cells))
-            )
+            text = self._separator.join(cells)
+            bad = _not_a_row(row, text)
+            made = rows.reject(line, text, *bad) if bad else rows.make(row, line, text)
             if made is not None:
                 yield made
         self.bytes_read = self._path.stat().st_size
@@ -275,11 +272,9 @@ class _CsvReader:
         return self._separator.join(cells).rstrip(self._separator) == head.rstrip(self._separator)
 
 
-def _not_a_row(row: dict[str, str], cells: list[str]) -> tuple[str, str, str] | None:
+def _not_a_row(row: dict[str, str], text: str) -> tuple[str, str, str] | None:
     """Why cells are no row: code, reason, hint."""
-    if any(len(cell) > LONGEST_LINE - 1 for cell in cells) or (
-        len(cells) == 1 and "field limit" in cells[0]
-    ):
+    if len(text) >= LONGEST_LINE or (not row and "field limit" in text):
         return "line_too_long", "a cell is far longer than any value", "check for a missing quote"
     if not row:
         return (
@@ -287,9 +282,8 @@ def _not_a_row(row: dict[str, str], cells: list[str]) -> tuple[str, str, str] | 
             "the row has more cells than the header",
             "quote cells with separators",
         )
-    for cell in cells:
-        if not cell.isascii() and _SURROGATE.search(cell):
-            return "bad_encoding", "the row has bytes that are no text", "save the file as UTF-8"
+    if not text.isascii() and _SURROGATE.search(text):
+        return "bad_encoding", "the row has bytes that are no text", "save the file as UTF-8"
     return None
 
 

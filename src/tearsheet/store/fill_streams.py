@@ -6,6 +6,7 @@ be booked anew from the last flat point before it. Both give the same rows with 
 
 from collections.abc import Iterator
 from datetime import datetime
+from heapq import merge
 from itertools import islice
 
 from tearsheet.store import rows
@@ -17,7 +18,11 @@ from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.trade.session import to_micros
 
 _AT_ONCE = 20_000
+#: So many open cursors do not slow SQLite down yet.
+_MERGED = 16
 Order = tuple[datetime, int, str]
+#: From which instant fills are read, and before which order of that instant they are booked.
+Start = tuple[int, Order | None]
 
 
 class FillStreams:
@@ -35,30 +40,52 @@ class FillStreams:
             self._since[account, symbol] = since_us
 
     def finish(self) -> None:
-        """Book what changed."""
-        for (account, symbol), since_us in self._since.items():
-            self._book_from(account, symbol, since_us)
+        """Book what changed, all streams together in the order of time."""
+        held: list[Position] = []
+        starts: dict[tuple[str, str], Start] = {}
+        for stream, since_us in self._since.items():
+            position, start = self._clear_from(*stream, since_us)
+            held += position
+            starts[stream] = start
         self._since.clear()
-
-    def _book_from(self, account: str, symbol: str, since_us: int) -> None:
-        book, start_us, first = self._clear_from(account, symbol, since_us)
-        fills = self._fills(account, symbol, start_us, first)
+        book, fills = Book(held), self._fills(starts)
         while batch := list(islice(fills, _AT_ONCE)):
             bookings = book.book_all(batch)
             closed, book.closed = book.closed, []
             self._store(bookings, closed)
-        self._reading.execute_many(
-            "add_position",
-            [rows.position_row(p, logged=False) for p in book.open_positions()],
-        )
+        still_open = [rows.position_row(p, logged=False) for p in book.open_positions()]
+        self._reading.execute_many("add_position", still_open)
 
-    def _fills(
-        self, account: str, symbol: str, start_us: int, first: Order | None
-    ) -> Iterator[Fill]:
-        """The fills of a stream from an instant on, without those that stand before `first`."""
-        for row in self._reading.execute("fills_of_stream", (account, symbol, start_us)):
+    def _fills(self, starts: dict[tuple[str, str], Start]) -> Iterator[Fill]:
+        """The fills of all streams from where each starts.
+
+        A few streams are merged; for many it is cheaper to pass over the fills of the others.
+        """
+        if not starts:
+            return iter(())
+        if len(starts) <= _MERGED:
+            streams = (
+                self._from(start, "fills_of_stream", (*stream, start[0]))
+                for stream, start in starts.items()
+            )
+            return merge(*streams, key=_moment)
+        return self._of(starts)
+
+    def _from(self, start: Start, name: str, parameters: tuple[object, ...]) -> Iterator[Fill]:
+        first = start[1]
+        for row in self._reading.execute(name, parameters):
             fill = rows.fill(row)
             if first is None or fill.order >= first:
+                yield fill
+
+    def _of(self, starts: dict[tuple[str, str], Start]) -> Iterator[Fill]:
+        earliest = min(start_us for start_us, _ in starts.values())
+        for row in self._reading.execute("fills_since", (earliest,)):
+            start = starts.get((row[0], row[1]))
+            if start is None or row[3] < start[0]:
+                continue
+            fill = rows.fill(row)
+            if start[1] is None or fill.order >= start[1]:
                 yield fill
 
     def _store(self, bookings: list[Booking], closed: list[Position]) -> None:
@@ -68,32 +95,29 @@ class FillStreams:
         )
         self._tallies.added(bookings, closed)
 
-    def _clear_from(
-        self, account: str, symbol: str, since_us: int
-    ) -> tuple[Book, int, Order | None]:
+    def _clear_from(self, account: str, symbol: str, since_us: int) -> tuple[list[Position], Start]:
         """Take out what is booked from an instant on.
 
-        Returns the book to go on with, the instant to read fills from, and the order before which
-        fills of that instant are booked already.
+        Returns the open position to go on with, if any, and where to read fills from.
         """
         affected = self._affected(account, symbol, since_us)
         if not affected:
             row = self._reading.one("open_position_of_stream", (account, symbol))
             if row is None:
-                return Book(), since_us, None
+                return [], (since_us, None)
             held = rows.position(row)
             self._reading.execute("remove_position", (held.id,))
-            return Book([held]), to_micros(held.last_at), _after_last(held)
+            return [held], (to_micros(held.last_at), _after_last(held))
         first = min(affected, key=lambda p: (p.opened_at or p.last_at, p.last_at))
         opening = self._remove(affected, first)
         opened_us = to_micros(opening.time)
         if opening.part == 0:
             if since_us <= opened_us:
-                return Book(), since_us, None
-            return Book(), opened_us, (opening.time, opening.rank, opening.fill_key)
+                return [], (since_us, None)
+            return [], (opened_us, (opening.time, opening.rank, opening.fill_key))
         seed = _as_opened(first, opening)
         self._store([opening], [])
-        return Book([seed]), opened_us, _after_last(seed)
+        return [seed], (opened_us, _after_last(seed))
 
     def _affected(self, account: str, symbol: str, since_us: int) -> list[Position]:
         found = self._reading.execute("positions_of_stream_since", (account, symbol, since_us))
@@ -111,6 +135,10 @@ class FillStreams:
             self._reading.execute("remove_position", (position.id,))
         assert opening is not None
         return opening
+
+
+def _moment(fill: Fill) -> tuple[datetime, str, str]:
+    return (fill.time, fill.account, fill.symbol)
 
 
 def _after_last(position: Position) -> Order:

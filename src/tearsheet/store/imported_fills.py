@@ -20,6 +20,11 @@ class ImportCounts(Struct):
     first_us: int | None = None
     last_us: int | None = None
 
+    def span(self, time_us: int) -> None:
+        """Take in an instant."""
+        self.first_us = time_us if self.first_us is None else min(self.first_us, time_us)
+        self.last_us = time_us if self.last_us is None else max(self.last_us, time_us)
+
 
 class ImportedFills:
     """The fills of one posting that come from statements or requests."""
@@ -41,8 +46,7 @@ class ImportedFills:
         conflicts: list[Rejection] = []
         for line, fill in lines:
             time_us = to_micros(fill.time)
-            counts.first_us = time_us if counts.first_us is None else min(counts.first_us, time_us)
-            counts.last_us = time_us if counts.last_us is None else max(counts.last_us, time_us)
+            counts.span(time_us)
             before = self._before(fill, fresh)
             if before is None:
                 identity = self._next_id

@@ -75,6 +75,9 @@ DELETE FROM fill WHERE id = ?
 -- name: fills_of_stream
 SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
 FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? ORDER BY time_us, rank, key
+-- name: fills_since
+SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
+FROM fill WHERE time_us >= ? ORDER BY time_us, account, symbol, rank, key
 -- name: streams_of_fills
 SELECT DISTINCT account, symbol FROM fill
 -- name: fill_detail

@@ -22,6 +22,7 @@ from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.posting import BookRules, FileState, Posting
 from tearsheet.tracker.reports import ImportReport, OnProgress
 from tearsheet.trade.fill import Fill, Rejection
+from tearsheet.trade.session import to_micros
 
 _AT_ONCE = 10_000
 _CHUNK = 8 << 20
@@ -55,8 +56,7 @@ def import_file(
         posting.supersede_rejections(earlier)
         source_id = posting.open_import(state, layout)
         if statement is None:
-            _take_records(posting, source_id, path, report)
-            counts, lines = ImportCounts(new=report.new, rejected=0), report.new
+            counts, lines = _take_records(posting, source_id, path, report)
         else:
             counts, lines = _take_fills(posting, source_id, statement, report, on_progress)
         posting.close_import(source_id, state, checksum, lines, counts, report.rejections)
@@ -108,13 +108,19 @@ def _batches(
         yield batch
 
 
-def _take_records(posting: Posting, source_id: int, path: Path, report: ImportReport) -> None:
+def _take_records(
+    posting: Posting, source_id: int, path: Path, report: ImportReport
+) -> tuple[ImportCounts, int]:
+    counts, reached = ImportCounts(), ReadSoFar()
     with path.open("rb") as file:
-        for part, _ in read_on(file, path.name, None, ReadSoFar()):
+        for part, reached in read_on(file, path.name, None, ReadSoFar()):
             lines = [(r.line, r.key, r.record) for r in part.records]
             posting.add_records(source_id, path.name, lines, [])
-            report.new += len(lines)
             report.rejections += part.rejections
+            counts.new += len(lines)
+            for one in part.records:
+                counts.span(to_micros(one.record.booked_at))
+    return counts, reached.lines
 
 
 def _is_trade_log(path: Path) -> bool:

@@ -82,6 +82,7 @@ CREATE TABLE fill (
 ) STRICT;
 CREATE UNIQUE INDEX fill_key ON fill (account, key);
 CREATE INDEX fill_stream ON fill (account, symbol, time_us, rank, key);
+CREATE INDEX fill_time ON fill (time_us);
 CREATE INDEX fill_record ON fill (record_id) WHERE record_id IS NOT NULL;
 
 -- Where a fill was read; one fill may stand in several imports.
