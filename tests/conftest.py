@@ -14,9 +14,9 @@ import pytest
 
 from tearsheet.performance.tally import Tally
 from tearsheet.settings import Settings
+from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.fill import Fill, Side, execution_key
 from tearsheet.trade.position import Book, Booking, Position
-from tearsheet.tracker import PerformanceTracker
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
 _FILL = re.compile(

@@ -7,8 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import NOON, Place, opened, record
 
+from conftest import NOON, Place, opened, record
 from tearsheet.errors import InputError, MixedCurrencyError, NotFoundError, StoreError
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.tracker import PerformanceTracker

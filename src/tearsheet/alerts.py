@@ -165,13 +165,25 @@ class AlertEvaluator:
             self._index.clear()
         if size == self._index.offset:
             return
-        with self._file.open("rb") as file:
-            file.seek(self._index.offset)
-            data = file.read()
+        data = self._beyond(self._index.offset)
         end = data.rfind(b"\n") + 1
         for line in data[:end].splitlines():
             self._take(line)
         self._index.reach(self._index.offset + end)
+
+    def _beyond(self, offset: int) -> bytes:
+        try:
+            with self._file.open("rb") as file:
+                file.seek(offset)
+                return file.read()
+        except OSError as error:
+            raise self._unusable("read", error) from error
+
+    def _unusable(self, what: str, error: OSError) -> InputError:
+        return InputError(
+            f"the alerts file {self._file} cannot be {what}: {error.strerror or error}",
+            "check the path, its permissions and the space on the disk",
+        )
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
@@ -209,10 +221,7 @@ class AlertEvaluator:
                 os.fsync(file.fileno())
                 end = file.tell()
         except OSError as error:
-            raise InputError(
-                f"the alerts file {self._file} cannot be written: {error.strerror or error}",
-                "check the path, its permissions and the space on the disk",
-            ) from error
+            raise self._unusable("written", error) from error
         for alert in alerts:
             self._keep(alert)
         self._index.reach(end)

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from tearsheet.words import NONE, shown
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-_MARKED = re.compile(r"([\\`*_{}\[\]<>|#])")
+_MARKED = re.compile(r"([\\`*_{}\[\]<>|#~])")
+#: The one line of a page that tells how fresh it is; it is no change by itself.
+_FRESH_LINE = b"| Last fill |"
+_ABANDONED_AFTER_S = 60
 
 
 class ExportedFile(Struct, frozen=True):
@@ -54,12 +58,15 @@ def export_summary(
     Raises InputError where the folder cannot be written.
     """
     name = file_name(summary)
-    content = {**as_plain(summary), "alerts": as_plain(list(alerts))}
-    path = folder / f"{name}.json"
-    if _says_the_same(path, content) and (folder / f"{name}.md").exists():
-        return [ExportedFile(path, False), ExportedFile(folder / f"{name}.md", False)]
+    content = json_bytes({**as_plain(summary), "alerts": as_plain(list(alerts))})
     page = markdown(summary, alerts).encode()
-    return [_write(path, json_bytes(content)), _write(folder / f"{name}.md", page)]
+    files = [
+        _put(folder / f"{name}.json", content, _fields_but_freshness),
+        _put(folder / f"{name}.md", page, _lines_but_freshness),
+    ]
+    if any(file.changed for file in files):
+        _sweep(folder)
+    return files
 
 
 def file_name(summary: PerformanceSummary) -> str:
@@ -78,9 +85,7 @@ def file_name(summary: PerformanceSummary) -> str:
         parts.append(summary.currency)
     if not parts:
         return name
-    whole = "\0".join(
-        f"{p}" for p in (scope.account, scope.strategy, scope.symbol, scope.mode, summary.currency)
-    )
+    whole = json_line([scope, summary.currency]).decode()
     slug = _UNSAFE.sub("-", "-".join(parts)).strip("-")[:60]
     return f"{name}-{slug}-{digest(whole)[:6]}"
 
@@ -183,7 +188,7 @@ def _alerts(alerts: Sequence[AlertEvent]) -> list[str]:
 
 def _marked(text: str) -> str:
     """A text that means nothing to Markdown or HTML."""
-    flat = " ".join(text.split())
+    flat = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
     return (
         _MARKED.sub(r"\\\1", flat.replace("&", "&amp;"))
         .replace("\\<", "&lt;")
@@ -191,42 +196,63 @@ def _marked(text: str) -> str:
     )
 
 
-def _says_the_same(path: Path, content: dict[str, Any]) -> bool:
-    """Whether a file holds the content already, but for how fresh it is."""
+def _fields_but_freshness(data: bytes) -> object:
+    """The fields of a JSON file, each as it is written: a digit more is a change."""
     try:
-        kept = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError):
-        return False
-    fresh = msgspec.json.decode(json_line(content))
-    if not isinstance(kept, dict):
-        return False
-    return {**kept, "freshness": None} == {**fresh, "freshness": None}
+        fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return None
+    return {key: bytes(value) for key, value in fields.items() if key != "freshness"}
 
 
-def _write(path: Path, data: bytes) -> ExportedFile:
+def _lines_but_freshness(data: bytes) -> object:
+    return [line for line in data.split(b"\n") if not line.startswith(_FRESH_LINE)]
+
+
+def _put(path: Path, data: bytes, but_freshness: Callable[[bytes], object]) -> ExportedFile:
+    """Write a file unless it says the same already, but for how fresh it is."""
+    try:
+        kept = path.read_bytes()
+    except FileNotFoundError:
+        kept = None
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if kept is not None and but_freshness(kept) == but_freshness(data):
+        return ExportedFile(path, False)
+    _write(path, data)
+    return ExportedFile(path, True)
+
+
+def _write(path: Path, data: bytes) -> None:
     """Put a file in place whole: beside it first, to the disk, then renamed over it."""
-    import tempfile  # only where something is written
-
-    temporary = None
+    temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        raise InputError(
-            f"{path} cannot be written: {error.strerror or error}",
-            "check the folder, its permissions and the space on the disk",
-        ) from error
-    return ExportedFile(path, True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left half written; what is younger may be another run at work."""
+    for left in folder.glob(".*-summary*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
+                left.unlink()
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{path} cannot be written: {error.strerror or error}",
+        "check the folder, its permissions and the space on the disk",
+    )
 
 
 def _sync_folder(folder: Path) -> None:

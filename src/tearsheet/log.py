@@ -28,7 +28,10 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _encode(line).decode()
+        try:
+            return _encode(line).decode()
+        except UnicodeEncodeError:  # a file name that is no text
+            return _encode({key: _as_text(value) for key, value in line.items()}).decode()
 
 
 class TextLines(logging.Formatter):
@@ -77,6 +80,7 @@ def _file(settings: Settings) -> logging.Handler:
             maxBytes=settings.log_file_max_bytes,
             backupCount=settings.log_file_keep,
             encoding="utf-8",
+            errors="backslashreplace",
         )
     except OSError as error:
         raise SettingsError(
@@ -95,5 +99,13 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _shown(value: object) -> str:
-    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
-    return repr(text) if " " in text or not text else text
+    """A value on one line: no text from outside can begin a line of its own."""
+    text = f"{value:f}" if isinstance(value, Decimal) else str(_as_text(value))
+    return repr(text) if " " in text or not text or not text.isprintable() else text
+
+
+def _as_text(value: object) -> object:
+    """A value that UTF-8 can hold; numbers stay numbers."""
+    if value is None or isinstance(value, int | float | Decimal):
+        return value
+    return str(value).encode("utf-8", "backslashreplace").decode()

@@ -33,8 +33,12 @@ class Setting(Struct, frozen=True):
     read: Callable[[str], Any]
 
 
+class _RefusedError(ValueError):
+    """A value that is understood but not taken; says why."""
+
+
 def _text(text: str) -> str:
-    if not text.strip():
+    if not text.strip() or "\0" in text:
         raise ValueError
     return text.strip()
 
@@ -48,14 +52,22 @@ def _zone(text: str) -> str:
 
 
 def _clock(text: str) -> time:
-    if len(text) != len("00:00"):
+    hours, colon, minutes = text[:2], text[2:3], text[3:]
+    if colon != ":" or len(minutes) != 2:
         raise ValueError
-    return time.fromisoformat(text)
+    return time(_digits(hours), _digits(minutes))
+
+
+def _digits(text: str) -> int:
+    """A whole number in plain digits; `int` would take 1_000 and signs too."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError
+    return int(text)
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        number = int(text)
+        number = _digits(text)
         if not low <= number <= high:
             raise ValueError
         return number
@@ -91,15 +103,22 @@ def _currency(text: str) -> str:
 
 
 def _database(text: str) -> str:
-    if text.startswith("sqlite:///") and len(text) > len("sqlite:///"):
-        return text.removeprefix("sqlite:///")
-    if "://" in text or not text.strip():
+    if text.startswith(("postgresql:", "postgresql+", "postgres:")):
+        raise _RefusedError("PostgreSQL is not supported by this version")
+    path = _text(text).removeprefix("sqlite:///")
+    if not path or "://" in path:
         raise ValueError
-    return text
+    return path
 
 
 def _optional_path(text: str) -> Path | None:
-    return Path(text) if text else None
+    return Path(_text(text)) if text.strip() else None
+
+
+def _redis(text: str) -> str | None:
+    if text and not text.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError
+    return text or None
 
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -120,6 +139,8 @@ SETTINGS = (
     Setting("instruments_file", "TEARSHEET_INSTRUMENTS_FILE", "config/instruments.yaml", "File of your own multipliers and currencies.", "a path", _text),
     Setting("database_url", "DATABASE_URL", "sqlite:///logs/performance/tearsheet.db", "Where the ledger is kept.",
             "sqlite:///relative/path, sqlite:////absolute/path or a plain path", _database),
+    Setting("redis_url", "REDIS_URL", "", "Kept for a shared cache; this version does not use it.",
+            "redis://…, rediss://… or unix://…, or nothing", _redis),
     Setting("trade_log_mode", "TEARSHEET_TRADE_LOG_MODE", "auto", "Whether records of the trade log are results or executions; auto decides by account and symbol.",
             "auto, trades or fills", _one_of("auto", "trades", "fills")),
     Setting("currency", "TEARSHEET_CURRENCY", "USD", "Money of trades that state none, and the one reported when a window holds several.",
@@ -144,7 +165,7 @@ _PATHS = ("log_dir", "output_dir", "alerts_file", "targets_file", "instruments_f
 
 
 class Settings(Struct, frozen=True, kw_only=True, dict=True):
-    """What the user has set; every path is absolute."""
+    """What the user has set; every path is absolute. Printed without secrets."""
 
     timezone: str
     day_starts_at: time
@@ -156,6 +177,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     targets_file: Path
     instruments_file: Path
     ledger_path: Path
+    redis_url: str | None
     trade_log_mode: Literal["auto", "trades", "fills"]
     currency: str
     starting_balance: Decimal | None
@@ -190,22 +212,42 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def calendar(self) -> TradingCalendar:
         """Which session an instant belongs to."""
-        return TradingCalendar(ZoneInfo(self.timezone), self.day_starts_at, _holidays())
+        return TradingCalendar(ZoneInfo(self.timezone), self.day_starts_at, exchange_holidays())
+
+    def redacted(self) -> dict[str, str | None]:
+        """Every setting as text, URLs without their user and password."""
+        shown = {key: getattr(self, key) for key in self.__struct_fields__}
+        return {key: None if value is None else _safe(str(value)) for key, value in shown.items()}
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{key}={text!r}' for key, text in self.redacted().items())})"
+
+
+def exchange_holidays() -> frozenset[date]:
+    """The weekdays on which the New York Stock Exchange is closed all day, 2000 to 2030."""
+    file = Path(__file__).parent / "trade" / "holidays.csv"
+    lines = file.read_text("utf-8").splitlines()
+    return frozenset(date.fromisoformat(line) for line in lines if line and line[0] != "#")
 
 
 def _read(setting: Setting, text: str, place: str) -> Any:
     try:
         return setting.read(text)
-    except (ValueError, ArithmeticError):
+    except ValueError as error:
+        why = f", and {error}" if isinstance(error, _RefusedError) else ""
         raise SettingsError(
-            f"{place} is {_safe(text)!r}", f"allowed is {setting.allowed}"
+            f"{place} is {_safe(text)!r}{why}", f"allowed is {setting.allowed}"
         ) from None
 
 
 def _safe(text: str) -> str:
-    """A value as shown in an error: the password of a URL is not."""
-    head, at, tail = text.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{tail}" if at and "://" in head else text
+    """A value as it may be shown: of a URL neither the user and password nor the query."""
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        return text
+    rest, query, _ = rest.partition("?")
+    _, at, place = rest.rpartition("@")
+    return f"{scheme}://{'…@' if at else ''}{place}{'?…' if query else ''}"
 
 
 def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
@@ -226,15 +268,9 @@ def _did_you_mean(name: str, known: list[str]) -> str:
 
 def _from_file(env: Mapping[str, str], folder: Path) -> dict[str, Any]:
     path = folder / env.get(CONFIG_VARIABLE, CONFIG_FILE)
-    if not path.exists():
-        if CONFIG_VARIABLE in env:
-            raise SettingsError(
-                f"environment variable {CONFIG_VARIABLE} names {path}, which does not exist",
-                "make the file, or unset the variable",
-            )
-        return {}
+    text = _content(path, must_exist=CONFIG_VARIABLE in env)
     values = {}
-    for key, value in _toml(path).items():
+    for key, value in _toml(text, path).items() if text else ():
         setting = _BY_KEY.get(key)
         if setting is None:
             raise SettingsError(f"{path}: {key} is no setting", _did_you_mean(key, list(_BY_KEY)))
@@ -244,24 +280,36 @@ def _from_file(env: Mapping[str, str], folder: Path) -> dict[str, Any]:
     return values
 
 
-def _as_text(value: Any) -> str:
-    return value.isoformat("minutes") if isinstance(value, time) else str(value)
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    import tomllib
-
+def _content(path: Path, *, must_exist: bool) -> str:
     try:
-        return tomllib.loads(path.read_text("utf-8"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is no TOML: {error}", "see docs/settings.md") from None
+        return path.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        if not must_exist:
+            return ""
+        raise SettingsError(
+            f"environment variable {CONFIG_VARIABLE} names {path}, which does not exist",
+            "make the file, or unset the variable",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8: {error}", "save it as UTF-8") from None
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be read: {error.strerror or error}", "check its permissions"
+            f"{path} cannot be read: {error.strerror or error}",
+            "it is a TOML file; check its permissions",
         ) from None
 
 
-def _holidays() -> frozenset[date]:
-    file = Path(__file__).parent / "trade" / "holidays.csv"
-    lines = file.read_text("utf-8").splitlines()
-    return frozenset(date.fromisoformat(line) for line in lines if line and line[0] != "#")
+def _as_text(value: Any) -> str:
+    """A TOML value as it would be written in the environment; 17:00:00 is 17:00."""
+    if isinstance(value, time) and not (value.second or value.microsecond):
+        return value.isoformat("minutes")
+    return str(value)
+
+
+def _toml(text: str, path: Path) -> dict[str, Any]:
+    import tomllib  # some milliseconds, spared where there is no settings file
+
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is no TOML: {error}", "write `key = value` lines") from None

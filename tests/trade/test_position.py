@@ -5,10 +5,10 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from conftest import Scenario, make_fill
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import Scenario, make_fill
 from tearsheet.trade.amount import EXACT, exact
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book, Booking, Position, outcome_of, planned_risk_reward

@@ -15,10 +15,12 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from tearsheet.settings import exchange_holidays
 from tearsheet.trade.session import DAY
 
 FUTURES_ZONE = "America/Chicago"
 _CHICAGO, _NEW_YORK = ZoneInfo(FUTURES_ZONE), ZoneInfo("America/New_York")
+_LAST_ENTRY = time(14)
 _HEADER = "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection,"
 _TARGETS = """\
 # What was promised. A target that is null or missing is not judged.
@@ -76,9 +78,12 @@ class _Tape:
 
 
 def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -> SampleReport:
-    """Write the sample of the months before and including `until`; the same arguments, the same bytes."""
+    """Write the sample of the months (1 or more) before and including `until`.
+
+    The same arguments write the same bytes.
+    """
     chance = random.Random(seed)
-    days = list(_weekdays(until - DAY * (30 * months), until))
+    days = list(_trading_days(until - DAY * (30 * months), until))
     losing = days[len(days) // 2] - DAY * days[len(days) // 2].weekday()
     broken, late = days[-8], days[-12]
     logs = folder / "logs"
@@ -93,9 +98,10 @@ def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -
     return SampleReport(logs, statements, targets, days[0], days[-1], losing, late, broken)
 
 
-def _weekdays(first: date, last: date) -> Iterator[date]:
+def _trading_days(first: date, last: date) -> Iterator[date]:
+    holidays = exchange_holidays()
     while first <= last:
-        if first.weekday() < 5:
+        if first.weekday() < 5 and first not in holidays:
             yield first
         first += DAY
 
@@ -127,17 +133,18 @@ def _equity_trade(
     long = chance.random() < 0.7
     risk = round(price * chance.uniform(0.003, 0.008), 2)
     quantity = chance.choice((20, 30, 50, 80))
-    opened = datetime.combine(day, time(9, 35), _NEW_YORK) + timedelta(
-        minutes=chance.randrange(0, 300), seconds=chance.randrange(60)
+    # the trade that stays open comes after the others have ended
+    opened = datetime.combine(day, time(9, 35) if ends else time(15, 50), _NEW_YORK) + timedelta(
+        minutes=chance.randrange(300 if ends else 8), seconds=chance.randrange(60)
     )
     held = timedelta(seconds=chance.randrange(120, 4_200))
     draw, sign = chance.random(), 1 if long else -1
     won = draw < (0.25 if losing else 0.55)
     moved = chance.uniform(0.8, 2.0) * risk if won else -chance.uniform(0.4, 1.0) * risk
-    if not losing and 0.55 <= draw < 0.58:
-        moved = 0.02 * sign / sign
-    gross = Decimal(round(moved, 2)).quantize(Decimal("0.01")) * quantity
     commission = Decimal("1.00")
+    gross = Decimal(moved).quantize(Decimal("0.01")) * quantity
+    if not losing and 0.55 <= draw < 0.60:
+        gross = commission  # out at the entry, but for the cost of it: a breakeven
     entry = {
         "timestamp": _instant(opened), "symbol": symbol, "action": "BUY" if long else "SELL",
         "quantity": quantity, "price": f"{price:.2f}", "total_value": f"{price * quantity:.2f}",
@@ -169,18 +176,21 @@ def _trade_futures(tape: _Tape, days: list[date], losing: date, chance: random.R
         bad = losing <= day < losing + 5 * DAY
         at = datetime.combine(day, time(8, 32), _CHICAGO)
         for _ in range(chance.randrange(2, 6)):
+            if at.time() > _LAST_ENTRY:
+                break
             root = chance.choice(("MNQ", "MNQ", "MES"))
             at = _round_trip(tape, prices, root, day, at, chance, losing=bad)
             at += timedelta(minutes=chance.randrange(3, 40))
         if number % 9 == 4:
-            _overnight(tape, prices, day, chance, closes=number + 1 < len(days))
+            _overnight(tape, prices, days[number : number + 2], chance)
 
 
 def _contract(root: str, day: date) -> str:
-    """The quarter's contract, or next month's for crude oil, as NinjaTrader writes it."""
+    """The contract traded that day, as NinjaTrader writes it: the quarter's, for crude oil the month's."""
     if root == "MCL":
-        month = day.month % 12 + 1
-        return f"{root} {month:02d}-{(day.year + (month == 1)) % 100:02d}"
+        ahead = day.month + (1 if day.day <= 15 else 2)
+        year, month = day.year + (ahead > 12), (ahead - 1) % 12 + 1
+        return f"{root} {month:02d}-{year % 100:02d}"
     month = (day.month + 2) // 3 * 3
     year = day.year
     if day.month == month and day.day > 10:
@@ -236,16 +246,18 @@ def _round_trip(
 
 
 def _overnight(
-    tape: _Tape, prices: dict[str, float], day: date, chance: random.Random, *, closes: bool
+    tape: _Tape, prices: dict[str, float], days: list[date], chance: random.Random
 ) -> None:
-    """Crude oil bought before the roll of the day and sold the next morning."""
+    """Crude oil bought before the roll of the day and sold in the morning of the next, if it came."""
+    day, *next_days = days
     contract, tick = _contract("MCL", day), _FUTURES["MCL"][1]
     bought = prices["MCL"] = _at_tick(prices["MCL"] + chance.gauss(0, 0.8), tick)
     opened = datetime.combine(day, time(14, 50), _CHICAGO)
     tape.fill(contract, True, 2, bought, opened, "2 L")
-    if closes:
+    for morning in next_days:
         sold = _at_tick(bought + chance.gauss(0.05, 0.5), tick)
-        tape.fill(contract, False, 2, sold, opened + timedelta(hours=16), "-")
+        at = datetime.combine(morning, time(6, 50), _CHICAGO)
+        tape.fill(contract, False, 2, sold, at, "-")
 
 
 def _at_tick(price: float, tick: float) -> float:

@@ -99,7 +99,7 @@ DELETE FROM rejection WHERE source_id = ?
 -- name: remove_rejections_of_record
 DELETE FROM rejection WHERE record_id = ?
 -- name: count_rejections
-SELECT COUNT(*) FROM rejection WHERE since_us < ? AND until_us >= ? AND (?3 IS NULL OR account IS NULL OR account = ?3)
+SELECT COUNT(*) FROM rejection WHERE since_us < ?1 AND until_us >= ?2 AND (?3 IS NULL OR account IS NULL OR account = ?3)
 -- name: rejections
 SELECT file, line, text, code, reason, hint, account FROM rejection ORDER BY id DESC LIMIT ?
 -- name: unfinished_logs

@@ -111,16 +111,17 @@ def _batches(
 def _take_records(
     posting: Posting, source_id: int, path: Path, report: ImportReport
 ) -> tuple[ImportCounts, int]:
-    counts, reached = ImportCounts(), ReadSoFar()
+    counts, ended = ImportCounts(), 0
     with path.open("rb") as file:
         for part, reached in read_on(file, path.name, None, ReadSoFar()):
+            ended = reached.lines
             lines = [(r.line, r.key, r.record) for r in part.records]
             posting.add_records(source_id, path.name, lines, [])
             report.rejections += part.rejections
             counts.new += len(lines)
             for one in part.records:
                 counts.span(to_micros(one.record.booked_at))
-    return counts, reached.lines
+    return counts, ended
 
 
 def _is_trade_log(path: Path) -> bool:
