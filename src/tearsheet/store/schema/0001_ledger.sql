@@ -27,6 +27,8 @@ CREATE TABLE source (
     read_at   INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX source_log ON source (name) WHERE kind = 'log';
+CREATE INDEX source_day ON source (day) WHERE kind = 'log';
+CREATE INDEX source_unfinished ON source (day) WHERE kind = 'log' AND complete = 0;
 CREATE INDEX source_import ON source (checksum, size) WHERE kind = 'import';
 
 -- A line of a trade log. Lines with one key are versions of one order; `live` marks the valid one
