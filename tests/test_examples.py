@@ -7,9 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tearsheet.export import export_summary
 from tearsheet.performance.summary import PerformanceSummary
+from tearsheet.rules import judge, target_rules
 from tearsheet.settings import CONFIG_FILE, CONFIG_VARIABLE, SETTINGS, Settings
 from tearsheet.sources.instruments import load_instruments
 from tearsheet.sources.targets import load_targets
@@ -18,7 +20,7 @@ from tearsheet.trade.session import Window
 
 TOP = Path(__file__).parents[1]
 EXAMPLE = TOP / "examples/small-account"
-SATURDAY = datetime(2026, 11, 21, 12, tzinfo=UTC)
+MONDAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
 WEEK = Window.containing("weekly", date(2026, 11, 16))
 
 
@@ -31,10 +33,12 @@ def account(tmp_path: Path) -> Path:
 def judged_week(folder: Path) -> PerformanceSummary:
     """The example's week, judged by its targets and exported; the summary."""
     settings = Settings.load({"PERFORMANCE_SUMMARY_TIMEZONE": "America/New_York"}, folder)
-    with PerformanceTracker(settings, clock=lambda: SATURDAY) as tracker:
+    with PerformanceTracker(settings, clock=lambda: MONDAY) as tracker:
         assert tracker.import_file(folder / "fills.csv").new == 12
-        summary = tracker.get_summary(WEEK)
-        run = tracker.check(summary, tracker.targets())
+        summary, targets = tracker.get_summary(WEEK), tracker.targets()
+        run = tracker.check(summary, targets)
+        judged = judge(summary, target_rules(targets), settings.alert_min_sample)
+        summary = replace(summary, targets=tuple(finding.variance for finding in judged))
         export_summary(summary, run.open, settings.output_dir)
         return summary
 

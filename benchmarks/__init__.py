@@ -1,0 +1,1 @@
+"""Ratios beside a peer and the physical limit, measured in one run."""
