@@ -1,0 +1,125 @@
+"""Imported fills: late ones, many instruments at once, and what the books look like after."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from conftest import Place, as_rows, fills_csv
+from tearsheet.performance.summary import Scope
+from tearsheet.trade.session import Window
+
+START = datetime(2026, 11, 16, 14, tzinfo=UTC)
+
+
+def line(
+    number: int, hour: int, side: str, quantity: int, price: str, symbol: str = "X", fee: str = "1"
+) -> str:
+    at = START + timedelta(hours=hour)
+    return f"A,{symbol},{at.isoformat()},{side},{quantity},{price},{fee},E{number}"
+
+
+def books(place: Place, *files: list[str]) -> dict[str, object]:
+    with place.tracker() as tracker:
+        for number, lines in enumerate(files):
+            tracker.import_file(place.write(f"{number}.csv", fills_csv(lines)))
+            assert tracker.verify().differences == []
+        return dict(as_rows(tracker))
+
+
+def test_a_late_fill_after_a_reversal_leaves_what_the_reversal_closed_alone(place: Place) -> None:
+    lines = [line(0, 0, "buy", 2, "100"), line(1, 1, "sell", 5, "110", fee="3"), line(2, 30, "sell", 1, "108"),
+             line(3, 40, "buy", 1, "107"), line(4, 60, "buy", 3, "105")]  # fmt: skip
+    (place.folder / "one").mkdir()
+    (place.folder / "two").mkdir()
+    whole = books(Place(place.folder / "one", {}), lines)
+    late = books(Place(place.folder / "two", {}), [lines[n] for n in (0, 1, 3, 4)], [lines[2]])
+    assert late == whole
+
+
+def test_a_late_fill_before_everything_makes_other_positions(place: Place) -> None:
+    with place.tracker() as tracker:
+        tracker.import_file(
+            place.write(
+                "a.csv", fills_csv([line(1, 1, "sell", 1, "110"), line(2, 2, "buy", 1, "100")])
+            )
+        )
+        assert tracker.get_summary("weekly").value("net_pnl") == 8
+        tracker.import_file(place.write("b.csv", fills_csv([line(0, 0, "buy", 1, "90")])))
+        found = tracker.get_summary("weekly")
+        assert (found.value("total_trades"), found.value("closed_pnl"), found.open_positions) == (
+            1,
+            18,
+            1,
+        )
+        assert found.value("net_pnl") == 17
+        assert tracker.verify().agrees
+
+
+def test_close_and_reopen_at_one_instant_are_two_positions_also_when_a_fill_comes_late(
+    place: Place,
+) -> None:
+    lines = [
+        line(0, 0, "buy", 1, "100"),
+        line(1, 1, "sell", 1, "101"),
+        line(2, 1, "buy", 1, "101"),
+        line(3, 9, "sell", 1, "102"),
+    ]
+    (place.folder / "one").mkdir()
+    (place.folder / "two").mkdir()
+    whole = books(Place(place.folder / "one", {}), lines)
+    assert len(whole["position"]) == 2  # type: ignore[arg-type]
+    assert books(Place(place.folder / "two", {}), lines[:3], lines[3:]) == whole
+    extra = [*lines[:3], line(9, 5, "buy", 1, "99"), line(3, 9, "sell", 1, "102")]
+    (place.folder / "three").mkdir()
+    (place.folder / "four").mkdir()
+    assert books(Place(place.folder / "three", {}), lines, [extra[3]]) == books(
+        Place(place.folder / "four", {}), extra
+    )
+
+
+def test_late_fills_of_many_instruments_at_once(place: Place) -> None:
+    symbols = [f"S{n:02d}" for n in range(25)]
+    lines = [line(100 * n + k, k * 7 + n % 3, side, 1, str(100 + k), symbol)
+             for n, symbol in enumerate(symbols) for k, side in enumerate(("buy", "sell", "sell", "buy", "buy"))]  # fmt: skip
+    late = lines[2::5]
+    rest = [one for one in lines if one not in late]
+    (place.folder / "one").mkdir()
+    (place.folder / "two").mkdir()
+    assert len(late) == 25
+    assert books(Place(place.folder / "one", {}), rest, late) == books(
+        Place(place.folder / "two", {}), lines
+    )
+
+
+def test_bookings_of_a_strategy_are_those_of_its_positions(place: Place) -> None:
+    header = "account,symbol,time,side,quantity,price,commission,fill_id,strategy"
+    rows = [
+        f"{line(0, 0, 'buy', 2, '10')},orb",
+        f"{line(1, 1, 'sell', 1, '12')},other",
+        f"{line(2, 90, 'sell', 1, '13')},other",
+    ]
+    with place.tracker() as tracker:
+        tracker.import_file(place.write("a.csv", fills_csv(rows, header)))
+        monday = Window.containing("daily", START.date())
+        found = tracker.get_summary(monday, scope=Scope(strategy="orb"))
+        assert (found.value("net_pnl"), found.value("total_trades")) == (Decimal(0), 0)
+        assert found.message == "No closed trades in window"
+        assert tracker.get_summary(monday, scope=Scope(strategy="other")).is_empty
+        whole = tracker.get_summary("weekly", scope=Scope(strategy="orb"))
+        assert (whole.value("closed_pnl"), whole.value("total_trades")) == (2, 1)
+        assert [p.strategy for p in tracker.closed_positions(tracker.window("weekly"))] == ["orb"]
+        assert tracker.open_positions() == []
+
+
+def test_explain_names_the_file_and_line_of_a_fill(place: Place) -> None:
+    with place.tracker() as tracker:
+        tracker.import_file(
+            place.write(
+                "a.csv", fills_csv([line(0, 0, "buy", 2, "10"), line(1, 1, "sell", 2, "12")])
+            )
+        )
+        tracker.import_file(place.write("b.csv", fills_csv([line(1, 1, "sell", 2, "12")])))
+        found = tracker.explain("closed_pnl", tracker.window("weekly"))
+    (position,) = found.positions
+    assert [[(p.file.rpartition("/")[2], p.line) for p in b.places] for b in position.bookings] == [
+        [("a.csv", 2)], [("a.csv", 3), ("b.csv", 2)],
+    ]  # fmt: skip
