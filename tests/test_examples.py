@@ -7,11 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from tearsheet.export import export_summary
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.rules import judge, target_rules
+from tearsheet.rules import beside_targets
 from tearsheet.settings import CONFIG_FILE, CONFIG_VARIABLE, SETTINGS, Settings
 from tearsheet.sources.instruments import load_instruments
 from tearsheet.sources.targets import load_targets
@@ -37,8 +36,7 @@ def judged_week(folder: Path) -> PerformanceSummary:
         assert tracker.import_file(folder / "fills.csv").new == 12
         summary, targets = tracker.get_summary(WEEK), tracker.targets()
         run = tracker.check(summary, targets)
-        judged = judge(summary, target_rules(targets), settings.alert_min_sample)
-        summary = replace(summary, targets=tuple(finding.variance for finding in judged))
+        summary = beside_targets(summary, targets, settings.alert_min_sample)
         export_summary(summary, run.open, settings.output_dir)
         return summary
 

@@ -142,7 +142,8 @@ def test_targets(place: Place) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("win_rate_target: 160", "win_rate_target is '160'", "a percentage from 0 to 100"),
+        ("win_rate_target: 160", "win_rate_target is '160'", "a percentage from 1 to 100"),
+        ("win_rate_target: 0.6", "win_rate_target is '0.6'", "60 means 60 %"),
         ("win_rate_target: abc", "win_rate_target is 'abc'", "a percentage"),
         ("daily_pl_target: .nan", "daily_pl_target is '.nan'", "an amount of money"),
         ("daily_pl_target: 1e400", "daily_pl_target is '1e400'", "an amount of money"),
@@ -156,6 +157,8 @@ def test_targets(place: Place) -> None:
             "keep one",
         ),
         ("win_rate_target: [", ":2 is no YAML", "key: value"),
+        ("[a, b]: 1", ":1: a key is no text", "key: value"),
+        ("targets:\n  - 5", "targets is ['5']", "a key for each target"),
         ("- 60", "holds ['60']", "key: value"),
         ("targets: 5", "targets is '5'", "a key for each target"),
     ],

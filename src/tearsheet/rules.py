@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.performance.metric import MetricValue, Value
 from tearsheet.performance.summary import PerformanceSummary, Variance
@@ -178,6 +179,14 @@ def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule
 def judge(summary: PerformanceSummary, rules: Iterable[Rule], min_sample: int = 1) -> list[Finding]:
     """Hold rules against a summary, in order."""
     return [_find(summary, rule, min_sample) for rule in rules]
+
+
+def beside_targets(
+    summary: PerformanceSummary, targets: Targets, min_sample: int = 1
+) -> PerformanceSummary:
+    """A summary with the variance of each target beside it."""
+    found = judge(summary, target_rules(targets), min_sample)
+    return replace(summary, targets=tuple(finding.variance for finding in found))
 
 
 def _find(summary: PerformanceSummary, rule: Rule, min_sample: int) -> Finding:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from msgspec.structs import replace
 
 from tearsheet.cli import BREACHED, HEALTHY
 from tearsheet.cli.options import (
@@ -17,7 +16,7 @@ from tearsheet.cli.options import (
 from tearsheet.cli.tables import alert_line, summary_text
 from tearsheet.export import export_summary, json_bytes
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.rules import AlertEvent, Targets, judge, target_rules
+from tearsheet.rules import AlertEvent, Targets, beside_targets
 from tearsheet.tracker import PerformanceTracker
 
 
@@ -117,8 +116,7 @@ def _report(
     for found in summaries:
         run = tracker.check(found, targets)
         breached = breached or run.breached
-        judged = judge(found, target_rules(targets), tracker.settings.alert_min_sample)
-        whole = replace(found, targets=tuple(finding.variance for finding in judged))
+        whole = beside_targets(found, targets, tracker.settings.alert_min_sample)
         shown.append(whole)
         if not as_json:
             click.echo(summary_text(whole, run.open, run.raised))

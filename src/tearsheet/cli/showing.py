@@ -13,6 +13,7 @@ from tearsheet.cli.tables import alert_line, rejection_text, summary_text
 from tearsheet.errors import UsageError
 from tearsheet.export import export_summary
 from tearsheet.performance.summary import Scope
+from tearsheet.rules import beside_targets
 from tearsheet.sample import SampleReport, write_sample
 from tearsheet.sample.account import FUTURES_ZONE
 from tearsheet.settings import Settings
@@ -92,7 +93,7 @@ def _take_in(tracker: PerformanceTracker, sample: SampleReport) -> None:
         click.echo(f"   {path.name}: {done.new:,} new fills, {done.known:,} known")
         if path == sample.statements[0]:
             _show_late_day(tracker, sample, "without one fill of")
-    _show_late_day(tracker, sample, "with the late fill of ")
+    _show_late_day(tracker, sample, "with the late fill of")
 
 
 def _show_late_day(tracker: PerformanceTracker, sample: SampleReport, words: str) -> None:
@@ -111,7 +112,8 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     )
     week = tracker.get_summary(Window.containing("weekly", sample.last_day))
     run = tracker.check(week, targets)
-    click.echo(summary_text(week, run.open, run.raised))
+    judged = beside_targets(week, targets, tracker.settings.alert_min_sample)
+    click.echo(summary_text(judged, run.open, run.raised))
     click.echo(click.style("3. The losing week", bold=True))
     losing = tracker.get_summary(Window.containing("weekly", sample.losing_week))
     for alert in tracker.check(losing, targets).raised:
@@ -132,14 +134,16 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
 
 def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path) -> None:
     click.echo(click.style("\n5. Files", bold=True))
+    targets = tracker.targets()
     for kind, day in (
         ("daily", sample.last_day),
         ("weekly", sample.last_day),
         ("monthly", sample.last_day),
     ):
         found = tracker.get_summary(Window.containing(kind, day))  # type: ignore[arg-type]
-        run = tracker.check(found, tracker.targets())
-        for file in export_summary(found, run.open, tracker.settings.output_dir):
+        run = tracker.check(found, targets)
+        whole = beside_targets(found, targets, tracker.settings.alert_min_sample)
+        for file in export_summary(whole, run.open, tracker.settings.output_dir):
             click.echo(f"   {file.path.relative_to(folder.resolve())}")
 
 

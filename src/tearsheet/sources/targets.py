@@ -12,7 +12,11 @@ from tearsheet.sources.yaml_text import yaml_mapping
 from tearsheet.trade.amount import parse_amount
 
 _ALLOWED: dict[str, tuple[str, Callable[[Decimal], bool]]] = {
-    "win_rate_target": ("a percentage from 0 to 100", lambda v: 0 <= v <= 100),
+    # 0.6 is far more likely a ratio by mistake than a promise of 0.6 %
+    "win_rate_target": (
+        "a percentage from 1 to 100, or 0; 60 means 60 %",
+        lambda v: v == 0 or 1 <= v <= 100,
+    ),
     "daily_pl_target": ("an amount of money; a negative one is a floor", lambda v: True),
     "trades_per_day_target": ("a number not below 0", lambda v: v >= 0),
     "max_drawdown_target": ("an amount of money not above 0, such as -500", lambda v: v <= 0),
@@ -40,7 +44,7 @@ def parse_targets(text: str, file: str) -> Targets:
     """The targets that a YAML text states, at its top or under `targets:`."""
     content = yaml_mapping(text, file)
     if set(content) == {"targets"}:
-        content = content["targets"]
+        content = content["targets"] or {}
         if not isinstance(content, dict):
             raise SettingsError(f"{file}: targets is {content!r}", "it holds a key for each target")
     values = {}

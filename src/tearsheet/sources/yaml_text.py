@@ -16,6 +16,8 @@ def yaml_mapping(text: str, file: str) -> dict[str, Any]:
     try:
         _refuse_doubles(yaml.compose(text, Loader=yaml.BaseLoader), file)
         content = yaml.load(text, Loader=yaml.BaseLoader)
+    except RecursionError:
+        raise SettingsError(f"{file} is nested too deeply", "write `key: value` lines") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else file
@@ -34,8 +36,10 @@ def _refuse_doubles(node: Any, file: str) -> None:
         return
     seen = set()
     for key, value in node.value:
+        line = key.start_mark.line + 1
+        if key.id != "scalar":
+            raise SettingsError(f"{file}:{line}: a key is no text", "write `key: value` lines")
         if key.value in seen:
-            line = key.start_mark.line + 1
             raise SettingsError(f"{file}:{line}: {key.value} stands twice", "keep one of them")
         seen.add(key.value)
         _refuse_doubles(value, file)

@@ -65,6 +65,8 @@ def parse_amount(text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         raise ValueError(f"is not a number, was {text!r}") from None
+    if "_" in text or not text.isascii():  # Decimal takes 1_000 and Arabic digits
+        raise ValueError(f"is not a number, was {text!r}")
     if not accepted(value):
         raise ValueError(f"is not a usable number, was {text!r}")
     return value
