@@ -142,7 +142,7 @@ def test_targets(place: Place) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("win_rate_target: 160", "win_rate_target is '160'", "a percentage from 1 to 100"),
+        ("win_rate_target: 160", "win_rate_target is '160'", "a percentage, 0 or from 1 to 100"),
         ("win_rate_target: 0.6", "win_rate_target is '0.6'", "60 means 60 %"),
         ("win_rate_target: abc", "win_rate_target is 'abc'", "a percentage"),
         ("daily_pl_target: .nan", "daily_pl_target is '.nan'", "an amount of money"),

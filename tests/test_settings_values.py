@@ -152,8 +152,8 @@ def test_settings_load_without_the_heavy_imports(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("win_rate_target: 100.01", "t.yaml: win_rate_target is '100.01'\n  hint: allowed is a percentage from 0 to 100, or null"),
-        ("win_rate_target: -1", "t.yaml: win_rate_target is '-1'\n  hint: allowed is a percentage from 0 to 100, or null"),
+        ("win_rate_target: 100.01", "t.yaml: win_rate_target is '100.01'\n  hint: allowed is a percentage, 0 or from 1 to 100 (60 means 60 %), or null"),
+        ("win_rate_target: -1", "t.yaml: win_rate_target is '-1'\n  hint: allowed is a percentage, 0 or from 1 to 100 (60 means 60 %), or null"),
         ("trades_per_day_target: -0.5", "t.yaml: trades_per_day_target is '-0.5'\n  hint: allowed is a number not below 0, or null"),
         ("max_drawdown_target: 0.01", "t.yaml: max_drawdown_target is '0.01'\n  hint: allowed is an amount of money not above 0, such as -500, or null"),
         ("avg_risk_reward_target: .inf", "t.yaml: avg_risk_reward_target is '.inf'\n  hint: allowed is a number not below 0, or null"),

@@ -14,7 +14,7 @@ from tearsheet.trade.amount import parse_amount
 _ALLOWED: dict[str, tuple[str, Callable[[Decimal], bool]]] = {
     # 0.6 is far more likely a ratio by mistake than a promise of 0.6 %
     "win_rate_target": (
-        "a percentage from 1 to 100, or 0; 60 means 60 %",
+        "a percentage, 0 or from 1 to 100 (60 means 60 %)",
         lambda v: v == 0 or 1 <= v <= 100,
     ),
     "daily_pl_target": ("an amount of money; a negative one is a floor", lambda v: True),
