@@ -429,6 +429,20 @@ def test_currencies_are_never_added(place: Place) -> None:
         tracker.get_summary("daily")
 
 
+def test_a_symbol_with_log_and_fills_may_be_counted_twice_and_says_so(place: Place) -> None:
+    place.log(TODAY, record(order_id="1", net="5", account_id="A"))
+    header = "account,symbol,time,side,quantity,price,commission\n"
+    path = place.write("fills.csv", header + "A,AAPL,2026-11-20T10:00:00Z,buy,1,10,0\n")
+    with place.tracker() as tracker:
+        assert not tracker.get_summary("daily").partial
+        tracker.import_file(path)
+        found = tracker.get_summary("daily")
+        assert [(r.code, r.detail) for r in found.partial_reasons] == [
+            ("overlapping_sources", "A AAPL")
+        ]
+        assert not tracker.get_summary("daily", scope=Scope(symbol="MSFT")).partial
+
+
 def test_backfill_gives_each_day(place: Place) -> None:
     for n in range(3):
         place.log(

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from tearsheet.errors import StoreError
 from tearsheet.performance.summary import Scope
@@ -183,6 +183,15 @@ class Ledger:
         """How the trade log is read."""
         row = self.reading.one("log_use")
         return LogUse(*row) if row else LogUse(0, 0)
+
+    def note_overlaps(self) -> None:
+        """Find the accounts and symbols that have both a trade log and imported fills."""
+        found = self.reading.execute("overlapping_streams").fetchall()
+        self.put("overlaps", json.encode(found).decode())
+
+    def overlaps(self) -> list[tuple[str, str]]:
+        """The accounts and symbols that have both a trade log and imported fills."""
+        return json.decode(self.get("overlaps") or "[]", type=list[tuple[str, str]])
 
     def open_log_trades(self, scope: Scope) -> int:
         """Trades that the log says are open, and whose account and symbol had no result since."""

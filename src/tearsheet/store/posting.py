@@ -158,6 +158,8 @@ class Posting:
         self._streams.finish()
         self._tallies.finish()
         self._ledger.put("fingerprint", self._rules.fingerprint)
+        if self.changed:
+            self._ledger.note_overlaps()
         return self._ledger.bump() if self.changed else self._ledger.revision
 
     def _add_source(self, kind: str, layout: str, state: FileState, day: str | None) -> int:

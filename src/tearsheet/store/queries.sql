@@ -8,9 +8,6 @@ INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET valu
 -- name: log_sources
 SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
 FROM source WHERE kind = 'log'
--- name: all_sources
-SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
-FROM source
 -- name: source_named
 SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
 FROM source WHERE kind = 'log' AND name = ?
@@ -52,6 +49,9 @@ ON CONFLICT (account, symbol) DO UPDATE SET records = excluded.records, closed =
 SELECT closed_us FROM position WHERE account = ? AND symbol = ? AND logged = 1 ORDER BY closed_us DESC LIMIT 1
 -- name: remove_log_stream
 DELETE FROM log_stream WHERE account = ? AND symbol = ?
+-- name: overlapping_streams
+SELECT account, symbol FROM log_stream s
+WHERE EXISTS (SELECT 1 FROM fill f WHERE f.account = s.account AND f.symbol = s.symbol AND f.record_id IS NULL) ORDER BY account, symbol
 -- name: log_use
 SELECT COUNT(*), COALESCE(SUM(as_fills), 0) FROM log_stream
 -- name: open_log_trades
@@ -87,8 +87,6 @@ FROM fill WHERE account = ? AND key = ?
 INSERT OR IGNORE INTO sighting (source_id, line, fill_id, rank) VALUES (?, ?, ?, ?)
 -- name: sightings_of_fill
 SELECT s.kind, s.name, g.line FROM sighting g JOIN source s ON s.id = g.source_id WHERE g.fill_id = ? ORDER BY g.source_id, g.line
--- name: record_place
-SELECT s.kind, s.name, r.line FROM record r JOIN source s ON s.id = r.source_id WHERE r.id = ?
 -- name: live_record_place
 SELECT s.kind, s.name, r.line FROM record r JOIN source s ON s.id = r.source_id WHERE r.key = ? AND r.account = ? AND r.live = 1
 
@@ -166,8 +164,6 @@ ON CONFLICT (account, session, currency) DO UPDATE SET last_us = excluded.last_u
 DELETE FROM tally WHERE account = ? AND session = ? AND currency = ?
 -- name: tally_currencies
 SELECT DISTINCT currency FROM tally WHERE account = ? AND session >= ? AND session < ?
--- name: all_tallies
-SELECT account, session, currency, last_us, body FROM tally
 -- name: remove_all_tallies
 DELETE FROM tally
 -- name: first_session
@@ -198,7 +194,5 @@ INSERT INTO alert (id, episode, state, raised_us, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body
 -- name: alerts
 SELECT body FROM alert ORDER BY raised_us DESC, id LIMIT ?
--- name: alerts_of_window
-SELECT body FROM alert WHERE raised_us >= ? ORDER BY raised_us DESC, id
 -- name: remove_all_alerts
 DELETE FROM alert

@@ -228,6 +228,13 @@ class Summaries:
         unfinished = self._ledger.unfinished_logs(*around)
         if unfinished and window.last_trades is None:
             yield PartialReason("unfinished_line", _listed(unfinished))
+        overlaps = [
+            f"{account} {symbol}"
+            for account, symbol in self._ledger.overlaps()
+            if scope.account in (None, account) and scope.symbol in (None, symbol)
+        ]
+        if overlaps:
+            yield PartialReason("overlapping_sources", _listed(overlaps))
         if tally.paper and tally.live and scope.mode is None:
             detail = f"{tally.paper} PAPER and {tally.live} LIVE trades"
             yield PartialReason("mixed_modes", detail)
