@@ -153,7 +153,7 @@ def test_a_folder_that_cannot_be_made_is_said(place: Place) -> None:
 def test_no_question_scans_a_table_for_a_window(place: Place) -> None:
     """Only small tables, whole rebuilds and `verify` may be read from end to end."""
     whole = {
-         "log_sources", "log_streams", "log_use", "overlapping_streams", "open_log_trades", 
+         "log_sources", "live_records", "log_streams", "log_use", "overlapping_streams", "open_log_trades", 
         "remove_all_positions", "remove_all_bookings", "remove_all_tallies", "remove_log_fills",
         "remove_all_record_rejections", "streams_of_fills", "remove_all_alerts", "open_positions",
     }  # fmt: skip
@@ -246,3 +246,30 @@ def test_the_package_brings_its_data() -> None:
         "sources/layouts/generic_fills.toml",
     ):
         assert (folder / name).stat().st_size > 0
+
+
+def test_an_append_costs_what_was_appended_not_what_was_there(place: Place) -> None:
+    """Counted in steps of the database's machine, not in time."""
+    steps = []
+    for size in (500, 5_000):
+        here = Place(place.folder / str(size), {})
+        write_log(
+            here.folder / "logs", days=5, trades_per_day=size // 5, last_day=date(2026, 11, 19)
+        )
+        later = [
+            record(order_id=f"late-{n}", net="1", at=datetime(2026, 11, 20, 22, tzinfo=UTC), held=n)
+            for n in range(50)
+        ]
+        with here.tracker() as tracker:
+            tracker.sync()
+            here.log("2026-11-20", *later)
+            count = [0]
+
+            def one_more(counted: list[int] = count) -> int:
+                counted[0] += 1
+                return 0
+
+            tracker._ledger.connection.set_progress_handler(one_more, 10)
+            tracker.get_summary("daily")
+            steps.append(count[0])
+    assert steps[1] < 1.2 * steps[0]

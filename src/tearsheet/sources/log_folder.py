@@ -46,42 +46,52 @@ class ReadSoFar(Struct, frozen=True):
     complete: bool = True
 
 
-def scan(folder: Path) -> tuple[list[LogFile], str]:
-    """The log files of a folder by name, and a signature that changes when any of them does.
+def signature(folder: Path) -> tuple[int, str]:
+    """How many log files a folder has, and a digest that changes when any of them does.
 
-    A folder that is not there has no logs. Raises InputError where it cannot be listed.
+    It looks at each file once and makes no value of it, as every question begins here. A folder that
+    is not there has no logs. Raises InputError where it cannot be listed.
     """
+    states = [
+        f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}" for name, info in _listed(folder)
+    ]
+    states.sort()
+    return len(states), blake2b("\n".join(states).encode(), digest_size=16).hexdigest()
+
+
+def log_files(folder: Path) -> list[LogFile]:
+    """The log files of a folder by name."""
+    files = [
+        LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino) for name, info in _listed(folder)
+    ]
+    return sorted((file for file in files if _is_dated(file.name)), key=lambda file: file.name)
+
+
+def _listed(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     try:
         with os.scandir(folder) as entries:
-            found = [_stat(entry) for entry in entries if _is_log(entry.name)]
+            for entry in entries:
+                name = entry.name
+                if len(name) == _NAME_LENGTH and name.endswith(_SUFFIX):
+                    try:
+                        yield name, entry.stat()
+                    except FileNotFoundError:
+                        continue  # it went away meanwhile
     except FileNotFoundError:
-        found = []
+        return
     except OSError as error:
         raise InputError(
             f"the log folder {folder} cannot be listed: {error.strerror or error}",
             "set TEARSHEET_LOG_DIR to a folder that can be read",
         ) from error
-    files = sorted((file for file in found if file), key=lambda file: file.name)
-    states = "\n".join(f"{f.name} {f.size} {f.mtime_ns} {f.inode}" for f in files)
-    return files, blake2b(states.encode(), digest_size=16).hexdigest()
 
 
-def _is_log(name: str) -> bool:
-    if len(name) != _NAME_LENGTH or not name.endswith(_SUFFIX):
-        return False
+def _is_dated(name: str) -> bool:
     try:
         date.fromisoformat(name[: -len(_SUFFIX)])
     except ValueError:
         return False
     return name[4] == name[7] == "-"
-
-
-def _stat(entry: "os.DirEntry[str]") -> LogFile | None:
-    try:
-        info = entry.stat()
-    except FileNotFoundError:
-        return None
-    return LogFile(entry.name, info.st_size, info.st_mtime_ns, info.st_ino)
 
 
 def is_continued(file: BinaryIO, state: LogFile, so_far: ReadSoFar, same_inode: bool) -> bool:

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -77,12 +78,16 @@ def record_of(body: bytes) -> TradeRecord:
     return TradeRecord(**msgspec.structs.asdict(_decode(body)))
 
 
+_LINE_BITS = 32
+_LINES = (1 << _LINE_BITS) - 1
+_AT_ONCE = 20_000
+
+
 class Kept(Struct, gc=False):
     """A line of a log as kept: where it stands, whose it is, and whether it is valid."""
 
     id: int
     file: str
-    line: int
     key: str
     account: str
     symbol: str
@@ -90,6 +95,11 @@ class Kept(Struct, gc=False):
     live: bool
     body: bytes
     record: TradeRecord | None = None
+
+    @property
+    def line(self) -> int:
+        """The line in its file."""
+        return self.id & _LINES
 
     def read(self) -> TradeRecord:
         """The record itself."""
@@ -120,10 +130,9 @@ class LogRecords:
         self._streams = streams
         self._instruments = instruments
         self._mode = mode
-        self._next_id = _number(reading, "last_record_id") + 1
         self._next_fill = _number(reading, "last_fill_row") + 1
         #: with an empty ledger, only keys met in this posting can have earlier versions
-        self._met: set[int] | None = set() if self._next_id == 1 else None
+        self._met: set[int] | None = None if _number(reading, "last_record_id") else set()
         self._uses: dict[Stream, _StreamUse] = {}
 
     def add(self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]) -> int:
@@ -146,20 +155,20 @@ class LogRecords:
                 chosen.append(valid)
                 if any(valid is old for old in before):
                     self._reading.execute("set_live", (1, valid.id))
-        self._reading.execute_many("add_record", (_record_row(source_id, k) for k in fresh))
-        self._use(source_id, chosen)
+        self._reading.execute_many("add_record", map(_record_row, fresh))
+        self._use(chosen)
         return len(fresh)
 
     def remove(self, source_id: int) -> None:
         """Take out what a file that was rewritten had said."""
-        gone = self._select("records_of_source", (source_id,))
+        gone = self._select("records_of_source", _span(source_id))
         for kept in gone:
             if kept.live:
                 self._withdraw(kept)
             use = self._stream_use(kept.account, kept.symbol)
             use.records -= 1
             use.closed -= kept.closed
-        self._reading.execute("remove_records", (source_id,))
+        self._reading.execute("remove_records", _span(source_id))
         self._reelect(gone)
         for stream in {(kept.account, kept.symbol) for kept in gone}:
             self._settle(stream, self._uses[stream])
@@ -182,18 +191,17 @@ class LogRecords:
         """Make positions and fills of all valid records anew, on empty books."""
         found = self._reading.execute("log_streams").fetchall()
         for account, symbol, records, closed, _ in found:
-            use = _StreamUse(records, closed, self._as_fills(closed))
-            self._uses[account, symbol] = use
-            kept = self._select("records_of_stream", (account, symbol))
-            self._use(None, [k for k in kept if k.live])
+            self._uses[account, symbol] = _StreamUse(records, closed, self._as_fills(closed))
+        live = map(_kept_row, self._reading.execute("live_records"))
+        while batch := list(islice(live, _AT_ONCE)):
+            self._use(batch)
 
     def _kept(self, source_id: int, file: str, line: int, key: str, record: TradeRecord) -> Kept:
         if key.startswith("c:"):
             key = f"{key}:{self._occurrence(source_id, key)}"
-        identity = self._next_id
-        self._next_id += 1
+        identity = source_id << _LINE_BITS | line
         return Kept(
-            identity, file, line, key, record.account, record.symbol, record.is_closed, False,
+            identity, file, key, record.account, record.symbol, record.is_closed, False,
             body_of(record), record,
         )  # fmt: skip
 
@@ -205,7 +213,7 @@ class LogRecords:
 
     def _occurrences(self, source_id: int) -> Counter[str]:
         if getattr(self, "_counted", (None, None))[0] != source_id:
-            keys = self._reading.execute("occurrences_of_source", (source_id,))
+            keys = self._reading.execute("keys_of_source", _span(source_id))
             counter = Counter(key.rpartition(":")[0] for (key,) in keys if key.startswith("c:"))
             self._counted: tuple[int, Counter[str]] = (source_id, counter)
         return self._counted[1]
@@ -227,11 +235,11 @@ class LogRecords:
         as_fills = self._as_fills(use.closed)
         if as_fills == use.as_fills:
             return
-        valid = [kept for kept in self._select("records_of_stream", stream) if kept.live]
+        valid = self._select("open_records_of_stream", stream)
         for record in valid:
             self._withdraw(record)
         use.as_fills = as_fills
-        self._use(None, valid)
+        self._use(valid)
 
     def _as_fills(self, closed: int) -> bool:
         return self._mode == "fills" or (self._mode == "auto" and closed == 0)
@@ -266,7 +274,7 @@ class LogRecords:
             if left and not any(kept.live for kept in left):
                 valid = _valid(left)
                 self._reading.execute("set_live", (1, valid.id))
-                self._use(None, [valid])
+                self._use([valid])
             elif left:
                 self._correct(left)
 
@@ -276,16 +284,16 @@ class LogRecords:
             self._withdraw(live)
             self._reading.execute("set_live", (0, live.id))
             self._reading.execute("set_live", (1, valid.id))
-            self._use(None, [valid])
+            self._use([valid])
 
-    def _use(self, source_id: int | None, chosen: Iterable[Kept]) -> None:
+    def _use(self, chosen: Iterable[Kept]) -> None:
         """Turn valid records into positions or fills."""
         positions, bookings = [], []
         for kept in chosen:
             use = self._stream_use(kept.account, kept.symbol)
             record = kept.read()
             if use.as_fills:
-                self._use_as_fill(source_id, kept, record)
+                self._use_as_fill(kept, record)
             elif kept.closed:
                 position, booking = logged_position(
                     record, kept.key, self._instruments.default_currency
@@ -300,11 +308,11 @@ class LogRecords:
         )
         self._tallies.added(bookings, positions)
 
-    def _use_as_fill(self, source_id: int | None, kept: Kept, record: TradeRecord) -> None:
+    def _use_as_fill(self, kept: Kept, record: TradeRecord) -> None:
         day: date = record.timestamp.date()
         found = self._instruments.resolve(record.symbol, day)
         if isinstance(found, UnknownInstrument):
-            self._reject(source_id, kept, record, found)
+            self._reject(kept, record, found)
             return
         fill = fill_of(
             record, found.symbol, found.multiplier, found.currency, f"r:{kept.key}", kept.line
@@ -313,14 +321,7 @@ class LogRecords:
         self._next_fill += 1
         self._streams.touch(fill.account, fill.symbol, to_micros(fill.time))
 
-    def _reject(
-        self, source_id: int | None, kept: Kept, record: TradeRecord, found: UnknownInstrument
-    ) -> None:
-        source = source_id
-        if source is None:
-            row = self._reading.one("source_named", (kept.file,))
-            assert row is not None
-            source = row[0]
+    def _reject(self, kept: Kept, record: TradeRecord, found: UnknownInstrument) -> None:
         rejection = Rejection(
             file=kept.file,
             line=kept.line,
@@ -332,7 +333,7 @@ class LogRecords:
             since=record.timestamp,
             until=record.timestamp,
         )
-        row = rows.rejection_row(source, rejection, record_id=kept.id)
+        row = rows.rejection_row(kept.id >> _LINE_BITS, rejection, record_id=kept.id)
         self._reading.execute("add_rejection", row)
 
     def _withdraw(self, kept: Kept) -> None:
@@ -357,8 +358,8 @@ class LogRecords:
 
 
 def _kept_row(row: rows.Row) -> Kept:
-    identity, file, line, key, account, symbol, closed, live, body = row
-    return Kept(identity, file, line, key, account, symbol, bool(closed), bool(live), body)
+    identity, file, key, account, symbol, closed, live, body = row
+    return Kept(identity, file, key, account, symbol, bool(closed), bool(live), body)
 
 
 def _valid(versions: list[Kept]) -> Kept:
@@ -369,12 +370,17 @@ def _valid(versions: list[Kept]) -> Kept:
     return list(first_of.values())[-1]
 
 
-def _record_row(source_id: int, k: Kept) -> rows.Row:
+def _record_row(k: Kept) -> rows.Row:
     assert k.record is not None
     return (
-        k.id, source_id, k.line, k.key, k.account, k.symbol, to_micros(k.record.timestamp),
+        k.id, k.key, k.account, k.symbol, to_micros(k.record.timestamp),
         int(k.closed), int(k.live), k.body,
     )  # fmt: skip
+
+
+def _span(source_id: int) -> tuple[int, int]:
+    """The bounds of the ids of a file's lines."""
+    return source_id << _LINE_BITS, (source_id + 1) << _LINE_BITS
 
 
 def _number(reading: Reading, name: str) -> int:

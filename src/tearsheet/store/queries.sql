@@ -22,21 +22,24 @@ UPDATE source SET size = ?, mtime_ns = ?, inode = ?, "offset" = ?, lines = ?, ch
 WHERE id = ?
 
 -- name: add_record
-INSERT INTO record (id, source_id, line, key, account, symbol, time_us, closed, live, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO record (id, key, account, symbol, time_us, closed, live, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 -- name: last_record_id
 SELECT COALESCE(MAX(id), 0) FROM record
 -- name: records_of_key
-SELECT r.id, s.name, r.line, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.source_id WHERE r.key = ? AND r.account = ?
+SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.key = ? AND r.account = ?
 -- name: records_of_source
-SELECT r.id, s.name, r.line, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.source_id WHERE r.source_id = ?
--- name: records_of_stream
-SELECT r.id, s.name, r.line, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.source_id WHERE r.account = ? AND r.symbol = ? ORDER BY r.id
+SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.id > ? AND r.id < ?
+-- name: open_records_of_stream
+SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32
+WHERE r.account = ? AND r.symbol = ? AND r.live = 1 AND r.closed = 0
+-- name: live_records
+SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.live = 1 ORDER BY r.id
 -- name: set_live
 UPDATE record SET live = ? WHERE id = ?
 -- name: remove_records
-DELETE FROM record WHERE source_id = ?
--- name: occurrences_of_source
-SELECT key FROM record WHERE source_id = ?
+DELETE FROM record WHERE id > ? AND id < ?
+-- name: keys_of_source
+SELECT key FROM record WHERE id > ? AND id < ?
 
 -- name: log_stream
 SELECT records, closed, as_fills, last_closed_us FROM log_stream WHERE account = ? AND symbol = ?
@@ -88,7 +91,7 @@ INSERT OR IGNORE INTO sighting (source_id, line, fill_id, rank) VALUES (?, ?, ?,
 -- name: sightings_of_fill
 SELECT s.kind, s.name, g.line FROM sighting g JOIN source s ON s.id = g.source_id WHERE g.fill_id = ? ORDER BY g.source_id, g.line
 -- name: live_record_place
-SELECT s.kind, s.name, r.line FROM record r JOIN source s ON s.id = r.source_id WHERE r.key = ? AND r.account = ? AND r.live = 1
+SELECT s.kind, s.name, r.id & 4294967295 FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.key = ? AND r.account = ? AND r.live = 1
 
 -- name: add_rejection
 INSERT INTO rejection (source_id, record_id, file, line, text, code, reason, hint, account, since_us, until_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -148,11 +151,6 @@ DELETE FROM booking
 SELECT * FROM booking WHERE time_us >= ? AND time_us < ? ORDER BY time_us
 -- name: bookings_account
 SELECT * FROM booking WHERE account = ? AND time_us >= ? AND time_us < ? ORDER BY time_us
--- name: logged_all
-SELECT * FROM position WHERE closed_us >= ? AND closed_us < ? AND logged = 1 ORDER BY closed_us
--- name: logged_account
-SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us < ? AND logged = 1 ORDER BY closed_us
-
 -- name: tallies
 SELECT session, body FROM tally WHERE account = ? AND session >= ? AND session < ? AND currency = ? ORDER BY session
 -- name: tally

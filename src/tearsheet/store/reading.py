@@ -1,7 +1,7 @@
 """Questions to the ledger, one method each; every one is served by an index."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -34,17 +34,20 @@ class Reading:
         row: rows.Row | None = self.execute(name, parameters).fetchone()
         return row
 
-    def bookings(self, account: str | None, since: datetime, until: datetime) -> Iterator[Booking]:
-        """Bookings in `[since, until)`, of fills first and then of logged trades."""
+    def window(
+        self, account: str | None, since: datetime, until: datetime
+    ) -> tuple[list[Booking], list[Position]]:
+        """Bookings and positions closed in `[since, until)`, of one account or all."""
+        which = "all" if account is None else "account"
         span = _span(account, since, until)
-        which = "all" if account is None else "account"
-        yield from map(rows.booking, self.execute(f"bookings_{which}", span))
-        yield from map(rows.logged_booking, self.execute(f"logged_{which}", span))
-
-    def closed(self, account: str | None, since: datetime, until: datetime) -> Iterator[Position]:
-        """Positions closed in `[since, until)`."""
-        which = "all" if account is None else "account"
-        return map(rows.position, self.execute(f"closed_{which}", _span(account, since, until)))
+        bookings = list(map(rows.booking, self.execute(f"bookings_{which}", span)))
+        closed = []
+        for row in self.execute(f"closed_{which}", span):
+            position = rows.position(row)
+            closed.append(position)
+            if rows.is_logged(row):
+                bookings.append(rows.logged_booking(position))
+        return bookings, closed
 
     def last_closed(
         self, scope: Scope, currency: str | None, until: datetime, number: int
@@ -72,7 +75,7 @@ class Reading:
         """The bookings of a position, in order."""
         row = self.one("position", (identity,))
         if row is not None and rows.is_logged(row):
-            return [rows.logged_booking(row)]
+            return [rows.logged_booking(rows.position(row))]
         return [rows.booking(r) for r in self.execute("bookings_of_position", (identity,))]
 
     def open_positions(self, scope: Scope) -> list[Position]:

@@ -84,9 +84,8 @@ def booking(row: Row) -> Booking:
     )  # fmt: skip
 
 
-def logged_booking(row: Row) -> Booking:
-    """The one booking of a logged trade, from its row of `position`."""
-    p = position(row)
+def logged_booking(p: Position) -> Booking:
+    """The one booking of a logged trade."""
     at_entry = p.entry_value != 0
     closing = p.side.opposite
     value = p.entry_value if at_entry else p.exit_value

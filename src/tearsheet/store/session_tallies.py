@@ -77,8 +77,11 @@ class SessionTallies:
 
     def finish(self) -> int:
         """Build stale tallies anew and write what changed; returns how many rows were written."""
+        by_day: dict[date, list[Key]] = defaultdict(list)
         for key in self._stale:
-            self._rebuild(key)
+            by_day[key[1]].append(key)
+        for day, keys in by_day.items():
+            self._rebuild(day, keys)
         reading = self._reading
         for key in self._changed | self._stale:
             account, day, currency = key
@@ -123,14 +126,37 @@ class SessionTallies:
         row = self._reading.one("tally", (key[0], key[1].isoformat(), key[2]))
         return None if row is None else (row[0], decode(row[1]))
 
-    def _rebuild(self, key: Key) -> None:
-        account, day, currency = key
-        since, until = self._calendar.start(day), self._calendar.end(day)
-        name = account or None
-        bookings = [b for b in self._reading.bookings(name, since, until) if b.currency == currency]
-        closed = [p for p in self._reading.closed(name, since, until) if p.currency == currency]
-        if not bookings:
-            self._kept.pop(key, None)
-            return
-        last = max(to_micros(booking.time) for booking in bookings)
-        self._kept[key] = (last, self._rules.tally(bookings, closed))
+    def _rebuild(self, day: date, keys: list[Key]) -> None:
+        """Build the stale tallies of a session from its rows, read once."""
+        span = self._calendar.start(day), self._calendar.end(day)
+        bookings, closed = self._reading.window(None, *span)
+        alone = len({booking.account for booking in bookings}) == 1
+        made: dict[tuple[str, str], tuple[int, Tally] | None] = {}
+        for key in keys:
+            account, _, currency = key
+            scope = (
+                ALL_ACCOUNTS if alone and bookings[0].account == account else account,
+                currency,
+            )
+            if scope not in made:
+                made[scope] = self._tally_of(*scope, bookings, closed)
+            kept = made[scope]
+            if kept is None:
+                self._kept.pop(key, None)
+            else:
+                self._kept[key] = kept
+
+    def _tally_of(
+        self, account: str, currency: str, bookings: list[Booking], closed: list[Position]
+    ) -> tuple[int, Tally] | None:
+        """The tally of an account, or of all, in a currency; None where it has no bookings."""
+        its = [
+            b for b in bookings if b.currency == currency and account in (ALL_ACCOUNTS, b.account)
+        ]
+        if not its:
+            return None
+        ended = [
+            p for p in closed if p.currency == currency and account in (ALL_ACCOUNTS, p.account)
+        ]
+        last = max(to_micros(booking.time) for booking in its)
+        return last, self._rules.tally(its, ended)

@@ -10,8 +10,9 @@ from tearsheet.sources.log_folder import (
     LogFile,
     ReadSoFar,
     is_continued,
+    log_files,
     read_on,
-    scan,
+    signature,
 )
 from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.posting import BookRules, FileState, Posting, Progress
@@ -24,9 +25,9 @@ SIGNATURE = "log_signature"
 
 def is_up_to_date(ledger: Ledger, folder: Path, fingerprint: str) -> tuple[bool, int]:
     """Whether the ledger has seen the folder as it lies, under the same rules; and how many files it has."""
-    files, signature = scan(folder)
-    same = ledger.get(SIGNATURE) == signature and ledger.get("fingerprint") == fingerprint
-    return same, len(files)
+    number, signed = signature(folder)
+    same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint
+    return same, number
 
 
 def sync_logs(
@@ -34,7 +35,8 @@ def sync_logs(
 ) -> SyncReport:
     """Read what is new in the folder; a process that syncs at the same time is waited for."""
     with ledger.writing():
-        files, signature = scan(folder)
+        _, signed = signature(folder)
+        files = log_files(folder)
         report = SyncReport(files=len(files))
         posting = Posting(ledger, rules, now)
         if ledger.get("fingerprint") not in (None, rules.fingerprint):
@@ -50,7 +52,7 @@ def sync_logs(
         on_progress(report.read_bytes, total, "booking")
         report.revision = posting.finish()
         report.changed = posting.changed
-        ledger.put(SIGNATURE, signature)
+        ledger.put(SIGNATURE, signed)
     return report
 
 

@@ -98,11 +98,9 @@ class Summaries:
             )
             return Rows([_closing(position) for position in closed], closed)
         since, until = self._start(window), self._end(window)
-        reading = self._ledger.reading
-        bookings = [
-            b for b in reading.bookings(scope.account, since, until) if b.currency == currency
-        ]
-        closed = [p for p in reading.closed(scope.account, since, until) if p.currency == currency]
+        found = self._ledger.reading.window(scope.account, since, until)
+        bookings = [booking for booking in found[0] if booking.currency == currency]
+        closed = [position for position in found[1] if position.currency == currency]
         if scope.narrows_trades:
             bookings, closed = self._narrowed(bookings, closed, scope)
         return Rows(sorted(bookings, key=lambda b: b.order), closed)

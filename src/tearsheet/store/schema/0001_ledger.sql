@@ -31,24 +31,20 @@ CREATE INDEX source_day ON source (day) WHERE kind = 'log';
 CREATE INDEX source_unfinished ON source (day) WHERE kind = 'log' AND complete = 0;
 CREATE INDEX source_import ON source (checksum, size) WHERE kind = 'import';
 
--- A line of a trade log. Lines with one key are versions of one order; `live` marks the valid one
--- and `used` what it is taken for: a closed trade, an open trade, or a fill.
+-- A line of a trade log; its id is source × 2^32 + line. Lines with one key are versions of one
+-- order, and `live` marks the valid one.
 CREATE TABLE record (
-    id        INTEGER PRIMARY KEY,
-    source_id INTEGER NOT NULL REFERENCES source (id),
-    line      INTEGER NOT NULL,
-    key       TEXT    NOT NULL,
-    account   TEXT    NOT NULL,
-    symbol    TEXT    NOT NULL,
-    time_us   INTEGER NOT NULL,
-    closed    INTEGER NOT NULL,
-    live      INTEGER NOT NULL,
-    body      BLOB    NOT NULL
+    id      INTEGER PRIMARY KEY,
+    key     TEXT    NOT NULL,
+    account TEXT    NOT NULL,
+    symbol  TEXT    NOT NULL,
+    time_us INTEGER NOT NULL,
+    closed  INTEGER NOT NULL,
+    live    INTEGER NOT NULL,
+    body    BLOB    NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX record_line ON record (source_id, line);
 CREATE INDEX record_key ON record (key);
 CREATE INDEX record_open ON record (account, symbol, time_us) WHERE live = 1 AND closed = 0;
-CREATE INDEX record_stream ON record (account, symbol, id);
 
 -- Which account and symbol of the log bears results, and so whether its records are trades or fills.
 CREATE TABLE log_stream (
