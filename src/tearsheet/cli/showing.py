@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -149,6 +150,8 @@ def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path
 
 def _say_what_next(folder: Path, sample: SampleReport) -> None:
     click.echo(click.style("\nLook around:", bold=True))
+    if sys.prefix != sys.base_prefix:
+        click.echo(f"   . {sys.prefix}/bin/activate")
     click.echo(f"   cd {folder} && . ./tearsheet.env")
     for command in (
         f"summary --window weekly --start {sample.losing_week}   # the week that lost",
