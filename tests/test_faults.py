@@ -153,7 +153,7 @@ def test_a_folder_that_cannot_be_made_is_said(place: Place) -> None:
 def test_no_question_scans_a_table_for_a_window(place: Place) -> None:
     """Only small tables, whole rebuilds and `verify` may be read from end to end."""
     whole = {
-         "log_sources", "live_records", "log_streams", "log_use", "overlapping_streams", "open_log_trades", 
+         "log_sources", "live_records", "log_streams", "log_use", "overlapping_streams", "open_log_trades",
         "remove_all_positions", "remove_all_bookings", "remove_all_tallies", "remove_log_fills",
         "remove_all_record_rejections", "streams_of_fills", "remove_all_alerts", "open_positions",
     }  # fmt: skip

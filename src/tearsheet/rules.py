@@ -101,56 +101,34 @@ class Finding(Struct, frozen=True):
         return self.variance.met is False
 
 
+#: target, its rule, the metric judged, which side is kept, whether a sample is needed
+_PROMISES: tuple[tuple[str, str, str, Direction, bool], ...] = (
+    ("win_rate_target", "win_rate_breach", "win_rate", "at_least", True),
+    ("daily_pl_target", "daily_pl_breach", "average_daily_pnl", "at_least", False),
+    ("trades_per_day_target", "trades_per_day_breach", "trades_per_day", "at_least", False),
+    ("max_drawdown_target", "max_drawdown_breach", "max_drawdown", "at_most", False),
+    ("avg_risk_reward_target", "avg_risk_reward_breach", "average_risk_reward", "at_least", True),
+)
+
+
 def target_rules(targets: Targets) -> list[Rule]:
     """The rules that a targets file stands for."""
-    rules: list[Rule] = []
-    if targets.win_rate_target is not None:
-        wanted = targets.win_rate_target.scaleb(-2)
-        rules.append(
-            Rule("win_rate_breach", "win_rate_target", "win_rate", wanted, "at_least", samples=True)
-        )
-    if targets.daily_pl_target is not None:
-        wanted = targets.daily_pl_target
-        rules.append(
-            Rule(
-                "daily_pl_breach",
-                "daily_pl_target",
-                "average_daily_pnl",
-                wanted,
-                "at_least",
-                when_over=wanted > 0,
-            )
-        )
-    if targets.trades_per_day_target is not None:
-        wanted = targets.trades_per_day_target
-        rules.append(
-            Rule(
-                "trades_per_day_breach",
-                "trades_per_day_target",
-                "trades_per_day",
-                wanted,
-                "at_least",
-                when_over=True,
-            )
-        )
-    if targets.max_drawdown_target is not None:
-        wanted = abs(targets.max_drawdown_target)
-        rules.append(
-            Rule("max_drawdown_breach", "max_drawdown_target", "max_drawdown", wanted, "at_most")
-        )
-    if targets.avg_risk_reward_target is not None:
-        wanted = targets.avg_risk_reward_target
-        rules.append(
-            Rule(
-                "avg_risk_reward_breach",
-                "avg_risk_reward_target",
-                "average_risk_reward",
-                wanted,
-                "at_least",
-                samples=True,
-            )
-        )
-    return rules  # fmt: skip
+    rules = []
+    for target, name, metric, direction, samples in _PROMISES:
+        value: Decimal | None = getattr(targets, target)
+        if value is None:
+            continue
+        waits = target == "trades_per_day_target" or (target == "daily_pl_target" and value > 0)
+        wanted = _wanted(target, value)
+        rules.append(Rule(name, target, metric, wanted, direction, samples, waits))
+    return rules
+
+
+def _wanted(target: str, value: Decimal) -> Decimal:
+    """A target in the unit of its metric: a percentage as a ratio, a drawdown as an amount."""
+    if target == "win_rate_target":
+        return value.scaleb(-2)
+    return abs(value) if target == "max_drawdown_target" else value
 
 
 def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule]]:

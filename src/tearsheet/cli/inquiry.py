@@ -1,6 +1,5 @@
 """The commands that ask: explain, positions, accounts, rejections."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ from tearsheet.cli.options import (
 from tearsheet.cli.tables import columns, rejection_text
 from tearsheet.export import json_bytes
 from tearsheet.performance.metric import METRICS
+from tearsheet.tracker.reports import BookingTerm, Explanation, PositionTerm
 from tearsheet.trade.position import Position
 from tearsheet.words import number, shown
 
@@ -40,68 +40,7 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
         return
-    value = shown(METRICS[metric], found.value)
-    click.echo(click.style(f"{found.label} {value} · {found.window} · {found.currency}", bold=True))
-    click.echo(f"{found.words}\n")
-    terms = found.bookings or found.positions
-    if found.bookings:
-        head = (
-            "time (UTC)",
-            "account",
-            "symbol",
-            "quantity",
-            "price",
-            "gross",
-            "fees",
-            "adds",
-            "read from",
-        )
-        rows: Iterable[tuple[str, ...]] = (
-            (
-                f"{b.time:%Y-%m-%d %H:%M:%S}",
-                b.account,
-                b.symbol,
-                number(b.quantity),
-                number(b.price),
-                number(b.gross),
-                number(b.fees),
-                number(b.adds),
-                ", ".join(f"{p.file}:{p.line}" for p in b.places),
-            )
-            for b in found.bookings[:most]
-        )
-        click.echo(columns(head, rows, "lllrrrrrl"))
-    elif found.positions:
-        head = (
-            "closed (UTC)",
-            "account",
-            "symbol",
-            "side",
-            "quantity",
-            "net",
-            "outcome",
-            "adds",
-            "position",
-        )
-        rows = (
-            (
-                f"{p.closed_at:%Y-%m-%d %H:%M:%S}",
-                p.account,
-                p.symbol,
-                p.side,
-                number(p.quantity),
-                number(p.net),
-                p.outcome,
-                number(p.adds),
-                p.id,
-            )
-            for p in found.positions[:most]
-        )
-        click.echo(columns(head, rows, "llllrrlrl"))
-    if len(terms) > most:
-        click.echo(f"… and {len(terms) - most:,} more; --json shows all")
-    total = f"sum of {len(terms):,} {found.basis}: {number(found.total)}"
-    click.echo(f"\n{total}{' = the value' if found.is_sum else ''}")  # fmt: skip
+    click.echo(explanation_text(found, most))
 
 
 @click.command()
@@ -168,6 +107,61 @@ def rejections(most: int, as_json: bool) -> None:
         click.echo(rejection_text(rejection))
     if not found:
         click.echo("No rejected lines.")
+
+
+def explanation_text(found: Explanation, most: int) -> str:
+    """An explanation with its first terms, and the sum of all of them."""
+    value = shown(METRICS[found.metric], found.value)
+    title = click.style(f"{found.label} {value} · {found.window} · {found.currency}", bold=True)
+    lines = [title, found.words, ""]
+    if found.bookings:
+        lines.append(columns(_BOOKING_HEAD, map(_booking, found.bookings[:most]), "lllrrrrrl"))
+    elif found.positions:
+        lines.append(columns(_POSITION_HEAD, map(_closed, found.positions[:most]), "llllrrlrl"))
+    number_of = len(found.bookings) or len(found.positions)
+    if number_of > most:
+        lines.append(f"… and {number_of - most:,} more; --json shows all")
+    total = f"sum of {number_of:,} {found.basis}: {number(found.total)}"
+    return "\n".join([*lines, "", f"{total}{' = the value' if found.is_sum else ''}"])
+
+
+_BOOKING_HEAD = (
+    "time (UTC)",
+    "account",
+    "symbol",
+    "quantity",
+    "price",
+    "gross",
+    "fees",
+    "adds",
+    "read from",
+)
+_POSITION_HEAD = (
+    "closed (UTC)",
+    "account",
+    "symbol",
+    "side",
+    "quantity",
+    "net",
+    "outcome",
+    "adds",
+    "position",
+)
+
+
+def _booking(b: BookingTerm) -> tuple[str, ...]:
+    places = ", ".join(f"{place.file}:{place.line}" for place in b.places)
+    return (
+        f"{b.time:%Y-%m-%d %H:%M:%S}", b.account, b.symbol, number(b.quantity), number(b.price),
+        number(b.gross), number(b.fees), number(b.adds), places,
+    )  # fmt: skip
+
+
+def _closed(p: PositionTerm) -> tuple[str, ...]:
+    return (
+        f"{p.closed_at:%Y-%m-%d %H:%M:%S}", p.account, p.symbol, p.side, number(p.quantity),
+        number(p.net), p.outcome, number(p.adds), p.id,
+    )  # fmt: skip
 
 
 def _position(p: Position) -> tuple[str, ...]:

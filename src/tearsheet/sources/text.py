@@ -5,6 +5,7 @@ How a file writes numbers is decided once per file, never per cell: `1,234` is n
 
 import codecs
 import re
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Literal
@@ -22,11 +23,15 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_PLAIN = re.compile(r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$")
-_CURRENCY = re.compile(r"^[A-Z]{0,3}\$+|[€£¥₹]|\$+$|\b[A-Z]{3}$")
-_POINT_EVIDENCE = re.compile(r"\d\.\d+$|^\D*\.\d+$")
-_COMMA_EVIDENCE = re.compile(r"\d,\d+$")
-_THOUSANDS = re.compile(r"^\d{1,3}(?:[,.'\u00a0\u202f ]\d{3})+(?:[.,]\d+)?$")
+_PLAIN = re.compile(r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$")
+#: Codes of money that may stand beside a number. Coins may not: a fee in BNB is no fee in dollars.
+_CODES = "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|BRL|SEK|NOK|DKK|PLN|CZK|HKD|SGD|INR|ZAR|MXN|KRW|CNY"
+_MONEY_BEFORE = re.compile(rf"^(?:[A-Z]{{0,3}}\$+|[€£¥₹@]|(?:{_CODES})\b)\s*")
+_MONEY_AFTER = re.compile(rf"\s*(?:\$+|[€£¥₹]|\b(?:{_CODES}))$")
+_GROUPS = re.compile(r"^[1-9][0-9]{0,2}(?:[,'\u00a0\u202f ][0-9]{3})+(?:\.[0-9]+)?$")
+_OPEN = re.compile(r"^[1-9][0-9]{0,2}[,.][0-9]{3}$")
+_NOT_A_DIGIT = re.compile(r"[^0-9.]")
+_SWAPPED = str.maketrans(",.", ".,")
 
 
 class NumberForm(Struct, frozen=True):
@@ -44,32 +49,16 @@ class NumberForm(Struct, frozen=True):
         return parse_amount(self._normal(bare, text))
 
     def _normal(self, bare: str, text: str) -> str:
-        """A number with sign in front, a point, and no signs of money or thousands."""
-        bare = bare.replace("\u2212", "-").replace("@", "")
-        negative = False
-        if bare.startswith("(") and bare.endswith(")"):
-            negative, bare = True, bare[1:-1].strip()
-        bare = _CURRENCY.sub("", bare).strip()
-        if bare.endswith("-"):
-            negative, bare = not negative, bare[:-1].strip()
-        if bare[:1] in ("-", "+"):
-            negative, bare = negative != (bare[0] == "-"), bare[1:].strip()
-        bare = _CURRENCY.sub("", bare).strip()
-        if bare.startswith("(") and bare.endswith(")"):
-            negative, bare = True, bare[1:-1].strip()
+        """A number with its sign in front, a point, and no signs of money or thousands."""
+        signs, bare = _unwrapped(bare)
         if self.mark == ",":
             bare = bare.translate(_SWAPPED)
-        if "," in bare or "'" in bare or " " in bare or "\u00a0" in bare or "\u202f" in bare:
-            if not _THOUSANDS.match(bare):
-                raise ValueError(f"is not a number, was {text!r}")
-            whole, point, rest = bare.rpartition(".") if "." in bare else (bare, "", "")
-            bare = re.sub(r"[^\d]", "", whole) + point + rest
-        if not _PLAIN.match(bare):
+        if _GROUPS.match(bare):
+            bare = _NOT_A_DIGIT.sub("", bare)
+        # Two signs, as in (-5), may mean either; a third thing is no number at all.
+        if len(signs) > 1 or not _PLAIN.match(bare):
             raise ValueError(f"is not a number, was {text!r}")
-        return f"-{bare}" if negative else bare
-
-
-_SWAPPED = str.maketrans(",.", ".,")
+        return f"-{bare}" if signs == "-" else bare
 
 
 def encoding_of(head: bytes) -> str:
@@ -90,28 +79,54 @@ def separator_of(header: str) -> str:
     return max(SEPARATORS, key=header.count)
 
 
-def number_form(cells: Iterable[str], separator: str, file: str) -> NumberForm:
-    """The form in which the numbers of a file are written, by all the cells given.
+def number_form(
+    sample: Iterable[str], everything: Iterable[str], separator: str, file: str
+) -> NumberForm:
+    """The form in which the numbers of a file are written.
 
-    One cell that can be read in one way only settles it. Raises FormatError where a file separated
-    by semicolons has nothing but numbers like `1,234`, which may be thousands or decimals.
+    The cells of the sample vote; where none of them can be read in one way only, the first such
+    cell of the whole file decides. Raises FormatError where a file that is not separated by commas
+    has nothing but numbers like `1,234`, which may be thousands or decimals.
     """
-    open_marks: set[str] = set()
-    points = commas = False
-    for cell in cells:
-        bare = _CURRENCY.sub("", cell.strip().strip("()")).strip()
-        if "," in bare and "." in bare:
-            return NumberForm("," if bare.rindex(",") > bare.rindex(".") else ".")
-        if _THOUSANDS.match(bare):
-            open_marks |= {",", "."} & set(bare)
-            continue
-        points = points or bool(_POINT_EVIDENCE.search(bare))
-        commas = commas or bool(_COMMA_EVIDENCE.search(bare))
-    if commas and not points:
-        return NumberForm(",")
-    if open_marks and not points and separator == ";":
+    votes = Counter(filter(None, map(_mark_of, sample)))
+    if votes:
+        return NumberForm("," if votes[","] > votes["."] else ".")
+    doubts: set[str] = set()
+    for cell in everything:
+        if mark := _mark_of(cell):
+            return NumberForm(mark)
+        doubts |= {",", "."} & set(cell)
+    if separator != "," and "," in doubts or separator == ";" and doubts:
         raise FormatError(
             f"{file}: its numbers may have a decimal comma or thousands, such as 1,234 or 1.234",
             "write more decimals in one of them, or separate the columns by commas",
         )
     return NumberForm(".")
+
+
+def _mark_of(cell: str) -> DecimalMark | None:
+    """The decimal mark that a cell proves; None where it proves none, as 12 and 1,234 do."""
+    bare = _unwrapped(cell.strip())[1]
+    points, commas = bare.count("."), bare.count(",")
+    if not (points or commas) or not bare.strip("0123456789.,'\u00a0\u202f ") == "":
+        return None
+    if points and commas:
+        return "," if bare.rindex(",") > bare.rindex(".") else "."
+    if points > 1 or commas > 1:
+        return "," if points else "."
+    return None if _OPEN.match(bare) else "," if commas else "."
+
+
+def _unwrapped(bare: str) -> tuple[str, str]:
+    """The signs of a number, and what is left without them and without signs of money."""
+    bare, signs, before = bare.replace("\u2212", "-"), "", ""
+    while bare != before:
+        before = bare
+        bare = _MONEY_AFTER.sub("", _MONEY_BEFORE.sub("", bare, 1), 1).strip()
+        if bare.startswith("(") and bare.endswith(")"):
+            signs, bare = signs + "-", bare[1:-1].strip()
+        elif bare[:1] in ("-", "+"):
+            signs, bare = signs + bare[0], bare[1:].strip()
+        elif bare.endswith("-"):
+            signs, bare = signs + "-", bare[:-1].strip()
+    return signs, bare

@@ -223,24 +223,10 @@ class Book:
                     held.fees += paid
                     held.number += 1
                     held.last = fill
-                    signed = leaving if side is buy else -leaving
-                    add(
-                        Booking(
-                            held.id,
-                            account,
-                            symbol,
-                            fill.currency,
-                            fill.time,
-                            fill.rank,
-                            fill.key,
-                            0,
-                            signed,
-                            price,
-                            gross,
-                            paid,
-                            closes,
-                        )
-                    )
+                    add(Booking(
+                        held.id, account, symbol, fill.currency, fill.time, fill.rank, fill.key, 0,
+                        leaving if side is buy else -leaving, price, gross, paid, closes,
+                    ))  # fmt: skip
                     if not closes:
                         continue
                     self.closed.append(held.position())
@@ -261,24 +247,11 @@ class Book:
                     held.fees += fees
                     held.number += 1
                     held.last = fill
-                add(
-                    Booking(
-                        held.id,
-                        account,
-                        symbol,
-                        fill.currency,
-                        fill.time,
-                        fill.rank,
-                        fill.key,
-                        part,
-                        quantity if side is buy else -quantity,
-                        price,
-                        ZERO,
-                        fees,
-                        False,
-                    )
-                )
-        return bookings  # fmt: skip
+                add(Booking(
+                    held.id, account, symbol, fill.currency, fill.time, fill.rank, fill.key, part,
+                    quantity if side is buy else -quantity, price, ZERO, fees, False,
+                ))  # fmt: skip
+        return bookings
 
     def open_positions(self) -> list[Position]:
         """What is not flat."""

@@ -1,0 +1,24 @@
+"""Why a row cannot be used."""
+
+from msgspec import Struct
+
+
+class Problem(Struct, frozen=True):
+    """A rejection's code, reason and hint, before it is known where the row stands."""
+
+    code: str
+    reason: str
+    hint: str
+
+
+class RowError(Exception):
+    """A row that cannot be used; it becomes a rejection within its file."""
+
+    def __init__(self, code: str, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.problem = Problem(code, reason, hint)
+
+
+NOT_TEXT = Problem(
+    "bad_encoding", "the row has bytes that are no text", "save the file as UTF-8"
+)
