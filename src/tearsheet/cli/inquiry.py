@@ -19,7 +19,7 @@ from tearsheet.trade.position import Position
 from tearsheet.words import number, shown
 
 
-@click.command()
+@click.command(short_help="The fills behind a number.")
 @click.argument("metric", type=click.Choice(list(METRICS)), metavar="METRIC")
 @window_options
 @scope_options
@@ -93,7 +93,7 @@ def accounts() -> None:
             click.echo(account)
 
 
-@click.command()
+@click.command(short_help="Lines that could not be used, and why.")
 @click.option("-n", "most", default=50, show_default=True, help="How many, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rejections(most: int, as_json: bool) -> None:

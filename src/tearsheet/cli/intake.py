@@ -35,7 +35,7 @@ def sync() -> None:
         click.echo("`tearsheet rejections` shows the rejected lines.")
 
 
-@click.command(name="import")
+@click.command(name="import", short_help="Take files of fills into the ledger.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--timezone",
@@ -90,14 +90,14 @@ def import_(
     return BAD_DATA if failed else HEALTHY
 
 
-@click.command()
+@click.command(short_help="What can be imported.")
 def formats() -> None:
     """The formats of statements that can be imported, and the columns each needs."""
     for name, (title, columns) in known_formats().items():
         click.echo(f"{name}\n  {title}\n  columns: {', '.join(columns)}")
 
 
-@click.command()
+@click.command(short_help="Rebuild everything and compare row by row.")
 def verify() -> int:
     """Make everything anew from the stored facts and compare it row by row with what is kept."""
     with opened_tracker() as tracker:

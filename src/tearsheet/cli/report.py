@@ -20,7 +20,7 @@ from tearsheet.rules import AlertEvent, Targets, beside_targets
 from tearsheet.tracker import PerformanceTracker
 
 
-@click.command()
+@click.command(short_help="How a day, week, month or any stretch went.")
 @window_options
 @scope_options
 @click.option("--export", is_flag=True, help="Write JSON and Markdown to logs/performance/.")
@@ -54,7 +54,7 @@ def summary(export: bool, backfill: int | None, as_json: bool, **values: Any) ->
         return _report(tracker, summaries, targets, export, as_json)
 
 
-@click.command()
+@click.command(short_help="Judge the targets, print only what is wrong.")
 @window_options
 @scope_options
 def check(**values: Any) -> int:

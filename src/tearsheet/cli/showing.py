@@ -24,7 +24,7 @@ from tearsheet.trade.session import DAY, Window
 _MARK = ".tearsheet-demo"
 
 
-@click.command()
+@click.command(short_help="See it work on a sample of several months.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("tearsheet-demo"))
 @click.option("--seed", default=7, show_default=True, help="Another seed, another trader.")
 def demo(folder: Path, seed: int) -> None:
