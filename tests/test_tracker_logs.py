@@ -397,6 +397,7 @@ def test_a_read_only_ledger_answers_and_says_what_it_has_not_seen(
     )
     with place.tracker() as tracker:
         assert not tracker.get_summary("daily").partial
+        assert tracker.verify().agrees
         place.log(TODAY, record(order_id="2", net="7"), mode="a")
         found = tracker.get_summary("daily")
         assert (found.value("net_pnl"), codes(found)) == (5, ["stale_ledger"])

@@ -62,17 +62,22 @@ def _make_folder(path: Path) -> None:
 
 
 def _open(path: Path, read_only: bool) -> sqlite3.Connection:
-    if read_only:
-        # a WAL file beside it can only be read with write access to the folder: then it is a copy
-        immutable = "" if os.access(path.parent, os.W_OK) else "&immutable=1"
-        uri = f"{path.resolve().as_uri()}?mode=ro{immutable}"
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    else:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(
+        uri_of(path, read_only=read_only), uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
+
+
+def uri_of(path: Path, *, read_only: bool) -> str:
+    """The URI that opens a ledger. In a folder that cannot be written it must be taken as immutable,
+    as SQLite would make files beside it otherwise."""
+    uri = path.resolve().as_uri()
+    if not read_only:
+        return uri
+    return f"{uri}?mode=ro" if os.access(path.parent, os.W_OK) else f"{uri}?mode=ro&immutable=1"
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from tearsheet.sources.log_folder import ReadSoFar, read_so_far_matches
+from tearsheet.store.connection import uri_of
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.posting import BookRules, Posting
 from tearsheet.store.session_tallies import decode
@@ -35,7 +36,7 @@ def verify(
             posting = Posting(rebuilt, rules, now)
             posting.rebuild()
             posting.finish()
-        rebuilt.connection.execute("ATTACH ? AS kept", (f"file:{ledger.path}",))
+        _attach(ledger, rebuilt)
         step("comparing")
         for table in _BOOKS:
             _compare(rebuilt, table, report)
@@ -46,11 +47,16 @@ def verify(
 
 
 def _copy_facts(ledger: Ledger, rebuilt: Ledger) -> None:
-    rebuilt.connection.execute("ATTACH ? AS kept", (str(ledger.path),))
+    _attach(ledger, rebuilt)
     with rebuilt.writing():
         for table in _FACTS:
             rebuilt.connection.execute(f"INSERT INTO main.{table} SELECT * FROM kept.{table}")  # noqa: S608
     rebuilt.connection.execute("DETACH kept")
+
+
+def _attach(ledger: Ledger, rebuilt: Ledger) -> None:
+    uri = uri_of(ledger.path, read_only=ledger.read_only)
+    rebuilt.connection.execute("ATTACH ? AS kept", (uri,))
 
 
 def _compare(rebuilt: Ledger, table: str, report: VerifyReport) -> None:
