@@ -3,15 +3,27 @@
 import json
 import random
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import NOON, Place, as_rows, fills_csv, opened, record
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_stretches() -> Iterator[None]:
+    """Read and book in stretches so short that their seams are met."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tearsheet.store.reading._AT_ONCE", 4)
+        patch.setattr("tearsheet.store.fill_streams._AT_ONCE", 3)
+        yield
+
 
 Rows = dict[str, list[tuple[Any, ...]]]
 START = datetime(2026, 11, 16, 14, tzinfo=UTC)

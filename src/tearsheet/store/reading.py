@@ -1,8 +1,10 @@
 """Questions to the ledger, one method each; every one is served by an index."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from heapq import merge
+from operator import itemgetter
 from typing import Any
 
 from tearsheet.performance.summary import Scope
@@ -12,6 +14,7 @@ from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import to_micros
 
 Parameters = Iterable[Any]
+_AT_ONCE = 20_000
 
 
 class Reading:
@@ -38,16 +41,37 @@ class Reading:
         self, account: str | None, since: datetime, until: datetime
     ) -> tuple[list[Booking], list[Position]]:
         """Bookings and positions closed in `[since, until)`, of one account or all."""
+        bookings: list[Booking] = []
+        closed: list[Position] = []
+        for its_bookings, its_closed in self.stretches(account, since, until):
+            bookings += its_bookings
+            closed += its_closed
+        return bookings, closed
+
+    def stretches(
+        self, account: str | None, since: datetime, until: datetime
+    ) -> Iterator[tuple[list[Booking], list[Position]]]:
+        """The same as neighbouring stretches of time, so that no day is too large for the memory."""
         which = "all" if account is None else "account"
         span = _span(account, since, until)
-        bookings = list(map(rows.booking, self.execute(f"bookings_{which}", span)))
-        closed = []
-        for row in self.execute(f"closed_{which}", span):
+        booked = ((row[4], False, row) for row in self.execute(f"bookings_{which}", span))
+        ended = ((row[7], True, row) for row in self.execute(f"closed_{which}", span))
+        bookings: list[Booking] = []
+        closed: list[Position] = []
+        last_us = None
+        for time_us, is_position, row in merge(booked, ended, key=itemgetter(0)):
+            if time_us != last_us and len(bookings) + len(closed) >= _AT_ONCE:
+                yield bookings, closed
+                bookings, closed = [], []
+            last_us = time_us
+            if not is_position:
+                bookings.append(rows.booking(row))
+                continue
             position = rows.position(row)
             closed.append(position)
             if rows.is_logged(row):
                 bookings.append(rows.logged_booking(position))
-        return bookings, closed
+        yield bookings, closed
 
     def last_closed(
         self, scope: Scope, currency: str | None, until: datetime, number: int

@@ -127,24 +127,25 @@ class SessionTallies:
         return None if row is None else (row[0], decode(row[1]))
 
     def _rebuild(self, day: date, keys: list[Key]) -> None:
-        """Build the stale tallies of a session from its rows, read once."""
-        span = self._calendar.start(day), self._calendar.end(day)
-        bookings, closed = self._reading.window(None, *span)
-        alone = len({booking.account for booking in bookings}) == 1
-        made: dict[tuple[str, str], tuple[int, Tally] | None] = {}
+        """Build the stale tallies of a session from its rows, read once, stretch by stretch."""
         for key in keys:
-            account, _, currency = key
-            scope = (
-                ALL_ACCOUNTS if alone and bookings[0].account == account else account,
-                currency,
-            )
-            if scope not in made:
-                made[scope] = self._tally_of(*scope, bookings, closed)
-            kept = made[scope]
-            if kept is None:
-                self._kept.pop(key, None)
-            else:
-                self._kept[key] = kept
+            self._kept.pop(key, None)
+        span = self._calendar.start(day), self._calendar.end(day)
+        for bookings, closed in self._reading.stretches(None, *span):
+            accounts = {booking.account for booking in bookings}
+            made: dict[tuple[str, str], tuple[int, Tally] | None] = {}
+            for key in keys:
+                account, _, currency = key
+                # with one account only, its tally is that of all
+                scope = (ALL_ACCOUNTS if accounts == {account} else account, currency)
+                if scope not in made:
+                    made[scope] = self._tally_of(*scope, bookings, closed)
+                self._append(key, made[scope])
+
+    def _append(self, key: Key, part: tuple[int, Tally] | None) -> None:
+        before = self._kept.get(key)
+        if part is not None:
+            self._kept[key] = part if before is None else (part[0], before[1] + part[1])
 
     def _tally_of(
         self, account: str, currency: str, bookings: list[Booking], closed: list[Position]
