@@ -54,7 +54,7 @@ class _Bar:
             if total < _WORTH_BYTES:
                 return
             self._bar = self._start()
-            self._task = self._bar.add_task(self._title, total=total)
+            self._task = self._bar.add_task(self._title, total=total, name=name)
         self._bar.update(self._task, completed=done, total=total, name=name)
 
     def _start(self) -> Any:
