@@ -295,8 +295,8 @@ def test_json_that_is_no_fill_is_refused(file: File) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "\n\n"])
-def test_an_empty_file_holds_no_text(file: File, content: str) -> None:
-    with pytest.raises(FormatError, match="holds no text"):
+def test_an_empty_file_is_refused(file: File, content: str) -> None:
+    with pytest.raises(InputError, match=r"is empty|holds no text"):
         file.open(content)
 
 

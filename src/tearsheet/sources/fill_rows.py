@@ -1,27 +1,51 @@
-"""One row of a statement, as named texts, made a fill or a rejection."""
+"""One row of a statement, as texts in the order of `FIELDS`, made a fill or a rejection."""
 
-from collections import Counter
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from tearsheet.sources.identity import Executions, Occurrences
+from tearsheet.sources.layout import FIELDS
+from tearsheet.sources.lines import shown
+from tearsheet.sources.problem import Problem, RowError
 from tearsheet.sources.text import NumberForm
 from tearsheet.sources.times import TimeReader, TimeTextError
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import Fill, Rejection, Side, content_key, execution_key
-from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instruments, UnknownInstrument
+from tearsheet.trade.instrument import (
+    ASSET_CLASSES,
+    AssetClass,
+    Instrument,
+    Instruments,
+    UnknownInstrument,
+)
 
+#: The fields that are numbers, and where they stand in a row.
+NUMBER_PLACES = {
+    field: FIELDS.index(field)
+    for field in ("quantity", "price", "commission", "stop_loss", "target")
+}
+_Amounts = tuple[Decimal, Decimal, Decimal, Decimal | None, Decimal | None]
 _NO_ID = ("", "0")
 _SHOWN = 500
+_REMEMBERED = 10_000
+_DAY = timedelta(days=1)
 _NUMBER_HINT = "allowed is a finite decimal number below 10^18"
 
 
-class _RowError(Exception):
-    """A row that cannot be used: code, reason, hint."""
+class _KnownNumbers(dict[str, Decimal | None]):
+    """Numbers by their texts: prices, quantities and fees come again and again."""
 
-    def __init__(self, code: str, reason: str, hint: str) -> None:
-        super().__init__(reason)
-        self.code, self.reason, self.hint = code, reason, hint
+    def __init__(self, form: NumberForm) -> None:
+        super().__init__()
+        self._form = form
+
+    def __missing__(self, text: str) -> Decimal | None:
+        number = self._form.parse(text)
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[text] = number
+        return number
 
 
 class FillRows:
@@ -37,159 +61,183 @@ class FillRows:
         sides: Mapping[str, Side],
         account: str | None,
         newest_first: bool,
+        separator: str = "",
     ) -> None:
         self._file = file
+        self._separator = separator
         self._instruments = instruments
         self._times = times
-        self._numbers = numbers
+        self._numbers = _KnownNumbers(numbers)
+        self._known: dict[tuple[str, str, str, date], Instrument] = {}
         self._sides = dict(sides)
         self._account = account
         self._step = -1 if newest_first else 1
         self._ranks: dict[tuple[str, str], tuple[datetime, int]] = {}
-        self._same: Counter[str] = Counter()
-        self._ids: dict[tuple[str, str], tuple[int, int]] = {}
+        self._occurrences = Occurrences()
+        self._executions = Executions()
 
-    def make(self, row: Mapping[str, str], line: int, text: str) -> Fill | Rejection | None:
+    def make(self, row: Sequence[str], line: int, cells: Sequence[str]) -> Fill | Rejection | None:
         """The fill of a row; None where the same execution stood in the file before."""
-        at: datetime | None = None
-        account = None
+        account, at = None, None
         try:
-            account = row.get("account") or self._account
+            account = row[0].strip() or self._account
             if not account:
-                raise _RowError(
+                raise RowError(
                     "missing_field", "account is empty", "say whose fills with --account"
                 )
-            at = self._times.read(_needed(row, "time"))
+            at = self._times.read(row[2].strip() or _needed(row[2], "time"))
             return self._fill(row, account, at, line)
         except TimeTextError as bad:
-            return self._reject(line, text, "bad_time", bad.reason, bad.hint, account, at)
-        except _RowError as bad:
-            return self._reject(line, text, bad.code, bad.reason, bad.hint, account, at)
+            problem = Problem("bad_time", bad.reason, bad.hint)
+        except RowError as bad:
+            problem = bad.problem
+        return self.reject(line, cells, problem, account, at)
 
-    def reject(self, line: int, text: str, code: str, reason: str, hint: str) -> Rejection:
-        """A row that is no row at all."""
-        return self._reject(line, text, code, reason, hint, None, None)
-
-    def _fill(self, row: Mapping[str, str], account: str, at: datetime, line: int) -> Fill | None:
-        symbol = _needed(row, "symbol")
-        side = self._side(_needed(row, "side"))
-        quantity = self._number(row, "quantity")
-        if quantity is None or quantity <= ZERO:
-            reason = (
-                "quantity is empty"
-                if quantity is None
-                else f"quantity must be positive, was {quantity}"
-            )
-            raise _RowError(
-                "missing_field" if quantity is None else "bad_quantity",
-                reason,
-                "the side gives the sign",
-            )
-        price = self._number(row, "price")
-        if price is None:
-            raise _RowError("missing_field", "price is empty", "0 is a price, nothing is none")
-        commission = self._number(row, "commission") or ZERO
-        instrument = self._instruments.resolve(
-            symbol, at.date(), self._asset_class(row), (row.get("currency") or "").upper() or None
-        )
-        if isinstance(instrument, UnknownInstrument):
-            raise _RowError(instrument.code, instrument.reason, instrument.hint)
-        fill_id = row.get("fill_id", "")
-        canonical = instrument.symbol
-        if fill_id in _NO_ID:
-            fill_id, key = (
-                "",
-                self._content_key(account, canonical, at, side, quantity, price, commission),
-            )
-        else:
-            key = execution_key(fill_id)
-            content = hash((canonical, at, side, quantity, price, commission))
-            if self._is_known(account, fill_id, content, line):
-                return None
-        return Fill(
-            account=account, symbol=canonical, time=at, side=side, quantity=quantity, price=price,
-            commission=commission, multiplier=instrument.multiplier, currency=instrument.currency,
-            key=key, rank=self._rank(account, canonical, at), fill_id=fill_id or None,
-            order_id=row.get("order_id") or None, strategy=row.get("strategy") or None,
-            stop_loss=self._number(row, "stop_loss"), target=self._number(row, "target"),
+    def reject(
+        self,
+        line: int,
+        cells: Sequence[str],
+        problem: Problem,
+        account: str | None = None,
+        at: datetime | None = None,
+    ) -> Rejection:
+        """A row that cannot be used, with what could be read of it."""
+        return Rejection(
+            file=self._file, line=line, text=shown(self._separator.join(cells), _SHOWN),
+            code=problem.code, reason=problem.reason, hint=problem.hint,
+            account=account, since=at, until=at,
         )  # fmt: skip
 
+    def _fill(self, row: Sequence[str], account: str, at: datetime, line: int) -> Fill | None:
+        (
+            _, symbol, _, side_text, _, _, _, fill_id, order_id, strategy, _, _, currency,
+            asset_class,
+        ) = row  # fmt: skip
+        side = self._sides.get(side_text) or self._side(side_text)
+        quantity, price, commission, stop_loss, target = self._amounts(row)
+        named = (symbol, currency, asset_class, self._times.day)
+        instrument = self._known.get(named) or self._instrument(*named)
+        symbol, fill_id = instrument.symbol, fill_id.strip()
+        if fill_id in _NO_ID:
+            fill_id = ""
+            key = self._content_key(account, symbol, at, side, quantity, price, commission)
+        else:
+            content = hash((symbol, at, side is Side.BUY, quantity, price, commission))
+            if self._executions.is_known(account, fill_id, content, line):
+                return None
+            key = execution_key(fill_id)
+        return Fill(
+            account=account, symbol=symbol, time=at, side=side, quantity=quantity, price=price,
+            commission=commission, multiplier=instrument.multiplier, currency=instrument.currency,
+            key=key, rank=self._rank(account, symbol, at), fill_id=fill_id or None,
+            order_id=order_id.strip() or None, strategy=strategy.strip() or None,
+            stop_loss=stop_loss, target=target,
+        )  # fmt: skip
+
+    def _amounts(self, row: Sequence[str]) -> _Amounts:
+        """Quantity, price, commission, stop loss and target."""
+        numbers = self._numbers
+        try:
+            quantity, price, commission = numbers[row[4]], numbers[row[5]], numbers[row[6]]
+            stop_loss, target = numbers[row[10]], numbers[row[11]]
+        except ValueError:
+            raise self._bad_number(row) from None
+        if quantity is None or quantity <= ZERO:
+            raise _no_quantity(quantity)
+        if price is None:
+            raise RowError("missing_field", "price is empty", "0 is a price, nothing is none")
+        return quantity, price, commission or ZERO, stop_loss, target
+
     def _side(self, text: str) -> Side:
-        side = self._sides.get(text) or self._sides.get(text.casefold())
+        bare = text.strip() or _needed(text, "side")
+        side = self._sides.get(bare.casefold())
         if side is None:
-            allowed = ", ".join(self._sides)
-            raise _RowError(
+            raise RowError(
                 "bad_side",
-                f"side is neither a buy nor a sell, was {text!r}",
-                f"allowed is {allowed}",
+                f"side is neither a buy nor a sell, was {bare!r}",
+                f"allowed is {', '.join(self._sides)}",
             )
         return side
 
-    def _number(self, row: Mapping[str, str], field: str) -> Decimal | None:
-        text = row.get(field)
-        if not text:
-            return None
-        try:
-            return self._numbers.parse(text)
-        except ValueError as error:
-            raise _RowError("bad_number", f"{field} {error}", _NUMBER_HINT) from None
+    def _bad_number(self, row: Sequence[str]) -> RowError:
+        """Which number it is, asked only once there is a bad one."""
+        for field, place in NUMBER_PLACES.items():
+            try:
+                self._numbers[row[place]]
+            except ValueError as error:
+                return RowError("bad_number", f"{field} {error}", _NUMBER_HINT)
+        raise AssertionError("no number of the row is bad")
 
-    def _asset_class(self, row: Mapping[str, str]) -> AssetClass | None:
-        text = row.get("asset_class")
-        if not text:
-            return None
-        for known in ASSET_CLASSES:
-            if text.lower() == known:
-                return known
-        allowed = ", ".join(ASSET_CLASSES)
-        raise _RowError(
-            "bad_value", f"asset_class is not known, was {text!r}", f"allowed is {allowed}"
+    def _instrument(self, symbol: str, currency: str, asset_class: str, day: date) -> Instrument:
+        found = self._instruments.resolve(
+            _needed(symbol, "symbol").strip(),
+            _contract_day(day),
+            _asset_class(asset_class),
+            _currency(currency),
         )
+        if isinstance(found, UnknownInstrument):
+            raise RowError(found.code, found.reason, found.hint)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[symbol, currency, asset_class, day] = found
+        return found
 
     def _content_key(
         self, account: str, symbol: str, at: datetime, side: Side,
         quantity: Decimal, price: Decimal, commission: Decimal,
     ) -> str:  # fmt: skip
-        bare = content_key(
+        """The content's key with the number of equal ones before: `c:<digest>:<number>`."""
+        first = content_key(
             account=account, symbol=symbol, time=at, side=side, quantity=quantity, price=price,
             commission=commission, occurrence=0,
         )  # fmt: skip
-        content = bare.removesuffix(":0")
-        number = self._same[content]
-        self._same[content] += 1
-        return f"{content}:{number}"
-
-    def _is_known(self, account: str, fill_id: str, content: int, line: int) -> bool:
-        """Whether the execution stood in the file before; with other content it is a conflict."""
-        seen = self._ids.setdefault((account, fill_id), (content, line))
-        if seen[1] == line:
-            return False
-        if seen[0] == content:
-            return True
-        raise _RowError(
-            "conflicting_id",
-            f"execution {fill_id} of account {account} stands in line {seen[1]} with other content",
-            "the first one is kept; check which is right with the broker",
-        )
+        number = self._occurrences.number(int(first[2:-2], 16), at)
+        return f"{first[:-1]}{number}" if number else first
 
     def _rank(self, account: str, symbol: str, at: datetime) -> int:
-        before = self._ranks.get((account, symbol))
+        stream = (account, symbol)
+        before = self._ranks.get(stream)
         rank = before[1] + self._step if before is not None and before[0] == at else 0
-        self._ranks[account, symbol] = (at, rank)
+        self._ranks[stream] = (at, rank)
         return rank
 
-    def _reject(
-        self, line: int, text: str, code: str, reason: str, hint: str,
-        account: str | None, at: datetime | None,
-    ) -> Rejection:  # fmt: skip
-        return Rejection(
-            file=self._file, line=line, text=text[:_SHOWN], code=code, reason=reason, hint=hint,
-            account=account, since=at, until=at,
-        )  # fmt: skip
 
-
-def _needed(row: Mapping[str, str], field: str) -> str:
-    text = row.get(field, "").strip()
-    if not text:
-        raise _RowError("missing_field", f"{field} is empty", "every fill has one")
+def _needed(text: str, field: str) -> str:
+    if not text.strip():
+        raise RowError("missing_field", f"{field} is empty", "every fill has one")
     return text
+
+
+def _no_quantity(quantity: Decimal | None) -> RowError:
+    if quantity is None:
+        return RowError("missing_field", "quantity is empty", "the side gives the sign")
+    return RowError(
+        "bad_quantity", f"quantity must be positive, was {quantity}", "the side gives the sign"
+    )
+
+
+def _contract_day(day: date) -> date:
+    """The date that settles one-digit years: in UTC, New Year begins before American markets close."""
+    return day - _DAY if (day.month, day.day) == (1, 1) else day
+
+
+def _asset_class(text: str) -> AssetClass | None:
+    bare = text.strip()
+    for known in ASSET_CLASSES:
+        if bare.lower() == known:
+            return known
+    if not bare:
+        return None
+    raise RowError(
+        "bad_value", f"asset_class is not known, was {bare!r}",
+        f"allowed is {', '.join(ASSET_CLASSES)}",
+    )  # fmt: skip
+
+
+def _currency(text: str) -> str | None:
+    code = text.strip().upper()
+    if code and not (code.isascii() and code.isalnum() and 2 <= len(code) <= 10):
+        raise RowError(
+            "bad_value", f"currency is no code, was {text!r}", "allowed is a code such as USD"
+        )
+    return code or None

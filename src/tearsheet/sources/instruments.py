@@ -10,7 +10,7 @@ from tearsheet.trade.amount import parse_amount
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, Override, futures_table
 
 
-def load_instruments(overrides_file: Path, default_currency: str) -> Instruments:
+def load_instruments(overrides_file: Path | None, default_currency: str) -> Instruments:
     """The futures table with the overrides of a YAML file, where there is one.
 
     Each key is a symbol or a futures root and holds multiplier, currency, asset_class or tick.
@@ -20,7 +20,9 @@ def load_instruments(overrides_file: Path, default_currency: str) -> Instruments
     return Instruments(futures_table(table), _overrides(overrides_file), default_currency)
 
 
-def _overrides(path: Path) -> dict[str, Override]:
+def _overrides(path: Path | None) -> dict[str, Override]:
+    if path is None:
+        return {}
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:

@@ -19,8 +19,9 @@ def is_text(text: str) -> bool:
 
 
 def shown(text: str, length: int) -> str:
-    """The beginning of a text, with what is no text written as its codes."""
-    return text[:length].encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    """The beginning of a text that can be stored and printed: what is no text stands as its codes."""
+    begin = text if len(text) <= length else f"{text[:length]}…"
+    return begin.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 class Lines:

@@ -19,6 +19,4 @@ class RowError(Exception):
         self.problem = Problem(code, reason, hint)
 
 
-NOT_TEXT = Problem(
-    "bad_encoding", "the row has bytes that are no text", "save the file as UTF-8"
-)
+NOT_TEXT = Problem("bad_encoding", "the row has bytes that are no text", "save the file as UTF-8")

@@ -95,8 +95,10 @@ def number_form(
     for cell in everything:
         if mark := _mark_of(cell):
             return NumberForm(mark)
-        doubts |= {",", "."} & set(cell)
-    if separator != "," and "," in doubts or separator == ";" and doubts:
+        bare = _unwrapped(cell.strip())[1]
+        if _OPEN.match(bare):
+            doubts |= {",", "."} & set(bare)
+    if (separator != "," and "," in doubts) or (separator == ";" and doubts):
         raise FormatError(
             f"{file}: its numbers may have a decimal comma or thousands, such as 1,234 or 1.234",
             "write more decimals in one of them, or separate the columns by commas",
@@ -108,7 +110,7 @@ def _mark_of(cell: str) -> DecimalMark | None:
     """The decimal mark that a cell proves; None where it proves none, as 12 and 1,234 do."""
     bare = _unwrapped(cell.strip())[1]
     points, commas = bare.count("."), bare.count(",")
-    if not (points or commas) or not bare.strip("0123456789.,'\u00a0\u202f ") == "":
+    if not (points or commas) or bare.strip("0123456789.,'\u00a0\u202f "):
         return None
     if points and commas:
         return "," if bare.rindex(",") > bare.rindex(".") else "."

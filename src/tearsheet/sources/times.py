@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -25,13 +25,13 @@ class TimeTextError(ValueError):
         self.hint = hint
 
 
-def date_order(times: Iterable[str], separator: str, file: str) -> DateOrder:
+def date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrder:
     """Whether days or months come first in a file's dates, by all of its times.
 
-    A day above 12 settles it, else a 12-hour clock (month first), dots or semicolons (day first).
-    Raises FormatError where nothing does.
+    A day above 12 settles it, else semicolons or decimal commas (`is_european`) or dots (day
+    first), else a 12-hour clock (month first). Raises FormatError where nothing does.
     """
-    hint: DateOrder | None = "day-first" if separator == ";" else None
+    hint: DateOrder | None = "day-first" if is_european else None
     seen = False
     for text in times:
         match = _LOCAL.match(text.strip())
@@ -57,29 +57,35 @@ def date_order(times: Iterable[str], separator: str, file: str) -> DateOrder:
 class TimeReader:
     """Turns a file's times into instants (UTC); `zone` is that of times without an offset.
 
-    In the hour that the clock repeats, the second occurrence is taken where the first would lie
-    before the row above in a file sorted by time.
+    In the hour that the clock repeats, the first occurrence is taken, but the second where the
+    first would lie before the row above in a file sorted by time. `day` is the date of the time
+    read last, as written. Without an `order`, dates like 3/4/2026 are refused.
     """
 
-    def __init__(self, zone: ZoneInfo | None, order: DateOrder, *, ascending: bool) -> None:
+    def __init__(self, zone: ZoneInfo | None, order: DateOrder | None, *, ascending: bool) -> None:
         self._zone = zone
         self._order = order
         self._ascending = ascending
+        self._text = ""
         self._before = EARLIEST
+        self.day: date = EARLIEST.date()
 
     def read(self, text: str) -> datetime:
         """The instant that a text states. Raises TimeTextError."""
+        if text == self._text:
+            return self._before
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
             at = self._local(text.strip())
+        day = at.date()
         if at.tzinfo is None:
             at = self._in_zone(at, text)
         elif at.tzinfo is not UTC:
             at = _to_utc(at, text)
         if not EARLIEST <= at < LATEST:
             raise TimeTextError(f"time lies outside 1970–2100, was {text!r}", "check the year")
-        self._before = at
+        self._text, self._before, self.day = text, at, day
         return at
 
     def _local(self, text: str) -> datetime:
@@ -88,6 +94,11 @@ class TimeReader:
             raise TimeTextError(
                 f"time is not valid, was {text!r}",
                 "allowed is ISO 8601 with an offset, such as 2026-01-09T14:32:15Z",
+            )
+        if self._order is None:
+            raise TimeTextError(
+                f"days or months may come first, was {text!r}",
+                "write ISO 8601 dates, or say --date-order day-first or month-first",
             )
         first, second, year, hour, minute = (int(part) for part in match.groups()[:5])
         day, month = (first, second) if self._order == "day-first" else (second, first)
