@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -87,9 +88,9 @@ def test_a_full_disk_is_said_and_the_ledger_is_as_before(place: Place) -> None:
 def test_a_ledger_from_a_newer_schema_is_left_alone(place: Place) -> None:
     place.tracker().close()
     path = place.settings().ledger_path
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw:
         raw.execute("PRAGMA user_version = 99")
-    raw.close()
+        raw.commit()
     with pytest.raises(SchemaError, match="has schema 99, this Tearsheet knows up to 1"):
         place.tracker()
 
@@ -126,8 +127,13 @@ def test_a_damaged_ledger_is_said(place: Place) -> None:
     data[8192:-4096] = b"\xff" * (len(data) - 12288)
     path.write_bytes(bytes(data))
     place.log("2026-11-20", record(order_id="x", net="5"), mode="a")
+
+    def ask() -> None:
+        with closing(place.tracker()) as tracker:
+            tracker.get_summary("all")
+
     with pytest.raises(StoreError, match="is damaged"):
-        place.tracker().get_summary("all")
+        ask()
 
 
 def test_an_old_ledger_that_cannot_be_written_is_said(

@@ -36,6 +36,7 @@ def connect(path: Path) -> tuple[sqlite3.Connection, bool]:
             _make_folder(path)
         connection = _open(path, read_only)
         try:
+            _prepare(connection)
             _bring_up_to_date(connection, path, read_only)
         except BaseException:
             connection.close()
@@ -62,13 +63,14 @@ def _make_folder(path: Path) -> None:
 
 
 def _open(path: Path, read_only: bool) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        uri_of(path, read_only=read_only), uri=True, timeout=BUSY_SECONDS, isolation_level=None
-    )
+    uri = uri_of(path, read_only=read_only)
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA temp_store = MEMORY")
-    return connection
 
 
 def uri_of(path: Path, *, read_only: bool) -> str:
