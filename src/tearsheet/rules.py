@@ -126,9 +126,10 @@ def target_rules(targets: Targets) -> list[Rule]:
 
 def _wanted(target: str, value: Decimal) -> Decimal:
     """A target in the unit of its metric: a percentage as a ratio, a drawdown as an amount."""
-    if target == "win_rate_target":
-        return value.scaleb(-2)
-    return abs(value) if target == "max_drawdown_target" else value
+    with exact():
+        if target == "win_rate_target":
+            return value.scaleb(-2)
+        return abs(value) if target == "max_drawdown_target" else value
 
 
 def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule]]:
@@ -141,7 +142,7 @@ def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule
         )
     ]  # fmt: skip
     if targets.win_rate_target is not None:
-        wanted = targets.win_rate_target.scaleb(-2)
+        wanted = _wanted("win_rate_target", targets.win_rate_target)
         rule = Rule(
             "rolling_win_rate_breach",
             "win_rate_target",
@@ -203,11 +204,9 @@ def _keeps(rule: Rule, value: Value) -> bool:
     return actual >= rule.wanted if rule.direction == "at_least" else actual <= rule.wanted
 
 
-def _difference(value: Value, wanted: Decimal) -> Decimal | float | None:
+def _difference(value: Value, wanted: Decimal) -> Decimal | None:
     if value is None or isinstance(value, str):
         return None
-    if isinstance(value, float):
-        return value - float(wanted)
     with exact():
         return _decimal(value) - wanted
 
@@ -264,6 +263,6 @@ def raise_alert(summary: PerformanceSummary, finding: Finding, alert_id: str) ->
 
 def _sentence(rule: Rule, actual: Value, kind: str, label: str, scope: str) -> str:
     sense = "below" if rule.direction == "at_least" else "above"
-    shown = f"{actual:.4f}" if isinstance(actual, float) else str(actual)
+    shown = f"{actual:.4f}" if isinstance(actual, float) else f"{_decimal(actual):f}"
     where = f"{label}" if kind.startswith("rolling") else f"{kind} {label}"
     return f"{rule.metric} {shown} is {sense} {rule.wanted:f} ({where}, {scope})"

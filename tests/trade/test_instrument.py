@@ -8,7 +8,13 @@ import pytest
 
 from tearsheet.errors import SettingsError
 from tearsheet.sources.instruments import load_instruments
-from tearsheet.trade.instrument import Instrument, Instruments, Override, UnknownInstrument
+from tearsheet.trade.instrument import (
+    AssetClass,
+    Instrument,
+    Instruments,
+    Override,
+    UnknownInstrument,
+)
 
 ON = date(2026, 3, 2)
 
@@ -43,6 +49,13 @@ def test_the_table_has_at_least_60_futures(instruments: Instruments) -> None:
         ("M2KU6", "M2KU26", "5"),
         ("BZ6", "BZ26", "1000"),
         ("MYM 03-26", "MYMH26", "0.5"),
+        ("ESZ26.CME", "ESZ26", "50"),
+        ("GCZ6.XCEC", "GCZ26", "100"),
+        ("@ESZ26", "ESZ26", "50"),
+        ("ES JAN27", "ESF27", "50"),
+        ("ES 12-26", "ESZ26", "50"),
+        ("ES 01-27", "ESF27", "50"),
+        ("GG6", "GG26", "100"),
     ],
 )
 def test_contracts(instruments: Instruments, written: str, canonical: str, multiplier: str) -> None:
@@ -69,7 +82,9 @@ def test_a_one_digit_year_is_the_nearest_not_before_the_trade(
 @pytest.mark.parametrize(
     ("written", "kind", "currency"),
     [("AAPL", "equity", "USD"), ("BRK.B", "equity", "USD"), ("BRK-B", "equity", "USD"),
-     ("BTC/USDT", "crypto", "USDT"), ("BTCUSDT", "crypto", "USDT"), ("ETH-EUR", "crypto", "EUR")],
+     ("BTC/USDT", "crypto", "USDT"), ("BTCUSDT", "crypto", "USDT"), ("ETH-EUR", "crypto", "EUR"),
+     ("BTC/USDT:USDT", "crypto", "USDT"), ("BTC/FDUSD", "crypto", "FDUSD"), ("EUR/USD", "forex", "USD"),
+     ("EUR-BTC", "crypto", "BTC"), ("BTC-PERP", "equity", "USD")],
 )  # fmt: skip
 def test_shares_and_coins_have_multiplier_one(
     instruments: Instruments, written: str, kind: str, currency: str
@@ -138,10 +153,78 @@ def test_the_users_word_goes_before_the_table() -> None:
     assert (quad.currency, quad.tick) == ("CAD", Decimal("0.5"))
 
 
-def test_month_13_is_no_contract(instruments: Instruments) -> None:
-    found = instruments.resolve("MNQ 13-26", ON)
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("MNQ 13-26", None), ("MNQ 12-2026", None), ("MNQ 202612", None), ("MNQ202612", None), ("MNQZ6.FUT", None),
+        ("/MNQ", None), ("@ES", None), ("ES=F", None), ("ES!", None), ("CME:MNQ", None),
+        ("CME_MINI:MNQ", None), ("ESZ6-ESH7", None), ("ESZ6 C5000", None), ("GOLD DEC", "future"),
+        ("AAPL1 260109C00320000", None), ("AAPL 260109C", "option"), (".AAPL260109C320", None),
+        ("./ESZ6C5000", None), ("-NVDA260710P195", None), ("NVDA 260710P195", None),
+        ("SPY 3/20/2026 Call $580.00", None), ("AAPL 16JAN26 200 C", None),
+    ],
+)  # fmt: skip
+def test_what_looks_like_a_future_or_an_option_is_never_a_share(
+    instruments: Instruments, written: str, said: AssetClass | None
+) -> None:
+    found = instruments.resolve(written, ON, asset_class=said)
+    assert isinstance(found, UnknownInstrument)
+    assert found.code == "unknown_instrument"
+    assert " ".join(written.upper().split()) in found.reason
+    stated = Instruments(instruments.futures, {written.upper(): Override(Decimal(7))})
+    known = stated.resolve(written, ON, asset_class=said)
+    assert isinstance(known, Instrument)
+    assert known.multiplier == 7
+
+
+@pytest.mark.parametrize(
+    "share",
+    ["SIX2.DE", "HEN3.DE", "NYSE:CL", "NASDAQ:WCT", "BRK B", "ES3.SI", "0700.HK", "ESGV", "GOLD"],
+)
+def test_shares_whose_names_begin_like_a_future_are_shares(
+    instruments: Instruments, share: str
+) -> None:
+    found = instruments.resolve(share, ON)
     assert isinstance(found, Instrument)
-    assert found.asset_class == "equity"
+    assert (found.symbol, found.multiplier, found.asset_class) == (share, 1, "equity")
+
+
+def test_a_bare_root_that_is_said_to_be_a_future_has_its_multiplier(
+    instruments: Instruments,
+) -> None:
+    found = instruments.resolve("MNQ", ON, asset_class="future")
+    assert isinstance(found, Instrument)
+    assert (found.symbol, found.multiplier, found.root) == ("MNQ", 2, "MNQ")
+
+
+def test_a_root_that_is_a_share_here_leaves_its_contracts_alone(instruments: Instruments) -> None:
+    share = Override(Decimal(1), "EUR", "equity")
+    found = Instruments(instruments.futures, {"ES": share}).resolve("ESZ6", ON)
+    assert isinstance(found, Instrument)
+    assert (found.multiplier, found.currency) == (50, "USD")
+
+
+def test_an_override_without_multiplier_settles_no_root(instruments: Instruments) -> None:
+    rules = {"MNQ": Override(tick=Decimal("0.5")), "AAPL": Override(currency="CAD")}
+    known = Instruments(instruments.futures, rules)
+    bare, apple, contract = (known.resolve(s, ON) for s in ("MNQ", "AAPL", "MNQZ6"))
+    assert isinstance(bare, UnknownInstrument)
+    assert isinstance(apple, Instrument)
+    assert (apple.currency, apple.multiplier) == ("CAD", 1)
+    assert isinstance(contract, Instrument)
+    assert (contract.tick, contract.multiplier) == (Decimal("0.5"), 2)
+
+
+def test_a_bare_root_with_a_stated_multiplier_is_a_future(instruments: Instruments) -> None:
+    found = Instruments(instruments.futures, {"MNQ": Override(Decimal(3))}).resolve("MNQ", ON)
+    assert isinstance(found, Instrument)
+    assert (found.asset_class, found.multiplier) == ("future", 3)
+
+
+def test_an_answer_is_remembered_by_all_it_depends_on(instruments: Instruments) -> None:
+    first = instruments.resolve("ESH4", date(2024, 1, 2))
+    assert instruments.resolve("ESH4", date(2024, 12, 31)) is first
+    assert instruments.resolve("ESH4", date(2025, 1, 2)) != first
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ enough, so none holds an `if` for an empty window; where it is not, the value is
 import math
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation
 from typing import Literal
 
 from msgspec import Struct
@@ -20,6 +20,8 @@ Value = Decimal | float | int | str | None
 
 TRADING_DAYS_A_YEAR = 252
 _MICROS = 1_000_000
+#: Ratios have far more digits than a float before they become one, whatever context the caller is in.
+_RATIO = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 
 
 class Day(Struct, frozen=True):
@@ -42,7 +44,10 @@ class Stretch(Struct, frozen=True):
 
 
 class Metric(Struct, frozen=True):
-    """A row of the table. `sample` counts what the formula rests on; below `needs` it is undefined."""
+    """A row of the table. `sample` counts what the formula rests on; below `needs` it is undefined.
+
+    `constant` is the reason where the sample is enough but the formula has nothing to divide by.
+    """
 
     name: str
     label: str
@@ -52,6 +57,7 @@ class Metric(Struct, frozen=True):
     sample: Callable[[Stretch], int]
     needs: int = 0
     undefined: str = ""
+    constant: str = ""
 
 
 class MetricValue(Struct, frozen=True, omit_defaults=False):
@@ -91,8 +97,8 @@ def _sessions(s: Stretch) -> int:
 
 
 def _quotient(numerator: Decimal | int, denominator: Decimal | int) -> float:
-    """A ratio of exact numbers, rounded once: to the nearest float."""
-    return float(Decimal(numerator) / Decimal(denominator))
+    """A ratio of exact numbers as a float."""
+    return float(_RATIO.divide(Decimal(numerator), Decimal(denominator)))
 
 
 def _streak_type(s: Stretch) -> str:
@@ -105,9 +111,9 @@ def _sqn(s: Stretch) -> Value:
         spread = t.r_squares * t.r_count - t.r_sum * t.r_sum
     if not spread:
         return None
-    mean = _quotient(t.r_sum, t.r_count)
-    deviation = math.sqrt(_quotient(spread, t.r_count * (t.r_count - 1)))
-    return math.sqrt(t.r_count) * mean / deviation
+    mean = _RATIO.divide(t.r_sum, Decimal(t.r_count))
+    deviation = _RATIO.sqrt(_RATIO.divide(spread, Decimal(t.r_count * (t.r_count - 1))))
+    return math.sqrt(t.r_count) * _quotient(mean, deviation)
 
 
 def _best_day(s: Stretch) -> Day:
@@ -131,9 +137,7 @@ def _balances(s: Stretch) -> list[Decimal]:
 def _returns(s: Stretch) -> list[float]:
     """Daily net P&L over the balance at the start of that day."""
     return [
-        _quotient(day.net_pnl, before)
-        for day, before in zip(s.days, _balances(s), strict=False)
-        if before > 0
+        _quotient(day.net_pnl, before) for day, before in zip(s.days, _balances(s), strict=False)
     ]
 
 
@@ -147,9 +151,11 @@ def _mean(values: list[float]) -> float:
 
 def _sharpe(s: Stretch) -> Value:
     returns = _returns(s)
+    if min(returns) == max(returns):  # the mean's own rounding must not become a deviation
+        return None
     mean = _mean(returns)
     variance = math.fsum((r - mean) ** 2 for r in returns) / (len(returns) - 1)
-    return mean / math.sqrt(variance) * math.sqrt(TRADING_DAYS_A_YEAR) if variance else None
+    return mean / math.sqrt(variance) * math.sqrt(TRADING_DAYS_A_YEAR)
 
 
 def _sortino(s: Stretch) -> Value:
@@ -174,7 +180,10 @@ def _calmar(s: Stretch) -> Value:
         return None
     balances = _balances(s)
     growth = _quotient(balances[-1], balances[0])
-    return (math.pow(growth, TRADING_DAYS_A_YEAR / len(s.days)) - 1) / drawdown
+    try:
+        return (math.pow(growth, TRADING_DAYS_A_YEAR / len(s.days)) - 1) / drawdown
+    except OverflowError:  # a few days' growth to the power of a year
+        return None
 
 
 def _money(
@@ -238,7 +247,8 @@ _ROWS = (
            lambda s: _quotient(s.tally.r_sum, s.tally.r_count),
            lambda s: s.tally.r_count, 1, "no closed trade had an initial stop"),
     Metric("sqn", "SQN", "ratio", "√n × mean R / standard deviation of R (n − 1); System Quality Number, Van Tharp.",
-           _sqn, lambda s: s.tally.r_count, 2, "fewer than 2 closed trades with an initial stop, or all with the same R"),
+           _sqn, lambda s: s.tally.r_count, 2, "fewer than 2 closed trades with an initial stop, or all with the same R",
+           "all trades had the same R"),
     Metric("current_streak", "Current streak", "streak", "How many trades in a row ended as the last one did; breakevens neither extend nor break it.",
            lambda s: s.tally.streaks.last_length, _closed),
     Metric("streak_type", "Streak of", "streak", "Whether the current streak is one of wins or of losses.",
@@ -272,11 +282,11 @@ _ROWS = (
     Metric("worst_day_date", "Worst day's date", "day", "The session of the worst day, the earliest of equals.",
            lambda s: _worst_day(s).session.isoformat(), _sessions, 1, "no day traded"),
     Metric("sharpe", "Sharpe ratio", "ratio", "Mean / standard deviation (n − 1) of daily returns × √252, risk-free rate 0; idle exchange days count as 0.",
-           _sharpe, _days_with_balance, 2, _NO_BALANCE),
+           _sharpe, _days_with_balance, 2, _NO_BALANCE, "every day had the same return"),
     Metric("sortino", "Sortino ratio", "ratio", "Mean of daily returns / √(Σ min(r, 0)² / (n − 1)) × √252; idle exchange days count as 0.",
-           _sortino, _days_with_balance, 2, _NO_BALANCE),
+           _sortino, _days_with_balance, 2, _NO_BALANCE, "no day had a loss"),
     Metric("calmar", "Calmar ratio", "ratio", "Compound yearly growth (252 days) / max drawdown in percent.",
-           _calmar, _days_with_balance, 2, _NO_BALANCE),
+           _calmar, _days_with_balance, 2, _NO_BALANCE, "there was no drawdown, or a year of such growth is beyond any number"),
     Metric("max_drawdown_percent", "Max drawdown %", "percent", "Deepest fall of the daily balance from its high, as a share of that high.",
            _max_drawdown_percent, _days_with_balance, 2, _NO_BALANCE),
 )  # fmt: skip
@@ -296,5 +306,5 @@ def measure(metric: Metric, stretch: Stretch) -> MetricValue:
         return MetricValue(None, n, metric.undefined)
     value = metric.formula(stretch)
     if value is None:
-        return MetricValue(None, n, metric.undefined or "it does not vary")
+        return MetricValue(None, n, metric.constant)
     return MetricValue(value, n)

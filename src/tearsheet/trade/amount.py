@@ -25,13 +25,13 @@ ZERO, ONE = Decimal(0), Decimal(1)
 EXACT = Context(
     prec=400, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow]
 )
-#: What an input may be: at most 36 significant digits, below 10^18, nothing finer than 10^-18.
+#: What an input may be: at most 36 significant digits, below 10^18, and nearer to 0 than 10^-18 only
+#: if it is 0. A product of three such has at most 108 digits, a sum of any number of products fits 400.
 _ACCEPTED = Context(
     prec=36, Emin=-18, Emax=17, traps=[Inexact, Overflow, Subnormal, InvalidOperation]
 )
 _plus = _ACCEPTED.plus
 _BELOW, _ABOVE = Decimal("-1E18"), Decimal("1E18")
-_DIVIDING = Context(prec=120, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 _E12, _E_12 = Decimal("1E12"), Decimal("1E-12")
 _E8, _E_8 = Decimal("1E8"), Decimal("1E-8")
 
@@ -94,4 +94,4 @@ def plain(value: Decimal) -> str:
     """The canonical text of a decimal: no exponent, no trailing zeros, no negative zero."""
     if not value:
         return "0"
-    return format(_DIVIDING.normalize(value), "f")
+    return format(EXACT.normalize(value), "f")

@@ -23,7 +23,12 @@ _OPTION_MULTIPLIER = Decimal(100)
 
 _ROOT = r"(?P<root>[A-Z0-9]{1,4})"
 _PREFIX = r"(?:[A-Z_]+:|(?:[A-Z]+\.)+|/|@)?"
-_SUFFIX = r"(?:@[A-Z]+|:[A-Z]+|\.[A-Z]{2,})?"
+#: After a dot only places where futures are traded: SIX2.DE is a share in Frankfurt, no silver.
+_PLACES = (
+    "CME|CBOT|CBT|COMEX|CMX|NYMEX|NYM|NYB|GLOBEX|CFE|ICE|IFUS|IFEU|EUREX|HKFE"
+    "|XCME|XCBT|XNYM|XCEC|XCBF|XEUR"
+)
+_SUFFIX = rf"(?:[@:][A-Z_]+|\.(?:{_PLACES}))?"
 #: MNQ 12-26 (NinjaTrader), MNQ DEC26, MNQZ6 / MNQZ26 / MNQZ2026, with /, @, CM. or :XCME around them.
 _CONTRACTS = tuple(
     re.compile(f"^{_PREFIX}{_ROOT}{tail}{_SUFFIX}$")
@@ -34,12 +39,23 @@ _CONTRACTS = tuple(
     )
 )
 _CONTINUOUS = re.compile(rf"^{_PREFIX}{_ROOT}(?P<nth>\d)!$")
-#: BTC/USDT, BTC-USD, BTCUSDT: money is in the quote currency. BRK-B and BRK/B are no pairs.
-_PAIR = re.compile(
-    r"^[A-Z0-9]{2,10}(?:[/-](?P<quoted>USDT?|USDC|EUR|GBP|JPY|CHF|AUD|CAD|BTC|ETH|BNB)|(?P<joined>USDT|USDC))$"
+#: What follows the root of a future in spellings that are not understood: MNQ 12-2026, ESZ6 C5000, ES=F.
+_FUTURE_TAIL = re.compile(
+    rf"[{MONTH_CODES}]\d{{1,4}}(?:-.*|\.[A-Z]{{3,}})|(?:[{MONTH_CODES}]\d{{1,4}})? .*|\d{{3,}}.*|=F|!"
 )
+#: Options in other spellings: .AAPL260109C320, -NVDA260710P195, SPY 3/20/2026 CALL $580, AAPL 16JAN26 200 C.
+_LIKE_OPTION = re.compile(
+    r"[-.].+|[A-Z]{1,6} ?\d{6}[CP][\d.]+|.+ (?:CALL|PUT)(?: .*)?|.+ [\d.]+ ?[CP]"
+)
+#: BTC/USDT, BTC-USD, BTCUSDT, BTC/USDT:USDT: money is in the quote currency. BRK-B is no pair.
+_PAIR = re.compile(
+    r"^(?P<base>[A-Z0-9]{2,10})(?:[/-](?P<quoted>USDT?|USDC|FDUSD|BUSD|TUSD|DAI|EUR|GBP|JPY|CHF|AUD|CAD"
+    r"|BTC|ETH|BNB)|(?P<joined>USDT|USDC|FDUSD))(?::[A-Z]+)?$"
+)
+_CASH = frozenset(("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD"))
+#: The 21-character symbols of US options; a digit after the root marks an adjusted one.
 _OCC_OPTION = re.compile(
-    r"^(?P<root>[A-Z]{1,6}) *(?P<expiry>\d{6})(?P<right>[CP])(?P<strike>\d{8})$"
+    r"^(?P<root>[A-Z]{1,6}(?P<adjusted>\d?)) *(?P<expiry>\d{6})(?P<right>[CP])(?P<strike>\d{8})$"
 )
 
 
@@ -118,43 +134,89 @@ class Instruments:
         text = " ".join(symbol.upper().split())
         override = self.overrides.get(text)
         kind = (override.asset_class if override else None) or asset_class
-        if kind in (None, "future"):
-            future = self._future(text, on, override, currency)
-            if future is not None:
-                return future
-        if kind in (None, "option") and (option := _OCC_OPTION.match(text)):
-            canonical = f"{option['root']:<6}{option['expiry']}{option['right']}{option['strike']}"
-            return self._plain(canonical, "option", _OPTION_MULTIPLIER, override, currency)
-        if kind is None and override is None and text in self.futures:
-            return _ambiguous(text)
+        found = self._contract(text, on, override, currency) if kind in (None, "future") else None
+        if found is None and kind in (None, "option"):
+            found = self._option(text, kind, override, currency)
         pair = _PAIR.match(text)
+        if found is None and pair is None and (override is None or override.multiplier is None):
+            found = self._future_without_month(text, kind, currency)
+        if found is not None:
+            return found
         quote = currency or (pair["quoted"] or pair["joined"] if pair else None)
-        spot: AssetClass = "equity" if pair is None else "crypto"
+        spot: AssetClass = "future" if text in self.futures else _spot(pair)
         return self._plain(text, kind or spot, ONE, override, quote)
 
-    def _future(
+    def _contract(
         self, text: str, on: date, override: Override | None, currency: str | None
     ) -> Instrument | UnknownInstrument | None:
         contract = _contract(text, on)
-        if contract is None:
-            if override and override.asset_class == "future" and override.multiplier is not None:
-                return self._plain(text, "future", override.multiplier, override, currency)
-            return None
-        root, canonical = contract
-        rule = override or self.overrides.get(root)
+        return None if contract is None else self._of_root(*contract, text, override, currency)
+
+    def _of_root(
+        self, root: str, canonical: str, text: str, override: Override | None, currency: str | None
+    ) -> Instrument | UnknownInstrument:
         row = self.futures.get(root)
-        if row is None and (rule is None or rule.multiplier is None):
+        rule = override or self._rule(root)
+        multiplier = rule.multiplier or (row.multiplier if row else None)
+        if multiplier is None:
             return _unknown_root(text, root)
-        multiplier = rule.multiplier if rule and rule.multiplier is not None else None
         return Instrument(
             symbol=canonical,
-            multiplier=multiplier if multiplier is not None else _row(row).multiplier,
-            currency=(rule.currency if rule else None)
-            or (row.currency if row else currency or self.default_currency),
+            multiplier=multiplier,
+            currency=rule.currency or (row.currency if row else currency or self.default_currency),
             asset_class="future",
-            tick=(rule.tick if rule else None) or (row.tick if row else None),
+            tick=rule.tick or (row.tick if row else None),
             root=root,
         )
+
+    def _rule(self, root: str) -> Override:
+        """What the user says of a root; that a share bears its name says nothing of the future."""
+        rule = self.overrides.get(root)
+        return rule if rule and rule.asset_class in (None, "future") else Override()
+
+    def _future_without_month(
+        self, text: str, kind: AssetClass | None, currency: str | None
+    ) -> Instrument | UnknownInstrument | None:
+        """What is said to be a future, or may be one, but is spelled as no contract."""
+        if kind is None:
+            return self._doubt(text)
+        if kind != "future":
+            return None
+        if text in self.futures:
+            return self._of_root(text, text, text, None, currency)
+        return _unknown_spelling(text)
+
+    def _option(
+        self, text: str, kind: AssetClass | None, override: Override | None, currency: str | None
+    ) -> Instrument | UnknownInstrument | None:
+        found = _OCC_OPTION.match(text)
+        stated = override is not None and override.multiplier is not None
+        if found is None:
+            return _unknown_option(text) if kind == "option" and not stated else None
+        if found["adjusted"] and not stated:
+            return _unknown_option(text)
+        canonical = f"{found['root']:<6}{found['expiry']}{found['right']}{found['strike']}"
+        return self._plain(canonical, "option", _OPTION_MULTIPLIER, override, currency)
+
+    def _doubt(self, text: str) -> UnknownInstrument | None:
+        """Why a text that is neither a contract nor a pair cannot be taken for a share either."""
+        if text in self.futures:
+            return _ambiguous(text)
+        if _LIKE_OPTION.fullmatch(text):
+            return _unknown_option(text)
+        place, _, name = text.rpartition(":")
+        bare = name.lstrip("/@")
+        if bare != name:
+            return _unknown_spelling(text)
+        if place and bare in self.futures and self._trades_futures(place):
+            return _unknown_spelling(text)
+        roots = (bare[:length] for length in range(1, 5))
+        if any(r in self.futures and _FUTURE_TAIL.fullmatch(bare[len(r) :]) for r in roots):
+            return _unknown_spelling(text)
+        return None
+
+    def _trades_futures(self, place: str) -> bool:
+        return any(row.exchange == place.removesuffix("_MINI") for row in self.futures.values())
 
     def _plain(
         self,
@@ -214,9 +276,10 @@ def _year(digits: str, on: date) -> int:
     return on.year + (int(digits) - on.year) % 10
 
 
-def _row(row: FutureRoot | None) -> FutureRoot:
-    assert row is not None
-    return row
+def _spot(pair: re.Match[str] | None) -> AssetClass:
+    if pair is None:
+        return "equity"
+    return "forex" if {pair["base"], pair["quoted"]} <= _CASH else "crypto"
 
 
 def _unknown_root(text: str, root: str) -> UnknownInstrument:
@@ -224,6 +287,24 @@ def _unknown_root(text: str, root: str) -> UnknownInstrument:
         code="unknown_instrument",
         reason=f"{text} looks like a futures contract, but its root {root} is in no table",
         hint=f"state its multiplier in the instruments file: {root}: {{multiplier: …, currency: …}}",
+    )
+
+
+def _unknown_spelling(text: str) -> UnknownInstrument:
+    return UnknownInstrument(
+        code="unknown_instrument",
+        reason=f"{text} looks like a futures contract, but not in a spelling that is known here",
+        hint=f"write root, month and year (MNQZ26, MNQ 12-26), or state in the instruments file: "
+        f"{text}: {{multiplier: …, asset_class: …}}",
+    )
+
+
+def _unknown_option(text: str) -> UnknownInstrument:
+    return UnknownInstrument(
+        code="unknown_instrument",
+        reason=f"{text} is an option whose multiplier is not known",
+        hint=f"write its 21-character OCC symbol, or state in the instruments file: "
+        f"{text}: {{multiplier: …, asset_class: option}}",
     )
 
 

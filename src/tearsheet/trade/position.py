@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from tearsheet.trade.amount import ONE, ZERO, exact, ratio, share
 from tearsheet.trade.fill import Fill, Mode, Side, TradeRecord, digest
+from tearsheet.trade.session import EARLIEST
 
 Outcome = Literal["win", "loss", "breakeven"]
 
@@ -284,25 +285,20 @@ def outcome_of(net: Decimal, breakeven_band: Decimal = ZERO) -> Outcome:
     return "loss" if net < -breakeven_band else "breakeven"
 
 
-def logged_position(record: TradeRecord, key: str, currency: str) -> tuple[Position, Booking]:
+def logged_position(
+    record: TradeRecord, key: str, currency: str, multiplier: Decimal | None = ONE
+) -> tuple[Position, Booking]:
     """The closed position that a bot's record states, and its one booking at the exit.
 
     A record whose exit is later than its timestamp was written at the entry: its action is the
     entry's side and its price the entry price. Any other was written at the exit, so its action is
-    the exit's side, its price the exit price, and its initial risk is not known.
+    the exit's side, its price the exit price, and its initial risk is not known; nor is it where the
+    multiplier is None.
     """
     closed_at = record.booked_at
-    at_entry = closed_at != record.timestamp
+    at_entry = closed_at > record.timestamp
+    gross, fees = _logged_result(record)
     with exact():
-        fees = record.commission if record.commission is not None else ZERO
-        net = record.net_profit_loss
-        gross = record.profit_loss
-        if net is None:
-            net = (gross if gross is not None else ZERO) - fees
-        elif gross is None:
-            gross = net + fees
-        fees = (gross if gross is not None else net) - net
-        gross = net + fees
         value = record.quantity * record.price
         signed = record.quantity if record.action is Side.BUY else -record.quantity
     held = _held(record, closed_at)
@@ -312,27 +308,43 @@ def logged_position(record: TradeRecord, key: str, currency: str) -> tuple[Posit
     if planned is None and at_entry:
         planned = planned_risk_reward(record.price, record.stop_loss, record.target)
     position = Position(
-        identity, account, record.symbol, currency, ONE,
+        identity, account, record.symbol, currency, ONE if multiplier is None else multiplier,
         record.action if at_entry else record.action.opposite,
         closed_at - held if held is not None else None, closed_at, closed_at, 0, key,
         record.quantity, record.quantity, ZERO, value if at_entry else ZERO,
         ZERO if at_entry else value, ZERO, gross, fees, 1, record.strategy_name,
-        record.stop_loss if at_entry else None, record.target if at_entry else None, planned,
+        record.stop_loss if at_entry and multiplier is not None else None,
+        record.target if at_entry else None, planned,
         record.execution_mode, held,
     )  # fmt: skip
     booking = Booking(
-        identity, record.account, record.symbol, currency, closed_at, 0, key, 0,
+        identity, account, record.symbol, currency, closed_at, 0, key, 0,
         -signed if at_entry else signed, record.price, gross, fees, True,
     )  # fmt: skip
     return position, booking
 
 
+def _logged_result(record: TradeRecord) -> tuple[Decimal, Decimal]:
+    """Gross and fees of a logged trade. The stated net goes before gross − commission."""
+    commission = record.commission if record.commission is not None else ZERO
+    gross, net = record.profit_loss, record.net_profit_loss
+    with exact():
+        if gross is None:
+            return (ZERO if net is None else net + commission), commission
+        return gross, commission if net is None else gross - net
+
+
 def _held(record: TradeRecord, closed_at: datetime) -> timedelta | None:
+    """How long a logged trade was held: between its two times, else as it says if that can be."""
     if closed_at > record.timestamp:
         return closed_at - record.timestamp
-    if record.hold_duration_seconds is None or record.hold_duration_seconds < 0:
+    seconds = record.hold_duration_seconds
+    if seconds is None or seconds < 0:
         return None
-    return timedelta(microseconds=int(record.hold_duration_seconds * 1_000_000))
+    with exact():
+        micros = int(seconds * 1_000_000)
+    longest = (closed_at - EARLIEST) // timedelta(microseconds=1)
+    return timedelta(microseconds=micros) if micros <= longest else None
 
 
 def fill_of(record: TradeRecord, instrument_symbol: str, multiplier: Decimal, currency: str,

@@ -134,16 +134,13 @@ class Window(Struct, frozen=True):
     @classmethod
     def containing(cls, kind: WindowKind, day: date) -> "Window":
         """The day, Monday–Sunday week, calendar month, quarter or year that holds a date."""
-        start, end = _bounds(kind, day)
+        start, end = _bounds(kind, _possible(day))
         return cls(kind, start, end)
 
     @classmethod
     def between(cls, first: date, last: date) -> "Window":
         """From a first to a last session, both inside; named as a day, week, month … if it is one."""
-        if last < first:
-            raise UsageError(
-                f"the window ends ({last}) before it starts ({first})", "swap --start and --end"
-            )
+        _check_order(_possible(first), _possible(last))
         for kind in CALENDAR_KINDS:
             if _bounds(kind, first) == (first, last + DAY):
                 return cls(kind, first, last + DAY)
@@ -169,8 +166,24 @@ class Window(Struct, frozen=True):
         if kind == "custom":
             raise UsageError("a custom window needs --start and --end")
         if kind == "all":
-            return cls("all", start or EARLIEST.date(), (end or today) + DAY)
+            first, last = _possible(start or EARLIEST.date()), _possible(end or today)
+            _check_order(first, last)
+            return cls("all", first, last + DAY)
         return cls.containing(kind, start or end or today)
+
+
+def _possible(day: date) -> date:
+    first, last = EARLIEST.date(), LATEST.date() - DAY
+    if not first <= day <= last:
+        raise UsageError(f"a day lies between {first} and {last}, was {day}")
+    return day
+
+
+def _check_order(first: date, last: date) -> None:
+    if last < first:
+        raise UsageError(
+            f"the window ends ({last}) before it starts ({first})", "swap --start and --end"
+        )
 
 
 def to_micros(at: datetime) -> int:
