@@ -81,4 +81,5 @@ class _Bar:
 
     def stop(self) -> None:
         if self._bar is not None:
+            self._bar.refresh()
             self._bar.stop()
