@@ -16,6 +16,7 @@ from tearsheet.performance.summary import (
 from tearsheet.rules import (
     Finding,
     Targets,
+    beside_targets,
     episode_id,
     judge,
     raise_alert,
@@ -127,6 +128,34 @@ def test_an_undefined_metric_is_not_judged() -> None:
 def test_variance_of_exact_money_is_exact() -> None:
     found = find(Targets(max_drawdown_target=Decimal("-0.1")), summary(max_drawdown=Decimal("0.3")))
     assert found.variance.variance == Decimal("0.2")
+
+
+def test_variance_of_a_ratio_has_no_float_noise() -> None:
+    found = find(Targets(win_rate_target=Decimal(60)), summary(win_rate=0.571))
+    assert found.variance.variance == Decimal("-0.029")
+
+
+def test_a_target_keeps_all_its_digits() -> None:
+    digits = "0.123456789012345678901234567890123456"
+    (rule,) = target_rules(Targets(max_drawdown_target=Decimal(f"-{digits}")))
+    assert rule.wanted == Decimal(digits)
+    percent = Targets(win_rate_target=Decimal("1.23456789012345678901234567890123456"))
+    assert target_rules(percent)[0].wanted == Decimal("0.0123456789012345678901234567890123456")
+
+
+def test_a_summary_bears_the_variance_of_each_target() -> None:
+    plan = Targets(win_rate_target=Decimal(60), max_drawdown_target=Decimal(-100))
+    found = beside_targets(summary(win_rate=0.7, max_drawdown=Decimal(150)), plan)
+    assert [(v.target, v.met, v.wanted) for v in found.targets] == [
+        ("win_rate_target", True, Decimal("0.6")), ("max_drawdown_target", False, 100),
+    ]  # fmt: skip
+    assert found.value("win_rate") == 0.7
+
+
+def test_a_message_writes_money_without_exponent() -> None:
+    deep = summary(max_drawdown=Decimal("3E+2"))
+    alert = raise_alert(deep, find(Targets(max_drawdown_target=Decimal(-200)), deep), "x")
+    assert alert.message.startswith("max_drawdown 300 is above 200")
 
 
 def test_no_targets_no_rules_but_the_rolling_floor() -> None:

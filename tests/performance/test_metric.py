@@ -2,7 +2,7 @@
 
 import math
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from statistics import mean, stdev
 
 import pytest
@@ -17,6 +17,7 @@ from tearsheet.performance.metric import (
     measure,
 )
 from tearsheet.performance.tally import Curve, Streaks, Tally
+from tearsheet.trade.amount import exact
 
 MONDAY = date(2026, 11, 16)
 
@@ -115,10 +116,48 @@ def test_ratios_of_what_does_not_vary_are_none() -> None:
     flat = Stretch(full().tally, days("0", "0", "0"), Decimal(1000))
     for name in ("sharpe", "sortino", "calmar"):
         unknown(name, flat)
-    unknown("sqn", Stretch(Tally(r_sum=Decimal(4), r_squares=Decimal(8), r_count=2)))
+    same = unknown("sqn", Stretch(Tally(r_sum=Decimal(4), r_squares=Decimal(8), r_count=2)))
+    assert same.reason == "all trades had the same R"
     rising = Stretch(full().tally, days("1", "2"), Decimal(1000))
     unknown("sortino", rising)
     unknown("calmar", rising)
+
+
+def test_equal_returns_have_no_deviation_for_floats_to_find() -> None:
+    steady = Stretch(full().tally, days("100", "110", "121"), Decimal(1000))
+    assert unknown("sharpe", steady).reason == "every day had the same return"
+    assert unknown("sortino", steady).reason == "no day had a loss"
+
+
+def test_a_growth_beyond_all_numbers_is_none() -> None:
+    wild = Stretch(full().tally, days("40000", "-10"), Decimal(100))
+    assert "beyond any number" in (unknown("calmar", wild).reason or "")
+    assert value("sharpe", wild) is not None
+
+
+def test_huge_multiples_have_an_sqn() -> None:
+    # R of 10^178 and 3 × 10^178: mean 2, standard deviation √2
+    r = Decimal("1E178")
+    with exact():
+        tally = Tally(r_sum=4 * r, r_squares=10 * r * r, r_count=2)
+    assert value("sqn", Stretch(tally)) == pytest.approx(2.0)
+
+
+def test_metrics_do_not_depend_on_the_callers_context() -> None:
+    outside = evaluate(full())
+    with exact():
+        assert evaluate(full()) == outside
+    with localcontext(prec=3):
+        assert evaluate(full()) == outside
+
+
+def test_every_float_is_finite_and_every_none_says_why() -> None:
+    huge = Tally(wins=1, losses=1, won=Decimal("1E70"), lost=Decimal("-1E-150"), r_count=2,
+                 largest_win=Decimal("1E70"), largest_loss=Decimal("-1E-150"),
+                 r_sum=Decimal("1E180"), r_squares=Decimal("1E360"))  # fmt: skip
+    for found in evaluate(Stretch(huge, days("1E54", "-1E-18"), Decimal("1E-18"))).values():
+        assert not isinstance(found.value, float) or math.isfinite(found.value)
+        assert (found.value is None) is bool(found.reason)
 
 
 def test_a_streak_can_be_of_breakevens_where_they_count() -> None:

@@ -234,9 +234,15 @@ def test_outcome_is_by_net_with_a_band(net: str, band: str, outcome: str) -> Non
 
 # --- laws ---------------------------------------------------------------------------------------
 
-prices = st.decimals("-1E6", "1E6", places=4) | st.decimals("-1E17", "1E17", places=18)
-quantities = st.integers(1, 5).map(Decimal) | st.decimals("0.00000001", "1000", places=8)
-fees = st.decimals("-5", "5", places=4)
+
+def scaled(low: int, high: int, places: int) -> st.SearchStrategy[Decimal]:
+    """Decimals of so many places; far quicker to draw than `st.decimals`."""
+    return st.integers(low, high).map(lambda digits: Decimal(digits).scaleb(-places))
+
+
+prices = scaled(-(10**10), 10**10, 4) | scaled(-(10**35), 10**35, 18)
+quantities = st.integers(1, 5).map(Decimal) | scaled(1, 10**11, 8)
+fees = scaled(-50_000, 50_000, 4)
 steps = st.tuples(st.sampled_from(Side), quantities, prices, fees, st.sampled_from("XY"))
 
 
@@ -255,8 +261,8 @@ def signed(fill: Fill) -> Decimal:
     return fill.quantity if fill.side is Side.BUY else -fill.quantity
 
 
-@settings(max_examples=1500, deadline=None)
-@given(st.lists(steps, max_size=25))
+@settings(max_examples=1200, deadline=None)
+@given(st.lists(steps, max_size=18))
 def test_bookings_conserve_quantity_cash_and_fees(
     drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]],
 ) -> None:

@@ -124,7 +124,9 @@ def state(p: Position) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-usual = st.integers(1, 6).map(Decimal) | st.decimals("0.0001", "9", places=4)
+usual = st.integers(1, 6).map(Decimal) | st.integers(1, 90_000).map(
+    lambda digits: Decimal(digits).scaleb(-4)
+)
 extreme = st.builds(
     lambda digits, places: Decimal(digits).scaleb(-places), st.integers(1, 10**36 - 1), st.integers(0, 53)
 ).filter(accepted)  # fmt: skip
@@ -136,7 +138,7 @@ def steps(sizes: st.SearchStrategy[Decimal]) -> st.SearchStrategy[list[tuple[Any
     one = st.tuples(
         st.sampled_from(Side), sizes, prices, prices, st.sampled_from("AB"), st.sampled_from("XY")
     )
-    return st.lists(one, max_size=16)
+    return st.lists(one, max_size=14)
 
 
 def as_fills(drawn: list[tuple[Any, ...]], multiplier: Decimal) -> list[Fill]:
@@ -166,9 +168,9 @@ def test_the_book_is_as_the_bookkeeper_says(
 
 
 @settings(max_examples=400, deadline=None)
-@given(steps(extreme), extreme, st.data())
+@given(steps(extreme), extreme)
 def test_no_accepted_number_is_too_large_or_too_fine_to_be_exact(
-    drawn: list[tuple[Any, ...]], multiplier: Decimal, data: st.DataObject
+    drawn: list[tuple[Any, ...]], multiplier: Decimal
 ) -> None:
     fills = as_fills(drawn, multiplier)
     check(fills)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tearsheet.errors import UsageError
 from tearsheet.trade.session import (
+    CALENDAR_KINDS,
     DAY,
     EARLIEST,
     TradingCalendar,
@@ -127,6 +128,30 @@ def test_instants_survive_being_kept(at: datetime) -> None:
     assert from_micros(to_micros(at)) == at
 
 
+@settings(max_examples=300, deadline=None)
+@given(zones, day_starts, st.dates(date(1990, 1, 1), date(2035, 1, 1)))
+def test_sessions_lie_side_by_side_without_gap_or_overlap(
+    zone: str, day_start: time, day: date
+) -> None:
+    calendar = TradingCalendar(ZoneInfo(zone), day_start)
+    for session in (day + DAY * n for n in range(8)):
+        assert calendar.start(session) <= calendar.end(session)
+        following = session + DAY
+        if day_start < time(12) or session.weekday() < 4:
+            assert calendar.end(session) == calendar.start(following)
+    monday = day - DAY * day.weekday()
+    week = calendar.start(monday + DAY * 7) - calendar.start(monday)
+    assert timedelta(days=6) - timedelta(hours=1) <= week <= timedelta(days=8)
+
+
+def test_the_first_and_the_last_day_that_can_be_asked_for() -> None:
+    for day in (date(1970, 1, 2), date(2099, 12, 31)):
+        for kind in CALENDAR_KINDS:
+            window = Window.containing(kind, day)
+            assert window.start <= day < window.end
+            assert CHICAGO.start(window.start) < CHICAGO.end(window.last_day)
+
+
 FRIDAY = date(2026, 11, 20)
 
 
@@ -182,6 +207,18 @@ def test_all_and_rolling_reach_from_the_beginning() -> None:
         ),
         (lambda: Window.choose("custom", FRIDAY), "a custom window needs --start and --end"),
         (lambda: Window.last(0, FRIDAY), "at least 1 trade, was 0"),
+        (
+            lambda: Window.choose("all", FRIDAY, start=FRIDAY + DAY),
+            "ends (2026-11-20) before it starts (2026-11-21)",
+        ),
+        (
+            lambda: Window.choose("yearly", FRIDAY, start=date(9999, 12, 31)),
+            "a day lies between 1970-01-02 and 2099-12-31, was 9999-12-31",
+        ),
+        (lambda: Window.choose("daily", FRIDAY, date(1, 1, 1), FRIDAY), "was 0001-01-01"),
+        (lambda: Window.between(FRIDAY, date(2100, 1, 1)), "was 2100-01-01"),
+        (lambda: Window.choose("all", FRIDAY, end=date.max), "was 9999-12-31"),
+        (lambda: Window.containing("weekly", date(1970, 1, 1)), "was 1970-01-01"),
         (lambda: Window.containing("rolling", FRIDAY), "a rolling window is not settled by a date"),
     ],
 )
