@@ -76,6 +76,8 @@ def test_a_record_written_at_the_entry_bears_the_entry() -> None:
         assert (position.initial_risk, position.r_multiple) == (250, Decimal("0.2"))
     assert (booking.time, booking.quantity, booking.closes) == (LATER, -100, True)
     assert (booking.position_id, booking.currency) == (position.id, "EUR")
+    assert (booking.fill_key, booking.rank, booking.part) == ("o:1", 0, 0)
+    assert (position.last_key, position.last_rank, position.fills) == ("o:1", 0, 1)
 
 
 @pytest.mark.parametrize("exit_timestamp", [None, AT, AT - timedelta(seconds=5)])
@@ -111,7 +113,7 @@ def test_the_logged_risk_reward_goes_before_the_prices() -> None:
 @pytest.mark.parametrize(
     ("seconds", "held"),
     [(None, None), ("0", timedelta(0)), ("-1", None), ("1E17", None), ("0.0000001", timedelta(0)),
-     ("1772463599", timedelta(seconds=1772463599)), ("1772463601", None)],
+     ("1772463599", timedelta(seconds=1772463599)), ("1772463600", timedelta(seconds=1772463600)), ("1772463600.000001", None)],
 )  # fmt: skip
 def test_a_holding_time_that_cannot_be_is_none(seconds: str | None, held: timedelta | None) -> None:
     at = datetime.fromtimestamp(1772463600 + 86400, UTC)  # so many seconds after 1970-01-02

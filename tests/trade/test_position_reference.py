@@ -38,7 +38,7 @@ class Trip:
     fees: Fraction = Fraction(0)
     fills: list[Fill] = field(default_factory=list)
 
-    def enter(self, fill: Fill, signed: Fraction, fees: Fraction) -> tuple[Any, ...]:
+    def enter(self, fill: Fill, signed: Fraction, fees: Fraction, part: int) -> tuple[Any, ...]:
         value = abs(signed) * Fraction(fill.price)
         self.held += signed
         self.entered += abs(signed)
@@ -47,7 +47,7 @@ class Trip:
         self.cost += value * Fraction(fill.multiplier)
         self.fees += fees
         self.fills.append(fill)
-        return (self.id, fill.key, signed, Fraction(0), fees, False)
+        return (self.id, fill, part, signed, Fraction(0), fees, False)
 
     def leave(self, fill: Fill, signed: Fraction, fees: Fraction) -> tuple[Any, ...]:
         part = cut(self.cost * abs(signed) / abs(self.held)) if signed != -self.held else self.cost
@@ -59,7 +59,7 @@ class Trip:
         self.gross += gross
         self.fees += fees
         self.fills.append(fill)
-        return (self.id, fill.key, signed, gross, fees, self.held == 0)
+        return (self.id, fill, 0, signed, gross, fees, self.held == 0)
 
     def state(self) -> tuple[Any, ...]:
         last = self.fills[-1]
@@ -79,12 +79,12 @@ def keep_books(fills: list[Fill]) -> tuple[list[tuple[Any, ...]], list[Trip], li
         stream = (fill.account, fill.symbol)
         signed = Fraction(fill.quantity) * (1 if fill.side is Side.BUY else -1)
         fees = Fraction(fill.commission)
-        trip = held.get(stream)
+        trip, part = held.get(stream), 0
         if trip is not None and trip.held * signed < 0:
             leaving = -trip.held if abs(signed) > abs(trip.held) else signed
             paid = fees if leaving == signed else cut(fees * leaving / signed)
             bookings.append(trip.leave(fill, leaving, paid))
-            signed, fees = signed - leaving, fees - paid
+            signed, fees, part = signed - leaving, fees - paid, 1
             if not trip.held:
                 closed.append(held.pop(stream))
                 trip = None
@@ -92,19 +92,20 @@ def keep_books(fills: list[Fill]) -> tuple[list[tuple[Any, ...]], list[Trip], li
                 continue
         if trip is None:
             trip = held[stream] = Trip(position_id(*stream, fill.key), fill)
-        bookings.append(trip.enter(fill, signed, fees))
+        bookings.append(trip.enter(fill, signed, fees, part))
     return bookings, closed, list(held.values())
 
 
 def seen(b: Booking) -> tuple[Any, ...]:
-    return (
-        b.position_id,
-        b.fill_key,
-        Fraction(b.quantity),
-        Fraction(b.gross),
-        Fraction(b.fees),
-        b.closes,
-    )
+    """What a booking says of its fill and of itself."""
+    fill = (b.account, b.symbol, b.currency, b.time, b.rank, b.fill_key, b.price)
+    return (b.position_id, fill, b.part, *map(Fraction, (b.quantity, b.gross, b.fees)), b.closes)
+
+
+def told(booking: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same of a bookkeeper's booking."""
+    identity, f, *rest = booking
+    return (identity, (f.account, f.symbol, f.currency, f.time, f.rank, f.key, f.price), *rest)
 
 
 def state(p: Position) -> tuple[Any, ...]:
@@ -154,7 +155,7 @@ def check(fills: list[Fill]) -> None:
     book = Book()
     bookings = book.book_all(fills)
     expected, closed, still_open = keep_books(fills)
-    assert [seen(b) for b in bookings] == expected
+    assert [seen(b) for b in bookings] == [told(b) for b in expected]
     assert [state(p) for p in book.closed] == [trip.state() for trip in closed]
     assert sorted(map(state, book.open_positions())) == sorted(trip.state() for trip in still_open)
 
