@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -16,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tearsheet import __version__
 from tearsheet.alerts import AlertEvaluator, AlertRun, listeners
 from tearsheet.log import event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
@@ -26,11 +24,15 @@ from tearsheet.sources.targets import load_targets
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.posting import BookRules
 from tearsheet.store.session_tallies import TallyRules
+from tearsheet.tracker.book_rules import book_rules, digest_of, fingerprint
+from tearsheet.tracker.listing import Lists
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
 from tearsheet.tracker.reports import (
     Explanation,
     ImportReport,
     OnProgress,
+    PostReport,
+    Request,
     SyncReport,
     VerifyReport,
 )
@@ -40,8 +42,9 @@ from tearsheet.trade.position import Position
 from tearsheet.trade.session import DAY, Window, WindowKind
 
 _log = logging.getLogger("tearsheet")
-#: Raised when the same facts would give other rows than before, so that ledgers are rebuilt.
-_BOOKS_VERSION = 1
+
+
+_Post = Callable[[Ledger, BookRules, Request, datetime], PostReport]
 
 
 def _silent(done: int, total: int, name: str) -> None:
@@ -94,16 +97,24 @@ class PerformanceTracker:
         """How often the facts changed so far."""
         return self._ledger.revision
 
+    @property
+    def stamp(self) -> str:
+        """A name for the present state of the ledger that no other state bears. Raises StoreError."""
+        return self._ledger.stamp
+
     def sync(self, on_progress: OnProgress = _silent) -> SyncReport:
         """Read what is new in the log folder. Raises StoreError, InputError."""
         started = time.perf_counter()
-        fingerprint = self._fingerprint()
-        same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint)
+        same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
         if same:
             report = SyncReport(files=files, unchanged_files=files, revision=self._ledger.revision)
         else:
             report = sync_logs(
-                self._ledger, self.settings.log_dir, self._book_rules(), self.now, on_progress
+                self._ledger,
+                self.settings.log_dir,
+                book_rules(self.settings),
+                self.now,
+                on_progress,
             )
         event(
             _log,
@@ -126,18 +137,22 @@ class PerformanceTracker:
         account: str | None = None,
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
+        name: str | None = None,
         on_progress: OnProgress = _silent,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
-        Raises InputError, FormatError, StoreError.
+        It is remembered by `name`, by default its path. Raises InputError, FormatError, StoreError.
         """
         from tearsheet.sources.statement import StatementOptions
         from tearsheet.tracker.imports import import_file
 
         started = time.perf_counter()
         options = StatementOptions(timezone, account, layout, date_order)
-        report = import_file(self._ledger, path, self._book_rules(), options, self.now, on_progress)
+        report = import_file(
+            self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
+            on_progress,
+        )  # fmt: skip
         event(
             _log,
             "tearsheet.import",
@@ -240,7 +255,7 @@ class PerformanceTracker:
         What a file of the same content said before is taken from the ledger, without a YAML parser.
         """
         path = self.settings.targets_file
-        seen = _digest(path)
+        seen = digest_of(path)
         if seen and self._ledger.get("targets_digest") == seen:
             return msgspec.json.decode(self._ledger.get("targets") or "", type=Targets)
         targets, existed = load_targets(path)
@@ -287,6 +302,38 @@ class PerformanceTracker:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
+    def post_fills(self, request: Request) -> PostReport:
+        """Keep the fills of a request, all or none. Raises FormatError, UsageError, StoreError."""
+        from tearsheet.tracker.postings import post_fills
+
+        return self._posted("tearsheet.fills", post_fills, request)
+
+    def post_marks(self, request: Request) -> PostReport:
+        """Keep the last known prices of a request, all or none. Raises as `post_fills` does."""
+        from tearsheet.tracker.postings import post_marks
+
+        return self._posted("tearsheet.marks", post_marks, request)
+
+    def _posted(self, name: str, post: _Post, request: Request) -> PostReport:
+        started = time.perf_counter()
+        report = post(self._ledger, book_rules(self.settings), request, self.now)
+        event(
+            _log,
+            name,
+            level=logging.WARNING if report.rejections else logging.INFO,
+            duration_ms=_since(started),
+            new=report.new,
+            known=report.known,
+            rejected=len(report.rejections),
+            revision=report.revision,
+        )
+        return report
+
+    @property
+    def lists(self) -> Lists:
+        """Fills and positions, a page at a time."""
+        return Lists(self._ledger, self.settings.calendar, self.settings.breakeven_band)
+
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:
         """Positions that are not flat."""
         with self._ledger.snapshot() as reading:
@@ -314,7 +361,9 @@ class PerformanceTracker:
         """Make all books anew from the stored facts and compare row by row."""
         from tearsheet.tracker.verifying import verify
 
-        return verify(self._ledger, self.settings.log_dir, self._book_rules(), self.now, step)
+        return verify(
+            self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, step
+        )
 
     def _summaries(self) -> Summaries:
         terms = Terms(
@@ -331,48 +380,11 @@ class PerformanceTracker:
         if not self._ledger.read_only:
             self.sync()
             return []
-        same, _ = is_up_to_date(self._ledger, self.settings.log_dir, self._fingerprint())
+        same, _ = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
         if same:
             return []
         detail = f"{self.settings.ledger_path} is read-only, and the logs or settings changed since"
         return [PartialReason("stale_ledger", detail)]
-
-    def _book_rules(self) -> BookRules:
-        from tearsheet.sources.instruments import load_instruments
-
-        settings = self.settings
-        return BookRules(
-            calendar=settings.calendar,
-            instruments=load_instruments(settings.instruments_file, settings.currency),
-            trade_log_mode=settings.trade_log_mode,
-            breakeven_band=settings.breakeven_band,
-            breakeven_breaks_streak=settings.breakeven_streak == "break",
-            fingerprint=self._fingerprint(),
-        )
-
-    def _fingerprint(self) -> str:
-        """All that the books depend on besides the facts, as one short text."""
-        settings = self.settings
-        parts = (
-            _BOOKS_VERSION,
-            __version__,
-            settings.timezone,
-            settings.day_starts_at,
-            settings.trade_log_mode,
-            settings.breakeven_band,
-            settings.breakeven_streak,
-            settings.currency,
-            _digest(settings.instruments_file),
-        )
-        return "|".join(map(str, parts))
-
-
-def _digest(path: Path) -> str:
-    """A digest of a small file's content, empty where it does not exist."""
-    try:
-        return blake2b(path.read_bytes(), digest_size=8).hexdigest()
-    except FileNotFoundError:
-        return ""
 
 
 def _since(started: float) -> float:
