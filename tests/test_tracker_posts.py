@@ -32,7 +32,7 @@ def request(content: Any, key: str | None = None) -> Request:
 
 
 def post(tracker: PerformanceTracker, *fills: dict[str, Any], key: str | None = None) -> PostReport:
-    return tracker.post_fills(request(list(fills), key))
+    return tracker.posts.fills(request(list(fills), key))
 
 
 def test_posted_fills_are_booked_at_once_and_once(place: Place) -> None:
@@ -67,7 +67,7 @@ def test_one_bad_fill_keeps_the_whole_request_out(place: Place) -> None:
 )  # fmt: skip
 def test_a_body_that_holds_no_fills_is_refused(place: Place, body: bytes, reason: str) -> None:
     with place.tracker() as tracker, pytest.raises(FormatError, match=reason):
-        tracker.post_fills(request(body))
+        tracker.posts.fills(request(body))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_numbers_keep_their_digits(place: Place) -> None:
         body = json.dumps(fill(1, quantity="0.000000000000000001")).replace(
             "100", "1234567.123456789012"
         )
-        assert tracker.post_fills(request(body.encode())).new == 1
+        assert tracker.posts.fills(request(body.encode())).new == 1
         (kept,) = tracker.lists.fills(TODAY, Scope(), 5, None).items
         assert (kept.quantity, kept.price) == (Decimal("1E-18"), Decimal("1234567.123456789012"))
 
@@ -172,13 +172,13 @@ def test_unrealised_money_needs_marks(place: Place) -> None:
             return summary.unrealized_pnl, summary.unrealized_reason
 
         assert told() == (None, "no mark for ESZ26")
-        assert tracker.post_marks(request([mark("6.5", symbol="ESZ6"), mark(110, 0)])).new == 2
+        assert tracker.posts.marks(request([mark("6.5", symbol="ESZ6"), mark(110, 0)])).new == 2
         assert told() == (None, "the mark of MSFT is older than its last fill")
         stamp = tracker.stamp
-        assert tracker.post_marks(request(mark(110))).new == 1
+        assert tracker.posts.marks(request(mark(110))).new == 1
         assert told() == (Decimal(8) + 25, None)
         assert tracker.stamp != stamp
-        assert tracker.post_marks(request({"marks": [mark(1, 30), mark(110)]})).known == 2
+        assert tracker.posts.marks(request({"marks": [mark(1, 30), mark(110)]})).known == 2
         views = {view.symbol: view for view in tracker.lists.open(Scope())}
         assert (views["MSFT"].unrealized_pnl, views["ESZ26"].side) == (Decimal(8), "short")
         place.now = NOON + timedelta(days=1)
@@ -195,13 +195,15 @@ def test_a_bad_mark_keeps_all_out(place: Place) -> None:
             mark(1, symbol="ES"),
             mark(1) | {"account": "A"},
         ]
-        report = tracker.post_marks(request(bad))
+        report = tracker.posts.marks(request(bad))
         assert [(r.line, r.code) for r in report.rejections] == [
             (2, "bad_number"), (3, "missing_field"), (4, "ambiguous_instrument"), (5, "bad_value"),
         ]  # fmt: skip
         assert tracker.revision == 0
-        assert tracker.post_marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is False
-        assert tracker.post_marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is True
+        assert (
+            tracker.posts.marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is False
+        )
+        assert tracker.posts.marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is True
 
 
 def test_pages_hold_every_row_once_in_order(place: Place) -> None:

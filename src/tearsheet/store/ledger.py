@@ -70,6 +70,15 @@ class Ledger:
             yield self.reading
 
     @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait for another writer no longer than that."""
+        self.connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {int(sqlite.BUSY_SECONDS * 1000)}")
+
+    @contextmanager
     def writing(self) -> Iterator[Reading]:
         """Change the ledger in one transaction."""
         if self.read_only:

@@ -6,7 +6,7 @@ what only they need.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -16,23 +16,22 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tearsheet.alerts import AlertEvaluator, AlertRun, listeners
+from tearsheet.errors import StoreError
 from tearsheet.log import event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
 from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
 from tearsheet.sources.targets import load_targets
 from tearsheet.store.ledger import Ledger
-from tearsheet.store.posting import BookRules
 from tearsheet.store.session_tallies import TallyRules
 from tearsheet.tracker.book_rules import book_rules, digest_of, fingerprint
 from tearsheet.tracker.listing import Lists
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
+from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import (
     Explanation,
     ImportReport,
     OnProgress,
-    PostReport,
-    Request,
     SyncReport,
     VerifyReport,
 )
@@ -42,9 +41,6 @@ from tearsheet.trade.position import Position
 from tearsheet.trade.session import DAY, Window, WindowKind
 
 _log = logging.getLogger("tearsheet")
-
-
-_Post = Callable[[Ledger, BookRules, Request, datetime], PostReport]
 
 
 def _silent(done: int, total: int, name: str) -> None:
@@ -129,6 +125,23 @@ class PerformanceTracker:
         )
         return report
 
+    def refresh(self, patience_s: float) -> list[PartialReason]:
+        """Take in what is new in the logs, waiting for another writer no longer than that.
+
+        Returns why the answers to come may lack something. Raises StoreError.
+        """
+        same, _ = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
+        if same:
+            return []
+        if self._ledger.read_only:
+            return self._sync_if_possible()
+        try:
+            with self._ledger.patience(patience_s):
+                self.sync()
+        except StoreError as error:
+            return [PartialReason("stale_ledger", f"the logs changed, and {error.message}")]
+        return []
+
     def import_file(
         self,
         path: Path,
@@ -189,12 +202,14 @@ class PerformanceTracker:
         scope: Scope = Scope(),
         currency: str | None = None,
         sync: bool = True,
+        stale: Iterable[PartialReason] = (),
     ) -> PerformanceSummary:
         """How the trading went in a window. Log files that did not change are not read again.
 
+        `stale` are reasons to call the answer partial, as `refresh` gives them.
         Raises UsageError, NotFoundError, MixedCurrencyError, StoreError.
         """
-        stale = self._sync_if_possible() if sync else []
+        stale = self._sync_if_possible() if sync else stale
         chosen = (
             window
             if isinstance(window, Window)
@@ -302,32 +317,10 @@ class PerformanceTracker:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
-    def post_fills(self, request: Request) -> PostReport:
-        """Keep the fills of a request, all or none. Raises FormatError, UsageError, StoreError."""
-        from tearsheet.tracker.postings import post_fills
-
-        return self._posted("tearsheet.fills", post_fills, request)
-
-    def post_marks(self, request: Request) -> PostReport:
-        """Keep the last known prices of a request, all or none. Raises as `post_fills` does."""
-        from tearsheet.tracker.postings import post_marks
-
-        return self._posted("tearsheet.marks", post_marks, request)
-
-    def _posted(self, name: str, post: _Post, request: Request) -> PostReport:
-        started = time.perf_counter()
-        report = post(self._ledger, book_rules(self.settings), request, self.now)
-        event(
-            _log,
-            name,
-            level=logging.WARNING if report.rejections else logging.INFO,
-            duration_ms=_since(started),
-            new=report.new,
-            known=report.known,
-            rejected=len(report.rejections),
-            revision=report.revision,
-        )
-        return report
+    @property
+    def posts(self) -> Posts:
+        """Takes the fills and marks that requests bring."""
+        return Posts(self._ledger, self.settings, lambda: self.now)
 
     @property
     def lists(self) -> Lists:
