@@ -69,6 +69,11 @@ def export_summary(
     return files
 
 
+def write_file(path: Path, data: bytes) -> ExportedFile:
+    """Write a file whole, unless it says the same already. Raises InputError."""
+    return _put(path, data, lambda content: content)
+
+
 def file_name(summary: PerformanceSummary) -> str:
     """The name of a summary's files without ending: window, start, and whose trading it is."""
     window, scope = summary.window, summary.scope

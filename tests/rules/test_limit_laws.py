@@ -11,8 +11,7 @@ from conftest import make_fill
 from story import UTC_DAYS, booked, calendar_of, plan_of
 from tearsheet.performance.tally import Tally
 from tearsheet.rules.latch import Breach, Release, release_breach
-from tearsheet.rules.limit_book import LimitBook, Terms
-from tearsheet.rules.running import held_before
+from tearsheet.rules.limit_book import LimitBook, Terms, account_book, past_from
 from tearsheet.rules.verdict import Feed, Verdict, verdict
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill
@@ -78,27 +77,40 @@ def test_past_sessions_as_tallies_give_the_same_values_as_their_fills(
     terms = Terms(calendar, "USD")  # type: ignore[arg-type]
     bookings = ordered(fills)
     whole = LimitBook("A", EVERYTHING, terms)
-    by_fills: list[Breach] = []
     for booking in bookings:
-        by_fills += whole.book(booking)
+        whole.book(booking)
     session = terms.calendar.session
     days = [(day, list(those)) for day, those in groupby(bookings, lambda b: session(b.time))]
     past, rest = days[: cut % len(days)], days[cut % len(days) :]
     later = [booking for _, those in rest for booking in those]
     _, positions = booked(fills)
-    book = LimitBook("A", EVERYTHING, terms, held=held_before(positions, later))
-    found: list[Breach] = []
     ended = {p.last_key: p for p in positions if p.closed_at}
-    for day, those in past:
-        closed = [ended[b.fill_key] for b in those if b.closes]
-        found += book.take_session(day, Tally.of(those, closed))
-    for booking in later:
-        found += book.book(booking)
+    tallies = [
+        (day, Tally.of(those, [ended[b.fill_key] for b in those if b.closes]))
+        for day, those in past
+    ]
+    book = account_book(
+        "A", EVERYTHING, terms, past=tallies, bookings=later,
+        positions=[p for p in positions if not p.closed_at or p.id in {b.position_id for b in later}],
+    )  # fmt: skip
+    book.pass_time(bookings[-1].time)
     for one, other in zip(book.watches, whole.watches, strict=True):
         if one.limit.name != "trading_hours":
             assert one.reading == other.reading, one.limit.name
     sums = {"daily_loss", "weekly_loss", "monthly_loss", "max_losses_in_a_row", "max_trades"}
-    assert {b.id for b in found if b.limit in sums} == {b.id for b in by_fills if b.limit in sums}
+    assert {b.id for b in book.found if b.limit in sums} == {
+        b.id for b in whole.found if b.limit in sums
+    }
+
+
+def test_limits_say_how_far_back_they_look() -> None:
+    tuesday = date(2026, 12, 1)
+    assert past_from(EVERYTHING, tuesday) is None
+    assert past_from(plan_of("{weekly_loss: 1, daily_loss: 1}"), tuesday) == date(2026, 11, 30)
+    assert past_from(plan_of("{monthly_loss: 1, max_trades: 1}"), tuesday) == tuesday
+    assert past_from(plan_of("{}"), tuesday) == tuesday
+    since = plan_of("{max_drawdown: {amount: 5, since: 2026-06-01}, weekly_loss: 1}")
+    assert past_from(since, tuesday) == date(2026, 6, 1)
 
 
 @settings(max_examples=150, deadline=None)

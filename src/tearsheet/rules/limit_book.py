@@ -3,7 +3,7 @@
 A fill costs the fill, not the history. Sessions that are over may be taken as their tallies.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from msgspec import Struct
@@ -21,12 +21,14 @@ from tearsheet.rules.limit import (
     within,
 )
 from tearsheet.rules.reading import UNKNOWN, Reading, crossed, read, warned
-from tearsheet.rules.running import Held, OpenPnl, OutcomeRules, Running
+from tearsheet.rules.running import Held, OpenPnl, OutcomeRules, Running, held_before
 from tearsheet.trade.amount import exact
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar
 
-_INSTANT, _AHEAD = timedelta(microseconds=1), timedelta(days=2)
+#: The smallest step of time.
+INSTANT = timedelta(microseconds=1)
+_AHEAD = timedelta(days=2)
 
 
 class Terms(Struct, frozen=True):
@@ -98,7 +100,7 @@ class LimitBook:
     """Folds an account's bookings, in order, into the state of its limits.
 
     `breaches` and `releases` are those that are kept; what is found anew is returned by each
-    method, to be kept before anybody is told. `held` is what was open before the first booking.
+    method and gathered in `found`, to be kept before anybody is told.
     """
 
     def __init__(
@@ -109,19 +111,19 @@ class LimitBook:
         *,
         breaches: Iterable[Breach] = (),
         releases: Iterable[Release] = (),
-        held: Iterable[Held] = (),
     ) -> None:
         drawdown = plan.get("max_drawdown")
         hours = plan.get("trading_hours")
         self.account, self.plan, self.terms = account, plan, terms
         self.latches = Latches(breaches, releases)
-        self.running = Running(terms.outcomes, drawdown.since if drawdown else None, held)
+        self.running = Running(terms.outcomes, drawdown.since if drawdown else None)
         self.watches = [Watch(limit) for limit in plan.limits]
         self.at = EARLIEST
         self.last_fill_at: datetime | None = None
         self.seen_until = EARLIEST
         self.missing_marks: tuple[str, ...] = ()
         self.other_currencies: set[str] = set()
+        self.found: list[Breach] = []
         self._hours = hours.hours if hours else ()
         self._next_close = EARLIEST if self._hours else LATEST
         self._last: tuple[object, ...] = ()
@@ -130,6 +132,11 @@ class LimitBook:
     def session(self) -> date:
         """The trading day that the book stands in; it never goes back."""
         return self.running.session
+
+    @property
+    def next_turn(self) -> datetime:
+        """The next instant at which time alone may break a limit: a day or the trading hours end."""
+        return min(self.terms.calendar.end(self.session), self._next_close)
 
     def book(self, booking: Booking, position: Position | None = None) -> tuple[Breach, ...]:
         """Take the next booking; `position` is the one it closes, where that is at hand.
@@ -170,7 +177,7 @@ class LimitBook:
         with exact():
             self._roll(session)
             self.running.whole_session(tally, lambda: found.extend(self._judge(start, None)))
-        self.at = self.seen_until = until or calendar.end(session) - _INSTANT
+        self.at = self.seen_until = until or calendar.end(session) - INSTANT
         return tuple(found)
 
     def pass_time(self, now: datetime) -> tuple[Breach, ...]:
@@ -189,6 +196,16 @@ class LimitBook:
     def release(self, release: Release) -> None:
         """Lift a breach."""
         self.latches.release(release)
+
+    def carry(self, held: Iterable[Held]) -> None:
+        """Say what is held after the past sessions and before the first booking."""
+        self.running.carry(held)
+
+    def flatten(self) -> list[Held]:
+        """Forget what is held, as if all of it were closed now; returns it."""
+        held = list(self.running.held.values())
+        self.running.carry(())
+        return held
 
     def started(self, limit: LimitName) -> date | None:
         """When the present period of a limit began; None for one that never resets."""
@@ -248,6 +265,7 @@ class LimitBook:
                 breach = self._breach(watch, number, at, mover)
                 self.latches.add(breach)
                 found.append(breach)
+        self.found += found
         return tuple(found)
 
     def _breach(self, watch: Watch, number: int, at: datetime, mover: Mover | None) -> Breach:
@@ -266,3 +284,40 @@ class LimitBook:
             threshold=reading.threshold,
             fill_key=mover.fill_key if mover else None,
         )
+
+
+def account_book(
+    account: str,
+    plan: AccountLimits,
+    terms: Terms,
+    *,
+    past: Iterable[tuple[date, Tally]] = (),
+    bookings: Sequence[Booking] = (),
+    positions: Iterable[Position] = (),
+    breaches: Iterable[Breach] = (),
+    releases: Iterable[Release] = (),
+) -> LimitBook:
+    """The book of an account from stored tallies of past sessions and the bookings since, in order.
+
+    `positions` are those that are open now or that a booking concerns. `past` reaches back to
+    `past_from`.
+    """
+    positions = list(positions)
+    book = LimitBook(account, plan, terms, breaches=breaches, releases=releases)
+    for session, tally in past:
+        book.take_session(session, tally)
+    book.carry(held_before(positions, bookings))
+    closed = {position.id: position for position in positions if position.closed_at}
+    for booking in bookings:
+        book.book(booking, closed.get(booking.position_id) if booking.closes else None)
+    return book
+
+
+def past_from(plan: AccountLimits, session: date) -> date | None:
+    """The first session whose tally the limits need on a day; None if all that there are."""
+    drawdown = plan.get("max_drawdown")
+    if drawdown is not None and drawdown.since is None:
+        return None
+    starts = [period_start(limit.nature.period, session) for limit in plan.limits]
+    since = drawdown.since if drawdown else None
+    return min([day for day in (*starts, since) if day is not None], default=session)

@@ -84,17 +84,15 @@ class Running:
         "trades", "week", "week_net",
     )  # fmt: skip
 
-    def __init__(
-        self, outcomes: OutcomeRules, since: date | None, held: Iterable[Held] = ()
-    ) -> None:
+    def __init__(self, outcomes: OutcomeRules, since: date | None) -> None:
         self.outcomes = outcomes
         self.since = since
         self.session = self.week = self.month = date.min
         self.day_net = self.week_net = self.month_net = self.best = ZERO
         self.trades = self.losses = self.outside = 0
         self.equity = self.high = self.high_at_close = self.high_with_open = ZERO
-        self.held = {one.position_id: one for one in held}
-        self.pnl_open: Decimal | None = None if self.held else ZERO
+        self.held: dict[str, Held] = {}
+        self.pnl_open: Decimal | None = ZERO
 
     def roll(self, session: date) -> None:
         """Begin a later session; the ended one's equity is now an end of day."""
@@ -135,7 +133,8 @@ class Running:
     def whole_session(self, tally: Tally, judge: Callable[[], None]) -> None:
         """The bookings of a session, or of its first part, as their tally.
 
-        `judge` is called at the deepest point too, so that a loss that was won back is seen.
+        `judge` is called at the deepest point too, so that a loss that was won back is seen. What was
+        open then is not known.
         """
         curve, streak = tally.curve, tally.streaks
         nets = (self.day_net, self.week_net, self.month_net, self.equity, self.losses)
@@ -154,10 +153,13 @@ class Running:
             joins = streak.last == LOSS and streak.last_length == streak.count
             run = streak.last_length if streak.last == LOSS else 0
             self.losses = self.losses + run if joins else run
-        self.pnl_open = None if self.held else ZERO
-        if not self.held:
-            self.high_with_open = max(self.high_with_open, self.equity)
+        self.high_with_open = max(self.high_with_open, self.equity)
         judge()
+
+    def carry(self, held: Iterable[Held]) -> None:
+        """What is held after the sessions that were taken as tallies, which do not know it."""
+        self.held = {one.position_id: one for one in held}
+        self.pnl_open = None if self.held else ZERO
 
     def open_quantity(self, *, per_symbol: bool) -> Decimal:
         """What is open, without sign: of all instruments, or of the one with the most."""

@@ -15,7 +15,7 @@ from tearsheet.rules.latch import Breach
 from tearsheet.rules.limit import LIMITS, LimitName, LimitUnit, OnUnknown, period_end, within
 from tearsheet.rules.limit_book import LimitBook, Watch
 from tearsheet.rules.reading import UNKNOWN, crossed
-from tearsheet.trade.amount import exact
+from tearsheet.trade.amount import exact, plain
 
 Level = Literal["ok", "warn", "breach", "unknown"]
 SCHEMA = "tearsheet.verdict/1"
@@ -253,10 +253,12 @@ def _quiet(book: LimitBook, watch: Watch, now: datetime) -> str | None:
 def _note(book: LimitBook, watch: Watch, breach: Breach | None) -> str | None:
     """What a reader must know where value and level seem to disagree."""
     if breach is not None and not crossed(watch.limit, watch.reading):
-        return f"latched at {breach.value:f} of {breach.threshold:f}; the books have changed since"
+        return f"latched at {plain(breach.value)} of {plain(breach.threshold)}; the books have changed since"
     release = book.latches.last_release(watch.limit.name, watch.start)
     if breach is None and release is not None:
-        return f"released by {release.actor}: {release.reason}; it breaks beyond {release.upto:f}"
+        return (
+            f"released by {release.actor}: {release.reason}; it breaks beyond {plain(release.upto)}"
+        )
     return None
 
 
@@ -281,12 +283,12 @@ def _breaches(views: tuple[LimitView, ...]) -> Iterator[VerdictReason]:
     for view in views:
         if view.breach is not None:
             at = view.breach
-            detail = f"{at.value:f} of {at.threshold:f} at {at.at.isoformat()}"
+            detail = f"{plain(at.value)} of {plain(at.threshold)} at {at.at.isoformat()}"
             yield VerdictReason("breach", detail, view.name)
 
 
 def _warnings(views: tuple[LimitView, ...]) -> Iterator[VerdictReason]:
     for view in views:
-        if view.level == "warn":
-            detail = f"{view.value:f} of {view.threshold:f}, warned from {view.warned_at:f} %"
-            yield VerdictReason("warn", detail, view.name)
+        if view.level == "warn" and view.value is not None and view.threshold is not None:
+            detail = f"{plain(view.value)} of {plain(view.threshold)}"
+            yield VerdictReason("warn", f"{detail}, warned from {view.warned_at} %", view.name)

@@ -6,7 +6,8 @@ what only they need.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -286,6 +287,13 @@ class PerformanceTracker:
         return AlertEvaluator(
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
+
+    @contextmanager
+    def unchanging(self) -> Iterator[Ledger]:
+        """The ledger, brought up to date, in one state for all that is read inside."""
+        self._sync_if_possible()
+        with self._ledger.snapshot():
+            yield self._ledger
 
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:
         """Positions that are not flat."""
