@@ -1,5 +1,6 @@
 """Limits told as stories: a day of fills with the verdict after each."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ import pytest
 
 from story import Story, plan_of, tell
 from tearsheet.errors import UsageError
+from tearsheet.export import json_line
 from tearsheet.performance.summary import PartialReason
 from tearsheet.rules.latch import release_breach
 
@@ -375,6 +377,35 @@ def test_a_release_survives_a_restart_and_says_who_and_why() -> None:
     view = story.view("max_drawdown", datetime(2026, 11, 23, 10, tzinfo=UTC))
     assert view.note == "released by ann: new terms; it breaks beyond 220"
     assert view.resets_at is None
+
+
+def test_a_fill_stamped_before_the_release_but_told_after_it_is_not_covered_by_it() -> None:
+    story = tell("{daily_loss: 100}", """
+        09:00 buy 1 @ 1000
+        09:01 sell 1 @ 880     => breach
+        09:05 release daily_loss by ann: why not => warn
+        09:04 buy 1 @ 1000 fee 5
+        09:06 now              => breach; daily_loss 125/100 breach
+        """)  # fmt: skip
+    assert [breach.number for breach in story.breaches.values()] == [1, 2]
+
+
+def test_a_verdict_is_json_with_every_digit() -> None:
+    story = tell("{daily_loss: 100, max_drawdown: 0.3}", """
+        09:00 buy 0.1 @ 3
+        09:01 sell 0.1 @ 2     => ok
+        """)  # fmt: skip
+    now = datetime(2026, 11, 20, 9, 2, tzinfo=UTC)
+    found = json.loads(json_line(story.judge(now)), parse_float=str)
+    drawdown = found["limits"][1]
+    assert (drawdown["value"], drawdown["threshold"], drawdown["used"], drawdown["headroom"]) == (
+        "0.1", "0.3", "0.33333333", "0.2",
+    )  # fmt: skip
+    assert (found["state"], found["trading_day"], found["resets_at"], found["as_of"]) == (
+        "ok", "2026-11-20", "2026-11-21T00:00:00Z", "2026-11-20T09:02:00Z",
+    )  # fmt: skip
+    assert found["limits"][0]["resets_at"] == "2026-11-21T00:00:00Z"
+    assert (drawdown["resets_at"], drawdown["moved_by"], drawdown["breach"]) == (None, "x:2", None)
 
 
 def test_a_warning_ends_below_its_threshold_not_at_it() -> None:

@@ -117,6 +117,17 @@ def test_a_reversing_fill_that_stops_is_whole_and_what_it_opens_is_closed_there(
     assert (found.net, found.net_as_stopped) == (-54, -104)
 
 
+def test_a_reversing_fill_whose_second_part_breaks_more_stops_for_longer() -> None:
+    found = replayed("{daily_loss: 100, weekly_loss: 103, max_trades: 1}", """
+        2026-11-24 09:00 buy 1 @ 1000
+        09:01 sell 2 @ 900 fee 4
+        2026-11-26 09:00 buy 2 @ 850
+        """)  # fmt: skip
+    (stop,) = found.stops
+    assert (stop.limit, stop.beside) == ("daily_loss", ("max_trades", "weekly_loss"))
+    assert (stop.until, stop.rest) == (datetime(2026, 11, 30, tzinfo=UTC), 50)
+
+
 def test_trading_hours_stop_at_the_close_and_the_next_day_begins_flat() -> None:
     found = replayed("{trading_hours: '09:00-15:00', max_open_quantity: 1}", """
         2026-11-19 14:00 buy 1 @ 1000

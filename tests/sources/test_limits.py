@@ -1,10 +1,13 @@
 """The limits file: what it may say, and the exact words for all that it may not."""
 
+import json
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tearsheet.errors import SettingsError
 from tearsheet.rules.limit import LIMITS, AccountLimits, Limit, Limits, Span
@@ -180,3 +183,28 @@ def test_a_file_that_is_missing_or_has_no_limits_is_said(tmp_path: Path) -> None
         load_limits(file)
     file.write_text("limits: {default: {daily_loss: 5}}\n")
     assert get(load_limits(file).of("A"), "daily_loss").threshold == 5
+
+
+_WORDS = st.sampled_from(
+    ["daily_loss", "max_drawdown", "profit_lock", "trading_hours", "amount", "kind", "give_back", "from",
+     "hours", "warn_at", "silence", "stale_after", "on_unknown", "since", "number", "null", "08:30-15:00",
+     "500", "-1", "nan", "1e999", "15m", "trailing", "2026-01-01", "0000-00-00", "24:00-24:00", "x", ""]
+)  # fmt: skip
+_VALUES = st.recursive(
+    _WORDS | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.dictionaries(_WORDS, _VALUES, max_size=4))
+def test_whatever_stands_in_the_file_is_limits_or_an_error_with_its_line(block: object) -> None:
+    text = json.dumps({"limits": {"default": block}})
+    try:
+        found = limits(text)
+    except SettingsError as error:
+        assert error.message.startswith("limits.yaml:1: limits.default")
+        assert error.hint
+    else:
+        assert all(limit.threshold > 0 for limit in found.default.limits)

@@ -78,6 +78,10 @@ class Latches:
     def __bool__(self) -> bool:
         return bool(self._known)
 
+    def knows(self, limit: LimitName, start: date | None) -> bool:
+        """Whether a limit was ever broken in a period."""
+        return (limit, start) in self._known
+
     def add(self, breach: Breach) -> None:
         """Take in a breach; one that is known already stays as it was first told."""
         known = self._known.setdefault((breach.limit, breach.period_start), [])

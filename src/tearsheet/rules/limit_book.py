@@ -82,7 +82,7 @@ class Watch:
         After a release the limit stands at what was allowed then, until its value has come back
         within the threshold: from there on the threshold counts again.
         """
-        if not self.crossed and not latches:
+        if not self.crossed and not latches.knows(self.limit.name, self.start):
             return None
         number, known, release = latches.episode(self.limit.name, self.start, at)
         value = self.reading.value
@@ -187,11 +187,22 @@ class LimitBook:
         """
         if now <= self.at:
             return ()
+        if now <= self._next_close and self.terms.calendar.session(now) == self.session:
+            self.at = now
+            return ()
         with exact():
             found = self._pass_closings(now) if now > self._next_close else ()
             found += self._begin(self.terms.calendar.session(now))
         self.at = now
         return found
+
+    def look(self, now: datetime) -> tuple[Breach, ...]:
+        """Let time pass, and judge again: a fill stamped before a release may have come after it."""
+        found = self.pass_time(now)
+        if not self.latches:
+            return found
+        with exact():
+            return found + self._judge(max(now, self.at), None)
 
     def release(self, release: Release) -> None:
         """Lift a breach."""

@@ -107,7 +107,7 @@ def verdict(book: LimitBook, feed: Feed, now: datetime) -> Verdict:
     stands in the limits of the verdict like any other.
     """
     clock_back = now + CLOCK_TOLERANCE < book.at
-    book.pass_time(now)
+    book.look(now)
     with exact():
         doubts = list(_doubts(book, feed, now, clock_back=clock_back))
         views = (*_views(book, feed, now, doubts), *_removed(book))
