@@ -40,7 +40,8 @@ COMMANDS = {
     "rejections": "inquiry",
     "sync": "intake",
     "import": "intake",
-    "formats": "intake",
+    "formats": "statements",
+    "doctor": "statements",
     "verify": "intake",
     "demo": "showing",
 }

@@ -48,6 +48,14 @@ class NumberForm(Struct, frozen=True):
             return None
         return parse_amount(self._normal(bare, text))
 
+    def is_negative(self, text: str) -> bool:
+        """Whether a cell is a number below 0."""
+        try:
+            number = self.parse(text)
+        except ValueError:
+            return False
+        return number is not None and number < 0
+
     def _normal(self, bare: str, text: str) -> str:
         """A number with its sign in front, a point, and no signs of money or thousands."""
         signs, bare = _unwrapped(bare)
@@ -101,7 +109,7 @@ def number_form(
     if (separator != "," and "," in doubts) or (separator == ";" and doubts):
         raise FormatError(
             f"{file}: its numbers may have a decimal comma or thousands, such as 1,234 or 1.234",
-            "write more decimals in one of them, or separate the columns by commas",
+            "say --decimal-mark point or --decimal-mark comma",
         )
     return NumberForm(".")
 

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -127,16 +127,18 @@ class PerformanceTracker:
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
         on_progress: OnProgress = _silent,
+        **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
-        Raises InputError, FormatError, StoreError.
+        What else is `said` of the file are further fields of `StatementOptions`: decimal_mark,
+        layouts, mapping, fee_rates. Raises UsageError, InputError, FormatError, StoreError.
         """
         from tearsheet.sources.statement import StatementOptions
         from tearsheet.tracker.imports import import_file
 
         started = time.perf_counter()
-        options = StatementOptions(timezone, account, layout, date_order)
+        options = StatementOptions(timezone, account, layout, date_order, **said)
         report = import_file(self._ledger, path, self._book_rules(), options, self.now, on_progress)
         event(
             _log,
