@@ -23,7 +23,7 @@ _QUARTERS = {
     "5": Decimal("0.5"),
     "7": Decimal("0.75"),
 }
-_PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/_ ]([A-Z0-9]{2,10})$")
+_PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/]([A-Z0-9]{2,10})$")
 
 
 def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
@@ -48,10 +48,11 @@ def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
 
 
 def coin_pair(symbol: str, quotes: Sequence[str]) -> tuple[str, str]:
-    """Base and quote of a pair: BTC/USDT, BTC-USDT, or joined where the quote is one of those named."""
+    """Base and quote of a pair: BTC/USDT, BTC-USDT, or joined; the quote has to be one
+    of those named, if any are."""
     text = symbol.strip().upper()
     if found := _PAIR.match(text):
-        return found[1], found[2]
+        return (found[1], found[2]) if not quotes or found[2] in quotes else ("", "")
     for quote in sorted(quotes, key=len, reverse=True):
         if text.endswith(quote) and len(text) > len(quote) and text.isalnum():
             return text[: -len(quote)], quote
