@@ -343,3 +343,25 @@ def test_a_mapping_of_a_column_that_the_file_has_not(tmp_path: Path) -> None:
         FormatError, match="layout your_mapping does not fit its header: Ticker, Qty"
     ):
         read(tmp_path, OWN.format("0"), mapping={"Symbol": "symbol"})
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("ADAUSDT,BUY,100,1BTC,100USDT,0.1USDT", "quantity is in BTC, but the trade is of ADA/USDT in ADA"),
+        ("ADAUSDT,BUY,100,1ADA,100EUR,0.1USDT", "amount is in EUR, but the trade is of ADA/USDT in USDT"),
+        ("ADAUSDT,BUY,100,1ADA,1000USDT,0.1USDT", "quantity × price × multiplier is 100, but the file says 1000"),
+        ("ADAUSDT,BUY,100,1ADA,100USDT,2ADA", "the fee 2 is no less than the quantity"),
+        ("ADAUSD,BUY,100,1ADA,100USD,0", "'ADAUSD' is no pair of coins that is known here"),
+    ],
+)  # fmt: skip
+def test_coins_that_do_not_agree(tmp_path: Path, row: str, reason: str) -> None:
+    (rejection,) = read(tmp_path, f"{SPOT}2026-03-02 10:00:00,{row}\n", account="A")
+    assert isinstance(rejection, Rejection)
+    assert reason in rejection.reason
+
+
+def test_a_commission_may_settle_the_form_of_all_numbers(tmp_path: Path) -> None:
+    text = "Ticker;Qty;When;Fill;Costs\nAAPL;100;2026-03-02 13:00:00;1.234;0,5\n"
+    (fill,) = fills(tmp_path, text, account="ME", timezone=BERLIN, mapping=MAPPING)
+    assert (fill.price, fill.commission) == (1234, Decimal("0.5"))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -17,7 +18,10 @@ from tearsheet.sources.text import NumberForm
 from tearsheet.trade.amount import ZERO, exact, plain
 from tearsheet.trade.fill import Side
 
-NUMBERS = ("quantity", "price", "exit_price", "stop_loss", "target", "multiplier", "amount", "cash")
+NUMBERS = (
+    "quantity", "price", "exit_price", "commission", "stop_loss", "target", "multiplier", "amount", "cash",
+)  # fmt: skip
+_OTHER_NUMBERS = ("stop_loss", "target", "multiplier", "amount", "cash")
 _FORMULA = re.compile(r'^="(.*)"$', re.DOTALL)
 _UNIT = re.compile(
     r"^(?P<number>[-+(]?[\d.,' \u00a0]*\d(?:[eE][-+]?\d+)?\)?)\s*(?P<unit>[A-Z][A-Z0-9]{1,9})$"
@@ -127,16 +131,18 @@ class RowRules:
     ) -> dict[str, str]:
         row = {**values, "time": self._time(values, "time", "clock")}
         row |= self._named(values)
-        quantity, base = self._quantity(values, form)
-        row |= {"price": self._price("price", values.get("price", ""), form)}
-        for field in ("stop_loss", "target", "multiplier", "amount", "cash"):
-            number, unit = _number(field, values.get(field, ""), form)
-            row[field] = "" if number is None else plain(number)
-            if field == "amount" and unit and not row.get("currency"):
-                row["currency"] = unit
-        side = self._signed_side(row, quantity)
-        row |= {"side": side, "quantity": "" if quantity is None else plain(abs(quantity))}
-        row["base"] = row.get("base") or base or coin_pair(row["symbol"], ())[0]
+        quantity, coin = _number("quantity", values.get("quantity", ""), form)
+        row["price"] = self._price("price", values.get("price", ""), form)
+        for field in _OTHER_NUMBERS:
+            if text := values.get(field, ""):
+                number, unit = _number(field, text, form)
+                row[field] = "" if number is None else _plain(number)
+                _agree(row, "currency", unit if field in ("amount", "cash") else "", field)
+        row["side"] = self._signed_side(row, quantity)
+        row["quantity"] = "" if quantity is None else _plain(abs(quantity))
+        if self._layout.fees.in_kind or coin:
+            row["base"] = row.get("base") or coin_pair(row["symbol"], ())[0]
+            _agree(row, "base", coin, "quantity")
         row |= self._charges(row, cells, form)
         if not self._layout.fees.in_kind:
             row["base"] = ""
@@ -173,14 +179,11 @@ class RowRules:
             f"known are {', '.join(self._layout.asset_classes)}",
         )  # fmt: skip
 
-    def _quantity(self, values: Mapping[str, str], form: NumberForm) -> tuple[Decimal | None, str]:
-        return _number("quantity", values.get("quantity", ""), form)
-
     def _price(self, field: str, text: str, form: NumberForm) -> str:
         if self._is_fraction() and (fraction := fraction_price(text)) is not None:
             return plain(fraction)
         number = _number(field, text, form)[0]
-        return "" if number is None else plain(number)
+        return "" if number is None else _plain(number)
 
     def _is_fraction(self) -> bool:
         return self._layout.prices == "fractions"
@@ -257,7 +260,7 @@ class RowRules:
                 "foreign_fee", f"the file does not say in which currency the fee {plain(cost)} is",
                 "write the fill in the generic format, with the fee in the currency of the trade",
             )  # fmt: skip
-        return {"commission": plain(cost), "fee_currency": money if cost else ""}
+        return {"commission": _plain(cost), "fee_currency": money if cost else ""}
 
     def _time(self, values: Mapping[str, str], field: str, clock: str) -> str:
         text = values.get(field, "")
@@ -309,17 +312,40 @@ def _in_order(row: Mapping[str, str]) -> Sequence[str]:
 
 
 def _split_unit(text: str) -> tuple[str, str]:
-    found = _UNIT.match(text)
+    found = _UNIT.match(text) if text[-1:].isalnum() and not text[-1:].isdigit() else None
     return (found["number"].strip(), found["unit"]) if found else (text, "")
 
 
 def _number(field: str, text: str, form: NumberForm) -> tuple[Decimal | None, str]:
     """A number and the code of money or coin behind it. Raises RowError."""
-    number, unit = _split_unit(text)
     try:
-        return form.parse(number), unit
+        return _parsed(form, text)
     except ValueError as error:
         raise RowError("bad_number", f"{field} {error}", _NUMBER_HINT) from None
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(form: NumberForm, text: str) -> tuple[Decimal | None, str]:
+    number, unit = _split_unit(text)
+    return form.parse(number), unit
+
+
+@lru_cache(maxsize=10_000)
+def _plain(number: Decimal) -> str:
+    return plain(number)
+
+
+def _agree(row: dict[str, str], field: str, unit: str, where: str) -> None:
+    """A code behind a number has to be the one that the row has already, if it has one."""
+    if not unit:
+        return
+    known = row.get(field, "").upper()
+    if known and known != unit:
+        raise RowError(
+            "contradiction", f"{where} is in {unit}, but the trade is of {row['symbol']} in {known}",
+            "check the row with the broker",
+        )  # fmt: skip
+    row[field] = known or unit
 
 
 def _instant(text: str) -> str:

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -23,7 +23,13 @@ from tearsheet.sources.recognition import Found, recognise
 from tearsheet.sources.settlement import Settlement
 from tearsheet.sources.table import TableReader
 from tearsheet.sources.text import DecimalMark, NumberForm
-from tearsheet.sources.times import DateOrder, TimeReader, TimeTextError, date_order
+from tearsheet.sources.times import (
+    DateOrder,
+    TimeReader,
+    TimeTextError,
+    date_order,
+    leaves_no_doubt,
+)
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import Instruments
 
@@ -200,19 +206,11 @@ def _order(
     options: StatementOptions, layout: Layout, sample: Sequence[str], everything: Iterable[str],
     is_european: bool, path: Path,
 ) -> DateOrder | None:  # fmt: skip
-    """The date order, from the whole file unless its first times are all ISO 8601."""
+    """The date order, from the whole file unless its first times leave no doubt."""
     stated = options.date_order or layout.date_order
-    if stated is not None or all(map(_is_iso, (text.strip() for text in sample))):
+    if stated is not None or all(leaves_no_doubt(text.strip()) for text in sample):
         return stated
     return date_order(everything, is_european=is_european, file=str(path))
-
-
-def _is_iso(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return not text
-    return True
 
 
 def _maker(

@@ -44,7 +44,7 @@ class TableReader:
         self._header = header
         self._header_line = header_line
         self._preamble = preamble
-        self._marks = {folded(name) for name in next(iter(layout.columns.values()), [])}
+        self._marks = _marks(layout, header)
         self.form = NumberForm(".")
         self.skipped: Counter[str] = Counter()
 
@@ -106,18 +106,19 @@ class TableReader:
     ) -> Iterator[tuple[tuple[RowRules, dict[str, str]] | Problem, list[str]]]:
         """The rows that are trades, or cannot be told; a header within the file begins anew."""
         header, rules = self._header, self._rules(self._header)
-        inside = True
+        whole, inside = trimmed(header), True
+        may_end = self._layout.table_ends == "blank"
         for cells, problem in self._grid.rows(self._header_line):
             if problem is not None:
                 yield problem, cells
                 continue
             if not "".join(cells).strip():
-                inside = inside and self._layout.table_ends != "blank"
+                inside = inside and not may_end
                 continue
-            if trimmed(cells) == trimmed(header) or self._is_header(cells):
-                header, rules, inside = cells, self._rules(cells), True
+            if not self._marks.isdisjoint(cells) and self._is_header(cells, whole):
+                header, rules, whole, inside = cells, self._rules(cells), trimmed(cells), True
                 continue
-            if self._layout.table_ends == "blank" and not "".join(cells[1:]).strip():
+            if may_end and not "".join(cells[1:]).strip():
                 inside = False  # a title: another table begins
             if inside:
                 found = self._found(rules, cells, len(header))
@@ -140,11 +141,16 @@ class TableReader:
         cells[:] = padded
         return rules, values
 
-    def _is_header(self, cells: Sequence[str]) -> bool:
-        """Whether a row begins another table of the layout."""
-        if self._marks.isdisjoint(map(folded, cells)):
-            return False
-        return self._layout.find(cells) is not None
+    def _is_header(self, cells: Sequence[str], header: Sequence[str]) -> bool:
+        """Whether a row is the header again, or begins another table of the layout."""
+        return trimmed(cells) == header or self._layout.find(cells) is not None
 
     def _rules(self, header: Sequence[str]) -> RowRules:
         return RowRules(self._layout, header, self._preamble)
+
+
+def _marks(layout: Layout, header: Sequence[str]) -> frozenset[str]:
+    """Cells by which a header within the file is known: the names of one field, as they may stand."""
+    names = next(iter(layout.columns.values()), [])
+    wanted = {folded(name) for name in names}
+    return frozenset([*names, *(cell for cell in header if folded(cell) in wanted)])

@@ -9,7 +9,7 @@ from tearsheet.errors import FormatError
 from tearsheet.sources.time_forms import LOCAL, DateOrder, in_order, settled, zone_apart
 from tearsheet.trade.session import EARLIEST, LATEST
 
-__all__ = ["DateOrder", "TimeReader", "TimeTextError", "date_order"]
+__all__ = ["DateOrder", "TimeReader", "TimeTextError", "date_order", "leaves_no_doubt"]
 
 
 class TimeTextError(ValueError):
@@ -48,6 +48,18 @@ def date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrd
             "say --date-order day-first or month-first",
         )
     return hint or "month-first"
+
+
+def leaves_no_doubt(text: str) -> bool:
+    """Whether a time says itself which number is the day; an empty text does too."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            return not text or settled(zone_apart(text)[0]) is not None
+        except ValueError:
+            return False
+    return True
 
 
 class TimeReader:
