@@ -38,11 +38,14 @@ COMMANDS = {
     "positions": "inquiry",
     "accounts": "inquiry",
     "rejections": "inquiry",
+    "replay": "replaying",
     "sync": "intake",
     "import": "intake",
     "formats": "statements",
     "doctor": "statements",
     "verify": "intake",
+    "serve": "hosting",
+    "tokens": "hosting",
     "demo": "showing",
 }
 

@@ -74,22 +74,22 @@ def formats(name: str | None, layouts: Path) -> None:
     """
     known = known_formats(layouts)
     if name is not None:
-        chosen = [line for line in known if line.name == name]
-        if not chosen:
-            raise UsageError(
-                f"there is no format {name!r}",
-                f"known are {', '.join(line.name for line in known)}",
-            )
-        line = chosen[0]
+        line = known.get(name)
+        if line is None:
+            raise UsageError(f"there is no format {name!r}", f"known are {', '.join(known)}")
         click.echo(f"{line.name}\n  {line.title}\n  files: {', '.join(line.kinds)}")
         click.echo(f"  columns: {', '.join(line.columns)}")
         for words in filter(None, (line.refused and f"not read: {line.refused}", line.notes)):
             click.echo(f"  {words}")
         return
-    read = [(line.name, line.title, ", ".join(line.kinds)) for line in known if not line.refused]
+    read = [
+        (line.name, line.title, ", ".join(line.kinds))
+        for line in known.values()
+        if not line.refused
+    ]
     click.echo(columns(("format", "what it is", "files"), read))
     click.echo("\nRecognised, but not read as fills:")
-    for line in known:
+    for line in known.values():
         if line.refused:
             click.echo(f"  {line.name}: {line.title}: {line.refused}")
     click.echo(

@@ -64,9 +64,13 @@ def orders_of(trades: Iterable[Any]) -> list[dict[str, str]]:
 
 
 def _rows(database: sqlite3.Connection, path: Path) -> list[Any]:
+    database.execute("PRAGMA trusted_schema = OFF")
+    tables = {
+        row[0] for row in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    }
     for table, needed in _TABLES.items():
         names = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
-        lacking = [name for name in needed if name not in names]
+        lacking = [name for name in needed if name not in names or table not in tables]
         if lacking:
             raise FormatError(
                 f"{path}: no layout fits its tables: {table} lacks {', '.join(lacking)}",

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from tearsheet.sources.contracts import coin_pair, fraction_price, option_symbol
 from tearsheet.sources.layout import FIELDS, Layout, RowRule, folded, header_places
+from tearsheet.sources.lines import shown
 from tearsheet.sources.problem import RowError
 from tearsheet.sources.text import NumberForm
 from tearsheet.trade.amount import ZERO, exact, plain
@@ -30,6 +31,8 @@ _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER_HINT = "allowed is a finite decimal number below 10^18"
 _ANY = "*"
+#: Patterns are not asked of longer texts: some take the square of a length.
+_LONGEST_TEXT = 300
 
 
 class Skipped(Struct, frozen=True):
@@ -78,12 +81,13 @@ class RowRules:
         found = {field: bare(cells[place]) for field, place in self._places.items()}
         for part, place, patterns in self._parts:
             text = bare(cells[place])
-            match = next((m for p in patterns if (m := p.fullmatch(text))), None)
+            fitting = patterns if len(text) <= _LONGEST_TEXT else []
+            match = next((m for p in fitting if (m := p.fullmatch(text))), None)
             if match is not None:
                 found |= {name: value for name, value in match.groupdict().items() if value}
             elif not part.optional:
                 raise RowError(
-                    "unknown_row", f"{part.column} is not understood, was {text!r}",
+                    "unknown_row", f"{part.column} is not understood, was {shown(text, _LONGEST_TEXT)!r}",
                     self._layout.notes or "write the fill in the generic format instead",
                 )  # fmt: skip
         for field in self._layout.carried:
@@ -175,7 +179,7 @@ class RowRules:
             if known.casefold() == word.casefold():
                 return kind
         raise RowError(
-            "unknown_row", f"the kind of instrument is not known, was {word!r}",
+            "unknown_row", f"the kind of instrument is not known, was {shown(word, _LONGEST_TEXT)!r}",
             f"known are {', '.join(self._layout.asset_classes)}",
         )  # fmt: skip
 
@@ -212,7 +216,7 @@ class RowRules:
         side = self._sides.get(word.casefold()) or (Side(word) if word in ("BUY", "SELL") else None)
         if side is None:
             raise RowError(
-                "bad_side", f"side is neither a buy nor a sell, was {word!r}",
+                "bad_side", f"side is neither a buy nor a sell, was {shown(word, _LONGEST_TEXT)!r}",
                 f"allowed is {', '.join(self._sides)}",
             )  # fmt: skip
         return side
@@ -294,7 +298,7 @@ def _judged(test: _Test, cell: str) -> Skipped | None:
             return Skipped(test.skipped[word])
         if word in test.refused:
             raise RowError(
-                "unknown_row", f"{test.column} is {text!r}: {test.refused[word]}",
+                "unknown_row", f"{test.column} is {shown(text, _LONGEST_TEXT)!r}: {test.refused[word]}",
                 "write what happened as fills in the generic format",
             )  # fmt: skip
     if _ANY in test.trades or all(word in test.trades for word in words):
@@ -302,7 +306,7 @@ def _judged(test: _Test, cell: str) -> Skipped | None:
     if _ANY in test.skipped:
         return Skipped(test.skipped[_ANY])
     raise RowError(
-        "unknown_row", f"{test.column} {text!r} is no kind of row that is known here",
+        "unknown_row", f"{test.column} {shown(text, _LONGEST_TEXT)!r} is no kind of row that is known here",
         f"trades are {', '.join(sorted(test.trades))}",
     )  # fmt: skip
 
@@ -312,6 +316,8 @@ def _in_order(row: Mapping[str, str]) -> Sequence[str]:
 
 
 def _split_unit(text: str) -> tuple[str, str]:
+    if len(text) > _LONGEST_TEXT:
+        return text, ""
     found = _UNIT.match(text) if text[-1:].isalnum() and not text[-1:].isdigit() else None
     return (found["number"].strip(), found["unit"]) if found else (text, "")
 

@@ -12,6 +12,9 @@ from tearsheet.trade.session import EARLIEST, LATEST
 __all__ = ["DateOrder", "TimeReader", "TimeTextError", "date_order", "leaves_no_doubt"]
 
 
+_LONGEST = 100
+
+
 class TimeTextError(ValueError):
     """A text that is no usable time, with a reason for people and a hint."""
 
@@ -56,7 +59,7 @@ def leaves_no_doubt(text: str) -> bool:
         datetime.fromisoformat(text)
     except ValueError:
         try:
-            return not text or settled(zone_apart(text)[0]) is not None
+            return not text or settled(zone_apart(text[:_LONGEST])[0]) is not None
         except ValueError:
             return False
     return True
@@ -82,6 +85,10 @@ class TimeReader:
         """The instant that a text states. Raises TimeTextError."""
         if text == self._text:
             return self._before
+        if len(text) > _LONGEST:
+            raise TimeTextError(
+                f"time is not valid, was {text[:_LONGEST]!r}…", "check for a missing quote"
+            )
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
@@ -148,6 +155,6 @@ def _to_utc(at: datetime, text: str) -> datetime:
 def _local_date(text: str) -> re.Match[str] | None:
     """The parts of a date like 3/4/2026 14:30, whatever zone stands behind it."""
     try:
-        return LOCAL.match(zone_apart(text)[0])
+        return LOCAL.match(zone_apart(text[:_LONGEST])[0])
     except ValueError:
         return None

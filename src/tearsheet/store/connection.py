@@ -22,7 +22,7 @@ def migrations() -> list[tuple[int, str]]:
 
 
 #: Kept beside the files so that an up-to-date ledger is opened without reading them.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def connect(path: Path) -> tuple[sqlite3.Connection, bool]:

@@ -87,6 +87,14 @@ class ImportedFills:
             self._streams.touch(fill.account, fill.symbol, time_us)
 
 
+def standing(reading: Reading, file: str, line: int, fill: Fill) -> Rejection | bool:
+    """Whether a fill is kept already, or a rejection where its id is kept with other content."""
+    before = reading.one("fill_of_key", (fill.account, fill.key))
+    if before is None:
+        return False
+    return _same(before, fill, to_micros(fill.time)) or _conflict(file, line, fill, before)
+
+
 def _same(before: rows.Row, fill: Fill, time_us: int) -> bool:
     _, symbol, kept_us, _, side, quantity, price, commission = before
     return (

@@ -4,6 +4,7 @@ Readers see one state throughout; a posting is one transaction that takes its tu
 any moment loses nothing and doubles nothing.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -69,6 +70,15 @@ class Ledger:
             yield self.reading
 
     @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait for another writer no longer than that."""
+        self.connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        try:
+            yield
+        finally:
+            self.connection.execute(f"PRAGMA busy_timeout = {int(sqlite.BUSY_SECONDS * 1000)}")
+
+    @contextmanager
     def writing(self) -> Iterator[Reading]:
         """Change the ledger in one transaction."""
         if self.read_only:
@@ -93,10 +103,16 @@ class Ledger:
         """How often the facts changed."""
         return int(self.get("revision") or 0)
 
+    @property
+    def stamp(self) -> str:
+        """A name for the present state, `revision-random`: no other state of any ledger bears it."""
+        return self.get("stamp") or f"{self.revision}-0"
+
     def bump(self) -> int:
         """Count a change of the facts; part of the transaction that makes it."""
         revision = self.revision + 1
         self.put("revision", str(revision))
+        self.put("stamp", f"{revision}-{os.urandom(8).hex()}")
         return revision
 
     def logs(self) -> dict[str, Source]:

@@ -1,6 +1,5 @@
 """Takes a file of fills, or a trade log from elsewhere, into the ledger: each content once."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from tearsheet.errors import InputError, UsageError
 from tearsheet.settings import Settings
@@ -36,6 +36,7 @@ _TRADE_LOG = ("timestamp", "symbol", "action", "quantity", "price")
 def import_file(
     ledger: Ledger,
     path: Path,
+    name: str,
     rules: BookRules,
     options: StatementOptions,
     now: datetime,
@@ -45,13 +46,13 @@ def import_file(
 
     A content that had rejections is read again, since the instruments may be known by now.
     """
-    state, checksum = _identify(path)
+    state, checksum = _identify(path, name)
     if _is_trade_log(path):
         layout, statement = "trade_log", None
     else:
         statement = open_statement(path, rules.instruments, options)
         layout = statement.layout
-    report = ImportReport(file=str(path), layout=layout)
+    report = ImportReport(file=name, layout=layout)
     with ledger.writing():
         earlier = ledger.imports_of(checksum, state.size)
         if earlier and not earlier[0].rejected:
@@ -71,10 +72,10 @@ def import_file(
     return report
 
 
-def known_formats(folder: Path | None = None) -> list[FormatLine]:
-    """Every format of statements: how it is called, what it needs, what to know of it."""
+def known_formats(folder: Path | None = None) -> dict[str, FormatLine]:
+    """Every format of statements by name: what it needs, and what to know of it."""
     trade_log = FormatLine("trade_log", "Trade log (JSON Lines)", list(_TRADE_LOG))
-    return [*format_lines(folder), trade_log]
+    return {line.name: line for line in (*format_lines(folder), trade_log)}
 
 
 def examine(path: Path, settings: Settings, **said: Any) -> Diagnosis:
@@ -127,10 +128,12 @@ def _take_fills(
     on_progress: OnProgress,
 ) -> tuple[ImportCounts, int]:
     counts, lines = ImportCounts(), 0
-    name = statement.path.name
+    name = report.file.rpartition("/")[2]
     for batch in _batches(_numbered(statement)):
         fills = [(line, row) for line, row in batch if isinstance(row, Fill)]
-        report.rejections += [row for _, row in batch if isinstance(row, Rejection)]
+        report.rejections += [
+            replace(row, file=name) for _, row in batch if isinstance(row, Rejection)
+        ]
         report.rejections += posting.add_fills(source_id, name, fills, counts)
         lines = batch[-1][0]
         on_progress(statement.bytes_read, statement.total_bytes, name)
@@ -153,11 +156,12 @@ def _take_records(
     posting: Posting, source_id: int, path: Path, report: ImportReport
 ) -> tuple[ImportCounts, int]:
     counts, ended = ImportCounts(), 0
+    name = report.file.rpartition("/")[2]
     with path.open("rb") as file:
-        for part, reached in read_on(file, path.name, None, ReadSoFar()):
+        for part, reached in read_on(file, name, None, ReadSoFar()):
             ended = reached.lines
             lines = [(r.line, r.key, r.record) for r in part.records]
-            posting.add_records(source_id, path.name, lines, [])
+            posting.add_records(source_id, name, lines, [])
             report.rejections += part.rejections
             counts.new += len(lines)
             for one in part.records:
@@ -183,7 +187,7 @@ def _is_trade_log(path: Path) -> bool:
     return {"timestamp", "action", "symbol"} <= fields.keys()
 
 
-def _identify(path: Path) -> tuple[FileState, int]:
+def _identify(path: Path, name: str) -> tuple[FileState, int]:
     """The file as it lies on the disk, and a 63-bit digest of its content."""
     try:
         info = path.stat()
@@ -202,5 +206,5 @@ def _identify(path: Path) -> tuple[FileState, int]:
         ) from error
     if not info.st_size:
         raise InputError(f"{path} is empty", "an import needs a header and at least one row")
-    state = FileState(os.fspath(path), info.st_size, info.st_mtime_ns, info.st_ino)
+    state = FileState(name, info.st_size, info.st_mtime_ns, info.st_ino)
     return state, int.from_bytes(digest.digest(), "big") >> 1
