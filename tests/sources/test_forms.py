@@ -365,3 +365,10 @@ def test_a_commission_may_settle_the_form_of_all_numbers(tmp_path: Path) -> None
     text = "Ticker;Qty;When;Fill;Costs\nAAPL;100;2026-03-02 13:00:00;1.234;0,5\n"
     (fill,) = fills(tmp_path, text, account="ME", timezone=BERLIN, mapping=MAPPING)
     assert (fill.price, fill.commission) == (1234, Decimal("0.5"))
+
+
+def test_a_row_that_is_refused_concerns_the_account_of_the_file_alone(tmp_path: Path) -> None:
+    text = SPOT + "2026-03-02 10:00:00,NOPAIR,BUY,100,1,100,0\n"
+    (rejection,) = read(tmp_path, text, account="A")
+    assert isinstance(rejection, Rejection)
+    assert rejection.account == "A"

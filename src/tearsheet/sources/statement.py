@@ -170,9 +170,11 @@ def _open_table(
     stated = dict(found.preamble)
     if options.account:
         stated.pop("account", None)
+    says_account = "account" in found.layout.columns
     reader = TableReader(
-        found.grid, found.layout, found.shape.header, found.shape.header_line, stated
-    )
+        found.grid, found.layout, found.shape.header, found.shape.header_line, stated,
+        None if says_account else options.account,
+    )  # fmt: skip
     separator = found.shape.separator or ","
     first = list(itertools.islice(reader.numbers(), _SAMPLE))
     reader.form = _form(options, first, reader.numbers(), separator, path)

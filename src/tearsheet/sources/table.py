@@ -38,7 +38,9 @@ class TableReader:
         header: Sequence[str],
         header_line: int,
         preamble: Mapping[str, str],
+        account: str | None = None,
     ) -> None:
+        self._account = preamble.get("account") or account
         self._grid = grid
         self._layout = layout
         self._header = header
@@ -81,7 +83,8 @@ class TableReader:
         self.skipped.clear()
         for found, cells in self._trades():
             if isinstance(found, Problem):
-                yield spanning(rows.reject(self.line, cells, found), self._grid.through)
+                rejection = rows.reject(self.line, cells, found, self._account)
+                yield spanning(rejection, self._grid.through)
                 continue
             yield from self._made(rows, *found, cells)
 
@@ -92,7 +95,9 @@ class TableReader:
         try:
             texts = rules.fills(values, cells, self.form)
         except RowError as bad:
-            yield spanning(rows.reject(self.line, cells, bad.problem), self._grid.through)
+            whose = values.get("account") or self._account
+            rejection = rows.reject(self.line, cells, bad.problem, whose)
+            yield spanning(rejection, self._grid.through)
             return
         made = [rows.make(row, self.line, cells) for row in texts]
         rejected = next((one for one in made if isinstance(one, Rejection)), None)
