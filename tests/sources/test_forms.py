@@ -372,3 +372,13 @@ def test_a_row_that_is_refused_concerns_the_account_of_the_file_alone(tmp_path: 
     (rejection,) = read(tmp_path, text, account="A")
     assert isinstance(rejection, Rejection)
     assert rejection.account == "A"
+
+
+def test_a_layout_of_the_user_goes_before_a_packaged_one_that_fits_too(tmp_path: Path) -> None:
+    folder = tmp_path / "layouts"
+    folder.mkdir()
+    mapped = mapped_layout({"price": "price"}, layouts()["generic_fills"], "negative")
+    (folder / "mine.toml").write_text(layout_text(mapped, "Mine"), "utf-8")
+    text = "account,symbol,time,side,quantity,price,commission\nA,AAPL,2026-03-02T12:00:00Z,buy,1,10,-1\n"
+    assert fills(tmp_path, text)[0].commission == -1
+    assert fills(tmp_path, text, layouts=folder)[0].commission == 1

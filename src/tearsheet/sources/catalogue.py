@@ -119,7 +119,7 @@ class Choice:
         names = header_places(header)
         fitting = [layout for layout in self._known if not layout.missing(names)]
         if fitting:
-            layout = max(fitting, key=lambda layout: len(layout.needed))
+            layout = max(fitting, key=_precedence)
             _refuse_doubles(layout, header, self._file)
             return layout, layout.find(header) or {}
         if len(names) > 1 or self._closest is None:
@@ -146,6 +146,11 @@ class Choice:
             "say what its columns are with --map COLUMN=FIELD; `tearsheet formats` lists what is "
             "known. What comes closest, or could be written instead:\n" + "\n".join(lines),
         )
+
+
+def _precedence(layout: Layout) -> tuple[bool, int]:
+    """Of several layouts that fit, the user's own goes first, then the one that needs most."""
+    return layouts().get(layout.name) is not layout, len(layout.needed)
 
 
 def _share(layout: Layout, names: Mapping[str, int]) -> float:
