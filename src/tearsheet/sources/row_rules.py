@@ -4,10 +4,11 @@ Numbers are written plainly here (a point, a sign, nothing else), whatever form 
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 
 from msgspec import Struct
 
@@ -31,6 +32,8 @@ _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER_HINT = "allowed is a finite decimal number below 10^18"
 _ANY = "*"
+_BLANK = dict.fromkeys(FIELDS, "")
+_in_order: Callable[[Mapping[str, str]], tuple[str, ...]] = itemgetter(*FIELDS)
 #: Patterns are not asked of longer texts: some take the square of a length.
 _LONGEST_TEXT = 300
 
@@ -133,7 +136,7 @@ class RowRules:
     def _row(
         self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm
     ) -> dict[str, str]:
-        row = {**values, "time": self._time(values, "time", "clock")}
+        row = {**_BLANK, **values, "time": self._time(values, "time", "clock")}
         row |= self._named(values)
         quantity, coin = _number("quantity", values.get("quantity", ""), form)
         row["price"] = self._price("price", values.get("price", ""), form)
@@ -309,10 +312,6 @@ def _judged(test: _Test, cell: str) -> Skipped | None:
         "unknown_row", f"{test.column} {shown(text, _LONGEST_TEXT)!r} is no kind of row that is known here",
         f"trades are {', '.join(sorted(test.trades))}",
     )  # fmt: skip
-
-
-def _in_order(row: Mapping[str, str]) -> Sequence[str]:
-    return [row.get(field, "") for field in FIELDS]
 
 
 def _split_unit(text: str) -> tuple[str, str]:
