@@ -144,7 +144,7 @@ def test_an_old_ledger_that_cannot_be_written_is_said(
     sqlite3.connect(path).close()
     path.write_bytes(b"")
     monkeypatch.setattr(
-        "tearsheet.store.connection.os.access", lambda path, mode: not str(path).endswith(".db")
+        "tearsheet.store.sqlite.os.access", lambda path, mode: not str(path).endswith(".db")
     )
     with pytest.raises(StoreError, match="has the old schema 0 and cannot be written"):
         place.tracker()

@@ -392,9 +392,7 @@ def test_a_read_only_ledger_answers_and_says_what_it_has_not_seen(
     place.log(TODAY, record(order_id="1", net="5"))
     with place.tracker() as tracker:
         tracker.sync()
-    monkeypatch.setattr(
-        "tearsheet.store.connection.os.access", lambda path, mode: not str(path).endswith(".db")
-    )
+    place.make_read_only(monkeypatch)
     with place.tracker() as tracker:
         assert not tracker.get_summary("daily").partial
         assert tracker.verify().agrees

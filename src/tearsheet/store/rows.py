@@ -12,6 +12,8 @@ from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 Row = tuple[Any, ...]
 _MICROSECOND = timedelta(microseconds=1)
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+#: The id of a record, and of a fill, is that of its file × 2^32 + its number therein.
+LINE_BITS = 32
 ALWAYS = (to_micros(EARLIEST), to_micros(LATEST))
 
 
