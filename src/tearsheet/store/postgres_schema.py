@@ -20,6 +20,13 @@ SELECT set_config('search_path', $1, false), set_config('lock_timeout', $2, fals
     current_setting('transaction_read_only') = 'on'
 """
 
+_IS_MADE = """
+SELECT EXISTS (
+    SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = $1 AND c.relname = 'schema_version'
+)
+"""
+
 Raw = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -68,9 +75,10 @@ def _migrate(raw: Raw, name: str) -> None:
 
 
 def _version(raw: Raw) -> int:
-    if not _one(raw, "SELECT to_regclass($1) IS NOT NULL", (f"{SCHEMA}.schema_version",))[0]:
+    # not by to_regclass, which may remember that there was none before another process made it
+    if not _one(raw, _IS_MADE, (SCHEMA,))[0]:
         return 0
-    return int(_one(raw, "SELECT COALESCE(MAX(number), 0) FROM schema_version")[0])
+    return int(_one(raw, f"SELECT COALESCE(MAX(number), 0) FROM {SCHEMA}.schema_version")[0])  # noqa: S608
 
 
 def _refuse_newer(version: int, name: str) -> None:
