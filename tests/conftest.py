@@ -176,7 +176,7 @@ class Place:
 
 
 #: Modules whose every test in a place runs on both databases, but those marked `sqlite`.
-ON_BOTH = ("test_tracker_fills", "test_tracker_logs", "test_alerts")
+ON_BOTH = ("test_tracker_fills", "test_tracker_logs", "test_tracker_posts", "test_alerts")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -91,7 +91,7 @@ def test_a_ledger_from_a_newer_schema_is_left_alone(place: Place) -> None:
     with closing(sqlite3.connect(path)) as raw:
         raw.execute("PRAGMA user_version = 99")
         raw.commit()
-    with pytest.raises(SchemaError, match="has schema 99, this Tearsheet knows up to 1"):
+    with pytest.raises(SchemaError, match="has schema 99, this Tearsheet knows up to 2"):
         place.tracker()
 
 
@@ -161,7 +161,7 @@ def test_no_question_scans_a_table_for_a_window(place: Place) -> None:
     whole = {
          "log_sources", "live_records", "log_streams", "log_use", "overlapping_streams", "open_log_trades",
         "remove_all_positions", "remove_all_bookings", "remove_all_tallies", "remove_log_fills",
-        "remove_all_record_rejections", "streams_of_fills", "remove_all_alerts", "open_positions",
+        "remove_all_record_rejections", "streams_of_fills", "remove_all_alerts", "open_positions", "marks",
     }  # fmt: skip
     place.log("2026-11-20", *(record(order_id=str(n), net="5") for n in range(50)))
     with place.tracker() as tracker:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from conftest import NOON, Place, as_rows, fills_csv, record
-from posting_process import batches, post
+from posting_process import post, requests
 from servers import PASSWORD, QUOTED, PostgresServer
 from tearsheet.errors import SchemaError, StoreError
 from tearsheet.export import json_bytes
@@ -63,21 +63,38 @@ def test_processes_that_post_fills_at_once_make_what_one_after_the_other_makes(
     alone = Place(tmp_path / "alone", {})
     with place.tracker() as tracker, alone.tracker() as serial:
         for accounts, number, seed in writers:
-            for fills in batches(accounts.split(","), number, seed):
+            for fills in requests(accounts.split(","), number, seed):
                 post(serial, fills)
         assert as_rows(tracker) == as_rows(serial)
         assert tracker.verify().differences == []
-        assert tracker.revision >= sum(number for _, number, _ in writers)
+        assert tracker.revision == sum(number for _, number, _ in writers)
         query = tracker._ledger.connection.execute
         assert query("SELECT COUNT(*), COUNT(DISTINCT key) FROM fill").fetchone() == (416, 416)
 
 
-def test_a_writer_of_one_account_does_not_wait_for_one_of_another(place: Place) -> None:
-    """Both are inside their change at the same time; a third, of the whole ledger, waits."""
-    with place.tracker() as one, place.tracker() as other:
-        post(one, batches(["A"], 1, 1)[0])
-        with one._ledger.writing(frozenset({"A"})), other._ledger.writing(frozenset({"B"})):
-            assert other.revision == one.revision == 1
+def test_a_writer_of_one_account_does_not_wait_for_one_of_another(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B is posted from beginning to end while A, booked already, is about to take its last step."""
+    fills = {account: requests([account], 2, seed) for seed, account in enumerate("AB")}
+    with (
+        place.tracker() as one, place.tracker() as other,
+        Place(tmp_path / "alone", {}).tracker() as serial,
+    ):  # fmt: skip
+        for posted in (fills["A"][0], fills["B"][0], fills["A"][1], fills["B"][1]):
+            post(serial, posted)
+        post(one, fills["A"][0])
+        post(other, fills["B"][0])
+        join = one._ledger.join
+
+        def join_late() -> None:
+            assert post(other, fills["B"][1]) == 3
+            join()
+
+        monkeypatch.setattr(one._ledger, "join", join_late)
+        assert post(one, fills["A"][1]) == 4
+        assert as_rows(one) == as_rows(serial)
+        assert one.verify().differences == []
 
 
 @pytest.mark.parametrize("accounts", [None, frozenset({"A"}), frozenset(map(str, range(500)))])
@@ -178,7 +195,7 @@ def test_a_change_whose_connection_is_killed_leaves_nothing_and_can_be_done_agai
 ) -> None:
     with place.tracker() as tracker:
         ledger = tracker._ledger
-        fills = batches(["A"], 1, 1)[0]
+        fills = requests(["A"], 1, 1)[0]
 
         def change() -> None:
             with ledger.writing():

@@ -139,6 +139,10 @@ def _redis(text: str) -> str | None:
     return text or None
 
 
+def _yes(text: str) -> bool:
+    return bool(_one_of("no", "yes")(text) == "yes")
+
+
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 SETTINGS = (
@@ -157,8 +161,19 @@ SETTINGS = (
     Setting("instruments_file", "TEARSHEET_INSTRUMENTS_FILE", "config/instruments.yaml", "File of your own multipliers and currencies.", "a path", _text),
     Setting("database_url", "DATABASE_URL", "sqlite:///logs/performance/tearsheet.db", "Where the ledger is kept.",
             "sqlite:///relative/path, sqlite:////absolute/path, a plain path, or postgresql://user:password@host:port/database", _database),
-    Setting("redis_url", "REDIS_URL", "", "Kept for a shared cache; this version does not use it.",
+    Setting("redis_url", "REDIS_URL", "", "A Redis that all workers share as their cache; without it each keeps its own.",
             "redis://…, rediss://… or unix://…, or nothing", _redis),
+    Setting("cache_ttl_s", "TEARSHEET_CACHE_TTL_S", "45", "Seconds that the API keeps an answer; it is never given for another state of the ledger.",
+            "a whole number from 30 to 60", _whole(30, 60)),
+    Setting("sync_every_s", "TEARSHEET_SYNC_EVERY_S", "1", "Seconds between two looks of the API at the log folder; 0 looks at every request.",
+            "a whole number from 0 to 3600", _whole(0, 3600)),
+    Setting("tokens_file", "TEARSHEET_TOKENS_FILE", "config/api-tokens.json", "File of the API's tokens, hashed; `tearsheet tokens` writes it.", "a path", _text),
+    Setting("anonymous_read", "TEARSHEET_ANONYMOUS_READ", "no", "Whether anybody who reaches the API may read, as in a trusted network.", "yes or no", _yes),
+    Setting("max_body_bytes", "TEARSHEET_MAX_BODY_BYTES", "20000000", "The largest body that the API takes.",
+            "a whole number from 1000 to 1000000000", _whole(1000, 1_000_000_000)),
+    Setting("host", "TEARSHEET_HOST", "127.0.0.1", "Address that `tearsheet serve` listens at.", "an address or a host name", _text),
+    Setting("port", "TEARSHEET_PORT", "5000", "Port that `tearsheet serve` listens at.", "a whole number from 0 to 65535", _whole(0, 65_535)),
+    Setting("workers", "TEARSHEET_WORKERS", "2", "Worker processes of `tearsheet serve`.", "a whole number from 1 to 64", _whole(1, 64)),
     Setting("trade_log_mode", "TEARSHEET_TRADE_LOG_MODE", "auto", "Whether records of the trade log are results or executions; auto decides by account and symbol.",
             "auto, trades or fills", _one_of("auto", "trades", "fills")),
     Setting("currency", "TEARSHEET_CURRENCY", "USD", "Money of trades that state none, and the one reported when a window holds several.",
@@ -179,7 +194,15 @@ SETTINGS = (
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _BY_ENV = {setting.env: setting for setting in SETTINGS}
-_PATHS = ("log_dir", "output_dir", "alerts_file", "targets_file", "instruments_file", "log_file")
+_PATHS = (
+    "log_dir",
+    "output_dir",
+    "alerts_file",
+    "targets_file",
+    "instruments_file",
+    "log_file",
+    "tokens_file",
+)
 
 
 class Settings(Struct, frozen=True, kw_only=True, dict=True):
@@ -196,6 +219,14 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     instruments_file: Path
     ledger: Path | str
     redis_url: str | None
+    cache_ttl_s: int
+    sync_every_s: int
+    tokens_file: Path
+    anonymous_read: bool
+    max_body_bytes: int
+    host: str
+    port: int
+    workers: int
     trade_log_mode: Literal["auto", "trades", "fills"]
     currency: str
     starting_balance: Decimal | None
@@ -288,7 +319,7 @@ def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
 def _did_you_mean(name: str, known: list[str]) -> str:
     import difflib  # only for this hint
 
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(name, known, 1, 0.7)
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
 

@@ -100,6 +100,7 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
     """What a stretch of trading came to, how complete the answer is, and how it compares to plan.
 
     Money is in `currency`. `metrics` maps each name of the metric table to value, n and reason.
+    `unrealized_pnl` is that of the positions open now, at their marks; None with the reason.
     """
 
     schema: str = SCHEMA
@@ -110,6 +111,7 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
     metrics: dict[str, MetricValue]
     open_positions: int
     unrealized_pnl: Decimal | None = None
+    unrealized_reason: str | None = None
     days: tuple[Day, ...]
     targets: tuple[Variance, ...] = ()
     partial: bool

@@ -14,7 +14,7 @@ Parameters = Sequence[Any]
 #: How long a writer waits for another one before it gives up, in seconds.
 BUSY_SECONDS = 30.0
 #: Kept beside the schema files so that an up-to-date ledger is opened without reading them.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
 
 
@@ -65,6 +65,10 @@ class Connection(Protocol):
 
         A writer that says which accounts it touches may run beside writers of other accounts.
         """
+        ...
+
+    def wait_at_most(self, seconds: float) -> None:
+        """From now on wait no longer for another writer."""
         ...
 
     def join(self) -> None:

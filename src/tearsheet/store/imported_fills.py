@@ -111,6 +111,14 @@ def _kept_form(row: rows.Row | None) -> rows.Row | None:
     return None if row is None else (row[0], row[2], *row[4:10])
 
 
+def standing(reading: Reading, file: str, line: int, fill: Fill) -> Rejection | bool:
+    """Whether a fill is kept already, or a rejection where its id is kept with other content."""
+    before = reading.one("fill_of_key", (fill.account, fill.key))
+    if before is None:
+        return False
+    return _same(before, fill, to_micros(fill.time)) or _conflict(file, line, fill, before)
+
+
 def _same(before: rows.Row, fill: Fill, time_us: int) -> bool:
     _, symbol, kept_us, _, side, quantity, price, commission = before
     return (

@@ -4,6 +4,7 @@ Readers see one state throughout; a posting is one transaction that takes its tu
 any moment loses nothing and doubles nothing.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from msgspec import Struct, json
 from tearsheet.errors import StoreError
 from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import Tally
+from tearsheet.store import connection as limits
 from tearsheet.store import rows
 from tearsheet.store.connection import open_connection
 from tearsheet.store.reading import Reading
@@ -78,6 +80,15 @@ class Ledger:
             yield self.reading
 
     @contextmanager
+    def patience(self, seconds: float) -> Iterator[None]:
+        """Wait for another writer no longer than that."""
+        self.connection.wait_at_most(seconds)
+        try:
+            yield
+        finally:
+            self.connection.wait_at_most(limits.BUSY_SECONDS)
+
+    @contextmanager
     def writing(self, accounts: frozenset[str] | None = None) -> Iterator[Reading]:
         """Change the ledger in one transaction, alone.
 
@@ -110,10 +121,16 @@ class Ledger:
         """How often the facts changed."""
         return int(self.get("revision") or 0)
 
+    @property
+    def stamp(self) -> str:
+        """A name for the present state, `revision-random`: no other state of any ledger bears it."""
+        return self.get("stamp") or f"{self.revision}-0"
+
     def bump(self) -> int:
         """Count a change of the facts; part of the transaction that makes it."""
         revision = self.revision + 1
         self.put("revision", str(revision))
+        self.put("stamp", f"{revision}-{os.urandom(8).hex()}")
         return revision
 
     def logs(self) -> dict[str, Source]:

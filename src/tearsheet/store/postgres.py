@@ -117,6 +117,11 @@ class PostgresConnection:
                 raise
             self._commit()
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Set how long another writer is waited for; at least a millisecond, as 0 would be for ever."""
+        milliseconds = f"{max(seconds * 1000, 1):.0f}"
+        self.execute("SELECT set_config('lock_timeout', ?, false)", (milliseconds,))
+
     def join(self) -> None:
         """Wait until no other writer is in its last step; from here on this one is alone in it."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (_LAST_STEP,))

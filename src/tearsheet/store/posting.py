@@ -12,6 +12,7 @@ from tearsheet.store.fill_streams import FillStreams
 from tearsheet.store.imported_fills import ImportCounts, ImportedFills
 from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.log_records import LogRecords, TradeLogMode
+from tearsheet.store.reading import Reading
 from tearsheet.store.session_tallies import SessionTallies, TallyRules
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
@@ -185,20 +186,16 @@ class Posting:
 
 
 @contextmanager
-def posting_of(
-    ledger: Ledger, rules: BookRules, now: datetime, accounts: frozenset[str]
-) -> Iterator[Posting]:
-    """A posting of fills of some accounts, beside postings of others where the database can do it.
+def writing_of(ledger: Ledger, rules: BookRules, names: frozenset[str]) -> Iterator[Reading]:
+    """A change of the fills of some accounts, beside changes of others where the database can do it.
 
-    The one who uses it calls `finish`. Where the books follow other rules it is alone, since all of
-    them are made anew first.
+    `names` are all that it holds for itself. Where the books follow other rules it is alone, since
+    all of them are made anew first.
     """
-    with ledger.writing(accounts):
+    with ledger.writing(names) as reading:
         alone = ledger.get("fingerprint") != rules.fingerprint
         if not alone:
-            yield Posting(ledger, rules, now)
+            yield reading
     if alone:
-        with ledger.writing():
-            posting = Posting(ledger, rules, now)
-            posting.catch_up()
-            yield posting
+        with ledger.writing() as reading:
+            yield reading

@@ -196,3 +196,33 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body
 SELECT body FROM alert ORDER BY raised_us DESC, id LIMIT ?
 -- name: remove_all_alerts
 DELETE FROM alert
+
+-- name: mark
+SELECT price, time_us FROM mark WHERE symbol = ?
+-- name: marks
+SELECT symbol, price, time_us FROM mark
+-- name: put_mark
+INSERT INTO mark (symbol, price, time_us) VALUES (?, ?, ?)
+ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, time_us = excluded.time_us WHERE excluded.time_us >= mark.time_us
+
+-- name: receipt
+SELECT request, answer FROM receipt WHERE key = ?
+-- name: put_receipt
+INSERT INTO receipt (key, request, answer, at_us) VALUES (?, ?, ?, ?)
+-- name: remove_old_receipts
+DELETE FROM receipt WHERE at_us < ?
+
+-- name: last_rank_at
+SELECT MAX(rank) FROM fill WHERE account = ? AND symbol = ? AND time_us = ?
+-- name: page_of_fills_all
+SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
+FROM fill WHERE time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
+-- name: page_of_fills_account
+SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
+FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
+-- name: page_of_closed_all
+SELECT * FROM position WHERE closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
+-- name: page_of_closed_account
+SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
+-- name: page_of_alerts
+SELECT raised_us, id, body FROM alert WHERE raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?

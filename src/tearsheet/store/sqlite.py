@@ -52,6 +52,10 @@ class SqliteConnection(sqlite3.Connection):
                 raise
             self.execute("COMMIT")
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Set how long another writer is waited for."""
+        self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
     def join(self) -> None:
         """A writer of a file is alone from its beginning."""
 

@@ -1,6 +1,5 @@
 """Takes a file of fills, or a trade log from elsewhere, into the ledger: each content once."""
 
-import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from hashlib import blake2b
@@ -32,6 +31,7 @@ _TRADE_LOG = ("timestamp", "symbol", "action", "quantity", "price")
 def import_file(
     ledger: Ledger,
     path: Path,
+    name: str,
     rules: BookRules,
     options: StatementOptions,
     now: datetime,
@@ -41,13 +41,13 @@ def import_file(
 
     A content that had rejections is read again, since the instruments may be known by now.
     """
-    state, checksum = _identify(path)
+    state, checksum = _identify(path, name)
     if _is_trade_log(path):
         layout, statement = "trade_log", None
     else:
         statement = open_statement(path, rules.instruments, options)
         layout = statement.layout
-    report = ImportReport(file=str(path), layout=layout)
+    report = ImportReport(file=name, layout=layout)
     with ledger.writing():
         earlier = ledger.imports_of(checksum, state.size)
         if earlier and not earlier[0].rejected:
@@ -143,7 +143,7 @@ def _is_trade_log(path: Path) -> bool:
     return {"timestamp", "action", "symbol"} <= fields.keys()
 
 
-def _identify(path: Path) -> tuple[FileState, int]:
+def _identify(path: Path, name: str) -> tuple[FileState, int]:
     """The file as it lies on the disk, and a 63-bit digest of its content."""
     try:
         info = path.stat()
@@ -162,5 +162,5 @@ def _identify(path: Path) -> tuple[FileState, int]:
         ) from error
     if not info.st_size:
         raise InputError(f"{path} is empty", "an import needs a header and at least one row")
-    state = FileState(os.fspath(path), info.st_size, info.st_mtime_ns, info.st_ino)
+    state = FileState(name, info.st_size, info.st_mtime_ns, info.st_ino)
     return state, int.from_bytes(digest.digest(), "big") >> 1

@@ -42,6 +42,24 @@ class ImportReport(Struct, kw_only=True):
     revision: int = 0
 
 
+class Request(Struct, frozen=True):
+    """What came in: its body, the name it is remembered by, and perhaps an idempotency key."""
+
+    body: bytes
+    name: str
+    key: str | None = None
+
+
+class PostReport(Struct, kw_only=True, frozen=True):
+    """What became of a request's fills or marks; with `rejections` nothing of it was kept."""
+
+    new: int = 0
+    known: int = 0
+    repeated: bool = False
+    rejections: list[Rejection] = []
+    revision: int = 0
+
+
 class VerifyReport(Struct, kw_only=True):
     """What was compared, and every difference in words."""
 

@@ -21,6 +21,7 @@ from tearsheet.performance.tally import Tally, total
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.reading import matches
 from tearsheet.store.session_tallies import TallyRules
+from tearsheet.tracker.marking import Unrealized, unrealized_of
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import DAY, TradingCalendar, Window
@@ -74,6 +75,7 @@ class Summaries:
         reasons = [
             *stale, *self._reasons(window, missing, rejected, tally, scope), *_others(others, chosen)
         ]  # fmt: skip
+        unrealized = self._unrealized(window, scope, chosen)
         return PerformanceSummary(
             window=self._view(window),
             scope=scope,
@@ -81,6 +83,8 @@ class Summaries:
             message=_message(metrics),
             metrics=metrics,
             open_positions=self._open(scope),
+            unrealized_pnl=unrealized.value,
+            unrealized_reason=unrealized.reason,
             days=tuple(days),
             partial=bool(reasons),
             partial_reasons=tuple(reasons),
@@ -240,6 +244,17 @@ class Summaries:
     def _open(self, scope: Scope) -> int:
         held = len(self._ledger.reading.open_positions(scope))
         return held + self._ledger.open_log_trades(scope)
+
+    def _unrealized(self, window: Window, scope: Scope, currency: str) -> Unrealized:
+        """That of the positions open now, for a window that has not ended."""
+        if window.end <= self._terms.calendar.session(self._now):
+            return Unrealized(None, "the window is past")
+        held = self._ledger.reading.open_positions(scope)
+        return unrealized_of(
+            self._ledger.reading,
+            [position for position in held if position.currency == currency],
+            self._ledger.open_log_trades(scope),
+        )
 
     def _trade_log(self) -> TradeLogUse:
         use = self._ledger.log_use()

@@ -6,9 +6,8 @@ what only they need.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -16,17 +15,19 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tearsheet import __version__
 from tearsheet.alerts import AlertEvaluator, AlertRun, listeners
+from tearsheet.errors import StoreError
 from tearsheet.log import event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
 from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
 from tearsheet.sources.targets import load_targets
 from tearsheet.store.ledger import Ledger
-from tearsheet.store.posting import BookRules
 from tearsheet.store.session_tallies import TallyRules
+from tearsheet.tracker.book_rules import book_rules, digest_of, fingerprint
+from tearsheet.tracker.listing import Lists
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
+from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import (
     Explanation,
     ImportReport,
@@ -40,8 +41,6 @@ from tearsheet.trade.position import Position
 from tearsheet.trade.session import DAY, Window, WindowKind
 
 _log = logging.getLogger("tearsheet")
-#: Raised when the same facts would give other rows than before, so that ledgers are rebuilt.
-_BOOKS_VERSION = 1
 
 
 def _silent(done: int, total: int, name: str) -> None:
@@ -94,16 +93,24 @@ class PerformanceTracker:
         """How often the facts changed so far."""
         return self._ledger.revision
 
+    @property
+    def stamp(self) -> str:
+        """A name for the present state of the ledger that no other state bears. Raises StoreError."""
+        return self._ledger.stamp
+
     def sync(self, on_progress: OnProgress = _silent) -> SyncReport:
         """Read what is new in the log folder. Raises StoreError, InputError."""
         started = time.perf_counter()
-        fingerprint = self._fingerprint()
-        same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint)
+        same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
         if same:
             report = SyncReport(files=files, unchanged_files=files, revision=self._ledger.revision)
         else:
             report = sync_logs(
-                self._ledger, self.settings.log_dir, self._book_rules(), self.now, on_progress
+                self._ledger,
+                self.settings.log_dir,
+                book_rules(self.settings),
+                self.now,
+                on_progress,
             )
         event(
             _log,
@@ -118,6 +125,23 @@ class PerformanceTracker:
         )
         return report
 
+    def refresh(self, patience_s: float) -> list[PartialReason]:
+        """Take in what is new in the logs, waiting for another writer no longer than that.
+
+        Returns why the answers to come may lack something. Raises StoreError.
+        """
+        same, _ = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
+        if same:
+            return []
+        if self._ledger.read_only:
+            return self._sync_if_possible()
+        try:
+            with self._ledger.patience(patience_s):
+                self.sync()
+        except StoreError as error:
+            return [PartialReason("stale_ledger", f"the logs changed, and {error.message}")]
+        return []
+
     def import_file(
         self,
         path: Path,
@@ -126,18 +150,22 @@ class PerformanceTracker:
         account: str | None = None,
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
+        name: str | None = None,
         on_progress: OnProgress = _silent,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
-        Raises InputError, FormatError, StoreError.
+        It is remembered by `name`, by default its path. Raises InputError, FormatError, StoreError.
         """
         from tearsheet.sources.statement import StatementOptions
         from tearsheet.tracker.imports import import_file
 
         started = time.perf_counter()
         options = StatementOptions(timezone, account, layout, date_order)
-        report = import_file(self._ledger, path, self._book_rules(), options, self.now, on_progress)
+        report = import_file(
+            self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
+            on_progress,
+        )  # fmt: skip
         event(
             _log,
             "tearsheet.import",
@@ -174,12 +202,14 @@ class PerformanceTracker:
         scope: Scope = Scope(),
         currency: str | None = None,
         sync: bool = True,
+        stale: Iterable[PartialReason] = (),
     ) -> PerformanceSummary:
         """How the trading went in a window. Log files that did not change are not read again.
 
+        `stale` are reasons to call the answer partial, as `refresh` gives them.
         Raises UsageError, NotFoundError, MixedCurrencyError, StoreError.
         """
-        stale = self._sync_if_possible() if sync else []
+        stale = self._sync_if_possible() if sync else stale
         chosen = (
             window
             if isinstance(window, Window)
@@ -240,7 +270,7 @@ class PerformanceTracker:
         What a file of the same content said before is taken from the ledger, without a YAML parser.
         """
         path = self.settings.targets_file
-        seen = _digest(path)
+        seen = digest_of(path)
         if seen and self._ledger.get("targets_digest") == seen:
             return msgspec.json.decode(self._ledger.get("targets") or "", type=Targets)
         targets, existed = load_targets(path)
@@ -287,6 +317,16 @@ class PerformanceTracker:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
+    @property
+    def posts(self) -> Posts:
+        """Takes the fills and marks that requests bring."""
+        return Posts(self._ledger, self.settings, lambda: self.now)
+
+    @property
+    def lists(self) -> Lists:
+        """Fills and positions, a page at a time."""
+        return Lists(self._ledger, self.settings.calendar, self.settings.breakeven_band)
+
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:
         """Positions that are not flat."""
         with self._ledger.snapshot() as reading:
@@ -314,7 +354,9 @@ class PerformanceTracker:
         """Make all books anew from the stored facts and compare row by row."""
         from tearsheet.tracker.verifying import verify
 
-        return verify(self._ledger, self.settings.log_dir, self._book_rules(), self.now, step)
+        return verify(
+            self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, step
+        )
 
     def _summaries(self) -> Summaries:
         terms = Terms(
@@ -331,48 +373,11 @@ class PerformanceTracker:
         if not self._ledger.read_only:
             self.sync()
             return []
-        same, _ = is_up_to_date(self._ledger, self.settings.log_dir, self._fingerprint())
+        same, _ = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
         if same:
             return []
         detail = f"{self._ledger.name} is read-only, and the logs or settings changed since"
         return [PartialReason("stale_ledger", detail)]
-
-    def _book_rules(self) -> BookRules:
-        from tearsheet.sources.instruments import load_instruments
-
-        settings = self.settings
-        return BookRules(
-            calendar=settings.calendar,
-            instruments=load_instruments(settings.instruments_file, settings.currency),
-            trade_log_mode=settings.trade_log_mode,
-            breakeven_band=settings.breakeven_band,
-            breakeven_breaks_streak=settings.breakeven_streak == "break",
-            fingerprint=self._fingerprint(),
-        )
-
-    def _fingerprint(self) -> str:
-        """All that the books depend on besides the facts, as one short text."""
-        settings = self.settings
-        parts = (
-            _BOOKS_VERSION,
-            __version__,
-            settings.timezone,
-            settings.day_starts_at,
-            settings.trade_log_mode,
-            settings.breakeven_band,
-            settings.breakeven_streak,
-            settings.currency,
-            _digest(settings.instruments_file),
-        )
-        return "|".join(map(str, parts))
-
-
-def _digest(path: Path) -> str:
-    """A digest of a small file's content, empty where it does not exist."""
-    try:
-        return blake2b(path.read_bytes(), digest_size=8).hexdigest()
-    except FileNotFoundError:
-        return ""
 
 
 def _since(started: float) -> float:

@@ -91,6 +91,11 @@ class Position(Struct, frozen=True, gc=False):
         """Booked result after fees; exact inside `exact()`."""
         return self.gross - self.fees
 
+    def unrealized(self, price: Decimal) -> Decimal:
+        """What closing the open part at a price would bring, before its fees; exact inside `exact()`."""
+        value = self.open_quantity * price * self.multiplier
+        return value - self.cost if self.side is Side.BUY else self.cost - value
+
     @property
     def average_entry(self) -> Decimal | None:
         """Mean entry price, to 8 decimals: of all entries once closed, of the open part before."""

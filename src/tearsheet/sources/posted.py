@@ -1,0 +1,297 @@
+"""Reads what a request says: fills and marks as JSON, with every digit.
+
+Each field is a row in a table: what is checked here is what the API's document promises.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from msgspec import Struct
+
+from tearsheet.errors import FormatError
+from tearsheet.sources.fill_rows import FillRows
+from tearsheet.sources.layout import FIELDS, layouts
+from tearsheet.sources.lines import shown
+from tearsheet.sources.problem import Problem, RowError
+from tearsheet.sources.text import NumberForm
+from tearsheet.sources.times import TimeReader, TimeTextError
+from tearsheet.trade.fill import Fill, Rejection, Side
+from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstrument
+
+Json = dict[str, Any]
+_SHOWN = 500
+#: Printable text in most scripts, without a space at either end.
+_SIGNS = "!-~\u00a1-\u167f\u1700-\u1fff\u3040-\ud7a3"
+_NAME = rf"^[{_SIGNS}]([ {_SIGNS}]{{0,98}}[{_SIGNS}])?$"
+_AMOUNT = r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"
+#: 1980 to 2087, every day that there is, leap days too.
+_DATE = (
+    r"((19[89][0-9]|20[0-8][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+    r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+    r"|(19(8[048]|9[26])|20([02468][048]|[1357][26]))-02-29)"
+)
+_TIME = (
+    rf"^{_DATE}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?"
+    r"(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"
+)
+_TIME_HINT = "allowed is ISO 8601 with an offset, such as 2026-11-20T14:30:00Z"
+#: A JSON number with more decimals is what programs make of a fraction, not what a broker said.
+_MOST_DECIMALS = 12
+
+
+class _Digits(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+class Field(Struct, frozen=True):
+    """A field of a posted object: its JSON Schema, and what turns its value into a text."""
+
+    words: str
+    schema: Mapping[str, Any]
+    read: Callable[[Any], str]
+    required: bool = True
+
+
+def _name(value: Any) -> str:
+    if type(value) is not str or not re.fullmatch(_NAME, value):
+        raise ValueError("allowed is a printable text of 1 to 100 characters")
+    return value
+
+
+def _identity(value: Any) -> str:
+    if _name(value) == "0":
+        raise ValueError("0 is what brokers write where there is no id")
+    return str(value)
+
+
+def _amount(value: Any) -> str:
+    if type(value) is str and re.fullmatch(_AMOUNT, value):
+        return value
+    if not isinstance(value, _Digits):
+        raise ValueError("allowed is a number, or a text such as -1234.50")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError("allowed is a finite number") from None
+    if abs(number) >= 10**18:
+        raise ValueError("allowed is a number below 10^18")
+    if number and -int(number.normalize().as_tuple().exponent) > _MOST_DECIMALS:
+        raise ValueError(
+            f"a JSON number has at most {_MOST_DECIMALS} decimals; send more as a text in quotes"
+        )
+    return format(number, "f")
+
+
+def _quantity(value: Any) -> str:
+    text = _amount(value)
+    if Decimal(text) <= 0:
+        raise ValueError("a quantity is positive; the side gives the sign")
+    return text
+
+
+def _time(value: Any) -> str:
+    if type(value) is not str or not re.fullmatch(_TIME, value):
+        raise ValueError(_TIME_HINT)
+    return value
+
+
+def _choice(*allowed: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if type(value) is not str or value not in allowed:
+            raise ValueError(f"allowed is {', '.join(allowed)}")
+        return value
+
+    return read
+
+
+def _currency(value: Any) -> str:
+    if type(value) is not str or not re.fullmatch(r"^[A-Z]{3,5}$", value):
+        raise ValueError("allowed is a code of 3 to 5 capital letters")
+    return value
+
+
+_NAME_SCHEMA = {"type": "string", "pattern": _NAME}
+_ID_SCHEMA = _NAME_SCHEMA | {"not": {"const": "0"}}
+_LIMIT = 10**18
+_AMOUNT_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "exclusiveMinimum": -_LIMIT, "exclusiveMaximum": _LIMIT},
+        {"type": "number", "exclusiveMinimum": -_LIMIT, "exclusiveMaximum": _LIMIT, "multipleOf": 1e-12},
+        {"type": "string", "pattern": _AMOUNT},
+    ]
+}  # fmt: skip
+_QUANTITY_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": _LIMIT},
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": _LIMIT, "multipleOf": 1e-12},
+        {"type": "string", "pattern": _AMOUNT.replace("-?", ""), "not": {"pattern": r"^[0.]*$"}},
+    ]
+}  # fmt: skip
+_TIME_SCHEMA = {"type": "string", "format": "date-time", "pattern": _TIME}
+_SIDES = ("BUY", "SELL")
+
+FILL_FIELDS = {
+    "account": Field("Whose fill it is.", _NAME_SCHEMA, _name),
+    "symbol": Field("Instrument; a futures contract with its month, such as ES 12-26 or ESZ6.", _NAME_SCHEMA, _name),
+    "time": Field("When it was executed.", _TIME_SCHEMA, _time),
+    "side": Field("BUY or SELL.", {"type": "string", "enum": list(_SIDES)}, _choice(*_SIDES)),
+    "quantity": Field("How much; positive.", _QUANTITY_SCHEMA, _quantity),
+    "price": Field("At which price; may be zero or negative.", _AMOUNT_SCHEMA, _amount),
+    "fill_id": Field("The broker's execution id, unique within the account.", _ID_SCHEMA, _identity),
+    "commission": Field("All fees; a cost is positive, a rebate negative.", _AMOUNT_SCHEMA, _amount, False),
+    "order_id": Field("The order it belongs to.", _NAME_SCHEMA, _name, False),
+    "strategy": Field("The strategy that traded.", _NAME_SCHEMA, _name, False),
+    "stop_loss": Field("The initial stop, as a price.", _AMOUNT_SCHEMA, _amount, False),
+    "target": Field("The initial target, as a price.", _AMOUNT_SCHEMA, _amount, False),
+    "currency": Field("Money of the fill.", {"type": "string", "pattern": "^[A-Z]{3,5}$"}, _currency, False),
+    "asset_class": Field("What kind of instrument it is.", {"type": "string", "enum": list(ASSET_CLASSES)}, _choice(*ASSET_CLASSES), False),
+}  # fmt: skip
+
+MARK_FIELDS = {
+    "symbol": Field("Instrument, spelled as in its fills.", _NAME_SCHEMA, _name),
+    "price": Field("The last known price.", _AMOUNT_SCHEMA, _amount),
+    "time": Field("When it was known.", _TIME_SCHEMA, _time),
+}
+
+
+class PostedMark(Struct, frozen=True):
+    """A price as it was told, of an instrument in its canonical spelling."""
+
+    symbol: str
+    price: Decimal
+    time: datetime
+
+
+def object_schema(fields: Mapping[str, Field]) -> Json:
+    """The JSON Schema of an object with these fields."""
+    return {
+        "type": "object",
+        "properties": {name: _nullable(f) | {"description": f.words} for name, f in fields.items()},
+        "required": [name for name, f in fields.items() if f.required],
+        "additionalProperties": False,
+    }
+
+
+def posted_objects(body: bytes, key: str) -> list[Json]:
+    """The objects of a body: one, a list of them, or `{key: [...]}`.
+
+    Raises FormatError where the body is no such JSON.
+    """
+    shapes = f'send one object, a list of objects, or {{"{key}": [...]}}'
+    try:
+        content = json.loads(
+            body.decode("utf-8"), parse_float=_Digits, parse_int=_Digits,
+            parse_constant=_no_constant, object_pairs_hook=_no_doubles,
+        )  # fmt: skip
+    except UnicodeDecodeError as error:
+        raise FormatError(f"the body is not UTF-8: {error}", "send UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"the body is no JSON: {error}", shapes) from None
+    if isinstance(content, dict) and content.keys() == {key}:
+        content = content[key]
+    objects = content if isinstance(content, list) else [content]
+    if not objects or not all(isinstance(one, dict) for one in objects):
+        raise FormatError(f"the body holds no {key}", shapes)
+    return objects
+
+
+def posted_fills(
+    objects: Iterable[Json], name: str, instruments: Instruments
+) -> list[Fill | Rejection]:
+    """The fills of a request, or why one is none; `line` counts from 1."""
+    rows = FillRows(
+        file=name, instruments=instruments, times=TimeReader(None, None, ascending=False),
+        numbers=NumberForm("."), account=None, newest_first=False,
+        sides=layouts()["generic_fills"].side_words(Side.BUY, Side.SELL),
+    )  # fmt: skip
+    made = []
+    for line, content in enumerate(objects, 1):
+        text = [shown(json.dumps(content), _SHOWN)]
+        try:
+            fill = rows.make(_texts(content, FILL_FIELDS, FIELDS), line, text)
+        except RowError as bad:
+            fill = rows.reject(line, text, bad.problem)
+        made.append(fill or rows.reject(line, text, _TWICE))
+    return made
+
+
+def posted_marks(
+    objects: Iterable[Json], name: str, instruments: Instruments
+) -> list[PostedMark | Rejection]:
+    """The marks of a request, or why one is none; `line` counts from 1."""
+    times = TimeReader(None, None, ascending=False)
+    made: list[PostedMark | Rejection] = []
+    for line, content in enumerate(objects, 1):
+        try:
+            made.append(_mark(_texts(content, MARK_FIELDS, tuple(MARK_FIELDS)), times, instruments))
+        except RowError as bad:
+            p, text = bad.problem, shown(json.dumps(content), _SHOWN)
+            made.append(
+                Rejection(file=name, line=line, text=text, code=p.code, reason=p.reason, hint=p.hint)
+            )  # fmt: skip
+    return made
+
+
+_TWICE = Problem(
+    "conflicting_id", "the same execution stands twice in this request", "send it once"
+)
+
+
+def _mark(texts: Sequence[str], times: TimeReader, instruments: Instruments) -> PostedMark:
+    symbol, price, time = texts
+    try:
+        at = times.read(time)
+    except TimeTextError as bad:
+        raise RowError("bad_time", bad.reason, bad.hint) from None
+    found = instruments.resolve(symbol, times.day)
+    if isinstance(found, UnknownInstrument):
+        raise RowError(found.code, found.reason, found.hint)
+    return PostedMark(found.symbol, Decimal(price), at)
+
+
+def _texts(content: Json, fields: Mapping[str, Field], order: Sequence[str]) -> list[str]:
+    """The fields as texts in an order, "" for what is not given. Raises RowError."""
+    for key in content:
+        if key not in fields:
+            raise RowError(
+                "bad_value", f"{shown(key, 60)!r} is no field", f"allowed are {', '.join(fields)}"
+            )
+    return [_text(name, fields[name], content.get(name)) for name in order]
+
+
+def _text(name: str, field: Field, value: Any) -> str:
+    if value is None:
+        if field.required:
+            raise RowError("missing_field", f"{name} is missing", field.words)
+        return ""
+    try:
+        return field.read(value)
+    except ValueError as error:
+        said = shown(json.dumps(value), 100)
+        raise RowError(_CODES.get(name, "bad_value"), f"{name} is {said}", str(error)) from None
+
+
+_CODES = {"time": "bad_time", "side": "bad_side", "quantity": "bad_quantity"} | dict.fromkeys(
+    ("price", "commission", "stop_loss", "target"), "bad_number"
+)
+
+
+def _nullable(field: Field) -> Json:
+    return dict(field.schema) if field.required else {"anyOf": [field.schema, {"type": "null"}]}
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> Json:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return content

@@ -1,0 +1,148 @@
+"""Takes fills and marks that a request brings: all of them or none, and a repeated one changes nothing."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from hashlib import blake2b
+
+from msgspec import json
+from msgspec.structs import replace
+
+from tearsheet.log import event
+from tearsheet.settings import Settings
+from tearsheet.sources.posted import PostedMark, posted_fills, posted_marks, posted_objects
+from tearsheet.store.imported_fills import ImportCounts, standing
+from tearsheet.store.ledger import Ledger
+from tearsheet.store.marks import Mark, Marks
+from tearsheet.store.posting import BookRules, FileState, Posting, writing_of
+from tearsheet.store.receipts import Receipt, Receipts
+from tearsheet.tracker.book_rules import book_rules
+from tearsheet.tracker.reports import PostReport, Request
+from tearsheet.trade.fill import Fill, Rejection
+from tearsheet.trade.session import to_micros
+
+_log = logging.getLogger("tearsheet")
+
+
+class Posts:
+    """Takes what requests bring. `now` gives the present instant."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, now: Callable[[], datetime]) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._now = now
+
+    def fills(self, request: Request) -> PostReport:
+        """Keep the fills of a request. With one bad fill nothing is kept, and the report says why.
+
+        Raises FormatError, UsageError for a key that was used otherwise, StoreError.
+        """
+        started = time.perf_counter()
+        rules = book_rules(self._settings)
+        objects = posted_objects(request.body, "fills")
+        made = posted_fills(objects, request.name, rules.instruments)
+        refused = [row for row in made if isinstance(row, Rejection)]
+        lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
+        report = (
+            PostReport(rejections=refused) if refused else self._keep_fills(request, rules, lines)
+        )
+        return _told("tearsheet.fills", started, report)
+
+    def marks(self, request: Request) -> PostReport:
+        """Keep the marks of a request, all or none; one older than the kept one changes nothing.
+
+        Raises as `fills` does.
+        """
+        started = time.perf_counter()
+        instruments = book_rules(self._settings).instruments
+        made = posted_marks(posted_objects(request.body, "marks"), request.name, instruments)
+        refused = [row for row in made if isinstance(row, Rejection)]
+        told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, PostedMark)]
+        report = PostReport(rejections=refused) if refused else self._keep_marks(request, told)
+        return _told("tearsheet.marks", started, report)
+
+    def _keep_fills(
+        self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]]
+    ) -> PostReport:
+        receipt = _receipt(request, "fills")
+        with writing_of(self._ledger, rules, _held(lines, receipt)) as reading:
+            receipts = Receipts(reading)
+            if answer := receipts.find(receipt):
+                return _repeated(answer)
+            known = [standing(reading, request.name, line, fill) for line, fill in lines]
+            conflicts = [found for found in known if isinstance(found, Rejection)]
+            if conflicts:
+                return PostReport(rejections=conflicts)
+            fresh = [one for one, found in zip(lines, known, strict=True) if not found]
+            revision = self._book(request, rules, fresh) if fresh else self._ledger.revision
+            report = PostReport(new=len(fresh), known=len(lines) - len(fresh), revision=revision)
+            receipts.keep(receipt, json.encode(report).decode(), self._now())
+        return report
+
+    def _keep_marks(self, request: Request, told: Sequence[Mark]) -> PostReport:
+        receipt = _receipt(request, "marks")
+        with self._ledger.writing() as reading:
+            receipts = Receipts(reading)
+            if answer := receipts.find(receipt):
+                return _repeated(answer)
+            new = sum(Marks(reading).put(mark) for mark in told)
+            revision = self._ledger.bump() if new else self._ledger.revision
+            report = PostReport(new=new, known=len(told) - new, revision=revision)
+            receipts.keep(receipt, json.encode(report).decode(), self._now())
+        return report
+
+    def _book(self, request: Request, rules: BookRules, fresh: Sequence[tuple[int, Fill]]) -> int:
+        posting = Posting(self._ledger, rules, self._now())
+        posting.catch_up()
+        state = FileState(name=request.name, size=len(request.body), mtime_ns=0, inode=0)
+        source = posting.open_import(state, "api")
+        counts = ImportCounts()
+        ranked = _ranked(self._ledger, fresh)
+        assert not posting.add_fills(source, request.name, ranked, counts), "checked before"
+        checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
+        posting.close_import(source, state, checksum, len(ranked), counts, [])
+        return posting.finish()
+
+
+def _held(lines: Sequence[tuple[int, Fill]], receipt: Receipt | None) -> frozenset[str]:
+    """What a request of fills holds for itself: their accounts, and its key."""
+    accounts = {fill.account for _, fill in lines}
+    return frozenset(accounts if receipt is None else {*accounts, f"key\0{receipt.key}"})
+
+
+def _receipt(request: Request, what: str) -> Receipt | None:
+    """The request's key with a digest of all that it asks for."""
+    if request.key is None:
+        return None
+    digest = blake2b(what.encode() + b"\0" + request.body, digest_size=16).hexdigest()
+    return Receipt(request.key, digest)
+
+
+def _repeated(answer: str) -> PostReport:
+    return replace(json.decode(answer, type=PostReport), repeated=True)
+
+
+def _ranked(ledger: Ledger, fresh: Sequence[tuple[int, Fill]]) -> list[tuple[int, Fill]]:
+    """Fills of one instrument at one instant stand in the order in which they arrived."""
+    ranked = []
+    for line, fill in fresh:
+        at = (fill.account, fill.symbol, to_micros(fill.time))
+        row = ledger.reading.one("last_rank_at", at)
+        last = None if row is None else row[0]
+        ranked.append((line, fill if last is None else replace(fill, rank=last + 1 + fill.rank)))
+    return ranked
+
+
+def _told(name: str, started: float, report: PostReport) -> PostReport:
+    event(
+        _log,
+        name,
+        level=logging.WARNING if report.rejections else logging.INFO,
+        duration_ms=round((time.perf_counter() - started) * 1000, 3),
+        new=report.new,
+        known=report.known,
+        rejected=len(report.rejections),
+        revision=report.revision,
+    )
+    return report
