@@ -126,7 +126,7 @@ def rejection_row(
     until = span[1] if r.until is None else to_micros(r.until)
     return (
         source_id, record_id, r.file, r.line, _kept(r.text), r.code, _kept(r.reason), r.hint,
-        r.account, since, until,
+        None if r.account and "\0" in r.account else r.account, since, until,
     )  # fmt: skip
 
 
