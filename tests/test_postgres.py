@@ -304,6 +304,11 @@ def test_postgresql_understands_every_statement(place: Place) -> None:
 def test_statements_and_schema_are_put_in_other_words() -> None:
     assert dialect.with_numbers("a = ? AND b = ?") == "a = $1 AND b = $2"
     assert dialect.with_numbers("a < ?1 OR a > ?1") == "a < $1 OR a > $1"
+    assert dialect.for_each("SELECT x FROM t WHERE a = ? AND b = ?", (str, int)) == (
+        "SELECT asked.n, found.* FROM unnest($1::TEXT[], $2::BIGINT[]) WITH ORDINALITY"
+        " AS asked (p1, p2, n), LATERAL (SELECT x FROM t WHERE a = asked.p1 AND b = asked.p2)"
+        " AS found ORDER BY asked.n"
+    )
     assert dialect.copy_target("INSERT INTO t (a, b) VALUES (?, ?)") == dialect.CopyTarget(
         "t", "a, b"
     )

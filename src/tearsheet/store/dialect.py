@@ -10,6 +10,7 @@ from msgspec import Struct
 
 _PARAMETER = re.compile(r"\?(\d*)")
 _PLAIN_INSERT = re.compile(r"INSERT INTO (\w+) \(([^)]+)\)\s+VALUES \([?, ]+\)")
+_ARRAYS = {str: "TEXT[]", int: "BIGINT[]"}
 _SCHEMA = (
     (re.compile(r"\)\s*STRICT(?:,\s*WITHOUT ROWID)?"), ")"),
     (
@@ -40,6 +41,21 @@ def with_numbers(statement: str) -> str:
         return f"${found[1] or count}"
 
     return _PARAMETER.sub(numbered, statement)
+
+
+@cache
+def for_each(statement: str, kinds: tuple[type, ...]) -> str:
+    """A question asked for every row of parameters at once, each given as an array of its kind.
+
+    The number of the row stands before the columns of its answer.
+    """
+    arrays = ", ".join(f"${n}::{_ARRAYS[kind]}" for n, kind in enumerate(kinds, 1))
+    names = ", ".join(f"p{n}" for n in range(1, len(kinds) + 1))
+    inner = re.sub(r"\$(\d+)", r"asked.p\1", with_numbers(statement))
+    return (
+        f"SELECT asked.n, found.* FROM unnest({arrays}) WITH ORDINALITY AS asked ({names}, n), "  # noqa: S608
+        f"LATERAL ({inner}) AS found ORDER BY asked.n"
+    )
 
 
 @cache

@@ -43,7 +43,7 @@ class ImportedFills:
     ) -> list[Rejection]:
         """Keep the fills of an import; returns those that contradict a fill kept before."""
         fresh: dict[tuple[str, str], rows.Row] = {}
-        sightings: list[tuple[int, int, int, int]] = []
+        sightings: dict[tuple[int, int, int], int] = {}
         conflicts: list[Rejection] = []
         batch = list(lines)
         kept = self._kept(batch)
@@ -65,9 +65,10 @@ class ImportedFills:
             else:
                 conflicts.append(_conflict(file, line, fill, before))
                 continue
-            sightings.append((source_id, line, identity, fill.rank))
+            sightings[source_id, line, identity] = fill.rank
         self._reading.execute_many("add_fill", fresh.values())
-        self._reading.execute_many("add_sighting", sightings)
+        seen = ((*where, rank) for where, rank in sightings.items())
+        self._reading.execute_many("add_sighting", seen)
         return conflicts
 
     def _new_id(self, source_id: int) -> int:

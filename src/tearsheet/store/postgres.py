@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from tearsheet.errors import StoreError
 from tearsheet.store import connection as limits
 from tearsheet.store.connection import Parameters, Row
-from tearsheet.store.dialect import copy_target, with_numbers
+from tearsheet.store.dialect import copy_target, for_each, with_numbers
 
 try:
     import psycopg
@@ -85,9 +85,13 @@ class PostgresConnection:
         batch = list(rows)
         if not batch:
             return []
-        with self._errors(), self._live().cursor() as cursor:
-            cursor.executemany(with_numbers(statement).encode(), batch, returning=True)
-            return [result.fetchall() for result in cursor.results()]
+        sql = for_each(statement, tuple(map(type, batch[0])))
+        found: list[list[Row]] = [[] for _ in batch]
+        with self._errors():
+            parameters = [list(column) for column in zip(*batch, strict=True)]
+            for number, *row in self._live().cursor().execute(sql.encode(), parameters):
+                found[number - 1].append(tuple(row))
+        return found
 
     def stream(
         self, statement: str, parameters: Parameters = (), at_once: int = 5000
@@ -224,11 +228,11 @@ def connect(url: str) -> PostgresConnection:
     return PostgresConnection(url)
 
 
-class _WholeNumber(Int8Dumper):
-    """Sends every whole number, and True and False, as a BIGINT, so that a statement has one form."""
+class _Truth(Int8Dumper):
+    """Sends True and False as the numbers that the tables hold."""
 
     def dump(self, obj: Any) -> bytes:
-        return b"%d" % obj
+        return b"1" if obj else b"0"
 
 
 def _account_key(account: str) -> int:
@@ -241,8 +245,9 @@ def _open(url: str) -> Raw:
     defaults = {"connect_timeout": CONNECT_SECONDS, "application_name": "tearsheet", **_KEEPALIVES}
     options: dict[str, Any] = defaults | given
     raw = psycopg.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **options)
-    raw.adapters.register_dumper(int, _WholeNumber)
-    raw.adapters.register_dumper(bool, _WholeNumber)
+    # of one kind whatever their size, so that a statement has one form
+    raw.adapters.register_dumper(int, Int8Dumper)
+    raw.adapters.register_dumper(bool, _Truth)
     return raw
 
 

@@ -89,7 +89,7 @@ SELECT DISTINCT account, symbol FROM fill
 SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
 FROM fill WHERE account = ? AND key = ?
 -- name: add_sighting
-INSERT INTO sighting (source_id, line, fill_id, rank) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
+INSERT INTO sighting (source_id, line, fill_id, rank) VALUES (?, ?, ?, ?)
 -- name: sightings_of_fill
 SELECT s.kind, s.name, g.line FROM sighting g JOIN source s ON s.id = g.source_id WHERE g.fill_id = ? ORDER BY g.source_id, g.line
 -- name: live_record_place
