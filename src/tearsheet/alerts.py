@@ -21,6 +21,7 @@ from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent, Finding, Rule, judge, raise_alert
 from tearsheet.store.alert_index import AlertIndex
 from tearsheet.store.ledger import Ledger
+from tearsheet.store.pages import Page, Place
 from tearsheet.trade.fill import digest
 from tearsheet.trade.session import to_micros
 
@@ -109,6 +110,23 @@ class AlertEvaluator:
                 self._read_up()
         found = [_decode(body) for body in self._index.newest(most)]
         return [alert for alert in found if not only_open or alert.state != "resolved"]
+
+    def page(self, number: int, after: Place | None, *, only_open: bool) -> Page[AlertEvent]:
+        """A page of alerts in their last state, the newest first."""
+        if not self._ledger.read_only and not self._is_read_up():
+            with self._ledger.writing():
+                self._read_up()
+        items: list[AlertEvent] = []
+        last: Place | None = None
+        for place, body in self._index.after(after):
+            alert = _decode(body)
+            if only_open and alert.state == "resolved":
+                continue
+            if len(items) == number:
+                return Page(items, last)
+            items.append(alert)
+            last = place
+        return Page(items, None)
 
     def _has_news(self, pairs: list[tuple[PerformanceSummary, Finding]]) -> bool:
         if not self._is_read_up():

@@ -219,16 +219,20 @@ def _put(path: Path, data: bytes, but_freshness: Callable[[bytes], object]) -> E
         raise _unwritable(path, error) from error
     if kept is not None and but_freshness(kept) == but_freshness(data):
         return ExportedFile(path, False)
-    _write(path, data)
+    write_file(path, data)
     return ExportedFile(path, True)
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Put a file in place whole: beside it first, to the disk, then renamed over it."""
+def write_file(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Put a file in place whole: beside it first, to the disk, then renamed over it.
+
+    `mode` is that of a new file, less the umask. Raises InputError.
+    """
     temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(handle, "wb") as file:  # noqa: PTH123 - a handle has no path
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -205,7 +205,7 @@ def test_all_and_rolling_reach_from_the_beginning() -> None:
             lambda: Window.between(FRIDAY, FRIDAY - DAY),
             "ends (2026-11-19) before it starts (2026-11-20)",
         ),
-        (lambda: Window.choose("custom", FRIDAY), "a custom window needs --start and --end"),
+        (lambda: Window.choose("custom", FRIDAY), "a custom window needs a start and an end"),
         (lambda: Window.last(0, FRIDAY), "at least 1 trade, was 0"),
         (
             lambda: Window.choose("all", FRIDAY, start=FRIDAY + DAY),

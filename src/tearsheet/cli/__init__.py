@@ -42,6 +42,8 @@ COMMANDS = {
     "import": "intake",
     "formats": "intake",
     "verify": "intake",
+    "serve": "hosting",
+    "tokens": "hosting",
     "demo": "showing",
 }
 

@@ -21,6 +21,7 @@ from tearsheet.sources.text import NumberForm
 from tearsheet.sources.times import TimeReader, TimeTextError
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstrument
+from tearsheet.trade.session import DATE_PATTERN
 
 Json = dict[str, Any]
 _SHOWN = 500
@@ -28,14 +29,8 @@ _SHOWN = 500
 _SIGNS = "!-~\u00a1-\u167f\u1700-\u1fff\u3040-\ud7a3"
 _NAME = rf"^[{_SIGNS}]([ {_SIGNS}]{{0,98}}[{_SIGNS}])?$"
 _AMOUNT = r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"
-#: 1980 to 2087, every day that there is, leap days too.
-_DATE = (
-    r"((19[89][0-9]|20[0-8][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
-    r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
-    r"|(19(8[048]|9[26])|20([02468][048]|[1357][26]))-02-29)"
-)
 _TIME = (
-    rf"^{_DATE}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?"
+    rf"^{DATE_PATTERN}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?"
     r"(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"
 )
 _TIME_HINT = "allowed is ISO 8601 with an offset, such as 2026-11-20T14:30:00Z"

@@ -1,6 +1,9 @@
 """The ledger's index of the alerts file: the last state of every alert, and how far it was read."""
 
+from collections.abc import Iterator
+
 from tearsheet.store.ledger import Ledger
+from tearsheet.store.pages import AT_ONCE, LAST_INSTANT, LAST_TEXT, Place
 
 OFFSET = "alerts_offset"
 
@@ -37,6 +40,18 @@ class AlertIndex:
     def newest(self, most: int) -> list[str]:
         """The newest alerts, newest first."""
         return [body for (body,) in self._ledger.reading.execute("alerts", (most,))]
+
+    def after(self, place: Place | None) -> Iterator[tuple[Place, str]]:
+        """All alerts after a place, newest first, each with its own."""
+        place = place or Place(LAST_INSTANT, LAST_TEXT)
+        while True:
+            bounds = (place.time_us, place.time_us, place.id, AT_ONCE)
+            found = self._ledger.reading.execute("page_of_alerts", bounds).fetchall()
+            for raised_us, identity, body in found:
+                place = Place(raised_us, identity)
+                yield place, body
+            if len(found) < AT_ONCE:
+                return
 
     def clear(self) -> None:
         """Forget everything, because the alerts file was replaced."""

@@ -14,10 +14,12 @@ from tearsheet.trade.position import Position
 from tearsheet.trade.session import to_micros
 
 Item = TypeVar("Item")
-_AT_ONCE = 500
+#: Rows that are fetched at a time.
+AT_ONCE = 500
+LAST_INSTANT = (1 << 62) - 1
 _LAST_ID = (1 << 63) - 1
 #: Sorts after every id of a position or an alert.
-_LAST_TEXT = "~"
+LAST_TEXT = "~"
 
 
 class Place(Struct, frozen=True):
@@ -60,7 +62,7 @@ def fills(reading: Reading, span: Span, number: int) -> Page[Fill]:
 
 def closed_positions(reading: Reading, span: Span, number: int) -> Page[Position]:
     """A page of the closed positions of a scope."""
-    found = _rows(reading, "page_of_closed", span, _LAST_TEXT, lambda row: (row[7], row[0]))
+    found = _rows(reading, "page_of_closed", span, LAST_TEXT, lambda row: (row[7], row[0]))
     return _page(
         ((rows.position(row), place) for row, place in found),
         lambda position: matches(span.scope, position),
@@ -78,12 +80,12 @@ def _rows(
     place = span.after or Place(to_micros(span.until) - 1, last_id)
     which, scope = ("all", ()) if account is None else ("account", (account,))
     while True:
-        bounds = (since_us, place.time_us, place.time_us, place.id, _AT_ONCE)
+        bounds = (since_us, place.time_us, place.time_us, place.id, AT_ONCE)
         found = reading.execute(f"{name}_{which}", (*scope, *bounds)).fetchall()
         for row in found:
             place = Place(*place_of(row))
             yield row, place
-        if len(found) < _AT_ONCE:
+        if len(found) < AT_ONCE:
             return
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from tearsheet.errors import InputError
 from tearsheet.sources.log_folder import ReadSoFar, read_on
@@ -87,10 +88,12 @@ def _take_fills(
     on_progress: OnProgress,
 ) -> tuple[ImportCounts, int]:
     counts, lines = ImportCounts(), 0
-    name = statement.path.name
+    name = report.file.rpartition("/")[2]
     for batch in _batches(_numbered(statement)):
         fills = [(line, row) for line, row in batch if isinstance(row, Fill)]
-        report.rejections += [row for _, row in batch if isinstance(row, Rejection)]
+        report.rejections += [
+            replace(row, file=name) for _, row in batch if isinstance(row, Rejection)
+        ]
         report.rejections += posting.add_fills(source_id, name, fills, counts)
         lines = batch[-1][0]
         on_progress(statement.bytes_read, statement.total_bytes, name)
@@ -113,11 +116,12 @@ def _take_records(
     posting: Posting, source_id: int, path: Path, report: ImportReport
 ) -> tuple[ImportCounts, int]:
     counts, ended = ImportCounts(), 0
+    name = report.file.rpartition("/")[2]
     with path.open("rb") as file:
-        for part, reached in read_on(file, path.name, None, ReadSoFar()):
+        for part, reached in read_on(file, name, None, ReadSoFar()):
             ended = reached.lines
             lines = [(r.line, r.key, r.record) for r in part.records]
-            posting.add_records(source_id, path.name, lines, [])
+            posting.add_records(source_id, name, lines, [])
             report.rejections += part.rejections
             counts.new += len(lines)
             for one in part.records:

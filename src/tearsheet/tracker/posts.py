@@ -18,7 +18,7 @@ from tearsheet.store.marks import Mark, Marks
 from tearsheet.store.posting import BookRules, FileState, Posting, writing_of
 from tearsheet.store.receipts import Receipt, Receipts
 from tearsheet.tracker.book_rules import book_rules
-from tearsheet.tracker.reports import PostReport, Request
+from tearsheet.tracker.reports import ImportReport, PostReport, Request
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros
 
@@ -61,6 +61,28 @@ class Posts:
         told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, PostedMark)]
         report = PostReport(rejections=refused) if refused else self._keep_marks(request, told)
         return _told("tearsheet.marks", started, report)
+
+    def once(
+        self, key: str | None, content: bytes, take: Callable[[], ImportReport]
+    ) -> ImportReport:
+        """Import a file under an idempotency key; a content that was read before changes nothing anyway.
+
+        Raises UsageError for a key that was used for another content.
+        """
+        receipt = _receipt(Request(content, "", key), "import")
+        if receipt is None:
+            return take()
+        with self._ledger.snapshot() as reading:
+            answer = Receipts(reading).find(receipt)
+        if answer is not None:
+            return _imported_before(answer)
+        report = take()
+        with self._ledger.writing() as reading:
+            receipts = Receipts(reading)
+            if (answer := receipts.find(receipt)) is not None:
+                return _imported_before(answer)
+            receipts.keep(receipt, json.encode(report).decode(), self._now())
+        return report
 
     def _keep_fills(
         self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]]
@@ -121,6 +143,12 @@ def _receipt(request: Request, what: str) -> Receipt | None:
 
 def _repeated(answer: str) -> PostReport:
     return replace(json.decode(answer, type=PostReport), repeated=True)
+
+
+def _imported_before(answer: str) -> ImportReport:
+    report = json.decode(answer, type=ImportReport)
+    report.repeated = True
+    return report
 
 
 def _ranked(ledger: Ledger, fresh: Sequence[tuple[int, Fill]]) -> list[tuple[int, Fill]]:

@@ -146,7 +146,7 @@ class Summaries:
         if len(found) > 1 and self._terms.default_currency not in found:
             raise MixedCurrencyError(
                 f"this window holds {' and '.join(found)}, which are never added up",
-                "choose one with --currency, or set TEARSHEET_CURRENCY",
+                "choose one currency, or set TEARSHEET_CURRENCY",
             )
         chosen = found[0] if len(found) == 1 else self._terms.default_currency
         return chosen, [c for c in found if c != chosen]

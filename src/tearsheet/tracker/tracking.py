@@ -94,6 +94,11 @@ class PerformanceTracker:
         return self._ledger.revision
 
     @property
+    def read_only(self) -> bool:
+        """Whether the ledger can be asked but not written."""
+        return self._ledger.read_only
+
+    @property
     def stamp(self) -> str:
         """A name for the present state of the ledger that no other state bears. Raises StoreError."""
         return self._ledger.stamp

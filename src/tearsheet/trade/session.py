@@ -17,6 +17,12 @@ DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _NOON = time(12)
 #: Instants outside are refused on input: nobody traded electronically before, or has yet after.
+#: A regular expression of the dates 1980-01-01 to 2087-12-31, leap days too, and of nothing else.
+DATE_PATTERN = (
+    r"((19[89][0-9]|20[0-8][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
+    r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+    r"|(19(8[048]|9[26])|20([02468][048]|[1357][26]))-02-29)"
+)
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -164,7 +170,7 @@ class Window(Struct, frozen=True):
         if start is not None and end is not None:
             return cls.between(start, end)
         if kind == "custom":
-            raise UsageError("a custom window needs --start and --end")
+            raise UsageError("a custom window needs a start and an end", "give both")
         if kind == "all":
             first, last = _possible(start or EARLIEST.date()), _possible(end or today)
             _check_order(first, last)
@@ -182,7 +188,7 @@ def _possible(day: date) -> date:
 def _check_order(first: date, last: date) -> None:
     if last < first:
         raise UsageError(
-            f"the window ends ({last}) before it starts ({first})", "swap --start and --end"
+            f"the window ends ({last}) before it starts ({first})", "swap start and end"
         )
 
 

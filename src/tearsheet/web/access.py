@@ -1,0 +1,172 @@
+"""Who may read and write: bearer tokens, kept as hashes; without one only over loopback."""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from flask import Request
+from msgspec import Struct
+
+from tearsheet.errors import NotFoundError, SettingsError, UsageError
+from tearsheet.export import json_bytes, write_file
+from tearsheet.web.contract import Level
+from tearsheet.web.refusal import Refused
+
+Right = Literal["read", "write"]
+_PREFIX = "ts_"
+_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via")
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+
+class Token(Struct, frozen=True, forbid_unknown_fields=True):
+    """A token as it is kept: never itself, only its SHA-256. Tokens have 256 random bits."""
+
+    name: str
+    right: Right
+    sha256: str
+    made_at: datetime
+
+
+class Tokens:
+    """The tokens of a file, read again when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._tokens: tuple[Token, ...] = ()
+
+    def all(self) -> tuple[Token, ...]:
+        """Every token; none where there is no file. Raises SettingsError for a bad file."""
+        try:
+            info = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            self._seen, self._tokens = None, ()
+            return ()
+        seen = (info.st_ino, info.st_size, info.st_mtime_ns)
+        if seen != self._seen:
+            self._tokens, self._seen = self._read(), seen
+        return self._tokens
+
+    def right_of(self, presented: str) -> Right | None:
+        """What a token allows; every kept one is compared, in constant time."""
+        digest = _digest(presented)
+        found: Right | None = None
+        for token in self.all():
+            if hmac.compare_digest(token.sha256, digest):
+                found = token.right
+        return found
+
+    def add(self, name: str, right: Right, now: datetime) -> str:
+        """Make a token and keep its hash; it is told this once. Raises UsageError."""
+        if any(token.name == name for token in self.all()):
+            raise UsageError(
+                f"there is a token {name!r}", "revoke it first, or choose another name"
+            )
+        secret = _PREFIX + secrets.token_urlsafe(32)
+        self._write((*self.all(), Token(name, right, _digest(secret), now)))
+        return secret
+
+    def revoke(self, name: str) -> None:
+        """Take a token back; it is refused from the next request on. Raises NotFoundError."""
+        left = tuple(token for token in self.all() if token.name != name)
+        if len(left) == len(self.all()):
+            named = ", ".join(token.name for token in left) or "none"
+            raise NotFoundError(f"no token {name!r}", f"known: {named}")
+        self._write(left)
+
+    def _read(self) -> tuple[Token, ...]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=tuple[Token, ...])
+        except (OSError, msgspec.MsgspecError) as error:
+            raise SettingsError(
+                f"the tokens file {self._path} cannot be used: {error}",
+                "`tearsheet tokens` writes it; restore it, or remove it and make new tokens",
+            ) from None
+
+    def _write(self, tokens: tuple[Token, ...]) -> None:
+        write_file(self._path, json_bytes(list(tokens)), mode=0o600)
+        self._seen = None
+
+
+class Access:
+    """Decides about each request.
+
+    With a token it counts what the token allows. Without one, reading is free where anonymous
+    reading is allowed, and both reading and writing while there are no tokens at all, but only for
+    requests that come over loopback and not through a proxy.
+    """
+
+    def __init__(self, tokens: Tokens, *, anonymous_read: bool) -> None:
+        self._tokens = tokens
+        self._anonymous_read = anonymous_read
+
+    def check(self, request: Request, level: Level) -> None:
+        """Raise Refused where a request may not do what it asks for."""
+        if level == "write":
+            _refuse_other_sites(request)
+        if level == "open":
+            return
+        presented = request.headers.get("Authorization", "")
+        if presented:
+            self._check_token(presented, level)
+        elif not (level == "read" and self._anonymous_read) and not self._is_private(request):
+            raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
+
+    def _check_token(self, presented: str, level: Level) -> None:
+        scheme, _, secret = presented.partition(" ")
+        right = self._tokens.right_of(secret.strip()) if scheme.lower() == "bearer" else None
+        if right is None:
+            raise Refused(401, "the token is not known", _HINT, headers=_BEARER)
+        if level == "write" and right != "write":
+            raise Refused(403, "this token allows to read only", "use a token made with --write")
+
+    def _is_private(self, request: Request) -> bool:
+        return (
+            not self._tokens.all()
+            and is_loopback(request.remote_addr or "")
+            and request.host.rsplit(":", 1)[0] in _LOCAL_NAMES
+            and not any(name in request.headers for name in _FORWARDED)
+        )
+
+
+def may_serve(host: str, tokens: Tokens, *, anonymous_read: bool) -> None:
+    """Refuse to listen beyond loopback where nobody could be told from anybody. Raises UsageError."""
+    if is_loopback(host) or tokens.all() or anonymous_read:
+        return
+    raise UsageError(
+        f"listening at {host} lets every machine that reaches it ask",
+        "make a token with `tearsheet tokens add NAME`, or say --allow-anonymous-read in a network "
+        "that you trust; writing needs a token there in any case",
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+_HINT = "send `Authorization: Bearer …`; `tearsheet tokens add NAME` makes a token"
+_BEARER = {"WWW-Authenticate": 'Bearer realm="tearsheet"'}
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """A page of another site, open in a browser here, may not write."""
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and origin.partition("://")[2] != request.host
+    if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        raise Refused(403, "a page of another site may not write here", "send it without a browser")
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(os.fsencode(secret)).hexdigest()

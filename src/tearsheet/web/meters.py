@@ -1,0 +1,69 @@
+"""What Prometheus is told: counts of requests and cache by process, and gauges from the ledger itself.
+
+With several workers each counts in files of `PROMETHEUS_MULTIPROC_DIR`, and whichever is asked adds
+them up. Money and revision are read at the scrape, so that no worker can tell an old number.
+"""
+
+import os
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from tearsheet.web.serving import FOLDER
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Meters:
+    """The counters of one application."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            "tearsheet_request_seconds", "Time of requests.", ("method", "route", "status"),
+            buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.cache = Counter(
+            "tearsheet_cache", "Answers by where they were found.", ("found",),
+            registry=self.registry,
+        )  # fmt: skip
+        self.cache_failures = Counter(
+            "tearsheet_cache_failures", "Times that the shared cache went down.",
+            registry=self.registry,
+        )  # fmt: skip
+
+    def page(self, gauges: list["Gauge"]) -> bytes:
+        """The page that Prometheus reads."""
+        counts = self.registry
+        if FOLDER in os.environ:
+            counts = CollectorRegistry()
+            MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
+        ledger = CollectorRegistry()
+        ledger.register(_Gauges(gauges))
+        return generate_latest(counts) + generate_latest(ledger)
+
+
+class Gauge:
+    """One gauge with a value for each set of labels."""
+
+    def __init__(self, name: str, words: str, labels: tuple[str, ...] = ()) -> None:
+        self.family = GaugeMetricFamily(f"tearsheet_{name}", words, labels=labels)
+
+    def put(self, value: float, *labels: str) -> "Gauge":
+        """Set the value of these labels."""
+        self.family.add_metric(labels, value)
+        return self
+
+
+class _Gauges:
+    """Gives gauges to a registry."""
+
+    def __init__(self, gauges: list[Gauge]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[Metric]:
+        for gauge in self._gauges:
+            yield gauge.family

@@ -1,0 +1,110 @@
+"""What every view of an application uses: settings, clock, trackers, cache, access, meters."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from hashlib import blake2b
+
+from flask import Response, g, request
+
+from tearsheet.export import json_line
+from tearsheet.log import event
+from tearsheet.performance.summary import PartialReason, Scope
+from tearsheet.settings import Settings
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.tracker.caching import AnswerCache, answer_cache
+from tearsheet.trade.session import Window
+from tearsheet.web.access import Access, Tokens
+from tearsheet.web.meters import Meters
+from tearsheet.web.trackers import Trackers
+
+_log = logging.getLogger("tearsheet")
+JSON = "application/json"
+
+
+class Served:
+    """One application's parts; made once a process."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self.settings = settings
+        self.meters = Meters()
+        self.trackers = Trackers(settings, clock)
+        self.cache: AnswerCache = answer_cache(settings, self._on_cache_change)
+        self.access = Access(Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
+        self._clock = clock
+        self._rules = blake2b(repr(settings).encode(), digest_size=4).hexdigest()
+
+    @property
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._clock()
+
+    @property
+    def timestamp(self) -> str:
+        """The present instant as answers bear it."""
+        return text_of(self.now)
+
+    @contextmanager
+    def asked(self) -> Iterator["Asked"]:
+        """A tracker that knows the newest log lines, and the state that its answers are of."""
+        with self.trackers.lent() as tracker:
+            stale = self.trackers.refreshed(tracker)
+            stamp = f"{tracker.stamp}.{tracker.today:%Y%m%d}.{self._rules}"
+            yield Asked(tracker, stamp, stale)
+
+    def fresh(self, asked: "Asked") -> Response | None:
+        """304 where the client has the answer of this very state, else None."""
+        g.etag = asked.etag
+        if asked.etag is None or not request.if_none_match.contains_weak(asked.stamp):
+            return None
+        return Response(status=304)
+
+    def answered(
+        self, asked: "Asked", period: str, window: Window, scope: Scope, currency: str | None,
+        compute: Callable[[], bytes],
+    ) -> bytes:  # fmt: skip
+        """An answer of this state from the cache, or computed now."""
+        if asked.stale:
+            self.meters.cache.labels("bypassed").inc()
+            return compute()
+        whose = blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
+        name = "all" if scope.account is None and not scope.narrows_trades else whose
+        stretch = f"{window.start}" if window.last_trades is None else f"last-{window.last_trades}"
+        key = f"performance:{name}-{whose}:{period}:{stretch}-{window.end}:{asked.stamp}"
+        answer, found = self.cache.answer(key, compute)
+        self.meters.cache.labels(found).inc()
+        return answer
+
+    def _on_cache_change(self, failure: str | None) -> None:
+        if failure is None:
+            event(_log, "tearsheet.cache_up")
+            return
+        self.meters.cache_failures.inc()
+        event(_log, "tearsheet.cache_down", level=logging.WARNING, reason=failure)
+
+
+class Asked:
+    """A question: who answers it, of which state, and what that state may lack."""
+
+    def __init__(
+        self, tracker: PerformanceTracker, stamp: str, stale: tuple[PartialReason, ...]
+    ) -> None:
+        self.tracker = tracker
+        self.stamp = stamp
+        self.stale = stale
+
+    @property
+    def etag(self) -> str | None:
+        """The entity tag of every answer of this state; none where the state lacks something."""
+        return None if self.stale else f'W/"{self.stamp}"'
+
+
+def text_of(at: datetime) -> str:
+    """An instant (UTC) as answers bear it."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def json_answer(body: bytes, status: int = 200) -> Response:
+    """A response of JSON that is ready."""
+    return Response(body, status, mimetype=JSON)

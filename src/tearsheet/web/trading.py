@@ -1,0 +1,348 @@
+"""What happened: fills, positions, accounts and alerts to read; fills, files and marks to write."""
+
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Response, g, request
+from msgspec.structs import asdict
+
+from tearsheet.errors import FormatError, InputError
+from tearsheet.performance.summary import Scope, as_plain
+from tearsheet.tracker.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, known_zones
+from tearsheet.tracker.listing import Page, Place
+from tearsheet.tracker.reports import ImportReport, PostReport, Request
+from tearsheet.trade.session import WindowKind
+from tearsheet.web import answers, parameters
+from tearsheet.web.contract import Api, Body, Operation, Parameter
+from tearsheet.web.parameters import cursor_of
+from tearsheet.web.performance import success
+from tearsheet.web.refusal import Refused, as_detail, refused_rows
+from tearsheet.web.served import Served, json_answer
+
+_MOST_SHOWN = 100
+_KEY = "Idempotency-Key"
+_EXAMPLE_FILL = {
+    "account": "Sim101", "symbol": "ES 12-26", "time": "2026-11-20T14:30:00Z", "side": "BUY",
+    "quantity": 2, "price": 6712.25, "commission": "4.18", "fill_id": "8812-1",
+}  # fmt: skip
+_EXAMPLE_MARK = {"symbol": "ES 12-26", "price": 6720.5, "time": "2026-11-20T15:00:00Z"}
+
+
+def add_lists(api: Api, served: Served) -> None:
+    """Add what can be read."""
+    stretch = (
+        parameters.choice("window", "Kind of window.", *parameters.KINDS, default="all"),
+        parameters.START,
+        parameters.END,
+    )
+    api.add(
+        Operation(
+            method="GET", path="/api/positions", tag="Trading", title="Positions, the newest first",
+            words="Those closed in a window, or those open now.",
+            parameters=(
+                parameters.choice("state", "Closed in the window, or open now.", "open", "closed", default="closed"),
+                *stretch, *parameters.SCOPE, *parameters.PAGE,
+            ),
+            answer=answers.PositionsAnswer, statuses=(304, 422), aliases=("/api/performance/positions",),
+        ),
+        _positions_view(served),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/fills", tag="Trading", title="Fills, the newest first",
+            words="Results that a bot logged are positions, not fills.",
+            parameters=(*stretch, *parameters.SCOPE, *parameters.PAGE),
+            answer=answers.FillsAnswer, statuses=(304, 422), aliases=("/api/performance/fills",),
+        ),
+        _fills_view(served),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/accounts", tag="Trading", title="Every account that traded",
+            answer=answers.AccountsAnswer, statuses=(304,), aliases=("/api/performance/accounts",),
+        ),
+        lambda: _accounts(served),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/rejections", tag="Trading", title="Lines that could not be used",
+            parameters=(parameters.LIMIT,), answer=answers.RejectionsAnswer, statuses=(422,),
+        ),
+        lambda limit: _rejections(served, limit),
+    )  # fmt: skip
+
+
+def add_alerts(api: Api, served: Served) -> None:
+    """Add the alerts and their acknowledgement."""
+    api.add(
+        Operation(
+            method="GET", path="/api/alerts", tag="Alerts", title="Alerts, the newest first",
+            parameters=(
+                parameters.choice("state", "All, or those not over yet.", "open", "all", default="all"),
+                *parameters.PAGE,
+            ),
+            answer=answers.AlertsAnswer, statuses=(422,), aliases=("/api/performance/alerts",),
+        ),
+        lambda state, limit, cursor: _alerts(served, state, limit, cursor),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="POST", path="/api/alerts/{alert}/acknowledge", tag="Alerts",
+            title="Say that somebody has seen an alert", level="write",
+            in_path=(parameters.ALERT_ID,), body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
+            answer=answers.AlertAnswer, statuses=(400, 404, 413, 415, 422),
+            aliases=("/api/performance/alerts/{alert}/acknowledge",),
+        ),
+        lambda alert: _acknowledge(served, alert),
+    )  # fmt: skip
+
+
+def add_writes(api: Api, served: Served) -> None:
+    """Add what brings facts in."""
+    for name, schema, example, title in (
+        ("fills", FILL_SCHEMA, _EXAMPLE_FILL, "Keep fills, all or none"),
+        ("marks", MARK_SCHEMA, _EXAMPLE_MARK, "Keep last known prices, all or none"),
+    ):
+        api.add(
+            Operation(
+                method="POST", path=f"/api/{name}", tag="Trading", title=title, level="write",
+                words=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
+                body=Body(("application/json",), _one_or_many(schema, name), example),
+                answer=answers.PostedAnswer, statuses=(400, 409, 413, 415, 422),
+            ),
+            _post_view(served, name),
+        )  # fmt: skip
+    api.add(
+        Operation(
+            method="POST", path="/api/import", tag="Trading", title="Keep what a file says", level="write",
+            words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
+            "and make the summaries partial.",
+            parameters=_IMPORT_PARAMETERS,
+            body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
+            statuses=(400, 413, 415, 422),
+        ),
+        _import_view(served),
+    )  # fmt: skip
+
+
+def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    many = {"type": "array", "items": schema, "minItems": 1}
+    named = {
+        "type": "object", "properties": {name: many}, "required": [name],
+        "additionalProperties": False,
+    }  # fmt: skip
+    return {"anyOf": [schema, many, named]}
+
+
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
+_ACKNOWLEDGEMENT = {
+    "type": "object",
+    "properties": {
+        "by": _TEXT | {"pattern": r"\S", "description": "Who has seen it."},
+        "note": {"anyOf": [_TEXT, {"type": "null"}], "description": "What they say of it."},
+    },
+    "required": ["by"],
+    "additionalProperties": False,
+}
+_FILE = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "format": "binary"}},
+    "required": ["file"],
+}
+
+
+def _zone(text: str) -> ZoneInfo:
+    if text not in known_zones():
+        raise ValueError("allowed is an IANA name such as America/Chicago")
+    return ZoneInfo(text)
+
+
+_IMPORT_PARAMETERS = (
+    Parameter("timezone", "Zone of the times in a file that names none.",
+              {"type": "string", "enum": known_zones()}, _zone),
+    parameters.ACCOUNT,
+    parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),
+    parameters.choice("date_order", "What stands first in dates such as 3/4/2026.", "day-first", "month-first"),
+)  # fmt: skip
+
+
+def _positions_view(served: Served) -> Callable[..., Response]:
+    def view(
+        state: str, window: WindowKind, start: date | None, end: date | None, limit: int,
+        cursor: Place | None, **scope: Any,
+    ) -> Response:  # fmt: skip
+        after = _place(cursor, str)
+        with served.asked() as asked:
+            if (same := served.fresh(asked)) is not None:
+                return same
+            lists, whose = asked.tracker.lists, Scope(**scope)
+            if state == "open":
+                page = Page(lists.open(whose), None)
+            else:
+                chosen = asked.tracker.window(window, start=start, end=end)
+                page = lists.closed(chosen, whose, limit, after)
+        return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
+
+    return view
+
+
+def _fills_view(served: Served) -> Callable[..., Response]:
+    def view(
+        window: WindowKind, start: date | None, end: date | None, limit: int,
+        cursor: Place | None, **scope: Any,
+    ) -> Response:  # fmt: skip
+        after = _place(cursor, int)
+        with served.asked() as asked:
+            if (same := served.fresh(asked)) is not None:
+                return same
+            chosen = asked.tracker.window(window, start=start, end=end)
+            page = asked.tracker.lists.fills(chosen, Scope(**scope), limit, after)
+        return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
+
+    return view
+
+
+def _place(cursor: Place | None, kind: type[int] | type[str]) -> Place | None:
+    if cursor is not None and not isinstance(cursor.id, kind):
+        raise Refused(
+            422, "parameter 'cursor' is one of another list", "take `next_cursor` of this one"
+        )
+    return cursor
+
+
+def _accounts(served: Served) -> Response:
+    with served.asked() as asked:
+        return served.fresh(asked) or json_answer(success(served, asked.tracker.accounts()))
+
+
+def _rejections(served: Served, limit: int) -> Response:
+    with served.asked() as asked:
+        found = asked.tracker.rejections(limit)
+    return json_answer(success(served, [as_detail(row) for row in found]))
+
+
+def _alerts(served: Served, state: str, limit: int, cursor: Place | None) -> Response:
+    after = _place(cursor, str)
+    with served.asked() as asked:
+        page = asked.tracker.alerts.page(limit, after, only_open=state == "open")
+    return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
+
+
+def _acknowledge(served: Served, alert: str) -> Response:
+    content = _json_object()
+    by, note = content.pop("by", None), content.pop("note", None)
+    if content:
+        raise Refused(422, f"{sorted(content)[0]!r} is no field", "allowed are by, note")
+    if not _is_said(by) or not (note is None or (_is_said(note, blank=True))):
+        raise Refused(
+            422, "an acknowledgement says by whom, in 1 to 200 characters", 'send {"by": "…"}'
+        )
+    with served.asked() as asked:
+        seen = asked.tracker.alerts.acknowledge(alert, by, note, served.now)
+    return json_answer(success(served, seen))
+
+
+def _is_said(text: Any, *, blank: bool = False) -> bool:
+    if not isinstance(text, str) or not 1 <= len(text) <= 200 or "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return blank or bool(text.strip())
+
+
+def _json_object() -> dict[str, Any]:
+    _check_media("application/json")
+    content = request.get_json(silent=True)
+    if not isinstance(content, dict):
+        raise Refused(400, "the body is no JSON object", 'send {"by": "…", "note": "…"}')
+    return content
+
+
+def _check_media(*allowed: str) -> None:
+    if request.mimetype not in allowed:
+        raise Refused(
+            415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}"
+        )
+
+
+def _post_view(served: Served, name: str) -> Callable[..., Response]:
+    def view() -> Response:
+        _check_media("application/json")
+        asked_for = Request(request.get_data(), f"POST /api/{name} {g.request_id}", _key())
+        try:
+            with served.trackers.lent() as tracker:
+                posts = tracker.posts
+                report: PostReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
+        except FormatError as error:
+            raise Refused(400, error.message, error.hint) from None
+        if report.rejections:
+            raise refused_rows(report.rejections)
+        data = asdict(report)
+        del data["rejections"]
+        return json_answer(
+            success(served, data), 201 if report.new and not report.repeated else 200
+        )
+
+    return view
+
+
+def _key() -> str | None:
+    key = request.headers.get(_KEY)
+    if key is None:
+        return None
+    if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
+        raise Refused(
+            422,
+            f"the header {_KEY} is {key[:50]!r}",
+            "allowed are 1 to 200 printable ASCII characters",
+        )
+    return key
+
+
+def _import_view(served: Served) -> Callable[..., Response]:
+    def view(
+        timezone: ZoneInfo | None, account: str | None, format: str | None, date_order: Any
+    ) -> Response:
+        _check_media("multipart/form-data")
+        upload = request.files.get("file")
+        if upload is None:
+            raise Refused(
+                422, "there is no part named file", "send multipart/form-data with a file"
+            )
+        name = _shown_name(upload.filename)
+        with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
+            path = Path(folder) / "upload"  # a name of ours: the client's names no path here
+            upload.save(path)
+
+            def take() -> ImportReport:
+                return tracker.import_file(
+                    path, timezone=timezone, account=account, layout=format,
+                    date_order=date_order, name=name,
+                )  # fmt: skip
+
+            try:
+                with served.trackers.lent() as tracker:
+                    report = tracker.posts.once(_key(), path.read_bytes(), take)
+            except (FormatError, InputError) as error:
+                raise Refused(422, error.message.replace(str(path), name), error.hint) from None
+        data = as_plain(report) | {
+            "rejections": [as_detail(r) for r in report.rejections[:_MOST_SHOWN]]
+        }
+        return json_answer(
+            success(served, data), 201 if report.new and not report.repeated else 200
+        )
+
+    return view
+
+
+def _shown_name(name: str | None) -> str:
+    """A file's name as its rejections bear it; nothing is opened by it."""
+    bare = (name or "").replace("\\", "/").rpartition("/")[2]
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]
+    return shown or "upload"
