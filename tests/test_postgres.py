@@ -1,6 +1,7 @@
 """The ledger in PostgreSQL: writers side by side, servers that go away, and the same answers."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from tearsheet.store import connection, dialect
 from tearsheet.store import postgres as store_postgres
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.statements import statements
+from test_faults import WHOLE
 
 POSTING = Path(__file__).with_name("posting_process.py")
 
@@ -294,11 +296,19 @@ def test_the_tables_are_those_of_sqlite(place: Place, tmp_path: Path) -> None:
         }
 
 
-def test_postgresql_understands_every_statement(place: Place) -> None:
+def test_postgresql_understands_every_statement_and_has_an_index_for_it(place: Place) -> None:
     with place.tracker() as tracker:
+        query = tracker._ledger.connection.execute
+        query("SET enable_seqscan = off")
+        query("SET plan_cache_mode = force_generic_plan")
         for name, statement in statements().items():
-            query = tracker._ledger.connection.execute
             query(f"PREPARE {name} AS {statement}")
+            if name in WHOLE or not statement.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
+                continue
+            number = len(set(re.findall(r"\$\d+", dialect.with_numbers(statement))))
+            given = f"({', '.join(['NULL'] * number)})" if number else ""
+            plan = [line for (line,) in query(f"EXPLAIN EXECUTE {name}{given}").fetchall()]
+            assert not any("Seq Scan" in line for line in plan), (name, plan)
 
 
 def test_statements_and_schema_are_put_in_other_words() -> None:

@@ -135,6 +135,11 @@ class PostgresConnection:
         if self._raw is not None:
             self._raw.close()
 
+    def __del__(self) -> None:
+        # one that is let go with its ledger, as a thread's is at its end, is no mistake
+        if getattr(self, "_raw", None) is not None:
+            self.close()
+
     def _lock(self, accounts: frozenset[str] | None) -> None:
         """Take the ledger, whole or shared with writers of other accounts; always in one order."""
         if accounts is None or len(accounts) > _MOST_LOCKS:
