@@ -427,6 +427,9 @@ def test_a_user_who_may_not_make_tables_is_told(place: Place, postgres: Postgres
     with pytest.raises(StoreError, match="may not be used so by this user") as caught:
         place.tracker(DATABASE_URL=url)
     assert caught.value.hint.startswith("grant the user CREATE")
+    with psycopg.connect(place.env["DATABASE_URL"]) as owner:
+        owner.execute("CREATE SCHEMA tearsheet AUTHORIZATION reader")
+    assert place.tracker(DATABASE_URL=url).sync().files == 0
 
 
 def test_a_read_only_server_without_a_ledger_is_said(
