@@ -13,6 +13,7 @@ from pathlib import Path
 from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import Request
 
 LAST_DAY = date(2026, 11, 20)
@@ -61,7 +62,7 @@ def measured(scratch: Path, url: str) -> dict[str, float]:
             ASKED,
         )
         posts = (post(n) for n in range(POSTS))
-        take("one posted fill", lambda: tracker.posts.fills(next(posts)), POSTS)
+        take("one posted fill", lambda: Posts(tracker).fills(next(posts)), POSTS)
         take("verify", tracker.verify)
         take("open and close", lambda: PerformanceTracker(settings).close(), 20)
     return figures

@@ -9,6 +9,7 @@ from typing import Any
 
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import Request
 
 START = datetime(2026, 11, 16, 14, tzinfo=UTC)
@@ -42,7 +43,7 @@ def requests(accounts: list[str], number: int, seed: int) -> list[Posted]:
 
 def post(tracker: PerformanceTracker, fills: Posted, key: str | None = None) -> int:
     """Post fills; returns the revision."""
-    report = tracker.posts.fills(Request(json.dumps(fills).encode(), "posted", key))
+    report = Posts(tracker).fills(Request(json.dumps(fills).encode(), "posted", key))
     assert report.rejections == []
     return report.revision
 

@@ -1,7 +1,7 @@
 """Keeps the fills that statements bring: a fill is kept once, however often it is read."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -112,12 +112,16 @@ def _kept_form(row: rows.Row | None) -> rows.Row | None:
     return None if row is None else (row[0], row[2], *row[4:10])
 
 
-def standing(reading: Reading, file: str, line: int, fill: Fill) -> Rejection | bool:
-    """Whether a fill is kept already, or a rejection where its id is kept with other content."""
-    before = reading.one("fill_of_key", (fill.account, fill.key))
-    if before is None:
-        return False
-    return _same(before, fill, to_micros(fill.time)) or _conflict(file, line, fill, before)
+def standing(
+    reading: Reading, file: str, lines: Sequence[tuple[int, Fill]]
+) -> list[Rejection | bool]:
+    """Of each fill whether it is kept already, or a rejection where its id is kept with other content."""
+    found = reading.execute_each("fill_of_key", [(fill.account, fill.key) for _, fill in lines])
+    return [
+        bool(its)
+        and (_same(its[0], fill, to_micros(fill.time)) or _conflict(file, line, fill, its[0]))
+        for (line, fill), its in zip(lines, found, strict=True)
+    ]
 
 
 def _same(before: rows.Row, fill: Fill, time_us: int) -> bool:
