@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,6 @@ def poll() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules["poll"] = module  # its dataclass looks itself up
     spec.loader.exec_module(module)
     return module
