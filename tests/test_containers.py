@@ -210,3 +210,14 @@ def test_the_client_s_command_is_one_that_the_client_takes(
     command = [sys.executable, "-I", str(TOP / script), *words, "--patience=1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, "UNREACHABLE" in done.stdout) == (3, True), done.stdout + done.stderr
+
+
+def test_the_page_names_metrics_that_there_are(tmp_path: Path) -> None:
+    page = (TOP / "docs/deploying.md").read_text()
+    named = set(re.findall(r"`(tearsheet_[a-z_]+)`", page))
+    with Running(tmp_path) as server:
+        server.get("/api/performance/daily")
+        found = server.get("/metrics")[1].decode()
+    known = set(re.findall(r"^# TYPE (tearsheet_[a-z_]+) ", found, flags=re.MULTILINE))
+    assert len(named) > 10
+    assert {name for name in named if name not in known} == set()
