@@ -6,11 +6,12 @@ what only they need.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -25,9 +26,7 @@ from tearsheet.sources.targets import load_targets
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.session_tallies import TallyRules
 from tearsheet.tracker.book_rules import book_rules, digest_of, fingerprint
-from tearsheet.tracker.listing import Lists
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
-from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import (
     Explanation,
     ImportReport,
@@ -94,6 +93,11 @@ class PerformanceTracker:
         return self._ledger.revision
 
     @property
+    def ledger(self) -> Ledger:
+        """The ledger, for what this package adds to the tracker: `Posts`, `Lists`."""
+        return self._ledger
+
+    @property
     def read_only(self) -> bool:
         """Whether the ledger can be asked but not written."""
         return self._ledger.read_only
@@ -157,16 +161,19 @@ class PerformanceTracker:
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
         on_progress: OnProgress = _silent,
+        **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
-        It is remembered by `name`, by default its path. Raises InputError, FormatError, StoreError.
+        It is remembered by `name`, by default its path. What else is `said` of the file are further
+        fields of `StatementOptions`: decimal_mark, layouts, mapping, fee_sign, fee_rates.
+        Raises UsageError, InputError, FormatError, StoreError.
         """
         from tearsheet.sources.statement import StatementOptions
         from tearsheet.tracker.imports import import_file
 
         started = time.perf_counter()
-        options = StatementOptions(timezone, account, layout, date_order)
+        options = StatementOptions(timezone, account, layout, date_order, **said)
         report = import_file(
             self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
             on_progress,
@@ -322,15 +329,12 @@ class PerformanceTracker:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
-    @property
-    def posts(self) -> Posts:
-        """Takes the fills and marks that requests bring."""
-        return Posts(self._ledger, self.settings, lambda: self.now)
-
-    @property
-    def lists(self) -> Lists:
-        """Fills and positions, a page at a time."""
-        return Lists(self._ledger, self.settings.calendar, self.settings.breakeven_band)
+    @contextmanager
+    def unchanging(self) -> Iterator[Ledger]:
+        """The ledger, brought up to date, in one state for all that is read inside."""
+        self._sync_if_possible()
+        with self._ledger.snapshot():
+            yield self._ledger
 
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:
         """Positions that are not flat."""

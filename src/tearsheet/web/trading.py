@@ -1,5 +1,6 @@
 """What happened: fills, positions, accounts and alerts to read; fills, files and marks to write."""
 
+import re
 import tempfile
 from collections.abc import Callable
 from datetime import date
@@ -10,10 +11,11 @@ from zoneinfo import ZoneInfo
 from flask import Response, g, request
 from msgspec.structs import asdict
 
-from tearsheet.errors import FormatError, InputError
+from tearsheet.errors import FormatError, InputError, UsageError
 from tearsheet.performance.summary import Scope, as_plain
 from tearsheet.tracker.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, known_zones
-from tearsheet.tracker.listing import Page, Place
+from tearsheet.tracker.listing import Lists, Page, Place
+from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import ImportReport, PostReport, Request
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import answers, parameters
@@ -123,7 +125,7 @@ def add_writes(api: Api, served: Served) -> None:
             "and make the summaries partial.",
             parameters=_IMPORT_PARAMETERS,
             body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
-            statuses=(400, 413, 415, 422),
+            statuses=(400, 409, 413, 415, 422),
         ),
         _import_view(served),
     )  # fmt: skip
@@ -138,12 +140,16 @@ def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
     return {"anyOf": [schema, many, named]}
 
 
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
+_BY = r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]{0,99})$"
+_NOTE = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]{1,1000}$"
 _ACKNOWLEDGEMENT = {
     "type": "object",
     "properties": {
-        "by": _TEXT | {"pattern": r"\S", "description": "Who has seen it."},
-        "note": {"anyOf": [_TEXT, {"type": "null"}], "description": "What they say of it."},
+        "by": {"type": "string", "pattern": _BY, "description": "Who has seen it."},
+        "note": {
+            "anyOf": [{"type": "string", "pattern": _NOTE}, {"type": "null"}],
+            "description": "What they say of it.",
+        },
     },
     "required": ["by"],
     "additionalProperties": False,
@@ -179,7 +185,7 @@ def _positions_view(served: Served) -> Callable[..., Response]:
         with served.asked() as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
-            lists, whose = asked.tracker.lists, Scope(**scope)
+            lists, whose = Lists(asked.tracker), Scope(**scope)
             if state == "open":
                 page = Page(lists.open(whose), None)
             else:
@@ -200,7 +206,7 @@ def _fills_view(served: Served) -> Callable[..., Response]:
             if (same := served.fresh(asked)) is not None:
                 return same
             chosen = asked.tracker.window(window, start=start, end=end)
-            page = asked.tracker.lists.fills(chosen, Scope(**scope), limit, after)
+            page = Lists(asked.tracker).fills(chosen, Scope(**scope), limit, after)
         return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
 
     return view
@@ -237,23 +243,19 @@ def _acknowledge(served: Served, alert: str) -> Response:
     by, note = content.pop("by", None), content.pop("note", None)
     if content:
         raise Refused(422, f"{sorted(content)[0]!r} is no field", "allowed are by, note")
-    if not _is_said(by) or not (note is None or (_is_said(note, blank=True))):
+    if not _is_said(by, _BY) or not (note is None or _is_said(note, _NOTE)):
         raise Refused(
-            422, "an acknowledgement says by whom, in 1 to 200 characters", 'send {"by": "…"}'
+            422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}'
         )
     with served.asked() as asked:
         seen = asked.tracker.alerts.acknowledge(alert, by, note, served.now)
     return json_answer(success(served, seen))
 
 
-def _is_said(text: Any, *, blank: bool = False) -> bool:
-    if not isinstance(text, str) or not 1 <= len(text) <= 200 or "\0" in text:
+def _is_said(text: Any, pattern: str) -> bool:
+    if not isinstance(text, str) or any("\ud800" <= sign <= "\udfff" for sign in text):
         return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return blank or bool(text.strip())
+    return re.fullmatch(pattern, text) is not None
 
 
 def _json_object() -> dict[str, Any]:
@@ -277,10 +279,12 @@ def _post_view(served: Served, name: str) -> Callable[..., Response]:
         asked_for = Request(request.get_data(), f"POST /api/{name} {g.request_id}", _key())
         try:
             with served.trackers.lent() as tracker:
-                posts = tracker.posts
+                posts = Posts(tracker)
                 report: PostReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
         except FormatError as error:
             raise Refused(400, error.message, error.hint) from None
+        except UsageError as error:  # a key that was used for another request
+            raise Refused(409, error.message, error.hint) from None
         if report.rejections:
             raise refused_rows(report.rejections)
         data = asdict(report)
@@ -328,7 +332,9 @@ def _import_view(served: Served) -> Callable[..., Response]:
 
             try:
                 with served.trackers.lent() as tracker:
-                    report = tracker.posts.once(_key(), path.read_bytes(), take)
+                    report = Posts(tracker).once(_key(), path.read_bytes(), take)
+            except UsageError as error:
+                raise Refused(409, error.message, error.hint) from None
             except (FormatError, InputError) as error:
                 raise Refused(422, error.message.replace(str(path), name), error.hint) from None
         data = as_plain(report) | {
