@@ -4,9 +4,10 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 
-from flask import Response, g, request
+from flask import Response, request
 
 from tearsheet.export import json_line
 from tearsheet.log import event
@@ -17,6 +18,7 @@ from tearsheet.tracker.caching import AnswerCache, answer_cache
 from tearsheet.trade.session import Window
 from tearsheet.web.access import Access, Tokens
 from tearsheet.web.meters import Meters
+from tearsheet.web.names import ETAG
 from tearsheet.web.trackers import Trackers
 
 _log = logging.getLogger("tearsheet")
@@ -55,10 +57,11 @@ class Served:
 
     def fresh(self, asked: "Asked") -> Response | None:
         """304 where the client has the answer of this very state, else None."""
-        g.etag = asked.etag
-        if asked.etag is None or not request.if_none_match.contains_weak(asked.stamp):
+        request.environ[ETAG] = asked.etag
+        if asked.etag is None or "HTTP_IF_NONE_MATCH" not in request.environ:
             return None
-        return Response(status=304)
+        known = request.if_none_match.contains_weak(asked.stamp)
+        return Response(status=304) if known else None
 
     def answered(
         self, asked: "Asked", period: str, window: Window, scope: Scope, currency: str | None,
@@ -66,14 +69,13 @@ class Served:
     ) -> bytes:  # fmt: skip
         """An answer of this state from the cache, or computed now."""
         if asked.stale:
-            self.meters.cache.labels("bypassed").inc()
+            self.meters.count_found("bypassed")
             return compute()
-        whose = blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
-        name = "all" if scope.account is None and not scope.narrows_trades else whose
+        whose = _name_of(scope, currency)
         stretch = f"{window.start}" if window.last_trades is None else f"last-{window.last_trades}"
-        key = f"performance:{name}-{whose}:{period}:{stretch}-{window.end}:{asked.stamp}"
+        key = f"performance:{whose}:{period}:{stretch}-{window.end}:{asked.stamp}"
         answer, found = self.cache.answer(key, compute)
-        self.meters.cache.labels(found).inc()
+        self.meters.count_found(found)
         return answer
 
     def _on_cache_change(self, failure: str | None) -> None:
@@ -98,6 +100,13 @@ class Asked:
     def etag(self) -> str | None:
         """The entity tag of every answer of this state; none where the state lacks something."""
         return None if self.stale else f'W/"{self.stamp}"'
+
+
+@lru_cache(1000)
+def _name_of(scope: Scope, currency: str | None) -> str:
+    """Whose answers, as a cache key says it."""
+    digest = blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
+    return f"all-{digest}" if scope == Scope() else digest
 
 
 def text_of(at: datetime) -> str:

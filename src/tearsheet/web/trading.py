@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, g, request
+from flask import Response, request
 from msgspec.structs import asdict
 
 from tearsheet.errors import FormatError, InputError, UsageError
@@ -20,6 +20,7 @@ from tearsheet.tracker.reports import ImportReport, PostReport, Request
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import answers, parameters
 from tearsheet.web.contract import Api, Body, Operation, Parameter
+from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.parameters import cursor_of
 from tearsheet.web.performance import success
 from tearsheet.web.refusal import Refused, as_detail, refused_rows
@@ -276,7 +277,9 @@ def _check_media(*allowed: str) -> None:
 def _post_view(served: Served, name: str) -> Callable[..., Response]:
     def view() -> Response:
         _check_media("application/json")
-        asked_for = Request(request.get_data(), f"POST /api/{name} {g.request_id}", _key())
+        asked_for = Request(
+            request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", _key()
+        )
         try:
             with served.trackers.lent() as tracker:
                 posts = Posts(tracker)
