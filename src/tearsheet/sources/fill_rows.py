@@ -7,7 +7,7 @@ from decimal import Decimal
 from tearsheet.sources.identity import Executions, Occurrences
 from tearsheet.sources.layout import FIELDS
 from tearsheet.sources.lines import shown
-from tearsheet.sources.problem import Problem, RowError
+from tearsheet.sources.problem import LONGEST_NAME, NAME_HINT, Problem, RowError
 from tearsheet.sources.settlement import AS_WRITTEN, Settlement, Terms
 from tearsheet.sources.text import NumberForm
 from tearsheet.sources.times import TimeReader, TimeTextError
@@ -125,6 +125,8 @@ class FillRows:
             money = (amount, cash, fee_currency, base)
             quantity, commission = self._settlement.settle(terms, instrument, *money)
         symbol, fill_id = instrument.symbol, fill_id.strip()
+        if len(account) + len(symbol) + len(fill_id) > LONGEST_NAME:
+            _check_names(account=account, symbol=symbol, fill_id=fill_id)
         if fill_id in _NO_ID:
             fill_id = ""
             key = self._content_key(account, symbol, at, side, quantity, price, commission)
@@ -209,6 +211,12 @@ class FillRows:
         rank = before[1] + self._step if before is not None and before[0] == at else 0
         self._ranks[stream] = (at, rank)
         return rank
+
+
+def _check_names(**names: str) -> None:
+    for field, name in names.items():
+        if len(name) > LONGEST_NAME:
+            raise RowError("bad_value", f"{field} has {len(name):,} characters", NAME_HINT)
 
 
 def _needed(text: str, field: str) -> str:

@@ -58,6 +58,7 @@ def import_file(
         if earlier and not earlier[0].rejected:
             return _repeated(report, earlier[0], ledger.revision)
         posting = Posting(ledger, rules, now)
+        posting.catch_up()
         posting.supersede_rejections(earlier)
         source_id = posting.open_import(state, layout)
         if statement is None:

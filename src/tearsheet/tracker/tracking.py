@@ -57,7 +57,7 @@ class PerformanceTracker:
     ) -> None:
         self.settings = settings
         self._clock = clock
-        self._ledger = Ledger(settings.ledger_path)
+        self._ledger = Ledger(settings.ledger)
         self._tally_rules = TallyRules(
             settings.breakeven_band, settings.breakeven_streak == "break"
         )
@@ -385,7 +385,7 @@ class PerformanceTracker:
         same, _ = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
         if same:
             return []
-        detail = f"{self.settings.ledger_path} is read-only, and the logs or settings changed since"
+        detail = f"{self._ledger.name} is read-only, and the logs or settings changed since"
         return [PartialReason("stale_ledger", detail)]
 
 

@@ -78,8 +78,11 @@ class Trackers:
         return tracker
 
     def _file(self) -> tuple[int, int] | None:
+        path = self._settings.ledger_path
+        if path is None:
+            return None
         try:
-            info = os.stat(self._settings.ledger_path)  # noqa: PTH116 - at every request
+            info = os.stat(path)  # noqa: PTH116 - at every request
         except OSError:
             return None
         return info.st_dev, info.st_ino
