@@ -157,7 +157,8 @@ class Soak:
                 break
             self.score.statuses["post refused" if status == 503 else "post broken"] += 1
             if status not in (0, 503) or time.monotonic() > deadline:
-                raise SystemExit(f"a fill is refused: {status} {answer}")
+                log = self.server.log.read_text()[-4000:]
+                raise SystemExit(f"a fill is refused: {status} {answer}\n{log}")
             time.sleep(0.05)
         revision = int(answer["data"]["revision"])
         self.score.sums[revision] = pnl  # before the floor rises, so that no reader is ahead of it

@@ -94,6 +94,37 @@ def test_nothing_but_the_wheel_s_parts_goes_to_the_builder() -> None:
     assert kept == copied
 
 
+@pytest.mark.slow
+def test_the_steps_of_the_build_make_an_environment_that_runs(tmp_path: Path) -> None:
+    """The build's own commands, outside a container: only what is copied there, only what is locked."""
+    uv = shutil.which("uv") or str(TOP / ".uv/bin/uv")
+    if not Path(uv).exists():
+        pytest.skip("NOT TESTED: no uv")
+    for name in ("pyproject.toml", "uv.lock", "README.md", "LICENSE"):
+        shutil.copy(TOP / name, tmp_path)
+    shutil.copytree(TOP / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    env = environment({"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never"})
+    env = {
+        name: value
+        for name, value in env.items()
+        if name not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")
+    }
+    for step in said(stages()[0], "RUN")[1:]:
+        for command in step.replace("/opt/tearsheet", str(tmp_path / "env")).split(" && "):
+            words = [uv if word == "uv" else word for word in shlex.split(command)]
+            done = subprocess.run(
+                words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{command}\n{done.stderr}"
+    python, program = (tmp_path / "env/bin" / name for name in ("python", "tearsheet"))
+    assert subprocess.run([program, "--version"], env=env, check=False).returncode == 0
+    probe = "import redis, psycopg, tearsheet.web.app; print(tearsheet.__file__)"
+    done = subprocess.run(
+        [python, "-c", probe], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith(str(tmp_path / "env")), done.stderr
+
+
 def health_check() -> list[str]:
     """The command of the health check."""
     (check,) = said(stages()[1], "HEALTHCHECK")
@@ -185,13 +216,12 @@ def test_the_app_has_its_tokens_from_the_volume_that_the_tokens_service_writes(
 
 
 def test_the_environment_of_the_app_is_one_that_tearsheet_takes(compose: dict[str, Any]) -> None:
-    env = dict(compose["services"]["app"]["environment"])
-    url = env.pop("DATABASE_URL")
+    env = compose["services"]["app"]["environment"]
     settings = Settings.load(env, Path("/data"))
     assert (settings.host, settings.workers) == ("0.0.0.0", 2)
     assert settings.redis_url == "redis://redis:6379/0"
     assert settings.tokens_file == Path("/data/config/api-tokens.json")
-    assert url == f"postgresql://tearsheet:{PASSWORD}@postgres:5432/tearsheet"
+    assert settings.ledger == f"postgresql://tearsheet:{PASSWORD}@postgres:5432/tearsheet"
 
 
 def test_the_client_s_command_is_one_that_the_client_takes(
