@@ -131,7 +131,7 @@ def test_an_idempotency_key_names_one_request(api: Api) -> None:
     again = api.fills(fill(1), status=200, Idempotency_Key="a")
     assert again["data"] == first["data"] | {"repeated": True}
     assert (
-        "another request" in api.fills(fill(3), status=422, Idempotency_Key="a")["error"]["message"]
+        "another request" in api.fills(fill(3), status=409, Idempotency_Key="a")["error"]["message"]
     )
     assert (
         "header Idempotency-Key"
@@ -175,7 +175,7 @@ def test_a_file_is_taken_once(api: Api) -> None:
     again = json.loads(upload(api, "a.csv", text, Idempotency_Key="k").text)["data"]
     assert again == first | {"repeated": True}
     other = upload(api, "a.csv", fills_csv(ROWS[:1]), Idempotency_Key="k")
-    assert other.status_code == 422
+    assert other.status_code == 409
     repeated = upload(api, "b.csv", text)
     assert (repeated.status_code, json.loads(repeated.text)["data"]["known"]) == (200, 2)
     assert api.get("/api/performance/daily")["data"]["daily_pnl"] == 3

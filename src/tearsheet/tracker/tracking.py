@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -161,16 +161,19 @@ class PerformanceTracker:
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
         on_progress: OnProgress = _silent,
+        **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
-        It is remembered by `name`, by default its path. Raises InputError, FormatError, StoreError.
+        It is remembered by `name`, by default its path. What else is `said` of the file are further
+        fields of `StatementOptions`: decimal_mark, layouts, mapping, fee_sign, fee_rates.
+        Raises UsageError, InputError, FormatError, StoreError.
         """
         from tearsheet.sources.statement import StatementOptions
         from tearsheet.tracker.imports import import_file
 
         started = time.perf_counter()
-        options = StatementOptions(timezone, account, layout, date_order)
+        options = StatementOptions(timezone, account, layout, date_order, **said)
         report = import_file(
             self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
             on_progress,

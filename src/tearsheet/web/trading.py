@@ -1,5 +1,6 @@
 """What happened: fills, positions, accounts and alerts to read; fills, files and marks to write."""
 
+import re
 import tempfile
 from collections.abc import Callable
 from datetime import date
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, g, request
 from msgspec.structs import asdict
 
-from tearsheet.errors import FormatError, InputError
+from tearsheet.errors import FormatError, InputError, UsageError
 from tearsheet.performance.summary import Scope, as_plain
 from tearsheet.tracker.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, known_zones
 from tearsheet.tracker.listing import Lists, Page, Place
@@ -124,7 +125,7 @@ def add_writes(api: Api, served: Served) -> None:
             "and make the summaries partial.",
             parameters=_IMPORT_PARAMETERS,
             body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
-            statuses=(400, 413, 415, 422),
+            statuses=(400, 409, 413, 415, 422),
         ),
         _import_view(served),
     )  # fmt: skip
@@ -139,12 +140,16 @@ def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
     return {"anyOf": [schema, many, named]}
 
 
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
+_BY = r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]{0,99})$"
+_NOTE = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]{1,1000}$"
 _ACKNOWLEDGEMENT = {
     "type": "object",
     "properties": {
-        "by": _TEXT | {"pattern": r"\S", "description": "Who has seen it."},
-        "note": {"anyOf": [_TEXT, {"type": "null"}], "description": "What they say of it."},
+        "by": {"type": "string", "pattern": _BY, "description": "Who has seen it."},
+        "note": {
+            "anyOf": [{"type": "string", "pattern": _NOTE}, {"type": "null"}],
+            "description": "What they say of it.",
+        },
     },
     "required": ["by"],
     "additionalProperties": False,
@@ -238,23 +243,19 @@ def _acknowledge(served: Served, alert: str) -> Response:
     by, note = content.pop("by", None), content.pop("note", None)
     if content:
         raise Refused(422, f"{sorted(content)[0]!r} is no field", "allowed are by, note")
-    if not _is_said(by) or not (note is None or (_is_said(note, blank=True))):
+    if not _is_said(by, _BY) or not (note is None or _is_said(note, _NOTE)):
         raise Refused(
-            422, "an acknowledgement says by whom, in 1 to 200 characters", 'send {"by": "…"}'
+            422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}'
         )
     with served.asked() as asked:
         seen = asked.tracker.alerts.acknowledge(alert, by, note, served.now)
     return json_answer(success(served, seen))
 
 
-def _is_said(text: Any, *, blank: bool = False) -> bool:
-    if not isinstance(text, str) or not 1 <= len(text) <= 200 or "\0" in text:
+def _is_said(text: Any, pattern: str) -> bool:
+    if not isinstance(text, str) or any("\ud800" <= sign <= "\udfff" for sign in text):
         return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return blank or bool(text.strip())
+    return re.fullmatch(pattern, text) is not None
 
 
 def _json_object() -> dict[str, Any]:
@@ -282,6 +283,8 @@ def _post_view(served: Served, name: str) -> Callable[..., Response]:
                 report: PostReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
         except FormatError as error:
             raise Refused(400, error.message, error.hint) from None
+        except UsageError as error:  # a key that was used for another request
+            raise Refused(409, error.message, error.hint) from None
         if report.rejections:
             raise refused_rows(report.rejections)
         data = asdict(report)
@@ -330,6 +333,8 @@ def _import_view(served: Served) -> Callable[..., Response]:
             try:
                 with served.trackers.lent() as tracker:
                     report = Posts(tracker).once(_key(), path.read_bytes(), take)
+            except UsageError as error:
+                raise Refused(409, error.message, error.hint) from None
             except (FormatError, InputError) as error:
                 raise Refused(422, error.message.replace(str(path), name), error.hint) from None
         data = as_plain(report) | {
