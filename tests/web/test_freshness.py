@@ -184,3 +184,15 @@ def test_health_counts_every_worker(place: Place) -> None:
 def test_the_clock_of_the_test_is_that_of_the_server(place: Place) -> None:
     with Server(place, workers=1) as server:
         assert server.get(DAILY)[1]["timestamp"] == NOON.isoformat().replace("+00:00", "Z")
+
+
+def test_a_change_that_meets_another_is_503_in_the_end_and_done_when_asked_again(
+    place: Place,
+) -> None:
+    with Server(place, workers=1) as server, place.tracker() as tracker:
+        with tracker.ledger.writing():
+            status, answer, headers = server.ask("POST", "/api/fills", fill(1))
+            assert (status, headers["Retry-After"]) == (503, "1")
+            assert answer["error"]["type"] == "store_unavailable"
+            assert server.get(DAILY)[0] == 200
+        assert server.post("/api/fills", fill(1))[0] == 201
