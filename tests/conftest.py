@@ -176,7 +176,13 @@ class Place:
 
 
 #: Modules whose every test in a place runs on both databases, but those marked `sqlite`.
-ON_BOTH = ("test_tracker_fills", "test_tracker_logs", "test_tracker_posts", "test_alerts")
+ON_BOTH = (
+    "test_tracker_fills",
+    "test_tracker_logs",
+    "test_tracker_posts",
+    "test_alerts",
+    "test_batches",
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -264,7 +264,7 @@ def test_four_processes_that_meet_an_empty_database_make_its_tables_once(place: 
     assert said == [("0\n", "", 0)] * 4
     with psycopg.connect(place.env["DATABASE_URL"]) as raw:
         versions = raw.execute("SELECT number FROM tearsheet.schema_version").fetchall()
-        assert versions == [(n,) for n in range(1, connection.SCHEMA_VERSION + 1)]
+        assert versions == [(n,) for n, _ in connection.migrations()]
 
 
 def test_the_tables_are_those_of_sqlite(place: Place, tmp_path: Path) -> None:

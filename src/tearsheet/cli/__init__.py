@@ -41,6 +41,7 @@ COMMANDS = {
     "replay": "replaying",
     "sync": "intake",
     "import": "intake",
+    "imports": "batches",
     "formats": "statements",
     "doctor": "statements",
     "verify": "intake",

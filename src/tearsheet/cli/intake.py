@@ -6,11 +6,14 @@ from typing import Any
 import click
 
 from tearsheet.cli import BAD_DATA, HEALTHY
+from tearsheet.cli.batches import changes
 from tearsheet.cli.options import opened_tracker
 from tearsheet.cli.progress import progress
 from tearsheet.cli.statements import file_options, said
 from tearsheet.cli.tables import rejection_text
+from tearsheet.tracker.batches import Batches
 from tearsheet.tracker.imports import save_mapping
+from tearsheet.tracker.reports import ImportReport
 
 _SHOWN = 10
 
@@ -40,7 +43,8 @@ def sync() -> None:
 @click.option(
     "--save-layout", metavar="NAME", help="Keep what --map says as a layout of this name."
 )
-def import_(files: tuple[Path, ...], save_layout: str | None, **values: Any) -> int:
+@click.option("--dry-run", is_flag=True, help="Only show what would change; keep nothing.")
+def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **values: Any) -> int:
     """Take files of fills into the ledger; a fill counts once, however often it is imported.
 
     \b
@@ -53,13 +57,18 @@ def import_(files: tuple[Path, ...], save_layout: str | None, **values: Any) -> 
     with opened_tracker() as tracker:
         for path in files:
             with progress(f"Importing {path.name}") as on_progress:
-                report = tracker.import_file(path, on_progress=on_progress, **options)
+                if dry_run:
+                    preview = Batches(tracker).try_import(path, on_progress, **options)
+                    report: ImportReport = preview.report
+                else:
+                    report = tracker.import_file(path, on_progress=on_progress, **options)
             if report.repeated:
                 click.echo(f"{path}: imported before, nothing changed ({report.known:,} fills)")
                 continue
+            kept = f"import {report.id}, revision {report.revision}"
             click.echo(
                 f"{path} ({report.layout}): {report.new:,} new, {report.known:,} known, "
-                f"{report.rejected:,} rejected, revision {report.revision}"
+                f"{report.rejected:,} rejected, {'nothing is kept' if dry_run else kept}"
             )
             for rule, number in report.skipped.items():
                 click.echo(f"  passed over: {number:,} {rule}")
@@ -67,10 +76,13 @@ def import_(files: tuple[Path, ...], save_layout: str | None, **values: Any) -> 
                 click.echo(rejection_text(rejection))
             if len(report.rejections) > _SHOWN:
                 click.echo("  … `tearsheet rejections` shows them all")
+            if dry_run:
+                click.echo("\n".join(changes(preview)))
             failed = failed or (report.rejected > 0 and not report.new + report.known)
-    if save_layout is not None:
-        kept = save_mapping(save_layout, options)
-        click.echo(f"Kept as {kept}; it is recognised by its columns from now on.")
+    if save_layout is not None and not dry_run:
+        click.echo(
+            f"Kept as {save_mapping(save_layout, options)}; it is recognised by its columns from now on."
+        )
     return BAD_DATA if failed else HEALTHY
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Literal
+
+from msgspec import structs
 
 from tearsheet.sources.identity import Executions, Occurrences
 from tearsheet.sources.layout import FIELDS
@@ -12,7 +15,14 @@ from tearsheet.sources.settlement import AS_WRITTEN, Settlement, Terms
 from tearsheet.sources.text import NumberForm
 from tearsheet.sources.times import TimeReader, TimeTextError
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.fill import Fill, Rejection, Side, content_key, execution_key
+from tearsheet.trade.fill import (
+    Fill,
+    Rejection,
+    Revision,
+    Side,
+    content_key,
+    execution_key,
+)
 from tearsheet.trade.instrument import (
     ASSET_CLASSES,
     AssetClass,
@@ -28,6 +38,7 @@ NUMBER_PLACES = {
 }
 _Amounts = tuple[Decimal, Decimal, Decimal, Decimal | None, Decimal | None]
 _NO_ID = ("", "0")
+_Kind = Literal["correction", "bust"]
 _SHOWN = 500
 _REMEMBERED = 10_000
 _DAY = timedelta(days=1)
@@ -114,7 +125,7 @@ class FillRows:
     def _fill(self, row: Sequence[str], account: str, at: datetime, line: int) -> Fill | None:
         (
             _, symbol, _, side_text, _, _, _, fill_id, order_id, strategy, _, _, currency,
-            asset_class, multiplier, amount, cash, fee_currency, base,
+            asset_class, multiplier, amount, cash, fee_currency, base, status,
         ) = row  # fmt: skip
         side = self._sides.get(side_text) or self._side(side_text)
         quantity, price, commission, stop_loss, target = self._amounts(row)
@@ -127,21 +138,23 @@ class FillRows:
         symbol, fill_id = instrument.symbol, fill_id.strip()
         if len(account) + len(symbol) + len(fill_id) > LONGEST_NAME:
             _check_names(account=account, symbol=symbol, fill_id=fill_id)
+        kind = _STATUSES[status] if status in _STATUSES else _status(status, fill_id)
         if fill_id in _NO_ID:
             fill_id = ""
             key = self._content_key(account, symbol, at, side, quantity, price, commission)
         else:
             content = hash((symbol, at, side is Side.BUY, quantity, price, commission))
-            if self._executions.is_known(account, fill_id, content, line):
+            if kind is None and self._executions.is_known(account, fill_id, content, line):
                 return None
             key = execution_key(fill_id)
-        return Fill(
+        fill = Fill(
             account=account, symbol=symbol, time=at, side=side, quantity=quantity, price=price,
             commission=commission, multiplier=instrument.multiplier, currency=instrument.currency,
             key=key, rank=self._rank(account, symbol, at), fill_id=fill_id or None,
             order_id=order_id.strip() or None, strategy=strategy.strip() or None,
             stop_loss=stop_loss, target=target,
         )  # fmt: skip
+        return fill if kind is None else Revision(**structs.asdict(fill), kind=kind)
 
     def _amounts(self, row: Sequence[str]) -> _Amounts:
         """Quantity, price, commission, stop loss and target."""
@@ -211,6 +224,26 @@ class FillRows:
         rank = before[1] + self._step if before is not None and before[0] == at else 0
         self._ranks[stream] = (at, rank)
         return rank
+
+
+_STATUSES: dict[str, _Kind | None] = {"": None, "fill": None}
+
+
+def _status(text: str, fill_id: str) -> _Kind | None:
+    """Whether a row is a later word on an execution. Raises RowError."""
+    bare = text.strip().casefold()
+    if bare in _STATUSES:
+        return _STATUSES[bare]
+    if bare not in ("correction", "bust"):
+        raise RowError(
+            "bad_value", f"status is not known, was {shown(text.strip(), _SHOWN)!r}",
+            "allowed is fill, correction, bust",
+        )  # fmt: skip
+    if fill_id in _NO_ID:
+        raise RowError(
+            "missing_field", f"a {bare} has no fill_id", "it names the execution that it speaks of"
+        )
+    return "correction" if bare == "correction" else "bust"
 
 
 def _check_names(**names: str) -> None:

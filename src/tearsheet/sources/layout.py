@@ -20,7 +20,7 @@ from tearsheet.trade.instrument import ASSET_CLASSES
 FIELDS = (
     "account", "symbol", "time", "side", "quantity", "price", "commission", "fill_id", "order_id",
     "strategy", "stop_loss", "target", "currency", "asset_class",
-    "multiplier", "amount", "cash", "fee_currency", "base",
+    "multiplier", "amount", "cash", "fee_currency", "base", "status",
 )  # fmt: skip
 #: Pieces that a layout may name too; they are put together to fields above.
 PIECES = (

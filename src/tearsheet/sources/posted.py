@@ -131,6 +131,7 @@ _QUANTITY_SCHEMA = {
 }  # fmt: skip
 _TIME_SCHEMA = {"type": "string", "format": "date-time", "pattern": _TIME}
 _SIDES = ("BUY", "SELL")
+_STATUSES = ("fill", "correction", "bust")
 
 FILL_FIELDS = {
     "account": Field("Whose fill it is.", _NAME_SCHEMA, _name),
@@ -147,6 +148,7 @@ FILL_FIELDS = {
     "target": Field("The initial target, as a price.", _AMOUNT_SCHEMA, _amount, False),
     "currency": Field("Money of the fill.", {"type": "string", "pattern": "^[A-Z]{3,5}$"}, _currency, False),
     "asset_class": Field("What kind of instrument it is.", {"type": "string", "enum": list(ASSET_CLASSES)}, _choice(*ASSET_CLASSES), False),
+    "status": Field("A correction takes the place of what its fill_id said before, a bust takes it back.", {"type": "string", "enum": list(_STATUSES)}, _choice(*_STATUSES), False),
 }  # fmt: skip
 
 MARK_FIELDS = {

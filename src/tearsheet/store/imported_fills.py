@@ -1,15 +1,18 @@
-"""Keeps the fills that statements bring: a fill is kept once, however often it is read."""
+"""Keeps the fills that statements and requests bring: a fill is kept once, however often it is read."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from tearsheet.store import rows
+from tearsheet.store import claims, rows
+from tearsheet.store.claims import Claim, Fate, conflict, same, status_of
 from tearsheet.store.fill_streams import FillStreams
 from tearsheet.store.reading import Reading
-from tearsheet.trade.fill import Fill, Rejection
-from tearsheet.trade.session import from_micros, to_micros
+from tearsheet.trade.fill import Fill, Rejection, Revision
+from tearsheet.trade.session import to_micros
+
+Name = tuple[str, str]
 
 
 class ImportCounts(Struct):
@@ -18,6 +21,7 @@ class ImportCounts(Struct):
     new: int = 0
     known: int = 0
     rejected: int = 0
+    skipped: dict[str, int] = {}
     first_us: int | None = None
     last_us: int | None = None
 
@@ -25,6 +29,28 @@ class ImportCounts(Struct):
         """Take in an instant."""
         self.first_us = time_us if self.first_us is None else min(self.first_us, time_us)
         self.last_us = time_us if self.last_us is None else max(self.last_us, time_us)
+
+
+class _Stretch(Struct):
+    """What some lines of an import bring, until it is written."""
+
+    source_id: int
+    file: str
+    is_posted: bool
+    kept: dict[Name, rows.Row]
+    last_ranks: dict[tuple[str, str, int], int | None]
+    fresh: dict[Name, rows.Row] = {}
+    sightings: dict[tuple[int, int], int] = {}
+    variants: dict[tuple[int, Name], rows.Row] = {}
+    conflicts: list[Rejection] = []
+
+    def before(self, name: Name) -> rows.Row | None:
+        """What is kept of a fill by now."""
+        return self.fresh.get(name) or self.kept.get(name)
+
+    def note(self, line: int, name: Name, status: str, fate: Fate, said: rows.Row) -> None:
+        """Remember what a line says in words of its own."""
+        self.variants.setdefault((line, name), (self.source_id, line, status, fate, *said[1:18]))
 
 
 class ImportedFills:
@@ -37,118 +63,224 @@ class ImportedFills:
         self._counts: Counter[int] = Counter()
         #: with no fills kept before, only keys met in this posting can be known
         self._met: set[int] | None = None if reading.one("any_fill") else set()
+        #: the fills that were corrected or busted; of these all that was claimed has to be asked
+        self._superseded: set[Name] = set(map(tuple, reading.execute("superseded_names")))
 
     def add(
-        self, source_id: int, file: str, lines: Iterable[tuple[int, Fill]], counts: ImportCounts
-    ) -> list[Rejection]:
-        """Keep the fills of an import; returns those that contradict a fill kept before."""
-        fresh: dict[tuple[str, str], rows.Row] = {}
-        sightings: dict[tuple[int, int, int], int] = {}
-        conflicts: list[Rejection] = []
+        self, source_id: int, file: str, lines: Iterable[tuple[int, Fill]], counts: ImportCounts,
+        *, is_posted: bool = False,
+    ) -> list[Rejection]:  # fmt: skip
+        """Keep the fills of an import; returns those that contradict a fill kept before.
+
+        Posted fills of one instrument and instant stand in the order in which they arrive.
+        """
         batch = list(lines)
-        kept = self._kept(batch)
+        ranks = self._last_ranks(batch) if is_posted else {}
+        stretch = _Stretch(source_id, file, is_posted, self._kept(batch), ranks)
         for line, fill in batch:
             time_us = to_micros(fill.time)
             counts.span(time_us)
             name = (fill.account, fill.key)
-            before = kept.get(name) or _kept_form(fresh.get(name))
-            if before is None:
-                identity = self._new_id(source_id)
-                fresh[name] = rows.fill_row(identity, fill, None)
-                self._streams.touch(fill.account, fill.symbol, time_us)
+            if isinstance(fill, Revision) or name in self._superseded:
+                self._superseded.add(name)
+                said = rows.fill_row(0, fill, None)
+                claim = Claim(source_id, line, status_of(fill), is_posted, said)
+                self._fold(stretch, claim, counts)
+            elif stretch.before(name) is None:
+                self._open(stretch, line, name, fill, time_us)
                 counts.new += 1
-            elif _same(before, fill, time_us):
-                identity = before[0]
-                if fill.rank > before[3]:
-                    self._raise_rank(fill, before, kept, fresh)
-                counts.known += 1
             else:
-                conflicts.append(_conflict(file, line, fill, before))
-                continue
-            sightings[source_id, line, identity] = fill.rank
-        self._reading.execute_many("add_fill", fresh.values())
-        seen = ((*where, rank) for where, rank in sightings.items())
+                self._take_known(stretch, line, name, fill, counts)
+        self._write(stretch)
+        return stretch.conflicts
+
+    def _open(self, stretch: _Stretch, line: int, name: Name, fill: Fill, time_us: int) -> None:
+        """Keep a fill that nobody has told of before."""
+        row = rows.fill_row(self._new_id(stretch.source_id), fill, None)
+        if stretch.is_posted:
+            row = _ranked(row, stretch)
+        stretch.fresh[name] = row
+        stretch.sightings[line, row[0]] = fill.rank
+        self._streams.touch(fill.account, fill.symbol, time_us)
+
+    def _take_known(
+        self, stretch: _Stretch, line: int, name: Name, fill: Fill, counts: ImportCounts
+    ) -> None:
+        before, said = stretch.before(name), rows.fill_row(0, fill, None)
+        assert before is not None
+        if same(before, said):
+            self._sight(stretch, line, name, before, said)
+            counts.known += 1
+        else:
+            stretch.note(line, name, "fill", "refused", said)
+            stretch.conflicts.append(conflict(stretch.file, line, said, before))
+
+    def _sight(
+        self, stretch: _Stretch, line: int, name: Name, before: rows.Row, said: rows.Row
+    ) -> None:
+        """A fill that is kept was read again. Of the ranks that files give it the highest counts."""
+        stretch.sightings[line, before[0]] = said[claims.RANK]
+        if before[6:18] != said[6:18]:
+            stretch.note(line, name, "fill", "stands", said)
+        if said[claims.RANK] <= before[claims.RANK] or stretch.is_posted:
+            return
+        row = (*before[:5], said[claims.RANK], *before[6:])
+        if name in stretch.fresh:
+            stretch.fresh[name] = row
+        else:
+            stretch.kept[name] = row
+            self._reading.execute("set_rank", (said[claims.RANK], before[0]))
+        self._streams.touch(said[1], said[2], said[4])
+
+    def _fold(self, stretch: _Stretch, claim: Claim, counts: ImportCounts) -> None:
+        """Judge a line where corrections and busts are about, by all that was claimed of its fill."""
+        self._write(stretch)
+        name = (claim.said[1], claim.said[3])
+        told = claims_of(self._reading, [name])[name]
+        before = self._row(name)
+        fold = claims.of_claims(told, before)
+        said = _ranked(claim.said, stretch) if claim.is_posted else claim.said
+        fate = fold.take(claim, said)
+        if fate == "refused":
+            stretch.note(claim.line, name, "fill", "refused", claim.said)
+            against = before or fold.seen[-1]
+            stretch.conflicts.append(conflict(stretch.file, claim.line, claim.said, against))
+        elif fold.kept == before and any(same(one.said, claim.said) for one in told):
+            counts.known += 1
+        else:
+            counts.new += 1
+        outcome = [claims.settled(one, one.fate, fold.kept) for one in told]
+        outcome.append(claims.settled(claim, fate, fold.kept))
+        if fate != "refused":
+            self.put(name, before, fold, outcome)
+            stretch.kept.pop(name, None)
+            if (row := self._row(name)) is not None:
+                stretch.kept[name] = row
+
+    def put(
+        self, name: Name, before: rows.Row | None, fold: claims.Fold, outcome: Sequence[Claim]
+    ) -> None:
+        """Write anew what is kept of a fill, and what each line said of it."""
+        if before is not None:
+            self._reading.execute("remove_sightings_of_fill", (before[0],))
+            self._reading.execute("remove_fill", (before[0],))
+            self._streams.touch(before[1], before[2], before[4])
+        self._reading.execute("remove_variants", name)
+        identity = 0
+        if fold.kept is not None:
+            is_at_home = before is not None and before[0] >> rows.LINE_BITS == fold.home
+            identity = before[0] if before is not None and is_at_home else self._new_id(fold.home)
+            self._reading.execute("add_fill", (identity, *fold.kept[1:18], None))
+            self._streams.touch(fold.kept[1], fold.kept[2], fold.kept[4])
+        variants: dict[tuple[int, int], rows.Row] = {}
+        sightings: dict[tuple[int, int], rows.Row] = {}
+        for one in outcome:
+            if one.fate == "stands" and identity:
+                sightings[one.source_id, one.line] = (
+                    one.source_id,
+                    one.line,
+                    identity,
+                    one.said[5],
+                )
+            if not claims.is_verbatim(one, fold.kept):
+                row = (one.source_id, one.line, one.status, one.fate, *one.said[1:18])
+                variants.setdefault((one.source_id, one.line), row)
+        self._reading.execute_many("add_sighting", sightings.values())
+        self._reading.execute_many("add_variant", variants.values())
+
+    def _write(self, stretch: _Stretch) -> None:
+        """Write what was gathered so far."""
+        self._reading.execute_many("add_fill", stretch.fresh.values())
+        seen = ((stretch.source_id, *where, rank) for where, rank in stretch.sightings.items())
         self._reading.execute_many("add_sighting", seen)
-        return conflicts
+        self._reading.execute_many("add_variant", stretch.variants.values())
+        stretch.kept.update(stretch.fresh)
+        stretch.fresh, stretch.sightings, stretch.variants = {}, {}, {}
+
+    def _row(self, name: Name) -> rows.Row | None:
+        return self._reading.one("fill_of_key", name)
 
     def _new_id(self, source_id: int) -> int:
+        if source_id not in self._counts:
+            span = (source_id << rows.LINE_BITS, (source_id + 1) << rows.LINE_BITS)
+            row = self._reading.one("last_fill_of_source", span)
+            last = row[0] if row else None
+            self._counts[source_id] = 0 if last is None else last - span[0]
         self._counts[source_id] += 1
         return source_id << rows.LINE_BITS | self._counts[source_id]
 
-    def _kept(self, batch: list[tuple[int, Fill]]) -> dict[tuple[str, str], rows.Row]:
+    def _kept(self, batch: Sequence[tuple[int, Fill]]) -> dict[Name, rows.Row]:
         """Which fills of a batch were kept before, by account and key."""
         names = {(fill.account, fill.key): None for _, fill in batch}
         asked = list(names if self._met is None else filter(self._is_met, names))
         found = self._reading.execute_each("fill_of_key", asked)
         return {name: its[0] for name, its in zip(asked, found, strict=True) if its}
 
-    def _is_met(self, name: tuple[str, str]) -> bool:
+    def _is_met(self, name: Name) -> bool:
         assert self._met is not None
         mark = hash(name)
         is_met = mark in self._met
         self._met.add(mark)
         return is_met
 
-    def _raise_rank(
-        self,
-        fill: Fill,
-        before: rows.Row,
-        kept: dict[tuple[str, str], rows.Row],
-        fresh: dict[tuple[str, str], rows.Row],
-    ) -> None:
-        """Of the ranks that several files give, the highest counts, in whatever order they come."""
-        name = (fill.account, fill.key)
-        if name in kept:
-            kept[name] = (*before[:3], fill.rank, *before[4:])
-            self._reading.execute("set_rank", (fill.rank, before[0]))
-        else:
-            row = fresh[name]
-            fresh[name] = (*row[:5], fill.rank, *row[6:])
-        self._streams.touch(fill.account, fill.symbol, to_micros(fill.time))
+    def _last_ranks(
+        self, batch: Sequence[tuple[int, Fill]]
+    ) -> dict[tuple[str, str, int], int | None]:
+        """The last rank at each instant of posted fills."""
+        places = [(fill.account, fill.symbol, to_micros(fill.time)) for _, fill in batch]
+        found = self._reading.execute_each("last_rank_at", places)
+        return {place: its[0][0] for place, its in zip(places, found, strict=True)}
 
 
-def _kept_form(row: rows.Row | None) -> rows.Row | None:
-    """A row that is about to be kept, in the form in which one is found."""
-    return None if row is None else (row[0], row[2], *row[4:10])
+def claims_of(reading: Reading, names: Sequence[Name]) -> dict[Name, list[Claim]]:
+    """What every line says of some fills, in the order in which the lines were read."""
+    sighted = reading.execute_each("sightings_of_key", names)
+    varied = reading.execute_each("variants_of_key", names)
+    found = {}
+    for name, seen, others in zip(names, sighted, varied, strict=True):
+        own = {
+            (row[0], row[1]): Claim(
+                row[0], row[1], row[2], row[4] == "api", (0, *row[5:22]), row[3]
+            )
+            for row in others
+        }
+        kept = {
+            (row[0], row[1]): Claim(
+                row[0], row[1], "fill", row[3] == "api", (0, *row[4:8], row[2], *row[9:21])
+            )
+            for row in seen
+        }
+        found[name] = [claim for _, claim in sorted((kept | own).items())]
+    return found
+
+
+def _ranked(row: rows.Row, stretch: _Stretch) -> rows.Row:
+    """A posted fill behind those that are kept of its instrument and instant."""
+    last = stretch.last_ranks.get((row[1], row[2], row[4]))
+    return row if last is None else (*row[:5], last + 1 + row[5], *row[6:])
 
 
 def standing(
     reading: Reading, file: str, lines: Sequence[tuple[int, Fill]]
 ) -> list[Rejection | bool]:
     """Of each fill whether it is kept already, or a rejection where its id is kept with other content."""
-    found = reading.execute_each("fill_of_key", [(fill.account, fill.key) for _, fill in lines])
+    names = [(fill.account, fill.key) for _, fill in lines]
+    superseded = set(map(tuple, reading.execute("superseded_names")))
+    told = claims_of(reading, [name for name in names if name in superseded])
+    found = reading.execute_each("fill_of_key", names)
     return [
-        bool(its)
-        and (_same(its[0], fill, to_micros(fill.time)) or _conflict(file, line, fill, its[0]))
-        for (line, fill), its in zip(lines, found, strict=True)
+        _stands(file, line, fill, its[0] if its else None, told.get(name, []))
+        for name, (line, fill), its in zip(names, lines, found, strict=True)
     ]
 
 
-def _same(before: rows.Row, fill: Fill, time_us: int) -> bool:
-    _, symbol, kept_us, _, side, quantity, price, commission = before
-    return (
-        symbol == fill.symbol
-        and kept_us == time_us
-        and side == fill.side.value
-        and rows.decimal(quantity) == fill.quantity
-        and rows.decimal(price) == fill.price
-        and rows.decimal(commission) == fill.commission
-    )
-
-
-def _conflict(file: str, line: int, fill: Fill, before: rows.Row) -> Rejection:
-    _, symbol, kept_us, _, side, quantity, price, commission = before
-    kept = f"{symbol} {side} {quantity} @ {price} fee {commission}"
-    kept += f" at {from_micros(kept_us).isoformat()}"
-    said = f"{fill.symbol} {fill.side.value} {fill.quantity} @ {fill.price} fee {fill.commission}"
-    return Rejection(
-        file=file,
-        line=line,
-        text=f"{said} at {fill.time.isoformat()}",
-        code="conflicting_id",
-        reason=f"execution {fill.fill_id} of account {fill.account} was read before as {kept}",
-        hint="the first one is kept; check which is right with the broker",
-        account=fill.account,
-        since=fill.time,
-        until=fill.time,
-    )
+def _stands(
+    file: str, line: int, fill: Fill, kept: rows.Row | None, told: Sequence[Claim]
+) -> Rejection | bool:
+    said = rows.fill_row(0, fill, None)
+    if not told and not isinstance(fill, Revision):
+        return kept is not None and (same(kept, said) or conflict(file, line, said, kept))
+    fold = claims.of_claims(told, kept)
+    if fold.take(Claim(0, line, status_of(fill), True, said), said) == "refused":
+        return conflict(file, line, said, kept or fold.seen[-1])
+    return fold.kept == kept and any(same(one.said, said) for one in told)

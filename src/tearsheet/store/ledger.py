@@ -148,6 +148,12 @@ class Ledger:
         """Earlier imports of the same content, the newest first."""
         return [_source(row) for row in self.reading.execute("import_known", (checksum, size))]
 
+    def source(self, number: int) -> Source:
+        """A file that was read, by its id, which has to be one."""
+        row = self.reading.one("source_of_id", (number,))
+        assert row is not None
+        return _source(row)
+
     def tallies(
         self, account: str | None, first: date, end: date, currency: str
     ) -> list[tuple[date, Tally]]:

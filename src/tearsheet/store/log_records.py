@@ -158,8 +158,8 @@ class LogRecords:
         self._use(chosen)
         return len(fresh)
 
-    def remove(self, source_id: int) -> None:
-        """Take out what a file that was rewritten had said."""
+    def remove(self, source_id: int) -> int:
+        """Take out what a file had said, and say how many lines that were."""
         gone = self._select("records_of_source", _span(source_id))
         for kept in gone:
             if kept.live:
@@ -171,6 +171,7 @@ class LogRecords:
         self._reelect(gone)
         for stream in {(kept.account, kept.symbol) for kept in gone}:
             self._settle(stream, self._uses[stream])
+        return len(gone)
 
     def finish(self) -> None:
         """Write down how each stream of the log was used."""

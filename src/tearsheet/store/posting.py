@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from tearsheet.store import rows
 from tearsheet.store.fill_streams import FillStreams
@@ -14,6 +14,7 @@ from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.log_records import LogRecords, TradeLogMode
 from tearsheet.store.reading import Reading
 from tearsheet.store.session_tallies import SessionTallies, TallyRules
+from tearsheet.store.undoing import Undoing, Undone
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.session import TradingCalendar, to_micros
@@ -109,11 +110,12 @@ class Posting:
         return self._add_source("import", layout, state, None)
 
     def add_fills(
-        self, source_id: int, file: str, lines: Iterable[tuple[int, Fill]], counts: ImportCounts
-    ) -> list[Rejection]:
+        self, source_id: int, file: str, lines: Iterable[tuple[int, Fill]], counts: ImportCounts,
+        *, is_posted: bool = False,
+    ) -> list[Rejection]:  # fmt: skip
         """Keep fills of an import; returns those that contradict what is known."""
         assert self._fills is not None
-        return self._fills.add(source_id, file, lines, counts)
+        return self._fills.add(source_id, file, lines, counts, is_posted=is_posted)
 
     def close_import(
         self, source_id: int, state: FileState, checksum: int, lines: int,
@@ -135,12 +137,27 @@ class Posting:
                 counts.rejected, self._now_us, source_id,
             ),
         )  # fmt: skip
+        skipped = json.encode(counts.skipped).decode()
+        batch = (source_id, counts.new, counts.known, counts.rejected, skipped)
+        self._reading.execute("add_batch", batch)
         self.changed = True
 
-    def supersede_rejections(self, earlier: Iterable[Source]) -> None:
-        """Drop the rejections of earlier imports of a file that was now read again."""
+    def supersede_rejections(self, source_id: int, earlier: Iterable[Source]) -> None:
+        """Take back the rejections of earlier imports of a file that is now read again."""
         for source in earlier:
-            self._reading.execute("remove_rejections", (source.id,))
+            self._reading.execute("withdraw_rejections", (source_id, source.id))
+
+    def undo_import(self, source: Source, who: str) -> Undone:
+        """Take out what an import said, as if it had never come, and remember that."""
+        self._fills = self._fills or ImportedFills(self._reading, self._streams)
+        undoing = Undoing(self._reading, self._streams, self._fills, source.id)
+        self._reading.execute("add_undo", (source.id, self._now_us, who, 0, 0))
+        undoing.give_back_rejections()
+        is_log = source.layout == "trade_log"
+        undone = Undone(self._records.remove(source.id), 0) if is_log else undoing.take_out()
+        self._reading.execute("count_undo", (undone.gone, undone.stayed, source.id))
+        self.changed = True
+        return undone
 
     def rebuild(self) -> None:
         """Make all books anew from the facts."""

@@ -15,7 +15,7 @@ SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, chec
 FROM source WHERE kind = 'log' AND name = ?
 -- name: import_known
 SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
-FROM source WHERE kind = 'import' AND checksum = ? AND size = ? ORDER BY id DESC
+FROM source WHERE kind = 'import' AND checksum = ? AND size = ? AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = source.id) ORDER BY id DESC
 -- name: add_source
 INSERT INTO source (kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
@@ -70,7 +70,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: any_fill
 SELECT id FROM fill LIMIT 1
 -- name: fill_of_key
-SELECT id, symbol, time_us, rank, side, quantity, price, commission FROM fill WHERE account = ? AND key = ?
+SELECT id, account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode
+FROM fill WHERE account = ? AND key = ?
 -- name: fill_of_record
 SELECT id, account, symbol, time_us FROM fill WHERE record_id = ?
 -- name: set_rank
@@ -102,9 +103,9 @@ DELETE FROM rejection WHERE source_id = ?
 -- name: remove_rejections_of_record
 DELETE FROM rejection WHERE record_id = ?
 -- name: count_rejections
-SELECT COUNT(*) FROM rejection WHERE since_us < ?1 AND until_us >= ?2 AND (CAST(?3 AS TEXT) IS NULL OR account IS NULL OR account = ?3)
+SELECT COUNT(*) FROM rejection WHERE withdrawn_by IS NULL AND since_us < ?1 AND until_us >= ?2 AND (CAST(?3 AS TEXT) IS NULL OR account IS NULL OR account = ?3)
 -- name: rejections
-SELECT file, line, text, code, reason, hint, account FROM rejection ORDER BY id DESC LIMIT ?
+SELECT file, line, text, code, reason, hint, account FROM rejection WHERE withdrawn_by IS NULL ORDER BY id DESC LIMIT ?
 -- name: unfinished_logs
 SELECT name FROM source WHERE kind = 'log' AND complete = 0 AND day >= ? AND day < ?
 -- name: log_days
@@ -226,3 +227,89 @@ SELECT * FROM position WHERE closed_us >= ? AND closed_us <= ? AND (closed_us < 
 SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
 -- name: page_of_alerts
 SELECT raised_us, id, body FROM alert WHERE raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
+
+-- name: superseded_names
+SELECT DISTINCT account, key FROM variant WHERE fate = 'superseded' OR status <> 'fill'
+-- name: last_fill_of_source
+SELECT MAX(id) FROM fill WHERE id > ? AND id < ?
+-- name: add_variant
+INSERT INTO variant (source_id, line, status, fate, account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- name: remove_variants
+DELETE FROM variant WHERE account = ? AND key = ?
+-- name: remove_sightings_of_fill
+DELETE FROM sighting WHERE fill_id = ?
+-- name: sightings_of_key
+SELECT g.source_id, g.line, g.rank, s.layout, f.account, f.symbol, f.key, f.time_us, f.rank AS kept_rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode
+FROM fill f JOIN sighting g ON g.fill_id = f.id JOIN source s ON s.id = g.source_id WHERE f.account = ? AND f.key = ?
+-- name: variants_of_key
+SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode
+FROM variant v JOIN source s ON s.id = v.source_id WHERE v.account = ? AND v.key = ?
+
+-- name: add_batch
+INSERT INTO batch (source_id, new, known, rejected, skipped) VALUES (?, ?, ?, ?, ?)
+-- name: batches
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, u.at_us, u.who, u.gone, u.stayed
+FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? ORDER BY b.source_id DESC LIMIT ?
+-- name: batch
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, u.at_us, u.who, u.gone, u.stayed
+FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id = ?
+-- name: rejections_of_batch
+SELECT file, line, text, code, reason, hint, account, withdrawn_by FROM rejection WHERE source_id = ? ORDER BY line, id LIMIT ?
+-- name: add_undo
+INSERT INTO undo (source_id, at_us, who, gone, stayed) VALUES (?, ?, ?, ?, ?)
+-- name: undo
+SELECT at_us FROM undo WHERE source_id = ?
+-- name: count_undo
+UPDATE undo SET gone = ?, stayed = ? WHERE source_id = ?
+
+-- name: days_of_accounts
+SELECT account, session, currency, body FROM tally WHERE account > ''
+-- name: closed_of_streams
+SELECT account, symbol, COUNT(closed_us) FROM position GROUP BY account, symbol
+
+-- name: streams_of_batch
+SELECT f.account, f.symbol, MIN(f.time_us) FROM sighting g JOIN fill f ON f.id = g.fill_id WHERE g.source_id = ? GROUP BY f.account, f.symbol
+-- name: shared_names
+SELECT f.account, f.key FROM sighting g JOIN fill f ON f.id = g.fill_id
+WHERE g.source_id = ?1 AND (EXISTS (SELECT 1 FROM sighting o WHERE o.fill_id = f.id AND o.source_id <> ?1) OR EXISTS (SELECT 1 FROM variant v WHERE v.account = f.account AND v.key = f.key))
+UNION SELECT v.account, v.key FROM variant v WHERE v.source_id = ?1
+-- name: any_posted_since
+SELECT id FROM source WHERE kind = 'import' AND layout = 'api' AND id > ? LIMIT 1
+-- name: instants_with_posted
+SELECT f.account, f.symbol, f.time_us FROM (
+    SELECT k.account, k.symbol, k.time_us FROM sighting g JOIN fill k ON k.id = g.fill_id WHERE g.source_id = ?1
+    UNION SELECT v.account, v.symbol, v.time_us FROM variant v WHERE v.source_id = ?1
+) f WHERE EXISTS (
+    SELECT 1 FROM fill p JOIN source s ON s.id = p.id >> 32
+    WHERE p.account = f.account AND p.symbol = f.symbol AND p.time_us = f.time_us AND s.id > ?1 AND s.layout = 'api')
+-- name: names_at
+SELECT account, key FROM fill WHERE account = ? AND symbol = ? AND time_us = ? AND record_id IS NULL
+-- name: logged_rank_at
+SELECT MAX(rank) FROM fill WHERE account = ? AND symbol = ? AND time_us = ? AND record_id IS NOT NULL AND id < ?
+-- name: count_sightings
+SELECT COUNT(*) FROM sighting WHERE source_id = ?
+-- name: count_fills_of_source
+SELECT COUNT(*) FROM fill WHERE id > ? AND id < ?
+-- name: remove_sightings
+DELETE FROM sighting WHERE source_id = ?
+-- name: remove_variants_of_source
+DELETE FROM variant WHERE source_id = ?
+-- name: remove_fills_of_source
+DELETE FROM fill WHERE id > ? AND id < ?
+
+-- name: withdraw_rejections
+UPDATE rejection SET withdrawn_by = ? WHERE source_id = ? AND withdrawn_by IS NULL
+-- name: withdraw_rejection
+UPDATE rejection SET withdrawn_by = ? WHERE source_id = ? AND line = ? AND code = 'conflicting_id' AND reason = ? AND withdrawn_by IS NULL
+-- name: restore_rejections
+UPDATE rejection SET withdrawn_by = ? WHERE withdrawn_by = ? AND source_id = ?
+-- name: sources_withdrawn_by
+SELECT DISTINCT source_id FROM rejection WHERE withdrawn_by = ? AND source_id <> ?
+-- name: conflicts_at
+SELECT reason FROM rejection WHERE source_id = ? AND line = ? AND code = 'conflicting_id' AND withdrawn_by IS NULL
+-- name: read_again_by
+SELECT MIN(l.id) FROM source s JOIN source l ON l.kind = 'import' AND l.checksum = s.checksum AND l.size = s.size AND l.id > s.id
+WHERE s.id = ? AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = l.id)
+-- name: source_of_id
+SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at FROM source WHERE id = ?

@@ -22,11 +22,12 @@ from tearsheet.sources.statement import Statement, StatementOptions, open_statem
 from tearsheet.store.imported_fills import ImportCounts
 from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.posting import BookRules, FileState, Posting
+from tearsheet.tracker.previewing import Preview, previewed
 from tearsheet.tracker.reports import ImportReport, OnProgress
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros
 
-__all__ = ["Diagnosis", "examine", "import_file", "known_formats", "save_mapping"]
+__all__ = ["Diagnosis", "examine", "import_file", "known_formats", "save_mapping", "try_import"]
 
 _AT_ONCE = 10_000
 _CHUNK = 8 << 20
@@ -46,31 +47,68 @@ def import_file(
 
     A content that had rejections is read again, since the instruments may be known by now.
     """
-    state, checksum = _identify(path, name)
-    if _is_trade_log(path):
-        layout, statement = "trade_log", None
-    else:
-        statement = open_statement(path, rules.instruments, options)
-        layout = statement.layout
-    report = ImportReport(file=name, layout=layout)
+    take = _Taking(ledger, path, name, rules, options, now, on_progress)
     with ledger.writing():
-        earlier = ledger.imports_of(checksum, state.size)
+        return take.all()
+
+
+def try_import(
+    ledger: Ledger,
+    path: Path,
+    name: str,
+    rules: BookRules,
+    options: StatementOptions,
+    now: datetime,
+    on_progress: OnProgress,
+) -> Preview:
+    """What an import would change; nothing is kept. Raises as `import_file` does."""
+    take = _Taking(ledger, path, name, rules, options, now, on_progress)
+    return previewed(ledger, take.all)
+
+
+class _Taking:
+    """One file on its way into the ledger: recognised before the transaction, read inside it."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        path: Path,
+        name: str,
+        rules: BookRules,
+        options: StatementOptions,
+        now: datetime,
+        on_progress: OnProgress,
+    ) -> None:
+        self._ledger, self._path, self._rules, self._now = ledger, path, rules, now
+        self._on_progress = on_progress
+        self._state, self._checksum = _identify(path, name)
+        is_log = _is_trade_log(path)
+        self._statement = None if is_log else open_statement(path, rules.instruments, options)
+        layout = "trade_log" if self._statement is None else self._statement.layout
+        self._report = ImportReport(file=name, layout=layout)
+
+    def all(self) -> ImportReport:
+        """Keep all that the file says; a content read before changes nothing."""
+        report, state = self._report, self._state
+        earlier = self._ledger.imports_of(self._checksum, state.size)
         if earlier and not earlier[0].rejected:
-            return _repeated(report, earlier[0], ledger.revision)
-        posting = Posting(ledger, rules, now)
+            return _repeated(report, earlier[0], self._ledger.revision)
+        posting = Posting(self._ledger, self._rules, self._now)
         posting.catch_up()
-        posting.supersede_rejections(earlier)
-        source_id = posting.open_import(state, layout)
-        if statement is None:
-            counts, lines = _take_records(posting, source_id, path, report)
+        report.id = posting.open_import(state, report.layout)
+        posting.supersede_rejections(report.id, earlier)
+        if self._statement is None:
+            counts, lines = _take_records(posting, report.id, self._path, report)
         else:
-            counts, lines = _take_fills(posting, source_id, statement, report, on_progress)
-            report.skipped = statement.skipped
-        posting.close_import(source_id, state, checksum, lines, counts, report.rejections)
+            counts, lines = _take_fills(
+                posting, report.id, self._statement, report, self._on_progress
+            )
+            report.skipped = counts.skipped = self._statement.skipped
+        posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections)
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
-        on_progress(state.size, state.size, "booking")
+        self._on_progress(state.size, state.size, "booking")
         report.revision = posting.finish()
-    return report
+        return report
 
 
 def known_formats(folder: Path | None = None) -> dict[str, FormatLine]:
@@ -115,7 +153,7 @@ def save_mapping(name: str, said: Mapping[str, Any]) -> Path:
 
 
 def _repeated(report: ImportReport, earlier: Source, revision: int) -> ImportReport:
-    report.repeated = True
+    report.repeated, report.id = True, earlier.id
     report.known = earlier.facts
     report.revision = revision
     return report

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from tearsheet.log import event
 from tearsheet.sources.posted import PostedMark, posted_fills, posted_marks, posted_objects
 from tearsheet.store.imported_fills import ImportCounts, standing
-from tearsheet.store.ledger import Ledger
 from tearsheet.store.marks import Mark, Marks
 from tearsheet.store.posting import BookRules, FileState, Posting, writing_of
 from tearsheet.store.receipts import Receipt, Receipts
@@ -19,7 +18,6 @@ from tearsheet.tracker.book_rules import book_rules
 from tearsheet.tracker.reports import ImportReport, PostReport, Request
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.fill import Fill, Rejection
-from tearsheet.trade.session import to_micros
 
 _log = logging.getLogger("tearsheet")
 
@@ -94,9 +92,9 @@ class Posts:
             conflicts = [found for found in known if isinstance(found, Rejection)]
             if conflicts:
                 return PostReport(rejections=conflicts)
-            fresh = [one for one, found in zip(lines, known, strict=True) if not found]
-            revision = self._book(request, rules, fresh) if fresh else self._ledger.revision
-            report = PostReport(new=len(fresh), known=len(lines) - len(fresh), revision=revision)
+            new = known.count(False)
+            revision = self._book(request, rules, lines, new)
+            report = PostReport(new=new, known=len(lines) - new, revision=revision)
             receipts.keep(receipt, json.encode(report).decode(), self._tracker.now)
         return report
 
@@ -112,16 +110,23 @@ class Posts:
             receipts.keep(receipt, json.encode(report).decode(), self._tracker.now)
         return report
 
-    def _book(self, request: Request, rules: BookRules, fresh: Sequence[tuple[int, Fill]]) -> int:
+    def _book(
+        self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]], new: int
+    ) -> int:
+        """Keep fills as a batch; one that says nothing new is remembered, but changes no answer."""
+        checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
+        if not new and self._ledger.imports_of(checksum, len(request.body)):
+            return self._ledger.revision
         posting = Posting(self._ledger, rules, self._tracker.now)
         posting.catch_up()
         state = FileState(name=request.name, size=len(request.body), mtime_ns=0, inode=0)
         source = posting.open_import(state, "api")
         counts = ImportCounts()
-        ranked = _ranked(self._ledger, fresh)
-        assert not posting.add_fills(source, request.name, ranked, counts), "checked before"
-        checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
-        posting.close_import(source, state, checksum, len(ranked), counts, [])
+        refused = posting.add_fills(source, request.name, lines, counts, is_posted=True)
+        assert not refused, "checked before"
+        changed = posting.changed
+        posting.close_import(source, state, checksum, len(lines), counts, [])
+        posting.changed = changed or new > 0
         return posting.finish()
 
 
@@ -147,16 +152,6 @@ def _imported_before(answer: str) -> ImportReport:
     report = json.decode(answer, type=ImportReport)
     report.repeated = True
     return report
-
-
-def _ranked(ledger: Ledger, fresh: Sequence[tuple[int, Fill]]) -> list[tuple[int, Fill]]:
-    """Fills of one instrument at one instant stand in the order in which they arrived."""
-    places = [(fill.account, fill.symbol, to_micros(fill.time)) for _, fill in fresh]
-    found = ledger.reading.execute_each("last_rank_at", places)
-    return [
-        (line, fill if last is None else replace(fill, rank=last + 1 + fill.rank))
-        for (line, fill), ((last,),) in zip(fresh, found, strict=True)
-    ]
 
 
 def _told(name: str, started: float, report: PostReport) -> PostReport:

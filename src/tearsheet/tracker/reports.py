@@ -31,9 +31,10 @@ class SyncReport(Struct, kw_only=True):
 
 class ImportReport(Struct, kw_only=True):
     """What became of an import: fills or records that are new, known already, or rejected, and rows
-    that are no trades, by the rule of the layout that passes them over."""
+    that are no trades, by the rule of the layout that passes them over. `id` names it for ever."""
 
     file: str
+    id: int = 0
     layout: str
     new: int = 0
     known: int = 0

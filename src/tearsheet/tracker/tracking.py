@@ -42,7 +42,7 @@ from tearsheet.trade.session import DAY, Window, WindowKind
 _log = logging.getLogger("tearsheet")
 
 
-def _silent(done: int, total: int, name: str) -> None:
+def silent(done: int, total: int, name: str) -> None:
     """Progress that nobody watches."""
 
 
@@ -107,7 +107,7 @@ class PerformanceTracker:
         """A name for the present state of the ledger that no other state bears. Raises StoreError."""
         return self._ledger.stamp
 
-    def sync(self, on_progress: OnProgress = _silent) -> SyncReport:
+    def sync(self, on_progress: OnProgress = silent) -> SyncReport:
         """Read what is new in the log folder. Raises StoreError, InputError."""
         started = time.perf_counter()
         same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
@@ -160,7 +160,7 @@ class PerformanceTracker:
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
-        on_progress: OnProgress = _silent,
+        on_progress: OnProgress = silent,
         **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.

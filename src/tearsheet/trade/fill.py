@@ -61,6 +61,12 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
         return (self.time, self.rank, self.key)
 
 
+class Revision(Fill, frozen=True, gc=False, kw_only=True):
+    """A later word on an execution, by its id: a correction takes its place, a bust takes it away."""
+
+    kind: Literal["correction", "bust"]
+
+
 class TradeRecord(Struct, frozen=True, gc=False, kw_only=True):
     """One line of a bot's trade log: its 27 fields, unknown ones ignored, optional ones null."""
 

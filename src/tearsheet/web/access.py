@@ -130,6 +130,13 @@ class Access:
         ):
             raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
 
+    def name_of(self, request: Request) -> str:
+        """Whose token a request that was let in bears, for what is remembered of it."""
+        _, _, secret = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        digest = _digest(secret.strip())
+        names = [token.name for token in self._tokens.all() if token.sha256 == digest]
+        return names[0] if names else "somebody at this machine"
+
     def _check_token(self, presented: str, level: Level) -> None:
         scheme, _, secret = presented.partition(" ")
         right = self._tokens.right_of(secret.strip()) if scheme.lower() == "bearer" else None

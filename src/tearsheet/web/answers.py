@@ -267,27 +267,6 @@ class PostedAnswer(Struct, kw_only=True):
     data: Posted
 
 
-class Imported(Struct, kw_only=True):
-    """What became of a file; `rejections` are the first of its lines that could not be used."""
-
-    file: str
-    layout: str
-    new: int
-    known: int
-    rejected: int
-    repeated: bool
-    rejections: tuple[RejectionView, ...]
-    revision: int
-
-
-class ImportAnswer(Struct, kw_only=True):
-    """The file is kept."""
-
-    status: Success
-    timestamp: datetime
-    data: Imported
-
-
 class Check(Struct, kw_only=True):
     """Whether a part works, how long it took to say so, and what is wrong."""
 

@@ -14,6 +14,7 @@ from tearsheet.settings import Settings
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.documents import add_documents
 from tearsheet.web.edge import Edge
+from tearsheet.web.imports import add_imports
 from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.ops import add_ops
 from tearsheet.web.performance import add_performance
@@ -54,6 +55,7 @@ def _apis(served: Served) -> list[Api]:
     add_performance(performance, served)
     add_lists(trading, served)
     add_writes(trading, served)
+    add_imports(trading, served)
     add_alerts(trading, served)
     add_ops(ops, served)
     return [performance, trading, ops, documents]

@@ -107,11 +107,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
 
 
 def _responses(o: Operation) -> Json:
-    done = (
-        (200, 201)
-        if (o.method == "POST" and 409 in o.statuses) or o.path == "/api/import"
-        else (200,)
-    )
+    done = (200, 201) if o.method == "POST" and o.body is not None and 409 in o.statuses else (200,)
     refused: Iterable[int] = {*o.statuses, 500}
     if o.parameters or not o.body:
         refused = {*refused, 400}

@@ -15,6 +15,7 @@ from tearsheet.web.contract import Parameter
 
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom")
 MOST_A_PAGE = 1000
+_MOST_IMPORTS = 999_999_999
 _NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
 _DATE = f"^{DATE_PATTERN}$"
 _CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
@@ -135,6 +136,12 @@ METRIC = Parameter(
 ALERT_ID = Parameter(
     "alert", "An alert's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, _name
 )
+
+IMPORT_ID = Parameter(
+    "number", "An import's id.", {"type": "integer", "minimum": 1, "maximum": _MOST_IMPORTS},
+    _whole(1, _MOST_IMPORTS),
+)  # fmt: skip
+BEFORE = _number_of("before", "Only imports with a smaller id.", _MOST_IMPORTS)
 
 
 def place_for(cursor: Place | None, kind: type[int] | type[str]) -> Place | None:

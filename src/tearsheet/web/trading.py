@@ -1,25 +1,22 @@
 """What happened: fills, positions, accounts and alerts to read; fills, files and marks to write."""
 
 import re
-import tempfile
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Response, request
 from msgspec.structs import asdict
 
-from tearsheet.errors import FormatError, InputError, UsageError
-from tearsheet.performance.summary import Scope, as_plain
-from tearsheet.tracker.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, known_zones
+from tearsheet.errors import FormatError, UsageError
+from tearsheet.performance.summary import Scope
+from tearsheet.tracker.formats import FILL_SCHEMA, MARK_SCHEMA
 from tearsheet.tracker.listing import Lists, Page, Place
 from tearsheet.tracker.posts import Posts
-from tearsheet.tracker.reports import ImportReport, PostReport, Request
+from tearsheet.tracker.reports import PostReport, Request
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import answers, parameters
-from tearsheet.web.contract import Api, Body, Operation, Parameter
+from tearsheet.web.contract import Api, Body, Operation
 from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.parameters import cursor_of
 from tearsheet.web.performance import success
@@ -119,17 +116,6 @@ def add_writes(api: Api, served: Served) -> None:
             ),
             _post_view(served, name),
         )  # fmt: skip
-    api.add(
-        Operation(
-            method="POST", path="/api/import", tag="Trading", title="Keep what a file says", level="write",
-            words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
-            "and make the summaries partial.",
-            parameters=_IMPORT_PARAMETERS,
-            body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
-            statuses=(400, 409, 413, 415, 422),
-        ),
-        _import_view(served),
-    )  # fmt: skip
 
 
 def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
@@ -155,26 +141,6 @@ _ACKNOWLEDGEMENT = {
     "required": ["by"],
     "additionalProperties": False,
 }
-_FILE = {
-    "type": "object",
-    "properties": {"file": {"type": "string", "format": "binary"}},
-    "required": ["file"],
-}
-
-
-def _zone(text: str) -> ZoneInfo:
-    if text not in known_zones():
-        raise ValueError("allowed is an IANA name such as America/Chicago")
-    return ZoneInfo(text)
-
-
-_IMPORT_PARAMETERS = (
-    Parameter("timezone", "Zone of the times in a file that names none.",
-              {"type": "string", "enum": known_zones()}, _zone),
-    parameters.ACCOUNT,
-    parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),
-    parameters.choice("date_order", "What stands first in dates such as 3/4/2026.", "day-first", "month-first"),
-)  # fmt: skip
 
 
 def _positions_view(served: Served) -> Callable[..., Response]:
@@ -278,7 +244,7 @@ def _post_view(served: Served, name: str) -> Callable[..., Response]:
     def view() -> Response:
         _check_media("application/json")
         asked_for = Request(
-            request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", _key()
+            request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
         )
         try:
             with served.trackers.lent() as tracker:
@@ -299,7 +265,8 @@ def _post_view(served: Served, name: str) -> Callable[..., Response]:
     return view
 
 
-def _key() -> str | None:
+def idempotency_key() -> str | None:
+    """The request's idempotency key. Raises Refused."""
     key = request.headers.get(_KEY)
     if key is None:
         return None
@@ -310,48 +277,3 @@ def _key() -> str | None:
             "allowed are 1 to 200 visible ASCII characters",
         )
     return key
-
-
-def _import_view(served: Served) -> Callable[..., Response]:
-    def view(
-        timezone: ZoneInfo | None, account: str | None, format: str | None, date_order: Any
-    ) -> Response:
-        _check_media("multipart/form-data")
-        upload = request.files.get("file")
-        if upload is None:
-            raise Refused(
-                422, "there is no part named file", "send multipart/form-data with a file"
-            )
-        name = _shown_name(upload.filename)
-        with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
-            path = Path(folder) / "upload"  # a name of ours: the client's names no path here
-            upload.save(path)
-
-            def take() -> ImportReport:
-                return tracker.import_file(
-                    path, timezone=timezone, account=account, layout=format,
-                    date_order=date_order, name=name,
-                )  # fmt: skip
-
-            try:
-                with served.trackers.lent() as tracker:
-                    report = Posts(tracker).once(_key(), path.read_bytes(), take)
-            except UsageError as error:
-                raise Refused(409, error.message, error.hint) from None
-            except (FormatError, InputError) as error:
-                raise Refused(422, error.message.replace(str(path), name), error.hint) from None
-        data = as_plain(report) | {
-            "rejections": [as_detail(r) for r in report.rejections[:_MOST_SHOWN]]
-        }
-        return json_answer(
-            success(served, data), 201 if report.new and not report.repeated else 200
-        )
-
-    return view
-
-
-def _shown_name(name: str | None) -> str:
-    """A file's name as its rejections bear it; nothing is opened by it."""
-    bare = (name or "").replace("\\", "/").rpartition("/")[2]
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]
-    return shown or "upload"

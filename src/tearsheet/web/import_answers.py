@@ -1,0 +1,132 @@
+"""The shapes of answers about imports, as the OpenAPI document shows them."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tearsheet.web.answers import RejectionView, Success
+
+
+class DayChangeView(Struct, kw_only=True):
+    """The result after fees of an account in a session, before and after."""
+
+    session: date
+    account: str
+    currency: str
+    before: Decimal
+    after: Decimal
+
+
+class PositionChangeView(Struct, kw_only=True):
+    """What an account holds of an instrument (short is negative), and how often it was closed."""
+
+    account: str
+    symbol: str
+    open_before: Decimal
+    open_after: Decimal
+    closed_before: int
+    closed_after: int
+
+
+class Changes(Struct, kw_only=True):
+    """Every day and position that a dry run would change."""
+
+    days: tuple[DayChangeView, ...]
+    positions: tuple[PositionChangeView, ...]
+
+
+class Imported(Struct, kw_only=True, omit_defaults=True):
+    """What became of a file; `rejections` are the first of its lines that could not be used.
+
+    `id` names the import; a dry run has `changes`, and its id is given to the next import.
+    """
+
+    id: int
+    file: str
+    layout: str
+    new: int
+    known: int
+    rejected: int
+    repeated: bool
+    rejections: tuple[RejectionView, ...]
+    skipped: dict[str, int]
+    revision: int
+    changes: Changes | None = None
+
+
+class UndoView(Struct, kw_only=True):
+    """That an import was taken out: when, by whom, and how many of its fills went and stayed."""
+
+    at: datetime
+    by: str
+    gone: int
+    stayed: int
+
+
+class BatchView(Struct, kw_only=True):
+    """An import, and what it came to when it was read."""
+
+    id: int
+    file: str
+    layout: str
+    read_at: datetime
+    new: int
+    known: int
+    rejected: int
+    skipped: dict[str, int]
+    undone: UndoView | None
+
+
+class BatchesAnswer(Struct, kw_only=True):
+    """Imports, the newest first."""
+
+    status: Success
+    timestamp: datetime
+    data: tuple[BatchView, ...]
+
+
+class BatchRejectionView(RejectionView, kw_only=True, omit_defaults=True):
+    """A line that could not be used; one that was taken back since counts no more."""
+
+    counts: bool
+
+
+class BatchDetail(BatchView, kw_only=True):
+    """An import with the first of its lines that could not be used."""
+
+    rejections: tuple[BatchRejectionView, ...]
+
+
+class BatchAnswer(Struct, kw_only=True):
+    """One import."""
+
+    status: Success
+    timestamp: datetime
+    data: BatchDetail
+
+
+class Undone(Struct, kw_only=True):
+    """What went with an import, and what stayed because other imports brought it too."""
+
+    id: int
+    file: str
+    gone: int
+    stayed: int
+    revision: int
+
+
+class UndoneAnswer(Struct, kw_only=True):
+    """The import is taken out."""
+
+    status: Success
+    timestamp: datetime
+    data: Undone
+
+
+class ImportAnswer(Struct, kw_only=True):
+    """The file is kept."""
+
+    status: Success
+    timestamp: datetime
+    data: Imported

@@ -1,0 +1,163 @@
+"""Imports as batches: files to import, what each came to, and taking one out again."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Response, request
+from msgspec.structs import asdict
+
+from tearsheet.errors import FormatError, InputError, UsageError
+from tearsheet.performance.summary import as_plain
+from tearsheet.tracker.batches import Batches
+from tearsheet.tracker.formats import known_formats, known_zones
+from tearsheet.tracker.posts import Posts
+from tearsheet.tracker.reports import ImportReport
+from tearsheet.web import import_answers as answers
+from tearsheet.web import parameters
+from tearsheet.web.contract import Api, Body, Operation, Parameter
+from tearsheet.web.performance import success
+from tearsheet.web.refusal import Refused, as_detail
+from tearsheet.web.served import Served, json_answer
+from tearsheet.web.trading import idempotency_key
+
+_MOST_SHOWN = 100
+
+
+def add_imports(api: Api, served: Served) -> None:
+    """Add what imports files, lists imports, and takes one out."""
+    api.add(
+        Operation(
+            method="POST", path="/api/import", tag="Imports", title="Keep what a file says", level="write",
+            words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
+            "and make the summaries partial. A dry run keeps nothing and shows what would change.",
+            parameters=_PARAMETERS,
+            body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
+            statuses=(400, 409, 413, 415, 422),
+        ),
+        _import_view(served),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/imports", tag="Imports", title="Imports, the newest first",
+            words="Files and requests of fills. The next page is that before the last `id`.",
+            parameters=(parameters.LIMIT, parameters.BEFORE), answer=answers.BatchesAnswer, statuses=(422,),
+        ),
+        lambda limit, before: _list(served, limit, before),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/imports/{number}", tag="Imports", title="One import with its rejected lines",
+            in_path=(parameters.IMPORT_ID,), answer=answers.BatchAnswer, statuses=(404, 422),
+        ),
+        lambda number: _show(served, number),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="POST", path="/api/imports/{number}/undo", tag="Imports", title="Take an import out",
+            words="As if it had never come; fills that other imports brought too stay. It is remembered.",
+            level="write", in_path=(parameters.IMPORT_ID,), answer=answers.UndoneAnswer,
+            statuses=(404, 409, 422),
+        ),
+        lambda number: _undo(served, number),
+    )  # fmt: skip
+
+
+_FILE = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "format": "binary"}},
+    "required": ["file"],
+}
+
+
+def _zone(text: str) -> ZoneInfo:
+    if text not in known_zones():
+        raise ValueError("allowed is an IANA name such as America/Chicago")
+    return ZoneInfo(text)
+
+
+_PARAMETERS = (
+    Parameter("timezone", "Zone of the times in a file that names none.",
+              {"type": "string", "enum": known_zones()}, _zone),
+    parameters.ACCOUNT,
+    parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),
+    parameters.choice("date_order", "What stands first in dates such as 3/4/2026.", "day-first", "month-first"),
+    parameters.choice("dry_run", "Keep nothing, and show what would change.", "yes", "no", default="no"),
+)  # fmt: skip
+
+
+def _import_view(served: Served) -> Callable[..., Response]:
+    def view(dry_run: str, format: str | None, **said: Any) -> Response:
+        if request.mimetype != "multipart/form-data":
+            raise Refused(
+                415, f"the body is {request.mimetype or 'of no type'}", "send multipart/form-data"
+            )
+        upload = request.files.get("file")
+        if upload is None:
+            raise Refused(
+                422, "there is no part named file", "send multipart/form-data with a file"
+            )
+        name = _shown_name(upload.filename)
+        said |= {"layout": format, "name": name}
+        with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
+            path = Path(folder) / "upload"  # a name of ours: the client's names no path here
+            upload.save(path)
+            take = _try if dry_run == "yes" else _keep
+            try:
+                report, more = take(served, path, said)
+            except UsageError as error:
+                raise Refused(409, error.message, error.hint) from None
+            except (FormatError, InputError) as error:
+                raise Refused(422, error.message.replace(str(path), name), error.hint) from None
+        shown = [as_detail(r) for r in report.rejections[:_MOST_SHOWN]]
+        data = as_plain(report) | {"rejections": shown} | more
+        is_made = report.new and not report.repeated and dry_run == "no"
+        return json_answer(success(served, data), 201 if is_made else 200)
+
+    return view
+
+
+def _keep(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
+    with served.trackers.lent() as tracker:
+        once = Posts(tracker).once
+        return once(
+            idempotency_key(), path.read_bytes(), lambda: tracker.import_file(path, **said)
+        ), {}
+
+
+def _try(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
+    with served.trackers.lent() as tracker:
+        preview = Batches(tracker).try_import(path, **said)
+    return preview.report, {"changes": {"days": preview.days, "positions": preview.positions}}
+
+
+def _list(served: Served, limit: int, before: int | None) -> Response:
+    with served.asked() as asked:
+        found = Batches(asked.tracker).list(limit, before)
+    return json_answer(success(served, found))
+
+
+def _show(served: Served, number: int) -> Response:
+    with served.asked() as asked:
+        batch = Batches(asked.tracker).get(number)
+        rejected = Batches(asked.tracker).rejections(number, _MOST_SHOWN)
+    lines = [as_detail(one.rejection) | {"counts": one.counts} for one in rejected]
+    return json_answer(success(served, asdict(batch) | {"rejections": lines}))
+
+
+def _undo(served: Served, number: int) -> Response:
+    try:
+        with served.trackers.lent() as tracker:
+            report = Batches(tracker).undo(number, served.access.name_of(request))
+    except UsageError as error:
+        raise Refused(409, error.message, error.hint) from None
+    return json_answer(success(served, report))
+
+
+def _shown_name(name: str | None) -> str:
+    """A file's name as its rejections bear it; nothing is opened by it."""
+    bare = (name or "").replace("\\", "/").rpartition("/")[2]
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]
+    return shown or "upload"
