@@ -226,6 +226,9 @@ def test_corrections_and_busts_supersede_by_execution_id(place: Place) -> None:
             place.write("3.csv", fills_csv([row(bought, ""), row(better, "correction")], HEADER))
         )
         assert (again.new, again.known, again.rejected) == (0, 2, 0)
+        [old] = tracker.explain("net_pnl", EVER).superseded[:1]
+        assert (old.price, old.by, old.since) == (100, "correction", NOON)
+        assert (Path(old.place.file).name, Path(old.by_place.file).name) == ("1.csv", "2.csv")
         tracker.import_file(place.write("4.csv", fills_csv([row(sold, "bust")], HEADER)))
         assert [p.open_quantity for p in tracker.open_positions()] == [2]
         assert (

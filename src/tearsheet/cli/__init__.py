@@ -42,6 +42,7 @@ COMMANDS = {
     "sync": "intake",
     "import": "intake",
     "imports": "batches",
+    "reconcile": "reconciling",
     "formats": "statements",
     "doctor": "statements",
     "verify": "intake",

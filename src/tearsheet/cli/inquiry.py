@@ -14,7 +14,7 @@ from tearsheet.cli.options import (
 from tearsheet.cli.tables import columns, rejection_text
 from tearsheet.export import json_bytes
 from tearsheet.performance.metric import METRICS
-from tearsheet.tracker.reports import BookingTerm, Explanation, PositionTerm
+from tearsheet.tracker.reports import BookingTerm, Explanation, PositionTerm, SupersededTerm
 from tearsheet.trade.position import Position
 from tearsheet.words import number, shown
 
@@ -121,6 +121,7 @@ def explanation_text(found: Explanation, most: int) -> str:
     number_of = len(found.bookings) or len(found.positions)
     if number_of > most:
         lines.append(f"… and {number_of - most:,} more; --json shows all")
+    lines += [_superseded(one) for one in found.superseded[:most]]
     total = f"sum of {number_of:,} {found.basis}: {number(found.total)}"
     return "\n".join([*lines, "", f"{total}{' = the value' if found.is_sum else ''}"])
 
@@ -155,6 +156,14 @@ def _booking(b: BookingTerm) -> tuple[str, ...]:
         f"{b.time:%Y-%m-%d %H:%M:%S}", b.account, b.symbol, number(b.quantity), number(b.price),
         number(b.gross), number(b.fees), number(b.adds), places,
     )  # fmt: skip
+
+
+def _superseded(one: SupersededTerm) -> str:
+    return (
+        f"superseded: {one.account} {one.symbol} {one.side} {number(one.quantity)} @ "
+        f"{number(one.price)} fee {number(one.fees)} ({one.fill_id}, {one.place.file}:{one.place.line}), "
+        f"by a {one.by} read {one.since:%Y-%m-%d %H:%M} ({one.by_place.file}:{one.by_place.line})"
+    )
 
 
 def _closed(p: PositionTerm) -> tuple[str, ...]:

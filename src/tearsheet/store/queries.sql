@@ -230,6 +230,17 @@ SELECT raised_us, id, body FROM alert WHERE raised_us <= ? AND (raised_us < ? OR
 
 -- name: superseded_names
 SELECT DISTINCT account, key FROM variant WHERE fate = 'superseded' OR status <> 'fill'
+-- name: superseded_claims
+SELECT v.account, v.symbol, v.time_us, v.side, v.quantity, v.price, v.commission, v.fill_id, v.key, s.name, v.line
+FROM variant v JOIN source s ON s.id = v.source_id
+WHERE v.fate = 'superseded' AND v.time_us >= ?1 AND v.time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR v.account = ?3) AND (CAST(?4 AS TEXT) IS NULL OR v.symbol = ?4)
+ORDER BY v.time_us, v.account, v.key, v.source_id, v.line LIMIT 1000
+-- name: superseding_claims
+SELECT v.status, s.name, v.line, s.read_at FROM variant v JOIN source s ON s.id = v.source_id
+WHERE v.account = ? AND v.key = ? AND v.status <> 'fill' AND v.fate = 'stands' ORDER BY v.source_id, v.line
+-- name: fills_between
+SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
+FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? AND time_us < ?
 -- name: last_fill_of_source
 SELECT MAX(id) FROM fill WHERE id > ? AND id < ?
 -- name: add_variant
@@ -274,8 +285,8 @@ SELECT f.account, f.symbol, MIN(f.time_us) FROM sighting g JOIN fill f ON f.id =
 SELECT f.account, f.key FROM sighting g JOIN fill f ON f.id = g.fill_id
 WHERE g.source_id = ?1 AND (EXISTS (SELECT 1 FROM sighting o WHERE o.fill_id = f.id AND o.source_id <> ?1) OR EXISTS (SELECT 1 FROM variant v WHERE v.account = f.account AND v.key = f.key))
 UNION SELECT v.account, v.key FROM variant v WHERE v.source_id = ?1
--- name: any_posted_since
-SELECT id FROM source WHERE kind = 'import' AND layout = 'api' AND id > ? LIMIT 1
+-- name: any_posted
+SELECT id FROM source WHERE kind = 'import' AND layout = 'api' LIMIT 1
 -- name: instants_with_posted
 SELECT f.account, f.symbol, f.time_us FROM (
     SELECT k.account, k.symbol, k.time_us FROM sighting g JOIN fill k ON k.id = g.fill_id WHERE g.source_id = ?1
@@ -284,7 +295,8 @@ SELECT f.account, f.symbol, f.time_us FROM (
     SELECT 1 FROM fill p JOIN source s ON s.id = p.id >> 32
     WHERE p.account = f.account AND p.symbol = f.symbol AND p.time_us = f.time_us AND s.id > ?1 AND s.layout = 'api')
 -- name: names_at
-SELECT account, key FROM fill WHERE account = ? AND symbol = ? AND time_us = ? AND record_id IS NULL
+SELECT account, key FROM fill WHERE account = ?1 AND symbol = ?2 AND time_us = ?3 AND record_id IS NULL
+UNION SELECT account, key FROM variant WHERE account = ?1 AND symbol = ?2 AND time_us = ?3
 -- name: logged_rank_at
 SELECT MAX(rank) FROM fill WHERE account = ? AND symbol = ? AND time_us = ? AND record_id IS NOT NULL AND id < ?
 -- name: count_sightings

@@ -59,7 +59,7 @@ class Undoing:
     def _told_by_others(self) -> dict[Name, list[Claim]]:
         """The claims of other imports, in order, of all fills whose outcome may be another now."""
         names = set(map(tuple, self._run("shared_names", (self._source_id,))))
-        if self._reading.one("any_posted_since", (self._source_id,)) is None:
+        if self._reading.one("any_posted") is None:
             return claims_of(self._reading, sorted(names))
         # the rank of a posted fill depends on all that were kept of its instant before it
         asked = set(map(tuple, self._run("instants_with_posted", (self._source_id,))))

@@ -8,10 +8,17 @@ from tearsheet.errors import NotFoundError
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.store.ledger import Ledger
-from tearsheet.tracker.reports import BookingTerm, Explanation, FillPlace, PositionTerm
+from tearsheet.tracker.reports import (
+    BookingTerm,
+    Explanation,
+    FillPlace,
+    PositionTerm,
+    SupersededTerm,
+)
 from tearsheet.tracker.summaries import Rows
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
+from tearsheet.trade.session import from_micros, to_micros
 
 _Adds = Callable[[Booking], Decimal]
 _ON_BOOKINGS: dict[str, _Adds] = {
@@ -67,7 +74,26 @@ def explain(
         total=total,
         bookings=bookings,
         positions=positions,
+        superseded=_superseded(ledger, summary),
     )
+
+
+def _superseded(ledger: Ledger, summary: PerformanceSummary) -> tuple[SupersededTerm, ...]:
+    """What corrections and busts took the place of, in the window and scope of a summary."""
+    span = (to_micros(summary.window.starts_at), to_micros(summary.window.ends_at))
+    scope = (summary.scope.account, summary.scope.symbol)
+    terms = []
+    for row in ledger.reading.execute("superseded_claims", (*span, *scope)).fetchall():
+        account, symbol, time_us, side, quantity, price, commission, fill_id, key, file, line = row
+        by = ledger.reading.one("superseding_claims", (account, key))
+        if by is None:
+            continue
+        terms.append(SupersededTerm(
+            from_micros(time_us), account, symbol, side, Decimal(quantity), Decimal(price),
+            Decimal(commission), fill_id, FillPlace(file, line), by[0], FillPlace(by[1], by[2]),
+            from_micros(by[3]),
+        ))  # fmt: skip
+    return tuple(terms)
 
 
 class _Terms:

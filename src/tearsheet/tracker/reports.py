@@ -103,6 +103,23 @@ class BookingTerm(Struct, frozen=True):
     places: tuple[FillPlace, ...]
 
 
+class SupersededTerm(Struct, frozen=True):
+    """What a line said of an execution before a correction or a bust took its place, and when."""
+
+    time: datetime
+    account: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    fees: Decimal
+    fill_id: str | None
+    place: FillPlace
+    by: str
+    by_place: FillPlace
+    since: datetime
+
+
 class PositionTerm(Struct, frozen=True):
     """A closed position with what it adds to the number, and its own bookings."""
 
@@ -139,3 +156,4 @@ class Explanation(Struct, frozen=True, kw_only=True):
     total: Decimal
     bookings: tuple[BookingTerm, ...] = ()
     positions: tuple[PositionTerm, ...] = ()
+    superseded: tuple[SupersededTerm, ...] = ()

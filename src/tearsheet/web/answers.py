@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tearsheet.performance.summary import PartialReason
 from tearsheet.tracker.listing import PositionView
-from tearsheet.tracker.reports import Basis, BookingTerm, PositionTerm
+from tearsheet.tracker.reports import Basis, BookingTerm, PositionTerm, SupersededTerm
 from tearsheet.trade.fill import Side
 
 Success = Literal["success"]
@@ -136,6 +136,7 @@ class ExplanationView(Struct, kw_only=True):
     total: Decimal
     bookings: tuple[BookingTerm, ...]
     positions: tuple[PositionTerm, ...]
+    superseded: tuple[SupersededTerm, ...]
 
 
 class ExplainAnswer(Struct, kw_only=True):

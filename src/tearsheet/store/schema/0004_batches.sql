@@ -51,6 +51,7 @@ CREATE TABLE variant (
     PRIMARY KEY (source_id, line, account, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX variant_key ON variant (account, key);
+CREATE INDEX variant_stream ON variant (account, symbol, time_us);
 CREATE INDEX variant_superseding ON variant (time_us) WHERE fate = 'superseded' OR status <> 'fill';
 
 -- The import that took a rejection back: one that read the same file again, or its own undoing.
