@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+
+import pytest
 
 from conftest import Place, as_rows, fills_csv
 from tearsheet.performance.summary import Scope
+from tearsheet.tracker.batches import Batches
 from tearsheet.trade.session import Window
 
 START = datetime(2026, 11, 16, 14, tzinfo=UTC)
@@ -155,3 +159,27 @@ def test_an_import_after_the_settings_changed_makes_all_books_by_the_new_ones(pl
         )
         assert tracker.get_summary("daily").value("net_pnl") == 5
         assert tracker.verify().agrees
+
+
+@pytest.mark.sqlite
+def test_a_large_first_file_builds_its_indexes_once_and_gives_the_same_books(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        line(n, n % 7, "buy" if n % 3 else "sell", 1 + n % 2, "100", "XY"[n % 2]) for n in range(60)
+    ]
+    found = []
+    for least in (1 << 40, 1):
+        monkeypatch.setattr("tearsheet.store.posting._BULK_BYTES", least)
+        place = Place(tmp_path / str(least), {})
+        path = place.write("fills.csv", fills_csv(lines))
+        with place.tracker() as tracker:
+            Batches(tracker).try_import(path)
+            tracker.import_file(path)
+            assert tracker.verify().differences == []
+            query = tracker.ledger.connection.execute
+            indexes = query(
+                "SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name"
+            )
+            found.append((as_rows(tracker), indexes.fetchall()))
+    assert found[0] == found[1]

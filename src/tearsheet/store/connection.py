@@ -71,6 +71,13 @@ class Connection(Protocol):
         """From now on wait no longer for another writer."""
         ...
 
+    def set_indexes_aside(self, table: str) -> list[str]:
+        """Drop a table's indexes, where that makes filling an empty table faster and hinders nobody.
+
+        Returns the statements that make them again, which has to be done in the same transaction.
+        """
+        ...
+
     def join(self) -> None:
         """From here to its end a writer is alone, and sees all that others have written."""
         ...

@@ -126,6 +126,10 @@ class PostgresConnection:
         milliseconds = f"{max(seconds * 1000, 1):.0f}"
         self.execute("SELECT set_config('lock_timeout', ?, false)", (milliseconds,))
 
+    def set_indexes_aside(self, table: str) -> list[str]:
+        """None: readers would have to wait, and rows are copied in anyway."""
+        return []
+
     def join(self) -> None:
         """Wait until no other writer is in its last step; from here on this one is alone in it."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (_LAST_STEP,))

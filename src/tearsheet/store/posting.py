@@ -19,6 +19,9 @@ from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.session import TradingCalendar, to_micros
 
+#: From this size on a file is worth building the indexes of an empty ledger once at the end.
+_BULK_BYTES = 4 << 20
+
 
 class BookRules(Struct, frozen=True):
     """What the books depend on besides the facts; a change of it makes them be built anew."""
@@ -68,6 +71,9 @@ class Posting:
             ledger.reading, self._tallies, self._streams, rules.instruments, rules.trade_log_mode
         )
         self._fills: ImportedFills | None = None
+        #: what makes the indexes again that are set aside while a large file fills an empty ledger
+        self._aside_facts: list[str] = []
+        self._aside_books: list[str] = []
         self.changed = False
 
     def open_log(self, state: FileState, day: str) -> int:
@@ -107,6 +113,9 @@ class Posting:
     def open_import(self, state: FileState, layout: str) -> int:
         """Begin an import."""
         self._fills = self._fills or ImportedFills(self._reading, self._streams)
+        if state.size >= _BULK_BYTES and self._is_empty():
+            self._aside_facts = self._set_aside("fill", but="fill_key")
+            self._aside_books = self._set_aside("position", "booking")
         return self._add_source("import", layout, state, None)
 
     def add_fills(
@@ -181,7 +190,9 @@ class Posting:
     def finish(self) -> int:
         """Bring positions, bookings and tallies up to date; returns the new revision."""
         self._records.finish()
+        self._make_again(self._aside_facts)
         self._streams.finish()
+        self._make_again(self._aside_books)
         # what follows belongs to all accounts: their tallies, the overlaps, the revision
         self._ledger.join()
         self._tallies.finish()
@@ -189,6 +200,23 @@ class Posting:
         if self.changed:
             self._ledger.note_overlaps()
         return self._ledger.bump() if self.changed else self._ledger.revision
+
+    def _is_empty(self) -> bool:
+        return all(self._reading.one(f"any_{what}") is None for what in ("fill", "record"))
+
+    def _set_aside(self, *tables: str, but: str = "-") -> list[str]:
+        """Set the indexes of tables aside that will be filled; one has to stay, to know what was met."""
+        found = [
+            one for table in tables for one in self._reading.connection.set_indexes_aside(table)
+        ]
+        for kept in [one for one in found if f" {but} " in one]:
+            self._reading.connection.execute(kept)
+            found.remove(kept)
+        return found
+
+    def _make_again(self, indexes: list[str]) -> None:
+        while indexes:
+            self._reading.connection.execute(indexes.pop(0))
 
     def _add_source(self, kind: str, layout: str, state: FileState, day: str | None) -> int:
         row = self._reading.one(

@@ -33,12 +33,11 @@ class TallyRules(Struct, frozen=True):
 
     def tally(self, bookings: Iterable[Booking], closed: Iterable[Position]) -> Tally:
         """The tally of bookings and closed positions given in any order."""
-        return Tally.of(
-            sorted(bookings, key=_booking_order),
-            in_order(closed),
-            self.breakeven_band,
-            self.breakeven_breaks_streak,
-        )
+        return self.tally_in_order(sorted(bookings, key=_booking_order), in_order(closed))
+
+    def tally_in_order(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> Tally:
+        """The tally of bookings and closed positions that are in order."""
+        return Tally.of(bookings, closed, self.breakeven_band, self.breakeven_breaks_streak)
 
 
 def _booking_order(booking: Booking) -> tuple[object, ...]:
@@ -99,17 +98,20 @@ class SessionTallies:
     def _extend_scopes(
         self, day: date, currency: str, bookings: list[Booking], closed: list[Position]
     ) -> None:
-        accounts = {booking.account for booking in bookings}
-        whole = self._rules.tally(bookings, closed)
+        whole = self._rules.tally_in_order(bookings, closed)
         span = _span(bookings)
         self._later.append(((ALL_ACCOUNTS, day, currency), whole, *span))
-        if len(accounts) == 1:
-            self._extend((accounts.pop(), day, currency), whole, *span)
+        its: dict[str, tuple[list[Booking], list[Position]]] = defaultdict(lambda: ([], []))
+        for booking in bookings:
+            its[booking.account][0].append(booking)
+        if len(its) == 1:
+            self._extend((bookings[0].account, day, currency), whole, *span)
             return
-        for account in accounts:
-            its = [booking for booking in bookings if booking.account == account]
-            part = self._rules.tally(its, (p for p in closed if p.account == account))
-            self._extend((account, day, currency), part, *_span(its))
+        for position in closed:
+            its[position.account][1].append(position)
+        for account, (booked, ended) in its.items():
+            part = self._rules.tally_in_order(booked, ended)
+            self._extend((account, day, currency), part, *_span(booked))
 
     def _extend(self, key: Key, part: Tally, first: int, last: int) -> None:
         if key in self._stale:

@@ -56,6 +56,16 @@ class SqliteConnection(sqlite3.Connection):
         """Set how long another writer is waited for."""
         self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
+    def set_indexes_aside(self, table: str) -> list[str]:
+        """Drop a table's indexes; returns the statements that make them again."""
+        found = self.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
+            (table,),
+        ).fetchall()
+        for name, _ in found:
+            self.execute(f"DROP INDEX {name}")
+        return [statement for _, statement in found]
+
     def join(self) -> None:
         """A writer of a file is alone from its beginning."""
 
@@ -112,7 +122,6 @@ def _open(path: Path, read_only: bool) -> SqliteConnection:
 def _prepare(connection: SqliteConnection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -65536")
-    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def _uri_of(path: Path, read_only: bool) -> str:
