@@ -44,6 +44,7 @@ COMMANDS = {
     "formats": "statements",
     "doctor": "statements",
     "verify": "intake",
+    "watch": "watching",
     "serve": "hosting",
     "tokens": "hosting",
     "demo": "showing",
