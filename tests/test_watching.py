@@ -1,13 +1,17 @@
 """`tearsheet watch` follows folders: stories with real processes."""
 
+import http.client
 import json
+import os
 import signal
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tests.conftest import Place, fills_csv, record
-from tests.live import Running, frozen, until
+from tests.live import Running, frozen, is_alive, until
+from tests.redis_server import free_port
 
 TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
 
@@ -176,3 +180,48 @@ def test_a_store_that_fails_is_told_once_and_tried_again(place: Place) -> None:
         assert len(watch.lines("watch.trouble")) == 1
         place.log(TODAY, now_record(2), mode="a")
         watch.waits_for("watch.logs", records=1)
+
+
+def served(place: Place, port: int, path: str) -> dict[str, Any]:
+    """The JSON of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return dict(json.loads(connection.getresponse().read()))
+    finally:
+        connection.close()
+
+
+def test_serve_watches_beside_its_workers_and_leaves_nobody_behind(place: Place) -> None:
+    """Started again when it dies, ended with the server, also when that is killed."""
+    port = free_port()
+    words = ("serve", "--port", str(port), "--watch")
+    quick = {"TEARSHEET_SYNC_EVERY_S": "3600", "TEARSHEET_LOG_FORMAT": "json"}
+    with Running(place, *words, **quick) as server:
+        first = server.waits_for("tearsheet.companion")["pid"]
+        server.waits_for("watch.begin")
+        place.log(TODAY, now_record(1))
+        server.waits_for("watch.logs", revision=1)
+        # the workers look at the folder once in an hour only, so this came by the watcher
+        assert served(place, port, "/api/performance/daily")["data"]["total_trades"] == 1
+        os.kill(first, signal.SIGKILL)
+        server.waits_for("tearsheet.companion_died")
+        until(lambda: len(server.lines("watch.begin")) == 2, why=lambda: server.said)
+        place.log(TODAY, now_record(2), mode="a")
+        server.waits_for("watch.logs", revision=2)
+        assert served(place, port, "/api/performance/daily")["data"]["total_trades"] == 2
+        second = server.lines("tearsheet.companion")[-1]["pid"]
+        assert server.end() == 0
+        assert not is_alive(second)
+        assert server.lines("watch.end")
+    with Running(place, *words, **quick) as server:
+        third = server.waits_for("tearsheet.companion")["pid"]
+        server.waits_for("watch.begin")
+        server.end(signal.SIGKILL)
+        until(lambda: not is_alive(third))
+
+
+def test_statements_are_for_a_watcher(place: Place) -> None:
+    with Running(place, "serve", "--statements", "inbox") as server:
+        assert server.process.wait(10) == 64
+        assert "--watch" in server.said
