@@ -68,6 +68,8 @@ def serve(
         settings,
         **{name: value for name, value in given.items() if value is not None},
         anonymous_read=settings.anonymous_read or allow_anonymous_read,
+        # every other request needs a thread too
+        max_streams=min(settings.max_streams, threads // 2) if threads > 1 else 0,
     )
     verbose = click.get_current_context().find_root().obj or 0
     log.configure(settings, verbose=max(verbose, 1))

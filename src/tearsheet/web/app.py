@@ -16,6 +16,8 @@ from tearsheet.log import event
 from tearsheet.settings import Settings
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.documents import add_documents
+from tearsheet.web.events import add_events
+from tearsheet.web.lookout import Lookout
 from tearsheet.web.ops import add_ops
 from tearsheet.web.performance import add_performance
 from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
@@ -45,26 +47,27 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     served = Served(settings, clock)
     app.extensions["tearsheet"] = served
     _add_edges(app, served)
-    apis = _apis(served)
+    apis, app.extensions["tearsheet-lookout"] = _apis(served)
     add_documents(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)
     return app
 
 
-def _apis(served: Served) -> list[Api]:
+def _apis(served: Served) -> tuple[list[Api], Lookout]:
     def guard(operation: Operation) -> None:
         served.access.check(request, operation.level)
 
-    performance, trading, ops, documents = (
-        Api(name, guard) for name in ("performance", "trading", "ops", "documents")
+    performance, trading, events, ops, documents = (
+        Api(name, guard) for name in ("performance", "trading", "events", "ops", "documents")
     )
     add_performance(performance, served)
     add_lists(trading, served)
     add_writes(trading, served)
     add_alerts(trading, served)
+    lookout = add_events(events, served)
     add_ops(ops, served)
-    return [performance, trading, ops, documents]
+    return [performance, trading, events, ops, documents], lookout
 
 
 def _add_edges(app: Flask, served: Served) -> None:

@@ -79,6 +79,8 @@ def _operation(o: Operation) -> Json:
         }}  # fmt: skip
     if 304 in o.statuses:
         content["parameters"].append(_IF_NONE_MATCH)
+    if o.media == "text/event-stream":
+        content["parameters"].append(_LAST_EVENT_ID)
     return content
 
 
@@ -86,6 +88,11 @@ _IDEMPOTENCY = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "description": "Names the request, so that it is carried out once however often it is sent.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+}  # fmt: skip
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID", "in": "header", "required": False,
+    "description": "The `id` of the last event that the client has; what came since follows.",
+    "schema": {"type": "string"},
 }  # fmt: skip
 _IF_NONE_MATCH = {
     "name": "If-None-Match",

@@ -128,6 +128,8 @@ CURSOR = Parameter(
     {"type": "string", "pattern": _CURSOR.pattern}, _cursor,
 )  # fmt: skip
 PAGE = (LIMIT, CURSOR)
+EVENTS = _number_of("limit", "End after so many events.", 100_000)
+SECONDS = _number_of("timeout_s", "End after so many seconds; ask again then.", 3600, 3600)
 METRIC = Parameter(
     "metric", "Name of a metric.", {"type": "string", "enum": list(METRICS)},
     one_of(*METRICS), required=True,

@@ -151,6 +151,7 @@ def _options(settings: Settings, threads: int) -> dict[str, Any]:
         "keepalive": 30,
         "proc_name": "tearsheet",
         "child_exit": _child_exit,
+        "post_worker_init": _post_worker_init,
         "loglevel": "warning",
         "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: PTH112
     }
@@ -161,3 +162,9 @@ def _child_exit(server: Any, worker: Any) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def _post_worker_init(worker: Any) -> None:
+    """Event streams end as soon as their worker does, or its master is gone."""
+    lookout = worker.wsgi.extensions["tearsheet-lookout"]
+    lookout.is_ending = lambda: not worker.alive or os.getppid() != worker.ppid
