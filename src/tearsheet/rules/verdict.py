@@ -31,6 +31,8 @@ UNKNOWN_CODES = {
     "rejected_lines": "lines that may concern the account could not be read",
     "clock_back": "the clock stands before what has already happened",
     "missing_marks": "a limit needs the price of something that is open",
+    "bad_limits": "the limits file cannot be read; what it said before is held meanwhile",
+    "not_kept": "a breach was found now that the ledger could not keep",
     "other_currencies": "the account trades in a currency that its limits are not in",
 }
 
