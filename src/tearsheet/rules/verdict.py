@@ -3,7 +3,7 @@
 A breach beats everything; where the books cannot be trusted the answer is `unknown`, never `ok`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -18,6 +18,7 @@ from tearsheet.rules.reading import UNKNOWN, crossed
 from tearsheet.trade.amount import exact, plain
 
 Level = Literal["ok", "warn", "breach", "unknown"]
+_WORST_FIRST: tuple[Level, ...] = ("breach", "unknown", "warn", "ok")
 SCHEMA = "tearsheet.verdict/1"
 #: How far fills may lie in the future before the clock is not believed.
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -132,6 +133,12 @@ def verdict(book: LimitBook, feed: Feed, now: datetime) -> Verdict:
         limits=views,
         reasons=(*_breaches(views), *doubts, *_warnings(views)),
     )
+
+
+def worst(verdicts: Iterable[Verdict]) -> Level:
+    """The state that several verdicts come to; without any nothing is known."""
+    states = {found.state for found in verdicts} or {"unknown"}
+    return next(level for level in _WORST_FIRST if level in states)
 
 
 def _state(views: tuple[LimitView, ...], doubts: list[VerdictReason]) -> Level:

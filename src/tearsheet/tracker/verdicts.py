@@ -90,8 +90,8 @@ class Verdicts:
     def release(
         self, account: str, limit: str, actor: str, reason: str,
         allowance: Decimal = ZERO, key: str | None = None,
-    ) -> BreachRecord:  # fmt: skip
-        """Lift the breach that a limit has now, once for each idempotency key.
+    ) -> tuple[BreachRecord, bool]:  # fmt: skip
+        """Lift the breach that a limit has now; says whether the same request did so before.
 
         Raises NotFoundError where it has none, UsageError without actor and reason, and for a key
         that was used for something else, StoreError.
@@ -100,7 +100,7 @@ class Verdicts:
         with self._ledger.writing(frozenset({account})) as reading:
             receipts = Receipts(reading)
             if (answer := receipts.find(receipt)) is not None:
-                return json.decode(answer, type=BreachRecord)
+                return json.decode(answer, type=BreachRecord), True
             stated, now = self._file.stated(), self._clock()
             standing = self.books.of(account, stated.limits.of(account), now)
             self._keep(standing, now)
@@ -112,7 +112,7 @@ class Verdicts:
             self._ledger.bump()
             receipts.keep(receipt, json.encode(record).decode(), now)
         _tell_of_release(record.breach, record.release)
-        return record
+        return record, False
 
     def hear(self, account: str) -> None:
         """Note that an account's source is there, though it has nothing new to say."""
@@ -237,8 +237,10 @@ def _released(
         watch.reading.value for watch in book.watches if watch.limit.name == limit
     ]
     value = readings[0] if readings and readings[0] is not None else breach.value
+    # after all that the book has seen, also where a fill is stamped ahead of this clock
+    at = max(now, book.at)
     release = release_breach(
-        breach, value=value, actor=actor, reason=reason, at=now, allowance=allowance
+        breach, value=value, actor=actor, reason=reason, at=at, allowance=allowance
     )
     return BreachRecord(breach, release)
 

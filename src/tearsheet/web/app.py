@@ -19,6 +19,7 @@ from tearsheet.web.documents import add_documents
 from tearsheet.web.ops import add_ops
 from tearsheet.web.performance import add_performance
 from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
+from tearsheet.web.risk import add_risk
 from tearsheet.web.served import Served, text_of
 from tearsheet.web.trading import add_alerts, add_lists, add_writes
 
@@ -56,15 +57,16 @@ def _apis(served: Served) -> list[Api]:
     def guard(operation: Operation) -> None:
         served.access.check(request, operation.level)
 
-    performance, trading, ops, documents = (
-        Api(name, guard) for name in ("performance", "trading", "ops", "documents")
+    performance, trading, risk, ops, documents = (
+        Api(name, guard) for name in ("performance", "trading", "risk", "ops", "documents")
     )
     add_performance(performance, served)
     add_lists(trading, served)
     add_writes(trading, served)
     add_alerts(trading, served)
+    add_risk(risk, served)
     add_ops(ops, served)
-    return [performance, trading, ops, documents]
+    return [performance, trading, risk, ops, documents]
 
 
 def _add_edges(app: Flask, served: Served) -> None:
