@@ -28,7 +28,7 @@ class Server:
         self.port = free_port()
         self.log_file = place.folder / "server.log"
         self.clock_file = place.folder / "clock"
-        self.set_clock(NOON)
+        self.set_clock(place.now)
         self._command = [
             sys.executable,
             "-m",

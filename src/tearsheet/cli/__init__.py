@@ -38,6 +38,8 @@ COMMANDS = {
     "positions": "inquiry",
     "accounts": "inquiry",
     "rejections": "inquiry",
+    "verdict": "judging",
+    "release": "judging",
     "replay": "replaying",
     "sync": "intake",
     "import": "intake",

@@ -21,6 +21,7 @@ from tearsheet.web.lookout import Lookout
 from tearsheet.web.ops import add_ops
 from tearsheet.web.performance import add_performance
 from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
+from tearsheet.web.risk import add_risk
 from tearsheet.web.served import Served, text_of
 from tearsheet.web.trading import add_alerts, add_lists, add_writes
 
@@ -58,16 +59,18 @@ def _apis(served: Served) -> tuple[list[Api], Lookout]:
     def guard(operation: Operation) -> None:
         served.access.check(request, operation.level)
 
-    performance, trading, events, ops, documents = (
-        Api(name, guard) for name in ("performance", "trading", "events", "ops", "documents")
+    performance, trading, risk, events, ops, documents = (
+        Api(name, guard)
+        for name in ("performance", "trading", "risk", "events", "ops", "documents")
     )
     add_performance(performance, served)
     add_lists(trading, served)
     add_writes(trading, served)
     add_alerts(trading, served)
+    add_risk(risk, served)
     lookout = add_events(events, served)
     add_ops(ops, served)
-    return [performance, trading, events, ops, documents], lookout
+    return [performance, trading, risk, events, ops, documents], lookout
 
 
 def _add_edges(app: Flask, served: Served) -> None:

@@ -31,9 +31,8 @@ While there are no tokens, this machine may ask without one, over loopback."""
 
 def document(operations: Sequence[Operation]) -> Json:
     """The document of these operations."""
-    types = [
-        *{id(o.answer): o.answer for o in operations if o.answer not in (None, str, dict)}.values()
-    ]
+    shapes = [shape for o in operations for shape in _shapes(o)]
+    types = [*{id(one): one for one in shapes if one not in (None, str, dict)}.values()]
     _, components = msgspec.json.schema_components(
         [*types, answers.ErrorAnswer], ref_template=_REFS
     )
@@ -151,7 +150,13 @@ def _error(o: Operation, status: int) -> Json:
     return response
 
 
+def _shapes(o: Operation) -> tuple[Any, ...]:
+    return o.answer if isinstance(o.answer, tuple) else (o.answer,)
+
+
 def _schema(answer: Any) -> Json:
+    if isinstance(answer, tuple):
+        return {"anyOf": [_schema(one) for one in answer]}
     if answer is dict:
         return {"type": "object"}
     return {"$ref": _REFS.format(name=answer.__name__)}

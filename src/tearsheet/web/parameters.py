@@ -15,13 +15,13 @@ from tearsheet.web.contract import Parameter
 
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom")
 MOST_A_PAGE = 1000
-_NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
+NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
 _DATE = f"^{DATE_PATTERN}$"
 _CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(_NAME, text):
+    if not re.fullmatch(NAME, text):
         raise ValueError("allowed is a text of 1 to 200 characters")
     return text
 
@@ -93,7 +93,7 @@ def _date_of(name: str, words: str) -> Parameter:
 
 
 def _text_of(name: str, words: str) -> Parameter:
-    return Parameter(name, words, {"type": "string", "pattern": _NAME}, _name)
+    return Parameter(name, words, {"type": "string", "pattern": NAME}, _name)
 
 
 def _number_of(name: str, words: str, high: int, default: int | None = None) -> Parameter:
