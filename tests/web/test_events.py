@@ -4,6 +4,7 @@ import http.client
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 
 import pytest
 from tests.conftest import Place, record
@@ -117,6 +118,34 @@ def test_a_stream_needs_a_token_and_ends_when_it_is_revoked(place: Place) -> Non
                 assert revoking.process.wait(20) == 0
             # without any token left this machine may read, but not by one that was taken back
             until(stream.ended.is_set)
+
+
+LIMITS = "limits:\n  default: {daily_loss: 100, stale_after: null, warn_at: [90]}\n"
+
+
+def test_a_verdict_is_told_when_it_changes_and_not_again(place: Place) -> None:
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    today = datetime.now(UTC)
+    name = f"{today:%Y-%m-%d}"
+    with server(place, "--workers", "2", "--threads", "8") as (_, port):
+        place.log(name, record(at=today, held=0, net="-10", account_id="A", order_id="1"))
+        place.log(name, record(at=today, held=0, net="-10", account_id="B", order_id="2"), mode="a")
+        with Stream(port) as both, Stream(port, "?account=B") as only_b:
+            until(lambda: {found["account"] for found in both.named("verdict")} == {"A", "B"})
+            only_b.waits_for("verdict")
+            place.log(
+                name, record(at=today, held=0, net="-95", account_id="A", order_id="3"), mode="a"
+            )
+            until(lambda: [v for v in both.named("verdict") if v["must_be_flat"]])
+            broken = [v for v in both.named("verdict") if v["must_be_flat"]]
+            assert [(v["account"], v["state"], v["sequence"]) for v in broken] == [
+                ("A", "breach", both.named("revision")[-1]["revision"])
+            ]
+            last = both.last_id
+        assert {found["account"] for found in only_b.named("verdict")} == {"B"}
+        with Stream(port, "?timeout_s=3", last) as again:
+            until(again.ended.is_set)
+            assert again.named("verdict") == []  # although time went by
 
 
 def test_the_shared_cache_changes_nothing(place: Place) -> None:

@@ -31,7 +31,7 @@ _WINDOWS: tuple[tuple[WindowKind, int], ...] = (
 )  # fmt: skip
 
 What = Literal[
-    "begin", "standby", "logs", "statement", "refused", "alert", "trouble", "over", "end"
+    "begin", "standby", "logs", "statement", "refused", "verdict", "alert", "trouble", "over", "end"
 ]
 
 
@@ -71,6 +71,7 @@ class Watcher:
         self._tracker: PerformanceTracker | None = None
         self._acts: bool | None = None
         self._judge_at = 0.0
+        self._told: dict[str, tuple[object, ...]] = {}
         self._troubles: dict[str, str] = {}
         self._failed, self._not_before = 0, 0.0
 
@@ -110,6 +111,7 @@ class Watcher:
         changed = self._part("statements", lambda: self._take_statements(tracker)) or changed
         if changed or time.monotonic() >= self._judge_at:
             self._judge_at = time.monotonic() + self._judge_every_s
+            self._part("limits", lambda: self._take_verdicts(tracker))
             self._part("alerts", lambda: self._judge(tracker))
 
     def _part(self, name: str, work: Callable[[], bool]) -> bool:
@@ -138,6 +140,7 @@ class Watcher:
     def _take_logs(self, tracker: PerformanceTracker) -> bool:
         same, _ = is_up_to_date(tracker.ledger, self._settings.log_dir, fingerprint(self._settings))
         if same:
+            tracker.looked_at = tracker.now
             return False
         before = tracker.revision
         report = tracker.sync()
@@ -165,6 +168,19 @@ class Watcher:
                           repeated=report.repeated, revision=report.revision)  # fmt: skip
             self._dropped.took(path)
         return changed
+
+    def _take_verdicts(self, tracker: PerformanceTracker) -> bool:
+        """Hold the limits against every account, as time alone may break one, and tell what changed."""
+        for found in tracker.verdicts.all():
+            now = (found.state, found.must_be_flat, *(reason.code for reason in found.reasons))
+            if now != self._told.get(found.account, ("ok", False)):
+                why = "; ".join(f"{reason.code} {reason.detail}" for reason in found.reasons)
+                flat = ", must be flat" if found.must_be_flat else ""
+                self._say("verdict", f"{found.account}: {found.state}{flat}{why and ': ' + why}",
+                          account=found.account, state=found.state, must_be_flat=found.must_be_flat,
+                          reasons=[reason.code for reason in found.reasons])  # fmt: skip
+            self._told[found.account] = now
+        return True
 
     def _judge(self, tracker: PerformanceTracker) -> bool:
         """Judge the day and the week, and the ones before, whose targets may have waited for their end."""

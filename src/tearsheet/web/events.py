@@ -8,6 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from hashlib import blake2b
 from typing import Any
 
 from flask import Response, request, stream_with_context
@@ -118,6 +119,7 @@ class _Telling:
         self._served = served
         self._account = account
         self._heard = heard_so_far
+        self._sent: dict[str, str] = {}
         self._trouble: str | None = None
 
     def of(self, sight: Sight) -> Iterator[bytes]:
@@ -129,7 +131,26 @@ class _Telling:
             self._heard.stamp = sight.stamp
             revision = int(sight.stamp.partition("-")[0])
             yield self._event("revision", json_line({"revision": revision, "stamp": sight.stamp}))
+        yield from self._verdicts(sight)
         yield from self._alerts(sight)
+
+    def _verdicts(self, sight: Sight) -> Iterator[bytes]:
+        present = {
+            account: sentence
+            for account, sentence in sight.verdicts.items()
+            if self._account in (None, account)
+        }
+        digests = {account: sentence.digest for account, sentence in present.items()}
+        whole = blake2b(json_line(digests), digest_size=8).hexdigest() if digests else ""
+        if whole == self._heard.verdicts:
+            self._sent = digests
+        for account, sentence in present.items():
+            if self._sent.get(account) != sentence.digest:
+                self._sent[account] = sentence.digest
+                if self._sent == digests:  # the last of them: all is heard
+                    self._heard.verdicts = whole
+                yield self._event("verdict", sentence.body)
+        self._sent, self._heard.verdicts = digests, whole
 
     def _trouble_of(self, sight: Sight) -> Iterator[bytes]:
         if sight.trouble != self._trouble:

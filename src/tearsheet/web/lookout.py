@@ -6,18 +6,30 @@ Streams compare what they sent with what was seen, so nothing queues up behind a
 import threading
 import time
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.errors import TearsheetError
+from tearsheet.export import json_line
 from tearsheet.tracker.following import end_of_alerts
+from tearsheet.trade.session import EARLIEST
 from tearsheet.web.refusal import Refused
-from tearsheet.web.served import Served
+from tearsheet.web.served import Asked, Served
 
 #: Seconds between two looks at the ledger, while there are streams.
 LOOK_EVERY_S = 0.15
+#: Seconds after which verdicts are looked at although the ledger is the same: time changes them too.
+JUDGE_EVERY_S = 2.0
 _RETRY = {"Retry-After": "5"}
+
+
+class Sentence(Struct, frozen=True):
+    """A verdict as JSON, and a digest of all in it that does not change by the clock alone."""
+
+    digest: str
+    body: bytes
 
 
 class Sight(Struct, frozen=True, kw_only=True):
@@ -26,7 +38,7 @@ class Sight(Struct, frozen=True, kw_only=True):
     number: int = 0
     stamp: str | None = None
     alerts_end: int = 0
-    verdicts: Mapping[str, bytes] = {}
+    verdicts: Mapping[str, "Sentence"] = {}
     trouble: str | None = None
 
     @property
@@ -44,6 +56,7 @@ class Lookout:
         self._sight = Sight()
         self._streams = 0
         self._thread: threading.Thread | None = None
+        self._judged_at = -1e9
         self.is_ending: Callable[[], bool] = lambda: False
 
     def enter(self, *, threaded: bool) -> None:
@@ -88,20 +101,33 @@ class Lookout:
         before = self._sight
         try:
             with self._served.asked() as asked:
-                return replace(
-                    before,
-                    stamp=asked.tracker.stamp,
-                    alerts_end=end_of_alerts(self._served.settings.alerts_file),
-                    trouble=None,
-                )
+                stamp, verdicts = asked.tracker.stamp, before.verdicts
+                if stamp != before.stamp or time.monotonic() - self._judged_at > JUDGE_EVERY_S:
+                    verdicts = _sentences(asked, verdicts)
+                    self._judged_at = time.monotonic()
         except TearsheetError as error:
             return replace(before, trouble=error.code)
+        end = end_of_alerts(self._served.settings.alerts_file)
+        return replace(before, stamp=stamp, alerts_end=end, verdicts=verdicts, trouble=None)
 
     def _take(self, seen: Sight) -> None:
         with self._changed:
             if seen != self._sight:
                 self._sight = replace(seen, number=self._sight.number + 1)
                 self._changed.notify_all()
+
+
+def _sentences(asked: Asked, before: Mapping[str, Sentence]) -> Mapping[str, Sentence]:
+    """The verdicts of all accounts; those of before where nothing but the time differs."""
+    found = {}
+    for one in asked.tracker.verdicts.all(asked.stale):
+        reasons = tuple(replace(reason, detail="") for reason in one.reasons)
+        told = replace(one, as_of=EARLIEST, data_age_s=None, sequence=0, reasons=reasons)
+        digest = blake2b(json_line(told), digest_size=8).hexdigest()
+        known = before.get(one.account)
+        same = known is not None and known.digest == digest
+        found[one.account] = known if known and same else Sentence(digest, json_line(one))
+    return found
 
 
 def _full(most: int, *, threaded: bool) -> Refused:
