@@ -13,6 +13,8 @@ from tests.conftest import Place, fills_csv, record
 from tests.live import Running, frozen, is_alive, until
 from tests.redis_server import free_port
 
+from tearsheet.tracker.polls import note_asked
+
 TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
 
 
@@ -190,6 +192,22 @@ def served(place: Place, port: int, path: str) -> dict[str, Any]:
         return dict(json.loads(connection.getresponse().read()))
     finally:
         connection.close()
+
+
+def test_limits_are_held_and_a_missing_guard_is_told(place: Place) -> None:
+    place.write(
+        "config/dashboard-targets.yaml",
+        "limits:\n  default: {daily_loss: 100, stale_after: null}\n",
+    )
+    place.log(TODAY, now_record(1, "-10"))
+    place.now = datetime.now(UTC) - timedelta(hours=1)
+    with place.tracker() as tracker:
+        note_asked(tracker, "EQ-1", 1.0)
+    with Running(place, "watch", TEARSHEET_GUARD_ABSENT_MINUTES="30") as watch:
+        assert watch.waits_for("watch.absent", account="EQ-1")["minutes"] == 60
+        place.log(TODAY, now_record(2, "-100"), mode="a")
+        assert watch.waits_for("watch.verdict", state="breach")["must_be_flat"] is True
+        assert len(watch.lines("watch.absent")) == 1
 
 
 def test_serve_watches_beside_its_workers_and_leaves_nobody_behind(place: Place) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from tearsheet.tracker.book_rules import fingerprint
 from tearsheet.tracker.dropped import Dropped
 from tearsheet.tracker.lease import Lease
 from tearsheet.tracker.log_sync import is_up_to_date
+from tearsheet.tracker.polls import absent_guards
 from tearsheet.tracker.reports import ImportReport, SyncReport
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.tracker.wakes import Wakes
@@ -31,7 +32,17 @@ _WINDOWS: tuple[tuple[WindowKind, int], ...] = (
 )  # fmt: skip
 
 What = Literal[
-    "begin", "standby", "logs", "statement", "refused", "verdict", "alert", "trouble", "over", "end"
+    "begin",
+    "standby",
+    "logs",
+    "statement",
+    "refused",
+    "verdict",
+    "absent",
+    "alert",
+    "trouble",
+    "over",
+    "end",
 ]
 
 
@@ -71,6 +82,8 @@ class Watcher:
         self._tracker: PerformanceTracker | None = None
         self._acts: bool | None = None
         self._judge_at = 0.0
+        self._began = datetime.now(UTC)
+        self._absent: set[str] = set()
         self._told: dict[str, tuple[object, ...]] = {}
         self._troubles: dict[str, str] = {}
         self._failed, self._not_before = 0, 0.0
@@ -180,7 +193,16 @@ class Watcher:
                           account=found.account, state=found.state, must_be_flat=found.must_be_flat,
                           reasons=[reason.code for reason in found.reasons])  # fmt: skip
             self._told[found.account] = now
+        self._take_absence(tracker)
         return True
+
+    def _take_absence(self, tracker: PerformanceTracker) -> None:
+        absent = absent_guards(tracker, self._began)
+        for account, minutes in absent.items():
+            if account not in self._absent:
+                self._say("absent", f"{account}: nobody asked for its verdict for {minutes} minutes",
+                          account=account, minutes=minutes)  # fmt: skip
+        self._absent = set(absent)
 
     def _judge(self, tracker: PerformanceTracker) -> bool:
         """Judge the day and the week, and the ones before, whose targets may have waited for their end."""

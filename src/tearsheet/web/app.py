@@ -14,6 +14,7 @@ from tearsheet import log
 from tearsheet.errors import TearsheetError
 from tearsheet.log import event
 from tearsheet.settings import Settings
+from tearsheet.web.absence import Absence, add_absence
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.documents import add_documents
 from tearsheet.web.events import add_events
@@ -48,14 +49,14 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     served = Served(settings, clock)
     app.extensions["tearsheet"] = served
     _add_edges(app, served)
-    apis, app.extensions["tearsheet-lookout"] = _apis(served)
+    apis, app.extensions["tearsheet-lookout"] = _apis(served, add_absence(app, served))
     add_documents(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)
     return app
 
 
-def _apis(served: Served) -> tuple[list[Api], Lookout]:
+def _apis(served: Served, absence: Absence | None) -> tuple[list[Api], Lookout]:
     def guard(operation: Operation) -> None:
         served.access.check(request, operation.level)
 
@@ -69,7 +70,7 @@ def _apis(served: Served) -> tuple[list[Api], Lookout]:
     add_alerts(trading, served)
     add_risk(risk, served)
     lookout = add_events(events, served)
-    add_ops(ops, served)
+    add_ops(ops, served, absence)
     return [performance, trading, risk, events, ops, documents], lookout
 
 
