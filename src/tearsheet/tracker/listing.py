@@ -74,7 +74,7 @@ class Lists:
         """Positions closed in a window, the newest first. Raises UsageError."""
         with self._ledger.snapshot() as reading:
             found = pages.closed_positions(reading, self._span(window, scope, after), number)
-        return Page([_view(position, self._band) for position in found.items], found.next)
+        return Page([view_of(position, self._band) for position in found.items], found.next)
 
     def open(self, scope: Scope) -> list[PositionView]:
         """Open positions with what they would bring at their marks."""
@@ -91,12 +91,13 @@ class Lists:
 
 def _open_view(position: Position, mark: Mark | None) -> PositionView:
     its = unrealized(position, mark)
-    return _view(position, Decimal(0), mark, its)
+    return view_of(position, Decimal(0), mark, its)
 
 
-def _view(
+def view_of(
     p: Position, band: Decimal, mark: Mark | None = None, its: Unrealized = _UNKNOWN
 ) -> PositionView:
+    """A position as it is shown; its outcome is told by the breakeven band."""
     closed = p.closed_at is not None
     with exact():
         return PositionView(

@@ -79,6 +79,11 @@ class PerformanceTracker:
         self._ledger.close()
 
     @property
+    def ledger(self) -> Ledger:
+        """What is kept; for the other parts of this floor."""
+        return self._ledger
+
+    @property
     def now(self) -> datetime:
         """The present instant."""
         return self._clock()
@@ -222,7 +227,7 @@ class PerformanceTracker:
         )
         started = time.perf_counter()
         with self._ledger.snapshot():
-            answers = self._summaries()
+            answers = self.answers()
             summary = answers.summary(chosen, scope, currency, stale)
         event(
             _log,
@@ -257,7 +262,7 @@ class PerformanceTracker:
 
         self._sync_if_possible()
         with self._ledger.snapshot():
-            answers = self._summaries()
+            answers = self.answers()
             summary = answers.summary(window, scope, currency)
             rows = answers.rows(window, scope, summary.currency)
             return explain(
@@ -342,7 +347,7 @@ class PerformanceTracker:
     ) -> list[Position]:
         """Positions closed in a window, in order."""
         with self._ledger.snapshot():
-            answers = self._summaries()
+            answers = self.answers()
             return answers.rows(window, scope, answers.currency(window, scope, currency)).closed
 
     def rejections(self, most: int = 100) -> list[Rejection]:
@@ -363,7 +368,8 @@ class PerformanceTracker:
             self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, step
         )
 
-    def _summaries(self) -> Summaries:
+    def answers(self) -> Summaries:
+        """What makes summaries of the present instant; ask it inside one snapshot of the ledger."""
         terms = Terms(
             self.settings.calendar,
             self._tally_rules,

@@ -16,6 +16,7 @@ from tearsheet.log import event
 from tearsheet.settings import Settings
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.documents import add_documents
+from tearsheet.web.insights import add_insights
 from tearsheet.web.ops import add_ops
 from tearsheet.web.performance import add_performance
 from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
@@ -60,6 +61,7 @@ def _apis(served: Served) -> list[Api]:
         Api(name, guard) for name in ("performance", "trading", "ops", "documents")
     )
     add_performance(performance, served)
+    add_insights(performance, served)
     add_lists(trading, served)
     add_writes(trading, served)
     add_alerts(trading, served)
