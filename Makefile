@@ -20,7 +20,7 @@ demo: setup  ## make a sample, run the main job on it, show what to look at
 
 test: setup  ## all tests
 	$(RUN) pytest --cov --cov-report=
-	$(RUN) coverage report --precision=1 --fail-under=95 --include='*/tearsheet/trade/*,*/tearsheet/performance/*,*/tearsheet/rules.py'
+	$(RUN) coverage report --precision=1 --fail-under=95 --include='*/tearsheet/trade/*,*/tearsheet/performance/*,*/tearsheet/rules/*'
 	$(RUN) coverage report --precision=1 --fail-under=90 --skip-covered --show-missing
 
 check: setup  ## lint, types, floors, docs, coverage of the core

@@ -102,7 +102,7 @@ def test_no_type_checking_blocks() -> None:
 
 
 def test_the_core_has_no_floats_but_in_the_metric_table() -> None:
-    allowed = {"performance/metric.py", "performance/summary.py", "rules.py"}
+    allowed = {"performance/metric.py", "performance/summary.py"}
     for name, tree in trees():
         if name.startswith(("trade/", "performance/")) and name not in allowed:
             names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

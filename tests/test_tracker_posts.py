@@ -12,6 +12,8 @@ from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.pages import Page
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.tracker.listing import Lists
+from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import PostReport, Request
 from tearsheet.trade.session import Window
 
@@ -32,7 +34,7 @@ def request(content: Any, key: str | None = None) -> Request:
 
 
 def post(tracker: PerformanceTracker, *fills: dict[str, Any], key: str | None = None) -> PostReport:
-    return tracker.posts.fills(request(list(fills), key))
+    return Posts(tracker).fills(request(list(fills), key))
 
 
 def test_posted_fills_are_booked_at_once_and_once(place: Place) -> None:
@@ -67,7 +69,7 @@ def test_one_bad_fill_keeps_the_whole_request_out(place: Place) -> None:
 )  # fmt: skip
 def test_a_body_that_holds_no_fills_is_refused(place: Place, body: bytes, reason: str) -> None:
     with place.tracker() as tracker, pytest.raises(FormatError, match=reason):
-        tracker.posts.fills(request(body))
+        Posts(tracker).fills(request(body))
 
 
 @pytest.mark.parametrize(
@@ -92,8 +94,8 @@ def test_numbers_keep_their_digits(place: Place) -> None:
         body = json.dumps(fill(1, quantity="0.000000000000000001")).replace(
             "100", "1234567.123456789012"
         )
-        assert tracker.posts.fills(request(body.encode())).new == 1
-        (kept,) = tracker.lists.fills(TODAY, Scope(), 5, None).items
+        assert Posts(tracker).fills(request(body.encode())).new == 1
+        (kept,) = Lists(tracker).fills(TODAY, Scope(), 5, None).items
         assert (kept.quantity, kept.price) == (Decimal("1E-18"), Decimal("1234567.123456789012"))
 
 
@@ -145,7 +147,7 @@ def test_a_repeated_key_answers_as_before(place: Place) -> None:
         assert (again.new, again.revision, again.repeated) == (1, first.revision, True)
         with pytest.raises(UsageError, match="used for another request"):
             post(tracker, fill(3), key="k1")
-        assert len(tracker.lists.fills(TODAY, Scope(), 9, None).items) == 2
+        assert len(Lists(tracker).fills(TODAY, Scope(), 9, None).items) == 2
         place.now = NOON + timedelta(days=8)
         post(tracker, fill(4), key="k3")
         assert post(tracker, fill(5), key="k1").new == 1, "a key is forgotten after a week"
@@ -172,14 +174,14 @@ def test_unrealised_money_needs_marks(place: Place) -> None:
             return summary.unrealized_pnl, summary.unrealized_reason
 
         assert told() == (None, "no mark for ESZ26")
-        assert tracker.posts.marks(request([mark("6.5", symbol="ESZ6"), mark(110, 0)])).new == 2
+        assert Posts(tracker).marks(request([mark("6.5", symbol="ESZ6"), mark(110, 0)])).new == 2
         assert told() == (None, "the mark of MSFT is older than its last fill")
         stamp = tracker.stamp
-        assert tracker.posts.marks(request(mark(110))).new == 1
+        assert Posts(tracker).marks(request(mark(110))).new == 1
         assert told() == (Decimal(8) + 25, None)
         assert tracker.stamp != stamp
-        assert tracker.posts.marks(request({"marks": [mark(1, 30), mark(110)]})).known == 2
-        views = {view.symbol: view for view in tracker.lists.open(Scope())}
+        assert Posts(tracker).marks(request({"marks": [mark(1, 30), mark(110)]})).known == 2
+        views = {view.symbol: view for view in Lists(tracker).open(Scope())}
         assert (views["MSFT"].unrealized_pnl, views["ESZ26"].side) == (Decimal(8), "short")
         place.now = NOON + timedelta(days=1)
         assert told() == (None, "the window is past")
@@ -195,15 +197,17 @@ def test_a_bad_mark_keeps_all_out(place: Place) -> None:
             mark(1, symbol="ES"),
             mark(1) | {"account": "A"},
         ]
-        report = tracker.posts.marks(request(bad))
+        report = Posts(tracker).marks(request(bad))
         assert [(r.line, r.code) for r in report.rejections] == [
             (2, "bad_number"), (3, "missing_field"), (4, "ambiguous_instrument"), (5, "bad_value"),
         ]  # fmt: skip
         assert tracker.revision == 0
         assert (
-            tracker.posts.marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is False
+            Posts(tracker).marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is False
         )
-        assert tracker.posts.marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is True
+        assert (
+            Posts(tracker).marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is True
+        )
 
 
 def test_pages_hold_every_row_once_in_order(place: Place) -> None:
@@ -214,7 +218,7 @@ def test_pages_hold_every_row_once_in_order(place: Place) -> None:
     ]
     with place.tracker() as tracker:
         post(tracker, *fills)
-        for lists, number in ((tracker.lists.fills, 20), (tracker.lists.closed, 10)):
+        for lists, number in ((Lists(tracker).fills, 20), (Lists(tracker).closed, 10)):
             for size in (1, 3, 7, 20):
                 seen, after = [], None
                 while True:
@@ -226,6 +230,6 @@ def test_pages_hold_every_row_once_in_order(place: Place) -> None:
                 assert len({msg.fill_id if number == 20 else msg.id for msg in seen}) == number
                 times = [one.time if number == 20 else one.closed_at for one in seen]
                 assert times == sorted(times, reverse=True)
-        assert not tracker.lists.fills(TODAY, Scope(symbol="AAPL"), 5, None).items
+        assert not Lists(tracker).fills(TODAY, Scope(symbol="AAPL"), 5, None).items
         with pytest.raises(UsageError, match="stretch of time"):
-            tracker.lists.closed(Window.last(5, NOON.date()), Scope(), 5, None)
+            Lists(tracker).closed(Window.last(5, NOON.date()), Scope(), 5, None)

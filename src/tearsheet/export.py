@@ -69,6 +69,11 @@ def export_summary(
     return files
 
 
+def write_file(path: Path, data: bytes) -> ExportedFile:
+    """Write a file whole, unless it says the same already. Raises InputError."""
+    return _put(path, data, lambda content: content)
+
+
 def file_name(summary: PerformanceSummary) -> str:
     """The name of a summary's files without ending: window, start, and whose trading it is."""
     window, scope = summary.window, summary.scope
@@ -219,11 +224,11 @@ def _put(path: Path, data: bytes, but_freshness: Callable[[bytes], object]) -> E
         raise _unwritable(path, error) from error
     if kept is not None and but_freshness(kept) == but_freshness(data):
         return ExportedFile(path, False)
-    write_file(path, data)
+    replace_file(path, data)
     return ExportedFile(path, True)
 
 
-def write_file(path: Path, data: bytes, mode: int = 0o666) -> None:
+def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Put a file in place whole: beside it first, to the disk, then renamed over it.
 
     `mode` is that of a new file, less the umask. Raises InputError.

@@ -38,6 +38,7 @@ COMMANDS = {
     "positions": "inquiry",
     "accounts": "inquiry",
     "rejections": "inquiry",
+    "replay": "replaying",
     "sync": "intake",
     "import": "intake",
     "formats": "intake",

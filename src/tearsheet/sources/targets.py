@@ -41,8 +41,12 @@ def load_targets(path: Path) -> tuple[Targets, bool]:
 
 
 def parse_targets(text: str, file: str) -> Targets:
-    """The targets that a YAML text states, at its top or under `targets:`."""
+    """The targets that a YAML text states, at its top or under `targets:`, beside its `limits:`."""
     content = yaml_mapping(text, file)
+    if content.pop("limits", None) is not None:
+        from tearsheet.sources.limits import parse_limits
+
+        parse_limits(text, file)
     if set(content) == {"targets"}:
         content = content["targets"] or {}
         if not isinstance(content, dict):

@@ -43,3 +43,20 @@ def _refuse_doubles(node: Any, file: str) -> None:
             raise SettingsError(f"{file}:{line}: {key.value} stands twice", "keep one of them")
         seen.add(key.value)
         _refuse_doubles(value, file)
+
+
+def yaml_lines(text: str) -> dict[tuple[str, ...], int]:
+    """The line of each key of a YAML text that `yaml_mapping` took, by the keys that lead to it."""
+    import yaml
+
+    found: dict[tuple[str, ...], int] = {}
+    _note_lines(yaml.compose(text, Loader=yaml.BaseLoader), (), found)
+    return found
+
+
+def _note_lines(node: Any, path: tuple[str, ...], found: dict[tuple[str, ...], int]) -> None:
+    if getattr(node, "id", "") != "mapping":
+        return
+    for key, value in node.value:
+        found[*path, key.value] = key.start_mark.line + 1
+        _note_lines(value, (*path, key.value), found)

@@ -9,14 +9,14 @@ from msgspec import Struct
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store import pages
-from tearsheet.store.ledger import Ledger
 from tearsheet.store.marks import Mark, Marks
 from tearsheet.store.pages import Page, Place, Span
 from tearsheet.tracker.marking import Unrealized, unrealized
+from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Outcome, Position, outcome_of
-from tearsheet.trade.session import TradingCalendar, Window
+from tearsheet.trade.session import Window
 
 __all__ = ["Lists", "Page", "Place", "PositionView"]
 
@@ -58,10 +58,10 @@ class PositionView(Struct, frozen=True, kw_only=True):
 class Lists:
     """Asks the ledger for pages; a page goes on after the last row of the one before."""
 
-    def __init__(self, ledger: Ledger, calendar: TradingCalendar, breakeven_band: Decimal) -> None:
-        self._ledger = ledger
-        self._calendar = calendar
-        self._band = breakeven_band
+    def __init__(self, tracker: PerformanceTracker) -> None:
+        self._ledger = tracker.ledger
+        self._calendar = tracker.settings.calendar
+        self._band = tracker.settings.breakeven_band
 
     def fills(self, window: Window, scope: Scope, number: int, after: Place | None) -> Page[Fill]:
         """Fills of a window, the newest first. Logged results are none. Raises UsageError."""

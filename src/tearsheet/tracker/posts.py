@@ -3,14 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from hashlib import blake2b
 
 from msgspec import json
 from msgspec.structs import replace
 
 from tearsheet.log import event
-from tearsheet.settings import Settings
 from tearsheet.sources.posted import PostedMark, posted_fills, posted_marks, posted_objects
 from tearsheet.store.imported_fills import ImportCounts, standing
 from tearsheet.store.ledger import Ledger
@@ -19,6 +17,7 @@ from tearsheet.store.posting import BookRules, FileState, Posting
 from tearsheet.store.receipts import Receipt, Receipts
 from tearsheet.tracker.book_rules import book_rules
 from tearsheet.tracker.reports import ImportReport, PostReport, Request
+from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros
 
@@ -26,12 +25,11 @@ _log = logging.getLogger("tearsheet")
 
 
 class Posts:
-    """Takes what requests bring. `now` gives the present instant."""
+    """Takes what requests bring into a tracker's ledger."""
 
-    def __init__(self, ledger: Ledger, settings: Settings, now: Callable[[], datetime]) -> None:
-        self._ledger = ledger
-        self._settings = settings
-        self._now = now
+    def __init__(self, tracker: PerformanceTracker) -> None:
+        self._tracker = tracker
+        self._ledger = tracker.ledger
 
     def fills(self, request: Request) -> PostReport:
         """Keep the fills of a request. With one bad fill nothing is kept, and the report says why.
@@ -39,7 +37,7 @@ class Posts:
         Raises FormatError, UsageError for a key that was used otherwise, StoreError.
         """
         started = time.perf_counter()
-        rules = book_rules(self._settings)
+        rules = book_rules(self._tracker.settings)
         objects = posted_objects(request.body, "fills")
         made = posted_fills(objects, request.name, rules.instruments)
         refused = [row for row in made if isinstance(row, Rejection)]
@@ -55,7 +53,7 @@ class Posts:
         Raises as `fills` does.
         """
         started = time.perf_counter()
-        instruments = book_rules(self._settings).instruments
+        instruments = book_rules(self._tracker.settings).instruments
         made = posted_marks(posted_objects(request.body, "marks"), request.name, instruments)
         refused = [row for row in made if isinstance(row, Rejection)]
         told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, PostedMark)]
@@ -81,7 +79,7 @@ class Posts:
             receipts = Receipts(reading)
             if (answer := receipts.find(receipt)) is not None:
                 return _imported_before(answer)
-            receipts.keep(receipt, json.encode(report).decode(), self._now())
+            receipts.keep(receipt, json.encode(report).decode(), self._tracker.now)
         return report
 
     def _keep_fills(
@@ -99,7 +97,7 @@ class Posts:
             fresh = [one for one, found in zip(lines, known, strict=True) if not found]
             revision = self._book(request, rules, fresh) if fresh else self._ledger.revision
             report = PostReport(new=len(fresh), known=len(lines) - len(fresh), revision=revision)
-            receipts.keep(receipt, json.encode(report).decode(), self._now())
+            receipts.keep(receipt, json.encode(report).decode(), self._tracker.now)
         return report
 
     def _keep_marks(self, request: Request, told: Sequence[Mark]) -> PostReport:
@@ -111,11 +109,11 @@ class Posts:
             new = sum(Marks(reading).put(mark) for mark in told)
             revision = self._ledger.bump() if new else self._ledger.revision
             report = PostReport(new=new, known=len(told) - new, revision=revision)
-            receipts.keep(receipt, json.encode(report).decode(), self._now())
+            receipts.keep(receipt, json.encode(report).decode(), self._tracker.now)
         return report
 
     def _book(self, request: Request, rules: BookRules, fresh: Sequence[tuple[int, Fill]]) -> int:
-        posting = Posting(self._ledger, rules, self._now())
+        posting = Posting(self._ledger, rules, self._tracker.now)
         state = FileState(name=request.name, size=len(request.body), mtime_ns=0, inode=0)
         source = posting.open_import(state, "api")
         counts = ImportCounts()

@@ -6,7 +6,8 @@ what only they need.
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,9 +26,7 @@ from tearsheet.sources.targets import load_targets
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.session_tallies import TallyRules
 from tearsheet.tracker.book_rules import book_rules, digest_of, fingerprint
-from tearsheet.tracker.listing import Lists
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
-from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import (
     Explanation,
     ImportReport,
@@ -97,6 +96,11 @@ class PerformanceTracker:
     def revision(self) -> int:
         """How often the facts changed so far."""
         return self._ledger.revision
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, for what this package adds to the tracker: `Posts`, `Lists`."""
+        return self._ledger
 
     @property
     def read_only(self) -> bool:
@@ -327,15 +331,12 @@ class PerformanceTracker:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
-    @property
-    def posts(self) -> Posts:
-        """Takes the fills and marks that requests bring."""
-        return Posts(self._ledger, self.settings, lambda: self.now)
-
-    @property
-    def lists(self) -> Lists:
-        """Fills and positions, a page at a time."""
-        return Lists(self._ledger, self.settings.calendar, self.settings.breakeven_band)
+    @contextmanager
+    def unchanging(self) -> Iterator[Ledger]:
+        """The ledger, brought up to date, in one state for all that is read inside."""
+        self._sync_if_possible()
+        with self._ledger.snapshot():
+            yield self._ledger
 
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:
         """Positions that are not flat."""

@@ -14,7 +14,7 @@ from flask import Request
 from msgspec import Struct
 
 from tearsheet.errors import NotFoundError, SettingsError, UsageError
-from tearsheet.export import json_bytes, write_file
+from tearsheet.export import json_bytes, replace_file
 from tearsheet.web.contract import Level
 from tearsheet.web.refusal import Refused
 
@@ -90,7 +90,7 @@ class Tokens:
             ) from None
 
     def _write(self, tokens: tuple[Token, ...]) -> None:
-        write_file(self._path, json_bytes(list(tokens)), mode=0o600)
+        replace_file(self._path, json_bytes(list(tokens)), mode=0o600)
         self._seen = None
 
 

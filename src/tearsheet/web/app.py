@@ -135,5 +135,5 @@ def _count(served: Served, response: Response) -> None:
         _log, "tearsheet.request", request_id=g.request_id, method=request.method,
         path=request.path, route=route, status=response.status_code,
         duration_ms=round(took * 1000, 3), bytes=response.content_length,
-        remote=request.remote_addr,
+        remote=request.remote_addr, pid=os.getpid(),
     )  # fmt: skip

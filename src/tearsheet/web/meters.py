@@ -6,6 +6,7 @@ them up. Money and revision are read at the scrape, so that no worker can tell a
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -21,6 +22,8 @@ class Meters:
     """The counters of one application."""
 
     def __init__(self) -> None:
+        if FOLDER in os.environ:
+            Path(os.environ[FOLDER]).mkdir(parents=True, exist_ok=True)
         self.registry = CollectorRegistry()
         self.requests = Histogram(
             "tearsheet_request_seconds", "Time of requests.", ("method", "route", "status"),

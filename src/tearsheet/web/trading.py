@@ -13,7 +13,8 @@ from msgspec.structs import asdict
 from tearsheet.errors import FormatError, InputError
 from tearsheet.performance.summary import Scope, as_plain
 from tearsheet.tracker.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, known_zones
-from tearsheet.tracker.listing import Page, Place
+from tearsheet.tracker.listing import Lists, Page, Place
+from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import ImportReport, PostReport, Request
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import answers, parameters
@@ -179,7 +180,7 @@ def _positions_view(served: Served) -> Callable[..., Response]:
         with served.asked() as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
-            lists, whose = asked.tracker.lists, Scope(**scope)
+            lists, whose = Lists(asked.tracker), Scope(**scope)
             if state == "open":
                 page = Page(lists.open(whose), None)
             else:
@@ -200,7 +201,7 @@ def _fills_view(served: Served) -> Callable[..., Response]:
             if (same := served.fresh(asked)) is not None:
                 return same
             chosen = asked.tracker.window(window, start=start, end=end)
-            page = asked.tracker.lists.fills(chosen, Scope(**scope), limit, after)
+            page = Lists(asked.tracker).fills(chosen, Scope(**scope), limit, after)
         return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
 
     return view
@@ -277,7 +278,7 @@ def _post_view(served: Served, name: str) -> Callable[..., Response]:
         asked_for = Request(request.get_data(), f"POST /api/{name} {g.request_id}", _key())
         try:
             with served.trackers.lent() as tracker:
-                posts = tracker.posts
+                posts = Posts(tracker)
                 report: PostReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
         except FormatError as error:
             raise Refused(400, error.message, error.hint) from None
@@ -328,7 +329,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
 
             try:
                 with served.trackers.lent() as tracker:
-                    report = tracker.posts.once(_key(), path.read_bytes(), take)
+                    report = Posts(tracker).once(_key(), path.read_bytes(), take)
             except (FormatError, InputError) as error:
                 raise Refused(422, error.message.replace(str(path), name), error.hint) from None
         data = as_plain(report) | {

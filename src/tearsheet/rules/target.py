@@ -1,4 +1,4 @@
-"""What was promised: targets, and whether a summary keeps them. Judging is pure.
+"""Targets: what a window should come to, whether a summary keeps it, and the alerts about it.
 
 A target is judged only where its metric is defined, its sample is large enough and, for a goal that
 a day has to reach, the day is over. An empty window is never judged.

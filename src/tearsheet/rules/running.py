@@ -1,0 +1,205 @@
+"""The running sums of one account that every limit reads: they take a fill, a price, a session, or time.
+
+All sums are exact inside `exact()`, which the caller opens.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tearsheet.performance.tally import LOSS, Tally
+from tearsheet.rules.limit import period_start
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.fill import Side
+from tearsheet.trade.position import Booking, Position, outcome_of
+
+
+class OutcomeRules(Struct, frozen=True):
+    """What counts as a loss, and whether a breakeven ends a streak."""
+
+    breakeven_band: Decimal = ZERO
+    breakeven_breaks_streak: bool = False
+
+
+class Held(Struct, frozen=True):
+    """A position that is not flat: its signed quantity and what has been booked on it so far."""
+
+    position_id: str
+    symbol: str
+    quantity: Decimal
+    net: Decimal
+
+
+class OpenPnl(Struct, frozen=True):
+    """What is open, at the last known prices: None where a price is missing."""
+
+    amount: Decimal | None
+    missing: tuple[str, ...] = ()
+
+
+def open_pnl(positions: Iterable[Position], prices: Mapping[str, Decimal]) -> OpenPnl:
+    """The unrealised result of open positions at prices by symbol."""
+    total, missing = ZERO, []
+    with exact():
+        for position in positions:
+            price = prices.get(position.symbol)
+            if price is None:
+                missing.append(position.symbol)
+                continue
+            value = price * position.open_quantity * position.multiplier
+            total += value - position.cost if position.side is Side.BUY else position.cost - value
+    return OpenPnl(None if missing else total, tuple(sorted(set(missing))))
+
+
+def held_before(positions: Iterable[Position], bookings: Iterable[Booking]) -> list[Held]:
+    """What was held before the first of the bookings, wound back from how its positions ended.
+
+    `positions` are those that are open or that a booking concerns. A logged trade, whose one
+    booking is its exit, was never seen open.
+    """
+    quantity: dict[str, Decimal] = {}
+    net: dict[str, Decimal] = {}
+    with exact():
+        for booking in bookings:
+            identity = booking.position_id
+            quantity[identity] = quantity.get(identity, ZERO) + booking.quantity
+            net[identity] = net.get(identity, ZERO) + booking.gross - booking.fees
+        found = []
+        for p in positions:
+            now = p.open_quantity if p.side is Side.BUY else -p.open_quantity
+            before = now - quantity.get(p.id, ZERO)
+            if before and (p.fills > 1 or p.closed_at is None):
+                found.append(Held(p.id, p.symbol, before, p.net - net.get(p.id, ZERO)))
+    return found
+
+
+class Running:
+    """One account's sums as they stand: of the day, the week, the month, and since `since`."""
+
+    __slots__ = (
+        "best", "day_net", "equity", "held", "high", "high_at_close", "high_with_open",
+        "losses", "month", "month_net", "outcomes", "outside", "pnl_open", "session", "since",
+        "trades", "week", "week_net",
+    )  # fmt: skip
+
+    def __init__(self, outcomes: OutcomeRules, since: date | None) -> None:
+        self.outcomes = outcomes
+        self.since = since
+        self.session = self.week = self.month = date.min
+        self.day_net = self.week_net = self.month_net = self.best = ZERO
+        self.trades = self.losses = self.outside = 0
+        self.equity = self.high = self.high_at_close = self.high_with_open = ZERO
+        self.held: dict[str, Held] = {}
+        self.pnl_open: Decimal | None = ZERO
+
+    def roll(self, session: date) -> None:
+        """Begin a later session; the ended one's equity is now an end of day."""
+        self.high_at_close = max(self.high_at_close, self.equity)
+        self.session = session
+        self.day_net = self.best = ZERO
+        self.trades = self.losses = self.outside = 0
+        week, month = period_start("week", session), period_start("month", session)
+        assert week is not None
+        assert month is not None
+        if week != self.week:
+            self.week, self.week_net = week, ZERO
+        if month != self.month:
+            self.month, self.month_net = month, ZERO
+
+    def take(self, booking: Booking, position: Position | None, *, outside: bool) -> None:
+        """One booking; `position` is the closed one, where it was not held from the first fill on."""
+        net = booking.gross - booking.fees
+        before = self.held.get(booking.position_id)
+        self._add(net)
+        if outside and not self._reduces(before, booking):
+            self.outside += 1
+        if booking.closes:
+            whole = position.net if position else net + (before.net if before else ZERO)
+            self._close(booking.position_id, whole)
+        else:
+            self._hold(before, booking, net)
+        self.pnl_open = None if self.held else ZERO
+        if not self.held:
+            self.high_with_open = max(self.high_with_open, self.equity)
+
+    def mark(self, pnl: Decimal | None) -> None:
+        """What is open is worth so much; None where a price is missing."""
+        self.pnl_open = pnl if self.held else ZERO
+        if pnl is not None and self._counts:
+            self.high_with_open = max(self.high_with_open, self.equity + pnl)
+
+    def whole_session(self, tally: Tally, judge: Callable[[], None]) -> None:
+        """The bookings of a session, or of its first part, as their tally.
+
+        `judge` is called at the deepest point too, so that a loss that was won back is seen. What was
+        open then is not known.
+        """
+        curve, streak = tally.curve, tally.streaks
+        nets = (self.day_net, self.week_net, self.month_net, self.equity, self.losses)
+        self._add(curve.low)
+        first = self.losses + streak.first_length if streak.first == LOSS else 0
+        self.losses = max(self.losses, first, streak.longest_loss)
+        self.pnl_open = None
+        judge()
+        self.day_net, self.week_net, self.month_net, self.equity, self.losses = nets
+        self.best = max(self.best, self.day_net + curve.high)
+        if self._counts:
+            self.high = max(self.high, self.equity + curve.high)
+        self._add(curve.net)
+        self.trades += tally.closed
+        if streak.count:
+            joins = streak.last == LOSS and streak.last_length == streak.count
+            run = streak.last_length if streak.last == LOSS else 0
+            self.losses = self.losses + run if joins else run
+        self.high_with_open = max(self.high_with_open, self.equity)
+        judge()
+
+    def carry(self, held: Iterable[Held]) -> None:
+        """What is held after the sessions that were taken as tallies, which do not know it."""
+        self.held = {one.position_id: one for one in held}
+        self.pnl_open = None if self.held else ZERO
+
+    def open_quantity(self, *, per_symbol: bool) -> Decimal:
+        """What is open, without sign: of all instruments, or of the one with the most."""
+        by_symbol: dict[str, Decimal] = {}
+        for one in self.held.values():
+            by_symbol[one.symbol] = by_symbol.get(one.symbol, ZERO) + abs(one.quantity)
+        if per_symbol:
+            return max(by_symbol.values(), default=ZERO)
+        return sum(by_symbol.values(), ZERO)
+
+    @property
+    def _counts(self) -> bool:
+        """Whether equity has begun."""
+        return self.since is None or self.session >= self.since
+
+    def _add(self, net: Decimal) -> None:
+        self.day_net += net
+        self.week_net += net
+        self.month_net += net
+        if self.day_net > self.best:
+            self.best = self.day_net
+        if self._counts:
+            self.equity += net
+            if self.equity > self.high:
+                self.high = self.equity
+
+    def _reduces(self, before: Held | None, booking: Booking) -> bool:
+        """Whether a booking takes something off what is held."""
+        return before is not None and (before.quantity > 0) != (booking.quantity > 0)
+
+    def _close(self, identity: str, net: Decimal) -> None:
+        self.held.pop(identity, None)
+        self.trades += 1
+        outcome = outcome_of(net, self.outcomes.breakeven_band)
+        if outcome == "loss":
+            self.losses += 1
+        elif outcome == "win" or self.outcomes.breakeven_breaks_streak:
+            self.losses = 0
+
+    def _hold(self, before: Held | None, booking: Booking, net: Decimal) -> None:
+        quantity = booking.quantity + (before.quantity if before else ZERO)
+        net += before.net if before else ZERO
+        self.held[booking.position_id] = Held(booking.position_id, booking.symbol, quantity, net)
