@@ -1,7 +1,7 @@
 """What charts, calendars, groups and sorted lists show, each from one state of the ledger."""
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -14,13 +14,10 @@ from tearsheet.performance.grid import Grid, grid
 from tearsheet.performance.rolling import RollingPoint, rolling
 from tearsheet.performance.series import EquityDay, FillPoint, by_fill, equity
 from tearsheet.performance.summary import PerformanceSummary, Scope
-from tearsheet.settings import Settings
 from tearsheet.store.closings import Closings
-from tearsheet.store.ledger import Ledger
 from tearsheet.tracker.explaining import Behind
 from tearsheet.tracker.listing import PositionView, view_of
 from tearsheet.tracker.reports import BookingTerm
-from tearsheet.tracker.summaries import Summaries
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 
@@ -80,17 +77,12 @@ class PositionDetail(Struct, frozen=True):
 class Insights:
     """Answers what a summary does not hold: how it came about, and how it spreads."""
 
-    def __init__(self, ledger: Ledger, answers: Summaries, settings: Settings) -> None:
-        self._ledger = ledger
-        self._answers = answers
-        self._calendar = settings.calendar
-        self._band = settings.breakeven_band
-        self._closings = Closings(settings.calendar, settings.breakeven_band)
-
-    @classmethod
-    def by(cls, tracker: PerformanceTracker) -> Self:
-        """The insights of a tracker's ledger as it is now."""
-        return cls(tracker.ledger, tracker.answers(), tracker.settings)
+    def __init__(self, tracker: PerformanceTracker) -> None:
+        self._ledger = tracker.ledger
+        self._answers = tracker.answers()
+        self._calendar = tracker.settings.calendar
+        self._band = tracker.settings.breakeven_band
+        self._closings = Closings(self._calendar, self._band)
 
     def grid(self, chosen: Chosen) -> Grid:
         """The calendar of a window. Raises UsageError where it has no dates."""

@@ -78,11 +78,6 @@ class PerformanceTracker:
         self._ledger.close()
 
     @property
-    def ledger(self) -> Ledger:
-        """What is kept; for the other parts of this floor."""
-        return self._ledger
-
-    @property
     def now(self) -> datetime:
         """The present instant."""
         return self._clock()

@@ -155,7 +155,7 @@ def _view(served: Served, row: _Row) -> Callable[..., Response]:
             chosen = chosen_of(asked, **values)
 
             def compute() -> bytes:
-                insights = Insights.by(asked.tracker)
+                insights = Insights(asked.tracker)
                 found = {**_about(asked, insights, chosen), **row.find(insights, chosen, more)}
                 return json_line(as_plain(found))[1:]
 
@@ -227,5 +227,5 @@ def _position(served: Served, position: str) -> Response:
     with served.asked() as asked:
         if (same := served.fresh(asked)) is not None:
             return same
-        found = Insights.by(asked.tracker).position(position)
+        found = Insights(asked.tracker).position(position)
     return json_answer(success(served, found))
