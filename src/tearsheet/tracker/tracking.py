@@ -160,10 +160,12 @@ class PerformanceTracker:
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
+        keep: bool = True,
         on_progress: OnProgress = _silent,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
+        Without `keep` the report says what would come of it, and nothing is kept.
         It is remembered by `name`, by default its path. Raises InputError, FormatError, StoreError.
         """
         from tearsheet.sources.statement import StatementOptions
@@ -173,7 +175,7 @@ class PerformanceTracker:
         options = StatementOptions(timezone, account, layout, date_order)
         report = import_file(
             self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
-            on_progress,
+            on_progress, keep,
         )  # fmt: skip
         event(
             _log,

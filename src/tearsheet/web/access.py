@@ -20,6 +20,8 @@ from tearsheet.web.refusal import Refused
 
 Right = Literal["read", "write"]
 _PREFIX = "ts_"
+#: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
+COOKIE = "tearsheet_token"
 _FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
@@ -112,11 +114,23 @@ class Access:
             _refuse_other_sites(request)
         if level == "open":
             return
-        presented = request.headers.get("Authorization", "")
+        presented = request.headers.get("Authorization", "") or self._in_cookie(request)
         if presented:
             self._check_token(presented, level)
         elif not (level == "read" and self._anonymous_read) and not self._is_private(request):
             raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
+
+    def cookie(self, request: Request) -> str | None:
+        """The token that a browser was given at the login page; none while there are no tokens."""
+        return request.cookies.get(COOKIE) if self._tokens.all() else None
+
+    def right_of(self, secret: str) -> Right | None:
+        """What a token allows; None for one that is not known."""
+        return self._tokens.right_of(secret)
+
+    def _in_cookie(self, request: Request) -> str:
+        secret = self.cookie(request)
+        return f"Bearer {secret}" if secret else ""
 
     def _check_token(self, presented: str, level: Level) -> None:
         scheme, _, secret = presented.partition(" ")

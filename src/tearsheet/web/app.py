@@ -18,6 +18,8 @@ from tearsheet.web.contract import Api, Operation
 from tearsheet.web.documents import add_documents
 from tearsheet.web.insights import add_insights
 from tearsheet.web.ops import add_ops
+from tearsheet.web.pages import dashboard
+from tearsheet.web.pages.frame import error_page
 from tearsheet.web.performance import add_performance
 from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
 from tearsheet.web.served import Served, text_of
@@ -50,6 +52,8 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     add_documents(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)
+    app.register_blueprint(dashboard(served))
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     return app
 
 
@@ -81,13 +85,15 @@ def _add_edges(app: Flask, served: Served) -> None:
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers["X-Request-ID"] = g.request_id
-        response.headers["Cache-Control"] = "private, no-cache"
+        response.headers.setdefault("Cache-Control", "private, no-cache")
         if g.get("etag") and response.status_code in (200, 304):
             response.headers["ETag"] = g.etag
         _count(served, response)
         return response
 
     def refused(error: Refused) -> Response:
+        if request.blueprint == "pages" or _wants_a_page():
+            return error_page(error, g.request_id)
         return response_of(error, text_of(served.now))
 
     def broken(error: TearsheetError) -> Response:
@@ -107,6 +113,11 @@ def _add_edges(app: Flask, served: Served) -> None:
     app.register_error_handler(TearsheetError, broken)
     app.register_error_handler(HTTPException, lambda error: refused(_http(error)))
     app.register_error_handler(Exception, unexpected)
+
+
+def _wants_a_page() -> bool:
+    """Whether a browser asked for an address that nothing stands at."""
+    return request.url_rule is None and request.accept_mimetypes.best == "text/html"
 
 
 def _http(error: HTTPException) -> Refused:

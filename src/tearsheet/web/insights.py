@@ -25,14 +25,16 @@ _ASKED = (*parameters.STRETCH, parameters.ROLLING, *parameters.SCOPE, parameters
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Net results in money, or in R.", "net", "r", default="net")
 _TRADES = parameters.number_of("trades", "How many closed positions a point is of.", 10_000, 50)
-_OTHER = (
+#: The parameters of the stretch that another is compared with.
+OTHER = (
     parameters.date_of("other_start", "First day of the other stretch."),
     parameters.date_of("other_end", "Last day of the other stretch, included."),
     parameters.text_of("other_account", "The other stretch is of this account."),
     parameters.text_of("other_strategy", "The other stretch is of this strategy."),
     parameters.text_of("other_symbol", "The other stretch is of this instrument."),
 )
-_FILTER = (
+#: The parameters of a filtered and sorted list.
+FILTER = (
     parameters.choice("side", "Only longs or only shorts.", "long", "short"),
     parameters.choice("outcome", "Only these.", "win", "loss", "breakeven"),
     parameters.text_of("text", "Part of a symbol, strategy or account, in any case."),
@@ -117,9 +119,9 @@ _ROWS = (
          (_TRADES,), insight_answers.RollingAnswer, _rolling),
     _Row("comparison", "Two windows, accounts, strategies or symbols side by side",
          "Without another stretch, the one before of the same kind.",
-         _OTHER, insight_answers.ComparisonAnswer, _comparison),
+         OTHER, insight_answers.ComparisonAnswer, _comparison),
     _Row("trades", "Closed positions, filtered and sorted", "The pages of `offset` and `limit`.",
-         _FILTER, insight_answers.TradesAnswer, _trades),
+         FILTER, insight_answers.TradesAnswer, _trades),
 )  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def add_writes(api: Api, served: Served) -> None:
             method="POST", path="/api/import", tag="Trading", title="Keep what a file says", level="write",
             words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
             "and make the summaries partial.",
-            parameters=_IMPORT_PARAMETERS,
+            parameters=IMPORT_PARAMETERS,
             body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
             statuses=(400, 413, 415, 422),
         ),
@@ -162,7 +162,8 @@ def _zone(text: str) -> ZoneInfo:
     return ZoneInfo(text)
 
 
-_IMPORT_PARAMETERS = (
+#: What is said of a file that is brought.
+IMPORT_PARAMETERS = (
     Parameter("timezone", "Zone of the times in a file that names none.",
               {"type": "string", "enum": known_zones()}, _zone),
     parameters.ACCOUNT,
@@ -316,7 +317,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
             raise Refused(
                 422, "there is no part named file", "send multipart/form-data with a file"
             )
-        name = _shown_name(upload.filename)
+        name = shown_name(upload.filename)
         with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
             path = Path(folder) / "upload"  # a name of ours: the client's names no path here
             upload.save(path)
@@ -342,7 +343,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
     return view
 
 
-def _shown_name(name: str | None) -> str:
+def shown_name(name: str | None) -> str:
     """A file's name as its rejections bear it; nothing is opened by it."""
     bare = (name or "").replace("\\", "/").rpartition("/")[2]
     shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]
