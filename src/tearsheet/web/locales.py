@@ -3,6 +3,7 @@
 The digits come from `words`; only the marks between them differ here.
 """
 
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache
 
 from flask import Request
@@ -14,6 +15,7 @@ from tearsheet.performance.metric import METRICS, MetricValue, Unit, Value
 _THIN = "\u202f"
 _NBSP = "\u00a0"
 _MINUS = "\u2212"
+_WHOLE = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _SYMBOLS = {
     "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CAD": "C$", "AUD": "A$", "INR": "₹",
     "BTC": "₿", "CNY": "CN¥", "KRW": "₩", "BRL": "R$",
@@ -53,16 +55,21 @@ class Locale(Struct, frozen=True):
         sign = _MINUS if text.startswith("-") else "+" if signed and _is_above(text) else ""
         return sign + self._beside(self._put(text.lstrip("-")), currency)
 
+    def amount(self, value: Value) -> str:
+        """Money whose currency is not known, with two decimals."""
+        text = self._put(words.money(value))
+        return _MINUS + text[1:] if text.startswith("-") else text
+
     def whole(self, value: Value, currency: str) -> str:
         """Money without its cents and with its sign, for cells of a calendar."""
         if value is None:
             return words.NONE
-        text = words.money(value).partition(".")[0]
-        exact = words.money(value)
-        if text.strip("-0,") == "" and exact.strip("-0.,"):
+        rounded = _WHOLE.quantize(Decimal(str(value)), Decimal(1))
+        if not rounded and value:
             return self.money(value, currency, signed=True)
-        sign = _MINUS if text.startswith("-") else "+" if _is_above(text) else ""
-        return sign + self._beside(self._put(text.lstrip("-")), currency)
+        text = words.number(abs(rounded))
+        sign = _MINUS if rounded < 0 else "+" if rounded else ""
+        return sign + self._beside(self._put(text), currency)
 
     def percent(self, value: Value) -> str:
         """A fraction of 1 as a percentage."""

@@ -11,6 +11,7 @@ from tearsheet.performance.comparison import Compared
 from tearsheet.performance.metric import METRICS, Metric
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.rules import beside_targets
+from tearsheet.tracker import PerformanceTracker
 from tearsheet.tracker.insights import Chosen, Insights, TradeFilter
 from tearsheet.tracker.listing import Lists
 from tearsheet.trade.session import DAY
@@ -96,7 +97,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "summary": judged,
         "partial": [*partial_of(summary), *_stale(asked)],
         "tiles": tiles(summary, compared, _TILES, whole),
-        "before": f"{before.start:%a %-d %b}",
+        "before": f"{before.start:%a} {before.start.day} {before.start:%b}",
         "open": Lists(tracker).open(scope),
         "latest": insights.trades(chosen, TradeFilter(), 0, _LATEST_TRADES),
         "alerts": tracker.alerts.newest(_LATEST_ALERTS, only_open=True),
@@ -105,8 +106,16 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "whole": whole,
         "earlier_day": shown - DAY,
         "later_day": shown + DAY if shown < tracker.today else None,
+        "last_day": _last_day(tracker, summary),
         "chart": link("/api/performance/by-fill", whole),
     }
+
+
+def _last_day(tracker: PerformanceTracker, summary: PerformanceSummary) -> date | None:
+    """The session of the last fill, where it is another than the one shown."""
+    last = summary.freshness.last_fill_at
+    session = None if last is None else tracker.settings.calendar.session(last)
+    return None if session == summary.window.start else session
 
 
 def _stale(asked: Asked) -> list[tuple[str, str]]:

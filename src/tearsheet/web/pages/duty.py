@@ -158,7 +158,7 @@ def _settings(
         return pages.shown(
             "settings.html", 200 if problem is None else 422, title="Settings", rows=rows,
             digest=promises.digest, file=asked.tracker.settings.targets_file.name, said=said,
-            problem=problem, table=[(s, settings.get(s.key) or settings.get(_KEPT_AS.get(s.key, "")))
+            problem=problem, table=[(s, _in_words(settings.get(_KEPT_AS.get(s.key, s.key))))
                                     for s in SETTINGS],
             accounts=(), given={},
         )  # fmt: skip
@@ -166,6 +166,10 @@ def _settings(
 
 #: Settings that are kept under another name than they are written.
 _KEPT_AS = {"database_url": "ledger_path"}
+
+
+def _in_words(value: str | None) -> str:
+    return {None: "", "True": "yes", "False": "no"}.get(value, value or "")
 
 
 def _as_written(value: Any) -> str:

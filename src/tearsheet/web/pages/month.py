@@ -49,6 +49,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "partial": partial_of(summary),
         "rows": _rows(month, found, whole_year),
         "most": drawing.largest(result.net_pnl for result in found.days),
+        "weekend": any(result.start.weekday() > 4 for result in found.days),
         "total": found.total,
         "year": year.start.year,
         "months": [(result, f"{result.start:%b}") for result in whole_year.months],

@@ -26,7 +26,10 @@ KINDS: tuple[tuple[WindowKind, str], ...] = (
     ("daily", "Day"), ("weekly", "Week"), ("monthly", "Month"), ("quarterly", "Quarter"),
     ("yearly", "Year"), ("all", "All"),
 )  # fmt: skip
-_ROLLING = (20, 50, 100, 200)
+_BEFORE = {
+    "daily": "prev. day", "weekly": "prev. week", "monthly": "prev. month",
+    "quarterly": "prev. quarter", "yearly": "prev. year",
+}  # fmt: skip
 WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="monthly")
 ASKED = (
     WINDOW, parameters.START, parameters.END, parameters.ROLLING, *parameters.SCOPE,
@@ -95,13 +98,12 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         "label": summary.window.label,
         "summary": judged,
         "partial": partial_of(summary),
-        "before": None if before is None else before.label,
+        "before": None if before is None else _BEFORE.get(before.kind, "the days before"),
         "tiles": tiles(summary, compared, _TILES, given),
         "curve": curve,
         "bars": bars,
         "zero": zero,
         "kinds": KINDS,
-        "rolling_choices": _ROLLING,
         "groupings": GROUPINGS,
         "accounts": accounts_of(asked),
         "given": given,

@@ -15,6 +15,7 @@
   };
   const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
   const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+  const monthDay = new Intl.DateTimeFormat(locale, { timeZone: "UTC", month: "short", day: "numeric" });
   const seconds = (text) => Date.parse(text) / 1000;
   const drawn = new Map();
 
@@ -24,7 +25,7 @@
   });
   const amounts = (form) => axis({ size: 62, splits: undefined, values: (u, splits) => splits.map(form) });
   const base = (box, height, more) => ({
-    width: Math.max(box.clientWidth, 200), height, padding: [8, 10, 0, 0],
+    width: Math.max(box.clientWidth, 200), height, padding: [8, 26, 0, 0],
     cursor: { points: { size: 7 }, drag: { x: true, y: false }, ...more.cursor },
     legend: { live: true }, ...more.rest,
   });
@@ -57,7 +58,7 @@
         options: {
           ...base(box, Math.round(height * 0.66) - 26, { cursor: { sync: { key: "equity" } }, rest: { tzDate: utc } }),
           series: [days, { label: "Total", stroke: colour("lead"), width: 2, fill: faded("lead", 12), points: { show: points.length < 40, size: 5 }, value: (u, v) => money(v) }],
-          axes: [axis({ show: false }), amounts((v) => compact.format(v))], scales: { y: { range: withZero } },
+          padding: [8, 26, 8, 0], axes: [axis({ show: false }), amounts((v) => compact.format(v))], scales: { y: { range: withZero } },
         },
         data: [x, points.map((p) => p.total)],
       };
@@ -65,7 +66,7 @@
         options: {
           ...base(box, Math.round(height * 0.34) - 26, { cursor: { sync: { key: "equity" } }, rest: { tzDate: utc } }),
           series: [days, { label: "Drawdown", stroke: colour("loss-base"), width: 1.5, fill: faded("loss-base", 22), points: { show: false }, value: (u, v) => money(v) }],
-          axes: [axis({}), amounts((v) => compact.format(v))], scales: { y: { range: withZero } },
+          axes: [axis({ space: 70, values: (u, splits) => splits.map((v) => monthDay.format(v * 1000)) }), amounts((v) => compact.format(v))], scales: { y: { range: withZero } },
         },
         data: [x, points.map((p) => -p.drawdown)],
       };

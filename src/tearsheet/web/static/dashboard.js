@@ -106,6 +106,9 @@ if (drop) {
   });
 }
 
+/* the map of a year begins with what is newest where it is wider than the screen */
+for (const box of document.querySelectorAll("[data-end]")) box.scrollLeft = box.scrollWidth;
+
 /* keyboard: / looks for a trade, [ and ] step to the period before and after */
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
