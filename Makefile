@@ -15,8 +15,8 @@ setup: .venv/.ready  ## make .venv with everything
 	$(UV) sync --locked --quiet
 	@touch $@
 
-demo: setup  ## make a sample, run the main job on it, show what to look at
-	$(RUN) tearsheet demo
+demo: setup  ## make a sample, run the main job on it, show it in the dashboard (DEMO_SERVE=0: do not)
+	$(RUN) tearsheet demo $(if $(filter 0,$(DEMO_SERVE)),,--serve)
 
 test: setup  ## all tests
 	$(RUN) pytest --cov --cov-report=

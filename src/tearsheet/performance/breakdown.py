@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -114,10 +115,15 @@ def _held(closing: Closing) -> Key:
 
 
 def _size(closing: Closing) -> Key:
+    return _bucket(closing.quantity)
+
+
+@lru_cache(10_000)
+def _bucket(quantity: Decimal) -> Key:
     """A bucket of 1, 2, 5, 10, 20 …: from the number below the quantity to the next."""
     with exact():
-        decade = ONE.scaleb(closing.quantity.adjusted())
-        leading = closing.quantity / decade
+        decade = ONE.scaleb(quantity.adjusted())
+        leading = quantity / decade
         place = next(n for n in range(3) if leading < _STEPS[n + 1])
         low, high = _STEPS[place] * decade, _STEPS[place + 1] * decade
     return low, f"{low:f} to under {high:f}"

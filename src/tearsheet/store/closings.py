@@ -76,5 +76,6 @@ class Closings:
         )  # fmt: skip
 
 
-def _order(closing: Closing) -> tuple[datetime, str, str, str]:
-    return closing.closed_at, closing.account, closing.symbol, closing.id
+def _order(closing: Closing) -> tuple[datetime, str]:
+    """The order in which pages of closed positions follow each other."""
+    return closing.closed_at, closing.id

@@ -15,6 +15,7 @@ from tearsheet.performance.rolling import RollingPoint, rolling
 from tearsheet.performance.series import EquityDay, FillPoint, by_fill, equity
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.store.closings import Closings
+from tearsheet.store.pages import Span, closed_positions
 from tearsheet.tracker.explaining import Behind
 from tearsheet.tracker.listing import PositionView, view_of
 from tearsheet.tracker.reports import BookingTerm
@@ -28,8 +29,11 @@ SORTS: tuple[Sort, ...] = (
 
 
 #: The closings that were asked for last, by the state they are of, so that the charts and pages of
-#: one state share them.
+#: one state share them; so many at most, counted together, and the newest in any case.
 _last: dict[object, list[Closing]] = {}
+_MOST_KEPT = 250_000
+#: Beyond so many, a list is cut from all closings rather than read from its newest on.
+_FEW = 2000
 
 
 class Chosen(Struct, frozen=True):
@@ -140,6 +144,10 @@ class Insights:
 
     def trades(self, chosen: Chosen, wanted: TradeFilter, offset: int, number: int) -> TradePage:
         """A page of closed positions, filtered and in order."""
+        if wanted == TradeFilter() and offset <= _FEW:
+            newest = self._newest(chosen, offset, number)
+            if newest is not None:
+                return newest
         found = [closing for closing in self.closings(chosen) if wanted.holds(closing)]
         if wanted.sort == "closed":
             ordered = found if wanted.ascending else found[::-1]
@@ -157,6 +165,21 @@ class Insights:
                 if (position := reading.position(closing.id)) is not None
             )
         return TradePage(len(found), offset, views)
+
+    def _newest(self, chosen: Chosen, offset: int, number: int) -> TradePage | None:
+        """The newest of all, without reading the others; None where more than the time settles it."""
+        window, scope = chosen.window, chosen.scope
+        if window.last_trades is not None or scope.narrows_trades:
+            return None
+        start, end = self._calendar.start(window.start), self._calendar.start(window.end)
+        with self._ledger.snapshot() as reading:
+            currency = self._currency(chosen)
+            if self._ledger.currencies(scope.account, window.start, window.end) != [currency]:
+                return None
+            sessions = self._answers.sessions(window, scope, currency)
+            found = closed_positions(reading, Span(scope, start, end), offset + number).items
+            views = tuple(view_of(position, self._band) for position in found[offset:])
+        return TradePage(sum(tally.closed for _, tally in sessions), offset, views)
 
     def position(self, identity: str) -> PositionDetail:
         """A position with its bookings. Raises NotFoundError."""
@@ -187,15 +210,14 @@ class Insights:
             key = (self._ledger.stamp, window, scope, currency)
             start, end = self._calendar.start(window.start), self._calendar.start(window.end)
 
-            if key in _last:
-                return _last[key]
-            _last.clear()
+            if (kept := _last.get(key)) is not None:
+                return kept
             if window.last_trades is None:
                 found = self._closings.between(reading, scope, currency, start, end)
             else:
                 last = reading.last_closed(scope, currency, end, window.last_trades)
                 found = [self._closings.of(position) for position in last]
-            _last[key] = found
+            _remember(key, found)
             return found
 
     def currency(self, chosen: Chosen) -> str:
@@ -211,6 +233,12 @@ class Insights:
     def _currency(self, chosen: Chosen) -> str:
         self._answers.check_account(chosen.scope)
         return self._answers.currency(chosen.window, chosen.scope, chosen.currency)
+
+
+def _remember(key: object, found: list[Closing]) -> None:
+    while _last and len(found) + sum(map(len, _last.values())) > _MOST_KEPT:
+        _last.pop(next(iter(_last)), None)
+    _last[key] = found
 
 
 _VALUES: dict[str, Callable[[Closing], Any]] = {

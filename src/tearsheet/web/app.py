@@ -117,7 +117,7 @@ def _add_edges(app: Flask, served: Served) -> None:
 
 def _wants_a_page() -> bool:
     """Whether a browser asked for an address that nothing stands at."""
-    return request.url_rule is None and request.accept_mimetypes.best == "text/html"
+    return request.url_rule is None and "text/html" in request.headers.get("Accept", "")
 
 
 def _http(error: HTTPException) -> Refused:

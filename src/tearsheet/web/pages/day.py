@@ -10,13 +10,20 @@ from msgspec import Struct
 from tearsheet.performance.comparison import Compared
 from tearsheet.performance.metric import METRICS, Metric
 from tearsheet.performance.summary import PerformanceSummary, Scope
-from tearsheet.rules import beside_targets
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.tracker.insights import Chosen, Insights, TradeFilter
 from tearsheet.tracker.listing import Lists
 from tearsheet.trade.session import DAY
 from tearsheet.web import parameters
-from tearsheet.web.pages.frame import Page, Pages, accounts_of, day_name, link, partial_of
+from tearsheet.web.pages.frame import (
+    Page,
+    Pages,
+    accounts_of,
+    beside_promises,
+    day_name,
+    link,
+    partial_of,
+)
 from tearsheet.web.served import Asked
 
 _TILES = (
@@ -86,7 +93,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
     assert before is not None  # a day always has one
     chosen = Chosen(window, scope, currency)
     summary, _, compared = insights.compare(chosen, Chosen(before, scope, currency))
-    judged = beside_targets(summary, tracker.targets(), tracker.settings.alert_min_sample)
+    judged, unjudged = beside_promises(asked, summary)
     shown = window.start
     given = {"account": scope.account, "currency": currency}
     whole = {"window": "daily", "start": shown, **given}
@@ -95,7 +102,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "day": shown,
         "is_today": shown == tracker.today,
         "summary": judged,
-        "partial": [*partial_of(summary), *_stale(asked)],
+        "partial": [*partial_of(summary), *_stale(asked), *unjudged],
         "tiles": tiles(summary, compared, _TILES, whole),
         "before": f"{before.start:%a} {before.start.day} {before.start:%b}",
         "open": Lists(tracker).open(scope),

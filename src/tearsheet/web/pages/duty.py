@@ -11,6 +11,7 @@ from msgspec import Struct
 from werkzeug.datastructures import FileStorage
 
 from tearsheet.errors import FormatError, InputError, SettingsError, UsageError
+from tearsheet.rules import Targets
 from tearsheet.settings import SETTINGS
 from tearsheet.tracker.formats import known_formats, known_zones
 from tearsheet.tracker.listing import Place
@@ -148,17 +149,20 @@ def _settings(
 ) -> Response:
     with pages.served.asked() as asked:
         promises = Promises(asked.tracker)
-        targets = promises.targets()
+        try:
+            targets = promises.targets()
+        except SettingsError as error:
+            targets, problem = Targets(), problem or error
         settings = asked.tracker.settings.redacted()
-        form = request.form if problem is not None else {}
+        form = request.form if request.method == "POST" else {}
         rows = [
             (name, *_WORDS[name], form.get(name, _as_written(getattr(targets, name))))
             for name in NAMES
         ]
         return pages.shown(
-            "settings.html", 200 if problem is None else 422, title="Settings", rows=rows,
+            "settings.html", 422 if form else 200, title="Settings", rows=rows,
             digest=promises.digest, file=asked.tracker.settings.targets_file.name, said=said,
-            problem=problem, table=[(s, _in_words(settings.get(_KEPT_AS.get(s.key, s.key))))
+            problem=problem, posted=bool(form), table=[(s, _in_words(settings.get(_KEPT_AS.get(s.key, s.key))))
                                     for s in SETTINGS],
             accounts=(), given={},
         )  # fmt: skip
@@ -177,7 +181,7 @@ def _as_written(value: Any) -> str:
 
 
 def _write_targets(pages: Pages) -> Response:
-    values = {name: request.form.get(name, "") for name in NAMES}
+    values = {name: request.form[name] for name in NAMES if name in request.form}
     try:
         with pages.served.trackers.lent() as tracker:
             Promises(tracker).write(values, request.form.get("digest", ""))

@@ -11,8 +11,10 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from msgspec import Struct
 
 from tearsheet import __version__
+from tearsheet.errors import SettingsError
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
+from tearsheet.rules import beside_targets
 from tearsheet.web import assets, locales
 from tearsheet.web.contract import Level, Parameter, read_values
 from tearsheet.web.pages import drawing
@@ -109,6 +111,18 @@ class Pages:
     def _local(self, at: datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
         """An instant in the trading day's zone."""
         return at.astimezone(self.served.settings.calendar.timezone).strftime(form)
+
+
+def beside_promises(
+    asked: Asked, summary: PerformanceSummary
+) -> tuple[PerformanceSummary, list[tuple[str, str]]]:
+    """A summary beside its targets; where their file cannot be read that is said, not hidden."""
+    tracker = asked.tracker
+    try:
+        targets = tracker.targets()
+    except SettingsError as error:
+        return summary, [("the targets cannot be read, so nothing is judged", error.message)]
+    return beside_targets(summary, targets, tracker.settings.alert_min_sample), []
 
 
 def partial_of(summary: PerformanceSummary) -> list[tuple[str, str]]:

@@ -8,14 +8,13 @@ from flask import Response
 
 from tearsheet.performance.breakdown import GROUPINGS
 from tearsheet.performance.summary import Scope
-from tearsheet.rules import beside_targets
 from tearsheet.tracker.insights import Chosen, Insights
 from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web import parameters
 from tearsheet.web.insights import OTHER, other_of
 from tearsheet.web.pages import drawing
 from tearsheet.web.pages.day import tiles
-from tearsheet.web.pages.frame import Page, Pages, accounts_of, link, partial_of
+from tearsheet.web.pages.frame import Page, Pages, accounts_of, beside_promises, link, partial_of
 from tearsheet.web.served import Asked
 
 _TILES = (
@@ -88,7 +87,7 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
     before = insights.before(chosen.window)
     other = chosen if before is None else Chosen(before, chosen.scope, chosen.currency)
     summary, _, compared = insights.compare(chosen, other)
-    judged = beside_targets(summary, tracker.targets(), tracker.settings.alert_min_sample)
+    judged, unjudged = beside_promises(asked, summary)
     curve = insights.equity(chosen)
     bars, zero = drawing.columns([(day.net_pnl, str(day.session)) for day in curve])
     around = _around(chosen.window, before, tracker.today)
@@ -97,7 +96,7 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         "window": chosen.window,
         "label": summary.window.label,
         "summary": judged,
-        "partial": partial_of(summary),
+        "partial": [*partial_of(summary), *unjudged],
         "before": None if before is None else _BEFORE.get(before.kind, "the days before"),
         "tiles": tiles(summary, compared, _TILES, given),
         "curve": curve,
@@ -113,7 +112,7 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         "equity": link("/api/performance/equity", given),
         "rolling_chart": link("/api/performance/rolling", given, trades=tracker.settings.alert_rolling_window),
         "rolling_trades": tracker.settings.alert_rolling_window,
-        "win_rate_target": tracker.targets().win_rate_target,
+        "win_rate_target": next((v.wanted for v in judged.targets if v.metric == "win_rate"), None),
         "comparison": None,
     }  # fmt: skip
 

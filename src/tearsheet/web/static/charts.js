@@ -72,7 +72,7 @@
       };
       return [[upper], [lower]];
     },
-    "win-rate": (box, points, height) => band(box, points, height, "win_rate", "Win rate", (v) => (v == null ? "—" : percent.format(v)), (v) => percent.format(v), box.dataset.target ? box.dataset.target / 100 : null),
+    "win-rate": (box, points, height) => band(box, points, height, "win_rate", "Win rate", (v) => (v == null ? "—" : percent.format(v)), (v) => percent.format(v), box.dataset.target ? Number(box.dataset.target) : null),
     expectancy: (box, points, height) => band(box, points, height, "expectancy", "Expectancy", moneyIn(box.dataset.currency, 2), (v) => compact.format(v), null),
   };
 
