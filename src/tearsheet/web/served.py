@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
+from zlib import crc32
 
 from flask import Response, request
 
@@ -57,11 +58,16 @@ class Served:
 
     def fresh(self, asked: "Asked") -> Response | None:
         """304 where the client has the answer of this very state, else None."""
-        request.environ[ETAG] = asked.etag
-        if asked.etag is None or "HTTP_IF_NONE_MATCH" not in request.environ:
+        environ = request.environ
+        if asked.stale:
             return None
-        known = request.if_none_match.contains_weak(asked.stamp)
-        return Response(status=304) if known else None
+        # an entity tag is of one address, so that no other one's can be mistaken for it
+        address = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+        tag = f"{asked.stamp}.{crc32(address.encode('utf-8', 'replace')):08x}"
+        environ[ETAG] = f'W/"{tag}"'
+        if "HTTP_IF_NONE_MATCH" not in environ or not request.if_none_match.contains_weak(tag):
+            return None
+        return Response(status=304)
 
     def answered(
         self, asked: "Asked", period: str, window: Window, scope: Scope, currency: str | None,
@@ -95,11 +101,6 @@ class Asked:
         self.tracker = tracker
         self.stamp = stamp
         self.stale = stale
-
-    @property
-    def etag(self) -> str | None:
-        """The entity tag of every answer of this state; none where the state lacks something."""
-        return None if self.stale else f'W/"{self.stamp}"'
 
 
 @lru_cache(1000)
