@@ -28,7 +28,7 @@ RETRY_AFTER_S = 1
 _CONFLICTS = {"conflicting_id", "unknown_instrument", "ambiguous_instrument"}
 _KINDS = {
     400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found",
-    405: "method_not_allowed", 409: "conflict", 413: "too_large", 415: "unsupported_media_type",
+    405: "method_not_allowed", 409: "conflict", 411: "length_required", 413: "too_large", 415: "unsupported_media_type",
     422: "bad_request", 500: "internal", 503: "store_unavailable",
 }  # fmt: skip
 

@@ -97,7 +97,7 @@ def add_alerts(api: Api, served: Served) -> None:
             method="POST", path="/api/alerts/{alert}/acknowledge", tag="Alerts",
             title="Say that somebody has seen an alert", level="write",
             in_path=(parameters.ALERT_ID,), body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
-            answer=answers.AlertAnswer, statuses=(400, 404, 413, 415, 422),
+            answer=answers.AlertAnswer, statuses=(400, 404, 411, 413, 415, 422),
             aliases=("/api/performance/alerts/{alert}/acknowledge",),
         ),
         lambda alert: _acknowledge(served, alert),
@@ -115,7 +115,7 @@ def add_writes(api: Api, served: Served) -> None:
                 method="POST", path=f"/api/{name}", tag="Trading", title=title, level="write",
                 words=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
                 body=Body(("application/json",), _one_or_many(schema, name), example),
-                answer=answers.PostedAnswer, statuses=(400, 409, 413, 415, 422),
+                answer=answers.PostedAnswer, statuses=(400, 409, 411, 413, 415, 422),
             ),
             _post_view(served, name),
         )  # fmt: skip
@@ -126,7 +126,7 @@ def add_writes(api: Api, served: Served) -> None:
             "and make the summaries partial.",
             parameters=_IMPORT_PARAMETERS,
             body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
-            statuses=(400, 409, 413, 415, 422),
+            statuses=(400, 409, 411, 413, 415, 422),
         ),
         _import_view(served),
     )  # fmt: skip
@@ -272,6 +272,8 @@ def _check_media(*allowed: str) -> None:
         raise Refused(
             415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}"
         )
+    if request.content_length is None:  # what is cut off at the limit must not pass for a whole
+        raise Refused(411, "the length of the body is not said", "send it with Content-Length")
 
 
 def _post_view(served: Served, name: str) -> Callable[..., Response]:
