@@ -6,6 +6,7 @@ import ipaddress
 import os
 import secrets
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,16 @@ from tearsheet.web.refusal import Refused
 
 Right = Literal["read", "write"]
 _PREFIX = "ts_"
-_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via")
+#: Headers that only a proxy sends, by their WSGI names: looked at in every request.
+_FORWARDED = frozenset(
+    (
+        "HTTP_X_FORWARDED_FOR",
+        "HTTP_X_FORWARDED_HOST",
+        "HTTP_FORWARDED",
+        "HTTP_X_REAL_IP",
+        "HTTP_VIA",
+    )
+)
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -131,7 +141,7 @@ class Access:
             not self._tokens.all()
             and is_loopback(request.remote_addr or "")
             and request.host.rsplit(":", 1)[0] in _LOCAL_NAMES
-            and not any(name in request.headers for name in _FORWARDED)
+            and _FORWARDED.isdisjoint(request.environ)
         )
 
 
@@ -146,6 +156,7 @@ def may_serve(host: str, tokens: Tokens, *, anonymous_read: bool) -> None:
     )
 
 
+@lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Whether an address is reached from this machine alone."""
     if host == "localhost":

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 
 from flask import Response, g, request
@@ -68,7 +69,7 @@ class Served:
         if asked.stale:
             self.meters.cache.labels("bypassed").inc()
             return compute()
-        whose = blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
+        whose = _whose(scope, currency)
         name = "all" if scope.account is None and not scope.narrows_trades else whose
         stretch = f"{window.start}" if window.last_trades is None else f"last-{window.last_trades}"
         key = f"performance:{name}-{whose}:{period}:{stretch}-{window.end}:{asked.stamp}"
@@ -98,6 +99,12 @@ class Asked:
     def etag(self) -> str | None:
         """The entity tag of every answer of this state; none where the state lacks something."""
         return None if self.stale else f'W/"{self.stamp}"'
+
+
+@lru_cache(1024)
+def _whose(scope: Scope, currency: str | None) -> str:
+    """A scope as part of a cache key."""
+    return blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
 
 
 def text_of(at: datetime) -> str:
