@@ -73,9 +73,9 @@ def add_lists(api: Api, served: Served) -> None:
     api.add(
         Operation(
             method="GET", path="/api/rejections", tag="Trading", title="Lines that could not be used",
-            parameters=(parameters.LIMIT,), answer=answers.RejectionsAnswer, statuses=(422,),
+            parameters=parameters.PAGE, answer=answers.RejectionsAnswer, statuses=(422,),
         ),
-        lambda limit: _rejections(served, limit),
+        lambda limit, cursor: _rejections(served, limit, cursor),
     )  # fmt: skip
 
 
@@ -226,10 +226,12 @@ def _accounts(served: Served) -> Response:
         return served.fresh(asked) or json_answer(success(served, asked.tracker.accounts()))
 
 
-def _rejections(served: Served, limit: int) -> Response:
+def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
+    after = _place(cursor, int)
     with served.asked() as asked:
-        found = asked.tracker.rejections(limit)
-    return json_answer(success(served, [as_detail(row) for row in found]))
+        page = Lists(asked.tracker).rejections(limit, after)
+    rows = [as_detail(row) for row in page.items]
+    return json_answer(success(served, rows, next_cursor=cursor_of(page.next)))
 
 
 def _alerts(served: Served, state: str, limit: int, cursor: Place | None) -> Response:
