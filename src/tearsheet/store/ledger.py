@@ -17,7 +17,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import Tally
 from tearsheet.store import connection as limits
 from tearsheet.store import rows
-from tearsheet.store.connection import open_connection
+from tearsheet.store.opening import open_connection
 from tearsheet.store.reading import Reading
 from tearsheet.store.session_tallies import ALL_ACCOUNTS, decode
 from tearsheet.trade.fill import Rejection
