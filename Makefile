@@ -4,7 +4,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: setup demo test check bench docs clean
+.PHONY: setup demo test check bench soak docs clean
 
 setup: .venv/.ready  ## make .venv with everything
 
@@ -32,6 +32,10 @@ check: setup  ## lint, types, floors, docs, coverage of the core
 
 bench: setup  ## ratios beside a peer and the physical limit, in one run
 	$(RUN) python -m benchmarks
+
+SECONDS := 60
+soak: setup  ## readers and a writer while workers, Redis and PostgreSQL are killed: make soak SECONDS=600
+	$(RUN) python -m benchmarks.soak --seconds $(SECONDS) $(SOAK)
 
 docs: setup  ## write the generated pages anew
 	$(RUN) python docs/generate.py

@@ -2,16 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
+from servers import PostgresServer, running_postgres
 from tearsheet.performance.tally import Tally
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
@@ -128,6 +130,7 @@ class Place:
     folder: Path
     env: dict[str, str]
     now: datetime = NOON
+    trackers: list[PerformanceTracker] = field(default_factory=list)
 
     def log(self, day: str, *records: dict[str, Any] | str, mode: str = "w") -> Path:
         """Write lines into the log of a day."""
@@ -156,13 +159,52 @@ class Place:
 
     def tracker(self, **env: str) -> PerformanceTracker:
         """A tracker of the place; the test closes it, or lets it go with the test."""
-        return PerformanceTracker(self.settings(**env), clock=lambda: self.now)
+        tracker = PerformanceTracker(self.settings(**env), clock=lambda: self.now)
+        self.trackers.append(tracker)
+        return tracker
+
+    def make_read_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """From the next tracker on the ledger can be read only."""
+        url = self.env.get("DATABASE_URL")
+        if url is None:
+            may = "tearsheet.store.sqlite.os.access"
+            monkeypatch.setattr(may, lambda path, mode: not str(path).endswith(".db"))
+            return
+        with psycopg.connect(url, autocommit=True) as admin:
+            name = url.rpartition("/")[2]
+            admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+
+
+#: Modules whose every test in a place runs on both databases, but those marked `sqlite`.
+ON_BOTH = ("test_tracker_fills", "test_tracker_logs", "test_tracker_posts", "test_alerts")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let a place be kept in SQLite and in PostgreSQL."""
+    if "place" in metafunc.fixturenames and metafunc.module.__name__ in ON_BOTH:
+        of_file = metafunc.definition.get_closest_marker("sqlite")
+        databases = ["sqlite"] if of_file else ["sqlite", "postgres"]
+        metafunc.parametrize("place", databases, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL that runs as long as the tests do."""
+    yield from running_postgres()
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
     """An empty place to trade in."""
-    return Place(tmp_path, {})
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield Place(tmp_path, {})
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    place = Place(tmp_path, {"DATABASE_URL": server.database()})
+    yield place
+    for tracker in place.trackers:
+        tracker.close()
+    server.drop(place.env["DATABASE_URL"])
 
 
 FILLS_HEADER = "account,symbol,time,side,quantity,price,commission,fill_id"

@@ -241,9 +241,7 @@ def test_a_read_only_ledger_judges_but_writes_nothing(
     lose(place, 5)
     with place.tracker() as tracker:
         tracker.sync()
-    monkeypatch.setattr(
-        "tearsheet.store.connection.os.access", lambda path, mode: not str(path).endswith(".db")
-    )
+    place.make_read_only(monkeypatch)
     with place.tracker() as tracker:
         assert run(tracker).breached
     assert lines(place) == []

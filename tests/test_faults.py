@@ -144,7 +144,7 @@ def test_an_old_ledger_that_cannot_be_written_is_said(
     sqlite3.connect(path).close()
     path.write_bytes(b"")
     monkeypatch.setattr(
-        "tearsheet.store.connection.os.access", lambda path, mode: not str(path).endswith(".db")
+        "tearsheet.store.sqlite.os.access", lambda path, mode: not str(path).endswith(".db")
     )
     with pytest.raises(StoreError, match="has the old schema 0 and cannot be written"):
         place.tracker()
@@ -156,19 +156,22 @@ def test_a_folder_that_cannot_be_made_is_said(place: Place) -> None:
         place.tracker(DATABASE_URL="blocked/ledger.db")
 
 
+#: Statements that may read a table from end to end.
+WHOLE = {
+     "log_sources", "live_records", "log_streams", "log_use", "overlapping_streams", "open_log_trades",
+    "remove_all_positions", "remove_all_bookings", "remove_all_tallies", "remove_log_fills",
+    "remove_all_record_rejections", "streams_of_fills", "remove_all_alerts", "open_positions", "marks",
+}  # fmt: skip
+
+
 def test_no_question_scans_a_table_for_a_window(place: Place) -> None:
     """Only small tables, whole rebuilds and `verify` may be read from end to end."""
-    whole = {
-         "log_sources", "live_records", "log_streams", "log_use", "overlapping_streams", "open_log_trades",
-        "remove_all_positions", "remove_all_bookings", "remove_all_tallies", "remove_log_fills",
-        "remove_all_record_rejections", "streams_of_fills", "remove_all_alerts", "open_positions", "marks",
-    }  # fmt: skip
     place.log("2026-11-20", *(record(order_id=str(n), net="5") for n in range(50)))
     with place.tracker() as tracker:
         tracker.sync()
         query = tracker._ledger.connection.execute
         for name, sql in statements().items():
-            if name in whole or not sql.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
+            if name in WHOLE or not sql.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
                 continue
             plan = [
                 row[3]

@@ -13,6 +13,12 @@ from tearsheet.errors import SettingsError
 from tearsheet.settings import SETTINGS, Settings
 from tearsheet.sources.targets import parse_targets
 
+DATABASES = (
+    "sqlite:///relative/path, sqlite:////absolute/path, a plain path, "
+    "or postgresql://user:password@host:port/database"
+)
+QUOTE = ", and in a user or password, each of @ : / ? # % is written as %40 %3A %2F %3F %23 %25"
+
 
 def said(folder: Path, **env: str) -> str:
     """The whole error that an environment causes."""
@@ -42,8 +48,8 @@ def said(folder: Path, **env: str) -> str:
         ("TEARSHEET_CURRENCY", "DOLLAR", "'DOLLAR'", "a code of 3 to 5 letters"),
         ("TEARSHEET_LOG_FORMAT", "xml", "'xml'", "text or json"),
         ("TEARSHEET_LOG_FILE_KEEP", "0", "'0'", "a whole number from 1 to 1000"),
-        ("DATABASE_URL", "", "''", "sqlite:///relative/path, sqlite:////absolute/path or a plain path"),
-        ("DATABASE_URL", "sqlite:///", "'sqlite:///'", "sqlite:///relative/path, sqlite:////absolute/path or a plain path"),
+        ("DATABASE_URL", "", "''", DATABASES),
+        ("DATABASE_URL", "sqlite:///", "'sqlite:///'", DATABASES),
         ("REDIS_URL", "http://u:hunter2@cache/0", "'http://…@cache/0'", "redis://…, rediss://… or unix://…, or nothing"),
     ],
 )  # fmt: skip
@@ -54,17 +60,40 @@ def test_a_bad_value(tmp_path: Path, variable: str, value: str, shown: str, allo
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["postgresql://u:hunter2@db/x?password=hunter2", "postgres://u:hunter2@db/x?sslkey=hunter2"],
+    ("url", "shown"),
+    [
+        ("postgresql://u:hunter2@db/x?sslmode=require", "postgresql://…@db/x?…"),
+        ("postgres://db:5433/x", "postgres://db:5433/x"),
+        ("postgresql:///x?host=/run/postgresql&password=hunter2", "postgresql:///x?…"),
+        ("postgresql://%2Frun%2Fpostgresql/x", "postgresql://%2Frun%2Fpostgresql/x"),
+    ],
 )
-def test_postgresql_is_refused_in_so_many_words_and_without_its_password(
-    tmp_path: Path, url: str
+def test_a_postgresql_url_is_kept_whole_and_shown_without_its_password(
+    tmp_path: Path, url: str, shown: str
 ) -> None:
-    scheme = url.partition(":")[0]
+    settings = Settings.load({"DATABASE_URL": url}, tmp_path)
+    assert (settings.ledger, settings.ledger_path) == (url, None)
+    assert settings.redacted()["ledger"] == shown
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "why"),
+    [
+        ("postgresql://u:hunt@er2@db/x", "postgresql://…@db/x", QUOTE),
+        ("postgresql://u:hunt/er2@db/x", "postgresql://…@db/x", QUOTE),
+        ("postgresql://u:hunt?er2@db/x", "postgresql://…@?…", QUOTE),
+        ("postgresql://u:hunt#er2@db/x", "postgresql://…@db/x", QUOTE),
+        ("postgresql://db/x?password=hunt@er2", "postgresql://…@?…", QUOTE),
+        ("postgresql://", "postgresql://", ""),
+        ("postgresql+psycopg://u:hunter2@db/x", "postgresql+psycopg://…@db/x", ""),
+    ],
+)
+def test_a_postgresql_url_that_may_be_misread_is_refused(
+    tmp_path: Path, url: str, shown: str, why: str
+) -> None:
     assert said(tmp_path, DATABASE_URL=url) == (
-        f"environment variable DATABASE_URL is '{scheme}://…@db/x?…', and PostgreSQL is not "
-        "supported by this version\n  hint: allowed is sqlite:///relative/path, "
-        "sqlite:////absolute/path or a plain path"
+        f"environment variable DATABASE_URL is {shown!r}{why}\n  hint: allowed is {DATABASES}"
     )
 
 
@@ -80,7 +109,7 @@ def test_no_secret_is_ever_printed(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_a_field(tmp_path: Path) -> None:
-    fields = set(Settings.__struct_fields__) - {"ledger_path"} | {"database_url"}
+    fields = set(Settings.__struct_fields__) - {"ledger"} | {"database_url"}
     assert {setting.key for setting in SETTINGS} == fields
     assert len({setting.env for setting in SETTINGS}) == len(SETTINGS)
 

@@ -123,3 +123,35 @@ def test_explain_names_the_file_and_line_of_a_fill(place: Place) -> None:
     assert [[(p.file.rpartition("/")[2], p.line) for p in b.places] for b in position.bookings] == [
         [("a.csv", 2)], [("a.csv", 3), ("b.csv", 2)],
     ]  # fmt: skip
+
+
+def test_a_fill_with_a_name_that_is_too_long_is_rejected(place: Place) -> None:
+    long = "N" * 201
+    rows = [
+        f"{account},{symbol},2026-11-20T10:00:00Z,buy,1,10,0,{fill_id}"
+        for account, symbol, fill_id in (
+            ("A", "AAPL", "N" * 200), (long, "AAPL", "1"), ("A", long, "2"), ("A", "AAPL", long),
+        )
+    ]  # fmt: skip
+    with place.tracker() as tracker:
+        report = tracker.import_file(place.write("a.csv", fills_csv(rows)))
+        assert report.new == 1
+        assert [(r.code, r.reason) for r in report.rejections] == [
+            ("bad_value", f"{field} has 201 characters")
+            for field in ("account", "symbol", "fill_id")
+        ]
+
+
+def test_an_import_after_the_settings_changed_makes_all_books_by_the_new_ones(place: Place) -> None:
+    """Otherwise the books would be mixed, and nobody would see that they are."""
+    late = "A,AAPL,2026-11-19T23:30:00Z"
+    with place.tracker() as tracker:
+        tracker.import_file(place.write("a.csv", fills_csv([f"{late},buy,1,10,0,1"])))
+        tracker.import_file(place.write("b.csv", fills_csv([f"{late},sell,1,15,0,2"])))
+        assert tracker.get_summary("daily").value("net_pnl") == 0
+    with place.tracker(PERFORMANCE_SUMMARY_TIMEZONE="Asia/Tokyo") as tracker:
+        tracker.import_file(
+            place.write("c.csv", fills_csv(["B,AAPL,2026-11-20T09:00:00Z,buy,1,10,0,3"]))
+        )
+        assert tracker.get_summary("daily").value("net_pnl") == 5
+        assert tracker.verify().agrees

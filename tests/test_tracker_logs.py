@@ -392,9 +392,7 @@ def test_a_read_only_ledger_answers_and_says_what_it_has_not_seen(
     place.log(TODAY, record(order_id="1", net="5"))
     with place.tracker() as tracker:
         tracker.sync()
-    monkeypatch.setattr(
-        "tearsheet.store.connection.os.access", lambda path, mode: not str(path).endswith(".db")
-    )
+    place.make_read_only(monkeypatch)
     with place.tracker() as tracker:
         assert not tracker.get_summary("daily").partial
         assert tracker.verify().agrees
@@ -525,3 +523,28 @@ def test_the_tracker_can_be_closed_and_opened_again(place: Place, tmp_path: Path
     assert again.sync().read_files == 0
     assert again.get_summary("daily").value("net_pnl") == 5
     again.close()
+
+
+@pytest.mark.parametrize("field", ["symbol", "account_id", "order_id", "strategy_name"])
+def test_a_name_that_no_database_can_look_up_is_rejected(place: Place, field: str) -> None:
+    lines = [
+        record(**{"order_id": "1", field: "N" * 200}),
+        record(**{"order_id": "2", field: "N" * 201}),
+        record(**{"order_id": "3", field: "N\0N"}),
+    ]
+    place.log(TODAY, *lines)
+    with place.tracker() as tracker:
+        assert tracker.sync().records == 1
+        hint = "the name of an account, symbol or order is a text of at most 200 characters"
+        assert [(r.line, r.code, r.reason, r.hint) for r in reversed(tracker.rejections())] == [
+            (2, "bad_value", f"{field} has 201 characters", hint),
+            (3, "bad_value", f"{field} bears a NUL character", hint),
+        ]
+
+
+def test_a_line_of_zeroes_is_shown_with_its_zeroes(place: Place) -> None:
+    """As a crash of the machine leaves them at the end of a file."""
+    place.log(TODAY, "\0\0\0", record(net="5"))
+    with place.tracker() as tracker:
+        assert tracker.get_summary("daily").value("net_pnl") == 5
+        assert [r.text for r in tracker.rejections()] == ["\\x00\\x00\\x00"]

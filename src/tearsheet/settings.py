@@ -4,6 +4,7 @@ This stands on the start-up path: PyYAML and tomllib are imported only where the
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from decimal import Decimal
@@ -102,13 +103,30 @@ def _currency(text: str) -> str:
     return text.upper()
 
 
+_POSTGRES = ("postgresql://", "postgres://")
+
+
 def _database(text: str) -> str:
-    if text.startswith(("postgresql:", "postgresql+", "postgres:")):
-        raise _RefusedError("PostgreSQL is not supported by this version")
+    """The path of a SQLite file, or the URL of a PostgreSQL database as it is."""
+    if text.startswith(_POSTGRES):
+        return _postgres(_text(text))
     path = _text(text).removeprefix("sqlite:///")
-    if not path or "://" in path:
+    if not path or "://" in path or path.startswith(("postgresql:", "postgresql+", "postgres:")):
         raise ValueError
     return path
+
+
+def _postgres(url: str) -> str:
+    """A URL whose parts can be told apart; otherwise half a password would be taken for the host."""
+    rest = url.partition("://")[2]
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    if rest.count("@") > authority.count("@") or authority.count("@") > 1 or "#" in rest:
+        raise _RefusedError(
+            "in a user or password, each of @ : / ? # % is written as %40 %3A %2F %3F %23 %25"
+        )
+    if not rest:
+        raise ValueError
+    return url
 
 
 def _optional_path(text: str) -> Path | None:
@@ -142,7 +160,7 @@ SETTINGS = (
     Setting("targets_file", "TEARSHEET_TARGETS_FILE", "config/dashboard-targets.yaml", "File of the targets.", "a path", _text),
     Setting("instruments_file", "TEARSHEET_INSTRUMENTS_FILE", "config/instruments.yaml", "File of your own multipliers and currencies.", "a path", _text),
     Setting("database_url", "DATABASE_URL", "sqlite:///logs/performance/tearsheet.db", "Where the ledger is kept.",
-            "sqlite:///relative/path, sqlite:////absolute/path or a plain path", _database),
+            "sqlite:///relative/path, sqlite:////absolute/path, a plain path, or postgresql://user:password@host:port/database", _database),
     Setting("redis_url", "REDIS_URL", "", "A Redis that all workers share as their cache; without it each keeps its own.",
             "redis://…, rediss://… or unix://…, or nothing", _redis),
     Setting("cache_ttl_s", "TEARSHEET_CACHE_TTL_S", "45", "Seconds that the API keeps an answer; it is never given for another state of the ledger.",
@@ -199,7 +217,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     alerts_file: Path
     targets_file: Path
     instruments_file: Path
-    ledger_path: Path
+    ledger: Path | str
     redis_url: str | None
     cache_ttl_s: int
     sync_every_s: int
@@ -237,8 +255,14 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
                 values[setting.key] = _read(setting, env[setting.env], place)
         for key in _PATHS:
             values[key] = None if values[key] is None else folder / values[key]
-        values["ledger_path"] = folder / values.pop("database_url")
+        place = values.pop("database_url")
+        values["ledger"] = place if place.startswith(_POSTGRES) else folder / place
         return cls(**values)
+
+    @property
+    def ledger_path(self) -> Path | None:
+        """The file of the ledger, if it is kept in one."""
+        return self.ledger if isinstance(self.ledger, Path) else None
 
     @cached_property
     def calendar(self) -> TradingCalendar:
@@ -276,8 +300,10 @@ def _safe(text: str) -> str:
     scheme, mark, rest = text.partition("://")
     if not mark:
         return text
-    rest, query, _ = rest.partition("?")
-    _, at, place = rest.rpartition("@")
+    before, at, place = rest.rpartition("@")
+    place, query, _ = place.partition("?")
+    if "?" in before:  # a password that is not written as it should, or one in the query
+        place, query = "", "?"
     return f"{scheme}://{'…@' if at else ''}{place}{'?…' if query else ''}"
 
 

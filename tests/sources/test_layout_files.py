@@ -3,7 +3,8 @@
 import pytest
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.layout import known_layouts, layouts, read_layout
+from tearsheet.sources.catalogue import known_layouts, layouts
+from tearsheet.sources.layout import read_layout
 
 GOOD = """
 title = "Test"
@@ -55,5 +56,5 @@ def test_an_unused_side_may_be_empty_but_not_both() -> None:
 
 
 def test_the_packaged_layouts() -> None:
-    assert set(layouts()) == {"generic_fills", "ninjatrader_executions"}
+    assert {"generic_fills", "ninjatrader_executions", "tradovate_fills"} <= set(layouts())
     assert set(known_layouts()) == {*layouts(), "generic_fills_jsonl"}

@@ -8,9 +8,9 @@ from tests.conftest import NOON, record
 from tests.web.conftest import Api, fill
 
 from tearsheet.performance.breakdown import GROUPINGS
-from tearsheet.web.insights import _ROWS
+from tearsheet.web.insights import DRAWN
 
-SPECS = [f"/api/performance/{row.path}" for row in _ROWS]
+SPECS = [f"/api/performance/{row.path}" for row in DRAWN]
 
 
 @pytest.fixture

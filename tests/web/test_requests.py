@@ -131,7 +131,7 @@ def test_an_idempotency_key_names_one_request(api: Api) -> None:
     again = api.fills(fill(1), status=200, Idempotency_Key="a")
     assert again["data"] == first["data"] | {"repeated": True}
     assert (
-        "another request" in api.fills(fill(3), status=422, Idempotency_Key="a")["error"]["message"]
+        "another request" in api.fills(fill(3), status=409, Idempotency_Key="a")["error"]["message"]
     )
     assert (
         "header Idempotency-Key"
@@ -167,6 +167,13 @@ def test_a_file_is_taken_in_and_its_bad_lines_are_told(api: Api) -> None:
     assert meta["partial_reasons"][0]["code"] == "rejected_lines"
     assert api.get("/api/rejections")["data"][0]["file"] == "my fills.csv"
     assert not list(api.place.folder.rglob("my fills*"))
+    upload(api, "b.csv", fills_csv([f"A,MSFT,never,BUY,{n},1,0,3" for n in range(1, 6)]))
+    seen, query = [], "?limit=2"
+    while query:
+        page = api.get(f"/api/rejections{query}")
+        seen += [(row["file"], row["line"]) for row in page["data"]]
+        query = f"?limit=2&cursor={page['next_cursor']}" if page["next_cursor"] else ""
+    assert sorted(seen) == [*(("b.csv", n) for n in range(2, 7)), ("my fills.csv", 4)]
 
 
 def test_a_file_is_taken_once(api: Api) -> None:
@@ -175,7 +182,7 @@ def test_a_file_is_taken_once(api: Api) -> None:
     again = json.loads(upload(api, "a.csv", text, Idempotency_Key="k").text)["data"]
     assert again == first | {"repeated": True}
     other = upload(api, "a.csv", fills_csv(ROWS[:1]), Idempotency_Key="k")
-    assert other.status_code == 422
+    assert other.status_code == 409
     repeated = upload(api, "b.csv", text)
     assert (repeated.status_code, json.loads(repeated.text)["data"]["known"]) == (200, 2)
     assert api.get("/api/performance/daily")["data"]["daily_pnl"] == 3

@@ -1,17 +1,16 @@
-"""The commands that bring facts in and check them: sync, import, formats, verify."""
+"""The commands that bring facts in and check them: sync, import, verify."""
 
 from pathlib import Path
-from typing import Literal
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import click
 
 from tearsheet.cli import BAD_DATA, HEALTHY
 from tearsheet.cli.options import opened_tracker
 from tearsheet.cli.progress import progress
+from tearsheet.cli.statements import file_options, said
 from tearsheet.cli.tables import rejection_text
-from tearsheet.errors import UsageError
-from tearsheet.tracker.imports import known_formats
+from tearsheet.tracker.imports import save_mapping
 
 _SHOWN = 10
 
@@ -37,44 +36,24 @@ def sync() -> None:
 
 @click.command(name="import", short_help="Take files of fills into the ledger.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@file_options
 @click.option(
-    "--timezone",
-    metavar="ZONE",
-    help="The zone of local times in the file, such as America/Chicago.",
+    "--save-layout", metavar="NAME", help="Keep what --map says as a layout of this name."
 )
-@click.option("-a", "--account", help="Whose fills, where the file does not say.")
-@click.option("--layout", help="The file's format, where its header does not settle it.")
-@click.option(
-    "--date-order",
-    type=click.Choice(["day-first", "month-first"]),
-    help="Where the file's dates leave it open.",
-)
-def import_(
-    files: tuple[Path, ...],
-    timezone: str | None,
-    account: str | None,
-    layout: str | None,
-    date_order: Literal["day-first", "month-first"] | None,
-) -> int:  # fmt: skip
+def import_(files: tuple[Path, ...], save_layout: str | None, **values: Any) -> int:
     """Take files of fills into the ledger; a fill counts once, however often it is imported.
 
     \b
     tearsheet import fills.csv
     tearsheet import NinjaTrader.csv --timezone America/New_York
+    tearsheet import own.csv --map Ticker=symbol --map Qty=quantity --save-layout own
     """
-    zone = _zone(timezone)
+    options = said(values)
     failed = False
     with opened_tracker() as tracker:
         for path in files:
             with progress(f"Importing {path.name}") as on_progress:
-                report = tracker.import_file(
-                    path,
-                    timezone=zone,
-                    account=account,
-                    layout=layout,
-                    date_order=date_order,
-                    on_progress=on_progress,
-                )
+                report = tracker.import_file(path, on_progress=on_progress, **options)
             if report.repeated:
                 click.echo(f"{path}: imported before, nothing changed ({report.known:,} fills)")
                 continue
@@ -82,19 +61,17 @@ def import_(
                 f"{path} ({report.layout}): {report.new:,} new, {report.known:,} known, "
                 f"{report.rejected:,} rejected, revision {report.revision}"
             )
+            for rule, number in report.skipped.items():
+                click.echo(f"  passed over: {number:,} {rule}")
             for rejection in report.rejections[:_SHOWN]:
                 click.echo(rejection_text(rejection))
             if len(report.rejections) > _SHOWN:
                 click.echo("  … `tearsheet rejections` shows them all")
             failed = failed or (report.rejected > 0 and not report.new + report.known)
+    if save_layout is not None:
+        kept = save_mapping(save_layout, options)
+        click.echo(f"Kept as {kept}; it is recognised by its columns from now on.")
     return BAD_DATA if failed else HEALTHY
-
-
-@click.command(short_help="What can be imported.")
-def formats() -> None:
-    """The formats of statements that can be imported, and the columns each needs."""
-    for name, (title, columns) in known_formats().items():
-        click.echo(f"{name}\n  {title}\n  columns: {', '.join(columns)}")
 
 
 @click.command(short_help="Rebuild everything and compare row by row.")
@@ -111,15 +88,4 @@ def verify() -> int:
     return HEALTHY if report.agrees else BAD_DATA
 
 
-def _zone(name: str | None) -> ZoneInfo | None:
-    if name is None:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise UsageError(
-            f"--timezone {name!r} is no known zone", "write an IANA name, such as America/Chicago"
-        ) from None
-
-
-COMMANDS = {"sync": sync, "import": import_, "formats": formats, "verify": verify}
+COMMANDS = {"sync": sync, "import": import_, "verify": verify}

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from tearsheet.performance.closing import Closing
-from tearsheet.performance.metric import METRICS, Stretch, Value, measure
+from tearsheet.performance.metric import Ratio, Stretch, ratio_of
 from tearsheet.performance.tally import Tally
 from tearsheet.trade.amount import ONE, ZERO, exact
 
@@ -41,9 +41,9 @@ class Group(Struct, frozen=True):
     closed_pnl: Decimal
     gross_profit: Decimal
     gross_loss: Decimal
-    win_rate: Value
-    expectancy: Value
-    profit_factor: Value
+    win_rate: Ratio
+    expectancy: Ratio
+    profit_factor: Ratio
 
 
 def break_down(closings: Iterable[Closing], by: str) -> tuple[Group, ...]:
@@ -89,9 +89,9 @@ def _group(label: str, members: list[Closing]) -> Group:
         closed_pnl=tally.closed_net,
         gross_profit=tally.won,
         gross_loss=tally.lost,
-        win_rate=measure(METRICS["win_rate"], stretch).value,
-        expectancy=measure(METRICS["expectancy"], stretch).value,
-        profit_factor=measure(METRICS["profit_factor"], stretch).value,
+        win_rate=ratio_of("win_rate", stretch),
+        expectancy=ratio_of("expectancy", stretch),
+        profit_factor=ratio_of("profit_factor", stretch),
     )
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tearsheet.performance.metric import METRICS, Stretch, Value, measure
+from tearsheet.performance.metric import Ratio, Stretch, ratio_of
 from tearsheet.performance.tally import Tally, total
 from tearsheet.trade.session import DAY
 
@@ -22,7 +22,7 @@ class Result(Struct, frozen=True):
     winning_trades: int
     losing_trades: int
     breakeven_trades: int
-    win_rate: Value
+    win_rate: Ratio
     days_traded: int
     winning_days: int
 
@@ -52,7 +52,7 @@ def result(start: date, end: date, sessions: Sequence[tuple[date, Tally]]) -> Re
         winning_trades=tally.wins,
         losing_trades=tally.losses,
         breakeven_trades=tally.breakevens,
-        win_rate=measure(METRICS["win_rate"], Stretch(tally)).value,
+        win_rate=ratio_of("win_rate", Stretch(tally)),
         days_traded=len(sessions),
         winning_days=sum(tally.curve.net > 0 for _, tally in sessions),
     )

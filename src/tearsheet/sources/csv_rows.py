@@ -32,16 +32,77 @@ class CsvShape(Struct, frozen=True):
     places: Mapping[str, int]
 
 
-class CsvReader:
-    """Reads a CSV file from its header on; `line` is the first line of the row given last."""
+class CsvGrid:
+    """The rows of a CSV file as cells, from a line on; `line` and `through` are those of the row given last."""
 
-    def __init__(self, path: Path, shape: CsvShape) -> None:
+    def __init__(self, path: Path, encoding: str, separator: str) -> None:
         self._path = path
-        self._shape = shape
-        self._header = _trimmed(shape.header) or [""]
+        self._encoding = encoding
+        self._separator = separator
         self.line = 0
         self.through = 0
         self.bytes_read = 0
+
+    @property
+    def place(self) -> int:
+        """The last line of the row given last."""
+        return self.through
+
+    def rows(self, after: int) -> Iterator[tuple[list[str], Problem | None]]:
+        """The cells of every row below a line, with what is wrong with them as text."""
+        with self.opened() as lines:
+            for cells in self.cells(lines, after):
+                yield cells, marked(lines)
+        self.bytes_read = self._path.stat().st_size
+
+    def opened(self) -> Lines:
+        """The lines of the file."""
+        return Lines(self._path, self._encoding)
+
+    def cells(self, lines: Lines, after: int) -> Iterator[list[str]]:
+        """The cells of every row below a line; none where one was beyond all limits."""
+        stream = iter(lines)
+        for _ in range(after):
+            next(stream, None)
+        lines.odd = lines.cut = False
+        rows = csv.reader(stream, delimiter=self._separator)
+        self.line = self.through = after
+        while True:
+            try:
+                for cells in rows:
+                    self._came_to(after + rows.line_num, lines)
+                    yield cells
+                return
+            except csv.Error:  # a cell beyond the limit of the csv module
+                self._came_to(after + rows.line_num, lines)
+                lines.cut = True
+                yield []
+
+    def _came_to(self, line: int, lines: Lines) -> None:
+        self.line, self.through = self.through + 1, line
+        if line % _PROGRESS_EVERY == 0:
+            self.bytes_read = lines.tell()
+
+
+class CsvReader:
+    """Reads a CSV file whose cells are the fields as they stand, from its header on."""
+
+    def __init__(self, path: Path, shape: CsvShape) -> None:
+        self._grid = CsvGrid(path, shape.encoding, shape.separator)
+        self._path = path
+        self._shape = shape
+        self._header = trimmed(shape.header) or [""]
+        self._read = 0
+
+    @property
+    def line(self) -> int:
+        """The first line of the row given last."""
+        return self._grid.line
+
+    @property
+    def bytes_read(self) -> int:
+        """How far the file has been read."""
+        return self._read or self._grid.bytes_read
 
     def texts(self) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
         """The fields of every row that is one, and its cells."""
@@ -51,6 +112,7 @@ class CsvReader:
 
     def read(self, rows: FillRows) -> Iterator[Fill | Rejection]:
         """The fills and rejections of the file."""
+        self._read = 0
         for row, cells in self._rows():
             made = (
                 rows.reject(self.line, cells, row)
@@ -58,8 +120,8 @@ class CsvReader:
                 else rows.make(row, self.line, cells)
             )
             if made is not None:
-                yield made if isinstance(made, Fill) else self._spanning(made)
-        self.bytes_read = self._path.stat().st_size
+                yield made if isinstance(made, Fill) else spanning(made, self._grid.through)
+        self._read = self._path.stat().st_size
 
     def _rows(self) -> Iterator[tuple[Sequence[str] | Problem, list[str]]]:
         """Every row below the header that is not blank and no header again."""
@@ -67,10 +129,10 @@ class CsvReader:
         width = len(shape.header)
         pick = itemgetter(*(shape.places.get(field, width) for field in FIELDS))
         header, is_no_row = self._header[0], self._is_no_row
-        with Lines(self._path, shape.encoding) as lines:
-            for cells in self._cells(lines):
+        with self._grid.opened() as lines:
+            for cells in self._grid.cells(lines, shape.header_line):
                 if len(cells) != width or lines.odd or lines.cut:
-                    if problem := _problem(lines, cells[width:]):
+                    if problem := marked(lines) or surplus(cells, width):
                         yield problem, cells
                         continue
                     cells[width:] = [""] * (width - len(cells))
@@ -80,59 +142,38 @@ class CsvReader:
                 cells.append("")  # stands for the fields that the file has not
                 yield pick(cells), cells
 
-    def _cells(self, lines: Lines) -> Iterator[list[str]]:
-        """The cells of every row below the header; none where one was beyond all limits."""
-        stream = iter(lines)
-        skipped = self._shape.header_line
-        for _ in range(skipped):
-            next(stream, None)
-        lines.odd = lines.cut = False
-        rows = csv.reader(stream, delimiter=self._shape.separator)
-        self.through = skipped
-        while True:
-            try:
-                for cells in rows:
-                    self._came_to(skipped + rows.line_num, lines)
-                    yield cells
-                return
-            except csv.Error:  # a cell beyond the limit of the csv module
-                self._came_to(skipped + rows.line_num, lines)
-                lines.cut = True
-                yield []
-
-    def _came_to(self, line: int, lines: Lines) -> None:
-        self.line, self.through = self.through + 1, line
-        if line % _PROGRESS_EVERY == 0:
-            self.bytes_read = lines.tell()
-
     def _is_no_row(self, cells: list[str]) -> bool:
         """Whether the row is blank or the header again."""
         first = cells[0].strip()
         if not first:
             return not "".join(cells).strip()
-        return first == self._header[0] and _trimmed(cells) == self._header
-
-    def _spanning(self, rejection: Rejection) -> Rejection:
-        """A rejection of several lines says so: a quote that is never closed swallows rows."""
-        if self.through == self.line:
-            return rejection
-        return structs.replace(
-            rejection,
-            reason=f"{rejection.reason}; lines {self.line}–{self.through} were read as one row",
-            hint="check for a missing quote",
-        )
+        return first == self._header[0] and trimmed(cells) == self._header
 
 
-def _problem(lines: Lines, surplus: list[str]) -> Problem | None:
-    """What is wrong with a row as such; the marks of its lines are taken away."""
+def spanning(rejection: Rejection, through: int) -> Rejection:
+    """A rejection of several lines says so: a quote that is never closed swallows rows."""
+    if through == rejection.line:
+        return rejection
+    return structs.replace(
+        rejection,
+        reason=f"{rejection.reason}; lines {rejection.line}–{through} were read as one row",
+        hint="check for a missing quote",
+    )
+
+
+def marked(lines: Lines) -> Problem | None:
+    """What is wrong with a row as text; the marks of its lines are taken away."""
     problem = _TOO_LONG if lines.cut else NOT_TEXT if lines.odd else None
     lines.cut = lines.odd = False
-    if problem is None and "".join(surplus).strip():
-        return _SURPLUS
     return problem
 
 
-def _trimmed(cells: Sequence[str]) -> list[str]:
+def surplus(cells: Sequence[str], width: int) -> Problem | None:
+    """Whether cells stand beyond the header."""
+    return _SURPLUS if "".join(cells[width:]).strip() else None
+
+
+def trimmed(cells: Sequence[str]) -> list[str]:
     """Cells without the spaces around them and the empty ones at the end."""
     bare = [cell.strip() for cell in cells]
     while bare and not bare[-1]:

@@ -7,7 +7,8 @@ from decimal import Decimal
 from tearsheet.sources.identity import Executions, Occurrences
 from tearsheet.sources.layout import FIELDS
 from tearsheet.sources.lines import shown
-from tearsheet.sources.problem import Problem, RowError
+from tearsheet.sources.problem import LONGEST_NAME, NAME_HINT, Problem, RowError
+from tearsheet.sources.settlement import AS_WRITTEN, Settlement, Terms
 from tearsheet.sources.text import NumberForm
 from tearsheet.sources.times import TimeReader, TimeTextError
 from tearsheet.trade.amount import ZERO
@@ -62,13 +63,15 @@ class FillRows:
         account: str | None,
         newest_first: bool,
         separator: str = "",
+        settlement: Settlement = AS_WRITTEN,
     ) -> None:
         self._file = file
+        self._settlement = settlement
         self._separator = separator
         self._instruments = instruments
         self._times = times
         self._numbers = _KnownNumbers(numbers)
-        self._known: dict[tuple[str, str, str, date], Instrument] = {}
+        self._known: dict[tuple[str, str, str, str, date], Instrument] = {}
         self._sides = dict(sides)
         self._account = account
         self._step = -1 if newest_first else 1
@@ -111,13 +114,19 @@ class FillRows:
     def _fill(self, row: Sequence[str], account: str, at: datetime, line: int) -> Fill | None:
         (
             _, symbol, _, side_text, _, _, _, fill_id, order_id, strategy, _, _, currency,
-            asset_class,
+            asset_class, multiplier, amount, cash, fee_currency, base,
         ) = row  # fmt: skip
         side = self._sides.get(side_text) or self._side(side_text)
         quantity, price, commission, stop_loss, target = self._amounts(row)
-        named = (symbol, currency, asset_class, self._times.day)
+        named = (symbol, currency, asset_class, multiplier, self._times.day)
         instrument = self._known.get(named) or self._instrument(*named)
+        if amount or cash or fee_currency:
+            terms = Terms(side, quantity, price, commission)
+            money = (amount, cash, fee_currency, base)
+            quantity, commission = self._settlement.settle(terms, instrument, *money)
         symbol, fill_id = instrument.symbol, fill_id.strip()
+        if len(account) + len(symbol) + len(fill_id) > LONGEST_NAME:
+            _check_names(account=account, symbol=symbol, fill_id=fill_id)
         if fill_id in _NO_ID:
             fill_id = ""
             key = self._content_key(account, symbol, at, side, quantity, price, commission)
@@ -168,18 +177,20 @@ class FillRows:
                 return RowError("bad_number", f"{field} {error}", _NUMBER_HINT)
         raise AssertionError("no number of the row is bad")
 
-    def _instrument(self, symbol: str, currency: str, asset_class: str, day: date) -> Instrument:
-        found = self._instruments.resolve(
-            _needed(symbol, "symbol").strip(),
-            _contract_day(day),
-            _asset_class(asset_class),
-            _currency(currency),
+    def _instrument(
+        self, symbol: str, currency: str, asset_class: str, multiplier: str, day: date
+    ) -> Instrument:
+        kind, money = _asset_class(asset_class), _currency(currency)
+        text = _needed(symbol, "symbol").strip()
+        resolved = self._instruments.resolve(text, _contract_day(day), kind, money)
+        found = self._settlement.multiplied(
+            resolved, text, kind, money, multiplier, self._instruments
         )
         if isinstance(found, UnknownInstrument):
             raise RowError(found.code, found.reason, found.hint)
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
-        self._known[symbol, currency, asset_class, day] = found
+        self._known[symbol, currency, asset_class, multiplier, day] = found
         return found
 
     def _content_key(
@@ -200,6 +211,12 @@ class FillRows:
         rank = before[1] + self._step if before is not None and before[0] == at else 0
         self._ranks[stream] = (at, rank)
         return rank
+
+
+def _check_names(**names: str) -> None:
+    for field, name in names.items():
+        if len(name) > LONGEST_NAME:
+            raise RowError("bad_value", f"{field} has {len(name):,} characters", NAME_HINT)
 
 
 def _needed(text: str, field: str) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 from msgspec import Struct
 
 from tearsheet.errors import FormatError
+from tearsheet.sources.catalogue import layouts
 from tearsheet.sources.fill_rows import FillRows
-from tearsheet.sources.layout import FIELDS, layouts
+from tearsheet.sources.layout import FIELDS
 from tearsheet.sources.lines import shown
 from tearsheet.sources.problem import Problem, RowError
 from tearsheet.sources.text import NumberForm
@@ -257,7 +258,9 @@ def _texts(content: Json, fields: Mapping[str, Field], order: Sequence[str]) -> 
             raise RowError(
                 "bad_value", f"{shown(key, 60)!r} is no field", f"allowed are {', '.join(fields)}"
             )
-    return [_text(name, fields[name], content.get(name)) for name in order]
+    return [
+        _text(name, fields[name], content.get(name)) if name in fields else "" for name in order
+    ]
 
 
 def _text(name: str, field: Field, value: Any) -> str:

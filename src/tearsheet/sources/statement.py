@@ -1,35 +1,44 @@
-"""Opens a file of fills: finds its encoding, separator, layout and number form, then streams its rows."""
+"""Opens a file of fills: finds its kind, encoding, separator, layout and number form, then streams its rows."""
 
-import csv
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from tearsheet.errors import FormatError, InputError
+from tearsheet.errors import FormatError
 from tearsheet.sources import text as texts
-from tearsheet.sources.csv_rows import CsvReader, CsvShape
+from tearsheet.sources.catalogue import all_layouts, known_layouts
+from tearsheet.sources.csv_rows import CsvReader
 from tearsheet.sources.fill_rows import NUMBER_PLACES, FillRows
 from tearsheet.sources.json_rows import JsonReader, fields_of
-from tearsheet.sources.layout import FIELDS, JSON_LINES, Layout, choose, known_layouts, layouts
-from tearsheet.sources.lines import Lines, shown
+from tearsheet.sources.layout import FIELDS, JSON_LINES, Layout
+from tearsheet.sources.mapping import FeeSign
 from tearsheet.sources.problem import RowError
-from tearsheet.sources.text import NumberForm
-from tearsheet.sources.times import DateOrder, TimeReader, TimeTextError, date_order
+from tearsheet.sources.recognition import Found, recognise
+from tearsheet.sources.settlement import Settlement
+from tearsheet.sources.table import TableReader
+from tearsheet.sources.text import DecimalMark, NumberForm
+from tearsheet.sources.times import (
+    DateOrder,
+    TimeReader,
+    TimeTextError,
+    date_order,
+    leaves_no_doubt,
+)
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import Instruments
 
 __all__ = ["JSON_LINES", "Statement", "StatementOptions", "known_layouts", "open_statement"]
 
-_HEAD = 1 << 16
 _SAMPLE = 1000
-_HEADER_WITHIN = 50
-_LONGEST_HEADER = 10_000
 _TIME = FIELDS.index("time")
 _HOUR = timedelta(hours=1)
+_ELSEWHERE = re.compile(r"UTC[+-](?!0?0\b)\d{1,2}")
 _Row = Sequence[str]
 
 
@@ -40,6 +49,11 @@ class StatementOptions(Struct, frozen=True):
     account: str | None = None
     layout: str | None = None
     date_order: DateOrder | None = None
+    decimal_mark: DecimalMark | None = None
+    layouts: Path | None = None
+    mapping: Mapping[str, str] = {}
+    fee_rates: Mapping[str, Decimal] = {}
+    fee_sign: FeeSign | None = None
 
 
 class Statement:
@@ -48,12 +62,15 @@ class Statement:
     def __init__(
         self,
         path: Path,
-        layout: str,
+        found: Found,
         fill_rows: Callable[[], FillRows],
-        reader: CsvReader | JsonReader,
+        reader: CsvReader | JsonReader | TableReader,
+        reading: "Reading",
     ) -> None:
         self.path = path
-        self.layout = layout
+        self.found = found
+        self.layout = JSON_LINES if isinstance(reader, JsonReader) else found.layout.name
+        self.reading = reading
         self.total_bytes = path.stat().st_size
         self._fill_rows = fill_rows
         self._reader = reader
@@ -68,85 +85,119 @@ class Statement:
         """How far the file has been read."""
         return self._reader.bytes_read
 
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many rows of the last reading were no trades, by the rule that says so."""
+        return dict(self._reader.skipped) if isinstance(self._reader, TableReader) else {}
+
     def rows(self) -> Iterator[Fill | Rejection]:
         """Fills and rejections in the order of the file, from its beginning at every call."""
         return self._reader.read(self._fill_rows())
 
 
+class Reading(Struct, frozen=True):
+    """How the texts of a file are understood."""
+
+    zone: ZoneInfo | None
+    order: DateOrder | None
+    numbers: NumberForm
+
+
 def open_statement(path: Path, instruments: Instruments, options: StatementOptions) -> Statement:
     """Recognise a file of fills. Raises InputError where it cannot be read, FormatError where it
     is not known or leaves open what has to be said."""
-    head = _head(path)
-    encoding = texts.encoding_of(head)
-    if _first_line(head, encoding).startswith("{") and options.layout in (None, JSON_LINES):
-        return _open_json(path, encoding, instruments, options)
-    return _open_csv(path, encoding, instruments, options)
+    known = all_layouts(options.layouts)
+    found = recognise(path, known, options.layout, options.mapping, options.fee_sign)
+    _refuse(path, found.layout)
+    zone = _zone(path, found.layout, options)
+    if found.is_json_lines:
+        return _open_json(path, found, instruments, options, zone)
+    if found.layout.is_plain:
+        return _open_plain(path, found, instruments, options, zone)
+    return _open_table(path, found, instruments, options, zone)
 
 
-def _head(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            what = "folder" if path.is_dir() else "device or pipe"
-            raise InputError(f"{path} is a {what}, not a file", "name a file of fills")
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror or error}", "check the path and permissions"
-        ) from None
-    if not head:
-        raise _without_text(path, "is empty")
-    return head
+def _refuse(path: Path, layout: Layout) -> None:
+    """A report that is known and cannot be read as fills."""
+    if layout.refused:
+        raise FormatError(f"{path}: {layout.title}: {layout.refused}", layout.notes)
 
 
-def _without_text(path: Path, what: str) -> InputError:
-    return InputError(f"{path} {what}", "a file of fills needs a header and at least one row")
+def _zone(path: Path, layout: Layout, options: StatementOptions) -> ZoneInfo | None:
+    """The zone of times without an offset: the format's own, else what the user says.
 
-
-def _first_line(head: bytes, encoding: str) -> str:
-    text = head.decode(encoding, "replace").lstrip("\ufeff")
-    return next((line.lstrip() for line in text.splitlines() if line.strip()), "")
-
-
-def _open_csv(
-    path: Path, encoding: str, instruments: Instruments, options: StatementOptions
-) -> Statement:
-    shape, layout = _recognise(path, encoding, options.layout)
-    reader = CsvReader(path, shape)
-    sample = [row for row, _ in itertools.islice(reader.texts(), _SAMPLE)]
+    Binance writes another zone than UTC into the name of its files.
+    """
+    elsewhere = _ELSEWHERE.search(path.name) if layout.zone == "UTC" else None
+    if layout.zone is not None and elsewhere is None:
+        return ZoneInfo(layout.zone)
+    if elsewhere is not None and options.timezone is None:
+        raise FormatError(
+            f"{path}: its name says that its times are {elsewhere[0]}, not UTC",
+            "export it in UTC, or say its zone with --timezone, such as Etc/GMT-3 for UTC+3",
+        )
     if not layout.names_zone and options.timezone is None:
         raise FormatError(
-            f"{path}: {layout.title} are written in the local time of the computer",
+            f"{path}: {layout.title} are written in local time, and the file does not say of where",
             "say which with --timezone, such as --timezone America/Chicago",
         )
+    return options.timezone
+
+
+def _open_plain(
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions,
+    zone: ZoneInfo | None,
+) -> Statement:  # fmt: skip
+    reader = CsvReader(path, found.shape)
+    sample = [row for row, _ in itertools.islice(reader.texts(), _SAMPLE)]
     everything = (row for row, _ in reader.texts())
-    numbers = texts.number_form(
-        _number_cells(sample), _number_cells(everything), shape.separator, str(path)
+    numbers = _form(
+        options, _number_cells(sample), _number_cells(everything), found.shape.separator, path
     )
-    order = options.date_order or _order(
-        reader, sample, is_european=shape.separator == ";" or numbers.mark == ",", file=str(path)
-    )
-    make = _maker(path, instruments, options, layout, numbers, order, sample, shape.separator)
-    return Statement(path, layout.name, make, reader)
+    is_european = found.shape.separator == ";" or numbers.mark == ","
+    times = (row[_TIME] for row, _ in reader.texts())
+    order = _order(options, found.layout, [row[_TIME] for row in sample], times, is_european, path)
+    reading = Reading(zone, order, numbers)
+    sampled = (row[_TIME] for row in sample)
+    make = _maker(path, instruments, options, found, reading, sampled)
+    return Statement(path, found, make, reader, reading)
 
 
-def _recognise(path: Path, encoding: str, wanted: str | None) -> tuple[CsvShape, Layout]:
-    """The shape and the layout, by the first line that is a header."""
-    failure: FormatError | None = None
-    with Lines(path, encoding) as lines:
-        for number, line in enumerate(itertools.islice(lines, _HEADER_WITHIN), 1):
-            if not line.strip():
-                continue
-            separator = texts.separator_of(line)
-            # Cells beyond any header are cut, for the csv module raises at endless ones.
-            header = next(csv.reader([line[:_LONGEST_HEADER]], delimiter=separator))
-            try:
-                layout, places = choose(header, wanted, str(path))
-            except FormatError as error:
-                failure = failure or error
-                continue
-            return CsvShape(encoding, separator, header, number, places), layout
-    raise failure or _without_text(path, "holds no text")
+def _open_table(
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions,
+    zone: ZoneInfo | None,
+) -> Statement:  # fmt: skip
+    stated = dict(found.preamble)
+    if options.account:
+        stated.pop("account", None)
+    says_account = "account" in found.layout.columns
+    reader = TableReader(
+        found.grid, found.layout, found.shape.header, found.shape.header_line, stated,
+        None if says_account else options.account,
+    )  # fmt: skip
+    separator = found.shape.separator or ","
+    first = list(itertools.islice(reader.numbers(), _SAMPLE))
+    reader.form = _form(options, first, reader.numbers(), separator, path)
+    if found.layout.fees.cost == "unknown" and any(map(reader.form.is_negative, reader.fees())):
+        raise FormatError(
+            f"{path}: it has fees below 0, and nothing tells whether these are costs or rebates",
+            "say --fee-sign negative if they are costs, or --fee-sign positive if costs are above 0",
+        )
+    is_european = separator == ";" or reader.form.mark == ","
+    sample = list(itertools.islice(reader.times(), _SAMPLE))
+    order = _order(options, found.layout, sample, reader.times(), is_european, path)
+    plain = Reading(zone, order, NumberForm("."))
+    make = _maker(path, instruments, options, found, plain, sample)
+    return Statement(path, found, make, reader, Reading(zone, order, reader.form))
+
+
+def _form(
+    options: StatementOptions, sample: Iterable[str], everything: Iterable[str], separator: str,
+    path: Path,
+) -> NumberForm:  # fmt: skip
+    if options.decimal_mark is not None:
+        return NumberForm(options.decimal_mark)
+    return texts.number_form(sample, everything, separator, str(path))
 
 
 def _number_cells(rows: Iterable[_Row]) -> Iterator[str]:
@@ -154,80 +205,72 @@ def _number_cells(rows: Iterable[_Row]) -> Iterator[str]:
 
 
 def _order(
-    reader: CsvReader, sample: list[_Row], *, is_european: bool, file: str
-) -> DateOrder | None:
-    """The date order, from the whole file unless its first times are all ISO 8601."""
-    if all(map(_is_iso, (row[_TIME].strip() for row in sample))):
-        return None
-    times = (row[_TIME] for row, _ in reader.texts())
-    return date_order(times, is_european=is_european, file=file)
-
-
-def _is_iso(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return not text
-    return True
+    options: StatementOptions, layout: Layout, sample: Sequence[str], everything: Iterable[str],
+    is_european: bool, path: Path,
+) -> DateOrder | None:  # fmt: skip
+    """The date order, from the whole file unless its first times leave no doubt."""
+    stated = options.date_order or layout.date_order
+    if stated is not None or all(leaves_no_doubt(text.strip()) for text in sample):
+        return stated
+    return date_order(everything, is_european=is_european, file=str(path))
 
 
 def _maker(
-    path: Path, instruments: Instruments, options: StatementOptions, layout: Layout,
-    numbers: NumberForm, order: DateOrder | None, sample: list[_Row], separator: str,
+    path: Path, instruments: Instruments, options: StatementOptions, found: Found,
+    reading: Reading, sample: Iterable[str],
 ) -> Callable[[], FillRows]:  # fmt: skip
     """Makes what reads the rows; it remembers rows, so that every reading needs its own."""
-    newest_first, ascending = _direction(sample, options.timezone, order)
+    newest_first, ascending = _direction(sample, reading, is_said=found.layout.newest_first)
+    settlement = Settlement(lots=found.layout.lots, rates=options.fee_rates)
+    sides = found.layout.side_words(Side.BUY, Side.SELL)
+    if not found.layout.is_plain:
+        sides |= {"buy": Side.BUY, "sell": Side.SELL}
 
     def make() -> FillRows:
         return FillRows(
             file=path.name,
             instruments=instruments,
-            times=TimeReader(options.timezone, order, ascending=ascending),
-            numbers=numbers,
-            sides=layout.side_words(Side.BUY, Side.SELL),
+            times=TimeReader(reading.zone, reading.order, ascending=ascending),
+            numbers=reading.numbers,
+            sides=sides,
             account=options.account,
             newest_first=newest_first,
-            separator=separator,
+            separator=found.shape.separator or ("" if found.is_json_lines else ","),
+            settlement=settlement,
         )
 
     return make
 
 
-def _direction(
-    sample: list[_Row], zone: ZoneInfo | None, order: DateOrder | None
-) -> tuple[bool, bool]:
+def _direction(sample: Iterable[str], reading: Reading, *, is_said: bool) -> tuple[bool, bool]:
     """Whether times only ever fall down the file, and whether they never do.
 
-    A fall of an hour or less may be the clock put back, so it does not tell.
+    A fall of an hour or less may be the clock put back, so it does not tell. Where all times are
+    one, it is as the layout says.
     """
     times = []
-    reader = TimeReader(zone, order, ascending=False)
-    for row in sample:
+    reader = TimeReader(reading.zone, reading.order, ascending=False)
+    for text in sample:
         try:
-            times.append(reader.read(row[_TIME].strip()))
+            times.append(reader.read(text.strip()))
         except TimeTextError:
             continue
     steps = [later - earlier for earlier, later in itertools.pairwise(times) if later != earlier]
-    newest_first = bool(steps) and all(step < timedelta() for step in steps)
+    if not steps:
+        return is_said, not is_said
+    newest_first = all(step < timedelta() for step in steps)
     return newest_first, not newest_first and all(step >= -_HOUR for step in steps)
 
 
 def _open_json(
-    path: Path, encoding: str, instruments: Instruments, options: StatementOptions
-) -> Statement:
-    layout = layouts()["generic_fills"]
-    reader = JsonReader(path, encoding)
-    objects = list(itertools.islice(reader.objects(), _SAMPLE))
-    if not any({"symbol", "side", "price"} <= content.keys() for content in objects):
-        seen = ", ".join(objects[0]) if objects else "no JSON object"
-        raise FormatError(
-            f"{path}: no layout fits its keys: {shown(seen, 500)}",
-            f"a JSON Lines file of fills needs: {', '.join(layout.needed)}",
-        )
-    sample = list(_usable(objects))
-    order = options.date_order
-    make = _maker(path, instruments, options, layout, NumberForm("."), order, sample, "")
-    return Statement(path, JSON_LINES, make, reader)
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions,
+    zone: ZoneInfo | None,
+) -> Statement:  # fmt: skip
+    reader = JsonReader(path, found.shape.encoding)
+    sample = [row[_TIME] for row in _usable(itertools.islice(reader.objects(), _SAMPLE))]
+    reading = Reading(zone, options.date_order, NumberForm("."))
+    make = _maker(path, instruments, options, found, reading, sample)
+    return Statement(path, found, make, reader, reading)
 
 
 def _usable(objects: Iterable[dict[str, object]]) -> Iterator[_Row]:

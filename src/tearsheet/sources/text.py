@@ -17,6 +17,8 @@ from tearsheet.trade.amount import parse_amount
 
 DecimalMark = Literal[".", ","]
 SEPARATORS = (",", ";", "\t")
+#: No number is longer, and what looks for one in a text may take its length squared.
+_LONGEST = 100
 _EMPTY = frozenset(("", "-", "--", "—", "–", "n/a", "N/A", "null", "None"))
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -41,12 +43,22 @@ class NumberForm(Struct, frozen=True):
 
     def parse(self, text: str) -> Decimal | None:
         """The exact number of a cell, None for an empty one. Raises ValueError with a reason."""
+        if len(text) > _LONGEST:
+            raise ValueError(f"is not a number, was {text[:_LONGEST]!r}…")
         if self.mark == "." and _PLAIN.match(text):
             return parse_amount(text)
         bare = text.strip()
         if bare in _EMPTY:
             return None
         return parse_amount(self._normal(bare, text))
+
+    def is_negative(self, text: str) -> bool:
+        """Whether a cell is a number below 0."""
+        try:
+            number = self.parse(text)
+        except ValueError:
+            return False
+        return number is not None and number < 0
 
     def _normal(self, bare: str, text: str) -> str:
         """A number with its sign in front, a point, and no signs of money or thousands."""
@@ -95,19 +107,21 @@ def number_form(
     for cell in everything:
         if mark := _mark_of(cell):
             return NumberForm(mark)
-        bare = _unwrapped(cell.strip())[1]
+        bare = _unwrapped(cell[:_LONGEST].strip())[1]
         if _OPEN.match(bare):
             doubts |= {",", "."} & set(bare)
     if (separator != "," and "," in doubts) or (separator == ";" and doubts):
         raise FormatError(
             f"{file}: its numbers may have a decimal comma or thousands, such as 1,234 or 1.234",
-            "write more decimals in one of them, or separate the columns by commas",
+            "say --decimal-mark point or --decimal-mark comma",
         )
     return NumberForm(".")
 
 
 def _mark_of(cell: str) -> DecimalMark | None:
     """The decimal mark that a cell proves; None where it proves none, as 12 and 1,234 do."""
+    if len(cell) > _LONGEST:
+        return None
     bare = _unwrapped(cell.strip())[1]
     points, commas = bare.count("."), bare.count(",")
     if not (points or commas) or bare.strip("0123456789.,'\u00a0\u202f "):

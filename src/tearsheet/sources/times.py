@@ -3,17 +3,16 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from typing import Literal
 from zoneinfo import ZoneInfo
 
 from tearsheet.errors import FormatError
+from tearsheet.sources.time_forms import LOCAL, DateOrder, in_order, settled, zone_apart
 from tearsheet.trade.session import EARLIEST, LATEST
 
-DateOrder = Literal["day-first", "month-first"]
-_LOCAL = re.compile(
-    r"^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)[ ,T]+"
-    r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?([AaPp])?\.?[Mm]?\.?$"
-)
+__all__ = ["DateOrder", "TimeReader", "TimeTextError", "date_order", "leaves_no_doubt"]
+
+
+_LONGEST = 100
 
 
 class TimeTextError(ValueError):
@@ -34,7 +33,7 @@ def date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrd
     hint: DateOrder | None = "day-first" if is_european else None
     seen = False
     for text in times:
-        match = _LOCAL.match(text.strip())
+        match = _local_date(text.strip())
         if match is None:
             continue
         seen = True
@@ -52,6 +51,18 @@ def date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrd
             "say --date-order day-first or month-first",
         )
     return hint or "month-first"
+
+
+def leaves_no_doubt(text: str) -> bool:
+    """Whether a time says itself which number is the day; an empty text does too."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            return not text or settled(zone_apart(text[:_LONGEST])[0]) is not None
+        except ValueError:
+            return False
+    return True
 
 
 class TimeReader:
@@ -74,6 +85,10 @@ class TimeReader:
         """The instant that a text states. Raises TimeTextError."""
         if text == self._text:
             return self._before
+        if len(text) > _LONGEST:
+            raise TimeTextError(
+                f"time is not valid, was {text[:_LONGEST]!r}…", "check for a missing quote"
+            )
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
@@ -89,30 +104,26 @@ class TimeReader:
         return at
 
     def _local(self, text: str) -> datetime:
-        match = _LOCAL.match(text)
-        if match is None:
-            raise TimeTextError(
-                f"time is not valid, was {text!r}",
-                "allowed is ISO 8601 with an offset, such as 2026-01-09T14:32:15Z",
-            )
-        if self._order is None:
+        try:
+            bare, zone = zone_apart(text.lstrip("'"))
+            at = settled(bare)
+            match = LOCAL.match(bare) if at is None else None
+            if match is not None and self._order is not None:
+                at = in_order(match, self._order)
+        except ValueError as error:
+            hint = f"dates are read {self._order}" if self._order else "check the date"
+            raise TimeTextError(f"time is not valid, was {text!r}: {error}", hint) from None
+        if at is not None:
+            return at.replace(tzinfo=zone)
+        if match is not None:
             raise TimeTextError(
                 f"days or months may come first, was {text!r}",
                 "write ISO 8601 dates, or say --date-order day-first or month-first",
             )
-        first, second, year, hour, minute = (int(part) for part in match.groups()[:5])
-        day, month = (first, second) if self._order == "day-first" else (second, first)
-        if match[8]:
-            hour = _afternoon(hour, match[8], text)
-        try:
-            return datetime(  # noqa: DTZ001 - the zone is put on by the caller
-                year if year > 99 else 2000 + year, month, day, hour, minute,
-                int(match[6] or 0), int((match[7] or "0").ljust(6, "0")[:6]),
-            )  # fmt: skip
-        except ValueError as error:
-            raise TimeTextError(
-                f"time is not valid, was {text!r}: {error}", f"dates are read {self._order}"
-            ) from None
+        raise TimeTextError(
+            f"time is not valid, was {text!r}",
+            "allowed is ISO 8601 with an offset, such as 2026-01-09T14:32:15Z",
+        )
 
     def _in_zone(self, wall: datetime, text: str) -> datetime:
         if self._zone is None:
@@ -141,7 +152,9 @@ def _to_utc(at: datetime, text: str) -> datetime:
         ) from None
 
 
-def _afternoon(hour: int, half: str, text: str) -> int:
-    if not 1 <= hour <= 12:
-        raise TimeTextError(f"time is not valid, was {text!r}", "a 12-hour clock goes from 1 to 12")
-    return hour % 12 + (12 if half in "Pp" else 0)
+def _local_date(text: str) -> re.Match[str] | None:
+    """The parts of a date like 3/4/2026 14:30, whatever zone stands behind it."""
+    try:
+        return LOCAL.match(zone_apart(text[:_LONGEST])[0])
+    except ValueError:
+        return None

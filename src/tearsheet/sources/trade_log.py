@@ -12,6 +12,7 @@ from hashlib import blake2b
 import msgspec
 from msgspec import Struct
 
+from tearsheet.sources.problem import LONGEST_NAME, NAME_HINT
 from tearsheet.trade.amount import all_accepted
 from tearsheet.trade.fill import Rejection, TradeRecord
 from tearsheet.trade.session import DAY, EARLIEST, LATEST
@@ -127,6 +128,8 @@ def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
         return _too_long(length)
     if not r.symbol.strip():
         return "missing_field", "symbol is empty", "every record names its symbol"
+    if (problem := _name_problem(r)) is not None:
+        return problem
     numbers = (
         r.quantity, r.price, r.profit_loss, r.net_profit_loss, r.commission, r.stop_loss, r.target,
         r.risk_reward_ratio, r.total_value, r.slippage, r.hold_duration_seconds,
@@ -157,6 +160,21 @@ def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
 
 
 _NUMBERS = ("quantity", *_MONEY)
+_NAMES = ("symbol", "account_id", "order_id", "strategy_name")
+
+
+def _name_problem(r: TradeRecord) -> tuple[str, str, str] | None:
+    """Why a name in a record cannot be kept: it is no text, or far longer than any name."""
+    names = f"{r.symbol}{r.account_id}{r.order_id}{r.strategy_name}"
+    if len(names) <= LONGEST_NAME and "\0" not in names:
+        return None
+    for field in _NAMES:
+        name = getattr(r, field) or ""
+        if len(name) > LONGEST_NAME:
+            return "bad_value", f"{field} has {len(name):,} characters", NAME_HINT
+        if "\0" in name:
+            return "bad_value", f"{field} bears a NUL character", NAME_HINT
+    return None
 
 
 def _too_long(length: int) -> tuple[str, str, str]:

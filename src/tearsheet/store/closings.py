@@ -4,7 +4,7 @@ A hundred thousand positions are read for one chart, so no more of a row is made
 is used.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -48,7 +48,7 @@ class Closings:
                 position.net, position.r_multiple,
             )  # fmt: skip
 
-    def _read(self, found: Iterator[rows.Row], scope: Scope, currency: str) -> Iterator[Closing]:
+    def _read(self, found: Iterable[rows.Row], scope: Scope, currency: str) -> Iterator[Closing]:
         strategy, symbol, mode = scope.strategy, scope.symbol, scope.mode
         for row in found:
             if (

@@ -73,14 +73,14 @@ class FillStreams:
 
     def _from(self, start: Start, name: str, parameters: tuple[object, ...]) -> Iterator[Fill]:
         first = start[1]
-        for row in self._reading.execute(name, parameters):
+        for row in self._reading.stream(name, parameters):
             fill = rows.fill(row)
             if first is None or fill.order >= first:
                 yield fill
 
     def _of(self, starts: dict[tuple[str, str], Start]) -> Iterator[Fill]:
         earliest = min(start_us for start_us, _ in starts.values())
-        for row in self._reading.execute("fills_since", (earliest,)):
+        for row in self._reading.stream("fills_since", (earliest,)):
             start = starts.get((row[0], row[1]))
             if start is None or row[3] < start[0]:
                 continue

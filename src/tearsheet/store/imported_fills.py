@@ -1,6 +1,7 @@
 """Keeps the fills that statements bring: a fill is kept once, however often it is read."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -32,67 +33,95 @@ class ImportedFills:
     def __init__(self, reading: Reading, streams: FillStreams) -> None:
         self._reading = reading
         self._streams = streams
-        row = reading.one("last_fill_row")
-        self._next_id = (row[0] if row else 0) + 1
+        #: how many fills of each import were new; a fill's id is its import × 2^32 + that
+        self._counts: Counter[int] = Counter()
         #: with no fills kept before, only keys met in this posting can be known
-        self._met: set[int] | None = set() if self._next_id == 1 else None
+        self._met: set[int] | None = None if reading.one("any_fill") else set()
 
     def add(
         self, source_id: int, file: str, lines: Iterable[tuple[int, Fill]], counts: ImportCounts
     ) -> list[Rejection]:
         """Keep the fills of an import; returns those that contradict a fill kept before."""
-        fresh: list[rows.Row] = []
-        sightings: list[tuple[int, int, int, int]] = []
+        fresh: dict[tuple[str, str], rows.Row] = {}
+        sightings: dict[tuple[int, int, int], int] = {}
         conflicts: list[Rejection] = []
-        for line, fill in lines:
+        batch = list(lines)
+        kept = self._kept(batch)
+        for line, fill in batch:
             time_us = to_micros(fill.time)
             counts.span(time_us)
-            before = self._before(fill, fresh)
+            name = (fill.account, fill.key)
+            before = kept.get(name) or _kept_form(fresh.get(name))
             if before is None:
-                identity = self._next_id
-                self._next_id += 1
-                fresh.append(rows.fill_row(identity, fill, None))
+                identity = self._new_id(source_id)
+                fresh[name] = rows.fill_row(identity, fill, None)
                 self._streams.touch(fill.account, fill.symbol, time_us)
                 counts.new += 1
             elif _same(before, fill, time_us):
                 identity = before[0]
-                self._keep_rank(before, fill, time_us)
+                if fill.rank > before[3]:
+                    self._raise_rank(fill, before, kept, fresh)
                 counts.known += 1
             else:
                 conflicts.append(_conflict(file, line, fill, before))
                 continue
-            sightings.append((source_id, line, identity, fill.rank))
-        self._reading.execute_many("add_fill", fresh)
-        self._reading.execute_many("add_sighting", sightings)
+            sightings[source_id, line, identity] = fill.rank
+        self._reading.execute_many("add_fill", fresh.values())
+        seen = ((*where, rank) for where, rank in sightings.items())
+        self._reading.execute_many("add_sighting", seen)
         return conflicts
 
-    def _before(self, fill: Fill, fresh: list[rows.Row]) -> rows.Row | None:
-        if self._met is not None:
-            mark = hash((fill.account, fill.key))
-            if mark not in self._met:
-                self._met.add(mark)
-                return None
-        kept = self._reading.one("fill_of_key", (fill.account, fill.key))
-        if kept is not None:
-            return kept
-        for row in fresh:
-            if row[1] == fill.account and row[3] == fill.key:
-                return (row[0], row[2], *row[4:10])
-        return None
+    def _new_id(self, source_id: int) -> int:
+        self._counts[source_id] += 1
+        return source_id << rows.LINE_BITS | self._counts[source_id]
 
-    def _keep_rank(self, before: rows.Row, fill: Fill, time_us: int) -> None:
+    def _kept(self, batch: list[tuple[int, Fill]]) -> dict[tuple[str, str], rows.Row]:
+        """Which fills of a batch were kept before, by account and key."""
+        names = {(fill.account, fill.key): None for _, fill in batch}
+        asked = list(names if self._met is None else filter(self._is_met, names))
+        found = self._reading.execute_each("fill_of_key", asked)
+        return {name: its[0] for name, its in zip(asked, found, strict=True) if its}
+
+    def _is_met(self, name: tuple[str, str]) -> bool:
+        assert self._met is not None
+        mark = hash(name)
+        is_met = mark in self._met
+        self._met.add(mark)
+        return is_met
+
+    def _raise_rank(
+        self,
+        fill: Fill,
+        before: rows.Row,
+        kept: dict[tuple[str, str], rows.Row],
+        fresh: dict[tuple[str, str], rows.Row],
+    ) -> None:
         """Of the ranks that several files give, the highest counts, in whatever order they come."""
-        if fill.rank > before[3]:
+        name = (fill.account, fill.key)
+        if name in kept:
+            kept[name] = (*before[:3], fill.rank, *before[4:])
             self._reading.execute("set_rank", (fill.rank, before[0]))
-            self._streams.touch(fill.account, fill.symbol, time_us)
+        else:
+            row = fresh[name]
+            fresh[name] = (*row[:5], fill.rank, *row[6:])
+        self._streams.touch(fill.account, fill.symbol, to_micros(fill.time))
 
 
-def standing(reading: Reading, file: str, line: int, fill: Fill) -> Rejection | bool:
-    """Whether a fill is kept already, or a rejection where its id is kept with other content."""
-    before = reading.one("fill_of_key", (fill.account, fill.key))
-    if before is None:
-        return False
-    return _same(before, fill, to_micros(fill.time)) or _conflict(file, line, fill, before)
+def _kept_form(row: rows.Row | None) -> rows.Row | None:
+    """A row that is about to be kept, in the form in which one is found."""
+    return None if row is None else (row[0], row[2], *row[4:10])
+
+
+def standing(
+    reading: Reading, file: str, lines: Sequence[tuple[int, Fill]]
+) -> list[Rejection | bool]:
+    """Of each fill whether it is kept already, or a rejection where its id is kept with other content."""
+    found = reading.execute_each("fill_of_key", [(fill.account, fill.key) for _, fill in lines])
+    return [
+        bool(its)
+        and (_same(its[0], fill, to_micros(fill.time)) or _conflict(file, line, fill, its[0]))
+        for (line, fill), its in zip(lines, found, strict=True)
+    ]
 
 
 def _same(before: rows.Row, fill: Fill, time_us: int) -> bool:

@@ -1,4 +1,4 @@
-"""The ledger: one SQLite file with the facts, the books made from them, and a revision.
+"""The ledger: one database with the facts, the books made from them, and a revision.
 
 Readers see one state throughout; a posting is one transaction that takes its turn, so a crash at
 any moment loses nothing and doubles nothing.
@@ -15,8 +15,9 @@ from msgspec import Struct, json
 from tearsheet.errors import StoreError
 from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import Tally
-from tearsheet.store import connection as sqlite
+from tearsheet.store import connection as limits
 from tearsheet.store import rows
+from tearsheet.store.opening import open_connection
 from tearsheet.store.reading import Reading
 from tearsheet.store.session_tallies import ALL_ACCOUNTS, decode
 from tearsheet.trade.fill import Rejection
@@ -54,40 +55,63 @@ class LogUse(Struct, frozen=True):
 class Ledger:
     """Opens the ledger and answers questions about it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.connection, self.read_only = sqlite.connect(path)
+    def __init__(self, place: Path | str) -> None:
+        self.connection = open_connection(place)
         self.reading = Reading(self.connection)
+        self._patience = limits.BUSY_SECONDS
+
+    @property
+    def name(self) -> str:
+        """Where the ledger is kept, as messages say it: without secrets."""
+        return self.connection.name
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written here."""
+        return self.connection.read_only
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the database."""
         self.connection.close()
 
     @contextmanager
     def snapshot(self) -> Iterator[Reading]:
         """Ask several questions about one and the same state."""
-        with sqlite.transaction(self.connection, self.path, write=False):
+        with self.connection.transaction(write=False):
             yield self.reading
 
     @contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
         """Wait for another writer no longer than that."""
-        self.connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        self.connection.wait_at_most(seconds)
         try:
             yield
         finally:
-            self.connection.execute(f"PRAGMA busy_timeout = {int(sqlite.BUSY_SECONDS * 1000)}")
+            self.connection.wait_at_most(self._patience)
+
+    def set_patience(self, seconds: float) -> None:
+        """Wait for other writers no longer than that from now on."""
+        self._patience = seconds
+        self.connection.wait_at_most(seconds)
 
     @contextmanager
-    def writing(self) -> Iterator[Reading]:
-        """Change the ledger in one transaction."""
+    def writing(self, accounts: frozenset[str] | None = None) -> Iterator[Reading]:
+        """Change the ledger in one transaction, alone.
+
+        Who says which accounts are touched, and calls `join` before touching what belongs to all,
+        may run beside writers of other accounts where the database can do it.
+        """
         if self.read_only:
             raise StoreError(
-                f"the ledger {self.path} is read-only",
-                "give write permission to the file and its folder",
+                f"the ledger {self.name} is read-only",
+                "give write permission to the file and its folder, or to the database's user",
             )
-        with sqlite.transaction(self.connection, self.path, write=True):
+        with self.connection.transaction(write=True, accounts=accounts):
             yield self.reading
+
+    def join(self) -> None:
+        """Wait until no other writer of some accounts is in its last step; then this one is in it."""
+        self.connection.join()
 
     def get(self, key: str) -> str | None:
         """A value kept beside the books."""

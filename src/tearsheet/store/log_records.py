@@ -78,8 +78,7 @@ def record_of(body: bytes) -> TradeRecord:
     return TradeRecord(**msgspec.structs.asdict(_decode(body)))
 
 
-_LINE_BITS = 32
-_LINES = (1 << _LINE_BITS) - 1
+_LINES = (1 << rows.LINE_BITS) - 1
 _AT_ONCE = 20_000
 
 
@@ -130,9 +129,8 @@ class LogRecords:
         self._streams = streams
         self._instruments = instruments
         self._mode = mode
-        self._next_fill = _number(reading, "last_fill_row") + 1
         #: with an empty ledger, only keys met in this posting can have earlier versions
-        self._met: set[int] | None = None if _number(reading, "last_record_id") else set()
+        self._met: set[int] | None = None if reading.one("any_record") else set()
         self._uses: dict[Stream, _StreamUse] = {}
 
     def add(self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]) -> int:
@@ -143,8 +141,9 @@ class LogRecords:
         for kept in fresh:
             groups[kept.account, kept.key].append(kept)
         chosen: list[Kept] = []
+        earlier = self._earlier(groups)
         for (account, key), versions in groups.items():
-            before = self._earlier(account, key)
+            before = earlier.get((account, key), [])
             valid = versions[0] if len(versions) == 1 and not before else _valid(before + versions)
             for old in before:
                 if old.live and old is not valid:
@@ -192,14 +191,14 @@ class LogRecords:
         found = self._reading.execute("log_streams").fetchall()
         for account, symbol, records, closed, _ in found:
             self._uses[account, symbol] = _StreamUse(records, closed, self._as_fills(closed))
-        live = map(_kept_row, self._reading.execute("live_records"))
+        live = map(_kept_row, self._reading.stream("live_records"))
         while batch := list(islice(live, _AT_ONCE)):
             self._use(batch)
 
     def _kept(self, source_id: int, file: str, line: int, key: str, record: TradeRecord) -> Kept:
         if key.startswith("c:"):
             key = f"{key}:{self._occurrence(source_id, key)}"
-        identity = source_id << _LINE_BITS | line
+        identity = source_id << rows.LINE_BITS | line
         return Kept(
             identity, file, key, record.account, record.symbol, record.is_closed, False,
             body_of(record), record,
@@ -255,13 +254,22 @@ class LogRecords:
             self._uses[account, symbol] = use
         return use
 
-    def _earlier(self, account: str, key: str) -> list[Kept]:
-        if self._met is not None:
-            mark = hash((account, key))
-            if mark not in self._met:
-                self._met.add(mark)
-                return []
-        return self._select("records_of_key", (key, account))
+    def _earlier(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Kept]]:
+        """The versions kept before of orders, by account and key."""
+        asked = list(names if self._met is None else filter(self._is_met, names))
+        found = self._reading.execute_each("records_of_key", asked)
+        return {
+            name: [_kept_row(row) for row in its]
+            for name, its in zip(asked, found, strict=True)
+            if its
+        }
+
+    def _is_met(self, name: tuple[str, str]) -> bool:
+        assert self._met is not None
+        mark = hash(name)
+        is_met = mark in self._met
+        self._met.add(mark)
+        return is_met
 
     def _select(self, name: str, parameters: tuple[Any, ...]) -> list[Kept]:
         found = self._reading.execute(name, parameters).fetchall()
@@ -270,7 +278,7 @@ class LogRecords:
     def _reelect(self, gone: Iterable[Kept]) -> None:
         """Choose the valid version of orders that lost some of their versions."""
         for account, key in {(kept.account, kept.key) for kept in gone}:
-            left = self._select("records_of_key", (key, account))
+            left = self._select("records_of_key", (account, key))
             if left and not any(kept.live for kept in left):
                 valid = _valid(left)
                 self._reading.execute("set_live", (1, valid.id))
@@ -289,11 +297,12 @@ class LogRecords:
     def _use(self, chosen: Iterable[Kept]) -> None:
         """Turn valid records into positions or fills."""
         positions, bookings = [], []
+        fills: list[rows.Row] = []
         for kept in chosen:
             use = self._stream_use(kept.account, kept.symbol)
             record = kept.read()
             if use.as_fills:
-                self._use_as_fill(kept, record)
+                fills += self._use_as_fill(kept, record)
             elif kept.closed:
                 position, booking = logged_position(
                     record, kept.key, self._instruments.default_currency
@@ -303,23 +312,24 @@ class LogRecords:
                 booked_us = to_micros(position.last_at)
                 if use.last_closed_us is None or booked_us > use.last_closed_us:
                     use.last_closed_us = booked_us
+        self._reading.execute_many("add_fill", fills)
         self._reading.execute_many(
             "add_position", [rows.position_row(p, logged=True) for p in positions]
         )
         self._tallies.added(bookings, positions)
 
-    def _use_as_fill(self, kept: Kept, record: TradeRecord) -> None:
+    def _use_as_fill(self, kept: Kept, record: TradeRecord) -> list[rows.Row]:
+        """The row of a record's fill, whose id is the record's own; none where it is rejected."""
         day: date = record.timestamp.date()
         found = self._instruments.resolve(record.symbol, day)
         if isinstance(found, UnknownInstrument):
             self._reject(kept, record, found)
-            return
+            return []
         fill = fill_of(
             record, found.symbol, found.multiplier, found.currency, f"r:{kept.key}", kept.line
         )
-        self._reading.execute("add_fill", rows.fill_row(self._next_fill, fill, kept.id))
-        self._next_fill += 1
         self._streams.touch(fill.account, fill.symbol, to_micros(fill.time))
+        return [rows.fill_row(kept.id, fill, kept.id)]
 
     def _reject(self, kept: Kept, record: TradeRecord, found: UnknownInstrument) -> None:
         rejection = Rejection(
@@ -333,7 +343,7 @@ class LogRecords:
             since=record.timestamp,
             until=record.timestamp,
         )
-        row = rows.rejection_row(kept.id >> _LINE_BITS, rejection, record_id=kept.id)
+        row = rows.rejection_row(kept.id >> rows.LINE_BITS, rejection, record_id=kept.id)
         self._reading.execute("add_rejection", row)
 
     def _withdraw(self, kept: Kept) -> None:
@@ -380,9 +390,4 @@ def _record_row(k: Kept) -> rows.Row:
 
 def _span(source_id: int) -> tuple[int, int]:
     """The bounds of the ids of a file's lines."""
-    return source_id << _LINE_BITS, (source_id + 1) << _LINE_BITS
-
-
-def _number(reading: Reading, name: str) -> int:
-    row = reading.one(name)
-    return int(row[0]) if row else 0
+    return source_id << rows.LINE_BITS, (source_id + 1) << rows.LINE_BITS

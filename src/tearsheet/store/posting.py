@@ -1,6 +1,7 @@
 """One change of the ledger: facts in, books and tallies brought up to date, revision bumped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from tearsheet.store.fill_streams import FillStreams
 from tearsheet.store.imported_fills import ImportCounts, ImportedFills
 from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.log_records import LogRecords, TradeLogMode
+from tearsheet.store.reading import Reading
 from tearsheet.store.session_tallies import SessionTallies, TallyRules
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
@@ -152,10 +154,19 @@ class Posting:
             self._streams.touch(account, symbol, rows.ALWAYS[0])
         self.changed = True
 
+    def catch_up(self) -> bool:
+        """Make all books anew if they were made by other rules; says whether they were."""
+        outdated = self._ledger.get("fingerprint") not in (None, self._rules.fingerprint)
+        if outdated:
+            self.rebuild()
+        return outdated
+
     def finish(self) -> int:
         """Bring positions, bookings and tallies up to date; returns the new revision."""
         self._records.finish()
         self._streams.finish()
+        # what follows belongs to all accounts: their tallies, the overlaps, the revision
+        self._ledger.join()
         self._tallies.finish()
         self._ledger.put("fingerprint", self._rules.fingerprint)
         if self.changed:
@@ -163,12 +174,28 @@ class Posting:
         return self._ledger.bump() if self.changed else self._ledger.revision
 
     def _add_source(self, kind: str, layout: str, state: FileState, day: str | None) -> int:
-        cursor = self._reading.execute(
+        row = self._reading.one(
             "add_source",
             (
                 kind, state.name, layout, day, state.size, state.mtime_ns, state.inode, 0, 0, 0,
                 "", 1, 0, 0, self._now_us,
             ),
         )  # fmt: skip
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
+        assert row is not None
+        return int(row[0])
+
+
+@contextmanager
+def writing_of(ledger: Ledger, rules: BookRules, names: frozenset[str]) -> Iterator[Reading]:
+    """A change of the fills of some accounts, beside changes of others where the database can do it.
+
+    `names` are all that it holds for itself. Where the books follow other rules it is alone, since
+    all of them are made anew first.
+    """
+    with ledger.writing(names) as reading:
+        alone = ledger.get("fingerprint") != rules.fingerprint
+        if not alone:
+            yield reading
+    if alone:
+        with ledger.writing() as reading:
+            yield reading

@@ -1,4 +1,6 @@
--- Every statement of the ledger, by name. `?` parameters stand in the order of the columns named.
+-- Every statement of the ledger, by name, in the SQL that SQLite and PostgreSQL have in common.
+-- `?` parameters stand in the order of the columns named; `?1` is the first, however often it stands.
+-- A parameter that is only asked for NULL needs a CAST, and so does a SUM, which PostgreSQL widens.
 
 -- name: get_meta
 SELECT value FROM meta WHERE key = ?
@@ -16,17 +18,17 @@ SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, chec
 FROM source WHERE kind = 'import' AND checksum = ? AND size = ? ORDER BY id DESC
 -- name: add_source
 INSERT INTO source (kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 -- name: update_source
 UPDATE source SET size = ?, mtime_ns = ?, inode = ?, "offset" = ?, lines = ?, checksum = ?, tail = ?, complete = ?, facts = ?, rejected = ?, read_at = ?
 WHERE id = ?
 
 -- name: add_record
 INSERT INTO record (id, key, account, symbol, time_us, closed, live, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
--- name: last_record_id
-SELECT COALESCE(MAX(id), 0) FROM record
+-- name: any_record
+SELECT id FROM record LIMIT 1
 -- name: records_of_key
-SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.key = ? AND r.account = ?
+SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.account = ? AND r.key = ?
 -- name: records_of_source
 SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.id > ? AND r.id < ?
 -- name: open_records_of_stream
@@ -56,7 +58,7 @@ DELETE FROM log_stream WHERE account = ? AND symbol = ?
 SELECT account, symbol FROM log_stream s
 WHERE EXISTS (SELECT 1 FROM fill f WHERE f.account = s.account AND f.symbol = s.symbol AND f.record_id IS NULL) ORDER BY account, symbol
 -- name: log_use
-SELECT COUNT(*), COALESCE(SUM(as_fills), 0) FROM log_stream
+SELECT COUNT(*), CAST(COALESCE(SUM(as_fills), 0) AS BIGINT) FROM log_stream
 -- name: open_log_trades
 SELECT s.account, s.symbol, COUNT(r.id) FROM log_stream s
 JOIN record r ON r.account = s.account AND r.symbol = s.symbol AND r.live = 1 AND r.closed = 0 AND r.time_us > COALESCE(s.last_closed_us, 0)
@@ -65,8 +67,8 @@ WHERE s.as_fills = 0 GROUP BY s.account, s.symbol
 -- name: add_fill
 INSERT INTO fill (id, account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, record_id)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
--- name: last_fill_row
-SELECT COALESCE(MAX(id), 0) FROM fill
+-- name: any_fill
+SELECT id FROM fill LIMIT 1
 -- name: fill_of_key
 SELECT id, symbol, time_us, rank, side, quantity, price, commission FROM fill WHERE account = ? AND key = ?
 -- name: fill_of_record
@@ -87,7 +89,7 @@ SELECT DISTINCT account, symbol FROM fill
 SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
 FROM fill WHERE account = ? AND key = ?
 -- name: add_sighting
-INSERT OR IGNORE INTO sighting (source_id, line, fill_id, rank) VALUES (?, ?, ?, ?)
+INSERT INTO sighting (source_id, line, fill_id, rank) VALUES (?, ?, ?, ?)
 -- name: sightings_of_fill
 SELECT s.kind, s.name, g.line FROM sighting g JOIN source s ON s.id = g.source_id WHERE g.fill_id = ? ORDER BY g.source_id, g.line
 -- name: live_record_place
@@ -100,7 +102,7 @@ DELETE FROM rejection WHERE source_id = ?
 -- name: remove_rejections_of_record
 DELETE FROM rejection WHERE record_id = ?
 -- name: count_rejections
-SELECT COUNT(*) FROM rejection WHERE since_us < ?1 AND until_us >= ?2 AND (?3 IS NULL OR account IS NULL OR account = ?3)
+SELECT COUNT(*) FROM rejection WHERE since_us < ?1 AND until_us >= ?2 AND (CAST(?3 AS TEXT) IS NULL OR account IS NULL OR account = ?3)
 -- name: rejections
 SELECT file, line, text, code, reason, hint, account FROM rejection ORDER BY id DESC LIMIT ?
 -- name: unfinished_logs
@@ -222,5 +224,7 @@ FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? O
 SELECT * FROM position WHERE closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
 -- name: page_of_closed_account
 SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
+-- name: page_of_rejections
+SELECT file, line, text, code, reason, hint, account, id FROM rejection WHERE id < ? ORDER BY id DESC LIMIT ?
 -- name: page_of_alerts
 SELECT raised_us, id, body FROM alert WHERE raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?

@@ -1,6 +1,5 @@
 """Questions to the ledger, one method each; every one is served by an index."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from heapq import merge
@@ -9,6 +8,7 @@ from typing import Any
 
 from tearsheet.performance.summary import Scope
 from tearsheet.store import rows
+from tearsheet.store.connection import Connection, Cursor
 from tearsheet.store.statements import statements
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import to_micros
@@ -20,22 +20,32 @@ _AT_ONCE = 20_000
 class Reading:
     """Runs named statements on a connection and turns rows into values."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._sql = statements()
 
-    def execute(self, name: str, parameters: Parameters = ()) -> sqlite3.Cursor:
-        """Run a named statement."""
+    def execute(self, name: str, parameters: Parameters = ()) -> Cursor:
+        """Run a named statement whose rows, if any, are few."""
         return self.connection.execute(self._sql[name], tuple(parameters))
+
+    def stream(
+        self, name: str, parameters: Parameters = (), at_once: int = 5000
+    ) -> Iterator[rows.Row]:
+        """The rows of a named question of any size, inside a snapshot or a posting."""
+        return self.connection.stream(self._sql[name], tuple(parameters), at_once)
 
     def execute_many(self, name: str, parameters: Iterable[rows.Row]) -> None:
         """Run a named statement once for each row of parameters."""
-        self.connection.executemany(self._sql[name], parameters)
+        self.connection.execute_many(self._sql[name], parameters)
+
+    def execute_each(self, name: str, parameters: Iterable[rows.Row]) -> list[list[rows.Row]]:
+        """Ask a named question once for each row of parameters, all together."""
+        return self.connection.execute_each(self._sql[name], parameters)
 
     def one(self, name: str, parameters: Parameters = ()) -> rows.Row | None:
         """The first row, None if there is none."""
-        row: rows.Row | None = self.execute(name, parameters).fetchone()
-        return row
+        found = self.execute(name, parameters).fetchall()
+        return found[0] if found else None
 
     def window(
         self, account: str | None, since: datetime, until: datetime
@@ -54,8 +64,8 @@ class Reading:
         """The same as neighbouring stretches of time, so that no day is too large for the memory."""
         which = "all" if account is None else "account"
         span = _span(account, since, until)
-        booked = ((row[4], False, row) for row in self.execute(f"bookings_{which}", span))
-        ended = ((row[7], True, row) for row in self.execute(f"closed_{which}", span))
+        booked = ((row[4], False, row) for row in self.stream(f"bookings_{which}", span))
+        ended = ((row[7], True, row) for row in self.stream(f"closed_{which}", span))
         bookings: list[Booking] = []
         closed: list[Position] = []
         last_us = None
@@ -81,7 +91,7 @@ class Reading:
         chosen: list[Position] = []
         bound = to_micros(until)
         parameters = (bound,) if scope.account is None else (scope.account, bound)
-        for row in self.execute(f"last_closed_{which}", parameters):
+        for row in self.stream(f"last_closed_{which}", parameters, at_once=200):
             position = rows.position(row)
             if matches(scope, position) and currency in (None, position.currency):
                 chosen.append(position)

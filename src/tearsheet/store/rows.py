@@ -12,6 +12,8 @@ from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 Row = tuple[Any, ...]
 _MICROSECOND = timedelta(microseconds=1)
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+#: The id of a record, and of a fill, is that of its file × 2^32 + its number therein.
+LINE_BITS = 32
 ALWAYS = (to_micros(EARLIEST), to_micros(LATEST))
 
 
@@ -123,9 +125,14 @@ def rejection_row(
     since = span[0] if r.since is None else to_micros(r.since)
     until = span[1] if r.until is None else to_micros(r.until)
     return (
-        source_id, record_id, r.file, r.line, r.text, r.code, r.reason, r.hint, r.account,
-        since, until,
+        source_id, record_id, r.file, r.line, _kept(r.text), r.code, _kept(r.reason), r.hint,
+        None if r.account and "\0" in r.account else r.account, since, until,
     )  # fmt: skip
+
+
+def _kept(text: str) -> str:
+    """What a bad line says, with its NULs visible: PostgreSQL keeps none."""
+    return text.replace("\0", "\\x00")
 
 
 def rejection(row: Row) -> Rejection:

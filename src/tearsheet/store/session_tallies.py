@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from tearsheet.performance.tally import Tally
 from tearsheet.store.reading import Reading
-from tearsheet.store.rows import in_order
+from tearsheet.store.rows import Row, in_order
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import TradingCalendar, to_micros
 
@@ -53,6 +53,8 @@ class SessionTallies:
         self._calendar = calendar
         self._rules = rules
         self._kept: dict[Key, tuple[int, Tally]] = {}
+        #: what is to be added to the tallies of all accounts, which other writers may be changing
+        self._later: list[tuple[Key, Tally, int, int]] = []
         self._changed: set[Key] = set()
         self._stale: set[Key] = set()
 
@@ -77,41 +79,41 @@ class SessionTallies:
 
     def finish(self) -> int:
         """Build stale tallies anew and write what changed; returns how many rows were written."""
+        for part in self._later:
+            self._extend(*part)
+        self._later.clear()
         by_day: dict[date, list[Key]] = defaultdict(list)
         for key in self._stale:
             by_day[key[1]].append(key)
         for day, keys in by_day.items():
             self._rebuild(day, keys)
-        reading = self._reading
-        for key in self._changed | self._stale:
-            account, day, currency = key
-            kept = self._kept.get(key)
-            name = (account, day.isoformat(), currency)
-            if kept is None:
-                reading.execute("remove_tally", name)
-            else:
-                body = encode(kept[1]).decode()
-                reading.execute("put_tally", (*name, kept[0], body))
-        return len(self._changed | self._stale)
+        written = self._changed | self._stale
+        self._reading.execute_many("remove_tally", map(_name, written - self._kept.keys()))
+        self._reading.execute_many("put_tally", map(self._row, written & self._kept.keys()))
+        return len(written)
+
+    def _row(self, key: Key) -> Row:
+        last_us, tally = self._kept[key]
+        return (*_name(key), last_us, encode(tally).decode())
 
     def _extend_scopes(
         self, day: date, currency: str, bookings: list[Booking], closed: list[Position]
     ) -> None:
         accounts = {booking.account for booking in bookings}
         whole = self._rules.tally(bookings, closed)
-        self._extend((ALL_ACCOUNTS, day, currency), whole, bookings)
+        span = _span(bookings)
+        self._later.append(((ALL_ACCOUNTS, day, currency), whole, *span))
         if len(accounts) == 1:
-            self._extend((accounts.pop(), day, currency), whole, bookings)
+            self._extend((accounts.pop(), day, currency), whole, *span)
             return
         for account in accounts:
             its = [booking for booking in bookings if booking.account == account]
             part = self._rules.tally(its, (p for p in closed if p.account == account))
-            self._extend((account, day, currency), part, its)
+            self._extend((account, day, currency), part, *_span(its))
 
-    def _extend(self, key: Key, part: Tally, bookings: list[Booking]) -> None:
+    def _extend(self, key: Key, part: Tally, first: int, last: int) -> None:
         if key in self._stale:
             return
-        first, last = to_micros(bookings[0].time), to_micros(bookings[-1].time)
         kept = self._kept.get(key) or self._load(key)
         if kept is None:
             self._kept[key] = (last, part)
@@ -161,3 +163,12 @@ class SessionTallies:
         ]
         last = max(to_micros(booking.time) for booking in its)
         return last, self._rules.tally(its, ended)
+
+
+def _span(bookings: list[Booking]) -> tuple[int, int]:
+    """When the first and the last of bookings in order happened."""
+    return to_micros(bookings[0].time), to_micros(bookings[-1].time)
+
+
+def _name(key: Key) -> tuple[str, str, str]:
+    return key[0], key[1].isoformat(), key[2]

@@ -1,29 +1,33 @@
 """Takes a file of fills, or a trade log from elsewhere, into the ledger: each content once."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from tearsheet.errors import InputError
+from tearsheet.errors import InputError, UsageError
+from tearsheet.settings import Settings
+from tearsheet.sources.catalogue import FormatLine, format_lines, layouts
+from tearsheet.sources.diagnosis import Diagnosis, diagnose, trade_log_diagnosis
+from tearsheet.sources.instruments import load_instruments
 from tearsheet.sources.log_folder import ReadSoFar, read_on
-from tearsheet.sources.statement import (
-    Statement,
-    StatementOptions,
-    known_layouts,
-    open_statement,
-)
+from tearsheet.sources.mapping import layout_text, mapped_layout
+from tearsheet.sources.statement import Statement, StatementOptions, open_statement
 from tearsheet.store.imported_fills import ImportCounts
 from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.posting import BookRules, FileState, Posting
 from tearsheet.tracker.reports import ImportReport, OnProgress
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros
+
+__all__ = ["Diagnosis", "examine", "import_file", "known_formats", "save_mapping"]
 
 _AT_ONCE = 10_000
 _CHUNK = 8 << 20
@@ -57,12 +61,14 @@ def import_file(
         if earlier and not earlier[0].rejected:
             return _repeated(report, earlier[0], ledger.revision)
         posting = Posting(ledger, rules, now)
+        posting.catch_up()
         posting.supersede_rejections(earlier)
         source_id = posting.open_import(state, layout)
         if statement is None:
             counts, lines = _take_records(posting, source_id, path, report)
         else:
             counts, lines = _take_fills(posting, source_id, statement, report, on_progress)
+            report.skipped = statement.skipped
         posting.close_import(source_id, state, checksum, lines, counts, report.rejections)
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
         on_progress(state.size, state.size, "booking")
@@ -76,9 +82,45 @@ class _TriedOut(Exception):  # noqa: N818 - it leaves a transaction that is to b
     """A file was read to see what would come of it."""
 
 
-def known_formats() -> dict[str, tuple[str, list[str]]]:
-    """Every format of statements by name: its title, and the columns it needs."""
-    return known_layouts() | {"trade_log": ("Trade log (JSON Lines)", list(_TRADE_LOG))}
+def known_formats(folder: Path | None = None) -> dict[str, FormatLine]:
+    """Every format of statements by name: what it needs, and what to know of it."""
+    trade_log = FormatLine("trade_log", "Trade log (JSON Lines)", list(_TRADE_LOG))
+    return {line.name: line for line in (*format_lines(folder), trade_log)}
+
+
+def examine(path: Path, settings: Settings, **said: Any) -> Diagnosis:
+    """What a file looks like to the importer, without a ledger and without keeping anything.
+
+    What is `said` of the file are fields of `StatementOptions`.
+    """
+    if path.is_file() and _is_trade_log(path):
+        return trade_log_diagnosis(path)
+    instruments = load_instruments(settings.instruments_file, settings.currency)
+    return diagnose(path, instruments, StatementOptions(**said))
+
+
+def save_mapping(name: str, said: Mapping[str, Any]) -> Path:
+    """Keep what the user says of columns as a layout. Raises UsageError and InputError."""
+    mapping: Mapping[str, str] = said["mapping"]
+    folder: Path = said["layouts"]
+    if not mapping:
+        raise UsageError("--save-layout keeps what --map says, and nothing was mapped", "say --map")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
+        raise UsageError(
+            f"--save-layout {name!r} is no name", "allowed are small letters, digits and _"
+        )
+    path = folder / f"{name}.toml"
+    layout = mapped_layout(mapping, layouts()["generic_fills"], said["fee_sign"])
+    text = layout_text(layout, name.replace("_", " "))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already", "choose another name, or delete it") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}", "check --layouts") from None
+    return path
 
 
 def _repeated(report: ImportReport, earlier: Source, revision: int) -> ImportReport:

@@ -39,9 +39,7 @@ def sync_logs(
         files = log_files(folder)
         report = SyncReport(files=len(files))
         posting = Posting(ledger, rules, now)
-        if ledger.get("fingerprint") not in (None, rules.fingerprint):
-            posting.rebuild()
-            report.rebuilt = True
+        report.rebuilt = posting.catch_up()
         known = ledger.logs()
         todo = [file for file in files if _has_changed(known.get(file.name), file)]
         report.unchanged_files = len(files) - len(todo)

@@ -13,7 +13,7 @@ from tearsheet.sources.posted import PostedMark, posted_fills, posted_marks, pos
 from tearsheet.store.imported_fills import ImportCounts, standing
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.marks import Mark, Marks
-from tearsheet.store.posting import BookRules, FileState, Posting
+from tearsheet.store.posting import BookRules, FileState, Posting, writing_of
 from tearsheet.store.receipts import Receipt, Receipts
 from tearsheet.tracker.book_rules import book_rules
 from tearsheet.tracker.reports import ImportReport, PostReport, Request
@@ -86,11 +86,11 @@ class Posts:
         self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]]
     ) -> PostReport:
         receipt = _receipt(request, "fills")
-        with self._ledger.writing() as reading:
+        with writing_of(self._ledger, rules, _held(lines, receipt)) as reading:
             receipts = Receipts(reading)
             if answer := receipts.find(receipt):
                 return _repeated(answer)
-            known = [standing(reading, request.name, line, fill) for line, fill in lines]
+            known = standing(reading, request.name, lines)
             conflicts = [found for found in known if isinstance(found, Rejection)]
             if conflicts:
                 return PostReport(rejections=conflicts)
@@ -114,6 +114,7 @@ class Posts:
 
     def _book(self, request: Request, rules: BookRules, fresh: Sequence[tuple[int, Fill]]) -> int:
         posting = Posting(self._ledger, rules, self._tracker.now)
+        posting.catch_up()
         state = FileState(name=request.name, size=len(request.body), mtime_ns=0, inode=0)
         source = posting.open_import(state, "api")
         counts = ImportCounts()
@@ -122,6 +123,12 @@ class Posts:
         checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
         posting.close_import(source, state, checksum, len(ranked), counts, [])
         return posting.finish()
+
+
+def _held(lines: Sequence[tuple[int, Fill]], receipt: Receipt | None) -> frozenset[str]:
+    """What a request of fills holds for itself: their accounts, and its key."""
+    accounts = {fill.account for _, fill in lines}
+    return frozenset(accounts if receipt is None else {*accounts, f"key\0{receipt.key}"})
 
 
 def _receipt(request: Request, what: str) -> Receipt | None:
@@ -144,13 +151,12 @@ def _imported_before(answer: str) -> ImportReport:
 
 def _ranked(ledger: Ledger, fresh: Sequence[tuple[int, Fill]]) -> list[tuple[int, Fill]]:
     """Fills of one instrument at one instant stand in the order in which they arrived."""
-    ranked = []
-    for line, fill in fresh:
-        at = (fill.account, fill.symbol, to_micros(fill.time))
-        row = ledger.reading.one("last_rank_at", at)
-        last = None if row is None else row[0]
-        ranked.append((line, fill if last is None else replace(fill, rank=last + 1 + fill.rank)))
-    return ranked
+    places = [(fill.account, fill.symbol, to_micros(fill.time)) for _, fill in fresh]
+    found = ledger.reading.execute_each("last_rank_at", places)
+    return [
+        (line, fill if last is None else replace(fill, rank=last + 1 + fill.rank))
+        for (line, fill), ((last,),) in zip(fresh, found, strict=True)
+    ]
 
 
 def _told(name: str, started: float, report: PostReport) -> PostReport:

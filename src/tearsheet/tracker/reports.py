@@ -30,7 +30,8 @@ class SyncReport(Struct, kw_only=True):
 
 
 class ImportReport(Struct, kw_only=True):
-    """What became of an import: fills or records that are new, known already, or rejected."""
+    """What became of an import: fills or records that are new, known already, or rejected, and rows
+    that are no trades, by the rule of the layout that passes them over."""
 
     file: str
     layout: str
@@ -39,6 +40,7 @@ class ImportReport(Struct, kw_only=True):
     rejected: int = 0
     repeated: bool = False
     rejections: list[Rejection] = []
+    skipped: dict[str, int] = {}
     revision: int = 0
 
 

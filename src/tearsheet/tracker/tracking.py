@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -57,7 +57,7 @@ class PerformanceTracker:
     ) -> None:
         self.settings = settings
         self._clock = clock
-        self._ledger = Ledger(settings.ledger_path)
+        self._ledger = Ledger(settings.ledger)
         self._tally_rules = TallyRules(
             settings.breakeven_band, settings.breakeven_streak == "break"
         )
@@ -162,17 +162,20 @@ class PerformanceTracker:
         name: str | None = None,
         keep: bool = True,
         on_progress: OnProgress = _silent,
+        **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
         Without `keep` the report says what would come of it, and nothing is kept.
-        It is remembered by `name`, by default its path. Raises InputError, FormatError, StoreError.
+        It is remembered by `name`, by default its path. What else is `said` of the file are further
+        fields of `StatementOptions`: decimal_mark, layouts, mapping, fee_sign, fee_rates.
+        Raises UsageError, InputError, FormatError, StoreError.
         """
         from tearsheet.sources.statement import StatementOptions
         from tearsheet.tracker.imports import import_file
 
         started = time.perf_counter()
-        options = StatementOptions(timezone, account, layout, date_order)
+        options = StatementOptions(timezone, account, layout, date_order, **said)
         report = import_file(
             self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
             on_progress, keep,
@@ -385,7 +388,7 @@ class PerformanceTracker:
         same, _ = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
         if same:
             return []
-        detail = f"{self.settings.ledger_path} is read-only, and the logs or settings changed since"
+        detail = f"{self._ledger.name} is read-only, and the logs or settings changed since"
         return [PartialReason("stale_ledger", detail)]
 
 

@@ -1,98 +1,135 @@
 """Makes all books anew from the stored facts, in a ledger of its own, and compares row by row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tearsheet.sources.log_folder import ReadSoFar, read_so_far_matches
-from tearsheet.store.connection import uri_of
+from tearsheet.store.connection import Row
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.posting import BookRules, Posting
 from tearsheet.store.session_tallies import decode
 from tearsheet.tracker.reports import VerifyReport
 
 _FACTS = ("source", "record", "fill", "sighting", "rejection", "log_stream")
-_BOOKS = ("position", "booking", "log_stream")
 _SHOWN = 20
+
+
+class _Table(Struct, frozen=True):
+    """A table of books: in which order its rows are compared, and where that stands in a row."""
+
+    name: str
+    columns: str
+    order: str
+    places: tuple[int, ...]
+
+
+_BOOKS = (
+    _Table("position", "*", "id", (0, 1)),
+    _Table("booking", "*", "position_id, time_us, rank, fill_key, part", (0, 4, 5, 6, 7)),
+    _Table("log_stream", "*", "account, symbol", (0, 1)),
+)
+_TALLIES = _Table(
+    "tally", "account, session, currency, last_us, body", "account, session, currency", (0, 1, 2)
+)
+Pair = tuple[Row | None, Row | None]
 
 
 def verify(
     ledger: Ledger, log_folder: Path, rules: BookRules, now: datetime, step: Callable[[str], None]
 ) -> VerifyReport:
-    """Rebuild from the facts and compare positions, bookings and tallies; check the log files too."""
+    """Rebuild from the facts and compare positions, bookings and tallies; check the log files too.
+
+    Rows are compared as they stream by, so a ledger of any size fits.
+    """
     report = VerifyReport(rows={}, differences=[])
     with (
         TemporaryDirectory(prefix="tearsheet-verify-") as folder,
         closing(Ledger(Path(folder) / "rebuilt.db")) as rebuilt,
+        ledger.snapshot(),
     ):
         step("copying the facts")
-        _copy_facts(ledger, rebuilt)
+        with rebuilt.writing():
+            for table in _FACTS:
+                _copy(ledger, rebuilt, table)
         step("booking them anew")
         with rebuilt.writing():
             posting = Posting(rebuilt, rules, now)
             posting.rebuild()
             posting.finish()
-        _attach(ledger, rebuilt)
         step("comparing")
-        for table in _BOOKS:
-            _compare(rebuilt, table, report)
-        _compare_tallies(rebuilt, report)
+        with rebuilt.snapshot():
+            for books in _BOOKS:
+                _compare(ledger, rebuilt, books, report)
+            _compare_tallies(ledger, rebuilt, report)
     step("checking the log files")
     _check_logs(ledger, log_folder, report)
     return report
 
 
-def _copy_facts(ledger: Ledger, rebuilt: Ledger) -> None:
-    _attach(ledger, rebuilt)
-    with rebuilt.writing():
-        for table in _FACTS:
-            rebuilt.connection.execute(f"INSERT INTO main.{table} SELECT * FROM kept.{table}")  # noqa: S608
-    rebuilt.connection.execute("DETACH kept")
+def _copy(ledger: Ledger, rebuilt: Ledger, table: str) -> None:
+    rows = iter(ledger.connection.stream(f"SELECT * FROM {table}"))  # noqa: S608
+    first = next(rows, None)
+    if first is not None:
+        values = ", ".join("?" * len(first))
+        statement = f"INSERT INTO {table} VALUES ({values})"  # noqa: S608
+        rebuilt.connection.execute_many(statement, chain((first,), rows))
 
 
-def _attach(ledger: Ledger, rebuilt: Ledger) -> None:
-    uri = uri_of(ledger.path, read_only=ledger.read_only)
-    rebuilt.connection.execute("ATTACH ? AS kept", (uri,))
+def _pairs(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> Iterator[Pair]:
+    """The rows that differ: what is stored beside what comes out of a rebuild."""
+    question = f"SELECT {table.columns} FROM {table.name} ORDER BY {table.order}"  # noqa: S608
+    kept, made = iter(ledger.connection.stream(question)), iter(rebuilt.connection.stream(question))
+    place: Callable[[Row], Any] = itemgetter(*table.places)
+    one, other = next(kept, None), next(made, None)
+    count = 0
+    while one is not None or other is not None:
+        ahead = other is None or (one is not None and place(one) < place(other))
+        behind = one is None or (other is not None and place(other) < place(one))
+        if ahead:
+            yield one, None
+        elif behind:
+            yield None, other
+        elif one != other:
+            yield one, other
+        if not behind:
+            one, count = next(kept, None), count + 1
+        if not ahead:
+            other = next(made, None)
+    report.rows[table.name] = count
 
 
-def _compare(rebuilt: Ledger, table: str, report: VerifyReport) -> None:
-    query = rebuilt.connection.execute
-    (report.rows[table],) = query(f"SELECT COUNT(*) FROM kept.{table}").fetchone()  # noqa: S608
-    for one, other, words in (
-        ("kept", "main", "is stored but not"),
-        ("main", "kept", "is missing"),
-    ):
-        rows = query(
-            f"SELECT * FROM {one}.{table} EXCEPT SELECT * FROM {other}.{table} LIMIT {_SHOWN}"  # noqa: S608
-        )
-        for row in rows:
+def _compare(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> None:
+    stored = missing = 0
+    for one, other in _pairs(ledger, rebuilt, table, report):
+        if one is not None and (stored := stored + 1) <= _SHOWN:
+            report.differences.append(f"{table.name}: {one} is stored but not in a rebuild")
+        if other is not None and (missing := missing + 1) <= _SHOWN:
             report.differences.append(
-                f"{table}: {row} {words} in a rebuild".replace(
-                    "is missing in a rebuild", "comes out of a rebuild but is not stored"
-                )
+                f"{table.name}: {other} comes out of a rebuild but is not stored"
             )
 
 
-def _compare_tallies(rebuilt: Ledger, report: VerifyReport) -> None:
-    names = "account, session, currency, last_us, body"
-    query = rebuilt.connection.execute
-    kept = {row[:3]: row[3:] for row in query(f"SELECT {names} FROM kept.tally")}  # noqa: S608
-    made = {row[:3]: row[3:] for row in query(f"SELECT {names} FROM main.tally")}  # noqa: S608
-    report.rows["tally"] = len(kept)
-    for key in sorted(kept.keys() | made.keys()):
-        if key not in kept or key not in made:
-            where = "is not stored" if key in made else "does not come out of a rebuild"
+def _compare_tallies(ledger: Ledger, rebuilt: Ledger, report: VerifyReport) -> None:
+    for one, other in _pairs(ledger, rebuilt, _TALLIES, report):
+        if one is None or other is None:
+            key = (one or other or ())[:3]
+            where = "is not stored" if one is None else "does not come out of a rebuild"
             report.differences.append(f"tally {key} {where}")
-        elif kept[key] != made[key] and not _same_tally(kept[key], made[key]):
-            report.differences.append(f"tally {key}: stored {kept[key][1]}, rebuilt {made[key][1]}")
+        elif not _same_tally(one, other):
+            report.differences.append(f"tally {one[:3]}: stored {one[4]}, rebuilt {other[4]}")
 
 
-def _same_tally(one: tuple[int, str], other: tuple[int, str]) -> bool:
-    return one[0] == other[0] and decode(one[1]) == decode(other[1])
+def _same_tally(one: Row, other: Row) -> bool:
+    return bool(one[3] == other[3] and decode(one[4]) == decode(other[4]))
 
 
 def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:

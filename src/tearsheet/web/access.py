@@ -4,10 +4,13 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from flask import Request
@@ -22,7 +25,14 @@ Right = Literal["read", "write"]
 _PREFIX = "ts_"
 #: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
 COOKIE = "tearsheet_token"
-_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via")
+_FORWARDED = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_FORWARDED",
+    "HTTP_X_REAL_IP",
+    "HTTP_VIA",
+)
+_PORT = re.compile(r":\d+$")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -114,10 +124,12 @@ class Access:
             _refuse_other_sites(request)
         if level == "open":
             return
-        presented = request.headers.get("Authorization", "") or self._in_cookie(request)
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
         if presented:
             self._check_token(presented, level)
-        elif not (level == "read" and self._anonymous_read) and not self._is_private(request):
+        elif not (level == "read" and self._anonymous_read) and not self._is_private(
+            request.environ
+        ):
             raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
 
     def cookie(self, request: Request) -> str | None:
@@ -140,12 +152,13 @@ class Access:
         if level == "write" and right != "write":
             raise Refused(403, "this token allows to read only", "use a token made with --write")
 
-    def _is_private(self, request: Request) -> bool:
+    def _is_private(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a request comes over loopback, by a name of it, and not through a proxy."""
         return (
             not self._tokens.all()
-            and is_loopback(request.remote_addr or "")
-            and request.host.rsplit(":", 1)[0] in _LOCAL_NAMES
-            and not any(name in request.headers for name in _FORWARDED)
+            and is_loopback(environ.get("REMOTE_ADDR") or "")
+            and _PORT.sub("", environ.get("HTTP_HOST", "")) in _LOCAL_NAMES
+            and not any(name in environ for name in _FORWARDED)
         )
 
 
@@ -160,6 +173,7 @@ def may_serve(host: str, tokens: Tokens, *, anonymous_read: bool) -> None:
     )
 
 
+@lru_cache(1000)
 def is_loopback(host: str) -> bool:
     """Whether an address is reached from this machine alone."""
     if host == "localhost":

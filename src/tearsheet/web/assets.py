@@ -13,6 +13,8 @@ from pathlib import Path
 from flask import Blueprint, Response, abort, request
 from msgspec import Struct
 
+from tearsheet.web.names import ROUTE
+
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
           ".svg": "image/svg+xml"}  # fmt: skip
@@ -54,6 +56,7 @@ def add_assets(blueprint: Blueprint) -> None:
     """Answer for every bundle under its address; an old address is 404, never another content."""
 
     def view(name: str) -> Response:
+        request.environ[ROUTE] = "/static"
         found = {asset.address: asset for asset in assets().values()}.get(f"/static/{name}")
         if found is None:
             abort(404)

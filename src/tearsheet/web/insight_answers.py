@@ -6,7 +6,6 @@ from typing import Literal
 from msgspec import Struct
 
 from tearsheet.performance.breakdown import Group
-from tearsheet.performance.comparison import Compared
 from tearsheet.performance.distribution import Distribution
 from tearsheet.performance.grid import Grid
 from tearsheet.performance.rolling import RollingPoint
@@ -14,7 +13,7 @@ from tearsheet.performance.series import EquityDay, FillPoint
 from tearsheet.performance.summary import PartialReason
 from tearsheet.tracker.insights import PositionDetail
 from tearsheet.tracker.listing import PositionView
-from tearsheet.web.answers import Success
+from tearsheet.web.answers import MetricNumber, Success
 
 
 class About(Struct, kw_only=True):
@@ -68,6 +67,18 @@ class RollingAnswer(About, kw_only=True):
     data: tuple[RollingPoint, ...]
 
 
+class ComparedView(Struct, kw_only=True):
+    """A metric of both stretches; `change` is this − other, `better` null where neither is."""
+
+    metric: str
+    label: str
+    unit: str
+    this: MetricNumber
+    other: MetricNumber
+    change: float | None
+    better: bool | None
+
+
 class Comparison(Struct, kw_only=True):
     """Two stretches side by side."""
 
@@ -75,7 +86,7 @@ class Comparison(Struct, kw_only=True):
     other: str
     this_scope: str
     other_scope: str
-    metrics: tuple[Compared, ...]
+    metrics: tuple[ComparedView, ...]
 
 
 class ComparisonAnswer(About, kw_only=True):

@@ -102,7 +102,8 @@ def _trades(insights: Insights, chosen: Chosen, more: Json) -> Json:
     return {"total": page.total, "offset": page.offset, "data": page.items}
 
 
-_ROWS = (
+#: Every operation of this kind.
+DRAWN = (
     _Row("calendar", "What each day, week and month came to", "Weeks are whole, Monday to Sunday.",
          (), insight_answers.CalendarAnswer, _calendar),
     _Row("equity", "The running total by session, with its drawdown",
@@ -127,7 +128,7 @@ _ROWS = (
 
 def add_insights(api: Api, served: Served) -> None:
     """Add what is drawn, under `/api/performance`."""
-    for row in _ROWS:
+    for row in DRAWN:
         api.add(
             Operation(
                 method="GET", path=f"/api/performance/{row.path}", tag="Charts", title=row.title,

@@ -1,5 +1,6 @@
 """What happened: fills, positions, accounts and alerts to read; fills, files and marks to write."""
 
+import re
 import tempfile
 from collections.abc import Callable
 from datetime import date
@@ -7,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, g, request
+from flask import Response, request
 from msgspec.structs import asdict
 
-from tearsheet.errors import FormatError, InputError
+from tearsheet.errors import FormatError, InputError, UsageError
 from tearsheet.performance.summary import Scope, as_plain
 from tearsheet.tracker.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, known_zones
 from tearsheet.tracker.listing import Lists, Page, Place
@@ -19,6 +20,7 @@ from tearsheet.tracker.reports import ImportReport, PostReport, Request
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import answers, parameters
 from tearsheet.web.contract import Api, Body, Operation, Parameter
+from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.parameters import cursor_of
 from tearsheet.web.performance import success
 from tearsheet.web.refusal import Refused, as_detail, refused_rows
@@ -71,9 +73,9 @@ def add_lists(api: Api, served: Served) -> None:
     api.add(
         Operation(
             method="GET", path="/api/rejections", tag="Trading", title="Lines that could not be used",
-            parameters=(parameters.LIMIT,), answer=answers.RejectionsAnswer, statuses=(422,),
+            parameters=parameters.PAGE, answer=answers.RejectionsAnswer, statuses=(422,),
         ),
-        lambda limit: _rejections(served, limit),
+        lambda limit, cursor: _rejections(served, limit, cursor),
     )  # fmt: skip
 
 
@@ -95,7 +97,7 @@ def add_alerts(api: Api, served: Served) -> None:
             method="POST", path="/api/alerts/{alert}/acknowledge", tag="Alerts",
             title="Say that somebody has seen an alert", level="write",
             in_path=(parameters.ALERT_ID,), body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
-            answer=answers.AlertAnswer, statuses=(400, 404, 413, 415, 422),
+            answer=answers.AlertAnswer, statuses=(400, 404, 411, 413, 415, 422),
             aliases=("/api/performance/alerts/{alert}/acknowledge",),
         ),
         lambda alert: _acknowledge(served, alert),
@@ -113,7 +115,7 @@ def add_writes(api: Api, served: Served) -> None:
                 method="POST", path=f"/api/{name}", tag="Trading", title=title, level="write",
                 words=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
                 body=Body(("application/json",), _one_or_many(schema, name), example),
-                answer=answers.PostedAnswer, statuses=(400, 409, 413, 415, 422),
+                answer=answers.PostedAnswer, statuses=(400, 409, 411, 413, 415, 422),
             ),
             _post_view(served, name),
         )  # fmt: skip
@@ -124,7 +126,7 @@ def add_writes(api: Api, served: Served) -> None:
             "and make the summaries partial.",
             parameters=IMPORT_PARAMETERS,
             body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
-            statuses=(400, 413, 415, 422),
+            statuses=(400, 409, 411, 413, 415, 422),
         ),
         _import_view(served),
     )  # fmt: skip
@@ -139,12 +141,16 @@ def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
     return {"anyOf": [schema, many, named]}
 
 
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 200}
+_BY = r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]{0,99})$"
+_NOTE = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]{1,1000}$"
 _ACKNOWLEDGEMENT = {
     "type": "object",
     "properties": {
-        "by": _TEXT | {"pattern": r"\S", "description": "Who has seen it."},
-        "note": {"anyOf": [_TEXT, {"type": "null"}], "description": "What they say of it."},
+        "by": {"type": "string", "pattern": _BY, "description": "Who has seen it."},
+        "note": {
+            "anyOf": [{"type": "string", "pattern": _NOTE}, {"type": "null"}],
+            "description": "What they say of it.",
+        },
     },
     "required": ["by"],
     "additionalProperties": False,
@@ -221,10 +227,12 @@ def _accounts(served: Served) -> Response:
         return served.fresh(asked) or json_answer(success(served, asked.tracker.accounts()))
 
 
-def _rejections(served: Served, limit: int) -> Response:
+def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
+    after = _place(cursor, int)
     with served.asked() as asked:
-        found = asked.tracker.rejections(limit)
-    return json_answer(success(served, [as_detail(row) for row in found]))
+        page = Lists(asked.tracker).rejections(limit, after)
+    rows = [as_detail(row) for row in page.items]
+    return json_answer(success(served, rows, next_cursor=cursor_of(page.next)))
 
 
 def _alerts(served: Served, state: str, limit: int, cursor: Place | None) -> Response:
@@ -239,23 +247,19 @@ def _acknowledge(served: Served, alert: str) -> Response:
     by, note = content.pop("by", None), content.pop("note", None)
     if content:
         raise Refused(422, f"{sorted(content)[0]!r} is no field", "allowed are by, note")
-    if not _is_said(by) or not (note is None or (_is_said(note, blank=True))):
+    if not _is_said(by, _BY) or not (note is None or _is_said(note, _NOTE)):
         raise Refused(
-            422, "an acknowledgement says by whom, in 1 to 200 characters", 'send {"by": "…"}'
+            422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}'
         )
     with served.asked() as asked:
         seen = asked.tracker.alerts.acknowledge(alert, by, note, served.now)
     return json_answer(success(served, seen))
 
 
-def _is_said(text: Any, *, blank: bool = False) -> bool:
-    if not isinstance(text, str) or not 1 <= len(text) <= 200 or "\0" in text:
+def _is_said(text: Any, pattern: str) -> bool:
+    if not isinstance(text, str) or any("\ud800" <= sign <= "\udfff" for sign in text):
         return False
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return blank or bool(text.strip())
+    return re.fullmatch(pattern, text) is not None
 
 
 def _json_object() -> dict[str, Any]:
@@ -271,18 +275,24 @@ def _check_media(*allowed: str) -> None:
         raise Refused(
             415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}"
         )
+    if request.content_length is None:  # what is cut off at the limit must not pass for a whole
+        raise Refused(411, "the length of the body is not said", "send it with Content-Length")
 
 
 def _post_view(served: Served, name: str) -> Callable[..., Response]:
     def view() -> Response:
         _check_media("application/json")
-        asked_for = Request(request.get_data(), f"POST /api/{name} {g.request_id}", _key())
+        asked_for = Request(
+            request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", _key()
+        )
         try:
             with served.trackers.lent() as tracker:
                 posts = Posts(tracker)
                 report: PostReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
         except FormatError as error:
             raise Refused(400, error.message, error.hint) from None
+        except UsageError as error:  # a key that was used for another request
+            raise Refused(409, error.message, error.hint) from None
         if report.rejections:
             raise refused_rows(report.rejections)
         data = asdict(report)
@@ -298,11 +308,11 @@ def _key() -> str | None:
     key = request.headers.get(_KEY)
     if key is None:
         return None
-    if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
+    if not re.fullmatch("[!-~]{1,200}", key):
         raise Refused(
             422,
             f"the header {_KEY} is {key[:50]!r}",
-            "allowed are 1 to 200 printable ASCII characters",
+            "allowed are 1 to 200 visible ASCII characters",
         )
     return key
 
@@ -331,6 +341,8 @@ def _import_view(served: Served) -> Callable[..., Response]:
             try:
                 with served.trackers.lent() as tracker:
                     report = Posts(tracker).once(_key(), path.read_bytes(), take)
+            except UsageError as error:
+                raise Refused(409, error.message, error.hint) from None
             except (FormatError, InputError) as error:
                 raise Refused(422, error.message.replace(str(path), name), error.hint) from None
         data = as_plain(report) | {

@@ -17,6 +17,7 @@ from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
 from tearsheet.rules import beside_targets
 from tearsheet.web import assets, locales
 from tearsheet.web.contract import Level, Parameter, read_values
+from tearsheet.web.names import ROUTE
 from tearsheet.web.pages import drawing
 from tearsheet.web.refusal import Refused
 from tearsheet.web.served import Asked, Served
@@ -60,6 +61,7 @@ class Pages:
         """Answer a page with a function of its parameters and of what its path names."""
 
         def answer(**in_path: str) -> Response:
+            request.environ[ROUTE] = page.path
             if page.method == "POST":
                 _check_origin()
             self.served.access.check(request, page.level)

@@ -1,0 +1,155 @@
+"""What a file says of the money of a fill, held against the instrument: its multiplier, the amount of
+the trade, the cash that moved, and a fee in another currency. Nothing is converted in silence."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tearsheet.sources.problem import RowError
+from tearsheet.trade.amount import ZERO, exact, plain
+from tearsheet.trade.fill import Side
+from tearsheet.trade.instrument import AssetClass, Instrument, Instruments, UnknownInstrument
+
+_CENT = Decimal("0.01")
+#: A fee found as a difference of amounts is none if it is more of the trade than this, and a unit.
+_LARGEST_FEE = Decimal("0.05")
+_UNIT = Decimal(1)
+
+
+class Terms(Struct, frozen=True):
+    """Side, quantity, price and cost of a fill, as written."""
+
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+
+
+class Settlement(Struct, frozen=True):
+    """How money is settled. `lots`: quantities are lots whose size only the user can state.
+    `rates`: what the user says that a unit of another currency is worth in that of the trade."""
+
+    lots: bool = False
+    rates: Mapping[str, Decimal] = {}
+
+    def multiplied(
+        self,
+        found: Instrument | UnknownInstrument,
+        symbol: str,
+        kind: AssetClass | None,
+        currency: str | None,
+        multiplier: str,
+        instruments: Instruments,
+    ) -> Instrument | UnknownInstrument:
+        """The instrument with the multiplier that the file states, where nobody else knows one.
+
+        Raises RowError where file and table disagree.
+        """
+        text = " ".join(symbol.upper().split())
+        override = instruments.overrides.get(text)
+        if self.lots and (override is None or override.multiplier is None):
+            return _lot_unknown(text)
+        if not multiplier:
+            return found
+        stated = Decimal(multiplier)
+        if isinstance(found, UnknownInstrument):
+            if found.code != "unknown_instrument" or kind not in ("future", "option") or not stated:
+                return found
+            money = currency or instruments.default_currency
+            return Instrument(symbol=text, multiplier=stated, currency=money, asset_class=kind)
+        is_known = override is not None or found.root in instruments.overrides
+        if stated not in (ZERO, found.multiplier) and not is_known:
+            raise RowError(
+                "contradiction",
+                f"the file has a multiplier of {plain(stated)} for {found.symbol}, the table {plain(found.multiplier)}",
+                f"state the right one in the instruments file: {found.root or text}: {{multiplier: …}}",
+            )
+        return found
+
+    def settle(
+        self,
+        terms: Terms,
+        instrument: Instrument,
+        amount: str,
+        cash: str,
+        fee_currency: str,
+        base: str,
+    ) -> tuple[Decimal, Decimal]:
+        """Quantity and commission once the fee is in the currency of the trade. Raises RowError."""
+        with exact():
+            gross = terms.quantity * terms.price * instrument.multiplier
+            if amount:
+                _check_amount(terms, gross, Decimal(amount), instrument)
+            if cash:
+                return terms.quantity, _left_by(terms, gross, Decimal(cash))
+            return self._charged(
+                terms, instrument, fee_currency.strip().upper(), base.strip().upper()
+            )
+
+    def _charged(
+        self, terms: Terms, instrument: Instrument, money: str, base: str
+    ) -> tuple[Decimal, Decimal]:
+        fee, quantity = terms.commission, terms.quantity
+        if not fee or not money or money == instrument.currency:
+            return quantity, fee
+        if money == base:
+            return _paid_in_kind(terms)
+        rate = self.rates.get(money)
+        if rate is None:
+            raise RowError(
+                "foreign_fee",
+                f"the fee is {plain(fee)} {money}, the trade is in {instrument.currency}",
+                f"say what one {money} is worth with --fee-rate {money}=RATE",
+            )
+        return quantity, fee * rate
+
+
+#: Quantities as they stand, and no fee in another currency.
+AS_WRITTEN = Settlement()
+
+
+def _lot_unknown(symbol: str) -> UnknownInstrument:
+    return UnknownInstrument(
+        code="unknown_instrument",
+        reason=f"the quantity of {symbol} is in lots, and how much a lot is only the broker knows",
+        hint="see the contract size in the platform and state it in the instruments file, such as "
+        f"{symbol}: {{multiplier: 100000, currency: USD}}",
+    )
+
+
+def _paid_in_kind(terms: Terms) -> tuple[Decimal, Decimal]:
+    """A fee in the coin that is traded: it changes the quantity held, and is worth its price.
+
+    Bought 1 at 100 with a fee of 0.001: 0.999 are held, 100 were paid, that is 0.999 × 100 + 0.1.
+    """
+    fee = terms.commission
+    quantity = terms.quantity - fee if terms.side is Side.BUY else terms.quantity + fee
+    if quantity <= ZERO:
+        raise RowError(
+            "contradiction", f"the fee {plain(fee)} is no less than the quantity", "check the row"
+        )
+    return quantity, fee * terms.price
+
+
+def _left_by(terms: Terms, gross: Decimal, cash: Decimal) -> Decimal:
+    """The fee as the difference between the trade's amount and the cash that moved."""
+    fee = -cash - gross if terms.side is Side.BUY else gross - cash
+    if abs(fee) > max(_UNIT, abs(gross) * _LARGEST_FEE):
+        raise RowError(
+            "contradiction",
+            f"quantity × price is {plain(gross)}, but the cash that moved is {plain(cash)}",
+            "check side, quantity and price, and the multiplier of the instrument",
+        )
+    return fee
+
+
+def _check_amount(terms: Terms, gross: Decimal, amount: Decimal, instrument: Instrument) -> None:
+    """The amount may differ by the rounding of the price: a hundredth, or half a cent a unit."""
+    slack = abs(gross) * _CENT + terms.quantity * instrument.multiplier * _CENT / 2 + _CENT
+    if abs(abs(gross) - abs(amount)) > slack:
+        raise RowError(
+            "contradiction",
+            f"quantity × price × multiplier is {plain(gross)}, but the file says {plain(amount)}",
+            f"check the multiplier of {instrument.symbol}, which is {plain(instrument.multiplier)}",
+        )

@@ -1,0 +1,107 @@
+"""Dates and times as programs write them, taken apart: everything that is not ISO 8601."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Literal
+
+DateOrder = Literal["day-first", "month-first"]
+_CLOCK = r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?([AaPp])?\.?[Mm]?\.?"
+#: 3/4/2026 14:30, 03.04.26 2:30:00 PM
+LOCAL = re.compile(rf"^(\d{{1,2}})[/.-](\d{{1,2}})[/.-](\d{{4}}|\d\d)[ ,;T]+{_CLOCK}$")
+#: 2026.04.03 14:30, 2026/4/3, 14:30, 2026-04-03 2:30 PM
+_YEAR_FIRST = re.compile(rf"^(\d{{4}})[/.-](\d{{1,2}})[/.-](\d{{1,2}})[ ,;T]+{_CLOCK}$")
+#: 14:30 2026-04-03
+_CLOCK_FIRST = re.compile(r"^(\d{1,2}:\d\d(?::\d\d)?) (\d{4}-\d\d-\d\d)$")
+#: 20260403;143000
+_COMPACT = re.compile(r"^(\d{4})(\d\d)(\d\d)[ ,;T]+(\d\d):?(\d\d):?(\d\d)$")
+#: Apr. 3, 2026, 2:30 PM; Fri Apr 03 2026 14:30:00; 3 Apr 2026 14:30
+_NAMED = re.compile(
+    r"^(?:[A-Z][a-z]{2},? )?(?:(?P<m1>[A-Za-z]{3})[a-z]*\.? (?P<d1>\d{1,2})|"
+    r"(?P<d2>\d{1,2})[ -](?P<m2>[A-Za-z]{3})[a-z]*\.?),?[ -](?P<year>\d{4}),? (?P<clock>.+)$"
+)
+_ONLY_CLOCK = re.compile(rf"^{_CLOCK}$")
+#: Days since 1899-12-30, as Excel counts them; these are the years 2000 to 2100.
+_EXCEL = re.compile(r"^(?:3[6-9]|[4-6]\d|7[0-3])\d{3}(?:\.\d+)?$")
+_EXCEL_BEGINS = datetime(1899, 12, 30)  # noqa: DTZ001 - a wall clock
+_WITH_ZONE = re.compile(
+    r"^(?P<wall>.*\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?)[ ,]*"
+    r"(?:(?P<utc>Z|UTC|GMT)|(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d\d)?"
+    r"|(?P<name>[ECMP][SD]T))(?: \([^()]*\))?$"
+)
+#: American abbreviations. CST is none of them: it is Chinese time as well.
+_ABBREVIATIONS = {"EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+def zone_apart(text: str) -> tuple[str, tzinfo | None]:
+    """A text without the zone behind its clock, and the zone. Raises ValueError for a strange one."""
+    found = _WITH_ZONE.match(text)
+    if found is None:
+        return text, None
+    if found["utc"]:
+        return found["wall"], UTC
+    if found["name"]:
+        hours = _ABBREVIATIONS.get(found["name"])
+        if hours is None:
+            raise ValueError(f"{found['name']} may be several zones")
+        return found["wall"], timezone(timedelta(hours=hours))
+    offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+    return found["wall"], timezone(-offset if found["sign"] == "-" else offset)
+
+
+def settled(text: str) -> datetime | None:
+    """The wall clock of a text that leaves no doubt which number is the day; None for others.
+
+    Raises ValueError where there is no such day or hour.
+    """
+    if found := _CLOCK_FIRST.match(text):
+        return datetime.fromisoformat(f"{found[2]} {found[1].zfill(5)}")
+    if found := _YEAR_FIRST.match(text):
+        year, month, day = (int(part) for part in found.groups()[:3])
+        return _at(year, month, day, found.groups()[3:])
+    if found := _COMPACT.match(text):
+        year, month, day = (int(part) for part in found.groups()[:3])
+        return _at(year, month, day, (*found.groups()[3:], None, None))
+    if _EXCEL.match(text):
+        return _excel(text)
+    if named := _NAMED.match(text):
+        return _named(named)
+    return None
+
+
+def in_order(found: re.Match[str], order: DateOrder) -> datetime:
+    """The wall clock of a `LOCAL` text. Raises ValueError."""
+    first, second, year = (int(part) for part in found.groups()[:3])
+    if len(found[3]) == 2 and "-" in found[0][:6]:
+        raise ValueError("the year may come first")
+    day, month = (first, second) if order == "day-first" else (second, first)
+    return _at(year if len(found[3]) > 2 else 2000 + year, month, day, found.groups()[3:])
+
+
+def _at(year: int, month: int, day: int, clock: tuple[str | None, ...]) -> datetime:
+    hour, minute, second, fraction, half = clock
+    hours = _afternoon(int(hour or 0), half) if half else int(hour or 0)
+    micros = int((fraction or "0").ljust(6, "0")[:6])
+    return datetime(year, month, day, hours, int(minute or 0), int(second or 0), micros)  # noqa: DTZ001
+
+
+def _named(found: re.Match[str]) -> datetime | None:
+    clock = _ONLY_CLOCK.match(found["clock"])
+    month = (found["m1"] or found["m2"]).lower()
+    if clock is None or month not in _MONTHS:
+        return None
+    day = int(found["d1"] or found["d2"])
+    return _at(int(found["year"]), _MONTHS.index(month) + 1, day, clock.groups())
+
+
+def _excel(text: str) -> datetime:
+    """To the millisecond: a serial number has no more digits than that."""
+    days, _, fraction = text.partition(".")
+    millis = round(int((fraction or "0").ljust(12, "0")[:12]) * 86_400_000 / 10**12)
+    return _EXCEL_BEGINS + timedelta(days=int(days), milliseconds=millis)
+
+
+def _afternoon(hour: int, half: str) -> int:
+    if not 1 <= hour <= 12:
+        raise ValueError("a 12-hour clock goes from 1 to 12")
+    return hour % 12 + (12 if half in "Pp" else 0)

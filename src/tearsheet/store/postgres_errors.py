@@ -1,0 +1,78 @@
+"""What PostgreSQL says, in plain words and with a hint. No message of ours bears a password."""
+
+import psycopg
+
+from tearsheet.errors import StoreError
+
+_AGAIN = "try again; nothing was lost"
+#: By SQLSTATE, or by its class: what happened, and what to do.
+_WORDS = {
+    "55P03": ("is locked by another writer", "try again; a long import may be under way"),
+    "57014": ("took too long and was stopped", _AGAIN),
+    "57P01": ("was lost: the server is shutting down", _AGAIN),
+    "57P02": ("was lost: the server crashed and restarts", _AGAIN),
+    "57P03": ("cannot be reached: the server is starting up or shutting down", _AGAIN),
+    "57P05": ("was lost: the server ended an idle connection", _AGAIN),
+    "25P03": ("was lost: the server ended an idle transaction", _AGAIN),
+    "40001": ("was changed by another writer at the same time", _AGAIN),
+    "40P01": ("is locked by another writer, each waiting for the other", _AGAIN),
+    "53100": ("cannot grow: the server's disk is full", "free some space; nothing was lost"),
+    "53200": ("cannot be used: the server is out of memory", _AGAIN),
+    "53300": ("cannot be reached: the server has too many connections", "try again, or raise max_connections"),
+    "28": ("refuses the user or password", "check user and password in DATABASE_URL, and pg_hba.conf"),
+    "3D000": ("does not exist", "create the database, or correct its name in DATABASE_URL"),
+    "42501": ("may not be used so by this user", "grant the user CREATE on the database once, and its tables"),
+    "25006": ("is read-only", "point DATABASE_URL at the primary server"),
+    "42P01": ("lacks a table", "restore it from a backup, or drop the schema tearsheet and sync again"),
+    "54": ("refuses a value that is too long", "a text that names something has at most 200 characters"),
+    "XX001": ("is damaged", "restore it from a backup"),
+    "XX002": ("is damaged", "REINDEX the database, or restore it from a backup"),
+    "08": ("was lost", _AGAIN),
+    "53": ("cannot be used: the server lacks resources", _AGAIN),
+    "22021": ("refuses a text that is none", "a text bears no NUL"),
+}  # fmt: skip
+_LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
+_UNREACHABLE = ("cannot be reached", "check that PostgreSQL runs there, and DATABASE_URL")
+
+
+def in_plain_words(error: psycopg.Error, name: str, was_connected: bool) -> StoreError:
+    """The error that a user is told."""
+    what, hint = _told(error, was_connected)
+    said = " ".join(str(error).split()) or type(error).__name__
+    return StoreError(f"the ledger {name} {what} ({said})", hint)
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection is gone, rather than a statement wrong."""
+    return (error.sqlstate or "").startswith(_LOST)
+
+
+def _told(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
+    state = error.sqlstate
+    if state is None:
+        return _without_state(error, was_connected)
+    for length in (5, 2):
+        if words := _WORDS.get(state[:length]):
+            return words
+    return "failed", "run `tearsheet verify`"
+
+
+def _without_state(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
+    """Errors of the connection itself have no SQLSTATE; while one is made, only words."""
+    said = str(error)
+    for words, state in (
+        ("password authentication failed", "28"),
+        ("no pg_hba.conf entry", "28"),
+        ("no password supplied", "28"),
+        ("too many clients", "53300"),
+        ("remaining connection slots", "53300"),
+        ("starting up", "57P03"),
+        ("shutting down", "57P03"),
+    ):
+        if words in said:
+            return _WORDS[state]
+    if 'database "' in said and "does not exist" in said:
+        return _WORDS["3D000"]
+    if isinstance(error, psycopg.DataError):
+        return _WORDS["22021"]
+    return _WORDS["08"] if was_connected else _UNREACHABLE
