@@ -104,7 +104,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "summary": judged,
         "partial": [*partial_of(summary), *_stale(asked), *unjudged],
         "tiles": tiles(summary, compared, _TILES, whole),
-        "before": f"{before.start:%a} {before.start.day} {before.start:%b}",
+        "before": f"{before.start:%a} {before.start.day}",
         "open": Lists(tracker).open(scope),
         "latest": insights.trades(chosen, TradeFilter(), 0, _LATEST_TRADES),
         "alerts": tracker.alerts.newest(_LATEST_ALERTS, only_open=True),

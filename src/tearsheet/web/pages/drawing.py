@@ -101,19 +101,29 @@ def bins(found: Distribution) -> list[Bar]:
     return bars
 
 
-def line(values: Sequence[Value], width: int = 100, height: int = 24) -> str:
-    """The points of a small line."""
-    amounts = [_exact(value) for value in values]
-    if len(amounts) < 2:
-        return ""
+class Curve(Struct, frozen=True):
+    """A line in a drawing of 1000 × `height`: its points, the line at 0, and what closes its area."""
+
+    points: str
+    zero: str
+    area: str
+    high: Decimal
+    low: Decimal
+
+
+def curve(values: Sequence[Decimal], height: int) -> Curve:
+    """The line of a running total that starts at 0."""
+    amounts = [_ZERO, *values]
     high, low = max(amounts), min(amounts)
     span = high - low or Decimal(1)
-    last = len(amounts) - 1
-    return " ".join(
-        f"{_text(_C.divide(Decimal(width * n), Decimal(last)))},"
-        f"{_text(1 + _C.divide((high - amount) * (height - 2), span))}"
+    step = _C.divide(Decimal(1000), Decimal(len(amounts) - 1 or 1))
+    points = [
+        (_text(step * n), _text(_C.divide((high - amount) * height, span)))
         for n, amount in enumerate(amounts)
-    )
+    ]
+    zero = _text(_C.divide(high * height, span))
+    joined = " ".join(f"{x},{y}" for x, y in points)
+    return Curve(joined, zero, f"0,{zero} {joined} 1000,{zero}", high, low)
 
 
 def _exact(value: Value) -> Decimal:
