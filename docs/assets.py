@@ -62,7 +62,7 @@ def update(folder: Path, name: str, version: str, registry: str = REGISTRY) -> N
 
 
 def _fetched(address: str) -> bytes:
-    with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - the registry's address
+    with urllib.request.urlopen(address, timeout=60) as answer:
         content: bytes = answer.read()
         return content
 
