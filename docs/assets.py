@@ -36,7 +36,8 @@ def differences(folder: Path) -> list[str]:
                 found.append(f"{name} is missing")
             elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
                 found.append(f"{name} is not as {library['package']} released it")
-    return found + [f"{path.name} is unknown" for path in sorted(folder.iterdir()) if path.name not in named]  # fmt: skip
+    strays = [path.name for path in sorted(folder.iterdir()) if path.name not in named]
+    return found + [f"{name} is unknown" for name in strays]
 
 
 def update(folder: Path, name: str, version: str, registry: str = REGISTRY) -> None:
