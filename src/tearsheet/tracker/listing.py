@@ -14,7 +14,7 @@ from tearsheet.store.pages import Page, Place, Span
 from tearsheet.tracker.marking import Unrealized, unrealized
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.amount import exact
-from tearsheet.trade.fill import Fill
+from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.position import Outcome, Position, outcome_of
 from tearsheet.trade.session import Window
 
@@ -75,6 +75,11 @@ class Lists:
         with self._ledger.snapshot() as reading:
             found = pages.closed_positions(reading, self._span(window, scope, after), number)
         return Page([_view(position, self._band) for position in found.items], found.next)
+
+    def rejections(self, number: int, after: Place | None) -> Page[Rejection]:
+        """Lines that could not be used, those read last first."""
+        with self._ledger.snapshot() as reading:
+            return pages.rejections(reading, after, number)
 
     def open(self, scope: Scope) -> list[PositionView]:
         """Open positions with what they would bring at their marks."""

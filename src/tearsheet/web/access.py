@@ -4,11 +4,13 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from flask import Request
@@ -21,16 +23,14 @@ from tearsheet.web.refusal import Refused
 
 Right = Literal["read", "write"]
 _PREFIX = "ts_"
-#: Headers that only a proxy sends, by their WSGI names: looked at in every request.
-_FORWARDED = frozenset(
-    (
-        "HTTP_X_FORWARDED_FOR",
-        "HTTP_X_FORWARDED_HOST",
-        "HTTP_FORWARDED",
-        "HTTP_X_REAL_IP",
-        "HTTP_VIA",
-    )
+_FORWARDED = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_FORWARDED",
+    "HTTP_X_REAL_IP",
+    "HTTP_VIA",
 )
+_PORT = re.compile(r":\d+$")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -122,10 +122,12 @@ class Access:
             _refuse_other_sites(request)
         if level == "open":
             return
-        presented = request.headers.get("Authorization", "")
+        presented = request.environ.get("HTTP_AUTHORIZATION", "")
         if presented:
             self._check_token(presented, level)
-        elif not (level == "read" and self._anonymous_read) and not self._is_private(request):
+        elif not (level == "read" and self._anonymous_read) and not self._is_private(
+            request.environ
+        ):
             raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
 
     def _check_token(self, presented: str, level: Level) -> None:
@@ -136,12 +138,13 @@ class Access:
         if level == "write" and right != "write":
             raise Refused(403, "this token allows to read only", "use a token made with --write")
 
-    def _is_private(self, request: Request) -> bool:
+    def _is_private(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a request comes over loopback, by a name of it, and not through a proxy."""
         return (
             not self._tokens.all()
-            and is_loopback(request.remote_addr or "")
-            and request.host.rsplit(":", 1)[0] in _LOCAL_NAMES
-            and _FORWARDED.isdisjoint(request.environ)
+            and is_loopback(environ.get("REMOTE_ADDR") or "")
+            and _PORT.sub("", environ.get("HTTP_HOST", "")) in _LOCAL_NAMES
+            and not any(name in environ for name in _FORWARDED)
         )
 
 
@@ -156,7 +159,7 @@ def may_serve(host: str, tokens: Tokens, *, anonymous_read: bool) -> None:
     )
 
 
-@lru_cache(256)
+@lru_cache(1000)
 def is_loopback(host: str) -> bool:
     """Whether an address is reached from this machine alone."""
     if host == "localhost":

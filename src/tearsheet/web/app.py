@@ -1,13 +1,10 @@
-"""Makes the application: blueprints, errors, access, request log."""
+"""Makes the application: blueprints, errors, access."""
 
 import logging
-import os
-import re
-import time
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from tearsheet import log
@@ -16,6 +13,8 @@ from tearsheet.log import event
 from tearsheet.settings import Settings
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.documents import add_documents
+from tearsheet.web.edge import Edge
+from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.ops import add_ops
 from tearsheet.web.performance import add_performance
 from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
@@ -23,14 +22,6 @@ from tearsheet.web.served import Served, text_of
 from tearsheet.web.trading import add_alerts, add_lists, add_writes
 
 _log = logging.getLogger("tearsheet")
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 def application(settings: Settings | None, clock: Callable[[], datetime]) -> Flask:
@@ -44,7 +35,8 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     app.url_map.strict_slashes = True
     served = Served(settings, clock)
     app.extensions["tearsheet"] = served
-    _add_edges(app, served)
+    _add_errors(app, served)
+    app.wsgi_app = Edge(app.wsgi_app, served.meters)  # type: ignore[method-assign]
     apis = _apis(served)
     add_documents(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
@@ -67,23 +59,8 @@ def _apis(served: Served) -> list[Api]:
     return [performance, trading, ops, documents]
 
 
-def _add_edges(app: Flask, served: Served) -> None:
-    """What happens around every view: a request id, one log line, headers, errors."""
-
-    def begin() -> None:
-        g.started = time.perf_counter()
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.match(given) else os.urandom(8).hex()
-
-    def end(response: Response) -> Response:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers["X-Request-ID"] = g.request_id
-        response.headers["Cache-Control"] = "private, no-cache"
-        if g.get("etag") and response.status_code in (200, 304):
-            response.headers["ETag"] = g.etag
-        _count(served, response)
-        return response
+def _add_errors(app: Flask, served: Served) -> None:
+    """Whatever goes wrong is answered with the one body."""
 
     def refused(error: Refused) -> Response:
         return response_of(error, text_of(served.now))
@@ -91,16 +68,14 @@ def _add_edges(app: Flask, served: Served) -> None:
     def broken(error: TearsheetError) -> Response:
         answer = of_error(error)
         if answer.status >= 500:
-            event(_log, "tearsheet.error", level=logging.ERROR, request_id=g.request_id,
+            event(_log, "tearsheet.error", level=logging.ERROR, request_id=request.environ[REQUEST_ID],
                   code=error.code, reason=error.message, path=request.path)  # fmt: skip
         return refused(answer)
 
     def unexpected(error: Exception) -> Response:
-        _log.exception("internal error, request %s", g.request_id)
+        _log.exception("internal error, request %s", request.environ[REQUEST_ID])
         return refused(internal())
 
-    app.before_request(begin)
-    app.after_request(end)
     app.register_error_handler(Refused, refused)
     app.register_error_handler(TearsheetError, broken)
     app.register_error_handler(HTTPException, lambda error: refused(_http(error)))
@@ -122,16 +97,3 @@ def _http(error: HTTPException) -> Refused:
     }
     message, hint = words.get(status, (error.name, ""))
     return Refused(status, message, hint, headers=headers)
-
-
-def _count(served: Served, response: Response) -> None:
-    """One log line and one observation a request."""
-    took = time.perf_counter() - g.started
-    route = request.url_rule.rule if request.url_rule else "none"
-    served.meters.requests.labels(request.method, route, response.status_code).observe(took)
-    event(
-        _log, "tearsheet.request", request_id=g.request_id, method=request.method,
-        path=request.path, route=route, status=response.status_code,
-        duration_ms=round(took * 1000, 3), bytes=response.content_length,
-        remote=request.remote_addr, pid=os.getpid(),
-    )  # fmt: skip

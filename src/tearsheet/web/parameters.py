@@ -135,10 +135,3 @@ METRIC = Parameter(
 ALERT_ID = Parameter(
     "alert", "An alert's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, _name
 )
-
-
-def place_for(cursor: Place | None, kind: type[int] | type[str]) -> Place | None:
-    """The cursor, if it is one of such a list. Raises ValueError."""
-    if cursor is not None and not isinstance(cursor.id, kind):
-        raise ValueError("the cursor is one of another list")
-    return cursor

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, g, request
+from flask import Response, request
 from msgspec.structs import asdict
 
 from tearsheet.errors import FormatError, InputError, UsageError
@@ -20,6 +20,7 @@ from tearsheet.tracker.reports import ImportReport, PostReport, Request
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import answers, parameters
 from tearsheet.web.contract import Api, Body, Operation, Parameter
+from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.parameters import cursor_of
 from tearsheet.web.performance import success
 from tearsheet.web.refusal import Refused, as_detail, refused_rows
@@ -72,9 +73,9 @@ def add_lists(api: Api, served: Served) -> None:
     api.add(
         Operation(
             method="GET", path="/api/rejections", tag="Trading", title="Lines that could not be used",
-            parameters=(parameters.LIMIT,), answer=answers.RejectionsAnswer, statuses=(422,),
+            parameters=parameters.PAGE, answer=answers.RejectionsAnswer, statuses=(422,),
         ),
-        lambda limit: _rejections(served, limit),
+        lambda limit, cursor: _rejections(served, limit, cursor),
     )  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def add_alerts(api: Api, served: Served) -> None:
             method="POST", path="/api/alerts/{alert}/acknowledge", tag="Alerts",
             title="Say that somebody has seen an alert", level="write",
             in_path=(parameters.ALERT_ID,), body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
-            answer=answers.AlertAnswer, statuses=(400, 404, 413, 415, 422),
+            answer=answers.AlertAnswer, statuses=(400, 404, 411, 413, 415, 422),
             aliases=("/api/performance/alerts/{alert}/acknowledge",),
         ),
         lambda alert: _acknowledge(served, alert),
@@ -114,7 +115,7 @@ def add_writes(api: Api, served: Served) -> None:
                 method="POST", path=f"/api/{name}", tag="Trading", title=title, level="write",
                 words=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
                 body=Body(("application/json",), _one_or_many(schema, name), example),
-                answer=answers.PostedAnswer, statuses=(400, 409, 413, 415, 422),
+                answer=answers.PostedAnswer, statuses=(400, 409, 411, 413, 415, 422),
             ),
             _post_view(served, name),
         )  # fmt: skip
@@ -125,7 +126,7 @@ def add_writes(api: Api, served: Served) -> None:
             "and make the summaries partial.",
             parameters=_IMPORT_PARAMETERS,
             body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
-            statuses=(400, 409, 413, 415, 422),
+            statuses=(400, 409, 411, 413, 415, 422),
         ),
         _import_view(served),
     )  # fmt: skip
@@ -225,10 +226,12 @@ def _accounts(served: Served) -> Response:
         return served.fresh(asked) or json_answer(success(served, asked.tracker.accounts()))
 
 
-def _rejections(served: Served, limit: int) -> Response:
+def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
+    after = _place(cursor, int)
     with served.asked() as asked:
-        found = asked.tracker.rejections(limit)
-    return json_answer(success(served, [as_detail(row) for row in found]))
+        page = Lists(asked.tracker).rejections(limit, after)
+    rows = [as_detail(row) for row in page.items]
+    return json_answer(success(served, rows, next_cursor=cursor_of(page.next)))
 
 
 def _alerts(served: Served, state: str, limit: int, cursor: Place | None) -> Response:
@@ -271,12 +274,16 @@ def _check_media(*allowed: str) -> None:
         raise Refused(
             415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}"
         )
+    if request.content_length is None:  # what is cut off at the limit must not pass for a whole
+        raise Refused(411, "the length of the body is not said", "send it with Content-Length")
 
 
 def _post_view(served: Served, name: str) -> Callable[..., Response]:
     def view() -> Response:
         _check_media("application/json")
-        asked_for = Request(request.get_data(), f"POST /api/{name} {g.request_id}", _key())
+        asked_for = Request(
+            request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", _key()
+        )
         try:
             with served.trackers.lent() as tracker:
                 posts = Posts(tracker)
@@ -300,11 +307,11 @@ def _key() -> str | None:
     key = request.headers.get(_KEY)
     if key is None:
         return None
-    if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
+    if not re.fullmatch("[!-~]{1,200}", key):
         raise Refused(
             422,
             f"the header {_KEY} is {key[:50]!r}",
-            "allowed are 1 to 200 printable ASCII characters",
+            "allowed are 1 to 200 visible ASCII characters",
         )
     return key
 
