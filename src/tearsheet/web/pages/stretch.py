@@ -25,10 +25,6 @@ KINDS: tuple[tuple[WindowKind, str], ...] = (
     ("daily", "Day"), ("weekly", "Week"), ("monthly", "Month"), ("quarterly", "Quarter"),
     ("yearly", "Year"), ("all", "All"),
 )  # fmt: skip
-_BEFORE = {
-    "daily": "prev. day", "weekly": "prev. week", "monthly": "prev. month",
-    "quarterly": "prev. quarter", "yearly": "prev. year",
-}  # fmt: skip
 WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="monthly")
 ASKED = (
     WINDOW, parameters.START, parameters.END, parameters.ROLLING, *parameters.SCOPE,
@@ -97,7 +93,7 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         "label": summary.window.label,
         "summary": judged,
         "partial": [*partial_of(summary), *unjudged],
-        "before": None if before is None else _BEFORE.get(before.kind, "the days before"),
+        "before": None if before is None else "prev.",
         "tiles": tiles(summary, compared, _TILES, given),
         "curve": curve,
         "bars": bars,
