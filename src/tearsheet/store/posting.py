@@ -67,6 +67,7 @@ class Posting:
             ledger.reading, self._tallies, self._streams, rules.instruments, rules.trade_log_mode
         )
         self._fills: ImportedFills | None = None
+        self._anew = False
         self.changed = False
 
     def open_log(self, state: FileState, day: str) -> int:
@@ -146,13 +147,13 @@ class Posting:
         """Make all books anew from the facts."""
         for name in (
             "remove_all_positions", "remove_all_bookings", "remove_all_tallies",
-            "remove_log_fills", "remove_all_record_rejections",
+            "remove_log_fills", "remove_all_record_rejections", "rewrite_all_accounts",
         ):  # fmt: skip
             self._reading.execute(name)
         self._records.use_all()
         for account, symbol in self._reading.execute("streams_of_fills").fetchall():
             self._streams.touch(account, symbol, rows.ALWAYS[0])
-        self.changed = True
+        self._anew = self.changed = True
 
     def catch_up(self) -> bool:
         """Make all books anew if they were made by other rules; says whether they were."""
@@ -165,13 +166,16 @@ class Posting:
         """Bring positions, bookings and tallies up to date; returns the new revision."""
         self._records.finish()
         self._streams.finish()
+        touched = self._tallies.accounts.finish(None if self._anew else self._now_us)
         # what follows belongs to all accounts: their tallies, the overlaps, the revision
         self._ledger.join()
         self._tallies.finish()
         self._ledger.put("fingerprint", self._rules.fingerprint)
         if self.changed:
             self._ledger.note_overlaps()
-        return self._ledger.bump() if self.changed else self._ledger.revision
+        revision = self._ledger.bump() if self.changed else self._ledger.revision
+        self._ledger.judge(touched)
+        return revision
 
     def _add_source(self, kind: str, layout: str, state: FileState, day: str | None) -> int:
         row = self._reading.one(

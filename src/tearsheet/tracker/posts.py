@@ -9,7 +9,9 @@ from msgspec import json
 from msgspec.structs import replace
 
 from tearsheet.log import event
+from tearsheet.performance.summary import Scope
 from tearsheet.sources.posted import PostedMark, posted_fills, posted_marks, posted_objects
+from tearsheet.store.account_states import note_heard
 from tearsheet.store.imported_fills import ImportCounts, standing
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.marks import Mark, Marks
@@ -95,6 +97,7 @@ class Posts:
             if conflicts:
                 return PostReport(rejections=conflicts)
             fresh = [one for one, found in zip(lines, known, strict=True) if not found]
+            note_heard(reading, {fill.account for _, fill in lines}, self._tracker.now)
             revision = self._book(request, rules, fresh) if fresh else self._ledger.revision
             report = PostReport(new=len(fresh), known=len(lines) - len(fresh), revision=revision)
             receipts.keep(receipt, json.encode(report).decode(), self._tracker.now)
@@ -108,9 +111,16 @@ class Posts:
                 return _repeated(answer)
             new = sum(Marks(reading).put(mark) for mark in told)
             revision = self._ledger.bump() if new else self._ledger.revision
+            if new:
+                self._ledger.judge(self._holders({mark.symbol for mark in told}))
             report = PostReport(new=new, known=len(told) - new, revision=revision)
             receipts.keep(receipt, json.encode(report).decode(), self._tracker.now)
         return report
+
+    def _holders(self, symbols: set[str]) -> frozenset[str]:
+        """The accounts that hold one of the instruments."""
+        held = self._ledger.reading.open_positions(Scope())
+        return frozenset(p.account for p in held if p.symbol in symbols)
 
     def _book(self, request: Request, rules: BookRules, fresh: Sequence[tuple[int, Fill]]) -> int:
         posting = Posting(self._ledger, rules, self._tracker.now)

@@ -18,6 +18,7 @@ from tearsheet.performance.summary import (
     WindowView,
 )
 from tearsheet.performance.tally import Tally, total
+from tearsheet.settings import Settings
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.reading import matches
 from tearsheet.store.session_tallies import TallyRules
@@ -35,6 +36,17 @@ class Terms(Struct, frozen=True):
     default_currency: str
     starting_balance: Decimal | None
     trade_log_mode: str
+
+
+def terms_of(settings: Settings) -> Terms:
+    """The terms of summaries as the settings say them."""
+    return Terms(
+        settings.calendar,
+        TallyRules(settings.breakeven_band, settings.breakeven_streak == "break"),
+        settings.currency,
+        settings.starting_balance,
+        settings.trade_log_mode,
+    )
 
 
 class Rows(Struct, frozen=True):
@@ -93,6 +105,13 @@ class Summaries:
             trade_log=self._trade_log(),
             freshness=self._freshness(scope),
         )
+
+    def doubts(self, window: Window, scope: Scope, currency: str) -> list[PartialReason]:
+        """Why a summary of the window and scope would be partial."""
+        kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
+        tally = total(tally for _, tally in kept)
+        missing, rejected = self._missing_days(window), self._rejected(window, scope)
+        return list(self._reasons(window, missing, rejected, tally, scope))
 
     def rows(self, window: Window, scope: Scope, currency: str) -> Rows:
         """The rows that a summary of the window and scope rests on."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -24,7 +25,6 @@ from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
 from tearsheet.sources.targets import load_targets
 from tearsheet.store.ledger import Ledger
-from tearsheet.store.session_tallies import TallyRules
 from tearsheet.tracker.book_rules import book_rules, digest_of, fingerprint
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
 from tearsheet.tracker.reports import (
@@ -33,17 +33,15 @@ from tearsheet.tracker.reports import (
     OnProgress,
     SyncReport,
     VerifyReport,
+    silent,
 )
-from tearsheet.tracker.summaries import Summaries, Terms
+from tearsheet.tracker.summaries import Summaries, terms_of
+from tearsheet.tracker.verdicts import Verdicts
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.position import Position
 from tearsheet.trade.session import DAY, Window, WindowKind
 
 _log = logging.getLogger("tearsheet")
-
-
-def _silent(done: int, total: int, name: str) -> None:
-    """Progress that nobody watches."""
 
 
 class PerformanceTracker:
@@ -58,19 +56,17 @@ class PerformanceTracker:
         self.settings = settings
         self._clock = clock
         self._ledger = Ledger(settings.ledger)
-        self._tally_rules = TallyRules(
-            settings.breakeven_band, settings.breakeven_streak == "break"
-        )
+        self._ledger.judge = self._judge
+        #: when this process last knew all of the logs
+        self.looked_at: datetime | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
+        self, kind: type[BaseException] | None, error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.close()
 
     def close(self) -> None:
@@ -107,7 +103,7 @@ class PerformanceTracker:
         """A name for the present state of the ledger that no other state bears. Raises StoreError."""
         return self._ledger.stamp
 
-    def sync(self, on_progress: OnProgress = _silent) -> SyncReport:
+    def sync(self, on_progress: OnProgress = silent) -> SyncReport:
         """Read what is new in the log folder. Raises StoreError, InputError."""
         started = time.perf_counter()
         same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
@@ -121,6 +117,7 @@ class PerformanceTracker:
                 self.now,
                 on_progress,
             )
+        self.looked_at = self.now
         event(
             _log,
             "tearsheet.sync",
@@ -141,6 +138,7 @@ class PerformanceTracker:
         """
         same, _ = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
         if same:
+            self.looked_at = self.now
             return []
         if self._ledger.read_only:
             return self._sync_if_possible()
@@ -161,7 +159,7 @@ class PerformanceTracker:
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
         keep: bool = True,
-        on_progress: OnProgress = _silent,
+        on_progress: OnProgress = silent,
         **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
@@ -331,6 +329,18 @@ class PerformanceTracker:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """What the limits say of each account."""
+        found = Verdicts(self._ledger, self.settings, self._clock, lambda: self.looked_at)
+        self._ledger.undone = found.books.forget
+        return found
+
+    def _judge(self, accounts: frozenset[str]) -> None:
+        """Hold the limits against accounts that a posting touches, in its transaction."""
+        if accounts and (self._ledger.get("limits") or self.settings.targets_file.exists()):
+            self.verdicts.judge(accounts)
+
     @contextmanager
     def unchanging(self) -> Iterator[Ledger]:
         """The ledger, brought up to date, in one state for all that is read inside."""
@@ -371,14 +381,7 @@ class PerformanceTracker:
 
     def answers(self) -> Summaries:
         """What makes summaries of the present instant; ask it inside one snapshot of the ledger."""
-        terms = Terms(
-            self.settings.calendar,
-            self._tally_rules,
-            self.settings.currency,
-            self.settings.starting_balance,
-            self.settings.trade_log_mode,
-        )
-        return Summaries(self._ledger, terms, self.now)
+        return Summaries(self._ledger, terms_of(self.settings), self.now)
 
     def _sync_if_possible(self) -> list[PartialReason]:
         """Sync; where the ledger cannot be written, say what it has not seen."""

@@ -32,9 +32,8 @@ While there are no tokens, this machine may ask without one, over loopback."""
 
 def document(operations: Sequence[Operation]) -> Json:
     """The document of these operations."""
-    types = [
-        *{id(o.answer): o.answer for o in operations if o.answer not in (None, str, dict)}.values()
-    ]
+    shapes = [shape for o in operations for shape in _shapes(o)]
+    types = [*{id(one): one for one in shapes if one not in (None, str, dict)}.values()]
     _, components = msgspec.json.schema_components(
         [*types, answers.ErrorAnswer], ref_template=_REFS
     )
@@ -80,6 +79,8 @@ def _operation(o: Operation) -> Json:
         }}  # fmt: skip
     if 304 in o.statuses:
         content["parameters"].append(_IF_NONE_MATCH)
+    if o.media == "text/event-stream":
+        content["parameters"].append(_LAST_EVENT_ID)
     return content
 
 
@@ -87,6 +88,11 @@ _IDEMPOTENCY = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "description": "Names the request, so that it is carried out once however often it is sent.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+}  # fmt: skip
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID", "in": "header", "required": False,
+    "description": "The `id` of the last event that the client has; what came since follows.",
+    "schema": {"type": "string"},
 }  # fmt: skip
 _IF_NONE_MATCH = {
     "name": "If-None-Match",
@@ -145,7 +151,13 @@ def _error(o: Operation, status: int) -> Json:
     return response
 
 
+def _shapes(o: Operation) -> tuple[Any, ...]:
+    return o.answer if isinstance(o.answer, tuple) else (o.answer,)
+
+
 def _schema(answer: Any) -> Json:
+    if isinstance(answer, tuple):
+        return {"anyOf": [_schema(one) for one in answer]}
     if answer is dict:
         return {"type": "object"}
     return {"$ref": _REFS.format(name=answer.__name__)}

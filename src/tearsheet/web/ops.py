@@ -18,6 +18,7 @@ from tearsheet.web.answers import Check
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.meters import CONTENT_TYPE, Gauge
 from tearsheet.web.performance import money
+from tearsheet.web.risk import limit_gauges
 from tearsheet.web.served import Asked, Served, json_answer
 
 _GAUGED = ("net_pnl", "total_trades", "win_rate", "max_drawdown")
@@ -100,7 +101,7 @@ def _gauges(served: Served) -> list[Gauge]:
     gauges = [up, Gauge("cache_up", "Whether the shared cache answers.").put(float(cache.is_up))]
     try:
         with served.asked() as asked:
-            gauges += [*_states(served, asked), *_money(asked.tracker)]
+            gauges += [*_states(served, asked), *_money(asked.tracker), *limit_gauges(asked)]
     except TearsheetError:
         up.put(0)
         return gauges

@@ -15,13 +15,13 @@ from tearsheet.web.contract import Parameter
 
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom")
 MOST_A_PAGE = 1000
-_NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
+NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
 _DATE = f"^{DATE_PATTERN}$"
 _CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(_NAME, text):
+    if not re.fullmatch(NAME, text):
         raise ValueError("allowed is a text of 1 to 200 characters")
     return text
 
@@ -95,7 +95,7 @@ def date_of(name: str, words: str) -> Parameter:
 
 def text_of(name: str, words: str) -> Parameter:
     """A parameter that is a short text."""
-    return Parameter(name, words, {"type": "string", "pattern": _NAME}, _name)
+    return Parameter(name, words, {"type": "string", "pattern": NAME}, _name)
 
 
 def number_of(
@@ -144,6 +144,8 @@ CURSOR = Parameter(
     {"type": "string", "pattern": _CURSOR.pattern}, _cursor,
 )  # fmt: skip
 PAGE = (LIMIT, CURSOR)
+EVENTS = number_of("limit", "End after so many events.", 100_000)
+SECONDS = number_of("timeout_s", "End after so many seconds; ask again then.", 3600, 3600)
 METRIC = Parameter(
     "metric", "Name of a metric.", {"type": "string", "enum": list(METRICS)},
     one_of(*METRICS), required=True,

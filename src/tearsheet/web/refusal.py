@@ -38,7 +38,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer, raised to leave a vie
 
     def __init__(
         self, status: int, message: str, hint: str = "", details: Sequence[Any] = (),
-        headers: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None, kind: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(message)
         self.status = status
@@ -46,6 +46,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer, raised to leave a vie
         self.hint = hint
         self.details = details
         self.headers = headers or {}
+        self.kind = kind or _KINDS.get(status, "bad_request")
 
 
 def refused_rows(rejections: Sequence[Rejection]) -> Refused:
@@ -84,7 +85,7 @@ def response_of(refused: Refused, now: str) -> Response:
     """The error body, with the request's id so that it is found in the log."""
     error: dict[str, Any] = {
         "code": refused.status,
-        "type": _KINDS.get(refused.status, "bad_request"),
+        "type": refused.kind,
         "message": refused.message,
         "hint": refused.hint or None,
         "timestamp": now,

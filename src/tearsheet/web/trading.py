@@ -1,6 +1,5 @@
 """What happened: fills, positions, accounts and alerts to read; fills, files and marks to write."""
 
-import re
 import tempfile
 from collections.abc import Callable
 from datetime import date
@@ -19,6 +18,15 @@ from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import ImportReport, PostReport, Request
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import answers, parameters
+from tearsheet.web.bodies import (
+    BY,
+    NOTE,
+    check_media,
+    idempotency_key,
+    is_said,
+    json_object,
+    place_of,
+)
 from tearsheet.web.contract import Api, Body, Operation, Parameter
 from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.parameters import cursor_of
@@ -27,7 +35,6 @@ from tearsheet.web.refusal import Refused, as_detail, refused_rows
 from tearsheet.web.served import Served, json_answer
 
 _MOST_SHOWN = 100
-_KEY = "Idempotency-Key"
 _EXAMPLE_FILL = {
     "account": "Sim101", "symbol": "ES 12-26", "time": "2026-11-20T14:30:00Z", "side": "BUY",
     "quantity": 2, "price": 6712.25, "commission": "4.18", "fill_id": "8812-1",
@@ -141,14 +148,12 @@ def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
     return {"anyOf": [schema, many, named]}
 
 
-_BY = r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]{0,99})$"
-_NOTE = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]{1,1000}$"
 _ACKNOWLEDGEMENT = {
     "type": "object",
     "properties": {
-        "by": {"type": "string", "pattern": _BY, "description": "Who has seen it."},
+        "by": {"type": "string", "pattern": BY, "description": "Who has seen it."},
         "note": {
-            "anyOf": [{"type": "string", "pattern": _NOTE}, {"type": "null"}],
+            "anyOf": [{"type": "string", "pattern": NOTE}, {"type": "null"}],
             "description": "What they say of it.",
         },
     },
@@ -183,7 +188,7 @@ def _positions_view(served: Served) -> Callable[..., Response]:
         state: str, window: WindowKind, start: date | None, end: date | None, limit: int,
         cursor: Place | None, **scope: Any,
     ) -> Response:  # fmt: skip
-        after = _place(cursor, str)
+        after = place_of(cursor, str)
         with served.asked() as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
@@ -203,7 +208,7 @@ def _fills_view(served: Served) -> Callable[..., Response]:
         window: WindowKind, start: date | None, end: date | None, limit: int,
         cursor: Place | None, **scope: Any,
     ) -> Response:  # fmt: skip
-        after = _place(cursor, int)
+        after = place_of(cursor, int)
         with served.asked() as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
@@ -214,21 +219,13 @@ def _fills_view(served: Served) -> Callable[..., Response]:
     return view
 
 
-def _place(cursor: Place | None, kind: type[int] | type[str]) -> Place | None:
-    if cursor is not None and not isinstance(cursor.id, kind):
-        raise Refused(
-            422, "parameter 'cursor' is one of another list", "take `next_cursor` of this one"
-        )
-    return cursor
-
-
 def _accounts(served: Served) -> Response:
     with served.asked() as asked:
         return served.fresh(asked) or json_answer(success(served, asked.tracker.accounts()))
 
 
 def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
-    after = _place(cursor, int)
+    after = place_of(cursor, int)
     with served.asked() as asked:
         page = Lists(asked.tracker).rejections(limit, after)
     rows = [as_detail(row) for row in page.items]
@@ -236,54 +233,29 @@ def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
 
 
 def _alerts(served: Served, state: str, limit: int, cursor: Place | None) -> Response:
-    after = _place(cursor, str)
+    after = place_of(cursor, str)
     with served.asked() as asked:
         page = asked.tracker.alerts.page(limit, after, only_open=state == "open")
     return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
 
 
 def _acknowledge(served: Served, alert: str) -> Response:
-    content = _json_object()
-    by, note = content.pop("by", None), content.pop("note", None)
-    if content:
-        raise Refused(422, f"{sorted(content)[0]!r} is no field", "allowed are by, note")
-    if not _is_said(by, _BY) or not (note is None or _is_said(note, _NOTE)):
+    content = json_object("by", "note")
+    by, note = content.get("by"), content.get("note")
+    if not is_said(by, BY) or not (note is None or is_said(note, NOTE)):
         raise Refused(
             422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}'
         )
     with served.asked() as asked:
-        seen = asked.tracker.alerts.acknowledge(alert, by, note, served.now)
+        seen = asked.tracker.alerts.acknowledge(alert, str(by), note, served.now)
     return json_answer(success(served, seen))
-
-
-def _is_said(text: Any, pattern: str) -> bool:
-    if not isinstance(text, str) or any("\ud800" <= sign <= "\udfff" for sign in text):
-        return False
-    return re.fullmatch(pattern, text) is not None
-
-
-def _json_object() -> dict[str, Any]:
-    _check_media("application/json")
-    content = request.get_json(silent=True)
-    if not isinstance(content, dict):
-        raise Refused(400, "the body is no JSON object", 'send {"by": "…", "note": "…"}')
-    return content
-
-
-def _check_media(*allowed: str) -> None:
-    if request.mimetype not in allowed:
-        raise Refused(
-            415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}"
-        )
-    if request.content_length is None:  # what is cut off at the limit must not pass for a whole
-        raise Refused(411, "the length of the body is not said", "send it with Content-Length")
 
 
 def _post_view(served: Served, name: str) -> Callable[..., Response]:
     def view() -> Response:
-        _check_media("application/json")
+        check_media("application/json")
         asked_for = Request(
-            request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", _key()
+            request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
         )
         try:
             with served.trackers.lent() as tracker:
@@ -304,24 +276,11 @@ def _post_view(served: Served, name: str) -> Callable[..., Response]:
     return view
 
 
-def _key() -> str | None:
-    key = request.headers.get(_KEY)
-    if key is None:
-        return None
-    if not re.fullmatch("[!-~]{1,200}", key):
-        raise Refused(
-            422,
-            f"the header {_KEY} is {key[:50]!r}",
-            "allowed are 1 to 200 visible ASCII characters",
-        )
-    return key
-
-
 def _import_view(served: Served) -> Callable[..., Response]:
     def view(
         timezone: ZoneInfo | None, account: str | None, format: str | None, date_order: Any
     ) -> Response:
-        _check_media("multipart/form-data")
+        check_media("multipart/form-data")
         upload = request.files.get("file")
         if upload is None:
             raise Refused(
@@ -340,7 +299,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
 
             try:
                 with served.trackers.lent() as tracker:
-                    report = Posts(tracker).once(_key(), path.read_bytes(), take)
+                    report = Posts(tracker).once(idempotency_key(), path.read_bytes(), take)
             except UsageError as error:
                 raise Refused(409, error.message, error.hint) from None
             except (FormatError, InputError) as error:
