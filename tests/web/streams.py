@@ -58,6 +58,15 @@ class Stream:
         found = until(lambda: self.named(name)[number - 1 :], why=lambda: str(self.events))
         return found[0]
 
+    def reaches(self, revision: int) -> None:
+        """Wait for a revision; none that came before it is later."""
+
+        def heard() -> list[int]:
+            return [data["revision"] for data in self.named("revision")]
+
+        until(lambda: revision in heard(), why=lambda: str(self.events))
+        assert heard() == sorted(set(heard()))
+
     def named(self, name: str) -> list[Any]:
         """The data of every event of a name."""
         return [data for event, data, _ in list(self.events) if event == name]

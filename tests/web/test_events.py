@@ -57,10 +57,10 @@ def test_every_stream_of_every_worker_hears_the_same_and_goes_on_elsewhere(place
         first, second, third = (stack.enter_context(Stream(port, query)) for query in asked)
         assert first.headers["Content-Type"].startswith("text/event-stream")
         for stream in (first, second, third):
-            assert stream.waits_for("revision")["revision"] == 1
+            stream.reaches(1)
         place.log("2026-11-19", *(record(order_id=n, net="-5") for n in "23"), mode="a")
         for stream in (first, second, third):
-            assert stream.waits_for("revision", 2)["revision"] == 2
+            stream.reaches(2)
         left_at = first.last_id
         first.close()
 
@@ -69,7 +69,7 @@ def test_every_stream_of_every_worker_hears_the_same_and_goes_on_elsewhere(place
         alert = second.waits_for("alert")
         assert third.waits_for("alert") == alert  # it is of all accounts
         place.log("2026-11-19", record(order_id="4"), mode="a")
-        second.waits_for("revision", 3)
+        second.reaches(3)
         for _ in range(6):  # whichever worker answers
             with Stream(port, "?limit=2", left_at) as again:
                 assert again.waits_for("alert")["id"] == alert["id"]

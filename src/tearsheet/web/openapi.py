@@ -16,7 +16,8 @@ _MEANINGS = {
     400: "The body is no JSON, or a parameter is unknown or given twice.",
     401: "A token is needed, or is not known.", 403: "The token, or the page, may not do this.",
     404: "There is no such thing.", 409: "It contradicts what is known.",
-    413: "The body is too large.", 415: "The body has the wrong media type.",
+    411: "The length of the body is not said.", 413: "The body is too large.",
+    415: "The body has the wrong media type.",
     422: "A value is not allowed.", 500: "A fault of ours; the log tells more under the error's id.",
     503: "The ledger cannot be used now; ask again after `Retry-After` seconds.",
 }  # fmt: skip

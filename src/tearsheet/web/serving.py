@@ -17,9 +17,8 @@ from gunicorn.arbiter import Arbiter
 from tearsheet.log import event
 from tearsheet.settings import Settings
 from tearsheet.web.access import Tokens, may_serve
+from tearsheet.web.names import FOLDER
 
-#: Where the Prometheus client of each worker counts, so that any of them can add all up.
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: A worker that does not answer for so long is replaced; longer than any wait for the ledger.
 _TIMEOUT_S = 60
 _GRACE_S = 20
