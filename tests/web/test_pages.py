@@ -311,3 +311,28 @@ def test_a_broken_targets_file_is_said_and_hides_no_number(traded: Api) -> None:
         assert "win_rate_target is 'lots'" in text
     assert "+$1,003.50" in page(traded, "/")
     assert "win_rate_target is" in html.unescape(page(traded, "/settings"))
+
+
+def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
+    from decimal import Decimal
+
+    from tearsheet.rules.verdict import LimitView, Verdict, VerdictReason
+    from tearsheet.web.pages import drawing
+
+    view = LimitView(
+        name="daily_loss", level="warn", unit="money", value=Decimal(400), threshold=Decimal(500),
+        used=Decimal("0.8"), headroom=Decimal(100), warned_at=Decimal(75), moved_by=None, moved_at=None,
+        resets_at=None, on_unknown="hold", breach=None,
+    )  # fmt: skip
+    verdict = Verdict(
+        account=HOSTILE, state="breach", must_be_flat=True, policy="hold", currency="USD",
+        trading_day=NOON.date(), resets_at=NOON, as_of=NOON, last_fill_at=None, data_age_s=None, sequence=1,
+        limits=(view,), reasons=(VerdictReason("stale_feed", "heard an hour ago"),),
+    )  # fmt: skip
+    template = api.app.jinja_env.get_template("parts.html")
+    card = template.make_module({"l": locale_of("en"), "draw": drawing}).limits_card([verdict])  # type: ignore[attr-defined]
+    assert "must be flat" in card
+    assert 'width="80"' in card
+    assert "$100.00 left" in card
+    assert "heard an hour ago" in card
+    assert "<img" not in card
