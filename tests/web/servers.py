@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.conftest import NOON, Place
+from tests.conftest import Place
 from tests.redis_server import free_port
 
 TOP = Path(__file__).parents[2]

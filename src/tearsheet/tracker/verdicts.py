@@ -35,6 +35,8 @@ from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 _log = logging.getLogger("tearsheet")
 #: How long a verdict waits for another writer before it tells of a breach that it could not keep.
 _PATIENCE_S = 2.0
+#: A book that took more past sessions than that is worth keeping at once.
+_MANY_SESSIONS = 30
 #: Reasons that concern the trade log alone.
 _OF_THE_LOG = ("missing_days", "unfinished_line")
 
@@ -64,8 +66,10 @@ class Verdicts:
             stated, now = self._file.stated(), self._clock()
             standing = self.books.of(account, stated.limits.of(account), now)
             found = self._verdict(standing, stated, now, reasons)
-            unkept = standing.unkept()
-        return self._latched(account, found, reasons) if unkept else found
+            unkept, took_long = standing.unkept(), standing.sessions > _MANY_SESSIONS
+        if unkept or (took_long and standing.base is not None):
+            return self._latched(account, found, reasons, unkept)
+        return found
 
     def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
         """The verdicts of all accounts that have limits, or a breach that still holds."""
@@ -131,7 +135,9 @@ class Verdicts:
         limited = (a for a in traded if stated.trouble or stated.limits.of(a).limits)
         return sorted({*limited, *stated.limits.accounts})
 
-    def _latched(self, account: str, found: Verdict, reasons: list[PartialReason]) -> Verdict:
+    def _latched(
+        self, account: str, found: Verdict, reasons: list[PartialReason], unkept: list[Breach]
+    ) -> Verdict:
         """The verdict after what it found is kept; where that cannot be, it says so."""
         trouble = f"the ledger {self._ledger.name} is read-only"
         if not self._ledger.read_only:
@@ -140,6 +146,8 @@ class Verdicts:
                     return self._keep_and_tell(account, reasons)
             except StoreError as error:
                 trouble = error.message
+        if not unkept:
+            return found
         self.books.forget()
         reason = VerdictReason("not_kept", trouble)
         return replace(found, reasons=(*found.reasons, reason))
@@ -159,6 +167,7 @@ class Verdicts:
         LatchRecords(self._ledger.reading).add(unkept, now)
         standing.kept |= {breach.id for breach in unkept}
         self.books.keep_high(standing)
+        self.books.keep_base(standing)
         for breach in unkept:
             event(
                 _log, "tearsheet.breach", level=logging.WARNING, account=breach.account,

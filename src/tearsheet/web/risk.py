@@ -9,7 +9,8 @@ from tearsheet.errors import UsageError
 from tearsheet.rules.limit import LIMITS
 from tearsheet.rules.verdict import Level, Verdict, worst
 from tearsheet.tracker.listing import Place
-from tearsheet.web import answers, parameters
+from tearsheet.web import parameters
+from tearsheet.web import risk_answers as answers
 from tearsheet.web.bodies import BY, NOTE, idempotency_key, is_said, json_object, place_of
 from tearsheet.web.contract import Api, Body, Operation
 from tearsheet.web.meters import Gauge
