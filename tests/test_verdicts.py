@@ -20,6 +20,7 @@ from tearsheet.errors import StoreError
 from tearsheet.rules.verdict import Verdict
 from tearsheet.store.ledger import Ledger
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.tracker.verdicts import verdicts_of
 from test_tracker_laws import fresh_place
 
 LIMITS = (
@@ -45,7 +46,7 @@ def filled(number: int, side: str, price: object, minute: float, **more: Any) ->
 
 def known(tracker: PerformanceTracker) -> list[tuple[str, int, str]]:
     """Every breach that is kept: its limit, its number, and the fill that led to it."""
-    found = [record.breach for record in tracker.verdicts.history(None, 1000, None).items]
+    found = [record.breach for record in verdicts_of(tracker).history(None, 1000, None).items]
     return sorted((b.limit, b.number, b.fill_key or "none") for b in found)
 
 
@@ -79,13 +80,13 @@ def test_the_running_book_says_what_one_from_scratch_says(fills: list[dict[str, 
         for fill in fills:
             place.now = max(place.now, NOON)
             post(tracker, [fill])
-            running = tracker.verdicts.of("A")
+            running = verdicts_of(tracker).of("A")
             with closing(place.tracker()) as another:
-                assert shape(another.verdicts.of("A")) == shape(running), "from what is kept"
+                assert shape(verdicts_of(another).of("A")) == shape(running), "from what is kept"
         with closing(place.tracker()) as scratch:
             with scratch.ledger.writing() as reading:
                 reading.execute("remove_all_limit_bases")
-            assert shape(scratch.verdicts.of("A")) == shape(running), "from the first fill ever"
+            assert shape(verdicts_of(scratch).of("A")) == shape(running), "from the first fill ever"
         assert tracker.verify().differences == []
 
 
@@ -93,16 +94,16 @@ def test_a_fill_at_the_end_is_read_on_and_a_late_one_begins_anew(place: Place) -
     limited(place)
     place.now = NOON + timedelta(hours=1)
     with place.tracker() as tracker:
-        books = tracker.verdicts.books
+        books = verdicts_of(tracker).books
         for number in range(1, 7):
             side = "BUY" if number % 2 else "SELL"
             post(tracker, [filled(number, side, 100, (number + 1) // 2)])
-        assert tracker.verdicts.of("A").state == "breach"
+        assert verdicts_of(tracker).of("A").state == "breach"
         assert (books.made, books.read_on) == (1, 5), "fills of one instant are no late ones"
         post(tracker, [filled(9, "BUY", 100, -5), filled(10, "SELL", 101, -4)])
         assert books.made == 2
         place.now += timedelta(days=1)
-        assert tracker.verdicts.of("A").state == "ok"
+        assert verdicts_of(tracker).of("A").state == "ok"
         assert books.made == 2, "a new day begins in the book"
 
 
@@ -121,7 +122,7 @@ def test_a_breach_is_kept_with_the_fill_or_not_at_all(
             patch.setattr(Ledger, "note_overlaps", fail)
             with pytest.raises(StoreError):
                 post(tracker, [filled(2, "SELL", 800, 2)])
-        assert (tracker.verdicts.of("A").state, known(tracker)) == ("ok", [])
+        assert (verdicts_of(tracker).of("A").state, known(tracker)) == ("ok", [])
         post(tracker, [filled(2, "SELL", 800, 2)])
         assert known(tracker) == [("daily_loss", 1, "x:2")]
 
@@ -131,12 +132,12 @@ def test_what_time_brings_is_kept_when_it_is_asked(place: Place) -> None:
     with place.tracker() as tracker, place.tracker() as another:
         place.now = NOON + timedelta(minutes=2)
         post(tracker, [filled(1, "BUY", 1000, 1)])
-        assert another.verdicts.of("A").state == "ok"
+        assert verdicts_of(another).of("A").state == "ok"
         place.now = NOON + timedelta(minutes=61)
         before = tracker.revision
-        assert tracker.verdicts.of("A").state == "breach"
+        assert verdicts_of(tracker).of("A").state == "breach"
         assert tracker.revision == before + 1
-        assert another.verdicts.of("A").sequence == before + 1
+        assert verdicts_of(another).of("A").sequence == before + 1
         assert known(another) == [("trading_hours", 1, "none")]
 
 
@@ -149,7 +150,7 @@ def test_where_a_breach_cannot_be_kept_it_is_told_all_the_same(
     limited(place)
     place.make_read_only(monkeypatch)
     with place.tracker() as tracker:
-        found = tracker.verdicts.of("A")
+        found = verdicts_of(tracker).of("A")
         assert (found.state, found.must_be_flat) == ("breach", True)
         assert found.reasons[-1].code == "not_kept"
         assert known(tracker) == []
@@ -164,7 +165,7 @@ def test_two_that_find_the_same_breach_keep_it_once(place: Place) -> None:
 
     def ask() -> None:
         with closing(PerformanceTracker(place.settings(), clock=lambda: place.now)) as tracker:
-            found.append(tracker.verdicts.of("A"))
+            found.append(verdicts_of(tracker).of("A"))
 
     asking = [Thread(target=ask) for _ in range(6)]
     for thread in asking:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -35,7 +34,6 @@ from tearsheet.tracker.reports import (
     VerifyReport,
 )
 from tearsheet.tracker.summaries import Summaries, terms_of
-from tearsheet.tracker.verdicts import Verdicts
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.position import Position
 from tearsheet.trade.session import DAY, Window, WindowKind
@@ -60,6 +58,8 @@ class PerformanceTracker:
         self._clock = clock
         self._ledger = Ledger(settings.ledger)
         self._ledger.judge = self._judge
+        #: what judges the limits, made by `verdicts_of` when it is first needed
+        self.judging: object | None = None
         #: when this process last knew all of the logs
         self.looked_at: datetime | None = None
 
@@ -330,17 +330,12 @@ class PerformanceTracker:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
-    @cached_property
-    def verdicts(self) -> Verdicts:
-        """What the limits say of each account."""
-        found = Verdicts(self._ledger, self.settings, self._clock, lambda: self.looked_at)
-        self._ledger.undone = found.books.forget
-        return found
-
     def _judge(self, accounts: frozenset[str]) -> None:
         """Hold the limits against accounts that a posting touches, in its transaction."""
         if accounts and (self._ledger.get("limits") or self.settings.targets_file.exists()):
-            self.verdicts.judge(accounts)
+            from tearsheet.tracker.verdicts import verdicts_of  # not where nothing is limited
+
+            verdicts_of(self).judge(accounts)
 
     @contextmanager
     def unchanging(self) -> Iterator[Ledger]:

@@ -5,7 +5,7 @@ or not at all; what time alone brings is kept when a verdict is asked.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -20,15 +20,14 @@ from tearsheet.rules.latch import Breach, Release, release_breach
 from tearsheet.rules.limit import AccountLimits, period_start
 from tearsheet.rules.limit_book import LimitBook, past_from
 from tearsheet.rules.verdict import Feed, Verdict, VerdictReason, verdict
-from tearsheet.settings import Settings
 from tearsheet.store.account_states import account_state, note_heard
 from tearsheet.store.latch_records import BreachRecord, LatchRecords, no_such_breach
-from tearsheet.store.ledger import Ledger
 from tearsheet.store.pages import Page, Place
 from tearsheet.store.receipts import Receipt, Receipts
 from tearsheet.tracker.limit_books import LimitBooks, Standing
 from tearsheet.tracker.limits_file import LimitsFile, StatedLimits
 from tearsheet.tracker.summaries import Summaries, terms_of
+from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 
@@ -42,19 +41,14 @@ _OF_THE_LOG = ("missing_days", "unfinished_line")
 
 
 class Verdicts:
-    """Judges the accounts of a ledger; `looked_at` says when its logs were last known whole."""
+    """Judges the accounts of a tracker's ledger; `verdicts_of` gives the one of a tracker."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        settings: Settings,
-        clock: Callable[[], datetime],
-        looked_at: Callable[[], datetime | None],
-    ) -> None:
-        self._ledger, self._settings = ledger, settings
-        self._clock, self._looked_at = clock, looked_at
-        self._file = LimitsFile(ledger, settings.targets_file)
-        self.books = LimitBooks(ledger, settings)
+    def __init__(self, tracker: PerformanceTracker) -> None:
+        self._tracker = tracker
+        self._ledger, self._settings = tracker.ledger, tracker.settings
+        self._file = LimitsFile(self._ledger, self._settings.targets_file)
+        self.books = LimitBooks(self._ledger, self._settings)
+        self._ledger.undone = self.books.forget
 
     def of(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
         """The verdict of an account now; `stale` says what the ledger may not have seen.
@@ -63,7 +57,7 @@ class Verdicts:
         """
         reasons = list(stale)
         with self._ledger.snapshot():
-            stated, now = self._file.stated(), self._clock()
+            stated, now = self._file.stated(), self._tracker.now
             standing = self.books.of(account, stated.limits.of(account), now)
             found = self._verdict(standing, stated, now, reasons)
             unkept, took_long = standing.unkept(), standing.sessions > _MANY_SESSIONS
@@ -83,7 +77,7 @@ class Verdicts:
 
     def judge(self, accounts: Iterable[str]) -> None:
         """Hold the limits against accounts that just changed, inside the transaction of the change."""
-        stated, now = self._file.stated(), self._clock()
+        stated, now = self._file.stated(), self._tracker.now
         for account in sorted(accounts):
             plan = stated.limits.of(account)
             if plan.limits:
@@ -105,7 +99,7 @@ class Verdicts:
             receipts = Receipts(reading)
             if (answer := receipts.find(receipt)) is not None:
                 return json.decode(answer, type=BreachRecord), True
-            stated, now = self._file.stated(), self._clock()
+            stated, now = self._file.stated(), self._tracker.now
             standing = self.books.of(account, stated.limits.of(account), now)
             self._keep(standing, now)
             record = _released(standing.book, limit, actor, reason, allowance, now)
@@ -121,7 +115,7 @@ class Verdicts:
     def hear(self, account: str) -> None:
         """Note that an account's source is there, though it has nothing new to say."""
         with self._ledger.writing(frozenset({account})) as reading:
-            note_heard(reading, [account], self._clock())
+            note_heard(reading, [account], self._tracker.now)
 
     def history(self, account: str | None, number: int, after: Place | None) -> Page[BreachRecord]:
         """A page of all breaches ever, with who lifted them and why, the newest first."""
@@ -154,7 +148,7 @@ class Verdicts:
 
     def _keep_and_tell(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.writing(frozenset({account})):
-            stated, now = self._file.stated(), self._clock()
+            stated, now = self._file.stated(), self._tracker.now
             standing = self.books.of(account, stated.limits.of(account), now)
             if self._keep(standing, now):
                 self._ledger.join()
@@ -196,7 +190,7 @@ class Verdicts:
         assert isinstance(feed, Feed)
         heard = [account_state(self._ledger.reading, account).heard_at]
         if self._ledger.reads_log_of(account) and self._settings.log_dir.is_dir():
-            heard.append(self._looked_at())
+            heard.append(self._tracker.looked_at)
         feed = replace(feed, heard_at=max((at for at in heard if at), default=None))
         if feed.heard_at is None and feed.last_fill_at is None:
             detail = f"the ledger has neither fill nor heartbeat of {account!r}"
@@ -228,6 +222,14 @@ class Verdicts:
             for reason in found
             if reason.code != "rejected_lines" and (logged or reason.code not in _OF_THE_LOG)
         ]
+
+
+def verdicts_of(tracker: PerformanceTracker) -> Verdicts:
+    """What judges the limits of a tracker's accounts, with the books that it has made so far."""
+    if not isinstance(tracker.judging, Verdicts):
+        tracker.judging = Verdicts(tracker)
+    assert isinstance(tracker.judging, Verdicts)
+    return tracker.judging
 
 
 def _first_day(plan: AccountLimits, session: date) -> date:
