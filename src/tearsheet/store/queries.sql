@@ -274,3 +274,10 @@ DELETE FROM limit_base WHERE account = ? AND plan <> ?
 DELETE FROM limit_base WHERE account = ? AND start_us > ?
 -- name: remove_all_limit_bases
 DELETE FROM limit_base WHERE account > ''
+
+-- name: add_alert_change
+INSERT INTO alert_change (alert_id, body) VALUES (?, ?)
+-- name: alert_changes
+SELECT body FROM alert_change WHERE alert_id = ? ORDER BY id
+-- name: remove_all_alert_changes
+DELETE FROM alert_change WHERE alert_id > ''

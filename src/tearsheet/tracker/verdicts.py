@@ -13,9 +13,10 @@ from hashlib import blake2b
 from msgspec import json
 from msgspec.structs import replace
 
-from tearsheet.errors import StoreError
+from tearsheet.errors import InputError, StoreError
 from tearsheet.log import event
 from tearsheet.performance.summary import PartialReason, Scope
+from tearsheet.rules.incident import incident_changes
 from tearsheet.rules.latch import Breach, Release, release_breach
 from tearsheet.rules.limit import AccountLimits, period_start
 from tearsheet.rules.limit_book import LimitBook, past_from
@@ -49,13 +50,28 @@ class Verdicts:
         self._file = LimitsFile(self._ledger, self._settings.targets_file)
         self.books = LimitBooks(self._ledger, self._settings)
         self._ledger.undone = self.books.forget
+        self._touched: set[str] = set()
+        self._told: dict[str, tuple[object, ...]] = {}
 
     def of(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
         """The verdict of an account now; `stale` says what the ledger may not have seen.
 
         Raises StoreError where the ledger cannot be read.
         """
-        reasons = list(stale)
+        found = self._of(account, list(stale))
+        self._tell(found)
+        return found
+
+    def tell(self) -> None:
+        """Open, escalate and end incidents of the accounts that were judged since the last time."""
+        while self._touched:
+            account = self._touched.pop()
+            try:
+                self.of(account)
+            except StoreError as error:  # the next verdict tells it
+                event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
+
+    def _of(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.snapshot():
             stated, now = self._file.stated(), self._tracker.now
             standing = self.books.of(account, stated.limits.of(account), now)
@@ -64,6 +80,18 @@ class Verdicts:
         if unkept or (took_long and standing.base is not None):
             return self._latched(account, found, reasons, unkept)
         return found
+
+    def _tell(self, found: Verdict) -> None:
+        """Write the alerts that a verdict means; trouble with them never keeps a verdict back."""
+        levels = tuple((v.name, v.level, v.breach and v.breach.id) for v in found.limits)
+        if self._told.get(found.account) == levels:
+            return
+        try:
+            self._tracker.alerts.follow(lambda last: incident_changes(found, last))
+        except (StoreError, InputError) as error:
+            event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
+            return
+        self._told[found.account] = levels
 
     def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
         """The verdicts of all accounts that have limits, or a breach that still holds."""
@@ -83,6 +111,7 @@ class Verdicts:
             if plan.limits:
                 standing = self.books.of(account, plan, now)
                 self._keep(standing, now)
+                self._touched.add(account)
         self._file.keep(stated)
 
     def release(

@@ -56,3 +56,12 @@ CREATE TABLE limit_base (
     body     TEXT    NOT NULL,
     PRIMARY KEY (account, plan)
 ) STRICT, WITHOUT ROWID;
+
+-- Every change in the life of an alert, in the order of the alerts file, which is read anew for it.
+CREATE TABLE alert_change (
+    id       INTEGER PRIMARY KEY,
+    alert_id TEXT    NOT NULL,
+    body     TEXT    NOT NULL
+) STRICT;
+CREATE INDEX alert_change_alert ON alert_change (alert_id, id);
+UPDATE meta SET value = '0' WHERE key = 'alerts_offset';
