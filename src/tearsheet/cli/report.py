@@ -117,6 +117,20 @@ def ack(identity: str, actor: str, note: str | None) -> None:
         click.echo(alert_line(alert))
 
 
+@alerts.command()
+@click.argument("identity", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(identity: str, as_json: bool) -> None:
+    """The life of an alert, from its beginning on."""
+    with opened_tracker() as tracker:
+        found = tracker.alerts.changes(identity)
+    if as_json:
+        click.echo(json_bytes(found).decode(), nl=False)
+        return
+    for change in found:
+        click.echo(alert_line(change))
+
+
 def _report(
     tracker: PerformanceTracker,
     summaries: Sequence[PerformanceSummary],
