@@ -73,6 +73,7 @@ def _add_edges(app: Flask, served: Served) -> None:
     """What happens around every view: a request id, one log line, headers, errors."""
 
     def begin() -> None:
+        served.deliver()
         g.started = time.perf_counter()
         given = request.headers.get("X-Request-ID", "")
         g.request_id = given if _REQUEST_ID.match(given) else os.urandom(8).hex()
