@@ -1,6 +1,7 @@
 """The commands that judge: summary, check, alerts."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -14,10 +15,11 @@ from tearsheet.cli.options import (
     window_options,
 )
 from tearsheet.cli.tables import alert_line, summary_text
-from tearsheet.errors import UsageError
+from tearsheet.errors import SettingsError, UsageError
 from tearsheet.export import export_summary, json_bytes
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent, Targets, beside_targets
+from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
 
@@ -129,6 +131,26 @@ def show(identity: str, as_json: bool) -> None:
         return
     for change in found:
         click.echo(alert_line(change))
+
+
+@alerts.command()
+@click.option("--once", is_flag=True, help="Try what is outstanding once, then stop.")
+def deliver(once: bool) -> int:
+    """Post alerts to the webhook of the settings; `serve` does that by itself.
+
+    Exit code 75 says that something is still to be delivered.
+    """
+    import time
+
+    from tearsheet.cli import STORE
+    from tearsheet.tracker.delivering import deliveries_of
+
+    deliveries = deliveries_of(Settings.load(), lambda: datetime.now(UTC))
+    if deliveries is None:
+        raise SettingsError("no webhook is set", "name one with TEARSHEET_WEBHOOK_URL")
+    while (left := deliveries.deliver()) >= 0 and not once:
+        time.sleep(deliveries.wait_s())
+    return STORE if left else HEALTHY
 
 
 def _report(
