@@ -336,3 +336,21 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
     assert "$100.00 left" in card
     assert "heard an hour ago" in card
     assert "<img" not in card
+
+
+def test_the_first_page_says_how_the_limits_stand(api: Api) -> None:
+    api.place.write(
+        "config/dashboard-targets.yaml",
+        "limits:\n  default:\n    daily_loss: 100\n    max_trades: 9\n",
+    )
+    api.fills(fill(-20), fill(-10, "SELL", 20))
+    api.ask("GET", "/")
+    text = html.unescape(page(api, "/"))
+    assert "Limits of A" in text
+    assert "near a limit" in text
+    assert "$20.00 left" in text
+    api.fills(fill(-8), fill(-5, "SELL", 50))
+    text = page(api, "/")
+    assert "a limit is broken" in text
+    assert "must be flat" in text
+    assert "Limits of" not in page(api, "/?date=2026-11-19")

@@ -121,11 +121,8 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
 
 
 def _verdicts(asked: Asked, scope: Scope) -> Sequence[Verdict]:
-    """How the limits of each account stand, where this version judges them."""
-    offered: Any = getattr(asked.tracker, "verdicts", None)
-    if offered is None:
-        return ()
-    found: list[Verdict] = offered.all(asked.stale)
+    """How the limits of each account stand."""
+    found = asked.tracker.verdicts.all(asked.stale)
     return [verdict for verdict in found if scope.account in (None, verdict.account)]
 
 
