@@ -4,7 +4,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: setup demo test check bench docs clean
+.PHONY: setup demo test check bench soak docs clean
 
 setup: .venv/.ready  ## make .venv with everything
 
@@ -15,8 +15,8 @@ setup: .venv/.ready  ## make .venv with everything
 	$(UV) sync --locked --quiet
 	@touch $@
 
-demo: setup  ## make a sample, run the main job on it, show what to look at
-	$(RUN) tearsheet demo
+demo: setup  ## make a sample, run the main job on it, show it in the dashboard (DEMO_SERVE=0: do not)
+	$(RUN) tearsheet demo $(if $(filter 0,$(DEMO_SERVE)),,--serve)
 
 test: setup  ## all tests
 	$(RUN) pytest --cov --cov-report=
@@ -32,6 +32,10 @@ check: setup  ## lint, types, floors, docs, coverage of the core
 
 bench: setup  ## ratios beside a peer and the physical limit, in one run
 	$(RUN) python -m benchmarks
+
+SECONDS := 60
+soak: setup  ## readers and a writer while workers, Redis and PostgreSQL are killed: make soak SECONDS=600
+	$(RUN) python -m benchmarks.soak --seconds $(SECONDS) $(SOAK)
 
 docs: setup  ## write the generated pages anew
 	$(RUN) python docs/generate.py

@@ -1,4 +1,4 @@
-"""`make bench`: prints ratios and, with `--write`, the table of docs/performance.md.
+"""`make bench`: prints ratios and, with `--write`, the tables of docs/performance.md.
 
 Every figure is the median of several runs in turn with what it is compared to, on this machine, now.
 Nothing here is asserted: a figure is to be read beside its peer.
@@ -19,6 +19,8 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.page import Row, as_table, options_of, put, say
+from benchmarks.web import serving
 from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
@@ -33,11 +35,11 @@ _PEAK = (
     "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL);"
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
 )
-Row = tuple[str, str, str, str]
 
 
 def main() -> None:
     """Measure everything and print the table."""
+    options = options_of(sys.argv[1:])
     rows: list[Row] = []
     scratch = Path(tempfile.mkdtemp(prefix="tearsheet-bench-"))
     try:
@@ -46,10 +48,11 @@ def main() -> None:
             rows += part(scratch)
     finally:
         shutil.rmtree(scratch)
-    table = as_table(rows)
-    print(table)
-    if "--write" in sys.argv[1:]:
-        write_page(table)
+    served = list(serving(options.positions))
+    for table, name in ((as_table(rows), ""), (as_table(served), " of the API")):
+        print(table)
+        if options.write:
+            put(table, name)
 
 
 def summaries(scratch: Path) -> Iterable[Row]:
@@ -276,25 +279,6 @@ def spawn(command: list[str], folder: Path) -> None:
 def row(what: str, milliseconds: float, ratio: str, floor: str) -> Row:
     """A row of a duration."""
     return (what, f"{milliseconds:.0f} ms", ratio, floor)
-
-
-def as_table(rows: list[Row]) -> str:
-    """The rows as Markdown."""
-    head = ("what", "median", "beside", "")
-    return "\n".join(["| " + " | ".join(r) + " |" for r in (head, ("---",) * 4, *rows)])
-
-
-def say(words: str) -> None:
-    """Progress, beside the table."""
-    print(words, file=sys.stderr, flush=True)
-
-
-def write_page(table: str) -> None:
-    """Put the table between the marks of docs/performance.md."""
-    page = Path(__file__).parent.parent / "docs" / "performance.md"
-    before, _, rest = page.read_text().partition("<!-- figures -->\n")
-    _, _, after = rest.partition("<!-- end of figures -->")
-    page.write_text(f"{before}<!-- figures -->\n{table}\n<!-- end of figures -->{after}")
 
 
 if __name__ == "__main__":

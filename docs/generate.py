@@ -1,15 +1,20 @@
 """Writes the generated pages of the documentation; `--check` fails if one is out of date."""
 
+import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
 from tearsheet import cli, errors
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES
-from tearsheet.settings import SETTINGS
+from tearsheet.settings import SETTINGS, Settings
 from tearsheet.trade.fill import REJECTION_CODES
+from tearsheet.web import create_app
+from tearsheet.web.refusal import STATUSES
 
 DOCS = Path(__file__).parent
 _NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n\n"
@@ -35,10 +40,11 @@ def metrics_page() -> str:
 
 def errors_page() -> str:
     """Every error class, rejection code and partial reason."""
-    lines = ["# Every error\n", "## Errors\n", "| code | exit code | meaning |", "|---|---|---|"]
+    lines = ["# Every error\n", "## Errors\n"]
+    lines += ["| code | exit code | HTTP status | meaning |", "|---|---|---|---|"]
     for kind, exit_code in cli.EXIT_CODES.items():
         words = (kind.__doc__ or "").strip().splitlines()[0]
-        lines.append(f"| `{kind.code}` | {exit_code} | {_cell(words)} |")
+        lines.append(f"| `{kind.code}` | {exit_code} | {STATUSES[kind]} | {_cell(words)} |")
     lines += [
         "\n## Rejected lines\n",
         "A bad line stops nothing else; it is kept, counted and shown.\n",
@@ -83,7 +89,47 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
+def api_page() -> str:
+    """Every operation of the API, from the rows that its views read by."""
+    described = _described()
+    lines = ["# Every operation of the API\n", "How to use it: [the-api.md](the-api.md).\n"]
+    by_tag: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            by_tag.setdefault(operation["tags"][0], []).append((method, path, operation))
+    for tag, operations in by_tag.items():
+        lines.append(f"## {tag}\n")
+        for method, path, operation in operations:
+            lines += [f"### {method.upper()} {path}\n", _sentence(operation), ""]
+            lines += _parameters(operation["parameters"])
+            statuses = " ".join(operation["responses"])
+            lines.append(f"Statuses: {statuses}\n")
+    return "\n".join(lines)
+
+
+def _described() -> dict[str, Any]:
+    with TemporaryDirectory() as folder:
+        app = create_app(Settings.load({}, Path(folder)))
+        found: dict[str, Any] = json.loads(app.test_client().get("/openapi.json").text)
+    return found
+
+
+def _sentence(operation: dict[str, Any]) -> str:
+    return " ".join(filter(None, (f"{operation['summary']}.", operation.get("description"))))
+
+
+def _parameters(parameters: list[dict[str, Any]]) -> list[str]:
+    if not parameters:
+        return []
+    rows = [
+        f"| `{p['name']}` | {p['in']} | {'yes' if p['required'] else ''} | {_cell(p['description'])} |"
+        for p in parameters
+    ]
+    return ["| parameter | in | required | meaning |", "|---|---|---|---|", *rows, ""]
+
+
 PAGES = {
+    "api.md": api_page,
     "metrics.md": metrics_page,
     "errors.md": errors_page,
     "settings.md": settings_page,

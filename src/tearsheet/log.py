@@ -66,7 +66,10 @@ def configure(settings: Settings, *, verbose: int = 0, stream: TextIO | None = N
 def event(logger: logging.Logger, name: str, *, level: int = logging.INFO, **fields: Any) -> None:
     """Log a structured event; its fields stand beside the name in the line."""
     if logger.isEnabledFor(level):
-        logger.log(level, name, extra={_FIELDS: fields})
+        # made here, since `logger.log` would look for the calling line at every request
+        record = logging.LogRecord(logger.name, level, "", 0, name, None, None)
+        record.__dict__[_FIELDS] = fields
+        logger.handle(record)
 
 
 def _file(settings: Settings) -> logging.Handler:

@@ -185,6 +185,10 @@ SETTINGS = (
     Setting("host", "TEARSHEET_HOST", "127.0.0.1", "Address that `tearsheet serve` listens at.", "an address or a host name", _text),
     Setting("port", "TEARSHEET_PORT", "5000", "Port that `tearsheet serve` listens at.", "a whole number from 0 to 65535", _whole(0, 65_535)),
     Setting("workers", "TEARSHEET_WORKERS", "2", "Worker processes of `tearsheet serve`.", "a whole number from 1 to 64", _whole(1, 64)),
+    Setting("max_streams", "TEARSHEET_MAX_STREAMS", "8", "Event streams that each worker process keeps open; `tearsheet serve` allows half its --threads at most.",
+            "a whole number from 0 to 1000", _whole(0, 1000)),
+    Setting("guard_absent_minutes", "TEARSHEET_GUARD_ABSENT_MINUTES", "0", "Minutes without a question for an account's verdict after which the service warns; 0 never does.",
+            "a whole number from 0 to 10080", _whole(0, 10_080)),
     Setting("trade_log_mode", "TEARSHEET_TRADE_LOG_MODE", "auto", "Whether records of the trade log are results or executions; auto decides by account and symbol.",
             "auto, trades or fills", _one_of("auto", "trades", "fills")),
     Setting("currency", "TEARSHEET_CURRENCY", "USD", "Money of trades that state none, and the one reported when a window holds several.",
@@ -205,6 +209,8 @@ SETTINGS = (
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _BY_ENV = {setting.env: setting for setting in SETTINGS}
+#: Variables of the commands' own options, of the guard, and those that it gives to its command.
+_OF_OTHERS = ("TEARSHEET_LAYOUTS", "TEARSHEET_TOKEN", "TEARSHEET_VERDICT_")
 _PATHS = (
     "log_dir",
     "output_dir",
@@ -243,6 +249,8 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     host: str
     port: int
     workers: int
+    max_streams: int
+    guard_absent_minutes: int
     trade_log_mode: Literal["auto", "trades", "fills"]
     currency: str
     starting_balance: Decimal | None
@@ -329,7 +337,7 @@ def _safe(text: str) -> str:
 def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
     known = [*_BY_ENV, CONFIG_VARIABLE]
     for name in env:
-        if name.startswith("TEARSHEET_") and name not in known:
+        if name.startswith("TEARSHEET_") and not (name in known or name.startswith(_OF_OTHERS)):
             raise SettingsError(
                 f"environment variable {name} is no setting", _did_you_mean(name, known)
             )

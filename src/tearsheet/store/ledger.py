@@ -17,7 +17,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import Tally
 from tearsheet.store import connection as limits
 from tearsheet.store import rows
-from tearsheet.store.connection import open_connection
+from tearsheet.store.opening import open_connection
 from tearsheet.store.reading import Reading
 from tearsheet.store.session_tallies import ALL_ACCOUNTS, decode
 from tearsheet.trade.fill import Rejection
@@ -70,6 +70,7 @@ class Ledger:
         self.judge, self.undone = _unjudged, lambda: None
         self.connection = open_connection(place)
         self.reading = Reading(self.connection)
+        self._patience = limits.BUSY_SECONDS
 
     @property
     def name(self) -> str:
@@ -98,7 +99,12 @@ class Ledger:
         try:
             yield
         finally:
-            self.connection.wait_at_most(limits.BUSY_SECONDS)
+            self.connection.wait_at_most(self._patience)
+
+    def set_patience(self, seconds: float) -> None:
+        """Wait for other writers no longer than that from now on."""
+        self._patience = seconds
+        self.connection.wait_at_most(seconds)
 
     @contextmanager
     def writing(self, accounts: frozenset[str] | None = None) -> Iterator[Reading]:

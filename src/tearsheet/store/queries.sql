@@ -224,6 +224,8 @@ FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? O
 SELECT * FROM position WHERE closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
 -- name: page_of_closed_account
 SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
+-- name: page_of_rejections
+SELECT file, line, text, code, reason, hint, account, id FROM rejection WHERE id < ? ORDER BY id DESC LIMIT ?
 -- name: page_of_alerts
 SELECT raised_us, id, body FROM alert WHERE raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
 

@@ -1,5 +1,6 @@
 """Takes a file of fills, or a trade log from elsewhere, into the ledger: each content once."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -41,9 +42,11 @@ def import_file(
     options: StatementOptions,
     now: datetime,
     on_progress: OnProgress,
+    keep: bool = True,
 ) -> ImportReport:
     """Read a file into the ledger in one transaction; a content read before changes nothing.
 
+    Without `keep` all is done and then undone, so that the report says what would come of it.
     A content that had rejections is read again, since the instruments may be known by now.
     """
     state, checksum = _identify(path, name)
@@ -53,7 +56,7 @@ def import_file(
         statement = open_statement(path, rules.instruments, options)
         layout = statement.layout
     report = ImportReport(file=name, layout=layout)
-    with ledger.writing():
+    with contextlib.suppress(_TriedOut), ledger.writing():
         earlier = ledger.imports_of(checksum, state.size)
         if earlier and not earlier[0].rejected:
             return _repeated(report, earlier[0], ledger.revision)
@@ -70,7 +73,13 @@ def import_file(
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
         on_progress(state.size, state.size, "booking")
         report.revision = posting.finish()
+        if not keep:
+            raise _TriedOut
     return report
+
+
+class _TriedOut(Exception):  # noqa: N818 - it leaves a transaction that is to be undone
+    """A file was read to see what would come of it."""
 
 
 def known_formats(folder: Path | None = None) -> dict[str, FormatLine]:

@@ -29,6 +29,7 @@ from tearsheet.tracker.reports import (
     OnProgress,
     SyncReport,
     VerifyReport,
+    silent,
 )
 from tearsheet.tracker.stated_targets import stated_targets
 from tearsheet.tracker.summaries import Summaries, terms_of
@@ -37,10 +38,6 @@ from tearsheet.trade.position import Position
 from tearsheet.trade.session import DAY, Window, WindowKind
 
 _log = logging.getLogger("tearsheet")
-
-
-def _silent(done: int, total: int, name: str) -> None:
-    """Progress that nobody watches."""
 
 
 class Judging(Protocol):
@@ -114,7 +111,7 @@ class PerformanceTracker:
         """A name for the present state of the ledger that no other state bears. Raises StoreError."""
         return self._ledger.stamp
 
-    def sync(self, on_progress: OnProgress = _silent) -> SyncReport:
+    def sync(self, on_progress: OnProgress = silent) -> SyncReport:
         """Read what is new in the log folder. Raises StoreError, InputError."""
         started = time.perf_counter()
         same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
@@ -170,11 +167,13 @@ class PerformanceTracker:
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
-        on_progress: OnProgress = _silent,
+        keep: bool = True,
+        on_progress: OnProgress = silent,
         **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
+        Without `keep` the report says what would come of it, and nothing is kept.
         It is remembered by `name`, by default its path. What else is `said` of the file are further
         fields of `StatementOptions`: decimal_mark, layouts, mapping, fee_sign, fee_rates.
         Raises UsageError, InputError, FormatError, StoreError.
@@ -186,7 +185,7 @@ class PerformanceTracker:
         options = StatementOptions(timezone, account, layout, date_order, **said)
         report = import_file(
             self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
-            on_progress,
+            on_progress, keep,
         )  # fmt: skip
         self.tell()
         event(
@@ -240,7 +239,7 @@ class PerformanceTracker:
         )
         started = time.perf_counter()
         with self._ledger.snapshot():
-            answers = self._summaries()
+            answers = self.answers()
             summary = answers.summary(chosen, scope, currency, stale)
         event(
             _log,
@@ -275,7 +274,7 @@ class PerformanceTracker:
 
         self._sync_if_possible()
         with self._ledger.snapshot():
-            answers = self._summaries()
+            answers = self.answers()
             summary = answers.summary(window, scope, currency)
             rows = answers.rows(window, scope, summary.currency)
             return explain(
@@ -359,7 +358,7 @@ class PerformanceTracker:
     ) -> list[Position]:
         """Positions closed in a window, in order."""
         with self._ledger.snapshot():
-            answers = self._summaries()
+            answers = self.answers()
             return answers.rows(window, scope, answers.currency(window, scope, currency)).closed
 
     def rejections(self, most: int = 100) -> list[Rejection]:
@@ -380,7 +379,8 @@ class PerformanceTracker:
             self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, step
         )
 
-    def _summaries(self) -> Summaries:
+    def answers(self) -> Summaries:
+        """What makes summaries of the present instant; ask it inside one snapshot of the ledger."""
         return Summaries(self._ledger, terms_of(self.settings), self.now)
 
     def _sync_if_possible(self) -> list[PartialReason]:

@@ -4,10 +4,13 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from flask import Request
@@ -20,7 +23,16 @@ from tearsheet.web.refusal import Refused
 
 Right = Literal["read", "write"]
 _PREFIX = "ts_"
-_FORWARDED = ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "X-Real-Ip", "Via")
+#: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
+COOKIE = "tearsheet_token"
+_FORWARDED = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_FORWARDED",
+    "HTTP_X_REAL_IP",
+    "HTTP_VIA",
+)
+_PORT = re.compile(r":\d+$")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
@@ -112,11 +124,25 @@ class Access:
             _refuse_other_sites(request)
         if level == "open":
             return
-        presented = request.headers.get("Authorization", "")
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
         if presented:
             self._check_token(presented, level)
-        elif not (level == "read" and self._anonymous_read) and not self._is_private(request):
+        elif not (level == "read" and self._anonymous_read) and not self._is_private(
+            request.environ
+        ):
             raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
+
+    def cookie(self, request: Request) -> str | None:
+        """The token that a browser was given at the login page; none while there are no tokens."""
+        return request.cookies.get(COOKIE) if self._tokens.all() else None
+
+    def right_of(self, secret: str) -> Right | None:
+        """What a token allows; None for one that is not known."""
+        return self._tokens.right_of(secret)
+
+    def _in_cookie(self, request: Request) -> str:
+        secret = self.cookie(request)
+        return f"Bearer {secret}" if secret else ""
 
     def _check_token(self, presented: str, level: Level) -> None:
         scheme, _, secret = presented.partition(" ")
@@ -126,12 +152,13 @@ class Access:
         if level == "write" and right != "write":
             raise Refused(403, "this token allows to read only", "use a token made with --write")
 
-    def _is_private(self, request: Request) -> bool:
+    def _is_private(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a request comes over loopback, by a name of it, and not through a proxy."""
         return (
             not self._tokens.all()
-            and is_loopback(request.remote_addr or "")
-            and request.host.rsplit(":", 1)[0] in _LOCAL_NAMES
-            and not any(name in request.headers for name in _FORWARDED)
+            and is_loopback(environ.get("REMOTE_ADDR") or "")
+            and _PORT.sub("", environ.get("HTTP_HOST", "")) in _LOCAL_NAMES
+            and not any(name in environ for name in _FORWARDED)
         )
 
 
@@ -146,6 +173,7 @@ def may_serve(host: str, tokens: Tokens, *, anonymous_read: bool) -> None:
     )
 
 
+@lru_cache(1000)
 def is_loopback(host: str) -> bool:
     """Whether an address is reached from this machine alone."""
     if host == "localhost":

@@ -204,6 +204,7 @@ class RejectionsAnswer(Struct, kw_only=True):
     status: Success
     timestamp: datetime
     data: tuple[RejectionView, ...]
+    next_cursor: str | None
 
 
 class AlertsAnswer(Struct, kw_only=True):

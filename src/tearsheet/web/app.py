@@ -1,22 +1,27 @@
-"""Makes the application: blueprints, errors, access, request log."""
+"""Makes the application: blueprints, errors, access."""
 
 import logging
-import os
-import re
-import time
 from collections.abc import Callable
 from datetime import datetime
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from tearsheet import log
 from tearsheet.errors import TearsheetError
 from tearsheet.log import event
 from tearsheet.settings import Settings
+from tearsheet.web.absence import Absence, add_absence
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.documents import add_documents
+from tearsheet.web.edge import Edge
+from tearsheet.web.events import add_events
+from tearsheet.web.insights import add_insights
+from tearsheet.web.lookout import Lookout
+from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.ops import add_ops
+from tearsheet.web.pages import dashboard
+from tearsheet.web.pages.frame import error_page
 from tearsheet.web.performance import add_performance
 from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
 from tearsheet.web.risk import add_risk
@@ -24,14 +29,6 @@ from tearsheet.web.served import Served, text_of
 from tearsheet.web.trading import add_alerts, add_lists, add_writes
 
 _log = logging.getLogger("tearsheet")
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 
 def application(settings: Settings | None, clock: Callable[[], datetime]) -> Flask:
@@ -45,69 +42,65 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     app.url_map.strict_slashes = True
     served = Served(settings, clock)
     app.extensions["tearsheet"] = served
-    _add_edges(app, served)
-    apis = _apis(served)
+    _add_errors(app, served)
+    app.wsgi_app = Edge(app.wsgi_app, served.meters)  # type: ignore[method-assign]
+    apis, app.extensions["tearsheet-lookout"] = _apis(served, add_absence(app, served))
     add_documents(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)
+    app.register_blueprint(dashboard(served))
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     return app
 
 
-def _apis(served: Served) -> list[Api]:
+def _apis(served: Served, absence: Absence | None) -> tuple[list[Api], Lookout]:
     def guard(operation: Operation) -> None:
+        served.deliver()
         served.access.check(request, operation.level)
 
-    performance, trading, risk, ops, documents = (
-        Api(name, guard) for name in ("performance", "trading", "risk", "ops", "documents")
+    performance, trading, risk, events, ops, documents = (
+        Api(name, guard)
+        for name in ("performance", "trading", "risk", "events", "ops", "documents")
     )
     add_performance(performance, served)
+    add_insights(performance, served)
     add_lists(trading, served)
     add_writes(trading, served)
     add_alerts(trading, served)
     add_risk(risk, served)
-    add_ops(ops, served)
-    return [performance, trading, risk, ops, documents]
+    lookout = add_events(events, served)
+    add_ops(ops, served, absence)
+    return [performance, trading, risk, events, ops, documents], lookout
 
 
-def _add_edges(app: Flask, served: Served) -> None:
-    """What happens around every view: a request id, one log line, headers, errors."""
-
-    def begin() -> None:
-        served.deliver()
-        g.started = time.perf_counter()
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.match(given) else os.urandom(8).hex()
-
-    def end(response: Response) -> Response:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers["X-Request-ID"] = g.request_id
-        response.headers["Cache-Control"] = "private, no-cache"
-        if g.get("etag") and response.status_code in (200, 304):
-            response.headers["ETag"] = g.etag
-        _count(served, response)
-        return response
+def _add_errors(app: Flask, served: Served) -> None:
+    """Whatever goes wrong is answered with the one body."""
 
     def refused(error: Refused) -> Response:
+        if request.blueprint == "pages" or _wants_a_page():
+            return error_page(error, request.environ[REQUEST_ID])
         return response_of(error, text_of(served.now))
 
     def broken(error: TearsheetError) -> Response:
         answer = of_error(error)
         if answer.status >= 500:
-            event(_log, "tearsheet.error", level=logging.ERROR, request_id=g.request_id,
+            event(_log, "tearsheet.error", level=logging.ERROR, request_id=request.environ[REQUEST_ID],
                   code=error.code, reason=error.message, path=request.path)  # fmt: skip
         return refused(answer)
 
     def unexpected(error: Exception) -> Response:
-        _log.exception("internal error, request %s", g.request_id)
+        _log.exception("internal error, request %s", request.environ[REQUEST_ID])
         return refused(internal())
 
-    app.before_request(begin)
-    app.after_request(end)
     app.register_error_handler(Refused, refused)
     app.register_error_handler(TearsheetError, broken)
     app.register_error_handler(HTTPException, lambda error: refused(_http(error)))
     app.register_error_handler(Exception, unexpected)
+
+
+def _wants_a_page() -> bool:
+    """Whether a browser asked for an address that nothing stands at."""
+    return request.url_rule is None and "text/html" in request.headers.get("Accept", "")
 
 
 def _http(error: HTTPException) -> Refused:
@@ -125,16 +118,3 @@ def _http(error: HTTPException) -> Refused:
     }
     message, hint = words.get(status, (error.name, ""))
     return Refused(status, message, hint, headers=headers)
-
-
-def _count(served: Served, response: Response) -> None:
-    """One log line and one observation a request."""
-    took = time.perf_counter() - g.started
-    route = request.url_rule.rule if request.url_rule else "none"
-    served.meters.requests.labels(request.method, route, response.status_code).observe(took)
-    event(
-        _log, "tearsheet.request", request_id=g.request_id, method=request.method,
-        path=request.path, route=route, status=response.status_code,
-        duration_ms=round(took * 1000, 3), bytes=response.content_length,
-        remote=request.remote_addr, pid=os.getpid(),
-    )  # fmt: skip

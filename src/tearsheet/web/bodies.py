@@ -34,11 +34,13 @@ def json_object(*allowed: str) -> dict[str, Any]:
 
 
 def check_media(*allowed: str) -> None:
-    """Refuse a body of another media type."""
+    """Refuse a body of another media type, or whose length is not said."""
     if request.mimetype not in allowed:
         raise Refused(
             415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}"
         )
+    if request.content_length is None:  # what is cut off at the limit must not pass for a whole
+        raise Refused(411, "the length of the body is not said", "send it with Content-Length")
 
 
 def idempotency_key() -> str | None:
@@ -46,11 +48,11 @@ def idempotency_key() -> str | None:
     key = request.headers.get(_KEY)
     if key is None:
         return None
-    if not (1 <= len(key) <= 200 and key.isascii() and key.isprintable()):
+    if not re.fullmatch("[!-~]{1,200}", key):
         raise Refused(
             422,
             f"the header {_KEY} is {key[:50]!r}",
-            "allowed are 1 to 200 printable ASCII characters",
+            "allowed are 1 to 200 visible ASCII characters",
         )
     return key
 

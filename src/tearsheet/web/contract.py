@@ -12,6 +12,7 @@ from flask import Blueprint, Response, request
 from msgspec import Struct
 from werkzeug.datastructures import MultiDict
 
+from tearsheet.web.names import ROUTE
 from tearsheet.web.refusal import Refused
 
 Json = dict[str, Any]
@@ -69,9 +70,17 @@ class Api:
         """Answer an operation, under its aliases too, with a function of its parameters."""
         self.operations.append(operation)
 
+        defaults = (
+            read_values(operation.parameters, MultiDict()) if _is_optional(operation) else None
+        )
+
         def answer(**in_path: str) -> Response:
+            request.environ[ROUTE] = operation.path
             self._guard(operation)
-            values = read_values(operation.parameters, request.args)
+            if defaults is not None and not request.environ.get("QUERY_STRING"):
+                values = defaults
+            else:
+                values = read_values(operation.parameters, request.args)
             named = {p.name: _read(p, in_path[p.name]) for p in operation.in_path}
             return view(**named, **values)
 
@@ -83,6 +92,10 @@ class Api:
                 answer,
                 methods=[operation.method],
             )
+
+
+def _is_optional(operation: Operation) -> bool:
+    return not any(parameter.required for parameter in operation.parameters)
 
 
 def read_values(parameters: Sequence[Parameter], given: MultiDict[str, str]) -> Json:

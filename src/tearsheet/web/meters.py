@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import Gauge as LiveGauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from tearsheet.web.serving import FOLDER
+from tearsheet.web.names import FOLDER
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -33,10 +34,31 @@ class Meters:
             "tearsheet_cache", "Answers by where they were found.", ("found",),
             registry=self.registry,
         )  # fmt: skip
+        self._children: dict[tuple[str, str, str], Histogram] = {}
+        self._found: dict[str, Counter] = {}
         self.cache_failures = Counter(
             "tearsheet_cache_failures", "Times that the shared cache went down.",
             registry=self.registry,
         )  # fmt: skip
+        self.streams = LiveGauge(
+            "tearsheet_event_streams", "Event streams that are open.",
+            registry=self.registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+
+    def observe(self, method: str, route: str, status: str, seconds: float) -> None:
+        """Count a request and its time."""
+        key = (method, route, status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self.requests.labels(*key)
+        child.observe(seconds)
+
+    def count_found(self, found: str) -> None:
+        """Count an answer by where it was found."""
+        child = self._found.get(found)
+        if child is None:
+            child = self._found[found] = self.cache.labels(found)
+        child.inc()
 
     def page(self, gauges: list["Gauge"]) -> bytes:
         """The page that Prometheus reads."""

@@ -16,7 +16,8 @@ _MEANINGS = {
     400: "The body is no JSON, or a parameter is unknown or given twice.",
     401: "A token is needed, or is not known.", 403: "The token, or the page, may not do this.",
     404: "There is no such thing.", 409: "It contradicts what is known.",
-    413: "The body is too large.", 415: "The body has the wrong media type.",
+    411: "The length of the body is not said.", 413: "The body is too large.",
+    415: "The body has the wrong media type.",
     422: "A value is not allowed.", 500: "A fault of ours; the log tells more under the error's id.",
     503: "The ledger cannot be used now; ask again after `Retry-After` seconds.",
 }  # fmt: skip
@@ -78,6 +79,8 @@ def _operation(o: Operation) -> Json:
         }}  # fmt: skip
     if 304 in o.statuses:
         content["parameters"].append(_IF_NONE_MATCH)
+    if o.media == "text/event-stream":
+        content["parameters"].append(_LAST_EVENT_ID)
     return content
 
 
@@ -85,6 +88,11 @@ _IDEMPOTENCY = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "description": "Names the request, so that it is carried out once however often it is sent.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+}  # fmt: skip
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID", "in": "header", "required": False,
+    "description": "The `id` of the last event that the client has; what came since follows.",
+    "schema": {"type": "string"},
 }  # fmt: skip
 _IF_NONE_MATCH = {
     "name": "If-None-Match",

@@ -10,8 +10,7 @@ from tearsheet.rules.limit import LIMITS
 from tearsheet.rules.verdict import Level, Verdict, worst
 from tearsheet.tracker.listing import Place
 from tearsheet.tracker.verdicts import verdicts_of
-from tearsheet.web import parameters
-from tearsheet.web import risk_answers as answers
+from tearsheet.web import parameters, risk_answers
 from tearsheet.web.bodies import BY, NOTE, idempotency_key, is_said, json_object, place_of
 from tearsheet.web.contract import Api, Body, Operation
 from tearsheet.web.meters import Gauge
@@ -53,7 +52,7 @@ def add_risk(api: Api, served: Served) -> None:
             method="GET", path="/api/risk/verdict", tag="Risk",
             title="May this account go on trading?", words=_VERDICT_WORDS,
             parameters=(parameters.ACCOUNT,),
-            answer=(answers.VerdictAnswer, answers.VerdictsAnswer), statuses=(422,),
+            answer=(risk_answers.VerdictAnswer, risk_answers.VerdictsAnswer), statuses=(422,),
         ),
         lambda account: _verdict(served, account),
     )  # fmt: skip
@@ -61,7 +60,7 @@ def add_risk(api: Api, served: Served) -> None:
         Operation(
             method="GET", path="/api/risk/breaches", tag="Risk",
             title="Every breach and who lifted it, the newest first",
-            parameters=(parameters.ACCOUNT, *parameters.PAGE), answer=answers.BreachesAnswer,
+            parameters=(parameters.ACCOUNT, *parameters.PAGE), answer=risk_answers.BreachesAnswer,
             statuses=(422,),
         ),
         lambda account, limit, cursor: _breaches(served, account, limit, cursor),
@@ -71,7 +70,7 @@ def add_risk(api: Api, served: Served) -> None:
             method="POST", path="/api/risk/releases", tag="Risk", title="Lift a breach",
             words="The limit breaks again where its value worsens. Who and why is kept for ever.",
             level="write", body=Body(("application/json",), _RELEASE, _EXAMPLE),
-            answer=answers.ReleaseAnswer, statuses=(400, 404, 409, 413, 415, 422),
+            answer=risk_answers.ReleaseAnswer, statuses=(400, 404, 409, 411, 413, 415, 422),
         ),
         lambda: _release(served),
     )  # fmt: skip
@@ -80,7 +79,7 @@ def add_risk(api: Api, served: Served) -> None:
             method="POST", path="/api/risk/heartbeats", tag="Risk",
             title="Say that an account's source is there, though it has nothing new",
             level="write", body=Body(("application/json",), _HEARTBEAT, {"account": "Sim101"}),
-            answer=answers.HeartbeatAnswer, statuses=(400, 413, 415, 422),
+            answer=risk_answers.HeartbeatAnswer, statuses=(400, 411, 413, 415, 422),
         ),
         lambda: _heartbeat(served),
     )  # fmt: skip
@@ -125,8 +124,8 @@ def _verdict(served: Served, account: str | None) -> Response:
         return json_answer(success(served, _together(served, asked, found)))
 
 
-def _together(served: Served, asked: Asked, found: list[Verdict]) -> answers.Verdicts:
-    return answers.Verdicts(
+def _together(served: Served, asked: Asked, found: list[Verdict]) -> risk_answers.Verdicts:
+    return risk_answers.Verdicts(
         state=worst(found),
         must_be_flat=any(one.must_be_flat for one in found),
         as_of=served.now,

@@ -5,9 +5,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
+from zlib import crc32
 
-from flask import Response, g, request
+from flask import Response, request
 
 from tearsheet.export import json_line
 from tearsheet.log import event
@@ -19,6 +21,7 @@ from tearsheet.tracker.delivering import deliveries_of, keep_delivering
 from tearsheet.trade.session import Window
 from tearsheet.web.access import Access, Tokens
 from tearsheet.web.meters import Meters
+from tearsheet.web.names import ETAG
 from tearsheet.web.trackers import Trackers
 
 _log = logging.getLogger("tearsheet")
@@ -71,8 +74,14 @@ class Served:
 
     def fresh(self, asked: "Asked") -> Response | None:
         """304 where the client has the answer of this very state, else None."""
-        g.etag = asked.etag
-        if asked.etag is None or not request.if_none_match.contains_weak(asked.stamp):
+        environ = request.environ
+        if asked.stale:
+            return None
+        # an entity tag is of one address, so that no other one's can be mistaken for it
+        address = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+        tag = f"{asked.stamp}.{crc32(address.encode('utf-8', 'replace')):08x}"
+        environ[ETAG] = f'W/"{tag}"'
+        if "HTTP_IF_NONE_MATCH" not in environ or not request.if_none_match.contains_weak(tag):
             return None
         return Response(status=304)
 
@@ -82,14 +91,13 @@ class Served:
     ) -> bytes:  # fmt: skip
         """An answer of this state from the cache, or computed now."""
         if asked.stale:
-            self.meters.cache.labels("bypassed").inc()
+            self.meters.count_found("bypassed")
             return compute()
-        whose = blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
-        name = "all" if scope.account is None and not scope.narrows_trades else whose
+        whose = _name_of(scope, currency)
         stretch = f"{window.start}" if window.last_trades is None else f"last-{window.last_trades}"
-        key = f"performance:{name}-{whose}:{period}:{stretch}-{window.end}:{asked.stamp}"
+        key = f"performance:{whose}:{period}:{stretch}-{window.end}:{asked.stamp}"
         answer, found = self.cache.answer(key, compute)
-        self.meters.cache.labels(found).inc()
+        self.meters.count_found(found)
         return answer
 
     def _on_cache_change(self, failure: str | None) -> None:
@@ -110,10 +118,12 @@ class Asked:
         self.stamp = stamp
         self.stale = stale
 
-    @property
-    def etag(self) -> str | None:
-        """The entity tag of every answer of this state; none where the state lacks something."""
-        return None if self.stale else f'W/"{self.stamp}"'
+
+@lru_cache(1000)
+def _name_of(scope: Scope, currency: str | None) -> str:
+    """Whose answers, as a cache key says it."""
+    digest = blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
+    return f"all-{digest}" if scope == Scope() else digest
 
 
 def text_of(at: datetime) -> str:

@@ -15,6 +15,8 @@ from tearsheet.tracker import PerformanceTracker
 
 #: How long a question waits for another writer before it answers without the newest log lines.
 _PATIENCE_S = 0.2
+#: How long a change waits for another writer before it is 503.
+_WRITE_PATIENCE_S = 5.0
 
 
 class Trackers:
@@ -71,6 +73,7 @@ class Trackers:
             tracker = None
         if tracker is None:
             tracker = PerformanceTracker(self._settings, self._clock)
+            tracker.ledger.set_patience(_WRITE_PATIENCE_S)
             self._local.tracker = tracker
             self._local.file = self._file()
             self._local.stale, self._local.looked_at = (), -1e9

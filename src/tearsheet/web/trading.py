@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Response, g, request
+from flask import Response, request
 from msgspec.structs import asdict
 
 from tearsheet.errors import FormatError, InputError, UsageError
@@ -28,6 +28,7 @@ from tearsheet.web.bodies import (
     place_of,
 )
 from tearsheet.web.contract import Api, Body, Operation, Parameter
+from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.parameters import cursor_of
 from tearsheet.web.performance import success
 from tearsheet.web.refusal import Refused, as_detail, refused_rows
@@ -79,9 +80,9 @@ def add_lists(api: Api, served: Served) -> None:
     api.add(
         Operation(
             method="GET", path="/api/rejections", tag="Trading", title="Lines that could not be used",
-            parameters=(parameters.LIMIT,), answer=answers.RejectionsAnswer, statuses=(422,),
+            parameters=parameters.PAGE, answer=answers.RejectionsAnswer, statuses=(422,),
         ),
-        lambda limit: _rejections(served, limit),
+        lambda limit, cursor: _rejections(served, limit, cursor),
     )  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def add_alerts(api: Api, served: Served) -> None:
             method="POST", path="/api/alerts/{alert}/acknowledge", tag="Alerts",
             title="Say that somebody has seen an alert", level="write",
             in_path=(parameters.ALERT_ID,), body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
-            answer=answers.AlertAnswer, statuses=(400, 404, 413, 415, 422),
+            answer=answers.AlertAnswer, statuses=(400, 404, 411, 413, 415, 422),
             aliases=("/api/performance/alerts/{alert}/acknowledge",),
         ),
         lambda alert: _acknowledge(served, alert),
@@ -130,7 +131,7 @@ def add_writes(api: Api, served: Served) -> None:
                 method="POST", path=f"/api/{name}", tag="Trading", title=title, level="write",
                 words=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
                 body=Body(("application/json",), _one_or_many(schema, name), example),
-                answer=answers.PostedAnswer, statuses=(400, 409, 413, 415, 422),
+                answer=answers.PostedAnswer, statuses=(400, 409, 411, 413, 415, 422),
             ),
             _post_view(served, name),
         )  # fmt: skip
@@ -139,9 +140,9 @@ def add_writes(api: Api, served: Served) -> None:
             method="POST", path="/api/import", tag="Trading", title="Keep what a file says", level="write",
             words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
             "and make the summaries partial.",
-            parameters=_IMPORT_PARAMETERS,
+            parameters=IMPORT_PARAMETERS,
             body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
-            statuses=(400, 409, 413, 415, 422),
+            statuses=(400, 409, 411, 413, 415, 422),
         ),
         _import_view(served),
     )  # fmt: skip
@@ -181,7 +182,8 @@ def _zone(text: str) -> ZoneInfo:
     return ZoneInfo(text)
 
 
-_IMPORT_PARAMETERS = (
+#: What is said of a file that is brought.
+IMPORT_PARAMETERS = (
     Parameter("timezone", "Zone of the times in a file that names none.",
               {"type": "string", "enum": known_zones()}, _zone),
     parameters.ACCOUNT,
@@ -231,10 +233,12 @@ def _accounts(served: Served) -> Response:
         return served.fresh(asked) or json_answer(success(served, asked.tracker.accounts()))
 
 
-def _rejections(served: Served, limit: int) -> Response:
+def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
+    after = place_of(cursor, int)
     with served.asked() as asked:
-        found = asked.tracker.rejections(limit)
-    return json_answer(success(served, [as_detail(row) for row in found]))
+        page = Lists(asked.tracker).rejections(limit, after)
+    rows = [as_detail(row) for row in page.items]
+    return json_answer(success(served, rows, next_cursor=cursor_of(page.next)))
 
 
 def _alerts(served: Served, state: str, limit: int, cursor: Place | None) -> Response:
@@ -265,7 +269,7 @@ def _post_view(served: Served, name: str) -> Callable[..., Response]:
     def view() -> Response:
         check_media("application/json")
         asked_for = Request(
-            request.get_data(), f"POST /api/{name} {g.request_id}", idempotency_key()
+            request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
         )
         try:
             with served.trackers.lent() as tracker:
@@ -296,7 +300,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
             raise Refused(
                 422, "there is no part named file", "send multipart/form-data with a file"
             )
-        name = _shown_name(upload.filename)
+        name = shown_name(upload.filename)
         with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
             path = Path(folder) / "upload"  # a name of ours: the client's names no path here
             upload.save(path)
@@ -324,7 +328,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
     return view
 
 
-def _shown_name(name: str | None) -> str:
+def shown_name(name: str | None) -> str:
     """A file's name as its rejections bear it; nothing is opened by it."""
     bare = (name or "").replace("\\", "/").rpartition("/")[2]
     shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]
