@@ -156,6 +156,21 @@ def test_where_a_breach_cannot_be_kept_it_is_told_all_the_same(
         assert known(tracker) == []
 
 
+def test_what_another_version_wrote_down_is_read_anew(place: Place) -> None:
+    limited(place, LIMITS)
+    place.now = NOON + timedelta(minutes=5)
+    with place.tracker() as tracker:
+        post(tracker, [filled(1, "BUY", 1000, -3000), filled(2, "SELL", 800, -2999)])
+        found = verdicts_of(tracker).of("A")
+        with tracker.ledger.writing():
+            tracker.ledger.put("limits", '{"default": 7}')
+            tracker.ledger.connection.execute("UPDATE limit_base SET body = '[]'")
+    with place.tracker() as tracker:
+        assert shape(verdicts_of(tracker).of("A")) == shape(found)
+        post(tracker, [filled(3, "BUY", 1000, 1)])
+        assert verdicts_of(tracker).of("A").state == "breach"
+
+
 def test_two_that_find_the_same_breach_keep_it_once(place: Place) -> None:
     with place.tracker() as tracker:
         place.now = NOON + timedelta(minutes=5)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
 
-from msgspec import Struct, json
+from msgspec import MsgspecError, Struct, json
 
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
@@ -205,7 +205,10 @@ class LimitBooks:
         found = the_base(self._ledger.reading, account, digest)
         if found is None or found[0] > cut or first != EARLIEST.date():
             return first, None
-        return found[0], json.decode(found[1], type=Base)
+        try:
+            return found[0], json.decode(found[1], type=Base)
+        except MsgspecError:  # another Tearsheet wrote it down
+            return first, None
 
     def _digest(self, plan: AccountLimits, first: date) -> str:
         """A name of all that running sums depend on besides the books; empty where none are kept."""

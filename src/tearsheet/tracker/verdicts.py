@@ -35,6 +35,8 @@ from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 _log = logging.getLogger("tearsheet")
 #: How long a verdict waits for another writer before it tells of a breach that it could not keep.
 _PATIENCE_S = 2.0
+#: How long it then waits to write an alert, which the next verdict would write as well.
+_ALERT_PATIENCE_S = 0.5
 #: A book that took more past sessions than that is worth keeping at once.
 _MANY_SESSIONS = 30
 #: Reasons that concern the trade log alone.
@@ -87,7 +89,8 @@ class Verdicts:
         if self._told.get(found.account) == levels:
             return
         try:
-            self._tracker.alerts.follow(lambda last: incident_changes(found, last))
+            with self._ledger.patience(_ALERT_PATIENCE_S):
+                self._tracker.alerts.follow(lambda last: incident_changes(found, last))
         except (StoreError, InputError) as error:
             event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
             return

@@ -56,6 +56,7 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
 
 def _apis(served: Served, absence: Absence | None) -> tuple[list[Api], Lookout]:
     def guard(operation: Operation) -> None:
+        served.deliver()
         served.access.check(request, operation.level)
 
     performance, trading, risk, events, ops, documents = (
