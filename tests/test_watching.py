@@ -235,8 +235,11 @@ def test_serve_watches_beside_its_workers_and_leaves_nobody_behind(place: Place)
     with Running(place, *words, **quick) as server:
         third = server.waits_for("tearsheet.companion")["pid"]
         server.waits_for("watch.begin")
+        assert served(place, port, "/api/performance/daily")["status"] == "success"
+        pids = {third, *(line["pid"] for line in server.lines("tearsheet.request"))}
+        assert len(pids) >= 2
         server.end(signal.SIGKILL)
-        until(lambda: not is_alive(third))
+        until(lambda: not any(is_alive(pid) for pid in pids))
 
 
 def test_statements_are_for_a_watcher(place: Place) -> None:

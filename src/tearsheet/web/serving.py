@@ -1,9 +1,12 @@
 """`tearsheet serve`: the application under gunicorn, and a process of its own beside the workers."""
 
+import ctypes
 import logging
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +29,8 @@ _GRACE_S = 20
 _FIRST_RESTART_S, _LAST_RESTART_S = 1.0, 30.0
 #: One that ran for so long did not die of its start.
 _RAN_WELL_S = 60.0
+#: PR_SET_PDEATHSIG of Linux; gunicorn itself looks only every half minute.
+_TELL_OF_PARENT = 1
 _log = logging.getLogger("tearsheet")
 
 
@@ -150,6 +155,7 @@ def _options(settings: Settings, threads: int) -> dict[str, Any]:
         "keepalive": 30,
         "proc_name": "tearsheet",
         "child_exit": _child_exit,
+        "post_fork": _post_fork,
         "post_worker_init": _post_worker_init,
         "loglevel": "warning",
         "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: PTH112
@@ -167,3 +173,9 @@ def _post_worker_init(worker: Any) -> None:
     """Event streams end as soon as their worker does, or its master is gone."""
     lookout = worker.wsgi.extensions["tearsheet-lookout"]
     lookout.is_ending = lambda: not worker.alive or os.getppid() != worker.ppid
+
+
+def _post_fork(server: Any, worker: Any) -> None:
+    """Where the system can do it, a worker is told at once when its master was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_TELL_OF_PARENT, int(signal.SIGTERM), 0, 0, 0)
