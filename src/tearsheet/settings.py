@@ -139,6 +139,13 @@ def _redis(text: str) -> str | None:
     return text or None
 
 
+def _address(text: str) -> str | None:
+    scheme, mark, rest = text.partition("://")
+    if text and (scheme not in ("http", "https") or not mark or not rest.strip("/")):
+        raise ValueError
+    return text or None
+
+
 def _yes(text: str) -> bool:
     return bool(_one_of("no", "yes")(text) == "yes")
 
@@ -157,6 +164,10 @@ SETTINGS = (
     Setting("log_dir", "TEARSHEET_LOG_DIR", "logs", "Folder of the trade logs, YYYY-MM-DD.jsonl.", "a path", _text),
     Setting("output_dir", "TEARSHEET_OUTPUT_DIR", "logs/performance", "Folder of the exported summaries.", "a path", _text),
     Setting("alerts_file", "TEARSHEET_ALERTS_FILE", "logs/performance-alerts.jsonl", "File that alerts are appended to.", "a path", _text),
+    Setting("webhook_url", "TEARSHEET_WEBHOOK_URL", "", "Where every change of an alert is posted to, signed; nowhere without it.",
+            "an http:// or https:// address, or nothing", _address),
+    Setting("webhook_secret_file", "TEARSHEET_WEBHOOK_SECRET_FILE", "", "File of the secret that signs what is posted.", "a path, or nothing", _optional_path),
+    Setting("webhook_log", "TEARSHEET_WEBHOOK_LOG", "logs/alert-deliveries.jsonl", "File that every delivery to the webhook is noted in.", "a path", _text),
     Setting("targets_file", "TEARSHEET_TARGETS_FILE", "config/dashboard-targets.yaml", "File of the targets.", "a path", _text),
     Setting("instruments_file", "TEARSHEET_INSTRUMENTS_FILE", "config/instruments.yaml", "File of your own multipliers and currencies.", "a path", _text),
     Setting("database_url", "DATABASE_URL", "sqlite:///logs/performance/tearsheet.db", "Where the ledger is kept.",
@@ -204,6 +215,8 @@ _PATHS = (
     "log_dir",
     "output_dir",
     "alerts_file",
+    "webhook_secret_file",
+    "webhook_log",
     "targets_file",
     "instruments_file",
     "log_file",
@@ -221,6 +234,9 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     log_dir: Path
     output_dir: Path
     alerts_file: Path
+    webhook_url: str | None
+    webhook_secret_file: Path | None
+    webhook_log: Path
     targets_file: Path
     instruments_file: Path
     ledger: Path | str
@@ -280,6 +296,9 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     def redacted(self) -> dict[str, str | None]:
         """Every setting as text, URLs without their user and password."""
         shown = {key: getattr(self, key) for key in self.__struct_fields__}
+        if self.webhook_url is not None:  # its path may be its secret
+            host = _safe(self.webhook_url).split("/")[2]
+            shown["webhook_url"] = f"{self.webhook_url.partition(':')[0]}://{host}/…"
         return {key: None if value is None else _safe(str(value)) for key, value in shown.items()}
 
     def __repr__(self) -> str:

@@ -114,6 +114,22 @@ def test_a_file_with_bad_lines_is_tried_and_brought(make_seat: Any, tmp_path: Pa
     assert seat.server.get("/api/fills?account=B")[1]["data"][0]["fill_id"] == "E1"
 
 
+def test_a_refusal_is_shown_and_the_form_goes_on(make_seat: Any, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text(fills_csv(["C,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1"]))
+    seat = make_seat()
+    page = seat.go("/import")
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_text("Where it is not recognised").click()
+    page.get_by_label("Time zone").fill("Mars")
+    page.get_by_role("button", name="See what would come of it").click()
+    expect(page.locator("#taken")).to_contain_text("timezone is 'Mars'")
+    page.get_by_label("Time zone").fill("")
+    page.get_by_role("button", name="See what would come of it").click()
+    expect(page.locator("#taken")).to_contain_text("Not imported yet")
+    seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
+
+
 def test_an_alert_is_acknowledged(make_seat: Any) -> None:
     page = make_seat().go("/alerts")
     first = page.locator(".alerts li").first

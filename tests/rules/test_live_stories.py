@@ -15,6 +15,7 @@ from tearsheet.rules.verdict import Verdict
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import Request
+from tearsheet.tracker.verdicts import verdicts_of
 
 
 class LiveStory(Story):
@@ -52,7 +53,7 @@ class LiveStory(Story):
             self.post("marks", {"symbol": "X", "price": what[6:], "time": at.isoformat()})
         elif found := _RELEASE.match(what):
             limit, actor, reason, more = found.groups()
-            self.tracker.verdicts.release("A", limit, actor, reason, Decimal(more or 0))
+            verdicts_of(self.tracker).release("A", limit, actor, reason, Decimal(more or 0))
         elif what == "restart":
             self.tracker.close()
             self.tracker = self.place.tracker()
@@ -69,11 +70,11 @@ class LiveStory(Story):
         """The verdict of the ledger; one from scratch says the same."""
         self.place.now = now
         if self.feed_runs:
-            self.tracker.verdicts.hear("A")
-        found = self.tracker.verdicts.of("A")
-        assert self.tracker.verdicts.of("A") == found
+            verdicts_of(self.tracker).hear("A")
+        found = verdicts_of(self.tracker).of("A")
+        assert verdicts_of(self.tracker).of("A") == found
         with self.place.tracker() as another:
-            again = another.verdicts.of("A")
+            again = verdicts_of(another).of("A")
         assert [v.breach for v in again.limits] == [v.breach for v in found.limits]
         assert (again.state, again.sequence) == (found.state, found.sequence)
         return found

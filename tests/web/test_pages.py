@@ -311,3 +311,46 @@ def test_a_broken_targets_file_is_said_and_hides_no_number(traded: Api) -> None:
         assert "win_rate_target is 'lots'" in text
     assert "+$1,003.50" in page(traded, "/")
     assert "win_rate_target is" in html.unescape(page(traded, "/settings"))
+
+
+def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
+    from decimal import Decimal
+
+    from tearsheet.rules.verdict import LimitView, Verdict, VerdictReason
+    from tearsheet.web.pages import drawing
+
+    view = LimitView(
+        name="daily_loss", level="warn", unit="money", value=Decimal(400), threshold=Decimal(500),
+        used=Decimal("0.8"), headroom=Decimal(100), warned_at=Decimal(75), moved_by=None, moved_at=None,
+        resets_at=None, on_unknown="hold", breach=None,
+    )  # fmt: skip
+    verdict = Verdict(
+        account=HOSTILE, state="breach", must_be_flat=True, policy="hold", currency="USD",
+        trading_day=NOON.date(), resets_at=NOON, as_of=NOON, last_fill_at=None, data_age_s=None, sequence=1,
+        limits=(view,), reasons=(VerdictReason("stale_feed", "heard an hour ago"),),
+    )  # fmt: skip
+    template = api.app.jinja_env.get_template("parts.html")
+    card = template.make_module({"l": locale_of("en"), "draw": drawing}).limits_card([verdict])  # type: ignore[attr-defined]
+    assert "must be flat" in card
+    assert 'width="80"' in card
+    assert "$100.00 left" in card
+    assert "heard an hour ago" in card
+    assert "<img" not in card
+
+
+def test_the_first_page_says_how_the_limits_stand(api: Api) -> None:
+    api.place.write(
+        "config/dashboard-targets.yaml",
+        "limits:\n  default:\n    daily_loss: 100\n    max_trades: 9\n",
+    )
+    api.fills(fill(-20), fill(-10, "SELL", 20))
+    api.ask("GET", "/")
+    text = html.unescape(page(api, "/"))
+    assert "Limits of A" in text
+    assert "near a limit" in text
+    assert "$20.00 left" in text
+    api.fills(fill(-8), fill(-5, "SELL", 50))
+    text = page(api, "/")
+    assert "a limit is broken" in text
+    assert "must be flat" in text
+    assert "Limits of" not in page(api, "/?date=2026-11-19")

@@ -12,6 +12,7 @@ from tearsheet.errors import UsageError
 from tearsheet.export import json_bytes
 from tearsheet.rules.limit import LIMITS
 from tearsheet.rules.verdict import LimitView, Verdict, worst
+from tearsheet.tracker.verdicts import verdicts_of
 from tearsheet.trade.amount import ZERO, parse_amount
 from tearsheet.words import number
 
@@ -46,7 +47,7 @@ def verdict(account: str | None, as_json: bool) -> int:
 
     with opened_tracker() as tracker:
         stale = tracker.refresh(30.0)
-        verdicts = tracker.verdicts
+        verdicts = verdicts_of(tracker)
         found = verdicts.all(stale) if account is None else [verdicts.of(account, stale)]
     if as_json:
         shown = found if account is None else found[0]
@@ -72,7 +73,7 @@ def release(account: str, limit: str, actor: str, reason: str, allowance: Decima
         raise UsageError("a release needs a reason", 'say it with --reason "…"')
     with opened_tracker() as tracker:
         tracker.refresh(30.0)
-        record, _ = tracker.verdicts.release(account, limit, actor, reason, allowance)
+        record, _ = verdicts_of(tracker).release(account, limit, actor, reason, allowance)
     assert record.release is not None
     click.echo(
         f"{limit} of {account} is released by {record.release.actor}; "

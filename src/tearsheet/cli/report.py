@@ -1,6 +1,7 @@
 """The commands that judge: summary, check, alerts."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -14,10 +15,11 @@ from tearsheet.cli.options import (
     window_options,
 )
 from tearsheet.cli.tables import alert_line, summary_text
-from tearsheet.errors import UsageError
+from tearsheet.errors import SettingsError, UsageError
 from tearsheet.export import export_summary, json_bytes
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent, Targets, beside_targets
+from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
 
@@ -115,6 +117,40 @@ def ack(identity: str, actor: str, note: str | None) -> None:
     with opened_tracker() as tracker:
         alert = tracker.alerts.acknowledge(identity, actor, note, tracker.now)
         click.echo(alert_line(alert))
+
+
+@alerts.command()
+@click.argument("identity", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(identity: str, as_json: bool) -> None:
+    """The life of an alert, from its beginning on."""
+    with opened_tracker() as tracker:
+        found = tracker.alerts.changes(identity)
+    if as_json:
+        click.echo(json_bytes(found).decode(), nl=False)
+        return
+    for change in found:
+        click.echo(alert_line(change))
+
+
+@alerts.command()
+@click.option("--once", is_flag=True, help="Try what is outstanding once, then stop.")
+def deliver(once: bool) -> int:
+    """Post alerts to the webhook of the settings; `serve` does that by itself.
+
+    Exit code 75 says that something is still to be delivered.
+    """
+    import time
+
+    from tearsheet.cli import STORE
+    from tearsheet.tracker.delivering import deliveries_of
+
+    deliveries = deliveries_of(Settings.load(), lambda: datetime.now(UTC))
+    if deliveries is None:
+        raise SettingsError("no webhook is set", "name one with TEARSHEET_WEBHOOK_URL")
+    while (left := deliveries.deliver()) >= 0 and not once:
+        time.sleep(deliveries.wait_s())
+    return STORE if left else HEALTHY
 
 
 def _report(

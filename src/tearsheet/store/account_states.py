@@ -70,13 +70,16 @@ class AccountStates:
     def _write(self, account: str, now_us: int | None) -> None:
         known = account_state(self._reading, account)
         span, last_us = self._spans.get(account), known.last_us
-        late = bool(self._gone.get(account))
+        changed = [to_micros(one.time) for one in self._gone.get(account, {}).values()]
         if span is not None:
             first, last = to_micros(span[0]), to_micros(span[1])
-            late = late or (last_us is not None and first < last_us)
+            if last_us is not None and first < last_us:
+                changed.append(first)
             last_us = max(last, last_us or last)
+        if changed:
+            self._reading.execute("remove_limit_bases_after", (account, min(changed)))
         heard = known.heard_us if now_us is None else now_us
-        row = (account, known.rewrites + late, last_us, heard)
+        row = (account, known.rewrites + bool(changed), last_us, heard)
         self._reading.execute("put_account_state", row)
 
 

@@ -75,6 +75,21 @@ def keep_open_high(reading: Reading, account: str, since: date | None, high: Dec
     reading.execute("put_open_high", row)
 
 
+def the_base(reading: Reading, account: str, plan: str) -> tuple[date, str] | None:
+    """The session at which a plan's running sums are kept, and the sums."""
+    row = reading.one("limit_base", (account, plan))
+    return None if row is None else (date.fromisoformat(row[0]), row[1])
+
+
+def keep_base(
+    reading: Reading, account: str, plan: str, session: date, start: datetime, body: str
+) -> None:
+    """Keep the running sums at the start of a session; those of other plans are of no use any more."""
+    reading.execute("remove_other_limit_bases", (account, plan))
+    row = (account, plan, session.isoformat(), to_micros(start), body)
+    reading.execute("put_limit_base", row)
+
+
 def no_such_breach(account: str, limit: str) -> NotFoundError:
     """What is said where there is no breach to lift."""
     return NotFoundError(

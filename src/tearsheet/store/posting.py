@@ -148,6 +148,7 @@ class Posting:
         for name in (
             "remove_all_positions", "remove_all_bookings", "remove_all_tallies",
             "remove_log_fills", "remove_all_record_rejections", "rewrite_all_accounts",
+            "remove_all_limit_bases",
         ):  # fmt: skip
             self._reading.execute(name)
         self._records.use_all()

@@ -265,3 +265,21 @@ WHERE b.account = ? AND b.found_us <= ? AND (b.found_us < ? OR b.id < ?) ORDER B
 SELECT high FROM open_high WHERE account = ? AND since = ?
 -- name: put_open_high
 INSERT INTO open_high (account, since, high) VALUES (?, ?, ?) ON CONFLICT (account, since) DO UPDATE SET high = excluded.high
+-- name: limit_base
+SELECT session, body FROM limit_base WHERE account = ? AND plan = ?
+-- name: put_limit_base
+INSERT INTO limit_base (account, plan, session, start_us, body) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (account, plan) DO UPDATE SET session = excluded.session, start_us = excluded.start_us, body = excluded.body
+-- name: remove_other_limit_bases
+DELETE FROM limit_base WHERE account = ? AND plan <> ?
+-- name: remove_limit_bases_after
+DELETE FROM limit_base WHERE account = ? AND start_us > ?
+-- name: remove_all_limit_bases
+DELETE FROM limit_base WHERE account > ''
+
+-- name: add_alert_change
+INSERT INTO alert_change (alert_id, body) VALUES (?, ?)
+-- name: alert_changes
+SELECT body FROM alert_change WHERE alert_id = ? ORDER BY id
+-- name: remove_all_alert_changes
+DELETE FROM alert_change WHERE alert_id > ''

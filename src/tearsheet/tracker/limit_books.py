@@ -6,19 +6,24 @@ All of it happens inside a transaction that the caller opened, so that a book is
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import blake2b
+
+from msgspec import MsgspecError, Struct, json
 
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.rules.latch import Breach, holds_in
 from tearsheet.rules.limit import AccountLimits, period_start
-from tearsheet.rules.limit_book import LimitBook, Terms, account_book, past_from
+from tearsheet.rules.limit_book import BookBase, LimitBook, Terms, account_book, past_from
 from tearsheet.rules.running import OpenPnl, OutcomeRules, open_pnl
 from tearsheet.settings import Settings
 from tearsheet.store.account_states import AccountState, account_state
 from tearsheet.store.latch_records import (
     BreachRecord,
     LatchRecords,
+    keep_base,
     keep_open_high,
+    the_base,
     the_open_high,
 )
 from tearsheet.store.ledger import Ledger
@@ -26,6 +31,9 @@ from tearsheet.store.marks import Marks
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import DAY, EARLIEST, LATEST
+
+#: Raised when the same facts would give other sums than before.
+_VERSION = 1
 
 
 class Standing:
@@ -41,6 +49,9 @@ class Standing:
         self.at_last = 0
         self.kept: set[str] = set()
         self.high: Decimal | None = None
+        #: what is worth keeping of the past, and how many sessions it took to make
+        self.base: tuple[str, date, Base] | None = None
+        self.sessions = 0
         self.doubts: tuple[object, object] = (None, None)
 
     def note(self, bookings: Iterable[Booking]) -> None:
@@ -68,6 +79,14 @@ class Standing:
             if breach.id not in self.kept
             and holds_in(breach.limit, breach.period_start, book.session)
         ]
+
+
+class Base(Struct, frozen=True):
+    """A book as it stood before a session, with the currencies that it had met."""
+
+    book: BookBase
+    currency: str
+    others: tuple[str, ...]
 
 
 class LimitBooks:
@@ -141,37 +160,74 @@ class LimitBooks:
         reading, calendar = self._ledger.reading, self._settings.calendar
         session = calendar.session(now)
         cut = min(session, self._ledger.last_session(account) or session)
-        first = past_from(plan, cut)
-        currency, others = self._currency(account, first or EARLIEST.date())
+        first = past_from(plan, cut) or EARLIEST.date()
+        digest = self._digest(plan, first)
+        begun, base = self._base(account, digest, first, cut)
+        currency, others = self._currency(account, begun, base)
+        if base is not None and currency != base.currency:
+            begun, base = first, None
         bookings, closed = reading.window(account, calendar.start(cut), LATEST)
         bookings.sort(key=_order)
-        past = self._ledger.tallies(account, first or EARLIEST.date(), cut, currency)
-        terms = Terms(calendar, currency, self._outcomes())
+        past = self._ledger.tallies(account, begun, cut, currency)
         records = self._latched(account, session)
+        bases: list[BookBase] = []
         book = account_book(
-            account, plan, terms, past=past, bookings=bookings,
-            positions=[*closed, *self._open(account)],
+            account, plan, Terms(calendar, currency, self._outcomes()), past=past,
+            bookings=bookings, positions=[*closed, *self._open(account)],
             breaches=[record.breach for record in records],
             releases=[record.release for record in records if record.release],
+            base=base.book if base else None, between=lambda book: bases.append(book.base()),
         )  # fmt: skip
         book.other_currencies |= others
         standing = Standing(book, account_state(reading, account))
         standing.kept = {record.breach.id for record in records}
         standing.currencies = {currency, *others}
         standing.note(bookings)
+        standing.sessions = len(past)
+        if past and first == EARLIEST.date():
+            standing.base = (digest, cut, Base(bases[0], currency, tuple(sorted(others))))
         self._raise_high(book)
         self._standing[account] = standing
         self.made += 1
         return standing
+
+    def keep_base(self, standing: Standing) -> None:
+        """Keep what the past came to, so that the next book begins there; in a transaction that writes."""
+        if standing.base is not None:
+            digest, session, base = standing.base
+            start = self._settings.calendar.start(session)
+            body = json.encode(base).decode()
+            keep_base(self._ledger.reading, standing.book.account, digest, session, start, body)
+            standing.base = None
+
+    def _base(self, account: str, digest: str, first: date, cut: date) -> tuple[date, Base | None]:
+        """From which session on tallies are needed, and what was before them."""
+        found = the_base(self._ledger.reading, account, digest)
+        if found is None or found[0] > cut or first != EARLIEST.date():
+            return first, None
+        try:
+            return found[0], json.decode(found[1], type=Base)
+        except MsgspecError:  # another Tearsheet wrote it down
+            return first, None
+
+    def _digest(self, plan: AccountLimits, first: date) -> str:
+        """A name of all that running sums depend on besides the books; empty where none are kept."""
+        if first != EARLIEST.date():
+            return ""
+        calendar = self._settings.calendar
+        parts = (plan, calendar.timezone.key, calendar.day_starts_at, self._outcomes(), _VERSION)
+        return blake2b(json.encode(parts), digest_size=8).hexdigest()
 
     def _raise_high(self, book: LimitBook) -> None:
         high = self._kept_high(book)
         if high is not None:
             book.running.high_with_open = max(book.running.high_with_open, high)
 
-    def _currency(self, account: str, first: date) -> tuple[str, set[str]]:
+    def _currency(self, account: str, first: date, base: Base | None) -> tuple[str, set[str]]:
         """The currency of an account's limits, and the others that it traded in."""
         found = set(self._ledger.currencies(account, first, LATEST.date()))
+        if base is not None:
+            found |= {base.currency, *base.others}
         chosen = self._settings.currency
         if len(found) == 1:
             (chosen,) = found

@@ -52,8 +52,8 @@ class LimitsFile:
     def _of(self, digest: str) -> StatedLimits:
         if not digest:
             return StatedLimits(Limits(), digest)
-        if self._ledger.get(_DIGEST) == digest:
-            return StatedLimits(self._kept(), digest)
+        if self._ledger.get(_DIGEST) == digest and (kept := self._kept()) is not None:
+            return StatedLimits(kept, digest)
         from tearsheet.sources.limits import limits_in  # PyYAML, only where the content is new
 
         try:
@@ -62,8 +62,12 @@ class LimitsFile:
             return self._last(error.message, digest)
 
     def _last(self, trouble: str, digest: str = "") -> StatedLimits:
-        return StatedLimits(self._kept(), digest, trouble)
+        return StatedLimits(self._kept() or Limits(), digest, trouble)
 
-    def _kept(self) -> Limits:
+    def _kept(self) -> Limits | None:
+        """What the file last said, None where it said nothing or another Tearsheet wrote it down."""
         text = self._ledger.get(_CONTENT)
-        return Limits() if text is None else msgspec.json.decode(text, type=Limits)
+        try:
+            return None if text is None else msgspec.json.decode(text, type=Limits)
+        except msgspec.MsgspecError:
+            return None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from tearsheet.tracker.tracking import PerformanceTracker
+from tearsheet.tracker.verdicts import verdicts_of
 
 _KEY = "verdict_asked"
 #: Stands for every account, where a question names none.
@@ -26,7 +27,7 @@ def last_asked(tracker: PerformanceTracker, began: datetime) -> dict[str, dateti
     """
     asked = _asked(tracker)
     found = {}
-    for one in tracker.verdicts.all():
+    for one in verdicts_of(tracker).all():
         at = max(asked.get(one.account, 0.0), asked.get(EVERY, 0.0))
         found[one.account] = datetime.fromtimestamp(at, UTC) if at else began
     return found

@@ -47,6 +47,7 @@ class Posts:
         report = (
             PostReport(rejections=refused) if refused else self._keep_fills(request, rules, lines)
         )
+        self._tracker.tell()
         return _told("tearsheet.fills", started, report)
 
     def marks(self, request: Request) -> PostReport:
@@ -60,6 +61,7 @@ class Posts:
         refused = [row for row in made if isinstance(row, Rejection)]
         told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, PostedMark)]
         report = PostReport(rejections=refused) if refused else self._keep_marks(request, told)
+        self._tracker.tell()
         return _told("tearsheet.marks", started, report)
 
     def once(

@@ -9,13 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from tearsheet.alerts import AlertEvaluator, AlertRun, listeners
 from tearsheet.errors import StoreError
@@ -23,9 +20,8 @@ from tearsheet.log import event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
 from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
-from tearsheet.sources.targets import load_targets
 from tearsheet.store.ledger import Ledger
-from tearsheet.tracker.book_rules import book_rules, digest_of, fingerprint
+from tearsheet.tracker.book_rules import book_rules, fingerprint
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
 from tearsheet.tracker.reports import (
     Explanation,
@@ -35,13 +31,23 @@ from tearsheet.tracker.reports import (
     VerifyReport,
     silent,
 )
+from tearsheet.tracker.stated_targets import stated_targets
 from tearsheet.tracker.summaries import Summaries, terms_of
-from tearsheet.tracker.verdicts import Verdicts
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.position import Position
 from tearsheet.trade.session import DAY, Window, WindowKind
 
 _log = logging.getLogger("tearsheet")
+
+
+class Judging(Protocol):
+    """What judges limits: inside a posting, and after it tells what came out."""
+
+    def judge(self, accounts: Iterable[str]) -> None:
+        """Hold the limits against accounts that just changed."""
+
+    def tell(self) -> None:
+        """Raise the alerts that this means."""
 
 
 class PerformanceTracker:
@@ -57,6 +63,8 @@ class PerformanceTracker:
         self._clock = clock
         self._ledger = Ledger(settings.ledger)
         self._ledger.judge = self._judge
+        #: what judges the limits, made by `verdicts_of` when it is first needed
+        self.judging: Judging | None = None
         #: when this process last knew all of the logs
         self.looked_at: datetime | None = None
 
@@ -118,6 +126,7 @@ class PerformanceTracker:
                 on_progress,
             )
         self.looked_at = self.now
+        self.tell()
         event(
             _log,
             "tearsheet.sync",
@@ -178,6 +187,7 @@ class PerformanceTracker:
             self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
             on_progress, keep,
         )  # fmt: skip
+        self.tell()
         event(
             _log,
             "tearsheet.import",
@@ -281,18 +291,7 @@ class PerformanceTracker:
 
         What a file of the same content said before is taken from the ledger, without a YAML parser.
         """
-        path = self.settings.targets_file
-        seen = digest_of(path)
-        if seen and self._ledger.get("targets_digest") == seen:
-            return msgspec.json.decode(self._ledger.get("targets") or "", type=Targets)
-        targets, existed = load_targets(path)
-        if not existed:
-            event(_log, "tearsheet.targets", reason=f"no {path}: nothing is judged but risk-reward")
-        elif not self._ledger.read_only:
-            with self._ledger.writing():
-                self._ledger.put("targets", msgspec.json.encode(targets).decode())
-                self._ledger.put("targets_digest", seen)
-        return targets
+        return stated_targets(self._ledger, self.settings.targets_file)
 
     def check(self, summary: PerformanceSummary, targets: Targets) -> AlertRun:
         """Judge a summary by the targets, and the last trades of its scope by the rolling rules.
@@ -329,17 +328,18 @@ class PerformanceTracker:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
-    @cached_property
-    def verdicts(self) -> Verdicts:
-        """What the limits say of each account."""
-        found = Verdicts(self._ledger, self.settings, self._clock, lambda: self.looked_at)
-        self._ledger.undone = found.books.forget
-        return found
+    def tell(self) -> None:
+        """Raise the alerts of the limits that the last posting touched; after its transaction."""
+        if self.judging is not None:
+            self.judging.tell()
 
     def _judge(self, accounts: frozenset[str]) -> None:
         """Hold the limits against accounts that a posting touches, in its transaction."""
         if accounts and (self._ledger.get("limits") or self.settings.targets_file.exists()):
-            self.verdicts.judge(accounts)
+            from tearsheet.tracker.verdicts import verdicts_of  # not where nothing is limited
+
+            self.judging = verdicts_of(self)
+            self.judging.judge(accounts)
 
     @contextmanager
     def unchanging(self) -> Iterator[Ledger]:

@@ -5,7 +5,7 @@ or not at all; what time alone brings is kept when a verdict is asked.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -13,59 +13,88 @@ from hashlib import blake2b
 from msgspec import json
 from msgspec.structs import replace
 
-from tearsheet.errors import StoreError
+from tearsheet.errors import InputError, StoreError
 from tearsheet.log import event
 from tearsheet.performance.summary import PartialReason, Scope
+from tearsheet.rules.incident import incident_changes
 from tearsheet.rules.latch import Breach, Release, release_breach
 from tearsheet.rules.limit import AccountLimits, period_start
 from tearsheet.rules.limit_book import LimitBook, past_from
 from tearsheet.rules.verdict import Feed, Verdict, VerdictReason, verdict
-from tearsheet.settings import Settings
 from tearsheet.store.account_states import account_state, note_heard
 from tearsheet.store.latch_records import BreachRecord, LatchRecords, no_such_breach
-from tearsheet.store.ledger import Ledger
 from tearsheet.store.pages import Page, Place
 from tearsheet.store.receipts import Receipt, Receipts
 from tearsheet.tracker.limit_books import LimitBooks, Standing
 from tearsheet.tracker.limits_file import LimitsFile, StatedLimits
 from tearsheet.tracker.summaries import Summaries, terms_of
+from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 
 _log = logging.getLogger("tearsheet")
 #: How long a verdict waits for another writer before it tells of a breach that it could not keep.
 _PATIENCE_S = 2.0
+#: How long it then waits to write an alert, which the next verdict would write as well.
+_ALERT_PATIENCE_S = 0.5
+#: A book that took more past sessions than that is worth keeping at once.
+_MANY_SESSIONS = 30
 #: Reasons that concern the trade log alone.
 _OF_THE_LOG = ("missing_days", "unfinished_line")
 
 
 class Verdicts:
-    """Judges the accounts of a ledger; `looked_at` says when its logs were last known whole."""
+    """Judges the accounts of a tracker's ledger; `verdicts_of` gives the one of a tracker."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        settings: Settings,
-        clock: Callable[[], datetime],
-        looked_at: Callable[[], datetime | None],
-    ) -> None:
-        self._ledger, self._settings = ledger, settings
-        self._clock, self._looked_at = clock, looked_at
-        self._file = LimitsFile(ledger, settings.targets_file)
-        self.books = LimitBooks(ledger, settings)
+    def __init__(self, tracker: PerformanceTracker) -> None:
+        self._tracker = tracker
+        self._ledger, self._settings = tracker.ledger, tracker.settings
+        self._file = LimitsFile(self._ledger, self._settings.targets_file)
+        self.books = LimitBooks(self._ledger, self._settings)
+        self._ledger.undone = self.books.forget
+        self._touched: set[str] = set()
+        self._told: dict[str, tuple[object, ...]] = {}
 
     def of(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
         """The verdict of an account now; `stale` says what the ledger may not have seen.
 
         Raises StoreError where the ledger cannot be read.
         """
-        reasons = list(stale)
+        found = self._of(account, list(stale))
+        self._tell(found)
+        return found
+
+    def tell(self) -> None:
+        """Open, escalate and end incidents of the accounts that were judged since the last time."""
+        while self._touched:
+            account = self._touched.pop()
+            try:
+                self.of(account)
+            except StoreError as error:  # the next verdict tells it
+                event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
+
+    def _of(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.snapshot():
-            stated, now = self._file.stated(), self._clock()
+            stated, now = self._file.stated(), self._tracker.now
             standing = self.books.of(account, stated.limits.of(account), now)
             found = self._verdict(standing, stated, now, reasons)
-            unkept = standing.unkept()
-        return self._latched(account, found, reasons) if unkept else found
+            unkept, took_long = standing.unkept(), standing.sessions > _MANY_SESSIONS
+        if unkept or (took_long and standing.base is not None):
+            return self._latched(account, found, reasons, unkept)
+        return found
+
+    def _tell(self, found: Verdict) -> None:
+        """Write the alerts that a verdict means; trouble with them never keeps a verdict back."""
+        levels = tuple((v.name, v.level, v.breach and v.breach.id) for v in found.limits)
+        if self._told.get(found.account) == levels:
+            return
+        try:
+            with self._ledger.patience(_ALERT_PATIENCE_S):
+                self._tracker.alerts.follow(lambda last: incident_changes(found, last))
+        except (StoreError, InputError) as error:
+            event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
+            return
+        self._told[found.account] = levels
 
     def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
         """The verdicts of all accounts that have limits, or a breach that still holds."""
@@ -79,12 +108,13 @@ class Verdicts:
 
     def judge(self, accounts: Iterable[str]) -> None:
         """Hold the limits against accounts that just changed, inside the transaction of the change."""
-        stated, now = self._file.stated(), self._clock()
+        stated, now = self._file.stated(), self._tracker.now
         for account in sorted(accounts):
             plan = stated.limits.of(account)
             if plan.limits:
                 standing = self.books.of(account, plan, now)
                 self._keep(standing, now)
+                self._touched.add(account)
         self._file.keep(stated)
 
     def release(
@@ -101,7 +131,7 @@ class Verdicts:
             receipts = Receipts(reading)
             if (answer := receipts.find(receipt)) is not None:
                 return json.decode(answer, type=BreachRecord), True
-            stated, now = self._file.stated(), self._clock()
+            stated, now = self._file.stated(), self._tracker.now
             standing = self.books.of(account, stated.limits.of(account), now)
             self._keep(standing, now)
             record = _released(standing.book, limit, actor, reason, allowance, now)
@@ -117,7 +147,7 @@ class Verdicts:
     def hear(self, account: str) -> None:
         """Note that an account's source is there, though it has nothing new to say."""
         with self._ledger.writing(frozenset({account})) as reading:
-            note_heard(reading, [account], self._clock())
+            note_heard(reading, [account], self._tracker.now)
 
     def history(self, account: str | None, number: int, after: Place | None) -> Page[BreachRecord]:
         """A page of all breaches ever, with who lifted them and why, the newest first."""
@@ -131,7 +161,9 @@ class Verdicts:
         limited = (a for a in traded if stated.trouble or stated.limits.of(a).limits)
         return sorted({*limited, *stated.limits.accounts})
 
-    def _latched(self, account: str, found: Verdict, reasons: list[PartialReason]) -> Verdict:
+    def _latched(
+        self, account: str, found: Verdict, reasons: list[PartialReason], unkept: list[Breach]
+    ) -> Verdict:
         """The verdict after what it found is kept; where that cannot be, it says so."""
         trouble = f"the ledger {self._ledger.name} is read-only"
         if not self._ledger.read_only:
@@ -140,13 +172,15 @@ class Verdicts:
                     return self._keep_and_tell(account, reasons)
             except StoreError as error:
                 trouble = error.message
+        if not unkept:
+            return found
         self.books.forget()
         reason = VerdictReason("not_kept", trouble)
         return replace(found, reasons=(*found.reasons, reason))
 
     def _keep_and_tell(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.writing(frozenset({account})):
-            stated, now = self._file.stated(), self._clock()
+            stated, now = self._file.stated(), self._tracker.now
             standing = self.books.of(account, stated.limits.of(account), now)
             if self._keep(standing, now):
                 self._ledger.join()
@@ -159,6 +193,7 @@ class Verdicts:
         LatchRecords(self._ledger.reading).add(unkept, now)
         standing.kept |= {breach.id for breach in unkept}
         self.books.keep_high(standing)
+        self.books.keep_base(standing)
         for breach in unkept:
             event(
                 _log, "tearsheet.breach", level=logging.WARNING, account=breach.account,
@@ -187,7 +222,7 @@ class Verdicts:
         assert isinstance(feed, Feed)
         heard = [account_state(self._ledger.reading, account).heard_at]
         if self._ledger.reads_log_of(account) and self._settings.log_dir.is_dir():
-            heard.append(self._looked_at())
+            heard.append(self._tracker.looked_at)
         feed = replace(feed, heard_at=max((at for at in heard if at), default=None))
         if feed.heard_at is None and feed.last_fill_at is None:
             detail = f"the ledger has neither fill nor heartbeat of {account!r}"
@@ -219,6 +254,14 @@ class Verdicts:
             for reason in found
             if reason.code != "rejected_lines" and (logged or reason.code not in _OF_THE_LOG)
         ]
+
+
+def verdicts_of(tracker: PerformanceTracker) -> Verdicts:
+    """What judges the limits of a tracker's accounts, with the books that it has made so far."""
+    if not isinstance(tracker.judging, Verdicts):
+        tracker.judging = Verdicts(tracker)
+    assert isinstance(tracker.judging, Verdicts)
+    return tracker.judging
 
 
 def _first_day(plan: AccountLimits, session: date) -> date:

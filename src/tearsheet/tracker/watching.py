@@ -19,6 +19,7 @@ from tearsheet.tracker.log_sync import is_up_to_date
 from tearsheet.tracker.polls import absent_guards
 from tearsheet.tracker.reports import ImportReport, SyncReport
 from tearsheet.tracker.tracking import PerformanceTracker
+from tearsheet.tracker.verdicts import verdicts_of
 from tearsheet.tracker.wakes import Wakes
 from tearsheet.trade.session import DAY, WindowKind
 
@@ -184,7 +185,7 @@ class Watcher:
 
     def _take_verdicts(self, tracker: PerformanceTracker) -> bool:
         """Hold the limits against every account, as time alone may break one, and tell what changed."""
-        for found in tracker.verdicts.all():
+        for found in verdicts_of(tracker).all():
             now = (found.state, found.must_be_flat, *(reason.code for reason in found.reasons))
             if now != self._told.get(found.account, ("ok", False)):
                 why = "; ".join(f"{reason.code} {reason.detail}" for reason in found.reasons)

@@ -224,6 +224,14 @@ class AlertAnswer(Struct, kw_only=True):
     data: dict[str, Any]
 
 
+class AlertChangesAnswer(Struct, kw_only=True):
+    """Every state that an alert was in, the first one first."""
+
+    status: Success
+    timestamp: datetime
+    data: tuple[dict[str, Any], ...]
+
+
 class AccountsAnswer(Struct, kw_only=True):
     """Every account that traded."""
 

@@ -43,6 +43,7 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     served = Served(settings, clock)
     app.extensions["tearsheet"] = served
     _add_errors(app, served)
+    app.before_request(served.deliver)
     app.wsgi_app = Edge(app.wsgi_app, served.meters)  # type: ignore[method-assign]
     apis, app.extensions["tearsheet-lookout"] = _apis(served, add_absence(app, served))
     add_documents(apis[-1], [operation for api in apis for operation in api.operations])
@@ -55,6 +56,7 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
 
 def _apis(served: Served, absence: Absence | None) -> tuple[list[Api], Lookout]:
     def guard(operation: Operation) -> None:
+        served.deliver()
         served.access.check(request, operation.level)
 
     performance, trading, risk, events, ops, documents = (

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from tearsheet.errors import TearsheetError
 from tearsheet.export import json_line
 from tearsheet.tracker.following import end_of_alerts
+from tearsheet.tracker.verdicts import verdicts_of
 from tearsheet.trade.session import EARLIEST
 from tearsheet.web.refusal import Refused
 from tearsheet.web.served import Asked, Served
@@ -120,7 +121,7 @@ class Lookout:
 def _sentences(asked: Asked, before: Mapping[str, Sentence]) -> Mapping[str, Sentence]:
     """The verdicts of all accounts; those of before where nothing but the time differs."""
     found = {}
-    for one in asked.tracker.verdicts.all(asked.stale):
+    for one in verdicts_of(asked.tracker).all(asked.stale):
         reasons = tuple(replace(reason, detail="") for reason in one.reasons)
         told = replace(one, as_of=EARLIEST, data_age_s=None, sequence=0, reasons=reasons)
         digest = blake2b(json_line(told), digest_size=8).hexdigest()

@@ -9,6 +9,7 @@ from tearsheet.errors import UsageError
 from tearsheet.rules.limit import LIMITS
 from tearsheet.rules.verdict import Level, Verdict, worst
 from tearsheet.tracker.listing import Place
+from tearsheet.tracker.verdicts import verdicts_of
 from tearsheet.web import parameters, risk_answers
 from tearsheet.web.bodies import BY, NOTE, idempotency_key, is_said, json_object, place_of
 from tearsheet.web.contract import Api, Body, Operation
@@ -103,7 +104,7 @@ def limit_gauges(asked: Asked) -> list[Gauge]:
     }
     state = Gauge("verdict_state", "0 ok, 1 warn, 2 unknown, 3 breach.", ("account",))
     flat = Gauge("must_be_flat", "Whether an account must be flat.", ("account",))
-    for found in asked.tracker.verdicts.all(asked.stale):
+    for found in verdicts_of(asked.tracker).all(asked.stale):
         state.put(_RANKS[found.state], found.account)
         flat.put(float(found.must_be_flat), found.account)
         for view in found.limits:
@@ -116,7 +117,7 @@ def limit_gauges(asked: Asked) -> list[Gauge]:
 
 def _verdict(served: Served, account: str | None) -> Response:
     with served.asked() as asked:
-        verdicts = asked.tracker.verdicts
+        verdicts = verdicts_of(asked.tracker)
         if account is not None:
             return json_answer(success(served, verdicts.of(account, asked.stale)))
         found = verdicts.all(asked.stale)
@@ -136,7 +137,7 @@ def _together(served: Served, asked: Asked, found: list[Verdict]) -> risk_answer
 def _breaches(served: Served, account: str | None, limit: int, cursor: Place | None) -> Response:
     after = place_of(cursor, str)
     with served.asked() as asked:
-        page = asked.tracker.verdicts.history(account, limit, after)
+        page = verdicts_of(asked.tracker).history(account, limit, after)
     return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
 
 
@@ -152,7 +153,7 @@ def _release(served: Served) -> Response:
         )
     try:
         with served.asked() as asked:
-            record, repeated = asked.tracker.verdicts.release(
+            record, repeated = verdicts_of(asked.tracker).release(
                 account, limit, str(actor), str(reason), key=idempotency_key()
             )
     except UsageError as error:  # a key that was used for another request
@@ -165,7 +166,7 @@ def _heartbeat(served: Served) -> Response:
     account = _account_of(json_object("account"))
     idempotency_key()  # a heartbeat may be sent twice, but not under a key that is none
     with served.trackers.lent() as tracker:
-        tracker.verdicts.hear(account)
+        verdicts_of(tracker).hear(account)
     return json_answer(success(served, {"account": account, "heard_at": served.now}))
 
 

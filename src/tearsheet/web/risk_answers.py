@@ -1,4 +1,4 @@
-"""The shapes of the answers about limits: verdicts, breaches, releases."""
+"""The shapes of answers about limits, as the OpenAPI document shows them."""
 
 from datetime import datetime
 

@@ -1,6 +1,7 @@
 """What every view of an application uses: settings, clock, trackers, cache, access, meters."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,6 +17,7 @@ from tearsheet.performance.summary import PartialReason, Scope
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.tracker.caching import AnswerCache, answer_cache
+from tearsheet.tracker.delivering import deliveries_of, keep_delivering
 from tearsheet.trade.session import Window
 from tearsheet.web.access import Access, Tokens
 from tearsheet.web.meters import Meters
@@ -36,6 +38,8 @@ class Served:
         self.cache: AnswerCache = answer_cache(settings, self._on_cache_change)
         self.access = Access(Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
         self._clock = clock
+        self._deliveries = deliveries_of(settings, clock)
+        self._delivering = 0
         self._rules = blake2b(repr(settings).encode(), digest_size=4).hexdigest()
 
     @property
@@ -47,6 +51,18 @@ class Served:
     def timestamp(self) -> str:
         """The present instant as answers bear it."""
         return text_of(self.now)
+
+    def deliver(self) -> None:
+        """Begin to deliver alerts in this process, if a webhook is set; a worker is forked before."""
+        if self._deliveries is None or self._delivering == os.getpid():
+            return
+        self._delivering = os.getpid()
+        keep_delivering(
+            self._deliveries,
+            lambda error: event(
+                _log, "tearsheet.webhook", level=logging.WARNING, reason=error.message
+            ),
+        )
 
     @contextmanager
     def asked(self) -> Iterator["Asked"]:

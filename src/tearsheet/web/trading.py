@@ -101,6 +101,15 @@ def add_alerts(api: Api, served: Served) -> None:
     )  # fmt: skip
     api.add(
         Operation(
+            method="GET", path="/api/alerts/{alert}/changes", tag="Alerts",
+            title="The life of an alert, from its beginning on", in_path=(parameters.ALERT_ID,),
+            answer=answers.AlertChangesAnswer, statuses=(404, 422),
+            aliases=("/api/performance/alerts/{alert}/changes",),
+        ),
+        lambda alert: _alert_changes(served, alert),
+    )  # fmt: skip
+    api.add(
+        Operation(
             method="POST", path="/api/alerts/{alert}/acknowledge", tag="Alerts",
             title="Say that somebody has seen an alert", level="write",
             in_path=(parameters.ALERT_ID,), body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
@@ -237,6 +246,11 @@ def _alerts(served: Served, state: str, limit: int, cursor: Place | None) -> Res
     with served.asked() as asked:
         page = asked.tracker.alerts.page(limit, after, only_open=state == "open")
     return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
+
+
+def _alert_changes(served: Served, alert: str) -> Response:
+    with served.asked() as asked:
+        return json_answer(success(served, asked.tracker.alerts.changes(alert)))
 
 
 def _acknowledge(served: Served, alert: str) -> Response:

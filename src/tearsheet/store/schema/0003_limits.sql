@@ -45,3 +45,23 @@ CREATE TABLE open_high (
     high    TEXT NOT NULL,
     PRIMARY KEY (account, since)
 ) STRICT, WITHOUT ROWID;
+
+-- An account's running sums at the first instant of a session, so that a book need not begin with
+-- the first fill ever. Made from the books; taken out where something before it changes.
+CREATE TABLE limit_base (
+    account  TEXT    NOT NULL,
+    plan     TEXT    NOT NULL,
+    session  TEXT    NOT NULL,
+    start_us INTEGER NOT NULL,
+    body     TEXT    NOT NULL,
+    PRIMARY KEY (account, plan)
+) STRICT, WITHOUT ROWID;
+
+-- Every change in the life of an alert, in the order of the alerts file, which is read anew for it.
+CREATE TABLE alert_change (
+    id       INTEGER PRIMARY KEY,
+    alert_id TEXT    NOT NULL,
+    body     TEXT    NOT NULL
+) STRICT;
+CREATE INDEX alert_change_alert ON alert_change (alert_id, id);
+UPDATE meta SET value = '0' WHERE key = 'alerts_offset';

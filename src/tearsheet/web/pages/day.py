@@ -10,6 +10,7 @@ from msgspec import Struct
 from tearsheet.performance.comparison import Compared
 from tearsheet.performance.metric import METRICS, Metric
 from tearsheet.performance.summary import PerformanceSummary, Scope
+from tearsheet.rules.verdict import Verdict
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.tracker.insights import Chosen, Insights, TradeFilter
 from tearsheet.tracker.listing import Lists
@@ -105,6 +106,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "partial": [*partial_of(summary), *_stale(asked), *unjudged],
         "tiles": tiles(summary, compared, _TILES, whole),
         "before": f"{before.start:%a} {before.start.day}",
+        "verdicts": _verdicts(asked, scope) if shown == tracker.today else (),
         "open": Lists(tracker).open(scope),
         "latest": insights.trades(chosen, TradeFilter(), 0, _LATEST_TRADES),
         "alerts": tracker.alerts.newest(_LATEST_ALERTS, only_open=True),
@@ -116,6 +118,12 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "last_day": _last_day(tracker, summary),
         "chart": link("/api/performance/by-fill", whole),
     }
+
+
+def _verdicts(asked: Asked, scope: Scope) -> Sequence[Verdict]:
+    """How the limits of each account stand."""
+    found = asked.tracker.verdicts.all(asked.stale)
+    return [verdict for verdict in found if scope.account in (None, verdict.account)]
 
 
 def _last_day(tracker: PerformanceTracker, summary: PerformanceSummary) -> date | None:

@@ -65,7 +65,13 @@ document.addEventListener("htmx:configRequest", (event) => {
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, requestConfig } = event.detail;
   if (xhr.status === 304) { event.detail.shouldSwap = false; return; }
-  if (xhr.status === 422 || xhr.status === 413) event.detail.shouldSwap = true;
+  if (xhr.status >= 400 && requestConfig.elt.id !== "live") {
+    /* a refusal is shown where its answer was to stand; what was to be replaced stays */
+    event.detail.shouldSwap = true;
+    event.detail.selectOverride = "#main > *";
+    event.detail.swapOverride = "innerHTML";
+    return;
+  }
   if (requestConfig.elt.id === "live") {
     const busy = document.activeElement && document.activeElement.closest("#live form, #live .term");
     if (busy) { event.detail.shouldSwap = false; return; }
