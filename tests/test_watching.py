@@ -7,12 +7,14 @@ import signal
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from tests.conftest import Place, fills_csv, record
 from tests.live import Running, frozen, is_alive, until
 from tests.redis_server import free_port
 
+from servers import PostgresServer
 from tearsheet.tracker.polls import note_asked
 
 TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
@@ -131,6 +133,30 @@ def test_one_acts_and_another_takes_over_when_it_is_killed(place: Place) -> None
             place.log(TODAY, now_record(3), mode="a")
             second.waits_for("watch.begin")
             second.waits_for("watch.logs", revision=3, records=1)
+            assert second.end() == 0
+
+
+def test_one_acts_on_a_ledger_in_postgresql_too(postgres: PostgresServer, tmp_path: Path) -> None:
+    place = Place(tmp_path, {"DATABASE_URL": postgres.database()})
+    place.log(TODAY, now_record(1))
+    with Running(place, "watch") as first:
+        first.waits_for("watch.logs", records=1)
+        with Running(place, "watch") as second:
+            assert second.waits_for("watch.standby")["holder"] == first.process.pid
+            first.end(signal.SIGKILL)
+            place.log(TODAY, now_record(2), mode="a")
+            second.waits_for("watch.logs", revision=2, records=1)
+            postgres.stop(signal.SIGQUIT)
+            try:
+                assert (
+                    second.waits_for("watch.trouble", part="ledger")["code"] == "store_unavailable"
+                )
+            finally:
+                postgres.start()
+            place.log(TODAY, now_record(3), mode="a")
+            second.waits_for("watch.logs", revision=3, records=1)
+            second.waits_for("watch.over", part="ledger")
+            assert len(second.lines("watch.trouble")) == 1
             assert second.end() == 0
 
 

@@ -13,6 +13,7 @@ from tests.redis_server import RedisServer, free_port
 from tests.web.conftest import Api
 from tests.web.streams import Stream
 
+from tearsheet.web import events
 from tearsheet.web.events import heard
 
 
@@ -104,6 +105,15 @@ def test_one_thread_has_no_streams_and_says_what_to_do(place: Place, api: Api) -
     assert "--threads" in refused.error["hint"]
     assert api.get("/api/events", 503)["error"]["type"] == "no_streams"
     assert api.get("/api/events?timeout_s=0", 422)["error"]["code"] == 422
+
+
+def test_a_silent_stream_says_that_it_lives(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.1)
+    threads = {"wsgi.multithread": True}
+    said = api.client.get("/api/events?timeout_s=3", environ_overrides=threads).get_data()
+    assert said.startswith(b"retry: 2000\n\n")
+    assert said.count(b": alive\n\n") >= 2
+    assert said.count(b"event: ") == 1
 
 
 def test_a_stream_needs_a_token_and_ends_when_it_is_revoked(place: Place) -> None:

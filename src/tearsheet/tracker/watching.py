@@ -223,9 +223,11 @@ class Watcher:
 
     def _trouble(self, part: str, error: TearsheetError) -> None:
         """Say what is wrong, once as long as it is the same."""
-        if self._troubles.get(part) == error.message:
+        # a database that goes away says so in several ways, one after the other
+        same = error.code if isinstance(error, StoreError) else error.message
+        if self._troubles.get(part) == same:
             return
-        self._troubles[part] = error.message
+        self._troubles[part] = same
         self._say("trouble", f"{part}: {error.message}; trying again", part=part, code=error.code,
                   reason=error.message, hint=error.hint)  # fmt: skip
 
