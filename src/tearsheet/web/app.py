@@ -43,7 +43,6 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     served = Served(settings, clock)
     app.extensions["tearsheet"] = served
     _add_errors(app, served)
-    app.before_request(served.deliver)
     app.wsgi_app = Edge(app.wsgi_app, served.meters)  # type: ignore[method-assign]
     apis, app.extensions["tearsheet-lookout"] = _apis(served, add_absence(app, served))
     add_documents(apis[-1], [operation for api in apis for operation in api.operations])

@@ -14,6 +14,7 @@ from tearsheet.rules.verdict import Verdict
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.tracker.insights import Chosen, Insights, TradeFilter
 from tearsheet.tracker.listing import Lists
+from tearsheet.tracker.verdicts import verdicts_of
 from tearsheet.trade.session import DAY
 from tearsheet.web import parameters
 from tearsheet.web.pages.frame import (
@@ -122,7 +123,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
 
 def _verdicts(asked: Asked, scope: Scope) -> Sequence[Verdict]:
     """How the limits of each account stand."""
-    found = asked.tracker.verdicts.all(asked.stale)
+    found = verdicts_of(asked.tracker).all(asked.stale)
     return [verdict for verdict in found if scope.account in (None, verdict.account)]
 
 
