@@ -12,7 +12,7 @@ from tearsheet.web.contract import Json, Operation, Parameter
 
 _REFS = "#/components/schemas/{name}"
 _MEANINGS = {
-    200: "Done.", 201: "Kept.", 304: "The client has this answer already.",
+    200: "Done.", 201: "Kept.", 304: "`If-None-Match` names this very answer.",
     400: "The body is no JSON, or a parameter is unknown or given twice.",
     401: "A token is needed, or is not known.", 403: "The token, or the page, may not do this.",
     404: "There is no such thing.", 409: "It contradicts what is known.",
@@ -77,8 +77,6 @@ def _operation(o: Operation) -> Json:
             media: {"schema": o.body.schema} | ({"example": o.body.example} if o.body.example else {})
             for media in o.body.media
         }}  # fmt: skip
-    if 304 in o.statuses:
-        content["parameters"].append(_IF_NONE_MATCH)
     if o.media == "text/event-stream":
         content["parameters"].append(_LAST_EVENT_ID)
     return content
@@ -94,13 +92,6 @@ _LAST_EVENT_ID = {
     "description": "The `id` of the last event that the client has; what came since follows.",
     "schema": {"type": "string"},
 }  # fmt: skip
-_IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "description": "The `ETag` of the answer that the client has.",
-    "schema": {"type": "string"},
-}
 
 
 def _parameter(parameter: Parameter, place: str) -> Json:

@@ -81,9 +81,10 @@ class Served:
         address = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
         tag = f"{asked.stamp}.{crc32(address.encode('utf-8', 'replace')):08x}"
         environ[ETAG] = f'W/"{tag}"'
-        if "HTTP_IF_NONE_MATCH" not in environ or not request.if_none_match.contains_weak(tag):
+        if "HTTP_IF_NONE_MATCH" not in environ:
             return None
-        return Response(status=304)
+        known = request.if_none_match  # by name: `*` would stand for any state
+        return Response(status=304) if known.is_weak(tag) or known.is_strong(tag) else None
 
     def answered(
         self, asked: "Asked", period: str, window: Window, scope: Scope, currency: str | None,
