@@ -197,13 +197,13 @@ def test_kill_9_at_any_moment_loses_and_doubles_no_breach(place: Place) -> None:
     """A process that posts is killed again and again; it keeps what one that nobody kills keeps."""
     text = "limits: {default: {max_drawdown: 40, stale_after: null}}"
     program = Path(__file__).with_name("posting_process.py")
-    command = [sys.executable, str(program), str(limited(place, text).folder), "A,B,C", "40", "7"]
+    command = [sys.executable, str(program), str(limited(place, text).folder), "A,B,C", "80", "7"]
     env = {"PYTHONPATH": str(program.parent), **place.env}
     chance, killed = random.Random(3), 0
     while True:
         process = subprocess.Popen(command, cwd=place.folder, env=env, stderr=subprocess.PIPE)
         try:
-            process.wait(0.35 + chance.random() * 0.3 + killed / 20)
+            process.wait(0.4 + chance.random() * 0.3 + killed / 20)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         _, said = process.communicate()
@@ -214,7 +214,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_no_breach(place: Place) -> None:
     assert killed > 2
     unharmed = limited(fresh_place(), text)
     with closing(unharmed.tracker()) as other:
-        for fills in requests(["A", "B", "C"], 40, 7):
+        for fills in requests(["A", "B", "C"], 80, 7):
             post(other, fills)
         wanted = known(other)
     with place.tracker() as tracker:
