@@ -15,11 +15,11 @@ setup: .venv/.ready  ## make .venv with everything
 	$(UV) sync --locked --quiet
 	@touch $@
 
-demo: setup  ## make a sample, run the main job on it, show what to look at
-	$(RUN) tearsheet demo
+demo: setup  ## make a sample, run the main job on it, show it in the dashboard (DEMO_SERVE=0: do not)
+	$(RUN) tearsheet demo $(if $(filter 0,$(DEMO_SERVE)),,--serve)
 
 test: setup  ## all tests
-	$(RUN) pytest --cov --cov-report=
+	$(RUN) pytest -n 2 --dist loadfile --cov --cov-report=
 	$(RUN) coverage report --precision=1 --fail-under=95 --include='*/tearsheet/trade/*,*/tearsheet/performance/*,*/tearsheet/rules/*'
 	$(RUN) coverage report --precision=1 --fail-under=90 --skip-covered --show-missing
 

@@ -1,6 +1,7 @@
 """What tests share: fills in the trader's format, a place to trade in, and a clock that stands."""
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -177,12 +178,9 @@ class Place:
 
 #: Modules whose every test in a place runs on both databases, but those marked `sqlite`.
 ON_BOTH = (
-    "test_tracker_fills",
-    "test_tracker_logs",
-    "test_tracker_posts",
-    "test_alerts",
-    "test_batches",
-)
+    "test_tracker_fills", "test_tracker_logs", "test_tracker_posts", "test_alerts", "test_live_stories",
+    "test_verdicts", "test_incidents", "test_batches",
+)  # fmt: skip
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -197,6 +195,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL that runs as long as the tests do."""
     yield from running_postgres()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """What a test sets of the logging is undone, so that the next one hears what it logs."""
+    logger = logging.getLogger("tearsheet")
+    before = (logger.level, logger.propagate, list(logger.handlers))
+    yield
+    logger.setLevel(before[0])
+    logger.propagate, logger.handlers[:] = before[1], before[2]
 
 
 @pytest.fixture

@@ -31,6 +31,8 @@ PUBLISH_GROUP = "tearsheet.alerts"
 _decode = msgspec.json.Decoder(AlertEvent).decode
 
 Publish = Callable[[AlertEvent], None]
+#: The last state of an episode's newest alert, None where there is none.
+Last = Callable[[str], AlertEvent | None]
 
 
 class AlertRun(Struct, frozen=True):
@@ -83,6 +85,25 @@ class AlertEvaluator:
         findings = tuple(finding for _, finding in pairs)
         return AlertRun(findings, tuple(raised), tuple(resolved), tuple(self._still_open(findings)))
 
+    def follow(self, changes: Callable[[Last], Iterable[AlertEvent]]) -> list[AlertEvent]:
+        """Write what has changed, decided by each episode's last alert; returns it."""
+        if self._ledger.read_only or (self._is_read_up() and not list(changes(self._last))):
+            return []
+        with self._ledger.writing():
+            self._read_up()
+            changed = list(changes(self._last))
+            self._append(changed)
+        self._announce(changed)
+        return changed
+
+    def changes(self, identity: str) -> list[AlertEvent]:
+        """The life of an alert, from its beginning on. Raises NotFoundError."""
+        self._catch_up()
+        found = [_decode(body) for body in self._index.changes(identity)]
+        if not found:
+            raise _unknown(identity)
+        return found
+
     def acknowledge(self, identity: str, actor: str, note: str | None, now: datetime) -> AlertEvent:
         """Say that somebody has seen an alert. Raises NotFoundError, UsageError."""
         if not actor.strip():
@@ -91,7 +112,7 @@ class AlertEvaluator:
             self._read_up()
             body = self._index.get(identity)
             if body is None:
-                raise NotFoundError(f"no alert {identity!r}", "`tearsheet alerts` lists them")
+                raise _unknown(identity)
             alert = _decode(body)
             if alert.acknowledged_at is not None:
                 return alert
@@ -105,17 +126,13 @@ class AlertEvaluator:
 
     def newest(self, most: int = 50, *, only_open: bool = False) -> list[AlertEvent]:
         """The newest alerts in their last state, newest first."""
-        if not self._ledger.read_only and not self._is_read_up():
-            with self._ledger.writing():
-                self._read_up()
+        self._catch_up()
         found = [_decode(body) for body in self._index.newest(most)]
         return [alert for alert in found if not only_open or alert.state != "resolved"]
 
     def page(self, number: int, after: Place | None, *, only_open: bool) -> Page[AlertEvent]:
         """A page of alerts in their last state, the newest first."""
-        if not self._ledger.read_only and not self._is_read_up():
-            with self._ledger.writing():
-                self._read_up()
+        self._catch_up()
         items: list[AlertEvent] = []
         last: Place | None = None
         for place, body in self._index.after(after):
@@ -175,6 +192,11 @@ class AlertEvaluator:
             return self._file.stat().st_size == self._index.offset
         except FileNotFoundError:
             return self._index.offset == 0
+
+    def _catch_up(self) -> None:
+        if not self._ledger.read_only and not self._is_read_up():
+            with self._ledger.writing():
+                self._read_up()
 
     def _read_up(self) -> None:
         """Take into the index what the alerts file says beyond it; a replaced file is read anew."""
@@ -246,7 +268,7 @@ class AlertEvaluator:
 
     def _announce(self, alerts: Iterable[AlertEvent]) -> None:
         for alert in alerts:
-            level = logging.WARNING if alert.state == "raised" else logging.INFO
+            level = logging.WARNING if alert.state in ("raised", "escalated") else logging.INFO
             event(_log, alert.event, level=level, **_told(alert))
             for publish in self._listeners():
                 _publish(publish, alert)
@@ -265,6 +287,10 @@ def _publish(publish: Publish, alert: AlertEvent) -> None:
         publish(alert)
     except Exception:  # noqa: BLE001 - other people's code must not stop an alert run
         _log.exception("a publish hook failed on alert %s", alert.id)
+
+
+def _unknown(identity: str) -> NotFoundError:
+    return NotFoundError(f"no alert {identity!r}", "`tearsheet alerts` lists them")
 
 
 def _told(alert: AlertEvent) -> dict[str, object]:

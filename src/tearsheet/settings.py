@@ -139,6 +139,13 @@ def _redis(text: str) -> str | None:
     return text or None
 
 
+def _address(text: str) -> str | None:
+    scheme, mark, rest = text.partition("://")
+    if text and (scheme not in ("http", "https") or not mark or not rest.strip("/")):
+        raise ValueError
+    return text or None
+
+
 def _yes(text: str) -> bool:
     return bool(_one_of("no", "yes")(text) == "yes")
 
@@ -157,6 +164,10 @@ SETTINGS = (
     Setting("log_dir", "TEARSHEET_LOG_DIR", "logs", "Folder of the trade logs, YYYY-MM-DD.jsonl.", "a path", _text),
     Setting("output_dir", "TEARSHEET_OUTPUT_DIR", "logs/performance", "Folder of the exported summaries.", "a path", _text),
     Setting("alerts_file", "TEARSHEET_ALERTS_FILE", "logs/performance-alerts.jsonl", "File that alerts are appended to.", "a path", _text),
+    Setting("webhook_url", "TEARSHEET_WEBHOOK_URL", "", "Where every change of an alert is posted to, signed; nowhere without it.",
+            "an http:// or https:// address, or nothing", _address),
+    Setting("webhook_secret_file", "TEARSHEET_WEBHOOK_SECRET_FILE", "", "File of the secret that signs what is posted.", "a path, or nothing", _optional_path),
+    Setting("webhook_log", "TEARSHEET_WEBHOOK_LOG", "logs/alert-deliveries.jsonl", "File that every delivery to the webhook is noted in.", "a path", _text),
     Setting("targets_file", "TEARSHEET_TARGETS_FILE", "config/dashboard-targets.yaml", "File of the targets.", "a path", _text),
     Setting("instruments_file", "TEARSHEET_INSTRUMENTS_FILE", "config/instruments.yaml", "File of your own multipliers and currencies.", "a path", _text),
     Setting("database_url", "DATABASE_URL", "sqlite:///logs/performance/tearsheet.db", "Where the ledger is kept.",
@@ -174,6 +185,10 @@ SETTINGS = (
     Setting("host", "TEARSHEET_HOST", "127.0.0.1", "Address that `tearsheet serve` listens at.", "an address or a host name", _text),
     Setting("port", "TEARSHEET_PORT", "5000", "Port that `tearsheet serve` listens at.", "a whole number from 0 to 65535", _whole(0, 65_535)),
     Setting("workers", "TEARSHEET_WORKERS", "2", "Worker processes of `tearsheet serve`.", "a whole number from 1 to 64", _whole(1, 64)),
+    Setting("max_streams", "TEARSHEET_MAX_STREAMS", "8", "Event streams that each worker process keeps open; `tearsheet serve` allows half its --threads at most.",
+            "a whole number from 0 to 1000", _whole(0, 1000)),
+    Setting("guard_absent_minutes", "TEARSHEET_GUARD_ABSENT_MINUTES", "0", "Minutes without a question for an account's verdict after which the service warns; 0 never does.",
+            "a whole number from 0 to 10080", _whole(0, 10_080)),
     Setting("trade_log_mode", "TEARSHEET_TRADE_LOG_MODE", "auto", "Whether records of the trade log are results or executions; auto decides by account and symbol.",
             "auto, trades or fills", _one_of("auto", "trades", "fills")),
     Setting("currency", "TEARSHEET_CURRENCY", "USD", "Money of trades that state none, and the one reported when a window holds several.",
@@ -194,10 +209,14 @@ SETTINGS = (
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _BY_ENV = {setting.env: setting for setting in SETTINGS}
+#: Variables of the commands' own options, of the guard, and those that it gives to its command.
+_OF_OTHERS = ("TEARSHEET_LAYOUTS", "TEARSHEET_TOKEN", "TEARSHEET_VERDICT_")
 _PATHS = (
     "log_dir",
     "output_dir",
     "alerts_file",
+    "webhook_secret_file",
+    "webhook_log",
     "targets_file",
     "instruments_file",
     "log_file",
@@ -215,6 +234,9 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     log_dir: Path
     output_dir: Path
     alerts_file: Path
+    webhook_url: str | None
+    webhook_secret_file: Path | None
+    webhook_log: Path
     targets_file: Path
     instruments_file: Path
     ledger: Path | str
@@ -227,6 +249,8 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     host: str
     port: int
     workers: int
+    max_streams: int
+    guard_absent_minutes: int
     trade_log_mode: Literal["auto", "trades", "fills"]
     currency: str
     starting_balance: Decimal | None
@@ -272,6 +296,9 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     def redacted(self) -> dict[str, str | None]:
         """Every setting as text, URLs without their user and password."""
         shown = {key: getattr(self, key) for key in self.__struct_fields__}
+        if self.webhook_url is not None:  # its path may be its secret
+            host = _safe(self.webhook_url).split("/")[2]
+            shown["webhook_url"] = f"{self.webhook_url.partition(':')[0]}://{host}/…"
         return {key: None if value is None else _safe(str(value)) for key, value in shown.items()}
 
     def __repr__(self) -> str:
@@ -310,7 +337,7 @@ def _safe(text: str) -> str:
 def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
     known = [*_BY_ENV, CONFIG_VARIABLE]
     for name in env:
-        if name.startswith("TEARSHEET_") and name not in known:
+        if name.startswith("TEARSHEET_") and not (name in known or name.startswith(_OF_OTHERS)):
             raise SettingsError(
                 f"environment variable {name} is no setting", _did_you_mean(name, known)
             )

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.conftest import NOON, Place
+from tests.conftest import Place
 from tests.redis_server import free_port
 
 TOP = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ class Server:
         self.port = free_port()
         self.log_file = place.folder / "server.log"
         self.clock_file = place.folder / "clock"
-        self.set_clock(NOON)
+        self.set_clock(place.now)
         self._command = [
             sys.executable,
             "-m",

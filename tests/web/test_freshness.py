@@ -1,5 +1,7 @@
 """With several worker processes, no answer is ever of an earlier state or of yesterday."""
 
+import http.client
+import json
 import os
 import signal
 import time
@@ -196,3 +198,19 @@ def test_a_change_that_meets_another_is_503_in_the_end_and_done_when_asked_again
             assert answer["error"]["type"] == "store_unavailable"
             assert server.get(DAILY)[0] == 200
         assert server.post("/api/fills", fill(1))[0] == 201
+
+
+def test_a_body_of_unknown_length_is_refused_rather_than_cut(place: Place) -> None:
+    with Server(place, workers=1, TEARSHEET_MAX_BODY_BYTES="1000") as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        whole = json.dumps(fill(1)).encode()
+        for body in (whole, whole + b" " * 2000):
+            connection.request(
+                "POST", "/api/fills", iter([body]), {"Content-Type": "application/json"}
+            )
+            response = connection.getresponse()
+            assert (response.status, json.loads(response.read())["error"]["type"]) == (
+                411,
+                "length_required",
+            )
+            connection.close()

@@ -145,6 +145,8 @@ def test_an_answer_is_not_sent_twice_until_something_changes(api: Api) -> None:
     before = etag(api)
     same = api.ask("GET", "/api/performance/daily", If_None_Match=before)
     assert (same.status_code, same.data, same.headers["ETag"]) == (304, b"", before)
+    other = api.ask("GET", "/api/performance/daily?account=Z", If_None_Match=before)
+    assert other.status_code == 404, "an entity tag is of one address"
     api.fills(fill(1))
     assert api.ask("GET", "/api/performance/daily", If_None_Match=before).status_code == 200
     for path in (

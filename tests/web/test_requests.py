@@ -167,6 +167,13 @@ def test_a_file_is_taken_in_and_its_bad_lines_are_told(api: Api) -> None:
     assert meta["partial_reasons"][0]["code"] == "rejected_lines"
     assert api.get("/api/rejections")["data"][0]["file"] == "my fills.csv"
     assert not list(api.place.folder.rglob("my fills*"))
+    upload(api, "b.csv", fills_csv([f"A,MSFT,never,BUY,{n},1,0,3" for n in range(1, 6)]))
+    seen, query = [], "?limit=2"
+    while query:
+        page = api.get(f"/api/rejections{query}")
+        seen += [(row["file"], row["line"]) for row in page["data"]]
+        query = f"?limit=2&cursor={page['next_cursor']}" if page["next_cursor"] else ""
+    assert sorted(seen) == [*(("b.csv", n) for n in range(2, 7)), ("my fills.csv", 4)]
 
 
 def test_a_file_is_taken_once(api: Api) -> None:

@@ -13,7 +13,9 @@ BREACHED = 2
 USAGE = 64
 BAD_DATA = 65
 INTERNAL = 70
+UNKNOWN = 69
 STORE = 75
+GUARD_FAILED = 76
 INTERRUPTED = 130
 
 #: Every error class has its exit code; a test proves that none is left out.
@@ -38,6 +40,8 @@ COMMANDS = {
     "positions": "inquiry",
     "accounts": "inquiry",
     "rejections": "inquiry",
+    "verdict": "judging",
+    "release": "judging",
     "replay": "replaying",
     "sync": "intake",
     "import": "intake",
@@ -46,6 +50,8 @@ COMMANDS = {
     "formats": "statements",
     "doctor": "statements",
     "verify": "intake",
+    "watch": "watching",
+    "guard": "guarding",
     "serve": "hosting",
     "tokens": "hosting",
     "demo": "showing",

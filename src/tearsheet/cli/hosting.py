@@ -1,12 +1,16 @@
 """The commands of those who host the API: serve, tokens."""
 
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from msgspec.structs import replace
 
 from tearsheet import log
 from tearsheet.cli.tables import columns
+from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
 
 
@@ -26,12 +30,24 @@ from tearsheet.settings import Settings
     is_flag=True,
     help="Let anybody who reaches it read, as in a network that you trust.",
 )
+@click.option(
+    "--watch", is_flag=True, help="Run `tearsheet watch` beside it, as a process of its own."
+)
+@click.option(
+    "--statements",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="With --watch: also import what is dropped into this folder.",
+)
 def serve(
     host: str | None,
     port: int | None,
     workers: int | None,
     threads: int,
     allow_anonymous_read: bool,
+    watch: bool,
+    statements: tuple[Path, ...],
 ) -> None:
     """Answer HTTP requests until stopped; /docs describes them.
 
@@ -44,18 +60,33 @@ def serve(
     from tearsheet.web import create_app
     from tearsheet.web.serving import serve as run
 
+    if statements and not watch:
+        raise UsageError("--statements is for a watcher", "say --watch too")
     settings = Settings.load()
     given = {"host": host, "port": port, "workers": workers}
     settings = replace(
         settings,
         **{name: value for name, value in given.items() if value is not None},
         anonymous_read=settings.anonymous_read or allow_anonymous_read,
+        # every other request needs a thread too
+        max_streams=min(settings.max_streams, threads // 2) if threads > 1 else 0,
     )
     verbose = click.get_current_context().find_root().obj or 0
     log.configure(settings, verbose=max(verbose, 1))
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     click.echo(f"Tearsheet listens at http://{shown}:{settings.port} (docs at /docs)", err=True)
-    run(settings, lambda: create_app(settings), threads=threads)
+    beside = list(_watch_command(statements, verbose)) if watch else None
+    run(settings, lambda: create_app(settings), threads=threads, beside=beside)
+
+
+def _watch_command(statements: tuple[Path, ...], verbose: int) -> Iterator[str]:
+    """`tearsheet watch` of this very installation; the server's process id comes last."""
+    yield from (sys.executable, "-c", "from tearsheet.cli import run; run()")
+    yield from ["-v"] * verbose
+    yield "watch"
+    for folder in statements:
+        yield from ("--statements", str(folder))
+    yield "--while-parent"
 
 
 @click.group(short_help="Who may ask the API.")

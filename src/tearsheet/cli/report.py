@@ -1,6 +1,7 @@
 """The commands that judge: summary, check, alerts."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -14,9 +15,11 @@ from tearsheet.cli.options import (
     window_options,
 )
 from tearsheet.cli.tables import alert_line, summary_text
+from tearsheet.errors import SettingsError, UsageError
 from tearsheet.export import export_summary, json_bytes
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent, Targets, beside_targets
+from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
 
@@ -25,11 +28,21 @@ from tearsheet.tracker import PerformanceTracker
 @scope_options
 @click.option("--export", is_flag=True, help="Write JSON and Markdown to logs/performance/.")
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "html"]),
+    default="json",
+    show_default=True,
+    help="With --export: html writes a tear sheet of one file beside the JSON and Markdown.",
+)
+@click.option(
     "--backfill", type=click.IntRange(1, 10_000), metavar="N",
     help="The daily summaries of the last N days, today included.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
-def summary(export: bool, backfill: int | None, as_json: bool, **values: Any) -> int:
+def summary(
+    export: bool, form: str, backfill: int | None, as_json: bool, **values: Any
+) -> int:  # fmt: skip
     """How a day, week, month or any stretch went, beside its targets.
 
     Reads what is new in the trade logs first. Exit code 2 says that a target is missed.
@@ -40,7 +53,10 @@ def summary(export: bool, backfill: int | None, as_json: bool, **values: Any) ->
     tearsheet summary --start 2026-11-01 --end 2026-11-15 --account EQ-1
     tearsheet summary --rolling 50 --json
     tearsheet summary --backfill 7 --export            files of the last 7 days
+    tearsheet summary --window monthly --export --format html
     """
+    if form == "html" and not export:
+        raise UsageError("--format html is for files", "say --export too")
     with opened_tracker() as tracker:
         targets = tracker.targets()
         if backfill is None:
@@ -51,7 +67,7 @@ def summary(export: bool, backfill: int | None, as_json: bool, **values: Any) ->
             ]
         else:
             summaries = tracker.backfill(backfill, scope=scope(values), currency=values["currency"])
-        return _report(tracker, summaries, targets, export, as_json)
+        return _report(tracker, summaries, targets, form if export else "", as_json)
 
 
 @click.command(short_help="Judge the targets, print only what is wrong.")
@@ -103,11 +119,45 @@ def ack(identity: str, actor: str, note: str | None) -> None:
         click.echo(alert_line(alert))
 
 
+@alerts.command()
+@click.argument("identity", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(identity: str, as_json: bool) -> None:
+    """The life of an alert, from its beginning on."""
+    with opened_tracker() as tracker:
+        found = tracker.alerts.changes(identity)
+    if as_json:
+        click.echo(json_bytes(found).decode(), nl=False)
+        return
+    for change in found:
+        click.echo(alert_line(change))
+
+
+@alerts.command()
+@click.option("--once", is_flag=True, help="Try what is outstanding once, then stop.")
+def deliver(once: bool) -> int:
+    """Post alerts to the webhook of the settings; `serve` does that by itself.
+
+    Exit code 75 says that something is still to be delivered.
+    """
+    import time
+
+    from tearsheet.cli import STORE
+    from tearsheet.tracker.delivering import deliveries_of
+
+    deliveries = deliveries_of(Settings.load(), lambda: datetime.now(UTC))
+    if deliveries is None:
+        raise SettingsError("no webhook is set", "name one with TEARSHEET_WEBHOOK_URL")
+    while (left := deliveries.deliver()) >= 0 and not once:
+        time.sleep(deliveries.wait_s())
+    return STORE if left else HEALTHY
+
+
 def _report(
     tracker: PerformanceTracker,
     summaries: Sequence[PerformanceSummary],
     targets: Targets,
-    export: bool,
+    export: str,
     as_json: bool,
 ) -> int:
     """Judge, show and write summaries; the exit code says whether any misses a target."""
@@ -121,7 +171,7 @@ def _report(
         if not as_json:
             click.echo(summary_text(whole, run.open, run.raised))
         if export:
-            _export(tracker, whole, run.open, quiet=as_json)
+            _export(tracker, whole, run.open, export, quiet=as_json)
     if as_json:
         click.echo(json_bytes(shown[0] if len(shown) == 1 else shown).decode(), nl=False)
     return BREACHED if breached else HEALTHY
@@ -131,10 +181,16 @@ def _export(
     tracker: PerformanceTracker,
     found: PerformanceSummary,
     alerts: Sequence[AlertEvent],
+    form: str,
     *,
     quiet: bool,
 ) -> None:
-    for file in export_summary(found, alerts, tracker.settings.output_dir):
+    files = export_summary(found, alerts, tracker.settings.output_dir)
+    if form == "html":
+        from tearsheet.web.sheet import export_sheet  # Jinja, only for this
+
+        files.append(export_sheet(tracker, found, alerts))
+    for file in files:
         if not quiet:
             click.echo(f"  {'written' if file.changed else 'unchanged'}  {file.path}")
 

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import socket
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
+from msgspec.structs import replace
 
 from tearsheet import log
 from tearsheet.cli.tables import alert_line, rejection_text, summary_text
@@ -27,7 +29,8 @@ _MARK = ".tearsheet-demo"
 @click.command(short_help="See it work on a sample of several months.")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("tearsheet-demo"))
 @click.option("--seed", default=7, show_default=True, help="Another seed, another trader.")
-def demo(folder: Path, seed: int) -> None:
+@click.option("--serve", "serves", is_flag=True, help="Show it in the dashboard, until stopped.")
+def demo(folder: Path, seed: int, serves: bool) -> None:
     """Make a sample of several months in FOLDER, run the whole job on it, and show the results.
 
     Two accounts: futures by NinjaTrader statements, equities by a bot's trade log. There is a losing
@@ -51,6 +54,32 @@ def demo(folder: Path, seed: int) -> None:
         _show(tracker, sample)
         _export_days(tracker, sample, folder)
     _say_what_next(folder, sample)
+    if serves:
+        _serve(settings, sample)
+
+
+def _serve(settings: Settings, sample: SampleReport) -> None:
+    """Serve the sample at the usual port, or at a free one where that is taken."""
+    from tearsheet.web import create_app
+    from tearsheet.web.serving import serve
+
+    chosen = replace(settings, host="127.0.0.1", port=_free_port(settings.port), workers=1)
+    address = f"http://127.0.0.1:{chosen.port}"
+    click.echo(click.style("\nThe dashboard:", bold=True))
+    click.echo(f"   {address}/?date={sample.last_day}   (Ctrl-C ends it)")
+    serve(chosen, lambda: create_app(chosen))
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(tried.getsockname()[1])
+    raise UsageError("no port is free at 127.0.0.1", "stop something that listens")
 
 
 def _environment(env: os._Environ[str]) -> dict[str, str]:

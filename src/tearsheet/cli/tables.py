@@ -39,8 +39,8 @@ def summary_text(
 
 def alert_line(alert: AlertEvent, *, new: bool = False) -> str:
     """An alert in one line."""
-    colour = {"raised": "red", "acknowledged": "yellow"}.get(alert.state)
-    state = click.style(f"{alert.state.upper():<13}", fg=colour, bold=alert.state == "raised")
+    colour = {"raised": "red", "escalated": "red", "acknowledged": "yellow"}.get(alert.state)
+    state = click.style(f"{alert.state.upper():<13}", fg=colour, bold=colour == "red")
     seen = f" · {alert.acknowledged_by}" if alert.acknowledged_by else ""
     note = f": {alert.note}" if alert.note else ""
     since = alert.raised_at.strftime("%Y-%m-%d %H:%M")

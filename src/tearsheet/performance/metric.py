@@ -17,6 +17,7 @@ from tearsheet.trade.amount import exact
 
 Unit = Literal["count", "money", "ratio", "percent", "r", "seconds", "quantity", "streak", "day"]
 Value = Decimal | float | int | str | None
+Ratio = float | None
 
 TRADING_DAYS_A_YEAR = 252
 _MICROS = 1_000_000
@@ -308,3 +309,9 @@ def measure(metric: Metric, stretch: Stretch) -> MetricValue:
     if value is None:
         return MetricValue(None, n, metric.constant)
     return MetricValue(value, n)
+
+
+def ratio_of(name: str, stretch: Stretch) -> Ratio:
+    """The value of a metric that is a ratio; None where it is undefined."""
+    value = measure(METRICS[name], stretch).value
+    return value if isinstance(value, float) else None

@@ -3,7 +3,7 @@
 A fill costs the fill, not the history. Sessions that are over may be taken as their tallies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from msgspec import Struct
@@ -21,7 +21,7 @@ from tearsheet.rules.limit import (
     within,
 )
 from tearsheet.rules.reading import UNKNOWN, Reading, crossed, read, warned
-from tearsheet.rules.running import Held, OpenPnl, OutcomeRules, Running, held_before
+from tearsheet.rules.running import Held, OpenPnl, OutcomeRules, Running, Sums, held_before
 from tearsheet.trade.amount import exact
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar
@@ -94,6 +94,23 @@ class Watch:
             self.spent = True
             return None
         return None if release and not self.spent and value <= release.upto else number
+
+
+class WatchBase(Struct, frozen=True):
+    """What a watch remembers besides its reading."""
+
+    start: date | None
+    level: int
+    episode: int
+    spent: bool
+
+
+class BookBase(Struct, frozen=True):
+    """A book between two sessions, without what is held and what is latched: others keep that."""
+
+    sums: Sums
+    at: datetime
+    watches: tuple[WatchBase, ...]
 
 
 class LimitBook:
@@ -212,6 +229,22 @@ class LimitBook:
         """Say what is held after the past sessions and before the first booking."""
         self.running.carry(held)
 
+    def base(self) -> BookBase:
+        """The book as it stands, to begin another one of the same plan with."""
+        watches = (WatchBase(w.start, w.level, w.episode, w.spent) for w in self.watches)
+        return BookBase(self.running.sums(), self.at, tuple(watches))
+
+    def begin(self, base: BookBase) -> None:
+        """Go on from where another book of the same plan stood."""
+        self.running.begin(base.sums)
+        self.at = self.seen_until = base.at
+        for watch, kept in zip(self.watches, base.watches, strict=True):
+            watch.start, watch.level = kept.start, kept.level
+            watch.episode, watch.spent = kept.episode, kept.spent
+        with exact():
+            for watch in self.watches:
+                watch.follow(self.running, None)
+
     def flatten(self) -> list[Held]:
         """Forget what is held, as if all of it were closed now; returns it."""
         held = list(self.running.held.values())
@@ -307,16 +340,21 @@ def account_book(
     positions: Iterable[Position] = (),
     breaches: Iterable[Breach] = (),
     releases: Iterable[Release] = (),
+    base: BookBase | None = None,
+    between: Callable[[LimitBook], None] = lambda book: None,
 ) -> LimitBook:
     """The book of an account from stored tallies of past sessions and the bookings since, in order.
 
     `positions` are those that are open now or that a booking concerns. `past` reaches back to
-    `past_from`.
+    `past_from`, or to the `base` of an earlier book; `between` sees the book after it.
     """
     positions = list(positions)
     book = LimitBook(account, plan, terms, breaches=breaches, releases=releases)
+    if base is not None:
+        book.begin(base)
     for session, tally in past:
         book.take_session(session, tally)
+    between(book)
     book.carry(held_before(positions, bookings))
     closed = {position.id: position for position in positions if position.closed_at}
     for booking in bookings:

@@ -75,6 +75,25 @@ def held_before(positions: Iterable[Position], bookings: Iterable[Booking]) -> l
     return found
 
 
+class Sums(Struct, frozen=True, kw_only=True):
+    """The sums of `Running` at the end of a session, as values."""
+
+    session: date
+    week: date
+    month: date
+    day_net: Decimal
+    week_net: Decimal
+    month_net: Decimal
+    best: Decimal
+    trades: int
+    losses: int
+    outside: int
+    equity: Decimal
+    high: Decimal
+    high_at_close: Decimal
+    high_with_open: Decimal
+
+
 class Running:
     """One account's sums as they stand: of the day, the week, the month, and since `since`."""
 
@@ -93,6 +112,15 @@ class Running:
         self.equity = self.high = self.high_at_close = self.high_with_open = ZERO
         self.held: dict[str, Held] = {}
         self.pnl_open: Decimal | None = ZERO
+
+    def sums(self) -> Sums:
+        """The sums as they stand, without what is held."""
+        return Sums(**{name: getattr(self, name) for name in Sums.__struct_fields__})
+
+    def begin(self, sums: Sums) -> None:
+        """Go on from sums."""
+        for name in Sums.__struct_fields__:
+            setattr(self, name, getattr(sums, name))
 
     def roll(self, session: date) -> None:
         """Begin a later session; the ended one's equity is now an end of day."""

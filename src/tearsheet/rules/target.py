@@ -19,7 +19,8 @@ from tearsheet.trade.fill import digest
 
 Direction = Literal["at_least", "at_most"]
 Severity = Literal["warning", "critical"]
-AlertState = Literal["raised", "acknowledged", "resolved"]
+#: `raised` opens an alert; only those of limits are `escalated`, when a warning becomes a breach.
+AlertState = Literal["raised", "escalated", "acknowledged", "resolved"]
 
 
 class Targets(Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,7 +61,7 @@ class Rule(Struct, frozen=True):
 
 
 class AlertEvent(Struct, frozen=True, kw_only=True):
-    """A `performance.alert` line: one per change in the life of a breach.
+    """A `performance.alert` line: one per change in the life of a missed target or a limit in danger.
 
     `episode` names what may be broken (rule, window and scope); each time it breaks is one `id`.
     """
@@ -85,6 +86,9 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
     note: str | None = None
+    kind: Literal["target", "limit"] = "target"
+    escalated_at: datetime | None = None
+    breach_id: str | None = None
 
 
 class Finding(Struct, frozen=True):

@@ -3,7 +3,7 @@
 A breach beats everything; where the books cannot be trusted the answer is `unknown`, never `ok`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -18,6 +18,7 @@ from tearsheet.rules.reading import UNKNOWN, crossed
 from tearsheet.trade.amount import exact, plain
 
 Level = Literal["ok", "warn", "breach", "unknown"]
+_WORST_FIRST: tuple[Level, ...] = ("breach", "unknown", "warn", "ok")
 SCHEMA = "tearsheet.verdict/1"
 #: How far fills may lie in the future before the clock is not believed.
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -31,6 +32,8 @@ UNKNOWN_CODES = {
     "rejected_lines": "lines that may concern the account could not be read",
     "clock_back": "the clock stands before what has already happened",
     "missing_marks": "a limit needs the price of something that is open",
+    "bad_limits": "the limits file cannot be read; what it said before is held meanwhile",
+    "not_kept": "a breach was found now that the ledger could not keep",
     "other_currencies": "the account trades in a currency that its limits are not in",
 }
 
@@ -130,6 +133,12 @@ def verdict(book: LimitBook, feed: Feed, now: datetime) -> Verdict:
         limits=views,
         reasons=(*_breaches(views), *doubts, *_warnings(views)),
     )
+
+
+def worst(verdicts: Iterable[Verdict]) -> Level:
+    """The state that several verdicts come to; without any nothing is known."""
+    states = {found.state for found in verdicts} or {"unknown"}
+    return next(level for level in _WORST_FIRST if level in states)
 
 
 def _state(views: tuple[LimitView, ...], doubts: list[VerdictReason]) -> Level:

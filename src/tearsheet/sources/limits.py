@@ -31,6 +31,16 @@ class Word(Struct, frozen=True):
 
 def load_limits(path: Path) -> Limits:
     """The limits of a file. Raises SettingsError where it is missing, unreadable, wrong, or has none."""
+    found = limits_in(path)
+    if found is None:
+        raise SettingsError(
+            f"{path} has no limits", "they stand under `limits:`; see docs/limits.md"
+        )
+    return found
+
+
+def limits_in(path: Path) -> Limits | None:
+    """The limits of a file, None where it states none. Raises SettingsError."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -38,12 +48,7 @@ def load_limits(path: Path) -> Limits:
         raise SettingsError(
             f"{path} cannot be read: {reason}", "docs/limits.md shows such a file"
         ) from None
-    found = parse_limits(text, str(path))
-    if found is None:
-        raise SettingsError(
-            f"{path} has no limits", "they stand under `limits:`; see docs/limits.md"
-        )
-    return found
+    return parse_limits(text, str(path))
 
 
 def parse_limits(text: str, file: str) -> Limits | None:

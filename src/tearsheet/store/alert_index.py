@@ -26,11 +26,16 @@ class AlertIndex:
     def put(self, identity: str, episode: str, state: str, raised_us: int, body: str) -> None:
         """Keep the newest state of an alert."""
         self._ledger.reading.execute("put_alert", (identity, episode, state, raised_us, body))
+        self._ledger.reading.execute("add_alert_change", (identity, body))
 
     def get(self, identity: str) -> str | None:
         """The newest state of an alert by its id."""
         row = self._ledger.reading.one("alert", (identity,))
         return None if row is None else str(row[1])
+
+    def changes(self, identity: str) -> list[str]:
+        """Every state that an alert was in, the first one first."""
+        return [body for (body,) in self._ledger.reading.execute("alert_changes", (identity,))]
 
     def last_of(self, episode: str) -> str | None:
         """The newest alert of an episode's key."""
@@ -56,4 +61,5 @@ class AlertIndex:
     def clear(self) -> None:
         """Forget everything, because the alerts file was replaced."""
         self._ledger.reading.execute("remove_all_alerts")
+        self._ledger.reading.execute("remove_all_alert_changes")
         self.reach(0)

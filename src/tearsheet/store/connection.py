@@ -1,4 +1,4 @@
-"""What the ledger asks of a database, and the choice between the two that can do it.
+"""What the ledger asks of a database; `opening.py` chooses between the two that can do it.
 
 Statements are written once, with `?` for parameters; each database takes them in its own form.
 """
@@ -85,20 +85,6 @@ class Connection(Protocol):
     def close(self) -> None:
         """Let go of the database."""
         ...
-
-
-def open_connection(place: Path | str) -> Connection:
-    """Open the ledger in a SQLite file, or in PostgreSQL by its URL; made where it is not there.
-
-    Raises StoreError where it cannot be opened, SchemaError where a newer Tearsheet wrote it.
-    """
-    if isinstance(place, Path):
-        from tearsheet.store import sqlite
-
-        return sqlite.connect(place)
-    from tearsheet.store import postgres  # needs the extra, and is only then there
-
-    return postgres.connect(place)
 
 
 def migrations() -> list[tuple[int, list[str]]]:

@@ -5,7 +5,7 @@ any moment loses nothing and doubles nothing.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import Tally
 from tearsheet.store import connection as limits
 from tearsheet.store import rows
-from tearsheet.store.connection import open_connection
+from tearsheet.store.opening import open_connection
 from tearsheet.store.reading import Reading
 from tearsheet.store.session_tallies import ALL_ACCOUNTS, decode
 from tearsheet.trade.fill import Rejection
@@ -52,10 +52,22 @@ class LogUse(Struct, frozen=True):
     as_fills: int
 
 
+def _unjudged(accounts: frozenset[str]) -> None:
+    """What a ledger without limits makes of a change."""
+
+
 class Ledger:
-    """Opens the ledger and answers questions about it."""
+    """Opens the ledger and answers questions about it.
+
+    `judge` is called at the end of every posting, inside its transaction, with the accounts that it
+    touched: what it finds is kept with the facts or not at all. `undone` is called where a change failed.
+    """
+
+    judge: Callable[[frozenset[str]], None]
+    undone: Callable[[], None]
 
     def __init__(self, place: Path | str) -> None:
+        self.judge, self.undone = _unjudged, lambda: None
         self.connection = open_connection(place)
         self.reading = Reading(self.connection)
         self._patience = limits.BUSY_SECONDS
@@ -106,8 +118,12 @@ class Ledger:
                 f"the ledger {self.name} is read-only",
                 "give write permission to the file and its folder, or to the database's user",
             )
-        with self.connection.transaction(write=True, accounts=accounts):
-            yield self.reading
+        try:
+            with self.connection.transaction(write=True, accounts=accounts):
+                yield self.reading
+        except BaseException:
+            self.undone()
+            raise
 
     def join(self) -> None:
         """Wait until no other writer of some accounts is in its last step; then this one is in it."""
@@ -175,6 +191,15 @@ class Ledger:
         """The first session with a booking."""
         row = self.reading.one("first_session", (account or ALL_ACCOUNTS,))
         return date.fromisoformat(row[0]) if row and row[0] else None
+
+    def last_session(self, account: str) -> date | None:
+        """The last session of an account with a booking."""
+        row = self.reading.one("last_session", (account,))
+        return date.fromisoformat(row[0]) if row and row[0] else None
+
+    def reads_log_of(self, account: str) -> bool:
+        """Whether an account is in the trade log."""
+        return self.reading.one("log_stream_of_account", (account,)) is not None
 
     def accounts(self) -> list[str]:
         """Every account that traded."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 from tearsheet.performance.summary import Scope
 from tearsheet.store import rows
 from tearsheet.store.reading import Reading, matches
-from tearsheet.trade.fill import Fill
+from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.position import Position
 from tearsheet.trade.session import to_micros
 
@@ -68,6 +68,14 @@ def closed_positions(reading: Reading, span: Span, number: int) -> Page[Position
         lambda position: matches(span.scope, position),
         number,
     )
+
+
+def rejections(reading: Reading, after: Place | None, number: int) -> Page[Rejection]:
+    """A page of the lines that could not be used, those read last first."""
+    before = _LAST_ID if after is None else after.id
+    found = reading.execute("page_of_rejections", (before, number + 1)).fetchall()
+    items = [rows.rejection(row) for row in found[:number]]
+    return Page(items, Place(0, found[number - 1][-1]) if len(found) > number else None)
 
 
 def _rows(

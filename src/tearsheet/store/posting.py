@@ -74,6 +74,7 @@ class Posting:
         #: what makes the indexes again that are set aside while a large file fills an empty ledger
         self._aside_facts: list[str] = []
         self._aside_books: list[str] = []
+        self._anew = False
         self.changed = False
 
     def open_log(self, state: FileState, day: str) -> int:
@@ -172,13 +173,14 @@ class Posting:
         """Make all books anew from the facts."""
         for name in (
             "remove_all_positions", "remove_all_bookings", "remove_all_tallies",
-            "remove_log_fills", "remove_all_record_rejections",
+            "remove_log_fills", "remove_all_record_rejections", "rewrite_all_accounts",
+            "remove_all_limit_bases",
         ):  # fmt: skip
             self._reading.execute(name)
         self._records.use_all()
         for account, symbol in self._reading.execute("streams_of_fills").fetchall():
             self._streams.touch(account, symbol, rows.ALWAYS[0])
-        self.changed = True
+        self._anew = self.changed = True
 
     def catch_up(self) -> bool:
         """Make all books anew if they were made by other rules; says whether they were."""
@@ -193,13 +195,16 @@ class Posting:
         self._make_again(self._aside_facts)
         self._streams.finish()
         self._make_again(self._aside_books)
+        touched = self._tallies.accounts.finish(None if self._anew else self._now_us)
         # what follows belongs to all accounts: their tallies, the overlaps, the revision
         self._ledger.join()
         self._tallies.finish()
         self._ledger.put("fingerprint", self._rules.fingerprint)
         if self.changed:
             self._ledger.note_overlaps()
-        return self._ledger.bump() if self.changed else self._ledger.revision
+        revision = self._ledger.bump() if self.changed else self._ledger.revision
+        self._ledger.judge(touched)
+        return revision
 
     def _is_empty(self) -> bool:
         return all(self._reading.one(f"any_{what}") is None for what in ("fill", "record"))

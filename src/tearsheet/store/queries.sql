@@ -225,8 +225,65 @@ FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? O
 SELECT * FROM position WHERE closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
 -- name: page_of_closed_account
 SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
+-- name: page_of_rejections
+SELECT file, line, text, code, reason, hint, account, id FROM rejection WHERE withdrawn_by IS NULL AND id < ? ORDER BY id DESC LIMIT ?
 -- name: page_of_alerts
 SELECT raised_us, id, body FROM alert WHERE raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
+
+-- name: account_state
+SELECT rewrites, last_us, heard_us FROM account_state WHERE account = ?
+-- name: put_account_state
+INSERT INTO account_state (account, rewrites, last_us, heard_us) VALUES (?, ?, ?, ?)
+ON CONFLICT (account) DO UPDATE SET rewrites = excluded.rewrites, last_us = excluded.last_us, heard_us = excluded.heard_us
+-- name: rewrite_all_accounts
+UPDATE account_state SET rewrites = rewrites + 1 WHERE account > ''
+-- name: heard_account
+INSERT INTO account_state (account, rewrites, last_us, heard_us) VALUES (?, 0, NULL, ?)
+ON CONFLICT (account) DO UPDATE SET heard_us = excluded.heard_us
+-- name: log_stream_of_account
+SELECT symbol FROM log_stream WHERE account = ? LIMIT 1
+-- name: last_session
+SELECT MAX(session) FROM tally WHERE account = ?
+-- name: add_breach
+INSERT INTO breach (id, account, name, trading_day, period_start, number, at_us, value, threshold, fill_key, found_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING
+-- name: add_release
+INSERT INTO breach_release (breach_id, at_us, actor, reason, upto) VALUES (?, ?, ?, ?, ?)
+-- name: breaches_of_account
+SELECT b.id, b.account, b.name, b.trading_day, b.period_start, b.number, b.at_us, b.value, b.threshold, b.fill_key, r.at_us, r.actor, r.reason, r.upto
+FROM breach b LEFT JOIN breach_release r ON r.breach_id = b.id WHERE b.account = ?1 AND (b.period_start = '' OR b.period_start >= ?2) ORDER BY b.number
+-- name: accounts_with_breaches
+SELECT DISTINCT account FROM breach WHERE account > ''
+-- name: page_of_breaches_all
+SELECT b.id, b.account, b.name, b.trading_day, b.period_start, b.number, b.at_us, b.value, b.threshold, b.fill_key, r.at_us, r.actor, r.reason, r.upto, b.found_us
+FROM breach b LEFT JOIN breach_release r ON r.breach_id = b.id
+WHERE b.found_us <= ? AND (b.found_us < ? OR b.id < ?) ORDER BY b.found_us DESC, b.id DESC LIMIT ?
+-- name: page_of_breaches_account
+SELECT b.id, b.account, b.name, b.trading_day, b.period_start, b.number, b.at_us, b.value, b.threshold, b.fill_key, r.at_us, r.actor, r.reason, r.upto, b.found_us
+FROM breach b LEFT JOIN breach_release r ON r.breach_id = b.id
+WHERE b.account = ? AND b.found_us <= ? AND (b.found_us < ? OR b.id < ?) ORDER BY b.found_us DESC, b.id DESC LIMIT ?
+-- name: open_high
+SELECT high FROM open_high WHERE account = ? AND since = ?
+-- name: put_open_high
+INSERT INTO open_high (account, since, high) VALUES (?, ?, ?) ON CONFLICT (account, since) DO UPDATE SET high = excluded.high
+-- name: limit_base
+SELECT session, body FROM limit_base WHERE account = ? AND plan = ?
+-- name: put_limit_base
+INSERT INTO limit_base (account, plan, session, start_us, body) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (account, plan) DO UPDATE SET session = excluded.session, start_us = excluded.start_us, body = excluded.body
+-- name: remove_other_limit_bases
+DELETE FROM limit_base WHERE account = ? AND plan <> ?
+-- name: remove_limit_bases_after
+DELETE FROM limit_base WHERE account = ? AND start_us > ?
+-- name: remove_all_limit_bases
+DELETE FROM limit_base WHERE account > ''
+
+-- name: add_alert_change
+INSERT INTO alert_change (alert_id, body) VALUES (?, ?)
+-- name: alert_changes
+SELECT body FROM alert_change WHERE alert_id = ? ORDER BY id
+-- name: remove_all_alert_changes
+DELETE FROM alert_change WHERE alert_id > ''
 
 -- name: superseded_names
 SELECT DISTINCT account, key FROM variant WHERE fate = 'superseded' OR status <> 'fill'

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tearsheet.performance.tally import Tally
+from tearsheet.store.account_states import AccountStates
 from tearsheet.store.reading import Reading
 from tearsheet.store.rows import Row, in_order
 from tearsheet.trade.position import Booking, Position
@@ -51,6 +52,7 @@ class SessionTallies:
         self._reading = reading
         self._calendar = calendar
         self._rules = rules
+        self.accounts = AccountStates(reading)
         self._kept: dict[Key, tuple[int, Tally]] = {}
         #: what is to be added to the tallies of all accounts, which other writers may be changing
         self._later: list[tuple[Key, Tally, int, int]] = []
@@ -62,6 +64,7 @@ class SessionTallies:
         fresh: dict[tuple[date, str], tuple[list[Booking], list[Position]]]
         fresh = defaultdict(lambda: ([], []))
         session = self._calendar.session
+        self.accounts.added(bookings)
         for booking in sorted(bookings, key=_booking_order):
             fresh[session(booking.time), booking.currency][0].append(booking)
         for position in in_order(closed):
@@ -72,6 +75,7 @@ class SessionTallies:
     def removed(self, bookings: Iterable[Booking]) -> None:
         """Bookings that were just taken out; a closing goes with its last booking."""
         for booking in bookings:
+            self.accounts.removed(booking)
             day = self._calendar.session(booking.time)
             self._stale.add((booking.account, day, booking.currency))
             self._stale.add((ALL_ACCOUNTS, day, booking.currency))

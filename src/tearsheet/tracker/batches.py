@@ -17,8 +17,8 @@ from tearsheet.store.posting import Posting
 from tearsheet.tracker.book_rules import book_rules
 from tearsheet.tracker.imports import try_import
 from tearsheet.tracker.previewing import Preview, previewed
-from tearsheet.tracker.reports import OnProgress
-from tearsheet.tracker.tracking import PerformanceTracker, silent
+from tearsheet.tracker.reports import OnProgress, silent
+from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import from_micros
 
@@ -101,6 +101,7 @@ class Batches:
         batch = self._not_undone(number)
         with self._ledger.writing():
             report = self._take_out(batch, who)
+        self._tracker.tell()
         event(
             _log, "tearsheet.undo", level=logging.WARNING,
             duration_ms=round((time.perf_counter() - started) * 1000, 3), file=batch.file,

@@ -56,7 +56,7 @@ def explain(
     row = METRICS.get(metric)
     if row is None:
         raise NotFoundError(f"no metric {metric!r}", f"known metrics: {', '.join(METRICS)}")
-    terms = _Terms(ledger, breakeven_band, session_of)
+    terms = Behind(ledger, breakeven_band, session_of)
     on_bookings = metric in _ON_BOOKINGS
     bookings = terms.bookings(rows.bookings, _ON_BOOKINGS[metric]) if on_bookings else ()
     positions = () if on_bookings else terms.positions(rows.closed, metric)
@@ -96,7 +96,7 @@ def _superseded(ledger: Ledger, summary: PerformanceSummary) -> tuple[Superseded
     return tuple(terms)
 
 
-class _Terms:
+class Behind:
     """Turns rows into terms, looking up where each fill was read."""
 
     def __init__(
@@ -107,10 +107,12 @@ class _Terms:
         self._session_of = session_of
 
     def bookings(self, bookings: Iterable[Booking], adds: _Adds) -> tuple[BookingTerm, ...]:
+        """Bookings with what each adds, and where its fill was read."""
         with exact():
             return tuple(self._booking(b, adds(b)) for b in bookings)
 
     def positions(self, closed: Iterable[Position], metric: str) -> tuple[PositionTerm, ...]:
+        """The positions that a metric counts, with what each adds."""
         outcomes, counted = _POSITION_SUMS.get(metric, (("win", "loss", "breakeven"), False))
         terms = []
         with exact():

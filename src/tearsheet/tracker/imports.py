@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -42,11 +42,16 @@ def import_file(
     options: StatementOptions,
     now: datetime,
     on_progress: OnProgress,
+    keep: bool = True,
 ) -> ImportReport:
     """Read a file into the ledger in one transaction; a content read before changes nothing.
 
+    Without `keep` all is done and then undone, so that the report says what would come of it.
     A content that had rejections is read again, since the instruments may be known by now.
     """
+    if not keep:
+        tried = try_import(ledger, path, name, rules, options, now, on_progress)
+        return cast(ImportReport, tried.report)
     take = _Taking(ledger, path, name, rules, options, now, on_progress)
     with ledger.writing():
         return take.all()

@@ -14,7 +14,7 @@ from tearsheet.store.pages import Page, Place, Span
 from tearsheet.tracker.marking import Unrealized, unrealized
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.amount import exact
-from tearsheet.trade.fill import Fill
+from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.position import Outcome, Position, outcome_of
 from tearsheet.trade.session import Window
 
@@ -74,7 +74,12 @@ class Lists:
         """Positions closed in a window, the newest first. Raises UsageError."""
         with self._ledger.snapshot() as reading:
             found = pages.closed_positions(reading, self._span(window, scope, after), number)
-        return Page([_view(position, self._band) for position in found.items], found.next)
+        return Page([view_of(position, self._band) for position in found.items], found.next)
+
+    def rejections(self, number: int, after: Place | None) -> Page[Rejection]:
+        """Lines that could not be used, those read last first."""
+        with self._ledger.snapshot() as reading:
+            return pages.rejections(reading, after, number)
 
     def open(self, scope: Scope) -> list[PositionView]:
         """Open positions with what they would bring at their marks."""
@@ -91,12 +96,13 @@ class Lists:
 
 def _open_view(position: Position, mark: Mark | None) -> PositionView:
     its = unrealized(position, mark)
-    return _view(position, Decimal(0), mark, its)
+    return view_of(position, Decimal(0), mark, its)
 
 
-def _view(
+def view_of(
     p: Position, band: Decimal, mark: Mark | None = None, its: Unrealized = _UNKNOWN
 ) -> PositionView:
+    """A position as it is shown; its outcome is told by the breakeven band."""
     closed = p.closed_at is not None
     with exact():
         return PositionView(

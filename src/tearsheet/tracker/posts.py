@@ -9,7 +9,9 @@ from msgspec import json
 from msgspec.structs import replace
 
 from tearsheet.log import event
+from tearsheet.performance.summary import Scope
 from tearsheet.sources.posted import PostedMark, posted_fills, posted_marks, posted_objects
+from tearsheet.store.account_states import note_heard
 from tearsheet.store.imported_fills import ImportCounts, standing
 from tearsheet.store.marks import Mark, Marks
 from tearsheet.store.posting import BookRules, FileState, Posting, writing_of
@@ -43,6 +45,7 @@ class Posts:
         report = (
             PostReport(rejections=refused) if refused else self._keep_fills(request, rules, lines)
         )
+        self._tracker.tell()
         return _told("tearsheet.fills", started, report)
 
     def marks(self, request: Request) -> PostReport:
@@ -56,6 +59,7 @@ class Posts:
         refused = [row for row in made if isinstance(row, Rejection)]
         told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, PostedMark)]
         report = PostReport(rejections=refused) if refused else self._keep_marks(request, told)
+        self._tracker.tell()
         return _told("tearsheet.marks", started, report)
 
     def once(
@@ -93,6 +97,7 @@ class Posts:
             if conflicts:
                 return PostReport(rejections=conflicts)
             new = known.count(False)
+            note_heard(reading, {fill.account for _, fill in lines}, self._tracker.now)
             revision = self._book(request, rules, lines, new)
             report = PostReport(new=new, known=len(lines) - new, revision=revision)
             receipts.keep(receipt, json.encode(report).decode(), self._tracker.now)
@@ -106,9 +111,16 @@ class Posts:
                 return _repeated(answer)
             new = sum(Marks(reading).put(mark) for mark in told)
             revision = self._ledger.bump() if new else self._ledger.revision
+            if new:
+                self._ledger.judge(self._holders({mark.symbol for mark in told}))
             report = PostReport(new=new, known=len(told) - new, revision=revision)
             receipts.keep(receipt, json.encode(report).decode(), self._tracker.now)
         return report
+
+    def _holders(self, symbols: set[str]) -> frozenset[str]:
+        """The accounts that hold one of the instruments."""
+        held = self._ledger.reading.open_positions(Scope())
+        return frozenset(p.account for p in held if p.symbol in symbols)
 
     def _book(
         self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]], new: int

@@ -15,6 +15,10 @@ from tearsheet.trade.position import Outcome
 OnProgress = Callable[[int, int, str], None]
 
 
+def silent(done: int, total: int, name: str) -> None:
+    """Progress that nobody watches."""
+
+
 class SyncReport(Struct, kw_only=True):
     """What a sync did. `unchanged_files` were not opened; `rebuilt` says that all books were made anew."""
 

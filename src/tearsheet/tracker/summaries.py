@@ -18,6 +18,7 @@ from tearsheet.performance.summary import (
     WindowView,
 )
 from tearsheet.performance.tally import Tally, total
+from tearsheet.settings import Settings
 from tearsheet.store.ledger import Ledger
 from tearsheet.store.reading import matches
 from tearsheet.store.session_tallies import TallyRules
@@ -35,6 +36,17 @@ class Terms(Struct, frozen=True):
     default_currency: str
     starting_balance: Decimal | None
     trade_log_mode: str
+
+
+def terms_of(settings: Settings) -> Terms:
+    """The terms of summaries as the settings say them."""
+    return Terms(
+        settings.calendar,
+        TallyRules(settings.breakeven_band, settings.breakeven_streak == "break"),
+        settings.currency,
+        settings.starting_balance,
+        settings.trade_log_mode,
+    )
 
 
 class Rows(Struct, frozen=True):
@@ -62,8 +74,8 @@ class Summaries:
         stale: Iterable[PartialReason] = (),
     ) -> PerformanceSummary:
         """The summary of a window and scope. Raises MixedCurrencyError, NotFoundError."""
-        self._check_account(scope)
-        window = self._from_first_session(window, scope)
+        self.check_account(scope)
+        window = self.from_first_session(window, scope)
         chosen, others = self._currency(window, scope, currency)
         tally, days = self._tally(window, scope, chosen)
         stretch = Stretch(
@@ -94,6 +106,13 @@ class Summaries:
             freshness=self._freshness(scope),
         )
 
+    def doubts(self, window: Window, scope: Scope, currency: str) -> list[PartialReason]:
+        """Why a summary of the window and scope would be partial."""
+        kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
+        tally = total(tally for _, tally in kept)
+        missing, rejected = self._missing_days(window), self._rejected(window, scope)
+        return list(self._reasons(window, missing, rejected, tally, scope))
+
     def rows(self, window: Window, scope: Scope, currency: str) -> Rows:
         """The rows that a summary of the window and scope rests on."""
         if window.last_trades is not None:
@@ -109,6 +128,22 @@ class Summaries:
             bookings, closed = self._narrowed(bookings, closed, scope)
         return Rows(sorted(bookings, key=lambda b: b.order), closed)
 
+    def sessions(self, window: Window, scope: Scope, currency: str) -> list[tuple[date, Tally]]:
+        """The tally of each session of a window that traded, in order."""
+        if window.last_trades is None and not scope.narrows_trades:
+            return self._ledger.tallies(scope.account, window.start, window.end, currency)
+        rows = self.rows(window, scope, currency)
+        session = self._terms.calendar.session
+        by_day: dict[date, Rows] = defaultdict(lambda: Rows([], []))
+        for booking in rows.bookings:
+            by_day[session(booking.time)].bookings.append(booking)
+        for position in rows.closed:
+            by_day[session(position.last_at)].closed.append(position)
+        tally = self._terms.tally_rules.tally
+        return [
+            (day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)
+        ]
+
     def currency(self, window: Window, scope: Scope, currency: str | None) -> str:
         """The one currency that a summary of the window and scope is in."""
         return self._currency(window, scope, currency)[0]
@@ -123,7 +158,8 @@ class Summaries:
             fits[identity] = position is not None and matches(scope, position)
         return [b for b in bookings if fits[b.position_id]], [p for p in closed if fits[p.id]]
 
-    def _check_account(self, scope: Scope) -> None:
+    def check_account(self, scope: Scope) -> None:
+        """Refuse an account that never traded. Raises NotFoundError."""
         if scope.account is None:
             return
         known = self._ledger.accounts()
@@ -132,7 +168,7 @@ class Summaries:
             named = ", ".join(sorted({*known, *open_too})) or "none yet"
             raise NotFoundError(f"no account {scope.account!r}", f"known accounts: {named}")
 
-    def _from_first_session(self, window: Window, scope: Scope) -> Window:
+    def from_first_session(self, window: Window, scope: Scope) -> Window:
         """A window over everything begins with the first session that has a booking."""
         if window.kind != "all":
             return window
@@ -288,6 +324,10 @@ class Summaries:
 
     def _end(self, window: Window) -> datetime:
         return self._terms.calendar.start(window.end)
+
+
+def _day(of: tuple[date, Rows]) -> date:
+    return of[0]
 
 
 def _closing(position: Position) -> Booking:

@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from tearsheet.alerts import AlertEvaluator, AlertRun, listeners
 from tearsheet.errors import StoreError
@@ -22,10 +20,8 @@ from tearsheet.log import event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
 from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
-from tearsheet.sources.targets import load_targets
 from tearsheet.store.ledger import Ledger
-from tearsheet.store.session_tallies import TallyRules
-from tearsheet.tracker.book_rules import book_rules, digest_of, fingerprint
+from tearsheet.tracker.book_rules import book_rules, fingerprint
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
 from tearsheet.tracker.reports import (
     Explanation,
@@ -33,8 +29,10 @@ from tearsheet.tracker.reports import (
     OnProgress,
     SyncReport,
     VerifyReport,
+    silent,
 )
-from tearsheet.tracker.summaries import Summaries, Terms
+from tearsheet.tracker.stated_targets import stated_targets
+from tearsheet.tracker.summaries import Summaries, terms_of
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.position import Position
 from tearsheet.trade.session import DAY, Window, WindowKind
@@ -42,8 +40,14 @@ from tearsheet.trade.session import DAY, Window, WindowKind
 _log = logging.getLogger("tearsheet")
 
 
-def silent(done: int, total: int, name: str) -> None:
-    """Progress that nobody watches."""
+class Judging(Protocol):
+    """What judges limits: inside a posting, and after it tells what came out."""
+
+    def judge(self, accounts: Iterable[str]) -> None:
+        """Hold the limits against accounts that just changed."""
+
+    def tell(self) -> None:
+        """Raise the alerts that this means."""
 
 
 class PerformanceTracker:
@@ -58,19 +62,19 @@ class PerformanceTracker:
         self.settings = settings
         self._clock = clock
         self._ledger = Ledger(settings.ledger)
-        self._tally_rules = TallyRules(
-            settings.breakeven_band, settings.breakeven_streak == "break"
-        )
+        self._ledger.judge = self._judge
+        #: what judges the limits, made by `verdicts_of` when it is first needed
+        self.judging: Judging | None = None
+        #: when this process last knew all of the logs
+        self.looked_at: datetime | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
+        self, kind: type[BaseException] | None, error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.close()
 
     def close(self) -> None:
@@ -121,6 +125,8 @@ class PerformanceTracker:
                 self.now,
                 on_progress,
             )
+        self.looked_at = self.now
+        self.tell()
         event(
             _log,
             "tearsheet.sync",
@@ -141,6 +147,7 @@ class PerformanceTracker:
         """
         same, _ = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
         if same:
+            self.looked_at = self.now
             return []
         if self._ledger.read_only:
             return self._sync_if_possible()
@@ -160,11 +167,13 @@ class PerformanceTracker:
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
+        keep: bool = True,
         on_progress: OnProgress = silent,
         **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
+        Without `keep` the report says what would come of it, and nothing is kept.
         It is remembered by `name`, by default its path. What else is `said` of the file are further
         fields of `StatementOptions`: decimal_mark, layouts, mapping, fee_sign, fee_rates.
         Raises UsageError, InputError, FormatError, StoreError.
@@ -176,8 +185,9 @@ class PerformanceTracker:
         options = StatementOptions(timezone, account, layout, date_order, **said)
         report = import_file(
             self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
-            on_progress,
+            on_progress, keep,
         )  # fmt: skip
+        self.tell()
         event(
             _log,
             "tearsheet.import",
@@ -229,7 +239,7 @@ class PerformanceTracker:
         )
         started = time.perf_counter()
         with self._ledger.snapshot():
-            answers = self._summaries()
+            answers = self.answers()
             summary = answers.summary(chosen, scope, currency, stale)
         event(
             _log,
@@ -264,7 +274,7 @@ class PerformanceTracker:
 
         self._sync_if_possible()
         with self._ledger.snapshot():
-            answers = self._summaries()
+            answers = self.answers()
             summary = answers.summary(window, scope, currency)
             rows = answers.rows(window, scope, summary.currency)
             return explain(
@@ -281,18 +291,7 @@ class PerformanceTracker:
 
         What a file of the same content said before is taken from the ledger, without a YAML parser.
         """
-        path = self.settings.targets_file
-        seen = digest_of(path)
-        if seen and self._ledger.get("targets_digest") == seen:
-            return msgspec.json.decode(self._ledger.get("targets") or "", type=Targets)
-        targets, existed = load_targets(path)
-        if not existed:
-            event(_log, "tearsheet.targets", reason=f"no {path}: nothing is judged but risk-reward")
-        elif not self._ledger.read_only:
-            with self._ledger.writing():
-                self._ledger.put("targets", msgspec.json.encode(targets).decode())
-                self._ledger.put("targets_digest", seen)
-        return targets
+        return stated_targets(self._ledger, self.settings.targets_file)
 
     def check(self, summary: PerformanceSummary, targets: Targets) -> AlertRun:
         """Judge a summary by the targets, and the last trades of its scope by the rolling rules.
@@ -329,6 +328,19 @@ class PerformanceTracker:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
+    def tell(self) -> None:
+        """Raise the alerts of the limits that the last posting touched; after its transaction."""
+        if self.judging is not None:
+            self.judging.tell()
+
+    def _judge(self, accounts: frozenset[str]) -> None:
+        """Hold the limits against accounts that a posting touches, in its transaction."""
+        if accounts and (self._ledger.get("limits") or self.settings.targets_file.exists()):
+            from tearsheet.tracker.verdicts import verdicts_of  # not where nothing is limited
+
+            self.judging = verdicts_of(self)
+            self.judging.judge(accounts)
+
     @contextmanager
     def unchanging(self) -> Iterator[Ledger]:
         """The ledger, brought up to date, in one state for all that is read inside."""
@@ -346,7 +358,7 @@ class PerformanceTracker:
     ) -> list[Position]:
         """Positions closed in a window, in order."""
         with self._ledger.snapshot():
-            answers = self._summaries()
+            answers = self.answers()
             return answers.rows(window, scope, answers.currency(window, scope, currency)).closed
 
     def rejections(self, most: int = 100) -> list[Rejection]:
@@ -367,15 +379,9 @@ class PerformanceTracker:
             self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, step
         )
 
-    def _summaries(self) -> Summaries:
-        terms = Terms(
-            self.settings.calendar,
-            self._tally_rules,
-            self.settings.currency,
-            self.settings.starting_balance,
-            self.settings.trade_log_mode,
-        )
-        return Summaries(self._ledger, terms, self.now)
+    def answers(self) -> Summaries:
+        """What makes summaries of the present instant; ask it inside one snapshot of the ledger."""
+        return Summaries(self._ledger, terms_of(self.settings), self.now)
 
     def _sync_if_possible(self) -> list[PartialReason]:
         """Sync; where the ledger cannot be written, say what it has not seen."""

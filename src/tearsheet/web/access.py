@@ -23,6 +23,8 @@ from tearsheet.web.refusal import Refused
 
 Right = Literal["read", "write"]
 _PREFIX = "ts_"
+#: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
+COOKIE = "tearsheet_token"
 _FORWARDED = (
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_FORWARDED_HOST",
@@ -122,7 +124,7 @@ class Access:
             _refuse_other_sites(request)
         if level == "open":
             return
-        presented = request.environ.get("HTTP_AUTHORIZATION", "")
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
         if presented:
             self._check_token(presented, level)
         elif not (level == "read" and self._anonymous_read) and not self._is_private(
@@ -132,10 +134,23 @@ class Access:
 
     def name_of(self, request: Request) -> str:
         """Whose token a request that was let in bears, for what is remembered of it."""
-        _, _, secret = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
+        _, _, secret = presented.partition(" ")
         digest = _digest(secret.strip())
         names = [token.name for token in self._tokens.all() if token.sha256 == digest]
         return names[0] if names else "somebody at this machine"
+
+    def cookie(self, request: Request) -> str | None:
+        """The token that a browser was given at the login page; none while there are no tokens."""
+        return request.cookies.get(COOKIE) if self._tokens.all() else None
+
+    def right_of(self, secret: str) -> Right | None:
+        """What a token allows; None for one that is not known."""
+        return self._tokens.right_of(secret)
+
+    def _in_cookie(self, request: Request) -> str:
+        secret = self.cookie(request)
+        return f"Bearer {secret}" if secret else ""
 
     def _check_token(self, presented: str, level: Level) -> None:
         scheme, _, secret = presented.partition(" ")

@@ -205,6 +205,7 @@ class RejectionsAnswer(Struct, kw_only=True):
     status: Success
     timestamp: datetime
     data: tuple[RejectionView, ...]
+    next_cursor: str | None
 
 
 class AlertsAnswer(Struct, kw_only=True):
@@ -222,6 +223,14 @@ class AlertAnswer(Struct, kw_only=True):
     status: Success
     timestamp: datetime
     data: dict[str, Any]
+
+
+class AlertChangesAnswer(Struct, kw_only=True):
+    """Every state that an alert was in, the first one first."""
+
+    status: Success
+    timestamp: datetime
+    data: tuple[dict[str, Any], ...]
 
 
 class AccountsAnswer(Struct, kw_only=True):

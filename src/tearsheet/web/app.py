@@ -11,14 +11,21 @@ from tearsheet import log
 from tearsheet.errors import TearsheetError
 from tearsheet.log import event
 from tearsheet.settings import Settings
+from tearsheet.web.absence import Absence, add_absence
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.documents import add_documents
 from tearsheet.web.edge import Edge
+from tearsheet.web.events import add_events
 from tearsheet.web.imports import add_imports
+from tearsheet.web.insights import add_insights
+from tearsheet.web.lookout import Lookout
 from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.ops import add_ops
+from tearsheet.web.pages import dashboard
+from tearsheet.web.pages.frame import error_page
 from tearsheet.web.performance import add_performance
 from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
+from tearsheet.web.risk import add_risk
 from tearsheet.web.served import Served, text_of
 from tearsheet.web.trading import add_alerts, add_lists, add_writes
 
@@ -38,33 +45,42 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     app.extensions["tearsheet"] = served
     _add_errors(app, served)
     app.wsgi_app = Edge(app.wsgi_app, served.meters)  # type: ignore[method-assign]
-    apis = _apis(served)
+    apis, app.extensions["tearsheet-lookout"] = _apis(served, add_absence(app, served))
     add_documents(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)
+    app.register_blueprint(dashboard(served))
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     return app
 
 
-def _apis(served: Served) -> list[Api]:
+def _apis(served: Served, absence: Absence | None) -> tuple[list[Api], Lookout]:
     def guard(operation: Operation) -> None:
+        served.deliver()
         served.access.check(request, operation.level)
 
-    performance, trading, ops, documents = (
-        Api(name, guard) for name in ("performance", "trading", "ops", "documents")
+    performance, trading, risk, events, ops, documents = (
+        Api(name, guard)
+        for name in ("performance", "trading", "risk", "events", "ops", "documents")
     )
     add_performance(performance, served)
+    add_insights(performance, served)
     add_lists(trading, served)
     add_writes(trading, served)
     add_imports(trading, served)
     add_alerts(trading, served)
-    add_ops(ops, served)
-    return [performance, trading, ops, documents]
+    add_risk(risk, served)
+    lookout = add_events(events, served)
+    add_ops(ops, served, absence)
+    return [performance, trading, risk, events, ops, documents], lookout
 
 
 def _add_errors(app: Flask, served: Served) -> None:
     """Whatever goes wrong is answered with the one body."""
 
     def refused(error: Refused) -> Response:
+        if request.blueprint == "pages" or _wants_a_page():
+            return error_page(error, request.environ[REQUEST_ID])
         return response_of(error, text_of(served.now))
 
     def broken(error: TearsheetError) -> Response:
@@ -82,6 +98,11 @@ def _add_errors(app: Flask, served: Served) -> None:
     app.register_error_handler(TearsheetError, broken)
     app.register_error_handler(HTTPException, lambda error: refused(_http(error)))
     app.register_error_handler(Exception, unexpected)
+
+
+def _wants_a_page() -> bool:
+    """Whether a browser asked for an address that nothing stands at."""
+    return request.url_rule is None and "text/html" in request.headers.get("Accept", "")
 
 
 def _http(error: HTTPException) -> Refused:

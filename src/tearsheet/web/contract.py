@@ -40,7 +40,8 @@ class Body(Struct, frozen=True):
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """A method and path of the API. `answer` is a type whose JSON Schema is that of the answer."""
+    """A method and path of the API. `answer` is a type whose JSON Schema is that of the
+    answer, or several of which it is one."""
 
     method: Literal["GET", "POST"]
     path: str

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import msgspec
 from flask import Response, render_template
+from markupsafe import Markup, escape
 
 from tearsheet import __version__
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.openapi import document
 
+_CONTENT_POLICY = (
+    "Content-Security-Policy",
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+)
 _STYLE = Path(__file__).parent / "static" / "docs.css"
 
 
@@ -30,27 +35,34 @@ def add_documents(api: Api, operations: Sequence[Operation]) -> None:
     def described() -> bytes:
         return msgspec.json.encode(document(every)) + b"\n"
 
+    @cache
+    def page() -> str:
+        return _page(every)
+
     views = (
         lambda: Response(described(), mimetype="application/json"),
-        lambda: _page(every),
+        lambda: Response(page(), mimetype="text/html", headers=[_CONTENT_POLICY]),
         lambda: Response(_STYLE.read_bytes(), mimetype="text/css"),
     )
     for operation, view in zip(added, views, strict=True):
         api.add(operation, view)
 
 
-def _page(operations: Sequence[Operation]) -> Response:
+def _page(operations: Sequence[Operation]) -> str:
     tags: dict[str, list[Operation]] = {}
     for operation in operations:
         tags.setdefault(operation.tag, []).append(operation)
-    described = document(operations)
-    page = render_template("docs.html", tags=tags, document=described, version=__version__,
-                           pretty=_pretty)  # fmt: skip
-    response = Response(page, mimetype="text/html")
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return response
+    return render_template(
+        "docs.html", tags=tags, document=document(operations), version=__version__,
+        pretty=_pretty, coded=_coded,
+    )  # fmt: skip
+
+
+def _coded(text: str) -> Markup:
+    """A text whose `names` are set as code; all else is escaped."""
+    parts = escape(text).split("`")
+    inner = (f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))
+    return Markup("".join(inner))
 
 
 def _pretty(value: object) -> str:

@@ -20,12 +20,13 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _FIXED = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
 _NO_CONTENT = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 _NO_STORE = ("Cache-Control", "private, no-cache")
-_OWN = ("Content-Security-Policy", "Cache-Control")
+_NO_REFERRER = ("Referrer-Policy", "no-referrer")
+_UNLESS_OWN = (_NO_CONTENT, _NO_STORE, _NO_REFERRER)
+_OWN = tuple(name for name, _ in _UNLESS_OWN)
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -49,7 +50,7 @@ class Edge:
             own = {name for name, _ in headers if name in _OWN}
             headers += _FIXED
             headers.append(("X-Request-ID", request_id))
-            headers += [pair for pair in (_NO_CONTENT, _NO_STORE) if pair[0] not in own]
+            headers += [pair for pair in _UNLESS_OWN if pair[0] not in own]
             if (etag := environ.get(ETAG)) and status[:3] in ("200", "304"):
                 headers.append(("ETag", etag))
             self._count(environ, status[:3], headers, started)

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Response, request
 from msgspec.structs import asdict
@@ -12,16 +11,16 @@ from msgspec.structs import asdict
 from tearsheet.errors import FormatError, InputError, UsageError
 from tearsheet.performance.summary import as_plain
 from tearsheet.tracker.batches import Batches
-from tearsheet.tracker.formats import known_formats, known_zones
 from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import ImportReport
 from tearsheet.web import import_answers as answers
 from tearsheet.web import parameters
-from tearsheet.web.contract import Api, Body, Operation, Parameter
+from tearsheet.web.bodies import check_media, idempotency_key
+from tearsheet.web.contract import Api, Body, Operation
 from tearsheet.web.performance import success
 from tearsheet.web.refusal import Refused, as_detail
 from tearsheet.web.served import Served, json_answer
-from tearsheet.web.trading import idempotency_key
+from tearsheet.web.trading import IMPORT_PARAMETERS, shown_name
 
 _MOST_SHOWN = 100
 
@@ -33,9 +32,9 @@ def add_imports(api: Api, served: Served) -> None:
             method="POST", path="/api/import", tag="Imports", title="Keep what a file says", level="write",
             words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
             "and make the summaries partial. A dry run keeps nothing and shows what would change.",
-            parameters=_PARAMETERS,
+            parameters=(*IMPORT_PARAMETERS, _DRY_RUN),
             body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
-            statuses=(400, 409, 413, 415, 422),
+            statuses=(400, 409, 411, 413, 415, 422),
         ),
         _import_view(served),
     )  # fmt: skip
@@ -72,34 +71,20 @@ _FILE = {
 }
 
 
-def _zone(text: str) -> ZoneInfo:
-    if text not in known_zones():
-        raise ValueError("allowed is an IANA name such as America/Chicago")
-    return ZoneInfo(text)
-
-
-_PARAMETERS = (
-    Parameter("timezone", "Zone of the times in a file that names none.",
-              {"type": "string", "enum": known_zones()}, _zone),
-    parameters.ACCOUNT,
-    parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),
-    parameters.choice("date_order", "What stands first in dates such as 3/4/2026.", "day-first", "month-first"),
-    parameters.choice("dry_run", "Keep nothing, and show what would change.", "yes", "no", default="no"),
-)  # fmt: skip
+_DRY_RUN = parameters.choice(
+    "dry_run", "Keep nothing, and show what would change.", "yes", "no", default="no"
+)
 
 
 def _import_view(served: Served) -> Callable[..., Response]:
     def view(dry_run: str, format: str | None, **said: Any) -> Response:
-        if request.mimetype != "multipart/form-data":
-            raise Refused(
-                415, f"the body is {request.mimetype or 'of no type'}", "send multipart/form-data"
-            )
+        check_media("multipart/form-data")
         upload = request.files.get("file")
         if upload is None:
             raise Refused(
                 422, "there is no part named file", "send multipart/form-data with a file"
             )
-        name = _shown_name(upload.filename)
+        name = shown_name(upload.filename)
         said |= {"layout": format, "name": name}
         with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
             path = Path(folder) / "upload"  # a name of ours: the client's names no path here
@@ -154,10 +139,3 @@ def _undo(served: Served, number: int) -> Response:
     except UsageError as error:
         raise Refused(409, error.message, error.hint) from None
     return json_answer(success(served, report))
-
-
-def _shown_name(name: str | None) -> str:
-    """A file's name as its rejections bear it; nothing is opened by it."""
-    bare = (name or "").replace("\\", "/").rpartition("/")[2]
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]
-    return shown or "upload"

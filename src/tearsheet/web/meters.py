@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import Gauge as LiveGauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -38,6 +39,10 @@ class Meters:
         self.cache_failures = Counter(
             "tearsheet_cache_failures", "Times that the shared cache went down.",
             registry=self.registry,
+        )  # fmt: skip
+        self.streams = LiveGauge(
+            "tearsheet_event_streams", "Event streams that are open.",
+            registry=self.registry, multiprocess_mode="livesum",
         )  # fmt: skip
 
     def observe(self, method: str, route: str, status: str, seconds: float) -> None:

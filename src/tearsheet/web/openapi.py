@@ -12,11 +12,12 @@ from tearsheet.web.contract import Json, Operation, Parameter
 
 _REFS = "#/components/schemas/{name}"
 _MEANINGS = {
-    200: "Done.", 201: "Kept.", 304: "The client has this answer already.",
+    200: "Done.", 201: "Kept.", 304: "`If-None-Match` names this very answer.",
     400: "The body is no JSON, or a parameter is unknown or given twice.",
     401: "A token is needed, or is not known.", 403: "The token, or the page, may not do this.",
     404: "There is no such thing.", 409: "It contradicts what is known.",
-    413: "The body is too large.", 415: "The body has the wrong media type.",
+    411: "The length of the body is not said.", 413: "The body is too large.",
+    415: "The body has the wrong media type.",
     422: "A value is not allowed.", 500: "A fault of ours; the log tells more under the error's id.",
     503: "The ledger cannot be used now; ask again after `Retry-After` seconds.",
 }  # fmt: skip
@@ -31,9 +32,8 @@ While there are no tokens, this machine may ask without one, over loopback."""
 
 def document(operations: Sequence[Operation]) -> Json:
     """The document of these operations."""
-    types = [
-        *{id(o.answer): o.answer for o in operations if o.answer not in (None, str, dict)}.values()
-    ]
+    shapes = [shape for o in operations for shape in _shapes(o)]
+    types = [*{id(one): one for one in shapes if one not in (None, str, dict)}.values()]
     _, components = msgspec.json.schema_components(
         [*types, answers.ErrorAnswer], ref_template=_REFS
     )
@@ -77,8 +77,8 @@ def _operation(o: Operation) -> Json:
             media: {"schema": o.body.schema} | ({"example": o.body.example} if o.body.example else {})
             for media in o.body.media
         }}  # fmt: skip
-    if 304 in o.statuses:
-        content["parameters"].append(_IF_NONE_MATCH)
+    if o.media == "text/event-stream":
+        content["parameters"].append(_LAST_EVENT_ID)
     return content
 
 
@@ -87,13 +87,11 @@ _IDEMPOTENCY = {
     "description": "Names the request, so that it is carried out once however often it is sent.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
 }  # fmt: skip
-_IF_NONE_MATCH = {
-    "name": "If-None-Match",
-    "in": "header",
-    "required": False,
-    "description": "The `ETag` of the answer that the client has.",
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID", "in": "header", "required": False,
+    "description": "The `id` of the last event that the client has; what came since follows.",
     "schema": {"type": "string"},
-}
+}  # fmt: skip
 
 
 def _parameter(parameter: Parameter, place: str) -> Json:
@@ -140,7 +138,13 @@ def _error(o: Operation, status: int) -> Json:
     return response
 
 
+def _shapes(o: Operation) -> tuple[Any, ...]:
+    return o.answer if isinstance(o.answer, tuple) else (o.answer,)
+
+
 def _schema(answer: Any) -> Json:
+    if isinstance(answer, tuple):
+        return {"anyOf": [_schema(one) for one in answer]}
     if answer is dict:
         return {"type": "object"}
     return {"$ref": _REFS.format(name=answer.__name__)}

@@ -14,18 +14,20 @@ from tearsheet.performance.summary import Scope
 from tearsheet.rules import target_rules
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.web import answers
+from tearsheet.web.absence import Absence
 from tearsheet.web.answers import Check
 from tearsheet.web.contract import Api, Operation
 from tearsheet.web.meters import CONTENT_TYPE, Gauge
 from tearsheet.web.performance import money
+from tearsheet.web.risk import limit_gauges
 from tearsheet.web.served import Asked, Served, json_answer
 
 _GAUGED = ("net_pnl", "total_trades", "win_rate", "max_drawdown")
 
 
-def add_ops(api: Api, served: Served) -> None:
+def add_ops(api: Api, served: Served, absence: Absence | None) -> None:
     """Add the operations for machines that watch the service."""
-    health = lambda: _health(served)  # noqa: E731 - one view under two paths
+    health = lambda: _health(served, absence)  # noqa: E731 - one view under two paths
     for path, title, view, answer in (
         ("/api/performance/health", "Whether the service works", health, answers.HealthAnswer),
         ("/readyz", "Whether it can answer: ledger, cache, logs", health, answers.HealthAnswer),
@@ -40,7 +42,7 @@ def add_ops(api: Api, served: Served) -> None:
     api.add(
         Operation(method="GET", path="/metrics", tag="Operation", title="Metrics for Prometheus",
                   media="text/plain", answer=str),
-        lambda: Response(served.meters.page(_gauges(served)), content_type=CONTENT_TYPE),
+        lambda: Response(served.meters.page(_gauges(served, absence)), content_type=CONTENT_TYPE),
     )  # fmt: skip
 
 
@@ -48,12 +50,14 @@ def _alive(served: Served) -> Response:
     return json_answer(msgspec.json.encode({"status": "ok", "timestamp": served.timestamp}))
 
 
-def _health(served: Served) -> Response:
+def _health(served: Served, absence: Absence | None) -> Response:
     checks = {
         "store": _timed(lambda: _store(served), "down"),
         "cache": _timed(lambda: _cache(served), "degraded"),
         "sources": _timed(lambda: _sources(served), "degraded"),
     }
+    if absence is not None:
+        checks["guard"] = _timed(lambda: _guard(served, absence), "degraded")
     states = {check.status for check in checks.values()}
     status: Literal["healthy", "degraded", "unhealthy"] = (
         "unhealthy" if "down" in states else "degraded" if "degraded" in states else "healthy"
@@ -93,14 +97,26 @@ def _sources(served: Served) -> str | None:
         return ", ".join(reason.code for reason in asked.stale) or None
 
 
-def _gauges(served: Served) -> list[Gauge]:
+def _guard(served: Served, absence: Absence) -> str | None:
+    """How many accounts nobody asks about; the log names them, as this is open to all."""
+    with served.asked() as asked:
+        missed = absence.missed(asked)
+    if not missed:
+        return None
+    accounts = f"{len(missed)} account{'' if len(missed) == 1 else 's'}"
+    return f"nobody asked for the verdict of {accounts} for {max(missed.values())} minutes"
+
+
+def _gauges(served: Served, absence: Absence | None) -> list[Gauge]:
     """The ledger as it is now."""
     up = Gauge("store_up", "Whether the ledger can be asked.")
     cache = served.cache.health()
     gauges = [up, Gauge("cache_up", "Whether the shared cache answers.").put(float(cache.is_up))]
     try:
         with served.asked() as asked:
-            gauges += [*_states(served, asked), *_money(asked.tracker)]
+            gauges += [*_states(served, asked), *_money(asked.tracker), *limit_gauges(asked)]
+            if absence is not None:
+                gauges += absence.gauges(asked)
     except TearsheetError:
         up.put(0)
         return gauges

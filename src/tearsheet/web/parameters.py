@@ -16,13 +16,13 @@ from tearsheet.web.contract import Parameter
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom")
 MOST_A_PAGE = 1000
 _MOST_IMPORTS = 999_999_999
-_NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
+NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
 _DATE = f"^{DATE_PATTERN}$"
 _CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
 
 
 def _name(text: str) -> str:
-    if not re.fullmatch(_NAME, text):
+    if not re.fullmatch(NAME, text):
         raise ValueError("allowed is a text of 1 to 200 characters")
     return text
 
@@ -88,47 +88,65 @@ def choice(name: str, words: str, *choices: str, default: str | None = None) -> 
     return Parameter(name, words, schema, one_of(*choices), default)
 
 
-def _date_of(name: str, words: str) -> Parameter:
+def date_of(name: str, words: str) -> Parameter:
+    """A parameter that is a date."""
     schema = {"type": "string", "format": "date", "pattern": _DATE}
     return Parameter(name, words, schema, _day)
 
 
-def _text_of(name: str, words: str) -> Parameter:
-    return Parameter(name, words, {"type": "string", "pattern": _NAME}, _name)
+def text_of(name: str, words: str) -> Parameter:
+    """A parameter that is a short text."""
+    return Parameter(name, words, {"type": "string", "pattern": NAME}, _name)
 
 
-def _number_of(name: str, words: str, high: int, default: int | None = None) -> Parameter:
-    schema: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": high}
+def number_of(
+    name: str, words: str, high: int, default: int | None = None, low: int = 1
+) -> Parameter:
+    """A parameter that is a whole number."""
+    schema: dict[str, Any] = {"type": "integer", "minimum": low, "maximum": high}
     if default is not None:
         schema["default"] = default
-    return Parameter(name, words, schema, _whole(1, high), default)
+    return Parameter(name, words, schema, _whole(low, high), default)
 
 
-ACCOUNT = _text_of("account", "Only this account.")
+def one_like(pattern: str, words: str) -> Callable[[str], str]:
+    """Reads a text that a pattern allows."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"allowed is {words}")
+        return text
+
+    return read
+
+
+ACCOUNT = text_of("account", "Only this account.")
 SCOPE = (
     ACCOUNT,
-    _text_of("strategy", "Only this strategy."),
-    _text_of("symbol", "Only this instrument, in its canonical spelling."),
+    text_of("strategy", "Only this strategy."),
+    text_of("symbol", "Only this instrument, in its canonical spelling."),
     choice("mode", "Only paper or live trades of the log.", "PAPER", "LIVE"),
 )
 CURRENCY = Parameter(
     "currency", "Which money, where there are several.",
     {"type": "string", "pattern": "^[A-Z]{3,5}$"}, _currency,
 )  # fmt: skip
-DATE = _date_of(
+DATE = date_of(
     "date", "The day; the window that holds it is shown. By default the present session."
 )
 WINDOW = choice("window", "Kind of window.", *KINDS, default="daily")
-START = _date_of("start", "First day; alone, it picks the window that holds it.")
-END = _date_of("end", "Last day, included.")
-ROLLING = _number_of("rolling", "The last N closed trades instead of a stretch of time.", 100_000)
+START = date_of("start", "First day; alone, it picks the window that holds it.")
+END = date_of("end", "Last day, included.")
+ROLLING = number_of("rolling", "The last N closed trades instead of a stretch of time.", 100_000)
 STRETCH = (WINDOW, START, END)
-LIMIT = _number_of("limit", "How many items a page holds.", MOST_A_PAGE, 100)
+LIMIT = number_of("limit", "How many items a page holds.", MOST_A_PAGE, 100)
 CURSOR = Parameter(
     "cursor", "The `next_cursor` of the page before.",
     {"type": "string", "pattern": _CURSOR.pattern}, _cursor,
 )  # fmt: skip
 PAGE = (LIMIT, CURSOR)
+EVENTS = number_of("limit", "End after so many events.", 100_000)
+SECONDS = number_of("timeout_s", "End after so many seconds; ask again then.", 3600, 3600)
 METRIC = Parameter(
     "metric", "Name of a metric.", {"type": "string", "enum": list(METRICS)},
     one_of(*METRICS), required=True,
@@ -141,11 +159,4 @@ IMPORT_ID = Parameter(
     "number", "An import's id.", {"type": "integer", "minimum": 1, "maximum": _MOST_IMPORTS},
     _whole(1, _MOST_IMPORTS),
 )  # fmt: skip
-BEFORE = _number_of("before", "Only imports with a smaller id.", _MOST_IMPORTS)
-
-
-def place_for(cursor: Place | None, kind: type[int] | type[str]) -> Place | None:
-    """The cursor, if it is one of such a list. Raises ValueError."""
-    if cursor is not None and not isinstance(cursor.id, kind):
-        raise ValueError("the cursor is one of another list")
-    return cursor
+BEFORE = number_of("before", "Only imports with a smaller id.", _MOST_IMPORTS)

@@ -28,7 +28,7 @@ RETRY_AFTER_S = 1
 _CONFLICTS = {"conflicting_id", "unknown_instrument", "ambiguous_instrument"}
 _KINDS = {
     400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found",
-    405: "method_not_allowed", 409: "conflict", 413: "too_large", 415: "unsupported_media_type",
+    405: "method_not_allowed", 409: "conflict", 411: "length_required", 413: "too_large", 415: "unsupported_media_type",
     422: "bad_request", 500: "internal", 503: "store_unavailable",
 }  # fmt: skip
 
@@ -38,7 +38,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer, raised to leave a vie
 
     def __init__(
         self, status: int, message: str, hint: str = "", details: Sequence[Any] = (),
-        headers: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None, kind: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(message)
         self.status = status
@@ -46,6 +46,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer, raised to leave a vie
         self.hint = hint
         self.details = details
         self.headers = headers or {}
+        self.kind = kind or _KINDS.get(status, "bad_request")
 
 
 def refused_rows(rejections: Sequence[Rejection]) -> Refused:
@@ -84,7 +85,7 @@ def response_of(refused: Refused, now: str) -> Response:
     """The error body, with the request's id so that it is found in the log."""
     error: dict[str, Any] = {
         "code": refused.status,
-        "type": _KINDS.get(refused.status, "bad_request"),
+        "type": refused.kind,
         "message": refused.message,
         "hint": refused.hint or None,
         "timestamp": now,

@@ -1,11 +1,13 @@
 """What every view of an application uses: settings, clock, trackers, cache, access, meters."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
+from zlib import crc32
 
 from flask import Response, request
 
@@ -15,6 +17,7 @@ from tearsheet.performance.summary import PartialReason, Scope
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.tracker.caching import AnswerCache, answer_cache
+from tearsheet.tracker.delivering import deliveries_of, keep_delivering
 from tearsheet.trade.session import Window
 from tearsheet.web.access import Access, Tokens
 from tearsheet.web.meters import Meters
@@ -35,6 +38,8 @@ class Served:
         self.cache: AnswerCache = answer_cache(settings, self._on_cache_change)
         self.access = Access(Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
         self._clock = clock
+        self._deliveries = deliveries_of(settings, clock)
+        self._delivering = 0
         self._rules = blake2b(repr(settings).encode(), digest_size=4).hexdigest()
 
     @property
@@ -47,6 +52,18 @@ class Served:
         """The present instant as answers bear it."""
         return text_of(self.now)
 
+    def deliver(self) -> None:
+        """Begin to deliver alerts in this process, if a webhook is set; a worker is forked before."""
+        if self._deliveries is None or self._delivering == os.getpid():
+            return
+        self._delivering = os.getpid()
+        keep_delivering(
+            self._deliveries,
+            lambda error: event(
+                _log, "tearsheet.webhook", level=logging.WARNING, reason=error.message
+            ),
+        )
+
     @contextmanager
     def asked(self) -> Iterator["Asked"]:
         """A tracker that knows the newest log lines, and the state that its answers are of."""
@@ -57,11 +74,17 @@ class Served:
 
     def fresh(self, asked: "Asked") -> Response | None:
         """304 where the client has the answer of this very state, else None."""
-        request.environ[ETAG] = asked.etag
-        if asked.etag is None or "HTTP_IF_NONE_MATCH" not in request.environ:
+        environ = request.environ
+        if asked.stale:
             return None
-        known = request.if_none_match.contains_weak(asked.stamp)
-        return Response(status=304) if known else None
+        # an entity tag is of one address, so that no other one's can be mistaken for it
+        address = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+        tag = f"{asked.stamp}.{crc32(address.encode('utf-8', 'replace')):08x}"
+        environ[ETAG] = f'W/"{tag}"'
+        if "HTTP_IF_NONE_MATCH" not in environ:
+            return None
+        known = request.if_none_match  # by name: `*` would stand for any state
+        return Response(status=304) if known.is_weak(tag) or known.is_strong(tag) else None
 
     def answered(
         self, asked: "Asked", period: str, window: Window, scope: Scope, currency: str | None,
@@ -95,11 +118,6 @@ class Asked:
         self.tracker = tracker
         self.stamp = stamp
         self.stale = stale
-
-    @property
-    def etag(self) -> str | None:
-        """The entity tag of every answer of this state; none where the state lacks something."""
-        return None if self.stale else f'W/"{self.stamp}"'
 
 
 @lru_cache(1000)

@@ -1,22 +1,31 @@
 """What happened: fills, positions, accounts and alerts to read; fills, files and marks to write."""
 
-import re
 from collections.abc import Callable
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Response, request
 from msgspec.structs import asdict
 
 from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
-from tearsheet.tracker.formats import FILL_SCHEMA, MARK_SCHEMA
+from tearsheet.tracker.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, known_zones
 from tearsheet.tracker.listing import Lists, Page, Place
 from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import PostReport, Request
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import answers, parameters
-from tearsheet.web.contract import Api, Body, Operation
+from tearsheet.web.bodies import (
+    BY,
+    NOTE,
+    check_media,
+    idempotency_key,
+    is_said,
+    json_object,
+    place_of,
+)
+from tearsheet.web.contract import Api, Body, Operation, Parameter
 from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.parameters import cursor_of
 from tearsheet.web.performance import success
@@ -24,7 +33,6 @@ from tearsheet.web.refusal import Refused, as_detail, refused_rows
 from tearsheet.web.served import Served, json_answer
 
 _MOST_SHOWN = 100
-_KEY = "Idempotency-Key"
 _EXAMPLE_FILL = {
     "account": "Sim101", "symbol": "ES 12-26", "time": "2026-11-20T14:30:00Z", "side": "BUY",
     "quantity": 2, "price": 6712.25, "commission": "4.18", "fill_id": "8812-1",
@@ -70,9 +78,9 @@ def add_lists(api: Api, served: Served) -> None:
     api.add(
         Operation(
             method="GET", path="/api/rejections", tag="Trading", title="Lines that could not be used",
-            parameters=(parameters.LIMIT,), answer=answers.RejectionsAnswer, statuses=(422,),
+            parameters=parameters.PAGE, answer=answers.RejectionsAnswer, statuses=(422,),
         ),
-        lambda limit: _rejections(served, limit),
+        lambda limit, cursor: _rejections(served, limit, cursor),
     )  # fmt: skip
 
 
@@ -91,10 +99,19 @@ def add_alerts(api: Api, served: Served) -> None:
     )  # fmt: skip
     api.add(
         Operation(
+            method="GET", path="/api/alerts/{alert}/changes", tag="Alerts",
+            title="The life of an alert, from its beginning on", in_path=(parameters.ALERT_ID,),
+            answer=answers.AlertChangesAnswer, statuses=(404, 422),
+            aliases=("/api/performance/alerts/{alert}/changes",),
+        ),
+        lambda alert: _alert_changes(served, alert),
+    )  # fmt: skip
+    api.add(
+        Operation(
             method="POST", path="/api/alerts/{alert}/acknowledge", tag="Alerts",
             title="Say that somebody has seen an alert", level="write",
             in_path=(parameters.ALERT_ID,), body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
-            answer=answers.AlertAnswer, statuses=(400, 404, 413, 415, 422),
+            answer=answers.AlertAnswer, statuses=(400, 404, 411, 413, 415, 422),
             aliases=("/api/performance/alerts/{alert}/acknowledge",),
         ),
         lambda alert: _acknowledge(served, alert),
@@ -112,7 +129,7 @@ def add_writes(api: Api, served: Served) -> None:
                 method="POST", path=f"/api/{name}", tag="Trading", title=title, level="write",
                 words=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
                 body=Body(("application/json",), _one_or_many(schema, name), example),
-                answer=answers.PostedAnswer, statuses=(400, 409, 413, 415, 422),
+                answer=answers.PostedAnswer, statuses=(400, 409, 411, 413, 415, 422),
             ),
             _post_view(served, name),
         )  # fmt: skip
@@ -127,14 +144,12 @@ def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
     return {"anyOf": [schema, many, named]}
 
 
-_BY = r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]{0,99})$"
-_NOTE = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]{1,1000}$"
 _ACKNOWLEDGEMENT = {
     "type": "object",
     "properties": {
-        "by": {"type": "string", "pattern": _BY, "description": "Who has seen it."},
+        "by": {"type": "string", "pattern": BY, "description": "Who has seen it."},
         "note": {
-            "anyOf": [{"type": "string", "pattern": _NOTE}, {"type": "null"}],
+            "anyOf": [{"type": "string", "pattern": NOTE}, {"type": "null"}],
             "description": "What they say of it.",
         },
     },
@@ -143,12 +158,28 @@ _ACKNOWLEDGEMENT = {
 }
 
 
+def _zone(text: str) -> ZoneInfo:
+    if text not in known_zones():
+        raise ValueError("allowed is an IANA name such as America/Chicago")
+    return ZoneInfo(text)
+
+
+#: What is said of a file that is brought.
+IMPORT_PARAMETERS = (
+    Parameter("timezone", "Zone of the times in a file that names none.",
+              {"type": "string", "enum": known_zones()}, _zone),
+    parameters.ACCOUNT,
+    parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),
+    parameters.choice("date_order", "What stands first in dates such as 3/4/2026.", "day-first", "month-first"),
+)  # fmt: skip
+
+
 def _positions_view(served: Served) -> Callable[..., Response]:
     def view(
         state: str, window: WindowKind, start: date | None, end: date | None, limit: int,
         cursor: Place | None, **scope: Any,
     ) -> Response:  # fmt: skip
-        after = _place(cursor, str)
+        after = place_of(cursor, str)
         with served.asked() as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
@@ -168,7 +199,7 @@ def _fills_view(served: Served) -> Callable[..., Response]:
         window: WindowKind, start: date | None, end: date | None, limit: int,
         cursor: Place | None, **scope: Any,
     ) -> Response:  # fmt: skip
-        after = _place(cursor, int)
+        after = place_of(cursor, int)
         with served.asked() as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
@@ -179,70 +210,46 @@ def _fills_view(served: Served) -> Callable[..., Response]:
     return view
 
 
-def _place(cursor: Place | None, kind: type[int] | type[str]) -> Place | None:
-    if cursor is not None and not isinstance(cursor.id, kind):
-        raise Refused(
-            422, "parameter 'cursor' is one of another list", "take `next_cursor` of this one"
-        )
-    return cursor
-
-
 def _accounts(served: Served) -> Response:
     with served.asked() as asked:
         return served.fresh(asked) or json_answer(success(served, asked.tracker.accounts()))
 
 
-def _rejections(served: Served, limit: int) -> Response:
+def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
+    after = place_of(cursor, int)
     with served.asked() as asked:
-        found = asked.tracker.rejections(limit)
-    return json_answer(success(served, [as_detail(row) for row in found]))
+        page = Lists(asked.tracker).rejections(limit, after)
+    rows = [as_detail(row) for row in page.items]
+    return json_answer(success(served, rows, next_cursor=cursor_of(page.next)))
 
 
 def _alerts(served: Served, state: str, limit: int, cursor: Place | None) -> Response:
-    after = _place(cursor, str)
+    after = place_of(cursor, str)
     with served.asked() as asked:
         page = asked.tracker.alerts.page(limit, after, only_open=state == "open")
     return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
 
 
+def _alert_changes(served: Served, alert: str) -> Response:
+    with served.asked() as asked:
+        return json_answer(success(served, asked.tracker.alerts.changes(alert)))
+
+
 def _acknowledge(served: Served, alert: str) -> Response:
-    content = _json_object()
-    by, note = content.pop("by", None), content.pop("note", None)
-    if content:
-        raise Refused(422, f"{sorted(content)[0]!r} is no field", "allowed are by, note")
-    if not _is_said(by, _BY) or not (note is None or _is_said(note, _NOTE)):
+    content = json_object("by", "note")
+    by, note = content.get("by"), content.get("note")
+    if not is_said(by, BY) or not (note is None or is_said(note, NOTE)):
         raise Refused(
             422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}'
         )
     with served.asked() as asked:
-        seen = asked.tracker.alerts.acknowledge(alert, by, note, served.now)
+        seen = asked.tracker.alerts.acknowledge(alert, str(by), note, served.now)
     return json_answer(success(served, seen))
-
-
-def _is_said(text: Any, pattern: str) -> bool:
-    if not isinstance(text, str) or any("\ud800" <= sign <= "\udfff" for sign in text):
-        return False
-    return re.fullmatch(pattern, text) is not None
-
-
-def _json_object() -> dict[str, Any]:
-    _check_media("application/json")
-    content = request.get_json(silent=True)
-    if not isinstance(content, dict):
-        raise Refused(400, "the body is no JSON object", 'send {"by": "…", "note": "…"}')
-    return content
-
-
-def _check_media(*allowed: str) -> None:
-    if request.mimetype not in allowed:
-        raise Refused(
-            415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}"
-        )
 
 
 def _post_view(served: Served, name: str) -> Callable[..., Response]:
     def view() -> Response:
-        _check_media("application/json")
+        check_media("application/json")
         asked_for = Request(
             request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
         )
@@ -265,15 +272,8 @@ def _post_view(served: Served, name: str) -> Callable[..., Response]:
     return view
 
 
-def idempotency_key() -> str | None:
-    """The request's idempotency key. Raises Refused."""
-    key = request.headers.get(_KEY)
-    if key is None:
-        return None
-    if not re.fullmatch("[!-~]{1,200}", key):
-        raise Refused(
-            422,
-            f"the header {_KEY} is {key[:50]!r}",
-            "allowed are 1 to 200 visible ASCII characters",
-        )
-    return key
+def shown_name(name: str | None) -> str:
+    """A file's name as its rejections bear it; nothing is opened by it."""
+    bare = (name or "").replace("\\", "/").rpartition("/")[2]
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]
+    return shown or "upload"

@@ -52,7 +52,8 @@ CREATE TABLE variant (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX variant_key ON variant (account, key);
 CREATE INDEX variant_stream ON variant (account, symbol, time_us);
-CREATE INDEX variant_superseding ON variant (time_us) WHERE fate = 'superseded' OR status <> 'fill';
+CREATE INDEX variant_superseding ON variant (account, key) WHERE fate = 'superseded' OR status <> 'fill';
+CREATE INDEX variant_superseded ON variant (time_us) WHERE fate = 'superseded';
 
 -- The import that took a rejection back: one that read the same file again, or its own undoing.
 ALTER TABLE rejection ADD COLUMN withdrawn_by INTEGER;

@@ -1,0 +1,165 @@
+"""The command that acts on verdicts: guard."""
+
+import hashlib
+import re
+import signal
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tearsheet.cli import BREACHED, GUARD_FAILED, HEALTHY, UNKNOWN
+from tearsheet.guard.acting import Command
+from tearsheet.guard.asking import Address, Asker, Token
+from tearsheet.guard.audit import Audit
+from tearsheet.guard.guarding import Guard, Orders
+from tearsheet.guard.listening import Listener
+from tearsheet.guard.memory import Memory
+from tearsheet.guard.trust import Bounds
+
+_SECONDS = click.FloatRange(0.2, 86_400)
+
+
+@click.command(short_help="Act when an account's limit is broken.")
+@click.option(
+    "--url", required=True, help="Where the service is, such as https://tearsheet.example."
+)
+@click.option("-a", "--account", required=True, help="The account to guard.")
+@click.option(
+    "--on-breach",
+    "command",
+    required=True,
+    metavar="COMMAND",
+    help="What to run, once for each breach.",
+)
+@click.option(
+    "--on-unknown",
+    type=click.Choice(["hold", "breach"]),
+    required=True,
+    help="When nobody knows for too long: hold on, or run the command.",
+)
+@click.option(
+    "--every", type=_SECONDS, default=30, show_default=True, help="Seconds between two looks."
+)
+@click.option(
+    "--dead-after",
+    type=_SECONDS,
+    default=120,
+    show_default=True,
+    help="Seconds without a usable verdict until --on-unknown holds.",
+)
+@click.option(
+    "--timeout", type=_SECONDS, default=10, show_default=True, help="Seconds for an answer."
+)
+@click.option(
+    "--max-skew",
+    type=_SECONDS,
+    default=30,
+    show_default=True,
+    help="Seconds by which an answer may differ from this machine's clock.",
+)
+@click.option(
+    "--max-data-age",
+    type=_SECONDS,
+    help="Seconds since the account was heard of; by default the service decides (stale_after).",
+)
+@click.option(
+    "--command-timeout",
+    type=_SECONDS,
+    default=60,
+    show_default=True,
+    help="Seconds for the command.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 1000),
+    default=5,
+    show_default=True,
+    help="How often a command that failed is run again.",
+)
+@click.option(
+    "--repeat-if-unsure",
+    is_flag=True,
+    help="Run it again where nobody knows whether it ran; it must bear that.",
+)
+@click.option("--shell", is_flag=True, help="Give the command to /bin/sh instead of running it.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    help="File of the token; else the variable TEARSHEET_TOKEN.",
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path),
+    help="Certificates to trust instead of the system's (PEM).",
+)
+@click.option("--allow-http", is_flag=True, help="Ask another machine without TLS.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path),
+    help="What it must remember.  [default: logs/guard/ACCOUNT.json]",
+)
+@click.option(
+    "--audit",
+    type=click.Path(path_type=Path),
+    help="A line for each decision.  [default: logs/guard/ACCOUNT.audit.jsonl]",
+)
+@click.option(
+    "--accept-lower-sequence", is_flag=True, help="Once, after the service's ledger was made anew."
+)
+@click.option(
+    "--once", is_flag=True, help="Look once, act, and say by the exit code what was found."
+)
+def guard(url: str, account: str, command: str, **values: Any) -> int:
+    """Ask for an account's verdict, and run a command when it must be flat. See docs/guard.md.
+
+    \b
+    tearsheet guard --url https://tearsheet.example --account Sim101 \\
+        --on-breach 'flatten --account Sim101' --on-unknown hold --token-file /run/secrets/token
+
+    \b
+    Exit codes: 0 ended as told, all well · 2 with --once: it must be flat, and the command ran
+                69 with --once: no usable verdict · 75 another guard, or the state cannot be written
+                76 a command failed for good, or nobody knows whether it ran
+    """
+    orders = Orders(
+        values["every"], values["dead_after"], values["on_unknown"], values["retries"],
+        values["repeat_if_unsure"],
+    )  # fmt: skip
+    address = Address(url, values["ca_file"], allow_http=values["allow_http"])
+    token = Token(values["token_file"])
+    token.headers()
+    runs = Command(command, values["command_timeout"], shell=values["shell"])
+    bounds = Bounds(values["max_skew"], values["max_data_age"])
+    with closing(Memory(values["state"] or _file(account, ".json"), account)) as memory:
+        if values["accept_lower_sequence"]:
+            memory.kept.sequence = 0
+        audit = Audit(values["audit"] or _file(account, ".audit.jsonl"), account, click.echo)
+        asker = Asker(address, token, account, values["timeout"])
+        guarding = Guard(orders, bounds, asker, runs, memory, audit)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: guarding.end())
+        if not values["once"]:
+            Listener(address, token, account, guarding.wake).start()
+        guarding.run(once=values["once"])
+        return _code(guarding, once=values["once"])
+
+
+def _code(guarding: Guard, *, once: bool) -> int:
+    if guarding.failed:
+        return GUARD_FAILED
+    if once and guarding.must_be_flat:
+        return BREACHED
+    return UNKNOWN if once and guarding.state == "unknown" else HEALTHY
+
+
+def _file(account: str, ending: str) -> Path:
+    """The file of an account, whatever its name is made of."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", account)[:60]
+    if plain != account:
+        plain += f"-{hashlib.sha256(account.encode()).hexdigest()[:8]}"
+    return Path("logs") / "guard" / f"{plain}{ending}"
+
+
+COMMANDS = {"guard": guard}

@@ -1,0 +1,178 @@
+"""Asks the service over HTTP, verified and within a time that holds whatever the other side does."""
+
+import http.client
+import ipaddress
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from tearsheet.errors import SettingsError, UsageError
+from tearsheet.guard.reading import UntrustedError
+
+TOKEN_VARIABLE = "TEARSHEET_TOKEN"
+_LARGEST = 2_000_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    body: bytes
+    etag: str | None
+
+
+class Token:
+    """The token, read anew each time so that it can be changed; never shown."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+
+    def headers(self) -> dict[str, str]:
+        """What a request bears. Raises SettingsError where the file cannot be used."""
+        if self._file is None:
+            token = os.environ.get(TOKEN_VARIABLE, "").strip()
+        else:
+            try:
+                token = self._file.read_text("ascii").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(
+                    f"the token file {self._file} cannot be read: {type(error).__name__}",
+                    "it holds the token and nothing else",
+                ) from None
+        if not token.isprintable() or " " in token:
+            raise SettingsError("the token is no token", "`tearsheet tokens add NAME` prints one")
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+class Address:
+    """Where the service is; redirects are not followed, as they could lead a token elsewhere."""
+
+    def __init__(self, url: str, ca_file: Path | None, *, allow_http: bool) -> None:
+        parts = urlsplit(url)
+        try:
+            self._port = parts.port
+        except ValueError:
+            raise UsageError(f"--url {url!r} has no port that can be", _URL_HINT) from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+            raise UsageError(f"--url {url!r} is no address of a service", _URL_HINT)
+        if parts.username is not None:
+            raise UsageError("--url bears a user or password", "tokens go into --token-file")
+        self._host, self._prefix = parts.hostname, parts.path.rstrip("/")
+        self._context = _context(ca_file) if parts.scheme == "https" else None
+        if self._context is None and not allow_http and not _is_loopback(self._host):
+            raise UsageError(
+                f"--url {url} would send the token, and take orders, in the clear",
+                "use https://, or say --allow-http in a network that you trust",
+            )
+
+    def connect(self, timeout_s: float) -> http.client.HTTPConnection:
+        """A connection that is not made yet."""
+        if self._context is None:
+            return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
+        return http.client.HTTPSConnection(
+            self._host, self._port, timeout=timeout_s, context=self._context
+        )
+
+    def path(self, path: str, account: str) -> str:
+        """A path about an account."""
+        return f"{self._prefix}{path}?account={quote(account, safe='')}"
+
+
+class Asker:
+    """Asks for one account's verdict."""
+
+    def __init__(self, address: Address, token: Token, account: str, timeout_s: float) -> None:
+        self._address, self._token = address, token
+        self._path = address.path("/api/risk/verdict", account)
+        self._timeout_s = timeout_s
+        self._asking: _Question | None = None
+
+    def ask(self) -> Answer:
+        """The answer, after the time given at most. Raises UntrustedError."""
+        if self._asking is not None and self._asking.is_alive():
+            raise UntrustedError("no_answer", "an earlier question is still under way")
+        connection = self._address.connect(self._timeout_s)
+        self._asking = _Question(lambda: self._exchange(connection))
+        self._asking.start()
+        self._asking.join(self._timeout_s)
+        if self._asking.is_alive():
+            _cut(connection)
+            raise UntrustedError("no_answer", f"not whole after {self._timeout_s:g} s")
+        return self._asking.result()
+
+    def _exchange(self, connection: http.client.HTTPConnection) -> Answer:
+        headers = {"Accept": "application/json", "Cache-Control": "no-cache", "Connection": "close"}
+        try:
+            connection.request("GET", self._path, headers=headers | self._token.headers())
+            response = connection.getresponse()
+            body = response.read(_LARGEST + 1)
+        except SettingsError as error:
+            raise UntrustedError("no_token", error.message) from None
+        except ssl.SSLError as error:
+            raise UntrustedError("not_verified", str(error)) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise UntrustedError("no_answer", f"{type(error).__name__}: {error}") from None
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise UntrustedError("not_answered", f"status {response.status}: {body[:120]!r}")
+        length = response.headers.get("Content-Length")
+        if len(body) > _LARGEST or (length is not None and length != str(len(body))):
+            raise UntrustedError("not_whole", f"{len(body)} bytes of {length}")
+        return Answer(body, response.headers.get("ETag"))
+
+
+class _Question(threading.Thread):
+    """An exchange beside the guard's own thread, as finding a name may take for ever."""
+
+    def __init__(self, exchange: Callable[[], Answer]) -> None:
+        super().__init__(name="question", daemon=True)
+        self._exchange = exchange
+        self._answer: Answer | None = None
+        self._why = UntrustedError("no_answer", "the question broke off")
+
+    def run(self) -> None:
+        """Ask."""
+        try:
+            self._answer = self._exchange()
+        except UntrustedError as error:
+            self._why = error
+
+    def result(self) -> Answer:
+        """The answer. Raises UntrustedError."""
+        if self._answer is None:
+            raise self._why
+        return self._answer
+
+
+def _cut(connection: http.client.HTTPConnection) -> None:
+    if connection.sock is not None:
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"--ca-file {ca_file} cannot be used: {error}", "it holds certificates in PEM form"
+        ) from None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+_URL_HINT = "write it like https://tearsheet.example or http://127.0.0.1:5000"

@@ -1,0 +1,246 @@
+"""The guard itself: look, believe or not, act once, record; again and again."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from tearsheet.errors import StoreError
+from tearsheet.guard.acting import Command
+from tearsheet.guard.asking import Asker
+from tearsheet.guard.audit import Audit
+from tearsheet.guard.memory import Act, Cause, Memory, instant
+from tearsheet.guard.reading import Broken, Seen, UntrustedError, read_verdict
+from tearsheet.guard.trust import Bounds, Trust
+
+#: Seconds between two looks while nothing can be believed, at most.
+_TROUBLED_EVERY_S = 5.0
+#: Seconds between two looks however often events come, at least.
+_LEAST_S = 0.2
+#: Seconds before a failed command is tried again: the first time, and at most.
+_FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
+
+OnUnknown = Literal["hold", "breach"]
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the guard is told to do."""
+
+    every_s: float
+    dead_after_s: float
+    on_unknown: OnUnknown
+    retries: int
+    repeat_if_unsure: bool
+
+
+class Guard:
+    """Guards one account. `state` is what it found last: ok, warn, breach, or unknown; and by
+    `must_be_flat` it acted, now or before."""
+
+    def __init__(
+        self, orders: Orders, bounds: Bounds, asker: Asker, command: Command, memory: Memory,
+        audit: Audit, clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:  # fmt: skip
+        self._orders, self._asker, self._command = orders, asker, command
+        self._memory, self._kept, self._audit, self._clock = memory, memory.kept, audit, clock
+        self._trust = Trust(bounds, self._kept.sequence, instant(self._kept.as_of))
+        self._woken, self._ended = threading.Event(), threading.Event()
+        self._due: dict[str, float] = {}
+        self._began = time.monotonic()
+        self._troubled_at: float | None = None
+        self._bad: set[str] = set()
+        self.state = "unknown"
+        self.must_be_flat = False
+
+    def run(self, *, once: bool = False) -> None:
+        """Guard until `end` is called; `once` looks, acts and is done. Raises StoreError."""
+        self._memory.save()  # what cannot be remembered is seen now, not in need
+        self._note("began", "guarding", on_unknown=self._orders.on_unknown)
+        self._recall()
+        while not self._ended.is_set():
+            self._woken.clear()
+            self._look()
+            self._act()
+            if once and not self._due:
+                break
+            self._wait()
+        self._note("ended", "told to end" if self._ended.is_set() else "looked once")
+
+    def wake(self) -> None:
+        """Look soon: something happened."""
+        self._woken.set()
+
+    def end(self) -> None:
+        """End after what is under way; may be called by a signal."""
+        self._ended.set()
+        self._woken.set()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a command did not succeed for good, or nobody knows whether it ran."""
+        return bool(self._bad)
+
+    def _recall(self) -> None:
+        """What the last guard left behind: commands of which it saw no end, and old trouble."""
+        for key, act in self._kept.acts.items():
+            if act.standing == "started":
+                self._end_of(key, act, "unsure", "the guard ended while the command ran", None)
+            elif act.standing == "failed":
+                self._due[key] = time.monotonic()
+        since = instant(self._kept.trouble_since)
+        if since is not None:
+            gone = max((self._clock() - since).total_seconds(), 0.0)
+            self._troubled_at = self._began - gone
+
+    def _look(self) -> None:
+        try:
+            answer = self._asker.ask()
+            seen = read_verdict(answer.body, self._kept.account)
+            self._trust.check(seen, answer.etag, self._clock())
+        except UntrustedError as error:
+            self._doubt(error.code, error.detail)
+            return
+        self._kept.sequence, self._kept.as_of = seen.sequence, seen.as_of.isoformat()
+        if seen.state == "unknown" and not seen.must_be_flat:
+            self._doubt("unknown", ", ".join(seen.reasons), seen)
+        else:
+            self._believe(seen)
+
+    def _believe(self, seen: Seen) -> None:
+        """Decide by a verdict that says something."""
+        self.state, self.must_be_flat = seen.state, seen.must_be_flat
+        self._troubled_at, self._kept.trouble_since = None, None
+        if seen.state != "unknown":
+            self._kept.flat_since = None
+        elif self._kept.flat_since is None:
+            self._kept.flat_since = seen.as_of.isoformat()
+        new = [key for key, cause, broken in self._wanted(seen)
+               if self._plan(key, cause, seen, broken)]  # fmt: skip
+        self._drop({key for key, _, _ in self._wanted(seen)})
+        self._save()
+        words = f"{seen.state}, to act on: {len(new)}" if seen.must_be_flat else seen.state
+        self._note("act" if new else "known" if seen.must_be_flat else "none", words, seen)
+
+    def _wanted(self, seen: Seen) -> list[tuple[str, Cause, Broken | None]]:
+        """Everything in a verdict that a command belongs to, by key."""
+        if seen.state == "unknown":
+            return [(f"unknown {self._kept.flat_since}", "unknown", None)]
+        return [(broken.id, "breach", broken) for broken in seen.broken]
+
+    def _doubt(self, code: str, detail: str, seen: Seen | None = None) -> None:
+        """Hold on while nobody knows; but not for longer than told."""
+        self.state = "unknown"
+        if self._troubled_at is None:
+            self._troubled_at = time.monotonic()
+            self._kept.trouble_since = self._clock().isoformat()
+        silent = time.monotonic() - self._troubled_at
+        decision, key = "hold", f"silence {self._kept.trouble_since}"
+        if silent >= self._orders.dead_after_s:
+            decision = "dead_hold" if self._orders.on_unknown == "hold" else "dead_act"
+        self.must_be_flat = decision == "dead_act"
+        if decision == "dead_act" and not self._plan(key, "silence", seen, None, code):
+            decision = "dead_known"
+        self._save()
+        self._note(decision, f"{code}: {detail}", seen, silent_s=round(silent, 1))
+
+    def _plan(
+        self, key: str, cause: Cause, seen: Seen | None, broken: Broken | None, code: str = ""
+    ) -> bool:
+        """Have a command run, unless one was for this."""
+        known = self._kept.acts.get(key)
+        if known is not None and known.standing != "dropped":
+            return False
+        about = _about(self._kept.account, key, cause, seen, broken, code)
+        self._kept.acts[key] = Act(cause, "failed", about, known.attempts if known else 0)
+        self._due[key] = time.monotonic()
+        return True
+
+    def _drop(self, wanted: set[str]) -> None:
+        """Try no longer what a believable verdict does not ask for any more."""
+        for key in [key for key in self._due if key not in wanted]:
+            del self._due[key]
+            self._kept.acts[key].standing = "dropped"
+            self._note("dropped", f"{key} is over; its command is not tried again")
+
+    def _act(self) -> None:
+        for key in [key for key, due in self._due.items() if due <= time.monotonic()]:
+            del self._due[key]
+            self._run(key, self._kept.acts[key])
+
+    def _run(self, key: str, act: Act) -> None:
+        """Run the command: remembered on the disk before it begins, and after it ended."""
+        act.attempts += 1
+        act.standing, act.last_at = "started", self._clock().isoformat()
+        about = act.about | {"TEARSHEET_VERDICT_ATTEMPT": str(act.attempts)}
+        self._save()
+        self._note("run", f"the command, attempt {act.attempts}", key=key, cause=act.cause)
+        outcome = self._command.run(about)
+        self._end_of(key, act, outcome.standing, outcome.words, outcome.exit_code)
+
+    def _end_of(
+        self, key: str, act: Act, standing: Literal["done", "failed", "unsure"], words: str,
+        code: int | None,
+    ) -> None:  # fmt: skip
+        act.standing, act.exit_code = standing, code
+        again = standing == "failed" or (standing == "unsure" and self._orders.repeat_if_unsure)
+        if again and act.attempts > self._orders.retries:
+            act.standing = "gave_up"
+        elif again:
+            act.standing = "failed"
+            wait = min(_FIRST_RETRY_S * 2 ** (act.attempts - 1), _LAST_RETRY_S)
+            self._due[key] = time.monotonic() + wait
+        if act.standing in ("gave_up", "unsure"):
+            self._bad.add(key)
+        self._save()
+        self._note(standing if act.standing == "failed" else act.standing, words, key=key,
+                   exit_code=code, attempt=act.attempts)  # fmt: skip
+
+    def _save(self) -> None:
+        """Remember; where that fails, go on: once too often after a crash is better than never."""
+        try:
+            self._memory.save()
+        except StoreError as error:
+            self._note("not_remembered", error.message)
+
+    def _wait(self) -> None:
+        """Wait for the next look, a retry, the dead-man's switch or an event, whichever is first."""
+        now, orders = time.monotonic(), self._orders
+        every = orders.every_s
+        if self._troubled_at is not None:
+            every = min(every, _TROUBLED_EVERY_S)
+            dead_at = self._troubled_at + orders.dead_after_s
+            if dead_at > now:
+                every = min(every, dead_at - now)
+        for due in self._due.values():
+            every = min(every, due - now)
+        self._ended.wait(_LEAST_S)
+        self._woken.wait(max(every - _LEAST_S, 0))
+
+    def _note(self, decision: str, words: str, seen: Seen | None = None, **fields: object) -> None:
+        if seen is not None:
+            fields |= {
+                "state": seen.state, "must_be_flat": seen.must_be_flat, "sequence": seen.sequence,
+                "as_of": seen.as_of.isoformat(), "data_age_s": seen.data_age_s,
+                "broken": [broken.id for broken in seen.broken], "reasons": list(seen.reasons),
+            }  # fmt: skip
+        self._audit.write(self._clock(), decision, words, **fields)
+
+
+def _about(
+    account: str, key: str, cause: Cause, seen: Seen | None, broken: Broken | None, code: str
+) -> dict[str, str]:
+    """What the command sees of the verdict."""
+    about = {
+        "ACCOUNT": account, "KEY": key, "CAUSE": cause,
+        "STATE": seen.state if seen else "unknown",
+        "REASONS": ",".join(seen.reasons) if seen else code,
+        "TRADING_DAY": seen.trading_day if seen else "",
+        "SEQUENCE": str(seen.sequence) if seen else "",
+        "AS_OF": seen.as_of.isoformat() if seen else "",
+        "LIMIT": broken.limit if broken else "", "VALUE": broken.value if broken else "",
+        "THRESHOLD": broken.threshold if broken else "",
+    }  # fmt: skip
+    return {f"TEARSHEET_VERDICT_{name}": value for name, value in about.items()}

@@ -1,0 +1,58 @@
+"""Two stretches side by side, metric by metric."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tearsheet.performance.metric import METRICS, MetricValue, Unit, Value
+from tearsheet.trade.amount import exact
+
+#: More of these is worse; of what is neither here nor in `_NEITHER`, more is better.
+_LESS_IS_BETTER = {
+    "losing_trades", "fees", "longest_loss_streak", "max_drawdown", "max_drawdown_percent",
+}  # fmt: skip
+_NEITHER = {
+    "total_trades", "breakeven_trades", "current_streak", "average_win_time", "average_loss_time",
+    "quantity_traded", "sessions_traded", "trades_per_day", "average_risk_reward",
+}  # fmt: skip
+
+
+class Compared(Struct, frozen=True):
+    """A metric of this stretch and of the other. `change` is this − other, null where there is none.
+
+    `better` is null where neither is, or where no more can be said than that they differ.
+    """
+
+    metric: str
+    label: str
+    unit: Unit
+    this: MetricValue
+    other: MetricValue
+    change: Value
+    better: bool | None
+
+
+def compare(
+    this: Mapping[str, MetricValue], other: Mapping[str, MetricValue]
+) -> tuple[Compared, ...]:
+    """Every metric of both, in the order of the table."""
+    return tuple(_compared(name, this[name], other[name]) for name in METRICS)
+
+
+def _compared(name: str, this: MetricValue, other: MetricValue) -> Compared:
+    metric = METRICS[name]
+    change = _difference(this.value, other.value)
+    better = None
+    if change and not isinstance(change, str) and name not in _NEITHER:
+        better = (change > 0) is not (name in _LESS_IS_BETTER)
+    return Compared(name, metric.label, metric.unit, this, other, change, better)
+
+
+def _difference(this: Value, other: Value) -> Value:
+    if this is None or other is None or isinstance(this, str) or isinstance(other, str):
+        return None
+    with exact():
+        if isinstance(this, Decimal) or isinstance(other, Decimal):
+            return Decimal(str(this)) - Decimal(str(other))
+        return this - other

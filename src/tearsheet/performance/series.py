@@ -1,0 +1,75 @@
+"""The running total of a window: by session with its drawdown, and within a day by fill."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tearsheet.performance.tally import Curve, Tally
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.position import Booking
+
+
+class EquityDay(Struct, frozen=True):
+    """A session: its own net P&L, the total so far, and how far below its high that is.
+
+    `drawdown` is that at the end of the session, `deepest` the deepest within it; both from the
+    highest total since the window began, highs within a session included, and never negative.
+    """
+
+    session: date
+    net_pnl: Decimal
+    trades: int
+    total: Decimal
+    drawdown: Decimal
+    deepest: Decimal
+
+
+class FillPoint(Struct, frozen=True):
+    """The total after a fill, and what the fill added."""
+
+    time: datetime
+    account: str
+    symbol: str
+    adds: Decimal
+    total: Decimal
+
+
+def equity(sessions: Iterable[tuple[date, Tally]]) -> tuple[EquityDay, ...]:
+    """The curve of neighbouring sessions in order."""
+    days = []
+    total = high = ZERO
+    with exact():
+        for session, tally in sessions:
+            curve: Curve = tally.curve
+            deepest = max(curve.drawdown, high - (total + curve.low))
+            high = max(high, total + curve.high)
+            total += curve.net
+            days.append(EquityDay(session, curve.net, tally.closed, total, high - total, deepest))
+    return tuple(days)
+
+
+def by_fill(bookings: Sequence[Booking], most: int = 1000) -> tuple[FillPoint, ...]:
+    """The total after each booking in order; of more than `most`, each stretch's lowest and highest."""
+    points = []
+    total = ZERO
+    with exact():
+        for booking in bookings:
+            adds = booking.gross - booking.fees
+            total += adds
+            points.append(FillPoint(booking.time, booking.account, booking.symbol, adds, total))
+    if len(points) <= most:
+        return tuple(points)
+    return tuple(_thinned(points, most))
+
+
+def _thinned(points: list[FillPoint], most: int) -> Iterable[FillPoint]:
+    size = -(-2 * len(points) // most)
+    for start in range(0, len(points), size):
+        part = range(start, min(start + size, len(points)))
+        kept = {
+            min(part, key=lambda n: points[n].total), max(part, key=lambda n: points[n].total),
+            part[-1],
+        }  # fmt: skip
+        yield from (points[n] for n in sorted(kept))

@@ -1,0 +1,78 @@
+"""Incidents of limits: a warning opens one, a breach escalates it, a limit that is kept again ends it.
+
+There is one for an account, a limit and a trading day. One that is open goes on over midnight.
+"""
+
+from collections.abc import Callable, Iterator
+
+from msgspec.structs import replace
+
+from tearsheet.rules.limit import LIMITS, period_start
+from tearsheet.rules.target import AlertEvent
+from tearsheet.rules.verdict import LimitView, Verdict
+from tearsheet.trade.amount import ZERO, plain
+from tearsheet.trade.fill import digest
+
+#: The last state of an episode's newest alert, None where there is none.
+Last = Callable[[str], AlertEvent | None]
+
+
+def incident_changes(verdict: Verdict, last: Last) -> Iterator[AlertEvent]:
+    """What a verdict changes in the incidents of its account; `unknown` changes nothing."""
+    for view in verdict.limits:
+        changed = _change(verdict, view, last(_episode(verdict.account, view)))
+        if changed is not None:
+            yield changed
+
+
+def _change(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent | None:
+    is_open = last is not None and last.state != "resolved"
+    if view.level == "breach":
+        return _escalated(verdict, view, last if is_open else _begun(verdict, view, last))
+    if view.level == "warn":
+        return None if is_open else _begun(verdict, view, last)
+    if view.level == "ok" and last is not None and is_open:
+        return replace(last, state="resolved", resolved_at=verdict.as_of)
+    return None
+
+
+def _begun(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent:
+    """A new incident, or the one of this trading day once more."""
+    episode = _episode(verdict.account, view)
+    identity = digest(f"{episode}\0{verdict.trading_day}")
+    start = period_start(LIMITS[view.name].period, verdict.trading_day)
+    again = last if last is not None and last.id == identity else None
+    return AlertEvent(
+        id=identity, episode=episode, kind="limit", rule=view.name,
+        window=LIMITS[view.name].period, window_start=start.isoformat() if start else None,
+        window_end=None, account=verdict.account, metric=view.name, actual=view.value,
+        target=view.threshold or ZERO, severity="warning", sample=0,
+        message=_sentence(verdict, view), raised_at=again.raised_at if again else verdict.as_of,
+    )  # fmt: skip
+
+
+def _escalated(verdict: Verdict, view: LimitView, incident: AlertEvent | None) -> AlertEvent | None:
+    """The incident with the breach that it came to; nothing where that was told already."""
+    assert incident is not None
+    assert view.breach is not None
+    if incident.breach_id == view.breach.id:
+        return None
+    return replace(
+        incident, state="escalated", severity="critical", escalated_at=verdict.as_of,
+        breach_id=view.breach.id, actual=view.breach.value, target=view.breach.threshold,
+        message=_sentence(verdict, view), acknowledged_at=None, acknowledged_by=None, note=None,
+    )  # fmt: skip
+
+
+def _episode(account: str, view: LimitView) -> str:
+    return digest(f"limit\0{account}\0{view.name}")
+
+
+def _sentence(verdict: Verdict, view: LimitView) -> str:
+    if view.breach is not None:
+        of = f"{plain(view.breach.value)} of {plain(view.breach.threshold)}"
+        return f"{view.name} of {verdict.account} is breached: {of} ({view.breach.trading_day})"
+    value, threshold = (
+        plain(one) if one is not None else "—" for one in (view.value, view.threshold)
+    )
+    return f"{view.name} of {verdict.account} is at {value} of {threshold} ({verdict.trading_day})"

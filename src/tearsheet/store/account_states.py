@@ -1,0 +1,92 @@
+"""Notes of each account whether its bookings only went on, or changed before the last one.
+
+Who folds an account as it goes reads on from the last booking while `rewrites` stays the same, and
+begins anew where it does not.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from tearsheet.store.reading import Reading
+from tearsheet.trade.position import Booking
+from tearsheet.trade.session import from_micros, to_micros
+
+_Name = tuple[str, str, int]
+
+
+class AccountState(Struct, frozen=True):
+    """How often an account was rewritten, its last booking, and when its source was last heard."""
+
+    rewrites: int = 0
+    last_us: int | None = None
+    heard_us: int | None = None
+
+    @property
+    def heard_at(self) -> datetime | None:
+        """When the account's source was last heard."""
+        return None if self.heard_us is None else from_micros(self.heard_us)
+
+
+def account_state(reading: Reading, account: str) -> AccountState:
+    """The state of an account; that of one never met is empty."""
+    row = reading.one("account_state", (account,))
+    return AccountState() if row is None else AccountState(*row)
+
+
+class AccountStates:
+    """The accounts that one posting touches."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._spans: dict[str, tuple[datetime, datetime]] = {}
+        #: bookings that were taken out and did not come back the same
+        self._gone: dict[str, dict[_Name, Booking]] = {}
+
+    def added(self, bookings: Sequence[Booking]) -> None:
+        """Bookings that were just stored."""
+        for booking in bookings:
+            gone = self._gone.get(booking.account)
+            if gone and gone.get(_name(booking)) == booking:
+                del gone[_name(booking)]
+                continue
+            first, last = self._spans.get(booking.account, (booking.time, booking.time))
+            self._spans[booking.account] = min(first, booking.time), max(last, booking.time)
+
+    def removed(self, booking: Booking) -> None:
+        """A booking that was just taken out."""
+        self._gone.setdefault(booking.account, {})[_name(booking)] = booking
+
+    def finish(self, now_us: int | None) -> frozenset[str]:
+        """Write what became of the accounts, heard now if an instant is given; returns them."""
+        touched = self._spans.keys() | self._gone.keys()
+        for account in touched:
+            self._write(account, now_us)
+        self._spans.clear()
+        self._gone.clear()
+        return frozenset(touched)
+
+    def _write(self, account: str, now_us: int | None) -> None:
+        known = account_state(self._reading, account)
+        span, last_us = self._spans.get(account), known.last_us
+        changed = [to_micros(one.time) for one in self._gone.get(account, {}).values()]
+        if span is not None:
+            first, last = to_micros(span[0]), to_micros(span[1])
+            if last_us is not None and first < last_us:
+                changed.append(first)
+            last_us = max(last, last_us or last)
+        if changed:
+            self._reading.execute("remove_limit_bases_after", (account, min(changed)))
+        heard = known.heard_us if now_us is None else now_us
+        row = (account, known.rewrites + bool(changed), last_us, heard)
+        self._reading.execute("put_account_state", row)
+
+
+def note_heard(reading: Reading, accounts: Iterable[str], now: datetime) -> None:
+    """Note that the source of accounts was heard, also where it had nothing new to say."""
+    reading.execute_many("heard_account", [(name, to_micros(now)) for name in sorted(accounts)])
+
+
+def _name(booking: Booking) -> _Name:
+    return booking.position_id, booking.fill_key, booking.part

@@ -1,0 +1,253 @@
+"""What charts, calendars, groups and sorted lists show, each from one state of the ledger."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from tearsheet.errors import NotFoundError, UsageError
+from tearsheet.performance.breakdown import Group, break_down
+from tearsheet.performance.closing import Closing
+from tearsheet.performance.comparison import Compared, compare
+from tearsheet.performance.distribution import Distribution, distribution
+from tearsheet.performance.grid import Grid, grid
+from tearsheet.performance.rolling import RollingPoint, rolling
+from tearsheet.performance.series import EquityDay, FillPoint, by_fill, equity
+from tearsheet.performance.summary import PerformanceSummary, Scope
+from tearsheet.store.closings import Closings
+from tearsheet.store.pages import Span, closed_positions
+from tearsheet.tracker.explaining import Behind
+from tearsheet.tracker.listing import PositionView, view_of
+from tearsheet.tracker.reports import BookingTerm
+from tearsheet.tracker.tracking import PerformanceTracker
+from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
+
+Sort = Literal["closed", "symbol", "account", "strategy", "side", "quantity", "held", "net", "r"]
+SORTS: tuple[Sort, ...] = (
+    "closed", "symbol", "account", "strategy", "side", "quantity", "held", "net", "r",
+)  # fmt: skip
+
+
+#: The closings that were asked for last, by the state they are of, so that the charts and pages of
+#: one state share them; so many at most, counted together, and the newest in any case.
+_last: dict[object, list[Closing]] = {}
+_MOST_KEPT = 250_000
+#: Beyond so many, a list is cut from all closings rather than read from its newest on.
+_FEW = 2000
+
+
+class Chosen(Struct, frozen=True):
+    """Whose trading, in which window and money."""
+
+    window: Window
+    scope: Scope = Scope()
+    currency: str | None = None
+
+
+class TradeFilter(Struct, frozen=True):
+    """Which closed positions a list holds, and in which order; `text` is part of a name."""
+
+    side: Literal["long", "short"] | None = None
+    outcome: Literal["win", "loss", "breakeven"] | None = None
+    text: str | None = None
+    sort: Sort = "closed"
+    ascending: bool = False
+
+    def holds(self, closing: Closing) -> bool:
+        """Whether a closed position is in the list."""
+        if self.side not in (None, closing.side) or self.outcome not in (None, closing.outcome):
+            return False
+        if self.text is None:
+            return True
+        named = f"{closing.symbol}\n{closing.strategy or ''}\n{closing.account}".casefold()
+        return self.text.casefold() in named
+
+
+class TradePage(Struct, frozen=True):
+    """Some closed positions of a list of `total`, from `offset` on."""
+
+    total: int
+    offset: int
+    items: tuple[PositionView, ...]
+
+
+class PositionDetail(Struct, frozen=True):
+    """A position and its bookings in order, with the file and line of each fill."""
+
+    position: PositionView
+    bookings: tuple[BookingTerm, ...]
+
+
+class Insights:
+    """Answers what a summary does not hold: how it came about, and how it spreads."""
+
+    def __init__(self, tracker: PerformanceTracker) -> None:
+        self._ledger = tracker.ledger
+        self._answers = tracker.answers()
+        self._calendar = tracker.settings.calendar
+        self._band = tracker.settings.breakeven_band
+        self._closings = Closings(self._calendar, self._band)
+
+    def grid(self, chosen: Chosen) -> Grid:
+        """The calendar of a window. Raises UsageError where it has no dates."""
+        window = chosen.window
+        if window.last_trades is not None:
+            raise UsageError("a calendar is of a stretch of time", "leave rolling out")
+        with self._ledger.snapshot():
+            currency = self._currency(chosen)
+            window = self._answers.from_first_session(window, chosen.scope)
+            first, last = window.start, window.last_day
+            wide = Window(
+                "custom",
+                max(first - DAY * first.weekday(), EARLIEST.date()),
+                min(last + DAY * (7 - last.weekday()), LATEST.date()),
+            )
+            return grid(first, last, self._answers.sessions(wide, chosen.scope, currency))
+
+    def equity(self, chosen: Chosen) -> tuple[EquityDay, ...]:
+        """The running total by session."""
+        with self._ledger.snapshot():
+            currency = self._currency(chosen)
+            return equity(self._answers.sessions(chosen.window, chosen.scope, currency))
+
+    def fills(self, chosen: Chosen) -> tuple[FillPoint, ...]:
+        """The running total by fill."""
+        with self._ledger.snapshot():
+            currency = self._currency(chosen)
+            return by_fill(self._answers.rows(chosen.window, chosen.scope, currency).bookings)
+
+    def breakdown(self, chosen: Chosen, by: str) -> tuple[Group, ...]:
+        """Closed positions by a grouping."""
+        return break_down(self.closings(chosen), by)
+
+    def distribution(self, chosen: Chosen, of: Literal["net", "r"]) -> Distribution:
+        """How the results of closed positions spread, in money or in R."""
+        found = self.closings(chosen)
+        if of == "net":
+            return distribution([closing.net for closing in found])
+        return distribution([closing.r for closing in found if closing.r is not None])
+
+    def rolling(self, chosen: Chosen, trades: int) -> tuple[RollingPoint, ...]:
+        """Win rate and expectancy over the last `trades` closed positions, one by one."""
+        return rolling(self.closings(chosen), trades)
+
+    def compare(self, this: Chosen, other: Chosen) -> tuple[
+        PerformanceSummary, PerformanceSummary, tuple[Compared, ...]
+    ]:  # fmt: skip
+        """Two windows or scopes side by side, in one currency."""
+        with self._ledger.snapshot():
+            first = self._answers.summary(this.window, this.scope, this.currency)
+            second = self._answers.summary(
+                other.window, other.scope, other.currency or first.currency
+            )
+        return first, second, compare(first.metrics, second.metrics)
+
+    def trades(self, chosen: Chosen, wanted: TradeFilter, offset: int, number: int) -> TradePage:
+        """A page of closed positions, filtered and in order."""
+        if wanted == TradeFilter() and offset <= _FEW:
+            newest = self._newest(chosen, offset, number)
+            if newest is not None:
+                return newest
+        found = [closing for closing in self.closings(chosen) if wanted.holds(closing)]
+        if wanted.sort == "closed":
+            ordered = found if wanted.ascending else found[::-1]
+        else:
+            value_of = _VALUES[wanted.sort]
+            # what has no value stands last in either order
+            known = [closing for closing in found if value_of(closing) is not None]
+            known.sort(key=value_of, reverse=not wanted.ascending)
+            ordered = known + [closing for closing in found if value_of(closing) is None]
+        shown = ordered[offset : offset + number]
+        with self._ledger.snapshot() as reading:
+            views = tuple(
+                view_of(position, self._band)
+                for closing in shown
+                if (position := reading.position(closing.id)) is not None
+            )
+        return TradePage(len(found), offset, views)
+
+    def _newest(self, chosen: Chosen, offset: int, number: int) -> TradePage | None:
+        """The newest of all, without reading the others; None where more than the time settles it."""
+        window, scope = chosen.window, chosen.scope
+        if window.last_trades is not None or scope.narrows_trades:
+            return None
+        start, end = self._calendar.start(window.start), self._calendar.start(window.end)
+        with self._ledger.snapshot() as reading:
+            currency = self._currency(chosen)
+            if self._ledger.currencies(scope.account, window.start, window.end) != [currency]:
+                return None
+            sessions = self._answers.sessions(window, scope, currency)
+            found = closed_positions(reading, Span(scope, start, end), offset + number).items
+            views = tuple(view_of(position, self._band) for position in found[offset:])
+        return TradePage(sum(tally.closed for _, tally in sessions), offset, views)
+
+    def position(self, identity: str) -> PositionDetail:
+        """A position with its bookings. Raises NotFoundError."""
+        with self._ledger.snapshot() as reading:
+            position = reading.position(identity)
+            if position is None:
+                raise NotFoundError(f"no position {identity!r}", "`tearsheet positions` lists them")
+            behind = Behind(self._ledger, self._band, self._calendar.session)
+            terms = behind.bookings(reading.bookings_of(identity), lambda booking: booking.net)
+            return PositionDetail(view_of(position, self._band), terms)
+
+    def before(self, window: Window) -> Window | None:
+        """The window of the same kind before: the exchange day, week, month …; None without one."""
+        if window.last_trades is not None or window.kind == "all":
+            return None
+        last = window.start - DAY
+        if window.kind == "custom":
+            return Window.between(window.start - (window.end - window.start), last)
+        while window.kind == "daily" and not self._calendar.is_weekday(last):
+            last -= DAY
+        return Window.containing(window.kind, last)
+
+    def closings(self, chosen: Chosen) -> list[Closing]:
+        """The closed positions of a window, in order."""
+        window, scope = chosen.window, chosen.scope
+        with self._ledger.snapshot() as reading:
+            currency = self._currency(chosen)
+            key = (self._ledger.stamp, window, scope, currency)
+            start, end = self._calendar.start(window.start), self._calendar.start(window.end)
+
+            if (kept := _last.get(key)) is not None:
+                return kept
+            if window.last_trades is None:
+                found = self._closings.between(reading, scope, currency, start, end)
+            else:
+                last = reading.last_closed(scope, currency, end, window.last_trades)
+                found = [self._closings.of(position) for position in last]
+            _remember(key, found)
+            return found
+
+    def currency(self, chosen: Chosen) -> str:
+        """The one currency that the answers are in. Raises NotFoundError, MixedCurrencyError."""
+        with self._ledger.snapshot():
+            return self._currency(chosen)
+
+    def bounded(self, chosen: Chosen) -> Window:
+        """The window; one over everything begins with the first session that traded."""
+        with self._ledger.snapshot():
+            return self._answers.from_first_session(chosen.window, chosen.scope)
+
+    def _currency(self, chosen: Chosen) -> str:
+        self._answers.check_account(chosen.scope)
+        return self._answers.currency(chosen.window, chosen.scope, chosen.currency)
+
+
+def _remember(key: object, found: list[Closing]) -> None:
+    while _last and len(found) + sum(map(len, _last.values())) > _MOST_KEPT:
+        _last.pop(next(iter(_last)), None)
+    _last[key] = found
+
+
+_VALUES: dict[str, Callable[[Closing], Any]] = {
+    "symbol": lambda c: c.symbol,
+    "account": lambda c: c.account,
+    "strategy": lambda c: c.strategy,
+    "side": lambda c: c.side,
+    "quantity": lambda c: c.quantity,
+    "held": lambda c: c.held,
+    "net": lambda c: c.net,
+    "r": lambda c: c.r,
+}

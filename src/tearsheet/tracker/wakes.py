@@ -1,0 +1,70 @@
+"""Wakes a waiting watcher when a folder changes: by the file system's events, else by the clock."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+#: Seconds between two looks where the file system tells of changes, and where it does not.
+SLOW_S, FAST_S = 1.0, 0.2
+#: Milliseconds within which changes come as one, and between two looks at them.
+_TOGETHER_MS, _STEP_MS = 40, 10
+
+
+class Wakes:
+    """Waits for changes of folders, also of those that are not there yet.
+
+    The file system's events only wake; who is woken looks for itself. So a file system that gives no
+    events, as over a network, is only looked at less promptly.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = tuple(dict.fromkeys(folders))
+        self._woken = threading.Event()
+        self._ended = threading.Event()
+        self._is_told = False
+        self._thread = threading.Thread(target=self._listen, name="folder-events", daemon=True)
+
+    def each(self, *, in_a_hurry: Callable[[], bool]) -> Iterator[None]:
+        """Yield now, at each change, and after a while without; until `end` is called."""
+        self._thread.start()
+        while not self._ended.is_set():
+            self._woken.clear()
+            yield
+            self._woken.wait(FAST_S if in_a_hurry() or not self._is_told else SLOW_S)
+        self._thread.join(timeout=5)
+
+    def end(self) -> None:
+        """Stop waiting; may be called by a signal."""
+        self._ended.set()
+        self._woken.set()
+
+    def _listen(self) -> None:
+        from watchfiles import watch  # needed by nobody else
+
+        while not self._ended.is_set():
+            listened = self._present()
+            self._is_told = len(listened) == len(self._folders)
+            if listened:
+                try:
+                    for changes in watch(
+                        *{path for path, _, _ in listened}, stop_event=self._ended, recursive=False,
+                        debounce=_TOGETHER_MS, step=_STEP_MS, rust_timeout=500,
+                        yield_on_timeout=True, raise_interrupt=False, watch_filter=None,
+                    ):  # fmt: skip
+                        if changes:
+                            self._woken.set()
+                        if self._present() != listened:
+                            break  # a folder appeared, or is another one by now
+                except (OSError, RuntimeError):  # no events are to be had, or no more of them
+                    self._is_told = False
+            self._ended.wait(SLOW_S)
+
+    def _present(self) -> list[tuple[Path, int, int]]:
+        found = []
+        for folder in self._folders:
+            try:
+                info = folder.stat()
+            except OSError:
+                continue
+            found.append((folder, info.st_dev, info.st_ino))
+        return found

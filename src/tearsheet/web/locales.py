@@ -1,0 +1,132 @@
+"""Numbers as the reader's language writes them: separators, signs, and where the currency stands.
+
+The digits come from `words`; only the marks between them differ here.
+"""
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import cache
+
+from flask import Request
+from msgspec import Struct
+
+from tearsheet import words
+from tearsheet.performance.metric import METRICS, MetricValue, Unit, Value
+
+_THIN = "\u202f"
+_NBSP = "\u00a0"
+_MINUS = "\u2212"
+_WHOLE = Context(prec=100, rounding=ROUND_HALF_EVEN)
+_SYMBOLS = {
+    "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CAD": "C$", "AUD": "A$", "INR": "₹",
+    "BTC": "₿", "CNY": "CN¥", "KRW": "₩", "BRL": "R$",
+}  # fmt: skip
+#: language: mark of thousands, decimal mark, whether the currency follows the number
+_MARKS: dict[str, tuple[str, str, bool]] = {
+    "en": (",", ".", False), "zh": (",", ".", False), "ja": (",", ".", False),
+    "ko": (",", ".", False), "he": (",", ".", True), "th": (",", ".", False),
+    "de": (".", ",", True), "es": (".", ",", True), "it": (".", ",", True),
+    "nl": (".", ",", False), "da": (".", ",", True), "id": (".", ",", False),
+    "pt": (".", ",", False), "tr": (".", ",", False), "el": (".", ",", True),
+    "fr": (_THIN, ",", True), "pl": (_NBSP, ",", True), "cs": (_NBSP, ",", True),
+    "sv": (_NBSP, ",", True), "nb": (_NBSP, ",", True), "fi": (_NBSP, ",", True),
+    "ru": (_NBSP, ",", True), "uk": (_NBSP, ",", True), "hu": (_NBSP, ",", True),
+    "de-ch": ("’", ".", False), "de-at": (_NBSP, ",", False), "es-mx": (",", ".", False),
+    "en-za": (_NBSP, ",", False),
+}  # fmt: skip
+
+
+class Locale(Struct, frozen=True):
+    """How one language writes numbers; `tag` is its name, such as `de` or `de-ch`."""
+
+    tag: str
+    group: str
+    point: str
+    currency_follows: bool
+
+    def number(self, value: Value) -> str:
+        """A number with all its digits."""
+        return words.NONE if value is None else self._put(words.number(value))
+
+    def money(self, value: Value, currency: str, *, signed: bool = False) -> str:
+        """Money with its currency; `signed` puts a plus before a gain."""
+        if value is None:
+            return words.NONE
+        text = words.money(value)
+        sign = _MINUS if text.startswith("-") else "+" if signed and _is_above(text) else ""
+        return sign + self._beside(self._put(text.lstrip("-")), currency)
+
+    def amount(self, value: Value) -> str:
+        """Money whose currency is not known, with two decimals."""
+        text = self._put(words.money(value))
+        return _MINUS + text[1:] if text.startswith("-") else text
+
+    def whole(self, value: Value, currency: str) -> str:
+        """Money without its cents and with its sign, for cells of a calendar."""
+        if value is None:
+            return words.NONE
+        rounded = _WHOLE.quantize(Decimal(str(value)), Decimal(1))
+        if not rounded and value:
+            return self.money(value, currency, signed=True)
+        text = words.number(abs(rounded))
+        sign = _MINUS if rounded < 0 else "+" if rounded else ""
+        return sign + self._beside(self._put(text), currency)
+
+    def percent(self, value: Value) -> str:
+        """A fraction of 1 as a percentage."""
+        return words.NONE if value is None else self._put(words.percent(value)).replace(" ", _NBSP)
+
+    def of_unit(self, unit: Unit, value: Value, currency: str, *, signed: bool = False) -> str:
+        """A value in its unit; `signed` is for changes."""
+        if value is None:
+            return words.NONE
+        if unit == "money":
+            return self.money(value, currency, signed=signed)
+        text = self._put(_shown(unit, value))
+        plus = "+" if signed and not isinstance(value, str) and value > 0 else ""
+        return plus + (_MINUS + text[1:] if text.startswith("-") else text)
+
+    def metric(self, name: str, value: MetricValue, currency: str) -> str:
+        """A metric's value."""
+        return self.of_unit(METRICS[name].unit, value.value, currency)
+
+    def _beside(self, text: str, currency: str) -> str:
+        symbol = _SYMBOLS.get(currency)
+        if self.currency_follows:
+            return f"{text}{_NBSP}{symbol or currency}"
+        return f"{symbol}{text}" if symbol else f"{currency}{_NBSP}{text}"
+
+    def _put(self, text: str) -> str:
+        return text.translate({ord(","): self.group, ord("."): self.point})
+
+
+def _is_above(text: str) -> bool:
+    return bool(text.strip("-0.,"))
+
+
+def _shown(unit: Unit, value: Value) -> str:
+    if unit in ("day", "streak"):
+        return str(value)
+    if unit in ("count", "quantity"):
+        return words.number(value)
+    if unit == "percent":
+        return words.percent(value)
+    if unit == "seconds":
+        return words.duration(value)
+    return f"{words.money(value)} R" if unit == "r" else words.money(value)
+
+
+@cache
+def locale_of(tag: str) -> Locale:
+    """The locale of a language tag; English where it is none of the known."""
+    known = tag if tag in _MARKS else tag.partition("-")[0]
+    chosen = known if known in _MARKS else "en"
+    return Locale(chosen, *_MARKS[chosen])
+
+
+def asked_for(request: Request) -> Locale:
+    """The locale that a browser asks for first among those that are known."""
+    for tag, _ in request.accept_languages:
+        lower = tag.lower().replace("_", "-")
+        if lower in _MARKS or lower.partition("-")[0] in _MARKS:
+            return locale_of(lower)
+    return locale_of("en")

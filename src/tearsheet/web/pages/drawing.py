@@ -1,0 +1,137 @@
+"""Small drawings as SVG attributes, so that no style has to stand in the page: bars, lines, heat."""
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+from msgspec import Struct
+
+from tearsheet.performance.distribution import Distribution
+from tearsheet.performance.metric import Value
+
+_C = Context(prec=30, rounding=ROUND_HALF_EVEN)
+_ZERO = Decimal(0)
+#: Shades of gain and loss in a calendar.
+SHADES = 4
+
+
+class Bar(Struct, frozen=True):
+    """A rectangle in a drawing of 100 × 100, and what it says."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+    tone: str
+    words: str = ""
+
+
+def tone(value: Value) -> str:
+    """The class of a gain, a loss, or neither."""
+    if value is None or isinstance(value, str) or not value:
+        return "even"
+    return "gain" if value > 0 else "loss"
+
+
+def mark(value: Value) -> str:
+    """The sign beside a gain or a loss, so that it is never told by colour alone."""
+    return {"gain": "▲", "loss": "▼", "even": "●"}[tone(value)]
+
+
+def share(part: Value, whole: Value) -> str:
+    """How much of a hundred a part is, from 0 to 100."""
+    top, bottom = _exact(part), abs(_exact(whole))
+    if not bottom:
+        return "0"
+    return _text(min(max(_C.divide(100 * top, bottom), _ZERO), Decimal(100)))
+
+
+def largest(values: Iterable[Value]) -> Decimal:
+    """The largest amount, whatever its sign."""
+    return max((abs(_exact(value)) for value in values), default=_ZERO)
+
+
+def shade(value: Value, most: Decimal) -> str:
+    """How strong a calendar cell is coloured: `gain-1` to `gain-4`, `loss-1` …, or `even`."""
+    kind = tone(value)
+    if kind == "even" or not most:
+        return "even"
+    step = int(_C.divide(abs(_exact(value)) * SHADES, most).to_integral_value("ROUND_CEILING"))
+    return f"{kind}-{min(max(step, 1), SHADES)}"
+
+
+def both_ways(value: Value, most: Decimal) -> Bar:
+    """A bar from the middle to the right for a gain, to the left for a loss."""
+    amount = _exact(value)
+    length = _C.divide(50 * abs(amount), most) if most else _ZERO
+    start = Decimal(50) if amount >= 0 else 50 - length
+    return Bar(_text(start), "0", _text(length), "100", tone(value))
+
+
+def columns(values: Sequence[tuple[Value, str]]) -> tuple[list[Bar], str]:
+    """Columns up and down from a line at 0, and where that line lies."""
+    amounts = [_exact(value) for value, _ in values]
+    high, low = max([_ZERO, *amounts]), min([_ZERO, *amounts])
+    span = high - low or Decimal(1)
+    zero = _C.divide(100 * high, span)
+    step = _C.divide(Decimal(100), Decimal(max(len(values), 1)))
+    bars = []
+    for number, (amount, (value, words)) in enumerate(zip(amounts, values, strict=True)):
+        height = _C.divide(100 * abs(amount), span)
+        top = zero - height if amount > 0 else zero
+        bars.append(
+            Bar(_text(step * number + step / 10), _text(top), _text(step * Decimal("0.8")),
+                _text(height), tone(value), words)
+        )  # fmt: skip
+    return bars, _text(zero)
+
+
+def bins(found: Distribution) -> list[Bar]:
+    """The bins of a distribution as columns; a bin below 0 is a loss."""
+    most = max((b.count for b in found.bins), default=1) or 1
+    step = _C.divide(Decimal(100), Decimal(max(len(found.bins), 1)))
+    bars = []
+    for number, b in enumerate(found.bins):
+        height = _C.divide(Decimal(100 * b.count), Decimal(most))
+        low = b.low if b.low is not None else (b.high or _ZERO) - (found.width or _ZERO)
+        kind = "loss" if low < 0 else "gain"
+        bars.append(
+            Bar(_text(step * number + step / 20), _text(100 - height),
+                _text(step * Decimal("0.9")), _text(height), kind)
+        )  # fmt: skip
+    return bars
+
+
+class Curve(Struct, frozen=True):
+    """A line in a drawing of 1000 × `height`: its points, the line at 0, and what closes its area."""
+
+    points: str
+    zero: str
+    area: str
+    high: Decimal
+    low: Decimal
+
+
+def curve(values: Sequence[Decimal], height: int) -> Curve:
+    """The line of a running total that starts at 0."""
+    amounts = [_ZERO, *values]
+    high, low = max(amounts), min(amounts)
+    span = high - low or Decimal(1)
+    step = _C.divide(Decimal(1000), Decimal(len(amounts) - 1 or 1))
+    points = [
+        (_text(step * n), _text(_C.divide((high - amount) * height, span)))
+        for n, amount in enumerate(amounts)
+    ]
+    zero = _text(_C.divide(high * height, span))
+    joined = " ".join(f"{x},{y}" for x, y in points)
+    return Curve(joined, zero, f"0,{zero} {joined} 1000,{zero}", high, low)
+
+
+def _exact(value: Value) -> Decimal:
+    if value is None or isinstance(value, str):
+        return _ZERO
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def _text(value: Decimal) -> str:
+    rounded = _C.quantize(value, Decimal("0.01"))
+    return f"{_C.normalize(rounded):f}" if rounded else "0"

@@ -1,0 +1,185 @@
+"""The dashboard as people use it: seen, read aloud, typed at, and left open."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+from tests.browser.conftest import HOSTILE
+from tests.conftest import fills_csv
+from tests.web.conftest import fill
+
+PAGES = (
+    "/", "/?date=2026-11-17", "/calendar", "/performance?window=all", "/performance?window=monthly&compare=yes",
+    "/trades", "/explain?metric=net_pnl", "/alerts?state=all", "/import", "/settings", "/login", "/nothing",
+)  # fmt: skip
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+_RUN = """async (tags) => (await axe.run({ runOnly: tags })).violations
+  .map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(", ")}`)"""
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark"), (820, "light")])
+def test_a_page_fits_is_quiet_and_can_be_read_by_all(
+    make_seat: Any, axe: str, path: str, width: int, theme: str
+) -> None:
+    seat = make_seat(width, theme)
+    page = seat.go(path)
+    if path == "/nothing":
+        seat.complaints.clear()  # the browser reports the 404 that was asked for
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.locator("h1").count() == 1
+    page.evaluate(axe)
+    assert page.evaluate(_RUN, _RULES) == []
+
+
+def test_a_day_is_seen_in_one_look_and_refreshes_itself(make_seat: Any) -> None:
+    seat = make_seat()
+    page = seat.go("/")
+    _, daily = seat.server.get("/api/performance/daily")
+    tile = page.locator(".tile:has(#about-net_pnl) .value")
+    expect(tile).to_have_text(f"+${daily['data']['daily_pnl']:.2f}")
+    assert page.locator("[data-chart=fills] canvas").count() == 1
+    page.evaluate("window.stays = true")
+    assert seat.server.post("/api/fills", [fill(-20, symbol="NVDA"), fill(-10, "SELL", 1100, symbol="NVDA")])[0] == 201  # fmt: skip
+    _, later = seat.server.get("/api/performance/daily")
+    expect(tile).to_have_text(f"+${later['data']['daily_pnl']:,.2f}", timeout=15_000)
+    assert page.evaluate("window.stays")
+    expect(page.locator("[data-chart=fills][data-ready] canvas")).to_have_count(1)
+
+
+def test_the_keyboard_is_enough(make_seat: Any) -> None:
+    page = make_seat().go("/calendar")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.get_by_role("link", name="Tuesday 17:").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("Tue 17 Nov 2026")
+    term = page.get_by_role("button", name="Profit factor")
+    term.focus()
+    expect(page.get_by_role("tooltip", name="")).to_contain_text("Gross profit / |gross loss|")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("[")
+    expect(page.locator("h1")).to_have_text("Mon 16 Nov 2026")
+    page.goto(page.url.split("/?")[0] + "/trades")
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_a_list_is_filtered_while_typing_sorted_and_opened(make_seat: Any) -> None:
+    page = make_seat().go("/trades")
+    page.get_by_role("searchbox").fill("<img")
+    expect(page.get_by_role("status")).to_contain_text("1 to 1 of 1 trades")
+    expect(page.locator("td", has_text=HOSTILE)).to_be_visible()
+    assert "text=%3Cimg" in page.url
+    assert page.locator("img").count() == 0
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("link", name="Net", exact=True).click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Net")
+    page.locator("tbody th a").first.click()
+    expect(page.get_by_role("heading", name="Bookings")).to_be_visible()
+
+
+def test_a_window_is_taken_apart(make_seat: Any) -> None:
+    page = make_seat().go("/performance?window=all")
+    assert page.locator("[data-chart] canvas").count() == 4
+    groups = page.locator("#groups")
+    groups.get_by_role("link", name="Weekday").click()
+    expect(groups.locator("tbody th").first).to_have_text("Monday")
+    page.locator("#spread").get_by_role("link", name="R", exact=True).click()
+    expect(page.locator("#spread")).to_contain_text("with an initial stop")
+    page.get_by_role("link", name="Net P&L").or_(page.locator(".tile .value a").first).first.click()
+    expect(page.locator("main")).to_contain_text("add up to it exactly")
+
+
+def test_a_file_with_bad_lines_is_tried_and_brought(make_seat: Any, tmp_path: Path) -> None:
+    rows = [
+        "B,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1",
+        "B,MSFT,2026-11-20T10:05:00Z,sell,1,oops,0,E2",
+    ]
+    file = tmp_path / "mine.csv"
+    file.write_text(fills_csv(rows))
+    seat = make_seat()
+    page = seat.go("/import")
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.locator("[data-chosen]")).to_have_text("mine.csv")
+    page.get_by_role("button", name="See what would come of it").click()
+    expect(page.locator("#taken")).to_contain_text("Not imported yet")
+    expect(page.locator(".result .rejected")).to_contain_text("oops")
+    assert "B" not in seat.server.get("/api/accounts")[1]["data"]
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.locator("#taken")).to_contain_text("Imported.")
+    assert seat.server.get("/api/fills?account=B")[1]["data"][0]["fill_id"] == "E1"
+
+
+def test_a_refusal_is_shown_and_the_form_goes_on(make_seat: Any, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text(fills_csv(["C,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1"]))
+    seat = make_seat()
+    page = seat.go("/import")
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_text("Where it is not recognised").click()
+    page.get_by_label("Time zone").fill("Mars")
+    page.get_by_role("button", name="See what would come of it").click()
+    expect(page.locator("#taken")).to_contain_text("timezone is 'Mars'")
+    page.get_by_label("Time zone").fill("")
+    page.get_by_role("button", name="See what would come of it").click()
+    expect(page.locator("#taken")).to_contain_text("Not imported yet")
+    seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
+
+
+def test_an_alert_is_acknowledged(make_seat: Any) -> None:
+    page = make_seat().go("/alerts")
+    first = page.locator(".alerts li").first
+    first.get_by_label("Your name").fill("kim")
+    first.get_by_label("Note").fill(HOSTILE)
+    first.get_by_role("button").click()
+    expect(page.locator(".alerts")).to_contain_text(f"seen by kim: {HOSTILE}")
+
+
+def test_a_target_is_changed_and_a_bad_one_is_not(make_seat: Any) -> None:
+    seat = make_seat()
+    page = seat.go("/settings")
+    page.get_by_label("P&L a day").fill("250")
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("status")).to_contain_text("Kept")
+    page.get_by_label("Win rate").fill("0.6")
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("alert")).to_contain_text("win_rate_target")
+    assert "daily_pl_target: 250" in (seat.server.place.folder / "config/dashboard-targets.yaml").read_text()  # fmt: skip
+    seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
+
+
+def test_the_theme_follows_the_system_until_the_switch(make_seat: Any) -> None:
+    page = make_seat(theme="dark").go("/")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(paper)
+    page.get_by_role("button", name="Switch between light and dark").click()
+    light = page.evaluate(paper)
+    assert light != dark
+    page.reload()
+    assert page.evaluate(paper) == light
+    assert page.locator("html").get_attribute("data-theme") == "light"
+
+
+def test_it_is_of_use_without_scripts(make_seat: Any) -> None:
+    seat = make_seat(java_script_enabled=False)
+    page = seat.page
+    page.goto(f"http://127.0.0.1:{seat.server.port}/")
+    expect(page.locator(".tile").first).to_contain_text("Net P&L")
+    page.get_by_role("link", name="Calendar").click()
+    expect(page.locator("h1")).to_have_text("November 2026")
+
+
+def test_a_server_that_is_gone_is_said(make_seat: Any) -> None:
+    seat = make_seat()
+    page = seat.go("/")
+    page.route("**/*", lambda route: route.abort())
+    page.evaluate("htmx.trigger(document.body, 'refresh')")
+    expect(page.locator("#offline")).to_be_visible()
+    page.unroute_all()
+    page.evaluate("htmx.trigger(document.body, 'refresh')")
+    expect(page.locator("#offline")).to_be_hidden()
+    seat.complaints.clear()  # the browser reports the failed requests
