@@ -313,7 +313,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
 
             try:
                 with served.trackers.lent() as tracker:
-                    report = Posts(tracker).once(idempotency_key(), path.read_bytes(), take)
+                    report = Posts(tracker).once(idempotency_key(), path, take)
             except UsageError as error:
                 raise Refused(409, error.message, error.hint) from None
             except (FormatError, InputError) as error:
