@@ -21,7 +21,7 @@ from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent, Finding, Rule, judge, raise_alert
 from tearsheet.store.alert_index import AlertIndex
 from tearsheet.store.ledger import Ledger
-from tearsheet.store.pages import Page, Place
+from tearsheet.store.pages import Page, Place, page_of
 from tearsheet.trade.fill import digest
 from tearsheet.trade.session import to_micros
 
@@ -133,17 +133,8 @@ class AlertEvaluator:
     def page(self, number: int, after: Place | None, *, only_open: bool) -> Page[AlertEvent]:
         """A page of alerts in their last state, the newest first."""
         self._catch_up()
-        items: list[AlertEvent] = []
-        last: Place | None = None
-        for place, body in self._index.after(after):
-            alert = _decode(body)
-            if only_open and alert.state == "resolved":
-                continue
-            if len(items) == number:
-                return Page(items, last)
-            items.append(alert)
-            last = place
-        return Page(items, None)
+        found = ((_decode(body), place) for place, body in self._index.after(after))
+        return page_of(found, lambda a: not only_open or a.state != "resolved", number)
 
     def _has_news(self, pairs: list[tuple[PerformanceSummary, Finding]]) -> bool:
         if not self._is_read_up():

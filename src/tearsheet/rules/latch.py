@@ -92,10 +92,6 @@ class Latches:
         """Take in a release; the first one of a breach counts."""
         self._releases.setdefault(release.breach_id, release)
 
-    def released(self, breach: Breach) -> Release | None:
-        """The release of a breach, None while it holds."""
-        return self._releases.get(breach.id)
-
     def active(self, limit: LimitName, start: date | None) -> Breach | None:
         """The breach of a limit and period that nobody has released."""
         for breach in self._known.get((limit, start), ()):

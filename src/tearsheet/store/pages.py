@@ -1,6 +1,6 @@
 """Long lists, a page at a time, the newest first; a page goes on after the last row of the one before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -57,13 +57,13 @@ def fills(reading: Reading, span: Span, number: int) -> Page[Fill]:
         )
 
     found = _rows(reading, "page_of_fills", span, _LAST_ID, lambda row: (row[3], row[-1]))
-    return _page(((rows.fill(row), place) for row, place in found), belongs, number)
+    return page_of(((rows.fill(row), place) for row, place in found), belongs, number)
 
 
 def closed_positions(reading: Reading, span: Span, number: int) -> Page[Position]:
     """A page of the closed positions of a scope."""
     found = _rows(reading, "page_of_closed", span, LAST_TEXT, lambda row: (row[7], row[0]))
-    return _page(
+    return page_of(
         ((rows.position(row), place) for row, place in found),
         lambda position: matches(span.scope, position),
         number,
@@ -97,9 +97,10 @@ def _rows(
             return
 
 
-def _page(
-    found: Iterator[tuple[Item, Place]], belongs: Callable[[Item], bool], number: int
+def page_of(
+    found: Iterable[tuple[Item, Place]], belongs: Callable[[Item], bool], number: int
 ) -> Page[Item]:
+    """The first `number` items that belong, and where to go on if there are more."""
     items: list[Item] = []
     last: Place | None = None
     for item, place in found:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from pathlib import Path
 
 from msgspec import json
 from msgspec.structs import replace
@@ -62,16 +63,14 @@ class Posts:
         self._tracker.tell()
         return _told("tearsheet.marks", started, report)
 
-    def once(
-        self, key: str | None, content: bytes, take: Callable[[], ImportReport]
-    ) -> ImportReport:
+    def once(self, key: str | None, path: Path, take: Callable[[], ImportReport]) -> ImportReport:
         """Import a file under an idempotency key; a content that was read before changes nothing anyway.
 
         Raises UsageError for a key that was used for another content.
         """
-        receipt = _receipt(Request(content, "", key), "import")
-        if receipt is None:
+        if key is None:
             return take()
+        receipt = _receipt(Request(path.read_bytes(), "", key), "import")
         with self._ledger.snapshot() as reading:
             answer = Receipts(reading).find(receipt)
         if answer is not None:

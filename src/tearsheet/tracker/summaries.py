@@ -87,14 +87,16 @@ class Summaries:
         reasons = [
             *stale, *self._reasons(window, missing, rejected, tally, scope), *_others(others, chosen)
         ]  # fmt: skip
-        unrealized = self._unrealized(window, scope, chosen)
+        held = self._ledger.reading.open_positions(scope)
+        open_log_trades = self._ledger.open_log_trades(scope)
+        unrealized = self._unrealized(window, chosen, held, open_log_trades)
         return PerformanceSummary(
             window=self._view(window),
             scope=scope,
             currency=chosen,
             message=_message(metrics),
             metrics=metrics,
-            open_positions=self._open(scope),
+            open_positions=len(held) + open_log_trades,
             unrealized_pnl=unrealized.value,
             unrealized_reason=unrealized.reason,
             days=tuple(days),
@@ -277,19 +279,16 @@ class Summaries:
             detail = f"{tally.paper} PAPER and {tally.live} LIVE trades"
             yield PartialReason("mixed_modes", detail)
 
-    def _open(self, scope: Scope) -> int:
-        held = len(self._ledger.reading.open_positions(scope))
-        return held + self._ledger.open_log_trades(scope)
-
-    def _unrealized(self, window: Window, scope: Scope, currency: str) -> Unrealized:
+    def _unrealized(
+        self, window: Window, currency: str, held: list[Position], open_log_trades: int
+    ) -> Unrealized:
         """That of the positions open now, for a window that has not ended."""
         if window.end <= self._terms.calendar.session(self._now):
             return Unrealized(None, "the window is past")
-        held = self._ledger.reading.open_positions(scope)
         return unrealized_of(
             self._ledger.reading,
             [position for position in held if position.currency == currency],
-            self._ledger.open_log_trades(scope),
+            open_log_trades,
         )
 
     def _trade_log(self) -> TradeLogUse:

@@ -107,9 +107,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
 def _keep(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
     with served.trackers.lent() as tracker:
         once = Posts(tracker).once
-        return once(
-            idempotency_key(), path.read_bytes(), lambda: tracker.import_file(path, **said)
-        ), {}
+        return once(idempotency_key(), path, lambda: tracker.import_file(path, **said)), {}
 
 
 def _try(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
