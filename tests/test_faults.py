@@ -91,7 +91,7 @@ def test_a_ledger_from_a_newer_schema_is_left_alone(place: Place) -> None:
     with closing(sqlite3.connect(path)) as raw:
         raw.execute("PRAGMA user_version = 99")
         raw.commit()
-    with pytest.raises(SchemaError, match="has schema 99, this Tearsheet knows up to 4"):
+    with pytest.raises(SchemaError, match="has schema 99, this Tearsheet knows up to 6"):
         place.tracker()
 
 
