@@ -16,7 +16,7 @@ from tearsheet.tracker.notes import Notes, Remark
 from tearsheet.trade.fill import Side
 from tearsheet.trade.note import said
 from tearsheet.trade.position import Position
-from tearsheet.web.pages.spreadsheet import trades_csv
+from tearsheet.web.spreadsheet import csv_answer
 
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}</textarea><img src=x onerror=alert(1)>\u202egnp.exe"
 HOSTILE_TAG = "<b>\"'&{{7*7}}</b>"
@@ -185,6 +185,12 @@ def row(note: str, tags: tuple[str, ...] = ()) -> PositionView:
         one, 2,
     )  # fmt: skip
     return view_of(position, Decimal(0), remark=Remark(note, tags))
+
+
+def trades_csv(rows: list[PositionView]) -> str:
+    columns = ("net", "tags", "note")
+    cells = [[getattr(p, name) for name in columns] for p in rows]
+    return csv_answer(columns, cells, "x.csv").get_data(as_text=True)
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ PIECES = (
     "exit_time",
     "exit_clock",
     "exit_price",
+    "result",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {
@@ -44,6 +45,8 @@ _MADE_OF = {
 #: The one format that is no CSV; it bears the fields of `generic_fills` as keys.
 JSON_LINES = "generic_fills_jsonl"
 Kind = Literal["csv", "html", "xlsx", "json", "xml", "sqlite"]
+#: How a position ends without a trade; a delivery is the leg in the underlying.
+Event = Literal["expiry", "assignment", "exercise", "delivery"]
 Names = Annotated[list[str], Meta(min_length=1)]
 _Word = TypeVar("_Word")
 
@@ -65,12 +68,16 @@ class Sides(Struct, frozen=True, forbid_unknown_fields=True):
 
 class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
     """A column that says what a row is: its words for trades, for rows that are passed over, by the
-    name under which they are counted, and for rows that are rejected, with the reason. `*` is any
-    other word; unknown words are rejected. `split` parts a cell that holds several words."""
+    name under which they are counted, and for rows that are rejected, with the reason. `ends` are
+    the rows by which a position ends without a trade, by what happened; `splits` are rejected with
+    what to do. A `*` within a word is any text, alone any other word; unknown words are rejected.
+    `split` parts a cell that holds several words."""
 
     column: str
     trades: list[str] = []
     skipped: dict[str, list[str]] = {}
+    ends: dict[Event, list[str]] = {}
+    splits: list[str] = []
     refused: dict[str, str] = {}
     split: str = ""
     optional: bool = False
@@ -93,6 +100,7 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     column or behind the number, is rejected; `received` if it is that of what the trade brought in.
     `in_kind`: a fee in the coin that is traded is taken from the coins, as exchanges do on spot.
     `required`: a row without a fee is rejected, for it is not known rather than none.
+    `futures_pay_fees_only`: the `cash` of a future is its fee, for its gains are settled daily.
     """
 
     columns: list[Names] = []
@@ -101,10 +109,16 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     unit: Literal["stated", "received", ""] = ""
     in_kind: bool = False
     required: bool = False
+    futures_pay_fees_only: bool = False
 
 
 class Layout(Struct, frozen=True, forbid_unknown_fields=True):
-    """A broker's file: for each field the names its column may have, and the rules of its rows."""
+    """A broker's file: for each field the names its column may have, and the rules of its rows.
+
+    `opens` are the words for sides that open a position: where an option ends without a side,
+    what the file opened tells it. `endings` that are `signed` have a side or a signed quantity
+    themselves, and may restate trades of the file.
+    """
 
     title: str
     names_zone: bool
@@ -118,6 +132,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     zone: str | None = None
     epoch: bool = False
     date_order: DateOrder | None = None
+    short_years: bool = False
     newest_first: bool = False
     quantity: Literal["unsigned", "signed"] = "unsigned"
     prices: Literal["decimal", "fractions"] = "decimal"
@@ -132,6 +147,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     parts: list[Part] = []
     fees: Fees = Fees()
     table_ends: Literal["never", "blank"] = "never"
+    opens: list[str] = []
+    endings: Literal["opened", "signed"] = "opened"
     carried: list[str] = []
     refused: str = ""
 
@@ -151,7 +168,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         ruled = (
             self.rows, self.parts, self.constants, self.asset_classes, self.fees.columns, self.quotes,
             self.preamble, self.expiries, self.epoch, self.fees.unit, self.carried, self.fees.required,
-            self.fees.cost != "positive",
+            self.fees.cost != "positive", self.short_years,
         )  # fmt: skip
         fields = {*self.columns, *self.optional}
         odd = self.quantity == "signed" or self.prices != "decimal" or self.table_ends != "never"

@@ -52,13 +52,13 @@ class NumberForm(Struct, frozen=True):
             return None
         return parse_amount(self._normal(bare, text))
 
-    def is_negative(self, text: str) -> bool:
-        """Whether a cell is a number below 0."""
+    def sign(self, text: str) -> int:
+        """-1 for a number below 0, 1 above; 0 for 0, for nothing, and for what is no number."""
         try:
             number = self.parse(text)
         except ValueError:
-            return False
-        return number is not None and number < 0
+            return 0
+        return (number > 0) - (number < 0) if number is not None else 0
 
     def _normal(self, bare: str, text: str) -> str:
         """A number with its sign in front, a point, and no signs of money or thousands."""

@@ -130,7 +130,7 @@ class Posting:
 
     def close_import(
         self, source_id: int, state: FileState, checksum: int, lines: int,
-        counts: ImportCounts, rejections: Sequence[Rejection],
+        counts: ImportCounts, rejections: Sequence[Rejection], who: str | None = None,
     ) -> None:  # fmt: skip
         """End an import: its rejections speak of the instants that its fills span."""
         span = rows.ALWAYS
@@ -149,7 +149,7 @@ class Posting:
             ),
         )  # fmt: skip
         skipped = json.encode(counts.skipped).decode()
-        batch = (source_id, counts.new, counts.known, counts.rejected, skipped)
+        batch = (source_id, counts.new, counts.known, counts.rejected, skipped, who)
         self._reading.execute("add_batch", batch)
         self.changed = True
 

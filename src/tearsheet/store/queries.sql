@@ -311,12 +311,15 @@ SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.k
 FROM variant v JOIN source s ON s.id = v.source_id WHERE v.account = ? AND v.key = ?
 
 -- name: add_batch
-INSERT INTO batch (source_id, new, known, rejected, skipped) VALUES (?, ?, ?, ?, ?)
+INSERT INTO batch (source_id, new, known, rejected, skipped, who) VALUES (?, ?, ?, ?, ?, ?)
 -- name: batches
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, u.at_us, u.who, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us, u.who, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? ORDER BY b.source_id DESC LIMIT ?
+-- name: batches_of_files
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us, u.who, u.gone, u.stayed
+FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? AND s.layout <> 'api' ORDER BY b.source_id DESC LIMIT ?
 -- name: batch
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, u.at_us, u.who, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us, u.who, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id = ?
 -- name: rejections_of_batch
 SELECT file, line, text, code, reason, hint, account, withdrawn_by FROM rejection WHERE source_id = ? ORDER BY line, id LIMIT ?

@@ -13,8 +13,8 @@ from tearsheet.web import parameters
 from tearsheet.web.contract import Parameter
 from tearsheet.web.insights import FILTER, filter_of
 from tearsheet.web.pages.frame import Page, Pages, accounts_of, link
-from tearsheet.web.pages.spreadsheet import trades_csv
 from tearsheet.web.pages.stretch import ASKED, KINDS, chosen_in, given_of
+from tearsheet.web.spreadsheet import csv_answer
 
 _A_PAGE = 50
 _AT_ONCE = 5000
@@ -22,6 +22,11 @@ _MOST_TERMS, _MOST_NAMES = 500, 300
 _COLUMNS = (
     ("closed", "Closed"), ("symbol", "Symbol"), ("strategy", "Strategy"), ("account", "Account"),
     ("side", "Side"), ("quantity", "Quantity"), ("held", "Held"), ("r", "R"), ("net", "Net"),
+)  # fmt: skip
+_CSV = (
+    "id", "account", "symbol", "strategy", "side", "opened_at", "closed_at", "quantity",
+    "average_entry", "average_exit", "gross", "fees", "net", "currency", "outcome", "r_multiple",
+    "stop_loss", "target", "mode", "fills", "tags", "note",
 )  # fmt: skip
 _WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="all")
 _ASKED = (_WINDOW, *ASKED[1:])
@@ -110,9 +115,9 @@ def _csv(pages: Pages) -> Callable[..., Response]:
             while found.next is not None:
                 found = insights.trades(chosen, wanted, 0, _AT_ONCE, found.next)
                 rows += found.items
-        response = Response(trades_csv(rows), mimetype="text/csv")
-        response.headers["Content-Disposition"] = 'attachment; filename="trades.csv"'
-        return response
+        return csv_answer(
+            _CSV, ([getattr(row, name) for name in _CSV] for row in rows), "trades.csv"
+        )
 
     return view
 

@@ -1,20 +1,17 @@
-"""Trades as CSV in which a spreadsheet finds nothing to compute."""
+"""Tables as CSV that a spreadsheet may open: what it would compute is made plain text."""
 
 import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tearsheet.tracker.listing import PositionView
+from flask import Response
+
 from tearsheet.trade.amount import plain
 
-_COLUMNS = (
-    "id", "account", "symbol", "strategy", "side", "opened_at", "closed_at", "quantity",
-    "average_entry", "average_exit", "gross", "fees", "net", "currency", "outcome", "r_multiple",
-    "stop_loss", "target", "mode", "fills", "tags", "note",
-)  # fmt: skip
+_AT_ONCE = 1 << 16
 #: A spreadsheet takes what begins so for a formula, in full width too.
 _BEGINS = "=+-@\uff1d\uff0b\uff0d\uff20"
 _LINES = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*")
@@ -22,16 +19,30 @@ _LINES = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*")
 _INSIDE = re.compile(rf"([;\t][\s\"']*)([{re.escape(_BEGINS)}])")
 
 
-def trades_csv(rows: Iterable[PositionView]) -> str:
-    """The rows under a head, each on one line."""
+def csv_answer(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], file_name: str
+) -> Response:  # fmt: skip
+    """A table as a file to keep; `file_name` is one of ours."""
+    response = Response("".join(_parts(columns, rows)), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    return response
+
+
+def _parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([_cell(getattr(row, name)) for name in _COLUMNS] for row in rows)
-    return buffer.getvalue()
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(map(_cell, row))
+        if buffer.tell() > _AT_ONCE:
+            yield buffer.getvalue()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue()
 
 
 def _cell(value: Any) -> str:
+    """A value as a spreadsheet may have it."""
     if value is None:
         return ""
     if isinstance(value, str):
