@@ -85,7 +85,7 @@ class Notes:
         return [(tag, number) for tag, number in self._reading.execute("note_tags")]
 
     def with_tag(self, tag: str) -> frozenset[str]:
-        """The positions that bear a tag."""
+        """The ids of the positions that bear a tag."""
         found = self._reading.execute("positions_with_tag", (tag,))
         return frozenset(identity for (identity,) in found)
 

@@ -14,6 +14,7 @@ from tearsheet.performance.rolling import RollingPoint, rolling
 from tearsheet.performance.series import EquityDay, FillPoint, by_fill, equity
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.store.closings import Closings
+from tearsheet.store.ledger import NOTES_STAMP
 from tearsheet.store.trade_list import SORTS, TradeFilter, TradeList, TradePlace, Trades, names_of
 from tearsheet.tracker.explaining import Behind
 from tearsheet.tracker.listing import PositionView, view_of
@@ -32,6 +33,9 @@ __all__ = [
     "TradePlace",
 ]
 
+#: How long the lists were that were asked for last, by the state they are of.
+_counts: dict[object, int] = {}
+_MOST_COUNTS = 500
 #: The closings that were asked for last, by the state they are of, so that the charts and pages of
 #: one state share them; so many at most, counted together, and the newest in any case.
 _last: dict[object, list[Closing]] = {}
@@ -64,10 +68,6 @@ class Names(Struct, frozen=True):
 
     symbols: tuple[str, ...]
     strategies: tuple[str, ...]
-
-
-#: The names that were asked for last, by the state they are of.
-_names: dict[object, Names] = {}
 
 
 class PositionDetail(Struct, frozen=True):
@@ -152,32 +152,34 @@ class Insights:
             currency = self._currency(chosen)
             of = Trades(scope, currency, to_micros(start), to_micros(end), window.last_trades)
             found = TradeList(reading, of, wanted, self._band)
-            total = self._total(chosen, currency) if wanted.is_all else None
             items, previous, following = found.page(number, offset, after, before)
             remarks = remarks_on(reading, [position.id for position in items])
             views = tuple(
                 view_of(position, self._band, remark=remarks.get(position.id)) for position in items
             )
-            return TradePage(
-                found.count() if total is None else total, offset, views, previous, following
-            )
+            total = self._total(chosen, currency, wanted, found)
+            return TradePage(total, offset, views, previous, following)
 
-    def _total(self, chosen: Chosen, currency: str) -> int | None:
-        """How many closed positions there are, by the kept tallies; None where these do not know."""
+    def _total(self, chosen: Chosen, currency: str, wanted: TradeFilter, found: TradeList) -> int:
+        """How many closed positions a list has, by the kept tallies where these know it."""
         window, scope = chosen.window, chosen.scope
-        if window.last_trades is not None or scope.narrows_trades:
-            return None
-        return sum(tally.closed for _, tally in self._answers.sessions(window, scope, currency))
+        if wanted.is_all and window.last_trades is None and not scope.narrows_trades:
+            sessions = self._answers.sessions(window, scope, currency)
+            return sum(tally.closed for _, tally in sessions)
+        notes = self._ledger.get(NOTES_STAMP) if wanted.tag else None
+        of = (wanted.side, wanted.outcome, wanted.text, wanted.tag)
+        key = (self._ledger.stamp, notes, self._band, window, scope, currency, of)
+        if key not in _counts:
+            while len(_counts) >= _MOST_COUNTS:
+                _counts.pop(next(iter(_counts)), None)
+            _counts[key] = found.count()
+        return _counts[key]
 
     def names(self, account: str | None, most: int) -> Names:
         """The symbols and strategies of closed positions, of one account or all; some of many."""
         with self._ledger.snapshot() as reading:
-            key = (self._ledger.stamp, account)
-            if key not in _names:
-                _names.clear()
-                _names[key] = Names(*(names_of(reading, what, account) for what in ("symbol", "strategy")))  # fmt: skip
-            found = _names[key]
-        return Names(found.symbols[:most], found.strategies[:most])
+            symbols = names_of(reading, "symbol", account)
+            return Names(symbols[:most], names_of(reading, "strategy", account)[:most])
 
     def position(self, identity: str) -> PositionDetail:
         """A position with its bookings. Raises NotFoundError."""

@@ -46,7 +46,7 @@ class NoteView(Struct, frozen=True):
 class Remark(Struct, frozen=True):
     """What lists show of all notes on one position."""
 
-    text: str | None = None
+    note: str | None = None
     tags: tuple[str, ...] = ()
 
 
@@ -97,6 +97,16 @@ class Notes:
         """Every tag, in order."""
         with self._ledger.snapshot() as reading:
             return [TagCount(tag, number) for tag, number in kept.Notes(reading).tags()]
+
+    def with_tag(self, tag: str) -> frozenset[str]:
+        """The ids of the positions that bear a tag."""
+        with self._ledger.snapshot() as reading:
+            return kept.Notes(reading).with_tag(tag)
+
+    def remarks(self, positions: Sequence[str]) -> Mapping[str, Remark]:
+        """What is said of each of some positions."""
+        with self._ledger.snapshot() as reading:
+            return remarks_on(reading, positions)
 
     def write(self, position: str, said: Said, by: str, version: int) -> NoteView:
         """Say something of a position. `version` is the one that it is said upon, 0 for the first.
