@@ -13,7 +13,15 @@ from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web import parameters
 from tearsheet.web.insights import OTHER, other_of
 from tearsheet.web.pages import drawing
-from tearsheet.web.pages.frame import Page, Pages, accounts_of, beside_promises, link, partial_of
+from tearsheet.web.pages.frame import (
+    Page,
+    Pages,
+    accounts_of,
+    beside_promises,
+    link,
+    partial_of,
+    window_name,
+)
 from tearsheet.web.pages.tiles import shares, tiles, totals
 from tearsheet.web.served import Asked
 
@@ -30,6 +38,10 @@ ASKED = (
     WINDOW, parameters.START, parameters.END, parameters.ROLLING, *parameters.SCOPE,
     parameters.CURRENCY,
 )  # fmt: skip
+_BEFORE = {
+    "daily": "day before", "weekly": "prev. week", "monthly": "prev. month",
+    "quarterly": "prev. quarter", "yearly": "prev. year",
+}  # fmt: skip
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
 _COMPARE = parameters.choice("compare", "Whether another stretch stands beside it.", "yes")
@@ -94,10 +106,10 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": "Performance",
         "window": chosen.window,
-        "label": summary.window.label,
+        "label": window_name(chosen.window),
         "summary": judged,
         "partial": [*partial_of(summary), *unjudged],
-        "before": None if before is None else "prev.",
+        "before": None if before is None else _BEFORE.get(before.kind, "before"),
         "tiles": tiles(summary, compared, _TILES, given, pictures),
         "curve": curve,
         "bars": bars,
@@ -127,8 +139,22 @@ def _around(window: Window, before: Window | None, today: date) -> tuple[date | 
 
 def _comparison(asked: Asked, chosen: Chosen, more: dict[str, Any]) -> dict[str, Any]:
     insights = Insights(asked.tracker)
-    this, other, compared = insights.compare(chosen, other_of(insights, chosen, more))
-    return {"this": this, "other": other, "rows": compared}
+    beside = other_of(insights, chosen, more)
+    this, other, compared = insights.compare(chosen, beside)
+    totals = [[day.total for day in insights.equity(one)] for one in (chosen, beside)]
+    return {
+        "this": this,
+        "other": other,
+        "rows": compared,
+        "names": [_named(one) for one in (chosen, beside)],
+        "curves": [
+            drawing.curve(found, 100, [n for one in totals for n in one]) for found in totals
+        ],
+    }
+
+
+def _named(chosen: Chosen) -> tuple[str, str]:
+    return window_name(chosen.window), chosen.scope.label
 
 
 def _groups(pages: Pages) -> Callable[..., Response]:
