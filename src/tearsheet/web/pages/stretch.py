@@ -38,10 +38,6 @@ ASKED = (
     WINDOW, parameters.START, parameters.END, parameters.ROLLING, *parameters.SCOPE,
     parameters.CURRENCY,
 )  # fmt: skip
-_BEFORE = {
-    "daily": "day before", "weekly": "prev. week", "monthly": "prev. month",
-    "quarterly": "prev. quarter", "yearly": "prev. year",
-}  # fmt: skip
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
 _COMPARE = parameters.choice("compare", "Whether another stretch stands beside it.", "yes")
@@ -109,7 +105,7 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         "label": window_name(chosen.window),
         "summary": judged,
         "partial": [*partial_of(summary), *unjudged],
-        "before": None if before is None else _BEFORE.get(before.kind, "before"),
+        "before": None if before is None else _short(before),
         "tiles": tiles(summary, compared, _TILES, given, pictures),
         "curve": curve,
         "bars": bars,
@@ -127,6 +123,18 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         "win_rate_target": next((v.wanted for v in judged.targets if v.metric == "win_rate"), None),
         "comparison": None,
     }  # fmt: skip
+
+
+def _short(window: Window) -> str:
+    """A window in so few letters that it stands behind a number."""
+    start = window.start
+    return {
+        "daily": f"{start:%a} {start.day}",
+        "weekly": f"wk {start.isocalendar().week}",
+        "monthly": f"{start:%b}",
+        "quarterly": f"Q{(start.month + 2) // 3}",
+        "yearly": f"{start.year}",
+    }.get(window.kind, "before")
 
 
 def _around(window: Window, before: Window | None, today: date) -> tuple[date | None, date | None]:
