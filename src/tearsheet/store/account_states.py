@@ -43,6 +43,8 @@ class AccountStates:
         self._spans: dict[str, tuple[datetime, datetime]] = {}
         #: bookings that were taken out and did not come back the same
         self._gone: dict[str, dict[_Name, Booking]] = {}
+        #: since when what was booked of an account is another now; known after `finish`
+        self.rewritten: dict[str, int] = {}
 
     def added(self, bookings: Sequence[Booking]) -> None:
         """Bookings that were just stored."""
@@ -77,6 +79,7 @@ class AccountStates:
                 changed.append(first)
             last_us = max(last, last_us or last)
         if changed:
+            self.rewritten[account] = min(changed)
             self._reading.execute("remove_limit_bases_after", (account, min(changed)))
         heard = known.heard_us if now_us is None else now_us
         row = (account, known.rewrites + bool(changed), last_us, heard)

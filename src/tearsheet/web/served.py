@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,6 +26,8 @@ from tearsheet.web.names import ETAG
 from tearsheet.web.trackers import Trackers
 
 _log = logging.getLogger("tearsheet")
+#: Seconds between two signs of life while a request takes long.
+_BEAT_S = 5.0
 JSON = "application/json"
 
 
@@ -37,6 +40,8 @@ class Served:
         self.trackers = Trackers(settings, clock)
         self.cache: AnswerCache = answer_cache(settings, self._on_cache_change)
         self.access = Access(Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
+        #: tells the server that this worker is well; `serving.py` puts gunicorn's own here
+        self.beat: Callable[[], object] = lambda: None
         self._clock = clock
         self._deliveries = deliveries_of(settings, clock)
         self._delivering = 0
@@ -63,6 +68,22 @@ class Served:
                 _log, "tearsheet.webhook", level=logging.WARNING, reason=error.message
             ),
         )
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """What may take longer than a server waits for a worker: tell it meanwhile that all is well."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(_BEAT_S):
+                self.beat()
+
+        threading.Thread(target=beat, name="beat", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+            self.beat()
 
     @contextmanager
     def asked(self) -> Iterator["Asked"]:

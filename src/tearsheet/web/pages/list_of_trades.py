@@ -1,8 +1,6 @@
 """The list of trades, one trade down to its fills, what a number rests on, and the list as CSV."""
 
-import csv
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from flask import Response, request
@@ -10,12 +8,12 @@ from flask import Response, request
 from tearsheet.performance.metric import METRICS
 from tearsheet.tracker.insights import Insights, TradePage
 from tearsheet.tracker.listing import PositionView
-from tearsheet.trade.amount import plain
 from tearsheet.web import parameters
 from tearsheet.web.insights import FILTER, POSITION_ID, filter_of
 from tearsheet.web.pages.frame import Page, Pages, accounts_of, link
 from tearsheet.web.pages.stretch import ASKED, KINDS, chosen_in, given_of
 from tearsheet.web.refusal import Refused
+from tearsheet.web.spreadsheet import csv_answer
 
 _A_PAGE = 50
 _AT_ONCE = 2000
@@ -85,35 +83,11 @@ def _csv(pages: Pages) -> Callable[..., Response]:
                 rows += found.items
                 if not found.items:
                     break
-        response = Response("".join(_lines(rows)), mimetype="text/csv")
-        response.headers["Content-Disposition"] = 'attachment; filename="trades.csv"'
-        return response
+        return csv_answer(
+            _CSV, ([getattr(row, name) for name in _CSV] for row in rows), "trades.csv"
+        )
 
     return view
-
-
-def _lines(rows: list[PositionView]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(_CSV)
-    for row in rows:
-        writer.writerow([_cell(getattr(row, name)) for name in _CSV])
-        if buffer.tell() > 1 << 16:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """A value as a spreadsheet may have it: a text that it would compute is made plain text."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else value
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())
-    return str(value) if isinstance(value, int) else plain(value)
 
 
 def _trade(pages: Pages) -> Callable[..., Response]:
