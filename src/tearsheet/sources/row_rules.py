@@ -256,7 +256,7 @@ class RowRules:
         if fees.per == "unit" and row["quantity"]:
             cost *= Decimal(row["quantity"])
         money = unit or row.get("fee_currency", "")
-        if fees.unit == "received":
+        if fees.unit == "received" and not money:
             money = row.get("base", "") if self._side(row) is Side.BUY else row.get("currency", "")
         if cost and not money and fees.unit == "stated":
             raise RowError(
