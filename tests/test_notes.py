@@ -321,8 +321,10 @@ def make_old(place: Place, version: int, content: dict[str, list[Any]]) -> None:
                 raw.execute(statement)
             for table, rows in content.items():
                 raw.execute(f"DELETE FROM {table}")
+                known = len(raw.execute(f"SELECT * FROM {table}").description)
+                marks = ", ".join("?" * known)  # later versions add columns at the end
                 for row in rows:
-                    raw.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+                    raw.execute(f"INSERT INTO {table} VALUES ({marks})", row[:known])
             raw.execute(f"PRAGMA user_version = {version}")
             raw.commit()
         return
@@ -334,7 +336,9 @@ def make_old(place: Place, version: int, content: dict[str, list[Any]]) -> None:
             raw.execute(schema_statement(statement).encode())
         for table, rows in content.items():
             raw.execute(f"DELETE FROM {table}".encode())
+            found = raw.execute(f"SELECT * FROM {table}".encode()).description
+            assert found is not None
+            marks = ", ".join(["%s"] * len(found))
             for row in rows:
-                marks = ", ".join(["%s"] * len(row))
-                raw.execute(f"INSERT INTO {table} VALUES ({marks})".encode(), row)
+                raw.execute(f"INSERT INTO {table} VALUES ({marks})".encode(), row[: len(found)])
         raw.execute("INSERT INTO schema_version VALUES (%s)", (version,))

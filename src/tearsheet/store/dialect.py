@@ -12,6 +12,7 @@ _PARAMETER = re.compile(r"\?(\d*)")
 _PLAIN_INSERT = re.compile(r"INSERT INTO (\w+) \(([^)]+)\)\s+VALUES \([?, ]+\)")
 _ARRAYS = {str: "TEXT[]", int: "BIGINT[]"}
 _SCHEMA = (
+    (re.compile(r",\s*/\* in SQLite \*/[^)]*"), ""),
     (re.compile(r"\)\s*STRICT(?:,\s*WITHOUT ROWID)?"), ")"),
     (
         re.compile(r"\bINTEGER PRIMARY KEY\b"),

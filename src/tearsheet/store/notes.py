@@ -1,6 +1,5 @@
 """What people say of positions, kept by the fill that opened them; see `schema/0005_notes.sql`."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -12,9 +11,6 @@ from tearsheet.store.rows import Row
 from tearsheet.trade.note import Said, fill_keys, note_id, opening_key
 from tearsheet.trade.position import Booking, position_id
 from tearsheet.trade.session import from_micros, to_micros
-
-#: Names the present state of all notes, beside the ledger's own stamp, which no note changes.
-_STAMP = "notes"
 
 
 class Note(Struct, frozen=True):
@@ -59,12 +55,6 @@ class Notes:
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-
-    @property
-    def stamp(self) -> str:
-        """A name for the present state of all notes that no other state of them bears."""
-        row = self._reading.one("get_meta", (_STAMP,))
-        return "0" if row is None else str(row[0])
 
     def get(self, identity: str) -> Note | None:
         """The note with an id."""
@@ -112,10 +102,6 @@ class Notes:
             ("add_note_tag", {*note.said.tags} - before),
         ):
             self._reading.execute_many(name, [(tag, note.id) for tag in sorted(changed)])
-
-    def changed(self) -> None:
-        """Name the state of all notes anew; the last step of the transaction that changed one."""
-        self._reading.execute("put_meta", (_STAMP, os.urandom(8).hex()))
 
     def settle(self, account: str, since_us: int | None) -> None:
         """Find where the notes of an account belong after its books changed from an instant on.

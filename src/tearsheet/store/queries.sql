@@ -115,8 +115,8 @@ SELECT MIN(day) FROM source WHERE kind = 'log'
 
 -- name: add_position
 INSERT INTO position (id, account, symbol, currency, multiplier, side, opened_us, closed_us, last_us, last_rank, last_key, quantity, peak_quantity, open_quantity,
-entry_value, exit_value, cost, gross, fees, fills, strategy, stop_loss, target, planned, mode, held_us, logged)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+entry_value, exit_value, cost, gross, fees, fills, strategy, stop_loss, target, planned, mode, held_us, logged, net_order, quantity_order, r_order)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: position
 SELECT * FROM position WHERE id = ?
 -- name: remove_position
@@ -221,10 +221,6 @@ FROM fill WHERE time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER 
 -- name: page_of_fills_account
 SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
 FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
--- name: page_of_closed_all
-SELECT * FROM position WHERE closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
--- name: page_of_closed_account
-SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
 -- name: page_of_rejections
 SELECT file, line, text, code, reason, hint, account, id FROM rejection WHERE withdrawn_by IS NULL AND id < ? ORDER BY id DESC LIMIT ?
 -- name: page_of_alerts

@@ -10,15 +10,21 @@ from msgspec.structs import replace
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import event
 from tearsheet.store import notes as kept
+from tearsheet.store.ledger import NOTES_STAMP
 from tearsheet.store.notes import Note, NoteVersion
 from tearsheet.store.reading import Reading
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.note import Said
 
-__all__ = ["NoteVersion", "NoteView", "Notes", "Remark", "TagCount", "remarks_on"]
+__all__ = ["NoteVersion", "NoteView", "Notes", "Remark", "TagCount", "notes_stamp", "remarks_on"]
 
 _log = logging.getLogger("tearsheet")
 _LONGEST_NAME = 100
+
+
+def notes_stamp(tracker: PerformanceTracker) -> str:
+    """A name for the present state of all notes, which change no number. Raises StoreError."""
+    return tracker.ledger.get(NOTES_STAMP) or "0"
 
 
 class NoteView(Struct, frozen=True):
@@ -58,11 +64,6 @@ class Notes:
         self._tracker = tracker
         self._ledger = tracker.ledger
 
-    @property
-    def stamp(self) -> str:
-        """A name for the present state of all notes."""
-        return kept.Notes(self._ledger.reading).stamp
-
     def of(self, position: str) -> Sequence[NoteView]:
         """The position's own note, be it empty, and those of fills that stand in it by now.
 
@@ -73,6 +74,11 @@ class Notes:
             found = kept.Notes(reading).of([position]).get(position, [])
         others = [note for note in found if note.id != own.id]
         return [_view(note) for note in (own, *others)]
+
+    def get(self, identity: str) -> NoteView:
+        """A note by its id. Raises NotFoundError."""
+        with self._ledger.snapshot() as reading:
+            return _view(_known(reading, identity))
 
     def versions(self, identity: str) -> Sequence[NoteVersion]:
         """Everything that a note ever said, the first first."""
@@ -115,17 +121,17 @@ class Notes:
             account = find(reading).account
         with self._ledger.writing(frozenset({account})) as reading:
             notes, before = kept.Notes(reading), find(reading)
-            _check(before, version)
             said = change(before.said)
-            if said == before.said:
+            if said == before.said:  # also where a request is repeated
                 return _view(before)
+            _check(before, version)
             after = replace(
                 before, version=before.version + 1, said=said, by=by[:_LONGEST_NAME],
                 at=self._tracker.now,
             )  # fmt: skip
             notes.put(after)
             self._ledger.join()
-            notes.changed()
+            self._ledger.change_notes()
         event(
             _log, "tearsheet.note", id=after.id, position=after.position_id,
             version=after.version, by=after.by,
