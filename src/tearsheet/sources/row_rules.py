@@ -126,7 +126,7 @@ class RowRules:
 
     def result(self, values: Mapping[str, str], form: NumberForm) -> Decimal | None:
         """What the row says that its round trip came to. Raises RowError."""
-        return _number("result", values.get("result", ""), form)[0]
+        return _number("result", values["result"], form)[0] if "result" in values else None
 
     def _row(
         self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm
