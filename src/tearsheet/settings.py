@@ -163,6 +163,7 @@ SETTINGS = (
             "a whole number from 1 to 10000", _whole(1, 10_000)),
     Setting("log_dir", "TEARSHEET_LOG_DIR", "logs", "Folder of the trade logs, YYYY-MM-DD.jsonl.", "a path", _text),
     Setting("output_dir", "TEARSHEET_OUTPUT_DIR", "logs/performance", "Folder of the exported summaries.", "a path", _text),
+    Setting("upload_dir", "TEARSHEET_UPLOAD_DIR", "logs/performance/uploads", "Folder of files that were sent to the import page and wait for the yes.", "a path", _text),
     Setting("alerts_file", "TEARSHEET_ALERTS_FILE", "logs/performance-alerts.jsonl", "File that alerts are appended to.", "a path", _text),
     Setting("webhook_url", "TEARSHEET_WEBHOOK_URL", "", "Where every change of an alert is posted to, signed; nowhere without it.",
             "an http:// or https:// address, or nothing", _address),
@@ -212,16 +213,9 @@ _BY_ENV = {setting.env: setting for setting in SETTINGS}
 #: Variables of the commands' own options, of the guard, and those that it gives to its command.
 _OF_OTHERS = ("TEARSHEET_LAYOUTS", "TEARSHEET_TOKEN", "TEARSHEET_VERDICT_")
 _PATHS = (
-    "log_dir",
-    "output_dir",
-    "alerts_file",
-    "webhook_secret_file",
-    "webhook_log",
-    "targets_file",
-    "instruments_file",
-    "log_file",
-    "tokens_file",
-)
+    "log_dir", "output_dir", "upload_dir", "alerts_file", "webhook_secret_file", "webhook_log",
+    "targets_file", "instruments_file", "log_file", "tokens_file",
+)  # fmt: skip
 
 
 class Settings(Struct, frozen=True, kw_only=True, dict=True):
@@ -233,6 +227,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     alert_min_sample: int
     log_dir: Path
     output_dir: Path
+    upload_dir: Path
     alerts_file: Path
     webhook_url: str | None
     webhook_secret_file: Path | None

@@ -1,12 +1,10 @@
 """The dashboard as people use it: seen, read aloud, typed at, and left open."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import HOSTILE
-from tests.conftest import fills_csv
 
 PAGES = (
     "/", "/?date=2026-11-17", "/calendar", "/performance?window=all", "/performance?window=monthly&compare=yes",
@@ -85,42 +83,6 @@ def test_a_window_is_taken_apart(make_seat: Any) -> None:
     expect(page.locator("#spread")).to_contain_text("with an initial stop")
     page.get_by_role("link", name="Net P&L").or_(page.locator(".tile .value a").first).first.click()
     expect(page.locator("main")).to_contain_text("add up to it exactly")
-
-
-def test_a_file_with_bad_lines_is_tried_and_brought(make_seat: Any, tmp_path: Path) -> None:
-    rows = [
-        "B,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1",
-        "B,MSFT,2026-11-20T10:05:00Z,sell,1,oops,0,E2",
-    ]
-    file = tmp_path / "mine.csv"
-    file.write_text(fills_csv(rows))
-    seat = make_seat()
-    page = seat.go("/import")
-    page.locator("input[type=file]").set_input_files(file)
-    expect(page.locator("[data-chosen]")).to_have_text("mine.csv")
-    page.get_by_role("button", name="See what would come of it").click()
-    expect(page.locator("#taken")).to_contain_text("Not imported yet")
-    expect(page.locator(".result .rejected")).to_contain_text("oops")
-    assert "B" not in seat.server.get("/api/accounts")[1]["data"]
-    page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.locator("#taken")).to_contain_text("Imported.")
-    assert seat.server.get("/api/fills?account=B")[1]["data"][0]["fill_id"] == "E1"
-
-
-def test_a_refusal_is_shown_and_the_form_goes_on(make_seat: Any, tmp_path: Path) -> None:
-    file = tmp_path / "mine.csv"
-    file.write_text(fills_csv(["C,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1"]))
-    seat = make_seat()
-    page = seat.go("/import")
-    page.locator("input[type=file]").set_input_files(file)
-    page.get_by_text("Where it is not recognised").click()
-    page.get_by_label("Time zone").fill("Mars")
-    page.get_by_role("button", name="See what would come of it").click()
-    expect(page.locator("#taken")).to_contain_text("timezone is 'Mars'")
-    page.get_by_label("Time zone").fill("")
-    page.get_by_role("button", name="See what would come of it").click()
-    expect(page.locator("#taken")).to_contain_text("Not imported yet")
-    seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
 
 
 def test_an_alert_is_acknowledged(make_seat: Any) -> None:

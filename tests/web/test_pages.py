@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.conftest import NOON, fills_csv, record
+from tests.conftest import NOON, record
 from tests.web.conftest import Api, fill
 from werkzeug.test import TestResponse
 
@@ -220,37 +220,6 @@ def test_an_alert_is_acknowledged_with_a_note(traded: Api) -> None:
     assert "seen by kim" in page(traded, "/alerts")
     assert send(traded, found[1], {"by": " "}).status_code == 422
     assert send(traded, "/alerts/0123456789abcdef/acknowledge", {"by": "kim"}).status_code == 404
-
-
-def upload(text: str, action: str, name: str = "fills.csv", **more: str) -> dict[str, Any]:
-    return {"file": (io.BytesIO(text.encode()), name), "action": action, **more}
-
-
-def test_a_file_is_tried_out_before_it_is_kept(api: Api) -> None:
-    rows = ["A,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1", "A,MSFT,2026-11-20T11:00:00Z,sell,1,oops,0,E2", "A,MSFT,2026-11-20T11:30:00Z,sell,1,105,0,E3"]  # fmt: skip
-    text = fills_csv(rows)
-    answer = send(api, "/import", upload(text, "check", HOSTILE))
-    assert "Not imported yet" in answer.text
-    assert "oops" in answer.text
-    assert "<img" not in answer.text
-    assert api.get("/api/fills")["data"] == []
-    assert api.get("/api/rejections")["data"] == []
-    answer = send(api, "/import", upload(text, "keep"))
-    assert "<strong>Imported.</strong>" in answer.text
-    assert len(api.get("/api/fills")["data"]) == 2
-    assert len(api.get("/api/rejections")["data"]) == 1
-    good = fills_csv(rows[:1])
-    send(api, "/import", upload(good, "keep"))
-    assert "Known already" in send(api, "/import", upload(good, "check")).text
-
-
-def test_what_cannot_be_read_is_said_for_each_file(api: Api) -> None:
-    answer = send(api, "/import", upload("a,b\n1,2\n", "keep"))
-    assert answer.status_code == 200
-    assert "Cannot be read" in answer.text
-    assert "tearsheet-upload" not in answer.text
-    assert send(api, "/import", {"action": "keep"}).status_code == 422
-    assert send(api, "/import", upload("x", "keep", timezone="Mars")).status_code == 422
 
 
 @pytest.fixture

@@ -167,15 +167,14 @@ class PerformanceTracker:
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
-        keep: bool = True,
+        who: str | None = None,
         on_progress: OnProgress = silent,
         **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
-        Without `keep` the report says what would come of it, and nothing is kept.
-        It is remembered by `name`, by default its path. What else is `said` of the file are further
-        fields of `StatementOptions`: decimal_mark, layouts, mapping, fee_sign, fee_rates.
+        It is remembered by `name`, by default its path, and `who` brought it. What else is `said` of
+        the file are further fields of `StatementOptions`: decimal_mark, layouts, mapping, fee_sign, fee_rates.
         Raises UsageError, InputError, FormatError, StoreError.
         """
         from tearsheet.sources.statement import StatementOptions
@@ -185,7 +184,7 @@ class PerformanceTracker:
         options = StatementOptions(timezone, account, layout, date_order, **said)
         report = import_file(
             self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
-            on_progress, keep,
+            on_progress, who,
         )  # fmt: skip
         self.tell()
         event(

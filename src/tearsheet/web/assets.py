@@ -21,7 +21,7 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
           ".svg": "image/svg+xml", ".woff2": "font/woff2"}  # fmt: skip
 #: Every bundle and the files that it is made of, in order.
 _BUNDLES: dict[str, Sequence[str]] = {
-    "dashboard.css": ("vendor/uplot.min.css", "dashboard.css"),
+    "dashboard.css": ("vendor/uplot.min.css", "dashboard.css", "duty.css"),
     "dashboard.js": ("dashboard.js", "live.js"),
     "charts.js": ("vendor/uplot.min.js", "charts.js"),
     "htmx.js": ("vendor/htmx.min.js",),

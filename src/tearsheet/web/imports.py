@@ -13,6 +13,7 @@ from tearsheet.performance.summary import as_plain
 from tearsheet.tracker.batches import Batches
 from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import ImportReport
+from tearsheet.tracker.uploads import plain_name
 from tearsheet.web import import_answers as answers
 from tearsheet.web import parameters
 from tearsheet.web.bodies import check_media, idempotency_key
@@ -87,7 +88,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
         name = shown_name(upload.filename)
         said |= {"layout": format, "name": name}
         with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
-            path = Path(folder) / "upload"  # a name of ours: the client's names no path here
+            path = Path(folder) / f"upload-{plain_name(name)}"
             upload.save(path)
             take = _try if dry_run == "yes" else _keep
             try:

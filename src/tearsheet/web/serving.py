@@ -171,7 +171,8 @@ def _child_exit(server: Any, worker: Any) -> None:
 
 
 def _post_worker_init(worker: Any) -> None:
-    """Event streams end as soon as their worker does, or its master is gone."""
+    """What takes long may say so, and streams end as soon as their worker does, or its master is gone."""
+    worker.wsgi.extensions["tearsheet"].beat = worker.notify
     lookout = worker.wsgi.extensions["tearsheet-lookout"]
     lookout.is_ending = lambda: not worker.alive or os.getppid() != worker.ppid
 

@@ -1,31 +1,21 @@
-"""Alerts, import and settings: the pages on which somebody does something."""
+"""Alerts and settings: the pages on which somebody does something."""
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from flask import Response, redirect, request
-from msgspec import Struct
-from werkzeug.datastructures import FileStorage
 
-from tearsheet.errors import FormatError, InputError, SettingsError, UsageError
+from tearsheet.errors import SettingsError, UsageError
 from tearsheet.rules import Targets
 from tearsheet.settings import SETTINGS
-from tearsheet.tracker.formats import known_formats, known_zones
 from tearsheet.tracker.listing import Place
 from tearsheet.tracker.promises import NAMES, Promises
-from tearsheet.tracker.reports import ImportReport
 from tearsheet.web import parameters
-from tearsheet.web.pages.frame import Page, Pages, accounts_of, link
+from tearsheet.web.pages.frame import Page, Pages, link
 from tearsheet.web.parameters import cursor_of
 from tearsheet.web.refusal import Refused
-from tearsheet.web.served import Asked
-from tearsheet.web.trading import IMPORT_PARAMETERS, shown_name
 
 _A_PAGE = 50
-_MOST_FILES, _MOST_SHOWN = 50, 100
 _LONGEST = 200
 _STATE = parameters.choice("state", "Those not over yet, or all.", "open", "all", default="open")
 _SAID = parameters.choice("said", "What was just done.", "kept")
@@ -38,21 +28,10 @@ _WORDS = {
 }
 
 
-class Taken(Struct, frozen=True):
-    """What became of one file: a report, or why it could not be read."""
-
-    name: str
-    report: ImportReport | None = None
-    problem: str = ""
-    hint: str = ""
-
-
 def add_duty(pages: Pages) -> None:
     """Add the pages on which somebody does something, and what they do."""
     pages.add(Page("/alerts", parameters=(_STATE, parameters.CURSOR)), _alerts(pages))
     pages.add(Page("/alerts/<alert>/acknowledge", "write", (_STATE,), "POST"), _acknowledge(pages))
-    pages.add(Page("/import"), lambda: _import_page(pages, []))
-    pages.add(Page("/import", "write", method="POST"), lambda: _take(pages))
     pages.add(Page("/settings", parameters=(_SAID,)), lambda said: _settings(pages, said))
     pages.add(Page("/settings/targets", "write", method="POST"), lambda: _write_targets(pages))
 
@@ -92,56 +71,6 @@ def _said(name: str) -> str:
             422, f"{name} is too long or holds what cannot be printed", "1 to 200 characters"
         )
     return text
-
-
-def _import_page(pages: Pages, taken: list[Taken], *, kept: bool = False) -> Response:
-    with pages.served.asked() as asked:
-        return pages.shown(
-            "import.html", title="Import", taken=taken, kept=kept, formats=known_formats(),
-            zones=known_zones(), form=request.form, rejections=asked.tracker.rejections(20),
-            accounts=accounts_of(asked), given={}, most=_MOST_SHOWN,
-        )  # fmt: skip
-
-
-def _take(pages: Pages) -> Response:
-    uploads = [upload for upload in request.files.getlist("file") if upload.filename]
-    if not 1 <= len(uploads) <= _MOST_FILES:
-        raise Refused(422, f"{len(uploads)} files were sent", f"choose 1 to {_MOST_FILES}")
-    kept = request.form.get("action") == "keep"
-    options = _options()
-    with pages.served.trackers.lent() as tracker:
-        asked = Asked(tracker, "", ())
-        taken = [_one(asked, upload, options, keep=kept) for upload in uploads]
-    return _import_page(pages, taken, kept=kept)
-
-
-def _options() -> dict[str, Any]:
-    """What the form says of the files; what is left empty is recognised."""
-    values: dict[str, Any] = {}
-    for parameter in IMPORT_PARAMETERS:
-        text = request.form.get(parameter.name, "").strip()
-        try:
-            values[parameter.name] = parameter.read(text) if text else None
-        except ValueError as error:
-            raise Refused(422, f"{parameter.name} is {text[:100]!r}", str(error)) from None
-    return values
-
-
-def _one(asked: Asked, upload: FileStorage, options: dict[str, Any], *, keep: bool) -> Taken:
-    name = shown_name(upload.filename)
-    zone: ZoneInfo | None = options["timezone"]
-    order: Literal["day-first", "month-first"] | None = options["date_order"]
-    with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
-        path = Path(folder) / "upload"
-        upload.save(path)
-        try:
-            report = asked.tracker.import_file(
-                path, timezone=zone, account=options["account"], layout=options["format"],
-                date_order=order, name=name, keep=keep,
-            )  # fmt: skip
-        except (FormatError, InputError, UsageError) as error:
-            return Taken(name, None, error.message.replace(str(path), name), error.hint)
-    return Taken(name, report)
 
 
 def _settings(

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from markupsafe import Markup, escape
 from msgspec import Struct
+from werkzeug.datastructures import MultiDict
 
 from tearsheet import __version__
 from tearsheet.errors import SettingsError
@@ -76,7 +77,9 @@ class Pages:
             if page.method == "POST":
                 _check_origin()
             self.served.access.check(request, page.level)
-            return view(**in_path, **read_values(page.parameters, request.args))
+            # a form without scripts sends what was left empty too
+            given = MultiDict((k, v) for k, v in request.args.items(multi=True) if v)
+            return view(**in_path, **read_values(page.parameters, given))
 
         name = f"{page.method} {page.path}".replace(".", "_")
         self.blueprint.add_url_rule(page.path, name, answer, methods=[page.method])
