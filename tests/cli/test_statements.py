@@ -78,6 +78,14 @@ def test_what_is_passed_over_is_counted(capsys: pytest.CaptureFixture[str]) -> N
     assert "passed over: 1 dividends" in said
 
 
+def test_an_option_that_expired_ended_at_0(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(SAMPLES / "fidelity_history.csv")]) == HEALTHY
+    capsys.readouterr()
+    assert main(["positions", "--window", "all", "--symbol", "XYZ   260320C00050000"]) == HEALTHY
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "XYZ" in one]
+    assert line.split()[6:11] == ["2", "1.35", "0", "-271.33", "1.33"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
