@@ -150,6 +150,10 @@ DELETE FROM fill WHERE record_id IS NOT NULL
 DELETE FROM rejection WHERE record_id IS NOT NULL
 -- name: remove_all_bookings
 DELETE FROM booking
+-- name: remove_bookings_after
+DELETE FROM booking WHERE time_us > ?
+-- name: remove_positions_closed_after
+DELETE FROM position WHERE closed_us > ?
 -- name: bookings_all
 SELECT * FROM booking WHERE time_us >= ? AND time_us < ? ORDER BY time_us
 -- name: bookings_account
