@@ -35,7 +35,6 @@ class Served:
     """One application's parts; made once a process."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self.settings = settings
         self.meters = Meters()
         self.trackers = Trackers(settings, clock)
         self.cache: AnswerCache = answer_cache(settings, self._on_cache_change)
@@ -45,7 +44,11 @@ class Served:
         self._clock = clock
         self._deliveries = deliveries_of(settings, clock)
         self._delivering = 0
-        self._rules = blake2b(repr(settings).encode(), digest_size=4).hexdigest()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self.trackers.settings
 
     @property
     def now(self) -> datetime:
@@ -90,7 +93,7 @@ class Served:
         """A tracker that knows the newest log lines, and the state that its answers are of."""
         with self.trackers.lent() as tracker:
             stale = self.trackers.refreshed(tracker)
-            stamp = f"{tracker.stamp}.{tracker.today:%Y%m%d}.{self._rules}"
+            stamp = f"{tracker.stamp}.{tracker.today:%Y%m%d}.{tracker.settings.digest}"
             yield Asked(tracker, stamp, stale)
 
     def fresh(self, asked: "Asked") -> Response | None:
