@@ -73,7 +73,7 @@ def test_every_stream_of_every_worker_hears_the_same_and_goes_on_elsewhere(place
         place.log("2026-11-19", record(order_id="4"), mode="a")
         second.reaches(3)
         for _ in range(6):  # whichever worker answers
-            with Stream(port, "?limit=2", left_at) as again:
+            with Stream(port, "?limit=3", left_at) as again:
                 assert again.waits_for("alert")["id"] == alert["id"]
                 again.reaches(3)
                 until(again.ended.is_set)

@@ -130,6 +130,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     notes: str = ""
     kinds: tuple[Kind, ...] = ("csv",)
     zone: str | None = None
+    zones: dict[str, str] = {}
     epoch: bool = False
     date_order: DateOrder | None = None
     short_years: bool = False
@@ -161,6 +162,12 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         names = [*(names[0] for names in self.columns.values()), *self.recognised_by.columns]
         some = [" or ".join(self.recognised_by.any)] if self.recognised_by.any else []
         return list(dict.fromkeys([*names, *rules, *some]))
+
+    def zone_of(self, header: Sequence[str]) -> str | None:
+        """The zone that the format always has, or the one that a column of the header names."""
+        names = {folded(cell) for cell in header}
+        named = (zone for column, zone in self.zones.items() if folded(column) in names)
+        return self.zone or next(named, None)
 
     @property
     def is_plain(self) -> bool:
@@ -279,12 +286,12 @@ def _check_words(layout: Layout, where: str) -> None:
                 f"{where}: asset_classes.{word} is {kind!r}",
                 f"allowed is {', '.join(ASSET_CLASSES)}, or nothing to leave it open",
             )
-    if layout.zone is not None:
+    for zone in filter(None, (layout.zone, *layout.zones.values())):
         try:
-            ZoneInfo(layout.zone)
+            ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise FormatError(
-                f"{where}: zone {layout.zone!r} is unknown", "write an IANA name, such as UTC"
+                f"{where}: zone {zone!r} is unknown", "write an IANA name, such as UTC"
             ) from None
 
 

@@ -126,7 +126,7 @@ class RowRules:
 
     def result(self, values: Mapping[str, str], form: NumberForm) -> Decimal | None:
         """What the row says that its round trip came to. Raises RowError."""
-        return _number("result", values.get("result", ""), form)[0]
+        return _number("result", values["result"], form)[0] if "result" in values else None
 
     def _row(
         self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm
@@ -256,7 +256,7 @@ class RowRules:
         if fees.per == "unit" and row["quantity"]:
             cost *= Decimal(row["quantity"])
         money = unit or row.get("fee_currency", "")
-        if fees.unit == "received":
+        if fees.unit == "received" and not money:
             money = row.get("base", "") if self._side(row) is Side.BUY else row.get("currency", "")
         if cost and not money and fees.unit == "stated":
             raise RowError(

@@ -175,11 +175,12 @@ def _grain(number: Decimal) -> Decimal:
 
 def _check_amount(terms: Terms, gross: Decimal, amount: Decimal, instrument: Instrument) -> None:
     """The amount may have the fee in it, and differ by a hundredth and by what was rounded."""
-    rounded = terms.quantity * instrument.multiplier * _grain(terms.price) / 2 + _grain(amount)
-    slack = abs(gross) * _CENT + rounded
+    stated, slack = abs(amount), abs(gross) * _CENT
+    if abs(abs(gross) - stated) <= slack:
+        return
+    slack += terms.quantity * instrument.multiplier * _grain(terms.price) / 2 + _grain(amount)
     fee = terms.commission
-    apart = min(abs(abs(gross + with_fee) - abs(amount)) for with_fee in (ZERO, fee, -fee))
-    if apart > slack:
+    if min(abs(abs(gross + with_fee) - stated) for with_fee in (ZERO, fee, -fee)) > slack:
         raise RowError(
             "contradiction",
             f"quantity × price × multiplier is {plain(gross)}, but the file says {plain(amount)}",

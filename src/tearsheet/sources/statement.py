@@ -111,7 +111,7 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     found = recognise(path, known, options.layout, options.mapping, options.fee_sign)
     _refuse(path, found.layout)
     found = with_fee_sign(found, options.fee_sign)
-    zone = _zone(path, found.layout, options)
+    zone = _zone(path, found, options)
     if found.is_json_lines:
         return _open_json(path, found, instruments, options, zone)
     if found.layout.is_plain:
@@ -125,14 +125,16 @@ def _refuse(path: Path, layout: Layout) -> None:
         raise FormatError(f"{path}: {layout.title}: {layout.refused}", layout.notes)
 
 
-def _zone(path: Path, layout: Layout, options: StatementOptions) -> ZoneInfo | None:
+def _zone(path: Path, found: Found, options: StatementOptions) -> ZoneInfo | None:
     """The zone of times without an offset: the format's own, else what the user says.
 
     Binance writes another zone than UTC into the name of its files.
     """
-    elsewhere = _ELSEWHERE.search(path.name) if layout.zone == "UTC" else None
-    if layout.zone is not None and elsewhere is None:
-        return ZoneInfo(layout.zone)
+    layout = found.layout
+    zone = layout.zone_of(found.shape.header)
+    elsewhere = _ELSEWHERE.search(path.name) if zone == "UTC" else None
+    if zone is not None and elsewhere is None:
+        return ZoneInfo(zone)
     if elsewhere is not None and options.timezone is None:
         raise FormatError(
             f"{path}: its name says that its times are {elsewhere[0]}, not UTC",

@@ -48,6 +48,10 @@ class Connection(Protocol):
         """Run a statement that gives nothing once for each row of parameters."""
         ...
 
+    def add_new(self, statement: str, rows: Sequence[Row]) -> bool:
+        """Insert rows of which none is there yet; False where one is, and then some may be in."""
+        ...
+
     def execute_each(self, statement: str, rows: Iterable[Row]) -> list[list[Row]]:
         """Run a question once for each row of parameters; the rows of each."""
         ...

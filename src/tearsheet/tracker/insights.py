@@ -50,6 +50,13 @@ class Chosen(Struct, frozen=True):
     currency: str | None = None
 
 
+def chosen_by(summary: PerformanceSummary) -> Chosen:
+    """The window, scope and money that a summary is of."""
+    view = summary.window
+    window = Window(view.kind, view.start, view.end + DAY, view.last_trades)
+    return Chosen(window, summary.scope, summary.currency)
+
+
 class TradePage(Struct, frozen=True):
     """Some closed positions of a list of `total`, from `offset` on.
 
