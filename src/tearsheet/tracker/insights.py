@@ -1,8 +1,10 @@
 """What charts, calendars, groups and sorted lists show, each from one state of the ledger."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.performance.breakdown import Group, break_down
@@ -18,7 +20,7 @@ from tearsheet.store.ledger import NOTES_STAMP
 from tearsheet.store.trade_list import SORTS, TradeFilter, TradeList, TradePlace, Trades, names_of
 from tearsheet.tracker.explaining import Behind
 from tearsheet.tracker.listing import PositionView, view_of
-from tearsheet.tracker.notes import remarks_on
+from tearsheet.tracker.notes import remarks_on, tags_by_position
 from tearsheet.tracker.reports import BookingTerm
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
@@ -123,8 +125,12 @@ class Insights:
             return by_fill(self._answers.rows(chosen.window, chosen.scope, currency).bookings)
 
     def breakdown(self, chosen: Chosen, by: str) -> tuple[Group, ...]:
-        """Closed positions by a grouping."""
-        return break_down(self.closings(chosen), by)
+        """Closed positions by a grouping; by tag, one with several is in the group of each."""
+        found = self.closings(chosen)
+        if by == "tag":
+            with self._ledger.snapshot() as reading:
+                found = _tagged(found, tags_by_position(reading))
+        return break_down(found, by)
 
     def distribution(self, chosen: Chosen, of: Literal["net", "r"]) -> Distribution:
         """How the results of closed positions spread, in money or in R."""
@@ -241,6 +247,16 @@ class Insights:
     def _currency(self, chosen: Chosen) -> str:
         self._answers.check_account(chosen.scope)
         return self._answers.currency(chosen.window, chosen.scope, chosen.currency)
+
+
+def _tagged(found: list[Closing], tags: Mapping[str, frozenset[str]]) -> list[Closing]:
+    """Each closing once for each of its tags, or once without."""
+    none: tuple[str | None, ...] = (None,)
+    return [
+        replace(closing, tag=tag)
+        for closing in found
+        for tag in sorted(tags.get(closing.id, ())) or none
+    ]
 
 
 def _remember(key: object, found: list[Closing]) -> None:

@@ -16,7 +16,16 @@ from tearsheet.store.reading import Reading
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.note import Said
 
-__all__ = ["NoteVersion", "NoteView", "Notes", "Remark", "TagCount", "notes_stamp", "remarks_on"]
+__all__ = [
+    "NoteVersion",
+    "NoteView",
+    "Notes",
+    "Remark",
+    "TagCount",
+    "notes_stamp",
+    "remarks_on",
+    "tags_by_position",
+]
 
 _log = logging.getLogger("tearsheet")
 _LONGEST_NAME = 100
@@ -152,6 +161,11 @@ class Notes:
 def remarks_on(reading: Reading, positions: Sequence[str]) -> Mapping[str, Remark]:
     """What is said of each of some positions, all notes on it together."""
     return {one: _together(notes) for one, notes in kept.Notes(reading).of(positions).items()}
+
+
+def tags_by_position(reading: Reading) -> Mapping[str, frozenset[str]]:
+    """The tags of each position that bears any."""
+    return kept.Notes(reading).tags_by_position()
 
 
 def _together(notes: Sequence[Note]) -> Remark:
