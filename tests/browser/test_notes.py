@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import HOSTILE, Seat
 from tests.browser.test_dashboard import _RULES, _RUN
+from tests.web.conftest import fill
 
 NOTE = f"{HOSTILE}</textarea><script>alert(2)</script>\u202egnp.exe"
 
@@ -157,3 +158,24 @@ def test_from_a_number_to_its_fills_by_keyboard(make_seat: Any) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Bookings")).to_be_visible()
     expect(page.locator(".places").first).to_contain_text(", line ")
+
+
+def test_a_list_and_an_open_trade_follow_while_a_note_is_written(make_seat: Any) -> None:
+    seat = make_seat()
+    assert seat.server.post("/api/fills", [fill(-30, symbol="TSLA", quantity=2)])[0] == 201
+    (position,) = (p["id"] for p in seat.server.get("/api/positions?state=open&symbol=TSLA")[1]["data"])  # fmt: skip
+    page = seat.go(f"/trades/{position}")
+    expect(page.locator(".facts")).to_contain_text("open")
+    page.get_by_role("textbox", name="Note").fill("half a thought")
+    other = make_seat().go("/trades?symbol=TSLA")
+    expect(other.get_by_text("No trade fits.")).to_be_visible()
+    assert (
+        seat.server.post("/api/fills", [fill(-25, "SELL", 110, symbol="TSLA", quantity=2)])[0]
+        == 201
+    )
+    expect(page.locator(".facts")).to_contain_text("closed, win", timeout=20_000)
+    expect(page.locator("#around tbody tr")).to_have_count(2)
+    expect(page.get_by_role("textbox", name="Note")).to_have_value("half a thought")
+    expect(other.get_by_role("status")).to_contain_text("1 to 1 of 1 trades", timeout=20_000)
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("status").filter(has_text="Kept.")).to_be_visible()

@@ -90,7 +90,7 @@ def _list(pages: Pages) -> Callable[..., Response]:
                 label=insights.bounded(chosen).label, tags=notes.tags()[:_MOST_NAMES],
                 orphaned=bool(notes.orphaned(1)), names=insights.names(chosen.scope.account, _MOST_NAMES),
                 hidden={k: v for k, v in given.items() if k not in _IN_FORM},
-                after=_text_of(found.next), before=_text_of(found.previous),
+                revision=asked.tracker.revision, after=_text_of(found.next), before=_text_of(found.previous),
             )  # fmt: skip
 
     return view
