@@ -8,7 +8,7 @@ from tests.browser.conftest import HOSTILE
 
 PAGES = (
     "/", "/?date=2026-11-17", "/calendar", "/performance?window=all", "/performance?window=monthly&compare=yes",
-    "/trades", "/explain?metric=net_pnl", "/alerts?state=all", "/import", "/settings", "/login", "/nothing",
+    "/trades", "/explain?metric=net_pnl", "/alerts?state=all", "/import", "/settings", "/settings/limits", "/login", "/nothing",
 )  # fmt: skip
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 _RUN = """async (tags) => (await axe.run({ runOnly: tags })).violations

@@ -96,3 +96,51 @@ def test_a_refusal_is_shown_and_the_form_goes_on(make_seat: Any, tmp_path: Path)
     page.get_by_role("button", name="Throw away").click()
     expect(page.get_by_role("heading", name="Imports so far")).to_be_visible()
     assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_a_limit_is_set_refused_and_taken_out(
+    make_seat: Any, axe: str, width: int, theme: str
+) -> None:
+    seat = make_seat(width, theme)
+    file = seat.server.place.folder / "config/dashboard-targets.yaml"
+    before = file.read_text()
+    page = seat.go("/settings/limits?account=EVAL")
+    group = page.get_by_role("group", name="Daily loss")
+    group.get_by_label("its own").check()
+    amount = group.get_by_label("amount")
+    amount.fill("-5")
+    is_sound(page, axe)
+    page.get_by_role("button", name="Keep these limits").click()
+    expect(amount).to_have_value("-5")
+    expect(amount).to_have_attribute("aria-invalid", "true")
+    expect(group).to_contain_text("an amount of money above 0")
+    is_sound(page, axe)
+    amount.fill("250")
+    page.get_by_role("button", name="Keep these limits").click()
+    expect(page.get_by_role("status").first).to_contain_text("Kept")
+    assert "  accounts:\n    EVAL:\n      daily_loss: 250\n" in file.read_text()
+    group.get_by_label("as every account").check()
+    expect(amount).to_be_hidden()
+    page.get_by_role("button", name="Keep these limits").click()
+    expect(page.get_by_role("status").first).to_contain_text("Kept")
+    assert "daily_loss" not in file.read_text()
+    page = seat.go("/settings")
+    expect(page.get_by_role("region", name="Table: Changes")).to_contain_text("limits.accounts.EVAL.daily_loss")  # fmt: skip
+    is_sound(page, axe)
+    file.write_text(before)
+    seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
+
+
+def test_another_day_start_is_seen_before_it_is_done(make_seat: Any, axe: str) -> None:
+    seat = make_seat(390, "light")
+    page = seat.go("/settings")
+    page.get_by_label("Begins at").fill("16:00")
+    page.get_by_role("button", name="See what would change").click()
+    expect(page.get_by_role("heading", name="days would change")).to_be_visible()
+    is_sound(page, axe)
+    page.get_by_label("Begins at").fill("25:00")
+    page.get_by_role("button", name="Book everything anew").click()
+    expect(page.get_by_label("Begins at")).to_have_attribute("aria-invalid", "true")
+    assert not (seat.server.place.folder / "config/tearsheet.toml").exists()
+    seat.complaints[:] = [c for c in seat.complaints if "422" not in c]

@@ -63,14 +63,16 @@ class Ledger:
     """Opens the ledger and answers questions about it.
 
     `judge` is called at the end of every posting, inside its transaction, with the accounts that it
-    touched: what it finds is kept with the facts or not at all. `undone` is called where a change failed.
+    touched: what it finds is kept with the facts or not at all. `undone` is called where a change failed,
+    `check` at the beginning of every transaction, which it may refuse.
     """
 
     judge: Callable[[frozenset[str]], None]
     undone: Callable[[], None]
+    check: Callable[[], None]
 
     def __init__(self, place: Path | str) -> None:
-        self.judge, self.undone = _unjudged, lambda: None
+        self.judge, self.undone, self.check = _unjudged, lambda: None, lambda: None
         self.connection = open_connection(place)
         self.reading = Reading(self.connection)
         self._patience = limits.BUSY_SECONDS
@@ -93,6 +95,7 @@ class Ledger:
     def snapshot(self) -> Iterator[Reading]:
         """Ask several questions about one and the same state."""
         with self.connection.transaction(write=False):
+            self.check()
             yield self.reading
 
     @contextmanager
@@ -123,6 +126,7 @@ class Ledger:
             )
         try:
             with self.connection.transaction(write=True, accounts=accounts):
+                self.check()
                 yield self.reading
         except BaseException:
             self.undone()

@@ -327,6 +327,10 @@ SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped,
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id = ?
 -- name: rejections_of_batch
 SELECT file, line, text, code, reason, hint, account, withdrawn_by FROM rejection WHERE source_id = ? ORDER BY line, id LIMIT ?
+-- name: add_setting_change
+INSERT INTO setting_change (at_us, who, file, name, old, new) VALUES (?, ?, ?, ?, ?, ?)
+-- name: setting_changes
+SELECT at_us, who, file, name, old, new FROM setting_change ORDER BY id DESC LIMIT ?
 -- name: add_undo
 INSERT INTO undo (source_id, at_us, who, gone, stayed) VALUES (?, ?, ?, ?, ?)
 -- name: undo

@@ -21,7 +21,7 @@ from tearsheet.performance.summary import PartialReason, PerformanceSummary, Sco
 from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
 from tearsheet.store.ledger import Ledger
-from tearsheet.tracker.book_rules import book_rules, fingerprint
+from tearsheet.tracker.book_rules import RulesInForce, book_rules, fingerprint
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
 from tearsheet.tracker.reports import (
     Explanation,
@@ -62,7 +62,8 @@ class PerformanceTracker:
         self.settings = settings
         self._clock = clock
         self._ledger = Ledger(settings.ledger)
-        self._ledger.judge = self._judge
+        self.rules = RulesInForce(self._ledger, settings)
+        self._ledger.judge, self._ledger.check = self._judge, self.rules.check
         #: what judges the limits, made by `verdicts_of` when it is first needed
         self.judging: Judging | None = None
         #: when this process last knew all of the logs

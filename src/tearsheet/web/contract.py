@@ -16,7 +16,7 @@ from tearsheet.web.names import ROUTE
 from tearsheet.web.refusal import Refused
 
 Json = dict[str, Any]
-Level = Literal["open", "read", "write"]
+Level = Literal["open", "read", "write", "desk"]
 View = Callable[..., Response]
 
 

@@ -80,13 +80,17 @@ _DRY_RUN = parameters.choice(
 def _import_view(served: Served) -> Callable[..., Response]:
     def view(dry_run: str, format: str | None, **said: Any) -> Response:
         check_media("multipart/form-data")
+        with served.at_work():  # a long file takes its time, to arrive and to be read
+            return taken(dry_run, said | {"layout": format})
+
+    def taken(dry_run: str, said: dict[str, Any]) -> Response:
         upload = request.files.get("file")
         if upload is None:
             raise Refused(
                 422, "there is no part named file", "send multipart/form-data with a file"
             )
         name = shown_name(upload.filename)
-        said |= {"layout": format, "name": name}
+        said |= {"name": name}
         with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
             path = Path(folder) / f"upload-{plain_name(name)}"
             upload.save(path)
@@ -108,7 +112,9 @@ def _import_view(served: Served) -> Callable[..., Response]:
 def _keep(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
     with served.trackers.lent() as tracker:
         once = Posts(tracker).once
-        return once(idempotency_key(), path, lambda: tracker.import_file(path, **said)), {}
+        who = served.access.name_of(request)
+        key = idempotency_key()
+        return once(key, path, lambda: tracker.import_file(path, who=who, **said)), {}
 
 
 def _try(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
@@ -133,7 +139,7 @@ def _show(served: Served, number: int) -> Response:
 
 def _undo(served: Served, number: int) -> Response:
     try:
-        with served.trackers.lent() as tracker:
+        with served.at_work(), served.trackers.lent() as tracker:
             report = Batches(tracker).undo(number, served.access.name_of(request))
     except UsageError as error:
         raise Refused(409, error.message, error.hint) from None

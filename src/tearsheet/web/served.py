@@ -36,7 +36,6 @@ class Served:
     """One application's parts; made once a process."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self.settings = settings
         self.meters = Meters()
         self.trackers = Trackers(settings, clock)
         self.cache: AnswerCache = answer_cache(settings, self._on_cache_change)
@@ -46,7 +45,11 @@ class Served:
         self._clock = clock
         self._deliveries = deliveries_of(settings, clock)
         self._delivering = 0
-        self._rules = blake2b(repr(settings).encode(), digest_size=4).hexdigest()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self.trackers.settings
 
     @property
     def now(self) -> datetime:
@@ -95,7 +98,8 @@ class Served:
         with self.trackers.lent() as tracker:
             stale = self.trackers.refreshed(tracker)
             notes = f"-{notes_stamp(tracker)}" if noted else ""
-            stamp = f"{tracker.stamp}{notes}.{tracker.today:%Y%m%d}.{self._rules}"
+            rules = tracker.settings.digest
+            stamp = f"{tracker.stamp}{notes}.{tracker.today:%Y%m%d}.{rules}"
             yield Asked(tracker, stamp, stale)
 
     def fresh(self, asked: "Asked") -> Response | None:

@@ -3,8 +3,9 @@
 from flask import Blueprint
 
 from tearsheet.web.assets import add_assets
+from tearsheet.web.pages.adjusting import add_adjusting
+from tearsheet.web.pages.alerting import add_alerting
 from tearsheet.web.pages.day import add_day
-from tearsheet.web.pages.duty import add_duty
 from tearsheet.web.pages.entrance import add_entrance
 from tearsheet.web.pages.frame import Pages
 from tearsheet.web.pages.importing import add_importing
@@ -19,7 +20,8 @@ def dashboard(served: Served) -> Blueprint:
     """Every page, and the styles and scripts that they use."""
     pages = Pages(served)
     for add in (
-        add_day, add_month, add_stretch, add_trades, add_trade, add_duty, add_importing, add_entrance,
+        add_day, add_month, add_stretch, add_trades, add_trade, add_alerting, add_adjusting,
+        add_importing, add_entrance,
     ):  # fmt: skip
         add(pages)
     add_assets(pages.blueprint)
