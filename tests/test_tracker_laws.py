@@ -25,6 +25,8 @@ def _short_stretches() -> Iterator[None]:
         yield
 
 
+#: The folders of all examples; they go when the process ends.
+_SCRATCH = tempfile.TemporaryDirectory(prefix="tearsheet-laws-")
 Rows = dict[str, list[tuple[Any, ...]]]
 START = datetime(2026, 11, 16, 14, tzinfo=UTC)
 
@@ -53,9 +55,8 @@ def csv_lines(drawn: list[tuple[Any, ...]]) -> list[str]:
 
 
 def fresh_place() -> Place:
-    return Place(
-        Path(tempfile.mkdtemp(prefix="tearsheet-law-")), {"TEARSHEET_DAY_STARTS_AT": "17:00"}
-    )
+    folder = Path(tempfile.mkdtemp(dir=_SCRATCH.name))
+    return Place(folder, {"TEARSHEET_DAY_STARTS_AT": "17:00"})
 
 
 def books_of(place: Place, files: list[list[str]]) -> Rows:

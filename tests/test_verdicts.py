@@ -20,6 +20,7 @@ from tearsheet.errors import StoreError
 from tearsheet.rules.verdict import Verdict
 from tearsheet.store.ledger import Ledger
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.tracker.batches import Batches
 from tearsheet.tracker.verdicts import verdicts_of
 from test_tracker_laws import fresh_place
 
@@ -88,6 +89,40 @@ def test_the_running_book_says_what_one_from_scratch_says(fills: list[dict[str, 
                 reading.execute("remove_all_limit_bases")
             assert shape(verdicts_of(scratch).of("A")) == shape(running), "from the first fill ever"
         assert tracker.verify().differences == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(weeks(), st.data())
+def test_undoing_imports_leaves_the_verdict_of_what_is_left_and_every_breach(
+    fills: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    place = limited(fresh_place(), LIMITS)
+    with closing(place.tracker()) as tracker:
+        for fill in fills:
+            post(tracker, [fill])
+            verdicts_of(tracker).of("A")
+        undone = data.draw(st.sets(st.integers(1, len(fills)), min_size=1))
+        for number in data.draw(st.permutations(sorted(undone))):
+            broken = known(tracker)
+            Batches(tracker).undo(number, "kim")
+            assert set(broken) <= set(known(tracker)), "a breach is latched"
+            running = verdicts_of(tracker).of("A")
+            with closing(place.tracker()) as another:
+                assert shape(verdicts_of(another).of("A")) == shape(running)
+        with closing(place.tracker()) as scratch:
+            with scratch.ledger.writing() as reading:
+                reading.execute("remove_all_limit_bases")
+            assert shape(verdicts_of(scratch).of("A")) == shape(running), "from the first fill ever"
+    with closing(limited(fresh_place(), LIMITS).tracker()) as without:
+        for number, fill in enumerate(fills, 1):
+            if number not in undone:
+                post(without, [fill])
+        assert values(verdicts_of(without).of("A")) == values(running)
+
+
+def values(found: Verdict) -> list[tuple[object, ...]]:
+    """What a verdict says of the books, whatever broke before."""
+    return [(v.name, v.value, v.threshold) for v in found.limits]
 
 
 def test_a_fill_at_the_end_is_read_on_and_a_late_one_begins_anew(place: Place) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import HOSTILE
-from tests.web.conftest import fill
 
 PAGES = (
     "/", "/?date=2026-11-17", "/calendar", "/performance?window=all", "/performance?window=monthly&compare=yes",
@@ -31,19 +30,13 @@ def test_a_page_fits_is_quiet_and_can_be_read_by_all(
     assert page.evaluate(_RUN, _RULES) == []
 
 
-def test_a_day_is_seen_in_one_look_and_refreshes_itself(make_seat: Any) -> None:
+def test_a_day_is_seen_in_one_look(make_seat: Any) -> None:
     seat = make_seat()
     page = seat.go("/")
     _, daily = seat.server.get("/api/performance/daily")
-    tile = page.locator(".tile:has(#about-net_pnl) .value")
-    expect(tile).to_have_text(f"+${daily['data']['daily_pnl']:.2f}")
+    expect(page.locator(".tile:has(#about-net_pnl) .value")).to_have_text(f"+${daily['data']['daily_pnl']:.2f}")  # fmt: skip
     assert page.locator("[data-chart=fills] canvas").count() == 1
-    page.evaluate("window.stays = true")
-    assert seat.server.post("/api/fills", [fill(-20, symbol="NVDA"), fill(-10, "SELL", 1100, symbol="NVDA")])[0] == 201  # fmt: skip
-    _, later = seat.server.get("/api/performance/daily")
-    expect(tile).to_have_text(f"+${later['data']['daily_pnl']:,.2f}", timeout=15_000)
-    assert page.evaluate("window.stays")
-    expect(page.locator("[data-chart=fills][data-ready] canvas")).to_have_count(1)
+    expect(page.locator("[data-chart=fills] .readout")).to_contain_text(f"+${daily['data']['daily_pnl']:.2f}")  # fmt: skip
 
 
 def test_the_keyboard_is_enough(make_seat: Any) -> None:
@@ -133,15 +126,3 @@ def test_it_is_of_use_without_scripts(make_seat: Any) -> None:
     expect(page.locator(".tile").first).to_contain_text("Net P&L")
     page.get_by_role("link", name="Calendar").click()
     expect(page.locator("h1")).to_have_text("November 2026")
-
-
-def test_a_server_that_is_gone_is_said(make_seat: Any) -> None:
-    seat = make_seat()
-    page = seat.go("/")
-    page.route("**/*", lambda route: route.abort())
-    page.evaluate("htmx.trigger(document.body, 'refresh')")
-    expect(page.locator("#offline")).to_be_visible()
-    page.unroute_all()
-    page.evaluate("htmx.trigger(document.body, 'refresh')")
-    expect(page.locator("#offline")).to_be_hidden()
-    seat.complaints.clear()  # the browser reports the failed requests

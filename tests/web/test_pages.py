@@ -287,6 +287,7 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
 
     from tearsheet.rules.verdict import LimitView, Verdict, VerdictReason
     from tearsheet.web.pages import drawing
+    from tearsheet.web.pages.frame import VERDICT_WORDS, worded
 
     view = LimitView(
         name="daily_loss", level="warn", unit="money", value=Decimal(400), threshold=Decimal(500),
@@ -299,7 +300,13 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
         limits=(view,), reasons=(VerdictReason("stale_feed", "heard an hour ago"),),
     )  # fmt: skip
     template = api.app.jinja_env.get_template("parts.html")
-    card = template.make_module({"l": locale_of("en"), "draw": drawing}).limits_card([verdict])  # type: ignore[attr-defined]
+    given = {
+        "l": locale_of("en"),
+        "draw": drawing,
+        "verdict_words": VERDICT_WORDS,
+        "worded": worded,
+    }
+    card = template.make_module(given).limits_card([verdict])  # type: ignore[attr-defined]
     assert "must be flat" in card
     assert 'width="80"' in card
     assert "$100.00 left" in card
@@ -320,6 +327,7 @@ def test_the_first_page_says_how_the_limits_stand(api: Api) -> None:
     assert "$20.00 left" in text
     api.fills(fill(-8), fill(-5, "SELL", 50))
     text = page(api, "/")
-    assert "a limit is broken" in text
+    assert "✗ limit broken" in text
+    assert "<title>✗ limit broken · Today · Tearsheet</title>" in text
     assert "must be flat" in text
     assert "Limits of" not in page(api, "/?date=2026-11-19")

@@ -22,7 +22,7 @@ from tearsheet.settings import Settings
     type=click.IntRange(1, 256),
     default=1,
     show_default=True,
-    help="Threads of each process; more than one for clients that keep a request open.",
+    help="Threads of each process; more than one for clients that keep connections open.",
 )
 @click.option(
     "--allow-anonymous-read",
@@ -67,8 +67,10 @@ def serve(
     settings = settings.but(
         **{name: value for name, value in given.items() if value is not None},
         anonymous_read=settings.anonymous_read or allow_anonymous_read,
-        # every other request needs a thread too
-        max_streams=min(settings.max_streams, threads // 2) if threads > 1 else 0,
+        # where streams share the threads, every other request needs one too
+        max_streams=settings.max_streams
+        if threads == 1
+        else min(settings.max_streams, threads // 2),
     )
     verbose = click.get_current_context().find_root().obj or 0
     log.configure(settings, verbose=max(verbose, 1))

@@ -100,6 +100,11 @@ _ROUNDS = {
         buy_price=["buyPrice", "Buy Price"], sell_price=["sellPrice", "Sell Price"],
         buy_id=["buyFillId", "Buy Fill ID"], sell_id=["sellFillId", "Sell Fill ID"],
     ),
+    "projectx_trades": _Round(
+        ["ContractName"], ["Size"], ["PnL"], fees=["Fees", "Commissions"], account=["AccountName"],
+        side=["Type"], entry=["EntryPrice"], exit=["ExitPrice"], entered=["EnteredAt"],
+        left=["ExitedAt"],
+    ),
 }  # fmt: skip
 
 

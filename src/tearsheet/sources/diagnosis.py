@@ -17,7 +17,7 @@ _FIRST = 5
 _RUNNERS_UP = 3
 _HEADER_LINES = 200
 _CLOSE = 0.3
-_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "": "none"}
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
 
 
 class RunnerUp(Struct, frozen=True):

@@ -23,6 +23,9 @@ from tearsheet.store.session_tallies import ALL_ACCOUNTS, decode
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import from_micros, to_micros
 
+#: Names the present state of all notes, beside the stamp of the facts, which no note changes.
+NOTES_STAMP = "notes"
+
 
 class Source(Struct, frozen=True):
     """A file that was read, and how far."""
@@ -151,6 +154,10 @@ class Ledger:
     def stamp(self) -> str:
         """A name for the present state, `revision-random`: no other state of any ledger bears it."""
         return self.get("stamp") or f"{self.revision}-0"
+
+    def change_notes(self) -> None:
+        """Name the state of all notes anew; the last step of the transaction that changes one."""
+        self.put(NOTES_STAMP, os.urandom(8).hex())
 
     def bump(self) -> int:
         """Count a change of the facts; part of the transaction that makes it."""

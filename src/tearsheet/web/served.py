@@ -19,6 +19,7 @@ from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.tracker.caching import AnswerCache, answer_cache
 from tearsheet.tracker.delivering import deliveries_of, keep_delivering
+from tearsheet.tracker.notes import notes_stamp
 from tearsheet.trade.session import Window
 from tearsheet.web.access import Access, Tokens
 from tearsheet.web.meters import Meters
@@ -89,11 +90,15 @@ class Served:
             self.beat()
 
     @contextmanager
-    def asked(self) -> Iterator["Asked"]:
-        """A tracker that knows the newest log lines, and the state that its answers are of."""
+    def asked(self, *, noted: bool = False) -> Iterator["Asked"]:
+        """A tracker that knows the newest log lines, and the state that its answers are of.
+
+        The state of the notes is part of it only where an answer shows them: no number depends on it.
+        """
         with self.trackers.lent() as tracker:
             stale = self.trackers.refreshed(tracker)
-            stamp = f"{tracker.stamp}.{tracker.today:%Y%m%d}.{tracker.settings.digest}"
+            notes = f"-{notes_stamp(tracker)}" if noted else ""
+            stamp = f"{tracker.stamp}{notes}.{tracker.today:%Y%m%d}.{tracker.settings.digest}"
             yield Asked(tracker, stamp, stale)
 
     def fresh(self, asked: "Asked") -> Response | None:

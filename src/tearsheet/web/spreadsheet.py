@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,7 +12,11 @@ from flask import Response
 from tearsheet.trade.amount import plain
 
 _AT_ONCE = 1 << 16
-_COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n")
+#: A spreadsheet takes what begins so for a formula, in full width too.
+_BEGINS = "=+-@\uff1d\uff0b\uff0d\uff20"
+_LINES = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*")
+#: Where commas stand in numbers, spreadsheets cut lines at these, whatever is between quotes.
+_INSIDE = re.compile(rf"([;\t][\s\"']*)([{re.escape(_BEGINS)}])")
 
 
 def csv_answer(
@@ -40,7 +46,17 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_COMPUTED) else value
+        return _text(value)
+    if isinstance(value, tuple):
+        return _text(", ".join(value))
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     return str(value) if isinstance(value, int) else plain(value)
+
+
+def _text(text: str) -> str:
+    """A text on one line, marked as text where a spreadsheet would compute it."""
+    line = _INSIDE.sub(r"\1'\2", _LINES.sub(" / ", text))
+    first = next((sign for sign in line if unicodedata.category(sign)[0] not in "CZ"), "")
+    is_formula = line[:1] == "\t" or (first != "" and first in _BEGINS)
+    return f"'{line}" if is_formula else line

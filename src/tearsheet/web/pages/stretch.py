@@ -13,13 +13,13 @@ from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web import parameters
 from tearsheet.web.insights import OTHER, other_of
 from tearsheet.web.pages import drawing
-from tearsheet.web.pages.day import tiles
 from tearsheet.web.pages.frame import Page, Pages, accounts_of, beside_promises, link, partial_of
+from tearsheet.web.pages.tiles import shares, tiles, totals
 from tearsheet.web.served import Asked
 
 _TILES = (
-    "net_pnl", "total_trades", "win_rate", "profit_factor", "expectancy", "payoff_ratio",
-    "max_drawdown", "average_r", "average_daily_pnl", "fees",
+    "net_pnl", "win_rate", "profit_factor", "payoff_ratio", "max_drawdown",
+    "total_trades", "expectancy", "average_r", "average_daily_pnl", "fees",
 )  # fmt: skip
 KINDS: tuple[tuple[WindowKind, str], ...] = (
     ("daily", "Day"), ("weekly", "Week"), ("monthly", "Month"), ("quarterly", "Quarter"),
@@ -86,6 +86,10 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
     judged, unjudged = beside_promises(asked, summary)
     curve = insights.equity(chosen)
     bars, zero = drawing.columns([(day.net_pnl, str(day.session)) for day in curve])
+    pictures = {
+        **shares(summary),
+        **totals([day.total for day in curve], [day.drawdown for day in curve]),
+    }
     around = _around(chosen.window, before, tracker.today)
     return {
         "title": "Performance",
@@ -94,7 +98,7 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         "summary": judged,
         "partial": [*partial_of(summary), *unjudged],
         "before": None if before is None else "prev.",
-        "tiles": tiles(summary, compared, _TILES, given),
+        "tiles": tiles(summary, compared, _TILES, given, pictures),
         "curve": curve,
         "bars": bars,
         "zero": zero,
