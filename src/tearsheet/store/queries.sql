@@ -330,7 +330,7 @@ SELECT file, line, text, code, reason, hint, account, withdrawn_by FROM rejectio
 -- name: add_setting_change
 INSERT INTO setting_change (at_us, who, file, name, old, new) VALUES (?, ?, ?, ?, ?, ?)
 -- name: setting_changes
-SELECT at_us, who, file, name, old, new FROM setting_change ORDER BY id DESC LIMIT ?
+SELECT at_us, who, file, name, old, new FROM setting_change WHERE id < ? ORDER BY id DESC LIMIT ?
 -- name: add_undo
 INSERT INTO undo (source_id, at_us, who, gone, stayed) VALUES (?, ?, ?, ?, ?)
 -- name: undo
