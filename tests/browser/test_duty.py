@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import HOSTILE
 from tests.browser.test_dashboard import _RULES, _RUN
 from tests.conftest import fills_csv
+from tests.live import until
 
 BUY = "B,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1"
 SELL = "B,MSFT,2026-11-20T10:30:00Z,sell,1,101.5,0,E3"
@@ -118,13 +119,13 @@ def test_a_limit_is_set_refused_and_taken_out(
     is_sound(page, axe)
     amount.fill("250")
     page.get_by_role("button", name="Keep these limits").click()
-    expect(page.get_by_role("status").first).to_contain_text("Kept")
+    expect(page.locator(".said")).to_contain_text("Kept")
     assert "  accounts:\n    EVAL:\n      daily_loss: 250\n" in file.read_text()
     group.get_by_label("as every account").check()
     expect(amount).to_be_hidden()
     page.get_by_role("button", name="Keep these limits").click()
-    expect(page.get_by_role("status").first).to_contain_text("Kept")
-    assert "daily_loss" not in file.read_text()
+    expect(page.locator(".said")).to_contain_text("Kept")
+    until(lambda: "daily_loss" not in file.read_text())
     page = seat.go("/settings")
     expect(page.get_by_role("region", name="Table: Changes")).to_contain_text("limits.accounts.EVAL.daily_loss")  # fmt: skip
     is_sound(page, axe)

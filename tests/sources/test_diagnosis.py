@@ -69,7 +69,7 @@ def test_a_file_that_no_layout_fits_names_the_closest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "trouble"),
     [
-        ("rithmic_orders.csv", {}, "written in local time"),
+        ("tradovate_orders.csv", {}, "written in local time"),
         (
             "metatrader5_deals.html",
             {"timezone": ZoneInfo("UTC")},

@@ -16,6 +16,8 @@ from werkzeug.test import TestResponse
 from tearsheet.web.access import COOKIE, Tokens
 from tearsheet.web.assets import assets
 from tearsheet.web.locales import locale_of
+from tearsheet.web.pages.frame import worded
+from tearsheet.words import duration
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
 PATHS = (
@@ -361,3 +363,42 @@ def test_the_first_page_says_how_the_limits_stand(api: Api) -> None:
     assert "<title>✗ limit broken · Today · Tearsheet</title>" in text
     assert "must be flat" in text
     assert "Limits of" not in page(api, "/?date=2026-11-19")
+
+
+def test_before_the_first_trade_of_a_day_those_of_the_last_day_stand_there(api: Api) -> None:
+    api.fills(fill(-1500), fill(-1490, "SELL", 107), fill(-1480, currency="EUR"), fill(-1470, "SELL", 9, currency="EUR"))  # fmt: skip
+    text = page(api, "/")
+    assert "Nothing was traded in this session yet" in text
+    assert "Latest trades" in text
+    assert "+$7.00" in text
+    assert 'class="mini' not in text
+    assert "▼" not in text  # nothing has become worse by not trading yet
+    later = page(api, "/?date=2026-11-13")  # before all trades
+    assert "+$7.00" not in later
+
+
+def test_a_change_of_a_time_is_told_with_its_sign() -> None:
+    assert duration(-90) == "-1m 30s"
+    assert locale_of("en").of_unit("seconds", -4000, "", signed=True) == "−1h 06m"
+
+
+def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> None:
+    assert worded("see `a <b>` & <i>") == "see <code>a &lt;b&gt;</code> &amp; &lt;i&gt;"
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [("window=monthly&start=2026-11-20", "November 2026"), ("window=quarterly&start=2026-11-20", "Q4 2026"),
+     ("window=weekly&start=2026-11-20", "week of 16 Nov 2026"), ("rolling=5", "last 5 trades"),
+     ("window=custom&start=2026-11-02&end=2026-11-20", "Mon 2 Nov 2026 to Fri 20 Nov 2026")],
+)  # fmt: skip
+def test_a_window_is_named_as_people_say_it(api: Api, query: str, name: str) -> None:
+    assert f'id="fresh">{name}<' in page(api, f"/performance?{query}")
+
+
+def test_two_stretches_are_drawn_on_one_scale(api: Api) -> None:
+    api.fills(fill(-90), fill(-80, "SELL", 140), fill(-1500), fill(-1490, "SELL", 120))
+    text = page(api, "/performance?window=daily&compare=yes")
+    [first, second] = re.findall(r'<polyline class="(?:first|second)" points="([^"]*)"', text)
+    assert first.split()[-1] == "1000,0"  # 40 is the highest
+    assert second.split()[-1] == "1000,50"  # 20 is half of it

@@ -427,3 +427,7 @@ DELETE FROM note_tag WHERE tag = ? AND note_id = ?
 SELECT tag, COUNT(*) FROM note_tag GROUP BY tag ORDER BY tag
 -- name: positions_with_tag
 SELECT n.position_id FROM note_tag t JOIN note n ON n.id = t.note_id WHERE t.tag = ? AND n.position_id IS NOT NULL
+-- name: tags_of_positions
+SELECT n.position_id, t.tag FROM note_tag t JOIN note n ON n.id = t.note_id WHERE n.position_id IS NOT NULL
+-- name: count_tag
+SELECT COUNT(*) FROM note_tag WHERE tag = ?

@@ -98,7 +98,8 @@ class Served:
         with self.trackers.lent() as tracker:
             stale = self.trackers.refreshed(tracker)
             notes = f"-{notes_stamp(tracker)}" if noted else ""
-            stamp = f"{tracker.stamp}{notes}.{tracker.today:%Y%m%d}.{tracker.settings.digest}"
+            rules = tracker.settings.digest
+            stamp = f"{tracker.stamp}{notes}.{tracker.today:%Y%m%d}.{rules}"
             yield Asked(tracker, stamp, stale)
 
     def fresh(self, asked: "Asked") -> Response | None:

@@ -9,10 +9,10 @@ from flask import Response
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.rules.verdict import Verdict, worst
 from tearsheet.tracker import PerformanceTracker
-from tearsheet.tracker.insights import Chosen, Insights, TradeFilter
+from tearsheet.tracker.insights import Chosen, Insights, TradeFilter, TradePage
 from tearsheet.tracker.listing import Lists
 from tearsheet.tracker.verdicts import verdicts_of
-from tearsheet.trade.session import DAY
+from tearsheet.trade.session import DAY, Window
 from tearsheet.web import parameters
 from tearsheet.web.pages.frame import (
     Page,
@@ -23,7 +23,7 @@ from tearsheet.web.pages.frame import (
     link,
     partial_of,
 )
-from tearsheet.web.pages.tiles import results, shares, tiles, totals
+from tearsheet.web.pages.tiles import Picture, results, shares, tiles, totals
 from tearsheet.web.served import Asked
 
 _TILES = (
@@ -59,13 +59,8 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
     judged, unjudged = beside_promises(asked, summary)
     shown = window.start
     verdicts = _verdicts(asked, scope) if shown == tracker.today else ()
-    latest = insights.trades(chosen, TradeFilter(), 0, _LATEST_TRADES)
-    fills = insights.fills(chosen)
-    pictures = {
-        **shares(summary),
-        **totals([point.total for point in fills], [point.drawdown for point in fills]),
-        **results([trade.net for trade in latest.items]),
-    }
+    last_day = _last_day(tracker, summary)
+    traded, pictures = _traded(insights, chosen, summary, last_day)
     given = {"account": scope.account, "currency": currency}
     whole = {"window": "daily", "start": shown, **given}
     return {
@@ -79,17 +74,42 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "verdicts": verdicts,
         "worst": worst(verdicts) if verdicts else "",
         "open": Lists(tracker).open(scope),
-        "latest": latest,
-        "shown_trades": latest.items[:_SHOWN_TRADES],
+        **traded,
         "alerts": tracker.alerts.newest(_LATEST_ALERTS, only_open=True),
         "accounts": accounts_of(asked),
         "given": given,
         "whole": whole,
         "earlier_day": shown - DAY,
         "later_day": shown + DAY if shown < tracker.today else None,
-        "last_day": _last_day(tracker, summary),
+        "last_day": last_day,
         "chart": link("/api/performance/by-fill", whole),
     }
+
+
+def _traded(
+    insights: Insights, chosen: Chosen, summary: PerformanceSummary, last_day: date | None
+) -> tuple[dict[str, Any], dict[str, Picture | None]]:
+    """The newest trades, those of the last day where there are none yet; and pictures of the day."""
+    latest = insights.trades(chosen, TradeFilter(), 0, _LATEST_TRADES)
+    fills = insights.fills(chosen)
+    pictures = {
+        **shares(summary),
+        **totals([point.total for point in fills], [point.drawdown for point in fills]),
+        **results([trade.net for trade in latest.items]),
+    }
+    day = chosen.window.start
+    if not latest.total and last_day is not None and last_day < day:
+        day, latest = last_day, _trades_of(insights, last_day, chosen.scope, summary.currency)
+    shown = latest.items[:_SHOWN_TRADES]
+    return {"latest": latest, "shown_trades": shown, "trades_of": day}, pictures
+
+
+def _trades_of(insights: Insights, day: date, scope: Scope, currency: str) -> TradePage:
+    """The newest trades of another day, in the same scope and money."""
+    return insights.trades(
+        Chosen(Window.containing("daily", day), scope, currency),
+        TradeFilter(), 0, _SHOWN_TRADES,
+    )  # fmt: skip
 
 
 def _verdicts(asked: Asked, scope: Scope) -> Sequence[Verdict]:

@@ -137,10 +137,10 @@ class Curve(Struct, frozen=True):
     low: Decimal
 
 
-def curve(values: Sequence[Decimal], height: int) -> Curve:
-    """The line of a running total that starts at 0."""
+def curve(values: Sequence[Decimal], height: int, beside: Sequence[Decimal] = ()) -> Curve:
+    """The line of a running total that starts at 0, on one scale with the amounts `beside` it."""
     amounts = [_ZERO, *values]
-    high, low = max(amounts), min(amounts)
+    high, low = max([*amounts, *beside]), min([*amounts, *beside])
     span = high - low or Decimal(1)
     step = _C.divide(Decimal(1000), Decimal(len(amounts) - 1 or 1))
     points = [

@@ -19,6 +19,7 @@ from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
 from tearsheet.rules import beside_targets
 from tearsheet.rules.limit import LIMITS
+from tearsheet.trade.session import Window
 from tearsheet.web import assets, locales
 from tearsheet.web.contract import Level, Parameter, read_values
 from tearsheet.web.names import ROUTE
@@ -169,6 +170,21 @@ def worded(text: str) -> Markup:
 def day_name(day: date) -> str:
     """A date with its weekday, for headings."""
     return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def window_name(window: Window) -> str:
+    """A window as people say it: a day, a month, a quarter; else its dates."""
+    start = window.start
+    if window.last_trades is not None:
+        return f"last {window.last_trades} trades"
+    return {
+        "daily": day_name(start),
+        "weekly": f"week of {start.day} {start:%b %Y}",
+        "monthly": f"{start:%B %Y}",
+        "quarterly": f"Q{(start.month + 2) // 3} {start.year}",
+        "yearly": f"{start.year}",
+        "all": "everything",
+    }.get(window.kind, f"{day_name(start)} to {day_name(window.last_day)}")
 
 
 def error_page(refused: Refused, identity: str) -> Response:

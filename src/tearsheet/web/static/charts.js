@@ -214,6 +214,6 @@
   document.addEventListener("stale", (event) => load(event.target));
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw(); } });
-  document.fonts?.ready.then(loadNew);
-  if (!document.fonts) loadNew();
+  const begin = () => (document.fonts?.ready ?? Promise.resolve()).then(loadNew);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
 })();
