@@ -197,8 +197,6 @@ SELECT id, state, body FROM alert WHERE episode = ? ORDER BY raised_us DESC, id 
 -- name: put_alert
 INSERT INTO alert (id, episode, state, raised_us, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body
--- name: alerts
-SELECT body FROM alert ORDER BY raised_us DESC, id LIMIT ?
 -- name: remove_all_alerts
 DELETE FROM alert
 
@@ -227,6 +225,8 @@ SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, m
 FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
 -- name: page_of_rejections
 SELECT file, line, text, code, reason, hint, account, id FROM rejection WHERE withdrawn_by IS NULL AND id < ? ORDER BY id DESC LIMIT ?
+-- name: page_of_open_alerts
+SELECT raised_us, id, body FROM alert WHERE state <> 'resolved' AND raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
 -- name: page_of_alerts
 SELECT raised_us, id, body FROM alert WHERE raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
 
