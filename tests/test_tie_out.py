@@ -17,7 +17,7 @@ from tearsheet.errors import FormatError, InputError, TearsheetError
 from tearsheet.sources.broker_report import read_report
 from tearsheet.sources.instruments import load_instruments
 from tearsheet.sources.statement import StatementOptions
-from tearsheet.tracker.tie_out import TieOut, missing_of, tie_out
+from tearsheet.tracker.tie_out import TieOut, tie_out
 
 ROWS = [
     "A,MSFT,2026-11-16T15:00:00Z,buy,10,100,1,1",
@@ -54,14 +54,14 @@ def test_a_broker_that_says_the_same_agrees(compare: Compare) -> None:
     ("lines", "expected"),
     [
         (["A,2026-11-16,MSFT,10,2.5,0", *AGREED[1:]], [("16", "fees", "fee")]),
-        (["A,2026-11-16,MSFT,10.01,2,0", *AGREED[1:]], [("16", "realized", "rounding")]),
+        (["A,2026-11-16,MSFT,10.01,2,0", *AGREED[1:]], [("16", "realized", "unknown")]),
         (["A,2026-11-16,MSFT,100,2,0", *AGREED[1:]], [("16", "realized", "multiplier")]),
         (["A,2026-11-16,MSFT,13,2,0", *AGREED[1:]], [("16", "realized", "unknown")]),
         ([AGREED[0], "A,2026-11-17,MSFT,12,0.5,5", "A,2026-11-18,MSFT,0,0.5,1"],
          [("17", "realized", "day boundary"), ("18", "realized", "day boundary")]),
         ([*AGREED[:2], "A,2026-11-18,MSFT,12,0.5,0"], [("18", "position", "missing fill")]),
         ([*AGREED, "A,2026-11-19,MSFT,7,0,1"], [("19", "realized", "missing fill")]),
-        ([AGREED[0], AGREED[2]], [("17", "fees", "fee")]),
+        ([AGREED[0], AGREED[2]], [("17", "fees", "missing fill")]),
     ],
 )  # fmt: skip
 def test_each_difference_has_its_kind(
@@ -104,10 +104,11 @@ def test_missing_opening_fills_and_orphan_closes_are_named(place: Place) -> None
         tracker.import_file(place.write("fills.csv", fills_csv([*MES[:2], MES[3]])))
         report = place.write("report.csv", NINJA.format(profit="52.50"))
         found = tie_out(tracker, report, timezone=ZoneInfo("America/New_York"))
-    assert [(m.role, m.side, m.price, m.line) for m in found.missing] == [
-        ("opening", "SELL", Decimal("5140.00"), 3)
+    assert [(m.lacking, m.role, m.side, m.price, m.line) for m in found.fills] == [
+        ("books", "opening", "SELL", Decimal("5140.00"), 3)
     ]
-    assert "line 3: no fill for its opening: Sim101 SELL 1 MESZ26 @ 5140.00" in missing_of(found)[0]
+    words = "line 3: our books lack the opening fill Sim101 SELL 1 MESZ26 @ 5140.00"
+    assert words in found.fills[0].words
     assert {d.kind for d in found.differences} == {"missing fill"}
 
 
@@ -125,8 +126,9 @@ def test_a_report_of_tradovate_ties_out_by_the_ids_of_its_fills(compare: Compare
         "date_order": "month-first",
     }
     assert compare(TRADOVATE.format(last=3), MES, **said).agrees
-    [missing] = compare(TRADOVATE.format(last=99), MES, **said).missing
+    missing, surplus = compare(TRADOVATE.format(last=99), MES, **said).fills
     assert (missing.fill_id, missing.role, missing.side) == ("99", "opening", "SELL")
+    assert (surplus.lacking, surplus.fill_id) == ("report", "3")
 
 
 def test_the_command_exits_by_what_it_finds(
@@ -136,6 +138,7 @@ def test_the_command_exits_by_what_it_finds(
     place.write("fills.csv", fills_csv(ROWS))
     place.write("good.csv", HEAD + "\n".join(AGREED))
     place.write("bad.csv", HEAD + "A,2026-11-16,MSFT,13,2,0\n")
+    place.write("nothing.csv", "some,text\nno,trade\n")
     place.write("broken.csv", HEAD + "A,16.11.26,MSFT,13,2,0\n")
     assert main(["import", "fills.csv"]) == HEALTHY
     assert main(["reconcile", "good.csv"]) == HEALTHY
@@ -144,11 +147,11 @@ def test_the_command_exits_by_what_it_finds(
     assert json.loads(capsys.readouterr().out)["differences"][0]["kind"] == "unknown"
     assert main(["reconcile", "bad.csv"]) == BREACHED
     assert "unknown" in capsys.readouterr().out
-    for name in ("broken.csv", "fills.csv", "none.csv"):
+    for name in ("broken.csv", "nothing.csv", "none.csv"):
         assert main(["reconcile", name]) == BAD_DATA
     said = capsys.readouterr().err
     assert "line 2: date '16.11.26' is none" in said
-    assert "cannot be compared with" in said
+    assert "no layout fits" in said
 
 
 CELL = st.one_of(
