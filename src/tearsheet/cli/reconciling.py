@@ -76,6 +76,11 @@ def _told(found: TieOut, *, by_day: bool) -> list[str]:
     if found.fills:
         lines += _part("Fills", "\n".join(f"  {one.words}" for one in found.fills[:_SHOWN]))
         lines += _more(len(found.fills))
+    if found.orphans:
+        lines += _part(
+            "Orphan closes", "\n".join(f"  {one.words}" for one in found.orphans[:_SHOWN])
+        )
+        lines += _more(len(found.orphans))
     if found.unread:
         lines += _part(
             "Lines that cannot be read", "\n".join(map(rejection_text, found.unread[:_SHOWN]))
@@ -97,6 +102,7 @@ def _counted(found: TieOut) -> str:
     kinds = [one.kind for one in found.differences]
     counted = [f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds)]
     counted += [f"fills: {len(found.fills):,}"] if found.fills else []
+    counted += [f"orphan closes: {len(found.orphans):,}"] if found.orphans else []
     counted += [f"unread lines: {len(found.unread):,}"] if found.unread else []
     return ", ".join(counted)
 

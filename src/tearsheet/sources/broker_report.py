@@ -116,7 +116,7 @@ def _statement(
             report.rejected.append(row)
         elif not isinstance(row, Revision):
             line = statement.line
-            report.fills.append(ReportedFill(line, row, "", has_fees))
+            report.fills.append(ReportedFill(line, row, "", has_fees, statement.effect(row)))
             report.lines.append(_of_fill(statement, row, line, rules, has_fees=has_fees))
     if rules.stated:
         read_parts(path, statement, rules, instruments, options.account, report)

@@ -153,6 +153,11 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     report: Report | None = None
 
     @property
+    def tells_effect(self) -> bool:
+        """Whether a file may say of a fill that it closes."""
+        return bool(self.effects.closes or self.effects.sells)
+
+    @property
     def needed(self) -> list[str]:
         """The columns a file must have, each by its first name."""
         rules = [names[0] for names in self.fees.columns[:1]]
@@ -203,7 +208,9 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         opens, closes = not words.isdisjoint(rule.opens), not words.isdisjoint(rule.closes)
         if opens != closes:
             return "open" if opens else "close"
-        return "close" if rule.sells and side is Side.SELL else ""
+        if rule.sells:
+            return "close" if side is Side.SELL else "open"
+        return ""
 
     def find(self, header: Sequence[str]) -> dict[str, int] | None:
         """Where each field stands in a header, None if the header is not of this layout."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from tearsheet.sources.layout import Effect
 from tearsheet.sources.report_rules import Method, Said
 from tearsheet.trade.fill import Fill, Rejection
 
@@ -40,6 +41,7 @@ class ReportedFill(Struct, frozen=True):
     fill: Fill
     role: Role = ""
     has_fee: bool = False
+    effect: Effect = ""
 
 
 class BrokerReport(Struct, kw_only=True):

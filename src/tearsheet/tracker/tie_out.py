@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.sources.broker_report import GENERIC, read_report
+from tearsheet.sources.orphans import Orphans
 from tearsheet.sources.reported import BrokerReport, ReportLine
 from tearsheet.sources.statement import StatementOptions
+from tearsheet.store.holdings import held_before
 from tearsheet.store.reading import Reading
 from tearsheet.tracker.book_rules import book_rules
 from tearsheet.tracker.tie_fills import FillDifference, Matched, matched
@@ -23,7 +26,7 @@ from tearsheet.tracker.tie_sums import Method, Ours, Span, What
 from tearsheet.tracker.tie_theories import Kind, Sides
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.fill import Fill, Rejection
+from tearsheet.trade.fill import Fill, Orphan, Rejection
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar
 
@@ -74,6 +77,7 @@ class TieOut(Struct, frozen=True):
     agrees: bool
     differences: list[Difference]
     fills: list[FillDifference]
+    orphans: list[Orphan]
     unread: list[Rejection]
     days: list[DayCompared]
     notes: list[str]
@@ -102,12 +106,14 @@ def tie_out(
         ]
         for one in accounts:
             one.compare(instruments)
+        orphans = _orphans(report, ledger.reading)
     differences = [d for one in accounts for d in one.differences]
     fills = [f for one in accounts for f in one.fills]
     return TieOut(
         file=name or str(path), layout=report.layout, title=report.title, method=method,
         lines=len(report.lines), compared=sum(one.compared for one in accounts),
-        agrees=not (differences or fills or report.rejected), differences=differences, fills=fills,
+        agrees=not (differences or fills or orphans or report.rejected), differences=differences,
+        fills=fills, orphans=orphans,
         unread=report.rejected, days=[d for one in accounts for d in one.days], notes=report.notes,
     )  # fmt: skip
 
@@ -223,6 +229,15 @@ class _Account:
         return frozenset(
             span for (_, span), its in stated.lines.items() if not lines.isdisjoint(its)
         )
+
+
+def _orphans(report: BrokerReport, reading: Reading) -> list[Orphan]:
+    """Fills that close, as the report says, what neither it nor our books before it have opened."""
+    watch = Orphans()
+    for one in report.fills:
+        if not report.pairs:
+            watch.see(one.fill, one.effect, one.line)
+    return watch.found(partial(held_before, reading))
 
 
 def _amended(
