@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from conftest import Place, fills_csv
 from tearsheet.cli import BAD_DATA, BREACHED, HEALTHY, main
 from tearsheet.errors import FormatError, InputError, TearsheetError
+from tearsheet.export import schema
 from tearsheet.sources.broker_report import read_report
 from tearsheet.sources.instruments import load_instruments
 from tearsheet.sources.statement import StatementOptions
@@ -144,7 +146,9 @@ def test_the_command_exits_by_what_it_finds(
     assert main(["reconcile", "good.csv"]) == HEALTHY
     assert "They agree." in capsys.readouterr().out
     assert main(["reconcile", "bad.csv", "--json"]) == BREACHED
-    assert json.loads(capsys.readouterr().out)["differences"][0]["kind"] == "unknown"
+    told = json.loads(capsys.readouterr().out)
+    jsonschema.validate(told, schema("tie-out"), format_checker=jsonschema.FormatChecker())
+    assert (told["differences"][0]["kind"], told["agrees"]) == ("unknown", False)
     assert main(["reconcile", "bad.csv"]) == BREACHED
     assert "unknown" in capsys.readouterr().out
     for name in ("broken.csv", "nothing.csv", "none.csv"):
