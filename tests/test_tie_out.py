@@ -158,15 +158,25 @@ def test_the_command_exits_by_what_it_finds(
     assert "no layout fits" in said
 
 
+HEADS = [
+    NINJA.splitlines()[0],
+    TRADOVATE.splitlines()[0],
+    "Id,ContractName,EnteredAt,ExitedAt,EntryPrice,ExitPrice,Fees,PnL,Size,Type,TradeDay",
+    "Time,Deal,Symbol,Type,Direction,Volume,Price,Order,Commission,Fee,Swap,Profit,Balance",
+    'Statement,Header,Field Name,Field Value\nStatement,Data,Period,"May 3, 2026 - May 35, 2026"\n'
+    "Open Positions,Header,DataDiscriminator,Asset Category,Currency,Symbol,Quantity,Cost Price\n"
+    "Open Positions,Data,Summary,Stocks,USD,MSFT,one,400\n"
+    "Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Comm/Fee,Realized P/L,Code",
+]
 CELL = st.one_of(
-    st.sampled_from(["A", "MSFT", "ES 12-26", "2026-11-16", "11/16/2026 9:35:12 AM", "Long", "$(5.00)", "1,5", "", "NaN"]),
+    st.sampled_from(["A", "MSFT", "ES 12-26", "2026-11-16", "11/16/2026 9:35:12 AM", "Long", "$(5.00)", "Trades", "Data", "Order", "Stocks", "balance", "buy", "1,5", "", "NaN"]),
     st.text(max_size=8),
 )  # fmt: skip
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from([HEAD, NINJA.splitlines()[0] + "\n", TRADOVATE.splitlines()[0] + "\n"]),
+    st.sampled_from([HEAD, *(f"{head}\n" for head in HEADS)]),
     st.lists(st.lists(CELL, max_size=13), max_size=4),
 )
 def test_any_report_is_read_or_refused_in_words(head: str, cells: list[list[str]]) -> None:
@@ -181,4 +191,4 @@ def test_any_report_is_read_or_refused_in_words(head: str, cells: list[list[str]
         except TearsheetError as error:
             assert isinstance(error, InputError | FormatError)
         else:
-            assert report.lines
+            assert report.lines or report.rejected
