@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -114,14 +115,26 @@ def test_json_is_as_the_schema_says(shell: Shell) -> None:
 def test_backfill_writes_each_day_and_skips_the_unchanged(shell: Shell) -> None:
     trade(shell.place, "10")
     assert shell("summary", "--backfill", "7", "--export") == 0
-    assert (shell.out.count("  written"), shell.out.count("  unchanged")) == (14, 0)
+    assert (shell.out.count("  written"), shell.out.count("  unchanged")) == (15, 0)
     folder = shell.place.folder / "logs/performance"
     assert len(list(folder.glob("daily-summary-*.json"))) == 7
     assert shell("summary", "--backfill", "7", "--export") == 0
-    assert (shell.out.count("  written"), shell.out.count("  unchanged")) == (0, 14)
+    assert (shell.out.count("  written"), shell.out.count("  unchanged")) == (0, 15)
     trade(shell.place, "10", "3")
     shell("summary", "--backfill", "7", "--export")
-    assert (shell.out.count("  written"), shell.out.count("  unchanged")) == (2, 12)
+    assert (shell.out.count("  written"), shell.out.count("  unchanged")) == (3, 12)
+
+
+def test_an_export_shows_the_picture_beside_it(shell: Shell) -> None:
+    trade(shell.place, "10", "-3")
+    assert shell("summary", "--window", "daily", "--export") == 0
+    folder = shell.place.folder / "logs/performance"
+    name = f"daily-summary-{TODAY}"
+    assert f"]({name}.svg)" in (folder / f"{name}.md").read_text()
+    ElementTree.parse(folder / f"{name}.svg")
+    shell("summary", "--window", "daily", "--start", "2026-01-05", "--export")
+    assert not (folder / "daily-summary-2026-01-05.svg").exists()  # nothing was traded
+    assert ".svg" not in (folder / "daily-summary-2026-01-05.md").read_text()
 
 
 def test_the_address_of_the_specification_works(place: Place) -> None:

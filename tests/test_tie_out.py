@@ -100,6 +100,25 @@ def test_a_report_of_ninjatrader_ties_out(compare: Compare, profit: str) -> None
     assert found.layout == "ninjatrader_performance"
 
 
+PROJECTX = """Id,ContractName,EnteredAt,ExitedAt,EntryPrice,ExitPrice,Fees,PnL,Size,Type,TradeDay,TradeDuration,Commissions
+1,MESZ6,11/16/2026 08:35:12 -06:00,11/16/2026 08:42:15 -06:00,5125.25,5130.50,1.40,52.50,2,Long,11/16/2026,00:07:03,{commission}
+2,MESZ6,11/16/2026 09:35:12 -06:00,11/16/2026 09:42:15 -06:00,5140.00,5141.00,1.20,-5.00,1,Short,11/16/2026,00:07:00,0
+"""
+
+
+@pytest.mark.parametrize(
+    ("commission", "expected"), [("1.00", []), ("0.00", [("16", "paid", "fee")])]
+)
+def test_a_report_of_projectx_ties_out(
+    compare: Compare, commission: str, expected: list[tuple[str, str, str]]
+) -> None:
+    found = compare(
+        PROJECTX.format(commission=commission), MES, account="Sim101", timezone=ZoneInfo("UTC")
+    )
+    assert (found.layout, found.fills) == ("projectx_trades", [])
+    assert kinds(found) == expected
+
+
 def test_missing_opening_fills_and_orphan_closes_are_named(place: Place) -> None:
 
     with place.tracker() as tracker:

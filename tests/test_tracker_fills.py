@@ -1,6 +1,6 @@
 """Imported fills: late ones, many instruments at once, and what the books look like after."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -183,3 +183,19 @@ def test_a_large_first_file_builds_its_indexes_once_and_gives_the_same_books(
             )
             found.append((as_rows(tracker), indexes.fetchall()))
     assert found[0] == found[1]
+
+
+def test_a_position_closed_in_another_currency_is_counted_in_its_own(place: Place) -> None:
+    """The export of one broker names the currency, that of the other does not."""
+    header = "account,symbol,time,side,quantity,price,commission,fill_id,currency"
+    opened = "A,AAPL,2026-11-19T15:00:00Z,buy,1,10,0,1,USD"
+    closed = "A,AAPL,2026-11-20T15:00:00Z,sell,1,15,0,2,EUR"
+    early = "A,AAPL,2026-11-19T14:00:00Z,buy,1,12,0,3,USD"
+    with place.tracker() as tracker:
+        tracker.import_file(place.write("a.csv", fills_csv([opened, closed], header)))
+        assert tracker.verify().differences == []
+        tallies = tracker.ledger.tallies("A", date(2026, 11, 20), date(2026, 11, 21), "USD")
+        assert [(tally.wins, tally.fills) for _, tally in tallies] == [(1, 0)]
+        tracker.import_file(place.write("b.csv", fills_csv([early], header)))
+        assert tracker.verify().differences == []
+        assert tracker.ledger.tallies("A", date(2026, 11, 20), date(2026, 11, 21), "USD") == []

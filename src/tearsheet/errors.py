@@ -26,9 +26,13 @@ class UsageError(TearsheetError):
 
 
 class SettingsError(TearsheetError):
-    """A setting, a target or an instrument override that cannot be used."""
+    """A setting, a target or an instrument override that cannot be used; `place` names its key."""
 
     code = "bad_setting"
+
+    def __init__(self, message: str, hint: str = "", place: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.place = place
 
 
 class InputError(TearsheetError):

@@ -23,6 +23,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _MARKED = re.compile(r"([\\`*_{}\[\]<>|#~])")
 #: The one line of a page that tells how fresh it is; it is no change by itself.
 _FRESH_LINE = b"| Last fill |"
+_PICTURED = "Cumulative P&L with its drawdown, and net P&L by day"
 _ABANDONED_AFTER_S = 60
 
 
@@ -51,16 +52,19 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def export_summary(
-    summary: PerformanceSummary, alerts: Sequence[AlertEvent], folder: Path
+    summary: PerformanceSummary, alerts: Sequence[AlertEvent], folder: Path, picture: str = ""
 ) -> list[ExportedFile]:
     """Write `{window}-summary-{start}.json` and `.md`; files that say the same stay as they are.
 
+    `picture` is an SVG that stands beside them and is shown by the Markdown.
     Raises InputError where the folder cannot be written.
     """
     name = file_name(summary)
     content = json_bytes({**as_plain(summary), "alerts": as_plain(list(alerts))})
-    page = markdown(summary, alerts).encode()
-    files = [
+    page = markdown(summary, alerts, f"{name}.svg" if picture else "").encode()
+    # the picture first, so that no page names one that is not there
+    files = [write_file(folder / f"{name}.svg", picture.encode())] if picture else []
+    files += [
         _put(folder / f"{name}.json", content, _fields_but_freshness),
         _put(folder / f"{name}.md", page, _lines_but_freshness),
     ]
@@ -95,8 +99,8 @@ def file_name(summary: PerformanceSummary) -> str:
     return f"{name}-{slug}-{digest(whole)[:6]}"
 
 
-def markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent]) -> str:
-    """A summary as a page: Overview, Metrics, Alerts."""
+def markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent], picture: str = "") -> str:
+    """A summary as a page: Overview, Metrics, Alerts; `picture` is the file beside it to show."""
     window = summary.window
     kind = "" if window.last_trades else f"{window.kind.capitalize()} "
     return "\n".join(
@@ -107,6 +111,7 @@ def markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent]) -> str:
             "",
             *_overview(summary),
             "",
+            *([f"![{_PICTURED}]({picture})", ""] if picture else []),
             "## Metrics",
             "",
             *_metrics(summary),

@@ -1,6 +1,6 @@
-"""Replays drawn as SVG: cumulative results by day, as they were and as they would have been.
+"""Results drawn as SVG: a window by its days, and replays as they were and would have been.
 
-Written by hand with whole coordinates, so that the same replay gives the same bytes.
+Written by hand with whole coordinates, so that the same days give the same bytes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import accumulate
 from xml.sax.saxutils import escape
 
+from tearsheet.performance.series import EquityDay
 from tearsheet.rules.replay import Replay, ReplayDay
 from tearsheet.trade.amount import plain
 from tearsheet.words import money
@@ -53,7 +54,7 @@ class _Scale:
 
     def x(self, day: int) -> int:
         """The place after so many days; 0 is before the first."""
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * day // self._days
+        return _x(day, self._days)
 
     def y(self, amount: Decimal) -> int:
         span = self.high - self.low
@@ -83,7 +84,7 @@ def _panel(replay: Replay) -> Iterator[str]:
     yield _line("was", scale, was)
     yield _line("stopped", scale, stopped)
     yield from _marks(replay, scale, stopped)
-    yield from _dates(days)
+    yield from _dates(days, PANEL - 14)
 
 
 def _sentence(replay: Replay) -> str:
@@ -111,9 +112,120 @@ def _marks(replay: Replay, scale: _Scale, stopped: list[Decimal]) -> Iterator[st
         )
 
 
-def _dates(days: tuple[ReplayDay, ...]) -> Iterator[str]:
-    y = PANEL - 14
+def _dates(days: Sequence[ReplayDay] | Sequence[EquityDay], y: int) -> Iterator[str]:
+    """The first and the last day."""
     if days:
         yield f'<text x="{_LEFT}" y="{y}">{days[0].session}</text>'
     if len(days) > 1:
         yield f'<text x="{WIDTH - _RIGHT}" y="{y}" text-anchor="end">{days[-1].session}</text>'
+
+
+#: The panels of a window: where each begins, and how high it is.
+_TOTAL, _DEPTH, _DAYS = (40, 230), (318, 84), (450, 112)
+_HEIGHT = 600
+_MOST_LINES = 4
+_SUMMARY_STYLE = """\
+.ts text{font:13px system-ui,sans-serif;fill:#58626f}
+.ts .heading{font-weight:600;fill:#151a21}
+.ts .grid{stroke:#e0e4ea;fill:none}.ts .zero{stroke:#8a94a1;fill:none}
+.ts .total{fill:none;stroke:#3157d5;stroke-width:2}.ts .under{fill:#3157d5;opacity:.12}
+.ts .depth{fill:none;stroke:#e8622c;stroke-width:1.5}.ts .fall{fill:#e8622c;opacity:.22}
+.ts .gain{fill:#12a587}.ts .loss{fill:#e8622c}
+@media screen and (prefers-color-scheme:dark){svg.ts{background:#12161c}.ts text{fill:#9ba6b3}
+.ts .heading{fill:#e8ecf1}.ts .grid{stroke:#2a313b}.ts .zero{stroke:#6d7885}.ts .total{stroke:#8fa8ff}
+.ts .under{fill:#8fa8ff}.ts .depth{stroke:#f27240}.ts .fall{fill:#f27240}
+.ts .gain{fill:#2fbf9b}.ts .loss{fill:#f27240}}"""
+
+
+def summary_svg(days: Sequence[EquityDay], currency: str) -> str:
+    """The running total of a window's sessions, its drawdown underneath, and each session's result."""
+    words = (
+        f"Cumulative P&L with its drawdown, and net P&L by day, of {len(days)} days in {currency}"
+    )
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="ts" viewBox="0 0 {WIDTH} {_HEIGHT}"'
+        f' width="{WIDTH}" height="{_HEIGHT}" role="img">'
+    )
+    lines = [head, f"<title>{escape(words)}</title>", f"<style>{_SUMMARY_STYLE}</style>"]
+    totals = [Decimal(0), *(day.total for day in days)]
+    depths = [Decimal(0), *(-day.drawdown for day in days)]
+    lines += _curve(f"Cumulative P&L, {currency}", totals, _TOTAL, ("under", "total"))
+    lines += _curve("Drawdown", depths, _DEPTH, ("fall", "depth"))
+    lines += _columns(days)
+    lines += _dates(days, _HEIGHT - 14)
+    return "\n".join([*lines, "</svg>", ""])
+
+
+class _Panel:
+    """Where an amount lies in a stretch of the picture's height, with 0 in it."""
+
+    def __init__(self, place: tuple[int, int], amounts: Iterable[Decimal]) -> None:
+        values = [Decimal(0), *amounts]
+        self._low, self._high = min(values), max(values)
+        self.top, self._room = place
+
+    def y(self, amount: Decimal) -> int:
+        """The height of an amount, from the top of the picture."""
+        span = self._high - self._low
+        share = _WHOLE.divide(self._high - amount, span) if span else Decimal(0)
+        return self.top + int(_WHOLE.quantize(share * self._room, Decimal(1)))
+
+    def lines(self) -> list[Decimal]:
+        """Round amounts, at most so many in the span, 0 among them."""
+        span = self._high - self._low
+        if not span:
+            return [Decimal(0)]
+        step = _round_step(_WHOLE.divide(span, Decimal(_MOST_LINES)))
+        first = int(_WHOLE.divide_int(self._low, step))
+        last = int(_WHOLE.divide_int(self._high, step))
+        return [step * n for n in range(first, last + 1)]
+
+
+def _round_step(least: Decimal) -> Decimal:
+    """The smallest of 1, 2, 5, 10, 20 … that is not below."""
+    unit = Decimal(1).scaleb(least.adjusted())
+    return next(unit * n for n in (1, 2, 5, 10) if unit * n >= least)
+
+
+def _axis(heading: str, panel: _Panel) -> Iterator[str]:
+    yield f'<text class="heading" x="{_LEFT}" y="{panel.top - 14}">{escape(heading)}</text>'
+    for amount in panel.lines():
+        y = panel.y(amount)
+        yield f'<path class="{"grid" if amount else "zero"}" d="M{_LEFT} {y}H{WIDTH - _RIGHT}"/>'
+        yield f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{_tick(amount)}</text>'
+
+
+def _tick(amount: Decimal) -> str:
+    text = money(amount)
+    return text.removesuffix(".00")
+
+
+def _curve(
+    heading: str, amounts: Sequence[Decimal], place: tuple[int, int], kinds: tuple[str, str]
+) -> Iterator[str]:
+    panel = _Panel(place, amounts)
+    yield from _axis(heading, panel)
+    points = " ".join(f"{_x(n, len(amounts) - 1)},{panel.y(a)}" for n, a in enumerate(amounts))
+    zero = panel.y(Decimal(0))
+    area = f"{_x(0, 1)},{zero} {points} {_x(1, 1)},{zero}"
+    yield f'<polygon class="{kinds[0]}" points="{area}"/>'
+    yield f'<polyline class="{kinds[1]}" points="{points}"/>'
+
+
+def _columns(days: Sequence[EquityDay]) -> Iterator[str]:
+    panel = _Panel(_DAYS, (day.net_pnl for day in days))
+    yield from _axis("Net P&L by day", panel)
+    zero = panel.y(Decimal(0))
+    for number, day in enumerate(days):
+        left, right = _x(number, len(days)), _x(number + 1, len(days))
+        y = panel.y(day.net_pnl)
+        wide = max(right - left - (2 if right - left > 5 else 0), 1)
+        yield (
+            f'<rect class="{"gain" if day.net_pnl >= 0 else "loss"}" x="{left}" y="{min(y, zero)}"'
+            f' width="{wide}" height="{abs(zero - y)}"><title>{day.session} {money(day.net_pnl)}'
+            "</title></rect>"
+        )
+
+
+def _x(number: int, of: int) -> int:
+    return _LEFT + (WIDTH - _LEFT - _RIGHT) * number // max(of, 1)

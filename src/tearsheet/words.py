@@ -36,8 +36,10 @@ def percent(value: Value) -> str:
 
 
 def duration(value: Value) -> str:
-    """Seconds as hours, minutes and seconds, as far as they matter."""
+    """Seconds as hours, minutes and seconds, as far as they matter; a change may be negative."""
     seconds = int(_rounded(value, Decimal(1)))
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3_600)
     minutes, rest = divmod(rest, 60)

@@ -13,6 +13,7 @@ from tests.conftest import NOON, Place, record
 from tests.web.conftest import fill
 from tests.web.servers import Server
 
+STREAMING = "tearsheet.web.worker.StreamingWorker"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -38,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     place = Place(tmp_path_factory.mktemp("desk"), {})
     place.targets(win_rate_target=60, max_drawdown_target=-500)
     fill_place(place)
-    with Server(place, workers=1, TEARSHEET_SYNC_EVERY_S="0") as running:
+    with Server(place, workers=1, kind=STREAMING, TEARSHEET_SYNC_EVERY_S="0") as running:
         assert running.post("/api/fills", [
             fill(-90, strategy=HOSTILE, symbol="AAPL"), fill(-80, "SELL", 140, strategy=HOSTILE, symbol="AAPL"),
             fill(-60, quantity=3), fill(-50, "SELL", 97),

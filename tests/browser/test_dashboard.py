@@ -1,17 +1,14 @@
 """The dashboard as people use it: seen, read aloud, typed at, and left open."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import HOSTILE
-from tests.conftest import fills_csv
-from tests.web.conftest import fill
 
 PAGES = (
     "/", "/?date=2026-11-17", "/calendar", "/performance?window=all", "/performance?window=monthly&compare=yes",
-    "/trades", "/explain?metric=net_pnl", "/alerts?state=all", "/import", "/settings", "/login", "/nothing",
+    "/trades", "/explain?metric=net_pnl", "/alerts?state=all", "/import", "/settings", "/settings/limits", "/login", "/nothing",
 )  # fmt: skip
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 _RUN = """async (tags) => (await axe.run({ runOnly: tags })).violations
@@ -33,19 +30,13 @@ def test_a_page_fits_is_quiet_and_can_be_read_by_all(
     assert page.evaluate(_RUN, _RULES) == []
 
 
-def test_a_day_is_seen_in_one_look_and_refreshes_itself(make_seat: Any) -> None:
+def test_a_day_is_seen_in_one_look(make_seat: Any) -> None:
     seat = make_seat()
     page = seat.go("/")
     _, daily = seat.server.get("/api/performance/daily")
-    tile = page.locator(".tile:has(#about-net_pnl) .value")
-    expect(tile).to_have_text(f"+${daily['data']['daily_pnl']:.2f}")
+    expect(page.locator(".tile:has(#about-net_pnl) .value")).to_have_text(f"+${daily['data']['daily_pnl']:.2f}")  # fmt: skip
     assert page.locator("[data-chart=fills] canvas").count() == 1
-    page.evaluate("window.stays = true")
-    assert seat.server.post("/api/fills", [fill(-20, symbol="NVDA"), fill(-10, "SELL", 1100, symbol="NVDA")])[0] == 201  # fmt: skip
-    _, later = seat.server.get("/api/performance/daily")
-    expect(tile).to_have_text(f"+${later['data']['daily_pnl']:,.2f}", timeout=15_000)
-    assert page.evaluate("window.stays")
-    expect(page.locator("[data-chart=fills][data-ready] canvas")).to_have_count(1)
+    expect(page.locator("[data-chart=fills] .readout")).to_contain_text(f"+${daily['data']['daily_pnl']:.2f}")  # fmt: skip
 
 
 def test_the_keyboard_is_enough(make_seat: Any) -> None:
@@ -94,42 +85,6 @@ def test_a_window_is_taken_apart(make_seat: Any) -> None:
     expect(page.locator("main")).to_contain_text("add up to it exactly")
 
 
-def test_a_file_with_bad_lines_is_tried_and_brought(make_seat: Any, tmp_path: Path) -> None:
-    rows = [
-        "B,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1",
-        "B,MSFT,2026-11-20T10:05:00Z,sell,1,oops,0,E2",
-    ]
-    file = tmp_path / "mine.csv"
-    file.write_text(fills_csv(rows))
-    seat = make_seat()
-    page = seat.go("/import")
-    page.locator("input[type=file]").set_input_files(file)
-    expect(page.locator("[data-chosen]")).to_have_text("mine.csv")
-    page.get_by_role("button", name="See what would come of it").click()
-    expect(page.locator("#taken")).to_contain_text("Not imported yet")
-    expect(page.locator(".result .rejected")).to_contain_text("oops")
-    assert "B" not in seat.server.get("/api/accounts")[1]["data"]
-    page.get_by_role("button", name="Import", exact=True).click()
-    expect(page.locator("#taken")).to_contain_text("Imported.")
-    assert seat.server.get("/api/fills?account=B")[1]["data"][0]["fill_id"] == "E1"
-
-
-def test_a_refusal_is_shown_and_the_form_goes_on(make_seat: Any, tmp_path: Path) -> None:
-    file = tmp_path / "mine.csv"
-    file.write_text(fills_csv(["C,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1"]))
-    seat = make_seat()
-    page = seat.go("/import")
-    page.locator("input[type=file]").set_input_files(file)
-    page.get_by_text("Where it is not recognised").click()
-    page.get_by_label("Time zone").fill("Mars")
-    page.get_by_role("button", name="See what would come of it").click()
-    expect(page.locator("#taken")).to_contain_text("timezone is 'Mars'")
-    page.get_by_label("Time zone").fill("")
-    page.get_by_role("button", name="See what would come of it").click()
-    expect(page.locator("#taken")).to_contain_text("Not imported yet")
-    seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
-
-
 def test_an_alert_is_acknowledged(make_seat: Any) -> None:
     page = make_seat().go("/alerts")
     first = page.locator(".alerts li").first
@@ -171,15 +126,3 @@ def test_it_is_of_use_without_scripts(make_seat: Any) -> None:
     expect(page.locator(".tile").first).to_contain_text("Net P&L")
     page.get_by_role("link", name="Calendar").click()
     expect(page.locator("h1")).to_have_text("November 2026")
-
-
-def test_a_server_that_is_gone_is_said(make_seat: Any) -> None:
-    seat = make_seat()
-    page = seat.go("/")
-    page.route("**/*", lambda route: route.abort())
-    page.evaluate("htmx.trigger(document.body, 'refresh')")
-    expect(page.locator("#offline")).to_be_visible()
-    page.unroute_all()
-    page.evaluate("htmx.trigger(document.body, 'refresh')")
-    expect(page.locator("#offline")).to_be_hidden()
-    seat.complaints.clear()  # the browser reports the failed requests

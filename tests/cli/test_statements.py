@@ -34,9 +34,9 @@ def test_doctor_tells_what_it_sees(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", str(SAMPLES / "robinhood.csv"), "--account", "R1"]) == HEALTHY
     said = capsys.readouterr().out
     for words in (
-        "csv, utf-8, separated by comma", "robinhood: Robinhood account activity", "America/New_York", "4 fills, 1 rejected",
+        "csv, utf-8, separated by comma", "robinhood: Robinhood account activity", "America/New_York", "9 fills, 2 rejected",
         "passed over: 1 dividends", "SELL 2 SPY   260320C00580000 @ 4.25  fee 0.1 USD  x100  no id",
-        "robinhood.csv:9  unknown_row", "Readable",
+        "robinhood.csv:14  unknown_row", "Readable",
     ):  # fmt: skip
         assert words in said, words
 
@@ -74,8 +74,16 @@ def test_a_mapping_is_kept_and_recognised(place: Path, capsys: pytest.CaptureFix
 def test_what_is_passed_over_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", str(SAMPLES / "robinhood.csv"), "--account", "R1"]) == HEALTHY
     said = capsys.readouterr().out
-    assert "4 new, 0 known, 1 rejected" in said
+    assert "9 new, 0 known, 2 rejected" in said
     assert "passed over: 1 dividends" in said
+
+
+def test_an_option_that_expired_ended_at_0(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(SAMPLES / "fidelity_history.csv")]) == HEALTHY
+    capsys.readouterr()
+    assert main(["positions", "--window", "all", "--symbol", "XYZ   260320C00050000"]) == HEALTHY
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "XYZ" in one]
+    assert line.split()[6:11] == ["2", "1.35", "0", "-271.33", "1.33"]
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,12 @@ def test_a_file_that_can_be_read() -> None:
         "point",
         "month-first",
     )
-    assert (found.fills, found.rejected, found.skipped) == (4, 2, {"dividends": 1, "totals": 1})
-    assert [str(fill.price) for fill in found.first] == ["1.5", "151", "1.35", "150.25"]
+    assert (found.fills, found.rejected, found.skipped) == (9, 3, {"dividends": 1, "totals": 1})
+    assert [str(fill.price) for fill in found.first] == ["1.5", "151", "40", "0.9", "0.4"]
     assert [one.reason[:17] for one in found.rejections] == [
-        "Action is 'Expire",
+        "Action is 'Revers",
         "Action 'Mystery R",
+        "the expiry has no",
     ]
     assert "schwab_transactions" not in {one.name for one in found.runners_up}
 
@@ -68,7 +69,7 @@ def test_a_file_that_no_layout_fits_names_the_closest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "trouble"),
     [
-        ("rithmic_orders.csv", {}, "written in local time"),
+        ("tradovate_orders.csv", {}, "written in local time"),
         (
             "metatrader5_deals.html",
             {"timezone": ZoneInfo("UTC")},

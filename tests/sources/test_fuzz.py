@@ -3,10 +3,12 @@
 Each sample of a format is broken in every way that files break: bytes, cells, lines, tags.
 """
 
+import re
 import sqlite3
 import zipfile
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,15 +16,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tearsheet.errors import TearsheetError
+from tearsheet.sources.catalogue import layouts
+from tearsheet.sources.contracts import coin_pair, expiry_of, fraction_price, option_symbol
 from tearsheet.sources.diagnosis import diagnose
 from tearsheet.sources.instruments import load_instruments
+from tearsheet.sources.layout import folded
+from tearsheet.sources.problem import RowError
+from tearsheet.sources.row_kinds import Ending, RowKinds, Skipped
 from tearsheet.sources.statement import StatementOptions, open_statement
+from tearsheet.sources.text import NumberForm
+from tearsheet.sources.times import TimeReader, TimeTextError, leaves_no_doubt
 from tearsheet.trade.amount import accepted
 from tearsheet.trade.fill import REJECTION_CODES, Fill
 
 SAMPLES = Path(__file__).parent / "samples"
 FILES = sorted(file for file in SAMPLES.iterdir() if file.suffix not in (".expected", ".yaml"))
 INSTRUMENTS = load_instruments(SAMPLES / "instruments.yaml", "USD")
+OCC = re.compile(r"[A-Z]{1,6}\d? *\d{6}[CP]\d{8}")
 OPTIONS = StatementOptions(timezone=ZoneInfo("America/New_York"), account="MINE")
 #: What stands in cells when something is wrong.
 ODD = [
@@ -139,3 +149,89 @@ def test_broken_databases(tmp_path: Path, rows: list[tuple[object, ...]]) -> Non
     database.commit()
     database.close()
     is_read_or_refused(path)
+
+
+ANY = st.text(max_size=40) | st.text("0123456789.,-+()'’ \u2009$€%/:;ETZ", max_size=24)
+
+
+@settings(max_examples=400, deadline=None)
+@given(ANY, st.sampled_from([".", ","]))
+def test_any_text_as_a_number(text: str, mark: Any) -> None:
+    form = NumberForm(mark)
+    assert form.sign(text) in (-1, 0, 1)
+    try:
+        number = form.parse(text)
+    except ValueError as error:
+        assert str(error)
+    else:
+        assert number is None or accepted(number)
+
+
+@settings(max_examples=400, deadline=None)
+@given(ANY, st.sampled_from([None, "day-first", "month-first"]), st.booleans())
+def test_any_text_as_a_time(text: str, order: Any, ascending: bool) -> None:
+    reader = TimeReader(ZoneInfo("America/New_York"), order, ascending=ascending)
+    try:
+        assert reader.read(text).tzinfo is UTC
+    except TimeTextError as error:
+        assert error.reason
+        assert error.hint
+    assert leaves_no_doubt(text) in (True, False)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.fixed_dictionaries(dict.fromkeys(("underlying", "expiry", "strike", "right"), ANY)), ANY)  # fmt: skip
+def test_any_text_as_an_instrument(pieces: dict[str, str], text: str) -> None:
+    try:
+        assert OCC.fullmatch(option_symbol(pieces, ["month-first"]))
+    except RowError as error:
+        assert error.problem.code in REJECTION_CODES
+    try:
+        assert fraction_price(text) is None or accepted(fraction_price(text))
+    except RowError as error:
+        assert error.problem.code in REJECTION_CODES
+    assert len(coin_pair(text, ["USDT", "BTC"])) == 2
+    expiry_of(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(layouts())), st.lists(ANY, min_size=1, max_size=4))
+def test_any_words_as_kinds_of_rows(name: str, words: list[str]) -> None:
+    for rule in layouts()[name].rows:
+        kinds = RowKinds([rule], {folded(rule.column): 0})
+        for word in words:
+            try:
+                assert isinstance(kinds.of([word]), Skipped | Ending | None)
+            except RowError as error:
+                assert error.problem.code in REJECTION_CODES
+                assert error.problem.hint
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.sampled_from(["BTO", "STO", "BTC", "STC", "OEXP", "OASGN"]), st.integers(1, 4)), max_size=8))  # fmt: skip
+def test_ends_never_turn_a_position(tmp_path: Path, events: list[tuple[str, int]]) -> None:
+    """Whatever a file says of an option, an end takes from what was opened, and never more."""
+    head = "Activity Date,Process Date,Settle Date,Instrument,Description,Trans Code,Quantity,Price,Amount\n"
+    path = tmp_path / "rh.csv"
+    lines = [
+        f"3/{4 + day}/2026,,,XYZ,XYZ 3/20/2026 Put $45.00,{code},{quantity},"
+        + ("1," if code[1] == "T" else ",")
+        + (f"{'-' if code[0] == 'B' else ''}{100 * quantity}" if code[1] == "T" else "")
+        for day, (code, quantity) in enumerate(events)
+    ]
+    path.write_text(head + "\n".join(lines) + "\n")
+    ends, long, short = [], 0, 0
+    for row in open_statement(path, INSTRUMENTS, OPTIONS).rows():
+        if not isinstance(row, Fill):
+            assert row.code == "unknown_row"
+        elif row.order_id in ("expiry", "assignment"):
+            ends.append((row.side.value, int(row.quantity)))
+    for code, quantity in events:
+        long += quantity * ((code == "BTO") - (code == "STC"))
+        short += quantity * ((code == "STO") - (code == "BTC"))
+    assert len({side for side, _ in ends}) <= 1
+    if ends:
+        held = long if ends[0][0] == "SELL" else short
+        assert sum(quantity for _, quantity in ends) <= held

@@ -88,7 +88,7 @@ def test_a_quote_that_is_never_closed_says_what_it_swallowed(tmp_path: Path) -> 
     (row,) = read(tmp_path, f'{HEADER}\nA,"AAPL,2026-03-02T10:00:00Z,buy,1,10,0\n{ROW}\n{ROW}\n')
     assert isinstance(row, Rejection)
     assert row.reason == "time is empty; lines 2–4 were read as one row"
-    assert (row.line, row.hint) == (2, "check for a missing quote")
+    assert (row.line, row.hint) == (2, "check for a missing quote; every fill has one")
 
 
 def test_rows_of_spaces_are_blank(tmp_path: Path) -> None:

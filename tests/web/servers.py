@@ -22,7 +22,12 @@ class Server:
     """Runs the application at a place in worker processes; each request is a connection of its own."""
 
     def __init__(
-        self, place: Place, workers: int = 3, app: str = "tests.web.clocked:app()", **env: str
+        self,
+        place: Place,
+        workers: int = 3,
+        app: str = "tests.web.clocked:app()",
+        kind: str = "sync",
+        **env: str,
     ) -> None:
         self.place = place
         self.port = free_port()
@@ -37,6 +42,8 @@ class Server:
             str(workers),
             "-b",
             f"127.0.0.1:{self.port}",
+            "-k",
+            kind,
             app,
         ]
         keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -90,6 +90,7 @@ class Stream:
                 name, _, value = line.partition(": ")
                 fields[name] = value
             elif "data" in fields:
-                self.events.append((fields["event"], json.loads(fields["data"]), fields["id"]))
+                if fields["event"] != "alive":  # which comes by the clock
+                    self.events.append((fields["event"], json.loads(fields["data"]), fields["id"]))
                 fields = {}
         self.ended.set()

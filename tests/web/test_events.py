@@ -1,6 +1,7 @@
 """Event streams of a real server: order, resuming at any worker, the cap, and an end at once."""
 
 import http.client
+import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -72,7 +73,7 @@ def test_every_stream_of_every_worker_hears_the_same_and_goes_on_elsewhere(place
         place.log("2026-11-19", record(order_id="4"), mode="a")
         second.reaches(3)
         for _ in range(6):  # whichever worker answers
-            with Stream(port, "?limit=2", left_at) as again:
+            with Stream(port, "?limit=3", left_at) as again:
                 assert again.waits_for("alert")["id"] == alert["id"]
                 again.reaches(3)
                 until(again.ended.is_set)
@@ -98,22 +99,53 @@ def test_streams_leave_threads_for_others_and_a_seat_is_free_again(place: Place)
             until(last.ended.is_set)
 
 
-def test_one_thread_has_no_streams_and_says_what_to_do(place: Place, api: Api) -> None:
-    with server(place, "--workers", "1") as (_, port):
-        refused = Stream(port)
-    assert (refused.status, refused.error["type"]) == (503, "no_streams")
-    assert "--threads" in refused.error["hint"]
-    assert api.get("/api/events", 503)["error"]["type"] == "no_streams"
+def test_a_worker_of_one_thread_keeps_streams_beside_its_requests(place: Place) -> None:
+    with server(place, "--workers", "1", TEARSHEET_MAX_STREAMS="3") as (running, port):
+        with Stream(port) as first, Stream(port, "?account=A") as second, Stream(port) as third:
+            for stream in (first, second, third):
+                stream.waits_for("revision")
+            refused = Stream(port)
+            assert (refused.status, refused.error["type"]) == (503, "too_many_streams")
+            assert answers(port)  # the worker itself is free
+            place.log("2026-11-19", record(order_id="1"))
+            for stream in (first, second, third):
+                stream.reaches(1)
+        with until(lambda: free_seat(port)) as last:
+            last.waits_for("revision")
+            assert running.end() == 0
+            until(last.ended.is_set)
+
+
+def test_a_server_without_a_thread_for_it_has_no_streams_and_says_what_to_do(api: Api) -> None:
+    refused = api.get("/api/events", 503)["error"]
+    assert refused["type"] == "no_streams"
+    assert "tearsheet serve" in refused["hint"]
     assert api.get("/api/events?timeout_s=0", 422)["error"]["code"] == 422
 
 
-def test_a_silent_stream_says_that_it_lives(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+_THREADS = {"wsgi.multithread": True}
+
+
+def test_a_silent_stream_says_that_it_lives_and_which_day_it_is(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.1)
-    threads = {"wsgi.multithread": True}
-    said = api.client.get("/api/events?timeout_s=3", environ_overrides=threads).get_data()
+    said = api.client.get("/api/events?timeout_s=3", environ_overrides=_THREADS).get_data()
     assert said.startswith(b"retry: 2000\n\n")
-    assert said.count(b": alive\n\n") >= 2
-    assert said.count(b"event: ") == 1
+    assert said.count(b"event: alive\n") >= 2
+    assert said.count(b"event: ") == said.count(b"event: alive\n") + 1
+    told = json.loads(said.rpartition(b"data: ")[2])
+    assert told["day"] == api.get("/api/performance/daily")["date"]
+
+
+def test_a_stream_that_cannot_see_the_ledger_does_not_say_that_it_is_well(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(events, "_UNSEEN_S", -1.0)
+    said = api.client.get("/api/events?timeout_s=2", environ_overrides=_THREADS).get_data()
+    assert b"event: alive" not in said
+    assert b": waiting\n\n" in said
 
 
 def test_a_stream_needs_a_token_and_ends_when_it_is_revoked(place: Place) -> None:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
 
 from tearsheet import log
 from tearsheet.cli.tables import columns
@@ -23,7 +22,7 @@ from tearsheet.settings import Settings
     type=click.IntRange(1, 256),
     default=1,
     show_default=True,
-    help="Threads of each process; more than one for clients that keep a request open.",
+    help="Threads of each process; more than one for clients that keep connections open.",
 )
 @click.option(
     "--allow-anonymous-read",
@@ -55,6 +54,7 @@ def serve(
     Without a token it answers this machine only. For others:
       tearsheet tokens add risk-desk             a token that may read
       tearsheet tokens add bot --write           one that may write too
+      tearsheet tokens add chief --desk          one that may loosen limits and change settings
       tearsheet serve --host 0.0.0.0
     """
     from tearsheet.web import create_app
@@ -64,12 +64,13 @@ def serve(
         raise UsageError("--statements is for a watcher", "say --watch too")
     settings = Settings.load()
     given = {"host": host, "port": port, "workers": workers}
-    settings = replace(
-        settings,
+    settings = settings.but(
         **{name: value for name, value in given.items() if value is not None},
         anonymous_read=settings.anonymous_read or allow_anonymous_read,
-        # every other request needs a thread too
-        max_streams=min(settings.max_streams, threads // 2) if threads > 1 else 0,
+        # where streams share the threads, every other request needs one too
+        max_streams=settings.max_streams
+        if threads == 1
+        else min(settings.max_streams, threads // 2),
     )
     verbose = click.get_current_context().find_root().obj or 0
     log.configure(settings, verbose=max(verbose, 1))
@@ -97,12 +98,16 @@ def tokens() -> None:
 @tokens.command("add")
 @click.argument("name")
 @click.option("--write", is_flag=True, help="Let it write too; else it may read only.")
-def add_token(name: str, write: bool) -> None:
+@click.option(
+    "--desk", is_flag=True, help="Let it also loosen limits and change settings, as a risk desk."
+)
+def add_token(name: str, write: bool, desk: bool) -> None:
     """Make a token and print it, this once."""
-    from tearsheet.web.access import Tokens
+    from tearsheet.web.access import Right, Tokens
 
     kept = Tokens(Settings.load().tokens_file)
-    click.echo(kept.add(name, "write" if write else "read", datetime.now(UTC)))
+    right: Right = "desk" if desk else "write" if write else "read"
+    click.echo(kept.add(name, right, datetime.now(UTC)))
 
 
 @tokens.command("list")

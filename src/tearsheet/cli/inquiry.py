@@ -177,7 +177,8 @@ def _position(p: Position) -> tuple[str, ...]:
     closed = f"{p.closed_at:%Y-%m-%d %H:%M:%S}" if p.closed_at else "open"
     quantity = p.quantity if p.closed_at else p.open_quantity
     entry = number(p.average_entry) if p.entry_value or not p.closed_at else "—"
-    leaving = number(p.average_exit) if p.exit_value else "—"
+    # A logged trade states one price; a position of fills may have ended at 0, as options do.
+    leaving = number(p.average_exit) if p.exit_value or p.fills > 1 else "—"
     side = "long" if p.side.value == "BUY" else "short"
     return (
         closed, p.account, p.symbol, side, number(quantity), entry, leaving, number(p.net),

@@ -1,5 +1,6 @@
 """The commands that bring facts in and check them: sync, import, verify."""
 
+import getpass
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
                     preview = Batches(tracker).try_import(path, on_progress, **options)
                     report: ImportReport = preview.report
                 else:
-                    report = tracker.import_file(path, on_progress=on_progress, **options)
+                    report = tracker.import_file(
+                        path, on_progress=on_progress, who=getpass.getuser(), **options
+                    )
             if report.repeated:
                 click.echo(f"{path}: imported before, nothing changed ({report.known:,} fills)")
                 continue

@@ -26,7 +26,9 @@ from tearsheet.tracker import PerformanceTracker
 @click.command(short_help="How a day, week, month or any stretch went.")
 @window_options
 @scope_options
-@click.option("--export", is_flag=True, help="Write JSON and Markdown to logs/performance/.")
+@click.option(
+    "--export", is_flag=True, help="Write JSON, Markdown and a chart (SVG) to logs/performance/."
+)
 @click.option(
     "--format",
     "form",
@@ -185,7 +187,12 @@ def _export(
     *,
     quiet: bool,
 ) -> None:
-    files = export_summary(found, alerts, tracker.settings.output_dir)
+    from tearsheet.picture import summary_svg  # drawn only for this
+    from tearsheet.tracker.insights import Insights, chosen_by
+
+    days = Insights(tracker).equity(chosen_by(found))
+    picture = summary_svg(days, found.currency) if days else ""
+    files = export_summary(found, alerts, tracker.settings.output_dir, picture)
     if form == "html":
         from tearsheet.web.sheet import export_sheet  # Jinja, only for this
 

@@ -41,7 +41,7 @@ def file_options(command: F) -> F:
             click.option("--date-order", type=click.Choice(["day-first", "month-first"]), help="Where the file's dates leave it open."),
             click.option("--decimal-mark", type=click.Choice(list(_MARKS)), help="Where the file's numbers leave it open."),
             click.option("--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="Which column is which field, for a file that no layout fits."),
-            click.option("--fee-sign", type=click.Choice(["positive", "negative"]), help="With --map: the sign of a fee that is a cost."),
+            click.option("--fee-sign", type=click.Choice(["positive", "negative"]), help="The sign of a fee that is a cost, where the format does not say it."),
             click.option("--fee-rate", "rates", multiple=True, metavar="CODE=RATE", help="What a unit of a fee's currency is worth in that of the trade."),
         )
     ):  # fmt: skip

@@ -52,7 +52,7 @@ class Listener:
             while line := response.readline(_LONGEST):
                 if self._ended.is_set():
                     break
-                if line.startswith(b"data:"):
+                if line.startswith(b"event:") and not line.startswith(b"event: alive"):
                     self._wake()
             return _AGAIN_S
         finally:

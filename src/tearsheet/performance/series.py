@@ -27,13 +27,14 @@ class EquityDay(Struct, frozen=True):
 
 
 class FillPoint(Struct, frozen=True):
-    """The total after a fill, and what the fill added."""
+    """The total after a fill, what the fill added, and how far below the highest total so far that is."""
 
     time: datetime
     account: str
     symbol: str
     adds: Decimal
     total: Decimal
+    drawdown: Decimal
 
 
 def equity(sessions: Iterable[tuple[date, Tally]]) -> tuple[EquityDay, ...]:
@@ -53,12 +54,17 @@ def equity(sessions: Iterable[tuple[date, Tally]]) -> tuple[EquityDay, ...]:
 def by_fill(bookings: Sequence[Booking], most: int = 1000) -> tuple[FillPoint, ...]:
     """The total after each booking in order; of more than `most`, each stretch's lowest and highest."""
     points = []
-    total = ZERO
+    total = high = ZERO
     with exact():
         for booking in bookings:
             adds = booking.gross - booking.fees
             total += adds
-            points.append(FillPoint(booking.time, booking.account, booking.symbol, adds, total))
+            high = max(high, total)
+            points.append(
+                FillPoint(
+                    booking.time, booking.account, booking.symbol, adds, total, high - total
+                )
+            )  # fmt: skip
     if len(points) <= most:
         return tuple(points)
     return tuple(_thinned(points, most))

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from functools import reduce
+from itertools import accumulate
+from operator import attrgetter, sub
 
 from msgspec import Struct
 
@@ -17,6 +19,7 @@ from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Position, outcome_of
 
 _MICROSECOND = timedelta(microseconds=1)
+_gross, _fees, _quantity = attrgetter("gross"), attrgetter("fees"), attrgetter("quantity")
 WIN, LOSS, BREAKEVEN = 1, -1, 0
 
 
@@ -31,17 +34,10 @@ class Curve(Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, amounts: Iterable[Decimal]) -> "Curve":
         """The curve of amounts in time order."""
-        net = high = low = drawdown = ZERO
         with exact():
-            for amount in amounts:
-                net += amount
-                if net > high:
-                    high = net
-                elif net < low:
-                    low = net
-                if high - net > drawdown:
-                    drawdown = high - net
-        return cls(net, high, low, drawdown)
+            path = list(accumulate(amounts, initial=ZERO))
+            drawdown = max(map(sub, accumulate(path, max), path))
+        return cls(path[-1], max(path), min(path), drawdown)
 
     def __add__(self, later: "Curve") -> "Curve":
         with exact():
@@ -192,16 +188,11 @@ def total(tallies: Iterable[Tally]) -> Tally:
 
 
 def _of_bookings(bookings: Iterable[Booking]) -> Tally:
-    fills = 0
-    gross = fees = quantity = ZERO
-    nets = []
-    for booking in bookings:
-        fills += 1
-        gross += booking.gross
-        fees += booking.fees
-        quantity += abs(booking.quantity)
-        nets.append(booking.gross - booking.fees)
-    return Tally(fills, gross, fees, quantity, Curve.of(nets))
+    stretch = list(bookings)
+    gross, fees = list(map(_gross, stretch)), list(map(_fees, stretch))
+    quantity = sum(map(abs, map(_quantity, stretch)), ZERO)
+    curve = Curve.of(map(sub, gross, fees))
+    return Tally(len(stretch), sum(gross, ZERO), sum(fees, ZERO), quantity, curve)
 
 
 class _Held:

@@ -163,7 +163,8 @@ def _doubts(
         yield VerdictReason("clock_back", detail)
     yield from _staleness(book, feed, now)
     if feed.rejected_lines:
-        detail = f"{feed.rejected_lines} lines; see `tearsheet rejections`"
+        number = feed.rejected_lines
+        detail = f"{number} line{'s' if number != 1 else ''}; see `tearsheet rejections`"
         yield VerdictReason("rejected_lines", detail)
     for reason in feed.partial:
         if not (reason.code == "rejected_lines" and feed.rejected_lines):

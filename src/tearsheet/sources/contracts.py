@@ -11,6 +11,7 @@ from tearsheet.trade.amount import exact
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAY_MONTH_YEAR = re.compile(r"^(\d{1,2})[ -]?([A-Z]{3})[ -]?(\d{4}|\d\d)$")
 _ISO = re.compile(r"^(\d{4})-?(\d\d)-?(\d\d)$")
+_SHORT = re.compile(r"^\d{6}$")
 _SLASHES = re.compile(r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)$")
 _RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P"}
 _THOUSAND = Decimal(1000)
@@ -23,6 +24,7 @@ _QUARTERS = {
     "5": Decimal("0.5"),
     "7": Decimal("0.75"),
 }
+_OCC_EXPIRY = re.compile(r"^[A-Z]{1,6}\d? *(\d{6})[CP]\d{8}$")
 _PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/]([A-Z0-9]{2,10})$")
 
 
@@ -45,6 +47,12 @@ def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
             "write its 21-character OCC symbol in the generic format",
         )  # fmt: skip
     return f"{root:<6}{expiry:%y%m%d}{right}{strike:08d}"
+
+
+def expiry_of(symbol: str) -> date | None:
+    """The day on which an option expires, by its OCC symbol; None for other symbols."""
+    found = _OCC_EXPIRY.search(symbol)
+    return _expiry(found[1], ()) if found else None
 
 
 def coin_pair(symbol: str, quotes: Sequence[str]) -> tuple[str, str]:
@@ -86,7 +94,7 @@ def _expiry(text: str, forms: Sequence[str]) -> date | None:
     try:
         if (found := _DAY_MONTH_YEAR.match(text)) and found[2] in _MONTHS:
             return date(_year(found[3]), _MONTHS.index(found[2]) + 1, int(found[1]))
-        if found := _ISO.match(text):
+        if found := _ISO.match(f"20{text}" if _SHORT.match(text) else text):
             return date(int(found[1]), int(found[2]), int(found[3]))
         if "month-first" in forms and (found := _SLASHES.match(text)):
             return date(_year(found[3]), int(found[1]), int(found[2]))

@@ -157,7 +157,7 @@ def spanning(rejection: Rejection, through: int) -> Rejection:
     return structs.replace(
         rejection,
         reason=f"{rejection.reason}; lines {rejection.line}–{through} were read as one row",
-        hint="check for a missing quote",
+        hint=f"check for a missing quote; {rejection.hint}",
     )
 
 

@@ -19,7 +19,7 @@ _FIRST = 5
 _RUNNERS_UP = 3
 _HEADER_LINES = 200
 _CLOSE = 0.3
-_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "": "none"}
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
 
 
 class RunnerUp(Struct, frozen=True):
@@ -112,16 +112,22 @@ def _rows(path: Path, sniffed: Sniffed) -> Iterator[tuple[int, str, list[str]]]:
 
 
 def _tell_statement(found: Diagnosis, statement: Statement) -> None:
-    layout, reading = statement.found.layout, statement.reading
+    layout = statement.found.layout
     found.layout, found.title, found.notes = statement.layout, layout.title, layout.notes
     if statement.found.shape.header:
         found.header = [cell.strip() for cell in statement.found.shape.header]
         found.header_line = statement.found.shape.header_line
     found.runners_up = [one for one in found.runners_up if one.name != layout.name][:_RUNNERS_UP]
     found.stated = dict(statement.found.preamble)
-    found.zone = reading.zone.key if reading.zone else "stated with each time"
-    found.decimal_mark = "point" if reading.numbers.mark == "." else "comma"
-    found.date_order = reading.order or "no doubt"
+    found.zone, found.date_order, found.decimal_mark = understood(statement)
+
+
+def understood(statement: Statement) -> tuple[str, str, str]:
+    """How the times, dates and numbers of a file are understood, in words."""
+    reading = statement.reading
+    zone = reading.zone.key if reading.zone else "stated with each time"
+    mark = "point" if reading.numbers.mark == "." else "comma"
+    return zone, reading.order or "no doubt", mark
 
 
 def _read(found: Diagnosis, statement: Statement) -> None:

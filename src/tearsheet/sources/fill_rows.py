@@ -36,7 +36,7 @@ NUMBER_PLACES = {
     field: FIELDS.index(field)
     for field in ("quantity", "price", "commission", "stop_loss", "target")
 }
-_EFFECT, _RESULT, _TRADE_DAY = map(FIELDS.index, ("effect", "result", "trade_day"))
+_EFFECT, _RESULT, _TRADE_DAY = map(FIELDS.index, ("effect", "realized", "trade_day"))
 _Amounts = tuple[Decimal, Decimal, Decimal, Decimal | None, Decimal | None]
 _NO_ID = ("", "0")
 _Kind = Literal["correction", "bust"]

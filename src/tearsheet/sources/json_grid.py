@@ -10,6 +10,7 @@ from tearsheet.sources import freqtrade
 from tearsheet.sources.records import LARGEST, RecordGrid
 
 _DEEPEST = 6
+_KEY = "key"
 
 
 def json_grids(path: Path, encoding: str) -> Sequence[RecordGrid]:
@@ -64,7 +65,8 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _lists(value: Any, depth: int) -> Iterator[list[Any]]:
-    """The lists of objects, the outer ones first; an object alone is a list of one."""
+    """The lists of objects, the outer ones first; an object alone is a list of one, and objects by
+    their keys within another are a list, too."""
     if depth > _DEEPEST:
         return
     if isinstance(value, list):
@@ -74,6 +76,8 @@ def _lists(value: Any, depth: int) -> Iterator[list[Any]]:
     if isinstance(value, dict):
         for inner in value.values():
             yield from _lists(inner, depth + 1)
+        if depth and all(isinstance(inner, dict) for inner in value.values()):
+            yield [{_KEY: key, **inner} for key, inner in value.items()]
         if not depth:
             yield [value]
 

@@ -22,7 +22,7 @@ from tearsheet.trade.instrument import ASSET_CLASSES
 FIELDS = (
     "account", "symbol", "time", "side", "quantity", "price", "commission", "fill_id", "order_id",
     "strategy", "stop_loss", "target", "currency", "asset_class",
-    "multiplier", "amount", "cash", "fee_currency", "base", "status", "effect", "result",
+    "multiplier", "amount", "cash", "fee_currency", "base", "status", "effect", "realized",
     "trade_day",
 )  # fmt: skip
 #: Pieces that a layout may name too; they are put together to fields above.
@@ -35,6 +35,7 @@ PIECES = (
     "exit_time",
     "exit_clock",
     "exit_price",
+    "result",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {
@@ -48,6 +49,8 @@ _MADE_OF = {
 JSON_LINES = "generic_fills_jsonl"
 Kind = Literal["csv", "html", "xlsx", "json", "xml", "sqlite"]
 Effect = Literal["open", "close", ""]
+#: How a position ends without a trade; a delivery is the leg in the underlying.
+Event = Literal["expiry", "assignment", "exercise", "delivery"]
 Names = Annotated[list[str], Meta(min_length=1)]
 _Word = TypeVar("_Word")
 
@@ -79,12 +82,16 @@ class Effects(Struct, frozen=True, forbid_unknown_fields=True):
 
 class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
     """A column that says what a row is: its words for trades, for rows that are passed over, by the
-    name under which they are counted, and for rows that are rejected, with the reason. `*` is any
-    other word; unknown words are rejected. `split` parts a cell that holds several words."""
+    name under which they are counted, and for rows that are rejected, with the reason. `ends` are
+    the rows by which a position ends without a trade, by what happened; `splits` are rejected with
+    what to do. A `*` within a word is any text, alone any other word; unknown words are rejected.
+    `split` parts a cell that holds several words."""
 
     column: str
     trades: list[str] = []
     skipped: dict[str, list[str]] = {}
+    ends: dict[Event, list[str]] = {}
+    splits: list[str] = []
     refused: dict[str, str] = {}
     split: str = ""
     optional: bool = False
@@ -107,6 +114,7 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     column or behind the number, is rejected; `received` if it is that of what the trade brought in.
     `in_kind`: a fee in the coin that is traded is taken from the coins, as exchanges do on spot.
     `required`: a row without a fee is rejected, for it is not known rather than none.
+    `futures_pay_fees_only`: the `cash` of a future is its fee, for its gains are settled daily.
     """
 
     columns: list[Names] = []
@@ -115,10 +123,16 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     unit: Literal["stated", "received", ""] = ""
     in_kind: bool = False
     required: bool = False
+    futures_pay_fees_only: bool = False
 
 
 class Layout(Struct, frozen=True, forbid_unknown_fields=True):
-    """A broker's file: for each field the names its column may have, and the rules of its rows."""
+    """A broker's file: for each field the names its column may have, and the rules of its rows.
+
+    `opens` are the words for sides that open a position: where an option ends without a side,
+    what the file opened tells it. `endings` that are `signed` have a side or a signed quantity
+    themselves, and may restate trades of the file.
+    """
 
     title: str
     names_zone: bool
@@ -130,8 +144,10 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     notes: str = ""
     kinds: tuple[Kind, ...] = ("csv",)
     zone: str | None = None
+    zones: dict[str, str] = {}
     epoch: bool = False
     date_order: DateOrder | None = None
+    short_years: bool = False
     newest_first: bool = False
     quantity: Literal["unsigned", "signed"] = "unsigned"
     prices: Literal["decimal", "fractions"] = "decimal"
@@ -146,6 +162,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     parts: list[Part] = []
     fees: Fees = Fees()
     table_ends: Literal["never", "blank"] = "never"
+    opens: list[str] = []
+    endings: Literal["opened", "signed"] = "opened"
     carried: list[str] = []
     refused: str = ""
     effects: Effects = Effects()
@@ -167,13 +185,19 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         some = [" or ".join(self.recognised_by.any)] if self.recognised_by.any else []
         return list(dict.fromkeys([*names, *rules, *some]))
 
+    def zone_of(self, header: Sequence[str]) -> str | None:
+        """The zone that the format always has, or the one that a column of the header names."""
+        names = {folded(cell) for cell in header}
+        named = (zone for column, zone in self.zones.items() if folded(column) in names)
+        return self.zone or next(named, None)
+
     @property
     def is_plain(self) -> bool:
         """Whether its cells are the fields as they stand, so that no rule has to be asked."""
         ruled = (
             self.rows, self.parts, self.constants, self.asset_classes, self.fees.columns, self.quotes,
             self.preamble, self.expiries, self.epoch, self.fees.unit, self.carried, self.fees.required,
-            self.fees.cost != "positive",
+            self.fees.cost != "positive", self.short_years,
         )  # fmt: skip
         fields = {*self.columns, *self.optional}
         odd = self.quantity == "signed" or self.prices != "decimal" or self.table_ends != "never"
@@ -295,12 +319,12 @@ def _check_words(layout: Layout, where: str) -> None:
                 f"{where}: asset_classes.{word} is {kind!r}",
                 f"allowed is {', '.join(ASSET_CLASSES)}, or nothing to leave it open",
             )
-    if layout.zone is not None:
+    for zone in filter(None, (layout.zone, *layout.zones.values())):
         try:
-            ZoneInfo(layout.zone)
+            ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise FormatError(
-                f"{where}: zone {layout.zone!r} is unknown", "write an IANA name, such as UTC"
+                f"{where}: zone {zone!r} is unknown", "write an IANA name, such as UTC"
             ) from None
 
 

@@ -11,7 +11,14 @@ from typing import Any
 from msgspec import Struct
 
 from tearsheet.errors import SettingsError
-from tearsheet.rules.limit import LIMITS, STALE_AFTER, AccountLimits, Limit, Limits, Span
+from tearsheet.rules.limit import (
+    LIMITS,
+    STALE_AFTER,
+    AccountLimits,
+    Limit,
+    Limits,
+    Span,
+)
 from tearsheet.sources.yaml_text import yaml_lines, yaml_mapping
 from tearsheet.trade.amount import parse_amount
 from tearsheet.trade.session import EARLIEST, LATEST
@@ -27,6 +34,19 @@ class Word(Struct, frozen=True):
 
     allowed: str
     read: Callable[[Any], Any]
+
+
+def words_of_limits() -> dict[str, tuple[str, dict[str, str]]]:
+    """Of each limit the key that its short form stands for, and what is allowed for each of its keys."""
+    return {
+        name: (short, {key: word.allowed for key, word in {**words, **_TERMS}.items()})
+        for name, (short, words) in _SHAPES.items()
+    }
+
+
+def words_of_terms() -> dict[str, str]:
+    """What is allowed for each key that holds for all limits of an account."""
+    return {key: word.allowed for key, word in {**_TERMS, "stale_after": _DURATION_WORD}.items()}
 
 
 def load_limits(path: Path) -> Limits:
@@ -149,11 +169,11 @@ class _Reader:
                 near = difflib.get_close_matches(key, known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
                 where = self._where((*path, key))
-                raise SettingsError(f"{where}: {'.'.join((*path, key))} is no key", hint)
+                raise SettingsError(f"{where}: {'.'.join((*path, key))} is no key", hint, path)
 
     def _error(self, path: _Path, value: Any, hint: str) -> SettingsError:
         shown = f"{{{', '.join(value)}}}" if isinstance(value, dict) else repr(value)
-        return SettingsError(f"{self._where(path)}: {'.'.join(path)} is {shown}", hint)
+        return SettingsError(f"{self._where(path)}: {'.'.join(path)} is {shown}", hint, path)
 
     def _where(self, path: _Path) -> str:
         line = self._lines.get(path)

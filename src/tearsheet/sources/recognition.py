@@ -16,6 +16,7 @@ from tearsheet.sources.json_rows import JsonReader
 from tearsheet.sources.layout import JSON_LINES, Kind, Layout
 from tearsheet.sources.lines import Lines, shown
 from tearsheet.sources.mapping import FeeSign, mapped_layout
+from tearsheet.sources.other_files import refuse_archive, refuse_other
 from tearsheet.sources.table import Grid
 
 _HEAD = 1 << 16
@@ -46,7 +47,9 @@ class Sniffed(Struct, frozen=True):
 def sniff(path: Path) -> Sniffed:
     """The kind of a file and its encoding. Raises InputError where it cannot be read."""
     head = _head(path)
+    refuse_other(path, head)
     if head.startswith(b"PK\x03\x04"):
+        refuse_archive(path)
         return Sniffed("xlsx", "", "")
     if head.startswith(b"SQLite format 3\0"):
         return Sniffed("sqlite", "", "")

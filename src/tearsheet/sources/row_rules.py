@@ -10,49 +10,29 @@ from decimal import Decimal
 from functools import lru_cache
 from operator import itemgetter
 
-from msgspec import Struct
-
 from tearsheet.sources.contracts import coin_pair, fraction_price, option_symbol
-from tearsheet.sources.layout import FIELDS, Layout, RowRule, folded, header_places
+from tearsheet.sources.layout import FIELDS, Layout, folded, header_places
 from tearsheet.sources.lines import shown
 from tearsheet.sources.problem import RowError
+from tearsheet.sources.row_kinds import RowKinds, Skipped, bare
 from tearsheet.sources.text import NumberForm
 from tearsheet.trade.amount import ZERO, exact, plain
 from tearsheet.trade.fill import Side
 
 NUMBERS = (
-    "quantity", "price", "exit_price", "commission", "stop_loss", "target", "multiplier", "amount", "cash",
+    "quantity", "price", "exit_price", "commission", "stop_loss", "target", "multiplier", "amount", "cash", "result",
 )  # fmt: skip
 _OTHER_NUMBERS = ("stop_loss", "target", "multiplier", "amount", "cash")
-_FORMULA = re.compile(r'^="(.*)"$', re.DOTALL)
 _UNIT = re.compile(
     r"^(?P<number>[-+(]?[\d.,' \u00a0]*\d(?:[eE][-+]?\d+)?\)?)\s*(?P<unit>[A-Z][A-Z0-9]{1,9})$"
 )
 _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NUMBER_HINT = "allowed is a finite decimal number below 10^18"
-_ANY = "*"
 _BLANK = dict.fromkeys(FIELDS, "")
 _in_order: Callable[[Mapping[str, str]], tuple[str, ...]] = itemgetter(*FIELDS)
 #: Patterns are not asked of longer texts: some take the square of a length.
 _LONGEST_TEXT = 300
-
-
-class Skipped(Struct, frozen=True):
-    """A row that is no trade by a rule of its layout, and the name of the rule."""
-
-    rule: str
-
-
-class _Test(Struct, frozen=True):
-    """A rule about rows, bound to the place of its column."""
-
-    column: str
-    place: int
-    trades: frozenset[str]
-    skipped: Mapping[str, str]
-    refused: Mapping[str, str]
-    split: str
 
 
 class RowRules:
@@ -63,7 +43,8 @@ class RowRules:
         self._layout = layout
         self._preamble = preamble
         self._places = layout.find(header) or {}
-        self._tests = [_test(rule, names) for rule in layout.rows if folded(rule.column) in names]
+        self._kinds = RowKinds(layout.rows, names)
+        self._others = _other_places(layout, names)
         self._above: dict[str, str] = {}
         self._parts = [
             (part, names[folded(part.column)], [re.compile(p) for p in part.patterns])
@@ -78,10 +59,14 @@ class RowRules:
 
     def values(self, cells: Sequence[str]) -> dict[str, str] | Skipped:
         """What the row says of each field, as written. Raises RowError for an unknown row."""
-        for test in self._tests:
-            if skipped := _judged(test, cells[test.place]):
-                return skipped
+        kind = self._kinds.of(cells)
+        if isinstance(kind, Skipped):
+            return kind
         found = {field: bare(cells[place]) for field, place in self._places.items()}
+        for field, places in self._others:
+            found[field] = next((t for p in places if (t := bare(cells[p]))), "")
+        if kind is not None:
+            found["event"] = kind.event
         for part, place, patterns in self._parts:
             text = bare(cells[place])
             fitting = patterns if len(text) <= _LONGEST_TEXT else []
@@ -108,6 +93,12 @@ class RowRules:
             if place is not None:
                 yield _split_unit(bare(cells[place]))[0]
 
+    def fee(self, values: Mapping[str, str], cells: Sequence[str]) -> str:
+        """The first of its fees, as written."""
+        if self._layout.fees.columns:
+            return bare(cells[self._fees[0]]) if self._fees[0] is not None else ""
+        return values.get("commission", "")
+
     def times(self, values: Mapping[str, str]) -> Iterator[str]:
         """The times of the row, date and clock together."""
         yield self._time(values, "time", "clock")
@@ -133,11 +124,16 @@ class RowRules:
             both["fill_id"], row["fill_id"] = f"{row['fill_id']}:out", f"{row['fill_id']}:in"
         return [_in_order(row), _in_order(both)]
 
+    def result(self, values: Mapping[str, str], form: NumberForm) -> Decimal | None:
+        """What the row says that its round trip came to. Raises RowError."""
+        return _number("result", values["result"], form)[0] if "result" in values else None
+
     def _row(
         self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm
     ) -> dict[str, str]:
         row = {**_BLANK, **values, "time": self._time(values, "time", "clock")}
         row |= self._named(values)
+        row["currency"] = self._layout.coin_names.get(row["currency"], row["currency"])
         quantity, coin = _number("quantity", values.get("quantity", ""), form)
         row["price"] = self._price("price", values.get("price", ""), form)
         for field in _OTHER_NUMBERS:
@@ -260,7 +256,7 @@ class RowRules:
         if fees.per == "unit" and row["quantity"]:
             cost *= Decimal(row["quantity"])
         money = unit or row.get("fee_currency", "")
-        if fees.unit == "received":
+        if fees.unit == "received" and not money:
             money = row.get("base", "") if self._side(row) is Side.BUY else row.get("currency", "")
         if cost and not money and fees.unit == "stated":
             raise RowError(
@@ -271,47 +267,23 @@ class RowRules:
 
     def _time(self, values: Mapping[str, str], field: str, clock: str) -> str:
         text = values.get(field, "")
-        if text and values.get(clock):
+        if text and values.get(clock) and ":" not in text:
             text = f"{text} {values[clock]}"
+        if self._layout.short_years:
+            text = text.replace(
+                "-", "/", 2
+            )  # behind hyphens the year may come first, here it does not
         return _instant(text) if self._layout.epoch and text else text
 
 
-def bare(cell: str) -> str:
-    """A cell without the spaces around it and without the formula that keeps Excel from reading it."""
-    text = cell.strip()
-    if text.startswith("=") and (found := _FORMULA.match(text)):
-        return found[1].strip()
-    return text
-
-
-def _test(rule: RowRule, names: Mapping[str, int]) -> _Test:
-    skipped = {word.casefold(): name for name, words in rule.skipped.items() for word in words}
-    trades = frozenset(word.casefold() for word in rule.trades)
-    refused = {word.casefold(): reason for word, reason in rule.refused.items()}
-    place = names[folded(rule.column)]
-    return _Test(rule.column, place, trades, skipped, refused, rule.split)
-
-
-def _judged(test: _Test, cell: str) -> Skipped | None:
-    """Whether a row is passed over. Raises RowError where it is refused, or no rule knows its word."""
-    text = bare(cell)
-    words = [word.strip().casefold() for word in (text.split(test.split) if test.split else [text])]
-    for word in words:
-        if word in test.skipped:
-            return Skipped(test.skipped[word])
-        if word in test.refused:
-            raise RowError(
-                "unknown_row", f"{test.column} is {shown(text, _LONGEST_TEXT)!r}: {test.refused[word]}",
-                "write what happened as fills in the generic format",
-            )  # fmt: skip
-    if _ANY in test.trades or all(word in test.trades for word in words):
-        return None
-    if _ANY in test.skipped:
-        return Skipped(test.skipped[_ANY])
-    raise RowError(
-        "unknown_row", f"{test.column} {shown(text, _LONGEST_TEXT)!r} is no kind of row that is known here",
-        f"trades are {', '.join(sorted(test.trades))}",
-    )  # fmt: skip
+def _other_places(layout: Layout, names: Mapping[str, int]) -> list[tuple[str, list[int]]]:
+    """The fields for which a file has several columns: of a row, the first that is not empty counts."""
+    found = []
+    for field, options in (*layout.columns.items(), *layout.optional.items()):
+        places = [names[folded(option)] for option in options if folded(option) in names]
+        if len(places) > 1:
+            found.append((field, places))
+    return found
 
 
 def _split_unit(text: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from tearsheet.errors import FormatError
 from tearsheet.sources import text as texts
 from tearsheet.sources.catalogue import all_layouts, known_layouts
 from tearsheet.sources.csv_rows import CsvReader
+from tearsheet.sources.fee_signs import check_fee_signs, with_fee_sign
 from tearsheet.sources.fill_rows import NUMBER_PLACES, FillRows
 from tearsheet.sources.json_rows import JsonReader, fields_of
 from tearsheet.sources.layout import FIELDS, JSON_LINES, Effect, Layout
@@ -130,7 +131,8 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     known = all_layouts(options.layouts)
     found = recognise(path, known, options.layout, options.mapping, options.fee_sign)
     _refuse(path, found.layout)
-    zone = _zone(path, found.layout, options)
+    found = with_fee_sign(found, options.fee_sign)
+    zone = _zone(path, found, options)
     if found.is_json_lines:
         return _open_json(path, found, instruments, options, zone)
     if found.layout.is_plain:
@@ -144,14 +146,16 @@ def _refuse(path: Path, layout: Layout) -> None:
         raise FormatError(f"{path}: {layout.title}: {layout.refused}", layout.notes)
 
 
-def _zone(path: Path, layout: Layout, options: StatementOptions) -> ZoneInfo | None:
+def _zone(path: Path, found: Found, options: StatementOptions) -> ZoneInfo | None:
     """The zone of times without an offset: the format's own, else what the user says.
 
     Binance writes another zone than UTC into the name of its files.
     """
-    elsewhere = _ELSEWHERE.search(path.name) if layout.zone == "UTC" else None
-    if layout.zone is not None and elsewhere is None:
-        return ZoneInfo(layout.zone)
+    layout = found.layout
+    zone = layout.zone_of(found.shape.header)
+    elsewhere = _ELSEWHERE.search(path.name) if zone == "UTC" else None
+    if zone is not None and elsewhere is None:
+        return ZoneInfo(zone)
     if elsewhere is not None and options.timezone is None:
         raise FormatError(
             f"{path}: its name says that its times are {elsewhere[0]}, not UTC",
@@ -199,11 +203,7 @@ def _open_table(
     separator = found.shape.separator or ","
     first = list(itertools.islice(reader.numbers(), _SAMPLE))
     reader.form = _form(options, first, reader.numbers(), separator, path)
-    if found.layout.fees.cost == "unknown" and any(map(reader.form.is_negative, reader.fees())):
-        raise FormatError(
-            f"{path}: it has fees below 0, and nothing tells whether these are costs or rebates",
-            "say --fee-sign negative if they are costs, or --fee-sign positive if costs are above 0",
-        )
+    check_fee_signs(path, found.layout.fees, reader, is_said=options.fee_sign is not None)
     is_european = separator == ";" or reader.form.mark == ","
     sample = list(itertools.islice(reader.times(), _SAMPLE))
     order = _order(options, found.layout, sample, reader.times(), is_european, path)
@@ -242,7 +242,10 @@ def _maker(
 ) -> Callable[[], FillRows]:  # fmt: skip
     """Makes what reads the rows; it remembers rows, so that every reading needs its own."""
     newest_first, ascending = _direction(sample, reading, is_said=found.layout.newest_first)
-    settlement = Settlement(lots=found.layout.lots, rates=options.fee_rates)
+    settlement = Settlement(
+        lots=found.layout.lots, rates=options.fee_rates,
+        futures_pay_fees_only=found.layout.fees.futures_pay_fees_only,
+    )  # fmt: skip
     sides = found.layout.side_words(Side.BUY, Side.SELL)
     if not found.layout.is_plain:
         sides |= {"buy": Side.BUY, "sell": Side.SELL}

@@ -5,12 +5,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tearsheet.sources.csv_rows import spanning, surplus, trimmed
+from tearsheet.sources.endings import Endings, Held
 from tearsheet.sources.fill_rows import FillRows
 from tearsheet.sources.layout import Layout, folded
 from tearsheet.sources.problem import Problem, RowError
-from tearsheet.sources.row_rules import RowRules, Skipped
+from tearsheet.sources.row_kinds import Skipped
+from tearsheet.sources.row_rules import RowRules
+from tearsheet.sources.settlement import unlike
 from tearsheet.sources.text import NumberForm
 from tearsheet.trade.fill import Fill, Rejection
+
+#: Under which name rows are counted that say once more what a trade of the file says.
+STATED_TWICE = "stated_twice"
 
 
 class Grid(Protocol):
@@ -47,13 +53,14 @@ class TableReader:
         self._header_line = header_line
         self._preamble = preamble
         self._marks = _marks(layout, header)
+        self._held_line = 0
         self.form = NumberForm(".")
         self.skipped: Counter[str] = Counter()
 
     @property
     def line(self) -> int:
         """The first line of the row given last."""
-        return self._grid.line
+        return self._held_line or self._grid.line
 
     @property
     def bytes_read(self) -> int:
@@ -67,10 +74,10 @@ class TableReader:
                 yield from rules[0].numbers(rules[1], cells)
 
     def fees(self) -> Iterator[str]:
-        """The fees of all its rows, as written, where one column has them."""
-        for rules, _ in self._trades():
+        """The first fee of all its rows, as written."""
+        for rules, cells in self._trades():
             if not isinstance(rules, Problem):
-                yield rules[1].get("commission", "")
+                yield rules[0].fee(rules[1], cells)
 
     def times(self) -> Iterator[str]:
         """The times of all its rows, as written."""
@@ -81,12 +88,57 @@ class TableReader:
     def read(self, rows: FillRows) -> Iterator[Fill | Rejection]:
         """The fills and rejections of the file."""
         self.skipped.clear()
+        self._held_line = 0
+        ended: list[Held] = []
         for found, cells in self._trades():
             if isinstance(found, Problem):
                 rejection = rows.reject(self.line, cells, found, self._account)
                 yield spanning(rejection, self._grid.through)
+            elif "event" in found[1]:
+                ended.append(Held(self.line, self._grid.through, cells, found[1], found[0]))
+            else:
+                yield from self._made(rows, *found, cells)
+        if ended:
+            yield from self._ended(rows, ended)
+
+    def _ended(self, rows: FillRows, ended: Sequence[Held]) -> Iterator[Fill | Rejection]:
+        """The positions that end without a trade; what the file opened tells their sides."""
+        endings = Endings(self._layout, self.form)
+        known = []
+        for held in ended:
+            self._held_line = held.line
+            try:
+                known.append((held, endings.row(held)))
+            except RowError as bad:
+                yield self._not_ended(rows, held, bad)
+        skipped = self.skipped.copy()
+        endings.look(self._canonical(), [row for _, row in known])
+        self.skipped = skipped
+        for held, row in known:
+            self._held_line = held.line
+            try:
+                settled = endings.settled(held, row)
+            except RowError as bad:
+                yield self._not_ended(rows, held, bad)
                 continue
-            yield from self._made(rows, *found, cells)
+            if settled is None:
+                self.skipped[STATED_TWICE] += 1
+            elif (made := rows.make(settled, held.line, held.cells)) is not None:
+                yield made
+
+    def _not_ended(self, rows: FillRows, held: Held, bad: RowError) -> Rejection:
+        whose = held.values.get("account") or self._account
+        rejection = rows.reject(held.line, held.cells, bad.problem, whose)
+        return spanning(rejection, held.through)
+
+    def _canonical(self) -> Iterator[Sequence[str]]:
+        """The texts of all its trades that can be read."""
+        for found, cells in self._trades():
+            if not isinstance(found, Problem) and "event" not in found[1]:
+                try:
+                    yield from found[0].fills(found[1], cells, self.form)
+                except RowError:
+                    continue
 
     def _made(
         self, rows: FillRows, rules: RowRules, values: Mapping[str, str], cells: Sequence[str]
@@ -94,6 +146,7 @@ class TableReader:
         """One fill, or both of a round trip; of a round trip never one alone."""
         try:
             texts = rules.fills(values, cells, self.form)
+            result = rules.result(values, self.form)
         except RowError as bad:
             whose = values.get("account") or self._account
             rejection = rows.reject(self.line, cells, bad.problem, whose)
@@ -101,10 +154,14 @@ class TableReader:
             return
         made = [rows.make(row, self.line, cells) for row in texts]
         rejected = next((one for one in made if isinstance(one, Rejection)), None)
+        fills = [one for one in made if isinstance(one, Fill)]
+        if rejected is None and result is not None:
+            problem = unlike(result, fills, values.get("fee_currency", ""))
+            rejected = rows.reject(self.line, cells, problem, fills[0].account) if problem else None
         if rejected is not None:
             yield spanning(rejected, self._grid.through)
         else:
-            yield from (one for one in made if one is not None)
+            yield from fills
 
     def _trades(
         self,

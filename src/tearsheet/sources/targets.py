@@ -56,14 +56,14 @@ def parse_targets(text: str, file: str) -> Targets:
         if key not in _ALLOWED:
             near = difflib.get_close_matches(key, _ALLOWED, 1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_ALLOWED)}"
-            raise SettingsError(f"{file}: {key} is no target", hint)
+            raise SettingsError(f"{file}: {key} is no target", hint, (key,))
         values[key] = _number(file, key, value)
     return Targets(**values)
 
 
 def _number(file: str, key: str, value: Any) -> Decimal | None:
     allowed, fits = _ALLOWED[key]
-    error = SettingsError(f"{file}: {key} is {value!r}", f"allowed is {allowed}, or null")
+    error = SettingsError(f"{file}: {key} is {value!r}", f"allowed is {allowed}, or null", (key,))
     if not isinstance(value, str):
         raise error
     if value in _NULL:

@@ -16,9 +16,11 @@ from tearsheet.errors import FormatError
 from tearsheet.trade.amount import parse_amount
 
 DecimalMark = Literal[".", ","]
-SEPARATORS = (",", ";", "\t")
+SEPARATORS = (",", ";", "\t", "|")
 #: No number is longer, and what looks for one in a text may take its length squared.
 _LONGEST = 100
+#: Of so many bytes, so many are 0 where half of them are the upper halves of Latin letters.
+_FEW, _MOST = 8, 0.8
 _EMPTY = frozenset(("", "-", "--", "—", "–", "n/a", "N/A", "null", "None"))
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -27,10 +29,20 @@ _BOMS = (
 )
 _PLAIN = re.compile(r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$")
 #: Codes of money that may stand beside a number. Coins may not: a fee in BNB is no fee in dollars.
-_CODES = "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|BRL|SEK|NOK|DKK|PLN|CZK|HKD|SGD|INR|ZAR|MXN|KRW|CNY"
-_MONEY_BEFORE = re.compile(rf"^(?:[A-Z]{{0,3}}\$+|[€£¥₹@]|(?:{_CODES})\b)\s*")
-_MONEY_AFTER = re.compile(rf"\s*(?:\$+|[€£¥₹]|\b(?:{_CODES}))$")
-_GROUPS = re.compile(r"^[1-9][0-9]{0,2}(?:[,'\u00a0\u202f ][0-9]{3})+(?:\.[0-9]+)?$")
+_CODES = (
+    "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|BRL|SEK|NOK|DKK|PLN|CZK|HUF|RON|TRY|ILS|HKD|SGD|TWD|THB|INR|ZAR"
+    "|MXN|KRW|CNY|RUB"
+)
+_SIGNS = "€£¥₹₩₺₪₽฿"
+_MONEY_BEFORE = re.compile(
+    rf"^(?:[A-Z]{{0,3}}\$+|[{_SIGNS}@]|(?:Rs\.?|Fr\.?)(?=\s|\d)|(?:{_CODES})\b)\s*"
+)
+_MONEY_AFTER = re.compile(rf"\s*(?:\$+|[{_SIGNS}]|\b(?:{_CODES}|kr\.?|zł|Kč))$")
+#: What stands between thousands: commas, apostrophes, and spaces that do not break or are thin.
+_BETWEEN = "'\u2019\u00a0\u2009\u202f "
+_GROUPS = re.compile(rf"^[1-9][0-9]{{0,2}}(?:[,{_BETWEEN}][0-9]{{3}})+(?:\.[0-9]+)?$")
+#: 12,34,567: lakhs and crores are in twos.
+_INDIAN = re.compile(r"^[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?$")
 _OPEN = re.compile(r"^[1-9][0-9]{0,2}[,.][0-9]{3}$")
 _NOT_A_DIGIT = re.compile(r"[^0-9.]")
 _SWAPPED = str.maketrans(",.", ".,")
@@ -52,20 +64,20 @@ class NumberForm(Struct, frozen=True):
             return None
         return parse_amount(self._normal(bare, text))
 
-    def is_negative(self, text: str) -> bool:
-        """Whether a cell is a number below 0."""
+    def sign(self, text: str) -> int:
+        """-1 for a number below 0, 1 above; 0 for 0, for nothing, and for what is no number."""
         try:
             number = self.parse(text)
         except ValueError:
-            return False
-        return number is not None and number < 0
+            return 0
+        return (number > 0) - (number < 0) if number is not None else 0
 
     def _normal(self, bare: str, text: str) -> str:
         """A number with its sign in front, a point, and no signs of money or thousands."""
         signs, bare = _unwrapped(bare)
         if self.mark == ",":
             bare = bare.translate(_SWAPPED)
-        if _GROUPS.match(bare):
+        if _GROUPS.match(bare) or _INDIAN.match(bare):
             bare = _NOT_A_DIGIT.sub("", bare)
         # Two signs, as in (-5), may mean either; a third thing is no number at all.
         if len(signs) > 1 or not _PLAIN.match(bare):
@@ -74,9 +86,13 @@ class NumberForm(Struct, frozen=True):
 
 
 def encoding_of(head: bytes) -> str:
-    """The encoding of a file by its first bytes: a byte order mark, UTF-8, else Windows-1252."""
+    """The encoding of a file by its first bytes: a byte order mark, every other byte 0 (UTF-16), UTF-8,
+    else Windows-1252."""
     for mark, name in _BOMS:
         if head.startswith(mark):
+            return name
+    for name, half in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if len(half) > _FEW and half.count(0) > len(half) * _MOST:
             return name
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
@@ -124,7 +140,7 @@ def _mark_of(cell: str) -> DecimalMark | None:
         return None
     bare = _unwrapped(cell.strip())[1]
     points, commas = bare.count("."), bare.count(",")
-    if not (points or commas) or bare.strip("0123456789.,'\u00a0\u202f "):
+    if not (points or commas) or bare.strip(f"0123456789.,{_BETWEEN}"):
         return None
     if points and commas:
         return "," if bare.rindex(",") > bare.rindex(".") else "."

@@ -43,16 +43,30 @@ class AccountStates:
         self._spans: dict[str, tuple[datetime, datetime]] = {}
         #: bookings that were taken out and did not come back the same
         self._gone: dict[str, dict[_Name, Booking]] = {}
+        #: since when what was booked of an account is another now; known after `finish`
+        self.rewritten: dict[str, int] = {}
 
     def added(self, bookings: Sequence[Booking]) -> None:
-        """Bookings that were just stored."""
-        for booking in bookings:
-            gone = self._gone.get(booking.account)
-            if gone and gone.get(_name(booking)) == booking:
-                del gone[_name(booking)]
-                continue
-            first, last = self._spans.get(booking.account, (booking.time, booking.time))
-            self._spans[booking.account] = min(first, booking.time), max(last, booking.time)
+        """Bookings, in order of time, that were just stored."""
+        if self._gone:
+            bookings = [booking for booking in bookings if not self._came_back(booking)]
+        last = {booking.account: booking.time for booking in bookings}
+        first = {booking.account: booking.time for booking in reversed(bookings)}
+        for account, at in last.items():
+            since, until = self._spans.get(account, (at, at))
+            self._spans[account] = min(since, first[account]), max(until, at)
+
+    def _came_back(self, booking: Booking) -> bool:
+        """Whether a booking was taken out before, just as it is."""
+        gone = self._gone.get(booking.account)
+        if not gone or gone.get(_name(booking)) != booking:
+            return False
+        del gone[_name(booking)]
+        return True
+
+    def take_back(self) -> None:
+        """Forget all that was added, since it was taken out."""
+        self._spans.clear()
 
     def removed(self, booking: Booking) -> None:
         """A booking that was just taken out."""
@@ -77,6 +91,7 @@ class AccountStates:
                 changed.append(first)
             last_us = max(last, last_us or last)
         if changed:
+            self.rewritten[account] = min(changed)
             self._reading.execute("remove_limit_bases_after", (account, min(changed)))
         heard = known.heard_us if now_us is None else now_us
         row = (account, known.rewrites + bool(changed), last_us, heard)

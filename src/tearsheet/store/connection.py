@@ -14,7 +14,7 @@ Parameters = Sequence[Any]
 #: How long a writer waits for another one before it gives up, in seconds.
 BUSY_SECONDS = 30.0
 #: Kept beside the schema files so that an up-to-date ledger is opened without reading them.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 7
 _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
 
 
@@ -46,6 +46,10 @@ class Connection(Protocol):
 
     def execute_many(self, statement: str, rows: Iterable[Row]) -> None:
         """Run a statement that gives nothing once for each row of parameters."""
+        ...
+
+    def add_new(self, statement: str, rows: Sequence[Row]) -> bool:
+        """Insert rows of which none is there yet; False where one is, and then some may be in."""
         ...
 
     def execute_each(self, statement: str, rows: Iterable[Row]) -> list[list[Row]]:

@@ -1,4 +1,4 @@
-"""Ledger statements in the words of PostgreSQL; they are written once, for SQLite.
+"""Ledger statements in the words of PostgreSQL and of large batches; they are written once, for SQLite.
 
 What both understand is left as it is. TEXT is compared by its bytes, as SQLite does.
 """
@@ -12,6 +12,7 @@ _PARAMETER = re.compile(r"\?(\d*)")
 _PLAIN_INSERT = re.compile(r"INSERT INTO (\w+) \(([^)]+)\)\s+VALUES \([?, ]+\)")
 _ARRAYS = {str: "TEXT[]", int: "BIGINT[]"}
 _SCHEMA = (
+    (re.compile(r",\s*/\* in SQLite \*/[^)]*"), ""),
     (re.compile(r"\)\s*STRICT(?:,\s*WITHOUT ROWID)?"), ")"),
     (
         re.compile(r"\bINTEGER PRIMARY KEY\b"),
@@ -63,6 +64,16 @@ def copy_target(statement: str) -> CopyTarget | None:
     """Where a statement puts its rows, if it is a bare INSERT."""
     found = _PLAIN_INSERT.fullmatch(statement.strip())
     return None if found is None else CopyTarget(found[1], found[2])
+
+
+@cache
+def with_nulls(statement: str, places: tuple[int, ...]) -> str:
+    """A bare INSERT whose parameters at some places are NULL, and no parameters any more."""
+    head, values, tail = statement.rpartition("VALUES (")
+    cells = tail.removesuffix(")").split(", ")
+    for place in places:
+        cells[place] = "NULL"
+    return f"{head}{values}{', '.join(cells)})"
 
 
 def schema_statement(statement: str) -> str:

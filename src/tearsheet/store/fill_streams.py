@@ -4,7 +4,7 @@ Fills that come after everything booked are added to the open position; a late o
 be booked anew from the last flat point before it. Both give the same rows with the same ids.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import islice
@@ -12,6 +12,7 @@ from itertools import islice
 from tearsheet.store import rows
 from tearsheet.store.reading import Reading
 from tearsheet.store.session_tallies import SessionTallies
+from tearsheet.store.straight_booking import StraightBooking, store
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book, Booking, Position
@@ -32,15 +33,44 @@ class FillStreams:
         self._reading = reading
         self._tallies = tallies
         self._since: dict[tuple[str, str], int] = {}
+        self._straight: StraightBooking | None = None
+
+    def book_straight(self) -> None:
+        """From here on book new fills as they come, as long as they come in order."""
+        if not self._since:
+            self._straight = StraightBooking(self._reading, self._tallies)
+
+    def take(self, fills: Sequence[Fill]) -> None:
+        """Fills that were just kept, of which nobody had told before."""
+        if self._straight is not None and not self._straight.take(fills):
+            self._leave_straight()
+        since = self._since
+        for fill in fills:
+            if self._straight is None or (fill.account, fill.symbol) not in since:
+                self._note(fill.account, fill.symbol, to_micros(fill.time))
 
     def touch(self, account: str, symbol: str, since_us: int) -> None:
         """Something changed in a stream at an instant."""
+        self._leave_straight()
+        self._note(account, symbol, since_us)
+
+    def _leave_straight(self) -> None:
+        if self._straight is not None:
+            self._straight.take_back()
+            self._straight = None
+
+    def _note(self, account: str, symbol: str, since_us: int) -> None:
         known = self._since.get((account, symbol))
         if known is None or since_us < known:
             self._since[account, symbol] = since_us
 
     def finish(self) -> None:
         """Book what changed, all streams together in the order of time."""
+        if self._straight is not None:
+            self._straight.finish()
+            self._straight = None
+            self._since.clear()
+            return
         held: list[Position] = []
         starts: dict[tuple[str, str], Start] = {}
         for stream, since_us in self._since.items():
@@ -52,7 +82,7 @@ class FillStreams:
         while batch := list(islice(fills, _AT_ONCE)):
             bookings = book.book_all(batch)
             closed, book.closed = book.closed, []
-            self._store(bookings, closed)
+            store(self._reading, self._tallies, bookings, closed)
         still_open = [rows.position_row(p, logged=False) for p in book.open_positions()]
         self._reading.execute_many("add_position", still_open)
 
@@ -88,13 +118,6 @@ class FillStreams:
             if start[1] is None or fill.order >= start[1]:
                 yield fill
 
-    def _store(self, bookings: list[Booking], closed: list[Position]) -> None:
-        self._reading.execute_many("add_booking", map(rows.booking_row, bookings))
-        self._reading.execute_many(
-            "add_position", [rows.position_row(p, logged=False) for p in closed]
-        )
-        self._tallies.added(bookings, closed)
-
     def _clear_from(self, account: str, symbol: str, since_us: int) -> tuple[list[Position], Start]:
         """Take out what is booked from an instant on.
 
@@ -116,7 +139,7 @@ class FillStreams:
                 return [], (since_us, None)
             return [], (opened_us, (opening.time, opening.rank, opening.fill_key))
         seed = _as_opened(first, opening)
-        self._store([opening], [])
+        store(self._reading, self._tallies, [opening], [])
         return [seed], (opened_us, _after_last(seed))
 
     def _affected(self, account: str, symbol: str, since_us: int) -> list[Position]:
@@ -130,7 +153,7 @@ class FillStreams:
             bookings = self._reading.bookings_of(position.id)
             if position.id == first.id:
                 opening = bookings[0]
-            self._tallies.removed(bookings)
+            self._tallies.removed(bookings, position.currency)
             self._reading.execute("remove_bookings", (position.id,))
             self._reading.execute("remove_position", (position.id,))
         assert opening is not None

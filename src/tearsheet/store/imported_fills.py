@@ -13,6 +13,8 @@ from tearsheet.trade.fill import Fill, Rejection, Revision
 from tearsheet.trade.session import to_micros
 
 Name = tuple[str, str]
+#: From so many fills on it is faster to see whether all are new than to ask for each.
+_LEAST = 100
 
 
 class ImportCounts(Struct):
@@ -43,6 +45,8 @@ class _Stretch(Struct):
     sightings: dict[tuple[int, int], int] = {}
     variants: dict[tuple[int, Name], rows.Row] = {}
     conflicts: list[Rejection] = []
+    #: the fills that nobody had told of
+    opened: list[Fill] = []
 
     def before(self, name: Name) -> rows.Row | None:
         """What is kept of a fill by now."""
@@ -61,8 +65,6 @@ class ImportedFills:
         self._streams = streams
         #: how many fills of each import were new; a fill's id is its import × 2^32 + that
         self._counts: Counter[int] = Counter()
-        #: with no fills kept before, only keys met in this posting can be known
-        self._met: set[int] | None = None if reading.one("any_fill") else set()
         #: the fills that were corrected or busted; of these all that was claimed has to be asked
         self._superseded: set[Name] = set(map(tuple, reading.execute("superseded_names")))
 
@@ -75,11 +77,12 @@ class ImportedFills:
         Posted fills of one instrument and instant stand in the order in which they arrive.
         """
         batch = list(lines)
+        if not is_posted and len(batch) >= _LEAST and self._add_new(source_id, batch, counts):
+            return []
         ranks = self._last_ranks(batch) if is_posted else {}
         stretch = _Stretch(source_id, file, is_posted, self._kept(batch), ranks)
         for line, fill in batch:
-            time_us = to_micros(fill.time)
-            counts.span(time_us)
+            counts.span(to_micros(fill.time))
             name = (fill.account, fill.key)
             if isinstance(fill, Revision) or name in self._superseded:
                 self._superseded.add(name)
@@ -87,21 +90,57 @@ class ImportedFills:
                 claim = Claim(source_id, line, status_of(fill), is_posted, said)
                 self._fold(stretch, claim, counts)
             elif stretch.before(name) is None:
-                self._open(stretch, line, name, fill, time_us)
+                self._open(stretch, line, name, fill)
                 counts.new += 1
             else:
                 self._take_known(stretch, line, name, fill, counts)
         self._write(stretch)
+        if is_posted:  # these may stand behind others of their instant, with other ranks
+            for fill in stretch.opened:
+                self._streams.touch(fill.account, fill.symbol, to_micros(fill.time))
+        else:
+            self._streams.take(stretch.opened)
         return stretch.conflicts
 
-    def _open(self, stretch: _Stretch, line: int, name: Name, fill: Fill, time_us: int) -> None:
+    def _add_new(
+        self, source_id: int, batch: Sequence[tuple[int, Fill]], counts: ImportCounts
+    ) -> bool:
+        """Keep a batch of fills of which none was told of before; False where one was.
+
+        Nobody is asked beforehand: the fills go in, and the ledger says whether one was there.
+        """
+        if any(type(fill) is Revision for _, fill in batch) or self._speaks_of_superseded(batch):
+            return False
+        last = self._last_id(source_id)
+        made = [rows.fill_row(n, fill, None) for n, (_, fill) in enumerate(batch, last + 1)]
+        if not self._reading.add_new("add_fill", made):
+            self._reading.execute("remove_fills_of_source", (last, last + len(made) + 1))
+            return False
+        self._counts[source_id] += len(made)
+        seen = [
+            (source_id, line, row[0], row[claims.RANK])
+            for (line, _), row in zip(batch, made, strict=True)
+        ]
+        self._reading.execute_many("add_sighting", seen)
+        counts.new += len(made)
+        times = [row[claims.TIME] for row in made]
+        counts.span(min(times))
+        counts.span(max(times))
+        self._streams.take([fill for _, fill in batch])
+        return True
+
+    def _speaks_of_superseded(self, batch: Sequence[tuple[int, Fill]]) -> bool:
+        known = self._superseded
+        return bool(known) and any((fill.account, fill.key) in known for _, fill in batch)
+
+    def _open(self, stretch: _Stretch, line: int, name: Name, fill: Fill) -> None:
         """Keep a fill that nobody has told of before."""
         row = rows.fill_row(self._new_id(stretch.source_id), fill, None)
         if stretch.is_posted:
             row = _ranked(row, stretch)
         stretch.fresh[name] = row
         stretch.sightings[line, row[0]] = fill.rank
-        self._streams.touch(fill.account, fill.symbol, time_us)
+        stretch.opened.append(fill)
 
     def _take_known(
         self, stretch: _Stretch, line: int, name: Name, fill: Fill, counts: ImportCounts
@@ -201,27 +240,23 @@ class ImportedFills:
         return self._reading.one("fill_of_key", name)
 
     def _new_id(self, source_id: int) -> int:
+        identity = self._last_id(source_id) + 1
+        self._counts[source_id] += 1
+        return identity
+
+    def _last_id(self, source_id: int) -> int:
         if source_id not in self._counts:
             span = (source_id << rows.LINE_BITS, (source_id + 1) << rows.LINE_BITS)
             row = self._reading.one("last_fill_of_source", span)
             last = row[0] if row else None
             self._counts[source_id] = 0 if last is None else last - span[0]
-        self._counts[source_id] += 1
         return source_id << rows.LINE_BITS | self._counts[source_id]
 
     def _kept(self, batch: Sequence[tuple[int, Fill]]) -> dict[Name, rows.Row]:
         """Which fills of a batch were kept before, by account and key."""
-        names = {(fill.account, fill.key): None for _, fill in batch}
-        asked = list(names if self._met is None else filter(self._is_met, names))
+        asked = list({(fill.account, fill.key): None for _, fill in batch})
         found = self._reading.execute_each("fill_of_key", asked)
         return {name: its[0] for name, its in zip(asked, found, strict=True) if its}
-
-    def _is_met(self, name: Name) -> bool:
-        assert self._met is not None
-        mark = hash(name)
-        is_met = mark in self._met
-        self._met.add(mark)
-        return is_met
 
     def _last_ranks(
         self, batch: Sequence[tuple[int, Fill]]

@@ -23,6 +23,9 @@ from tearsheet.store.session_tallies import ALL_ACCOUNTS, decode
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import from_micros, to_micros
 
+#: Names the present state of all notes, beside the stamp of the facts, which no note changes.
+NOTES_STAMP = "notes"
+
 
 class Source(Struct, frozen=True):
     """A file that was read, and how far."""
@@ -60,14 +63,16 @@ class Ledger:
     """Opens the ledger and answers questions about it.
 
     `judge` is called at the end of every posting, inside its transaction, with the accounts that it
-    touched: what it finds is kept with the facts or not at all. `undone` is called where a change failed.
+    touched: what it finds is kept with the facts or not at all. `undone` is called where a change failed,
+    `check` at the beginning of every transaction, which it may refuse.
     """
 
     judge: Callable[[frozenset[str]], None]
     undone: Callable[[], None]
+    check: Callable[[], None]
 
     def __init__(self, place: Path | str) -> None:
-        self.judge, self.undone = _unjudged, lambda: None
+        self.judge, self.undone, self.check = _unjudged, lambda: None, lambda: None
         self.connection = open_connection(place)
         self.reading = Reading(self.connection)
         self._patience = limits.BUSY_SECONDS
@@ -90,6 +95,7 @@ class Ledger:
     def snapshot(self) -> Iterator[Reading]:
         """Ask several questions about one and the same state."""
         with self.connection.transaction(write=False):
+            self.check()
             yield self.reading
 
     @contextmanager
@@ -120,6 +126,7 @@ class Ledger:
             )
         try:
             with self.connection.transaction(write=True, accounts=accounts):
+                self.check()
                 yield self.reading
         except BaseException:
             self.undone()
@@ -147,6 +154,10 @@ class Ledger:
     def stamp(self) -> str:
         """A name for the present state, `revision-random`: no other state of any ledger bears it."""
         return self.get("stamp") or f"{self.revision}-0"
+
+    def change_notes(self) -> None:
+        """Name the state of all notes anew; the last step of the transaction that changes one."""
+        self.put(NOTES_STAMP, os.urandom(8).hex())
 
     def bump(self) -> int:
         """Count a change of the facts; part of the transaction that makes it."""

@@ -8,9 +8,8 @@ from msgspec import Struct
 
 from tearsheet.performance.summary import Scope
 from tearsheet.store import rows
-from tearsheet.store.reading import Reading, matches
+from tearsheet.store.reading import Reading
 from tearsheet.trade.fill import Fill, Rejection
-from tearsheet.trade.position import Position
 from tearsheet.trade.session import to_micros
 
 Item = TypeVar("Item")
@@ -58,16 +57,6 @@ def fills(reading: Reading, span: Span, number: int) -> Page[Fill]:
 
     found = _rows(reading, "page_of_fills", span, _LAST_ID, lambda row: (row[3], row[-1]))
     return page_of(((rows.fill(row), place) for row, place in found), belongs, number)
-
-
-def closed_positions(reading: Reading, span: Span, number: int) -> Page[Position]:
-    """A page of the closed positions of a scope."""
-    found = _rows(reading, "page_of_closed", span, LAST_TEXT, lambda row: (row[7], row[0]))
-    return page_of(
-        ((rows.position(row), place) for row, place in found),
-        lambda position: matches(span.scope, position),
-        number,
-    )
 
 
 def rejections(reading: Reading, after: Place | None, number: int) -> Page[Rejection]:

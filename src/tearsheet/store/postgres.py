@@ -3,7 +3,7 @@
 Imported only where DATABASE_URL asks for it, since the driver is an extra.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import count
@@ -70,15 +70,26 @@ class PostgresConnection:
         batch = list(rows)
         if not batch:
             return
-        target = copy_target(statement)
         with self._errors(), self._live().cursor() as cursor:
-            if target is None or len(batch) == 1:
+            if copy_target(statement) is None or len(batch) == 1:
                 cursor.executemany(with_numbers(statement).encode(), batch)
-                return
-            into = f"COPY {target.table} ({target.columns}) FROM STDIN"
-            with cursor.copy(into.encode()) as copy:
-                for row in batch:
-                    copy.write_row(row)
+            else:
+                _copy(cursor, statement, batch)
+
+    def add_new(self, statement: str, rows: Sequence[Row]) -> bool:
+        """Copy rows of which none is there yet; False where one is, and then none of them is in."""
+        self.execute("SAVEPOINT add_new")
+        try:
+            with self._live().cursor() as cursor:
+                _copy(cursor, statement, rows)
+        except psycopg.errors.UniqueViolation:
+            self.execute("ROLLBACK TO SAVEPOINT add_new")
+            return False
+        except psycopg.Error:
+            with self._errors():
+                raise
+        self.execute("RELEASE SAVEPOINT add_new")
+        return True
 
     def execute_each(self, statement: str, rows: Iterable[Row]) -> list[list[Row]]:
         """Run a question once for each row of parameters, all sent together; the rows of each."""
@@ -242,6 +253,16 @@ class _Truth(Int8Dumper):
 
     def dump(self, obj: Any) -> bytes:
         return b"1" if obj else b"0"
+
+
+def _copy(cursor: psycopg.Cursor[Row], statement: str, rows: Iterable[Row]) -> None:
+    """Copy the rows of a bare INSERT."""
+    target = copy_target(statement)
+    assert target is not None, statement
+    into = f"COPY {target.table} ({target.columns}) FROM STDIN"
+    with cursor.copy(into.encode()) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _account_key(account: str) -> int:

@@ -12,6 +12,7 @@ from tearsheet.store.fill_streams import FillStreams
 from tearsheet.store.imported_fills import ImportCounts, ImportedFills
 from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.log_records import LogRecords, TradeLogMode
+from tearsheet.store.notes import Notes
 from tearsheet.store.reading import Reading
 from tearsheet.store.session_tallies import SessionTallies, TallyRules
 from tearsheet.store.undoing import Undoing, Undone
@@ -117,6 +118,8 @@ class Posting:
         if state.size >= _BULK_BYTES and self._is_empty():
             self._aside_facts = self._set_aside("fill", but="fill_key")
             self._aside_books = self._set_aside("position", "booking")
+        if state.size >= _BULK_BYTES:
+            self._streams.book_straight()
         return self._add_source("import", layout, state, None)
 
     def add_fills(
@@ -129,7 +132,7 @@ class Posting:
 
     def close_import(
         self, source_id: int, state: FileState, checksum: int, lines: int,
-        counts: ImportCounts, rejections: Sequence[Rejection],
+        counts: ImportCounts, rejections: Sequence[Rejection], who: str | None = None,
     ) -> None:  # fmt: skip
         """End an import: its rejections speak of the instants that its fills span."""
         span = rows.ALWAYS
@@ -148,7 +151,7 @@ class Posting:
             ),
         )  # fmt: skip
         skipped = json.encode(counts.skipped).decode()
-        batch = (source_id, counts.new, counts.known, counts.rejected, skipped)
+        batch = (source_id, counts.new, counts.known, counts.rejected, skipped, who)
         self._reading.execute("add_batch", batch)
         self.changed = True
 
@@ -196,6 +199,7 @@ class Posting:
         self._streams.finish()
         self._make_again(self._aside_books)
         touched = self._tallies.accounts.finish(None if self._anew else self._now_us)
+        self._settle_notes(touched)
         # what follows belongs to all accounts: their tallies, the overlaps, the revision
         self._ledger.join()
         self._tallies.finish()
@@ -205,6 +209,15 @@ class Posting:
         revision = self._ledger.bump() if self.changed else self._ledger.revision
         self._ledger.judge(touched)
         return revision
+
+    def _settle_notes(self, touched: frozenset[str]) -> None:
+        """Find where notes belong whose fill came, went, or stands in another position now."""
+        notes = Notes(self._reading)
+        if self._anew:
+            notes.settle_all()
+            return
+        for account in touched:
+            notes.settle(account, self._tallies.accounts.rewritten.get(account))
 
     def _is_empty(self) -> bool:
         return all(self._reading.one(f"any_{what}") is None for what in ("fill", "record"))

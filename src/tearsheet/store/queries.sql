@@ -115,8 +115,8 @@ SELECT MIN(day) FROM source WHERE kind = 'log'
 
 -- name: add_position
 INSERT INTO position (id, account, symbol, currency, multiplier, side, opened_us, closed_us, last_us, last_rank, last_key, quantity, peak_quantity, open_quantity,
-entry_value, exit_value, cost, gross, fees, fills, strategy, stop_loss, target, planned, mode, held_us, logged)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+entry_value, exit_value, cost, gross, fees, fills, strategy, stop_loss, target, planned, mode, held_us, logged, net_order, quantity_order, r_order)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: position
 SELECT * FROM position WHERE id = ?
 -- name: remove_position
@@ -152,6 +152,10 @@ DELETE FROM fill WHERE record_id IS NOT NULL
 DELETE FROM rejection WHERE record_id IS NOT NULL
 -- name: remove_all_bookings
 DELETE FROM booking
+-- name: remove_bookings_after
+DELETE FROM booking WHERE time_us > ?
+-- name: remove_positions_closed_after
+DELETE FROM position WHERE closed_us > ?
 -- name: bookings_all
 SELECT * FROM booking WHERE time_us >= ? AND time_us < ? ORDER BY time_us
 -- name: bookings_account
@@ -223,10 +227,6 @@ FROM fill WHERE time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER 
 -- name: page_of_fills_account
 SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
 FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
--- name: page_of_closed_all
-SELECT * FROM position WHERE closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
--- name: page_of_closed_account
-SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us <= ? AND (closed_us < ? OR id < ?) ORDER BY closed_us DESC, id DESC LIMIT ?
 -- name: page_of_rejections
 SELECT file, line, text, code, reason, hint, account, id FROM rejection WHERE withdrawn_by IS NULL AND id < ? ORDER BY id DESC LIMIT ?
 -- name: page_of_alerts
@@ -317,15 +317,22 @@ SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.k
 FROM variant v JOIN source s ON s.id = v.source_id WHERE v.account = ? AND v.key = ?
 
 -- name: add_batch
-INSERT INTO batch (source_id, new, known, rejected, skipped) VALUES (?, ?, ?, ?, ?)
+INSERT INTO batch (source_id, new, known, rejected, skipped, who) VALUES (?, ?, ?, ?, ?, ?)
 -- name: batches
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, u.at_us, u.who, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us, u.who, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? ORDER BY b.source_id DESC LIMIT ?
+-- name: batches_of_files
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us, u.who, u.gone, u.stayed
+FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? AND s.layout <> 'api' ORDER BY b.source_id DESC LIMIT ?
 -- name: batch
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, u.at_us, u.who, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us, u.who, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id = ?
 -- name: rejections_of_batch
 SELECT file, line, text, code, reason, hint, account, withdrawn_by FROM rejection WHERE source_id = ? ORDER BY line, id LIMIT ?
+-- name: add_setting_change
+INSERT INTO setting_change (at_us, who, file, name, old, new) VALUES (?, ?, ?, ?, ?, ?)
+-- name: setting_changes
+SELECT at_us, who, file, name, old, new FROM setting_change ORDER BY id DESC LIMIT ?
 -- name: add_undo
 INSERT INTO undo (source_id, at_us, who, gone, stayed) VALUES (?, ?, ?, ?, ?)
 -- name: undo
@@ -384,3 +391,41 @@ SELECT MIN(l.id) FROM source s JOIN source l ON l.kind = 'import' AND l.checksum
 WHERE s.id = ? AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = l.id)
 -- name: source_of_id
 SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at FROM source WHERE id = ?
+
+-- name: note
+SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note WHERE id = ?
+-- name: notes
+SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note
+-- name: notes_of_position
+SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note
+WHERE position_id = ? AND (text <> '' OR tags <> '[]') ORDER BY time_us, id
+-- name: notes_since
+SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note WHERE account = ? AND time_us >= ?
+-- name: orphaned_notes_of_account
+SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note WHERE account = ? AND position_id IS NULL
+-- name: orphaned_notes
+SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note
+WHERE position_id IS NULL AND (text <> '' OR tags <> '[]') AND id > ? ORDER BY id LIMIT ?
+-- name: put_note
+INSERT INTO note (id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET symbol = excluded.symbol, time_us = excluded.time_us, position_id = excluded.position_id,
+version = excluded.version, text = excluded.text, tags = excluded.tags, who = excluded.who, at_us = excluded.at_us
+-- name: place_note
+UPDATE note SET symbol = ?, time_us = ?, position_id = ? WHERE id = ?
+-- name: booking_of_fill
+SELECT b.position_id, b.symbol, b.time_us FROM fill f JOIN booking b ON b.account = f.account AND b.time_us = f.time_us AND b.fill_key = f.key
+WHERE f.account = ? AND f.key = ? ORDER BY b.part DESC LIMIT 1
+-- name: logged_position
+SELECT id, symbol, last_us FROM position WHERE id = ? AND logged = 1
+-- name: add_note_version
+INSERT INTO note_version (note_id, version, text, tags, who, at_us) VALUES (?, ?, ?, ?, ?, ?)
+-- name: note_versions
+SELECT version, text, tags, who, at_us FROM note_version WHERE note_id = ? ORDER BY version
+-- name: add_note_tag
+INSERT INTO note_tag (tag, note_id) VALUES (?, ?)
+-- name: remove_note_tag
+DELETE FROM note_tag WHERE tag = ? AND note_id = ?
+-- name: note_tags
+SELECT tag, COUNT(*) FROM note_tag GROUP BY tag ORDER BY tag
+-- name: positions_with_tag
+SELECT n.position_id FROM note_tag t JOIN note n ON n.id = t.note_id WHERE t.tag = ? AND n.position_id IS NOT NULL

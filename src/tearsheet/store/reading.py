@@ -1,6 +1,6 @@
 """Questions to the ledger, one method each; every one is served by an index."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from heapq import merge
 from operator import itemgetter
@@ -37,6 +37,10 @@ class Reading:
     def execute_many(self, name: str, parameters: Iterable[rows.Row]) -> None:
         """Run a named statement once for each row of parameters."""
         self.connection.execute_many(self._sql[name], parameters)
+
+    def add_new(self, name: str, parameters: Sequence[rows.Row]) -> bool:
+        """Insert rows of which none is there yet; False where one is, and then some may be in."""
+        return self.connection.add_new(self._sql[name], parameters)
 
     def execute_each(self, name: str, parameters: Iterable[rows.Row]) -> list[list[rows.Row]]:
         """Ask a named question once for each row of parameters, all together."""

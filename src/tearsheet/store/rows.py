@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tearsheet.trade.amount import EXACT, exact
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
@@ -15,6 +16,9 @@ _BUY = Side.BUY  # Enum.value takes longer than all else in a row
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
 #: The id of a record, and of a fill, is that of its file × 2^32 + its number therein.
 LINE_BITS = 32
+#: Places of the first digit of an amount, before and after the point, that `sortable` tells apart.
+_PLACES = 400
+_DIGITS = 10**16
 ALWAYS = (to_micros(EARLIEST), to_micros(LATEST))
 
 
@@ -38,9 +42,26 @@ def moment(value: int | None) -> datetime | None:
     return None if value is None else from_micros(value)
 
 
+def sortable(value: Decimal) -> int:
+    """A whole number of 64 bits in the order of amounts: the place of the first digit, then 16 digits.
+
+    Amounts that agree in all of these are the same to it.
+    """
+    if not value:
+        return 0
+    place = value.adjusted()
+    digits = int(value.scaleb(15 - place, EXACT))
+    beginning = (min(max(place, -_PLACES), _PLACES) + _PLACES) * _DIGITS
+    return beginning + digits if digits > 0 else digits - beginning
+
+
 def position_row(p: Position, *, logged: bool) -> Row:
     """A position as a row of `position`."""
     last_us = to_micros(p.last_at)
+    multiple = None
+    if p.stop_loss is not None:
+        with exact():
+            multiple = p.r_multiple
     return (
         p.id, p.account, p.symbol, p.currency, str(p.multiplier), "BUY" if p.side is _BUY else "SELL",
         micros(p.opened_at), None if p.closed_at is None else last_us, last_us, p.last_rank, p.last_key,
@@ -48,6 +69,8 @@ def position_row(p: Position, *, logged: bool) -> Row:
         str(p.exit_value), str(p.cost), str(p.gross), str(p.fees), p.fills, p.strategy,
         text(p.stop_loss), text(p.target), text(p.planned_risk_reward), p.mode,
         None if p.held is None else p.held // _MICROSECOND, int(logged),
+        sortable(EXACT.subtract(p.gross, p.fees)), sortable(p.quantity),
+        None if multiple is None else sortable(multiple),
     )  # fmt: skip
 
 

@@ -4,10 +4,14 @@ What comes after everything in its session is added on; anything else makes the 
 built anew from its rows. Both give the same tally.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
+from operator import attrgetter, lt
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +23,7 @@ from tearsheet.store.rows import Row, in_order
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import TradingCalendar, to_micros
 
+T = TypeVar("T")
 ALL_ACCOUNTS = ""
 Key = tuple[str, date, str]  # account or ALL_ACCOUNTS, session, currency
 
@@ -39,6 +44,10 @@ class TallyRules(Struct, frozen=True):
     def tally_in_order(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> Tally:
         """The tally of bookings and closed positions that are in order."""
         return Tally.of(bookings, closed, self.breakeven_band, self.breakeven_breaks_streak)
+
+
+_booked_at: Callable[[Booking], datetime] = attrgetter("time")
+_ended_at: Callable[[Position], datetime] = attrgetter("last_at")
 
 
 def _booking_order(booking: Booking) -> tuple[object, ...]:
@@ -63,22 +72,43 @@ class SessionTallies:
         """Bookings and closings that were just stored."""
         fresh: dict[tuple[date, str], tuple[list[Booking], list[Position]]]
         fresh = defaultdict(lambda: ([], []))
-        session = self._calendar.session
+        bookings = _sorted(bookings)
         self.accounts.added(bookings)
-        for booking in sorted(bookings, key=_booking_order):
-            fresh[session(booking.time), booking.currency][0].append(booking)
-        for position in in_order(closed):
-            fresh[session(position.last_at), position.currency][1].append(position)
-        for (day, currency), (its_bookings, its_closed) in fresh.items():
-            self._extend_scopes(day, currency, its_bookings, its_closed)
+        for day, its_bookings in self._by_session(bookings, _booked_at):
+            for booking in its_bookings:
+                fresh[day, booking.currency][0].append(booking)
+        for day, its_closed in self._by_session(in_order(closed), _ended_at):
+            for position in its_closed:
+                fresh[day, position.currency][1].append(position)
+        for (day, currency), (booked, ended) in fresh.items():
+            self._extend_scopes(day, currency, booked, ended)
 
-    def removed(self, bookings: Iterable[Booking]) -> None:
-        """Bookings that were just taken out; a closing goes with its last booking."""
+    def removed(self, bookings: Iterable[Booking], currency: str | None = None) -> None:
+        """Bookings that were just taken out; a closing, in its position's currency, goes with the last."""
         for booking in bookings:
             self.accounts.removed(booking)
             day = self._calendar.session(booking.time)
-            self._stale.add((booking.account, day, booking.currency))
-            self._stale.add((ALL_ACCOUNTS, day, booking.currency))
+            for money in {booking.currency, currency or booking.currency}:
+                self._stale.add((booking.account, day, money))
+                self._stale.add((ALL_ACCOUNTS, day, money))
+
+    def _by_session(
+        self, ordered: Sequence[T], moment: Callable[[T], datetime]
+    ) -> Iterator[tuple[date, Sequence[T]]]:
+        """What is in order of time, cut where sessions begin."""
+        begin = 0
+        while begin < len(ordered):
+            day = self._calendar.session(moment(ordered[begin]))
+            end = bisect_left(ordered, self._calendar.end(day), begin, key=moment)
+            yield day, ordered[begin:end]
+            begin = end
+
+    def take_back(self) -> None:
+        """Forget all that was added, since it was taken out before anything was written."""
+        self._kept.clear()
+        self._changed.clear()
+        self._later.clear()
+        self.accounts.take_back()
 
     def finish(self) -> int:
         """Build stale tallies anew and write what changed; returns how many rows were written."""
@@ -103,19 +133,19 @@ class SessionTallies:
         self, day: date, currency: str, bookings: list[Booking], closed: list[Position]
     ) -> None:
         whole = self._rules.tally_in_order(bookings, closed)
-        span = _span(bookings)
+        span = _span(bookings, closed)
         self._later.append(((ALL_ACCOUNTS, day, currency), whole, *span))
         its: dict[str, tuple[list[Booking], list[Position]]] = defaultdict(lambda: ([], []))
         for booking in bookings:
             its[booking.account][0].append(booking)
-        if len(its) == 1:
-            self._extend((bookings[0].account, day, currency), whole, *span)
-            return
         for position in closed:
             its[position.account][1].append(position)
+        if len(its) == 1:
+            self._extend((next(iter(its)), day, currency), whole, *span)
+            return
         for account, (booked, ended) in its.items():
             part = self._rules.tally_in_order(booked, ended)
-            self._extend((account, day, currency), part, *_span(booked))
+            self._extend((account, day, currency), part, *_span(booked, ended))
 
     def _extend(self, key: Key, part: Tally, first: int, last: int) -> None:
         if key in self._stale:
@@ -162,18 +192,33 @@ class SessionTallies:
         its = [
             b for b in bookings if b.currency == currency and account in (ALL_ACCOUNTS, b.account)
         ]
-        if not its:
-            return None
         ended = [
             p for p in closed if p.currency == currency and account in (ALL_ACCOUNTS, p.account)
         ]
-        last = max(to_micros(booking.time) for booking in its)
-        return last, self._rules.tally(its, ended)
+        if not its and not ended:
+            return None
+        last = max(chain(map(_booked_at, its), map(_ended_at, ended)))
+        return to_micros(last), self._rules.tally(its, ended)
 
 
-def _span(bookings: list[Booking]) -> tuple[int, int]:
-    """When the first and the last of bookings in order happened."""
-    return to_micros(bookings[0].time), to_micros(bookings[-1].time)
+def _sorted(bookings: Sequence[Booking]) -> Sequence[Booking]:
+    """Bookings in order; those of a large import come so."""
+    times = list(map(_booked_at, bookings))
+    if all(map(lt, times, times[1:])):
+        return bookings
+    return sorted(bookings, key=_booking_order)
+
+
+def _span(bookings: list[Booking], closed: list[Position]) -> tuple[int, int]:
+    """When the first and the last of bookings and closings, each in order, happened.
+
+    A position is closed by a booking, but that may be in another currency.
+    """
+    ends = [
+        *map(_booked_at, bookings[:1] + bookings[-1:]),
+        *map(_ended_at, closed[:1] + closed[-1:]),
+    ]
+    return to_micros(min(ends)), to_micros(max(ends))
 
 
 def _name(key: Key) -> tuple[str, str, str]:

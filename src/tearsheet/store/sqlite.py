@@ -2,13 +2,19 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 
 from tearsheet.errors import SchemaError, StoreError
 from tearsheet.store import connection as limits
 from tearsheet.store.connection import SCHEMA_VERSION, Parameters, Row, migrations
+from tearsheet.store.dialect import copy_target, with_nulls
+
+#: So many rows are written at a time; fewer than the least are not worth a statement of their own.
+_AT_ONCE, _LEAST = 10_000, 50
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -26,8 +32,19 @@ class SqliteConnection(sqlite3.Connection):
             raise _in_plain_words(error, self.path) from error
 
     def execute_many(self, statement: str, rows: Iterable[Row]) -> None:
-        """Run a statement once for each row of parameters."""
-        self.executemany(statement, rows)
+        """Run a statement once for each row of parameters.
+
+        A None costs Python's driver as much as ten texts, so columns without values go without.
+        """
+        stream = iter(rows)
+        while batch := list(islice(stream, _AT_ONCE)):
+            self.executemany(*_lean(statement, batch))
+
+    def add_new(self, statement: str, rows: Sequence[Row]) -> bool:
+        """Insert rows of which none is there yet; False where one is, and then the others are in."""
+        lean, values = _lean(statement, rows)
+        either = lean.replace("INSERT INTO", "INSERT OR IGNORE INTO", 1)
+        return self.executemany(either, values).rowcount == len(rows)
 
     def execute_each(self, statement: str, rows: Iterable[Row]) -> list[list[Row]]:
         """Run a question once for each row of parameters; the rows of each."""
@@ -68,6 +85,18 @@ class SqliteConnection(sqlite3.Connection):
 
     def join(self) -> None:
         """A writer of a file is alone from its beginning."""
+
+
+def _lean(statement: str, batch: Sequence[Row]) -> tuple[str, Iterable[Row]]:
+    """An INSERT of rows without the columns in which none of them has a value."""
+    if len(batch) < _LEAST or copy_target(statement) is None:
+        return statement, batch
+    empty = [place for place, value in enumerate(batch[0]) if value is None]
+    empty = [place for place in empty if all(row[place] is None for row in batch)]
+    if not 0 < len(empty) < len(batch[0]) - 1:
+        return statement, batch
+    kept = itemgetter(*(place for place in range(len(batch[0])) if place not in empty))
+    return with_nulls(statement, tuple(empty)), map(kept, batch)
 
 
 def connect(path: Path) -> SqliteConnection:

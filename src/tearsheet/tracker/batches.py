@@ -38,7 +38,7 @@ class Undo(Struct, frozen=True):
 
 
 class Batch(Struct, frozen=True):
-    """An import: what was read when, and what it came to then."""
+    """An import: what was read when and by whom, and what it came to then."""
 
     id: int
     file: str
@@ -48,6 +48,7 @@ class Batch(Struct, frozen=True):
     known: int
     rejected: int
     skipped: dict[str, int]
+    who: str | None
     undone: Undo | None
 
 
@@ -75,10 +76,13 @@ class Batches:
         self._tracker = tracker
         self._ledger = tracker.ledger
 
-    def list(self, most: int, before: int | None = None) -> Sequence[Batch]:
-        """The imports, the newest first, from before an id on."""
+    def list(
+        self, most: int, before: int | None = None, *, files_only: bool = False
+    ) -> Sequence[Batch]:
+        """The imports, the newest first, from before an id on; requests of fills are some, too."""
+        which = "batches_of_files" if files_only else "batches"
         with self._ledger.snapshot() as reading:
-            found = reading.execute("batches", (before or _LAST, most)).fetchall()
+            found = reading.execute(which, (before or _LAST, most)).fetchall()
         return [_batch(row) for row in found]
 
     def get(self, number: int) -> Batch:
@@ -145,9 +149,9 @@ class Batches:
 
 
 def _batch(row: rows.Row) -> Batch:
-    number, name, layout, read_us, new, known, rejected, skipped, at_us, who, gone, stayed = row
-    undone = None if at_us is None else Undo(from_micros(at_us), who, gone, stayed)
+    number, name, layout, read_us, new, known, rejected, skipped, who, *undo = row
+    undone = None if undo[0] is None else Undo(from_micros(undo[0]), *undo[1:])
     return Batch(
         number, name, layout, from_micros(read_us), new, known, rejected,
-        json.decode(skipped, type=dict[str, int]), undone,
+        json.decode(skipped, type=dict[str, int]), who, undone,
     )  # fmt: skip

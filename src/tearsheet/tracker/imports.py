@@ -7,7 +7,7 @@ from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -45,17 +45,13 @@ def import_file(
     options: StatementOptions,
     now: datetime,
     on_progress: OnProgress,
-    keep: bool = True,
+    who: str | None = None,
 ) -> ImportReport:
     """Read a file into the ledger in one transaction; a content read before changes nothing.
 
-    Without `keep` all is done and then undone, so that the report says what would come of it.
     A content that had rejections is read again, since the instruments may be known by now.
     """
-    if not keep:
-        tried = try_import(ledger, path, name, rules, options, now, on_progress)
-        return cast(ImportReport, tried.report)
-    take = _Taking(ledger, path, name, rules, options, now, on_progress)
+    take = Taking(ledger, path, name, rules, options, now, on_progress, who)
     with ledger.writing():
         return take.all()
 
@@ -70,11 +66,11 @@ def try_import(
     on_progress: OnProgress,
 ) -> Preview:
     """What an import would change; nothing is kept. Raises as `import_file` does."""
-    take = _Taking(ledger, path, name, rules, options, now, on_progress)
+    take = Taking(ledger, path, name, rules, options, now, on_progress)
     return previewed(ledger, take.all)
 
 
-class _Taking:
+class Taking:
     """One file on its way into the ledger: recognised before the transaction, read inside it."""
 
     def __init__(
@@ -86,13 +82,14 @@ class _Taking:
         options: StatementOptions,
         now: datetime,
         on_progress: OnProgress,
+        who: str | None = None,
     ) -> None:
         self._ledger, self._path, self._rules, self._now = ledger, path, rules, now
-        self._on_progress = on_progress
+        self._on_progress, self._who = on_progress, who
         self._state, self._checksum = _identify(path, name)
         is_log = _is_trade_log(path)
-        self._statement = None if is_log else open_statement(path, rules.instruments, options)
-        layout = "trade_log" if self._statement is None else self._statement.layout
+        self.statement = None if is_log else open_statement(path, rules.instruments, options)
+        layout = "trade_log" if self.statement is None else self.statement.layout
         self._report = ImportReport(file=name, layout=layout)
         self._orphans = Orphans()
 
@@ -106,15 +103,17 @@ class _Taking:
         posting.catch_up()
         report.id = posting.open_import(state, report.layout)
         posting.supersede_rejections(report.id, earlier)
-        if self._statement is None:
+        if self.statement is None:
             counts, lines = _take_records(posting, report.id, self._path, report)
         else:
-            rows = _numbered(self._statement, self._orphans)
+            rows = _numbered(self.statement, self._orphans)
             counts, lines = _take_fills(
-                posting, report.id, self._statement, rows, report, self._on_progress
+                posting, report.id, self.statement, rows, report, self._on_progress
             )
-            report.skipped = counts.skipped = self._statement.skipped
-        posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections)
+            report.skipped = counts.skipped = self.statement.skipped
+        posting.close_import(
+            report.id, state, self._checksum, lines, counts, report.rejections, self._who
+        )
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
         self._on_progress(state.size, state.size, "booking")
         report.revision = posting.finish()

@@ -1,7 +1,6 @@
 """What charts, calendars, groups and sorted lists show, each from one state of the ledger."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -15,25 +14,28 @@ from tearsheet.performance.rolling import RollingPoint, rolling
 from tearsheet.performance.series import EquityDay, FillPoint, by_fill, equity
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.store.closings import Closings
-from tearsheet.store.pages import Span, closed_positions
+from tearsheet.store.trade_list import SORTS, TradeFilter, TradeList, TradePlace, Trades, names_of
 from tearsheet.tracker.explaining import Behind
 from tearsheet.tracker.listing import PositionView, view_of
+from tearsheet.tracker.notes import remarks_on
 from tearsheet.tracker.reports import BookingTerm
 from tearsheet.tracker.tracking import PerformanceTracker
-from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
+from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
 
-Sort = Literal["closed", "symbol", "account", "strategy", "side", "quantity", "held", "net", "r"]
-SORTS: tuple[Sort, ...] = (
-    "closed", "symbol", "account", "strategy", "side", "quantity", "held", "net", "r",
-)  # fmt: skip
-
+__all__ = [
+    "SORTS",
+    "Chosen",
+    "Insights",
+    "PositionDetail",
+    "TradeFilter",
+    "TradePage",
+    "TradePlace",
+]
 
 #: The closings that were asked for last, by the state they are of, so that the charts and pages of
 #: one state share them; so many at most, counted together, and the newest in any case.
 _last: dict[object, list[Closing]] = {}
 _MOST_KEPT = 250_000
-#: Beyond so many, a list is cut from all closings rather than read from its newest on.
-_FEW = 2000
 
 
 class Chosen(Struct, frozen=True):
@@ -44,31 +46,35 @@ class Chosen(Struct, frozen=True):
     currency: str | None = None
 
 
-class TradeFilter(Struct, frozen=True):
-    """Which closed positions a list holds, and in which order; `text` is part of a name."""
-
-    side: Literal["long", "short"] | None = None
-    outcome: Literal["win", "loss", "breakeven"] | None = None
-    text: str | None = None
-    sort: Sort = "closed"
-    ascending: bool = False
-
-    def holds(self, closing: Closing) -> bool:
-        """Whether a closed position is in the list."""
-        if self.side not in (None, closing.side) or self.outcome not in (None, closing.outcome):
-            return False
-        if self.text is None:
-            return True
-        named = f"{closing.symbol}\n{closing.strategy or ''}\n{closing.account}".casefold()
-        return self.text.casefold() in named
+def chosen_by(summary: PerformanceSummary) -> Chosen:
+    """The window, scope and money that a summary is of."""
+    view = summary.window
+    window = Window(view.kind, view.start, view.end + DAY, view.last_trades)
+    return Chosen(window, summary.scope, summary.currency)
 
 
 class TradePage(Struct, frozen=True):
-    """Some closed positions of a list of `total`, from `offset` on."""
+    """Some closed positions of a list of `total`, from `offset` on.
+
+    The page before ends at `previous`, the next begins after `next`; None where there is none.
+    """
 
     total: int
     offset: int
     items: tuple[PositionView, ...]
+    previous: TradePlace | None = None
+    next: TradePlace | None = None
+
+
+class Names(Struct, frozen=True):
+    """What a list can be filtered by."""
+
+    symbols: tuple[str, ...]
+    strategies: tuple[str, ...]
+
+
+#: The names that were asked for last, by the state they are of.
+_names: dict[object, Names] = {}
 
 
 class PositionDetail(Struct, frozen=True):
@@ -142,44 +148,43 @@ class Insights:
             )
         return first, second, compare(first.metrics, second.metrics)
 
-    def trades(self, chosen: Chosen, wanted: TradeFilter, offset: int, number: int) -> TradePage:
-        """A page of closed positions, filtered and in order."""
-        if wanted == TradeFilter() and offset <= _FEW:
-            newest = self._newest(chosen, offset, number)
-            if newest is not None:
-                return newest
-        found = [closing for closing in self.closings(chosen) if wanted.holds(closing)]
-        if wanted.sort == "closed":
-            ordered = found if wanted.ascending else found[::-1]
-        else:
-            value_of = _VALUES[wanted.sort]
-            # what has no value stands last in either order
-            known = [closing for closing in found if value_of(closing) is not None]
-            known.sort(key=value_of, reverse=not wanted.ascending)
-            ordered = known + [closing for closing in found if value_of(closing) is None]
-        shown = ordered[offset : offset + number]
-        with self._ledger.snapshot() as reading:
-            views = tuple(
-                view_of(position, self._band)
-                for closing in shown
-                if (position := reading.position(closing.id)) is not None
-            )
-        return TradePage(len(found), offset, views)
-
-    def _newest(self, chosen: Chosen, offset: int, number: int) -> TradePage | None:
-        """The newest of all, without reading the others; None where more than the time settles it."""
+    def trades(
+        self, chosen: Chosen, wanted: TradeFilter, offset: int, number: int,
+        after: TradePlace | None = None, before: TradePlace | None = None,
+    ) -> TradePage:  # fmt: skip
+        """A page of closed positions, filtered and in order: from an offset on, or beside a place."""
         window, scope = chosen.window, chosen.scope
-        if window.last_trades is not None or scope.narrows_trades:
-            return None
         start, end = self._calendar.start(window.start), self._calendar.start(window.end)
         with self._ledger.snapshot() as reading:
             currency = self._currency(chosen)
-            if self._ledger.currencies(scope.account, window.start, window.end) != [currency]:
-                return None
-            sessions = self._answers.sessions(window, scope, currency)
-            found = closed_positions(reading, Span(scope, start, end), offset + number).items
-            views = tuple(view_of(position, self._band) for position in found[offset:])
-        return TradePage(sum(tally.closed for _, tally in sessions), offset, views)
+            of = Trades(scope, currency, to_micros(start), to_micros(end), window.last_trades)
+            found = TradeList(reading, of, wanted, self._band)
+            total = self._total(chosen, currency) if wanted.is_all else None
+            items, previous, following = found.page(number, offset, after, before)
+            remarks = remarks_on(reading, [position.id for position in items])
+            views = tuple(
+                view_of(position, self._band, remark=remarks.get(position.id)) for position in items
+            )
+            return TradePage(
+                found.count() if total is None else total, offset, views, previous, following
+            )
+
+    def _total(self, chosen: Chosen, currency: str) -> int | None:
+        """How many closed positions there are, by the kept tallies; None where these do not know."""
+        window, scope = chosen.window, chosen.scope
+        if window.last_trades is not None or scope.narrows_trades:
+            return None
+        return sum(tally.closed for _, tally in self._answers.sessions(window, scope, currency))
+
+    def names(self, account: str | None, most: int) -> Names:
+        """The symbols and strategies of closed positions, of one account or all; some of many."""
+        with self._ledger.snapshot() as reading:
+            key = (self._ledger.stamp, account)
+            if key not in _names:
+                _names.clear()
+                _names[key] = Names(*(names_of(reading, what, account) for what in ("symbol", "strategy")))  # fmt: skip
+            found = _names[key]
+        return Names(found.symbols[:most], found.strategies[:most])
 
     def position(self, identity: str) -> PositionDetail:
         """A position with its bookings. Raises NotFoundError."""
@@ -189,7 +194,8 @@ class Insights:
                 raise NotFoundError(f"no position {identity!r}", "`tearsheet positions` lists them")
             behind = Behind(self._ledger, self._band, self._calendar.session)
             terms = behind.bookings(reading.bookings_of(identity), lambda booking: booking.net)
-            return PositionDetail(view_of(position, self._band), terms)
+            remark = remarks_on(reading, [identity]).get(identity)
+            return PositionDetail(view_of(position, self._band, remark=remark), terms)
 
     def before(self, window: Window) -> Window | None:
         """The window of the same kind before: the exchange day, week, month …; None without one."""
@@ -239,15 +245,3 @@ def _remember(key: object, found: list[Closing]) -> None:
     while _last and len(found) + sum(map(len, _last.values())) > _MOST_KEPT:
         _last.pop(next(iter(_last)), None)
     _last[key] = found
-
-
-_VALUES: dict[str, Callable[[Closing], Any]] = {
-    "symbol": lambda c: c.symbol,
-    "account": lambda c: c.account,
-    "strategy": lambda c: c.strategy,
-    "side": lambda c: c.side,
-    "quantity": lambda c: c.quantity,
-    "held": lambda c: c.held,
-    "net": lambda c: c.net,
-    "r": lambda c: c.r,
-}

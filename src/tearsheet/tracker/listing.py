@@ -1,5 +1,6 @@
 """Long lists for people and programs: fills and positions, a page at a time, the newest first."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -11,16 +12,19 @@ from tearsheet.performance.summary import Scope
 from tearsheet.store import pages
 from tearsheet.store.marks import Mark, Marks
 from tearsheet.store.pages import Page, Place, Span
+from tearsheet.store.reading import Reading
+from tearsheet.store.trade_list import TradeFilter, TradeList, TradePlace, Trades
 from tearsheet.tracker.marking import Unrealized, unrealized
+from tearsheet.tracker.notes import Remark, remarks_on
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.position import Outcome, Position, outcome_of
-from tearsheet.trade.session import Window
+from tearsheet.trade.session import Window, to_micros
 
 __all__ = ["Lists", "Page", "Place", "PositionView"]
 
-_UNKNOWN = Unrealized(None)
+_CLOSED, _NOTHING = Unrealized(None), Remark()
 
 
 class PositionView(Struct, frozen=True, kw_only=True):
@@ -53,6 +57,8 @@ class PositionView(Struct, frozen=True, kw_only=True):
     strategy: str | None
     mode: str | None
     fills: int
+    note: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Lists:
@@ -69,23 +75,36 @@ class Lists:
             return pages.fills(reading, self._span(window, scope, after), number)
 
     def closed(
-        self, window: Window, scope: Scope, number: int, after: Place | None
+        self, window: Window, scope: Scope, number: int, after: Place | None, tag: str | None = None
     ) -> Page[PositionView]:
-        """Positions closed in a window, the newest first. Raises UsageError."""
+        """Positions closed in a window, the newest first, of one tag or all. Raises UsageError."""
+        span = self._span(window, scope, after)
+        of = Trades(scope, None, to_micros(span.since), to_micros(span.until))
+        place = None if after is None else TradePlace(None, after.time_us, str(after.id))
         with self._ledger.snapshot() as reading:
-            found = pages.closed_positions(reading, self._span(window, scope, after), number)
-        return Page([view_of(position, self._band) for position in found.items], found.next)
+            found = TradeList(reading, of, TradeFilter(tag=tag), self._band)
+            items, _, last = found.page(number, after=place)
+            views = self._views(reading, items)
+        return Page(views, None if last is None else Place(last.time_us, last.id))
 
     def rejections(self, number: int, after: Place | None) -> Page[Rejection]:
         """Lines that could not be used, those read last first."""
         with self._ledger.snapshot() as reading:
             return pages.rejections(reading, after, number)
 
-    def open(self, scope: Scope) -> list[PositionView]:
-        """Open positions with what they would bring at their marks."""
+    def open(self, scope: Scope, tag: str | None = None) -> list[PositionView]:
+        """Open positions with what they would bring at their marks, of one tag or all."""
         with self._ledger.snapshot() as reading:
-            marks = Marks(reading)
-            return [_open_view(p, marks.get(p.symbol)) for p in reading.open_positions(scope)]
+            views = self._views(reading, reading.open_positions(scope))
+        return [view for view in views if tag is None or tag in view.tags]
+
+    def _views(self, reading: Reading, positions: Sequence[Position]) -> list[PositionView]:
+        """Positions as they are shown, with what is said of them."""
+        marks, remarks = Marks(reading), remarks_on(reading, [p.id for p in positions])
+        return [
+            view_of(p, self._band, None if p.closed_at else marks.get(p.symbol), remarks.get(p.id))
+            for p in positions
+        ]
 
     def _span(self, window: Window, scope: Scope, after: Place | None) -> Span:
         if window.last_trades is not None:
@@ -94,16 +113,13 @@ class Lists:
         return Span(scope, since, until, after)
 
 
-def _open_view(position: Position, mark: Mark | None) -> PositionView:
-    its = unrealized(position, mark)
-    return view_of(position, Decimal(0), mark, its)
-
-
 def view_of(
-    p: Position, band: Decimal, mark: Mark | None = None, its: Unrealized = _UNKNOWN
+    p: Position, band: Decimal, mark: Mark | None = None, remark: Remark | None = None
 ) -> PositionView:
     """A position as it is shown; its outcome is told by the breakeven band."""
     closed = p.closed_at is not None
+    its = _CLOSED if closed else unrealized(p, mark)
+    remark = remark or _NOTHING
     with exact():
         return PositionView(
             id=p.id, account=p.account, symbol=p.symbol, currency=p.currency,
@@ -117,4 +133,5 @@ def view_of(
             mark=None if mark is None else mark.price, mark_at=None if mark is None else mark.time,
             unrealized_pnl=its.value, unrealized_reason=its.reason,
             strategy=p.strategy, mode=p.mode, fills=p.fills,
+            note=remark.text, tags=remark.tags,
         )  # fmt: skip

@@ -27,6 +27,12 @@ class DayChange(Struct, frozen=True):
     before: Decimal
     after: Decimal
 
+    @property
+    def change(self) -> Decimal:
+        """What it becomes more or less by."""
+        with exact():
+            return self.after - self.before
+
 
 class PositionChange(Struct, frozen=True):
     """What an account holds of an instrument (short is negative) and how often it was closed."""

@@ -261,7 +261,8 @@ class Summaries:
         self, window: Window, missing: list[date], rejected: int, tally: Tally, scope: Scope
     ) -> Iterator[PartialReason]:
         if rejected:
-            yield PartialReason("rejected_lines", f"{rejected} lines; see `tearsheet rejections`")
+            lines = f"{rejected} line{'s' if rejected != 1 else ''}"
+            yield PartialReason("rejected_lines", f"{lines}; see `tearsheet rejections`")
         if missing:
             yield PartialReason("missing_days", _listed([day.isoformat() for day in missing]))
         around = (window.start - DAY, min(window.end, self._now.date() + DAY) + DAY)

@@ -21,7 +21,7 @@ from tearsheet.performance.summary import PartialReason, PerformanceSummary, Sco
 from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
 from tearsheet.store.ledger import Ledger
-from tearsheet.tracker.book_rules import book_rules, fingerprint
+from tearsheet.tracker.book_rules import RulesInForce, book_rules, fingerprint
 from tearsheet.tracker.log_sync import is_up_to_date, sync_logs
 from tearsheet.tracker.reports import (
     Explanation,
@@ -62,7 +62,8 @@ class PerformanceTracker:
         self.settings = settings
         self._clock = clock
         self._ledger = Ledger(settings.ledger)
-        self._ledger.judge = self._judge
+        self.rules = RulesInForce(self._ledger, settings)
+        self._ledger.judge, self._ledger.check = self._judge, self.rules.check
         #: what judges the limits, made by `verdicts_of` when it is first needed
         self.judging: Judging | None = None
         #: when this process last knew all of the logs
@@ -167,15 +168,14 @@ class PerformanceTracker:
         layout: str | None = None,
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
-        keep: bool = True,
+        who: str | None = None,
         on_progress: OnProgress = silent,
         **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
 
-        Without `keep` the report says what would come of it, and nothing is kept.
-        It is remembered by `name`, by default its path. What else is `said` of the file are further
-        fields of `StatementOptions`: decimal_mark, layouts, mapping, fee_sign, fee_rates.
+        It is remembered by `name`, by default its path, and `who` brought it. What else is `said` of
+        the file are further fields of `StatementOptions`: decimal_mark, layouts, mapping, fee_sign, fee_rates.
         Raises UsageError, InputError, FormatError, StoreError.
         """
         from tearsheet.sources.statement import StatementOptions
@@ -185,7 +185,7 @@ class PerformanceTracker:
         options = StatementOptions(timezone, account, layout, date_order, **said)
         report = import_file(
             self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
-            on_progress, keep,
+            on_progress, who,
         )  # fmt: skip
         self.tell()
         event(

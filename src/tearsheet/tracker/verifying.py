@@ -15,6 +15,7 @@ from msgspec import Struct
 from tearsheet.sources.log_folder import ReadSoFar, read_so_far_matches
 from tearsheet.store.connection import Row
 from tearsheet.store.ledger import Ledger
+from tearsheet.store.notes import Notes
 from tearsheet.store.posting import BookRules, Posting
 from tearsheet.store.session_tallies import decode
 from tearsheet.tracker.reports import VerifyReport
@@ -70,6 +71,7 @@ def verify(
             for books in _BOOKS:
                 _compare(ledger, rebuilt, books, report)
             _compare_tallies(ledger, rebuilt, report)
+            _check_notes(ledger, report)
     step("checking the log files")
     _check_logs(ledger, log_folder, report)
     return report
@@ -130,6 +132,14 @@ def _compare_tallies(ledger: Ledger, rebuilt: Ledger, report: VerifyReport) -> N
 
 def _same_tally(one: Row, other: Row) -> bool:
     return bool(one[3] == other[3] and decode(one[4]) == decode(other[4]))
+
+
+def _check_notes(ledger: Ledger, report: VerifyReport) -> None:
+    """Whether every note stands with the position that its fill is in."""
+    for kept, right in Notes(ledger.reading).misplaced():
+        report.differences.append(
+            f"note {kept.id} stands with position {kept.position_id}, its fill in {right.position_id}"
+        )
 
 
 def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:

@@ -242,6 +242,11 @@ class Watcher:
     def _opened(self) -> PerformanceTracker:
         if self._tracker is None:
             self._tracker = PerformanceTracker(self._settings)
+        renewed = self._tracker.rules.renewed()
+        if renewed is not self._settings:
+            self._settings = renewed
+            self._let_go()
+            self._tracker = PerformanceTracker(renewed)
         return self._tracker
 
     def _close(self) -> None:

@@ -21,7 +21,9 @@ from tearsheet.export import json_bytes, replace_file
 from tearsheet.web.contract import Level
 from tearsheet.web.refusal import Refused
 
-Right = Literal["read", "write"]
+#: What a token allows: to read, to write too, and as the risk desk to loosen what holds an account back.
+Right = Literal["read", "write", "desk"]
+_RANKS = {"open": 0, "read": 1, "write": 2, "desk": 3}
 _PREFIX = "ts_"
 #: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
 COOKIE = "tearsheet_token"
@@ -120,7 +122,7 @@ class Access:
 
     def check(self, request: Request, level: Level) -> None:
         """Raise Refused where a request may not do what it asks for."""
-        if level == "write":
+        if level in ("write", "desk"):
             _refuse_other_sites(request)
         if level == "open":
             return
@@ -131,6 +133,14 @@ class Access:
             request.environ
         ):
             raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
+
+    def allows(self, request: Request, level: Level) -> bool:
+        """Whether a request that was let in might do more than it asked for."""
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
+        if not presented:
+            return level == "read" or self._is_private(request.environ)
+        right = self._tokens.right_of(presented.partition(" ")[2].strip())
+        return right is not None and _RANKS[right] >= _RANKS[level]
 
     def name_of(self, request: Request) -> str:
         """Whose token a request that was let in bears, for what is remembered of it."""
@@ -157,8 +167,8 @@ class Access:
         right = self._tokens.right_of(secret.strip()) if scheme.lower() == "bearer" else None
         if right is None:
             raise Refused(401, "the token is not known", _HINT, headers=_BEARER)
-        if level == "write" and right != "write":
-            raise Refused(403, "this token allows to read only", "use a token made with --write")
+        if _RANKS[right] < _RANKS[level]:
+            raise too_little(right, level)
 
     def _is_private(self, environ: Mapping[str, Any]) -> bool:
         """Whether a request comes over loopback, by a name of it, and not through a proxy."""
@@ -190,6 +200,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def too_little(right: Right, level: Level, message: str = "") -> Refused:
+    """The refusal of what a token does not allow."""
+    does = {"read": "read only", "write": "read and write, not to change settings"}.get(right, "")
+    return Refused(
+        403, message or f"this token allows to {does}", f"use a token made with --{level}"
+    )
 
 
 _HINT = "send `Authorization: Bearer …`; `tearsheet tokens add NAME` makes a token"

@@ -20,6 +20,7 @@ from tearsheet.web.imports import add_imports
 from tearsheet.web.insights import add_insights
 from tearsheet.web.lookout import Lookout
 from tearsheet.web.names import REQUEST_ID
+from tearsheet.web.notes import add_notes
 from tearsheet.web.ops import add_ops
 from tearsheet.web.pages import dashboard
 from tearsheet.web.pages.frame import error_page
@@ -70,6 +71,7 @@ def _apis(served: Served, absence: Absence | None) -> tuple[list[Api], Lookout]:
     add_writes(trading, served)
     add_imports(trading, served)
     add_reconciling(trading, served)
+    add_notes(trading, served)
     add_alerts(trading, served)
     add_risk(risk, served)
     lookout = add_events(events, served)

@@ -1,10 +1,11 @@
-"""Styles and scripts: read once, named by their content, compressed, and kept by browsers for a year.
+"""Styles, scripts and the font: read once, named by their content, compressed, and kept by browsers for a year.
 
-The two libraries under `static/vendor` are as their projects released them; `docs/assets.py` brings
+The libraries and the font under `static/vendor` are as their projects released them; `docs/assets.py` brings
 newer ones and checks that they are unchanged.
 """
 
 import gzip
+import re
 from collections.abc import Sequence
 from functools import cache
 from hashlib import blake2b
@@ -17,15 +18,18 @@ from tearsheet.web.names import ROUTE
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-          ".svg": "image/svg+xml"}  # fmt: skip
+          ".svg": "image/svg+xml", ".woff2": "font/woff2"}  # fmt: skip
 #: Every bundle and the files that it is made of, in order.
 _BUNDLES: dict[str, Sequence[str]] = {
-    "dashboard.css": ("vendor/uplot.min.css", "dashboard.css"),
-    "dashboard.js": ("dashboard.js",),
+    "dashboard.css": ("vendor/uplot.min.css", "dashboard.css", "duty.css"),
+    "dashboard.js": ("dashboard.js", "live.js"),
     "charts.js": ("vendor/uplot.min.js", "charts.js"),
     "htmx.js": ("vendor/htmx.min.js",),
     "icon.svg": ("icon.svg",),
+    "inter.woff2": ("vendor/inter.woff2",),
 }
+#: Where a style names another bundle, whose address is known only here.
+_NAMED = re.compile(rb"asset:([a-z0-9.]+)")
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -41,11 +45,15 @@ class Asset(Struct, frozen=True):
 @cache
 def assets() -> dict[str, Asset]:
     """Every bundle by its name."""
-    return {name: _asset(name, files) for name, files in _BUNDLES.items()}
+    return {name: _asset(name) for name in _BUNDLES}
 
 
-def _asset(name: str, files: Sequence[str]) -> Asset:
+@cache
+def _asset(name: str) -> Asset:
+    files = _BUNDLES[name]
     content = b"\n".join((_FOLDER / file).read_bytes() for file in files)
+    if name.endswith(".css"):
+        content = _NAMED.sub(lambda found: address(found[1].decode()).encode(), content)
     stem, dot, ending = name.partition(".")
     digest = blake2b(content, digest_size=6).hexdigest()
     packed = gzip.compress(content, 9, mtime=0)
@@ -73,4 +81,4 @@ def add_assets(blueprint: Blueprint) -> None:
 
 def address(name: str) -> str:
     """The address of a bundle."""
-    return assets()[name].address
+    return _asset(name).address

@@ -16,7 +16,7 @@ from tearsheet.web.names import ROUTE
 from tearsheet.web.refusal import Refused
 
 Json = dict[str, Any]
-Level = Literal["open", "read", "write"]
+Level = Literal["open", "read", "write", "desk"]
 View = Callable[..., Response]
 
 
@@ -43,7 +43,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     """A method and path of the API. `answer` is a type whose JSON Schema is that of the
     answer, or several of which it is one."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT"]
     path: str
     tag: str
     title: str

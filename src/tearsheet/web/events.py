@@ -6,6 +6,7 @@ read, and which verdicts were sent. Any worker can go on from it, whoever sent i
 
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
@@ -24,15 +25,17 @@ from tearsheet.web.served import Served
 
 MEDIA = "text/event-stream"
 #: Seconds after which a silent stream says that it lives.
-HEARTBEAT_S = 15.0
+HEARTBEAT_S = 5.0
+#: Seconds without a look at the ledger, after which a stream does not say that it is well.
+_UNSEEN_S = 4.0
 #: Seconds after which a client that went away is noticed.
 _GLANCE_S = 1.0
 _ID = re.compile(r"^(\d{1,18}-[0-9a-f]{1,32})~(\d{1,15})~([0-9a-f]{0,16})\Z")
 _WORDS = (
     "Server-Sent Events: `revision` when facts changed, `verdict` when an account's verdict did, "
-    "`alert` for every line of the alerts file, `trouble` while the ledger cannot be asked, and a "
-    "comment every 15 seconds. Each worker keeps some streams only: poll with `If-None-Match` where "
-    "you can, and where this answers 503."
+    "`alert` for every line of the alerts file, `trouble` while the ledger cannot be asked, and `alive` "
+    "every 5 seconds while it is looked at. Each worker keeps some streams only: poll with "
+    "`If-None-Match` where you can, and where this answers 503."
 )
 
 
@@ -72,7 +75,7 @@ def heard(last_event_id: str | None) -> Heard:
 def _stream(
     served: Served, lookout: Lookout, account: str | None, limit: int | None, timeout_s: int
 ) -> Response:
-    lookout.enter(threaded=bool(request.environ.get("wsgi.multithread")))
+    lookout.enter(threaded=_may_wait())
     telling = _Telling(served, account, heard(request.headers.get("Last-Event-ID")))
     until = time.monotonic() + timeout_s
     pieces = _pieces(lookout, telling, until, lambda: _is_over(served))
@@ -95,9 +98,9 @@ def _first(pieces: Iterator[tuple[bytes, int]], limit: int | None) -> Iterator[b
 def _pieces(
     lookout: Lookout, telling: "_Telling", until: float, is_over: Callable[[], bool]
 ) -> Iterator[tuple[bytes, int]]:
-    """Pieces of the stream, each with the number of events in it."""
+    """Pieces of the stream, each with the number of events in it that `limit` counts."""
     yield b"retry: 2000\n\n", 0
-    number, spoke = -1, time.monotonic()
+    number, spoke, day = -1, time.monotonic(), ""
     while (left := until - time.monotonic()) > 0:
         sight = lookout.after(number, min(left, _GLANCE_S))
         if sight is None or is_over():
@@ -106,10 +109,10 @@ def _pieces(
             number = sight.number
             for event in telling.of(sight):
                 yield event, 1
-                spoke = time.monotonic()
-        if time.monotonic() - spoke >= HEARTBEAT_S:
-            yield b": alive\n\n", 0
-            spoke = time.monotonic()
+        if sight.day != day or time.monotonic() - spoke >= HEARTBEAT_S:
+            is_well = lookout.unseen_s < _UNSEEN_S and sight.trouble is None
+            yield telling.alive(sight) if is_well else b": waiting\n\n", 0
+            spoke, day = time.monotonic(), sight.day
 
 
 class _Telling:
@@ -133,6 +136,10 @@ class _Telling:
             yield self._event("revision", json_line({"revision": revision, "stamp": sight.stamp}))
         yield from self._verdicts(sight)
         yield from self._alerts(sight)
+
+    def alive(self, sight: Sight) -> bytes:
+        """That the ledger is looked at, when, and which session it is."""
+        return self._event("alive", json_line({"at": self._served.timestamp, "day": sight.day}))
 
     def _verdicts(self, sight: Sight) -> Iterator[bytes]:
         present = {
@@ -167,6 +174,12 @@ class _Telling:
 
     def _event(self, name: str, data: bytes) -> bytes:
         return f"id: {self._heard.id}\nevent: {name}\ndata: ".encode() + data + b"\n\n"
+
+
+def _may_wait() -> bool:
+    """Whether this thread may be kept; the main one of a worker answers everybody else too."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return bool(request.environ.get("wsgi.multithread")) or not is_main
 
 
 def _is_over(served: Served) -> bool:

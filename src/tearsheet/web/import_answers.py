@@ -77,7 +77,7 @@ class UndoView(Struct, kw_only=True):
 
 
 class BatchView(Struct, kw_only=True):
-    """An import, and what it came to when it was read."""
+    """An import: who brought it, and what it came to when it was read."""
 
     id: int
     file: str
@@ -87,6 +87,7 @@ class BatchView(Struct, kw_only=True):
     known: int
     rejected: int
     skipped: dict[str, int]
+    who: str | None
     undone: UndoView | None
 
 

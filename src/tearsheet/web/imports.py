@@ -71,7 +71,7 @@ _DRY_RUN = parameters.choice(
 
 def _import_view(served: Served) -> Callable[..., Response]:
     def view(dry_run: str, format: str | None, **said: Any) -> Response:
-        with uploaded() as (path, name):
+        with served.at_work(), uploaded() as (path, name):  # a long file takes its time
             said |= {"layout": format, "name": name}
             take = _try if dry_run == "yes" else _keep
             report, more = take(served, path, said)
@@ -86,7 +86,9 @@ def _import_view(served: Served) -> Callable[..., Response]:
 def _keep(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
     with served.trackers.lent() as tracker:
         once = Posts(tracker).once
-        return once(idempotency_key(), path, lambda: tracker.import_file(path, **said)), {}
+        who = served.access.name_of(request)
+        key = idempotency_key()
+        return once(key, path, lambda: tracker.import_file(path, who=who, **said)), {}
 
 
 def _try(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
@@ -111,7 +113,7 @@ def _show(served: Served, number: int) -> Response:
 
 def _undo(served: Served, number: int) -> Response:
     try:
-        with served.trackers.lent() as tracker:
+        with served.at_work(), served.trackers.lent() as tracker:
             report = Batches(tracker).undo(number, served.access.name_of(request))
     except UsageError as error:
         raise Refused(409, error.message, error.hint) from None

@@ -7,10 +7,12 @@ from typing import Any
 from flask import Response
 from msgspec import Struct
 
+from tearsheet.errors import UsageError
 from tearsheet.export import json_line
 from tearsheet.performance.breakdown import GROUPINGS
 from tearsheet.performance.summary import Scope, as_plain
 from tearsheet.tracker.insights import SORTS, Chosen, Insights, TradeFilter
+from tearsheet.trade.note import LONGEST_TAG, tag_of
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import insight_answers, parameters
 from tearsheet.web.contract import Api, Operation, Parameter
@@ -33,6 +35,18 @@ OTHER = (
     parameters.text_of("other_strategy", "The other stretch is of this strategy."),
     parameters.text_of("other_symbol", "The other stretch is of this instrument."),
 )
+
+
+def _tag(text: str) -> str:
+    try:
+        return tag_of(text)
+    except UsageError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from None
+
+
+TAG = Parameter(
+    "tag", "Only positions with this tag.", {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG}, _tag
+)  # fmt: skip
 #: The parameters of a filtered and sorted list.
 FILTER = (
     parameters.choice("side", "Only longs or only shorts.", "long", "short"),
@@ -40,6 +54,7 @@ FILTER = (
     parameters.text_of("text", "Part of a symbol, strategy or account, in any case."),
     parameters.choice("sort", "What the order is by.", *SORTS, default="closed"),
     parameters.choice("order", "Which end stands first.", "asc", "desc", default="desc"),
+    TAG,
     parameters.number_of("offset", "How many to pass over.", 10_000_000, 0, low=0),
     parameters.LIMIT,
 )
@@ -58,6 +73,7 @@ class _Row(Struct, frozen=True):
     more: tuple[Parameter, ...]
     answer: type
     find: Find
+    noted: bool = False
 
 
 def _calendar(insights: Insights, chosen: Chosen, more: Json) -> Json:
@@ -122,7 +138,7 @@ DRAWN = (
          "Without another stretch, the one before of the same kind.",
          OTHER, insight_answers.ComparisonAnswer, _comparison),
     _Row("trades", "Closed positions, filtered and sorted", "The pages of `offset` and `limit`.",
-         FILTER, insight_answers.TradesAnswer, _trades),
+         FILTER, insight_answers.TradesAnswer, _trades, noted=True),
 )  # fmt: skip
 
 
@@ -152,7 +168,7 @@ def _view(served: Served, row: _Row) -> Callable[..., Response]:
 
     def view(**values: Any) -> Response:
         more = {name: values.pop(name) for name in named}
-        with served.asked() as asked:
+        with served.asked(noted=row.noted) as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
             chosen = chosen_of(asked, **values)
@@ -203,7 +219,12 @@ def other_of(insights: Insights, chosen: Chosen, more: Json) -> Chosen:
 def filter_of(more: Json) -> TradeFilter:
     """The filter and order that parameters state."""
     return TradeFilter(
-        more["side"], more["outcome"], more["text"], more["sort"], more["order"] == "asc"
+        more["side"],
+        more["outcome"],
+        more["text"],
+        more["sort"],
+        more["order"] == "asc",
+        more["tag"],
     )
 
 
@@ -227,7 +248,7 @@ def _head(served: Served) -> bytes:
 
 
 def _position(served: Served, position: str) -> Response:
-    with served.asked() as asked:
+    with served.asked(noted=True) as asked:
         if (same := served.fresh(asked)) is not None:
             return same
         found = Insights(asked.tracker).position(position)

@@ -34,13 +34,14 @@ class Sentence(Struct, frozen=True):
 
 
 class Sight(Struct, frozen=True, kw_only=True):
-    """The ledger as it was seen; `number` counts how often it differed from before."""
+    """The ledger as it was seen; `number` counts how often it differed from before, `day` is the session."""
 
     number: int = 0
     stamp: str | None = None
     alerts_end: int = 0
     verdicts: Mapping[str, "Sentence"] = {}
     trouble: str | None = None
+    day: str = ""
 
     @property
     def is_seen(self) -> bool:
@@ -58,6 +59,7 @@ class Lookout:
         self._streams = 0
         self._thread: threading.Thread | None = None
         self._judged_at = -1e9
+        self._looked_at = -1e9
         self.is_ending: Callable[[], bool] = lambda: False
 
     def enter(self, *, threaded: bool) -> None:
@@ -87,9 +89,15 @@ class Lookout:
             )
             return None if self.is_ending() else self._sight
 
+    @property
+    def unseen_s(self) -> float:
+        """Seconds since the ledger was last looked at; it grows where a look does not come back."""
+        return time.monotonic() - self._looked_at
+
     def _look(self) -> None:
         while True:
             self._take(self._seen())
+            self._looked_at = time.monotonic()
             with self._changed:
                 if not self._streams or self.is_ending():
                     self._thread = None
@@ -103,13 +111,16 @@ class Lookout:
         try:
             with self._served.asked() as asked:
                 stamp, verdicts = asked.tracker.stamp, before.verdicts
+                day = asked.tracker.today.isoformat()
                 if stamp != before.stamp or time.monotonic() - self._judged_at > JUDGE_EVERY_S:
                     verdicts = _sentences(asked, verdicts)
                     self._judged_at = time.monotonic()
         except TearsheetError as error:
             return replace(before, trouble=error.code)
         end = end_of_alerts(self._served.settings.alerts_file)
-        return replace(before, stamp=stamp, alerts_end=end, verdicts=verdicts, trouble=None)
+        return replace(
+            before, stamp=stamp, alerts_end=end, verdicts=verdicts, trouble=None, day=day
+        )
 
     def _take(self, seen: Sight) -> None:
         with self._changed:
@@ -133,9 +144,11 @@ def _sentences(asked: Asked, before: Mapping[str, Sentence]) -> Mapping[str, Sen
 
 def _full(most: int, *, threaded: bool) -> Refused:
     if not threaded:
-        hint = "start the service with --threads 4 or more, or poll with If-None-Match"
-        return Refused(503, "event streams need threads, and this service answers with one",
+        hint = "serve it by `tearsheet serve`, or with threads, or poll with If-None-Match"
+        return Refused(503, "event streams need threads, and this server has none for them",
                        hint, headers=_RETRY, kind="no_streams")  # fmt: skip
-    hint = "poll with If-None-Match; or raise --threads, and TEARSHEET_MAX_STREAMS with it"
+    hint = (
+        "poll with If-None-Match; or raise TEARSHEET_MAX_STREAMS, and --threads where they are set"
+    )
     return Refused(503, f"all {most} event streams of this process are taken", hint,
                    headers=_RETRY, kind="too_many_streams")  # fmt: skip

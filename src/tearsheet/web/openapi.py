@@ -72,7 +72,8 @@ def _operation(o: Operation) -> Json:
     if o.level != "open":
         content["security"] = [{"bearer": []}]
     if o.body is not None:
-        content["parameters"].append(_IDEMPOTENCY)
+        if o.method == "POST":
+            content["parameters"].append(_IDEMPOTENCY)
         content["requestBody"] = {"required": True, "content": {
             media: {"schema": o.body.schema} | ({"example": o.body.example} if o.body.example else {})
             for media in o.body.media

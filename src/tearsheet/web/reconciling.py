@@ -47,7 +47,7 @@ def add_reconciling(api: Api, served: Served) -> None:
 
 def _view(served: Served) -> Callable[..., Response]:
     def view(method: Any, format: str | None, **said: Any) -> Response:
-        with uploaded() as (path, name), served.trackers.lent() as tracker:
+        with served.at_work(), uploaded() as (path, name), served.trackers.lent() as tracker:
             found = tie_out(tracker, path, method=method, name=name, layout=format, **said)
         return json_answer(success(served, found))
 

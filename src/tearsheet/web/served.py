@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,6 +19,7 @@ from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.tracker.caching import AnswerCache, answer_cache
 from tearsheet.tracker.delivering import deliveries_of, keep_delivering
+from tearsheet.tracker.notes import notes_stamp
 from tearsheet.trade.session import Window
 from tearsheet.web.access import Access, Tokens
 from tearsheet.web.meters import Meters
@@ -25,6 +27,8 @@ from tearsheet.web.names import ETAG
 from tearsheet.web.trackers import Trackers
 
 _log = logging.getLogger("tearsheet")
+#: Seconds between two signs of life while a request takes long.
+_BEAT_S = 5.0
 JSON = "application/json"
 
 
@@ -32,15 +36,20 @@ class Served:
     """One application's parts; made once a process."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self.settings = settings
         self.meters = Meters()
         self.trackers = Trackers(settings, clock)
         self.cache: AnswerCache = answer_cache(settings, self._on_cache_change)
         self.access = Access(Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
+        #: tells the server that this worker is well; `serving.py` puts gunicorn's own here
+        self.beat: Callable[[], object] = lambda: None
         self._clock = clock
         self._deliveries = deliveries_of(settings, clock)
         self._delivering = 0
-        self._rules = blake2b(repr(settings).encode(), digest_size=4).hexdigest()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self.trackers.settings
 
     @property
     def now(self) -> datetime:
@@ -65,11 +74,32 @@ class Served:
         )
 
     @contextmanager
-    def asked(self) -> Iterator["Asked"]:
-        """A tracker that knows the newest log lines, and the state that its answers are of."""
+    def at_work(self) -> Iterator[None]:
+        """What may take longer than a server waits for a worker: tell it meanwhile that all is well."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(_BEAT_S):
+                self.beat()
+
+        threading.Thread(target=beat, name="beat", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
+            self.beat()
+
+    @contextmanager
+    def asked(self, *, noted: bool = False) -> Iterator["Asked"]:
+        """A tracker that knows the newest log lines, and the state that its answers are of.
+
+        The state of the notes is part of it only where an answer shows them: no number depends on it.
+        """
         with self.trackers.lent() as tracker:
             stale = self.trackers.refreshed(tracker)
-            stamp = f"{tracker.stamp}.{tracker.today:%Y%m%d}.{self._rules}"
+            notes = f"-{notes_stamp(tracker)}" if noted else ""
+            rules = tracker.settings.digest
+            stamp = f"{tracker.stamp}{notes}.{tracker.today:%Y%m%d}.{rules}"
             yield Asked(tracker, stamp, stale)
 
     def fresh(self, asked: "Asked") -> Response | None:

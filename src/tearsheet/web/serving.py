@@ -21,6 +21,7 @@ from tearsheet.log import event
 from tearsheet.settings import Settings
 from tearsheet.web.access import Tokens, may_serve
 from tearsheet.web.names import FOLDER
+from tearsheet.web.worker import StreamingWorker
 
 #: A worker that does not answer for so long is replaced; longer than any wait for the ledger.
 _TIMEOUT_S = 60
@@ -149,7 +150,7 @@ def _options(settings: Settings, threads: int) -> dict[str, Any]:
         "bind": f"{host}:{settings.port}",
         "workers": settings.workers,
         "threads": threads,
-        "worker_class": "sync" if threads == 1 else "gthread",
+        "worker_class": StreamingWorker if threads == 1 else "gthread",
         "timeout": _TIMEOUT_S,
         "graceful_timeout": _GRACE_S,
         "keepalive": 30,
@@ -170,7 +171,8 @@ def _child_exit(server: Any, worker: Any) -> None:
 
 
 def _post_worker_init(worker: Any) -> None:
-    """Event streams end as soon as their worker does, or its master is gone."""
+    """What takes long may say so, and streams end as soon as their worker does, or its master is gone."""
+    worker.wsgi.extensions["tearsheet"].beat = worker.notify
     lookout = worker.wsgi.extensions["tearsheet-lookout"]
     lookout.is_ending = lambda: not worker.alive or os.getppid() != worker.ppid
 

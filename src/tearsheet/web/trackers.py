@@ -23,15 +23,16 @@ class Trackers:
     """Lends the thread's own tracker; its ledger is opened anew where the file was replaced."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self._settings = settings
+        #: as they are now: a change of what the books depend on is taken over
+        self.settings = settings
         self._clock = clock
         self._local = threading.local()
 
     @contextmanager
     def lent(self) -> Iterator[PerformanceTracker]:
         """The tracker; after a failure of the store it is let go. Raises StoreError."""
-        tracker = self._tracker()
         try:
+            tracker = self._tracker()
             yield tracker
         except StoreError:
             self.drop()
@@ -40,7 +41,7 @@ class Trackers:
     def refreshed(self, tracker: PerformanceTracker) -> tuple[PartialReason, ...]:
         """Take in what is new in the logs, if the last look is long enough ago; what was not seen."""
         now = time.monotonic()
-        if now - self._local.looked_at < self._settings.sync_every_s:
+        if now - self._local.looked_at < self.settings.sync_every_s:
             return self._local.stale  # type: ignore[no-any-return]
         stale = tuple(tracker.refresh(_PATIENCE_S))
         # what could not be read is looked for again at the next request
@@ -72,16 +73,25 @@ class Trackers:
             self.drop()
             tracker = None
         if tracker is None:
-            tracker = PerformanceTracker(self._settings, self._clock)
-            tracker.ledger.set_patience(_WRITE_PATIENCE_S)
-            self._local.tracker = tracker
-            self._local.file = self._file()
-            self._local.stale, self._local.looked_at = (), -1e9
-            self._local.complete_at = time.monotonic()
+            tracker = self._opened()
+        renewed = tracker.rules.renewed()
+        if renewed is not tracker.settings:
+            self.settings = renewed
+            self.drop()
+            tracker = self._opened()
+        return tracker
+
+    def _opened(self) -> PerformanceTracker:
+        tracker = PerformanceTracker(self.settings, self._clock)
+        tracker.ledger.set_patience(_WRITE_PATIENCE_S)
+        self._local.tracker = tracker
+        self._local.file = self._file()
+        self._local.stale, self._local.looked_at = (), -1e9
+        self._local.complete_at = time.monotonic()
         return tracker
 
     def _file(self) -> tuple[int, int] | None:
-        path = self._settings.ledger_path
+        path = self.settings.ledger_path
         if path is None:
             return None
         try:

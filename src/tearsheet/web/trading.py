@@ -26,6 +26,7 @@ from tearsheet.web.bodies import (
     place_of,
 )
 from tearsheet.web.contract import Api, Body, Operation, Parameter
+from tearsheet.web.insights import TAG
 from tearsheet.web.names import REQUEST_ID
 from tearsheet.web.parameters import cursor_of
 from tearsheet.web.performance import success
@@ -53,7 +54,7 @@ def add_lists(api: Api, served: Served) -> None:
             words="Those closed in a window, or those open now.",
             parameters=(
                 parameters.choice("state", "Closed in the window, or open now.", "open", "closed", default="closed"),
-                *stretch, *parameters.SCOPE, *parameters.PAGE,
+                *stretch, *parameters.SCOPE, TAG, *parameters.PAGE,
             ),
             answer=answers.PositionsAnswer, statuses=(304, 422), aliases=("/api/performance/positions",),
         ),
@@ -177,18 +178,18 @@ IMPORT_PARAMETERS = (
 def _positions_view(served: Served) -> Callable[..., Response]:
     def view(
         state: str, window: WindowKind, start: date | None, end: date | None, limit: int,
-        cursor: Place | None, **scope: Any,
+        cursor: Place | None, tag: str | None, **scope: Any,
     ) -> Response:  # fmt: skip
         after = place_of(cursor, str)
-        with served.asked() as asked:
+        with served.asked(noted=True) as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
             lists, whose = Lists(asked.tracker), Scope(**scope)
             if state == "open":
-                page = Page(lists.open(whose), None)
+                page = Page(lists.open(whose, tag), None)
             else:
                 chosen = asked.tracker.window(window, start=start, end=end)
-                page = lists.closed(chosen, whose, limit, after)
+                page = lists.closed(chosen, whose, limit, after, tag)
         return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
 
     return view

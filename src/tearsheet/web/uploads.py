@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import request
 
 from tearsheet.errors import FormatError, InputError, UsageError
+from tearsheet.tracker.uploads import plain_name
 from tearsheet.web.bodies import check_media
 from tearsheet.web.refusal import Refused
 from tearsheet.web.trading import shown_name
@@ -29,7 +30,7 @@ def uploaded() -> Iterator[tuple[Path, str]]:
         raise Refused(422, "there is no part named file", "send multipart/form-data with a file")
     name = shown_name(upload.filename)
     with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
-        path = Path(folder) / "upload"  # a name of ours: the client's names no path here
+        path = Path(folder) / f"upload-{plain_name(name)}"
         upload.save(path)
         try:
             yield path, name

@@ -5,17 +5,14 @@ from datetime import date
 from typing import Any
 
 from flask import Response
-from msgspec import Struct
 
-from tearsheet.performance.comparison import Compared
-from tearsheet.performance.metric import METRICS, Metric
 from tearsheet.performance.summary import PerformanceSummary, Scope
-from tearsheet.rules.verdict import Verdict
+from tearsheet.rules.verdict import Verdict, worst
 from tearsheet.tracker import PerformanceTracker
-from tearsheet.tracker.insights import Chosen, Insights, TradeFilter
+from tearsheet.tracker.insights import Chosen, Insights, TradeFilter, TradePage
 from tearsheet.tracker.listing import Lists
 from tearsheet.tracker.verdicts import verdicts_of
-from tearsheet.trade.session import DAY
+from tearsheet.trade.session import DAY, Window
 from tearsheet.web import parameters
 from tearsheet.web.pages.frame import (
     Page,
@@ -26,26 +23,14 @@ from tearsheet.web.pages.frame import (
     link,
     partial_of,
 )
+from tearsheet.web.pages.tiles import Picture, results, shares, tiles, totals
 from tearsheet.web.served import Asked
 
 _TILES = (
-    "net_pnl", "total_trades", "win_rate", "profit_factor", "expectancy",
-    "average_win", "average_loss", "current_streak", "max_drawdown", "fees",
+    "net_pnl", "win_rate", "profit_factor", "max_drawdown", "current_streak",
+    "total_trades", "expectancy", "average_win", "average_loss", "fees",
 )  # fmt: skip
-_LATEST_TRADES, _LATEST_ALERTS = 8, 4
-#: Money that is a gain or a loss by its sign; the rest is a size.
-SIGNED = {"net_pnl", "closed_pnl", "expectancy", "average_win", "average_loss", "average_daily_pnl",
-          "best_day", "worst_day", "largest_win", "largest_loss", "gross_profit", "gross_loss"}  # fmt: skip
-
-
-class Tile(Struct, frozen=True):
-    """A number with its definition, its sample, and how it compares to the period before."""
-
-    metric: Metric
-    compared: Compared
-    explain: str
-    signed: bool
-    note: str = ""
+_LATEST_TRADES, _SHOWN_TRADES, _LATEST_ALERTS = 20, 8, 4
 
 
 def add_day(pages: Pages) -> None:
@@ -54,30 +39,6 @@ def add_day(pages: Pages) -> None:
         Page("/", parameters=(parameters.DATE, parameters.ACCOUNT, parameters.CURRENCY)),
         _view(pages),
     )
-
-
-def tiles(
-    summary: PerformanceSummary, compared: Sequence[Compared], names: Sequence[str], asked_for: Any
-) -> list[Tile]:
-    """The tiles of some metrics, each with a way to what it rests on."""
-    found = {one.metric: one for one in compared}
-    return [
-        Tile(
-            METRICS[name], found[name], link("/explain", asked_for, metric=name), name in SIGNED,
-            _note(name, summary),
-        )
-        for name in names
-    ]  # fmt: skip
-
-
-def _note(name: str, summary: PerformanceSummary) -> str:
-    """What stands beside a number that needs a second one to be understood."""
-    value = summary.value
-    if name == "total_trades":
-        return f"{value('winning_trades')} won, {value('losing_trades')} lost"
-    if name == "current_streak" and value("streak_type") is not None:
-        return f"in a row: {value('streak_type')}"
-    return ""
 
 
 def _view(pages: Pages) -> Callable[..., Response]:
@@ -97,6 +58,9 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
     summary, _, compared = insights.compare(chosen, Chosen(before, scope, currency))
     judged, unjudged = beside_promises(asked, summary)
     shown = window.start
+    verdicts = _verdicts(asked, scope) if shown == tracker.today else ()
+    last_day = _last_day(tracker, summary)
+    traded, pictures = _traded(insights, chosen, summary, last_day)
     given = {"account": scope.account, "currency": currency}
     whole = {"window": "daily", "start": shown, **given}
     return {
@@ -105,20 +69,47 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "is_today": shown == tracker.today,
         "summary": judged,
         "partial": [*partial_of(summary), *_stale(asked), *unjudged],
-        "tiles": tiles(summary, compared, _TILES, whole),
+        "tiles": tiles(summary, compared, _TILES, whole, pictures),
         "before": f"{before.start:%a} {before.start.day}",
-        "verdicts": _verdicts(asked, scope) if shown == tracker.today else (),
+        "verdicts": verdicts,
+        "worst": worst(verdicts) if verdicts else "",
         "open": Lists(tracker).open(scope),
-        "latest": insights.trades(chosen, TradeFilter(), 0, _LATEST_TRADES),
+        **traded,
         "alerts": tracker.alerts.newest(_LATEST_ALERTS, only_open=True),
         "accounts": accounts_of(asked),
         "given": given,
         "whole": whole,
         "earlier_day": shown - DAY,
         "later_day": shown + DAY if shown < tracker.today else None,
-        "last_day": _last_day(tracker, summary),
+        "last_day": last_day,
         "chart": link("/api/performance/by-fill", whole),
     }
+
+
+def _traded(
+    insights: Insights, chosen: Chosen, summary: PerformanceSummary, last_day: date | None
+) -> tuple[dict[str, Any], dict[str, Picture | None]]:
+    """The newest trades, those of the last day where there are none yet; and pictures of the day."""
+    latest = insights.trades(chosen, TradeFilter(), 0, _LATEST_TRADES)
+    fills = insights.fills(chosen)
+    pictures = {
+        **shares(summary),
+        **totals([point.total for point in fills], [point.drawdown for point in fills]),
+        **results([trade.net for trade in latest.items]),
+    }
+    day = chosen.window.start
+    if not latest.total and last_day is not None and last_day < day:
+        day, latest = last_day, _trades_of(insights, last_day, chosen.scope, summary.currency)
+    shown = latest.items[:_SHOWN_TRADES]
+    return {"latest": latest, "shown_trades": shown, "trades_of": day}, pictures
+
+
+def _trades_of(insights: Insights, day: date, scope: Scope, currency: str) -> TradePage:
+    """The newest trades of another day, in the same scope and money."""
+    return insights.trades(
+        Chosen(Window.containing("daily", day), scope, currency),
+        TradeFilter(), 0, _SHOWN_TRADES,
+    )  # fmt: skip
 
 
 def _verdicts(asked: Asked, scope: Scope) -> Sequence[Verdict]:

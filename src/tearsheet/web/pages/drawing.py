@@ -85,6 +85,32 @@ def columns(values: Sequence[tuple[Value, str]]) -> tuple[list[Bar], str]:
     return bars, _text(zero)
 
 
+def split(parts: Sequence[tuple[Value, str]]) -> list[Bar]:
+    """Amounts beside each other in one bar, each in its tone; what is 0 takes no room."""
+    amounts = [(abs(_exact(value)), kind) for value, kind in parts]
+    whole = sum(amount for amount, _ in amounts)
+    bars, start = [], _ZERO
+    for amount, kind in amounts:
+        if amount and whole:
+            width = _C.divide(100 * amount, whole)
+            bars.append(Bar(_text(start), "0", _text(width), "100", kind))
+            start += width
+    return bars
+
+
+def ticks(values: Sequence[Value], places: int) -> list[Bar]:
+    """A tick up for each gain and down for each loss, in order, of so many places."""
+    step = _C.divide(Decimal(100), Decimal(places))
+    bars = []
+    for number, value in enumerate(values[:places]):
+        top = {"gain": "4", "loss": "54", "even": "44"}[tone(value)]
+        height = "12" if tone(value) == "even" else "42"
+        bars.append(
+            Bar(_text(step * number), top, _text(step * Decimal("0.62")), height, tone(value))
+        )
+    return bars
+
+
 def bins(found: Distribution) -> list[Bar]:
     """The bins of a distribution as columns; a bin below 0 is a loss."""
     most = max((b.count for b in found.bins), default=1) or 1
@@ -111,10 +137,10 @@ class Curve(Struct, frozen=True):
     low: Decimal
 
 
-def curve(values: Sequence[Decimal], height: int) -> Curve:
-    """The line of a running total that starts at 0."""
+def curve(values: Sequence[Decimal], height: int, beside: Sequence[Decimal] = ()) -> Curve:
+    """The line of a running total that starts at 0, on one scale with the amounts `beside` it."""
     amounts = [_ZERO, *values]
-    high, low = max(amounts), min(amounts)
+    high, low = max([*amounts, *beside]), min([*amounts, *beside])
     span = high - low or Decimal(1)
     step = _C.divide(Decimal(1000), Decimal(len(amounts) - 1 or 1))
     points = [

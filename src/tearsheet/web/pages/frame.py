@@ -1,6 +1,7 @@
 """What all pages share: who may see them, their parameters, their frame, and how errors look."""
 
 import gzip
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from hashlib import blake2b
@@ -8,13 +9,16 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
+from markupsafe import Markup, escape
 from msgspec import Struct
+from werkzeug.datastructures import MultiDict
 
 from tearsheet import __version__
 from tearsheet.errors import SettingsError
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
 from tearsheet.rules import beside_targets
+from tearsheet.trade.session import Window
 from tearsheet.web import assets, locales
 from tearsheet.web.contract import Level, Parameter, read_values
 from tearsheet.web.names import ROUTE
@@ -24,7 +28,7 @@ from tearsheet.web.served import Asked, Served
 
 Json = dict[str, Any]
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 #: Every page of the navigation: address, name, icon.
@@ -37,6 +41,14 @@ NAVIGATION = (
     ("/import", "Import", "import"),
     ("/settings", "Settings", "settings"),
 )
+#: What is said of an account, by the state of its verdict.
+VERDICT_WORDS = {
+    "ok": "✓ within limits",
+    "warn": "! near a limit",
+    "unknown": "? limits not known",
+    "breach": "✗ limit broken",
+}
+_CODE = re.compile(r"`([^`]*)`")
 _THEMES = ("light", "dark")
 _COMPRESS_ABOVE = 1000
 
@@ -65,7 +77,9 @@ class Pages:
             if page.method == "POST":
                 _check_origin()
             self.served.access.check(request, page.level)
-            return view(**in_path, **read_values(page.parameters, request.args))
+            # a form without scripts sends what was left empty too
+            given = MultiDict((k, v) for k, v in request.args.items(multi=True) if v)
+            return view(**in_path, **read_values(page.parameters, given))
 
         name = f"{page.method} {page.path}".replace(".", "_")
         self.blueprint.add_url_rule(page.path, name, answer, methods=[page.method])
@@ -104,7 +118,9 @@ class Pages:
             "link": link,
             "query": request.args,
             "theme": theme if theme in _THEMES else "",
+            "verdict_words": VERDICT_WORDS,
             "version": __version__,
+            "worded": worded,
             "signed_in": self.served.access.cookie(request) is not None,
             "zone": self.served.settings.calendar.timezone,
             "local": self._local,
@@ -144,9 +160,29 @@ def link(path: str, given: Json | None = None, **more: object) -> str:
     return f"{path}?{query}" if query else path
 
 
+def worded(text: str) -> Markup:
+    """A sentence with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
 def day_name(day: date) -> str:
     """A date with its weekday, for headings."""
     return f"{day:%a} {day.day} {day:%b %Y}"
+
+
+def window_name(window: Window) -> str:
+    """A window as people say it: a day, a month, a quarter; else its dates."""
+    start = window.start
+    if window.last_trades is not None:
+        return f"last {window.last_trades} trades"
+    return {
+        "daily": day_name(start),
+        "weekly": f"week of {start.day} {start:%b %Y}",
+        "monthly": f"{start:%B %Y}",
+        "quarterly": f"Q{(start.month + 2) // 3} {start.year}",
+        "yearly": f"{start.year}",
+        "all": "everything",
+    }.get(window.kind, f"{day_name(start)} to {day_name(window.last_day)}")
 
 
 def error_page(refused: Refused, identity: str) -> Response:
@@ -163,7 +199,7 @@ def error_page(refused: Refused, identity: str) -> Response:
     theme = request.cookies.get("theme", "")
     body = render_template(
         "error.html", refused=refused, identity=identity, asset=assets.address, link=link,
-        navigation=NAVIGATION, here=request.path, version=__version__, query={},
+        navigation=NAVIGATION, here=request.path, version=__version__, query={}, worded=worded,
         theme=theme if theme in _THEMES else "", signed_in=False,
     )  # fmt: skip
     response = Response(body, refused.status, mimetype="text/html")

@@ -1,25 +1,24 @@
-"""The list of trades, one trade down to its fills, what a number rests on, and the list as CSV."""
+"""The list of trades, and what a number rests on."""
 
-import csv
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from flask import Response, request
 
 from tearsheet.performance.metric import METRICS
-from tearsheet.tracker.insights import Insights, TradePage
-from tearsheet.tracker.listing import PositionView
-from tearsheet.trade.amount import plain
+from tearsheet.tracker.insights import Insights, TradePage, TradePlace
+from tearsheet.tracker.notes import Notes
 from tearsheet.web import parameters
-from tearsheet.web.insights import FILTER, POSITION_ID, filter_of
+from tearsheet.web.contract import Parameter
+from tearsheet.web.insights import FILTER, filter_of
 from tearsheet.web.pages.frame import Page, Pages, accounts_of, link
 from tearsheet.web.pages.stretch import ASKED, KINDS, chosen_in, given_of
-from tearsheet.web.refusal import Refused
+from tearsheet.web.spreadsheet import csv_answer
 
 _A_PAGE = 50
-_AT_ONCE = 2000
-_MOST_TERMS = 500
+_AT_ONCE = 5000
+_MOST_TERMS, _MOST_NAMES = 500, 300
 _COLUMNS = (
     ("closed", "Closed"), ("symbol", "Symbol"), ("strategy", "Strategy"), ("account", "Account"),
     ("side", "Side"), ("quantity", "Quantity"), ("held", "Held"), ("r", "R"), ("net", "Net"),
@@ -27,39 +26,71 @@ _COLUMNS = (
 _CSV = (
     "id", "account", "symbol", "strategy", "side", "opened_at", "closed_at", "quantity",
     "average_entry", "average_exit", "gross", "fees", "net", "currency", "outcome", "r_multiple",
-    "stop_loss", "target", "mode", "fills",
+    "stop_loss", "target", "mode", "fills", "tags", "note",
 )  # fmt: skip
 _WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="all")
 _ASKED = (_WINDOW, *ASKED[1:])
-_FILTER = (
-    *FILTER[:5],
-    parameters.number_of("page", "Which page.", 1_000_000, 1),
+_WANTED = FILTER[:6]
+_NAMES = [parameter.name for parameter in _WANTED]
+#: What is in the form that filters besides the window.
+_IN_FORM = ("strategy", "symbol", "start", "end")
+
+
+def _place(text: str) -> TradePlace:
+    try:
+        content = bytes.fromhex(text)
+        value, time_us, identity = msgspec.json.decode(
+            content, type=tuple[int | str | None, int, str]
+        )
+    except (ValueError, msgspec.MsgspecError):
+        raise ValueError("allowed is what the link to the next page says") from None
+    if abs(time_us) >= 1 << 62 or (isinstance(value, int) and abs(value) >= 1 << 63):
+        raise ValueError("allowed is what the link to the next page says")
+    return TradePlace(value, time_us, identity)
+
+
+def _text_of(place: TradePlace | None) -> str | None:
+    """A place as links bear it."""
+    if place is None:
+        return None
+    return msgspec.json.encode((place.value, place.time_us, place.id)).hex()
+
+
+_PLACES = tuple(
+    Parameter(name, "Where the page begins.", {"type": "string"}, _place)
+    for name in ("after", "before")
 )
-_NAMES = [parameter.name for parameter in FILTER[:5]]
+_PAGE = (parameters.number_of("page", "Which page.", 1_000_000, 1), *_PLACES)
 
 
 def add_trades(pages: Pages) -> None:
-    """Add the list, its CSV, a trade, and what a number rests on."""
-    pages.add(Page("/trades", parameters=(*_ASKED, *_FILTER)), _list(pages))
-    pages.add(Page("/trades.csv", parameters=(*_ASKED, *FILTER[:5])), _csv(pages))
-    pages.add(Page("/trades/<position>"), _trade(pages))
+    """Add the list, its CSV, and what a number rests on."""
+    pages.add(Page("/trades", parameters=(*_ASKED, *_WANTED, *_PAGE)), _list(pages))
+    pages.add(Page("/trades.csv", parameters=(*_ASKED, *_WANTED)), _csv(pages))
     pages.add(Page("/explain", parameters=(*ASKED, parameters.METRIC)), _explain(pages))
 
 
 def _list(pages: Pages) -> Callable[..., Response]:
-    def view(page: int, **values: Any) -> Response:
+    def view(
+        page: int, after: TradePlace | None, before: TradePlace | None, **values: Any
+    ) -> Response:
         more = _wanted(values)
         given = given_of(**values)
         with pages.served.asked() as asked:
             insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
-            found = insights.trades(chosen, filter_of(more), (page - 1) * _A_PAGE, _A_PAGE)
+            offset = (page - 1) * _A_PAGE
+            found = insights.trades(chosen, filter_of(more), offset, _A_PAGE, after, before)
+            notes = Notes(asked.tracker)
             kept = {**given, **{k: v for k, v in more.items() if v is not None}}
             return pages.shown(
                 "trades.html", title="Trades", found=found, given=given, more=more, kept=kept,
                 columns=_COLUMNS, kinds=KINDS, page=page, last=_pages(found),
                 accounts=accounts_of(asked), currency=insights.currency(chosen),
                 first=min(found.offset + 1, found.total), until=found.offset + len(found.items),
-                label=insights.bounded(chosen).label,
+                label=insights.bounded(chosen).label, tags=notes.tags()[:_MOST_NAMES],
+                orphaned=bool(notes.orphaned(1)), names=insights.names(chosen.scope.account, _MOST_NAMES),
+                hidden={k: v for k, v in given.items() if k not in _IN_FORM},
+                after=_text_of(found.next), before=_text_of(found.previous),
             )  # fmt: skip
 
     return view
@@ -79,55 +110,14 @@ def _csv(pages: Pages) -> Callable[..., Response]:
         given = given_of(**values)
         with pages.served.asked() as asked:
             insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
-            rows: list[PositionView] = []
-            while True:
-                found = insights.trades(chosen, wanted, len(rows), _AT_ONCE)
+            found = insights.trades(chosen, wanted, 0, _AT_ONCE)
+            rows = [*found.items]
+            while found.next is not None:
+                found = insights.trades(chosen, wanted, 0, _AT_ONCE, found.next)
                 rows += found.items
-                if not found.items:
-                    break
-        response = Response("".join(_lines(rows)), mimetype="text/csv")
-        response.headers["Content-Disposition"] = 'attachment; filename="trades.csv"'
-        return response
-
-    return view
-
-
-def _lines(rows: list[PositionView]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(_CSV)
-    for row in rows:
-        writer.writerow([_cell(getattr(row, name)) for name in _CSV])
-        if buffer.tell() > 1 << 16:
-            yield buffer.getvalue()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue()
-
-
-def _cell(value: Any) -> str:
-    """A value as a spreadsheet may have it: a text that it would compute is made plain text."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else value
-    if hasattr(value, "isoformat"):
-        return str(value.isoformat())
-    return str(value) if isinstance(value, int) else plain(value)
-
-
-def _trade(pages: Pages) -> Callable[..., Response]:
-    def view(position: str) -> Response:
-        try:
-            identity = POSITION_ID.read(position)
-        except ValueError as error:
-            raise Refused(404, "there is no such trade", str(error)) from None
-        with pages.served.asked() as asked:
-            found = Insights(asked.tracker).position(identity)
-            return pages.shown(
-                "trade.html", title=f"{found.position.symbol} {found.position.side}", found=found,
-                position=found.position, given={}, accounts=(),
-            )  # fmt: skip
+        return csv_answer(
+            _CSV, ([getattr(row, name) for name in _CSV] for row in rows), "trades.csv"
+        )
 
     return view
 

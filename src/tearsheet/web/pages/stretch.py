@@ -13,13 +13,21 @@ from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web import parameters
 from tearsheet.web.insights import OTHER, other_of
 from tearsheet.web.pages import drawing
-from tearsheet.web.pages.day import tiles
-from tearsheet.web.pages.frame import Page, Pages, accounts_of, beside_promises, link, partial_of
+from tearsheet.web.pages.frame import (
+    Page,
+    Pages,
+    accounts_of,
+    beside_promises,
+    link,
+    partial_of,
+    window_name,
+)
+from tearsheet.web.pages.tiles import shares, tiles, totals
 from tearsheet.web.served import Asked
 
 _TILES = (
-    "net_pnl", "total_trades", "win_rate", "profit_factor", "expectancy", "payoff_ratio",
-    "max_drawdown", "average_r", "average_daily_pnl", "fees",
+    "net_pnl", "win_rate", "profit_factor", "payoff_ratio", "max_drawdown",
+    "total_trades", "expectancy", "average_r", "average_daily_pnl", "fees",
 )  # fmt: skip
 KINDS: tuple[tuple[WindowKind, str], ...] = (
     ("daily", "Day"), ("weekly", "Week"), ("monthly", "Month"), ("quarterly", "Quarter"),
@@ -86,15 +94,19 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
     judged, unjudged = beside_promises(asked, summary)
     curve = insights.equity(chosen)
     bars, zero = drawing.columns([(day.net_pnl, str(day.session)) for day in curve])
+    pictures = {
+        **shares(summary),
+        **totals([day.total for day in curve], [day.drawdown for day in curve]),
+    }
     around = _around(chosen.window, before, tracker.today)
     return {
         "title": "Performance",
         "window": chosen.window,
-        "label": summary.window.label,
+        "label": window_name(chosen.window),
         "summary": judged,
         "partial": [*partial_of(summary), *unjudged],
-        "before": None if before is None else "prev.",
-        "tiles": tiles(summary, compared, _TILES, given),
+        "before": None if before is None else _short(before),
+        "tiles": tiles(summary, compared, _TILES, given, pictures),
         "curve": curve,
         "bars": bars,
         "zero": zero,
@@ -113,6 +125,18 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _short(window: Window) -> str:
+    """A window in so few letters that it stands behind a number."""
+    start = window.start
+    return {
+        "daily": f"{start:%a} {start.day}",
+        "weekly": f"wk {start.isocalendar().week}",
+        "monthly": f"{start:%b}",
+        "quarterly": f"Q{(start.month + 2) // 3}",
+        "yearly": f"{start.year}",
+    }.get(window.kind, "before")
+
+
 def _around(window: Window, before: Window | None, today: date) -> tuple[date | None, date | None]:
     """A day of the window before and of the one after, to step there."""
     earlier = None if before is None or window.kind == "custom" else before.start
@@ -123,8 +147,22 @@ def _around(window: Window, before: Window | None, today: date) -> tuple[date | 
 
 def _comparison(asked: Asked, chosen: Chosen, more: dict[str, Any]) -> dict[str, Any]:
     insights = Insights(asked.tracker)
-    this, other, compared = insights.compare(chosen, other_of(insights, chosen, more))
-    return {"this": this, "other": other, "rows": compared}
+    beside = other_of(insights, chosen, more)
+    this, other, compared = insights.compare(chosen, beside)
+    totals = [[day.total for day in insights.equity(one)] for one in (chosen, beside)]
+    return {
+        "this": this,
+        "other": other,
+        "rows": compared,
+        "names": [_named(one) for one in (chosen, beside)],
+        "curves": [
+            drawing.curve(found, 100, [n for one in totals for n in one]) for found in totals
+        ],
+    }
+
+
+def _named(chosen: Chosen) -> tuple[str, str]:
+    return window_name(chosen.window), chosen.scope.label
 
 
 def _groups(pages: Pages) -> Callable[..., Response]:

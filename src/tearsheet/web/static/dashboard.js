@@ -1,7 +1,6 @@
-/* What the pages do beyond links and forms: theme, live refresh, ages, dropped files, keyboard. */
+/* What the pages do beyond links and forms: theme, ages, definitions, dropped files, keyboard. */
 "use strict";
 
-const REFRESH_MS = 5000;
 const root = document.documentElement;
 
 /* theme: the system's until the switch is used; the server writes it into the next page */
@@ -49,52 +48,32 @@ const ago = (seconds) => {
   return `${Math.floor(seconds / 86400)} d ago`;
 };
 const showAges = () => {
-  for (const time of document.querySelectorAll("time[data-age]")) {
-    let note = time.nextElementSibling;
-    if (!note) { note = document.createElement("span"); time.after(note); }
-    note.textContent = `· ${ago((Date.now() - Date.parse(time.dateTime)) / 1000)}`;
-  }
+  for (const time of document.querySelectorAll("time[data-age]"))
+    time.nextElementSibling.textContent = `· ${ago((Date.now() - Date.parse(time.dateTime)) / 1000)}`;
 };
 
-/* live: ask again every few seconds; a page that did not change is answered with 304 and stays */
-const tags = new Map();
-document.addEventListener("htmx:configRequest", (event) => {
-  const tag = tags.get(event.detail.path);
-  if (tag && event.detail.elt.id === "live") event.detail.headers["If-None-Match"] = tag;
-});
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const { xhr, requestConfig } = event.detail;
-  if (xhr.status === 304) { event.detail.shouldSwap = false; return; }
-  if (xhr.status >= 400 && requestConfig.elt.id !== "live") {
-    /* a refusal is shown where its answer was to stand; what was to be replaced stays */
-    event.detail.shouldSwap = true;
-    event.detail.selectOverride = "#main > *";
-    event.detail.swapOverride = "innerHTML";
-    return;
-  }
-  if (requestConfig.elt.id === "live") {
-    const busy = document.activeElement && document.activeElement.closest("#live form, #live .term");
-    if (busy) { event.detail.shouldSwap = false; return; }
-    tags.set(requestConfig.path, xhr.getResponseHeader("ETag"));
-  }
-});
-const offline = document.getElementById("offline");
-const reached = (well) => {
-  if (!well && offline.hidden) offline.querySelector("time").textContent = new Date().toLocaleTimeString();
-  offline.hidden = well;
-};
-document.addEventListener("htmx:sendError", () => reached(false));
-document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status >= 500) reached(false); });
-document.addEventListener("htmx:afterOnLoad", () => reached(true));
-document.addEventListener("htmx:beforeOnLoad", (event) => { if (event.detail.xhr.status < 500) reached(true); });
-setInterval(() => {
-  showAges();
-  if (document.visibilityState === "visible" && document.getElementById("live")) htmx.trigger(document.body, "refresh");
-}, REFRESH_MS);
-document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible" && document.getElementById("live")) htmx.trigger(document.body, "refresh");
-});
+setInterval(showAges, 5000);
+document.addEventListener("fresh", showAges);
 showAges();
+
+/* a refusal is shown where its answer was to stand; what was to be replaced stays */
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, target } = event.detail;
+  if (xhr.status < 400) { if ("part" in target.dataset) target.dataset.path = event.detail.pathInfo.requestPath; return; }
+  event.detail.shouldSwap = true;
+  event.detail.selectOverride = "#main > *";
+  event.detail.swapOverride = "innerHTML";
+});
+
+/* definitions: by pointing, by tabbing, by touch; Escape puts them away */
+const terms = () => document.querySelectorAll(".term[aria-expanded=true]");
+const close = (except) => { for (const term of terms()) if (term !== except) term.setAttribute("aria-expanded", "false"); };
+document.addEventListener("click", (event) => {
+  const term = event.target.closest(".term");
+  close(term);
+  if (term) term.setAttribute("aria-expanded", String(term.getAttribute("aria-expanded") !== "true"));
+});
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") { close(); document.activeElement.closest(".term")?.blur(); } });
 
 /* files: dropped or chosen, and how far they have been sent */
 const drop = document.querySelector("[data-drop]");

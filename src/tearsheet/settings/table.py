@@ -1,26 +1,16 @@
-"""One frozen Settings from environment and file; a bad value is an error, never a default.
+"""The table of settings: each key with its variable, its default, its words, and what it may be."""
 
-This stands on the start-up path: PyYAML and tomllib are imported only where their file exists.
-"""
-
-import os
 import re
-from collections.abc import Callable, Mapping
-from datetime import date, time
+from collections.abc import Callable
+from datetime import time
 from decimal import Decimal
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from tearsheet.errors import SettingsError
 from tearsheet.trade.amount import parse_amount
-from tearsheet.trade.session import TradingCalendar
-
-CONFIG_VARIABLE = "TEARSHEET_CONFIG"
-CONFIG_FILE = "config/tearsheet.toml"
 
 
 class Setting(Struct, frozen=True):
@@ -34,7 +24,7 @@ class Setting(Struct, frozen=True):
     read: Callable[[str], Any]
 
 
-class _RefusedError(ValueError):
+class RefusedError(ValueError):
     """A value that is understood but not taken; says why."""
 
 
@@ -103,12 +93,12 @@ def _currency(text: str) -> str:
     return text.upper()
 
 
-_POSTGRES = ("postgresql://", "postgres://")
+POSTGRES = ("postgresql://", "postgres://")
 
 
 def _database(text: str) -> str:
     """The path of a SQLite file, or the URL of a PostgreSQL database as it is."""
-    if text.startswith(_POSTGRES):
+    if text.startswith(POSTGRES):
         return _postgres(_text(text))
     path = _text(text).removeprefix("sqlite:///")
     if not path or "://" in path or path.startswith(("postgresql:", "postgresql+", "postgres:")):
@@ -121,7 +111,7 @@ def _postgres(url: str) -> str:
     rest = url.partition("://")[2]
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     if rest.count("@") > authority.count("@") or authority.count("@") > 1 or "#" in rest:
-        raise _RefusedError(
+        raise RefusedError(
             "in a user or password, each of @ : / ? # % is written as %40 %3A %2F %3F %23 %25"
         )
     if not rest:
@@ -163,6 +153,7 @@ SETTINGS = (
             "a whole number from 1 to 10000", _whole(1, 10_000)),
     Setting("log_dir", "TEARSHEET_LOG_DIR", "logs", "Folder of the trade logs, YYYY-MM-DD.jsonl.", "a path", _text),
     Setting("output_dir", "TEARSHEET_OUTPUT_DIR", "logs/performance", "Folder of the exported summaries.", "a path", _text),
+    Setting("upload_dir", "TEARSHEET_UPLOAD_DIR", "logs/performance/uploads", "Folder of files that were sent to the import page and wait for the yes.", "a path", _text),
     Setting("alerts_file", "TEARSHEET_ALERTS_FILE", "logs/performance-alerts.jsonl", "File that alerts are appended to.", "a path", _text),
     Setting("webhook_url", "TEARSHEET_WEBHOOK_URL", "", "Where every change of an alert is posted to, signed; nowhere without it.",
             "an http:// or https:// address, or nothing", _address),
@@ -185,7 +176,7 @@ SETTINGS = (
     Setting("host", "TEARSHEET_HOST", "127.0.0.1", "Address that `tearsheet serve` listens at.", "an address or a host name", _text),
     Setting("port", "TEARSHEET_PORT", "5000", "Port that `tearsheet serve` listens at.", "a whole number from 0 to 65535", _whole(0, 65_535)),
     Setting("workers", "TEARSHEET_WORKERS", "2", "Worker processes of `tearsheet serve`.", "a whole number from 1 to 64", _whole(1, 64)),
-    Setting("max_streams", "TEARSHEET_MAX_STREAMS", "8", "Event streams that each worker process keeps open; `tearsheet serve` allows half its --threads at most.",
+    Setting("max_streams", "TEARSHEET_MAX_STREAMS", "8", "Event streams that each worker process keeps open; with --threads, half of those at most.",
             "a whole number from 0 to 1000", _whole(0, 1000)),
     Setting("guard_absent_minutes", "TEARSHEET_GUARD_ABSENT_MINUTES", "0", "Minutes without a question for an account's verdict after which the service warns; 0 never does.",
             "a whole number from 0 to 10080", _whole(0, 10_080)),
@@ -206,194 +197,3 @@ SETTINGS = (
             "a whole number from 10000 to 10000000000", _whole(10_000, 10_000_000_000)),
     Setting("log_file_keep", "TEARSHEET_LOG_FILE_KEEP", "5", "How many rotated log files are kept.", "a whole number from 1 to 1000", _whole(1, 1000)),
 )  # fmt: skip
-
-_BY_KEY = {setting.key: setting for setting in SETTINGS}
-_BY_ENV = {setting.env: setting for setting in SETTINGS}
-#: Variables of the commands' own options, of the guard, and those that it gives to its command.
-_OF_OTHERS = ("TEARSHEET_LAYOUTS", "TEARSHEET_TOKEN", "TEARSHEET_VERDICT_")
-_PATHS = (
-    "log_dir",
-    "output_dir",
-    "alerts_file",
-    "webhook_secret_file",
-    "webhook_log",
-    "targets_file",
-    "instruments_file",
-    "log_file",
-    "tokens_file",
-)
-
-
-class Settings(Struct, frozen=True, kw_only=True, dict=True):
-    """What the user has set; every path is absolute. Printed without secrets."""
-
-    timezone: str
-    day_starts_at: time
-    alert_rolling_window: int
-    alert_min_sample: int
-    log_dir: Path
-    output_dir: Path
-    alerts_file: Path
-    webhook_url: str | None
-    webhook_secret_file: Path | None
-    webhook_log: Path
-    targets_file: Path
-    instruments_file: Path
-    ledger: Path | str
-    redis_url: str | None
-    cache_ttl_s: int
-    sync_every_s: int
-    tokens_file: Path
-    anonymous_read: bool
-    max_body_bytes: int
-    host: str
-    port: int
-    workers: int
-    max_streams: int
-    guard_absent_minutes: int
-    trade_log_mode: Literal["auto", "trades", "fills"]
-    currency: str
-    starting_balance: Decimal | None
-    breakeven_band: Decimal
-    breakeven_streak: Literal["ignore", "break"]
-    log_level: str
-    log_format: Literal["text", "json"]
-    log_file: Path | None
-    log_file_max_bytes: int
-    log_file_keep: int
-
-    @classmethod
-    def load(cls, env: Mapping[str, str] | None = None, folder: Path | None = None) -> Self:
-        """Read the environment over the settings file over the defaults.
-
-        Relative paths start from `folder`, by default the current one. Raises SettingsError.
-        """
-        env = os.environ if env is None else env
-        folder = Path.cwd() if folder is None else folder
-        _refuse_unknown_variables(env)
-        values: dict[str, Any] = {s.key: s.read(s.default) for s in SETTINGS}
-        values |= _from_file(env, folder)
-        for setting in SETTINGS:
-            if setting.env in env:
-                place = f"environment variable {setting.env}"
-                values[setting.key] = _read(setting, env[setting.env], place)
-        for key in _PATHS:
-            values[key] = None if values[key] is None else folder / values[key]
-        place = values.pop("database_url")
-        values["ledger"] = place if place.startswith(_POSTGRES) else folder / place
-        return cls(**values)
-
-    @property
-    def ledger_path(self) -> Path | None:
-        """The file of the ledger, if it is kept in one."""
-        return self.ledger if isinstance(self.ledger, Path) else None
-
-    @cached_property
-    def calendar(self) -> TradingCalendar:
-        """Which session an instant belongs to."""
-        return TradingCalendar(ZoneInfo(self.timezone), self.day_starts_at, exchange_holidays())
-
-    def redacted(self) -> dict[str, str | None]:
-        """Every setting as text, URLs without their user and password."""
-        shown = {key: getattr(self, key) for key in self.__struct_fields__}
-        if self.webhook_url is not None:  # its path may be its secret
-            host = _safe(self.webhook_url).split("/")[2]
-            shown["webhook_url"] = f"{self.webhook_url.partition(':')[0]}://{host}/…"
-        return {key: None if value is None else _safe(str(value)) for key, value in shown.items()}
-
-    def __repr__(self) -> str:
-        return f"Settings({', '.join(f'{key}={text!r}' for key, text in self.redacted().items())})"
-
-
-def exchange_holidays() -> frozenset[date]:
-    """The weekdays on which the New York Stock Exchange is closed all day, 2000 to 2030."""
-    file = Path(__file__).parent / "trade" / "holidays.csv"
-    lines = file.read_text("utf-8").splitlines()
-    return frozenset(date.fromisoformat(line) for line in lines if line and line[0] != "#")
-
-
-def _read(setting: Setting, text: str, place: str) -> Any:
-    try:
-        return setting.read(text)
-    except ValueError as error:
-        why = f", and {error}" if isinstance(error, _RefusedError) else ""
-        raise SettingsError(
-            f"{place} is {_safe(text)!r}{why}", f"allowed is {setting.allowed}"
-        ) from None
-
-
-def _safe(text: str) -> str:
-    """A value as it may be shown: of a URL neither the user and password nor the query."""
-    scheme, mark, rest = text.partition("://")
-    if not mark:
-        return text
-    before, at, place = rest.rpartition("@")
-    place, query, _ = place.partition("?")
-    if "?" in before:  # a password that is not written as it should, or one in the query
-        place, query = "", "?"
-    return f"{scheme}://{'…@' if at else ''}{place}{'?…' if query else ''}"
-
-
-def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
-    known = [*_BY_ENV, CONFIG_VARIABLE]
-    for name in env:
-        if name.startswith("TEARSHEET_") and not (name in known or name.startswith(_OF_OTHERS)):
-            raise SettingsError(
-                f"environment variable {name} is no setting", _did_you_mean(name, known)
-            )
-
-
-def _did_you_mean(name: str, known: list[str]) -> str:
-    import difflib  # only for this hint
-
-    near = difflib.get_close_matches(name, known, 1, 0.7)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-
-
-def _from_file(env: Mapping[str, str], folder: Path) -> dict[str, Any]:
-    path = folder / env.get(CONFIG_VARIABLE, CONFIG_FILE)
-    text = _content(path, must_exist=CONFIG_VARIABLE in env)
-    values = {}
-    for key, value in _toml(text, path).items() if text else ():
-        setting = _BY_KEY.get(key)
-        if setting is None:
-            raise SettingsError(f"{path}: {key} is no setting", _did_you_mean(key, list(_BY_KEY)))
-        if isinstance(value, dict | list | bool):
-            raise SettingsError(f"{path}: {key} is {value!r}", f"allowed is {setting.allowed}")
-        values[key] = _read(setting, _as_text(value), f"{path}: {key}")
-    return values
-
-
-def _content(path: Path, *, must_exist: bool) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        if not must_exist:
-            return ""
-        raise SettingsError(
-            f"environment variable {CONFIG_VARIABLE} names {path}, which does not exist",
-            "make the file, or unset the variable",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8: {error}", "save it as UTF-8") from None
-    except OSError as error:
-        raise SettingsError(
-            f"{path} cannot be read: {error.strerror or error}",
-            "it is a TOML file; check its permissions",
-        ) from None
-
-
-def _as_text(value: Any) -> str:
-    """A TOML value as it would be written in the environment; 17:00:00 is 17:00."""
-    if isinstance(value, time) and not (value.second or value.microsecond):
-        return value.isoformat("minutes")
-    return str(value)
-
-
-def _toml(text: str, path: Path) -> dict[str, Any]:
-    import tomllib  # some milliseconds, spared where there is no settings file
-
-    try:
-        return tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is no TOML: {error}", "write `key = value` lines") from None

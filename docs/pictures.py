@@ -1,0 +1,91 @@
+"""Takes the pictures of the README anew: the sample of `make demo`, just after its last fill, in Chromium.
+
+`python docs/pictures.py` writes `docs/images/`; it needs Chromium, as `tests/browser` does.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+TOP = Path(__file__).parents[1]
+sys.path[:0] = [str(TOP), str(TOP / "tests")]
+
+from tests.browser.conftest import STREAMING  # noqa: E402
+from tests.web.servers import Server  # noqa: E402
+
+IMAGES = TOP / "docs" / "images"
+LIMITS = """
+limits:
+  default: {daily_loss: 500, weekly_loss: 1500, max_trades: 20, stale_after: null}
+"""
+PICTURES = {
+    "today": ("/", 1280, 1130, "light"),
+    "calendar": ("/calendar", 1280, 900, "light"),
+    "performance": ("/performance?window=quarterly", 1280, 1000, "dark"),
+}
+
+
+class _Place:
+    """What a server asks of a place: a folder, and what time it is."""
+
+    def __init__(self, folder: Path, now: datetime) -> None:
+        self.folder, self.now = folder, now
+
+
+def main() -> None:
+    """Make the sample, show it, and take every picture."""
+    folder = Path(tempfile.mkdtemp(prefix="tearsheet-pictures-"))
+    try:
+        run = "from tearsheet.cli import run; run()"
+        subprocess.run([sys.executable, "-c", run, "demo", str(folder)], check=True)
+        with (folder / "config" / "dashboard-targets.yaml").open("a") as targets:
+            targets.write(LIMITS)
+        take(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+def take(folder: Path) -> None:
+    """Put the clock after the last fill, and look."""
+    lines = (folder / "tearsheet.env").read_text().splitlines()
+    env = dict(line.removeprefix("export ").split("=", 1) for line in lines if line)
+    now = datetime.now().astimezone()
+    with Server(_Place(folder, now), workers=1, kind=STREAMING, **env) as server:  # type: ignore[arg-type]
+        now = last_fill(server) + timedelta(minutes=2)
+        server.set_clock(now)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=os.environ.get("CHROMIUM") or shutil.which("chromium"),
+                args=["--no-sandbox"] if os.geteuid() == 0 else [],
+            )
+            for name, (path, width, height, theme) in PICTURES.items():
+                page = browser.new_page(
+                    viewport={"width": width, "height": height},
+                    color_scheme="dark" if theme == "dark" else "light",
+                    locale="en-US",
+                )
+                page.clock.install(time=now)
+                page.goto(f"http://127.0.0.1:{server.port}{path}")
+                page.locator("html[data-connection=live]").wait_for()
+                page.wait_for_timeout(1500)  # until all is drawn
+                page.screenshot(path=IMAGES / f"{name}.png")
+            browser.close()
+
+
+def last_fill(server: Server) -> datetime:
+    """When the sample ends."""
+    address = f"http://127.0.0.1:{server.port}/api/fills?limit=1"
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return datetime.fromisoformat(json.load(answer)["data"][0]["time"])
+
+
+if __name__ == "__main__":
+    main()

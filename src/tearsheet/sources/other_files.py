@@ -1,0 +1,43 @@
+"""Files that are no statement as they stand: archives, documents, pictures; what to do with each."""
+
+import zipfile
+from pathlib import Path
+
+from tearsheet.errors import FormatError
+
+_MARKS = (
+    (b"\x1f\x8b", "compressed (gzip)", "unpack it, and name the file that was in it"),
+    (b"7z\xbc\xaf\x27\x1c", "an archive (7-Zip)", "unpack it, and name a file that was in it"),
+    (b"Rar!", "an archive (RAR)", "unpack it, and name a file that was in it"),
+    (b"%PDF", "a PDF", "export the statement as CSV, HTML, XML or Excel: a PDF has no rows"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old workbook of Excel (.xls)", "save it as CSV or .xlsx"),
+    (b"PAR1", "a Parquet file", "write it as CSV or JSON Lines"),
+    (b"\x89PNG", "a picture", "export the rows themselves, as CSV"),
+    (b"\xff\xd8\xff", "a picture", "export the rows themselves, as CSV"),
+)  # fmt: skip
+_SHOWN = 5
+
+
+def refuse_other(path: Path, head: bytes) -> None:
+    """Raises FormatError where the first bytes are those of a file that holds no rows of text."""
+    for mark, what, hint in _MARKS:
+        if head.startswith(mark):
+            raise FormatError(f"{path} is {what}", hint)
+
+
+def refuse_archive(path: Path) -> None:
+    """Raises FormatError for an archive that is no workbook of Excel, naming what is in it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # what reads workbooks says what is wrong with it
+    if any(name.startswith("xl/") for name in names):
+        return
+    if "content.xml" in names:
+        raise FormatError(f"{path} is a spreadsheet of OpenDocument", "save it as CSV or .xlsx")
+    listed = ", ".join(name[:100] for name in names[:_SHOWN]) or "nothing"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    raise FormatError(
+        f"{path} is an archive (ZIP) with {listed}{more}", "unpack it, and name a file of it"
+    )

@@ -1,0 +1,104 @@
+"""The tiles of key numbers: a value, its sample, its change, and a small drawing of how it came about."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from tearsheet.performance.comparison import Compared
+from tearsheet.performance.metric import METRICS, Metric
+from tearsheet.performance.summary import PerformanceSummary
+from tearsheet.web.pages import drawing
+from tearsheet.web.pages.drawing import Bar, Curve
+from tearsheet.web.pages.frame import link
+
+#: Money that is a gain or a loss by its sign; the rest is a size.
+SIGNED = {"net_pnl", "closed_pnl", "expectancy", "average_win", "average_loss", "average_daily_pnl",
+          "best_day", "worst_day", "largest_win", "largest_loss", "gross_profit", "gross_loss"}  # fmt: skip
+_HEIGHT = 100
+_TICKS = 20
+
+
+class Picture(Struct, frozen=True):
+    """A small drawing: a curve, or bars in a field of 100 × 100."""
+
+    kind: str
+    tone: str = ""
+    curve: Curve | None = None
+    bars: Sequence[Bar] = ()
+
+
+class Tile(Struct, frozen=True):
+    """A number with its definition, its sample, and how it compares to the period before."""
+
+    metric: Metric
+    compared: Compared
+    explain: str
+    signed: bool
+    note: str = ""
+    picture: Picture | None = None
+
+
+def tiles(
+    summary: PerformanceSummary,
+    compared: Sequence[Compared],
+    names: Sequence[str],
+    asked_for: Any,
+    pictures: Mapping[str, Picture | None],
+) -> list[Tile]:
+    """The tiles of some metrics, each with a way to what it rests on."""
+    found = {one.metric: one for one in compared}
+    return [
+        Tile(
+            METRICS[name], found[name], link("/explain", asked_for, metric=name), name in SIGNED,
+            _note(name, summary), pictures.get(name),
+        )
+        for name in names
+    ]  # fmt: skip
+
+
+def shares(summary: PerformanceSummary) -> dict[str, Picture | None]:
+    """What a summary alone says in pictures: won and lost, by number and by money."""
+    value = summary.value
+    return {
+        "win_rate": _split(
+            (value("winning_trades"), "gain"), (value("breakeven_trades"), "even"),
+            (value("losing_trades"), "loss"),
+        ),
+        "profit_factor": _split((value("gross_profit"), "gain"), (value("gross_loss"), "loss")),
+        "payoff_ratio": _split((value("average_win"), "gain"), (value("average_loss"), "loss")),
+    }  # fmt: skip
+
+
+def totals(values: Sequence[Decimal], drawdowns: Sequence[Decimal]) -> dict[str, Picture | None]:
+    """The running total, and how far below its high it was."""
+    if len(values) < 2:
+        return {}
+    total = drawing.curve(values, _HEIGHT)
+    depth = drawing.curve([-drawdown for drawdown in drawdowns], _HEIGHT)
+    return {
+        "net_pnl": Picture("curve", drawing.tone(values[-1]), total),
+        "max_drawdown": Picture("curve", "loss", depth),
+    }
+
+
+def results(newest: Sequence[Decimal]) -> dict[str, Picture | None]:
+    """The last results, the newest at the right."""
+    shown = newest[:_TICKS][::-1]
+    return {"current_streak": Picture("bars", bars=drawing.ticks(shown, _TICKS)) if shown else None}
+
+
+def _split(*parts: tuple[Any, str]) -> Picture | None:
+    bars = drawing.split(parts)
+    return Picture("split", bars=bars) if bars else None
+
+
+def _note(name: str, summary: PerformanceSummary) -> str:
+    """What stands beside a number that needs a second one to be understood."""
+    value = summary.value
+    if name == "total_trades":
+        return f"{value('winning_trades')} won, {value('losing_trades')} lost"
+    if name == "current_streak" and value("streak_type") is not None:
+        return f"in a row: {value('streak_type')}"
+    return ""

@@ -1,0 +1,208 @@
+/* Live: one event stream a browser, shared by its tabs; what changed is fetched and put in place.
+   What is not heard of for some seconds is said to be old: a screen never looks well on its own. */
+"use strict";
+
+(() => {
+  const pulse = document.getElementById("pulse");
+  if (!pulse) return;
+  const STREAM = "/api/events", QUIET_S = 11, LOST_S = 4, POLL_MS = 5000, AGAIN_MS = 10000, LONGEST_MS = 300000;
+  const RANK = ["ok", "warn", "unknown", "breach"];
+  const WORDS = {
+    ok: "✓ within limits", warn: "! near a limit", unknown: "? limits not known", breach: "✗ limit broken",
+  };
+  const root = document.documentElement;
+  const offline = document.getElementById("offline");
+  const badge = document.getElementById("verdict");
+  const live = () => document.getElementById("live");
+  const name = () => root.dataset.title;
+  const share = "BroadcastChannel" in self ? new BroadcastChannel("tearsheet") : null;
+  const verdicts = new Map();
+  let heardAt = Date.now(), broken = false, trouble = null, revision = null, how = "waiting";
+
+  /* a page that changed: fetched whole, and put into this one without losing focus, scroll or charts */
+  let running = false, again = false, shown = "", notBefore = 0;
+  async function refresh() {
+    if (document.visibilityState === "hidden") return;
+    if (running) { again = true; return; }
+    running = true;
+    const wait = notBefore - Date.now();
+    if (wait > 0) await new Promise((done) => setTimeout(done, wait));
+    again = false;
+    try {
+      const started = Date.now();
+      const answer = await fetch(location.href, { cache: "no-cache", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(15000) });
+      if (answer.redirected || answer.status === 401) { location.reload(); return; }
+      if (answer.status >= 500) throw new Error(answer.statusText);
+      const text = await answer.text();
+      if (answer.ok && text !== shown) put(new DOMParser().parseFromString(text, "text/html"), shown !== "");
+      shown = text;
+      const slow = Number(live()?.dataset.every ?? 0);
+      notBefore = Date.now() + Math.max(slow, 3 * (Date.now() - started));
+    } catch {
+      broken = true;
+    } finally {
+      running = false;
+      tell();
+      if (again) refresh();
+    }
+  }
+
+  function put(fresh) {
+    const script = (page) => page.querySelector('script[src*="dashboard"]')?.getAttribute("src");
+    if (script(fresh) !== script(document)) { location.reload(); return; }
+    for (const id of ["live", "fresh", "around"]) {
+      const [old, next] = [document.getElementById(id), fresh.getElementById(id)];
+      if (old && next) morph(old, next);
+    }
+    root.dataset.title = fresh.documentElement.dataset.title;
+    document.querySelector("h1").textContent = fresh.querySelector("h1").textContent;
+    document.dispatchEvent(new Event("fresh"));
+  }
+
+  const KEPT = new Set(["open", "aria-expanded", "data-ready", "data-path"]);
+  const keyOf = (node) => (node.nodeType === 1 ? node.id || node.dataset.key : "");
+  function morph(old, next) {
+    if (old.nodeType !== 1) { if (old.data !== next.data) old.data = next.data; return; }
+    const value = old.classList.contains("value") && old.textContent !== next.textContent;
+    for (const { name: at, value: text } of next.attributes) if (old.getAttribute(at) !== text && !KEPT.has(at)) old.setAttribute(at, text);
+    for (const { name: at } of [...old.attributes]) if (!next.hasAttribute(at) && !KEPT.has(at)) old.removeAttribute(at);
+    if (old.dataset.chart) { old.dispatchEvent(new Event("stale", { bubbles: true })); return; }
+    if ("part" in old.dataset) { if (old.dataset.path) htmx.ajax("GET", old.dataset.path, old); return; }
+    children(old, next);
+    if (value) { old.classList.remove("changed"); void old.offsetWidth; old.classList.add("changed"); }
+  }
+  function children(old, next) {
+    const keyed = new Map([...old.children].filter(keyOf).map((child) => [keyOf(child), child]));
+    let at = old.firstChild;
+    for (const child of [...next.childNodes]) {
+      const key = keyOf(child);
+      const same = key ? keyed.get(key) : at && !keyOf(at) && at.nodeName === child.nodeName ? at : null;
+      if (!same) { old.insertBefore(document.importNode(child, true), at); continue; }
+      if (same === at) at = at.nextSibling; else old.insertBefore(same, at);
+      morph(same, child);
+    }
+    while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
+  }
+
+  /* what is heard, by this tab or by the one that listens for all */
+  function heard() { heardAt = Date.now(); broken = false; }
+  function take(kind, data) {
+    heard();
+    const page = live();
+    if (kind === "trouble") { trouble = data.code; if (!trouble && page) refresh(); }
+    if (kind === "alive" && page?.dataset.today && page.dataset.today !== data.day) refresh();
+    if (kind === "revision") { revision = data.revision; if (page && page.dataset.revision !== String(revision)) refresh(); }
+    if (kind === "verdict") {
+      const known = verdicts.has(data.account);
+      verdicts.set(data.account, data);
+      const card = document.getElementById(`limits-${data.account}`);
+      if (page?.dataset.today && (known || card?.dataset.state !== data.state)) refresh();
+    }
+    if ((kind === "alert" || kind === "polled") && page) refresh();
+    if (kind === "polled") { how = "poll"; for (const one of data) verdicts.set(one.account, one); }
+    tell();
+  }
+
+  /* what is said of it */
+  const worst = () => {
+    const states = [...verdicts.values()].map((one) => one.state);
+    return states.sort((a, b) => RANK.indexOf(b) - RANK.indexOf(a))[0] ?? root.dataset.verdict ?? "";
+  };
+  const clock = (at) => new Date(at).toLocaleTimeString(root.dataset.locale || undefined);
+  function tell() {
+    const quiet = Math.floor((Date.now() - heardAt) / 1000);
+    const isLost = trouble !== null || quiet > QUIET_S || (broken && quiet > LOST_S);
+    const isShaky = !isLost && broken;
+    pulse.hidden = false;
+    root.dataset.connection = isLost ? "lost" : isShaky ? "shaky" : how === "waiting" ? "waiting" : "live";
+    const words = isLost || isShaky ? `not live · last heard ${quiet} s ago` : how === "poll" ? "live, every 5 s" : how === "waiting" ? "connecting" : "live";
+    if (pulse.lastElementChild.textContent !== words) pulse.lastElementChild.textContent = words;
+    if (isLost && offline.hidden) {
+      offline.querySelector("time").textContent = clock(heardAt);
+      offline.querySelector("span").textContent = trouble ? `the ledger cannot be asked (${trouble})` : "the server does not answer";
+    }
+    offline.hidden = !isLost;
+    const state = worst();
+    const said = isLost && state ? "unknown" : state;
+    const whose = [...verdicts.values()].filter((one) => one.state === state).map((one) => one.account).join(", ");
+    const label = said && said !== "ok" ? `${WORDS[said]}${!isLost && whose ? `: ${whose}` : ""}` : said ? WORDS.ok : "";
+    if (badge.textContent !== label) badge.textContent = label;
+    badge.className = `verdict ${said}`;
+    badge.hidden = !said;
+    const sign = isLost ? "? not live" : said === "breach" || said === "unknown" || said === "warn" ? label : "";
+    const title = `${sign ? `${sign} · ` : ""}${name()} · Tearsheet`;
+    if (document.title !== title) document.title = title;
+  }
+
+  /* the stream: in one visible tab for all where tabs can agree, else in each; polling where there is none */
+  const KINDS = ["revision", "verdict", "alert", "trouble", "alive"];
+  let source = null, release = null, poll = null, retry = null, wait = AGAIN_MS;
+  function listen() {
+    source = new EventSource(STREAM);
+    source.onopen = () => { stopPolling(); wait = AGAIN_MS; };
+    source.onerror = () => { broken = true; if (source?.readyState === EventSource.CLOSED) { source = null; startPolling(); } tell(); };
+    for (const kind of KINDS) source.addEventListener(kind, (event) => {
+      how = "stream";
+      const data = JSON.parse(event.data);
+      take(kind, data);
+      share?.postMessage({ kind, data });
+    });
+  }
+  function startPolling() {
+    how = "poll";
+    poll ??= setInterval(ask, POLL_MS);
+    retry ??= setTimeout(() => { retry = null; if (!source && document.visibilityState === "visible") listen(); }, wait);
+    wait = Math.min(2 * wait, LONGEST_MS);
+    ask();
+  }
+  function stopPolling() { clearInterval(poll); poll = null; }
+  async function ask() {
+    if (document.visibilityState === "hidden") return;
+    try {
+      const answer = await fetch("/api/risk/verdict", { cache: "no-cache", signal: AbortSignal.timeout(10000) });
+      if (!answer.ok) throw new Error(answer.statusText);
+      const data = (await answer.json()).data.accounts;
+      take("polled", data);
+      share?.postMessage({ kind: "polled", data });
+    } catch { broken = true; }
+    tell();
+  }
+  function begin() {
+    if (source || release || document.visibilityState === "hidden") return;
+    if (!navigator.locks) { listen(); return; }
+    release = new AbortController();
+    navigator.locks.request("tearsheet-stream", { signal: release.signal }, () => new Promise((done) => {
+      release = { abort: done };
+      listen();
+    })).catch(() => {});
+    share?.postMessage({ kind: "hello" });
+  }
+  function end() {
+    source?.close();
+    release?.abort();
+    source = release = null;
+    stopPolling();
+  }
+  share?.addEventListener("message", ({ data: { kind, data } }) => {
+    if (kind === "hello") {
+      if (!source) return;
+      for (const one of verdicts.values()) share.postMessage({ kind: "verdict", data: one });
+      if (revision !== null) share.postMessage({ kind: "revision", data: { revision } });
+      share.postMessage({ kind: "trouble", data: { code: trouble } });
+    } else if (!source) {
+      how = "stream";
+      take(kind, data);
+    }
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "hidden") { end(); return; }
+    begin();
+    if (live()) refresh();
+    tell();
+  });
+  addEventListener("pagehide", end);
+  addEventListener("pageshow", (event) => { if (event.persisted) { begin(); refresh(); } });
+  setInterval(tell, 1000);
+  begin();
+})();
