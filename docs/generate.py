@@ -7,13 +7,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+import msgspec
 
 from tearsheet import cli, errors
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES
 from tearsheet.settings import SETTINGS, Settings
+from tearsheet.tracker.tie_out import TieOut
 from tearsheet.trade.fill import REJECTION_CODES
 from tearsheet.web import create_app
+from tearsheet.web.openapi import exact_numbers
 from tearsheet.web.refusal import STATUSES
 
 DOCS = Path(__file__).parent
@@ -107,6 +110,16 @@ def api_page() -> str:
     return "\n".join(lines)
 
 
+def tie_out_schema() -> str:
+    """The JSON Schema of a tie-out, from its values; decimals are numbers with every digit."""
+    made = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:tearsheet:schema:tie-out",
+        **msgspec.json.schema(TieOut),
+    }
+    return json.dumps(exact_numbers(made), indent=2) + "\n"
+
+
 def _described() -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         app = create_app(Settings.load({}, Path(folder)))
@@ -134,6 +147,7 @@ PAGES = {
     "errors.md": errors_page,
     "settings.md": settings_page,
     "cli.md": cli_page,
+    "../src/tearsheet/schemas/tie-out.schema.json": tie_out_schema,
 }
 
 
@@ -152,7 +166,8 @@ def main() -> int:
     check = "--check" in sys.argv[1:]
     stale = []
     for name, page in PAGES.items():
-        text, path = _NOTE + page(), DOCS / name
+        note = "" if name.endswith(".json") else _NOTE
+        text, path = note + page(), DOCS / name
         if not path.exists() or path.read_text("utf-8") != text:
             stale.append(name)
             if not check:

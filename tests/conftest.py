@@ -179,7 +179,7 @@ class Place:
 #: Modules whose every test in a place runs on both databases, but those marked `sqlite`.
 ON_BOTH = (
     "test_tracker_fills", "test_tracker_logs", "test_tracker_posts", "test_alerts", "test_live_stories",
-    "test_verdicts", "test_incidents", "test_batches", "test_notes", "test_trade_list",
+    "test_verdicts", "test_incidents", "test_batches", "test_corrections", "test_notes", "test_trade_list",
 )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def valid(content: object, name: str = "performance-summary") -> None:
 
 
 def test_the_schemas_are_schemas_and_know_every_metric() -> None:
-    for name in ("performance-summary", "performance-alert"):
+    for name in ("performance-summary", "performance-alert", "tie-out"):
         jsonschema.Draft202012Validator.check_schema(schema(name))
     properties = schema("performance-summary")["properties"]
     assert set(properties["metrics"]["properties"]) == set(METRICS)

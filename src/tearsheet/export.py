@@ -45,7 +45,7 @@ def json_line(value: object) -> bytes:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of `performance-summary` or `performance-alert`."""
+    """The JSON Schema (2020-12) of `performance-summary`, `performance-alert` or `tie-out`."""
     file = Path(__file__).parent / "schemas" / f"{name}.schema.json"
     content: dict[str, Any] = msgspec.json.decode(file.read_bytes())
     return content

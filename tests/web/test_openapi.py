@@ -55,7 +55,9 @@ def described() -> Any:
     # a stream needs a server with threads, and does not end; test_events.py asks a real one
     operations.append({"include-path": "/api/events", "enabled": False})
     # whether the bytes of a file are a statement, no schema can say
-    operations.append({"include-path": "/api/import", "checks": CHECKS})
+    operations += [
+        {"include-path": f"/api/{name}", "checks": CHECKS} for name in ("import", "reconcile")
+    ]
     config = SchemathesisConfig.from_dict({"operations": operations})
     return schemathesis.openapi.from_wsgi("/openapi.json", api.app, config=config)
 

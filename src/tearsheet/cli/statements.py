@@ -20,6 +20,7 @@ from tearsheet.trade.fill import Fill
 _LAYOUTS = Path("config/layouts")
 _MARKS = {"point": ".", "comma": ","}
 _SHOWN = 300
+_ORPHANS = 10
 
 
 def layouts_option(command: F) -> F:
@@ -145,6 +146,10 @@ def _told(found: Diagnosis) -> list[str]:
     if found.fills or found.rejected:
         lines.append(f"  rows     {found.fills:,} fills, {found.rejected:,} rejected")
     lines += [f"  passed over: {number:,} {name}" for name, number in found.skipped.items()]
+    lines += [
+        click.style(f"  orphan   {orphan.words}", fg="yellow")
+        for orphan in found.orphans[:_ORPHANS]
+    ]
     return [*lines, *map(_fill_line, found.first)]
 
 

@@ -1,5 +1,6 @@
 """Summaries, alerts and positions as text for a terminal: aligned, coloured only where one looks."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -74,6 +75,24 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "")
     return "\n".join(
         [click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])]
     )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
+    """A table: on a terminal wrapped to its width, else plain aligned columns, one line a row."""
+    if not sys.stdout.isatty():
+        return columns(head, rows, right)
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for name, side in zip(head, right.ljust(len(head)), strict=True):
+        drawn.add_column(name, justify="right" if side == "r" else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*row)
+    console = Console(force_terminal=True, highlight=False, markup=False)
+    with console.capture() as capture:
+        console.print(drawn)
+    return capture.get().rstrip("\n")
 
 
 def _title(summary: PerformanceSummary) -> str:

@@ -8,9 +8,11 @@ from msgspec import Struct
 
 from tearsheet.errors import TearsheetError
 from tearsheet.sources.catalogue import Candidate, all_layouts, candidates
+from tearsheet.sources.orphans import Orphans
 from tearsheet.sources.recognition import Sniffed, header_rows, rows_of, sniff
 from tearsheet.sources.statement import Statement, StatementOptions, open_statement
-from tearsheet.trade.fill import Fill, Rejection
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.fill import Fill, Orphan, Rejection
 from tearsheet.trade.instrument import Instruments
 
 _FIRST = 5
@@ -49,6 +51,7 @@ class Diagnosis(Struct, kw_only=True):
     rejected: int = 0
     rejections: list[Rejection] = []
     skipped: dict[str, int] = {}
+    orphans: list[Orphan] = []
     trouble: str = ""
     hint: str = ""
 
@@ -128,14 +131,17 @@ def understood(statement: Statement) -> tuple[str, str, str]:
 
 
 def _read(found: Diagnosis, statement: Statement) -> None:
+    orphans = Orphans()
     for row in statement.rows():
         if isinstance(row, Fill):
             found.fills += 1
+            orphans.see(row, statement.effect(row), statement.line)
             found.first += [row] if found.fills <= _FIRST else []
         else:
             found.rejected += 1
             found.rejections += [row] if found.rejected <= _FIRST else []
     found.skipped = statement.skipped
+    found.orphans = orphans.found(lambda account, symbol, at: ZERO)
     if found.rejected and not found.fills:
         found.trouble = f"all of its {found.rejected} trades are rejected"
         found.hint = found.rejections[0].hint

@@ -36,6 +36,7 @@ NUMBER_PLACES = {
     field: FIELDS.index(field)
     for field in ("quantity", "price", "commission", "stop_loss", "target")
 }
+_EFFECT, _RESULT, _TRADE_DAY = map(FIELDS.index, ("effect", "realized", "trade_day"))
 _Amounts = tuple[Decimal, Decimal, Decimal, Decimal | None, Decimal | None]
 _NO_ID = ("", "0")
 _Kind = Literal["correction", "bust"]
@@ -89,10 +90,13 @@ class FillRows:
         self._ranks: dict[tuple[str, str], tuple[datetime, int]] = {}
         self._occurrences = Occurrences()
         self._executions = Executions()
+        #: what the row read last says of its effect on a position, its result and its day, as written
+        self.effect = self.result = self.trade_day = ""
 
     def make(self, row: Sequence[str], line: int, cells: Sequence[str]) -> Fill | Rejection | None:
         """The fill of a row; None where the same execution stood in the file before."""
         account, at = None, None
+        self.effect, self.result, self.trade_day = row[_EFFECT], row[_RESULT], row[_TRADE_DAY]
         try:
             account = row[0].strip() or self._account
             if not account:
@@ -125,7 +129,7 @@ class FillRows:
     def _fill(self, row: Sequence[str], account: str, at: datetime, line: int) -> Fill | None:
         (
             _, symbol, _, side_text, _, _, _, fill_id, order_id, strategy, _, _, currency,
-            asset_class, multiplier, amount, cash, fee_currency, base, status,
+            asset_class, multiplier, amount, cash, fee_currency, base, status, _, _, _,
         ) = row  # fmt: skip
         side = self._sides.get(side_text) or self._side(side_text)
         quantity, price, commission, stop_loss, target = self._amounts(row)
@@ -193,7 +197,7 @@ class FillRows:
     def _instrument(
         self, symbol: str, currency: str, asset_class: str, multiplier: str, day: date
     ) -> Instrument:
-        kind, money = _asset_class(asset_class), _currency(currency)
+        kind, money = asset_class_of(asset_class), _currency(currency)
         text = _needed(symbol, "symbol").strip()
         resolved = self._instruments.resolve(text, _contract_day(day), kind, money)
         found = self._settlement.multiplied(
@@ -271,7 +275,8 @@ def _contract_day(day: date) -> date:
     return day - _DAY if (day.month, day.day) == (1, 1) else day
 
 
-def _asset_class(text: str) -> AssetClass | None:
+def asset_class_of(text: str) -> AssetClass | None:
+    """The kind of instrument that a word names, None for none. Raises RowError."""
     bare = text.strip()
     for known in ASSET_CLASSES:
         if bare.lower() == known:

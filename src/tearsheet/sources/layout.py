@@ -13,14 +13,17 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tearsheet.errors import FormatError
+from tearsheet.sources.report_rules import Report, RoundTrips
 from tearsheet.sources.times import DateOrder
+from tearsheet.trade.fill import Side
 from tearsheet.trade.instrument import ASSET_CLASSES
 
 #: What is known of a fill; rows are handed on as texts in this order, "" for what a file has not.
 FIELDS = (
     "account", "symbol", "time", "side", "quantity", "price", "commission", "fill_id", "order_id",
     "strategy", "stop_loss", "target", "currency", "asset_class",
-    "multiplier", "amount", "cash", "fee_currency", "base", "status",
+    "multiplier", "amount", "cash", "fee_currency", "base", "status", "effect", "realized",
+    "trade_day",
 )  # fmt: skip
 #: Pieces that a layout may name too; they are put together to fields above.
 PIECES = (
@@ -45,6 +48,7 @@ _MADE_OF = {
 #: The one format that is no CSV; it bears the fields of `generic_fills` as keys.
 JSON_LINES = "generic_fills_jsonl"
 Kind = Literal["csv", "html", "xlsx", "json", "xml", "sqlite"]
+Effect = Literal["open", "close", ""]
 #: How a position ends without a trade; a delivery is the leg in the underlying.
 Event = Literal["expiry", "assignment", "exercise", "delivery"]
 Names = Annotated[list[str], Meta(min_length=1)]
@@ -64,6 +68,16 @@ class Sides(Struct, frozen=True, forbid_unknown_fields=True):
 
     buy: list[str] = []
     sell: list[str] = []
+
+
+class Effects(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the format calls a fill that opens and one that closes; of other words nothing is known.
+    `split` parts a cell of several words; `sells`: nobody can sell short there, so a sale closes."""
+
+    opens: list[str] = []
+    closes: list[str] = []
+    split: str = ""
+    sells: bool = False
 
 
 class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,6 +166,14 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     endings: Literal["opened", "signed"] = "opened"
     carried: list[str] = []
     refused: str = ""
+    effects: Effects = Effects()
+    round_trips: RoundTrips | None = None
+    report: Report | None = None
+
+    @property
+    def tells_effect(self) -> bool:
+        """Whether a file may say of a fill that it closes."""
+        return bool(self.effects.closes or self.effects.sells)
 
     @property
     def needed(self) -> list[str]:
@@ -202,6 +224,17 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         if some and not any(folded(name) in names for name in some):
             lacking.append(" or ".join(some))
         return lacking
+
+    def effect(self, text: str, side: Side) -> Effect:
+        """What a fill did to its position, as far as the word in its column, or its side, tells."""
+        rule = self.effects
+        words = {word.strip() for word in (text.split(rule.split) if rule.split else [text])}
+        opens, closes = not words.isdisjoint(rule.opens), not words.isdisjoint(rule.closes)
+        if opens != closes:
+            return "open" if opens else "close"
+        if rule.sells:
+            return "close" if side is Side.SELL else "open"
+        return ""
 
     def find(self, header: Sequence[str]) -> dict[str, int] | None:
         """Where each field stands in a header, None if the header is not of this layout."""

@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from tearsheet.sources.csv_rows import CsvReader
 from tearsheet.sources.fee_signs import check_fee_signs, with_fee_sign
 from tearsheet.sources.fill_rows import NUMBER_PLACES, FillRows
 from tearsheet.sources.json_rows import JsonReader, fields_of
-from tearsheet.sources.layout import FIELDS, JSON_LINES, Layout
+from tearsheet.sources.layout import FIELDS, JSON_LINES, Effect, Layout
 from tearsheet.sources.mapping import FeeSign
 from tearsheet.sources.problem import RowError
 from tearsheet.sources.recognition import Found, recognise
@@ -30,6 +30,7 @@ from tearsheet.sources.times import (
     TimeTextError,
     date_order,
     leaves_no_doubt,
+    stated_day,
 )
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import Instruments
@@ -74,6 +75,7 @@ class Statement:
         self.reading = reading
         self.total_bytes = path.stat().st_size
         self._fill_rows = fill_rows
+        self._making = fill_rows()
         self._reader = reader
 
     @property
@@ -93,7 +95,26 @@ class Statement:
 
     def rows(self) -> Iterator[Fill | Rejection]:
         """Fills and rejections in the order of the file, from its beginning at every call."""
-        return self._reader.read(self._fill_rows())
+        self._making = self._fill_rows()
+        return self._reader.read(self._making)
+
+    def effect(self, fill: Fill) -> Effect:
+        """Whether the fill given last opened or closed, as far as the file tells."""
+        return self.found.layout.effect(self._making.effect, fill.side)
+
+    @property
+    def trade_day(self) -> date | None:
+        """The trading day that the file gives the fill given last, None where it gives none."""
+        return stated_day(self._making.trade_day, self.reading.order)
+
+    @property
+    def result(self) -> Decimal | None:
+        """What the file says that the fill given last realised, None where it says nothing."""
+        text = self._making.result
+        try:
+            return self.reading.numbers.parse(text) if text else None
+        except ValueError:
+            return None
 
 
 class Reading(Struct, frozen=True):

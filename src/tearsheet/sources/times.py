@@ -9,7 +9,14 @@ from tearsheet.errors import FormatError
 from tearsheet.sources.time_forms import LOCAL, DateOrder, in_order, settled, zone_apart
 from tearsheet.trade.session import EARLIEST, LATEST
 
-__all__ = ["DateOrder", "TimeReader", "TimeTextError", "date_order", "leaves_no_doubt"]
+__all__ = [
+    "DateOrder",
+    "TimeReader",
+    "TimeTextError",
+    "date_order",
+    "leaves_no_doubt",
+    "stated_day",
+]
 
 
 _LONGEST = 100
@@ -51,6 +58,20 @@ def date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrd
             "say --date-order day-first or month-first",
         )
     return hint or "month-first"
+
+
+def stated_day(text: str, order: DateOrder | None) -> date | None:
+    """The date that a text begins with, None where it has none, or leaves open which number is the day."""
+    words = text.split()
+    first = words[0] if words else ""
+    try:
+        return date.fromisoformat(first[:_LONGEST])
+    except ValueError:
+        match = LOCAL.match(f"{first[:_LONGEST]} 00:00")
+    try:
+        return in_order(match, order).date() if match is not None and order is not None else None
+    except ValueError:
+        return None
 
 
 def leaves_no_doubt(text: str) -> bool:

@@ -135,6 +135,8 @@ SELECT * FROM position WHERE account = ? AND closed_us >= ? AND closed_us < ? OR
 SELECT * FROM position WHERE closed_us < ? ORDER BY closed_us DESC
 -- name: last_closed_account
 SELECT * FROM position WHERE account = ? AND closed_us < ? ORDER BY closed_us DESC
+-- name: streams_of_account_since
+SELECT DISTINCT symbol FROM position WHERE account = ? AND (closed_us IS NULL OR closed_us >= ?)
 -- name: remove_all_positions
 DELETE FROM position
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,9 @@ from tearsheet.sources.diagnosis import Diagnosis, diagnose, trade_log_diagnosis
 from tearsheet.sources.instruments import load_instruments
 from tearsheet.sources.log_folder import ReadSoFar, read_on
 from tearsheet.sources.mapping import layout_text, mapped_layout
+from tearsheet.sources.orphans import Orphans
 from tearsheet.sources.statement import Statement, StatementOptions, open_statement
+from tearsheet.store.holdings import held_before
 from tearsheet.store.imported_fills import ImportCounts
 from tearsheet.store.ledger import Ledger, Source
 from tearsheet.store.posting import BookRules, FileState, Posting
@@ -88,6 +91,7 @@ class Taking:
         self.statement = None if is_log else open_statement(path, rules.instruments, options)
         layout = "trade_log" if self.statement is None else self.statement.layout
         self._report = ImportReport(file=name, layout=layout)
+        self._orphans = Orphans()
 
     def all(self) -> ImportReport:
         """Keep all that the file says; a content read before changes nothing."""
@@ -102,8 +106,9 @@ class Taking:
         if self.statement is None:
             counts, lines = _take_records(posting, report.id, self._path, report)
         else:
+            rows = _numbered(self.statement, self._orphans)
             counts, lines = _take_fills(
-                posting, report.id, self.statement, report, self._on_progress
+                posting, report.id, self.statement, rows, report, self._on_progress
             )
             report.skipped = counts.skipped = self.statement.skipped
         posting.close_import(
@@ -112,6 +117,7 @@ class Taking:
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
         self._on_progress(state.size, state.size, "booking")
         report.revision = posting.finish()
+        report.orphans = self._orphans.found(partial(held_before, self._ledger.reading))
         return report
 
 
@@ -167,12 +173,13 @@ def _take_fills(
     posting: Posting,
     source_id: int,
     statement: Statement,
+    rows: Iterator[tuple[int, Fill | Rejection]],
     report: ImportReport,
     on_progress: OnProgress,
 ) -> tuple[ImportCounts, int]:
     counts, lines = ImportCounts(), 0
     name = report.file.rpartition("/")[2]
-    for batch in _batches(_numbered(statement)):
+    for batch in _batches(rows):
         fills = [(line, row) for line, row in batch if isinstance(row, Fill)]
         report.rejections += [
             replace(row, file=name) for _, row in batch if isinstance(row, Rejection)
@@ -183,8 +190,15 @@ def _take_fills(
     return counts, lines
 
 
-def _numbered(statement: Statement) -> Iterator[tuple[int, Fill | Rejection]]:
+def _numbered(statement: Statement, orphans: Orphans) -> Iterator[tuple[int, Fill | Rejection]]:
+    """Every row with its line, watched for fills that close what nothing opened."""
+    if not statement.found.layout.tells_effect:
+        for row in statement.rows():
+            yield statement.line, row
+        return
     for row in statement.rows():
+        if isinstance(row, Fill):
+            orphans.see(row, statement.effect(row), statement.line)
         yield statement.line, row
 
 

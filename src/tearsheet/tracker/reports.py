@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tearsheet.performance.metric import MetricValue
-from tearsheet.trade.fill import Rejection
+from tearsheet.trade.fill import Orphan, Rejection
 from tearsheet.trade.position import Outcome
 
 #: Called with bytes done, bytes in all, and the file at hand.
@@ -35,7 +35,8 @@ class SyncReport(Struct, kw_only=True):
 
 class ImportReport(Struct, kw_only=True):
     """What became of an import: fills or records that are new, known already, or rejected, and rows
-    that are no trades, by the rule of the layout that passes them over. `id` names it for ever."""
+    that are no trades, by the rule of the layout that passes them over. `orphans` close what nothing in
+    the ledger had opened. `id` names it for ever."""
 
     file: str
     id: int = 0
@@ -46,6 +47,7 @@ class ImportReport(Struct, kw_only=True):
     repeated: bool = False
     rejections: list[Rejection] = []
     skipped: dict[str, int] = {}
+    orphans: list[Orphan] = []
     revision: int = 0
 
 

@@ -2,313 +2,309 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tearsheet.sources.broker_report import BrokerReport, Leg, ReportLine, read_report
+from tearsheet.sources.broker_report import GENERIC, read_report
+from tearsheet.sources.orphans import Orphans
+from tearsheet.sources.reported import BrokerReport, ReportLine
 from tearsheet.sources.statement import StatementOptions
-from tearsheet.store import rows
+from tearsheet.store.holdings import held_before
 from tearsheet.store.reading import Reading
 from tearsheet.tracker.book_rules import book_rules
+from tearsheet.tracker.tie_fills import FillDifference, Matched, matched
+from tearsheet.tracker.tie_kinds import causes
+from tearsheet.tracker.tie_stated import Stated, state_zeros, stated_of
+from tearsheet.tracker.tie_steps import Step, logged_steps, steps_of, stream_fills, streams
+from tearsheet.tracker.tie_sums import Method, Ours, Span, What
+from tearsheet.tracker.tie_theories import Kind, Sides
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.fill import execution_key
-from tearsheet.trade.session import EARLIEST, TradingCalendar, to_micros
+from tearsheet.trade.fill import Fill, Orphan, Rejection
+from tearsheet.trade.instrument import Instruments, UnknownInstrument
+from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar
 
-Kind = Literal["missing fill", "fee", "multiplier", "day boundary", "rounding", "unknown"]
-What = Literal["realized", "fees", "position", "balance"]
-#: Brokers round each booking to the cent.
-_CENT = Decimal("0.01")
-#: By how many days a broker's day may be off ours.
-_DAYS_OFF = 3
-#: Full-size and micro contracts, lots of options, and pence are such multiples of each other.
-_RATIOS = frozenset(map(Decimal, (2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 500, 1000)))
-_ADDED: tuple[What, ...] = ("realized", "fees")
-_WHATS: tuple[What, ...] = (*_ADDED, "position", "balance")
-_SECOND_US = 1_000_000
-_Key = tuple[str, date, str | None]
+#: By how much a broker's day, or a fill that is near, may be off ours.
+_AROUND = timedelta(days=3)
 
 
 class Difference(Struct, frozen=True):
-    """A number on which the broker and our books do not agree, its kind, and what tells so."""
+    """A number on which the broker and our books do not agree, its kind, and what tells so.
+
+    It is of the session, or of all from `since` on.
+    """
 
     account: str
     session: date
+    since: date
     symbol: str | None
     what: What
     theirs: Decimal
     ours: Decimal
+    difference: Decimal
     kind: Kind
     words: str
     lines: list[int]
 
 
-class MissingFill(Struct, frozen=True):
-    """A fill on which the broker's report rests and which our books lack."""
+class DayCompared(Struct, frozen=True):
+    """What an account's session came to in both, over all that is stated of it, and how many numbers differ."""
 
     account: str
-    symbol: str
-    role: Literal["opening", "closing"]
-    side: str
-    quantity: Decimal
-    price: Decimal | None
-    at: str
-    fill_id: str | None
-    line: int
+    session: date
+    what: What
+    theirs: Decimal
+    ours: Decimal
+    difference: Decimal
+    kinds: list[Kind]
 
 
 class TieOut(Struct, frozen=True):
-    """What was compared, and every difference."""
+    """What was compared, by which method of ours, and every difference."""
 
     file: str
     layout: str
+    title: str
+    method: Method
     lines: int
     compared: int
+    agrees: bool
     differences: list[Difference]
-    missing: list[MissingFill]
-
-    @property
-    def agrees(self) -> bool:
-        """Whether everything that the report states is as our books have it."""
-        return not (self.differences or self.missing)
-
-
-class _Sums(Struct):
-    """What a day of an account and instrument came to; None is what nobody stated."""
-
-    realized: Decimal | None = None
-    fees: Decimal | None = None
-    position: Decimal | None = None
-    balance: Decimal | None = None
-    number: int = 0
-    lines: list[int] = []
-
-    def add(self, what: What, amount: Decimal | None) -> None:
-        """Add an amount, if it is stated."""
-        if amount is not None:
-            setattr(self, what, (getattr(self, what) or ZERO) + amount)
+    fills: list[FillDifference]
+    orphans: list[Orphan]
+    unread: list[Rejection]
+    days: list[DayCompared]
+    notes: list[str]
 
 
-def tie_out(tracker: PerformanceTracker, path: Path, **said: Any) -> TieOut:
+def tie_out(
+    tracker: PerformanceTracker, path: Path, *, method: Method = "average", name: str = "", **said: Any
+) -> TieOut:  # fmt: skip
     """Compare a broker's report with the books. `said` are fields of `StatementOptions`.
 
+    With `method` fifo our fills are added up first in, first out, as most brokers do.
     Raises InputError and FormatError where the report cannot be read.
     """
     settings = tracker.settings
-    options = StatementOptions(**said)
-    report = read_report(path, book_rules(settings).instruments, options)
+    instruments = book_rules(settings).instruments
+    report = read_report(path, instruments, StatementOptions(**said))
     with tracker.unchanging() as ledger, exact():
-        return _Comparison(str(path), report, ledger.reading, settings.calendar).made()
+        only = ledger.accounts()
+        start = settings.starting_balance if len(only) == 1 else None
+        by_account: dict[str, list[ReportLine]] = defaultdict(list)
+        for line in report.lines:
+            by_account[line.account].append(line)
+        accounts = [
+            _Account(name, report, lines, ledger.reading, settings.calendar, method, start)
+            for name, lines in sorted(by_account.items())
+        ]
+        for one in accounts:
+            one.compare(instruments)
+        orphans = _orphans(report, ledger.reading)
+    differences = [d for one in accounts for d in one.differences]
+    fills = [f for one in accounts for f in one.fills]
+    return TieOut(
+        file=name or str(path), layout=report.layout, title=report.title, method=method,
+        lines=len(report.lines), compared=sum(one.compared for one in accounts),
+        agrees=not (differences or fills or orphans or report.rejected), differences=differences,
+        fills=fills, orphans=orphans,
+        unread=report.rejected, days=[d for one in accounts for d in one.days], notes=report.notes,
+    )  # fmt: skip
 
 
-class _Comparison:
+class _Account:
     def __init__(
-        self, file: str, report: BrokerReport, reading: Reading, calendar: TradingCalendar
-    ) -> None:
-        self._file, self._report = file, report
-        self._reading, self._calendar = reading, calendar
-        self._missing = _missing_fills(report.lines, reading)
-        self._lacking = {(m.account, m.symbol) for m in self._missing}
+        self, name: str, report: BrokerReport, lines: Sequence[ReportLine], reading: Reading,
+        calendar: TradingCalendar, method: Method, start: Decimal | None,
+    ) -> None:  # fmt: skip
+        self._name, self._report, self._reading = name, report, reading
+        self._lines, self._calendar, self._method, self._start = lines, calendar, method, start
+        self.differences: list[Difference] = []
+        self.fills: list[FillDifference] = []
+        self.days: list[DayCompared] = []
+        self.compared = 0
 
-    def made(self) -> TieOut:
-        theirs = self._theirs()
-        ours = self._ours(theirs)
-        self._state_zeros(theirs, ours)
-        found: list[Difference] = []
-        compared = 0
-        for what in _WHATS:
-            stated = {key: s for key, s in theirs.items() if getattr(s, what) is not None}
-            if what == "balance":
-                stated, ours_of = _changes(stated, ours)
-            else:
-                ours_of = {key: getattr(ours[key], what) or ZERO for key in stated}
-            compared += len(stated)
-            gaps = {
-                key: (getattr(s, what), ours_of[key])
-                for key, s in stated.items()
-                if getattr(s, what) != ours_of[key]
-            }
-            for key, (one, other) in gaps.items():
-                kind, words = self._kind(what, key, gaps, ours[key])
-                found.append(Difference(*key, what, one, other, kind, words, theirs[key].lines))
-        found.sort(key=lambda d: (d.session, d.account, d.symbol or "", d.what))
-        return TieOut(
-            self._file, self._report.layout, len(self._report.lines), compared, found, self._missing
-        )
-
-    def _theirs(self) -> dict[_Key, _Sums]:
-        sums: dict[_Key, _Sums] = defaultdict(_Sums)
-        for one in self._report.lines:
-            day = one.day if one.at is None else self._calendar.session(one.at)
-            assert day is not None
-            its = sums[one.account, day, one.symbol]
-            its.add("realized", one.realized)
-            its.add("fees", one.fees)
-            its.position = one.position if one.position is not None else its.position
-            its.balance = one.balance if one.balance is not None else its.balance
-            its.number += 1
-            its.lines.append(one.line)
-        return sums
-
-    def _state_zeros(self, theirs: dict[_Key, _Sums], ours: Mapping[_Key, _Sums]) -> None:
-        """A day between the first and the last of a report that it does not state was 0 to it."""
-        whats = [w for w in _ADDED if any(getattr(s, w) is not None for s in theirs.values())]
-        by_symbol: dict[str, set[bool]] = defaultdict(set)
-        days: dict[str, list[date]] = defaultdict(list)
-        for account, day, symbol in theirs:
-            by_symbol[account].add(symbol is not None)
-            days[account].append(day)
-        for key, own in ours.items():
-            account, day, symbol = key
-            is_inside = min(days[account]) <= day <= max(days[account])
-            if key in theirs or not is_inside or by_symbol[account] != {symbol is not None}:
-                continue
-            for what in whats:
-                if getattr(own, what):
-                    theirs[key] = theirs.get(key) or _Sums()
-                    theirs[key].add(what, ZERO)
-
-    def _ours(self, theirs: Mapping[_Key, _Sums]) -> dict[_Key, _Sums]:
-        """Our sums for the days and instruments of the report; a line without symbol is of all."""
-        sums: dict[_Key, _Sums] = defaultdict(_Sums)
-        last = max(day for _, day, _ in theirs)
-        until = self._calendar.end(last)
-        for account in {account for account, _, _ in theirs}:
-            days = sorted({day for a, day, _ in theirs if a == account})
-            held: dict[str | None, Decimal] = defaultdict(Decimal)
-            at = 0
-            for bookings, _ in self._reading.stretches(account, EARLIEST, until):
-                for b in bookings:
-                    day = self._calendar.session(b.time)
-                    while at < len(days) and days[at] < day:
-                        _hold(sums, account, days[at], held)
-                        at += 1
-                    for symbol in (b.symbol, None):
-                        its = sums[account, day, symbol]
-                        its.add("realized", b.gross)
-                        its.add("fees", b.fees)
-                        its.number += 1
-                        held[symbol] += b.quantity
-            for day in days[at:]:
-                _hold(sums, account, day, held)
-        return sums
-
-    def _kind(
-        self, what: What, key: _Key, gaps: Mapping[_Key, tuple[Decimal, Decimal]], ours: _Sums
-    ) -> tuple[Kind, str]:
-        """What the difference is, by what can be proved; else it is unknown."""
-        account, _, symbol = key
-        theirs, own = gaps[key]
-        gap = theirs - own
-        if what == "position":
-            side = "bought" if gap > 0 else "sold"
-            return "missing fill", f"by the end of the day {abs(gap)} more were {side}"
-        if (account, symbol) in self._lacking:
-            return "missing fill", "see the fills that are missing"
-        if other := _opposite(key, gaps, gap):
-            return "day boundary", f"{other} differs by as much the other way"
-        if not ours.number:
-            return "missing fill", "our books have no fill of that day"
-        if what == "fees":
-            return "fee", "the report states other fees for the day"
-        if abs(gap) <= _CENT * ours.number / 2:
-            return "rounding", f"at most half a cent for each of {ours.number} bookings"
-        if ratio := _ratio(theirs, own):
-            return "multiplier", ratio
-        return "unknown", "nothing that is known explains it"
-
-
-def _ratio(theirs: Decimal, own: Decimal) -> str:
-    """Whether one amount is the other times what multipliers differ by."""
-    for ratio in _RATIOS:
-        if theirs and theirs == own * ratio:
-            return f"theirs is {ratio} times ours"
-        if theirs and own == theirs * ratio:
-            return f"ours is {ratio} times theirs"
-    return ""
-
-
-def _hold(
-    sums: dict[_Key, _Sums], account: str, day: date, held: Mapping[str | None, Decimal]
-) -> None:
-    for symbol, quantity in held.items():
-        sums[account, day, symbol].position = quantity
-
-
-def _changes(
-    stated: Mapping[_Key, _Sums], ours: Mapping[_Key, _Sums]
-) -> tuple[dict[_Key, _Sums], dict[_Key, Decimal]]:
-    """Balances are compared by what they change from one stated day to the next."""
-    changes: dict[_Key, _Sums] = {}
-    own: dict[_Key, Decimal] = {}
-    before: dict[str, tuple[date, Decimal]] = {}
-    for account, day, _ in sorted(stated, key=lambda key: (key[0], key[1])):
-        balance = (
-            next(s.balance for (a, d, _), s in stated.items() if (a, d) == (account, day)) or ZERO
-        )
-        if account in before and before[account][0] != day:
-            since, earlier = before[account]
-            key = (account, day, None)
-            changes[key] = _Sums(balance=balance - earlier)
-            own[key] = sum(
-                ((s.realized or ZERO) - (s.fees or ZERO)
-                 for (a, d, symbol), s in ours.items()
-                 if a == account and symbol is None and since < d <= day), ZERO,
-            )  # fmt: skip
-        before[account] = (day, balance)
-    return changes, own
-
-
-def _opposite(key: _Key, gaps: Mapping[_Key, tuple[Decimal, Decimal]], gap: Decimal) -> date | None:
-    account, day, symbol = key
-    for off in range(1, _DAYS_OFF + 1):
-        for other in (day - timedelta(days=off), day + timedelta(days=off)):
-            if (found := gaps.get((account, other, symbol))) and found[0] - found[1] == -gap:
-                return other
-    return None
-
-
-def _missing_fills(lines: Iterable[ReportLine], reading: Reading) -> list[MissingFill]:
-    """The fills that a report of round trips rests on and our books lack: named, not guessed."""
-    found: list[MissingFill] = []
-    seen: set[tuple[Any, ...]] = set()
-    for one in lines:
-        for role, leg in (("opening", one.opening), ("closing", one.closing)):
-            if leg is None or one.symbol is None or _is_kept(one.account, one.symbol, leg, reading):
-                continue
-            name = (one.account, leg.fill_id or (one.symbol, leg.side, leg.price, leg.at))
-            if leg.fill_id and name in seen:
-                continue
-            seen.add(name)
-            found.append(MissingFill(
-                one.account, one.symbol, "opening" if role == "opening" else "closing", leg.side,
-                leg.quantity, leg.price, leg.at.isoformat(), leg.fill_id, one.line,
+    def compare(self, instruments: Instruments) -> None:
+        """Find every difference of the account."""
+        first = stated_of(self._report, self._name, self._lines, self._calendar, None).first
+        start = self._balance_before(first)
+        stated = stated_of(self._report, self._name, self._lines, self._calendar, start)
+        books = self._books(stated)
+        own = Ours(books[0], self._calendar)
+        state_zeros(stated, own, all_positions=self._report.layout != GENERIC)
+        self._leave_out_cash(stated, own, instruments)
+        sides = Sides(
+            stated.numbers, books, self._calendar, self._method, _places(self._lines),
+            self._unpriced(stated), fees_in_price=self._report.fees_in_price,
+        )  # fmt: skip
+        self.compared = len(stated.numbers)
+        found = causes(sides)
+        for key, cause in found.items():
+            what, span = key
+            theirs, ours = stated.numbers[key], sides.shown(key)
+            self.differences.append(Difference(
+                self._name, span.day, span.since, span.symbol or None, what, theirs, ours,
+                theirs - ours, cause.kind, cause.words, stated.lines.get(key, []),
             ))  # fmt: skip
-    return found
+        self.differences.sort(key=lambda d: (d.session, d.symbol or "", d.what))
+        self.days = _days(self._name, sides, self.differences)
+
+    def _balance_before(self, first: date) -> Decimal | None:
+        """What the account had before the report, where it is known with what it began."""
+        if self._start is None or not any("balance" in line.says for line in self._lines):
+            return None
+        total = self._start
+        for bookings, _ in self._reading.stretches(
+            self._name, EARLIEST, self._calendar.start(first)
+        ):
+            total += sum((b.gross - b.fees for b in bookings), ZERO)
+        return total
+
+    def _books(self, stated: Stated) -> list[Mapping[str, Sequence[Step]]]:
+        """Our steps by instrument: as they are, with the report's fills, and with its fees too."""
+        since = self._calendar.start(stated.first) - _AROUND
+        until = self._calendar.end(stated.last) + _AROUND
+        theirs = defaultdict(list)
+        for one in self._report.fills:
+            if one.fill.account == self._name:
+                theirs[one.fill.symbol].append(one)
+        symbols = {*streams(self._reading, self._name, since), *theirs}
+        ours = {
+            s: [f for f in stream_fills(self._reading, self._name, s, since) if f.time < until]
+            for s in symbols
+        }
+        own = {s: steps_of(fills) for s, fills in ours.items()}
+        logged = logged_steps(self._reading, self._name, since, until)
+        if not theirs:
+            return [_with_logged(own, logged)]
+        ids = {o.key for fills in ours.values() for o in fills}
+        ids_known = any(one.fill.key in ids for its in theirs.values() for one in its)
+        window = self._window(stated)
+        results = {
+            s: matched(
+                theirs[s], ours[s], window, pairs=self._report.pairs, ids_known=ids_known
+            ) for s in sorted(symbols)
+        }  # fmt: skip
+        self.fills = [d for one in results.values() for d in one.differences]
+        self.fills.sort(key=lambda d: (d.at, d.symbol))
+        amended = _amended(results, own, ours)
+        return [_with_logged(steps, logged) for steps in (own, *amended)] if self.fills else [
+            _with_logged(own, logged)
+        ]  # fmt: skip
+
+    def _window(self, stated: Stated) -> tuple[datetime, datetime] | None:
+        """When our fills need a counterpart in the report."""
+        if not (self._report.whole or self._report.pairs):
+            return None
+        times = [o.fill.time for o in self._report.fills if o.fill.account == self._name]
+        period, zone = self._report.period.get(self._name), self._report.zone
+        if period is None or zone is None:
+            return (min(times), max(times)) if times else None
+        begins = datetime.combine(period[0], time(0), zone)
+        ends = datetime.combine(period[1] + DAY, time(0), zone) - timedelta(microseconds=1)
+        calendar = self._calendar
+        since = max(begins, calendar.start(period[0]))
+        return since, min(ends, calendar.end(period[1]) - timedelta(microseconds=1))
+
+    def _leave_out_cash(self, stated: Stated, own: Ours, instruments: Instruments) -> None:
+        """Cash moves with the price of what is bought, but for futures: those are left out."""
+        for key in [key for key in stated.numbers if key[0] == "cash"]:
+            kinds = set()
+            for step in own.within(key[1]):
+                found = instruments.resolve(step.symbol, step.at.date())
+                kinds.add("" if isinstance(found, UnknownInstrument) else found.asset_class)
+            if "future" in kinds:
+                del stated.numbers[key]
+
+    def _unpriced(self, stated: Stated) -> frozenset[Span]:
+        """The spans of round trips whose fills we lack: what each of them cost is not stated."""
+        has_fee = {one.line for one in self._report.fills if one.has_fee}
+        lines = {d.line for d in self.fills if d.lacking == "books"} - has_fee
+        return frozenset(
+            span for (_, span), its in stated.lines.items() if not lines.isdisjoint(its)
+        )
 
 
-def _is_kept(account: str, symbol: str, leg: Leg, reading: Reading) -> bool:
-    if leg.fill_id is not None:
-        return reading.one("fill_of_key", (account, execution_key(leg.fill_id))) is not None
-    since_us = to_micros(leg.at) // _SECOND_US * _SECOND_US
-    near = reading.execute(
-        "fills_between", (account, symbol, since_us - _SECOND_US, since_us + 2 * _SECOND_US)
-    ).fetchall()
-    return any(
-        fill.side.value == leg.side and leg.price in (None, fill.price)
-        for fill in map(rows.fill, near)
-    )
+def _orphans(report: BrokerReport, reading: Reading) -> list[Orphan]:
+    """Fills that close, as the report says, what neither it nor our books before it have opened."""
+    watch = Orphans()
+    for one in report.fills:
+        if not report.pairs:
+            watch.see(one.fill, one.effect, one.line)
+    return watch.found(partial(held_before, reading))
 
 
-def missing_of(found: TieOut) -> Sequence[str]:
-    """The missing fills in words."""
+def _amended(
+    results: Mapping[str, Matched], own: Mapping[str, list[Step]], ours: Mapping[str, list[Fill]]
+) -> list[dict[str, list[Step]]]:
+    """The steps with the report's fills, and with its fees too; what is the same is not made anew."""
+    filled: dict[str, list[Step]] = {}
+    priced: dict[str, list[Step]] = {}
+    for symbol, one in results.items():
+        same = one.with_fills == ours[symbol]
+        filled[symbol] = own[symbol] if same else steps_of(one.with_fills)
+        same = one.with_fees == one.with_fills
+        priced[symbol] = filled[symbol] if same else steps_of(one.with_fees)
+    return [filled, priced]
+
+
+def _with_logged(
+    steps: Mapping[str, list[Step]], logged: Iterable[Step]
+) -> Mapping[str, Sequence[Step]]:
+    """Trades of logs among the fills; they leave what is held as it is."""
+    joined = dict(steps)
+    for one in logged:
+        its = joined.get(one.symbol, [])
+        before = [step for step in its if step.at <= one.at]
+        kept = replace(one)
+        if before:
+            last = before[-1]
+            kept = replace(
+                one, held=last.held, cost=last.cost, fifo_cost=last.fifo_cost,
+                cost_fees=last.cost_fees, fifo_fees=last.fifo_fees,
+            )  # fmt: skip
+        joined[one.symbol] = [*before, kept, *its[len(before) :]]
+    return joined
+
+
+def _places(lines: Iterable[ReportLine]) -> dict[What, int]:
+    """How many decimals the report shows of each kind of number."""
+    places: dict[Any, int] = defaultdict(int)
+    for line in lines:
+        for said, amount in line.says.items():
+            places[said] = max(places[said], -int(amount.as_tuple().exponent))
+    return dict(places)
+
+
+def _days(account: str, sides: Sides, differences: Iterable[Difference]) -> list[DayCompared]:
+    """What was compared, added up by session; positions and prices cannot be."""
+    sums: dict[tuple[date, What], list[Decimal]] = {}
+    for key in sides.stated:
+        what, span = key
+        if what in ("position", "price") or span.since != span.day:
+            continue
+        both = sums.setdefault((span.day, what), [ZERO, ZERO])
+        both[0] += sides.stated[key]
+        both[1] += sides.shown(key)
+    kinds: dict[tuple[date, What], list[Kind]] = defaultdict(list)
+    for one in differences:
+        if one.kind not in kinds[one.session, one.what]:
+            kinds[one.session, one.what].append(one.kind)
     return [
-        f"line {m.line}: no fill for its {m.role}: {m.account} {m.side} {m.quantity} {m.symbol}"
-        + (f" @ {m.price}" if m.price is not None else "")
-        + f" at {m.at}" + (f", id {m.fill_id}" if m.fill_id else "")
-        for m in found.missing
-    ]  # fmt: skip
+        DayCompared(account, day, what, theirs, ours, theirs - ours, kinds.get((day, what), []))
+        for (day, what), (theirs, ours) in sorted(sums.items())
+    ]
+
+
+def fills_of(found: TieOut) -> list[str]:
+    """The fills without counterpart in words."""
+    return [one.words for one in found.fills]
+
+
+__all__ = ["Difference", "FillDifference", "TieOut", "fills_of", "tie_out"]

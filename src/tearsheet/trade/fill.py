@@ -134,6 +134,27 @@ class Rejection(Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
+class Orphan(Struct, frozen=True):
+    """So much of an instrument was closed, on this side, without having been opened; `at` and `line` are
+    those of the first such fill."""
+
+    account: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    at: datetime
+    line: int
+
+    @property
+    def words(self) -> str:
+        """What is missing, in words."""
+        opens = "sold" if self.side == "BUY" else "bought"
+        return (
+            f"line {self.line}: {self.account} {self.side} {plain(self.quantity)} {self.symbol} at "
+            f"{self.at.isoformat()} closes what nothing opened: the fills that {opens} it are missing"
+        )
+
+
 #: What a rejection's code can be, and when it is given.
 REJECTION_CODES = {
     "bad_json": "the line is no JSON object",

@@ -25,6 +25,7 @@ from tearsheet.web.ops import add_ops
 from tearsheet.web.pages import dashboard
 from tearsheet.web.pages.frame import error_page
 from tearsheet.web.performance import add_performance
+from tearsheet.web.reconciling import add_reconciling
 from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
 from tearsheet.web.risk import add_risk
 from tearsheet.web.served import Served, text_of
@@ -69,6 +70,7 @@ def _apis(served: Served, absence: Absence | None) -> tuple[list[Api], Lookout]:
     add_lists(trading, served)
     add_writes(trading, served)
     add_imports(trading, served)
+    add_reconciling(trading, served)
     add_notes(trading, served)
     add_alerts(trading, served)
     add_risk(risk, served)

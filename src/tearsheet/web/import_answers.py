@@ -36,6 +36,17 @@ class Changes(Struct, kw_only=True):
     positions: tuple[PositionChangeView, ...]
 
 
+class OrphanView(Struct, kw_only=True):
+    """So much was closed on a side that nothing in the ledger had opened: earlier fills are missing."""
+
+    account: str
+    symbol: str
+    side: str
+    quantity: Decimal
+    at: datetime
+    line: int
+
+
 class Imported(Struct, kw_only=True, omit_defaults=True):
     """What became of a file; `rejections` are the first of its lines that could not be used.
 
@@ -51,6 +62,7 @@ class Imported(Struct, kw_only=True, omit_defaults=True):
     repeated: bool
     rejections: tuple[RejectionView, ...]
     skipped: dict[str, int]
+    orphans: tuple[OrphanView, ...]
     revision: int
     changes: Changes | None = None
 

@@ -1,6 +1,5 @@
 """Imports as batches: files to import, what each came to, and taking one out again."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,20 +7,20 @@ from typing import Any
 from flask import Response, request
 from msgspec.structs import asdict
 
-from tearsheet.errors import FormatError, InputError, UsageError
+from tearsheet.errors import UsageError
 from tearsheet.performance.summary import as_plain
 from tearsheet.tracker.batches import Batches
 from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import ImportReport
-from tearsheet.tracker.uploads import plain_name
 from tearsheet.web import import_answers as answers
 from tearsheet.web import parameters
-from tearsheet.web.bodies import check_media, idempotency_key
+from tearsheet.web.bodies import idempotency_key
 from tearsheet.web.contract import Api, Body, Operation
 from tearsheet.web.performance import success
 from tearsheet.web.refusal import Refused, as_detail
 from tearsheet.web.served import Served, json_answer
-from tearsheet.web.trading import IMPORT_PARAMETERS, shown_name
+from tearsheet.web.trading import IMPORT_PARAMETERS
+from tearsheet.web.uploads import FILE, uploaded
 
 _MOST_SHOWN = 100
 
@@ -34,7 +33,7 @@ def add_imports(api: Api, served: Served) -> None:
             words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
             "and make the summaries partial. A dry run keeps nothing and shows what would change.",
             parameters=(*IMPORT_PARAMETERS, _DRY_RUN),
-            body=Body(("multipart/form-data",), _FILE, None), answer=answers.ImportAnswer,
+            body=Body(("multipart/form-data",), FILE, None), answer=answers.ImportAnswer,
             statuses=(400, 409, 411, 413, 415, 422),
         ),
         _import_view(served),
@@ -65,13 +64,6 @@ def add_imports(api: Api, served: Served) -> None:
     )  # fmt: skip
 
 
-_FILE = {
-    "type": "object",
-    "properties": {"file": {"type": "string", "format": "binary"}},
-    "required": ["file"],
-}
-
-
 _DRY_RUN = parameters.choice(
     "dry_run", "Keep nothing, and show what would change.", "yes", "no", default="no"
 )
@@ -79,28 +71,10 @@ _DRY_RUN = parameters.choice(
 
 def _import_view(served: Served) -> Callable[..., Response]:
     def view(dry_run: str, format: str | None, **said: Any) -> Response:
-        check_media("multipart/form-data")
-        with served.at_work():  # a long file takes its time, to arrive and to be read
-            return taken(dry_run, said | {"layout": format})
-
-    def taken(dry_run: str, said: dict[str, Any]) -> Response:
-        upload = request.files.get("file")
-        if upload is None:
-            raise Refused(
-                422, "there is no part named file", "send multipart/form-data with a file"
-            )
-        name = shown_name(upload.filename)
-        said |= {"name": name}
-        with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
-            path = Path(folder) / f"upload-{plain_name(name)}"
-            upload.save(path)
+        with served.at_work(), uploaded() as (path, name):  # a long file takes its time
+            said |= {"layout": format, "name": name}
             take = _try if dry_run == "yes" else _keep
-            try:
-                report, more = take(served, path, said)
-            except UsageError as error:
-                raise Refused(409, error.message, error.hint) from None
-            except (FormatError, InputError) as error:
-                raise Refused(422, error.message.replace(str(path), name), error.hint) from None
+            report, more = take(served, path, said)
         shown = [as_detail(r) for r in report.rejections[:_MOST_SHOWN]]
         data = as_plain(report) | {"rejections": shown} | more
         is_made = report.new and not report.repeated and dry_run == "no"

@@ -48,7 +48,7 @@ def document(operations: Sequence[Operation]) -> Json:
         "tags": [{"name": tag} for tag in dict.fromkeys(o.tag for o in operations)],
         "paths": paths,
         "components": {
-            "schemas": {name: _exact(schema) for name, schema in sorted(components.items())},
+            "schemas": {name: exact_numbers(schema) for name, schema in sorted(components.items())},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }  # fmt: skip
@@ -151,12 +151,12 @@ def _schema(answer: Any) -> Json:
     return {"$ref": _REFS.format(name=answer.__name__)}
 
 
-def _exact(schema: Any) -> Any:
+def exact_numbers(schema: Any) -> Any:
     """A decimal is a JSON number here, with all its digits; instants and dates are texts."""
     if isinstance(schema, list):
-        return [_exact(item) for item in schema]
+        return [exact_numbers(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("format") == "decimal":
         return {"type": "number"}
-    return {key: _exact(value) for key, value in schema.items()}
+    return {key: exact_numbers(value) for key, value in schema.items()}
