@@ -1,6 +1,7 @@
 """Tie-out with the reports of brokers: each agrees with its own fills, and names what is missing."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -237,6 +238,31 @@ def test_reports_of_round_trips_tie_out(
     found = compare("r.csv", other, MES, **said)
     assert [f.lacking for f in found.fills] == (["books", "report"] if pairs else [])
     assert {"realized"} <= {d.what for d in found.differences}
+
+
+@pytest.mark.parametrize("hours", [10, -15])
+def test_fills_that_were_read_in_another_zone_are_named_as_such(
+    compare: Compare, hours: int
+) -> None:
+    fills = []
+    for row in MES:
+        account, symbol, at, *others = row.split(",")
+        moved = datetime.fromisoformat(at) + timedelta(hours=hours)
+        fills.append(",".join([account, symbol, moved.isoformat(), *others]))
+    found = compare("r.csv", PROJECTX, fills, account="DEMO1")
+    assert {(f.lacking, f.late, f.line) for f in found.fills} == {
+        ("instant", hours * 3600, line) for line in (2, 3)
+    }
+    assert len(found.fills) == 4
+    assert {d.kind for d in found.differences} == {"day boundary"}
+    words = "10:00:00 h later" if hours > 0 else "15:00:00 h earlier"
+    assert words in found.fills[0].words
+
+
+def test_one_fill_that_is_the_same_at_another_hour_is_no_zone(compare: Compare) -> None:
+    fills = [*MES[:3], MES[3].replace("15:42:15", "16:42:15")]
+    found = compare("r.csv", PROJECTX, fills, account="DEMO1")
+    assert [f.lacking for f in found.fills] == ["books"]
 
 
 def test_a_fee_of_a_round_trip_belongs_to_the_day_of_its_closing(compare: Compare) -> None:

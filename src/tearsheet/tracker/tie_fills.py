@@ -1,5 +1,6 @@
 """Holds the fills of a broker's report beside ours, one by one: which have no counterpart, which other fees."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,21 +13,24 @@ from tearsheet.sources.reported import ReportedFill, Role
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import Fill, Side
 
-Lacking = Literal["books", "report", "fee"]
+Lacking = Literal["books", "report", "fee", "instant"]
 #: Reports cut or round instants to the second.
 _NEAR = timedelta(seconds=2)
 #: Parts of an order lie at most so far apart.
 _ORDER = timedelta(days=1)
 #: An order is looked for in no longer runs of fills.
 _LONGEST_RUN = 200
+#: What time zones differ by: multiples of it, and no more than so much.
+_QUARTER, _FURTHEST = timedelta(minutes=15), timedelta(hours=26)
 #: Where more than so many pairs are left, something else is wrong: a zone, an account.
 _MOST_TRIED = 100_000
 
 
 class FillDifference(Struct, frozen=True):
-    """A fill without counterpart in our `books` or in the `report`, or one with another `fee` there.
+    """A fill without counterpart in our `books` or in the `report`, or one with another `fee` or `instant` there.
 
-    `line` is that of the report, `fee` what the report states less ours.
+    `line` is that of the report, `fee` what the report states less ours, `late` by how many seconds
+    our instant is later (below 0: earlier).
     """
 
     lacking: Lacking
@@ -40,6 +44,7 @@ class FillDifference(Struct, frozen=True):
     fill_id: str | None
     line: int | None
     fee: Decimal
+    late: int = 0
 
     @property
     def words(self) -> str:
@@ -49,6 +54,8 @@ class FillDifference(Struct, frozen=True):
             "books": f"our books lack the {self.role + ' ' if self.role else ''}fill",
             "report": "the report lacks our fill",
             "fee": f"the fee is {self.fee:+f} of ours for the fill",
+            "instant": f"our fill is {timedelta(seconds=abs(self.late))} h "
+            f"{'later' if self.late > 0 else 'earlier'} than theirs (is a time zone wrong?):",
         }[self.lacking]
         name = f", id {self.fill_id}" if self.fill_id else ""
         return (
@@ -74,10 +81,11 @@ class _Theirs:
 
 
 class _Ours:
-    __slots__ = ("fee", "fill", "left")
+    __slots__ = ("fee", "fill", "late", "left")
 
     def __init__(self, fill: Fill) -> None:
         self.fill, self.left, self.fee = fill, fill.quantity, fill.commission
+        self.late = timedelta(0)
 
 
 def matched(
@@ -92,6 +100,7 @@ def matched(
     _by_key(left, right)
     alone = [one for one in left if one.left and not (one.one.fill.fill_id and ids_known)]
     _by_content(alone, right)
+    _by_zone(alone, right)
     _by_order(alone, right)
     surplus = [o for o in right if o.left and window and window[0] <= o.fill.time <= window[1]]
     if pairs:
@@ -99,6 +108,7 @@ def matched(
     found = [_lacked(t) for t in left if t.left]
     found += [_unlisted(o) for o in surplus if o.left]
     found += [_other_fee(t, o) for t, o in _fee_pairs(left)]
+    found += [_other_instant(t, o) for t, o in _late_pairs(left)]
     gone = {id(o): o.left for o in surplus if o.left}
     added = [replace(t.one.fill, quantity=t.left) for t in left if t.left]
     return Matched(found, _amended(right, added, gone, with_fees=False),
@@ -130,6 +140,69 @@ def _by_content(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
             for o in near:
                 if t.left:
                     _take(t, o)
+
+
+def _by_zone(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
+    """All that is left at once, at instants that differ as time zones do, in summer and in winter."""
+    waiting = [t for t in left if t.left]
+    free = [o for o in right if o.left]
+    taken: list[tuple[_Theirs, _Ours]] = []
+    for _ in range(2):
+        if not waiting:
+            break
+        offs = {_late(waiting[0], o) for o in free if _is_same(waiting[0], o)} - {timedelta(0)}
+        tried = (_at(waiting, free, off) for off in sorted(offs, key=abs))
+        best = max(tried, key=len, default=[])
+        taken += best
+        gone = {id(one) for pair in best for one in pair}
+        waiting = [t for t in waiting if id(t) not in gone]
+        free = [o for o in free if id(o) not in gone]
+    if len(taken) > 1 and not waiting:
+        for t, o in taken:
+            _take(t, o)
+
+
+def _at(
+    left: Sequence[_Theirs], right: Sequence[_Ours], late: timedelta
+) -> list[tuple[_Theirs, _Ours]]:
+    """What is the same on both sides, ours so much later."""
+    places: dict[tuple[Side, Decimal, int], list[_Ours]] = defaultdict(list)
+    for o in right:
+        places[o.fill.side, o.fill.price, int(o.fill.time.timestamp())].append(o)
+    found = []
+    for t in left:
+        wanted = t.one.fill
+        second = int((wanted.time + late).timestamp())
+        for near in (second, second - 1, second + 1):
+            its = places.get((wanted.side, wanted.price, near), [])
+            if same := [o for o in its if o.left == t.left]:
+                its.remove(same[0])
+                found.append((t, same[0]))
+                break
+    return found
+
+
+def _is_same(t: _Theirs, o: _Ours) -> bool:
+    wanted = t.one.fill
+    return (o.fill.side, o.fill.price, o.left) == (wanted.side, wanted.price, t.left)
+
+
+def _late(t: _Theirs, o: _Ours) -> timedelta:
+    """By how much our instant is later, if that is what zones may differ by, else 0."""
+    off = o.fill.time - t.one.fill.time
+    whole = round(off / _QUARTER) * _QUARTER
+    return whole if abs(off - whole) < _NEAR and abs(whole) <= _FURTHEST else timedelta(0)
+
+
+def _late_pairs(left: Sequence[_Theirs]) -> list[tuple[_Theirs, _Ours]]:
+    """Fills that are the same at other instants; none, where a report does not state instants."""
+    pairs = [(t, t.match) for t in left if t.match is not None]
+    apart = [(t, o) for t, o in pairs if abs(o.fill.time - t.one.fill.time) >= _NEAR]
+    if len(apart) < 2 or not all(_late(t, o) for t, o in apart):
+        return []
+    for t, o in apart:
+        o.late = _late(t, o)
+    return apart
 
 
 def _by_order(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
@@ -212,6 +285,11 @@ def _other_fee(t: _Theirs, o: _Ours) -> FillDifference:
     return _difference("fee", o.fill, o.fill.quantity, t.one.role, t.one.line, fee)
 
 
+def _other_instant(t: _Theirs, o: _Ours) -> FillDifference:
+    one = _difference("instant", o.fill, o.fill.quantity, t.one.role, t.one.line, ZERO)
+    return replace(one, late=int(o.late.total_seconds()))
+
+
 def _difference(
     lacking: Lacking, fill: Fill, quantity: Decimal, role: Role, line: int | None, fee: Decimal
 ) -> FillDifference:
@@ -230,5 +308,6 @@ def _amended(
         quantity = o.fill.quantity - gone.get(id(o), ZERO)
         if quantity:
             fee = o.fee if with_fees else o.fill.commission
-            kept.append(replace(o.fill, quantity=quantity, commission=fee))
+            at = o.fill.time - o.late
+            kept.append(replace(o.fill, quantity=quantity, commission=fee, time=at))
     return sorted([*kept, *added], key=lambda fill: fill.order)

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from tearsheet.tracker.tie_sums import ADDED, Span
-from tearsheet.tracker.tie_theories import Cause, Finish, Key, Sides, missing_fill, other_fee
+from tearsheet.tracker.tie_theories import Cause, Finish, Key, Sides, other_fee
 from tearsheet.trade.amount import ZERO, plain
 
 _FEES = ("fees", "paid")
@@ -68,7 +68,7 @@ class _Alone:
         sides = self._sides
         if self._books and self._exactly(self._books, key):
             is_filled = self._exactly(1, key) or self._books == 1
-            return missing_fill() if is_filled else other_fee()
+            return sides.filled(key) if is_filled else other_fee()
         if other := self._opposite(key):
             return Cause("day boundary", f"{other} differs by as much the other way")
         if key[0] in ("realized", "net", "balance"):

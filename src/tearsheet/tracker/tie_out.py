@@ -141,7 +141,7 @@ class _Account:
         self._leave_out_cash(stated, own, instruments)
         sides = Sides(
             stated.numbers, books, self._calendar, self._method, _places(self._lines),
-            self._unpriced(stated), fees_in_price=self._report.fees_in_price,
+            self._unpriced(stated), fees_in_price=self._report.fees_in_price, moved=self._moved(),
         )  # fmt: skip
         self.compared = len(stated.numbers)
         found = causes(sides)
@@ -221,6 +221,12 @@ class _Account:
                 kinds.add("" if isinstance(found, UnknownInstrument) else found.asset_class)
             if "future" in kinds:
                 del stated.numbers[key]
+
+    def _moved(self) -> frozenset[str]:
+        """The instruments whose fills are at other instants, and else the same; `""`: so are all."""
+        late = {d.symbol for d in self.fills if d.lacking == "instant"}
+        others = {d.symbol for d in self.fills if d.lacking in ("books", "report")}
+        return frozenset(late - others) | ({""} if late and not others else set())
 
     def _unpriced(self, stated: Stated) -> frozenset[Span]:
         """The spans of round trips whose fills we lack: what each of them cost is not stated."""

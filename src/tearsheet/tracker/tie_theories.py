@@ -65,17 +65,19 @@ class Sides:
     """Both sides of an account: what the report states, and our books as they are and as it would have them.
 
     To be asked inside `exact()`. `places` are the decimals that the report shows,
-    `unpriced` the spans with missing fills whose fee the report does not state.
+    `unpriced` the spans with missing fills whose fee the report does not state, `moved` the instruments
+    whose fills are the same on both sides, at other instants.
     """
 
     def __init__(
         self, stated: Mapping[Key, Decimal], books: Sequence[Mapping[str, Sequence[Step]]],
         calendar: TradingCalendar, method: Method, places: Mapping[What, int],
         unpriced: frozenset[Span] = frozenset(), *, fees_in_price: bool = False,
+        moved: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.stated, self.method, self.places = stated, method, places
         self.calendar, self.unpriced, self._fees_in_price = calendar, unpriced, fees_in_price
-        self._books = books
+        self._books, self._moved = books, moved
         self._known: dict[tuple[int, int], Ours] = {}
         self.others = [0, *(n for n in range(1, len(books)) if books[n] is not books[n - 1])]
         self.groups: dict[str, list[Key]] = {}
@@ -163,7 +165,7 @@ class Sides:
         plainly = self.plainly(key[0])
         words: list[Cause] = []
         steps: list[tuple[int, TradingCalendar | None, Finish, Callable[[], Cause]]] = [
-            (min(theory.books, 1), None, plainly, missing_fill),
+            (min(theory.books, 1), None, plainly, lambda: self.filled(key)),
             (theory.books, None, plainly, other_fee),
             (theory.books, theory.calendar, plainly, lambda: self._boundary(theory.calendar)),
             (theory.books, theory.calendar, finish, lambda: _finished(finish, plainly)),
@@ -176,6 +178,18 @@ class Sides:
             before = now
         kind = words[0].kind if words else "unknown"
         return Cause(kind, "; and ".join(one.words for one in words) or "nothing explains it")
+
+    def filled(self, key: Key) -> Cause:
+        """What it means that our books with the fills of the report give its number."""
+        if key[1].symbol in self._moved:
+            return Cause(
+                "day boundary",
+                "at the instants of the report our fills give its number: see the fills",
+            )
+        return Cause(
+            "missing fill",
+            "with the report's fills our books give its number: see the fills",
+        )
 
     def _number(
         self, books: int, calendar: TradingCalendar | None, finish: Finish, key: Key
@@ -267,11 +281,6 @@ def _quotient(one: Decimal, other: Decimal) -> Decimal | None:
 
 def _price_name(finish: Finish) -> str:
     return "with fees" if finish.with_fees else "without fees"
-
-
-def missing_fill() -> Cause:
-    """The report's fills are others than ours, and give its number."""
-    return Cause("missing fill", "with the report's fills our books give its number: see the fills")
 
 
 def other_fee() -> Cause:
