@@ -37,6 +37,8 @@ def test_a_note_is_said_tagged_changed_and_taken_back(shell: Shell) -> None:
     (found,) = json.loads(shell.out)
     assert (found["id"], found["note"], found["tags"]) == (newest, "chased it", ["gap up", "late"])
     assert shell("positions", "--tag", "none") == 0
+    assert shell.out.startswith("No positions in this window; --window, ")
+    assert shell("positions", "--open", "--tag", "none") == 0
     assert shell.out == "No positions.\n"
     assert shell("note", newest, "--json") == 0
     assert [v["version"] for v in json.loads(shell.out)["versions"]] == [1, 2]

@@ -481,3 +481,18 @@ def test_any_json_is_refused_or_read(tmp_path: Path, values: list[object]) -> No
         + "\n".join(map(json.dumps, values))
     )
     assert all(isinstance(row, Fill | Rejection) for row in read_all(path))
+
+
+def test_a_multiplier_that_a_generic_file_states_is_checked(tmp_path: Path) -> None:
+    path = tmp_path / "fills.csv"
+    path.write_text(
+        "account,symbol,time,side,quantity,price,commission,asset_class,multiplier\n"
+        "A,MESZ26,2026-11-16T15:00:00Z,buy,1,6000,0,,50\n"
+        "A,MESZ26,2026-11-16T15:00:00Z,buy,1,6000,0,,5\n"
+        "A,QQQQZ26,2026-11-16T15:00:00Z,buy,1,6000,0,future,50\n"
+    )
+    found = list(open_statement(path, load_instruments(None, "USD"), StatementOptions()).rows())
+    wrong, known, stated = found
+    assert isinstance(wrong, Rejection)
+    assert wrong.reason == "the file has a multiplier of 50 for MESZ26, the table 5"
+    assert [one.multiplier for one in (known, stated) if isinstance(one, Fill)] == [5, 50]

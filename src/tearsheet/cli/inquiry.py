@@ -74,7 +74,10 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         click.echo(json_bytes(shown).decode(), nl=False)
         return
     if not found:
-        click.echo("No positions.")
+        other = (
+            "" if only_open else " in this window; --window, --start and --rolling choose others"
+        )
+        click.echo(f"No positions{other}.")
         return
     head = (
         "closed (UTC)",
