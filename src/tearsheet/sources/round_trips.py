@@ -37,7 +37,7 @@ def read_round_trips(
     if options.timezone is None and not found.layout.names_zone:
         raise FormatError(
             f"{path}: its times are local, and it does not say of where",
-            "say which with --timezone, such as --timezone America/Chicago",
+            "say which with --timezone, such as America/Chicago",
         )
     table = ReportTable(
         path, found.grid, found.shape.header, found.shape.header_line,

@@ -164,7 +164,7 @@ def _zone(path: Path, found: Found, options: StatementOptions) -> ZoneInfo | Non
     if not layout.names_zone and options.timezone is None:
         raise FormatError(
             f"{path}: {layout.title} are written in local time, and the file does not say of where",
-            "say which with --timezone, such as --timezone America/Chicago",
+            "say which with --timezone, such as America/Chicago",
         )
     return options.timezone
 
