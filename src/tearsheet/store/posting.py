@@ -118,7 +118,8 @@ class Posting:
         if state.size >= _BULK_BYTES and self._is_empty():
             self._aside_facts = self._set_aside("fill", but="fill_key")
             self._aside_books = self._set_aside("position", "booking")
-        if state.size >= _BULK_BYTES:
+        # what is made anew in the same change could not be told apart from it, and taken back
+        if state.size >= _BULK_BYTES and not self._anew:
             self._streams.book_straight()
         return self._add_source("import", layout, state, None)
 
