@@ -141,7 +141,7 @@ class _Account:
         self._leave_out_cash(stated, own, instruments)
         sides = Sides(
             stated.numbers, books, self._calendar, self._method, _places(self._lines),
-            self._unpriced(stated), fees_in_price=self._report.fees_in_price,
+            self._unpriced(stated), stated.absent, fees_in_price=self._report.fees_in_price,
         )  # fmt: skip
         self.compared = len(stated.numbers)
         found = causes(sides)
