@@ -273,12 +273,12 @@ def _price_name(finish: Finish) -> str:
 
 def missing_fill() -> Cause:
     """The report's fills are others than ours, and give its number."""
-    return Cause("missing fill", "with the report's fills our books give its number: see the fills")
+    return Cause("missing fill", "with the report's fills our books give it: see below")
 
 
 def other_fee() -> Cause:
     """The report's fees are others than ours, and give its number."""
-    return Cause("fee", "with the report's fees our books give its number: see the fills")
+    return Cause("fee", "with the report's fees our books give it: see below")
 
 
 def _finished(finish: Finish, plainly: Finish) -> Cause:
