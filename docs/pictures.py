@@ -22,10 +22,6 @@ from tests.browser.conftest import STREAMING  # noqa: E402
 from tests.web.servers import Server  # noqa: E402
 
 IMAGES = TOP / "docs" / "images"
-LIMITS = """
-limits:
-  default: {daily_loss: 500, weekly_loss: 1500, max_trades: 20, stale_after: null}
-"""
 PICTURES = {
     "today": ("/", 1280, 1130, "light"),
     "calendar": ("/calendar", 1280, 900, "light"),
@@ -46,8 +42,6 @@ def main() -> None:
     try:
         run = "from tearsheet.cli import run; run()"
         subprocess.run([sys.executable, "-c", run, "demo", str(folder)], check=True)
-        with (folder / "config" / "dashboard-targets.yaml").open("a") as targets:
-            targets.write(LIMITS)
         take(folder)
     finally:
         shutil.rmtree(folder)

@@ -5,14 +5,15 @@ import logging
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
 from conftest import NOON, Place, record
-from tearsheet.alerts import AlertEvaluator, AlertRun
+from tearsheet.alerts import AlertEvaluator, AlertRun, AlertWish
 from tearsheet.errors import InputError, NotFoundError, UsageError
-from tearsheet.export import schema
+from tearsheet.export import json_line, schema
 from tearsheet.rules import AlertEvent
 from tearsheet.tracker import PerformanceTracker
 
@@ -245,3 +246,35 @@ def test_a_read_only_ledger_judges_but_writes_nothing(
     with place.tracker() as tracker:
         assert run(tracker).breached
     assert lines(place) == []
+
+
+def test_what_is_open_is_found_however_much_is_over(place: Place) -> None:
+    at = NOON - timedelta(days=9)
+    told = [
+        AlertEvent(
+            id=f"{n:016x}", episode=f"{n:016x}", state="resolved" if n else "raised", rule="win_rate_breach",
+            window="daily", window_start="2026-11-11", window_end="2026-11-11", account="A" if n % 2 else None,
+            metric="win_rate", actual=Decimal("0.2"), target=Decimal("0.6"), sample=9, message="below",
+            severity="critical" if n % 3 else "warning", raised_at=at + timedelta(minutes=n),
+        )
+        for n in range(600)
+    ]  # fmt: skip
+    place.write("logs/performance-alerts.jsonl", b"".join(json_line(one) + b"\n" for one in told))
+    with place.tracker() as tracker:
+        alerts = tracker.alerts
+        assert [a.id for a in alerts.newest(5, only_open=True)] == [f"{0:016x}"]
+        assert alerts.page(5, None, AlertWish("new")).items[0].id == f"{0:016x}"
+        assert len(alerts.newest(5)) == 5
+
+        def ids(**wish: Any) -> list[int]:
+            return [int(a.id, 16) for a in alerts.page(1000, None, AlertWish(**wish)).items]
+
+        assert ids(state="resolved", account="A") == list(range(599, 0, -2))
+        assert ids(severity="warning") == list(range(597, -1, -3))
+        assert ids(rule="daily_loss") == []
+        since, until = at + timedelta(minutes=10), at + timedelta(minutes=13)
+        assert ids(since=since, until=until) == [12, 11, 10]
+        page = alerts.page(2, None, AlertWish(since=since, until=until))
+        rest = alerts.page(2, page.next, AlertWish(since=since, until=until))
+        assert [int(a.id, 16) for a in (*page.items, *rest.items)] == [12, 11, 10]
+        assert rest.next is None

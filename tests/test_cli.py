@@ -375,8 +375,12 @@ def test_the_demo_shows_the_whole_job(shell: Shell) -> None:
         "agrees",
         "tearsheet alerts",
         "RAISED",
+        "EQ-1 · ",
+        "max_drawdown",
+        "tearsheet verdict",
     ):
         assert words in shell.out, words
+    assert "UNKNOWN" not in shell.out
     first = shell.out
     assert shell("demo", "here") == 0
     assert shell.out.splitlines()[:20] == first.splitlines()[:20]

@@ -161,7 +161,7 @@ WHOLE = {
      "log_sources", "live_records", "log_streams", "log_use", "overlapping_streams", "open_log_trades",
     "remove_all_positions", "remove_all_bookings", "remove_all_tallies", "remove_log_fills",
     "remove_all_record_rejections", "streams_of_fills", "remove_all_alerts", "open_positions", "marks",
-    "closed_of_streams", "instants_with_posted", "notes", "note_tags",
+    "closed_of_streams", "instants_with_posted", "notes", "note_tags", "tags_of_positions", "setting_changes",
 }  # fmt: skip
 
 

@@ -139,3 +139,48 @@ def test_an_index_that_lags_is_caught_up_from_a_file_of_before(place: Place) -> 
         assert (found.kind, found.escalated_at) == ("target", None)
         tracker.alerts.acknowledge(found.id, "kim", None, place.now)
         assert [one.state for one in tracker.alerts.changes(found.id)] == ["raised", "acknowledged"]
+
+
+def test_a_limit_that_is_taken_out_ends_its_incident(place: Place) -> None:
+    """As a risk desk expects: nothing is in danger any more, and the history says why."""
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    with place.tracker() as tracker:
+        day = Day(place, tracker)
+        day.trade(-60)
+        place.write("config/dashboard-targets.yaml", "limits: {default: [}")
+        verdicts_of(tracker).all()
+        assert states(place) == [("daily_loss", "raised")], "nobody knows what the file means"
+        place.write("config/dashboard-targets.yaml", "limits: {default: {weekly_loss: 1000, stale_after: null}}")  # fmt: skip
+        verdicts_of(tracker).all()
+        assert states(place) == [("daily_loss", "raised"), ("daily_loss", "resolved")]
+        assert lines(place)[1]["resolution"] == "limit_removed"
+        assert tracker.alerts.newest(only_open=True) == []
+        place.write("config/dashboard-targets.yaml", LIMITS)
+        verdicts_of(tracker).all()
+        again = lines(place)[2]
+        assert (again["state"], again["resolution"]) == ("raised", None)
+    jsonschema.validate(lines(place)[1], schema("performance-alert"))
+
+
+def test_an_account_without_any_limit_left_has_no_incident_left(place: Place) -> None:
+    place.write("config/dashboard-targets.yaml", "limits: {accounts: {A: {daily_loss: 100, stale_after: null}}}")  # fmt: skip
+    with place.tracker() as tracker:
+        Day(place, tracker).trade(-60)
+    place.write("config/dashboard-targets.yaml", "win_rate_target: 60\n")
+    with place.tracker() as tracker:
+        assert [v.account for v in verdicts_of(tracker).all()] == []
+    assert states(place) == [("daily_loss", "raised"), ("daily_loss", "resolved")]
+    assert lines(place)[1]["resolution"] == "limit_removed"
+
+
+def test_a_breach_outlasts_its_limit_and_so_does_its_incident(place: Place) -> None:
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    with place.tracker() as tracker:
+        Day(place, tracker).trade(-120)
+        place.write("config/dashboard-targets.yaml", "win_rate_target: 60\n")
+        for _ in range(2):
+            assert [v.state for v in verdicts_of(tracker).all()] == ["breach"]
+        assert states(place) == [("daily_loss", "escalated")]
+        place.now += timedelta(days=1)  # the breach was of its day alone
+        verdicts_of(tracker).all()
+        assert states(place)[1:] == [("daily_loss", "resolved")]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from conftest import NOON, Place, fills_csv
+from conftest import NOON, Place, fills_csv, record
 from tearsheet.performance.summary import Scope
 from tearsheet.store.rows import sortable
 from tearsheet.tracker import PerformanceTracker
@@ -164,3 +164,13 @@ def test_the_band_of_breakeven_is_that_of_the_settings(place: Place) -> None:
             for outcome in ("win", "loss", "breakeven")
         }
     assert counted == {"win": 1, "loss": 1, "breakeven": 3}
+
+
+def test_a_logged_result_states_the_price_of_one_end_only(place: Place) -> None:
+    entry, leaving = record(order_id="1"), record(order_id="2", exit_timestamp=NOON.isoformat())
+    place.log("2026-11-20", entry, leaving)
+    with place.tracker() as tracker:
+        tracker.sync()
+        page = Insights(tracker).trades(Chosen(EVER), TradeFilter(ascending=True), 0, 5)
+    found = {(p.average_entry, p.average_exit) for p in page.items}
+    assert found == {(Decimal("150.50"), None), (None, Decimal("150.50"))}

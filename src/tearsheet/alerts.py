@@ -6,9 +6,10 @@ The ledger only indexes it; what a crash left out of the index is read from the 
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -33,6 +34,41 @@ _decode = msgspec.json.Decoder(AlertEvent).decode
 Publish = Callable[[AlertEvent], None]
 #: The last state of an episode's newest alert, None where there is none.
 Last = Callable[[str], AlertEvent | None]
+
+
+class AlertWish(Struct, frozen=True):
+    """Which alerts somebody wishes to see: their state, whose, of which rule, how bad, raised when.
+
+    What is open is not over yet; of that, new is what nobody has acknowledged.
+    """
+
+    state: Literal["open", "new", "acknowledged", "resolved", "all"] = "all"
+    account: str | None = None
+    rule: str | None = None
+    severity: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, alert: AlertEvent) -> bool:
+        """Whether an alert is one of them."""
+        return (
+            self._is_in_state(alert)
+            and self.account in (None, alert.account)
+            and self.rule in (None, alert.rule)
+            and self.severity in (None, alert.severity)
+            and (self.since is None or alert.raised_at >= self.since)
+            and (self.until is None or alert.raised_at < self.until)
+        )
+
+    def _is_in_state(self, alert: AlertEvent) -> bool:
+        if self.state == "open":
+            return alert.state != "resolved"
+        if self.state == "new":
+            return alert.state in ("raised", "escalated")
+        return self.state in ("all", alert.state)
+
+
+EVERY_ALERT = AlertWish()
 
 
 class AlertRun(Struct, frozen=True):
@@ -126,15 +162,23 @@ class AlertEvaluator:
 
     def newest(self, most: int = 50, *, only_open: bool = False) -> list[AlertEvent]:
         """The newest alerts in their last state, newest first."""
-        self._catch_up()
-        found = [_decode(body) for body in self._index.newest(most)]
-        return [alert for alert in found if not only_open or alert.state != "resolved"]
+        return self.page(most, None, AlertWish("open" if only_open else "all")).items
 
-    def page(self, number: int, after: Place | None, *, only_open: bool) -> Page[AlertEvent]:
-        """A page of alerts in their last state, the newest first."""
+    def page(
+        self, number: int, after: Place | None, wish: AlertWish = EVERY_ALERT
+    ) -> Page[AlertEvent]:
+        """A page of the alerts that somebody wishes to see, in their last state, the newest first."""
         self._catch_up()
-        found = ((_decode(body), place) for place, body in self._index.after(after))
-        return page_of(found, lambda a: not only_open or a.state != "resolved", number)
+        is_open = wish.state not in ("all", "resolved")
+        if after is None and wish.until is not None:
+            after = Place(to_micros(wish.until), "")
+        rows = self._index.after(after, only_open=is_open)
+        return page_of(_until(wish, rows), wish.holds, number)
+
+    def limited_accounts(self) -> set[str]:
+        """The accounts that have an incident of a limit that is not over yet."""
+        found = (_decode(body) for _, body in self._index.after(None, only_open=True))
+        return {alert.account for alert in found if alert.kind == "limit" and alert.account}
 
     def _has_news(self, pairs: list[tuple[PerformanceSummary, Finding]]) -> bool:
         if not self._is_read_up():
@@ -263,6 +307,17 @@ class AlertEvaluator:
             event(_log, alert.event, level=level, **_told(alert))
             for publish in self._listeners():
                 _publish(publish, alert)
+
+
+def _until(
+    wish: AlertWish, found: Iterable[tuple[Place, str]]
+) -> Iterator[tuple[AlertEvent, Place]]:
+    """Alerts with their places, down to the first instant that is wished for."""
+    earliest = None if wish.since is None else to_micros(wish.since)
+    for place, body in found:
+        if earliest is not None and place.time_us < earliest:
+            return
+        yield _decode(body), place
 
 
 def listeners() -> list[Publish]:

@@ -85,15 +85,6 @@ def test_a_window_is_taken_apart(make_seat: Any) -> None:
     expect(page.locator("main")).to_contain_text("add up to it exactly")
 
 
-def test_an_alert_is_acknowledged(make_seat: Any) -> None:
-    page = make_seat().go("/alerts")
-    first = page.locator(".alerts li").first
-    first.get_by_label("Your name").fill("kim")
-    first.get_by_label("Note").fill(HOSTILE)
-    first.get_by_role("button").click()
-    expect(page.locator(".alerts")).to_contain_text(f"seen by kim: {HOSTILE}")
-
-
 def test_a_target_is_changed_and_a_bad_one_is_not(make_seat: Any) -> None:
     seat = make_seat()
     page = seat.go("/settings")

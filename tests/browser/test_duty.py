@@ -145,3 +145,26 @@ def test_another_day_start_is_seen_before_it_is_done(make_seat: Any, axe: str) -
     expect(page.get_by_label("Begins at")).to_have_attribute("aria-invalid", "true")
     assert not (seat.server.place.folder / "config/tearsheet.toml").exists()
     seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (390, "light")])
+def test_an_alert_is_found_acknowledged_and_told(
+    make_seat: Any, axe: str, width: int, theme: str
+) -> None:
+    seat = make_seat(width, theme)
+    page = seat.go("/alerts?state=all")
+    first = page.locator(".alerts li").last
+    if first.get_by_label("Your name").count():
+        first.get_by_label("Your name").fill("kim")
+        first.get_by_label("Note").fill(HOSTILE)
+        first.get_by_role("button").click()
+    expect(page.locator(".alerts")).to_contain_text(f"seen by kim: {HOSTILE}")
+    page.get_by_text("Filter").click()
+    page.get_by_label("Rule").select_option("win_rate_breach")
+    is_sound(page, axe)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_label("Rule")).to_have_value("win_rate_breach")
+    assert "account=" not in page.url
+    page.get_by_role("link", name="history").first.click()
+    expect(page.locator(".life li").first).to_contain_text("raised")
+    is_sound(page, axe)

@@ -83,6 +83,21 @@ def test_a_note_makes_lists_new_and_leaves_numbers_as_they_are(api: Api, positio
     assert len(api.get("/api/positions")["data"]) == 3
 
 
+def test_results_are_grouped_by_tag(api: Api, position: str) -> None:
+    path = "/api/performance/breakdown?window=all&by="
+    first, second = (p["id"] for p in api.get("/api/positions")["data"])
+    api.fills(fill(6, "SELL", 101))
+    put(api, f"/api/positions/{first}/notes", note("", "a", "b"))
+    put(api, f"/api/positions/{second}/notes", note("", "a"))
+    tag = api.ask("GET", path + "tag").headers["ETag"]
+    found = api.get(path + "tag")["data"]
+    assert [(g["label"], g["trades"], g["closed_pnl"]) for g in found] == [("a", 2, 2), ("no tag", 1, 1), ("b", 1, -1)]  # fmt: skip
+    put(api, f"/api/positions/{second}/notes", note("", "b", version=1))
+    assert api.ask("GET", path + "tag", If_None_Match=tag).status_code == 200
+    assert [g["label"] for g in api.get(path + "tag")["data"]] == ["b", "no tag", "a"]
+    assert [g["trades"] for g in api.get(path + "side")["data"]] == [3]
+
+
 def test_the_note_of_an_undone_import_is_listed_and_written_on(api: Api, position: str) -> None:
     put(api, f"/api/positions/{position}/notes", note("keep me", "t"))
     assert api.client.post("/api/imports/1/undo").status_code == 200

@@ -209,6 +209,36 @@ def test_targets_under_their_own_key_and_a_file_that_is_not_there(api: Api) -> N
     assert file.read_text() == "targets: {win_rate_target: 40}\n"
 
 
+def test_alerts_are_filtered_and_told_from_their_beginning(traded: Api) -> None:
+    traded.place.targets(win_rate_target=60, limits="{default: {daily_loss: 100}}")
+    traded.fills(fill(20, symbol="NVDA"), fill(21, "SELL", -9000, symbol="NVDA"))
+    traded.get("/api/risk/verdict")
+    text = html.unescape(page(traded, "/alerts"))
+    assert "Daily loss broken: 8,096.50 of 100.00" in text
+    for query, shown in (
+        ("rule=daily_loss", True), ("rule=win_rate_breach", False), ("severity=critical&account=A", True),
+        ("account=B", False), ("state=resolved", False), ("state=new&start=2026-11-20&end=2026-11-20", True),
+        ("end=2026-11-19", False), ("start=2026-11-21", False),
+    ):  # fmt: skip
+        assert ("Daily loss broken" in page(traded, f"/alerts?{query}")) == shown, query
+        found = traded.get(f"/api/alerts?state=open&{query}" if "state" not in query else f"/api/alerts?{query}")["data"]  # fmt: skip
+        assert any(one["rule"] == "daily_loss" for one in found) == shown, query
+    [alert] = traded.get("/api/alerts?rule=daily_loss")["data"]
+    address = f"/alerts/{alert['id']}/acknowledge?state=all&rule=daily_loss"
+    answer = send(traded, address, {"by": "kim", "note": HOSTILE})
+    assert answer.headers["Location"] == "/alerts?state=all&rule=daily_loss"
+    life = html.unescape(page(traded, f"/alerts/{alert['id']}"))
+    assert f"by kim: {HOSTILE}" in life
+    assert life.index("broken") < life.index("by kim")
+    traded.place.targets(win_rate_target=60)
+    traded.place.now += timedelta(days=1)
+    traded.get("/api/risk/verdict")
+    assert "as the limit was taken out" in page(traded, "/alerts?state=resolved")
+    assert "the limit was taken out" in page(traded, f"/alerts/{alert['id']}")
+    assert traded.ask("GET", "/alerts/0123456789abcdef").status_code == 404
+    assert traded.ask("GET", "/alerts?rule=luck").status_code == 422
+
+
 def test_an_alert_is_acknowledged_with_a_note(traded: Api) -> None:
     found = re.search(r'action="(/alerts/\w+/acknowledge)', page(traded, "/alerts"))
     assert found

@@ -38,6 +38,7 @@ COMMANDS = {
     "alerts": "report",
     "explain": "inquiry",
     "positions": "inquiry",
+    "note": "noting",
     "accounts": "inquiry",
     "rejections": "inquiry",
     "verdict": "judging",

@@ -3,6 +3,7 @@
 from typing import Any
 
 import click
+from msgspec.structs import asdict
 
 from tearsheet.cli.options import (
     chosen_window,
@@ -14,7 +15,9 @@ from tearsheet.cli.options import (
 from tearsheet.cli.tables import columns, rejection_text
 from tearsheet.export import json_bytes
 from tearsheet.performance.metric import METRICS
+from tearsheet.tracker.notes import Notes, Remark
 from tearsheet.tracker.reports import BookingTerm, Explanation, PositionTerm, SupersededTerm
+from tearsheet.trade.note import tag_of
 from tearsheet.trade.position import Position
 from tearsheet.words import number, shown
 
@@ -47,10 +50,11 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
 @window_options
 @scope_options
 @click.option("--open", "only_open", is_flag=True, help="Those that are not flat now.")
+@click.option("--tag", help="Only those with this tag.")
 @click.option("-n", "most", default=50, show_default=True, help="How many, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
-def positions(only_open: bool, most: int, as_json: bool, **values: Any) -> None:
-    """Positions closed in a window, or those still open."""
+def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **values: Any) -> None:
+    """Positions closed in a window, or those still open, with their notes and tags."""
     with opened_tracker() as tracker:
         tracker.sync()
         found = (
@@ -60,8 +64,14 @@ def positions(only_open: bool, most: int, as_json: bool, **values: Any) -> None:
                 chosen_window(tracker, values), scope(values), values["currency"]
             )[::-1]
         )
+        notes = Notes(tracker)
+        if tag is not None:
+            tagged = notes.with_tag(tag_of(tag))
+            found = [position for position in found if position.id in tagged]
+        remarks = notes.remarks([position.id for position in found[:most]])
     if as_json:
-        click.echo(json_bytes(found[:most]).decode(), nl=False)
+        shown = [{**asdict(p), **asdict(remarks.get(p.id, Remark()))} for p in found[:most]]
+        click.echo(json_bytes(shown).decode(), nl=False)
         return
     if not found:
         click.echo("No positions.")
@@ -78,8 +88,10 @@ def positions(only_open: bool, most: int, as_json: bool, **values: Any) -> None:
         "fees",
         "strategy",
         "id",
+        "tags",
     )
-    click.echo(columns(head, map(_position, found[:most]), "llllrrrrrll"))  # fmt: skip
+    lines = [(*_position(p), _said(remarks.get(p.id, Remark()))) for p in found[:most]]
+    click.echo(columns(head, lines, "llllrrrrrlll"))
     if len(found) > most:
         click.echo(f"… and {len(found) - most:,} more; -n {len(found)} shows all")
 
@@ -184,6 +196,12 @@ def _position(p: Position) -> tuple[str, ...]:
         closed, p.account, p.symbol, side, number(quantity), entry, leaving, number(p.net),
         number(p.fees), p.strategy or "", p.id,
     )  # fmt: skip
+
+
+def _said(remark: Remark) -> str:
+    """The tags, and a pen where there is a note."""
+    pen = "✎ " if remark.note else ""
+    return f"{pen}{', '.join(remark.tags)}".strip()
 
 
 COMMANDS = {

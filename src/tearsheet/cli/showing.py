@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,15 +12,17 @@ import click
 from msgspec.structs import replace
 
 from tearsheet import log
+from tearsheet.cli.judging import verdict_text
 from tearsheet.cli.tables import alert_line, rejection_text, summary_text
 from tearsheet.errors import UsageError
 from tearsheet.export import export_summary
 from tearsheet.performance.summary import Scope
 from tearsheet.rules import beside_targets
-from tearsheet.sample import SampleReport, write_sample
+from tearsheet.sample import SampleReport, state_limits, write_sample
 from tearsheet.sample.account import FUTURES_ZONE
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.tracker.verdicts import verdicts_of
 from tearsheet.trade.session import DAY, Window
 
 _MARK = ".tearsheet-demo"
@@ -34,15 +36,13 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
     """Make a sample of several months in FOLDER, run the whole job on it, and show the results.
 
     Two accounts: futures by NinjaTrader statements, equities by a bot's trade log. There is a losing
-    week, a broken line, a position held overnight, and a fill that comes late.
+    week, a broken line, a position held overnight, a fill that comes late, and limits that hold.
     """
     _empty(folder)
-    now = datetime.now(UTC)
-    last = (now - timedelta(days=1)).date()
-    while last.weekday() > 4:
-        last -= DAY
-    sample = write_sample(folder, until=last, seed=seed)
     settings = Settings.load(_environment(os.environ), folder.resolve())
+    # the last session that is over, so that no day is missing and none is yet to come
+    over = settings.calendar.session(datetime.now(UTC)) - DAY
+    sample = write_sample(folder, until=over, seed=seed)
     log.configure(settings)
     click.echo(
         click.style(
@@ -52,6 +52,7 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
     with PerformanceTracker(settings) as tracker:
         _take_in(tracker, sample)
         _show(tracker, sample)
+        _show_limits(tracker, sample)
         _export_days(tracker, sample, folder)
     _say_what_next(folder, sample)
     if serves:
@@ -66,7 +67,8 @@ def _serve(settings: Settings, sample: SampleReport) -> None:
     chosen = replace(settings, host="127.0.0.1", port=_free_port(settings.port), workers=1)
     address = f"http://127.0.0.1:{chosen.port}"
     click.echo(click.style("\nThe dashboard:", bold=True))
-    click.echo(f"   {address}/?date={sample.last_day}   (Ctrl-C ends it)")
+    click.echo(f"   {address}/                   how the limits stand now   (Ctrl-C ends it)")
+    click.echo(f"   {address}/?date={sample.last_day}   the last day that was traded")
     serve(chosen, lambda: create_app(chosen))
 
 
@@ -162,8 +164,16 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     click.echo(f"   rebuilt from the stored facts and compared row by row ({rows}): {verdict}")
 
 
+def _show_limits(tracker: PerformanceTracker, sample: SampleReport) -> None:
+    state_limits(sample)
+    click.echo(
+        click.style("\n5. Limits are stated in the same file: how far from them?", bold=True)
+    )
+    click.echo("\n".join(map(verdict_text, verdicts_of(tracker).all())).rstrip())
+
+
 def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path) -> None:
-    click.echo(click.style("\n5. Files", bold=True))
+    click.echo(click.style("\n6. Files", bold=True))
     targets = tracker.targets()
     for kind, day in (
         ("daily", sample.last_day),
@@ -187,6 +197,8 @@ def _say_what_next(folder: Path, sample: SampleReport) -> None:
         "summary --window monthly --account FUT-1",
         f"explain net_pnl --window daily --start {sample.late_fill_day} --account FUT-1",
         "positions --open",
+        "verdict",
+        "replay        # the same limits held against the months before",
         "alerts",
         "rejections",
         "verify",

@@ -56,6 +56,11 @@ def rejection_text(rejection: Rejection) -> str:
     return f"  {where}  {rejection.code}: {rejection.reason}{text}{hint}"
 
 
+def printable(text: str) -> str:
+    """A text of other people as a terminal may have it: nothing that steers it or turns the writing."""
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
+
+
 def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
     """Aligned columns; `right` holds an `r` for each that is aligned to the right."""
     table = [list(head), *map(list, rows)]

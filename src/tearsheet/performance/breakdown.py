@@ -1,4 +1,4 @@
-"""Results by weekday, hour, symbol, strategy, side, holding time and size."""
+"""Results by weekday, hour, symbol, strategy, side, holding time, size and tag."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -138,5 +138,6 @@ GROUPINGS: dict[str, tuple[str, Callable[[Closing], Key]]] = {
     "side": ("Side", lambda closing: (0, closing.side)),
     "held": ("Holding time", _held),
     "size": ("Quantity entered", _size),
+    "tag": ("Tag; a trade with several counts in each", lambda c: (0, c.tag or "no tag")),
 }
-_BY_RESULT = ("symbol", "strategy", "side")
+_BY_RESULT = ("symbol", "strategy", "side", "tag")

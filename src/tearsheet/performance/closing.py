@@ -25,3 +25,5 @@ class Closing(Struct, frozen=True, gc=False):
     net: Decimal
     r: Decimal | None
     outcome: Outcome
+    #: one of its tags, where closings are grouped by these
+    tag: str | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from tearsheet.rules.limit import LIMITS, period_start
+from tearsheet.rules.limit import LIMITS, LimitName, period_start
 from tearsheet.rules.target import AlertEvent
 from tearsheet.rules.verdict import LimitView, Verdict
 from tearsheet.trade.amount import ZERO, plain
@@ -18,11 +18,23 @@ Last = Callable[[str], AlertEvent | None]
 
 
 def incident_changes(verdict: Verdict, last: Last) -> Iterator[AlertEvent]:
-    """What a verdict changes in the incidents of its account; `unknown` changes nothing."""
+    """What a verdict changes in the incidents of its account; `unknown` changes nothing.
+
+    A limit that is gone from the file, and whose breach no longer holds, ends its incident.
+    """
     for view in verdict.limits:
-        changed = _change(verdict, view, last(_episode(verdict.account, view)))
+        changed = _change(verdict, view, last(_episode(verdict.account, view.name)))
         if changed is not None:
             yield changed
+    if any(reason.code == "bad_limits" for reason in verdict.reasons):
+        return  # nobody knows what the file means to say
+    shown = {view.name for view in verdict.limits}
+    for name in (name for name in LIMITS if name not in shown):
+        gone = last(_episode(verdict.account, name))
+        if gone is not None and gone.state != "resolved":
+            yield replace(
+                gone, state="resolved", resolved_at=verdict.as_of, resolution="limit_removed"
+            )
 
 
 def _change(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent | None:
@@ -38,7 +50,7 @@ def _change(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> Alert
 
 def _begun(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent:
     """A new incident, or the one of this trading day once more."""
-    episode = _episode(verdict.account, view)
+    episode = _episode(verdict.account, view.name)
     identity = digest(f"{episode}\0{verdict.trading_day}")
     start = period_start(LIMITS[view.name].period, verdict.trading_day)
     again = last if last is not None and last.id == identity else None
@@ -64,8 +76,8 @@ def _escalated(verdict: Verdict, view: LimitView, incident: AlertEvent | None) -
     )  # fmt: skip
 
 
-def _episode(account: str, view: LimitView) -> str:
-    return digest(f"limit\0{account}\0{view.name}")
+def _episode(account: str, name: LimitName) -> str:
+    return digest(f"limit\0{account}\0{name}")
 
 
 def _sentence(verdict: Verdict, view: LimitView) -> str:

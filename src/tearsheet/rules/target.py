@@ -89,6 +89,7 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
     kind: Literal["target", "limit"] = "target"
     escalated_at: datetime | None = None
     breach_id: str | None = None
+    resolution: Literal["limit_removed"] | None = None
 
 
 class Finding(Struct, frozen=True):
@@ -112,6 +113,14 @@ _PROMISES: tuple[tuple[str, str, str, Direction, bool], ...] = (
     ("trades_per_day_target", "trades_per_day_breach", "trades_per_day", "at_least", False),
     ("max_drawdown_target", "max_drawdown_breach", "max_drawdown", "at_most", False),
     ("avg_risk_reward_target", "avg_risk_reward_breach", "average_risk_reward", "at_least", True),
+)
+
+
+#: The name of every rule of a target.
+TARGET_RULES = (
+    *(name for _, name, *_ in _PROMISES),
+    "rolling_win_rate_breach",
+    "risk_reward_breach",
 )
 
 

@@ -1,7 +1,7 @@
 """A trader's months: futures by statement, equities by a bot's log, with the things that happen.
 
-There is a losing week, a position held overnight, a reversal, a line that broke, and a fill that the
-first statement lacks and a later one brings.
+There is a losing week, a position held overnight, a reversal, a line that broke, a fill that the first
+statement lacks and a later one brings, and limits that hold.
 """
 
 import json
@@ -30,6 +30,20 @@ trades_per_day_target: 5
 max_drawdown_target: -2500     # money, not above 0
 avg_risk_reward_target: 1.5
 """
+_LIMITS = """\
+# What must not happen to an account: `tearsheet verdict` and the dashboard say how near it is.
+limits:
+  default:
+    daily_loss: 1000           # net, from the first instant of the trading day
+    weekly_loss: 2000
+    max_drawdown: {amount: 3000, since: SINCE}
+    stale_after: null          # nobody trades here, so no silence is suspicious
+  accounts:
+    EQ-1: {max_trades: 15}
+    FUT-1: {max_open_quantity: 10}
+"""
+#: So many days before the last one the drawdown begins; the line that broke lies before them.
+_JUDGED = 15
 _EQUITIES = {"AAPL": 228.0, "MSFT": 415.0, "NVDA": 134.0, "AMD": 152.0, "TSLA": 251.0}
 _STRATEGIES = ("opening-range", "pullback", "vwap-fade")
 #: root: first price, tick, money a point, commission a contract
@@ -51,6 +65,7 @@ class SampleReport(Struct, frozen=True):
     losing_week: date
     late_fill_day: date
     broken_line_day: date
+    limits_since: date
 
 
 @dataclass
@@ -85,7 +100,7 @@ def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -
     chance = random.Random(seed)
     days = list(_trading_days(until - DAY * (30 * months), until))
     losing = days[len(days) // 2] - DAY * days[len(days) // 2].weekday()
-    broken, late = days[-8], days[-12]
+    since, broken, late = days[-_JUDGED:][0], days[-_JUDGED - 5 :][0], days[-12]
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     _write_log(logs, days, losing, broken, chance)
@@ -95,7 +110,13 @@ def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -
     targets = folder / "config" / "dashboard-targets.yaml"
     targets.parent.mkdir(parents=True, exist_ok=True)
     targets.write_text(_TARGETS, "utf-8")
-    return SampleReport(logs, statements, targets, days[0], days[-1], losing, late, broken)
+    return SampleReport(logs, statements, targets, days[0], days[-1], losing, late, broken, since)
+
+
+def state_limits(sample: SampleReport) -> None:
+    """Write the accounts' limits below the targets; once all is imported, as what was missing may break one."""
+    with sample.targets.open("a", encoding="utf-8") as file:
+        file.write(_LIMITS.replace("SINCE", str(sample.limits_since)))
 
 
 def _trading_days(first: date, last: date) -> Iterator[date]:

@@ -70,18 +70,15 @@ class CsvGrid:
         while True:
             try:
                 for cells in rows:
-                    self._came_to(after + rows.line_num, lines)
+                    self.line, self.through = self.through + 1, after + rows.line_num
+                    if not self.through % _PROGRESS_EVERY:
+                        self.bytes_read = lines.tell()
                     yield cells
                 return
             except csv.Error:  # a cell beyond the limit of the csv module
-                self._came_to(after + rows.line_num, lines)
+                self.line, self.through = self.through + 1, after + rows.line_num
                 lines.cut = True
                 yield []
-
-    def _came_to(self, line: int, lines: Lines) -> None:
-        self.line, self.through = self.through + 1, line
-        if line % _PROGRESS_EVERY == 0:
-            self.bytes_read = lines.tell()
 
 
 class CsvReader:

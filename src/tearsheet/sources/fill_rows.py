@@ -85,6 +85,7 @@ class FillRows:
         self._numbers = _KnownNumbers(numbers)
         self._known: dict[tuple[str, str, str, str, date], Instrument] = {}
         self._sides = dict(sides)
+        self._known_sides: dict[str, Side] = {}
         self._account = account
         self._step = -1 if newest_first else 1
         self._ranks: dict[tuple[str, str], tuple[datetime, int]] = {}
@@ -131,7 +132,7 @@ class FillRows:
             _, symbol, _, side_text, _, _, _, fill_id, order_id, strategy, _, _, currency,
             asset_class, multiplier, amount, cash, fee_currency, base, status, _, _, _,
         ) = row  # fmt: skip
-        side = self._sides.get(side_text) or self._side(side_text)
+        side = self._known_sides.get(side_text) or self._side(side_text)
         quantity, price, commission, stop_loss, target = self._amounts(row)
         named = (symbol, currency, asset_class, multiplier, self._times.day)
         instrument = self._known.get(named) or self._instrument(*named)
@@ -183,6 +184,7 @@ class FillRows:
                 f"side is neither a buy nor a sell, was {bare!r}",
                 f"allowed is {', '.join(self._sides)}",
             )
+        self._known_sides[text] = side
         return side
 
     def _bad_number(self, row: Sequence[str]) -> RowError:

@@ -119,7 +119,7 @@ class TimeReader:
             at = self._in_zone(at, text)
         elif at.tzinfo is not UTC:
             at = _to_utc(at, text)
-        if not EARLIEST <= at < LATEST:
+        if not 1970 < at.year < 2100 and not EARLIEST <= at < LATEST:
             raise TimeTextError(f"time lies outside 1970–2100, was {text!r}", "check the year")
         self._text, self._before, self.day = text, at, day
         return at

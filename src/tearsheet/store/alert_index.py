@@ -42,16 +42,13 @@ class AlertIndex:
         row = self._ledger.reading.one("last_alert_of_episode", (episode,))
         return None if row is None else str(row[2])
 
-    def newest(self, most: int) -> list[str]:
-        """The newest alerts, newest first."""
-        return [body for (body,) in self._ledger.reading.execute("alerts", (most,))]
-
-    def after(self, place: Place | None) -> Iterator[tuple[Place, str]]:
-        """All alerts after a place, newest first, each with its own."""
+    def after(self, place: Place | None, *, only_open: bool = False) -> Iterator[tuple[Place, str]]:
+        """All alerts after a place, or those not over yet, newest first, each with its own place."""
         place = place or Place(LAST_INSTANT, LAST_TEXT)
+        name = "page_of_open_alerts" if only_open else "page_of_alerts"
         while True:
             bounds = (place.time_us, place.time_us, place.id, AT_ONCE)
-            found = self._ledger.reading.execute("page_of_alerts", bounds).fetchall()
+            found = self._ledger.reading.execute(name, bounds).fetchall()
             for raised_us, identity, body in found:
                 place = Place(raised_us, identity)
                 yield place, body

@@ -14,7 +14,7 @@ Parameters = Sequence[Any]
 #: How long a writer waits for another one before it gives up, in seconds.
 BUSY_SECONDS = 30.0
 #: Kept beside the schema files so that an up-to-date ledger is opened without reading them.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
 
 

@@ -4,7 +4,7 @@ What both understand is left as it is. TEXT is compared by its bytes, as SQLite 
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 from msgspec import Struct
 
@@ -31,7 +31,7 @@ class CopyTarget(Struct, frozen=True):
     columns: str
 
 
-@cache
+@lru_cache(2000)
 def with_numbers(statement: str) -> str:
     """A statement with `$1`, `$2` … for its `?`; `?3` is `$3`."""
     count = 0

@@ -1,5 +1,6 @@
 """What people say of positions, kept by the fill that opened them; see `schema/0005_notes.sql`."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -85,9 +86,16 @@ class Notes:
         return [(tag, number) for tag, number in self._reading.execute("note_tags")]
 
     def with_tag(self, tag: str) -> frozenset[str]:
-        """The positions that bear a tag."""
+        """The ids of the positions that bear a tag."""
         found = self._reading.execute("positions_with_tag", (tag,))
         return frozenset(identity for (identity,) in found)
+
+    def tags_by_position(self) -> Mapping[str, frozenset[str]]:
+        """The tags of each position that bears any."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for identity, tag in self._reading.execute("tags_of_positions"):
+            found[identity].add(tag)
+        return {identity: frozenset(tags) for identity, tags in found.items()}
 
     def put(self, note: Note) -> None:
         """Keep a note as its next version, beside all that it said before."""

@@ -199,8 +199,6 @@ SELECT id, state, body FROM alert WHERE episode = ? ORDER BY raised_us DESC, id 
 -- name: put_alert
 INSERT INTO alert (id, episode, state, raised_us, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body
--- name: alerts
-SELECT body FROM alert ORDER BY raised_us DESC, id LIMIT ?
 -- name: remove_all_alerts
 DELETE FROM alert
 
@@ -229,6 +227,8 @@ SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, m
 FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
 -- name: page_of_rejections
 SELECT file, line, text, code, reason, hint, account, id FROM rejection WHERE withdrawn_by IS NULL AND id < ? ORDER BY id DESC LIMIT ?
+-- name: page_of_open_alerts
+SELECT raised_us, id, body FROM alert WHERE state <> 'resolved' AND raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
 -- name: page_of_alerts
 SELECT raised_us, id, body FROM alert WHERE raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
 
@@ -332,7 +332,7 @@ SELECT file, line, text, code, reason, hint, account, withdrawn_by FROM rejectio
 -- name: add_setting_change
 INSERT INTO setting_change (at_us, who, file, name, old, new) VALUES (?, ?, ?, ?, ?, ?)
 -- name: setting_changes
-SELECT at_us, who, file, name, old, new FROM setting_change ORDER BY id DESC LIMIT ?
+SELECT at_us, who, file, name, old, new FROM setting_change WHERE id < ? ORDER BY id DESC LIMIT ?
 -- name: add_undo
 INSERT INTO undo (source_id, at_us, who, gone, stayed) VALUES (?, ?, ?, ?, ?)
 -- name: undo
@@ -429,3 +429,7 @@ DELETE FROM note_tag WHERE tag = ? AND note_id = ?
 SELECT tag, COUNT(*) FROM note_tag GROUP BY tag ORDER BY tag
 -- name: positions_with_tag
 SELECT n.position_id FROM note_tag t JOIN note n ON n.id = t.note_id WHERE t.tag = ? AND n.position_id IS NOT NULL
+-- name: tags_of_positions
+SELECT n.position_id, t.tag FROM note_tag t JOIN note n ON n.id = t.note_id WHERE n.position_id IS NOT NULL
+-- name: count_tag
+SELECT COUNT(*) FROM note_tag WHERE tag = ?

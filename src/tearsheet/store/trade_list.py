@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store import rows
 from tearsheet.store.reading import Reading
@@ -26,11 +27,21 @@ _COLUMNS: dict[Sort, tuple[str, bool]] = {
 }
 SORTS: tuple[Sort, ...] = tuple(_COLUMNS)
 _SIDES = {"long": "BUY", "short": "SELL"}
-_WITH_TAG = (
-    "SELECT n.position_id FROM note_tag t JOIN note n ON n.id = t.note_id "
-    "WHERE t.tag = ? AND n.position_id IS NOT NULL"
+_WITH_RARE_TAG = (
+    "id IN (SELECT n.position_id FROM note_tag t JOIN note n ON n.id = t.note_id "
+    "WHERE t.tag = ? AND n.position_id IS NOT NULL)"
 )
-_NAMES = ("symbol", "account", "strategy")
+_WITH_FREQUENT_TAG = (
+    "EXISTS (SELECT 1 FROM note n JOIN note_tag t ON t.note_id = n.id "
+    "WHERE n.position_id = position.id AND t.tag = ?)"
+)
+#: From so many notes on it is quicker to look whether a position bears a tag than to gather all that do.
+_FREQUENT = 2000
+#: Below so many a page is cut from the index, and only its rows are read.
+_SMALL_PAGE = 500
+#: So many names may fit a text; a database takes no more parameters than some tens of thousands.
+_MOST_NAMES = 10_000
+Name = Literal["symbol", "account", "strategy"]
 
 
 class TradeFilter(Struct, frozen=True):
@@ -77,7 +88,7 @@ class TradeList:
         self._wanted = wanted
         self._values: list[Any] = []
         base = self._base(trades)
-        parts = self._parts(wanted, rows.sortable(band))
+        parts = self._parts(wanted, rows.sortable(band), trades.scope.account)
         self._where = " AND ".join([base, *parts])
 
     def count(self) -> int:
@@ -92,12 +103,13 @@ class TradeList:
         """So many from an offset on, after a place, or before one; with what the neighbours go on from."""
         place, back = before or after, before is not None
         column, _ = _COLUMNS[self._wanted.sort]
+        whole = ", position.*" if number > _SMALL_PAGE else ""
         where, values = self._where, list(self._values)
         if place is not None:
             beyond, more = self._beyond(place, back)
             where, values, offset = f"{where} AND {beyond}", values + more, 0
         found = self._ask(
-            f"SELECT id, {column}, closed_us FROM position WHERE {where} "  # noqa: S608
+            f"SELECT id, {column}, closed_us{whole} FROM position WHERE {where} "  # noqa: S608
             f"ORDER BY {self._order(back)} LIMIT ? OFFSET ?",
             [*values, number + 1, offset],
         )
@@ -105,11 +117,18 @@ class TradeList:
         shown = found[:number][::-1] if back else found[:number]
         begins, ends = (goes_on, True) if back else (bool(place or offset), goes_on)
         places: list[TradePlace | None] = [TradePlace(row[1], row[2], row[0]) for row in shown]
-        each = self._reading.execute_each("position", [(row[0],) for row in shown])
-        items = [rows.position(its[0]) for its in each]
+        items = [rows.position(row) for row in self._whole(shown)]
         if not places:
             return items, None, None
         return items, places[0] if begins else None, places[-1] if ends else None
+
+    def _whole(self, shown: Sequence[rows.Row]) -> Sequence[rows.Row]:
+        """The rows of `position` for what a page shows of it."""
+        if shown and len(shown[0]) > len(_PLACE):
+            return [row[len(_PLACE) :] for row in shown]
+        return [
+            its[0] for its in self._reading.execute_each("position", [(row[0],) for row in shown])
+        ]
 
     def _order(self, back: bool) -> str:
         """The order; what has no value stands last in either. `back` reads it from its end."""
@@ -156,7 +175,7 @@ class TradeList:
             "ORDER BY closed_us DESC, account DESC, symbol DESC, last_rank DESC, id DESC LIMIT ?)"
         )
 
-    def _parts(self, wanted: TradeFilter, band: int) -> list[str]:
+    def _parts(self, wanted: TradeFilter, band: int, account: str | None) -> list[str]:
         """What of these is wanted."""
         parts = []
         if wanted.side is not None:
@@ -168,42 +187,59 @@ class TradeList:
                 band if wanted.outcome == "win" else -band
             ]  # fmt: skip
         if wanted.text is not None:
-            patterns = _patterns(wanted.text)
-            parts.append(" OR ".join(_LIKE.format(name) for name in _NAMES for _ in patterns))
-            parts[-1] = f"({parts[-1]})"
-            self._values += [pattern for _ in _NAMES for pattern in patterns]
+            parts.append(self._named(wanted.text.casefold(), account))
         if wanted.tag is not None:
-            parts.append(f"id IN ({_WITH_TAG})")
+            row = self._reading.one("count_tag", (wanted.tag,))
+            is_frequent = row is not None and row[0] > _FREQUENT
+            parts.append(_WITH_FREQUENT_TAG if is_frequent else _WITH_RARE_TAG)
             self._values.append(wanted.tag)
         return parts
+
+    def _named(self, text: str, account: str | None) -> str:
+        """That one of a position's names contains a text in any case, which no database compares alike."""
+        parts, values = [], []
+        for what in _NAMES:
+            fits = [
+                name for name in names_of(self._reading, what, account) if text in name.casefold()
+            ]
+            values += fits
+            if fits:
+                parts.append(f"{what} IN ({', '.join('?' * len(fits))})")
+        if len(values) > _MOST_NAMES:
+            raise UsageError(f"{len(values):,} names contain {text!r}", "write more of the name")
+        self._values += values
+        return f"({' OR '.join(parts)})" if parts else "1 = 0"
 
     def _ask(self, statement: str, values: Sequence[Any]) -> list[rows.Row]:
         return self._reading.connection.execute(statement, values).fetchall()
 
 
-def names_of(
-    reading: Reading, what: Literal["symbol", "strategy"], account: str | None
-) -> tuple[str, ...]:
-    """The names that closed positions bear, in order."""
+def names_of(reading: Reading, what: Name, account: str | None) -> tuple[str, ...]:
+    """The names that closed positions bear, in order; those asked for last are remembered."""
+    stamp = reading.one("get_meta", ("stamp",))
+    key = (None if stamp is None else stamp[0], what, account)
+    if (known := _names.get(key)) is not None:
+        return known
     whose, values = ("", ()) if account is None else (" AND account = ?", (account,))
     found = reading.connection.execute(
         f"SELECT DISTINCT {what} FROM position WHERE closed_us >= ? AND {what} IS NOT NULL{whose} ORDER BY 1",  # noqa: S608
         (rows.ALWAYS[0], *values),
     )
-    return tuple(name for (name,) in found)
+    names = tuple(name for (name,) in found)
+    while len(_names) >= _MOST_KEPT:
+        _names.pop(next(iter(_names)), None)
+    _names[key] = names
+    return names
 
 
+#: Names by the state of the ledger that they are of; no two states of any ledger bear one stamp.
+_names: dict[object, tuple[str, ...]] = {}
+_MOST_KEPT = 60
+_NAMES: tuple[Name, ...] = ("symbol", "account", "strategy")
+#: What a page reads of each row before the row itself.
+_PLACE = ("id", "value", "closed_us")
 _OUTCOMES = {
     "win": "net_order > ?",
     "loss": "net_order < ?",
     "breakeven": "net_order <= ? AND net_order >= ?",
 }
-_LIKE = "lower({}) LIKE ? ESCAPE '!'"
-_ASCII_SMALL = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
-
-
-def _patterns(text: str) -> list[str]:
-    """What is looked for in any case; both databases make only A to Z small."""
-    forms = {form.translate(_ASCII_SMALL) for form in (text, text.lower(), text.upper(), text.title())}  # fmt: skip
-    plain = (form.replace("!", "!!").replace("%", "!%").replace("_", "!_") for form in forms)
-    return [f"%{form}%" for form in sorted(plain)]

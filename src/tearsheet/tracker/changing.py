@@ -22,6 +22,8 @@ from tearsheet.trade.session import from_micros, to_micros
 
 _log = logging.getLogger("tearsheet")
 _MODE = 0o666
+#: Ids are below this.
+_LAST = (1 << 62) - 1
 
 
 class SettingChange(Struct, frozen=True):
@@ -95,7 +97,7 @@ def keep_change(
 def setting_changes(ledger: Ledger, most: int) -> list[SettingChange]:
     """The newest changes, the newest first."""
     with ledger.snapshot() as reading:
-        found = reading.execute("setting_changes", (most,)).fetchall()
+        found = reading.execute("setting_changes", (_LAST, most)).fetchall()
     return [SettingChange(from_micros(at_us), *rest) for at_us, *rest in found]
 
 

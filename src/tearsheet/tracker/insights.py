@@ -1,8 +1,10 @@
 """What charts, calendars, groups and sorted lists show, each from one state of the ledger."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.performance.breakdown import Group, break_down
@@ -14,10 +16,11 @@ from tearsheet.performance.rolling import RollingPoint, rolling
 from tearsheet.performance.series import EquityDay, FillPoint, by_fill, equity
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.store.closings import Closings
+from tearsheet.store.ledger import NOTES_STAMP
 from tearsheet.store.trade_list import SORTS, TradeFilter, TradeList, TradePlace, Trades, names_of
 from tearsheet.tracker.explaining import Behind
 from tearsheet.tracker.listing import PositionView, view_of
-from tearsheet.tracker.notes import remarks_on
+from tearsheet.tracker.notes import remarks_on, tags_by_position
 from tearsheet.tracker.reports import BookingTerm
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
@@ -32,6 +35,9 @@ __all__ = [
     "TradePlace",
 ]
 
+#: How long the lists were that were asked for last, by the state they are of.
+_counts: dict[object, int] = {}
+_MOST_COUNTS = 500
 #: The closings that were asked for last, by the state they are of, so that the charts and pages of
 #: one state share them; so many at most, counted together, and the newest in any case.
 _last: dict[object, list[Closing]] = {}
@@ -71,10 +77,6 @@ class Names(Struct, frozen=True):
 
     symbols: tuple[str, ...]
     strategies: tuple[str, ...]
-
-
-#: The names that were asked for last, by the state they are of.
-_names: dict[object, Names] = {}
 
 
 class PositionDetail(Struct, frozen=True):
@@ -123,8 +125,12 @@ class Insights:
             return by_fill(self._answers.rows(chosen.window, chosen.scope, currency).bookings)
 
     def breakdown(self, chosen: Chosen, by: str) -> tuple[Group, ...]:
-        """Closed positions by a grouping."""
-        return break_down(self.closings(chosen), by)
+        """Closed positions by a grouping; by tag, one with several is in the group of each."""
+        found = self.closings(chosen)
+        if by == "tag":
+            with self._ledger.snapshot() as reading:
+                found = _tagged(found, tags_by_position(reading))
+        return break_down(found, by)
 
     def distribution(self, chosen: Chosen, of: Literal["net", "r"]) -> Distribution:
         """How the results of closed positions spread, in money or in R."""
@@ -159,32 +165,34 @@ class Insights:
             currency = self._currency(chosen)
             of = Trades(scope, currency, to_micros(start), to_micros(end), window.last_trades)
             found = TradeList(reading, of, wanted, self._band)
-            total = self._total(chosen, currency) if wanted.is_all else None
             items, previous, following = found.page(number, offset, after, before)
             remarks = remarks_on(reading, [position.id for position in items])
             views = tuple(
                 view_of(position, self._band, remark=remarks.get(position.id)) for position in items
             )
-            return TradePage(
-                found.count() if total is None else total, offset, views, previous, following
-            )
+            total = self._total(chosen, currency, wanted, found)
+            return TradePage(total, offset, views, previous, following)
 
-    def _total(self, chosen: Chosen, currency: str) -> int | None:
-        """How many closed positions there are, by the kept tallies; None where these do not know."""
+    def _total(self, chosen: Chosen, currency: str, wanted: TradeFilter, found: TradeList) -> int:
+        """How many closed positions a list has, by the kept tallies where these know it."""
         window, scope = chosen.window, chosen.scope
-        if window.last_trades is not None or scope.narrows_trades:
-            return None
-        return sum(tally.closed for _, tally in self._answers.sessions(window, scope, currency))
+        if wanted.is_all and window.last_trades is None and not scope.narrows_trades:
+            sessions = self._answers.sessions(window, scope, currency)
+            return sum(tally.closed for _, tally in sessions)
+        notes = self._ledger.get(NOTES_STAMP) if wanted.tag else None
+        of = (wanted.side, wanted.outcome, wanted.text, wanted.tag)
+        key = (self._ledger.stamp, notes, self._band, window, scope, currency, of)
+        if key not in _counts:
+            while len(_counts) >= _MOST_COUNTS:
+                _counts.pop(next(iter(_counts)), None)
+            _counts[key] = found.count()
+        return _counts[key]
 
     def names(self, account: str | None, most: int) -> Names:
         """The symbols and strategies of closed positions, of one account or all; some of many."""
         with self._ledger.snapshot() as reading:
-            key = (self._ledger.stamp, account)
-            if key not in _names:
-                _names.clear()
-                _names[key] = Names(*(names_of(reading, what, account) for what in ("symbol", "strategy")))  # fmt: skip
-            found = _names[key]
-        return Names(found.symbols[:most], found.strategies[:most])
+            symbols = names_of(reading, "symbol", account)
+            return Names(symbols[:most], names_of(reading, "strategy", account)[:most])
 
     def position(self, identity: str) -> PositionDetail:
         """A position with its bookings. Raises NotFoundError."""
@@ -239,6 +247,16 @@ class Insights:
     def _currency(self, chosen: Chosen) -> str:
         self._answers.check_account(chosen.scope)
         return self._answers.currency(chosen.window, chosen.scope, chosen.currency)
+
+
+def _tagged(found: list[Closing], tags: Mapping[str, frozenset[str]]) -> list[Closing]:
+    """Each closing once for each of its tags, or once without."""
+    none: tuple[str | None, ...] = (None,)
+    return [
+        replace(closing, tag=tag)
+        for closing in found
+        for tag in sorted(tags.get(closing.id, ())) or none
+    ]
 
 
 def _remember(key: object, found: list[Closing]) -> None:

@@ -118,6 +118,9 @@ def view_of(
 ) -> PositionView:
     """A position as it is shown; its outcome is told by the breakeven band."""
     closed = p.closed_at is not None
+    # a result that a bot logged states the price of one end only
+    is_logged = closed and p.fills == 1
+    entry_known, exit_known = (bool(v) or not is_logged for v in (p.entry_value, p.exit_value))
     its = _CLOSED if closed else unrealized(p, mark)
     remark = remark or _NOTHING
     with exact():
@@ -127,11 +130,12 @@ def view_of(
             state="closed" if closed else "open",
             outcome=outcome_of(p.net, band) if closed else None,
             opened_at=p.opened_at, closed_at=p.closed_at, last_fill_at=p.last_at,
-            quantity=p.quantity, open_quantity=p.open_quantity, average_entry=p.average_entry,
-            average_exit=p.average_exit, gross=p.gross, fees=p.fees, net=p.net,
+            quantity=p.quantity, open_quantity=p.open_quantity,
+            average_entry=p.average_entry if entry_known else None,
+            average_exit=p.average_exit if exit_known else None, gross=p.gross, fees=p.fees, net=p.net,
             r_multiple=p.r_multiple if closed else None, stop_loss=p.stop_loss, target=p.target,
             mark=None if mark is None else mark.price, mark_at=None if mark is None else mark.time,
             unrealized_pnl=its.value, unrealized_reason=its.reason,
             strategy=p.strategy, mode=p.mode, fills=p.fills,
-            note=remark.text, tags=remark.tags,
+            note=remark.note, tags=remark.tags,
         )  # fmt: skip

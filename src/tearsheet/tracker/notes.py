@@ -16,7 +16,16 @@ from tearsheet.store.reading import Reading
 from tearsheet.tracker.tracking import PerformanceTracker
 from tearsheet.trade.note import Said
 
-__all__ = ["NoteVersion", "NoteView", "Notes", "Remark", "TagCount", "notes_stamp", "remarks_on"]
+__all__ = [
+    "NoteVersion",
+    "NoteView",
+    "Notes",
+    "Remark",
+    "TagCount",
+    "notes_stamp",
+    "remarks_on",
+    "tags_by_position",
+]
 
 _log = logging.getLogger("tearsheet")
 _LONGEST_NAME = 100
@@ -46,7 +55,7 @@ class NoteView(Struct, frozen=True):
 class Remark(Struct, frozen=True):
     """What lists show of all notes on one position."""
 
-    text: str | None = None
+    note: str | None = None
     tags: tuple[str, ...] = ()
 
 
@@ -98,6 +107,16 @@ class Notes:
         with self._ledger.snapshot() as reading:
             return [TagCount(tag, number) for tag, number in kept.Notes(reading).tags()]
 
+    def with_tag(self, tag: str) -> frozenset[str]:
+        """The ids of the positions that bear a tag."""
+        with self._ledger.snapshot() as reading:
+            return kept.Notes(reading).with_tag(tag)
+
+    def remarks(self, positions: Sequence[str]) -> Mapping[str, Remark]:
+        """What is said of each of some positions."""
+        with self._ledger.snapshot() as reading:
+            return remarks_on(reading, positions)
+
     def write(self, position: str, said: Said, by: str, version: int) -> NoteView:
         """Say something of a position. `version` is the one that it is said upon, 0 for the first.
 
@@ -142,6 +161,11 @@ class Notes:
 def remarks_on(reading: Reading, positions: Sequence[str]) -> Mapping[str, Remark]:
     """What is said of each of some positions, all notes on it together."""
     return {one: _together(notes) for one, notes in kept.Notes(reading).of(positions).items()}
+
+
+def tags_by_position(reading: Reading) -> Mapping[str, frozenset[str]]:
+    """The tags of each position that bears any."""
+    return kept.Notes(reading).tags_by_position()
 
 
 def _together(notes: Sequence[Note]) -> Remark:

@@ -102,6 +102,8 @@ class Verdicts:
         with self._ledger.snapshot():
             names = self._limited()
             broken = set(LatchRecords(self._ledger.reading).accounts()) - set(names)
+        for account in self._tracker.alerts.limited_accounts() - broken - set(names):
+            self.of(account, reasons)  # its limits are gone, so its incidents are over
         found = [self.of(account, reasons) for account in names]
         still = (self.of(account, reasons) for account in sorted(broken))
         return [*found, *(one for one in still if one.state == "breach")]

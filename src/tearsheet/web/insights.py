@@ -127,8 +127,9 @@ DRAWN = (
          (), insight_answers.EquityAnswer, _equity),
     _Row("by-fill", "The running total by fill", "Of more than 1,000 fills, the lowest and highest of each stretch.",
          (), insight_answers.ByFillAnswer, _by_fill),
-    _Row("breakdown", "Closed positions by weekday, hour, symbol, strategy, side, holding time or size",
-         "Each closed position is in one group.", (_BY,), insight_answers.BreakdownAnswer, _breakdown),
+    _Row("breakdown", "Closed positions by weekday, hour, symbol, strategy, side, holding time, size or tag",
+         "Each closed position is in one group; by tag, in that of each of its tags.", (_BY,),
+         insight_answers.BreakdownAnswer, _breakdown),
     _Row("distribution", "How results spread", "Bins of one round width; the outermost may be open.",
          (_OF,), insight_answers.DistributionAnswer, _distribution),
     _Row("rolling", "Win rate and expectancy over the last N trades, with their 95 % bands",
@@ -168,7 +169,7 @@ def _view(served: Served, row: _Row) -> Callable[..., Response]:
 
     def view(**values: Any) -> Response:
         more = {name: values.pop(name) for name in named}
-        with served.asked(noted=row.noted) as asked:
+        with served.asked(noted=row.noted or more.get("by") == "tag") as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
             chosen = chosen_of(asked, **values)

@@ -45,7 +45,11 @@ def sheet(
     insights, chosen = Insights(tracker), chosen_by(summary)
     days = insights.equity(chosen)
     spread = insights.distribution(chosen, "net")
-    groups = [(GROUPINGS[by][0], insights.breakdown(chosen, by)[:_MOST_GROUPS]) for by in GROUPINGS]
+    # tags may be another tomorrow, and a file says the same for ever
+    groups = [
+        (words, insights.breakdown(chosen, by)[:_MOST_GROUPS])
+        for by, (words, _) in GROUPINGS.items() if by != "tag"
+    ]  # fmt: skip
     return _template().render(
         summary=summary, partial=partial_of(summary), alerts=alerts, tiles=_TILES, signed=SIGNED,
         days=days, picture=Markup(summary_svg(days, summary.currency)), spread=spread,

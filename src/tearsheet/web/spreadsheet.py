@@ -15,6 +15,8 @@ _AT_ONCE = 1 << 16
 #: A spreadsheet takes what begins so for a formula, in full width too.
 _BEGINS = "=+-@\uff1d\uff0b\uff0d\uff20"
 _LINES = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*")
+#: What most texts are like, and has none of this.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._:/+#%()-]*")
 #: Where commas stand in numbers, spreadsheets cut lines at these, whatever is between quotes.
 _INSIDE = re.compile(rf"([;\t][\s\"']*)([{re.escape(_BEGINS)}])")
 
@@ -56,6 +58,8 @@ def _cell(value: Any) -> str:
 
 def _text(text: str) -> str:
     """A text on one line, marked as text where a spreadsheet would compute it."""
+    if _PLAIN.fullmatch(text):
+        return text
     line = _INSIDE.sub(r"\1'\2", _LINES.sub(" / ", text))
     first = next((sign for sign in line if unicodedata.category(sign)[0] not in "CZ"), "")
     is_formula = line[:1] == "\t" or (first != "" and first in _BEGINS)

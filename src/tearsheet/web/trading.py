@@ -16,6 +16,7 @@ from tearsheet.tracker.posts import Posts
 from tearsheet.tracker.reports import PostReport, Request
 from tearsheet.trade.session import WindowKind
 from tearsheet.web import answers, parameters
+from tearsheet.web.alert_wishes import wish_of, wish_parameters
 from tearsheet.web.bodies import (
     BY,
     NOTE,
@@ -90,13 +91,9 @@ def add_alerts(api: Api, served: Served) -> None:
     api.add(
         Operation(
             method="GET", path="/api/alerts", tag="Alerts", title="Alerts, the newest first",
-            parameters=(
-                parameters.choice("state", "All, or those not over yet.", "open", "all", default="all"),
-                *parameters.PAGE,
-            ),
-            answer=answers.AlertsAnswer, statuses=(422,), aliases=("/api/performance/alerts",),
+            parameters=(*wish_parameters("all"), *parameters.PAGE), answer=answers.AlertsAnswer, statuses=(422,), aliases=("/api/performance/alerts",),
         ),
-        lambda state, limit, cursor: _alerts(served, state, limit, cursor),
+        lambda limit, cursor, **wish: _alerts(served, limit, cursor, wish),
     )  # fmt: skip
     api.add(
         Operation(
@@ -224,10 +221,11 @@ def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
     return json_answer(success(served, rows, next_cursor=cursor_of(page.next)))
 
 
-def _alerts(served: Served, state: str, limit: int, cursor: Place | None) -> Response:
+def _alerts(served: Served, limit: int, cursor: Place | None, wish: dict[str, Any]) -> Response:
     after = place_of(cursor, str)
     with served.asked() as asked:
-        page = asked.tracker.alerts.page(limit, after, only_open=state == "open")
+        wished = wish_of(asked.tracker.settings.calendar, **wish)
+        page = asked.tracker.alerts.page(limit, after, wished)
     return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
 
 

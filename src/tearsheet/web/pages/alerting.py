@@ -1,52 +1,71 @@
-"""The alerts page: what is or was in danger, seen by whom."""
+"""The alerts page: what is or was in danger, seen by whom; each down to its life."""
 
-from collections.abc import Callable
+from typing import Any
 
 from flask import Response, redirect, request
 
 from tearsheet.tracker.listing import Place
 from tearsheet.web import parameters
+from tearsheet.web.alert_wishes import RULES, wish_of, wish_parameters
 from tearsheet.web.pages.frame import Page, Pages, link
 from tearsheet.web.parameters import cursor_of
 from tearsheet.web.refusal import Refused
 
 _A_PAGE = 50
 _LONGEST = 200
-_STATE = parameters.choice("state", "Those not over yet, or all.", "open", "all", default="open")
+_WISH = wish_parameters("open")
+_STATES = (
+    ("open", "Open"), ("new", "Not seen"), ("acknowledged", "Seen"), ("resolved", "Over"), ("all", "All"),
+)  # fmt: skip
 
 
 def add_alerting(pages: Pages) -> None:
-    """Add the alerts page."""
-    pages.add(Page("/alerts", parameters=(_STATE, parameters.CURSOR)), _alerts(pages))
-    pages.add(Page("/alerts/<alert>/acknowledge", "write", (_STATE,), "POST"), _acknowledge(pages))
+    """Add the alerts page, the life of an alert, and its acknowledgement."""
+    views = _Alerting(pages)
+    pages.add(Page("/alerts", parameters=(*_WISH, parameters.CURSOR)), views.page)
+    pages.add(Page("/alerts/<alert>"), views.life)
+    pages.add(Page("/alerts/<alert>/acknowledge", "write", _WISH, "POST"), views.acknowledge)
 
 
-def _alerts(pages: Pages) -> Callable[..., Response]:
-    def view(state: str, cursor: Place | None) -> Response:
+class _Alerting:
+    """What the addresses of the alerts page answer."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._served = pages, pages.served
+
+    def page(self, cursor: Place | None, **values: Any) -> Response:
+        """The alerts that are wished for, the newest first."""
         if cursor is not None and not isinstance(cursor.id, str):
             raise Refused(422, "parameter 'cursor' is one of another list", "begin at /alerts")
-        with pages.served.asked() as asked:
-            page = asked.tracker.alerts.page(_A_PAGE, cursor, only_open=state == "open")
-            return pages.shown(
-                "alerts.html", title="Alerts", page=page, state=state,
-                next=cursor_of(page.next), accounts=(), given={},
+        with self._served.asked() as asked:
+            wish = wish_of(asked.tracker.settings.calendar, **values)
+            page = asked.tracker.alerts.page(_A_PAGE, cursor, wish)
+            return self._pages.shown(
+                "alerts.html", title="Alerts", page=page, wished=values, states=_STATES,
+                rules=RULES, names=asked.tracker.accounts(), next=cursor_of(page.next),
+                is_filtered=any(v for k, v in values.items() if k != "state"),
+                may=self._served.access.allows(request, "write"), accounts=(), given={},
             )  # fmt: skip
 
-    return view
+    def life(self, alert: str) -> Response:
+        """One alert, from its beginning on."""
+        with self._served.asked() as asked:
+            changes = asked.tracker.alerts.changes(alert)
+            return self._pages.shown(
+                "alert.html", title="Alert", alert=changes[-1], changes=changes,
+                may=self._served.access.allows(request, "write"), wished={}, accounts=(), given={},
+            )  # fmt: skip
 
-
-def _acknowledge(pages: Pages) -> Callable[..., Response]:
-    def view(alert: str, state: str) -> Response:
+    def acknowledge(self, alert: str, **values: Any) -> Response:
+        """Say that somebody has seen an alert."""
         by, note = _said("by"), _said("note")
         if not by:
             raise Refused(422, "an acknowledgement says by whom", "write your name")
-        with pages.served.asked() as asked:
-            asked.tracker.alerts.acknowledge(alert, by, note or None, pages.served.now)
-        response = redirect(link("/alerts", state=state), 303)
+        with self._served.asked() as asked:
+            asked.tracker.alerts.acknowledge(alert, by, note or None, self._served.now)
+        response = redirect(link("/alerts", values), 303)
         assert isinstance(response, Response)
         return response
-
-    return view
 
 
 def _said(name: str) -> str:

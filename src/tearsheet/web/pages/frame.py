@@ -18,6 +18,7 @@ from tearsheet.errors import SettingsError
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
 from tearsheet.rules import beside_targets
+from tearsheet.rules.limit import LIMITS
 from tearsheet.trade.session import Window
 from tearsheet.web import assets, locales
 from tearsheet.web.contract import Level, Parameter, read_values
@@ -115,6 +116,7 @@ class Pages:
             "navigation": NAVIGATION,
             "partial_codes": PARTIAL_CODES,
             "here": request.path,
+            "limit_table": LIMITS,
             "link": link,
             "query": request.args,
             "theme": theme if theme in _THEMES else "",

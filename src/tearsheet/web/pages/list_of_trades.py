@@ -90,7 +90,7 @@ def _list(pages: Pages) -> Callable[..., Response]:
                 label=insights.bounded(chosen).label, tags=notes.tags()[:_MOST_NAMES],
                 orphaned=bool(notes.orphaned(1)), names=insights.names(chosen.scope.account, _MOST_NAMES),
                 hidden={k: v for k, v in given.items() if k not in _IN_FORM},
-                after=_text_of(found.next), before=_text_of(found.previous),
+                revision=asked.tracker.revision, after=_text_of(found.next), before=_text_of(found.previous),
             )  # fmt: skip
 
     return view
@@ -108,16 +108,16 @@ def _csv(pages: Pages) -> Callable[..., Response]:
     def view(**values: Any) -> Response:
         wanted = filter_of(_wanted(values))
         given = given_of(**values)
-        with pages.served.asked() as asked:
-            insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
-            found = insights.trades(chosen, wanted, 0, _AT_ONCE)
-            rows = [*found.items]
-            while found.next is not None:
-                found = insights.trades(chosen, wanted, 0, _AT_ONCE, found.next)
-                rows += found.items
-        return csv_answer(
-            _CSV, ([getattr(row, name) for name in _CSV] for row in rows), "trades.csv"
-        )
+        with pages.served.at_work():
+            with pages.served.asked() as asked:
+                insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
+                found = insights.trades(chosen, wanted, 0, _AT_ONCE)
+                rows = [*found.items]
+                while found.next is not None:
+                    found = insights.trades(chosen, wanted, 0, _AT_ONCE, found.next)
+                    rows += found.items
+            cells = ([getattr(row, name) for name in _CSV] for row in rows)
+            return csv_answer(_CSV, cells, "trades.csv")
 
     return view
 

@@ -60,7 +60,7 @@ def _shown(
             "trade.html", refused.status if refused else 200, title=f"{found.position.symbol} {found.position.side}",
             found=found, position=found.position, given={}, accounts=(), own=own, others=others,
             versions=notes.versions(own.id), tags=notes.tags(), said=said, refused=refused,
-            form=request.form, limits=_LIMITS,
+            form=request.form, limits=_LIMITS, revision=asked.tracker.revision,
         )  # fmt: skip
 
 
