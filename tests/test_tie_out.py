@@ -53,6 +53,14 @@ def test_a_broker_that_says_the_same_agrees(compare: Compare) -> None:
 
 
 @pytest.mark.parametrize(
+    "said", ["account,date,realized_pnl\nA,2026-11-16,\n", "account,date,balance\nA,2026-11-16,5\n"]
+)
+def test_a_report_that_states_nothing_to_compare_never_agrees(compare: Compare, said: str) -> None:
+    with pytest.raises(FormatError, match="states nothing that could be compared"):
+        compare(said)
+
+
+@pytest.mark.parametrize(
     ("lines", "expected"),
     [
         (["A,2026-11-16,MSFT,10,2.5,0", *AGREED[1:]], [("16", "fees", "fee")]),

@@ -121,6 +121,8 @@ class Posting:
             self._aside_books = self._set_aside("position", "booking")
         if state.size >= _BULK_BYTES:
             self._reading.connection.hold_little()
+        # what is made anew in the same change could not be told apart from it, and taken back
+        if state.size >= _BULK_BYTES and not self._anew:
             self._streams.book_straight()
         return self._add_source("import", layout, state, None)
 

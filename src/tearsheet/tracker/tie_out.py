@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tearsheet.errors import FormatError
 from tearsheet.sources.broker_report import GENERIC, read_report
 from tearsheet.sources.orphans import Orphans
 from tearsheet.sources.reported import BrokerReport, ReportLine
@@ -107,6 +108,11 @@ def tie_out(
         for one in accounts:
             one.compare(instruments)
         orphans = _orphans(report, ledger.reading)
+    if not (report.fills or report.rejected or any(one.compared for one in accounts)):
+        raise FormatError(
+            f"{path}: it states nothing that could be compared",
+            "it needs results, fees, positions or fills; a single balance tells of no change",
+        )
     notes = [*report.notes, *_unknown_accounts(by_account, only)]
     differences = [d for one in accounts for d in one.differences]
     fills = [f for one in accounts for f in one.fills]
