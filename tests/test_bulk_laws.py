@@ -49,6 +49,7 @@ def bulk(least: int) -> Iterator[None]:
         patch.setattr("tearsheet.store.posting._BULK_BYTES", 1)
         patch.setattr("tearsheet.store.imported_fills._LEAST", least)
         patch.setattr("tearsheet.store.straight_booking._MOST_WAITING", 2)
+        patch.setattr("tearsheet.store.session_tallies._MOST_KEPT", 1)
         patch.setattr("tearsheet.store.sqlite._LEAST", 1)
         yield
 

@@ -369,6 +369,8 @@ SELECT MAX(rank) FROM fill WHERE account = ? AND symbol = ? AND time_us = ? AND 
 SELECT COUNT(*) FROM sighting WHERE source_id = ?
 -- name: count_fills_of_source
 SELECT COUNT(*) FROM fill WHERE id > ? AND id < ?
+-- name: count_fills
+SELECT COUNT(*) FROM fill
 -- name: remove_sightings
 DELETE FROM sighting WHERE source_id = ?
 -- name: remove_variants_of_source

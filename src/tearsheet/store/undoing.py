@@ -15,13 +15,22 @@ from tearsheet.store.reading import Reading
 from tearsheet.trade.fill import Rejection
 
 Instant = tuple[str, str, int]
+#: So few fills are always taken out of the books by their streams.
+_FEW = 10_000
 
 
 class Undone(Struct, frozen=True):
-    """How many fills or records went with an import, and how many that others brought too stayed."""
+    """How many fills or records went with an import, how many that others brought too stayed,
+    and how many fills are left in all."""
 
     gone: int
     stayed: int
+    left: int = 0
+
+    @property
+    def was_most(self) -> bool:
+        """Whether it is less work to book what is left than to take out what went."""
+        return self.gone > max(self.left, _FEW)
 
 
 class Undoing:
@@ -43,10 +52,17 @@ class Undoing:
             self._streams.touch(account, symbol, since_us)
         self._judge_anew(self._told_by_others())
         gone = self._count("count_fills_of_source", self._span)
+        left = self._count("count_fills", ()) - gone
         self._reading.execute("remove_sightings", (self._source_id,))
         self._reading.execute("remove_variants_of_source", (self._source_id,))
+        undone = Undone(gone, max(sighted - gone, 0), left)
+        # where few are left it is faster to make their indexes anew
+        connection = self._reading.connection
+        indexes = connection.set_indexes_aside("fill") if undone.was_most else []
         self._reading.execute("remove_fills_of_source", self._span)
-        return Undone(gone, max(sighted - gone, 0))
+        for statement in indexes:
+            connection.execute(statement)
+        return undone
 
     def give_back_rejections(self) -> None:
         """Its own rejections count no more; those that it took back as it read a file again do."""

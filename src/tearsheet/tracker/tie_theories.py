@@ -1,6 +1,6 @@
 """Theories of why a broker's numbers differ from ours: each is computed, and holds only if it gives theirs exactly."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import time
 from decimal import Decimal
 from itertools import product
@@ -65,17 +65,19 @@ class Sides:
     """Both sides of an account: what the report states, and our books as they are and as it would have them.
 
     To be asked inside `exact()`. `places` are the decimals that the report shows,
-    `unpriced` the spans with missing fills whose fee the report does not state.
+    `unpriced` the spans with missing fills whose fee the report does not state,
+    `absent` the zeros that it does not write, which no rounding makes.
     """
 
     def __init__(
         self, stated: Mapping[Key, Decimal], books: Sequence[Mapping[str, Sequence[Step]]],
         calendar: TradingCalendar, method: Method, places: Mapping[What, int],
-        unpriced: frozenset[Span] = frozenset(), *, fees_in_price: bool = False,
+        unpriced: frozenset[Span] = frozenset(), absent: Collection[Key] = (), *,
+        fees_in_price: bool = False,
     ) -> None:  # fmt: skip
         self.stated, self.method, self.places = stated, method, places
         self.calendar, self.unpriced, self._fees_in_price = calendar, unpriced, fees_in_price
-        self._books = books
+        self._books, self._absent = books, absent
         self._known: dict[tuple[int, int], Ours] = {}
         self.others = [0, *(n for n in range(1, len(books)) if books[n] is not books[n - 1])]
         self.groups: dict[str, list[Key]] = {}
@@ -101,7 +103,7 @@ class Sides:
             paid = gross - ours.value("net", span, finish.method)
             wanted = theirs + paid if what == "net" else theirs
             return wanted == gross * finish.ratio
-        if finish.rounding is not None:
+        if finish.rounding is not None and key not in self._absent:
             return theirs == ours.rounded(what, span, finish.method, finish.rounding)
         return theirs == ours.value(what, span, finish.method)
 
@@ -271,12 +273,12 @@ def _price_name(finish: Finish) -> str:
 
 def missing_fill() -> Cause:
     """The report's fills are others than ours, and give its number."""
-    return Cause("missing fill", "with the report's fills our books give its number: see the fills")
+    return Cause("missing fill", "with the report's fills our books give it: see below")
 
 
 def other_fee() -> Cause:
     """The report's fees are others than ours, and give its number."""
-    return Cause("fee", "with the report's fees our books give its number: see the fills")
+    return Cause("fee", "with the report's fees our books give it: see below")
 
 
 def _finished(finish: Finish, plainly: Finish) -> Cause:
