@@ -112,3 +112,24 @@ def test_reports_of_results_say_what_to_export_instead(
     found = seen(path, timezone=ZoneInfo("UTC"))
     assert found.trouble.startswith(f"{path}: {name}")
     assert any(word in found.hint for word in ("export", "download", "save"))
+
+
+def test_a_file_that_lacks_only_its_zone_names_the_layout_that_fits(tmp_path: Path) -> None:
+    path = tmp_path / "grid.csv"
+    path.write_text(
+        "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection,\n"
+        "MES DEC26,Buy,1,6000.25,11/16/2026 9:31:00 AM,x1,Entry,1 L,o1,Entry,$0.62,1,Sim1,Sim,\n"
+    )
+    found = seen(path)
+    assert "local time" in found.trouble
+    assert "--timezone" in found.hint
+    assert (found.layout, found.title) == ("ninjatrader_executions", "NinjaTrader executions")
+    assert found.layout not in {one.name for one in found.runners_up}
+
+
+def test_a_column_of_the_mapping_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("Ticker;Qty;When;Fill\nMSFT;1;2026-11-16 10:00:00;401\n")
+    mapping = {"Tickr": "symbol", "Qty": "quantity", "When": "time", "Fill": "price"}
+    found = seen(path, mapping=mapping, timezone=ZoneInfo("Europe/Berlin"), account="ME")
+    assert "your_mapping: lacking are Tickr" in found.hint

@@ -52,11 +52,17 @@ def read_report(path: Path, instruments: Instruments, options: StatementOptions)
     if found.layout.refused:
         raise FormatError(
             f"{path}: {found.layout.title} cannot be compared with",
-            "`tearsheet formats` lists what can; or write a CSV with some of the columns "
-            + _EXAMPLE,
+            f"any format of fills can, and of results {', '.join(_of_results(options))}; "
+            f"or write a CSV with some of the columns {_EXAMPLE}",
         )
     with exact():
         return _statement(path, open_statement(path, instruments, options), instruments, options)
+
+
+def _of_results(options: StatementOptions) -> list[str]:
+    """The reports that are no fills, and state results that can be compared."""
+    known = all_layouts(options.layouts)
+    return [name for name, one in known.items() if one.refused and one.round_trips is not None]
 
 
 def _generic_table(path: Path) -> ReportTable | None:

@@ -135,7 +135,9 @@ class Choice:
             return None
         header = self._closest[1]
         seen = ", ".join(cell.strip() for cell in header if cell.strip()) or "nothing"
-        close = [c for c in candidates(header, self._known) if c.share >= _CLOSE][:_CLOSEST]
+        close = [c for c in candidates(header, self._known) if c.share >= _CLOSE or self._wanted][
+            :_CLOSEST
+        ]
         lines = [f"  {c.layout.name}: lacking are {', '.join(c.missing)}" for c in close]
         if self._generic is not None and all(c.layout is not self._generic for c in close):
             lines.append(f"  generic_fills: {', '.join(self._generic.needed)}")

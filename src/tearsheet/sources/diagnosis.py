@@ -99,8 +99,12 @@ def _look_at_header(
     _, found.header_line, separator, header, near = best
     found.separator = _SEPARATORS[separator] if sniffed.kind == "csv" else ""
     found.header = [cell.strip() for cell in header]
+    if not near[0].missing and options.layout is None and not options.mapping:
+        found.layout, found.title = near[0].layout.name, near[0].layout.title
     found.runners_up = [
-        RunnerUp(one.layout.name, one.missing) for one in near if one.share >= _CLOSE
+        RunnerUp(one.layout.name, one.missing)
+        for one in near
+        if one.share >= _CLOSE and one.layout.name != found.layout
     ][: _RUNNERS_UP + 1]
 
 

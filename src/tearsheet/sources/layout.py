@@ -274,7 +274,10 @@ def read_layout(name: str, text: str) -> Layout:
     try:
         layout = msgspec.convert({**tomllib.loads(text), "name": name}, Layout)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise FormatError(f"{where}: {error}", "see the layouts beside it") from None
+        raise FormatError(
+            f"{where}: {error}",
+            "docs/add-a-broker.md lists what a layout may say; `tearsheet formats` shows those there are",
+        ) from None
     _check_fields(layout, where)
     _check_words(layout, where)
     _check_patterns(layout, where)
