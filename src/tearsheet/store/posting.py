@@ -21,7 +21,7 @@ from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.session import TradingCalendar, to_micros
 
 #: From this size on a file is worth building the indexes of an empty ledger once at the end.
-_BULK_BYTES = 4 << 20
+_BULK_BYTES = 1 << 20
 _BULK_FILLS = 50_000
 
 

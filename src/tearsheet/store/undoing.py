@@ -48,7 +48,7 @@ class Undoing:
     def take_out(self) -> Undone:
         """Take out the fills that only this import told of, and judge the others anew without it."""
         sighted = self._count("count_sightings", (self._source_id,))
-        for account, symbol, since_us in self._run("streams_of_batch", (self._source_id,)):
+        for account, symbol, since_us in self._run("streams_of_batch", self._span):
             self._streams.touch(account, symbol, since_us)
         self._judge_anew(self._told_by_others())
         gone = self._count("count_fills_of_source", self._span)
@@ -74,9 +74,11 @@ class Undoing:
 
     def _told_by_others(self) -> dict[Name, list[Claim]]:
         """The claims of other imports, in order, of all fills whose outcome may be another now."""
-        names = set(map(tuple, self._run("shared_names", (self._source_id,))))
+        own = (self._source_id,)
         if self._reading.one("any_posted") is None:
-            return claims_of(self._reading, sorted(names))
+            # a fill that others brought first, with the rank that it has, stays as it is
+            return claims_of(self._reading, sorted(map(tuple, self._run("names_that_lose", own))))
+        names = set(map(tuple, self._run("shared_names", own)))
         # the rank of a posted fill depends on all that were kept of its instant before it
         asked = set(map(tuple, self._run("instants_with_posted", (self._source_id,))))
         told = claims_of(self._reading, sorted(names | self._names_at(asked)))
