@@ -5,7 +5,6 @@ Nothing here is asserted: a figure is to be read beside its peer.
 """
 
 import gc
-import resource
 import shutil
 import statistics
 import subprocess
@@ -19,9 +18,10 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.imports import importing
 from benchmarks.page import Row, as_table, options_of, put, say
 from benchmarks.web import serving
-from tearsheet.sample import write_fills_csv, write_log
+from tearsheet.sample import write_log
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.fill import Fill, Side, TradeRecord
@@ -43,13 +43,16 @@ def main() -> None:
     rows: list[Row] = []
     scratch = Path(tempfile.mkdtemp(prefix="tearsheet-bench-"))
     try:
-        for part in (summaries, cold_sync, refresh, folding, importing):
+        for part in (summaries, cold_sync, refresh, folding):
             say(f"… {part.__doc__}")
             rows += part(scratch)
+        say(f"… {importing.__doc__}")
+        imported = list(importing(scratch, options.fills, options.peer))
     finally:
         shutil.rmtree(scratch)
     served = list(serving(options.positions))
-    for table, name in ((as_table(rows), ""), (as_table(served), " of the API")):
+    tables = (("", rows), (" of imports", imported), (" of the API", served))
+    for name, table in ((name, as_table(its)) for name, its in tables):
         print(table)
         if options.write:
             put(table, name)
@@ -185,41 +188,6 @@ def folding(scratch: Path) -> Iterable[Row]:
         "fold: fills to exact bookings and positions",
         f"{ours:,.0f} fills/s",
         f"{ours / limit:.2f} × a bare loop that keeps only totals ({limit:,.0f} fills/s)",
-        "",
-    )
-
-
-def importing(scratch: Path) -> Iterable[Row]:
-    """A CSV of fills to a kept ledger, beside the csv module reading the same file."""
-    import csv
-
-    path = scratch / "fills.csv"
-    number = write_fills_csv(path, count=100_000)
-    folder = scratch / "import"
-
-    def ours() -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        with tracker(folder) as opened:
-            opened.import_file(path)
-
-    def peer() -> None:
-        with path.open(newline="") as file:
-            for _ in csv.reader(file):
-                pass
-
-    medians = in_turn({"ours": ours, "peer": peer}, rounds=3)
-    rates = {name: number / median * 1000 for name, median in medians.items()}
-    yield (
-        "import: CSV to kept positions",
-        f"{rates['ours']:,.0f} fills/s",
-        f"{rates['ours'] / rates['peer']:.3f} × the csv module reading only ({rates['peer']:,.0f} rows/s)",
-        "",
-    )
-    yield (
-        "peak memory of this whole benchmark",
-        f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB",
-        "",
         "",
     )
 

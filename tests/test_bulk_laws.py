@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import Place, as_rows, fills_csv
+from conftest import NOON, Place, as_rows, fills_csv, record
 from servers import PostgresServer
 from test_tracker_laws import csv_lines, fill_rows, fresh_place
 
@@ -48,6 +49,7 @@ def bulk(least: int) -> Iterator[None]:
         patch.setattr("tearsheet.store.posting._BULK_BYTES", 1)
         patch.setattr("tearsheet.store.imported_fills._LEAST", least)
         patch.setattr("tearsheet.store.straight_booking._MOST_WAITING", 2)
+        patch.setattr("tearsheet.store.session_tallies._MOST_KEPT", 1)
         patch.setattr("tearsheet.store.sqlite._LEAST", 1)
         yield
 
@@ -116,3 +118,21 @@ def test_a_bulk_import_into_postgresql_keeps_what_an_ordinary_one_into_sqlite_ke
     ordinary = kept(fresh_place(), files)
     with bulk(1):
         assert kept(served(), files) == ordinary
+
+
+def test_a_bulk_import_that_is_late_leaves_what_was_booked_anew_before_it() -> None:
+    """After other rules all books are made anew in the import's own transaction, logged results too."""
+    place = fresh_place()
+    place.log("2026-11-18", record(at=NOON - timedelta(days=2), net=40))
+    with closing(place.tracker()) as tracker:
+        tracker.sync()
+    place.env["PERFORMANCE_SUMMARY_TIMEZONE"] = "America/Chicago"
+    late = [
+        "A,AAPL,2026-11-19T15:00:00Z,BUY,1,10,0,2,",
+        "A,AAPL,2026-11-17T15:00:00Z,BUY,1,12,0,1,",
+        "A,AAPL,2026-11-19T16:00:00Z,SELL,2,12,0,3,",
+    ]
+    with bulk(1), closing(place.tracker()) as tracker:
+        tracker.import_file(place.write("fills.csv", fills_csv(late, HEADER)))
+        assert tracker.verify().differences == []
+        assert tracker.get_summary("weekly").value("net_pnl") == 42

@@ -53,11 +53,21 @@ def test_a_broker_that_says_the_same_agrees(compare: Compare) -> None:
 
 
 @pytest.mark.parametrize(
+    "said", ["account,date,realized_pnl\nA,2026-11-16,\n", "account,date,balance\nA,2026-11-16,5\n"]
+)
+def test_a_report_that_states_nothing_to_compare_never_agrees(compare: Compare, said: str) -> None:
+    with pytest.raises(FormatError, match="states nothing that could be compared"):
+        compare(said)
+
+
+@pytest.mark.parametrize(
     ("lines", "expected"),
     [
         (["A,2026-11-16,MSFT,10,2.5,0", *AGREED[1:]], [("16", "fees", "fee")]),
         (["A,2026-11-16,MSFT,10.01,2,0", *AGREED[1:]], [("16", "realized", "unknown")]),
-        (["A,2026-11-16,MSFT,100,2,0", *AGREED[1:]], [("16", "realized", "multiplier")]),
+        (["A,2026-11-16,MSFT,100,2,0", *AGREED[1:]], [("16", "realized", "unknown")]),
+        (["A,2026-11-16,MSFT,100,2,0", AGREED[1], "A,2026-11-18,MSFT,120,0.5,1"],
+         [("16", "realized", "multiplier"), ("18", "realized", "multiplier")]),
         (["A,2026-11-16,MSFT,13,2,0", *AGREED[1:]], [("16", "realized", "unknown")]),
         ([AGREED[0], "A,2026-11-17,MSFT,12,0.5,5", "A,2026-11-18,MSFT,0,0.5,1"],
          [("17", "realized", "day boundary"), ("18", "realized", "day boundary")]),
@@ -70,6 +80,30 @@ def test_each_difference_has_its_kind(
     compare: Compare, lines: list[str], expected: list[tuple[str, str, str]]
 ) -> None:
     assert kinds(compare(HEAD + "\n".join(lines))) == expected
+
+
+def test_an_empty_cell_is_not_compared_and_a_day_that_is_not_listed_is_zero(
+    compare: Compare,
+) -> None:
+    rows = ["A,2026-11-16,MSFT,10,,", "A,2026-11-17,MSFT,,0.5,", "A,2026-11-18,MSFT,,0.5,"]
+    assert compare(HEAD + "\n".join(rows)).compared == 3
+    found = compare(HEAD + "\n".join([rows[0], "A,2026-11-18,MSFT,12,0.5,"]))
+    assert kinds(found) == [("17", "fees", "missing fill")]
+
+
+def test_nothing_written_is_no_rounding(compare: Compare) -> None:
+    """The report shows whole dollars; a day of 40 cents that it does not list lacks its fills."""
+    fills = [
+        *ROWS[:2],
+        "A,MSFT,2026-11-17T15:00:00Z,buy,1,100,0.1,3",
+        "A,MSFT,2026-11-17T16:00:00Z,sell,1,100.4,0.1,4",
+    ]
+    head = "account,date,symbol,realized_pnl\n"
+    found = compare(head + "A,2026-11-16,MSFT,10\nA,2026-11-18,MSFT,0\n", fills)
+    assert kinds(found) == [("17", "realized", "missing fill")]
+    assert kinds(compare(head + "A,2026-11-16,MSFT,10\nA,2026-11-17,MSFT,0\n", fills)) == [
+        ("17", "realized", "rounding")
+    ]
 
 
 def test_balances_are_compared_by_their_changes(compare: Compare) -> None:

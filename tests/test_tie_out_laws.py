@@ -22,7 +22,7 @@ from tearsheet.trade.session import TradingCalendar
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 HEAD = "account,date,symbol,realized_pnl,fees,position\n"
 LAW = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
 )  # fmt: skip
 CENT = Decimal("0.01")
 

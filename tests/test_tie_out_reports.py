@@ -279,3 +279,29 @@ def test_a_line_that_cannot_be_read_is_no_agreement(compare: Compare) -> None:
     report = ACTIVITY + TRADES.replace("-4000,-1,4001", "-4000,one,4001")
     found = compare("s.csv", report, IBKR_FILLS, timezone=NEW_YORK, method="fifo")
     assert ([one.line for one in found.unread], found.agrees) == ([24], False)
+
+
+def test_prices_in_32nds_are_prices(compare: Compare) -> None:
+    report = (
+        "symbol,qty,pnl,buyFillId,buyPrice,boughtTimestamp,sellFillId,sellPrice,soldTimestamp\n"
+        "ZNZ6,1,$31.25,1,110 040,11/16/2026 09:35:12,2,110 050,11/16/2026 09:42:15\n"
+    )
+    said = {"account": "DEMO1", "timezone": NEW_YORK}
+    bought = "DEMO1,ZN 12-26,2026-11-16T14:35:12Z,buy,1,110.125,0,1"
+    sold = "DEMO1,ZN 12-26,2026-11-16T14:42:15Z,sell,1,110.15625,0,2"
+    found = compare("r.csv", report, [bought], **said)
+    assert [(f.fill_id, str(f.price)) for f in found.fills] == [("2", "110.15625")]
+    assert kinds(found) == [("16", "realized", "missing fill")]
+    assert compare("r.csv", report, [bought, sold], **said).agrees
+
+
+def test_an_account_that_is_not_in_the_ledger_is_told(compare: Compare) -> None:
+    found = compare("s.csv", ACTIVITY + TRADES, MES, timezone=NEW_YORK, method="fifo")
+    words = "the ledger has no account U7000001; it has DEMO1; --account says which one is meant"
+    assert (found.notes, found.agrees) == ([words], False)
+
+
+def test_cash_is_left_out_where_currencies_were_converted(compare: Compare) -> None:
+    row = 'Trades,Data,Order,Stocks,USD,MSFT,"2026-11-18, 12:00:00",10,400,400,-4000,-1,4001,0,0,AFx\n'
+    found = compare("s.csv", ACTIVITY + TRADES + row, IBKR_FILLS, timezone=NEW_YORK, method="fifo")
+    assert (found.agrees, found.compared, len(found.notes)) == (True, 11, 1)

@@ -2,9 +2,10 @@
 
 import http.client
 import json
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -215,6 +216,22 @@ def test_the_store_going_away_is_told_and_coming_back_too(place: Place) -> None:
         ledger.parent.unlink()
         beside.rename(ledger.parent)
         assert stream.waits_for("trouble", 2) == {"code": None}
+
+
+def test_a_writer_that_keeps_the_newest_lines_out_is_told_rather_than_called_well(
+    place: Place,
+) -> None:
+    ledger = place.settings().ledger_path
+    assert ledger is not None
+    with server(place, "--workers", "1") as (_, port), Stream(port) as stream:
+        stream.waits_for("revision")
+        with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            place.log("2026-11-19", record(order_id="1"))
+            assert stream.waits_for("trouble") == {"code": "stale_ledger"}
+            other.execute("ROLLBACK")
+        assert stream.waits_for("trouble", 2) == {"code": None}
+        assert stream.waits_for("revision", 2)["revision"] == 1
 
 
 @pytest.mark.parametrize("said", ["", "7", "x~1~", "5-ab~-1~", "5-ab~1~" + "a" * 40, "5-ab~1~\n"])

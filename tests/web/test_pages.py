@@ -77,6 +77,28 @@ def test_a_hostile_name_is_text(traded: Api) -> None:
         assert escaped in page(traded, path), path
 
 
+def test_what_was_traded_can_be_picked(traded: Api) -> None:
+    text = page(traded, "/performance?window=all&symbol=AAPL&strategy=once")
+    picked = re.search(r'<select name="symbol">(.*?)</select>', text)
+    assert picked
+    assert re.findall(r'value="([^"]*)"( selected)?', picked[1])[0] == ("", "")
+    assert '<option value="AAPL" selected>AAPL</option>' in picked[1]
+    # what nothing closed bears yet can be asked for all the same
+    assert '<option value="once" selected>once</option>' in text
+    others = re.search(r'<select name="other_strategy">(.*?)</select>', text)
+    assert others
+    assert '<option value="orb">orb</option>' in others[1]
+
+
+def test_of_very_many_symbols_one_is_typed(api: Api) -> None:
+    api.post("/api/fills", [
+        fill(n * 2 + side, ("BUY", "SELL")[side], symbol=f"S{n:03}") for n in range(301) for side in (0, 1)
+    ])  # fmt: skip
+    text = page(api, "/performance?window=all")
+    assert 'name="symbol" maxlength="200" value="" placeholder="all" list="symbol-known"' in text
+    assert text.count('<option value="S') == 2 * 300
+
+
 def test_the_day_shows_what_the_api_answers(traded: Api) -> None:
     text = html.unescape(page(traded, "/"))
     assert traded.get("/api/performance/daily")["data"]["daily_pnl"] == 1003.5

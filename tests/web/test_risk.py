@@ -11,6 +11,8 @@ from tests.conftest import NOON, Place, record
 from tests.web.conftest import Api, fill
 from tests.web.servers import Server
 
+from tearsheet.web.access import Tokens
+
 VERDICT = "/api/risk/verdict?account=A"
 MakeApi = Callable[..., Api]
 
@@ -276,8 +278,6 @@ def test_a_store_in_trouble_answers_503_and_nothing_like_ok(
 
 
 def test_writes_need_a_write_token(place: Place) -> None:
-    from tearsheet.web.access import Tokens
-
     tokens = Tokens(place.settings().tokens_file)
     reads = {"Authorization": f"Bearer {tokens.add('desk', 'read', NOON)}"}
     api = Api(place)
@@ -286,6 +286,23 @@ def test_writes_need_a_write_token(place: Place) -> None:
     api.post("/api/risk/releases", asked, 403, **reads)
     api.post("/api/risk/heartbeats", {"account": "A"}, 403, **reads)
     api.get(VERDICT, 401)
+
+
+def test_only_the_desk_lifts_a_breach(place: Place) -> None:
+    tokens = Tokens(place.settings().tokens_file)
+    bot = {"Authorization": f"Bearer {tokens.add('bot', 'write', NOON)}"}
+    chief = {"Authorization": f"Bearer {tokens.add('chief', 'desk', NOON)}"}
+    limits(place, "{daily_loss: 100, stale_after: null}")
+    api = Api(place)
+    loss = [fill(1, price=1000), fill(2, "SELL", 800)]
+    api.post("/api/fills", loss, 201, **bot)
+    assert api.get(VERDICT, **bot)["data"]["state"] == "breach"
+    asked = {"account": "A", "limit": "daily_loss", "actor": "bot", "reason": "go on"}
+    refused = api.post("/api/risk/releases", asked, 403, **bot)
+    assert "--desk" in refused["error"]["hint"]
+    assert api.get(VERDICT, **bot)["data"]["state"] == "breach"
+    api.post("/api/risk/releases", asked | {"actor": "kim"}, 201, **chief)
+    assert api.get(VERDICT, **bot)["data"]["state"] == "warn"
 
 
 def test_two_workers_never_disagree(place: Place) -> None:

@@ -54,7 +54,7 @@ def serve(
     Without a token it answers this machine only. For others:
       tearsheet tokens add risk-desk             a token that may read
       tearsheet tokens add bot --write           one that may write too
-      tearsheet tokens add chief --desk          one that may loosen limits and change settings
+      tearsheet tokens add chief --desk          one that may lift breaches, loosen limits, change settings
       tearsheet serve --host 0.0.0.0
     """
     from tearsheet.web import create_app
@@ -99,7 +99,7 @@ def tokens() -> None:
 @click.argument("name")
 @click.option("--write", is_flag=True, help="Let it write too; else it may read only.")
 @click.option(
-    "--desk", is_flag=True, help="Let it also loosen limits and change settings, as a risk desk."
+    "--desk", is_flag=True, help="Let it also lift breaches, loosen limits and change settings."
 )
 def add_token(name: str, write: bool, desk: bool) -> None:
     """Make a token and print it, this once."""

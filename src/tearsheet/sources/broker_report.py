@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tearsheet.errors import FormatError
 from tearsheet.sources.catalogue import all_layouts
 from tearsheet.sources.csv_rows import CsvGrid
@@ -24,6 +26,8 @@ from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill, Rejection, Revision
 from tearsheet.trade.instrument import Instruments
 
+#: How layouts call the rows in which one money is changed into another.
+_CONVERSIONS = "currency_conversions"
 GENERIC = "generic_statement"
 _NEEDED = ("account", "date")
 #: The columns of the generic form, and what they say.
@@ -126,9 +130,20 @@ def _statement(
             report.lines.append(_of_fill(statement, row, line, rules, has_fees=has_fees))
     if rules.stated:
         read_parts(path, statement, rules, instruments, options.account, report)
+    if statement.skipped.get(_CONVERSIONS):
+        _leave_out_cash(report)
     if not (report.lines or report.rejected):
         raise FormatError(f"{path}: it states nothing that could be compared", "export it again")
     return report
+
+
+def _leave_out_cash(report: BrokerReport) -> None:
+    """Where money was changed into other money, that is among what trades moved, and is no fill here."""
+    for n, line in enumerate(report.lines):
+        if "cash" in line.says:
+            says = {said: amount for said, amount in line.says.items() if said != "cash"}
+            report.lines[n] = replace(line, says=says)
+    report.notes.append("currencies were converted, so the cash that trades moved is not compared")
 
 
 def _of_fill(

@@ -6,8 +6,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.layout import folded
+from tearsheet.sources.contracts import fraction_price
+from tearsheet.sources.layout import Layout, folded
 from tearsheet.sources.lines import shown
+from tearsheet.sources.problem import RowError
 from tearsheet.sources.recognition import Found
 from tearsheet.sources.report_rules import RoundTrips, Said
 from tearsheet.sources.report_table import ReportTable, instrument_of
@@ -15,7 +17,6 @@ from tearsheet.sources.reported import BrokerReport, ReportedFill, ReportLine, R
 from tearsheet.sources.statement import StatementOptions
 from tearsheet.sources.text import NumberForm
 from tearsheet.sources.times import (
-    DateOrder,
     TimeReader,
     TimeTextError,
     date_order,
@@ -43,8 +44,8 @@ def read_round_trips(
         path, found.grid, found.shape.header, found.shape.header_line,
         found.shape.separator,
     )  # fmt: skip
-    account, order = found.preamble.get("account"), found.layout.date_order
-    reading = _RoundTrips(table, columns, instruments, options, account, order)
+    account = found.preamble.get("account")
+    reading = _RoundTrips(table, columns, instruments, options, account, found.layout)
     report = BrokerReport(layout=found.layout.name, title=found.layout.title, lines=[])
     report.pairs = columns.pairs
     with exact():
@@ -58,7 +59,7 @@ def read_round_trips(
 class _RoundTrips:
     def __init__(
         self, table: ReportTable, columns: RoundTrips, instruments: Instruments,
-        options: StatementOptions, account: str | None, stated_order: DateOrder | None,
+        options: StatementOptions, account: str | None, layout: Layout,
     ) -> None:  # fmt: skip
         self._table, self._columns = table, columns
         self._instruments, self._account = instruments, options.account or account
@@ -72,9 +73,10 @@ class _RoundTrips:
         days = [f"{table.text(row, columns.day)} 00:00" for _, row in table.rows if columns.day]
         self._order = (
             options.date_order
-            or stated_order
+            or layout.date_order
             or date_order([*times, *days], is_european=False, file=str(table.path))
         )
+        self._is_fraction = layout.prices == "fractions"
         self._times = TimeReader(options.timezone, self._order, ascending=False)
 
     def line(self, line: int, cells: Sequence[str]) -> tuple[ReportLine, list[ReportedFill]]:
@@ -189,10 +191,12 @@ class _RoundTrips:
         return self._table.number(line, cells, name, self._form) if name else None
 
     def _price(self, cells: Sequence[str], names: Sequence[str]) -> Decimal | None:
-        """A price, None where it is written in fractions: it then tells nothing here."""
+        """A price, None where it is no number: it then tells nothing here."""
+        text = self._table.text(cells, names)
         try:
-            return self._form.parse(self._table.text(cells, names))
-        except ValueError:
+            fraction = fraction_price(text) if self._is_fraction else None
+            return self._form.parse(text) if fraction is None else fraction
+        except (ValueError, RowError):
             return None
 
 

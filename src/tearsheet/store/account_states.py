@@ -14,6 +14,8 @@ from tearsheet.trade.position import Booking
 from tearsheet.trade.session import from_micros, to_micros
 
 _Name = tuple[str, str, int]
+#: So many bookings that were taken out are held, to see whether they come back the same.
+_MOST_HELD = 50_000
 
 
 class AccountState(Struct, frozen=True):
@@ -45,6 +47,9 @@ class AccountStates:
         self._gone: dict[str, dict[_Name, Booking]] = {}
         #: since when what was booked of an account is another now; known after `finish`
         self.rewritten: dict[str, int] = {}
+        self._held = 0
+        #: since when an account has changed, where too much went to wait for what comes back
+        self._changed: dict[str, datetime] = {}
 
     def added(self, bookings: Sequence[Booking]) -> None:
         """Bookings, in order of time, that were just stored."""
@@ -70,21 +75,30 @@ class AccountStates:
 
     def removed(self, booking: Booking) -> None:
         """A booking that was just taken out."""
-        self._gone.setdefault(booking.account, {})[_name(booking)] = booking
+        if self._held < _MOST_HELD:
+            self._gone.setdefault(booking.account, {})[_name(booking)] = booking
+            self._held += 1
+        else:
+            since = self._changed.get(booking.account, booking.time)
+            self._changed[booking.account] = min(since, booking.time)
 
     def finish(self, now_us: int | None) -> frozenset[str]:
         """Write what became of the accounts, heard now if an instant is given; returns them."""
-        touched = self._spans.keys() | self._gone.keys()
+        touched = self._spans.keys() | self._gone.keys() | self._changed.keys()
         for account in touched:
             self._write(account, now_us)
         self._spans.clear()
         self._gone.clear()
+        self._changed.clear()
+        self._held = 0
         return frozenset(touched)
 
     def _write(self, account: str, now_us: int | None) -> None:
         known = account_state(self._reading, account)
         span, last_us = self._spans.get(account), known.last_us
         changed = [to_micros(one.time) for one in self._gone.get(account, {}).values()]
+        if account in self._changed:
+            changed.append(to_micros(self._changed[account]))
         if span is not None:
             first, last = to_micros(span[0]), to_micros(span[1])
             if last_us is not None and first < last_us:

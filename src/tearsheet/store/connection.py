@@ -75,6 +75,10 @@ class Connection(Protocol):
         """From now on wait no longer for another writer."""
         ...
 
+    def hold_little(self) -> None:
+        """Until the end of the transaction hold little in memory, however much is written."""
+        ...
+
     def set_indexes_aside(self, table: str) -> list[str]:
         """Drop a table's indexes, where that makes filling an empty table faster and hinders nobody.
 

@@ -137,6 +137,9 @@ class PostgresConnection:
         milliseconds = f"{max(seconds * 1000, 1):.0f}"
         self.execute("SELECT set_config('lock_timeout', ?, false)", (milliseconds,))
 
+    def hold_little(self) -> None:
+        """The server holds what is written."""
+
     def set_indexes_aside(self, table: str) -> list[str]:
         """None: readers would have to wait, and rows are copied in anyway."""
         return []

@@ -21,7 +21,8 @@ from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.session import TradingCalendar, to_micros
 
 #: From this size on a file is worth building the indexes of an empty ledger once at the end.
-_BULK_BYTES = 4 << 20
+_BULK_BYTES = 1 << 20
+_BULK_FILLS = 50_000
 
 
 class BookRules(Struct, frozen=True):
@@ -119,6 +120,9 @@ class Posting:
             self._aside_facts = self._set_aside("fill", but="fill_key")
             self._aside_books = self._set_aside("position", "booking")
         if state.size >= _BULK_BYTES:
+            self._reading.connection.hold_little()
+        # what is made anew in the same change could not be told apart from it, and taken back
+        if state.size >= _BULK_BYTES and not self._anew:
             self._streams.book_straight()
         return self._add_source("import", layout, state, None)
 
@@ -162,12 +166,15 @@ class Posting:
 
     def undo_import(self, source: Source, who: str) -> Undone:
         """Take out what an import said, as if it had never come, and remember that."""
+        self._reading.connection.hold_little()
         self._fills = self._fills or ImportedFills(self._reading, self._streams)
         undoing = Undoing(self._reading, self._streams, self._fills, source.id)
         self._reading.execute("add_undo", (source.id, self._now_us, who, 0, 0))
         undoing.give_back_rejections()
         is_log = source.layout == "trade_log"
         undone = Undone(self._records.remove(source.id), 0) if is_log else undoing.take_out()
+        if not is_log and undone.was_most:
+            self.rebuild()
         self._reading.execute("count_undo", (undone.gone, undone.stayed, source.id))
         self.changed = True
         return undone
@@ -180,6 +187,9 @@ class Posting:
             "remove_all_limit_bases",
         ):  # fmt: skip
             self._reading.execute(name)
+        if self._is_large():
+            self._reading.connection.hold_little()
+            self._aside_books = self._set_aside("position", "booking")
         self._records.use_all()
         for account, symbol in self._reading.execute("streams_of_fills").fetchall():
             self._streams.touch(account, symbol, rows.ALWAYS[0])
@@ -218,6 +228,16 @@ class Posting:
             return
         for account in touched:
             notes.settle(account, self._tallies.accounts.rewritten.get(account))
+
+    def _is_large(self) -> bool:
+        """Whether it is worth to make the indexes of the books once, at the end of a rebuild.
+
+        Where there are trade logs, the indexes are asked before that.
+        """
+        if self._reading.one("any_record") is not None:
+            return False
+        row = self._reading.one("count_fills")
+        return row is not None and row[0] >= _BULK_FILLS
 
     def _is_empty(self) -> bool:
         return all(self._reading.one(f"any_{what}") is None for what in ("fill", "record"))

@@ -346,10 +346,16 @@ SELECT account, session, currency, body FROM tally WHERE account > ''
 SELECT account, symbol, COUNT(closed_us) FROM position GROUP BY account, symbol
 
 -- name: streams_of_batch
-SELECT f.account, f.symbol, MIN(f.time_us) FROM sighting g JOIN fill f ON f.id = g.fill_id WHERE g.source_id = ? GROUP BY f.account, f.symbol
+SELECT account, symbol, MIN(time_us) FROM fill WHERE id > ? AND id < ? GROUP BY account, symbol
 -- name: shared_names
 SELECT f.account, f.key FROM sighting g JOIN fill f ON f.id = g.fill_id
 WHERE g.source_id = ?1 AND (EXISTS (SELECT 1 FROM sighting o WHERE o.fill_id = f.id AND o.source_id <> ?1) OR EXISTS (SELECT 1 FROM variant v WHERE v.account = f.account AND v.key = f.key))
+UNION SELECT v.account, v.key FROM variant v WHERE v.source_id = ?1
+-- name: names_that_lose
+SELECT f.account, f.key FROM sighting g JOIN fill f ON f.id = g.fill_id
+WHERE g.source_id = ?1 AND (EXISTS (SELECT 1 FROM variant v WHERE v.account = f.account AND v.key = f.key)
+    OR (EXISTS (SELECT 1 FROM sighting o WHERE o.fill_id = f.id AND o.source_id <> ?1)
+        AND (f.id >> 32 = ?1 OR NOT EXISTS (SELECT 1 FROM sighting o WHERE o.fill_id = f.id AND o.source_id <> ?1 AND o.rank = f.rank))))
 UNION SELECT v.account, v.key FROM variant v WHERE v.source_id = ?1
 -- name: any_posted
 SELECT id FROM source WHERE kind = 'import' AND layout = 'api' LIMIT 1
@@ -369,6 +375,8 @@ SELECT MAX(rank) FROM fill WHERE account = ? AND symbol = ? AND time_us = ? AND 
 SELECT COUNT(*) FROM sighting WHERE source_id = ?
 -- name: count_fills_of_source
 SELECT COUNT(*) FROM fill WHERE id > ? AND id < ?
+-- name: count_fills
+SELECT COUNT(*) FROM fill
 -- name: remove_sightings
 DELETE FROM sighting WHERE source_id = ?
 -- name: remove_variants_of_source

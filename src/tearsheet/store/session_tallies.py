@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import chain
-from operator import attrgetter, lt
+from itertools import chain, pairwise
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -24,6 +24,8 @@ from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import TradingCalendar, to_micros
 
 T = TypeVar("T")
+#: So many tallies are held in memory before those of past sessions are written.
+_MOST_KEPT = 500
 ALL_ACCOUNTS = ""
 Key = tuple[str, date, str]  # account or ALL_ACCOUNTS, session, currency
 
@@ -67,6 +69,8 @@ class SessionTallies:
         self._later: list[tuple[Key, Tally, int, int]] = []
         self._changed: set[Key] = set()
         self._stale: set[Key] = set()
+        #: those that were written before the end, so that memory stays flat
+        self._written: set[Key] = set()
 
     def added(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> None:
         """Bookings and closings that were just stored."""
@@ -82,6 +86,8 @@ class SessionTallies:
                 fresh[day, position.currency][1].append(position)
         for (day, currency), (booked, ended) in fresh.items():
             self._extend_scopes(day, currency, booked, ended)
+        if len(self._kept) > _MOST_KEPT:
+            self._put_by(min(day for day, _ in fresh))
 
     def removed(self, bookings: Iterable[Booking], currency: str | None = None) -> None:
         """Bookings that were just taken out; a closing, in its position's currency, goes with the last."""
@@ -104,10 +110,11 @@ class SessionTallies:
             begin = end
 
     def take_back(self) -> None:
-        """Forget all that was added, since it was taken out before anything was written."""
+        """Forget all that was added, since it was taken out again."""
         self._kept.clear()
         self._changed.clear()
         self._later.clear()
+        self._stale |= self._written
         self.accounts.take_back()
 
     def finish(self) -> int:
@@ -124,6 +131,15 @@ class SessionTallies:
         self._reading.execute_many("remove_tally", map(_name, written - self._kept.keys()))
         self._reading.execute_many("put_tally", map(self._row, written & self._kept.keys()))
         return len(written)
+
+    def _put_by(self, day: date) -> None:
+        """Write the tallies of the sessions before one, which few will touch again."""
+        past = [key for key in self._kept if key[1] < day]
+        self._reading.execute_many("put_tally", map(self._row, self._changed.intersection(past)))
+        self._changed.difference_update(past)
+        self._written.update(past)
+        for key in past:
+            del self._kept[key]
 
     def _row(self, key: Key) -> Row:
         last_us, tally = self._kept[key]
@@ -203,8 +219,8 @@ class SessionTallies:
 
 def _sorted(bookings: Sequence[Booking]) -> Sequence[Booking]:
     """Bookings in order; those of a large import come so."""
-    times = list(map(_booked_at, bookings))
-    if all(map(lt, times, times[1:])):
+    pairs = pairwise(bookings)
+    if all(one.time < other.time or one.order < other.order for one, other in pairs):
         return bookings
     return sorted(bookings, key=_booking_order)
 

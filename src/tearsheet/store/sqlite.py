@@ -15,6 +15,8 @@ from tearsheet.store.dialect import copy_target, with_nulls
 
 #: So many rows are written at a time; fewer than the least are not worth a statement of their own.
 _AT_ONCE, _LEAST = 10_000, 50
+#: How much of a ledger is held in memory, and how much of it while a large import is written.
+_MANY_KIB, _FEW_KIB = 65_536, 8192
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -23,6 +25,7 @@ class SqliteConnection(sqlite3.Connection):
     name: str
     path: Path
     read_only: bool
+    _holds_little = False
 
     def execute(self, statement: str, parameters: Parameters = (), /) -> sqlite3.Cursor:  # type: ignore[override]
         """Run a statement."""
@@ -63,15 +66,27 @@ class SqliteConnection(sqlite3.Connection):
             self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             try:
                 yield
+                self.execute("COMMIT")
             except BaseException:
                 if self.in_transaction:
                     self.execute("ROLLBACK")
                 raise
-            self.execute("COMMIT")
+            finally:
+                if self._holds_little:
+                    self._hold(_MANY_KIB)
 
     def wait_at_most(self, seconds: float) -> None:
         """Set how long another writer is waited for."""
         self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+    def hold_little(self) -> None:
+        """Until the end of the transaction hold few pages in memory."""
+        self._hold(_FEW_KIB)
+        self._holds_little = True
+
+    def _hold(self, kib: int) -> None:
+        self.execute(f"PRAGMA cache_size = -{kib}")
+        self._holds_little = False
 
     def set_indexes_aside(self, table: str) -> list[str]:
         """Drop a table's indexes; returns the statements that make them again."""
@@ -92,7 +107,7 @@ def _lean(statement: str, batch: Sequence[Row]) -> tuple[str, Iterable[Row]]:
     if len(batch) < _LEAST or copy_target(statement) is None:
         return statement, batch
     empty = [place for place, value in enumerate(batch[0]) if value is None]
-    empty = [place for place in empty if all(row[place] is None for row in batch)]
+    empty = [place for place in empty if [row[place] for row in batch].count(None) == len(batch)]
     if not 0 < len(empty) < len(batch[0]) - 1:
         return statement, batch
     kept = itemgetter(*(place for place in range(len(batch[0])) if place not in empty))
@@ -150,7 +165,7 @@ def _open(path: Path, read_only: bool) -> SqliteConnection:
 
 def _prepare(connection: SqliteConnection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute(f"PRAGMA cache_size = -{_MANY_KIB}")
 
 
 def _uri_of(path: Path, read_only: bool) -> str:

@@ -15,13 +15,22 @@ from tearsheet.store.reading import Reading
 from tearsheet.trade.fill import Rejection
 
 Instant = tuple[str, str, int]
+#: So few fills are always taken out of the books by their streams.
+_FEW = 10_000
 
 
 class Undone(Struct, frozen=True):
-    """How many fills or records went with an import, and how many that others brought too stayed."""
+    """How many fills or records went with an import, how many that others brought too stayed,
+    and how many fills are left in all."""
 
     gone: int
     stayed: int
+    left: int = 0
+
+    @property
+    def was_most(self) -> bool:
+        """Whether it is less work to book what is left than to take out what went."""
+        return self.gone > max(self.left, _FEW)
 
 
 class Undoing:
@@ -39,14 +48,21 @@ class Undoing:
     def take_out(self) -> Undone:
         """Take out the fills that only this import told of, and judge the others anew without it."""
         sighted = self._count("count_sightings", (self._source_id,))
-        for account, symbol, since_us in self._run("streams_of_batch", (self._source_id,)):
+        for account, symbol, since_us in self._run("streams_of_batch", self._span):
             self._streams.touch(account, symbol, since_us)
         self._judge_anew(self._told_by_others())
         gone = self._count("count_fills_of_source", self._span)
+        left = self._count("count_fills", ()) - gone
         self._reading.execute("remove_sightings", (self._source_id,))
         self._reading.execute("remove_variants_of_source", (self._source_id,))
+        undone = Undone(gone, max(sighted - gone, 0), left)
+        # where few are left it is faster to make their indexes anew
+        connection = self._reading.connection
+        indexes = connection.set_indexes_aside("fill") if undone.was_most else []
         self._reading.execute("remove_fills_of_source", self._span)
-        return Undone(gone, max(sighted - gone, 0))
+        for statement in indexes:
+            connection.execute(statement)
+        return undone
 
     def give_back_rejections(self) -> None:
         """Its own rejections count no more; those that it took back as it read a file again do."""
@@ -58,9 +74,11 @@ class Undoing:
 
     def _told_by_others(self) -> dict[Name, list[Claim]]:
         """The claims of other imports, in order, of all fills whose outcome may be another now."""
-        names = set(map(tuple, self._run("shared_names", (self._source_id,))))
+        own = (self._source_id,)
         if self._reading.one("any_posted") is None:
-            return claims_of(self._reading, sorted(names))
+            # a fill that others brought first, with the rank that it has, stays as it is
+            return claims_of(self._reading, sorted(map(tuple, self._run("names_that_lose", own))))
+        names = set(map(tuple, self._run("shared_names", own)))
         # the rank of a posted fill depends on all that were kept of its instant before it
         asked = set(map(tuple, self._run("instants_with_posted", (self._source_id,))))
         told = claims_of(self._reading, sorted(names | self._names_at(asked)))

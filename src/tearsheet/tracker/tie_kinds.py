@@ -71,33 +71,32 @@ class _Alone:
             return sides.filled(key) if is_filled else other_fee()
         if other := self._opposite(key):
             return Cause("day boundary", f"{other} differs by as much the other way")
-        if key[0] in ("realized", "net", "balance"):
-            for finish in sides.finishes(sides.ours(), [key]):
-                is_other = finish.method != sides.method and finish.rounding is None
-                if is_other and finish.ratio is None and sides.gives(sides.ours(), key, finish):
-                    return Cause("method", f"by {finish.method} our own fills give exactly theirs")
+        for finish in sides.finishes(sides.ours(), [key]):
+            is_other = finish.method != sides.method and finish.ratio is None
+            if is_other and not self._is_off(key[1]) and self._gives_all(key, finish):
+                return Cause("method", f"by {finish.method} our own fills give exactly theirs")
         return None
+
+    def _gives_all(self, key: Key, finish: Finish) -> bool:
+        """Whether it gives every number of that kind: a method is not changed from day to day."""
+        ours = self._sides.ours()
+        return all(self._sides.gives(ours, k, finish) for k in self._group if k[0] == key[0])
 
     def _finish(self, key: Key) -> Cause | None:
         """A multiplier or a rounding that gives theirs, and that no other day refutes."""
         sides, ours = self._sides, self._sides.ours()
-        same = [other for other in self._group if other[0] == key[0]]
+        same = [other for other in self._group if other[0] == key[0] and sides.agrees(other)]
         for finish in sides.finishes(ours, [key]):
-            if not sides.gives(ours, key, finish) or finish == sides.plainly(key[0]):
+            is_own = finish.method == sides.method and finish != sides.plainly(key[0])
+            if not (is_own and sides.gives(ours, key, finish)):
                 continue
-            if finish.rounding and any(self._refutes(other, finish) for other in same):
-                continue
+            if any(not sides.gives(ours, other, finish) for other in same):
+                continue  # another day is stated as it is without
             if finish.ratio is not None:
                 return Cause("multiplier", f"theirs is {plain(finish.ratio)} times ours")
-            if finish.rounding is not None and finish.method == sides.method:
+            if finish.rounding is not None:
                 return Cause("rounding", f"{finish.rounding.words} gives exactly theirs")
-            return Cause("method", f"by {finish.method} our own fills give theirs, as it shows it")
         return None
-
-    def _refutes(self, key: Key, finish: Finish) -> bool:
-        """Whether a number is stated unrounded that a rule would have rounded."""
-        sides = self._sides
-        return sides.agrees(key) and not sides.gives(sides.ours(), key, finish)
 
     def _fee(self, key: Key, *, is_loose: bool) -> Cause:
         span = key[1]

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tearsheet.errors import FormatError
 from tearsheet.sources.broker_report import GENERIC, read_report
 from tearsheet.sources.orphans import Orphans
 from tearsheet.sources.reported import BrokerReport, ReportLine
@@ -107,6 +108,12 @@ def tie_out(
         for one in accounts:
             one.compare(instruments)
         orphans = _orphans(report, ledger.reading)
+    if not (report.fills or report.rejected or any(one.compared for one in accounts)):
+        raise FormatError(
+            f"{path}: it states nothing that could be compared",
+            "it needs results, fees, positions or fills; a single balance tells of no change",
+        )
+    notes = [*report.notes, *_unknown_accounts(by_account, only)]
     differences = [d for one in accounts for d in one.differences]
     fills = [f for one in accounts for f in one.fills]
     return TieOut(
@@ -114,7 +121,7 @@ def tie_out(
         lines=len(report.lines), compared=sum(one.compared for one in accounts),
         agrees=not (differences or fills or orphans or report.rejected), differences=differences,
         fills=fills, orphans=orphans,
-        unread=report.rejected, days=[d for one in accounts for d in one.days], notes=report.notes,
+        unread=report.rejected, days=[d for one in accounts for d in one.days], notes=notes,
     )  # fmt: skip
 
 
@@ -141,7 +148,8 @@ class _Account:
         self._leave_out_cash(stated, own, instruments)
         sides = Sides(
             stated.numbers, books, self._calendar, self._method, _places(self._lines),
-            self._unpriced(stated), fees_in_price=self._report.fees_in_price, moved=self._moved(),
+            self._unpriced(stated), stated.absent, fees_in_price=self._report.fees_in_price,
+            moved=self._moved(),
         )  # fmt: skip
         self.compared = len(stated.numbers)
         found = causes(sides)
@@ -235,6 +243,15 @@ class _Account:
         return frozenset(
             span for (_, span), its in stated.lines.items() if not lines.isdisjoint(its)
         )
+
+
+def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Accounts of which our books have nothing at all: often the name is another one here."""
+    has = f"it has {', '.join(known[:5])}" if known else "it is empty"
+    return [
+        f"the ledger has no account {name}; {has}; --account says which one is meant"
+        for name in sorted(stated) if name not in known
+    ]  # fmt: skip
 
 
 def _orphans(report: BrokerReport, reading: Reading) -> list[Orphan]:

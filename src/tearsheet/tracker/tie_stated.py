@@ -1,7 +1,7 @@
 """Their side of a tie-out: what a report states of an account, by what, days and instrument."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import cast
@@ -19,12 +19,16 @@ _ZEROS: tuple[What, ...] = ("realized", "net", "fees", "paid")
 
 
 class Stated(Struct):
-    """The numbers of an account, the lines behind each, and the first and last day that are covered."""
+    """The numbers of an account, the lines behind each, and the first and last day that are covered.
+
+    `absent` are the zeros that nothing states.
+    """
 
     numbers: dict[Key, Decimal]
     lines: dict[Key, list[int]]
     first: date
     last: date
+    absent: set[Key] = set()
 
 
 def stated_of(
@@ -53,6 +57,7 @@ def stated_of(
 def state_zeros(found: Stated, ours: Ours, *, all_positions: bool) -> None:
     """What a report covers and does not list was 0 to it, where our books have something."""
     numbers = found.numbers
+    listed = {span for what, span in numbers if what != "balance"}
     for what in _ZEROS:
         spans = [span for w, span in numbers if w == what]
         for is_single in (True, False):
@@ -64,25 +69,28 @@ def state_zeros(found: Stated, ours: Ours, *, all_positions: bool) -> None:
                 its = ours.days(symbol, found.first, found.last) if is_single else ()
                 zeros = [Span(day, day, symbol) for day in its]
                 zeros += [] if is_single else [Span(d, s, symbol) for s, d in since_day]
-                _add_zeros(found, what, zeros, ours)
+                _add_zeros(found, what, zeros, ours, listed)
         if any(not s.symbol and s.since == s.day and not s.currency for s in spans):
             days = {
                 d for symbol in ours.every() for d in ours.days(symbol, found.first, found.last)
             }
-            _add_zeros(found, what, [Span(day, day) for day in days], ours)
+            _add_zeros(found, what, [Span(day, day) for day in days], ours, listed)
     if all_positions:
         for day in {s.day for w, s in numbers if w == "position" and s.symbol}:
             spans = [Span(day, day, symbol) for symbol in ours.every()]
-            _add_zeros(found, "position", spans, ours)
+            _add_zeros(found, "position", spans, ours, {s for w, s in numbers if w == "position"})
 
 
-def _add_zeros(found: Stated, what: What, spans: Iterable[Span], ours: Ours) -> None:
+def _add_zeros(
+    found: Stated, what: What, spans: Iterable[Span], ours: Ours, listed: Container[Span]
+) -> None:
     for span in spans:
         key: Key = (what, span)
-        if key not in found.numbers and (
+        if span not in listed and (
             ours.value(what, span, "average") or ours.value(what, span, "fifo")
         ):
             found.numbers[key] = ZERO
+            found.absent.add(key)
 
 
 def _day(line: ReportLine, calendar: TradingCalendar) -> date:

@@ -1,6 +1,6 @@
 """Theories of why a broker's numbers differ from ours: each is computed, and holds only if it gives theirs exactly."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import time
 from decimal import Decimal
 from itertools import product
@@ -65,19 +65,20 @@ class Sides:
     """Both sides of an account: what the report states, and our books as they are and as it would have them.
 
     To be asked inside `exact()`. `places` are the decimals that the report shows,
-    `unpriced` the spans with missing fills whose fee the report does not state, `moved` the instruments
+    `unpriced` the spans with missing fills whose fee the report does not state,
+    `absent` the zeros that it does not write, which no rounding makes, `moved` the instruments
     whose fills are the same on both sides, at other instants.
     """
 
     def __init__(
         self, stated: Mapping[Key, Decimal], books: Sequence[Mapping[str, Sequence[Step]]],
         calendar: TradingCalendar, method: Method, places: Mapping[What, int],
-        unpriced: frozenset[Span] = frozenset(), *, fees_in_price: bool = False,
-        moved: frozenset[str] = frozenset(),
+        unpriced: frozenset[Span] = frozenset(), absent: Collection[Key] = (), *,
+        fees_in_price: bool = False, moved: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.stated, self.method, self.places = stated, method, places
         self.calendar, self.unpriced, self._fees_in_price = calendar, unpriced, fees_in_price
-        self._books, self._moved = books, moved
+        self._books, self._absent, self._moved = books, absent, moved
         self._known: dict[tuple[int, int], Ours] = {}
         self.others = [0, *(n for n in range(1, len(books)) if books[n] is not books[n - 1])]
         self.groups: dict[str, list[Key]] = {}
@@ -103,7 +104,7 @@ class Sides:
             paid = gross - ours.value("net", span, finish.method)
             wanted = theirs + paid if what == "net" else theirs
             return wanted == gross * finish.ratio
-        if finish.rounding is not None:
+        if finish.rounding is not None and key not in self._absent:
             return theirs == ours.rounded(what, span, finish.method, finish.rounding)
         return theirs == ours.value(what, span, finish.method)
 
@@ -188,7 +189,7 @@ class Sides:
             )
         return Cause(
             "missing fill",
-            "with the report's fills our books give its number: see the fills",
+            "with the report's fills our books give it: see below",
         )
 
     def _number(
@@ -285,7 +286,7 @@ def _price_name(finish: Finish) -> str:
 
 def other_fee() -> Cause:
     """The report's fees are others than ours, and give its number."""
-    return Cause("fee", "with the report's fees our books give its number: see the fills")
+    return Cause("fee", "with the report's fees our books give it: see below")
 
 
 def _finished(finish: Finish, plainly: Finish) -> Cause:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
-from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,6 +58,7 @@ def verify(
     ):
         step("copying the facts")
         with rebuilt.writing():
+            rebuilt.connection.hold_little()
             for table in _FACTS:
                 _copy(ledger, rebuilt, table)
         step("booking them anew")
@@ -78,12 +78,14 @@ def verify(
 
 
 def _copy(ledger: Ledger, rebuilt: Ledger, table: str) -> None:
-    rows = iter(ledger.connection.stream(f"SELECT * FROM {table}"))  # noqa: S608
-    first = next(rows, None)
-    if first is not None:
-        values = ", ".join("?" * len(first))
-        statement = f"INSERT INTO {table} VALUES ({values})"  # noqa: S608
-        rebuilt.connection.execute_many(statement, chain((first,), rows))
+    into = rebuilt.connection
+    columns = ", ".join(f'"{row[1]}"' for row in into.execute(f"PRAGMA table_info({table})"))
+    marks = ", ".join("?" * (columns.count(",") + 1))
+    indexes = into.set_indexes_aside(table)
+    rows = ledger.connection.stream(f"SELECT {columns} FROM {table}")  # noqa: S608
+    into.execute_many(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608
+    for statement in indexes:
+        into.execute(statement)
 
 
 def _pairs(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> Iterator[Pair]:

@@ -204,7 +204,10 @@ def is_loopback(host: str) -> bool:
 
 def too_little(right: Right, level: Level, message: str = "") -> Refused:
     """The refusal of what a token does not allow."""
-    does = {"read": "read only", "write": "read and write, not to change settings"}.get(right, "")
+    does = {
+        "read": "read only",
+        "write": "read and write, not to lift breaches or change settings",
+    }.get(right, "")
     return Refused(
         403, message or f"this token allows to {does}", f"use a token made with --{level}"
     )

@@ -23,6 +23,8 @@ from tearsheet.web.served import Asked, Served
 LOOK_EVERY_S = 0.15
 #: Seconds after which verdicts are looked at although the ledger is the same: time changes them too.
 JUDGE_EVERY_S = 2.0
+#: Seconds for which the newest log lines may be waited for before it is told.
+_LATE_S = 3.0
 _RETRY = {"Retry-After": "5"}
 
 
@@ -115,12 +117,18 @@ class Lookout:
                 if stamp != before.stamp or time.monotonic() - self._judged_at > JUDGE_EVERY_S:
                     verdicts = _sentences(asked, verdicts)
                     self._judged_at = time.monotonic()
+                trouble = self._lack(asked)
         except TearsheetError as error:
             return replace(before, trouble=error.code)
         end = end_of_alerts(self._served.settings.alerts_file)
         return replace(
-            before, stamp=stamp, alerts_end=end, verdicts=verdicts, trouble=None, day=day
+            before, stamp=stamp, alerts_end=end, verdicts=verdicts, trouble=trouble, day=day
         )
+
+    def _lack(self, asked: Asked) -> str | None:
+        """Why what is seen is not all, where that lasts: somebody else has been writing for long."""
+        is_late = self._served.trackers.sync_lag_s > _LATE_S
+        return asked.stale[0].code if asked.stale and is_late else None
 
     def _take(self, seen: Sight) -> None:
         with self._changed:

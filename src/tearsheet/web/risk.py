@@ -68,8 +68,9 @@ def add_risk(api: Api, served: Served) -> None:
     api.add(
         Operation(
             method="POST", path="/api/risk/releases", tag="Risk", title="Lift a breach",
-            words="The limit breaks again where its value worsens. Who and why is kept for ever.",
-            level="write", body=Body(("application/json",), _RELEASE, _EXAMPLE),
+            words="The limit breaks again where its value worsens. Who and why is kept for ever. "
+            "It needs a token made with `--desk`: whoever trades does not lift their own breach.",
+            level="desk", body=Body(("application/json",), _RELEASE, _EXAMPLE),
             answer=risk_answers.ReleaseAnswer, statuses=(400, 404, 409, 411, 413, 415, 422),
         ),
         lambda: _release(served),

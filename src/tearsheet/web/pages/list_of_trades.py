@@ -13,12 +13,12 @@ from tearsheet.web import parameters
 from tearsheet.web.contract import Parameter
 from tearsheet.web.insights import FILTER, filter_of
 from tearsheet.web.pages.frame import Page, Pages, accounts_of, link
-from tearsheet.web.pages.stretch import ASKED, KINDS, chosen_in, given_of
+from tearsheet.web.pages.stretch import ASKED, KINDS, MOST_NAMES, chosen_in, given_of
 from tearsheet.web.spreadsheet import csv_answer
 
 _A_PAGE = 50
 _AT_ONCE = 5000
-_MOST_TERMS, _MOST_NAMES = 500, 300
+_MOST_TERMS = 500
 _COLUMNS = (
     ("closed", "Closed"), ("symbol", "Symbol"), ("strategy", "Strategy"), ("account", "Account"),
     ("side", "Side"), ("quantity", "Quantity"), ("held", "Held"), ("r", "R"), ("net", "Net"),
@@ -87,8 +87,8 @@ def _list(pages: Pages) -> Callable[..., Response]:
                 columns=_COLUMNS, kinds=KINDS, page=page, last=_pages(found),
                 accounts=accounts_of(asked), currency=insights.currency(chosen),
                 first=min(found.offset + 1, found.total), until=found.offset + len(found.items),
-                label=insights.bounded(chosen).label, tags=notes.tags()[:_MOST_NAMES],
-                orphaned=bool(notes.orphaned(1)), names=insights.names(chosen.scope.account, _MOST_NAMES),
+                label=insights.bounded(chosen).label, tags=notes.tags()[:MOST_NAMES],
+                orphaned=bool(notes.orphaned(1)), names=insights.names(chosen.scope.account, MOST_NAMES),
                 hidden={k: v for k, v in given.items() if k not in _IN_FORM},
                 revision=asked.tracker.revision, after=_text_of(found.next), before=_text_of(found.previous),
             )  # fmt: skip

@@ -33,6 +33,8 @@ KINDS: tuple[tuple[WindowKind, str], ...] = (
     ("daily", "Day"), ("weekly", "Week"), ("monthly", "Month"), ("quarterly", "Quarter"),
     ("yearly", "Year"), ("all", "All"),
 )  # fmt: skip
+#: So many names are offered; where there may be more, one can be typed.
+MOST_NAMES = 300
 WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="monthly")
 ASKED = (
     WINDOW, parameters.START, parameters.END, parameters.ROLLING, *parameters.SCOPE,
@@ -113,6 +115,9 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         "kinds": KINDS,
         "groupings": GROUPINGS,
         "accounts": accounts_of(asked),
+        "names": insights.names(chosen.scope.account, MOST_NAMES),
+        "all_names": insights.names(None, MOST_NAMES),
+        "most_names": MOST_NAMES,
         "given": given,
         "scope": {k: v for k, v in given.items() if k not in ("window", "start", "end", "rolling")},
         "earlier": around[0],

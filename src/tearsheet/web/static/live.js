@@ -119,7 +119,7 @@
     if (pulse.lastElementChild.textContent !== words) pulse.lastElementChild.textContent = words;
     if (isLost && offline.hidden) {
       offline.querySelector("time").textContent = clock(heardAt);
-      offline.querySelector("span").textContent = trouble ? `the ledger cannot be asked (${trouble})` : "the server does not answer";
+      offline.querySelector("span").textContent = trouble === "stale_ledger" ? "the newest log lines are not in yet" : trouble ? `the ledger cannot be asked (${trouble})` : "the server does not answer";
     }
     offline.hidden = !isLost;
     const state = worst();
