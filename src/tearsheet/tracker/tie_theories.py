@@ -185,7 +185,7 @@ class Sides:
         if key[1].symbol in self._moved:
             return Cause(
                 "day boundary",
-                "at the instants of the report our fills give its number: see the fills",
+                "at the instants of the report our fills give it: see below",
             )
         return Cause(
             "missing fill",
