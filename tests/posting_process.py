@@ -1,4 +1,4 @@
-"""A process that posts fills, request after request: `posting_process.py FOLDER ACCOUNTS NUMBER SEED`."""
+"""Post fills, request after request: `posting_process.py FOLDER ACCOUNTS NUMBER SEED NOW`."""
 
 import json
 import random
@@ -48,8 +48,9 @@ def post(tracker: PerformanceTracker, fills: Posted, key: str | None = None) -> 
     return report.revision
 
 
-def main(folder: str, accounts: str, number: str, seed: str) -> None:
-    with PerformanceTracker(Settings.load(folder=Path(folder))) as tracker:
+def main(folder: str, accounts: str, number: str, seed: str, now: str) -> None:
+    clock = datetime.fromisoformat(now)
+    with PerformanceTracker(Settings.load(folder=Path(folder)), clock=lambda: clock) as tracker:
         for n, fills in enumerate(requests(accounts.split(","), int(number), int(seed))):
             post(tracker, fills, f"{seed}-{n}")
 

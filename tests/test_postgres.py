@@ -53,7 +53,8 @@ def ended(processes: list["subprocess.Popen[str]"]) -> None:
 
 
 def posting(place: Place, accounts: str, number: int, seed: int) -> "subprocess.Popen[str]":
-    return process(place, str(POSTING), str(place.folder), accounts, str(number), str(seed))
+    arguments = (str(place.folder), accounts, str(number), str(seed), place.now.isoformat())
+    return process(place, str(POSTING), *arguments)
 
 
 def test_processes_that_post_fills_at_once_make_what_one_after_the_other_makes(

@@ -232,7 +232,8 @@ def test_kill_9_at_any_moment_loses_and_doubles_no_breach(place: Place) -> None:
     """A process that posts is killed again and again; it keeps what one that nobody kills keeps."""
     text = "limits: {default: {max_drawdown: 40, stale_after: null}}"
     program = Path(__file__).with_name("posting_process.py")
-    command = [sys.executable, str(program), str(limited(place, text).folder), "A,B,C", "80", "7"]
+    arguments = [str(limited(place, text).folder), "A,B,C", "80", "7", place.now.isoformat()]
+    command = [sys.executable, str(program), *arguments]
     env = {"PYTHONPATH": str(program.parent), **place.env}
     chance, killed = random.Random(3), 0
     while True:
