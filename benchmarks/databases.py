@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from tearsheet.app.imports.api_posts import Posts
+from tearsheet.app.reports import Request
 from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
-from tearsheet.tracker.posts import Posts
-from tearsheet.tracker.reports import Request
 
 LAST_DAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 23, tzinfo=UTC)

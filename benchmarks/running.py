@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
-from tests.redis_server import free_port
+from tests.support.redis_server import free_port
 
 __all__ = ["Running", "ask", "children", "environment", "eventually", "free_port"]
 

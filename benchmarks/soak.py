@@ -25,9 +25,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
-from tests.redis_server import RedisServer
-
 from benchmarks.running import Running
+from tests.support.redis_server import RedisServer
 
 READERS, WORKERS = 3, 3
 #: Between two harms: longer than a worker takes to start, so that somebody is there to answer.
@@ -225,7 +224,7 @@ def database(
     if not postgres:
         yield {}, []
         return
-    from tests.servers import PostgresServer  # needs the extra `postgres`
+    from tests.support.postgres_server import PostgresServer  # needs the extra `postgres`
 
     home = Path(tempfile.mkdtemp(prefix="tearsheet-soak-pg-"))
     server = PostgresServer(home)

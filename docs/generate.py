@@ -10,14 +10,14 @@ import click
 import msgspec
 
 from tearsheet import cli, errors
+from tearsheet.app.reconcile.reconcile import TieOut
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES
 from tearsheet.settings import SETTINGS, Settings
-from tearsheet.tracker.tie_out import TieOut
 from tearsheet.trade.fill import REJECTION_CODES
 from tearsheet.web import create_app
-from tearsheet.web.openapi import exact_numbers
-from tearsheet.web.refusal import STATUSES
+from tearsheet.web.http.errors import STATUSES
+from tearsheet.web.http.openapi import exact_numbers
 
 DOCS = Path(__file__).parent
 _NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n\n"

@@ -19,7 +19,7 @@ TOP = Path(__file__).parents[1]
 sys.path[:0] = [str(TOP), str(TOP / "tests")]
 
 from tests.browser.conftest import STREAMING  # noqa: E402
-from tests.web.servers import Server  # noqa: E402
+from tests.support.web_server import Server  # noqa: E402
 
 IMAGES = TOP / "docs" / "images"
 PICTURES = {

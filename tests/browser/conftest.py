@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
-from tests.conftest import NOON, Place, record
-from tests.web.conftest import fill
-from tests.web.servers import Server
 
-STREAMING = "tearsheet.web.worker.StreamingWorker"
+from tests.support.api import fill
+from tests.support.place import NOON, Place, record
+from tests.support.web_server import Server
+
+STREAMING = "tearsheet.web.server.gunicorn_worker.StreamingWorker"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

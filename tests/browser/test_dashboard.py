@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+
 from tests.browser.conftest import HOSTILE
 
 PAGES = (

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+
 from tests.browser.conftest import STREAMING, Seat
-from tests.conftest import NOON, Place
-from tests.web.conftest import fill
-from tests.web.servers import Server
+from tests.support.api import fill
+from tests.support.place import NOON, Place
+from tests.support.web_server import Server
 
 LIMITS = "limits:\n  default: {daily_loss: 100, stale_after: null}\n"
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+
 from tests.browser.conftest import HOSTILE, Seat
 from tests.browser.test_dashboard import _RULES, _RUN
-from tests.web.conftest import fill
+from tests.support.api import fill
 
 NOTE = f"{HOSTILE}</textarea><script>alert(2)</script>\u202egnp.exe"
 

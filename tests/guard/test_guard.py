@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Place
-from tests.guard.other_side import CERTIFICATE, Conversation, OtherSide, drip, nothing, verdict
-from tests.live import Running, until
+
+from tests.support.place import Place
+from tests.support.processes import Running, until
+from tests.support.risk_service import CERTIFICATE, Conversation, OtherSide, drip, nothing, verdict
 
 QUICK = ("--every", "0.2", "--timeout", "1")
 

@@ -5,12 +5,12 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 
-from story import Story, booked, calendar_of, plan_of
 from tearsheet.rules.limit_book import LimitBook, Terms
 from tearsheet.rules.replay import Replay, Rerun
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book
-from test_limit_laws import EVERYTHING, UTC_DAYS, histories
+from tests.rules.test_limit_book_laws import EVERYTHING, UTC_DAYS, histories
+from tests.support.limit_story import Story, booked, calendar_of, plan_of
 
 
 def replayed(limits: str, text: str, calendar: str = "UTC") -> Replay:

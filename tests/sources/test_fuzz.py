@@ -16,20 +16,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tearsheet.errors import TearsheetError
-from tearsheet.sources.catalogue import layouts
-from tearsheet.sources.contracts import coin_pair, expiry_of, fraction_price, option_symbol
-from tearsheet.sources.diagnosis import diagnose
-from tearsheet.sources.instruments import load_instruments
-from tearsheet.sources.layout import folded
-from tearsheet.sources.problem import RowError
-from tearsheet.sources.row_kinds import Ending, RowKinds, Skipped
-from tearsheet.sources.statement import StatementOptions, open_statement
-from tearsheet.sources.text import NumberForm
-from tearsheet.sources.times import TimeReader, TimeTextError, leaves_no_doubt
+from tearsheet.sources.config.instruments import load_instruments
+from tearsheet.sources.layouts.catalogue import layouts
+from tearsheet.sources.layouts.layout import folded
+from tearsheet.sources.statements.diagnosis import diagnose
+from tearsheet.sources.statements.row_kinds import Ending, RowKinds, Skipped
+from tearsheet.sources.statements.statement import StatementOptions, open_statement
+from tearsheet.sources.text.contracts import coin_pair, expiry_of, fraction_price, option_symbol
+from tearsheet.sources.text.encoding import NumberForm
+from tearsheet.sources.text.problem import RowError
+from tearsheet.sources.text.times import TimeReader, TimeTextError, leaves_no_doubt
 from tearsheet.trade.amount import accepted
 from tearsheet.trade.fill import REJECTION_CODES, Fill
+from tests.support.place import SAMPLES
 
-SAMPLES = Path(__file__).parent / "samples"
 FILES = sorted(file for file in SAMPLES.iterdir() if file.suffix not in (".expected", ".yaml"))
 INSTRUMENTS = load_instruments(SAMPLES / "instruments.yaml", "USD")
 OCC = re.compile(r"[A-Z]{1,6}\d? *\d{6}[CP]\d{8}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tearsheet.errors import SettingsError
-from tearsheet.sources.instruments import load_instruments
+from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.trade.instrument import (
     AssetClass,
     Instrument,

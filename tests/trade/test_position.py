@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import Scenario, make_fill
 from tearsheet.trade.amount import EXACT, exact
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book, Booking, Position, outcome_of, planned_risk_reward
+from tests.support.place import Scenario, make_fill
 
 T = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tearsheet.app.reports import OnProgress
 from tearsheet.log import event
-from tearsheet.tracker.reports import OnProgress
 
 #: Smaller reads are done before a bar could be drawn.
 _WORTH_BYTES = 4_000_000

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from tearsheet.errors import UsageError
 from tearsheet.performance.tally import Tally
-from tearsheet.rules.latch import Breach, Latches, Release, breach_id
+from tearsheet.rules.breach import Breach, Latches, Release, breach_id
 from tearsheet.rules.limit import (
     LIMITS,
     AccountLimits,
@@ -20,8 +20,8 @@ from tearsheet.rules.limit import (
     period_start,
     within,
 )
-from tearsheet.rules.reading import UNKNOWN, Reading, crossed, read, warned
-from tearsheet.rules.running import Held, OpenPnl, OutcomeRules, Running, Sums, held_before
+from tearsheet.rules.limit_sums import Held, OpenPnl, OutcomeRules, Running, Sums, held_before
+from tearsheet.rules.limit_usage import UNKNOWN, Reading, crossed, read, warned
 from tearsheet.trade.amount import exact
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar

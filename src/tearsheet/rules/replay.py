@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tearsheet.rules.latch import Breach
+from tearsheet.rules.breach import Breach
 from tearsheet.rules.limit import LIMITS, LimitName, period_end
 from tearsheet.rules.limit_book import INSTANT, LimitBook
 from tearsheet.trade.amount import ZERO, exact

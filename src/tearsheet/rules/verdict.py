@@ -11,10 +11,10 @@ from typing import Literal
 from msgspec import Struct
 
 from tearsheet.performance.summary import PartialReason
-from tearsheet.rules.latch import Breach
+from tearsheet.rules.breach import Breach
 from tearsheet.rules.limit import LIMITS, LimitName, LimitUnit, OnUnknown, period_end, within
 from tearsheet.rules.limit_book import LimitBook, Watch
-from tearsheet.rules.reading import UNKNOWN, crossed
+from tearsheet.rules.limit_usage import UNKNOWN, crossed
 from tearsheet.trade.amount import exact, plain
 
 Level = Literal["ok", "warn", "breach", "unknown"]

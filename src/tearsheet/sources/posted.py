@@ -13,13 +13,13 @@ from typing import Any
 from msgspec import Struct
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.catalogue import layouts
-from tearsheet.sources.fill_rows import FillRows
-from tearsheet.sources.layout import FIELDS
-from tearsheet.sources.lines import shown
-from tearsheet.sources.problem import Problem, RowError
-from tearsheet.sources.text import NumberForm
-from tearsheet.sources.times import TimeReader, TimeTextError
+from tearsheet.sources.layouts.catalogue import layouts
+from tearsheet.sources.layouts.layout import FIELDS
+from tearsheet.sources.statements.fill_rows import FillRows
+from tearsheet.sources.text.encoding import NumberForm
+from tearsheet.sources.text.lines import shown
+from tearsheet.sources.text.problem import Problem, RowError
+from tearsheet.sources.text.times import TimeReader, TimeTextError
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstrument
 from tearsheet.trade.session import DATE_PATTERN

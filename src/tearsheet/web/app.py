@@ -11,25 +11,25 @@ from tearsheet import log
 from tearsheet.errors import TearsheetError
 from tearsheet.log import event
 from tearsheet.settings import Settings
-from tearsheet.web.absence import Absence, add_absence
-from tearsheet.web.contract import Api, Operation
-from tearsheet.web.documents import add_documents
-from tearsheet.web.edge import Edge
-from tearsheet.web.events import add_events
-from tearsheet.web.imports import add_imports
-from tearsheet.web.insights import add_insights
-from tearsheet.web.lookout import Lookout
-from tearsheet.web.names import REQUEST_ID
-from tearsheet.web.notes import add_notes
-from tearsheet.web.ops import add_ops
+from tearsheet.web.api.charts import add_insights
+from tearsheet.web.api.events import add_events
+from tearsheet.web.api.health import add_ops
+from tearsheet.web.api.imports import add_imports
+from tearsheet.web.api.notes import add_notes
+from tearsheet.web.api.performance import add_performance
+from tearsheet.web.api.reconcile import add_reconciling
+from tearsheet.web.api.risk import add_risk
+from tearsheet.web.api.trading import add_alerts, add_lists, add_writes
+from tearsheet.web.http.docs import add_documents
+from tearsheet.web.http.errors import RETRY_AFTER_S, Refused, internal, of_error, response_of
+from tearsheet.web.http.middleware import Edge
+from tearsheet.web.http.names import REQUEST_ID
+from tearsheet.web.http.operation import Api, Operation
 from tearsheet.web.pages import dashboard
 from tearsheet.web.pages.frame import error_page
-from tearsheet.web.performance import add_performance
-from tearsheet.web.reconciling import add_reconciling
-from tearsheet.web.refusal import RETRY_AFTER_S, Refused, internal, of_error, response_of
-from tearsheet.web.risk import add_risk
-from tearsheet.web.served import Served, text_of
-from tearsheet.web.trading import add_alerts, add_lists, add_writes
+from tearsheet.web.server.change_feed import Lookout
+from tearsheet.web.server.context import Served, text_of
+from tearsheet.web.server.guard_watch import Absence, add_absence
 
 _log = logging.getLogger("tearsheet")
 

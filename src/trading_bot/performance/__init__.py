@@ -1,6 +1,6 @@
 """The address of Tearsheet inside a trading bot: the same tracker, alerts and values."""
 
-from tearsheet.alerts import AlertEvaluator
+from tearsheet.app.alerts.evaluator import AlertEvaluator
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent
 from tearsheet.tracker import PerformanceTracker

@@ -2,18 +2,18 @@
 
 from flask import Blueprint
 
-from tearsheet.web.assets import add_assets
-from tearsheet.web.pages.adjusting import add_adjusting
-from tearsheet.web.pages.alerting import add_alerting
-from tearsheet.web.pages.day import add_day
-from tearsheet.web.pages.entrance import add_entrance
+from tearsheet.web.pages.alerts import add_alerting
+from tearsheet.web.pages.assets import add_assets
+from tearsheet.web.pages.calendar import add_month
 from tearsheet.web.pages.frame import Pages
-from tearsheet.web.pages.importing import add_importing
-from tearsheet.web.pages.list_of_trades import add_trades
-from tearsheet.web.pages.month import add_month
-from tearsheet.web.pages.one_trade import add_trade
-from tearsheet.web.pages.stretch import add_stretch
-from tearsheet.web.served import Served
+from tearsheet.web.pages.imports import add_importing
+from tearsheet.web.pages.login import add_entrance
+from tearsheet.web.pages.performance import add_stretch
+from tearsheet.web.pages.settings import add_adjusting
+from tearsheet.web.pages.today import add_day
+from tearsheet.web.pages.trade import add_trade
+from tearsheet.web.pages.trades import add_trades
+from tearsheet.web.server.context import Served
 
 
 def dashboard(served: Served) -> Blueprint:

@@ -20,12 +20,12 @@ from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
 from tearsheet.rules import beside_targets
 from tearsheet.rules.limit import LIMITS
 from tearsheet.trade.session import Window
-from tearsheet.web import assets, locales
-from tearsheet.web.contract import Level, Parameter, read_values
-from tearsheet.web.names import ROUTE
-from tearsheet.web.pages import drawing
-from tearsheet.web.refusal import Refused
-from tearsheet.web.served import Asked, Served
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.names import ROUTE
+from tearsheet.web.http.operation import Level, Parameter, read_values
+from tearsheet.web.pages import assets, locales
+from tearsheet.web.pages import svg as drawing
+from tearsheet.web.server.context import Asked, Served
 
 Json = dict[str, Any]
 POLICY = (

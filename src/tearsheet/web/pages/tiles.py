@@ -9,9 +9,9 @@ from msgspec import Struct
 from tearsheet.performance.comparison import Compared
 from tearsheet.performance.metric import METRICS, Metric
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.web.pages import drawing
-from tearsheet.web.pages.drawing import Bar, Curve
+from tearsheet.web.pages import svg as drawing
 from tearsheet.web.pages.frame import link
+from tearsheet.web.pages.svg import Bar, Curve
 
 #: Money that is a gain or a loss by its sign; the rest is a size.
 SIGNED = {"net_pnl", "closed_pnl", "expectancy", "average_win", "average_loss", "average_daily_pnl",

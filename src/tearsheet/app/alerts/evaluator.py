@@ -1,0 +1,361 @@
+"""AlertEvaluator: judges summaries, remembers what is open, writes alerts once, lets others listen.
+
+The alerts file is the truth, written ahead: one JSON line for each change in the life of a breach.
+The ledger only indexes it; what a crash left out of the index is read from the file the next time.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tearsheet.errors import InputError, NotFoundError, UsageError
+from tearsheet.export.files import json_line
+from tearsheet.log import event
+from tearsheet.performance.summary import PerformanceSummary
+from tearsheet.rules import AlertEvent, Finding, Rule, judge, raise_alert
+from tearsheet.store.tables.alert_index import AlertIndex
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.pages import Page, Place, page_of
+from tearsheet.trade.fill import digest
+from tearsheet.trade.session import to_micros
+
+_log = logging.getLogger("tearsheet")
+#: Entry point group: each entry names a callable that is given every new AlertEvent.
+PUBLISH_GROUP = "tearsheet.app.alerts.evaluator"
+_decode = msgspec.json.Decoder(AlertEvent).decode
+
+Publish = Callable[[AlertEvent], None]
+#: The last state of an episode's newest alert, None where there is none.
+Last = Callable[[str], AlertEvent | None]
+
+
+class AlertWish(Struct, frozen=True):
+    """Which alerts somebody wishes to see: their state, whose, of which rule, how bad, raised when.
+
+    What is open is not over yet; of that, new is what nobody has acknowledged.
+    """
+
+    state: Literal["open", "new", "acknowledged", "resolved", "all"] = "all"
+    account: str | None = None
+    rule: str | None = None
+    severity: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, alert: AlertEvent) -> bool:
+        """Whether an alert is one of them."""
+        return (
+            self._is_in_state(alert)
+            and self.account in (None, alert.account)
+            and self.rule in (None, alert.rule)
+            and self.severity in (None, alert.severity)
+            and (self.since is None or alert.raised_at >= self.since)
+            and (self.until is None or alert.raised_at < self.until)
+        )
+
+    def _is_in_state(self, alert: AlertEvent) -> bool:
+        if self.state == "open":
+            return alert.state != "resolved"
+        if self.state == "new":
+            return alert.state in ("raised", "escalated")
+        return self.state in ("all", alert.state)
+
+
+EVERY_ALERT = AlertWish()
+
+
+class AlertRun(Struct, frozen=True):
+    """What a run of the evaluator found: every rule's finding, and what changed."""
+
+    findings: tuple[Finding, ...]
+    raised: tuple[AlertEvent, ...]
+    resolved: tuple[AlertEvent, ...]
+    open: tuple[AlertEvent, ...]
+
+    @property
+    def breached(self) -> bool:
+        """Whether any rule is broken now."""
+        return any(finding.breached for finding in self.findings)
+
+
+class AlertEvaluator:
+    """Holds rules against summaries; each breach is one alert until it is over.
+
+    What `listeners` gives is called with every new event, after it is safely in the alerts file.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        alerts_file: Path,
+        min_sample: int = 1,
+        listeners: Callable[[], Iterable[Publish]] = tuple,
+    ) -> None:
+        self._ledger = ledger
+        self._index = AlertIndex(ledger)
+        self._file = alerts_file
+        self._min_sample = min_sample
+        self._listeners = listeners
+
+    def evaluate(self, judged: Iterable[tuple[PerformanceSummary, list[Rule]]]) -> AlertRun:
+        """Judge summaries by their rules, and write what began or ended since the last run."""
+        pairs = [
+            (summary, finding)
+            for summary, rules in judged
+            for finding in judge(summary, rules, self._min_sample)
+        ]
+        if self._ledger.read_only:
+            raised, resolved = self._changes(pairs) if self._is_read_up() else ([], [])
+        elif self._has_news(pairs):
+            raised, resolved = self._write(pairs)
+        else:
+            raised, resolved = [], []
+        self._announce([*raised, *resolved])
+        findings = tuple(finding for _, finding in pairs)
+        return AlertRun(findings, tuple(raised), tuple(resolved), tuple(self._still_open(findings)))
+
+    def follow(self, changes: Callable[[Last], Iterable[AlertEvent]]) -> list[AlertEvent]:
+        """Write what has changed, decided by each episode's last alert; returns it."""
+        if self._ledger.read_only or (self._is_read_up() and not list(changes(self._last))):
+            return []
+        with self._ledger.writing():
+            self._read_up()
+            changed = list(changes(self._last))
+            self._append(changed)
+        self._announce(changed)
+        return changed
+
+    def changes(self, identity: str) -> list[AlertEvent]:
+        """The life of an alert, from its beginning on. Raises NotFoundError."""
+        self._catch_up()
+        found = [_decode(body) for body in self._index.changes(identity)]
+        if not found:
+            raise _unknown(identity)
+        return found
+
+    def acknowledge(self, identity: str, actor: str, note: str | None, now: datetime) -> AlertEvent:
+        """Say that somebody has seen an alert. Raises NotFoundError, UsageError."""
+        if not actor.strip():
+            raise UsageError("an acknowledgement needs a name", "say who with --by")
+        with self._ledger.writing():
+            self._read_up()
+            body = self._index.get(identity)
+            if body is None:
+                raise _unknown(identity)
+            alert = _decode(body)
+            if alert.acknowledged_at is not None:
+                return alert
+            state = alert.state if alert.state == "resolved" else "acknowledged"
+            acknowledged = replace(
+                alert, state=state, acknowledged_at=now, acknowledged_by=actor, note=note
+            )
+            self._append([acknowledged])
+        self._announce([acknowledged])
+        return acknowledged
+
+    def newest(self, most: int = 50, *, only_open: bool = False) -> list[AlertEvent]:
+        """The newest alerts in their last state, newest first."""
+        return self.page(most, None, AlertWish("open" if only_open else "all")).items
+
+    def page(
+        self, number: int, after: Place | None, wish: AlertWish = EVERY_ALERT
+    ) -> Page[AlertEvent]:
+        """A page of the alerts that somebody wishes to see, in their last state, the newest first."""
+        self._catch_up()
+        is_open = wish.state not in ("all", "resolved")
+        if after is None and wish.until is not None:
+            after = Place(to_micros(wish.until), "")
+        rows = self._index.after(after, only_open=is_open)
+        return page_of(_until(wish, rows), wish.holds, number)
+
+    def limited_accounts(self) -> set[str]:
+        """The accounts that have an incident of a limit that is not over yet."""
+        found = (_decode(body) for _, body in self._index.after(None, only_open=True))
+        return {alert.account for alert in found if alert.kind == "limit" and alert.account}
+
+    def _has_news(self, pairs: list[tuple[PerformanceSummary, Finding]]) -> bool:
+        if not self._is_read_up():
+            return True
+        raised, resolved = self._changes(pairs)
+        return bool(raised or resolved)
+
+    def _write(
+        self, pairs: list[tuple[PerformanceSummary, Finding]]
+    ) -> tuple[list[AlertEvent], list[AlertEvent]]:
+        """Decide and write in one turn, so that two processes never raise the same breach."""
+        with self._ledger.writing():
+            self._read_up()
+            raised, resolved = self._changes(pairs)
+            self._append([*raised, *resolved])
+        return raised, resolved
+
+    def _changes(
+        self, pairs: list[tuple[PerformanceSummary, Finding]]
+    ) -> tuple[list[AlertEvent], list[AlertEvent]]:
+        raised, resolved = [], []
+        for summary, finding in pairs:
+            last = self._last(finding.episode)
+            is_open = last is not None and last.state != "resolved"
+            if finding.breached and not is_open:
+                previous = last.id if last else ""
+                identity = digest(f"{finding.episode}\0{previous}")
+                raised.append(raise_alert(summary, finding, identity))
+            elif last is not None and is_open and finding.variance.met:
+                now = summary.freshness.as_of
+                resolved.append(replace(last, state="resolved", resolved_at=now))
+        return raised, resolved
+
+    def _last(self, episode: str) -> AlertEvent | None:
+        body = self._index.last_of(episode)
+        return None if body is None else _decode(body)
+
+    def _still_open(self, findings: Iterable[Finding]) -> Iterable[AlertEvent]:
+        for finding in findings:
+            last = self._last(finding.episode)
+            if last is not None and last.state != "resolved":
+                yield last
+
+    def _is_read_up(self) -> bool:
+        try:
+            return self._file.stat().st_size == self._index.offset
+        except FileNotFoundError:
+            return self._index.offset == 0
+
+    def _catch_up(self) -> None:
+        if not self._ledger.read_only and not self._is_read_up():
+            with self._ledger.writing():
+                self._read_up()
+
+    def _read_up(self) -> None:
+        """Take into the index what the alerts file says beyond it; a replaced file is read anew."""
+        size = self._file.stat().st_size if self._file.exists() else 0
+        if size < self._index.offset:
+            self._index.clear()
+        if size == self._index.offset:
+            return
+        data = self._beyond(self._index.offset)
+        end = data.rfind(b"\n") + 1
+        for line in data[:end].splitlines():
+            self._take(line)
+        self._index.reach(self._index.offset + end)
+
+    def _beyond(self, offset: int) -> bytes:
+        try:
+            with self._file.open("rb") as file:
+                file.seek(offset)
+                return file.read()
+        except OSError as error:
+            raise self._unusable("read", error) from error
+
+    def _unusable(self, what: str, error: OSError) -> InputError:
+        return InputError(
+            f"the alerts file {self._file} cannot be {what}: {error.strerror or error}",
+            "check the path, its permissions and the space on the disk",
+        )
+
+    def _take(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            alert = _decode(line)
+        except msgspec.MsgspecError as error:
+            event(
+                _log,
+                "tearsheet.alerts_file",
+                level=logging.WARNING,
+                file=str(self._file),
+                reason=f"a line is no alert and is passed over: {error}",
+            )
+            return
+        self._keep(alert)
+
+    def _keep(self, alert: AlertEvent) -> None:
+        raised_us = to_micros(alert.raised_at)
+        body = json_line(alert).decode()
+        self._index.put(alert.id, alert.episode, alert.state, raised_us, body)
+
+    def _append(self, alerts: list[AlertEvent]) -> None:
+        """Write alerts ahead: to the file and the disk first, to the index after."""
+        if not alerts:
+            return
+        data = b"".join(json_line(alert) + b"\n" for alert in alerts)
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with self._file.open("ab") as file:
+                if _ends_in_half_a_line(self._file):
+                    data = b"\n" + data
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                end = file.tell()
+        except OSError as error:
+            raise self._unusable("written", error) from error
+        for alert in alerts:
+            self._keep(alert)
+        self._index.reach(end)
+
+    def _announce(self, alerts: Iterable[AlertEvent]) -> None:
+        for alert in alerts:
+            level = logging.WARNING if alert.state in ("raised", "escalated") else logging.INFO
+            event(_log, alert.event, level=level, **_told(alert))
+            for publish in self._listeners():
+                _publish(publish, alert)
+
+
+def _until(
+    wish: AlertWish, found: Iterable[tuple[Place, str]]
+) -> Iterator[tuple[AlertEvent, Place]]:
+    """Alerts with their places, down to the first instant that is wished for."""
+    earliest = None if wish.since is None else to_micros(wish.since)
+    for place, body in found:
+        if earliest is not None and place.time_us < earliest:
+            return
+        yield _decode(body), place
+
+
+def listeners() -> list[Publish]:
+    """The publish hooks that installed packages offer; each is called with every new AlertEvent."""
+    from importlib.metadata import entry_points
+
+    return [entry.load() for entry in entry_points(group=PUBLISH_GROUP)]
+
+
+def _publish(publish: Publish, alert: AlertEvent) -> None:
+    """Tell a listener; one that fails is logged and hinders nobody."""
+    try:
+        publish(alert)
+    except Exception:  # noqa: BLE001 - other people's code must not stop an alert run
+        _log.exception("a publish hook failed on alert %s", alert.id)
+
+
+def _unknown(identity: str) -> NotFoundError:
+    return NotFoundError(f"no alert {identity!r}", "`tearsheet alerts` lists them")
+
+
+def _told(alert: AlertEvent) -> dict[str, object]:
+    return {
+        "id": alert.id,
+        "state": alert.state,
+        "rule": alert.rule,
+        "metric": alert.metric,
+        "actual": alert.actual,
+        "target": alert.target,
+        "window": alert.window,
+        "account": alert.account,
+        "reason": alert.message,
+    }
+
+
+def _ends_in_half_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"

@@ -1,0 +1,248 @@
+"""Delivers alerts to a webhook: signed, in order, at least once, without ever delaying a decision.
+
+The alerts file is the outbox: whatever stands in it beyond what the delivery log has reached is still
+to be delivered, also after a crash. One process at a time delivers; the others wait for its lock.
+"""
+
+import fcntl
+import hmac
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from hashlib import blake2b, sha256
+from http.client import HTTPException, HTTPMessage
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from msgspec import Struct
+
+from tearsheet.errors import InputError, SettingsError
+from tearsheet.export.files import json_line
+from tearsheet.settings import Settings
+
+SHORTEST_SECRET = 16
+_TIMEOUT_S = 10.0
+_LONGEST_WAIT_S = 300.0
+_TAIL = 65_536
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """A line of the delivery log: what was tried, how it ended, and how far the outbox is delivered."""
+
+    at: datetime
+    state: str
+    reached: int
+    event_id: str | None = None
+    attempt: int = 0
+    status: int | None = None
+    error: str | None = None
+
+
+class Webhook(Struct, frozen=True):
+    """Where alerts go, and the secret that signs them."""
+
+    url: str
+    secret: bytes
+
+    def headers(self, event_id: str, body: bytes, at: datetime) -> dict[str, str]:
+        """What a request bears: the receiver recomputes the signature over `timestamp.body`."""
+        stamp = str(int(at.timestamp()))
+        signed = hmac.new(self.secret, f"{stamp}.".encode() + body, sha256).hexdigest()
+        return {
+            "Content-Type": "application/json", "User-Agent": "tearsheet",
+            "Tearsheet-Event-Id": event_id, "Tearsheet-Timestamp": stamp,
+            "Tearsheet-Signature": f"v1={signed}",
+        }  # fmt: skip
+
+
+def webhook_of(settings: Settings) -> Webhook | None:
+    """The webhook of the settings, None where it is off. Raises SettingsError."""
+    if settings.webhook_url is None:
+        return None
+    file = settings.webhook_secret_file
+    if file is None:
+        raise SettingsError(
+            "TEARSHEET_WEBHOOK_URL is set, but TEARSHEET_WEBHOOK_SECRET_FILE is not",
+            "name a file with a secret of 16 bytes or more; every delivery is signed with it",
+        )
+    try:
+        secret = file.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"TEARSHEET_WEBHOOK_SECRET_FILE {file} cannot be read: {error.strerror or error}",
+            "check the path and its permissions",
+        ) from None
+    if len(secret) < SHORTEST_SECRET:
+        raise SettingsError(
+            f"TEARSHEET_WEBHOOK_SECRET_FILE {file} holds {len(secret)} bytes",
+            f"allowed are {SHORTEST_SECRET} or more, such as those of `openssl rand -hex 32`",
+        )
+    return Webhook(settings.webhook_url, secret)
+
+
+class Deliveries:
+    """Delivers what the alerts file holds beyond the delivery log."""
+
+    def __init__(
+        self, webhook: Webhook, alerts_file: Path, log_file: Path, clock: Callable[[], datetime]
+    ) -> None:
+        self._webhook, self._clock = webhook, clock
+        self._alerts, self._log = alerts_file, log_file
+        self._failed = 0
+
+    def deliver(self) -> int:
+        """Try what is outstanding, in order, up to the first failure; returns how many are left.
+
+        With another process at work nothing is tried. Raises InputError for files that cannot be used.
+        """
+        try:
+            with self._alone() as log:
+                if log is None:
+                    return len(list(self._outstanding(self._reached())))
+                return self._deliver(log)
+        except OSError as error:
+            raise InputError(
+                f"{error.filename or self._log} cannot be used: {error.strerror or error}",
+                "check the path, its permissions and the space on the disk",
+            ) from error
+
+    def wait_s(self) -> float:
+        """How long to wait before the next try: a second, or longer and longer after failures."""
+        return min(_LONGEST_WAIT_S, 2.0 ** min(self._failed, 16))
+
+    def _deliver(self, log: IO[bytes]) -> int:
+        reached = self._reached()
+        if reached is None:  # what was before the webhook is not news
+            end = self._size()
+            self._note(log, Delivery(at=self._clock(), state="began", reached=end))
+            return 0
+        outstanding = list(self._outstanding(reached))
+        for number, (line, end) in enumerate(outstanding):
+            if not self._send(log, line, end, reached):
+                return len(outstanding) - number
+            reached = end
+        return 0
+
+    def _send(self, log: IO[bytes], line: bytes, end: int, reached: int) -> bool:
+        event_id = blake2b(line, digest_size=8).hexdigest()
+        status, error = self._post(event_id, line)
+        delivered = status is not None and 200 <= status < 300
+        self._failed = 0 if delivered else self._failed + 1
+        self._note(log, Delivery(
+            at=self._clock(), state="delivered" if delivered else "failed",
+            reached=end if delivered else reached, event_id=event_id, attempt=self._failed,
+            status=status, error=error,
+        ))  # fmt: skip
+        return delivered
+
+    def _post(self, event_id: str, body: bytes) -> tuple[int | None, str | None]:
+        """The status of the answer, or what is wrong; the address is never told, as it may be secret."""
+        headers = self._webhook.headers(event_id, body, self._clock())
+        request = urllib.request.Request(self._webhook.url, body, headers, method="POST")
+        try:
+            with _OPENER.open(request, timeout=_TIMEOUT_S) as response:
+                return response.status, None
+        except urllib.error.HTTPError as error:
+            return error.code, f"answered {error.code}"
+        except urllib.error.URLError as error:
+            return None, f"not reached: {type(error.reason).__name__}"
+        except (OSError, HTTPException, ValueError) as error:
+            return None, f"not reached: {type(error).__name__}"
+
+    def _outstanding(self, reached: int | None) -> Iterator[tuple[bytes, int]]:
+        """The whole lines beyond an offset, each with its end; all of a file that was replaced."""
+        end = self._size()
+        if reached is None or end == reached:
+            return
+        offset = reached if reached < end else 0
+        with self._alerts.open("rb") as file:
+            file.seek(offset)
+            for line in file:
+                offset += len(line)
+                if line.endswith(b"\n") and line.strip():
+                    yield line.strip(), offset
+
+    def _size(self) -> int:
+        return self._alerts.stat().st_size if self._alerts.exists() else 0
+
+    def _reached(self) -> int | None:
+        """How far the delivery log says that the outbox is delivered; None where it says nothing."""
+        if not self._log.exists():
+            return None
+        with self._log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            lines = file.read().splitlines()
+        for line in reversed(lines):
+            try:
+                return msgspec.json.decode(line, type=Delivery).reached
+            except msgspec.MsgspecError:
+                continue  # half a line of a crash
+        return None
+
+    def _note(self, log: IO[bytes], delivery: Delivery) -> None:
+        log.write(json_line(delivery) + b"\n")
+        log.flush()
+        os.fsync(log.fileno())
+
+    @contextmanager
+    def _alone(self) -> Iterator[IO[bytes] | None]:
+        """The delivery log for this process alone; None while another one has it."""
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            try:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            if self._ends_in_half_a_line():
+                log.write(b"\n")
+            yield log
+
+    def _ends_in_half_a_line(self) -> bool:
+        with self._log.open("rb") as file:
+            if not file.seek(0, os.SEEK_END):
+                return False
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+
+
+def deliveries_of(settings: Settings, clock: Callable[[], datetime]) -> Deliveries | None:
+    """What delivers alerts by these settings, None where the webhook is off. Raises SettingsError."""
+    webhook = webhook_of(settings)
+    if webhook is None:
+        return None
+    return Deliveries(webhook, settings.alerts_file, settings.webhook_log, clock)
+
+
+def keep_delivering(deliveries: Deliveries, on_trouble: Callable[[InputError], None]) -> None:
+    """Deliver in a thread of its own for as long as the process lives."""
+
+    def work() -> None:
+        while True:
+            try:
+                deliveries.deliver()
+            except InputError as error:
+                on_trouble(error)
+            time.sleep(deliveries.wait_s())
+
+    threading.Thread(target=work, name="tearsheet-webhook", daemon=True).start()
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirection is an answer like any other; what is signed goes nowhere else."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str,
+        headers: HTTPMessage, newurl: str,
+    ) -> Any:  # fmt: skip
+        """Go nowhere."""
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)

@@ -1,0 +1,273 @@
+"""What charts, calendars, groups and sorted lists show, each from one state of the ledger."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tearsheet.app.analysis.explain import Behind
+from tearsheet.app.analysis.lists import PositionView, view_of
+from tearsheet.app.analysis.notes import remarks_on, tags_by_position
+from tearsheet.app.analysis.summaries import Summaries, terms_of
+from tearsheet.app.context import Context
+from tearsheet.app.reports import BookingTerm
+from tearsheet.errors import NotFoundError, UsageError
+from tearsheet.performance.breakdown import Group, break_down
+from tearsheet.performance.closing import Closing
+from tearsheet.performance.comparison import Compared, compare
+from tearsheet.performance.distribution import Distribution, distribution
+from tearsheet.performance.grid import Grid, grid
+from tearsheet.performance.rolling import RollingPoint, rolling
+from tearsheet.performance.series import EquityDay, FillPoint, by_fill, equity
+from tearsheet.performance.summary import PerformanceSummary, Scope
+from tearsheet.store.tables.closed_trades import Closings
+from tearsheet.store.tables.ledger import NOTES_STAMP
+from tearsheet.store.tables.trade_list import (
+    SORTS,
+    TradeFilter,
+    TradeList,
+    TradePlace,
+    Trades,
+    names_of,
+)
+from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
+
+__all__ = [
+    "SORTS",
+    "Chosen",
+    "Insights",
+    "PositionDetail",
+    "TradeFilter",
+    "TradePage",
+    "TradePlace",
+]
+
+#: How long the lists were that were asked for last, by the state they are of.
+_counts: dict[object, int] = {}
+_MOST_COUNTS = 500
+#: The closings that were asked for last, by the state they are of, so that the charts and pages of
+#: one state share them; so many at most, counted together, and the newest in any case.
+_last: dict[object, list[Closing]] = {}
+_MOST_KEPT = 250_000
+
+
+class Chosen(Struct, frozen=True):
+    """Whose trading, in which window and money."""
+
+    window: Window
+    scope: Scope = Scope()
+    currency: str | None = None
+
+
+def chosen_by(summary: PerformanceSummary) -> Chosen:
+    """The window, scope and money that a summary is of."""
+    view = summary.window
+    window = Window(view.kind, view.start, view.end + DAY, view.last_trades)
+    return Chosen(window, summary.scope, summary.currency)
+
+
+class TradePage(Struct, frozen=True):
+    """Some closed positions of a list of `total`, from `offset` on.
+
+    The page before ends at `previous`, the next begins after `next`; None where there is none.
+    """
+
+    total: int
+    offset: int
+    items: tuple[PositionView, ...]
+    previous: TradePlace | None = None
+    next: TradePlace | None = None
+
+
+class Names(Struct, frozen=True):
+    """What a list can be filtered by."""
+
+    symbols: tuple[str, ...]
+    strategies: tuple[str, ...]
+
+
+class PositionDetail(Struct, frozen=True):
+    """A position and its bookings in order, with the file and line of each fill."""
+
+    position: PositionView
+    bookings: tuple[BookingTerm, ...]
+
+
+class Insights:
+    """Answers what a summary does not hold: how it came about, and how it spreads."""
+
+    def __init__(self, context: Context) -> None:
+        self._ledger = context.ledger
+        self._answers = Summaries(context.ledger, terms_of(context.settings), context.now)
+        self._calendar = context.settings.calendar
+        self._band = context.settings.breakeven_band
+        self._closings = Closings(self._calendar, self._band)
+
+    def grid(self, chosen: Chosen) -> Grid:
+        """The calendar of a window. Raises UsageError where it has no dates."""
+        window = chosen.window
+        if window.last_trades is not None:
+            raise UsageError("a calendar is of a stretch of time", "leave rolling out")
+        with self._ledger.snapshot():
+            currency = self._currency(chosen)
+            window = self._answers.from_first_session(window, chosen.scope)
+            first, last = window.start, window.last_day
+            wide = Window(
+                "custom",
+                max(first - DAY * first.weekday(), EARLIEST.date()),
+                min(last + DAY * (7 - last.weekday()), LATEST.date()),
+            )
+            return grid(first, last, self._answers.sessions(wide, chosen.scope, currency))
+
+    def equity(self, chosen: Chosen) -> tuple[EquityDay, ...]:
+        """The running total by session."""
+        with self._ledger.snapshot():
+            currency = self._currency(chosen)
+            return equity(self._answers.sessions(chosen.window, chosen.scope, currency))
+
+    def fills(self, chosen: Chosen) -> tuple[FillPoint, ...]:
+        """The running total by fill."""
+        with self._ledger.snapshot():
+            currency = self._currency(chosen)
+            return by_fill(self._answers.rows(chosen.window, chosen.scope, currency).bookings)
+
+    def breakdown(self, chosen: Chosen, by: str) -> tuple[Group, ...]:
+        """Closed positions by a grouping; by tag, one with several is in the group of each."""
+        found = self.closings(chosen)
+        if by == "tag":
+            with self._ledger.snapshot() as reading:
+                found = _tagged(found, tags_by_position(reading))
+        return break_down(found, by)
+
+    def distribution(self, chosen: Chosen, of: Literal["net", "r"]) -> Distribution:
+        """How the results of closed positions spread, in money or in R."""
+        found = self.closings(chosen)
+        if of == "net":
+            return distribution([closing.net for closing in found])
+        return distribution([closing.r for closing in found if closing.r is not None])
+
+    def rolling(self, chosen: Chosen, trades: int) -> tuple[RollingPoint, ...]:
+        """Win rate and expectancy over the last `trades` closed positions, one by one."""
+        return rolling(self.closings(chosen), trades)
+
+    def compare(self, this: Chosen, other: Chosen) -> tuple[
+        PerformanceSummary, PerformanceSummary, tuple[Compared, ...]
+    ]:  # fmt: skip
+        """Two windows or scopes side by side, in one currency."""
+        with self._ledger.snapshot():
+            first = self._answers.summary(this.window, this.scope, this.currency)
+            second = self._answers.summary(
+                other.window, other.scope, other.currency or first.currency
+            )
+        return first, second, compare(first.metrics, second.metrics)
+
+    def trades(
+        self, chosen: Chosen, wanted: TradeFilter, offset: int, number: int,
+        after: TradePlace | None = None, before: TradePlace | None = None,
+    ) -> TradePage:  # fmt: skip
+        """A page of closed positions, filtered and in order: from an offset on, or beside a place."""
+        window, scope = chosen.window, chosen.scope
+        start, end = self._calendar.start(window.start), self._calendar.start(window.end)
+        with self._ledger.snapshot() as reading:
+            currency = self._currency(chosen)
+            of = Trades(scope, currency, to_micros(start), to_micros(end), window.last_trades)
+            found = TradeList(reading, of, wanted, self._band)
+            items, previous, following = found.page(number, offset, after, before)
+            remarks = remarks_on(reading, [position.id for position in items])
+            views = tuple(
+                view_of(position, self._band, remark=remarks.get(position.id)) for position in items
+            )
+            total = self._total(chosen, currency, wanted, found)
+            return TradePage(total, offset, views, previous, following)
+
+    def _total(self, chosen: Chosen, currency: str, wanted: TradeFilter, found: TradeList) -> int:
+        """How many closed positions a list has, by the kept tallies where these know it."""
+        window, scope = chosen.window, chosen.scope
+        if wanted.is_all and window.last_trades is None and not scope.narrows_trades:
+            sessions = self._answers.sessions(window, scope, currency)
+            return sum(tally.closed for _, tally in sessions)
+        notes = self._ledger.get(NOTES_STAMP) if wanted.tag else None
+        of = (wanted.side, wanted.outcome, wanted.text, wanted.tag)
+        key = (self._ledger.stamp, notes, self._band, window, scope, currency, of)
+        if key not in _counts:
+            while len(_counts) >= _MOST_COUNTS:
+                _counts.pop(next(iter(_counts)), None)
+            _counts[key] = found.count()
+        return _counts[key]
+
+    def names(self, account: str | None, most: int) -> Names:
+        """The symbols and strategies of closed positions, of one account or all; some of many."""
+        with self._ledger.snapshot() as reading:
+            symbols = names_of(reading, "symbol", account)
+            return Names(symbols[:most], names_of(reading, "strategy", account)[:most])
+
+    def position(self, identity: str) -> PositionDetail:
+        """A position with its bookings. Raises NotFoundError."""
+        with self._ledger.snapshot() as reading:
+            position = reading.position(identity)
+            if position is None:
+                raise NotFoundError(f"no position {identity!r}", "`tearsheet positions` lists them")
+            behind = Behind(self._ledger, self._band, self._calendar.session)
+            terms = behind.bookings(reading.bookings_of(identity), lambda booking: booking.net)
+            remark = remarks_on(reading, [identity]).get(identity)
+            return PositionDetail(view_of(position, self._band, remark=remark), terms)
+
+    def before(self, window: Window) -> Window | None:
+        """The window of the same kind before: the exchange day, week, month …; None without one."""
+        if window.last_trades is not None or window.kind == "all":
+            return None
+        last = window.start - DAY
+        if window.kind == "custom":
+            return Window.between(window.start - (window.end - window.start), last)
+        while window.kind == "daily" and not self._calendar.is_weekday(last):
+            last -= DAY
+        return Window.containing(window.kind, last)
+
+    def closings(self, chosen: Chosen) -> list[Closing]:
+        """The closed positions of a window, in order."""
+        window, scope = chosen.window, chosen.scope
+        with self._ledger.snapshot() as reading:
+            currency = self._currency(chosen)
+            key = (self._ledger.stamp, window, scope, currency)
+            start, end = self._calendar.start(window.start), self._calendar.start(window.end)
+
+            if (kept := _last.get(key)) is not None:
+                return kept
+            if window.last_trades is None:
+                found = self._closings.between(reading, scope, currency, start, end)
+            else:
+                last = reading.last_closed(scope, currency, end, window.last_trades)
+                found = [self._closings.of(position) for position in last]
+            _remember(key, found)
+            return found
+
+    def currency(self, chosen: Chosen) -> str:
+        """The one currency that the answers are in. Raises NotFoundError, MixedCurrencyError."""
+        with self._ledger.snapshot():
+            return self._currency(chosen)
+
+    def bounded(self, chosen: Chosen) -> Window:
+        """The window; one over everything begins with the first session that traded."""
+        with self._ledger.snapshot():
+            return self._answers.from_first_session(chosen.window, chosen.scope)
+
+    def _currency(self, chosen: Chosen) -> str:
+        self._answers.check_account(chosen.scope)
+        return self._answers.currency(chosen.window, chosen.scope, chosen.currency)
+
+
+def _tagged(found: list[Closing], tags: Mapping[str, frozenset[str]]) -> list[Closing]:
+    """Each closing once for each of its tags, or once without."""
+    none: tuple[str | None, ...] = (None,)
+    return [
+        replace(closing, tag=tag)
+        for closing in found
+        for tag in sorted(tags.get(closing.id, ())) or none
+    ]
+
+
+def _remember(key: object, found: list[Closing]) -> None:
+    while _last and len(found) + sum(map(len, _last.values())) > _MOST_KEPT:
+        _last.pop(next(iter(_last)), None)
+    _last[key] = found

@@ -1,0 +1,144 @@
+"""The bookings, positions and fills behind a number, summing to it exactly."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from tearsheet.app.analysis.summaries import Rows
+from tearsheet.app.reports import (
+    BookingTerm,
+    Explanation,
+    FillPlace,
+    PositionTerm,
+    SupersededTerm,
+)
+from tearsheet.errors import NotFoundError
+from tearsheet.performance.metric import METRICS
+from tearsheet.performance.summary import PerformanceSummary
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
+from tearsheet.trade.session import from_micros, to_micros
+
+_Adds = Callable[[Booking], Decimal]
+_ON_BOOKINGS: dict[str, _Adds] = {
+    "net_pnl": lambda b: b.net,
+    "fees": lambda b: b.fees,
+    "quantity_traded": lambda b: abs(b.quantity),
+    "max_drawdown": lambda b: b.net,
+    "average_daily_pnl": lambda b: b.net,
+    "best_day": lambda b: b.net,
+    "worst_day": lambda b: b.net,
+    "winning_days": lambda b: b.net,
+}
+_BOOKING_SUMS = {"net_pnl", "fees", "quantity_traded"}
+_POSITION_SUMS: dict[str, tuple[tuple[Outcome, ...], bool]] = {
+    # metric: whose outcomes count, and whether they are counted rather than summed
+    "total_trades": (("win", "loss", "breakeven"), True),
+    "winning_trades": (("win",), True),
+    "losing_trades": (("loss",), True),
+    "breakeven_trades": (("breakeven",), True),
+    "closed_pnl": (("win", "loss", "breakeven"), False),
+    "gross_profit": (("win",), False),
+    "gross_loss": (("loss",), False),
+}
+
+
+def explain(
+    ledger: Ledger,
+    metric: str,
+    summary: PerformanceSummary,
+    rows: Rows,
+    breakeven_band: Decimal,
+    session_of: Callable[[datetime], object],
+) -> Explanation:
+    """What a metric of a summary rests on. Raises NotFoundError for a metric that is none."""
+    row = METRICS.get(metric)
+    if row is None:
+        raise NotFoundError(f"no metric {metric!r}", f"known metrics: {', '.join(METRICS)}")
+    terms = Behind(ledger, breakeven_band, session_of)
+    on_bookings = metric in _ON_BOOKINGS
+    bookings = terms.bookings(rows.bookings, _ON_BOOKINGS[metric]) if on_bookings else ()
+    positions = () if on_bookings else terms.positions(rows.closed, metric)
+    with exact():
+        total = sum([b.adds for b in bookings] + [p.adds for p in positions], ZERO)
+    return Explanation(
+        metric=metric,
+        label=row.label,
+        words=row.words,
+        window=summary.window.label,
+        currency=summary.currency,
+        value=summary.metrics[metric],
+        basis="bookings" if on_bookings else "positions",
+        is_sum=metric in _BOOKING_SUMS or metric in _POSITION_SUMS,
+        total=total,
+        bookings=bookings,
+        positions=positions,
+        superseded=_superseded(ledger, summary),
+    )
+
+
+def _superseded(ledger: Ledger, summary: PerformanceSummary) -> tuple[SupersededTerm, ...]:
+    """What corrections and busts took the place of, in the window and scope of a summary."""
+    span = (to_micros(summary.window.starts_at), to_micros(summary.window.ends_at))
+    scope = (summary.scope.account, summary.scope.symbol)
+    terms = []
+    for row in ledger.reading.execute("superseded_claims", (*span, *scope)).fetchall():
+        account, symbol, time_us, side, quantity, price, commission, fill_id, key, file, line = row
+        by = ledger.reading.one("superseding_claims", (account, key))
+        if by is None:
+            continue
+        terms.append(SupersededTerm(
+            from_micros(time_us), account, symbol, side, Decimal(quantity), Decimal(price),
+            Decimal(commission), fill_id, FillPlace(file, line), by[0], FillPlace(by[1], by[2]),
+            from_micros(by[3]),
+        ))  # fmt: skip
+    return tuple(terms)
+
+
+class Behind:
+    """Turns rows into terms, looking up where each fill was read."""
+
+    def __init__(
+        self, ledger: Ledger, band: Decimal, session_of: Callable[[datetime], object]
+    ) -> None:
+        self._ledger = ledger
+        self._band = band
+        self._session_of = session_of
+
+    def bookings(self, bookings: Iterable[Booking], adds: _Adds) -> tuple[BookingTerm, ...]:
+        """Bookings with what each adds, and where its fill was read."""
+        with exact():
+            return tuple(self._booking(b, adds(b)) for b in bookings)
+
+    def positions(self, closed: Iterable[Position], metric: str) -> tuple[PositionTerm, ...]:
+        """The positions that a metric counts, with what each adds."""
+        outcomes, counted = _POSITION_SUMS.get(metric, (("win", "loss", "breakeven"), False))
+        terms = []
+        with exact():
+            for position in closed:
+                net = position.gross - position.fees
+                outcome = outcome_of(net, self._band)
+                if outcome in outcomes:
+                    adds = Decimal(1) if counted else net
+                    terms.append(self._position(position, net, outcome, adds))
+        return tuple(terms)
+
+    def _position(self, p: Position, net: Decimal, outcome: Outcome, adds: Decimal) -> PositionTerm:
+        its = self._ledger.reading.bookings_of(p.id)
+        return PositionTerm(
+            p.id, p.account, p.symbol, p.side.value, p.opened_at, p.closed_at, p.quantity,
+            p.gross, p.fees, net, outcome, adds,
+            self.bookings(its, lambda b: b.net),
+        )  # fmt: skip
+
+    def _booking(self, b: Booking, adds: Decimal) -> BookingTerm:
+        return BookingTerm(
+            str(self._session_of(b.time)), b.time, b.account, b.symbol, b.position_id, b.fill_key,
+            b.quantity, b.price, b.gross, b.fees, b.net, adds,
+            self._places(b),
+        )  # fmt: skip
+
+    def _places(self, b: Booking) -> tuple[FillPlace, ...]:
+        found = self._ledger.places(b.account, b.fill_key)
+        return tuple(FillPlace(file, line) for file, line in found)

@@ -1,0 +1,141 @@
+"""Long lists for people and programs: fills and positions, a page at a time, the newest first."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from tearsheet.app.analysis.notes import Remark, remarks_on
+from tearsheet.app.analysis.unrealized import Unrealized, unrealized
+from tearsheet.app.context import Context
+from tearsheet.errors import UsageError
+from tearsheet.performance.summary import Scope
+from tearsheet.store.tables import pages
+from tearsheet.store.tables.marks import Mark, Marks
+from tearsheet.store.tables.pages import Page, Place, Span
+from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.trade_list import TradeFilter, TradeList, TradePlace, Trades
+from tearsheet.trade.amount import exact
+from tearsheet.trade.fill import Fill, Rejection
+from tearsheet.trade.position import Outcome, Position, outcome_of
+from tearsheet.trade.session import Window, to_micros
+
+__all__ = ["Lists", "Page", "Place", "PositionView"]
+
+_CLOSED, _NOTHING = Unrealized(None), Remark()
+
+
+class PositionView(Struct, frozen=True, kw_only=True):
+    """A position as it is shown. Money is in `currency`; what is not known is None."""
+
+    id: str
+    account: str
+    symbol: str
+    currency: str
+    side: str
+    state: Literal["open", "closed"]
+    outcome: Outcome | None
+    opened_at: datetime | None
+    closed_at: datetime | None
+    last_fill_at: datetime
+    quantity: Decimal
+    open_quantity: Decimal
+    average_entry: Decimal | None
+    average_exit: Decimal | None
+    gross: Decimal
+    fees: Decimal
+    net: Decimal
+    r_multiple: Decimal | None
+    stop_loss: Decimal | None
+    target: Decimal | None
+    mark: Decimal | None = None
+    mark_at: datetime | None = None
+    unrealized_pnl: Decimal | None = None
+    unrealized_reason: str | None = None
+    strategy: str | None
+    mode: str | None
+    fills: int
+    note: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Lists:
+    """Asks the ledger for pages; a page goes on after the last row of the one before."""
+
+    def __init__(self, context: Context) -> None:
+        self._ledger = context.ledger
+        self._calendar = context.settings.calendar
+        self._band = context.settings.breakeven_band
+
+    def fills(self, window: Window, scope: Scope, number: int, after: Place | None) -> Page[Fill]:
+        """Fills of a window, the newest first. Logged results are none. Raises UsageError."""
+        with self._ledger.snapshot() as reading:
+            return pages.fills(reading, self._span(window, scope, after), number)
+
+    def closed(
+        self, window: Window, scope: Scope, number: int, after: Place | None, tag: str | None = None
+    ) -> Page[PositionView]:
+        """Positions closed in a window, the newest first, of one tag or all. Raises UsageError."""
+        span = self._span(window, scope, after)
+        of = Trades(scope, None, to_micros(span.since), to_micros(span.until))
+        place = None if after is None else TradePlace(None, after.time_us, str(after.id))
+        with self._ledger.snapshot() as reading:
+            found = TradeList(reading, of, TradeFilter(tag=tag), self._band)
+            items, _, last = found.page(number, after=place)
+            views = self._views(reading, items)
+        return Page(views, None if last is None else Place(last.time_us, last.id))
+
+    def rejections(self, number: int, after: Place | None) -> Page[Rejection]:
+        """Lines that could not be used, those read last first."""
+        with self._ledger.snapshot() as reading:
+            return pages.rejections(reading, after, number)
+
+    def open(self, scope: Scope, tag: str | None = None) -> list[PositionView]:
+        """Open positions with what they would bring at their marks, of one tag or all."""
+        with self._ledger.snapshot() as reading:
+            views = self._views(reading, reading.open_positions(scope))
+        return [view for view in views if tag is None or tag in view.tags]
+
+    def _views(self, reading: Reading, positions: Sequence[Position]) -> list[PositionView]:
+        """Positions as they are shown, with what is said of them."""
+        marks, remarks = Marks(reading), remarks_on(reading, [p.id for p in positions])
+        return [
+            view_of(p, self._band, None if p.closed_at else marks.get(p.symbol), remarks.get(p.id))
+            for p in positions
+        ]
+
+    def _span(self, window: Window, scope: Scope, after: Place | None) -> Span:
+        if window.last_trades is not None:
+            raise UsageError("a list is of a stretch of time", "leave rolling out")
+        since, until = self._calendar.start(window.start), self._calendar.start(window.end)
+        return Span(scope, since, until, after)
+
+
+def view_of(
+    p: Position, band: Decimal, mark: Mark | None = None, remark: Remark | None = None
+) -> PositionView:
+    """A position as it is shown; its outcome is told by the breakeven band."""
+    closed = p.closed_at is not None
+    # a result that a bot logged states the price of one end only
+    is_logged = closed and p.fills == 1
+    entry_known, exit_known = (bool(v) or not is_logged for v in (p.entry_value, p.exit_value))
+    its = _CLOSED if closed else unrealized(p, mark)
+    remark = remark or _NOTHING
+    with exact():
+        return PositionView(
+            id=p.id, account=p.account, symbol=p.symbol, currency=p.currency,
+            side="long" if p.side.value == "BUY" else "short",
+            state="closed" if closed else "open",
+            outcome=outcome_of(p.net, band) if closed else None,
+            opened_at=p.opened_at, closed_at=p.closed_at, last_fill_at=p.last_at,
+            quantity=p.quantity, open_quantity=p.open_quantity,
+            average_entry=p.average_entry if entry_known else None,
+            average_exit=p.average_exit if exit_known else None, gross=p.gross, fees=p.fees, net=p.net,
+            r_multiple=p.r_multiple if closed else None, stop_loss=p.stop_loss, target=p.target,
+            mark=None if mark is None else mark.price, mark_at=None if mark is None else mark.time,
+            unrealized_pnl=its.value, unrealized_reason=its.reason,
+            strategy=p.strategy, mode=p.mode, fills=p.fills,
+            note=remark.note, tags=remark.tags,
+        )  # fmt: skip

@@ -1,0 +1,212 @@
+"""Notes and tags on positions: read, written beside those of other people, and never lost."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tearsheet.app.context import Context
+from tearsheet.errors import NotFoundError, UsageError
+from tearsheet.log import event
+from tearsheet.store.tables import notes as kept
+from tearsheet.store.tables.ledger import NOTES_STAMP
+from tearsheet.store.tables.notes import Note, NoteVersion
+from tearsheet.store.tables.queries import Reading
+from tearsheet.trade.note import Said
+
+__all__ = [
+    "NoteVersion",
+    "NoteView",
+    "Notes",
+    "Remark",
+    "TagCount",
+    "notes_stamp",
+    "remarks_on",
+    "tags_by_position",
+]
+
+_log = logging.getLogger("tearsheet")
+_LONGEST_NAME = 100
+
+
+def notes_stamp(context: Context) -> str:
+    """A name for the present state of all notes, which change no number. Raises StoreError."""
+    return context.ledger.get(NOTES_STAMP) or "0"
+
+
+class NoteView(Struct, frozen=True):
+    """A note as it is shown. `position` is where the fill that it is of stands now: null while that
+    fill is not in the ledger. `version` is 0 and the rest empty where nothing was said yet."""
+
+    id: str
+    position: str | None
+    account: str
+    symbol: str
+    filled_at: datetime
+    version: int
+    text: str
+    tags: tuple[str, ...]
+    by: str | None
+    at: datetime | None
+
+
+class Remark(Struct, frozen=True):
+    """What lists show of all notes on one position."""
+
+    note: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class TagCount(Struct, frozen=True):
+    """A tag, and how many notes bear it."""
+
+    tag: str
+    notes: int
+
+
+class Notes:
+    """Asks a context's ledger for notes, and writes them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ledger = context.ledger
+
+    def of(self, position: str) -> Sequence[NoteView]:
+        """The position's own note, be it empty, and those of fills that stand in it by now.
+
+        Raises NotFoundError.
+        """
+        with self._ledger.snapshot() as reading:
+            own = _own(reading, position)
+            found = kept.Notes(reading).of([position]).get(position, [])
+        others = [note for note in found if note.id != own.id]
+        return [_view(note) for note in (own, *others)]
+
+    def get(self, identity: str) -> NoteView:
+        """A note by its id. Raises NotFoundError."""
+        with self._ledger.snapshot() as reading:
+            return _view(_known(reading, identity))
+
+    def versions(self, identity: str) -> Sequence[NoteVersion]:
+        """Everything that a note ever said, the first first."""
+        with self._ledger.snapshot() as reading:
+            return kept.Notes(reading).versions(identity)
+
+    def orphaned(self, most: int, after: str = "") -> Sequence[NoteView]:
+        """Notes whose fill is not in the ledger now: its import was undone, or its log written anew.
+
+        They stand where they were as soon as the fill is back.
+        """
+        with self._ledger.snapshot() as reading:
+            return [_view(note) for note in kept.Notes(reading).orphaned(after, most)]
+
+    def tags(self) -> Sequence[TagCount]:
+        """Every tag, in order."""
+        with self._ledger.snapshot() as reading:
+            return [TagCount(tag, number) for tag, number in kept.Notes(reading).tags()]
+
+    def with_tag(self, tag: str) -> frozenset[str]:
+        """The ids of the positions that bear a tag."""
+        with self._ledger.snapshot() as reading:
+            return kept.Notes(reading).with_tag(tag)
+
+    def remarks(self, positions: Sequence[str]) -> Mapping[str, Remark]:
+        """What is said of each of some positions."""
+        with self._ledger.snapshot() as reading:
+            return remarks_on(reading, positions)
+
+    def write(self, position: str, said: Said, by: str, version: int) -> NoteView:
+        """Say something of a position. `version` is the one that it is said upon, 0 for the first.
+
+        Raises NotFoundError; UsageError where somebody else wrote meanwhile; StoreError.
+        """
+        return self._write(lambda reading: _own(reading, position), lambda _: said, by, version)
+
+    def rewrite(self, note: str, said: Said, by: str, version: int) -> NoteView:
+        """The same of a note by its id, also of one whose fill is gone."""
+        return self._write(lambda reading: _known(reading, note), lambda _: said, by, version)
+
+    def change(self, position: str, change: Callable[[Said], Said], by: str) -> NoteView:
+        """Say of a position what a function makes of what is said now. Raises as `write` does."""
+        return self._write(lambda reading: _own(reading, position), change, by, None)
+
+    def _write(
+        self, find: Callable[[Reading], Note], change: Callable[[Said], Said], by: str,
+        version: int | None,
+    ) -> NoteView:  # fmt: skip
+        with self._ledger.snapshot() as reading:
+            account = find(reading).account
+        with self._ledger.writing(frozenset({account})) as reading:
+            notes, before = kept.Notes(reading), find(reading)
+            said = change(before.said)
+            if said == before.said:  # also where a request is repeated
+                return _view(before)
+            _check(before, version)
+            after = replace(
+                before, version=before.version + 1, said=said, by=by[:_LONGEST_NAME],
+                at=self._context.now,
+            )  # fmt: skip
+            notes.put(after)
+            self._ledger.join()
+            self._ledger.change_notes()
+        event(
+            _log, "tearsheet.note", id=after.id, position=after.position_id,
+            version=after.version, by=after.by,
+        )  # fmt: skip
+        return _view(after)
+
+
+def remarks_on(reading: Reading, positions: Sequence[str]) -> Mapping[str, Remark]:
+    """What is said of each of some positions, all notes on it together."""
+    return {one: _together(notes) for one, notes in kept.Notes(reading).of(positions).items()}
+
+
+def tags_by_position(reading: Reading) -> Mapping[str, frozenset[str]]:
+    """The tags of each position that bears any."""
+    return kept.Notes(reading).tags_by_position()
+
+
+def _together(notes: Sequence[Note]) -> Remark:
+    texts = [note.said.text for note in notes if note.said.text]
+    tags = sorted({tag for note in notes for tag in note.said.tags})
+    return Remark("\n\n".join(texts) or None, tuple(tags))
+
+
+def _own(reading: Reading, position: str) -> Note:
+    """The note of a position, empty where nothing was said. Raises NotFoundError."""
+    bookings = reading.bookings_of(position)
+    if not bookings:
+        raise NotFoundError(f"no position {position!r}", "`tearsheet positions` lists them")
+    unsaid = Note.unsaid(bookings[0])
+    return kept.Notes(reading).get(unsaid.id) or unsaid
+
+
+def _known(reading: Reading, identity: str) -> Note:
+    note = kept.Notes(reading).get(identity)
+    if note is None:
+        raise NotFoundError(f"no note {identity!r}", "a position's page shows its notes")
+    return note
+
+
+def _check(note: Note, version: int | None) -> None:
+    """Refuse what is said upon another version than the last."""
+    if version in (None, note.version):
+        return
+    if note.version:
+        meanwhile = f"{note.by} wrote version {note.version} at {note.at:%Y-%m-%d %H:%M:%S} UTC"
+    else:
+        meanwhile = "nothing was said of it yet, which is version 0"
+    raise UsageError(
+        f"this was written upon version {version} of the note, but {meanwhile}",
+        "read the note as it is now, and write again upon that version",
+    )
+
+
+def _view(note: Note) -> NoteView:
+    is_said = note.version > 0
+    return NoteView(
+        note.id, note.position_id, note.account, note.symbol, note.time, note.version,
+        note.said.text, note.said.tags, note.by if is_said else None, note.at if is_said else None,
+    )  # fmt: skip

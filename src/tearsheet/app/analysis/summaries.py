@@ -1,0 +1,361 @@
+"""Makes summaries from what the ledger keeps: tallies by session where they serve, else rows."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tearsheet.app.analysis.unrealized import Unrealized, unrealized_of
+from tearsheet.errors import MixedCurrencyError, NotFoundError
+from tearsheet.performance.metric import Day, MetricValue, Stretch, evaluate
+from tearsheet.performance.summary import (
+    Freshness,
+    PartialReason,
+    PerformanceSummary,
+    Scope,
+    TradeLogUse,
+    WindowView,
+)
+from tearsheet.performance.tally import Tally, total
+from tearsheet.settings import Settings
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.queries import matches
+from tearsheet.store.tables.tallies import TallyRules
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.session import DAY, TradingCalendar, Window
+
+
+class Terms(Struct, frozen=True):
+    """What every summary of a tracker has in common."""
+
+    calendar: TradingCalendar
+    tally_rules: TallyRules
+    default_currency: str
+    starting_balance: Decimal | None
+    trade_log_mode: str
+
+
+def terms_of(settings: Settings) -> Terms:
+    """The terms of summaries as the settings say them."""
+    return Terms(
+        settings.calendar,
+        TallyRules(settings.breakeven_band, settings.breakeven_streak == "break"),
+        settings.currency,
+        settings.starting_balance,
+        settings.trade_log_mode,
+    )
+
+
+class Rows(Struct, frozen=True):
+    """The bookings and closed positions of a window and scope, in order."""
+
+    bookings: list[Booking]
+    closed: list[Position]
+
+
+class Summaries:
+    """Answers for windows and scopes, from one state of the ledger."""
+
+    def __init__(self, ledger: Ledger, terms: Terms, now: datetime) -> None:
+        self._ledger = ledger
+        self._terms = terms
+        self._now = now
+        self.sessions_kept = 0
+        self.sessions_computed = 0
+
+    def summary(
+        self,
+        window: Window,
+        scope: Scope,
+        currency: str | None,
+        stale: Iterable[PartialReason] = (),
+    ) -> PerformanceSummary:
+        """The summary of a window and scope. Raises MixedCurrencyError, NotFoundError."""
+        self.check_account(scope)
+        window = self.from_first_session(window, scope)
+        chosen, others = self._currency(window, scope, currency)
+        tally, days = self._tally(window, scope, chosen)
+        stretch = Stretch(
+            tally, self._with_idle_days(window, days), self._balance(window, scope, chosen)
+        )
+        metrics = evaluate(stretch)
+        missing = self._missing_days(window)
+        rejected = self._rejected(window, scope)
+        reasons = [
+            *stale, *self._reasons(window, missing, rejected, tally, scope), *_others(others, chosen)
+        ]  # fmt: skip
+        held = self._ledger.reading.open_positions(scope)
+        open_log_trades = self._ledger.open_log_trades(scope)
+        unrealized = self._unrealized(window, chosen, held, open_log_trades)
+        return PerformanceSummary(
+            window=self._view(window),
+            scope=scope,
+            currency=chosen,
+            message=_message(metrics),
+            metrics=metrics,
+            open_positions=len(held) + open_log_trades,
+            unrealized_pnl=unrealized.value,
+            unrealized_reason=unrealized.reason,
+            days=tuple(days),
+            partial=bool(reasons),
+            partial_reasons=tuple(reasons),
+            missing_days=tuple(missing),
+            rejected_lines=rejected,
+            trade_log=self._trade_log(),
+            freshness=self._freshness(scope),
+        )
+
+    def doubts(self, window: Window, scope: Scope, currency: str) -> list[PartialReason]:
+        """Why a summary of the window and scope would be partial."""
+        kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
+        tally = total(tally for _, tally in kept)
+        missing, rejected = self._missing_days(window), self._rejected(window, scope)
+        return list(self._reasons(window, missing, rejected, tally, scope))
+
+    def rows(self, window: Window, scope: Scope, currency: str) -> Rows:
+        """The rows that a summary of the window and scope rests on."""
+        if window.last_trades is not None:
+            closed = self._ledger.reading.last_closed(
+                scope, currency, self._end(window), window.last_trades
+            )
+            return Rows([_closing(position) for position in closed], closed)
+        since, until = self._start(window), self._end(window)
+        found = self._ledger.reading.window(scope.account, since, until)
+        bookings = [booking for booking in found[0] if booking.currency == currency]
+        closed = [position for position in found[1] if position.currency == currency]
+        if scope.narrows_trades:
+            bookings, closed = self._narrowed(bookings, closed, scope)
+        return Rows(sorted(bookings, key=lambda b: b.order), closed)
+
+    def sessions(self, window: Window, scope: Scope, currency: str) -> list[tuple[date, Tally]]:
+        """The tally of each session of a window that traded, in order."""
+        if window.last_trades is None and not scope.narrows_trades:
+            return self._ledger.tallies(scope.account, window.start, window.end, currency)
+        rows = self.rows(window, scope, currency)
+        session = self._terms.calendar.session
+        by_day: dict[date, Rows] = defaultdict(lambda: Rows([], []))
+        for booking in rows.bookings:
+            by_day[session(booking.time)].bookings.append(booking)
+        for position in rows.closed:
+            by_day[session(position.last_at)].closed.append(position)
+        tally = self._terms.tally_rules.tally
+        return [
+            (day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)
+        ]
+
+    def currency(self, window: Window, scope: Scope, currency: str | None) -> str:
+        """The one currency that a summary of the window and scope is in."""
+        return self._currency(window, scope, currency)[0]
+
+    def _narrowed(
+        self, bookings: list[Booking], closed: list[Position], scope: Scope
+    ) -> tuple[list[Booking], list[Position]]:
+        """What belongs to a strategy, symbol or mode; a booking does if its position does."""
+        fits: dict[str, bool] = {p.id: matches(scope, p) for p in closed}
+        for identity in {b.position_id for b in bookings} - fits.keys():
+            position = self._ledger.reading.position(identity)
+            fits[identity] = position is not None and matches(scope, position)
+        return [b for b in bookings if fits[b.position_id]], [p for p in closed if fits[p.id]]
+
+    def check_account(self, scope: Scope) -> None:
+        """Refuse an account that never traded. Raises NotFoundError."""
+        if scope.account is None:
+            return
+        known = self._ledger.accounts()
+        open_too = {p.account for p in self._ledger.reading.open_positions(Scope())}
+        if scope.account not in known and scope.account not in open_too:
+            named = ", ".join(sorted({*known, *open_too})) or "none yet"
+            raise NotFoundError(f"no account {scope.account!r}", f"known accounts: {named}")
+
+    def from_first_session(self, window: Window, scope: Scope) -> Window:
+        """A window over everything begins with the first session that has a booking."""
+        if window.kind != "all":
+            return window
+        first = self._ledger.first_session(scope.account) or window.last_day
+        return Window("all", min(max(first, window.start), window.last_day), window.end)
+
+    def _currency(self, window: Window, scope: Scope, wanted: str | None) -> tuple[str, list[str]]:
+        found = self._ledger.currencies(scope.account, window.start, window.end)
+        if wanted is not None:
+            return wanted, [c for c in found if c != wanted]
+        if len(found) > 1 and self._terms.default_currency not in found:
+            raise MixedCurrencyError(
+                f"this window holds {' and '.join(found)}, which are never added up",
+                "choose one currency, or set TEARSHEET_CURRENCY",
+            )
+        chosen = found[0] if len(found) == 1 else self._terms.default_currency
+        return chosen, [c for c in found if c != chosen]
+
+    def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
+        if window.last_trades is None and not scope.narrows_trades:
+            kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
+            self.sessions_kept += len(kept)
+            return total(tally for _, tally in kept), [
+                Day(session, tally.curve.net, tally.closed) for session, tally in kept
+            ]
+        rows = self.rows(window, scope, currency)
+        days = self._days(rows)
+        self.sessions_computed += len(days)
+        return self._terms.tally_rules.tally(rows.bookings, rows.closed), days
+
+    def _days(self, rows: Rows) -> list[Day]:
+        nets: dict[date, Decimal] = defaultdict(lambda: ZERO)
+        trades: dict[date, int] = defaultdict(int)
+        session = self._terms.calendar.session
+        with exact():
+            for booking in rows.bookings:
+                nets[session(booking.time)] += booking.gross - booking.fees
+        for position in rows.closed:
+            trades[session(position.last_at)] += 1
+        return [Day(day, nets[day], trades[day]) for day in sorted(nets.keys() | trades.keys())]
+
+    def _with_idle_days(self, window: Window, days: list[Day]) -> tuple[Day, ...]:
+        """The days with, for the ratios that need them, the idle exchange days between."""
+        if self._terms.starting_balance is None or not days:
+            return tuple(days)
+        traded = {day.session: day for day in days}
+        last = min(window.last_day, self._terms.calendar.session(self._now))
+        span = _dates(days[0].session, max(last, days[-1].session))
+        calendar = self._terms.calendar
+        return tuple(
+            traded.get(day) or Day(day, ZERO)
+            for day in span
+            if day in traded or calendar.is_weekday(day)
+        )
+
+    def _balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
+        """The starting balance and all that was made before the window."""
+        balance = self._terms.starting_balance
+        if balance is None or window.last_trades is not None or scope.narrows_trades:
+            return None
+        first = self._ledger.first_session(scope.account)
+        if first is None or first >= window.start:
+            return balance
+        before = self._ledger.tallies(scope.account, first, window.start, currency)
+        with exact():
+            return balance + sum((tally.curve.net for _, tally in before), ZERO)
+
+    def _missing_days(self, window: Window) -> list[date]:
+        """Past weekdays inside the window, since the first log file, that have none."""
+        first = self._ledger.first_log_day()
+        if first is None or window.last_trades is not None:
+            return []
+        today = self._terms.calendar.session(self._now)
+        start, end = max(window.start, first), min(window.end, today)
+        present = self._ledger.log_days(start, end)
+        calendar = self._terms.calendar
+        return [
+            day
+            for day in _dates(start, end - DAY)
+            if calendar.is_weekday(day) and day not in present
+        ]
+
+    def _rejected(self, window: Window, scope: Scope) -> int:
+        since, until = self._start(window), self._end(window)
+        return self._ledger.count_rejections(scope.account, since, until)
+
+    def _reasons(
+        self, window: Window, missing: list[date], rejected: int, tally: Tally, scope: Scope
+    ) -> Iterator[PartialReason]:
+        if rejected:
+            lines = f"{rejected} line{'s' if rejected != 1 else ''}"
+            yield PartialReason("rejected_lines", f"{lines}; see `tearsheet rejections`")
+        if missing:
+            yield PartialReason("missing_days", _listed([day.isoformat() for day in missing]))
+        around = (window.start - DAY, min(window.end, self._now.date() + DAY) + DAY)
+        unfinished = self._ledger.unfinished_logs(*around)
+        if unfinished and window.last_trades is None:
+            yield PartialReason("unfinished_line", _listed(unfinished))
+        overlaps = [
+            f"{account} {symbol}"
+            for account, symbol in self._ledger.overlaps()
+            if scope.account in (None, account) and scope.symbol in (None, symbol)
+        ]
+        if overlaps:
+            yield PartialReason("overlapping_sources", _listed(overlaps))
+        if tally.paper and tally.live and scope.mode is None:
+            detail = f"{tally.paper} PAPER and {tally.live} LIVE trades"
+            yield PartialReason("mixed_modes", detail)
+
+    def _unrealized(
+        self, window: Window, currency: str, held: list[Position], open_log_trades: int
+    ) -> Unrealized:
+        """That of the positions open now, for a window that has not ended."""
+        if window.end <= self._terms.calendar.session(self._now):
+            return Unrealized(None, "the window is past")
+        return unrealized_of(
+            self._ledger.reading,
+            [position for position in held if position.currency == currency],
+            open_log_trades,
+        )
+
+    def _trade_log(self) -> TradeLogUse:
+        use = self._ledger.log_use()
+        return TradeLogUse(
+            mode=self._terms.trade_log_mode,
+            as_trades=use.streams - use.as_fills,
+            as_fills=use.as_fills,
+        )
+
+    def _freshness(self, scope: Scope) -> Freshness:
+        last = self._ledger.last_fill_at(scope.account)
+        age = None if last is None else (self._now - last) / timedelta(seconds=1)
+        return Freshness(self._ledger.revision, self._now, last, age)
+
+    def _view(self, window: Window) -> WindowView:
+        calendar = self._terms.calendar
+        return WindowView(
+            kind=window.kind,
+            start=window.start,
+            end=window.last_day,
+            label=window.label,
+            timezone=calendar.timezone.key,
+            day_starts_at=calendar.day_starts_at.isoformat("minutes"),
+            starts_at=self._start(window),
+            ends_at=self._end(window),
+            last_trades=window.last_trades,
+        )
+
+    def _start(self, window: Window) -> datetime:
+        return self._terms.calendar.start(window.start)
+
+    def _end(self, window: Window) -> datetime:
+        return self._terms.calendar.start(window.end)
+
+
+def _day(of: tuple[date, Rows]) -> date:
+    return of[0]
+
+
+def _closing(position: Position) -> Booking:
+    """A closed position as one booking, for windows that count whole trades."""
+    return Booking(
+        position.id, position.account, position.symbol, position.currency, position.last_at,
+        position.last_rank, position.last_key, 0, position.quantity, ZERO, position.gross,
+        position.fees, True,
+    )  # fmt: skip
+
+
+def _others(others: list[str], chosen: str) -> Iterator[PartialReason]:
+    if others:
+        yield PartialReason("other_currencies", f"{', '.join(others)} beside {chosen}")
+
+
+def _message(metrics: dict[str, MetricValue]) -> str:
+    if metrics["total_trades"].value:
+        return "ok"
+    return "No trades in window" if not metrics["net_pnl"].n else "No closed trades in window"
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _dates(first: date, last: date) -> Iterator[date]:
+    while first <= last:
+        yield first
+        first += DAY

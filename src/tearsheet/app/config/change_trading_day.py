@@ -1,0 +1,169 @@
+"""Another time zone or day start: every booking gets its session anew, in one transaction with the settings file."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from tearsheet.app.book_rules import book_rules
+from tearsheet.app.config.settings_audit import ChangedFile, SettingChange, content_of, keep_change
+from tearsheet.app.context import Context
+from tearsheet.app.imports.preview import Preview, previewed
+from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.errors import SettingsError, UsageError
+from tearsheet.rules.breach import holds_in
+from tearsheet.settings import SETTINGS, Settings
+from tearsheet.store.tables.breaches import LatchRecords
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.write.transaction import Posting
+from tearsheet.trade.session import DAY
+
+#: What can be changed here.
+KEYS = ("timezone", "day_starts_at")
+#: The longest period begins at most so many days ago.
+_PERIOD = 40 * DAY
+_ROWS = {setting.key: setting for setting in SETTINGS}
+
+
+class CalendarField(Struct, frozen=True):
+    """A setting as it is, what is allowed, and the variable that gives it where the file does not."""
+
+    key: str
+    words: str
+    value: str
+    allowed: str
+    variable: str | None
+
+
+class CalendarChange:
+    """What becomes of a ledger by another calendar; first looked at, then done."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._settings = context.settings
+        self._path = context.settings.file()
+        self._text, self.digest = content_of(self._path)
+
+    @property
+    def fields(self) -> list[CalendarField]:
+        """The settings that can be changed."""
+        shown = {"timezone": self._settings.timezone, "day_starts_at": _clock(self._settings)}
+        return [
+            CalendarField(
+                key, _ROWS[key].words, shown[key], _ROWS[key].allowed, self._settings.variable(key)
+            )
+            for key in KEYS
+        ]
+
+    def wanted(self, given: Mapping[str, str]) -> Settings:
+        """The settings that somebody wishes. Raises SettingsError whose place is the key."""
+        values: dict[str, Any] = {}
+        for key in KEYS:
+            text = given.get(key, "").strip()
+            try:
+                values[key] = _ROWS[key].read(text)
+            except ValueError:
+                raise SettingsError(
+                    f"{key} is {text[:100]!r}", f"allowed is {_ROWS[key].allowed}", (key,)
+                ) from None
+            variable = self._settings.variable(key)
+            if variable is not None and values[key] != getattr(self._settings, key):
+                raise SettingsError(
+                    f"{key} is given by the environment variable {variable}",
+                    "change it there, and start the service again", (key,),
+                )  # fmt: skip
+        return self._settings.but(**values)
+
+    def tried(self, wanted: Settings) -> Preview:
+        """What every day and position would become; nothing is kept."""
+        with self._other(wanted) as other:
+            return previewed(other.ledger, lambda: self._rebook(other))
+
+    def keep(self, wanted: Settings, digest: str, who: str) -> bool:
+        """Book all anew and write the file; False where the file was changed meanwhile.
+
+        Raises UsageError while a limit is broken, as another day might begin for it.
+        """
+        verdicts_of(self._context).all()  # what is broken by now is kept by the old calendar
+        changes = [
+            SettingChange(self._context.now, who, self._path.name, key, old, new)
+            for key in KEYS
+            if (old := _said(self._settings, key)) != (new := _said(wanted, key))
+        ]
+        text = self._text
+        for one in changes:
+            text = _with(text, one.name, str(one.new))
+        if not changes:
+            return digest == self.digest
+        _check(self._text, text, {one.name: one.new for one in changes}, self._path.name)
+        file = ChangedFile(self._path, digest, text)
+        with self._other(wanted) as other:
+            kept = keep_change(other.ledger, file, changes, lambda: self._rebook(other))
+            if kept:
+                other.tell()
+            return kept
+
+    def _other(self, wanted: Settings) -> Context:
+        """A context that goes by the wanted settings, whatever the file says."""
+        now = self._context.now
+        apart = wanted.but()
+        apart.__dict__["origin"] = None
+        return Context(apart, lambda: now)
+
+    def _rebook(self, other: Context) -> int:
+        self._refuse_while_broken(other.ledger)
+        posting = Posting(other.ledger, book_rules(other.settings), other.now)
+        posting.rebuild()
+        return posting.finish()
+
+    def _refuse_while_broken(self, ledger: Ledger) -> None:
+        """Another calendar could end what holds for a day, a week or a month by this one."""
+        session = self._settings.calendar.session(self._context.now)
+        records = LatchRecords(ledger.reading)
+        for account in records.accounts():
+            for record in records.of(account, session - _PERIOD):
+                one = record.breach
+                is_bound = one.period_start is not None and record.release is None
+                if is_bound and holds_in(one.limit, one.period_start, session):
+                    raise UsageError(
+                        f"{one.limit} of {account} is broken since {one.at.isoformat()}, and another "
+                        "calendar could end that",
+                        "release it first, or wait until its day, week or month is over",
+                    )
+
+
+def _said(settings: Settings, key: str) -> str:
+    return _clock(settings) if key == "day_starts_at" else str(getattr(settings, key))
+
+
+def _clock(settings: Settings) -> str:
+    return settings.day_starts_at.isoformat("minutes")
+
+
+def _with(text: str, key: str, value: str) -> str:
+    """The text with another value of a key, on its line or on a new one."""
+    line = re.compile(
+        rf"^([ \t]*{key}[ \t]*=[ \t]*)([^#\r\n]*?)([ \t]*(?:#[^\r\n]*)?)$", re.MULTILINE
+    )
+    quoted = json.dumps(value)
+    if line.search(text):
+        return line.sub(lambda found: f"{found[1]}{quoted}{found[3]}", text, count=1)
+    end = "" if not text or text.endswith("\n") else "\n"
+    return f"{text}{end}{key} = {quoted}\n"
+
+
+def _check(before: str, after: str, changes: Mapping[str, Any], file: str) -> None:
+    """The new text says what the old one said, but for the changes."""
+    import tomllib  # not where nothing is changed
+
+    try:
+        same = tomllib.loads(after) == {**tomllib.loads(before), **changes}
+    except tomllib.TOMLDecodeError:
+        same = False
+    if not same:
+        raise UsageError(
+            f"{file} is written in a way that this page cannot change",
+            "write `key = value` lines, or edit the file",
+        )

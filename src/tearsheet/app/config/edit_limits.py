@@ -1,0 +1,204 @@
+"""The limits of one block of the targets file, as fields to fill in, and what somebody filled in as a new text."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from tearsheet.app.config.settings_audit import ChangedFile, SettingChange, content_of
+from tearsheet.errors import SettingsError, UsageError
+from tearsheet.rules.limit import LIMITS, Limits
+from tearsheet.rules.relaxed import loosened
+from tearsheet.sources.config.limits import parse_limits, words_of_limits, words_of_terms
+from tearsheet.sources.config.targets import parse_targets
+from tearsheet.sources.config.yaml import yaml_mapping
+from tearsheet.sources.config.yaml_edit import Path as Way
+from tearsheet.sources.config.yaml_edit import Value, edited
+
+#: Where a limit of an account comes from: the block of all accounts, its own, or there is none.
+State = Literal["default", "own", "none"]
+_NULL = ("", "null", "~", "Null", "NULL", None)
+_LISTS = ("warn_at", "silence", "hours")
+
+
+class Field(Struct, frozen=True):
+    """A key of a limit: its value as text, what is allowed, and what holds where it is left empty."""
+
+    name: str
+    key: str
+    value: str
+    allowed: str
+
+
+class LimitFields(Struct, frozen=True):
+    """A limit: what it limits, whose word holds, and its keys, the one that it must have first."""
+
+    name: str
+    words: str
+    state: State
+    fields: tuple[Field, ...]
+    inherited: str
+
+
+class LimitForm(Struct, frozen=True):
+    """The limits of an account, or of all without their own, and the digest of the file they stand in."""
+
+    account: str | None
+    digest: str
+    limits: tuple[LimitFields, ...]
+    terms: tuple[Field, ...]
+    accounts: tuple[str, ...]
+
+
+class Wish(Struct, frozen=True):
+    """A new text of the file, what it changes, and what it makes less strict."""
+
+    file: ChangedFile
+    changes: tuple[SettingChange, ...]
+    looser: tuple[str, ...]
+
+
+class LimitsDesk:
+    """Shows and changes the limits of a targets file; nothing is written here."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._text, self._digest = content_of(path)
+        self._content = _section(yaml_mapping(self._text, str(path)).get("limits"))
+
+    def form(self, account: str | None) -> LimitForm:
+        """The fields as they are in the file. Raises SettingsError."""
+        block, default = self._block(account), self._block(None)
+        limits = tuple(
+            _limit_fields(name, block, default if account is not None else None) for name in LIMITS
+        )
+        terms = tuple(
+            Field(key, key, _text(block.get(key)), allowed)
+            for key, allowed in words_of_terms().items()
+        )
+        named = tuple(_section(self._content.get("accounts")))
+        return LimitForm(account, self._digest, limits, terms, named)
+
+    def wish(self, account: str | None, given: Mapping[str, str], who: str, now: datetime) -> Wish:
+        """What the file becomes by what somebody filled in, checked as the file is.
+
+        Raises SettingsError, whose place ends in the key that is wrong, and UsageError where the
+        file is written in a way that cannot be changed here.
+        """
+        way: Way = ("limits", "default") if account is None else ("limits", "accounts", account)
+        block = self._block(account)
+        edits: list[tuple[Way, Value]] = []
+        for name, (short, keys) in words_of_limits().items():
+            state = given.get(f"{name}.state", "")
+            if state not in ("default", "own", "none"):
+                raise UsageError(f"the form says nothing of {name}", "open the page and try again")
+            values = {k: given.get(f"{name}.{k}", "").strip() for k in (short, *keys)}
+            wanted = _limit_value(name, short, values, state, way)
+            edits += _edits((*way, name), block, wanted, short)
+        for key in words_of_terms():
+            edits += _edits((*way, key), block, _listed(key, given.get(key, "").strip()), "")
+        text = edited(self._text, edits, str(self._path)) if edits else self._text
+        parse_targets(text, str(self._path))
+        old, new = self._limits(self._text), self._limits(text)
+        changes = tuple(
+            SettingChange(
+                now, who, self._path.name, ".".join(path),
+                _told(_at(self._content, path[1:])), _told(value),
+            )
+            for path, value in edits
+        )  # fmt: skip
+        file = ChangedFile(self._path, self._digest, text)
+        return Wish(file, changes, tuple(loosened(old, new)))
+
+    def _limits(self, text: str) -> Limits:
+        return parse_limits(text, str(self._path)) or Limits()
+
+    def _block(self, account: str | None) -> dict[str, Any]:
+        if account is None:
+            return _section(self._content.get("default"))
+        return _section(_section(self._content.get("accounts")).get(account))
+
+
+def _section(content: Any) -> dict[str, Any]:
+    return content if isinstance(content, dict) else {}
+
+
+def _limit_fields(name: Any, block: dict[str, Any], default: dict[str, Any] | None) -> LimitFields:
+    short, keys = words_of_limits()[name]
+    value = block.get(name)
+    own = value if isinstance(value, dict) else {short: value} if value not in _NULL else {}
+    fields = tuple(
+        Field(f"{name}.{key}", key, _text(own.get(key)), keys[key])
+        for key in (short, *(key for key in keys if key != short))
+    )
+    state: State = "own" if own else "none" if default is None or name in block else "default"
+    inherited = "" if default is None else _told(default.get(name)) or "none"
+    return LimitFields(name, LIMITS[name].words, state, fields, inherited)
+
+
+def _limit_value(name: str, short: str, values: dict[str, str], state: str, way: Way) -> Value:
+    """What stands in the file for a limit; None where nothing does."""
+    if state == "none":
+        return "null" if len(way) > 2 else None
+    if state == "default":
+        return None
+    if not values[short]:
+        allowed = words_of_limits()[name][1][short]
+        raise SettingsError(f"{name} has no {short}", f"allowed is {allowed}", (*way, name, short))
+    found = {key: _listed(key, text) for key, text in values.items() if text}
+    return found if len(found) > 1 else found[short]
+
+
+def _edits(way: Way, block: Mapping[str, Any], new: Value, short: str) -> list[tuple[Way, Value]]:
+    """The least that has to be changed for a key of a block, so that its comments stay."""
+    key, is_there = way[-1], way[-1] in block
+    old = block.get(key)
+    if isinstance(old, dict) and old and new not in _NULL:
+        wanted = new if isinstance(new, Mapping) else {short: new}
+        keys = [*wanted, *(one for one in old if one not in wanted)]
+        return [
+            ((*way, one), wanted.get(one))
+            for one in keys
+            if _told(old.get(one)) != _told(wanted.get(one))
+        ]
+    if _told(old) == _told(new) and is_there == (new is not None):
+        return []
+    is_default_of_all = len(way) == 3 and old in _NULL and new is None
+    return [] if is_default_of_all or (not is_there and new is None) else [(way, new)]
+
+
+def _listed(key: str, text: str) -> Value:
+    """A list where commas stand between, as the file has it; None for nothing."""
+    if key not in _LISTS or "," not in text:
+        return text or None
+    return [item.strip() for item in text.split(",")]
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else value
+
+
+def _told(value: Any) -> str | None:
+    """A value as it is remembered and shown."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_told(item)}" for key, item in value.items())
+    return None if value is None else _text(value)
+
+
+def _at(content: Any, path: Way) -> Any:
+    for key in path:
+        content = _section(content).get(key)
+    return content
+
+
+def refused_field(error: SettingsError | UsageError) -> str:
+    """The field of the form that an error is about; empty where it is about none."""
+    place = error.place if isinstance(error, SettingsError) else ()
+    inside = place[2:] if place[:2] == ("limits", "default") else place[3:]
+    if not inside or place[:1] != ("limits",):
+        return ""
+    if len(inside) == 1 and inside[0] in words_of_limits():
+        return f"{inside[0]}.{words_of_limits()[inside[0]][0]}"
+    return ".".join(inside[:2])

@@ -1,0 +1,55 @@
+"""Targets changed from a page: checked as the file is, and written back into it at once and whole."""
+
+from collections.abc import Mapping
+
+from tearsheet.app.config.settings_audit import ChangedFile, SettingChange, content_of, keep_change
+from tearsheet.app.context import Context
+from tearsheet.rules import Targets
+from tearsheet.sources.config.targets import load_targets, parse_targets
+from tearsheet.sources.config.yaml import yaml_mapping
+from tearsheet.sources.config.yaml_edit import Value, edited
+
+NAMES = Targets.__struct_fields__
+
+
+class Promises:
+    """The targets file of a context; comments and what else stands in it stay as they are."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._path = context.settings.targets_file
+
+    @property
+    def digest(self) -> str:
+        """Names the file's present content, so that a later change by somebody else is seen."""
+        return content_of(self._path)[1]
+
+    def targets(self) -> Targets:
+        """The targets as they are in the file now. Raises SettingsError."""
+        return load_targets(self._path)[0]
+
+    def write(self, values: Mapping[str, str], digest: str, who: str) -> bool:
+        """Put new values into the file, an empty one as null; False where it was changed meanwhile.
+
+        Raises SettingsError whose place is the target, UsageError, InputError, StoreError.
+        """
+        text, seen = content_of(self._path)
+        if seen != digest:
+            return False
+        file, now = str(self._path), self._context.now
+        content = yaml_mapping(text, file)
+        way = ("targets",) if "targets" in content else ()
+        old = (content["targets"] or {}) if way else content
+        edits: list[tuple[tuple[str, ...], Value]] = []
+        for name in NAMES:
+            wanted = values[name].strip() if name in values else None
+            if wanted is not None and (wanted or "null") != (old.get(name) or "null"):
+                edits.append(((*way, name), wanted or "null"))
+        text = edited(text, edits, file)
+        parse_targets(text, file)
+        changes = [
+            SettingChange(now, who, self._path.name, path[-1], old.get(path[-1]), str(value))
+            for path, value in edits
+        ]
+        changed = ChangedFile(self._path, digest, text)
+        return not edits or keep_change(self._context.ledger, changed, changes)

@@ -1,0 +1,109 @@
+"""Changes a settings file whole and once: against the content that was seen, with who did it remembered.
+
+The ledger's turn of writing is the lock, so two workers never overwrite each other, and the record of
+a change is kept with it or not at all.
+"""
+
+import logging
+import stat
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from tearsheet.app.book_rules import digest_of, digest_of_bytes
+from tearsheet.errors import InputError, SettingsError
+from tearsheet.export.files import replace_file
+from tearsheet.log import event
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.trade.session import from_micros, to_micros
+
+_log = logging.getLogger("tearsheet")
+_MODE = 0o666
+#: Ids are below this.
+_LAST = (1 << 62) - 1
+
+
+class SettingChange(Struct, frozen=True):
+    """That somebody changed a setting: what it was and what it is, None where there is none."""
+
+    at: datetime
+    who: str
+    file: str
+    name: str
+    old: str | None
+    new: str | None
+
+
+class ChangedFile(Struct, frozen=True):
+    """A file's new text, and the digest of the content that it is made from."""
+
+    path: Path
+    digest: str
+    text: str
+
+
+def content_of(path: Path) -> tuple[str, str]:
+    """A settings file's text and the digest of it, both empty where there is none. Raises SettingsError."""
+    try:
+        data = path.read_bytes()
+        return data.decode("utf-8"), digest_of_bytes(data)
+    except (FileNotFoundError, NotADirectoryError):
+        return "", ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(f"{path} cannot be read: {reason}", "it is a text in UTF-8") from None
+
+
+def keep_change(
+    ledger: Ledger,
+    file: ChangedFile,
+    changes: Sequence[SettingChange],
+    before: Callable[[], object] = lambda: None,
+) -> bool:
+    """Put a new text into a file, and remember who did it; False where the file is not as it was seen.
+
+    `before` is done first, in the same transaction. Raises InputError, StoreError.
+    """
+    path = file.path.resolve()  # a link stays one
+    was: bytes | None = None
+    try:
+        with ledger.writing():
+            if digest_of(path) != file.digest:
+                return False
+            before()
+            for one in changes:
+                ledger.reading.execute(
+                    "add_setting_change",
+                    (to_micros(one.at), one.who, one.file, one.name, one.old, one.new),
+                )
+            was = path.read_bytes() if path.exists() else b""
+            _write(path, file.text.encode())
+    except BaseException:
+        if was is not None:  # the ledger could not keep it after all
+            with suppress(InputError):
+                _write(path, was)
+        raise
+    for one in changes:
+        event(
+            _log, "tearsheet.setting", level=logging.WARNING, by=one.who, file=one.file,
+            setting=one.name, old=one.old, new=one.new,
+        )  # fmt: skip
+    return True
+
+
+def setting_changes(ledger: Ledger, most: int) -> list[SettingChange]:
+    """The newest changes, the newest first."""
+    with ledger.snapshot() as reading:
+        found = reading.execute("setting_changes", (_LAST, most)).fetchall()
+    return [SettingChange(from_micros(at_us), *rest) for at_us, *rest in found]
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Replace a file; who may read it stays as it was."""
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+    replace_file(path, data, _MODE if mode is None else mode)
+    if mode is not None:
+        path.chmod(mode)

@@ -1,0 +1,120 @@
+"""What every use case works on: a ledger, the settings it was opened with, and a clock."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from types import TracebackType
+from typing import Protocol, Self
+
+from tearsheet.app.alerts.evaluator import AlertEvaluator, listeners
+from tearsheet.app.book_rules import RulesInForce
+from tearsheet.performance.summary import PartialReason
+from tearsheet.settings import Settings
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.trade.session import Window, WindowKind
+
+
+class Judging(Protocol):
+    """What judges limits: inside a posting, and after it tells what came out."""
+
+    def judge(self, accounts: Iterable[str]) -> None:
+        """Hold the limits against accounts that just changed."""
+
+    def tell(self) -> None:
+        """Raise the alerts that this means."""
+
+
+class Context:
+    """An open ledger with its settings and clock. Close it, or use it in a `with` block."""
+
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._ledger = Ledger(settings.ledger)
+        self.rules = RulesInForce(self._ledger, settings)
+        self._ledger.check = self.rules.check
+        #: what judges the limits, made by `verdicts_of` when it is first needed
+        self.judging: Judging | None = None
+        #: when this process last knew all of the logs
+        self.looked_at: datetime | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the ledger."""
+        self._ledger.close()
+
+    @property
+    def now(self) -> datetime:
+        """The present instant."""
+        return self._clock()
+
+    @property
+    def today(self) -> date:
+        """The present session."""
+        return self.settings.calendar.session(self.now)
+
+    @property
+    def revision(self) -> int:
+        """How often the facts changed so far."""
+        return self._ledger.revision
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger."""
+        return self._ledger
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the ledger can be asked but not written."""
+        return self._ledger.read_only
+
+    @property
+    def stamp(self) -> str:
+        """A name for the present state of the ledger that no other state bears. Raises StoreError."""
+        return self._ledger.stamp
+
+    @property
+    def alerts(self) -> AlertEvaluator:
+        """The alerts of this ledger."""
+        return AlertEvaluator(
+            self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
+        )
+
+    def tell(self) -> None:
+        """Raise the alerts of the limits that the last posting touched; after its transaction."""
+        if self.judging is not None:
+            self.judging.tell()
+
+    def window(
+        self,
+        kind: WindowKind = "daily",
+        *,
+        start: date | None = None,
+        end: date | None = None,
+        rolling: int | None = None,
+    ) -> Window:
+        """The window that a kind, dates or a number of trades mean today."""
+        if rolling is not None:
+            return Window.last(rolling, self.today)
+        return Window.choose(kind, self.today, start, end)
+
+    def sync_if_possible(self) -> list[PartialReason]:
+        """Take in what is new in the logs; what could not be is returned."""
+        return []
+
+    @contextmanager
+    def unchanging(self) -> Iterator[Ledger]:
+        """The ledger, brought up to date, in one state for all that is read inside."""
+        self.sync_if_possible()
+        with self._ledger.snapshot():
+            yield self._ledger

@@ -1,0 +1,179 @@
+"""Takes fills and marks that a request brings: all of them or none, and a repeated one changes nothing."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from pathlib import Path
+
+from msgspec import json
+from msgspec.structs import replace
+
+from tearsheet.app.book_rules import book_rules
+from tearsheet.app.context import Context
+from tearsheet.app.reports import ImportReport, PostReport, Request
+from tearsheet.log import event
+from tearsheet.performance.summary import Scope
+from tearsheet.sources.posted import PostedMark, posted_fills, posted_marks, posted_objects
+from tearsheet.store.tables.account_states import note_heard
+from tearsheet.store.tables.idempotency import Receipt, Receipts
+from tearsheet.store.tables.marks import Mark, Marks
+from tearsheet.store.write.imported_fills import ImportCounts, standing
+from tearsheet.store.write.transaction import BookRules, FileState, Posting, writing_of
+from tearsheet.trade.fill import Fill, Rejection
+
+_log = logging.getLogger("tearsheet")
+
+
+class Posts:
+    """Takes what requests bring into a context's ledger."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ledger = context.ledger
+
+    def fills(self, request: Request) -> PostReport:
+        """Keep the fills of a request. With one bad fill nothing is kept, and the report says why.
+
+        Raises FormatError, UsageError for a key that was used otherwise, StoreError.
+        """
+        started = time.perf_counter()
+        rules = book_rules(self._context.settings)
+        objects = posted_objects(request.body, "fills")
+        made = posted_fills(objects, request.name, rules.instruments)
+        refused = [row for row in made if isinstance(row, Rejection)]
+        lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
+        report = (
+            PostReport(rejections=refused) if refused else self._keep_fills(request, rules, lines)
+        )
+        self._context.tell()
+        return _told("tearsheet.fills", started, report)
+
+    def marks(self, request: Request) -> PostReport:
+        """Keep the marks of a request, all or none; one older than the kept one changes nothing.
+
+        Raises as `fills` does.
+        """
+        started = time.perf_counter()
+        instruments = book_rules(self._context.settings).instruments
+        made = posted_marks(posted_objects(request.body, "marks"), request.name, instruments)
+        refused = [row for row in made if isinstance(row, Rejection)]
+        told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, PostedMark)]
+        report = PostReport(rejections=refused) if refused else self._keep_marks(request, told)
+        self._context.tell()
+        return _told("tearsheet.marks", started, report)
+
+    def once(self, key: str | None, path: Path, take: Callable[[], ImportReport]) -> ImportReport:
+        """Import a file under an idempotency key; a content that was read before changes nothing anyway.
+
+        Raises UsageError for a key that was used for another content.
+        """
+        if key is None:
+            return take()
+        receipt = _receipt(Request(path.read_bytes(), "", key), "import")
+        with self._ledger.snapshot() as reading:
+            answer = Receipts(reading).find(receipt)
+        if answer is not None:
+            return _imported_before(answer)
+        report = take()
+        with self._ledger.writing() as reading:
+            receipts = Receipts(reading)
+            if (answer := receipts.find(receipt)) is not None:
+                return _imported_before(answer)
+            receipts.keep(receipt, json.encode(report).decode(), self._context.now)
+        return report
+
+    def _keep_fills(
+        self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]]
+    ) -> PostReport:
+        receipt = _receipt(request, "fills")
+        with writing_of(self._ledger, rules, _held(lines, receipt)) as reading:
+            receipts = Receipts(reading)
+            if answer := receipts.find(receipt):
+                return _repeated(answer)
+            known = standing(reading, request.name, lines)
+            conflicts = [found for found in known if isinstance(found, Rejection)]
+            if conflicts:
+                return PostReport(rejections=conflicts)
+            new = known.count(False)
+            note_heard(reading, {fill.account for _, fill in lines}, self._context.now)
+            revision = self._book(request, rules, lines, new)
+            report = PostReport(new=new, known=len(lines) - new, revision=revision)
+            receipts.keep(receipt, json.encode(report).decode(), self._context.now)
+        return report
+
+    def _keep_marks(self, request: Request, told: Sequence[Mark]) -> PostReport:
+        receipt = _receipt(request, "marks")
+        with self._ledger.writing() as reading:
+            receipts = Receipts(reading)
+            if answer := receipts.find(receipt):
+                return _repeated(answer)
+            new = sum(Marks(reading).put(mark) for mark in told)
+            revision = self._ledger.bump() if new else self._ledger.revision
+            if new:
+                self._ledger.judge(self._holders({mark.symbol for mark in told}))
+            report = PostReport(new=new, known=len(told) - new, revision=revision)
+            receipts.keep(receipt, json.encode(report).decode(), self._context.now)
+        return report
+
+    def _holders(self, symbols: set[str]) -> frozenset[str]:
+        """The accounts that hold one of the instruments."""
+        held = self._ledger.reading.open_positions(Scope())
+        return frozenset(p.account for p in held if p.symbol in symbols)
+
+    def _book(
+        self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]], new: int
+    ) -> int:
+        """Keep fills as a batch; one that says nothing new is remembered, but changes no answer."""
+        checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
+        if not new and self._ledger.imports_of(checksum, len(request.body)):
+            return self._ledger.revision
+        posting = Posting(self._ledger, rules, self._context.now)
+        posting.catch_up()
+        state = FileState(name=request.name, size=len(request.body), mtime_ns=0, inode=0)
+        source = posting.open_import(state, "api")
+        counts = ImportCounts()
+        refused = posting.add_fills(source, request.name, lines, counts, is_posted=True)
+        assert not refused, "checked before"
+        changed = posting.changed
+        posting.close_import(source, state, checksum, len(lines), counts, [])
+        posting.changed = changed or new > 0
+        return posting.finish()
+
+
+def _held(lines: Sequence[tuple[int, Fill]], receipt: Receipt | None) -> frozenset[str]:
+    """What a request of fills holds for itself: their accounts, and its key."""
+    accounts = {fill.account for _, fill in lines}
+    return frozenset(accounts if receipt is None else {*accounts, f"key\0{receipt.key}"})
+
+
+def _receipt(request: Request, what: str) -> Receipt | None:
+    """The request's key with a digest of all that it asks for."""
+    if request.key is None:
+        return None
+    digest = blake2b(what.encode() + b"\0" + request.body, digest_size=16).hexdigest()
+    return Receipt(request.key, digest)
+
+
+def _repeated(answer: str) -> PostReport:
+    return replace(json.decode(answer, type=PostReport), repeated=True)
+
+
+def _imported_before(answer: str) -> ImportReport:
+    report = json.decode(answer, type=ImportReport)
+    report.repeated = True
+    return report
+
+
+def _told(name: str, started: float, report: PostReport) -> PostReport:
+    event(
+        _log,
+        name,
+        level=logging.WARNING if report.rejections else logging.INFO,
+        duration_ms=round((time.perf_counter() - started) * 1000, 3),
+        new=report.new,
+        known=report.known,
+        rejected=len(report.rejections),
+        revision=report.revision,
+    )
+    return report

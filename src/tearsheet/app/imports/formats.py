@@ -1,0 +1,23 @@
+"""What can be taken in, for those who show it: the formats of files, and the fields of requests."""
+
+from functools import cache
+from pathlib import Path
+
+import tzdata
+
+from tearsheet.app.imports.import_file import known_formats
+from tearsheet.sources.posted import FILL_FIELDS, MARK_FIELDS, object_schema
+
+__all__ = ["FILL_SCHEMA", "MARK_SCHEMA", "known_formats", "known_zones"]
+
+#: The JSON Schema of a posted fill.
+FILL_SCHEMA = object_schema(FILL_FIELDS)
+#: The JSON Schema of a posted mark.
+MARK_SCHEMA = object_schema(MARK_FIELDS)
+
+
+@cache
+def known_zones() -> list[str]:
+    """The names of all time zones, of the packaged data, so that they are the same everywhere."""
+    text = (Path(tzdata.__file__).parent / "zones").read_text("utf-8")
+    return sorted(text.split())

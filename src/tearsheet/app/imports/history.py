@@ -1,0 +1,157 @@
+"""The imports of a ledger as batches: listed, shown, and taken out again."""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct, json
+
+from tearsheet.app.book_rules import book_rules
+from tearsheet.app.context import Context
+from tearsheet.app.imports.import_file import try_import
+from tearsheet.app.imports.preview import Preview, previewed
+from tearsheet.app.reports import OnProgress, silent
+from tearsheet.errors import NotFoundError, UsageError
+from tearsheet.log import event
+from tearsheet.sources.statements.statement import StatementOptions
+from tearsheet.store.tables import rows
+from tearsheet.store.write.transaction import Posting
+from tearsheet.trade.fill import Rejection
+from tearsheet.trade.session import from_micros
+
+_log = logging.getLogger("tearsheet")
+#: Source ids are below this.
+_LAST = 1 << 31
+
+
+class Undo(Struct, frozen=True):
+    """That an import was taken out: when, by whom, how many of its fills went, and how many stayed
+    because other imports brought them too."""
+
+    at: datetime
+    by: str
+    gone: int
+    stayed: int
+
+
+class Batch(Struct, frozen=True):
+    """An import: what was read when and by whom, and what it came to then."""
+
+    id: int
+    file: str
+    layout: str
+    read_at: datetime
+    new: int
+    known: int
+    rejected: int
+    skipped: dict[str, int]
+    who: str | None
+    undone: Undo | None
+
+
+class RejectedLine(Struct, frozen=True):
+    """A line of an import that could not be used; one that was taken back counts no more."""
+
+    rejection: Rejection
+    counts: bool
+
+
+class UndoReport(Struct, frozen=True):
+    """What undoing an import came to."""
+
+    id: int
+    file: str
+    gone: int
+    stayed: int
+    revision: int
+
+
+class Batches:
+    """Asks a context's ledger for its imports, and takes them out."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ledger = context.ledger
+
+    def list(
+        self, most: int, before: int | None = None, *, files_only: bool = False
+    ) -> Sequence[Batch]:
+        """The imports, the newest first, from before an id on; requests of fills are some, too."""
+        which = "batches_of_files" if files_only else "batches"
+        with self._ledger.snapshot() as reading:
+            found = reading.execute(which, (before or _LAST, most)).fetchall()
+        return [_batch(row) for row in found]
+
+    def get(self, number: int) -> Batch:
+        """One import. Raises NotFoundError."""
+        with self._ledger.snapshot() as reading:
+            row = reading.one("batch", (number,)) if 0 < number < _LAST else None
+        if row is None:
+            raise NotFoundError(f"there is no import {number}", "`tearsheet imports` lists them")
+        return _batch(row)
+
+    def rejections(self, number: int, most: int) -> Sequence[RejectedLine]:
+        """The lines of an import that could not be used."""
+        with self._ledger.snapshot() as reading:
+            found = reading.execute("rejections_of_batch", (number, most)).fetchall()
+        return [RejectedLine(rows.rejection(row), row[7] is None) for row in found]
+
+    def undo(self, number: int, who: str) -> UndoReport:
+        """Take an import out, as if it had never come. Raises NotFoundError, UsageError, StoreError."""
+        started = time.perf_counter()
+        batch = self._not_undone(number)
+        with self._ledger.writing():
+            report = self._take_out(batch, who)
+        self._context.tell()
+        event(
+            _log, "tearsheet.undo", level=logging.WARNING,
+            duration_ms=round((time.perf_counter() - started) * 1000, 3), file=batch.file,
+            id=number, by=who, gone=report.gone, stayed=report.stayed, revision=report.revision,
+        )  # fmt: skip
+        return report
+
+    def try_undo(self, number: int, who: str) -> Preview:
+        """What taking an import out would change; nothing is kept. Raises as `undo` does."""
+        batch = self._not_undone(number)
+        return previewed(self._ledger, lambda: self._take_out(batch, who))
+
+    def try_import(
+        self, path: Path, on_progress: OnProgress = silent, *, name: str | None = None, **said: Any
+    ) -> Preview:
+        """What importing a file would change; nothing is kept. Raises as `import_file` does."""
+        context = self._context
+        return try_import(
+            self._ledger, path, name or str(path), book_rules(context.settings),
+            StatementOptions(**said), context.now, on_progress,
+        )  # fmt: skip
+
+    def _not_undone(self, number: int) -> Batch:
+        batch = self.get(number)
+        if batch.undone is not None:
+            raise UsageError(
+                f"import {number} was undone before, at {batch.undone.at.isoformat()} by {batch.undone.by}",
+                "import the file again to have its fills back",
+            )
+        return batch
+
+    def _take_out(self, batch: Batch, who: str) -> UndoReport:
+        posting = Posting(self._ledger, book_rules(self._context.settings), self._context.now)
+        posting.catch_up()
+        source = self._ledger.source(batch.id)
+        if self._ledger.reading.one("undo", (batch.id,)) is not None:
+            raise UsageError(f"import {batch.id} was undone just now", "nothing is left to do")
+        undone = posting.undo_import(source, who)
+        revision = posting.finish()
+        return UndoReport(batch.id, batch.file, undone.gone, undone.stayed, revision)
+
+
+def _batch(row: rows.Row) -> Batch:
+    number, name, layout, read_us, new, known, rejected, skipped, who, *undo = row
+    undone = None if undo[0] is None else Undo(from_micros(undo[0]), *undo[1:])
+    return Batch(
+        number, name, layout, from_micros(read_us), new, known, rejected,
+        json.decode(skipped, type=dict[str, int]), who, undone,
+    )  # fmt: skip

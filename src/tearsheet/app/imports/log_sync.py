@@ -1,0 +1,133 @@
+"""Brings the ledger up to date with the folder of trade logs, in one transaction.
+
+Files that did not change are not opened; an appended one is read on, a rewritten one read anew.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from tearsheet.app.reports import OnProgress, SyncReport
+from tearsheet.sources.trade_logs.log_folder import (
+    LogFile,
+    ReadSoFar,
+    is_continued,
+    log_files,
+    read_on,
+    signature,
+)
+from tearsheet.store.tables.ledger import Ledger, Source
+from tearsheet.store.write.transaction import BookRules, FileState, Posting, Progress
+from tearsheet.trade.fill import Rejection
+from tearsheet.trade.session import DAY, EARLIEST
+
+SIGNATURE = "log_signature"
+
+
+def is_up_to_date(ledger: Ledger, folder: Path, fingerprint: str) -> tuple[bool, int]:
+    """Whether the ledger has seen the folder as it lies, under the same rules; and how many files it has."""
+    number, signed = signature(folder)
+    same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint
+    return same, number
+
+
+def sync_logs(
+    ledger: Ledger, folder: Path, rules: BookRules, now: datetime, on_progress: OnProgress
+) -> SyncReport:
+    """Read what is new in the folder; a process that syncs at the same time is waited for."""
+    with ledger.writing():
+        _, signed = signature(folder)
+        files = log_files(folder)
+        report = SyncReport(files=len(files))
+        posting = Posting(ledger, rules, now)
+        report.rebuilt = posting.catch_up()
+        known = ledger.logs()
+        todo = [file for file in files if _has_changed(known.get(file.name), file)]
+        report.unchanged_files = len(files) - len(todo)
+        total = sum(file.size for file in todo)
+        for file in todo:
+            on_progress(report.read_bytes, total, file.name)
+            _read(posting, folder, file, known.get(file.name), report)
+        on_progress(report.read_bytes, total, "booking")
+        report.revision = posting.finish()
+        report.changed = posting.changed
+        ledger.put(SIGNATURE, signed)
+    return report
+
+
+def _has_changed(source: Source | None, file: LogFile) -> bool:
+    return source is None or (source.size, source.mtime_ns, source.inode) != (
+        file.size,
+        file.mtime_ns,
+        file.inode,
+    )
+
+
+def _read(
+    posting: Posting, folder: Path, file: LogFile, source: Source | None, report: SyncReport
+) -> None:
+    """Read one changed file; one that cannot be opened is rejected whole and tried again next time."""
+    state = FileState(file.name, file.size, file.mtime_ns, file.inode)
+    source_id = source.id if source else posting.open_log(state, file.day.isoformat())
+    try:
+        with (folder / file.name).open("rb") as opened:
+            so_far = ReadSoFar()
+            if source is not None:
+                so_far = _so_far(source)
+                same = source.inode == file.inode
+                if source.size < 0 or not is_continued(opened, file, so_far, same):
+                    posting.forget_log(source)
+                    so_far = ReadSoFar()
+            started = so_far.offset
+            facts = source.facts if source and started else 0
+            rejected = source.rejected if source and started else 0
+            for part, reached in read_on(opened, file.name, file.day, so_far):
+                so_far = reached
+                lines = [(r.line, r.key, r.record) for r in part.records]
+                posting.add_records(source_id, file.name, lines, part.rejections)
+                facts += len(part.records)
+                rejected += len(part.rejections)
+                report.records += len(part.records)
+                report.rejected += len(part.rejections)
+    except OSError as error:
+        _reject_file(posting, source_id, source, file, error, report)
+        return
+    report.read_files += 1
+    report.read_bytes += so_far.offset - started
+    if source is None or source.complete != so_far.complete:
+        posting.changed = True
+    posting.close_log(source_id, state, _progress(so_far), facts, rejected)
+
+
+def _reject_file(
+    posting: Posting,
+    source_id: int,
+    source: Source | None,
+    file: LogFile,
+    error: OSError,
+    report: SyncReport,
+) -> None:
+    if source is not None:
+        posting.forget_log(source)
+    midnight = EARLIEST.replace(year=file.day.year, month=file.day.month, day=file.day.day)
+    rejection = Rejection(
+        file=file.name,
+        line=0,
+        text="",
+        code="unreadable_file",
+        reason=f"the file cannot be read: {error.strerror or error}",
+        hint="give read permission; it is tried again at the next sync",
+        since=midnight - DAY,
+        until=midnight + 2 * DAY,
+    )
+    posting.add_records(source_id, file.name, [], [rejection])
+    never = FileState(file.name, -1, -1, -1)
+    posting.close_log(source_id, never, _progress(ReadSoFar()), 0, 1)
+    report.rejected += 1
+
+
+def _so_far(source: Source) -> ReadSoFar:
+    return ReadSoFar(source.offset, source.lines, source.checksum, source.tail, source.complete)
+
+
+def _progress(so_far: ReadSoFar) -> Progress:
+    return Progress(so_far.offset, so_far.lines, so_far.checksum, so_far.tail, so_far.complete)

@@ -1,0 +1,112 @@
+"""What a change of the ledger would come to: it is made, looked at, and rolled back."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from tearsheet.performance.summary import Scope
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.tallies import decode
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.position import Position
+
+T = TypeVar("T")
+Stream = tuple[str, str]
+Day = tuple[date, str, str]
+
+
+class DayChange(Struct, frozen=True):
+    """The result after fees of an account in a session, before and after."""
+
+    session: date
+    account: str
+    currency: str
+    before: Decimal
+    after: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        """What it becomes more or less by."""
+        with exact():
+            return self.after - self.before
+
+
+class PositionChange(Struct, frozen=True):
+    """What an account holds of an instrument (short is negative) and how often it was closed."""
+
+    account: str
+    symbol: str
+    open_before: Decimal
+    open_after: Decimal
+    closed_before: int
+    closed_after: int
+
+
+class Preview(Struct, frozen=True):
+    """What a change would come to, and every day and position that it would change."""
+
+    report: Any
+    days: list[DayChange]
+    positions: list[PositionChange]
+
+
+class _Books(Struct, frozen=True):
+    days: Mapping[Day, Decimal]
+    open: Mapping[Stream, Decimal]
+    closed: Mapping[Stream, int]
+
+
+class _Seen(Exception, Generic[T]):  # noqa: N818 - raised to leave the transaction
+    """Carries what was seen out of a transaction that is rolled back."""
+
+    def __init__(self, report: T, after: _Books) -> None:
+        super().__init__()
+        self.report = report
+        self.after = after
+
+
+def previewed(ledger: Ledger, change: Callable[[], object]) -> Preview:
+    """Make a change inside a transaction, see what it does, and keep nothing of it."""
+    try:
+        with ledger.writing():
+            before = _books(ledger)
+            report = change()
+            raise _Seen(report, _books(ledger))
+    except _Seen as seen:
+        return _compared(seen.report, before, seen.after)
+
+
+def _books(ledger: Ledger) -> _Books:
+    reading = ledger.reading
+    days = {}
+    with exact():
+        for account, session, currency, body in reading.execute("days_of_accounts"):
+            days[date.fromisoformat(session), account, currency] = decode(body).curve.net
+        held = {(p.account, p.symbol): _signed(p) for p in reading.open_positions(Scope())}
+    closed = {(a, s): number for a, s, number in reading.execute("closed_of_streams")}
+    return _Books(days, held, closed)
+
+
+def _signed(position: Position) -> Decimal:
+    return position.open_quantity if position.side.value == "BUY" else -position.open_quantity
+
+
+def _compared(report: object, before: _Books, after: _Books) -> Preview:
+    days = [
+        DayChange(*key, before.days.get(key, ZERO), after.days.get(key, ZERO))
+        for key in sorted(before.days.keys() | after.days.keys())
+        if before.days.get(key) != after.days.get(key)
+    ]
+    positions = [
+        PositionChange(
+            *key, before.open.get(key, ZERO), after.open.get(key, ZERO),
+            before.closed.get(key, 0), after.closed.get(key, 0),
+        )
+        for key in sorted(before.closed.keys() | after.closed.keys())
+        if (before.open.get(key), before.closed.get(key))
+        != (after.open.get(key), after.closed.get(key))
+    ]  # fmt: skip
+    return Preview(report, days, positions)

@@ -1,0 +1,301 @@
+"""Files that were sent to be imported and wait for the yes: kept in a folder that every process sees.
+
+Each upload has a folder of its own: the files, what is said of them, how far they have been read, and
+what came of it. Who reads them holds a lock that ends with its process, however that ends.
+"""
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tearsheet.app.imports.preview import DayChange, PositionChange
+from tearsheet.app.reports import ImportReport
+from tearsheet.errors import InputError, NotFoundError, UsageError
+from tearsheet.export.files import replace_file
+
+T = TypeVar("T")
+#: To read files without keeping anything, or to bring them into the ledger.
+Doing = Literal["try", "keep"]
+#: An upload that nobody touches for so long is thrown away.
+KEPT_FOR = timedelta(days=1)
+_STRANGE = re.compile(r"[^A-Za-z0-9+._-]")
+_ID = re.compile(r"[0-9a-f]{32}")
+_UPLOAD, _PROGRESS, _OUTCOME, _LOCK = "upload.json", "progress.json", "outcome.json", "lock"
+#: Seconds between two notes of how far it is.
+_NOTE_EVERY_S = 0.2
+#: Seconds that somebody who only looks may hold the lock.
+_PATIENCE_S = 0.5
+
+
+class Said(Struct, frozen=True):
+    """What is said of a file that it does not say itself."""
+
+    layout: str | None = None
+    account: str | None = None
+    timezone: str | None = None
+    date_order: Literal["day-first", "month-first"] | None = None
+    decimal_mark: Literal[".", ","] | None = None
+
+    def options(self) -> dict[str, Any]:
+        """As `StatementOptions` takes it."""
+        zone = None if self.timezone is None else ZoneInfo(self.timezone)
+        return {
+            "layout": self.layout, "account": self.account, "timezone": zone,
+            "date_order": self.date_order, "decimal_mark": self.decimal_mark,
+        }  # fmt: skip
+
+
+class SentFile(Struct, frozen=True):
+    """A file as it was sent: its name, its size, and what is said of it."""
+
+    name: str
+    size: int
+    said: Said
+
+
+class Upload(Struct, frozen=True):
+    """Files that were sent together, by whom and when."""
+
+    id: str
+    by: str
+    at: datetime
+    files: tuple[SentFile, ...]
+
+
+class Progress(Struct, frozen=True):
+    """How far the reading is: which file, and how many of its bytes; `phase` is reading or booking."""
+
+    doing: Doing
+    file: int
+    phase: str
+    done: int
+    total: int
+    began_at: datetime
+
+
+class Seen(Struct, frozen=True):
+    """How a file was understood: the zone of its times, its dates and its numbers."""
+
+    title: str
+    zone: str
+    date_order: str
+    decimal_mark: str
+
+
+class Taken(Struct, frozen=True):
+    """What became of one file: a report, or why it could not be read."""
+
+    report: ImportReport | None = None
+    seen: Seen | None = None
+    problem: str = ""
+    hint: str = ""
+
+
+class Outcome(Struct, frozen=True):
+    """What became of an upload; of a trial also each day and position that it would change."""
+
+    doing: Doing
+    at: datetime
+    files: tuple[Taken, ...]
+    days: tuple[DayChange, ...] = ()
+    positions: tuple[PositionChange, ...] = ()
+    problem: str = ""
+    hint: str = ""
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether there is anything that an import would bring."""
+        return any(taken.report is not None and not taken.report.repeated for taken in self.files)
+
+
+class Uploads:
+    """The uploads of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(
+        self, by: str, now: datetime, files: Sequence[tuple[str, Said, Callable[[Path], None]]]
+    ) -> Upload:
+        """Keep files that were sent; each is a name, what is said of it, and what writes it to a path."""
+        identity = secrets.token_hex(16)
+        place = self._folder / identity
+        try:
+            place.mkdir(mode=0o700, parents=True)
+            sent = []
+            for number, (name, said, save) in enumerate(files):
+                path = place / _kept_as(number, name)
+                save(path)
+                sent.append(SentFile(name, path.stat().st_size, said))
+            upload = Upload(identity, by, now, tuple(sent))
+            self._write(identity, _UPLOAD, upload)
+        except OSError as error:
+            shutil.rmtree(place, ignore_errors=True)
+            raise InputError(
+                f"what was sent cannot be kept in {self._folder}: {error.strerror or error}",
+                "check TEARSHEET_UPLOAD_DIR, its permissions and the space on the disk",
+            ) from error
+        return upload
+
+    def get(self, identity: str) -> Upload:
+        """An upload. Raises NotFoundError."""
+        found = self._read(identity, _UPLOAD, Upload)
+        if found is None:
+            raise NotFoundError(
+                "these files are no longer here", "send them again; they are kept for a day"
+            )
+        return found
+
+    def say(self, identity: str, number: int, said: Said) -> Upload:
+        """Say something else of a file; what came of it before counts no more. Raises UsageError."""
+        with self.held(identity):
+            upload = self.get(identity)
+            if not 0 <= number < len(upload.files):
+                raise NotFoundError(f"there is no file {number}", "choose one of the page")
+            files = list(upload.files)
+            files[number] = replace(files[number], said=said)
+            upload = replace(upload, files=tuple(files))
+            self._write(identity, _UPLOAD, upload)
+            self.forget_outcome(identity)
+        return upload
+
+    def path(self, identity: str, number: int) -> Path:
+        """Where the content of a file is."""
+        return self._place(identity) / _kept_as(number, self.get(identity).files[number].name)
+
+    def outcome(self, identity: str) -> Outcome | None:
+        """What came of an upload, None while nothing did."""
+        return self._read(identity, _OUTCOME, Outcome)
+
+    def progress(self, identity: str) -> Progress | None:
+        """How far the reading came."""
+        return self._read(identity, _PROGRESS, Progress)
+
+    def finish(self, identity: str, outcome: Outcome) -> None:
+        """Say what came of an upload; what was kept of it is needed no more."""
+        self._write(identity, _OUTCOME, outcome)
+        if outcome.doing == "keep" and not outcome.problem:
+            for path in self._place(identity).glob("[0-9]*"):
+                path.unlink()
+
+    def forget_outcome(self, identity: str) -> None:
+        """Let what came before count no more."""
+        for name in (_OUTCOME, _PROGRESS):
+            (self._place(identity) / name).unlink(missing_ok=True)
+
+    def note(self, identity: str, progress: Progress) -> None:
+        """Say how far the reading is; nothing is lost with it, so no disk is waited for."""
+        path = self._place(identity) / _PROGRESS
+        beside = path.with_suffix(".new")
+        beside.write_bytes(msgspec.json.encode(progress))
+        beside.replace(path)
+
+    @contextmanager
+    def held(self, identity: str) -> Iterator[None]:
+        """Be the only one who works on an upload. Raises UsageError where somebody else does."""
+        place = self._place(identity)
+        if not place.is_dir():
+            self.get(identity)
+        descriptor = os.open(place / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if not _locked(descriptor, _PATIENCE_S):
+                raise UsageError("these files are being read already", "wait until that is over")
+            yield
+        finally:
+            os.close(descriptor)
+
+    def is_held(self, identity: str) -> bool:
+        """Whether some process works on an upload now."""
+        descriptor = os.open(self._place(identity) / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            return not _locked(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+    def drop(self, identity: str) -> None:
+        """Throw an upload away. Raises UsageError while it is being read."""
+        with self.held(identity):
+            shutil.rmtree(self._place(identity), ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Throw away what nobody touched for a day."""
+        since = time.time() - KEPT_FOR / timedelta(seconds=1)
+        for place in self._folder.glob("*") if self._folder.is_dir() else ():
+            with suppress(OSError, UsageError, NotFoundError):
+                if _ID.fullmatch(place.name) and place.stat().st_mtime < since:
+                    self.drop(place.name)
+
+    def _place(self, identity: str) -> Path:
+        if not _ID.fullmatch(identity):
+            raise NotFoundError("there is no such upload", "send the files again")
+        return self._folder / identity
+
+    def _write(self, identity: str, name: str, value: Struct) -> None:
+        replace_file(self._place(identity) / name, msgspec.json.encode(value), mode=0o600)
+
+    def _read(self, identity: str, name: str, kind: type[T]) -> T | None:
+        try:
+            return msgspec.json.decode((self._place(identity) / name).read_bytes(), type=kind)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def plain_name(name: str) -> str:
+    """What a sender's file name tells about the file, in signs that mean nothing to a file system."""
+    return _STRANGE.sub("_", name)[-100:]
+
+
+def _kept_as(number: int, name: str) -> str:
+    return f"{number}-{plain_name(name)}"
+
+
+def _locked(descriptor: int, patience_s: float) -> bool:
+    """Take a lock, if nobody holds it for longer than a look takes."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                return False
+            time.sleep(_PATIENCE_S / 20)
+        else:
+            return True
+
+
+class Noting:
+    """Notes how far the files of an upload have been read, some times a second."""
+
+    def __init__(self, uploads: Uploads, upload: Upload, doing: Doing, now: datetime) -> None:
+        self._uploads, self._upload = uploads, upload
+        self._doing, self._began = doing, now
+        self._file, self._next = 0, 0.0
+
+    def begin(self, number: int) -> None:
+        """Go on to a file."""
+        self._file = number
+        self._note("reading", 0, self._upload.files[number].size)
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        """As `OnProgress` is called."""
+        phase = "booking" if name == "booking" else "reading"
+        if phase == "booking" or time.monotonic() >= self._next:
+            self._note(phase, done, total)
+
+    def _note(self, phase: str, done: int, total: int) -> None:
+        self._next = time.monotonic() + _NOTE_EVERY_S
+        progress = Progress(self._doing, self._file, phase, done, total, self._began)
+        self._uploads.note(self._upload.id, progress)

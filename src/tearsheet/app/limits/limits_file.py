@@ -1,0 +1,75 @@
+"""The limits as their file states them now; while it cannot be read, as it last did.
+
+What the file said is kept in the ledger under a digest of its content, so that a change is judged
+without a YAML parser, and still judged when somebody breaks the file.
+"""
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from tearsheet.app.book_rules import digest_of
+from tearsheet.errors import SettingsError
+from tearsheet.rules.limit import Limits
+from tearsheet.store.tables.ledger import Ledger
+
+_DIGEST, _CONTENT = "limits_digest", "limits"
+
+
+class StatedLimits(Struct, frozen=True):
+    """The limits to judge by; `trouble` says why they may not be those of the file."""
+
+    limits: Limits
+    digest: str
+    trouble: str | None = None
+
+
+class LimitsFile:
+    """Reads the limits, each content once a process."""
+
+    def __init__(self, ledger: Ledger, path: Path) -> None:
+        self._ledger = ledger
+        self._path = path
+        self._read: StatedLimits | None = None
+
+    def stated(self) -> StatedLimits:
+        """The limits that hold now. Raises StoreError."""
+        try:
+            digest = digest_of(self._path)
+        except OSError as error:
+            return self._last(f"{self._path} cannot be read: {error.strerror or error}")
+        if self._read is None or self._read.digest != digest:
+            self._read = self._of(digest)
+        return self._read
+
+    def keep(self, stated: StatedLimits) -> None:
+        """Remember in the ledger what the file said; inside a transaction that writes."""
+        if stated.trouble is None and self._ledger.get(_DIGEST) != stated.digest:
+            self._ledger.put(_CONTENT, msgspec.json.encode(stated.limits).decode())
+            self._ledger.put(_DIGEST, stated.digest)
+
+    def _of(self, digest: str) -> StatedLimits:
+        if not digest:
+            return StatedLimits(Limits(), digest)
+        if self._ledger.get(_DIGEST) == digest and (kept := self._kept()) is not None:
+            return StatedLimits(kept, digest)
+        from tearsheet.sources.config.limits import (
+            limits_in,  # PyYAML, only where the content is new
+        )
+
+        try:
+            return StatedLimits(limits_in(self._path) or Limits(), digest)
+        except SettingsError as error:
+            return self._last(error.message, digest)
+
+    def _last(self, trouble: str, digest: str = "") -> StatedLimits:
+        return StatedLimits(self._kept() or Limits(), digest, trouble)
+
+    def _kept(self) -> Limits | None:
+        """What the file last said, None where it said nothing or another Tearsheet wrote it down."""
+        text = self._ledger.get(_CONTENT)
+        try:
+            return None if text is None else msgspec.json.decode(text, type=Limits)
+        except msgspec.MsgspecError:
+            return None

@@ -1,0 +1,284 @@
+"""The running limit books of a process: each is fed what is new, and made anew where that is not enough.
+
+All of it happens inside a transaction that the caller opened, so that a book is of one state.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from hashlib import blake2b
+
+from msgspec import MsgspecError, Struct, json
+
+from tearsheet.errors import UsageError
+from tearsheet.performance.summary import Scope
+from tearsheet.rules.breach import Breach, holds_in
+from tearsheet.rules.limit import AccountLimits, period_start
+from tearsheet.rules.limit_book import BookBase, LimitBook, Terms, account_book, past_from
+from tearsheet.rules.limit_sums import OpenPnl, OutcomeRules, open_pnl
+from tearsheet.settings import Settings
+from tearsheet.store.tables.account_states import AccountState, account_state
+from tearsheet.store.tables.breaches import (
+    BreachRecord,
+    LatchRecords,
+    keep_base,
+    keep_open_high,
+    the_base,
+    the_open_high,
+)
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.marks import Marks
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.session import DAY, EARLIEST, LATEST
+
+#: Raised when the same facts would give other sums than before.
+_VERSION = 1
+
+
+class Standing:
+    """An account's book, how far it has seen the ledger, and which of its breaches are kept there."""
+
+    def __init__(self, book: LimitBook, state: AccountState) -> None:
+        self.book = book
+        self.rewrites = state.rewrites
+        self.state = state
+        self.stamp = ""
+        self.currencies: set[str] = set()
+        self.last: Booking | None = None
+        self.at_last = 0
+        self.kept: set[str] = set()
+        self.high: Decimal | None = None
+        #: what is worth keeping of the past, and how many sessions it took to make
+        self.base: tuple[str, date, Base] | None = None
+        self.sessions = 0
+        self.doubts: tuple[object, object] = (None, None)
+
+    def note(self, bookings: Iterable[Booking]) -> None:
+        """Remember up to which booking the account was read."""
+        for booking in bookings:
+            same = self.last is not None and booking.time == self.last.time
+            self.at_last = self.at_last + 1 if same else 1
+            self.last = booking
+            self.currencies.add(booking.currency)
+
+    def take(self, records: Iterable[BreachRecord]) -> None:
+        """What is kept of breaches and releases."""
+        for record in records:
+            self.kept.add(record.breach.id)
+            self.book.latches.add(record.breach)
+            if record.release is not None:
+                self.book.release(record.release)
+
+    def unkept(self) -> list[Breach]:
+        """Breaches in force that the ledger does not know yet."""
+        book = self.book
+        return [
+            breach
+            for breach in book.found
+            if breach.id not in self.kept
+            and holds_in(breach.limit, breach.period_start, book.session)
+        ]
+
+
+class Base(Struct, frozen=True):
+    """A book as it stood before a session, with the currencies that it had met."""
+
+    book: BookBase
+    currency: str
+    others: tuple[str, ...]
+
+
+class LimitBooks:
+    """Gives the book of an account as the ledger stands in the present transaction."""
+
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._standing: dict[str, Standing] = {}
+        #: how often a book was made anew, and how often it only read on; for tests and figures
+        self.made, self.read_on = 0, 0
+
+    def forget(self) -> None:
+        """Make every book anew the next time, because what they saw may not have been kept."""
+        self._standing.clear()
+
+    def of(self, account: str, plan: AccountLimits, now: datetime) -> Standing:
+        """The book of an account with the clock at an instant; nothing is written."""
+        stamp = self._ledger.stamp
+        standing = self._standing.get(account)
+        if standing is None or standing.book.plan != plan or not self._goes_on(standing, stamp):
+            standing = self._make(account, plan, now)
+        standing.stamp = stamp
+        self._mark(standing, now)
+        standing.book.look(now)
+        return standing
+
+    def keep_high(self, standing: Standing) -> None:
+        """Remember the highest equity that prices made; inside a transaction that writes."""
+        high, book = standing.high, standing.book
+        if high is not None and high > (self._kept_high(book) or high - 1):
+            keep_open_high(self._ledger.reading, book.account, book.running.since, high)
+
+    def _kept_high(self, book: LimitBook) -> Decimal | None:
+        return the_open_high(self._ledger.reading, book.account, book.running.since)
+
+    def _goes_on(self, standing: Standing, stamp: str) -> bool:
+        """Feed what came since; says whether the book could take it."""
+        if standing.stamp == stamp:
+            return True
+        account = standing.book.account
+        standing.state = account_state(self._ledger.reading, account)
+        if standing.state.rewrites != standing.rewrites:
+            return False
+        standing.take(self._latched(account, standing.book.session))
+        return self._feed(standing)
+
+    def _feed(self, standing: Standing) -> bool:
+        last, last_us = standing.last, standing.state.last_us
+        if last is None or last_us is None:
+            return last_us is None
+        found, closed = self._ledger.reading.window(standing.book.account, last.time, LATEST)
+        found.sort(key=_order)
+        seen = sum(b.time == last.time and b.order <= last.order for b in found)
+        fresh = found[seen:]
+        if seen != standing.at_last or any(b.currency not in standing.currencies for b in fresh):
+            return False
+        ended = {position.id: position for position in closed}
+        try:
+            for booking in fresh:
+                position = ended.get(booking.position_id) if booking.closes else None
+                standing.book.book(booking, position)
+        except UsageError:  # its session is over
+            return False
+        standing.note(fresh)
+        self.read_on += 1
+        return True
+
+    def _make(self, account: str, plan: AccountLimits, now: datetime) -> Standing:
+        """The book from kept tallies up to the last traded session, whose bookings are read."""
+        reading, calendar = self._ledger.reading, self._settings.calendar
+        session = calendar.session(now)
+        cut = min(session, self._ledger.last_session(account) or session)
+        first = past_from(plan, cut) or EARLIEST.date()
+        digest = self._digest(plan, first)
+        begun, base = self._base(account, digest, first, cut)
+        currency, others = self._currency(account, begun, base)
+        if base is not None and currency != base.currency:
+            begun, base = first, None
+        bookings, closed = reading.window(account, calendar.start(cut), LATEST)
+        bookings.sort(key=_order)
+        past = self._ledger.tallies(account, begun, cut, currency)
+        records = self._latched(account, session)
+        bases: list[BookBase] = []
+        book = account_book(
+            account, plan, Terms(calendar, currency, self._outcomes()), past=past,
+            bookings=bookings, positions=[*closed, *self._open(account)],
+            breaches=[record.breach for record in records],
+            releases=[record.release for record in records if record.release],
+            base=base.book if base else None, between=lambda book: bases.append(book.base()),
+        )  # fmt: skip
+        book.other_currencies |= others
+        standing = Standing(book, account_state(reading, account))
+        standing.kept = {record.breach.id for record in records}
+        standing.currencies = {currency, *others}
+        standing.note(bookings)
+        standing.sessions = len(past)
+        if past and first == EARLIEST.date():
+            standing.base = (digest, cut, Base(bases[0], currency, tuple(sorted(others))))
+        self._raise_high(book)
+        self._standing[account] = standing
+        self.made += 1
+        return standing
+
+    def keep_base(self, standing: Standing) -> None:
+        """Keep what the past came to, so that the next book begins there; in a transaction that writes."""
+        if standing.base is not None:
+            digest, session, base = standing.base
+            start = self._settings.calendar.start(session)
+            body = json.encode(base).decode()
+            keep_base(self._ledger.reading, standing.book.account, digest, session, start, body)
+            standing.base = None
+
+    def _base(self, account: str, digest: str, first: date, cut: date) -> tuple[date, Base | None]:
+        """From which session on tallies are needed, and what was before them."""
+        found = the_base(self._ledger.reading, account, digest)
+        if found is None or found[0] > cut or first != EARLIEST.date():
+            return first, None
+        try:
+            return found[0], json.decode(found[1], type=Base)
+        except MsgspecError:  # another Tearsheet wrote it down
+            return first, None
+
+    def _digest(self, plan: AccountLimits, first: date) -> str:
+        """A name of all that running sums depend on besides the books; empty where none are kept."""
+        if first != EARLIEST.date():
+            return ""
+        calendar = self._settings.calendar
+        parts = (plan, calendar.timezone.key, calendar.day_starts_at, self._outcomes(), _VERSION)
+        return blake2b(json.encode(parts), digest_size=8).hexdigest()
+
+    def _raise_high(self, book: LimitBook) -> None:
+        high = self._kept_high(book)
+        if high is not None:
+            book.running.high_with_open = max(book.running.high_with_open, high)
+
+    def _currency(self, account: str, first: date, base: Base | None) -> tuple[str, set[str]]:
+        """The currency of an account's limits, and the others that it traded in."""
+        found = set(self._ledger.currencies(account, first, LATEST.date()))
+        if base is not None:
+            found |= {base.currency, *base.others}
+        chosen = self._settings.currency
+        if len(found) == 1:
+            (chosen,) = found
+        return chosen, found - {chosen}
+
+    def _outcomes(self) -> OutcomeRules:
+        breaks = self._settings.breakeven_streak == "break"
+        return OutcomeRules(self._settings.breakeven_band, breaks)
+
+    def _latched(self, account: str, session: date) -> list[BreachRecord]:
+        """The breaches that may still hold in a session, or in the one before."""
+        starts = (period_start(period, session - DAY) for period in ("day", "week", "month"))
+        since = min(start for start in starts if start is not None)
+        return LatchRecords(self._ledger.reading).of(account, since)
+
+    def _open(self, account: str) -> list[Position]:
+        return self._ledger.reading.open_positions(Scope(account))
+
+    def _mark(self, standing: Standing, now: datetime) -> None:
+        """Judge what is open at the last known prices, where a limit asks for it."""
+        book = standing.book
+        if not any(limit.needs_marks for limit in book.plan.limits):
+            return
+        if not book.running.held:
+            self._mark_open_log_trades(book)
+            return
+        positions = [p for p in self._open(book.account) if p.currency == book.terms.currency]
+        at, pnl = self._priced(positions, book.plan, now)
+        book.mark(at, pnl)
+        if pnl.amount is not None:
+            standing.high = book.running.high_with_open
+
+    def _mark_open_log_trades(self, book: LimitBook) -> None:
+        """The log says of open trades no size left, so that nobody knows what they would bring."""
+        number = self._ledger.open_log_trades(Scope(book.account))
+        book.running.pnl_open = None if number else ZERO
+        book.missing_marks = (f"{number} open trades of the log",) if number else ()
+
+    def _priced(
+        self, positions: list[Position], plan: AccountLimits, now: datetime
+    ) -> tuple[datetime, OpenPnl]:
+        """What positions would bring, and since when; a price older than the fill or too old is none."""
+        marks = Marks(self._ledger.reading).of(p.symbol for p in positions)
+        filled = {p.symbol: p.last_at for p in positions}
+        for symbol, mark in list(marks.items()):
+            too_old = plan.stale_after is not None and now - mark.time > plan.stale_after
+            if mark.time < filled[symbol] or too_old:
+                del marks[symbol]
+        at = max((mark.time for mark in marks.values()), default=EARLIEST)
+        return at, open_pnl(positions, {symbol: mark.price for symbol, mark in marks.items()})
+
+
+def _order(booking: Booking) -> tuple[object, ...]:
+    return booking.order

@@ -1,0 +1,157 @@
+"""Runs limits over the ledger's own history, fill by fill."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from tearsheet.app.context import Context
+from tearsheet.errors import MixedCurrencyError, NotFoundError, SettingsError
+from tearsheet.performance.summary import Scope
+from tearsheet.rules.limit import AccountLimits, Limits
+from tearsheet.rules.limit_book import LimitBook, Terms, past_from
+from tearsheet.rules.limit_sums import Held, OutcomeRules
+from tearsheet.rules.replay import Replay, Rerun
+from tearsheet.sources.config.limits import load_limits
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.position import Position
+from tearsheet.trade.session import LATEST, Window
+
+NO_MARKS = "{name} counts what is open, which has no kept prices: judged on what was booked"
+
+
+def replay_history(
+    context: Context,
+    limits: Limits,
+    *,
+    start: date | None = None,
+    end: date | None = None,
+    account: str | None = None,
+    currency: str | None = None,
+) -> list[Replay]:
+    """The history of each account that has limits, or of the one that is named, with its limits held.
+
+    Raises NotFoundError for an unknown account, SettingsError where none has limits, UsageError for
+    an end before the start, MixedCurrencyError for an account in several currencies.
+    """
+    window = context.window("all", start=start, end=end)
+    with context.unchanging() as ledger:
+        found = []
+        for name in _limited(ledger, limits, account):
+            terms = _terms(context, ledger, window, name, currency)
+            found.append(_Account(ledger, name, limits.of(name), window, terms).replay())
+        return found
+
+
+def limits_of(context: Context, file: Path | None = None) -> Limits:
+    """The limits of a file, without one those of the targets file. Raises SettingsError."""
+    return load_limits(context.settings.targets_file if file is None else file)
+
+
+def _limited(ledger: Ledger, limits: Limits, account: str | None) -> list[str]:
+    known = ledger.accounts()
+    if account is not None and account not in known:
+        named = ", ".join(known) or "none yet"
+        raise NotFoundError(f"no account {account!r}", f"known accounts: {named}")
+    chosen = [account] if account is not None else known
+    limited = [name for name in chosen if limits.of(name).limits]
+    if chosen and not limited:
+        hint = "state them under `limits:`, as `default` or by account"
+        raise SettingsError(f"no limits for {', '.join(chosen)}", hint)
+    return limited
+
+
+def _terms(
+    context: Context, ledger: Ledger, window: Window, account: str, wanted: str | None
+) -> Terms:
+    settings = context.settings
+    found = ledger.currencies(account, window.start, window.end)
+    if wanted is None and len(found) > 1 and settings.currency not in found:
+        raise MixedCurrencyError(
+            f"{account} traded in {' and '.join(found)}, which are never added up",
+            "choose one with --currency, or set TEARSHEET_CURRENCY",
+        )
+    currency = wanted or (found[0] if len(found) == 1 else settings.currency)
+    breaks = settings.breakeven_streak == "break"
+    return Terms(settings.calendar, currency, OutcomeRules(settings.breakeven_band, breaks))
+
+
+class _Account:
+    """The replay of one account, from its first session or a later start."""
+
+    def __init__(
+        self, ledger: Ledger, account: str, plan: AccountLimits, window: Window, terms: Terms
+    ) -> None:
+        first = ledger.first_session(account) or window.start
+        self._ledger, self._account, self._terms = ledger, account, terms
+        self._start, self._last = min(max(first, window.start), window.last_day), window.last_day
+        self._since = terms.calendar.start(self._start)
+        self._until = terms.calendar.start(window.end)
+        self._plan, self._notes = _without_marks(plan)
+        self._looks_back = self._start > first
+        if self._looks_back:
+            self._plan = _from_start(self._plan, self._start)
+
+    def replay(self) -> Replay:
+        """What the limits would have made of it."""
+        run = Rerun(self._book(), self._start, self._last)
+        reading = self._ledger.reading
+        for bookings, closed in reading.stretches(self._account, self._since, self._until):
+            ended = {position.id: position for position in closed}
+            for booking in sorted(bookings, key=lambda b: b.order):
+                run.take(booking, ended.get(booking.position_id) if booking.closes else None)
+        return run.result(self._notes)
+
+    def _book(self) -> LimitBook:
+        """The book as it stood before the first session of the replay."""
+        book = LimitBook(self._account, self._plan, self._terms)
+        past = past_from(self._plan, self._start)
+        if self._looks_back and past is not None:
+            currency = self._terms.currency
+            for session, tally in self._ledger.tallies(self._account, past, self._start, currency):
+                book.take_session(session, tally)
+            book.carry(self._held())
+        return book
+
+    def _held(self) -> Iterator[Held]:
+        """What was open when the replay begins: it has closed since, or is still open."""
+        reading = self._ledger.reading
+        for _, closed in reading.stretches(self._account, self._since, LATEST):
+            yield from map(self._wound_back, filter(self._is_earlier, closed))
+        still = filter(self._is_earlier, reading.open_positions(Scope(self._account)))
+        yield from map(self._wound_back, still)
+
+    def _is_earlier(self, position: Position) -> bool:
+        opened = position.opened_at
+        is_logged = position.fills == 1 and position.closed_at is not None
+        return opened is not None and opened < self._since and not is_logged
+
+    def _wound_back(self, position: Position) -> Held:
+        bookings = self._ledger.reading.bookings_of(position.id)
+        earlier = [booking for booking in bookings if booking.time < self._since]
+        with exact():
+            quantity = sum((booking.quantity for booking in earlier), ZERO)
+            net = sum((booking.gross - booking.fees for booking in earlier), ZERO)
+        return Held(position.id, position.symbol, quantity, net)
+
+
+def _without_marks(plan: AccountLimits) -> tuple[AccountLimits, tuple[str, ...]]:
+    """The plan with limits on what is open judged on what was booked, and the notes that say so."""
+    notes = tuple(NO_MARKS.format(name=limit.name) for limit in plan.limits if limit.needs_marks)
+    limits = tuple(
+        replace(limit, basis="closed") if limit.needs_marks else limit for limit in plan.limits
+    )
+    return replace(plan, limits=limits), notes
+
+
+def _from_start(plan: AccountLimits, start: date) -> AccountLimits:
+    """The plan with a drawdown that begins with the replay, unless it says when it began."""
+    limits = tuple(
+        replace(limit, since=start)
+        if limit.name == "max_drawdown" and limit.since is None
+        else limit
+        for limit in plan.limits
+    )
+    return replace(plan, limits=limits)

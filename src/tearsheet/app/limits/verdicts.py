@@ -1,0 +1,306 @@
+"""Verdicts: may an account go on trading? What breaks a limit is kept before anybody is told.
+
+Every posting is judged in its own transaction, so that a breach is kept with the fill that led to it
+or not at all; what time alone brings is kept when a verdict is asked.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from hashlib import blake2b
+
+from msgspec import json
+from msgspec.structs import replace
+
+from tearsheet.app.analysis.summaries import Summaries, terms_of
+from tearsheet.app.context import Context
+from tearsheet.app.limits.limits_file import LimitsFile, StatedLimits
+from tearsheet.app.limits.live_books import LimitBooks, Standing
+from tearsheet.errors import InputError, StoreError
+from tearsheet.log import event
+from tearsheet.performance.summary import PartialReason, Scope
+from tearsheet.rules.breach import Breach, Release, release_breach
+from tearsheet.rules.incident import incident_changes
+from tearsheet.rules.limit import AccountLimits, period_start
+from tearsheet.rules.limit_book import LimitBook, past_from
+from tearsheet.rules.verdict import Feed, Verdict, VerdictReason, verdict
+from tearsheet.store.tables.account_states import account_state, note_heard
+from tearsheet.store.tables.breaches import BreachRecord, LatchRecords, no_such_breach
+from tearsheet.store.tables.idempotency import Receipt, Receipts
+from tearsheet.store.tables.pages import Page, Place
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
+
+_log = logging.getLogger("tearsheet")
+#: How long a verdict waits for another writer before it tells of a breach that it could not keep.
+_PATIENCE_S = 2.0
+#: How long it then waits to write an alert, which the next verdict would write as well.
+_ALERT_PATIENCE_S = 0.5
+#: A book that took more past sessions than that is worth keeping at once.
+_MANY_SESSIONS = 30
+#: Reasons that concern the trade log alone.
+_OF_THE_LOG = ("missing_days", "unfinished_line")
+
+
+class Verdicts:
+    """Judges the accounts of a context's ledger; `verdicts_of` gives the one of a context."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._ledger, self._settings = context.ledger, context.settings
+        self._file = LimitsFile(self._ledger, self._settings.targets_file)
+        self.books = LimitBooks(self._ledger, self._settings)
+        self._ledger.undone = self.books.forget
+        self._touched: set[str] = set()
+        self._told: dict[str, tuple[object, ...]] = {}
+
+    def of(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
+        """The verdict of an account now; `stale` says what the ledger may not have seen.
+
+        Raises StoreError where the ledger cannot be read.
+        """
+        found = self._of(account, list(stale))
+        self._tell(found)
+        return found
+
+    def tell(self) -> None:
+        """Open, escalate and end incidents of the accounts that were judged since the last time."""
+        while self._touched:
+            account = self._touched.pop()
+            try:
+                self.of(account)
+            except StoreError as error:  # the next verdict tells it
+                event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
+
+    def _of(self, account: str, reasons: list[PartialReason]) -> Verdict:
+        with self._ledger.snapshot():
+            stated, now = self._file.stated(), self._context.now
+            standing = self.books.of(account, stated.limits.of(account), now)
+            found = self._verdict(standing, stated, now, reasons)
+            unkept, took_long = standing.unkept(), standing.sessions > _MANY_SESSIONS
+        if unkept or (took_long and standing.base is not None):
+            return self._latched(account, found, reasons, unkept)
+        return found
+
+    def _tell(self, found: Verdict) -> None:
+        """Write the alerts that a verdict means; trouble with them never keeps a verdict back."""
+        levels = tuple((v.name, v.level, v.breach and v.breach.id) for v in found.limits)
+        if self._told.get(found.account) == levels:
+            return
+        try:
+            with self._ledger.patience(_ALERT_PATIENCE_S):
+                self._context.alerts.follow(lambda last: incident_changes(found, last))
+        except (StoreError, InputError) as error:
+            event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
+            return
+        self._told[found.account] = levels
+
+    def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
+        """The verdicts of all accounts that have limits, or a breach that still holds."""
+        reasons = list(stale)
+        with self._ledger.snapshot():
+            names = self._limited()
+            broken = set(LatchRecords(self._ledger.reading).accounts()) - set(names)
+        for account in self._context.alerts.limited_accounts() - broken - set(names):
+            self.of(account, reasons)  # its limits are gone, so its incidents are over
+        found = [self.of(account, reasons) for account in names]
+        still = (self.of(account, reasons) for account in sorted(broken))
+        return [*found, *(one for one in still if one.state == "breach")]
+
+    def judge(self, accounts: Iterable[str]) -> None:
+        """Hold the limits against accounts that just changed, inside the transaction of the change."""
+        stated, now = self._file.stated(), self._context.now
+        for account in sorted(accounts):
+            plan = stated.limits.of(account)
+            if plan.limits:
+                standing = self.books.of(account, plan, now)
+                self._keep(standing, now)
+                self._touched.add(account)
+        self._file.keep(stated)
+
+    def release(
+        self, account: str, limit: str, actor: str, reason: str,
+        allowance: Decimal = ZERO, key: str | None = None,
+    ) -> tuple[BreachRecord, bool]:  # fmt: skip
+        """Lift the breach that a limit has now; says whether the same request did so before.
+
+        Raises NotFoundError where it has none, UsageError without actor and reason, and for a key
+        that was used for something else, StoreError.
+        """
+        receipt = _receipt(key, account, limit, actor, reason, allowance)
+        with self._ledger.writing(frozenset({account})) as reading:
+            receipts = Receipts(reading)
+            if (answer := receipts.find(receipt)) is not None:
+                return json.decode(answer, type=BreachRecord), True
+            stated, now = self._file.stated(), self._context.now
+            standing = self.books.of(account, stated.limits.of(account), now)
+            self._keep(standing, now)
+            record = _released(standing.book, limit, actor, reason, allowance, now)
+            assert record.release is not None
+            LatchRecords(reading).release(record.release)
+            standing.take([record])
+            self._ledger.join()
+            self._ledger.bump()
+            receipts.keep(receipt, json.encode(record).decode(), now)
+        _tell_of_release(record.breach, record.release)
+        return record, False
+
+    def hear(self, account: str) -> None:
+        """Note that an account's source is there, though it has nothing new to say."""
+        with self._ledger.writing(frozenset({account})) as reading:
+            note_heard(reading, [account], self._context.now)
+
+    def history(self, account: str | None, number: int, after: Place | None) -> Page[BreachRecord]:
+        """A page of all breaches ever, with who lifted them and why, the newest first."""
+        with self._ledger.snapshot() as reading:
+            return LatchRecords(reading).page(account, number, after)
+
+    def _limited(self) -> list[str]:
+        """The accounts that are judged; while the limits cannot be read, all of them."""
+        stated = self._file.stated()
+        traded = self._ledger.accounts()
+        limited = (a for a in traded if stated.trouble or stated.limits.of(a).limits)
+        return sorted({*limited, *stated.limits.accounts})
+
+    def _latched(
+        self, account: str, found: Verdict, reasons: list[PartialReason], unkept: list[Breach]
+    ) -> Verdict:
+        """The verdict after what it found is kept; where that cannot be, it says so."""
+        trouble = f"the ledger {self._ledger.name} is read-only"
+        if not self._ledger.read_only:
+            try:
+                with self._ledger.patience(_PATIENCE_S):
+                    return self._keep_and_tell(account, reasons)
+            except StoreError as error:
+                trouble = error.message
+        if not unkept:
+            return found
+        self.books.forget()
+        reason = VerdictReason("not_kept", trouble)
+        return replace(found, reasons=(*found.reasons, reason))
+
+    def _keep_and_tell(self, account: str, reasons: list[PartialReason]) -> Verdict:
+        with self._ledger.writing(frozenset({account})):
+            stated, now = self._file.stated(), self._context.now
+            standing = self.books.of(account, stated.limits.of(account), now)
+            if self._keep(standing, now):
+                self._ledger.join()
+                self._ledger.bump()
+            return self._verdict(standing, stated, now, reasons)
+
+    def _keep(self, standing: Standing, now: datetime) -> list[Breach]:
+        """Keep what a book found; returns it."""
+        unkept = standing.unkept()
+        LatchRecords(self._ledger.reading).add(unkept, now)
+        standing.kept |= {breach.id for breach in unkept}
+        self.books.keep_high(standing)
+        self.books.keep_base(standing)
+        for breach in unkept:
+            event(
+                _log, "tearsheet.breach", level=logging.WARNING, account=breach.account,
+                limit=breach.limit, value=breach.value, threshold=breach.threshold,
+                at=breach.at.isoformat(), fill=breach.fill_key,
+            )  # fmt: skip
+        return unkept
+
+    def _verdict(
+        self, standing: Standing, stated: StatedLimits, now: datetime, stale: list[PartialReason]
+    ) -> Verdict:
+        book = standing.book
+        feed = self._feed(standing, now)
+        partial = [*stale, *feed.partial]
+        if stated.trouble is not None:
+            partial.append(PartialReason("bad_limits", stated.trouble))
+        return verdict(book, replace(feed, partial=tuple(partial)), now)
+
+    def _feed(self, standing: Standing, now: datetime) -> Feed:
+        """How far the ledger can be trusted about an account; asked anew when it or the day changes."""
+        account, calendar = standing.book.account, self._settings.calendar
+        key = (self._ledger.stamp, calendar.session(now))
+        if standing.doubts[0] != key:
+            standing.doubts = (key, self._feed_of(standing.book, now))
+        feed = standing.doubts[1]
+        assert isinstance(feed, Feed)
+        heard = [account_state(self._ledger.reading, account).heard_at]
+        if self._ledger.reads_log_of(account) and self._settings.log_dir.is_dir():
+            heard.append(self._context.looked_at)
+        feed = replace(feed, heard_at=max((at for at in heard if at), default=None))
+        if feed.heard_at is None and feed.last_fill_at is None:
+            detail = f"the ledger has neither fill nor heartbeat of {account!r}"
+            unheard = PartialReason("nothing_heard", detail)
+            return replace(feed, partial=(*feed.partial, unheard))
+        return feed
+
+    def _feed_of(self, book: LimitBook, now: datetime) -> Feed:
+        account, ledger = book.account, self._ledger
+        since = past_from(book.plan, book.session)
+        begins = EARLIEST if since is None else self._settings.calendar.start(since)
+        return Feed(
+            sequence=ledger.revision,
+            heard_at=None,
+            last_fill_at=ledger.last_fill_at(account),
+            rejected_lines=ledger.count_rejections(account, begins, LATEST),
+            partial=tuple(self._partial(book, now)),
+        )
+
+    def _partial(self, book: LimitBook, now: datetime) -> list[PartialReason]:
+        """What may be missing of the day, week or month that the limits are about."""
+        session = self._settings.calendar.session(now)
+        window = Window("custom", _first_day(book.plan, session), max(session, book.session) + DAY)
+        answers = Summaries(self._ledger, terms_of(self._settings), now)
+        found = answers.doubts(window, Scope(book.account), book.terms.currency)
+        logged = self._ledger.reads_log_of(book.account)
+        return [
+            reason
+            for reason in found
+            if reason.code != "rejected_lines" and (logged or reason.code not in _OF_THE_LOG)
+        ]
+
+
+def verdicts_of(context: Context) -> Verdicts:
+    """What judges the limits of a context's accounts, with the books that it has made so far."""
+    if not isinstance(context.judging, Verdicts):
+        context.judging = Verdicts(context)
+    assert isinstance(context.judging, Verdicts)
+    return context.judging
+
+
+def _first_day(plan: AccountLimits, session: date) -> date:
+    starts = (period_start(limit.nature.period, session) for limit in plan.limits)
+    return min((start for start in starts if start is not None), default=session)
+
+
+def _released(
+    book: LimitBook, limit: str, actor: str, reason: str, allowance: Decimal, now: datetime
+) -> BreachRecord:
+    """The breach of a limit that holds now, with its release."""
+    breach = next((b for b in book.latches.in_force(book.session) if b.limit == limit), None)
+    if breach is None:
+        raise no_such_breach(book.account, limit)
+    readings: Sequence[Decimal | None] = [
+        watch.reading.value for watch in book.watches if watch.limit.name == limit
+    ]
+    value = readings[0] if readings and readings[0] is not None else breach.value
+    # after all that the book has seen, also where a fill is stamped ahead of this clock
+    at = max(now, book.at)
+    release = release_breach(
+        breach, value=value, actor=actor, reason=reason, at=at, allowance=allowance
+    )
+    return BreachRecord(breach, release)
+
+
+def _receipt(
+    key: str | None, account: str, limit: str, actor: str, reason: str, allowance: Decimal
+) -> Receipt | None:
+    if key is None:
+        return None
+    content = json.encode(["release", account, limit, actor, reason, allowance])
+    return Receipt(key, blake2b(content, digest_size=16).hexdigest())
+
+
+def _tell_of_release(breach: Breach, release: Release) -> None:
+    event(
+        _log, "tearsheet.release", level=logging.WARNING, account=breach.account,
+        limit=breach.limit, actor=release.actor, reason=release.reason, upto=release.upto,
+    )  # fmt: skip

@@ -1,0 +1,144 @@
+"""Their side of a tie-out: what a report states of an account, by what, days and instrument."""
+
+from collections import defaultdict
+from collections.abc import Container, Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import cast
+
+from msgspec import Struct
+
+from tearsheet.app.reconcile.explanations import Key
+from tearsheet.app.reconcile.our_sums import Ours, Span, What
+from tearsheet.sources.reports.reported import BrokerReport, ReportLine
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.session import DAY, TradingCalendar
+
+#: What counts as 0 where a report that covers the day says nothing.
+_ZEROS: tuple[What, ...] = ("realized", "net", "fees", "paid")
+
+
+class Stated(Struct):
+    """The numbers of an account, the lines behind each, and the first and last day that are covered.
+
+    `absent` are the zeros that nothing states.
+    """
+
+    numbers: dict[Key, Decimal]
+    lines: dict[Key, list[int]]
+    first: date
+    last: date
+    absent: set[Key] = set()
+
+
+def stated_of(
+    report: BrokerReport, account: str, lines: Sequence[ReportLine], calendar: TradingCalendar,
+    start: Decimal | None,
+) -> Stated:  # fmt: skip
+    """What the lines of an account add up to. `start` is what it had before the first of them, if known."""
+    by_day = [(_day(line, calendar), line) for line in lines]
+    covered = [(line.since or day, day) for day, line in by_day]
+    covered += [report.period[account]] if account in report.period else []
+    found = Stated({}, defaultdict(list), min(covered)[0], max(day for _, day in covered))
+    for day, line in by_day:
+        span = Span(day, line.since or day, line.symbol or "", line.currency or "")
+        for said, amount in line.says.items():
+            if said not in ("balance", "deposit"):
+                what = cast(What, said)
+                is_sum = what not in ("position", "price")
+                key = (what, span)
+                found.numbers[key] = amount + (found.numbers.get(key, ZERO) if is_sum else ZERO)
+                found.lines[key].append(line.line)
+    _state_balances(found, by_day, start)
+    _leave_out_periods(found)
+    return found
+
+
+def state_zeros(found: Stated, ours: Ours, *, all_positions: bool) -> None:
+    """What a report covers and does not list was 0 to it, where our books have something."""
+    numbers = found.numbers
+    listed = {span for what, span in numbers if what != "balance"}
+    for what in _ZEROS:
+        spans = [span for w, span in numbers if w == what]
+        for is_single in (True, False):
+            days = {s.day for s in spans if s.symbol and (s.since == s.day) is is_single}
+            if not days:
+                continue
+            since_day = {(s.since, s.day) for s in spans if s.symbol and s.since != s.day}
+            for symbol in ours.every():
+                its = ours.days(symbol, found.first, found.last) if is_single else ()
+                zeros = [Span(day, day, symbol) for day in its]
+                zeros += [] if is_single else [Span(d, s, symbol) for s, d in since_day]
+                _add_zeros(found, what, zeros, ours, listed)
+        if any(not s.symbol and s.since == s.day and not s.currency for s in spans):
+            days = {
+                d for symbol in ours.every() for d in ours.days(symbol, found.first, found.last)
+            }
+            _add_zeros(found, what, [Span(day, day) for day in days], ours, listed)
+    if all_positions:
+        for day in {s.day for w, s in numbers if w == "position" and s.symbol}:
+            spans = [Span(day, day, symbol) for symbol in ours.every()]
+            _add_zeros(found, "position", spans, ours, {s for w, s in numbers if w == "position"})
+
+
+def _add_zeros(
+    found: Stated, what: What, spans: Iterable[Span], ours: Ours, listed: Container[Span]
+) -> None:
+    for span in spans:
+        key: Key = (what, span)
+        if span not in listed and (
+            ours.value(what, span, "average") or ours.value(what, span, "fifo")
+        ):
+            found.numbers[key] = ZERO
+            found.absent.add(key)
+
+
+def _day(line: ReportLine, calendar: TradingCalendar) -> date:
+    if line.day is not None:
+        return line.day
+    assert line.at is not None
+    return calendar.session(line.at)
+
+
+def _state_balances(
+    found: Stated, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None
+) -> None:
+    """Balances become what they changed by from one stated day to the next, without deposits."""
+    deposits: dict[date, Decimal] = defaultdict(Decimal)
+    last: dict[date, tuple[Decimal, int]] = {}
+    opened: set[tuple[int, Decimal]] = set()
+    for day, line in by_day:
+        if "deposit" in line.says:
+            deposits[day] += line.says["deposit"]
+            opened.add((line.line, line.says["deposit"]))
+        if "balance" in line.says:
+            last[day] = (line.says["balance"], line.line)
+    firsts = [(n.line, n.says["balance"]) for _, n in by_day if "balance" in n.says]
+    before: tuple[date, Decimal] | None = None
+    if firsts and min(firsts) in opened:  # the account began with this deposit
+        before = (min(last) - DAY, ZERO)
+    elif firsts and start is not None:
+        before = (found.first - DAY, start)
+    for day in sorted(last):
+        balance, line_number = last[day]
+        if before is not None:
+            since, earlier = before
+            moved = sum((a for d, a in deposits.items() if since < d <= day), ZERO)
+            key: Key = ("balance", Span(day, since + DAY))
+            found.numbers[key] = balance - earlier - moved
+            found.lines[key].append(line_number)
+        before = (day, balance)
+
+
+def _leave_out_periods(found: Stated) -> None:
+    """A sum of a period tells nothing more where the same is stated day by day."""
+    daily = {(what, span.symbol) for what, span in found.numbers if span.since == span.day}
+    for key in list(found.numbers):
+        what, span = key
+        if (
+            what in _ZEROS
+            and span.symbol
+            and span.since != span.day
+            and (what, span.symbol) in daily
+        ):
+            del found.numbers[key]

@@ -1,0 +1,175 @@
+"""Gives each difference its kind: by a theory that explains all of an instrument, else by what can be shown."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from tearsheet.app.reconcile.explanations import Cause, Finish, Key, Sides, other_fee
+from tearsheet.app.reconcile.our_sums import ADDED, Span
+from tearsheet.trade.amount import ZERO, plain
+
+_FEES = ("fees", "paid")
+_UNKNOWN = Cause("unknown", "nothing that can be shown explains it")
+
+
+def causes(sides: Sides) -> dict[Key, Cause]:
+    """The kind of every number that differs."""
+    found: dict[Key, Cause] = {}
+    for group in sides.groups.values():
+        gaps = [key for key in group if not sides.agrees(key)]
+        if not gaps:
+            continue
+        theory = sides.theory(group)
+        if theory is not None:
+            found |= {key: sides.cause(theory, key) for key in gaps}
+        else:
+            found |= _Alone(sides, group, gaps).causes()
+    return found
+
+
+class _Alone:
+    """The differences of an instrument that no theory explains together, each looked at for itself."""
+
+    def __init__(self, sides: Sides, group: Sequence[Key], gaps: Sequence[Key]) -> None:
+        self._sides, self._group = sides, group
+        self._gaps = {key: sides.stated[key] - sides.shown(key) for key in gaps}
+        self._books = max(
+            sides.others, key=lambda n: (sum(self._exactly(n, key) for key in group), -n)
+        )
+        self._turns = self._position_turns()
+
+    def causes(self) -> dict[Key, Cause]:
+        """The kind of each; those of fees last, since they lean on the others."""
+        found = {key: self._cause(key) for key in self._gaps if key[0] not in _FEES}
+        loose = any(one.kind in ("unknown", "missing fill") for one in found.values())
+        for key in self._gaps:
+            if key[0] in _FEES:
+                found[key] = self._shown(key) or self._fee(key, is_loose=loose)
+        return found
+
+    def _cause(self, key: Key) -> Cause:
+        what, span = key
+        if what == "position":
+            return self._position(key)
+        if shown := self._shown(key):
+            return shown
+        if self._is_off(span):
+            return Cause("missing fill", f"the position differs since {self._since(span)}")
+        if what in ("net", "balance"):
+            fees = [self._gaps.get((name, span)) for name in ("fees", "paid")]
+            if -self._gaps[key] in fees:
+                return Cause("fee", "by as much as the fees differ")
+        if what in ADDED and (nothing := self._nothing(span)):
+            return nothing
+        return self._finish(key) or _UNKNOWN
+
+    def _shown(self, key: Key) -> Cause | None:
+        """By the fills of the report, or by a neighbouring day."""
+        sides = self._sides
+        if self._books and self._exactly(self._books, key):
+            is_filled = self._exactly(1, key) or self._books == 1
+            return sides.filled(key) if is_filled else other_fee()
+        if other := self._opposite(key):
+            return Cause("day boundary", f"{other} differs by as much the other way")
+        for finish in sides.finishes(sides.ours(), [key]):
+            is_other = finish.method != sides.method and finish.ratio is None
+            if is_other and not self._is_off(key[1]) and self._gives_all(key, finish):
+                return Cause("method", f"by {finish.method} our own fills give exactly theirs")
+        return None
+
+    def _gives_all(self, key: Key, finish: Finish) -> bool:
+        """Whether it gives every number of that kind: a method is not changed from day to day."""
+        ours = self._sides.ours()
+        return all(self._sides.gives(ours, k, finish) for k in self._group if k[0] == key[0])
+
+    def _finish(self, key: Key) -> Cause | None:
+        """A multiplier or a rounding that gives theirs, and that no other day refutes."""
+        sides, ours = self._sides, self._sides.ours()
+        same = [other for other in self._group if other[0] == key[0] and sides.agrees(other)]
+        for finish in sides.finishes(ours, [key]):
+            is_own = finish.method == sides.method and finish != sides.plainly(key[0])
+            if not (is_own and sides.gives(ours, key, finish)):
+                continue
+            if any(not sides.gives(ours, other, finish) for other in same):
+                continue  # another day is stated as it is without
+            if finish.ratio is not None:
+                return Cause("multiplier", f"theirs is {plain(finish.ratio)} times ours")
+            if finish.rounding is not None:
+                return Cause("rounding", f"{finish.rounding.words} gives exactly theirs")
+        return None
+
+    def _fee(self, key: Key, *, is_loose: bool) -> Cause:
+        span = key[1]
+        if span in self._sides.unpriced:
+            return Cause("missing fill", "the fee of a missing fill is not stated for itself")
+        if any(turn == span.day for turn in self._turns):
+            return Cause("missing fill", "the position differs from that day on")
+        if nothing := self._nothing(span):
+            return nothing
+        if rounded := self._finish(key):
+            return rounded
+        if is_loose and not self._turns:
+            return Cause("unknown", "the results differ too, so that a fill may be missing")
+        return Cause("fee", "the results agree, the fees do not")
+
+    def _position(self, key: Key) -> Cause:
+        gap = self._gaps[key]
+        if self._books and self._exactly(self._books, key):
+            return Cause("missing fill", "with the report's fills the position is theirs")
+        side = "bought" if gap > 0 else "sold"
+        return Cause("missing fill", f"by the end of the day {plain(abs(gap))} more were {side}")
+
+    def _nothing(self, span: Span) -> Cause | None:
+        """One of both has nothing at all of these days."""
+        if not any(True for _ in self._sides.ours().within(span)):
+            return Cause("missing fill", "our books have no fill of that day")
+        stated = [self._sides.stated[w, s] for w, s in self._group if s == span and w in ADDED]
+        if not any(stated):
+            return Cause("missing fill", "the report has nothing of that day")
+        return None
+
+    def _exactly(self, books: int, key: Key) -> bool:
+        return self._sides.gives(self._sides.ours(books), key, self._sides.plainly(key[0]))
+
+    def _opposite(self, key: Key) -> str:
+        """The day that differs by as much the other way, if fills at their border come to that."""
+        what, span = key
+        if what not in ADDED or span.since != span.day or self._is_off(span):
+            return ""
+        gap = self._gaps[key]
+        for off in (1, -1, 2, -2, 3, -3):
+            day = span.day + timedelta(days=off)
+            other = Span(day, day, span.symbol, span.currency)
+            if self._gaps.get((what, other)) == -gap:
+                early, late = (span, other) if off > 0 else (other, span)
+                if self._sides.ours().moves(what, early, late, gap if off > 0 else -gap):
+                    return day.isoformat()
+        return ""
+
+    def _position_turns(self) -> list[date]:
+        """The days on which the gap between the positions changes."""
+        turns: list[date] = []
+        before = ZERO
+        stated = sorted(
+            (key for key in self._group if key[0] == "position"), key=lambda k: k[1].day
+        )
+        for key in stated:
+            gap: Decimal = self._gaps.get(key, ZERO)
+            if gap != before:
+                turns.append(key[1].day)
+            before = gap
+        return turns
+
+    def _since(self, span: Span) -> date:
+        return max((t for t in self._turns if t <= span.day), default=span.day)
+
+    def _is_off(self, span: Span) -> bool:
+        """Whether the positions differ at the end of the span, or began or ceased to in it."""
+        stands = [key for key in self._gaps if key[0] == "position" and key[1].day <= span.day]
+        if any(span.since <= turn <= span.day for turn in self._turns):
+            return True
+        last = max(
+            (key[1].day for key in self._group if key[0] == "position" and key[1].day <= span.day),
+            default=None,
+        )
+        return last is not None and any(key[1].day == last for key in stands)

@@ -1,0 +1,302 @@
+"""Theories of why a broker's numbers differ from ours: each is computed, and holds only if it gives theirs exactly."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import time
+from decimal import Decimal
+from itertools import product
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from tearsheet.app.reconcile.our_fills import Step
+from tearsheet.app.reconcile.our_sums import (
+    ADDED,
+    METHODS,
+    Method,
+    Ours,
+    Rounding,
+    Span,
+    What,
+    prices,
+    roundings,
+)
+from tearsheet.trade.amount import plain
+from tearsheet.trade.session import TradingCalendar
+
+Kind = Literal["missing fill", "fee", "multiplier", "day boundary", "method", "rounding", "unknown"]
+#: A number that the report states: what, of which days and instrument.
+Key = tuple[What, Span]
+#: Full-size and micro contracts, lots of options, and pence are such multiples of each other.
+_RATIOS = frozenset(map(Decimal, (2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 500, 1000)))
+#: The hours at which brokers begin a day, the usual ones first.
+_HOURS = (0, 17, 18, 16, *(hour for hour in range(24) if hour not in (0, 16, 17, 18)))
+_METHOD_WORDS = {
+    "fifo": "first in, first out, our own fills give exactly theirs; both agree once flat",
+    "average": "at average cost our own fills give exactly theirs; both agree once flat",
+}
+
+
+class Cause(Struct, frozen=True):
+    """What a theory says of a number."""
+
+    kind: Kind
+    words: str
+
+
+class Finish(Struct, frozen=True):
+    """How a sum is made into what the report shows: by which method, times what, rounded how."""
+
+    method: Method
+    ratio: Decimal | None = None
+    rounding: Rounding | None = None
+    with_fees: bool = False
+
+
+class Theory(Struct, frozen=True):
+    """Which books (0: ours, 1: with the report's fills, 2: with its fees too), which day, which finish."""
+
+    books: int
+    calendar: TradingCalendar | None
+    finishes: Mapping[What, Finish]
+
+
+class Sides:
+    """Both sides of an account: what the report states, and our books as they are and as it would have them.
+
+    To be asked inside `exact()`. `places` are the decimals that the report shows,
+    `unpriced` the spans with missing fills whose fee the report does not state,
+    `absent` the zeros that it does not write, which no rounding makes, `moved` the instruments
+    whose fills are the same on both sides, at other instants.
+    """
+
+    def __init__(
+        self, stated: Mapping[Key, Decimal], books: Sequence[Mapping[str, Sequence[Step]]],
+        calendar: TradingCalendar, method: Method, places: Mapping[What, int],
+        unpriced: frozenset[Span] = frozenset(), absent: Collection[Key] = (), *,
+        fees_in_price: bool = False, moved: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.stated, self.method, self.places = stated, method, places
+        self.calendar, self.unpriced, self._fees_in_price = calendar, unpriced, fees_in_price
+        self._books, self._absent, self._moved = books, absent, moved
+        self._known: dict[tuple[int, int], Ours] = {}
+        self.others = [0, *(n for n in range(1, len(books)) if books[n] is not books[n - 1])]
+        self.groups: dict[str, list[Key]] = {}
+        for key in stated:
+            self.groups.setdefault(key[1].symbol, []).append(key)
+
+    def ours(self, books: int = 0, calendar: TradingCalendar | None = None) -> Ours:
+        """Our numbers by some books and days."""
+        place = (books, id(calendar))
+        if place not in self._known:
+            self._known[place] = Ours(self._books[books], calendar or self.calendar)
+        return self._known[place]
+
+    def gives(self, ours: Ours, key: Key, finish: Finish) -> bool:
+        """Whether our numbers, finished like this, are what the report states."""
+        theirs, (what, span) = self.stated[key], key
+        if what == "price":
+            return self._is_price(ours, span, theirs, finish)
+        if what == "position":
+            return theirs == ours.value(what, span, "average")
+        if finish.ratio is not None:
+            gross = ours.value("realized", span, finish.method)
+            paid = gross - ours.value("net", span, finish.method)
+            wanted = theirs + paid if what == "net" else theirs
+            return wanted == gross * finish.ratio
+        if finish.rounding is not None and key not in self._absent:
+            return theirs == ours.rounded(what, span, finish.method, finish.rounding)
+        return theirs == ours.value(what, span, finish.method)
+
+    def plainly(self, what: What) -> Finish:
+        """How our books would have it; a mean price with fees in it, where theirs has."""
+        return Finish(self.method, with_fees=what == "price" and self._fees_in_price)
+
+    def agrees(self, key: Key) -> bool:
+        """Whether the report states what our books have."""
+        return self.gives(self.ours(), key, self.plainly(key[0]))
+
+    def shown(self, key: Key) -> Decimal:
+        """Our number beside theirs."""
+        what, span = key
+        if what != "price":
+            return self.ours().value(what, span, self.method)
+        found = [prices(step, self.method) for step in self.ours().last(span)]
+        name = _price_name(self.plainly(what))
+        held = [one[name] for one in found if one]
+        return roundings(8)[0].of(held[0]).normalize() if held else Decimal(0)
+
+    def finishes(self, ours: Ours, keys: Sequence[Key]) -> Iterator[Finish]:
+        """The ways in which a report may come to these numbers, of one kind, the simplest first."""
+        what = keys[0][0]
+        yield (plain_finish := self.plainly(what))
+        if what == "price":
+            in_it = plain_finish.with_fees
+            methods = sorted(METHODS, key=lambda m: m != self.method)
+            yield from (Finish(m, with_fees=f) for f, m in product((in_it, not in_it), methods))
+            return
+        if what not in ADDED:
+            return
+        by_method = what in ("realized", "net", "paid", "balance")
+        others = [m for m in METHODS if m != self.method] if by_method else []
+        yield from map(Finish, others)
+        if what in ("realized", "net"):
+            for method in (self.method, *others):
+                if ratio := self._ratio(ours, keys, method):
+                    yield Finish(method, ratio=ratio)
+        for method in (self.method, *others):
+            for rule in roundings(self.places.get(what, 0)):
+                yield Finish(method, rounding=rule)
+
+    def theory(self, group: Sequence[Key]) -> Theory | None:
+        """The simplest theory by which every number of a group comes out as stated."""
+        for calendar in (None, *_calendars(self.calendar)):
+            for books in self.others:
+                ours = self.ours(books, calendar)
+                if calendar is not None and not self._moves_inside(calendar, books, group):
+                    continue
+                finishes = self._all(ours, group)
+                if finishes is not None:
+                    return Theory(books, calendar, finishes)
+        return None
+
+    def cause(self, theory: Theory, key: Key) -> Cause:
+        """What a theory that holds says of one number."""
+        finish = theory.finishes[key[0]]
+        plainly = self.plainly(key[0])
+        words: list[Cause] = []
+        steps: list[tuple[int, TradingCalendar | None, Finish, Callable[[], Cause]]] = [
+            (min(theory.books, 1), None, plainly, lambda: self.filled(key)),
+            (theory.books, None, plainly, other_fee),
+            (theory.books, theory.calendar, plainly, lambda: self._boundary(theory.calendar)),
+            (theory.books, theory.calendar, finish, lambda: _finished(finish, plainly)),
+        ]
+        before = self._number(0, None, plainly, key)
+        for books, calendar, way, tell in steps:
+            now = self._number(books, calendar, way, key)
+            if now != before:
+                words.append(tell())
+            before = now
+        kind = words[0].kind if words else "unknown"
+        return Cause(kind, "; and ".join(one.words for one in words) or "nothing explains it")
+
+    def filled(self, key: Key) -> Cause:
+        """What it means that our books with the fills of the report give its number."""
+        if key[1].symbol in self._moved:
+            return Cause(
+                "day boundary",
+                "at the instants of the report our fills give it: see below",
+            )
+        return Cause(
+            "missing fill",
+            "with the report's fills our books give it: see below",
+        )
+
+    def _number(
+        self, books: int, calendar: TradingCalendar | None, finish: Finish, key: Key
+    ) -> object:
+        what, span = key
+        ours = self.ours(books, calendar)
+        if what == "price":
+            return [prices(step, finish.method)[_price_name(finish)] for step in ours.last(span)
+                    if step.held]  # fmt: skip
+        if finish.ratio is not None:
+            return self.stated[key]
+        if finish.rounding is not None:
+            return ours.rounded(what, span, finish.method, finish.rounding)
+        return ours.value(what, span, finish.method)
+
+    def _all(self, ours: Ours, group: Sequence[Key]) -> dict[What, Finish] | None:
+        found: dict[What, Finish] = {}
+        for what in dict.fromkeys(key[0] for key in group):
+            keys = [key for key in group if key[0] == what]
+            finish = next(
+                (f for f in self.finishes(ours, keys) if all(self.gives(ours, k, f) for k in keys)),
+                None,
+            )
+            if finish is None:
+                return None
+            found[what] = finish
+        return found
+
+    def _moves_inside(self, calendar: TradingCalendar, books: int, group: Sequence[Key]) -> bool:
+        """Whether another trading day moves something from one stated day to another one."""
+        days = [(span.since, span.day) for what, span in group if what in ADDED]
+        if not days:
+            return False
+        first, last = min(days)[0], max(day for _, day in days)
+        moved = self.ours(books).moved(calendar, group[0][1])
+        return any(first <= day <= last and first <= there <= last for day, there in moved)
+
+    def _ratio(self, ours: Ours, keys: Sequence[Key], method: Method) -> Decimal | None:
+        """What theirs is of ours, if that is one number, and such as multipliers differ by."""
+        ratios = set()
+        number = 0
+        for key in keys:
+            what, span = key
+            gross = ours.value("realized", span, method)
+            paid = gross - ours.value("net", span, method) if what == "net" else Decimal(0)
+            theirs = self.stated[key] + paid
+            if gross and theirs:
+                number += 1
+                ratios.add(_quotient(theirs, gross))
+        ratio = next(iter(ratios)) if len(ratios) == 1 else None
+        if ratio is None or ratio <= 0 or ratio == 1:
+            return None
+        is_known = ratio in _RATIOS or _quotient(Decimal(1), ratio) in _RATIOS
+        return ratio if is_known or number > 1 else None
+
+    def _is_price(self, ours: Ours, span: Span, theirs: Decimal, finish: Finish) -> bool:
+        """Whether a mean price is theirs, as far as they show it."""
+        held = [prices(step, finish.method) for step in ours.last(span) if step.held]
+        if not held:
+            return not theirs
+        own = held[0][_price_name(finish)]
+        return any(rule.of(own) == theirs for rule in roundings(self.places.get("price", 0)))
+
+    def _boundary(self, calendar: TradingCalendar | None) -> Cause:
+        other = calendar or self.calendar
+        return Cause(
+            "day boundary",
+            f"with days from {other.day_starts_at:%H:%M} {other.timezone.key} all days agree; "
+            f"ours begin at {self.calendar.day_starts_at:%H:%M} {self.calendar.timezone.key}",
+        )
+
+
+def _calendars(own: TradingCalendar) -> Iterator[TradingCalendar]:
+    """Other trading days that a broker may have."""
+    for minute in (0, 30):
+        for hour in _HOURS:
+            if (start := time(hour, minute)) != own.day_starts_at:
+                yield TradingCalendar(own.timezone, start, own.holidays)
+    if own.timezone.key != "UTC":
+        yield TradingCalendar(ZoneInfo("UTC"), time(0), own.holidays)
+
+
+def _quotient(one: Decimal, other: Decimal) -> Decimal | None:
+    """An exact quotient of few digits, None where there is none."""
+    whole = one * 10**12 // other
+    quotient = whole / 10**12
+    return quotient.normalize() if quotient * other == one else None
+
+
+def _price_name(finish: Finish) -> str:
+    return "with fees" if finish.with_fees else "without fees"
+
+
+def other_fee() -> Cause:
+    """The report's fees are others than ours, and give its number."""
+    return Cause("fee", "with the report's fees our books give it: see below")
+
+
+def _finished(finish: Finish, plainly: Finish) -> Cause:
+    if finish.ratio is not None:
+        return Cause("multiplier", f"theirs is {plain(finish.ratio)} times ours on every day")
+    words = [_METHOD_WORDS[finish.method]] if finish.method != plainly.method else []
+    if finish.with_fees != plainly.with_fees:
+        has = "has the fees in it" if finish.with_fees else "is without fees"
+        words.append(f"their price {has}")
+    if words:
+        return Cause("method", ", and ".join(words))
+    rule = finish.rounding
+    return Cause("rounding", f"{rule.words if rule else ''} gives exactly theirs")

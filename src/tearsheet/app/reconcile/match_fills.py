@@ -1,0 +1,313 @@
+"""Holds the fills of a broker's report beside ours, one by one: which have no counterpart, which other fees."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tearsheet.sources.reports.reported import ReportedFill, Role
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.fill import Fill, Side
+
+Lacking = Literal["books", "report", "fee", "instant"]
+#: Reports cut or round instants to the second.
+_NEAR = timedelta(seconds=2)
+#: Parts of an order lie at most so far apart.
+_ORDER = timedelta(days=1)
+#: An order is looked for in no longer runs of fills.
+_LONGEST_RUN = 200
+#: What time zones differ by: multiples of it, and no more than so much.
+_QUARTER, _FURTHEST = timedelta(minutes=15), timedelta(hours=26)
+#: Where more than so many pairs are left, something else is wrong: a zone, an account.
+_MOST_TRIED = 100_000
+
+
+class FillDifference(Struct, frozen=True):
+    """A fill without counterpart in our `books` or in the `report`, or one with another `fee` or `instant` there.
+
+    `line` is that of the report, `fee` what the report states less ours, `late` by how many seconds
+    our instant is later (below 0: earlier).
+    """
+
+    lacking: Lacking
+    account: str
+    symbol: str
+    role: Role
+    side: str
+    quantity: Decimal
+    price: Decimal
+    at: datetime
+    fill_id: str | None
+    line: int | None
+    fee: Decimal
+    late: int = 0
+
+    @property
+    def words(self) -> str:
+        """The difference as people read it."""
+        where = f"line {self.line}: " if self.line else ""
+        what = {
+            "books": f"our books lack the {self.role + ' ' if self.role else ''}fill",
+            "report": "the report lacks our fill",
+            "fee": f"the fee is {self.fee:+f} of ours for the fill",
+            "instant": f"our fill is {timedelta(seconds=abs(self.late))} h "
+            f"{'later' if self.late > 0 else 'earlier'} than theirs (is a time zone wrong?):",
+        }[self.lacking]
+        name = f", id {self.fill_id}" if self.fill_id else ""
+        return (
+            f"{where}{what} {self.account} {self.side} {self.quantity:f} {self.symbol} "
+            f"@ {self.price:f} at {self.at.isoformat()}{name}"
+        )
+
+
+class Matched(Struct):
+    """What came of one instrument: the differences, and our fills as the report would have them."""
+
+    differences: list[FillDifference]
+    with_fills: list[Fill]
+    with_fees: list[Fill]
+
+
+class _Theirs:
+    __slots__ = ("left", "match", "one")
+
+    def __init__(self, one: ReportedFill) -> None:
+        self.one, self.left = one, one.fill.quantity
+        self.match: _Ours | None = None
+
+
+class _Ours:
+    __slots__ = ("fee", "fill", "late", "left")
+
+    def __init__(self, fill: Fill) -> None:
+        self.fill, self.left, self.fee = fill, fill.quantity, fill.commission
+        self.late = timedelta(0)
+
+
+def matched(
+    theirs: Iterable[ReportedFill], ours: Sequence[Fill], window: tuple[datetime, datetime] | None,
+    *, pairs: bool, ids_known: bool,
+) -> Matched:  # fmt: skip
+    """Compare the fills of one instrument. Our fills outside `window` need no counterpart.
+
+    With `pairs` the report only has what was closed, so that what we hold needs none either.
+    """
+    left, right = [_Theirs(one) for one in theirs], [_Ours(fill) for fill in ours]
+    _by_key(left, right)
+    alone = [one for one in left if one.left and not (one.one.fill.fill_id and ids_known)]
+    _by_content(alone, right)
+    _by_zone(alone, right)
+    _by_order(alone, right)
+    surplus = [o for o in right if o.left and window and window[0] <= o.fill.time <= window[1]]
+    if pairs:
+        _forgive_open(right, surplus)
+    found = [_lacked(t) for t in left if t.left]
+    found += [_unlisted(o) for o in surplus if o.left]
+    found += [_other_fee(t, o) for t, o in _fee_pairs(left)]
+    found += [_other_instant(t, o) for t, o in _late_pairs(left)]
+    gone = {id(o): o.left for o in surplus if o.left}
+    added = [replace(t.one.fill, quantity=t.left) for t in left if t.left]
+    return Matched(found, _amended(right, added, gone, with_fees=False),
+                   _amended(right, added, gone, with_fees=True))  # fmt: skip
+
+
+def _by_key(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
+    known = {one.fill.key: one for one in right}
+    for t in left:
+        o, wanted = known.get(t.one.fill.key), t.one.fill
+        if o is not None and (o.fill.side, o.fill.price) == (wanted.side, wanted.price):
+            _take(t, o)
+
+
+def _by_content(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
+    """By side, price and instant, the nearest first; whole fills before parts."""
+    places: dict[tuple[Side, Decimal], list[_Ours]] = {}
+    for o in right:
+        places.setdefault((o.fill.side, o.fill.price), []).append(o)
+    for is_whole in (True, False):
+        for t in left:
+            wanted = t.one.fill
+            near = [
+                o for o in places.get((wanted.side, wanted.price), ())
+                if o.left and abs(o.fill.time - wanted.time) < _NEAR
+                and (not is_whole or o.left == t.left)
+            ]  # fmt: skip
+            near.sort(key=lambda o: abs(o.fill.time - wanted.time))
+            for o in near:
+                if t.left:
+                    _take(t, o)
+
+
+def _by_zone(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
+    """All that is left at once, at instants that differ as time zones do, in summer and in winter."""
+    waiting = [t for t in left if t.left]
+    free = [o for o in right if o.left]
+    taken: list[tuple[_Theirs, _Ours]] = []
+    for _ in range(2):
+        if not waiting:
+            break
+        offs = {_late(waiting[0], o) for o in free if _is_same(waiting[0], o)} - {timedelta(0)}
+        tried = (_at(waiting, free, off) for off in sorted(offs, key=abs))
+        best = max(tried, key=len, default=[])
+        taken += best
+        gone = {id(one) for pair in best for one in pair}
+        waiting = [t for t in waiting if id(t) not in gone]
+        free = [o for o in free if id(o) not in gone]
+    if len(taken) > 1 and not waiting:
+        for t, o in taken:
+            _take(t, o)
+
+
+def _at(
+    left: Sequence[_Theirs], right: Sequence[_Ours], late: timedelta
+) -> list[tuple[_Theirs, _Ours]]:
+    """What is the same on both sides, ours so much later."""
+    places: dict[tuple[Side, Decimal, int], list[_Ours]] = defaultdict(list)
+    for o in right:
+        places[o.fill.side, o.fill.price, int(o.fill.time.timestamp())].append(o)
+    found = []
+    for t in left:
+        wanted = t.one.fill
+        second = int((wanted.time + late).timestamp())
+        for near in (second, second - 1, second + 1):
+            its = places.get((wanted.side, wanted.price, near), [])
+            if same := [o for o in its if o.left == t.left]:
+                its.remove(same[0])
+                found.append((t, same[0]))
+                break
+    return found
+
+
+def _is_same(t: _Theirs, o: _Ours) -> bool:
+    wanted = t.one.fill
+    return (o.fill.side, o.fill.price, o.left) == (wanted.side, wanted.price, t.left)
+
+
+def _late(t: _Theirs, o: _Ours) -> timedelta:
+    """By how much our instant is later, if that is what zones may differ by, else 0."""
+    off = o.fill.time - t.one.fill.time
+    whole = round(off / _QUARTER) * _QUARTER
+    return whole if abs(off - whole) < _NEAR and abs(whole) <= _FURTHEST else timedelta(0)
+
+
+def _late_pairs(left: Sequence[_Theirs]) -> list[tuple[_Theirs, _Ours]]:
+    """Fills that are the same at other instants; none, where a report does not state instants."""
+    pairs = [(t, t.match) for t in left if t.match is not None]
+    apart = [(t, o) for t, o in pairs if abs(o.fill.time - t.one.fill.time) >= _NEAR]
+    if len(apart) < 2 or not all(_late(t, o) for t, o in apart):
+        return []
+    for t, o in apart:
+        o.late = _late(t, o)
+    return apart
+
+
+def _by_order(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
+    """One of them has orders at mean prices, the other the fills of the orders."""
+    left, right = [t for t in left if t.left], [o for o in right if o.left]
+    if len(left) * len(right) > _MOST_TRIED:
+        return
+    for t in left:
+        free = [o for o in right if o.left and o.fill.side is t.one.fill.side]
+        for run in _run(t.one.fill, t.left, [(o.fill, o.left) for o in free]):
+            _take(t, free[run])
+    for o in right:
+        if o.left:
+            waiting = [t for t in left if t.left and t.one.fill.side is o.fill.side]
+            for run in _run(o.fill, o.left, [(t.one.fill, t.left) for t in waiting]):
+                _take(waiting[run], o)
+
+
+def _run(order: Fill, quantity: Decimal, parts: Sequence[tuple[Fill, Decimal]]) -> Sequence[int]:
+    """The neighbouring fills that come to the quantity and the mean price of an order."""
+    if not quantity:
+        return ()
+    places = max(0, -int(order.price.as_tuple().exponent))
+    slack = quantity / 2 * Decimal(10) ** -places
+    for first in range(len(parts)):
+        if abs(parts[first][0].time - order.time) > _ORDER:
+            continue
+        total = value = ZERO
+        for last in range(first, min(len(parts), first + _LONGEST_RUN)):
+            fill, left = parts[last]
+            total += left
+            value += left * fill.price
+            if total >= quantity:
+                break
+        if total == quantity and last > first and abs(value - quantity * order.price) <= slack:
+            return range(first, last + 1)
+    return ()
+
+
+def _take(t: _Theirs, o: _Ours) -> None:
+    taken = min(t.left, o.left)
+    t.left -= taken
+    o.left -= taken
+    if not (t.left or o.left) and taken == t.one.fill.quantity == o.fill.quantity:
+        t.match = o
+
+
+def _forgive_open(right: Sequence[_Ours], surplus: Sequence[_Ours]) -> None:
+    """What is held at the end was opened by the latest fills of its side."""
+    held = sum(
+        (o.fill.quantity if o.fill.side is Side.BUY else -o.fill.quantity for o in right), ZERO
+    )
+    side, left = (Side.BUY if held > 0 else Side.SELL), abs(held)
+    for o in reversed(surplus):
+        if left and o.fill.side is side:
+            taken = min(left, o.left)
+            o.left -= taken
+            left -= taken
+
+
+def _fee_pairs(left: Sequence[_Theirs]) -> Iterable[tuple[_Theirs, _Ours]]:
+    """Fills that are the same and have other fees."""
+    for t in left:
+        o = t.match
+        if o is not None and t.one.has_fee and o.fill.commission != t.one.fill.commission:
+            o.fee = t.one.fill.commission
+            yield t, o
+
+
+def _lacked(t: _Theirs) -> FillDifference:
+    return _difference("books", t.one.fill, t.left, t.one.role, t.one.line, t.one.fill.commission)
+
+
+def _unlisted(o: _Ours) -> FillDifference:
+    return _difference("report", o.fill, o.left, "", None, -o.fill.commission)
+
+
+def _other_fee(t: _Theirs, o: _Ours) -> FillDifference:
+    fee = t.one.fill.commission - o.fill.commission
+    return _difference("fee", o.fill, o.fill.quantity, t.one.role, t.one.line, fee)
+
+
+def _other_instant(t: _Theirs, o: _Ours) -> FillDifference:
+    one = _difference("instant", o.fill, o.fill.quantity, t.one.role, t.one.line, ZERO)
+    return replace(one, late=int(o.late.total_seconds()))
+
+
+def _difference(
+    lacking: Lacking, fill: Fill, quantity: Decimal, role: Role, line: int | None, fee: Decimal
+) -> FillDifference:
+    return FillDifference(
+        lacking, fill.account, fill.symbol, role, fill.side.value, quantity, fill.price, fill.time,
+        fill.fill_id, line, fee,
+    )  # fmt: skip
+
+
+def _amended(
+    right: Sequence[_Ours], added: Sequence[Fill], gone: Mapping[int, Decimal], *, with_fees: bool
+) -> list[Fill]:
+    """Our fills with those that the report has and without those that it has not."""
+    kept = []
+    for o in right:
+        quantity = o.fill.quantity - gone.get(id(o), ZERO)
+        if quantity:
+            fee = o.fee if with_fees else o.fill.commission
+            at = o.fill.time - o.late
+            kept.append(replace(o.fill, quantity=quantity, commission=fee, time=at))
+    return sorted([*kept, *added], key=lambda fill: fill.order)

@@ -1,0 +1,174 @@
+"""Our numbers for the spans that a broker's report speaks of, by either method and any trading day."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import (
+    ROUND_DOWN,
+    ROUND_HALF_EVEN,
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+    InvalidOperation,
+)
+from itertools import accumulate
+from typing import Literal
+
+from msgspec import Struct
+
+from tearsheet.app.reconcile.our_fills import Step
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.session import TradingCalendar
+
+What = Literal["realized", "net", "fees", "paid", "position", "price", "balance", "cash"]
+#: What is summed up over the days of a span; the others stand at its end.
+ADDED: tuple[What, ...] = ("realized", "net", "fees", "paid", "balance", "cash")
+Method = Literal["average", "fifo"]
+METHODS: tuple[Method, ...] = ("average", "fifo")
+#: Rounding is meant here.
+_ROUNDED = Context(prec=400, traps=[InvalidOperation])
+_ROUNDINGS = {
+    ROUND_HALF_UP: "halves up",
+    ROUND_HALF_EVEN: "halves to even",
+    ROUND_DOWN: "cut off",
+}
+
+
+class Span(Struct, frozen=True, order=True):
+    """The days from `since` to `day`, of an instrument, or of all, perhaps in one currency."""
+
+    day: date
+    since: date
+    symbol: str = ""
+    currency: str = ""
+
+
+class Rounding(Struct, frozen=True):
+    """To how many decimals, how, and whether each fill is rounded or the sum."""
+
+    places: int
+    mode: str
+    each: bool
+
+    @property
+    def words(self) -> str:
+        """The rule in words."""
+        what = "each fill" if self.each else "the sum"
+        return f"{what} rounded to {self.places} decimals, {_ROUNDINGS[self.mode]}"
+
+    def of(self, amount: Decimal) -> Decimal:
+        """An amount, rounded."""
+        return amount.quantize(
+            Decimal(1).scaleb(-self.places), rounding=self.mode, context=_ROUNDED
+        )
+
+
+def roundings(places: int) -> list[Rounding]:
+    """Every rule by which brokers round."""
+    return [Rounding(places, mode, each) for each in (True, False) for mode in _ROUNDINGS]
+
+
+class Ours:
+    """The steps of an account, day by day; to be asked inside `exact()`."""
+
+    def __init__(self, steps: Mapping[str, Sequence[Step]], calendar: TradingCalendar) -> None:
+        self._steps = steps
+        self._calendar = calendar
+        self._days = {
+            symbol: [calendar.session(s.at) for s in its] for symbol, its in steps.items()
+        }
+        self._known: dict[tuple[What, Span, Method], Decimal] = {}
+
+    def value(self, what: What, span: Span, method: Method) -> Decimal:
+        """Our number."""
+        key = (what, span, method)
+        if key not in self._known:
+            if what == "position":
+                found = sum((s.held for s in self.last(span)), ZERO)
+            else:
+                found = sum((_amount(what, s, method) for s in self.within(span)), ZERO)
+            self._known[key] = found
+        return self._known[key]
+
+    def rounded(self, what: What, span: Span, method: Method, rule: Rounding) -> Decimal:
+        """Our number as a broker would have it that rounds."""
+        if not rule.each:
+            return rule.of(self.value(what, span, method))
+        amounts = (_amount(what, s, method) for s in self.within(span))
+        return sum(map(rule.of, amounts), ZERO)
+
+    def within(self, span: Span) -> Iterator[Step]:
+        """The steps of a span."""
+        for symbol, steps in self._of(span):
+            days = self._days[symbol]
+            for at in range(bisect_left(days, span.since), bisect_right(days, span.day)):
+                if span.currency in ("", steps[at].currency):
+                    yield steps[at]
+
+    def last(self, span: Span) -> Iterator[Step]:
+        """The last step before the end of a span, of each instrument."""
+        for symbol, steps in self._of(span):
+            at = bisect_right(self._days[symbol], span.day)
+            if at:
+                yield steps[at - 1]
+
+    def moves(self, what: What, early: Span, late: Span, gap: Decimal) -> bool:
+        """Whether the last fills of a day, or the first of a later one, come to what the early day lacks.
+
+        A gap above 0 is what the report has more on the early day.
+        """
+        firsts = accumulate(_amount(what, s, "average") for s in self.within(late))
+        ends = [_amount(what, s, "average") for s in self.within(early)]
+        return gap in firsts or -gap in accumulate(reversed(ends))
+
+    def days(self, symbol: str, since: date, day: date) -> set[date]:
+        """The days on which an instrument was traded."""
+        return {d for d in self._days.get(symbol, ()) if since <= d <= day}
+
+    def every(self) -> set[str]:
+        """All instruments."""
+        return {*self._steps}
+
+    def moved(self, other: TradingCalendar, span: Span) -> list[tuple[date, date]]:
+        """The days of the steps that another trading day puts elsewhere: ours and the other."""
+        pairs = []
+        for symbol, steps in self._of(span):
+            for step, day in zip(steps, self._days[symbol], strict=True):
+                if (there := other.session(step.at)) != day:
+                    pairs.append((day, there))
+        return pairs
+
+    def _of(self, span: Span) -> Iterator[tuple[str, Sequence[Step]]]:
+        if not span.symbol:
+            yield from self._steps.items()
+        elif span.symbol in self._steps:
+            yield span.symbol, self._steps[span.symbol]
+
+
+def prices(step: Step, method: Method) -> dict[str, Decimal]:
+    """The mean price of what is held, × 10^-12 exact enough, without and with fees, by name."""
+    units = abs(step.held) * step.multiplier
+    if not units:
+        return {}
+    cost, fees = (
+        (step.cost, step.cost_fees) if method == "average" else (step.fifo_cost, step.fifo_fees)
+    )
+    sign = 1 if step.held > 0 else -1
+    places = Decimal(10) ** 18
+    return {
+        "without fees": (cost * places // units) / places,
+        "with fees": ((cost + sign * fees) * places // units) / places,
+    }
+
+
+def _amount(what: What, step: Step, method: Method) -> Decimal:
+    is_fifo = method == "fifo"
+    if what == "realized":
+        return step.fifo if is_fifo else step.gross
+    if what == "net":
+        return step.fifo - step.fifo_paid if is_fifo else step.gross - step.paid
+    if what == "paid":
+        return step.fifo_paid if is_fifo else step.paid
+    if what == "balance":
+        return (step.fifo if is_fifo else step.gross) - step.fees
+    return step.fees if what == "fees" else step.cash

@@ -1,0 +1,333 @@
+"""Compares what a broker says it all came to with our books, per day and account, and says why they differ."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tearsheet.app.book_rules import book_rules
+from tearsheet.app.context import Context
+from tearsheet.app.reconcile.broker_side import Stated, state_zeros, stated_of
+from tearsheet.app.reconcile.classify import causes
+from tearsheet.app.reconcile.explanations import Kind, Sides
+from tearsheet.app.reconcile.match_fills import FillDifference, Matched, matched
+from tearsheet.app.reconcile.our_fills import Step, logged_steps, steps_of, stream_fills, streams
+from tearsheet.app.reconcile.our_sums import Method, Ours, Span, What
+from tearsheet.errors import FormatError
+from tearsheet.sources.reports.broker_report import GENERIC, read_report
+from tearsheet.sources.reports.reported import BrokerReport, ReportLine
+from tearsheet.sources.statements.statement import StatementOptions
+from tearsheet.sources.statements.unmatched_closes import Orphans
+from tearsheet.store.tables.holdings import held_before
+from tearsheet.store.tables.queries import Reading
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.fill import Fill, Orphan, Rejection
+from tearsheet.trade.instrument import Instruments, UnknownInstrument
+from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar
+
+#: By how much a broker's day, or a fill that is near, may be off ours.
+_AROUND = timedelta(days=3)
+
+
+class Difference(Struct, frozen=True):
+    """A number on which the broker and our books do not agree, its kind, and what tells so.
+
+    It is of the session, or of all from `since` on.
+    """
+
+    account: str
+    session: date
+    since: date
+    symbol: str | None
+    what: What
+    theirs: Decimal
+    ours: Decimal
+    difference: Decimal
+    kind: Kind
+    words: str
+    lines: list[int]
+
+
+class DayCompared(Struct, frozen=True):
+    """What an account's session came to in both, over all that is stated of it, and how many numbers differ."""
+
+    account: str
+    session: date
+    what: What
+    theirs: Decimal
+    ours: Decimal
+    difference: Decimal
+    kinds: list[Kind]
+
+
+class TieOut(Struct, frozen=True):
+    """What was compared, by which method of ours, and every difference."""
+
+    file: str
+    layout: str
+    title: str
+    method: Method
+    lines: int
+    compared: int
+    agrees: bool
+    differences: list[Difference]
+    fills: list[FillDifference]
+    orphans: list[Orphan]
+    unread: list[Rejection]
+    days: list[DayCompared]
+    notes: list[str]
+
+
+def tie_out(
+    context: Context, path: Path, *, method: Method = "average", name: str = "", **said: Any
+) -> TieOut:  # fmt: skip
+    """Compare a broker's report with the books. `said` are fields of `StatementOptions`.
+
+    With `method` fifo our fills are added up first in, first out, as most brokers do.
+    Raises InputError and FormatError where the report cannot be read.
+    """
+    settings = context.settings
+    instruments = book_rules(settings).instruments
+    report = read_report(path, instruments, StatementOptions(**said))
+    with context.unchanging() as ledger, exact():
+        only = ledger.accounts()
+        start = settings.starting_balance if len(only) == 1 else None
+        by_account: dict[str, list[ReportLine]] = defaultdict(list)
+        for line in report.lines:
+            by_account[line.account].append(line)
+        accounts = [
+            _Account(name, report, lines, ledger.reading, settings.calendar, method, start)
+            for name, lines in sorted(by_account.items())
+        ]
+        for one in accounts:
+            one.compare(instruments)
+        orphans = _orphans(report, ledger.reading)
+    if not (report.fills or report.rejected or any(one.compared for one in accounts)):
+        raise FormatError(
+            f"{path}: it states nothing that could be compared",
+            "it needs results, fees, positions or fills; a single balance tells of no change",
+        )
+    notes = [*report.notes, *_unknown_accounts(by_account, only)]
+    differences = [d for one in accounts for d in one.differences]
+    fills = [f for one in accounts for f in one.fills]
+    return TieOut(
+        file=name or str(path), layout=report.layout, title=report.title, method=method,
+        lines=len(report.lines), compared=sum(one.compared for one in accounts),
+        agrees=not (differences or fills or orphans or report.rejected), differences=differences,
+        fills=fills, orphans=orphans,
+        unread=report.rejected, days=[d for one in accounts for d in one.days], notes=notes,
+    )  # fmt: skip
+
+
+class _Account:
+    def __init__(
+        self, name: str, report: BrokerReport, lines: Sequence[ReportLine], reading: Reading,
+        calendar: TradingCalendar, method: Method, start: Decimal | None,
+    ) -> None:  # fmt: skip
+        self._name, self._report, self._reading = name, report, reading
+        self._lines, self._calendar, self._method, self._start = lines, calendar, method, start
+        self.differences: list[Difference] = []
+        self.fills: list[FillDifference] = []
+        self.days: list[DayCompared] = []
+        self.compared = 0
+
+    def compare(self, instruments: Instruments) -> None:
+        """Find every difference of the account."""
+        first = stated_of(self._report, self._name, self._lines, self._calendar, None).first
+        start = self._balance_before(first)
+        stated = stated_of(self._report, self._name, self._lines, self._calendar, start)
+        books = self._books(stated)
+        own = Ours(books[0], self._calendar)
+        state_zeros(stated, own, all_positions=self._report.layout != GENERIC)
+        self._leave_out_cash(stated, own, instruments)
+        sides = Sides(
+            stated.numbers, books, self._calendar, self._method, _places(self._lines),
+            self._unpriced(stated), stated.absent, fees_in_price=self._report.fees_in_price,
+            moved=self._moved(),
+        )  # fmt: skip
+        self.compared = len(stated.numbers)
+        found = causes(sides)
+        for key, cause in found.items():
+            what, span = key
+            theirs, ours = stated.numbers[key], sides.shown(key)
+            self.differences.append(Difference(
+                self._name, span.day, span.since, span.symbol or None, what, theirs, ours,
+                theirs - ours, cause.kind, cause.words, stated.lines.get(key, []),
+            ))  # fmt: skip
+        self.differences.sort(key=lambda d: (d.session, d.symbol or "", d.what))
+        self.days = _days(self._name, sides, self.differences)
+
+    def _balance_before(self, first: date) -> Decimal | None:
+        """What the account had before the report, where it is known with what it began."""
+        if self._start is None or not any("balance" in line.says for line in self._lines):
+            return None
+        total = self._start
+        for bookings, _ in self._reading.stretches(
+            self._name, EARLIEST, self._calendar.start(first)
+        ):
+            total += sum((b.gross - b.fees for b in bookings), ZERO)
+        return total
+
+    def _books(self, stated: Stated) -> list[Mapping[str, Sequence[Step]]]:
+        """Our steps by instrument: as they are, with the report's fills, and with its fees too."""
+        since = self._calendar.start(stated.first) - _AROUND
+        until = self._calendar.end(stated.last) + _AROUND
+        theirs = defaultdict(list)
+        for one in self._report.fills:
+            if one.fill.account == self._name:
+                theirs[one.fill.symbol].append(one)
+        symbols = {*streams(self._reading, self._name, since), *theirs}
+        ours = {
+            s: [f for f in stream_fills(self._reading, self._name, s, since) if f.time < until]
+            for s in symbols
+        }
+        own = {s: steps_of(fills) for s, fills in ours.items()}
+        logged = logged_steps(self._reading, self._name, since, until)
+        if not theirs:
+            return [_with_logged(own, logged)]
+        ids = {o.key for fills in ours.values() for o in fills}
+        ids_known = any(one.fill.key in ids for its in theirs.values() for one in its)
+        window = self._window(stated)
+        results = {
+            s: matched(
+                theirs[s], ours[s], window, pairs=self._report.pairs, ids_known=ids_known
+            ) for s in sorted(symbols)
+        }  # fmt: skip
+        self.fills = [d for one in results.values() for d in one.differences]
+        self.fills.sort(key=lambda d: (d.at, d.symbol))
+        amended = _amended(results, own, ours)
+        return [_with_logged(steps, logged) for steps in (own, *amended)] if self.fills else [
+            _with_logged(own, logged)
+        ]  # fmt: skip
+
+    def _window(self, stated: Stated) -> tuple[datetime, datetime] | None:
+        """When our fills need a counterpart in the report."""
+        if not (self._report.whole or self._report.pairs):
+            return None
+        times = [o.fill.time for o in self._report.fills if o.fill.account == self._name]
+        period, zone = self._report.period.get(self._name), self._report.zone
+        if period is None or zone is None:
+            return (min(times), max(times)) if times else None
+        begins = datetime.combine(period[0], time(0), zone)
+        ends = datetime.combine(period[1] + DAY, time(0), zone) - timedelta(microseconds=1)
+        calendar = self._calendar
+        since = max(begins, calendar.start(period[0]))
+        return since, min(ends, calendar.end(period[1]) - timedelta(microseconds=1))
+
+    def _leave_out_cash(self, stated: Stated, own: Ours, instruments: Instruments) -> None:
+        """Cash moves with the price of what is bought, but for futures: those are left out."""
+        for key in [key for key in stated.numbers if key[0] == "cash"]:
+            kinds = set()
+            for step in own.within(key[1]):
+                found = instruments.resolve(step.symbol, step.at.date())
+                kinds.add("" if isinstance(found, UnknownInstrument) else found.asset_class)
+            if "future" in kinds:
+                del stated.numbers[key]
+
+    def _moved(self) -> frozenset[str]:
+        """The instruments whose fills are at other instants, and else the same; `""`: so are all."""
+        late = {d.symbol for d in self.fills if d.lacking == "instant"}
+        others = {d.symbol for d in self.fills if d.lacking in ("books", "report")}
+        return frozenset(late - others) | ({""} if late and not others else set())
+
+    def _unpriced(self, stated: Stated) -> frozenset[Span]:
+        """The spans of round trips whose fills we lack: what each of them cost is not stated."""
+        has_fee = {one.line for one in self._report.fills if one.has_fee}
+        lines = {d.line for d in self.fills if d.lacking == "books"} - has_fee
+        return frozenset(
+            span for (_, span), its in stated.lines.items() if not lines.isdisjoint(its)
+        )
+
+
+def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Accounts of which our books have nothing at all: often the name is another one here."""
+    has = f"it has {', '.join(known[:5])}" if known else "it is empty"
+    return [
+        f"the ledger has no account {name}; {has}; --account says which one is meant"
+        for name in sorted(stated) if name not in known
+    ]  # fmt: skip
+
+
+def _orphans(report: BrokerReport, reading: Reading) -> list[Orphan]:
+    """Fills that close, as the report says, what neither it nor our books before it have opened."""
+    watch = Orphans()
+    for one in report.fills:
+        if not report.pairs:
+            watch.see(one.fill, one.effect, one.line)
+    return watch.found(partial(held_before, reading))
+
+
+def _amended(
+    results: Mapping[str, Matched], own: Mapping[str, list[Step]], ours: Mapping[str, list[Fill]]
+) -> list[dict[str, list[Step]]]:
+    """The steps with the report's fills, and with its fees too; what is the same is not made anew."""
+    filled: dict[str, list[Step]] = {}
+    priced: dict[str, list[Step]] = {}
+    for symbol, one in results.items():
+        same = one.with_fills == ours[symbol]
+        filled[symbol] = own[symbol] if same else steps_of(one.with_fills)
+        same = one.with_fees == one.with_fills
+        priced[symbol] = filled[symbol] if same else steps_of(one.with_fees)
+    return [filled, priced]
+
+
+def _with_logged(
+    steps: Mapping[str, list[Step]], logged: Iterable[Step]
+) -> Mapping[str, Sequence[Step]]:
+    """Trades of logs among the fills; they leave what is held as it is."""
+    joined = dict(steps)
+    for one in logged:
+        its = joined.get(one.symbol, [])
+        before = [step for step in its if step.at <= one.at]
+        kept = replace(one)
+        if before:
+            last = before[-1]
+            kept = replace(
+                one, held=last.held, cost=last.cost, fifo_cost=last.fifo_cost,
+                cost_fees=last.cost_fees, fifo_fees=last.fifo_fees,
+            )  # fmt: skip
+        joined[one.symbol] = [*before, kept, *its[len(before) :]]
+    return joined
+
+
+def _places(lines: Iterable[ReportLine]) -> dict[What, int]:
+    """How many decimals the report shows of each kind of number."""
+    places: dict[Any, int] = defaultdict(int)
+    for line in lines:
+        for said, amount in line.says.items():
+            places[said] = max(places[said], -int(amount.as_tuple().exponent))
+    return dict(places)
+
+
+def _days(account: str, sides: Sides, differences: Iterable[Difference]) -> list[DayCompared]:
+    """What was compared, added up by session; positions and prices cannot be."""
+    sums: dict[tuple[date, What], list[Decimal]] = {}
+    for key in sides.stated:
+        what, span = key
+        if what in ("position", "price") or span.since != span.day:
+            continue
+        both = sums.setdefault((span.day, what), [ZERO, ZERO])
+        both[0] += sides.stated[key]
+        both[1] += sides.shown(key)
+    kinds: dict[tuple[date, What], list[Kind]] = defaultdict(list)
+    for one in differences:
+        if one.kind not in kinds[one.session, one.what]:
+            kinds[one.session, one.what].append(one.kind)
+    return [
+        DayCompared(account, day, what, theirs, ours, theirs - ours, kinds.get((day, what), []))
+        for (day, what), (theirs, ours) in sorted(sums.items())
+    ]
+
+
+def fills_of(found: TieOut) -> list[str]:
+    """The fills without counterpart in words."""
+    return [one.words for one in found.fills]
+
+
+__all__ = ["Difference", "FillDifference", "TieOut", "fills_of", "tie_out"]

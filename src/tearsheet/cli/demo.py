@@ -1,0 +1,209 @@
+"""The command that shows what Tearsheet does: demo."""
+
+import os
+import shutil
+import socket
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+from msgspec.structs import replace
+
+from tearsheet import log
+from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.cli.tables import alert_line, rejection_text, summary_text
+from tearsheet.cli.verdict import verdict_text
+from tearsheet.errors import UsageError
+from tearsheet.export.files import export_summary
+from tearsheet.performance.summary import Scope
+from tearsheet.rules import beside_targets
+from tearsheet.sample import SampleReport, state_limits, write_sample
+from tearsheet.sample.account import FUTURES_ZONE
+from tearsheet.settings import Settings
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import DAY, Window
+
+_MARK = ".tearsheet-demo"
+
+
+@click.command(short_help="See it work on a sample of several months.")
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("tearsheet-demo"))
+@click.option("--seed", default=7, show_default=True, help="Another seed, another trader.")
+@click.option("--serve", "serves", is_flag=True, help="Show it in the dashboard, until stopped.")
+def demo(folder: Path, seed: int, serves: bool) -> None:
+    """Make a sample of several months in FOLDER, run the whole job on it, and show the results.
+
+    Two accounts: futures by NinjaTrader statements, equities by a bot's trade log. There is a losing
+    week, a broken line, a position held overnight, a fill that comes late, and limits that hold.
+    """
+    _empty(folder)
+    settings = Settings.load(_environment(os.environ), folder.resolve())
+    # the last session that is over, so that no day is missing and none is yet to come
+    over = settings.calendar.session(datetime.now(UTC)) - DAY
+    sample = write_sample(folder, until=over, seed=seed)
+    log.configure(settings)
+    click.echo(
+        click.style(
+            f"1. A sample of {sample.first_day} to {sample.last_day} in {folder}/", bold=True
+        )
+    )
+    with PerformanceTracker(settings) as tracker:
+        _take_in(tracker, sample)
+        _show(tracker, sample)
+        _show_limits(tracker, sample)
+        _export_days(tracker, sample, folder)
+    _say_what_next(folder, sample)
+    if serves:
+        _serve(settings, sample)
+
+
+def _serve(settings: Settings, sample: SampleReport) -> None:
+    """Serve the sample at the usual port, or at a free one where that is taken."""
+    from tearsheet.web import create_app
+    from tearsheet.web.server.gunicorn_server import serve
+
+    chosen = replace(settings, host="127.0.0.1", port=_free_port(settings.port), workers=1)
+    address = f"http://127.0.0.1:{chosen.port}"
+    click.echo(click.style("\nThe dashboard:", bold=True))
+    click.echo(f"   {address}/                   how the limits stand now   (Ctrl-C ends it)")
+    click.echo(f"   {address}/?date={sample.last_day}   the last day that was traded")
+    serve(chosen, lambda: create_app(chosen))
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(tried.getsockname()[1])
+    raise UsageError("no port is free at 127.0.0.1", "stop something that listens")
+
+
+def _environment(env: os._Environ[str]) -> dict[str, str]:
+    """The settings of the sample, whatever is set around it."""
+    return {
+        "PERFORMANCE_SUMMARY_TIMEZONE": FUTURES_ZONE,
+        "TEARSHEET_DAY_STARTS_AT": "17:00",
+        "TEARSHEET_STARTING_BALANCE": "25000",
+        "TEARSHEET_LOG_LEVEL": env.get("TEARSHEET_LOG_LEVEL", "ERROR"),
+    }
+
+
+def _empty(folder: Path) -> None:
+    """Begin anew where an earlier demo was; touch nothing else."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARK).exists():
+            raise UsageError(
+                f"{folder} is not empty and was not made by `tearsheet demo`",
+                "name another folder",
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).write_text("made by `tearsheet demo`; safe to delete\n", "utf-8")
+    (folder / "tearsheet.env").write_text(
+        "".join(f"export {key}={value}\n" for key, value in _environment(os.environ).items()),
+        "utf-8",
+    )
+
+
+def _take_in(tracker: PerformanceTracker, sample: SampleReport) -> None:
+    report = tracker.sync()
+    click.echo(
+        f"   trade log of EQ-1: {report.files} files, {report.records:,} records, "
+        f"{report.rejected} rejected line, kept and shown:"
+    )
+    for rejection in tracker.rejections(1):
+        click.echo(rejection_text(rejection))
+    for path in sample.statements:
+        zone = ZoneInfo(FUTURES_ZONE)
+        done = tracker.import_file(path, timezone=zone)
+        click.echo(f"   {path.name}: {done.new:,} new fills, {done.known:,} known")
+        if path == sample.statements[0]:
+            _show_late_day(tracker, sample, "without one fill of")
+    _show_late_day(tracker, sample, "with the late fill of")
+
+
+def _show_late_day(tracker: PerformanceTracker, sample: SampleReport, words: str) -> None:
+    window = Window.containing("daily", sample.late_fill_day)
+    found = tracker.get_summary(window, scope=Scope(account="FUT-1"))
+    net, trades = found.value("net_pnl"), found.value("total_trades")
+    click.echo(f"     FUT-1 {words} {sample.late_fill_day}: net {net}, {trades} trades closed")
+
+
+def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
+    targets = tracker.targets()
+    click.echo(
+        click.style(
+            "\n2. The last week, both accounts, judged by config/dashboard-targets.yaml", bold=True
+        )
+    )
+    week = tracker.get_summary(Window.containing("weekly", sample.last_day))
+    run = tracker.check(week, targets)
+    judged = beside_targets(week, targets, tracker.settings.alert_min_sample)
+    click.echo(summary_text(judged, run.open, run.raised))
+    click.echo(click.style("3. The losing week", bold=True))
+    losing = tracker.get_summary(Window.containing("weekly", sample.losing_week))
+    for alert in tracker.check(losing, targets).raised:
+        click.echo(alert_line(alert, new=True))
+    click.echo(
+        click.style("\n4. What is behind a number: net_pnl of FUT-1 on the last day", bold=True)
+    )
+    day = Window.containing("daily", sample.last_day)
+    behind = tracker.explain("net_pnl", day, scope=Scope(account="FUT-1"))
+    click.echo(
+        f"   {len(behind.bookings)} bookings sum to {behind.total}, the summary says {behind.value.value}"
+    )
+    check = tracker.verify()
+    rows = ", ".join(f"{number:,} {name}" for name, number in check.rows.items())
+    verdict = "agrees" if check.agrees else "DIFFERS"
+    click.echo(f"   rebuilt from the stored facts and compared row by row ({rows}): {verdict}")
+
+
+def _show_limits(tracker: PerformanceTracker, sample: SampleReport) -> None:
+    state_limits(sample)
+    click.echo(
+        click.style("\n5. Limits are stated in the same file: how far from them?", bold=True)
+    )
+    click.echo("\n".join(map(verdict_text, verdicts_of(tracker).all())).rstrip())
+
+
+def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path) -> None:
+    click.echo(click.style("\n6. Files", bold=True))
+    targets = tracker.targets()
+    for kind, day in (
+        ("daily", sample.last_day),
+        ("weekly", sample.last_day),
+        ("monthly", sample.last_day),
+    ):
+        found = tracker.get_summary(Window.containing(kind, day))  # type: ignore[arg-type]
+        run = tracker.check(found, targets)
+        whole = beside_targets(found, targets, tracker.settings.alert_min_sample)
+        for file in export_summary(whole, run.open, tracker.settings.output_dir):
+            click.echo(f"   {file.path.relative_to(folder.resolve())}")
+
+
+def _say_what_next(folder: Path, sample: SampleReport) -> None:
+    click.echo(click.style("\nLook around:", bold=True))
+    if sys.prefix != sys.base_prefix:
+        click.echo(f"   . {sys.prefix}/bin/activate")
+    click.echo(f"   cd {folder} && . ./tearsheet.env")
+    for command in (
+        f"summary --window weekly --start {sample.losing_week}   # the week that lost",
+        "summary --window monthly --account FUT-1",
+        f"explain net_pnl --window daily --start {sample.late_fill_day} --account FUT-1",
+        "positions --open",
+        "verdict",
+        "replay        # the same limits held against the months before",
+        "alerts",
+        "rejections",
+        "verify",
+    ):
+        click.echo(f"   tearsheet {command}")
+
+
+COMMANDS = {"demo": demo}

@@ -1,0 +1,195 @@
+"""The commands about files of fills, formats and doctor, and the options that say what a file does not."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from tearsheet.app.imports.import_file import Diagnosis, examine, known_formats
+from tearsheet.cli import BAD_DATA, HEALTHY
+from tearsheet.cli.options import F
+from tearsheet.cli.tables import columns, rejection_text
+from tearsheet.errors import UsageError
+from tearsheet.settings import Settings
+from tearsheet.trade.amount import parse_amount, plain
+from tearsheet.trade.fill import Fill
+
+_LAYOUTS = Path("config/layouts")
+_MARKS = {"point": ".", "comma": ","}
+_SHOWN = 300
+_ORPHANS = 10
+
+
+def layouts_option(command: F) -> F:
+    """Where the user's own layouts are: --layouts."""
+    return click.option(
+        "--layouts", type=click.Path(path_type=Path), default=_LAYOUTS, envvar="TEARSHEET_LAYOUTS",
+        show_default=True, show_envvar=True, help="The folder of your own layouts (TOML).",
+    )(command)  # fmt: skip
+
+
+def file_options(command: F) -> F:
+    """What a file leaves open: zone, account, layout, dates, numbers, columns, fees."""
+    for option in reversed(
+        (
+            click.option("--timezone", metavar="ZONE", help="The zone of local times in the file, such as America/Chicago."),
+            click.option("-a", "--account", help="Whose fills, where the file does not say."),
+            click.option("--layout", help="The file's format, where its header does not settle it."),
+            click.option("--date-order", type=click.Choice(["day-first", "month-first"]), help="Where the file's dates leave it open."),
+            click.option("--decimal-mark", type=click.Choice(list(_MARKS)), help="Where the file's numbers leave it open."),
+            click.option("--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="Which column is which field, for a file that no layout fits."),
+            click.option("--fee-sign", type=click.Choice(["positive", "negative"]), help="The sign of a fee that is a cost, where the format does not say it."),
+            click.option("--fee-rate", "rates", multiple=True, metavar="CODE=RATE", help="What a unit of a fee's currency is worth in that of the trade."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return layouts_option(command)
+
+
+def said(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `file_options` as the tracker takes them. Raises UsageError."""
+    mark = values["decimal_mark"]
+    return {
+        "timezone": _zone(values["timezone"]),
+        "account": values["account"],
+        "layout": values["layout"],
+        "date_order": values["date_order"],
+        "decimal_mark": _MARKS[mark] if mark else None,
+        "layouts": values["layouts"],
+        "mapping": dict(_pair("--map", text, "COLUMN=FIELD") for text in values["columns"]),
+        "fee_sign": values["fee_sign"],
+        "fee_rates": dict(_rate(text) for text in values["rates"]),
+    }
+
+
+@click.command(short_help="What can be imported.")
+@click.argument("name", required=False)
+@layouts_option
+def formats(name: str | None, layouts: Path) -> None:
+    """The formats of statements that can be imported; with a NAME, all of one.
+
+    Formats that are recognised only to say what to export instead are listed below the others.
+    """
+    known = known_formats(layouts)
+    if name is not None:
+        line = known.get(name)
+        if line is None:
+            raise UsageError(f"there is no format {name!r}", f"known are {', '.join(known)}")
+        click.echo(f"{line.name}\n  {line.title}\n  files: {', '.join(line.kinds)}")
+        click.echo(f"  columns: {', '.join(line.columns)}")
+        for words in filter(None, (line.refused and f"not read: {line.refused}", line.notes)):
+            click.echo(f"  {words}")
+        return
+    read = [
+        (line.name, line.title, ", ".join(line.kinds))
+        for line in known.values()
+        if not line.refused
+    ]
+    click.echo(columns(("format", "what it is", "files"), read))
+    click.echo("\nRecognised, but not read as fills:")
+    for line in known.values():
+        if line.refused:
+            click.echo(f"  {line.name}: {line.title}: {line.refused}")
+    click.echo(
+        "\n`tearsheet formats NAME` lists the columns, `tearsheet doctor FILE` looks at a file."
+    )
+
+
+@click.command(short_help="Why a file can or cannot be imported.")
+@click.argument("file", type=click.Path(path_type=Path))
+@file_options
+def doctor(file: Path, **values: Any) -> int:
+    """Look at a file as an import would, without keeping anything, and say what is seen.
+
+    \b
+    tearsheet doctor statement.csv
+    tearsheet doctor statement.csv --timezone America/New_York --account U1
+    """
+    found = examine(file, Settings.load(), **said(values))
+    click.echo("\n".join(_told(found)))
+    for rejection in found.rejections:
+        click.echo(rejection_text(rejection))
+    if found.trouble:
+        click.echo(click.style(f"Not readable: {found.trouble}", fg="red", bold=True))
+        if found.hint:
+            click.echo(f"  hint: {found.hint}")
+    else:
+        click.echo(click.style("Readable", fg="green", bold=True))
+    return HEALTHY if found.is_readable else BAD_DATA
+
+
+def _told(found: Diagnosis) -> list[str]:
+    """What was seen, a line each."""
+    lines = [click.style(found.file, bold=True)]
+    table = found.separator and f", separated by {found.separator}"
+    facts = {
+        "file": f"{found.kind}{found.encoding and f', {found.encoding}'}{table}",
+        "header": f"line {found.header_line}: {', '.join(filter(None, found.header))}"[:_SHOWN],
+        "layout": f"{found.layout}: {found.title}" if found.layout else "none fits",
+        "know": found.notes,
+        "states": ", ".join(f"{field} {value}" for field, value in found.stated.items()),
+        "zone": found.zone,
+        "numbers": found.decimal_mark and f"decimal {found.decimal_mark}",
+        "dates": found.date_order,
+    }
+    if not found.header_line:
+        facts["header"] = ""
+    lines += [f"  {name:<9}{words}" for name, words in facts.items() if words]
+    lines += [
+        f"  {'not' if one.missing else 'also'} {one.name}"
+        + (f": lacks {', '.join(one.missing)}" if one.missing else ": fits too, with --layout")
+        for one in found.runners_up
+    ]
+    if found.fills or found.rejected:
+        lines.append(f"  rows     {found.fills:,} fills, {found.rejected:,} rejected")
+    lines += [f"  passed over: {number:,} {name}" for name, number in found.skipped.items()]
+    lines += [
+        click.style(f"  orphan   {orphan.words}", fg="yellow")
+        for orphan in found.orphans[:_ORPHANS]
+    ]
+    return [*lines, *map(_fill_line, found.first)]
+
+
+def _fill_line(fill: Fill) -> str:
+    """A fill as it was read."""
+    when = fill.time.isoformat(" ", "seconds")
+    return (
+        f"    {fill.account}  {when}  {fill.side.value:<4} {plain(fill.quantity)} {fill.symbol} "
+        f"@ {plain(fill.price)}  fee {plain(fill.commission)} {fill.currency}  "
+        f"x{plain(fill.multiplier)}  {fill.fill_id or 'no id'}"
+    )
+
+
+def _pair(option: str, text: str, form: str) -> tuple[str, str]:
+    left, found, right = text.rpartition("=")
+    if not (found and left.strip() and right.strip()):
+        raise UsageError(f"{option} {text!r} is not understood", f"write {option} {form}")
+    return left.strip(), right.strip()
+
+
+def _rate(text: str) -> tuple[str, Decimal]:
+    code, number = _pair("--fee-rate", text, "CODE=RATE")
+    try:
+        rate = parse_amount(number)
+    except ValueError as error:
+        raise UsageError(f"--fee-rate {text!r}: {error}", "such as --fee-rate BNB=612.5") from None
+    if rate <= 0:
+        raise UsageError(f"--fee-rate {text!r} is not above 0", "such as --fee-rate BNB=612.5")
+    return code.upper(), rate
+
+
+def _zone(name: str | None) -> ZoneInfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise UsageError(
+            f"--timezone {name!r} is no known zone", "write an IANA name, such as America/Chicago"
+        ) from None
+
+
+COMMANDS = {"formats": formats, "doctor": doctor}

@@ -1,0 +1,108 @@
+"""The commands that bring facts in and check them: sync, import, verify."""
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tearsheet.app.imports.history import Batches
+from tearsheet.app.imports.import_file import save_mapping
+from tearsheet.app.reports import ImportReport
+from tearsheet.cli import BAD_DATA, HEALTHY
+from tearsheet.cli.formats import file_options, said
+from tearsheet.cli.imports import changes
+from tearsheet.cli.options import opened_tracker
+from tearsheet.cli.progress import progress
+from tearsheet.cli.tables import rejection_text
+
+_SHOWN = 10
+
+
+@click.command()
+def sync() -> None:
+    """Read what is new in the trade logs. Other commands do it by themselves.
+
+    Unchanged files are not opened; an appended one is read on from where it was left.
+    """
+    with opened_tracker() as tracker, progress("Reading logs") as on_progress:
+        report = tracker.sync(on_progress)
+    click.echo(
+        f"{report.files} log files: {report.unchanged_files} unchanged, {report.read_files} read, "
+        f"{report.records:,} new records, {report.rejected:,} rejected lines, "
+        f"revision {report.revision}"
+    )
+    if report.rebuilt:
+        click.echo("Settings changed: all positions and tallies were made anew.")
+    if report.rejected:
+        click.echo("`tearsheet rejections` shows the rejected lines.")
+
+
+@click.command(name="import", short_help="Take files of fills into the ledger.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@file_options
+@click.option(
+    "--save-layout", metavar="NAME", help="Keep what --map says as a layout of this name."
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would change; keep nothing.")
+def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **values: Any) -> int:
+    """Take files of fills into the ledger; a fill counts once, however often it is imported.
+
+    \b
+    tearsheet import fills.csv
+    tearsheet import NinjaTrader.csv --timezone America/New_York
+    tearsheet import own.csv --map Ticker=symbol --map Qty=quantity --save-layout own
+    """
+    options = said(values)
+    failed = False
+    with opened_tracker() as tracker:
+        for path in files:
+            with progress(f"Importing {path.name}") as on_progress:
+                if dry_run:
+                    preview = Batches(tracker).try_import(path, on_progress, **options)
+                    report: ImportReport = preview.report
+                else:
+                    report = tracker.import_file(
+                        path, on_progress=on_progress, who=getpass.getuser(), **options
+                    )
+            if report.repeated:
+                click.echo(f"{path}: imported before, nothing changed ({report.known:,} fills)")
+                continue
+            kept = f"import {report.id}, revision {report.revision}"
+            click.echo(
+                f"{path} ({report.layout}): {report.new:,} new, {report.known:,} known, "
+                f"{report.rejected:,} rejected, {'nothing is kept' if dry_run else kept}"
+            )
+            for rule, number in report.skipped.items():
+                click.echo(f"  passed over: {number:,} {rule}")
+            for orphan in report.orphans[:_SHOWN]:
+                click.echo(click.style(f"  orphan close: {orphan.words}", fg="yellow"))
+            for rejection in report.rejections[:_SHOWN]:
+                click.echo(rejection_text(rejection))
+            if len(report.rejections) > _SHOWN:
+                click.echo("  … `tearsheet rejections` shows them all")
+            if dry_run:
+                click.echo("\n".join(changes(preview)))
+            failed = failed or (report.rejected > 0 and not report.new + report.known)
+    if save_layout is not None and not dry_run:
+        click.echo(
+            f"Kept as {save_mapping(save_layout, options)}; it is recognised by its columns from now on."
+        )
+    return BAD_DATA if failed else HEALTHY
+
+
+@click.command(short_help="Rebuild everything and compare row by row.")
+def verify() -> int:
+    """Make everything anew from the stored facts and compare it row by row with what is kept."""
+    with opened_tracker() as tracker:
+        tracker.sync()
+        report = tracker.verify(lambda words: click.echo(f"  {words} …", err=True))
+    for difference in report.differences:
+        click.echo(f"DIFFERS  {difference}")
+    counts = ", ".join(f"{number:,} {name}" for name, number in report.rows.items())
+    verdict = "agrees" if report.agrees else f"{len(report.differences)} differences"
+    click.echo(f"{verdict}: {counts}")
+    return HEALTHY if report.agrees else BAD_DATA
+
+
+COMMANDS = {"sync": sync, "import": import_, "verify": verify}

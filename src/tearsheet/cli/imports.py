@@ -1,0 +1,126 @@
+"""The command about imports as batches: list them, show one, take one out."""
+
+import getpass
+from typing import Any
+
+import click
+
+from tearsheet.app.imports.history import Batch, Batches, Undo
+from tearsheet.app.imports.preview import Preview
+from tearsheet.cli.options import opened_tracker
+from tearsheet.cli.tables import columns, rejection_text
+from tearsheet.export.files import json_bytes
+from tearsheet.trade.amount import plain
+
+_MOST = 1000
+
+
+class _Imports(click.Group):
+    """`imports 12` shows import 12."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0].isdigit():
+            return "show", self.commands["show"], args
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Imports, invoke_without_command=True, short_help="What was imported; undo it.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+def imports(ctx: click.Context, as_json: bool) -> None:
+    """Every import with what it came to, the newest first.
+
+    \b
+    tearsheet imports            list them
+    tearsheet imports 12         one, with its rejected lines
+    tearsheet imports undo 12    take it out, as if it had never come
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    with opened_tracker() as tracker:
+        found = Batches(tracker).list(_MOST)
+    if as_json:
+        click.echo(json_bytes(found))
+        return
+    listed = [(*_numbers(b), b.layout, f"{b.file}{_undone(b.undone)}") for b in found]
+    head = ("import", "read (UTC)", "new", "known", "rejected", "format", "file")
+    click.echo(columns(head, listed, "rlrrrll") if listed else "Nothing was imported.")
+
+
+@imports.command()
+@click.argument("number", metavar="ID", type=int)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def show(number: int, as_json: bool) -> None:
+    """One import: what it came to, and the lines that could not be used."""
+    with opened_tracker() as tracker:
+        batch = Batches(tracker).get(number)
+        rejected = Batches(tracker).rejections(number, _MOST)
+    if as_json:
+        click.echo(json_bytes({"batch": batch, "rejections": rejected}))
+        return
+    _, read_at, new, known, refused = _numbers(batch)
+    click.echo(
+        f"Import {number}: {batch.file} ({batch.layout}), {read_at} UTC{_undone(batch.undone)}"
+    )
+    click.echo(f"  {new} new, {known} known, {refused} rejected")
+    for rule, count in batch.skipped.items():
+        click.echo(f"  passed over: {count:,} {rule}")
+    for one in rejected:
+        click.echo(
+            rejection_text(one.rejection) + ("" if one.counts else "\n      taken back since")
+        )
+
+
+@imports.command()
+@click.argument("number", metavar="ID", type=int)
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
+def undo(number: int, dry_run: bool) -> None:
+    """Take an import out, as if it had never come; what other imports say too stays."""
+    with opened_tracker() as tracker:
+        if dry_run:
+            preview = Batches(tracker).try_undo(number, getpass.getuser())
+            click.echo(f"Import {number} would go with {preview.report.gone:,} fills")
+            click.echo("\n".join(changes(preview)))
+            return
+        done = Batches(tracker).undo(number, getpass.getuser())
+    click.echo(
+        f"Import {number} ({done.file}) is undone: {done.gone:,} fills went, {done.stayed:,} stayed "
+        f"because other imports brought them too, revision {done.revision}"
+    )
+
+
+def changes(preview: Preview) -> list[str]:
+    """What a change would do to days and positions, a line each."""
+    days = [
+        (str(d.session), d.account, plain(d.before), plain(d.after), d.currency)
+        for d in preview.days
+    ]
+    held = [
+        (p.account, p.symbol, plain(p.open_before), plain(p.open_after), f"{p.closed_before:,}",
+         f"{p.closed_after:,}")
+        for p in preview.positions
+    ]  # fmt: skip
+    lines: list[str] = []
+    if days:
+        lines += [
+            "",
+            columns(("session", "account", "net before", "net after", ""), days, "llrrl"),
+        ]
+    if held:
+        head = ("account", "symbol", "open before", "after", "closed before", "after")
+        lines += ["", columns(head, held, "llrrrr")]
+    return lines or ["No day and no position would change."]
+
+
+def _numbers(b: Batch) -> tuple[str, ...]:
+    read_at = f"{b.read_at:%Y-%m-%d %H:%M}"
+    return str(b.id), read_at, f"{b.new:,}", f"{b.known:,}", f"{b.rejected:,}"
+
+
+def _undone(undo: Undo | None) -> str:
+    return "" if undo is None else f"  (undone {undo.at:%Y-%m-%d %H:%M} by {undo.by})"
+
+
+COMMANDS: dict[str, Any] = {"imports": imports}

@@ -1,0 +1,98 @@
+"""The command of notes and tags on a position."""
+
+import getpass
+from collections.abc import Callable, Sequence
+
+import click
+
+from tearsheet.app.analysis.notes import Notes, NoteVersion, NoteView
+from tearsheet.cli.options import opened_tracker
+from tearsheet.cli.tables import printable
+from tearsheet.errors import UsageError
+from tearsheet.export.files import json_bytes
+from tearsheet.trade.note import Said, said, tag_of
+
+_MOST = 1000
+
+
+@click.command(short_help="Say something of a position; tag it.")
+@click.argument("position", required=False)
+@click.argument("text", required=False)
+@click.option("--tag", "tags", multiple=True, help="Add a tag; may be given several times.")
+@click.option("--untag", "gone", multiple=True, help="Take a tag off.")
+@click.option("--clear", "clears", is_flag=True, help="Take text and tags back; the history stays.")
+@click.option("--orphaned", is_flag=True, help="List notes whose fill is not in the ledger now.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def note(
+    position: str | None, text: str | None, tags: tuple[str, ...], gone: tuple[str, ...],
+    clears: bool, orphaned: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Say TEXT of POSITION, in the place of what was said before, or show what is said.
+
+    \b
+    tearsheet note 0123456789abcdef                       all of it, with earlier versions
+    tearsheet note 0123456789abcdef "chased it" --tag fomo
+    tearsheet note 0123456789abcdef --untag fomo          leaves the text as it is
+
+    POSITION is an id, as `tearsheet positions` lists them.
+    """
+    if orphaned is (position is not None):
+        raise UsageError("a note is of one position", "give its id, or --orphaned for a list")
+    change = _change(text, tags, gone, clears=clears)
+    with opened_tracker() as tracker:
+        tracker.sync()
+        notes = Notes(tracker)
+        if position is None:
+            _show(notes.orphaned(_MOST), [], as_json=as_json)
+            return
+        if change is not None:
+            notes.change(position, change, getpass.getuser())
+        found = notes.of(position)
+        _show(found, notes.versions(found[0].id), as_json=as_json)
+
+
+def _change(
+    text: str | None, tags: Sequence[str], gone: Sequence[str], *, clears: bool
+) -> Callable[[Said], Said] | None:
+    """What becomes of a note; None where it is only shown. Raises UsageError."""
+    if clears and (text is not None or tags or gone):
+        raise UsageError("--clear takes everything back", "leave the text and the tags out")
+    if clears:
+        return lambda before: Said()
+    if text is None and not tags and not gone:
+        return None
+    off = {tag_of(tag) for tag in gone}
+
+    def change(before: Said) -> Said:
+        kept = [tag for tag in before.tags if tag not in off]
+        return said(before.text if text is None else text, [*kept, *tags])
+
+    return change
+
+
+def _show(found: Sequence[NoteView], versions: Sequence[NoteVersion], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json_bytes({"notes": found, "versions": versions}).decode(), nl=False)
+        return
+    said_of = [one for one in found if one.text or one.tags]
+    click.echo("\n\n".join(map(_text, said_of)) or "Nothing is said.")
+    for one in versions[:-1]:
+        tags = f" [{', '.join(one.tags)}]" if one.tags else ""
+        words = printable(one.text.partition("\n")[0]) or "taken back"
+        click.echo(f"  version {one.version}, {one.by}, {one.at:%Y-%m-%d %H:%M}: {words}{tags}")
+
+
+def _text(one: NoteView) -> str:
+    """A note as a person reads it."""
+    head = f"{one.symbol} · {one.account} · fill of {one.filled_at:%Y-%m-%d %H:%M:%S} UTC"
+    lines = [click.style(head, bold=True)]
+    lines += [f"  {printable(line)}" for line in one.text.splitlines()]
+    if one.tags:
+        lines.append(f"  tags: {', '.join(one.tags)}")
+    assert one.at is not None
+    where = one.position or "no position now"
+    lines.append(f"  version {one.version} by {one.by}, {one.at:%Y-%m-%d %H:%M} UTC, on {where}")
+    return "\n".join(lines)
+
+
+COMMANDS = {"note": note}

@@ -1,0 +1,215 @@
+"""The commands that ask: explain, positions, accounts, rejections."""
+
+from typing import Any
+
+import click
+from msgspec.structs import asdict
+
+from tearsheet.app.analysis.notes import Notes, Remark
+from tearsheet.app.reports import BookingTerm, Explanation, PositionTerm, SupersededTerm
+from tearsheet.cli.options import (
+    chosen_window,
+    opened_tracker,
+    scope,
+    scope_options,
+    window_options,
+)
+from tearsheet.cli.tables import columns, rejection_text
+from tearsheet.export.files import json_bytes
+from tearsheet.performance.metric import METRICS
+from tearsheet.trade.note import tag_of
+from tearsheet.trade.position import Position
+from tearsheet.words import number, shown
+
+
+@click.command(short_help="The fills behind a number.")
+@click.argument("metric", type=click.Choice(list(METRICS)), metavar="METRIC")
+@window_options
+@scope_options
+@click.option("-n", "most", default=20, show_default=True, help="How many terms to print.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with every term.")
+def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
+    """The bookings, positions and fills behind a number, summing to it exactly.
+
+    METRIC is a name such as net_pnl, fees, win_rate; docs/metrics.md has them all.
+    """
+    with opened_tracker() as tracker:
+        found = tracker.explain(
+            metric,
+            chosen_window(tracker, values),
+            scope=scope(values),
+            currency=values["currency"],
+        )
+    if as_json:
+        click.echo(json_bytes(found).decode(), nl=False)
+        return
+    click.echo(explanation_text(found, most))
+
+
+@click.command()
+@window_options
+@scope_options
+@click.option("--open", "only_open", is_flag=True, help="Those that are not flat now.")
+@click.option("--tag", help="Only those with this tag.")
+@click.option("-n", "most", default=50, show_default=True, help="How many, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
+def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **values: Any) -> None:
+    """Positions closed in a window, or those still open, with their notes and tags."""
+    with opened_tracker() as tracker:
+        tracker.sync()
+        found = (
+            tracker.open_positions(scope(values))
+            if only_open
+            else tracker.closed_positions(
+                chosen_window(tracker, values), scope(values), values["currency"]
+            )[::-1]
+        )
+        notes = Notes(tracker)
+        if tag is not None:
+            tagged = notes.with_tag(tag_of(tag))
+            found = [position for position in found if position.id in tagged]
+        remarks = notes.remarks([position.id for position in found[:most]])
+    if as_json:
+        shown = [{**asdict(p), **asdict(remarks.get(p.id, Remark()))} for p in found[:most]]
+        click.echo(json_bytes(shown).decode(), nl=False)
+        return
+    if not found:
+        other = (
+            "" if only_open else " in this window; --window, --start and --rolling choose others"
+        )
+        click.echo(f"No positions{other}.")
+        return
+    head = (
+        "closed (UTC)",
+        "account",
+        "symbol",
+        "side",
+        "quantity",
+        "entry",
+        "exit",
+        "net",
+        "fees",
+        "strategy",
+        "id",
+        "tags",
+    )
+    lines = [(*_position(p), _said(remarks.get(p.id, Remark()))) for p in found[:most]]
+    click.echo(columns(head, lines, "llllrrrrrlll"))
+    if len(found) > most:
+        click.echo(f"… and {len(found) - most:,} more; -n {len(found)} shows all")
+
+
+@click.command()
+def accounts() -> None:
+    """Every account that traded."""
+    with opened_tracker() as tracker:
+        tracker.sync()
+        for account in tracker.accounts():
+            click.echo(account)
+
+
+@click.command(short_help="Lines that could not be used, and why.")
+@click.option("-n", "most", default=50, show_default=True, help="How many, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def rejections(most: int, as_json: bool) -> None:
+    """Lines that could not be used: where they stand, why, and what to do."""
+    with opened_tracker() as tracker:
+        found = tracker.rejections(most)
+    if as_json:
+        click.echo(json_bytes(found).decode(), nl=False)
+        return
+    for rejection in found:
+        click.echo(rejection_text(rejection))
+    if not found:
+        click.echo("No rejected lines.")
+
+
+def explanation_text(found: Explanation, most: int) -> str:
+    """An explanation with its first terms, and the sum of all of them."""
+    value = shown(METRICS[found.metric], found.value)
+    title = click.style(f"{found.label} {value} · {found.window} · {found.currency}", bold=True)
+    lines = [title, found.words, ""]
+    if found.bookings:
+        lines.append(columns(_BOOKING_HEAD, map(_booking, found.bookings[:most]), "lllrrrrrl"))
+    elif found.positions:
+        lines.append(columns(_POSITION_HEAD, map(_closed, found.positions[:most]), "llllrrlrl"))
+    number_of = len(found.bookings) or len(found.positions)
+    if number_of > most:
+        lines.append(f"… and {number_of - most:,} more; --json shows all")
+    lines += [_superseded(one) for one in found.superseded[:most]]
+    total = f"sum of {number_of:,} {found.basis}: {number(found.total)}"
+    return "\n".join([*lines, "", f"{total}{' = the value' if found.is_sum else ''}"])
+
+
+_BOOKING_HEAD = (
+    "time (UTC)",
+    "account",
+    "symbol",
+    "quantity",
+    "price",
+    "gross",
+    "fees",
+    "adds",
+    "read from",
+)
+_POSITION_HEAD = (
+    "closed (UTC)",
+    "account",
+    "symbol",
+    "side",
+    "quantity",
+    "net",
+    "outcome",
+    "adds",
+    "position",
+)
+
+
+def _booking(b: BookingTerm) -> tuple[str, ...]:
+    places = ", ".join(f"{place.file}:{place.line}" for place in b.places)
+    return (
+        f"{b.time:%Y-%m-%d %H:%M:%S}", b.account, b.symbol, number(b.quantity), number(b.price),
+        number(b.gross), number(b.fees), number(b.adds), places,
+    )  # fmt: skip
+
+
+def _superseded(one: SupersededTerm) -> str:
+    return (
+        f"superseded: {one.account} {one.symbol} {one.side} {number(one.quantity)} @ "
+        f"{number(one.price)} fee {number(one.fees)} ({one.fill_id}, {one.place.file}:{one.place.line}), "
+        f"by a {one.by} read {one.since:%Y-%m-%d %H:%M} ({one.by_place.file}:{one.by_place.line})"
+    )
+
+
+def _closed(p: PositionTerm) -> tuple[str, ...]:
+    return (
+        f"{p.closed_at:%Y-%m-%d %H:%M:%S}", p.account, p.symbol, p.side, number(p.quantity),
+        number(p.net), p.outcome, number(p.adds), p.id,
+    )  # fmt: skip
+
+
+def _position(p: Position) -> tuple[str, ...]:
+    closed = f"{p.closed_at:%Y-%m-%d %H:%M:%S}" if p.closed_at else "open"
+    quantity = p.quantity if p.closed_at else p.open_quantity
+    entry = number(p.average_entry) if p.entry_value or not p.closed_at else "—"
+    # A logged trade states one price; a position of fills may have ended at 0, as options do.
+    leaving = number(p.average_exit) if p.exit_value or p.fills > 1 else "—"
+    side = "long" if p.side.value == "BUY" else "short"
+    return (
+        closed, p.account, p.symbol, side, number(quantity), entry, leaving, number(p.net),
+        number(p.fees), p.strategy or "", p.id,
+    )  # fmt: skip
+
+
+def _said(remark: Remark) -> str:
+    """The tags, and a pen where there is a note."""
+    pen = "✎ " if remark.note else ""
+    return f"{pen}{', '.join(remark.tags)}".strip()
+
+
+COMMANDS = {
+    "explain": explain,
+    "positions": positions,
+    "accounts": accounts,
+    "rejections": rejections,
+}

@@ -1,0 +1,126 @@
+"""The command that compares a broker's report with our books: reconcile."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tearsheet.app.reconcile.reconcile import DayCompared, Difference, TieOut, tie_out
+from tearsheet.cli import BREACHED, HEALTHY
+from tearsheet.cli.formats import file_options, said
+from tearsheet.cli.options import opened_tracker
+from tearsheet.cli.tables import rejection_text, table
+from tearsheet.export.files import json_bytes
+from tearsheet.trade.amount import plain
+
+_SHOWN = 20
+_DIFFERENCES = (
+    "session",
+    "account",
+    "symbol",
+    "what",
+    "theirs",
+    "ours",
+    "difference",
+    "kind",
+    "because",
+)
+_DAYS = ("session", "account", "what", "theirs", "ours", "difference", "")
+_LABELS = {"paid": "fees of trades", "net": "net of trades", "price": "average price"}
+
+
+@click.command(short_help="Do we agree with the broker?")
+@click.argument("statement", type=click.Path(path_type=Path))
+@click.option(
+    "--method", type=click.Choice(["average", "fifo"]), default="average", show_default=True,
+    help="How our fills are added up for the comparison: at average cost, as everywhere here, or first in, first out.",
+)  # fmt: skip
+@file_options
+@click.option("--days", "by_day", is_flag=True, help="Show every day, also those that agree.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def reconcile(
+    statement: Path, method: Any, by_day: bool, as_json: bool, **values: Any
+) -> int:  # fmt: skip
+    """Compare a broker's own results, fees, positions and balances with ours, per day and account.
+
+    Exit code 0: they agree; 2: they differ; 65: the statement cannot be read.
+
+    \b
+    tearsheet reconcile broker.csv
+    tearsheet reconcile U1234567.csv --timezone America/New_York --method fifo
+    """
+    options = said(values)
+    with opened_tracker() as tracker:
+        found = tie_out(tracker, statement, method=method, **options)
+    if as_json:
+        click.echo(json_bytes(found).decode(), nl=False)
+    else:
+        click.echo("\n".join(_told(found, by_day=by_day)))
+    return HEALTHY if found.agrees else BREACHED
+
+
+def _told(found: TieOut, *, by_day: bool) -> list[str]:
+    lines = [
+        f"{found.file} ({found.layout}): {found.lines:,} lines, {found.compared:,} numbers compared"
+    ]
+    if by_day or not found.agrees:
+        days = [one for one in found.days if by_day or one.difference]
+        lines += _part("Days", table(_DAYS, map(_day, days), "lllrrrl")) if days else []
+    if found.agrees:
+        lines += [f"note: {note}" for note in found.notes]
+        return [*lines, click.style("They agree.", fg="green", bold=True)]
+    if found.differences:
+        rows = map(_row, found.differences[:_SHOWN])
+        lines += _part("Differences", table(_DIFFERENCES, rows, "llllrrrll"))
+        lines += _more(len(found.differences))
+    if found.fills:
+        lines += _part("Fills", "\n".join(f"  {one.words}" for one in found.fills[:_SHOWN]))
+        lines += _more(len(found.fills))
+    if found.orphans:
+        lines += _part(
+            "Orphan closes", "\n".join(f"  {one.words}" for one in found.orphans[:_SHOWN])
+        )
+        lines += _more(len(found.orphans))
+    if found.unread:
+        lines += _part(
+            "Lines that cannot be read", "\n".join(map(rejection_text, found.unread[:_SHOWN]))
+        )
+        lines += _more(len(found.unread))
+    lines += [f"note: {note}" for note in found.notes]
+    return [*lines, "", click.style(f"They differ: {_counted(found)}.", fg="red", bold=True)]
+
+
+def _part(title: str, text: str) -> list[str]:
+    return ["", click.style(title, bold=True), text]
+
+
+def _more(number: int) -> list[str]:
+    return [f"  … {number - _SHOWN:,} more; --json has them all"] if number > _SHOWN else []
+
+
+def _counted(found: TieOut) -> str:
+    kinds = [one.kind for one in found.differences]
+    counted = [f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds)]
+    counted += [f"fills: {len(found.fills):,}"] if found.fills else []
+    counted += [f"orphan closes: {len(found.orphans):,}"] if found.orphans else []
+    counted += [f"unread lines: {len(found.unread):,}"] if found.unread else []
+    return ", ".join(counted)
+
+
+def _row(d: Difference) -> tuple[str, ...]:
+    session = str(d.session) if d.since == d.session else f"{d.since} … {d.session}"
+    return (
+        session, d.account, d.symbol or "all", _LABELS.get(d.what, d.what), plain(d.theirs),
+        plain(d.ours), plain(d.difference), d.kind, d.words,
+    )  # fmt: skip
+
+
+def _day(one: DayCompared) -> tuple[str, ...]:
+    verdict = ", ".join(one.kinds) if one.kinds else "agrees" if not one.difference else "differs"
+    return (
+        str(one.session), one.account, _LABELS.get(one.what, one.what), plain(one.theirs),
+        plain(one.ours), plain(one.difference), verdict,
+    )  # fmt: skip
+
+
+COMMANDS = {"reconcile": reconcile}

@@ -1,0 +1,73 @@
+"""The command that follows folders: watch."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tearsheet import log
+from tearsheet.cli.formats import file_options, said
+from tearsheet.export.files import json_line
+from tearsheet.settings import Settings
+from tearsheet.watch.watcher import Change, Watcher
+
+
+@click.command(short_help="Follow the logs and dropped statements.")
+@click.option(
+    "--statements",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Also import what is dropped into this folder; may be given several times.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines, as without a terminal.")
+@click.option(
+    "--while-parent", type=int, hidden=True, help="End when this is no longer the parent."
+)
+@file_options
+def watch(
+    statements: tuple[Path, ...], as_json: bool, while_parent: int | None, **values: Any
+) -> None:
+    """Read what is new in the trade logs as it is written, and judge it, until stopped.
+
+    Alerts are raised at each change and at least every 60 seconds. One line tells of each change.
+    Of several on one ledger one acts; another takes over when it ends or dies.
+
+    \b
+    tearsheet watch
+    tearsheet watch --statements ~/Downloads/fills --timezone America/Chicago
+    """  # fmt: skip
+    settings = Settings.load()
+    log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
+    shows = _json_line if as_json or not sys.stdout.isatty() else _text_line
+    folders = [folder.expanduser().absolute() for folder in statements]
+    watcher = Watcher(
+        settings,
+        lambda change: _write(shows(change)),
+        folders,
+        said(values),
+        is_wanted=lambda: while_parent is None or os.getppid() == while_parent,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: watcher.stop())
+    watcher.run()
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _text_line(change: Change) -> str:
+    return f"{change.at:%H:%M:%S}  {change.words}"
+
+
+def _json_line(change: Change) -> str:
+    line = {"time": change.at.isoformat(timespec="milliseconds"), "event": f"watch.{change.what}"}
+    return json_line({**line, "words": change.words, **change.fields}).decode()
+
+
+COMMANDS = {"watch": watch}

@@ -1,0 +1,288 @@
+"""What goes out: summaries and alerts as JSON and Markdown, written atomically and only when changed."""
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from tearsheet.errors import InputError
+from tearsheet.performance.metric import METRICS, MetricValue
+from tearsheet.performance.summary import PerformanceSummary, Variance, as_plain
+from tearsheet.rules import AlertEvent
+from tearsheet.trade.fill import digest
+from tearsheet.words import NONE, shown
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_MARKED = re.compile(r"([\\`*_{}\[\]<>|#~])")
+#: The one line of a page that tells how fresh it is; it is no change by itself.
+_FRESH_LINE = b"| Last fill |"
+_PICTURED = "Cumulative P&L with its drawdown, and net P&L by day"
+_ABANDONED_AFTER_S = 60
+
+
+class ExportedFile(Struct, frozen=True):
+    """A file of an export, and whether it had to be written."""
+
+    path: Path
+    changed: bool
+
+
+def json_bytes(value: object) -> bytes:
+    """A value as indented JSON whose numbers bear every digit, with a line break at its end."""
+    return msgspec.json.format(json_line(value), indent=2) + b"\n"
+
+
+def json_line(value: object) -> bytes:
+    """A value as JSON in one line; decimals are numbers with every digit and no exponent."""
+    return _encode(_without_exponents(as_plain(value)))
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of `performance-summary`, `performance-alert` or `tie-out`."""
+    file = Path(__file__).parents[1] / "schemas" / f"{name}.schema.json"
+    content: dict[str, Any] = msgspec.json.decode(file.read_bytes())
+    return content
+
+
+def export_summary(
+    summary: PerformanceSummary, alerts: Sequence[AlertEvent], folder: Path, picture: str = ""
+) -> list[ExportedFile]:
+    """Write `{window}-summary-{start}.json` and `.md`; files that say the same stay as they are.
+
+    `picture` is an SVG that stands beside them and is shown by the Markdown.
+    Raises InputError where the folder cannot be written.
+    """
+    name = file_name(summary)
+    content = json_bytes({**as_plain(summary), "alerts": as_plain(list(alerts))})
+    page = markdown(summary, alerts, f"{name}.svg" if picture else "").encode()
+    # the picture first, so that no page names one that is not there
+    files = [write_file(folder / f"{name}.svg", picture.encode())] if picture else []
+    files += [
+        _put(folder / f"{name}.json", content, _fields_but_freshness),
+        _put(folder / f"{name}.md", page, _lines_but_freshness),
+    ]
+    if any(file.changed for file in files):
+        _sweep(folder)
+    return files
+
+
+def write_file(path: Path, data: bytes) -> ExportedFile:
+    """Write a file whole, unless it says the same already. Raises InputError."""
+    return _put(path, data, lambda content: content)
+
+
+def file_name(summary: PerformanceSummary) -> str:
+    """The name of a summary's files without ending: window, start, and whose trading it is."""
+    window, scope = summary.window, summary.scope
+    if window.last_trades is not None:
+        name = f"rolling-{window.last_trades}-summary"
+    elif window.kind == "all":
+        name = "all-summary"
+    elif window.kind == "custom":
+        name = f"custom-summary-{window.start}-to-{window.end}"
+    else:
+        name = f"{window.kind}-summary-{window.start}"
+    parts = [p for p in (scope.account, scope.strategy, scope.symbol, scope.mode) if p]
+    if summary.currency != "USD":
+        parts.append(summary.currency)
+    if not parts:
+        return name
+    whole = json_line([scope, summary.currency]).decode()
+    slug = _UNSAFE.sub("-", "-".join(parts)).strip("-")[:60]
+    return f"{name}-{slug}-{digest(whole)[:6]}"
+
+
+def markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent], picture: str = "") -> str:
+    """A summary as a page: Overview, Metrics, Alerts; `picture` is the file beside it to show."""
+    window = summary.window
+    kind = "" if window.last_trades else f"{window.kind.capitalize()} "
+    return "\n".join(
+        [
+            f"# {kind}performance: {window.label}",
+            "",
+            "## Overview",
+            "",
+            *_overview(summary),
+            "",
+            *([f"![{_PICTURED}]({picture})", ""] if picture else []),
+            "## Metrics",
+            "",
+            *_metrics(summary),
+            "",
+            *_targets(summary.targets),
+            "## Alerts",
+            "",
+            *_alerts(alerts),
+            "",
+        ]
+    )
+
+
+def _overview(summary: PerformanceSummary) -> list[str]:
+    window = summary.window
+    last = summary.freshness.last_fill_at
+    rows = [
+        ("Scope", _marked(summary.scope.label)),
+        ("Sessions", f"{window.start} to {window.end}" if not window.last_trades else window.label),
+        ("Trading day", f"{window.timezone}, starts at {window.day_starts_at}"),
+        ("Currency", summary.currency),
+        ("Result", _head(summary)),
+        ("Last fill", f"{last:%Y-%m-%d %H:%M:%S} UTC" if last else NONE),
+        ("Open positions", str(summary.open_positions)),
+        ("Complete", _completeness(summary)),
+    ]
+    return ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)]
+
+
+def _head(summary: PerformanceSummary) -> str:
+    if summary.is_empty:
+        return summary.message
+    net, trades, rate = (
+        shown(METRICS[name], summary.metrics[name])
+        for name in ("net_pnl", "total_trades", "win_rate")
+    )
+    return f"**{net} {summary.currency}** net in {trades} trades, {rate} won"
+
+
+def _completeness(summary: PerformanceSummary) -> str:
+    if not summary.partial:
+        return "yes"
+    return "**partial**: " + "; ".join(
+        f"{reason.code}: {_marked(reason.detail)}" for reason in summary.partial_reasons
+    )
+
+
+def _metrics(summary: PerformanceSummary) -> list[str]:
+    lines = ["| Metric | Value | n | |", "|---|---:|---:|---|"]
+    for name, value in summary.metrics.items():
+        metric = METRICS[name]
+        lines.append(
+            f"| {metric.label} | {shown(metric, value)} | {value.n:,} | {value.reason or ''} |"
+        )
+    return lines
+
+
+def _targets(targets: Iterable[Variance]) -> list[str]:
+    rows = [_target(variance) for variance in targets]
+    if not rows:
+        return []
+    return ["### Targets", "", "| Target | Actual | Wanted | |", "|---|---:|---:|---|", *rows, ""]
+
+
+def _target(variance: Variance) -> str:
+    metric = METRICS[variance.metric]
+    verdict = {True: "met", False: "**missed**", None: f"not judged: {variance.reason}"}[
+        variance.met
+    ]
+    actual = shown(metric, MetricValue(variance.actual, 0))
+    wanted = shown(metric, MetricValue(variance.wanted, 0))
+    return f"| {metric.label} | {actual} | {wanted} | {verdict} |"
+
+
+def _alerts(alerts: Sequence[AlertEvent]) -> list[str]:
+    if not alerts:
+        return ["None."]
+    head = ["| Since (UTC) | Alert | State | Id |", "|---|---|---|---|"]
+    return head + [
+        f"| {a.raised_at:%Y-%m-%d %H:%M} | {_marked(a.message)} | {a.state} | `{a.id}` |"
+        for a in alerts
+    ]
+
+
+def _marked(text: str) -> str:
+    """A text that means nothing to Markdown or HTML."""
+    flat = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
+    return (
+        _MARKED.sub(r"\\\1", flat.replace("&", "&amp;"))
+        .replace("\\<", "&lt;")
+        .replace("\\>", "&gt;")
+    )
+
+
+def _fields_but_freshness(data: bytes) -> object:
+    """The fields of a JSON file, each as it is written: a digit more is a change."""
+    try:
+        fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return None
+    return {key: bytes(value) for key, value in fields.items() if key != "freshness"}
+
+
+def _lines_but_freshness(data: bytes) -> object:
+    return [line for line in data.split(b"\n") if not line.startswith(_FRESH_LINE)]
+
+
+def _put(path: Path, data: bytes, but_freshness: Callable[[bytes], object]) -> ExportedFile:
+    """Write a file unless it says the same already, but for how fresh it is."""
+    try:
+        kept = path.read_bytes()
+    except FileNotFoundError:
+        kept = None
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if kept is not None and but_freshness(kept) == but_freshness(data):
+        return ExportedFile(path, False)
+    replace_file(path, data)
+    return ExportedFile(path, True)
+
+
+def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
+    """Put a file in place whole: beside it first, to the disk, then renamed over it.
+
+    `mode` is that of a new file, less the umask. Raises InputError.
+    """
+    temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(handle, "wb") as file:  # noqa: PTH123 - a handle has no path
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed runs left half written; what is younger may be another run at work."""
+    for left in folder.glob(".*-summary*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
+                left.unlink()
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"{path} cannot be written: {error.strerror or error}",
+        "check the folder, its permissions and the space on the disk",
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _without_exponents(value: Any) -> Any:
+    """Decimals that `str` would write with an exponent, as raw JSON with all their digits."""
+    if isinstance(value, dict):
+        return {key: _without_exponents(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_exponents(item) for item in value]
+    if hasattr(value, "as_tuple") and "E" in str(value):
+        return msgspec.Raw(format(value, "f").encode())
+    return value

@@ -1,0 +1,333 @@
+"""Reads the `limits:` of the targets file: for each key what is allowed, and an error for all else."""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from tearsheet.errors import SettingsError
+from tearsheet.rules.limit import (
+    LIMITS,
+    STALE_AFTER,
+    AccountLimits,
+    Limit,
+    Limits,
+    Span,
+)
+from tearsheet.sources.config.yaml import yaml_lines, yaml_mapping
+from tearsheet.trade.amount import parse_amount
+from tearsheet.trade.session import EARLIEST, LATEST
+
+_NULL = (None, "", "null", "~", "Null", "NULL")
+_DURATION = re.compile(r"([1-9]\d{0,5})(s|m|h)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_Path = tuple[str, ...]
+
+
+class Word(Struct, frozen=True):
+    """A key of the file: what is allowed, and how its value is read (ValueError where it is not)."""
+
+    allowed: str
+    read: Callable[[Any], Any]
+
+
+def words_of_limits() -> dict[str, tuple[str, dict[str, str]]]:
+    """Of each limit the key that its short form stands for, and what is allowed for each of its keys."""
+    return {
+        name: (short, {key: word.allowed for key, word in {**words, **_TERMS}.items()})
+        for name, (short, words) in _SHAPES.items()
+    }
+
+
+def words_of_terms() -> dict[str, str]:
+    """What is allowed for each key that holds for all limits of an account."""
+    return {key: word.allowed for key, word in {**_TERMS, "stale_after": _DURATION_WORD}.items()}
+
+
+def load_limits(path: Path) -> Limits:
+    """The limits of a file. Raises SettingsError where it is missing, unreadable, wrong, or has none."""
+    found = limits_in(path)
+    if found is None:
+        raise SettingsError(
+            f"{path} has no limits", "they stand under `limits:`; see docs/limits.md"
+        )
+    return found
+
+
+def limits_in(path: Path) -> Limits | None:
+    """The limits of a file, None where it states none. Raises SettingsError."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(
+            f"{path} cannot be read: {reason}", "docs/limits.md shows such a file"
+        ) from None
+    return parse_limits(text, str(path))
+
+
+def parse_limits(text: str, file: str) -> Limits | None:
+    """The limits that a YAML text states under `limits:`, None where it has no such key.
+
+    Raises SettingsError naming file, line, key, value and what is allowed.
+    """
+    content = yaml_mapping(text, file)
+    if "limits" not in content:
+        return None
+    return _Reader(file, yaml_lines(text)).limits(content["limits"])
+
+
+class _Reader:
+    """Turns the text of one file into limits, and knows where each key stands."""
+
+    def __init__(self, file: str, lines: Mapping[_Path, int]) -> None:
+        self._file = file
+        self._lines = lines
+
+    def limits(self, content: Any) -> Limits:
+        top: _Path = ("limits",)
+        blocks = self._mapping(content, top)
+        self._check_keys(blocks, ("default", "accounts"), top)
+        default = self._block(blocks.get("default"), (*top, "default"))
+        named = self._mapping(blocks.get("accounts"), (*top, "accounts"))
+        accounts = {}
+        for account, block in named.items():
+            own = self._block(block, (*top, "accounts", account))
+            accounts[account] = self._account({**default, **own})
+        return Limits(self._account(default), accounts)
+
+    def _block(self, content: Any, path: _Path) -> dict[str, tuple[Any, _Path]]:
+        """The keys of an account, each with its value and where it stands."""
+        block = self._mapping(content, path)
+        self._check_keys(block, (*LIMITS, *_TERMS, "stale_after"), path)
+        return {key: (value, (*path, key)) for key, value in block.items()}
+
+    def _account(self, block: Mapping[str, tuple[Any, _Path]]) -> AccountLimits:
+        terms = {
+            key: self._read(_TERMS[key], *block[key]) for key in _TERMS if key in block
+        }  # fmt: skip
+        limits = tuple(
+            self._limit(name, *block[name], terms)
+            for name in LIMITS
+            if name in block and block[name][0] not in _NULL
+        )
+        stale: timedelta | None = STALE_AFTER
+        if "stale_after" in block:
+            value, path = block["stale_after"]
+            stale = None if value in _NULL else self._read(_DURATION_WORD, value, path)
+        return AccountLimits(limits, stale)
+
+    def _limit(self, name: str, value: Any, path: _Path, terms: dict[str, Any]) -> Limit:
+        short, words = _SHAPES[name]
+        if not isinstance(value, dict):
+            value = {short: value}
+            at = {short: path}
+        else:
+            self._check_keys(value, (*words, *_TERMS), path)
+            at = {key: (*path, key) for key in value}
+        if short not in value:
+            raise self._error(path, value, f"it needs {short}: {words[short].allowed}")
+        known = {**words, **_TERMS}
+        read = {key: self._read(known[key], item, at[key]) for key, item in value.items()}
+        limit = Limit(name=name, **_fields(name, {**terms, **read}))  # type: ignore[arg-type]
+        self._check_whole(limit, path, value)
+        return limit
+
+    def _check_whole(self, limit: Limit, path: _Path, value: Any) -> None:
+        """What keys mean together."""
+        if limit.name == "max_drawdown" and not limit.trailing:
+            if limit.lock_at is not None:
+                raise self._error(path, value, "lock_at belongs to `kind: trailing`")
+            if limit.basis == "end_of_day":
+                raise self._error(path, value, "`basis: end_of_day` belongs to `kind: trailing`")
+        if limit.lock_at is not None and limit.lock_at <= -limit.threshold:
+            raise self._error(
+                path, value, f"lock_at lies above -{limit.threshold:f}, where the floor begins"
+            )
+
+    def _read(self, word: Word, value: Any, path: _Path) -> Any:
+        try:
+            return word.read(value)
+        except ValueError:
+            raise self._error(path, value, f"allowed is {word.allowed}") from None
+
+    def _mapping(self, content: Any, path: _Path) -> dict[str, Any]:
+        if content in _NULL:
+            return {}
+        if not isinstance(content, dict):
+            raise self._error(path, content, "allowed is a mapping of `key: value` lines")
+        return content
+
+    def _check_keys(self, content: Mapping[str, Any], known: tuple[str, ...], path: _Path) -> None:
+        for key in content:
+            if key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+                where = self._where((*path, key))
+                raise SettingsError(f"{where}: {'.'.join((*path, key))} is no key", hint, path)
+
+    def _error(self, path: _Path, value: Any, hint: str) -> SettingsError:
+        shown = f"{{{', '.join(value)}}}" if isinstance(value, dict) else repr(value)
+        return SettingsError(f"{self._where(path)}: {'.'.join(path)} is {shown}", hint, path)
+
+    def _where(self, path: _Path) -> str:
+        line = self._lines.get(path)
+        return f"{self._file}:{line}" if line else self._file
+
+
+def _fields(name: str, read: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a limit that its keys stand for."""
+    fields = {_FIELDS.get(key, key): value for key, value in read.items()}
+    if name == "trading_hours":
+        fields["threshold"] = Decimal(1)
+        fields["hours"] = read["hours"]
+    return fields
+
+
+def _number(*, low: str, above: bool = True, high: str = "1E18", whole: bool = False) -> Any:
+    def read(value: Any) -> Decimal:
+        number = parse_amount(_text(value))
+        beyond = number <= Decimal(low) if above else number < Decimal(low)
+        if beyond or number > Decimal(high) or (whole and number != number.to_integral_value()):
+            raise ValueError
+        return number
+
+    return read
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+def _whole(value: Any) -> int:
+    return int(_number(low="0", above=False, high="100000", whole=True)(value))
+
+
+def _choice(**meanings: Any) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if _text(value) not in meanings:
+            raise ValueError
+        return meanings[value]
+
+    return read
+
+
+def _percents(value: Any) -> tuple[Decimal, ...]:
+    items = value if isinstance(value, list) else [] if value in _NULL else [value]
+    marks = tuple(_number(low="0", high="100")(item) for item in items)
+    if list(marks) != sorted(set(marks)):
+        raise ValueError
+    return marks
+
+
+def _span(value: Any) -> Span:
+    start, dash, end = _text(value).partition("-")
+    if not dash:
+        raise ValueError
+    span = Span(_clock(start.strip()), _clock(end.strip()))
+    if span.start == span.end:
+        raise ValueError
+    return span
+
+
+def _clock(text: str) -> time:
+    if not re.fullmatch(r"\d\d:\d\d", text, re.ASCII):
+        raise ValueError
+    return time.fromisoformat("00:00" if text == "24:00" else text)
+
+
+def _spans(value: Any) -> tuple[Span, ...]:
+    return tuple(_span(item) for item in (value if isinstance(value, list) else [value]))
+
+
+def _some_spans(value: Any) -> tuple[Span, ...]:
+    return () if value in _NULL else _spans(value)
+
+
+def _hours(value: Any) -> tuple[Span, ...]:
+    spans = _spans(value)
+    if not spans:
+        raise ValueError
+    return spans
+
+
+def _duration(value: Any) -> timedelta:
+    found = _DURATION.fullmatch(_text(value))
+    if not found:
+        raise ValueError
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+def _day(value: Any) -> date:
+    day = date.fromisoformat(_text(value))
+    if not EARLIEST.date() <= day < LATEST.date():
+        raise ValueError
+    return day
+
+
+_SPANS = "HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone"
+_DURATION_WORD = Word("a duration such as 90s, 15m or 2h, or null", _duration)
+_MONEY = Word("an amount of money above 0, such as 500", _number(low="0"))
+_COUNT = Word("a whole number above 0", _number(low="0", whole=True, high="1000000"))
+_OPEN_OR_NOT = Word("closed or open_pnl", _choice(closed="closed", open_pnl="open_pnl"))
+
+#: Keys that every limit may have; beside the limits they hold for all of an account.
+_TERMS: dict[str, Word] = {
+    "warn_at": Word(
+        "a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents
+    ),
+    "hysteresis": Word("percentage points from 0 to 50", _number(low="0", above=False, high="50")),
+    "min_trades": Word("a whole number not below 0", _whole),
+    "silence": Word(_SPANS, _some_spans),
+    "on_unknown": Word("hold or breach", _choice(hold="hold", breach="breach")),
+}
+
+_LOSS: tuple[str, dict[str, Word]] = ("amount", {"amount": _MONEY, "basis": _OPEN_OR_NOT})
+_SINCE = Word("a date, YYYY-MM-DD", _day)
+#: Of each limit: the key that its short form `name: value` stands for, and the keys it may have.
+_SHAPES: dict[str, tuple[str, dict[str, Word]]] = {
+    "daily_loss": _LOSS,
+    "weekly_loss": _LOSS,
+    "monthly_loss": _LOSS,
+    "max_drawdown": (
+        "amount",
+        {
+            "amount": _MONEY,
+            "kind": Word("static or trailing", _choice(static=False, trailing=True)),
+            "basis": Word(
+                "closed, end_of_day or open_pnl",
+                _choice(closed="closed", end_of_day="end_of_day", open_pnl="open_pnl"),
+            ),
+            "lock_at": Word("an amount of money, 0 is the start", _number(low="-1E18")),
+            "since": _SINCE,
+        },
+    ),
+    "max_trades": ("number", {"number": _COUNT}),
+    "max_losses_in_a_row": ("number", {"number": _COUNT}),
+    "max_open_quantity": (
+        "quantity",
+        {
+            "quantity": Word("a quantity above 0", _number(low="0")),
+            "per": Word("account or symbol", _choice(account=False, symbol=True)),
+        },
+    ),
+    "profit_lock": (
+        "give_back",
+        {
+            "give_back": Word("a percentage above 0 and up to 100", _number(low="0", high="100")),
+            "from": Word("an amount of money not below 0", _number(low="0", above=False)),
+        },
+    ),
+    "trading_hours": ("hours", {"hours": Word(_SPANS, _hours)}),
+}  # fmt: skip
+_FIELDS = {
+    "amount": "threshold", "number": "threshold", "quantity": "threshold", "give_back": "threshold",
+    "kind": "trailing", "per": "per_symbol", "from": "armed_from",
+}  # fmt: skip

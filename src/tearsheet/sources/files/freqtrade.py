@@ -1,0 +1,153 @@
+"""freqtrade's own records: its orders, from its database or its JSON, as rows that a layout can name.
+
+freqtrade knows a fee as a share of the order's worth; the fee of an order is that share of it.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from decimal import Context, Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tearsheet.errors import FormatError
+from tearsheet.sources.files.records import RecordGrid
+from tearsheet.trade.amount import accepted, exact, parse_amount, plain
+
+_TRADE = {"pair", "open_rate", "open_date", "fee_open", "fee_close", "amount"}
+_TABLES = {
+    "trades": ("id", "pair", "fee_open", "fee_close"),
+    "orders": ("ft_trade_id", "ft_order_side", "order_id", "status", "filled", "average"),
+}
+_QUERY = """
+    SELECT o.order_id, t.pair, o.ft_order_side, o.filled, coalesce(o.average, o.price),
+           coalesce(o.order_filled_date, o.order_update_date), t.fee_open, t.fee_close,
+           {is_short}, {strategy}, t.id, o.status
+    FROM orders o JOIN trades t ON t.id = o.ft_trade_id ORDER BY 6, o.id
+"""
+#: Fees are floats in freqtrade; beyond 12 decimals there is only noise.
+_FINEST = Decimal("1E-12")
+_ROUNDING = Context(prec=200)
+
+
+def database_grids(path: Path) -> Sequence[RecordGrid]:
+    """The orders of freqtrade's database, which is only read. Raises FormatError."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+            return [RecordGrid([_order(*row) for row in _rows(database, path)])]
+    except sqlite3.Error as error:
+        raise FormatError(
+            f"{path}: the database cannot be read: {error}", "name freqtrade's tradesv3.sqlite"
+        ) from None
+
+
+def is_trades(records: Sequence[Mapping[str, str]]) -> bool:
+    """Whether JSON records are freqtrade's trades."""
+    return bool(records) and records[0].keys() >= _TRADE
+
+
+def orders_of(trades: Iterable[Any]) -> list[dict[str, str]]:
+    """The orders of freqtrade's trades in JSON: those listed, else the entry and the exit."""
+    found = []
+    for trade in trades:
+        if not isinstance(trade, dict):
+            continue
+        listed = [order for order in trade.get("orders") or () if isinstance(order, dict)]
+        name = _text(trade.get("trade_id"))
+        orders = [_listed(order, trade) for order in listed] or _both(trade)
+        for n, order in enumerate(orders, 1):
+            order["trade"] = name
+            order["id"] = order["id"] or (f"{name}:{n}" if name else "")
+        found += orders
+    return found
+
+
+def _rows(database: sqlite3.Connection, path: Path) -> list[Any]:
+    database.execute("PRAGMA trusted_schema = OFF")
+    tables = {
+        row[0] for row in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    }
+    for table, needed in _TABLES.items():
+        names = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+        lacking = [name for name in needed if name not in names or table not in tables]
+        if lacking:
+            raise FormatError(
+                f"{path}: no layout fits its tables: {table} lacks {', '.join(lacking)}",
+                "of databases, only freqtrade's is known (tradesv3.sqlite)",
+            )
+    names = {row[1] for row in database.execute("PRAGMA table_info(trades)")}
+    query = _QUERY.format(
+        is_short="t.is_short" if "is_short" in names else "0",
+        strategy="t.strategy" if "strategy" in names else "''",
+    )
+    return database.execute(query).fetchall()
+
+
+def _order(
+    order: Any, pair: Any, side: Any, filled: Any, price: Any, time: Any, fee_open: Any,
+    fee_close: Any, is_short: Any, strategy: Any, trade: Any, status: Any,
+) -> dict[str, str]:  # fmt: skip
+    is_entry = (_text(side) == "sell") == bool(is_short)
+    quantity, rate = _text(filled), _text(price)
+    return {
+        "id": _text(order), "trade": _text(trade), "pair": _text(pair), "time": _text(time),
+        "side": _text(side), "quantity": quantity, "price": rate, "strategy": _text(strategy),
+        "fee": _fee(quantity, rate, _text(fee_open if is_entry else fee_close)),
+        "status": _status(_text(status), quantity),
+    }  # fmt: skip
+
+
+def _listed(order: Mapping[str, Any], trade: Mapping[str, Any]) -> dict[str, str]:
+    filled = order.get("filled") if "filled" in order else order.get("amount")
+    price = order.get("average") or order.get("safe_price")
+    time = order.get("order_filled_timestamp") or order.get("order_filled_date")
+    return _order(
+        order.get("order_id"), trade.get("pair"), order.get("ft_order_side"), filled, price, time,
+        trade.get("fee_open"), trade.get("fee_close"), trade.get("is_short"), trade.get("strategy"),
+        None, order.get("status") or "closed",
+    )  # fmt: skip
+
+
+def _both(trade: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The entry of a trade, and its exit where it has one."""
+    sides = ("sell", "buy") if trade.get("is_short") else ("buy", "sell")
+    both = []
+    for side, when in zip(sides, ("open", "close"), strict=True):
+        if trade.get(f"{when}_rate") is None or trade.get(f"{when}_date") is None:
+            continue
+        order = {
+            "ft_order_side": side, "amount": trade.get("amount"),
+            "average": trade.get(f"{when}_rate"), "order_filled_date": trade.get(f"{when}_date"),
+        }  # fmt: skip
+        both.append(_listed(order, trade))
+    return both
+
+
+def _status(status: str, quantity: str) -> str:
+    """`filled` where something was, and nothing more will be."""
+    try:
+        is_filled = bool(quantity) and parse_amount(quantity) > 0
+    except ValueError:
+        return "filled"  # the row is rejected for its number
+    if not is_filled:
+        return "unfilled"
+    return "open" if status == "open" else "filled"
+
+
+def _fee(quantity: str, price: str, share: str) -> str:
+    """The fee in the quote currency; a text that is no number where one of the three is none."""
+    try:
+        parts = [parse_amount(text) for text in (quantity, price, share or "0")]
+    except ValueError:
+        return f"{quantity} × {price} × {share}"
+    with exact():
+        fee = _ROUNDING.quantize(parts[0] * parts[1] * parts[2], _FINEST)
+    return plain(fee) if accepted(fee) else "too large"
+
+
+def _text(value: Any) -> str:
+    """A float by its shortest digits that stand for it."""
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else repr(value)

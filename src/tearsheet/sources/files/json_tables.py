@@ -1,0 +1,95 @@
+"""Tables in JSON: the lists of objects in a document, or an object a line."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tearsheet.errors import FormatError, InputError
+from tearsheet.sources.files import freqtrade
+from tearsheet.sources.files.records import LARGEST, RecordGrid
+
+_DEEPEST = 6
+_KEY = "key"
+
+
+def json_grids(path: Path, encoding: str) -> Sequence[RecordGrid]:
+    """Every list of objects in the file, as a grid each. Raises InputError and FormatError."""
+    grids = []
+    for found in _lists(_document(path, encoding), 0):
+        records = [_flat(record) for record in found if isinstance(record, dict)]
+        if freqtrade.is_trades(records):
+            records = freqtrade.orders_of(found)
+        grids.append(RecordGrid(records))
+    if not grids:
+        raise FormatError(
+            f"{path}: no layout fits its keys: it holds no list of objects",
+            "a JSON file of fills is a list of objects, or an object a line",
+        )
+    return grids
+
+
+def _document(path: Path, encoding: str) -> Any:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise InputError(f"{path} is larger than {LARGEST >> 20} MB", "split it, or use CSV")
+        text = path.read_text(encoding)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror or error}", "check the path and permissions"
+        ) from None
+    except UnicodeError:
+        raise FormatError(f"{path}: its bytes are no text", "save the file as UTF-8") from None
+    try:
+        return _parsed(text)
+    except (ValueError, RecursionError) as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        try:
+            return [_parsed(line) for line in lines]
+        except (ValueError, RecursionError):
+            raise FormatError(f"{path}: it is no JSON: {error}", "export the file again") from None
+
+
+def _parsed(text: str) -> Any:
+    return json.loads(
+        text.lstrip("\ufeff"), parse_float=str, parse_int=str, parse_constant=str,
+        object_pairs_hook=_no_doubles,
+    )  # fmt: skip
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key stands twice in an object")
+    return content
+
+
+def _lists(value: Any, depth: int) -> Iterator[list[Any]]:
+    """The lists of objects, the outer ones first; an object alone is a list of one, and objects by
+    their keys within another are a list, too."""
+    if depth > _DEEPEST:
+        return
+    if isinstance(value, list):
+        if any(isinstance(one, dict) for one in value):
+            yield value
+        return
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from _lists(inner, depth + 1)
+        if depth and all(isinstance(inner, dict) for inner in value.values()):
+            yield [{_KEY: key, **inner} for key, inner in value.items()]
+        if not depth:
+            yield [value]
+
+
+def _flat(record: Mapping[str, Any], before: str = "", depth: int = 0) -> dict[str, str]:
+    """Texts by key; the keys of objects within are joined by points, lists are passed over."""
+    found: dict[str, str] = {}
+    for key, value in record.items():
+        if isinstance(value, dict) and depth < _DEEPEST:
+            found |= _flat(value, f"{before}{key}.", depth + 1)
+        elif isinstance(value, bool):
+            found[before + key] = "true" if value else "false"
+        elif isinstance(value, str):
+            found[before + key] = value
+    return found

@@ -1,0 +1,31 @@
+"""Records, each of named values, as a grid: the names are its header."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from tearsheet.sources.text.lines import is_text
+from tearsheet.sources.text.problem import NOT_TEXT, Problem
+
+#: Beyond it a file that has to be held in memory as a whole is refused.
+LARGEST = 512 << 20
+
+
+class RecordGrid:
+    """Records in memory; `line` is the number of the record, for there are no lines to count."""
+
+    def __init__(self, records: Sequence[Mapping[str, str]]) -> None:
+        self._records = records
+        self._names = list(dict.fromkeys(name for record in records for name in record))
+        self.line = self.through = 0
+        self.place = 1
+        self.bytes_read = 0
+
+    def rows(self, after: int) -> Iterator[tuple[list[str], Problem | None]]:
+        """The names, unless `after` is beyond them, then the values of each record."""
+        self.line = self.through = 0
+        if not after:
+            self.line = self.through = 1
+            yield list(self._names), None
+        for number, record in enumerate(self._records, 1):
+            self.line = self.through = number
+            cells = [record.get(name, "") for name in self._names]
+            yield cells, None if is_text("".join(cells)) else NOT_TEXT

@@ -1,0 +1,70 @@
+"""Elements of an XML file as rows of their attributes; `element` is the column of their names."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.parsers import expat
+
+from tearsheet.errors import FormatError
+from tearsheet.sources.text.problem import Problem
+
+_CHUNK = 1 << 16
+_ELEMENT = "element"
+
+
+class XmlGrid:
+    """Every element that has attributes. Documents that declare types or entities are refused."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._names: list[str] | None = None
+        self.line = self.through = 0
+        self.place = 1
+        self.bytes_read = 0
+
+    def rows(self, after: int) -> Iterator[tuple[list[str], Problem | None]]:
+        """The names of all attributes, unless `after` is beyond them, then each element's values.
+
+        Raises FormatError where the file is no XML.
+        """
+        if self._names is None:
+            found = dict.fromkeys(name for _, record in self._elements() for name in record)
+            self._names = list(found)
+        if not after:
+            self.line = self.through = 1
+            yield list(self._names), None
+        for line, record in self._elements():
+            self.line = self.through = line
+            yield [record.get(name, "") for name in self._names], None
+
+    def _elements(self) -> Iterator[tuple[int, dict[str, str]]]:
+        ready: list[tuple[int, dict[str, str]]] = []
+        parser = expat.ParserCreate()
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            if attributes:
+                ready.append((parser.CurrentLineNumber, {_ELEMENT: name, **attributes}))
+
+        parser.StartElementHandler = start
+        parser.StartDoctypeDeclHandler = self._refuse
+        with self._path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                self._parse(parser, chunk, is_last=False)
+                self.bytes_read = file.tell()
+                yield from ready
+                ready.clear()
+            self._parse(parser, b"", is_last=True)
+        yield from ready
+
+    def _parse(self, parser: expat.XMLParserType, chunk: bytes, *, is_last: bool) -> None:
+        try:
+            parser.Parse(chunk, is_last)
+        except (expat.ExpatError, LookupError, ValueError) as error:
+            raise FormatError(
+                f"{self._path}: it is no XML: {error}", "download the file again"
+            ) from None
+
+    def _refuse(self, *_: object) -> None:
+        raise FormatError(
+            f"{self._path}: it declares a document type, which no statement does",
+            "download the file again from the broker",
+        )

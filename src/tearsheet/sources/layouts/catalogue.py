@@ -1,0 +1,186 @@
+"""The layouts that are known: the packaged ones and the user's own, and which of them a header fits."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from msgspec import Struct
+
+from tearsheet.errors import FormatError, InputError
+from tearsheet.sources.layouts.layout import (
+    JSON_LINES,
+    Kind,
+    Layout,
+    folded,
+    header_places,
+    read_layout,
+)
+from tearsheet.sources.text.lines import shown
+
+_SHOWN = 500
+_CLOSEST = 3
+_CLOSE = 0.4
+
+
+class Candidate(Struct, frozen=True):
+    """A layout beside a header: the columns that the header lacks."""
+
+    layout: Layout
+    missing: list[str]
+
+    @property
+    def share(self) -> float:
+        """How much of what the layout needs is there."""
+        needed = len(self.layout.needed) or 1
+        return 1 - len(self.missing) / needed
+
+
+@cache
+def layouts() -> dict[str, Layout]:
+    """Every packaged layout by its name."""
+    # importlib.resources would take 20 ms to import; a wheel is always unpacked.
+    return _of_folder(Path(__file__).parent)
+
+
+def all_layouts(folder: Path | None) -> dict[str, Layout]:
+    """The packaged layouts and those of the user's folder; of one name, the user's counts."""
+    if folder is None or not folder.exists():
+        return layouts()
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", "name the folder of your layouts (*.toml)")
+    return {**layouts(), **_of_folder(folder)}
+
+
+def known_layouts(folder: Path | None = None) -> dict[str, tuple[str, list[str]]]:
+    """Every format by name: its title, and the columns it needs."""
+    known = all_layouts(folder)
+    rows = {name: (layout.title, layout.needed) for name, layout in known.items()}
+    rows[JSON_LINES] = ("Generic fills (JSON Lines)", known["generic_fills"].needed)
+    return rows
+
+
+class FormatLine(Struct, frozen=True):
+    """A format as it is listed; one that is `refused` is recognised to say what to export instead."""
+
+    name: str
+    title: str
+    columns: list[str]
+    kinds: tuple[Kind, ...] = ("json",)
+    refused: str = ""
+    notes: str = ""
+
+
+def format_lines(folder: Path | None = None) -> list[FormatLine]:
+    """Every format of fills, by name."""
+    known = all_layouts(folder)
+    lines = [
+        FormatLine(name, one.title, one.needed, one.kinds, one.refused, one.notes)
+        for name, one in known.items()
+    ]
+    generic = known["generic_fills"]
+    return [*lines, FormatLine(JSON_LINES, "Generic fills (JSON Lines)", generic.needed)]
+
+
+def candidates(header: Sequence[str], known: Iterable[Layout]) -> list[Candidate]:
+    """The layouts beside a header, the closest first: nothing missing, then the most specific."""
+    names = header_places(header)
+    found = [Candidate(layout, layout.missing(names)) for layout in known]
+    return sorted(
+        found,
+        key=lambda c: (bool(c.missing), -c.share, -len(c.layout.needed), c.layout.name),
+    )
+
+
+class Choice:
+    """Finds the layout of a header among those that come into question, and remembers the header
+    that came closest, to tell of it where none fits."""
+
+    def __init__(
+        self, file: str, known: Mapping[str, Layout], wanted: str | None, kind: Kind = "csv"
+    ) -> None:
+        """Raises FormatError where the wanted layout is not known."""
+        if wanted is not None and wanted not in known and wanted != JSON_LINES:
+            raise FormatError(
+                f"{file}: no layout {wanted!r}", f"known are {', '.join((*known, JSON_LINES))}"
+            )
+        self._file = file
+        self._wanted = wanted
+        self._kind = kind
+        self._generic = known.get("generic_fills")
+        self._known = [
+            layout
+            for name, layout in known.items()
+            if (kind in layout.kinds if wanted is None else name == wanted)
+        ]
+        self._closest: tuple[tuple[float, int], Sequence[str]] | None = None
+
+    def of(self, header: Sequence[str]) -> tuple[Layout, dict[str, int]] | None:
+        """The layout of a header, and where its fields stand. Raises FormatError for doubled columns."""
+        names = header_places(header)
+        fitting = [layout for layout in self._known if not layout.missing(names)]
+        if fitting:
+            layout = max(fitting, key=_precedence)
+            _refuse_doubles(layout, header, self._file)
+            return layout, layout.find(header) or {}
+        if len(names) > 1 or self._closest is None:
+            shares = (_share(layout, names) for layout in self._known)
+            rank = (max(shares, default=0.0), len(names))
+            if self._closest is None or rank > self._closest[0]:
+                self._closest = (rank, header)
+        return None
+
+    def failure(self) -> FormatError | None:
+        """Why no header fitted: what was seen, and which layouts come closest."""
+        if self._closest is None:
+            return None
+        header = self._closest[1]
+        seen = ", ".join(cell.strip() for cell in header if cell.strip()) or "nothing"
+        close = [c for c in candidates(header, self._known) if c.share >= _CLOSE or self._wanted][
+            :_CLOSEST
+        ]
+        lines = [f"  {c.layout.name}: lacking are {', '.join(c.missing)}" for c in close]
+        if self._generic is not None and all(c.layout is not self._generic for c in close):
+            lines.append(f"  generic_fills: {', '.join(self._generic.needed)}")
+        what = "no layout fits" if self._wanted is None else f"layout {self._wanted} does not fit"
+        where = "keys" if self._kind == "json" else "header"
+        return FormatError(
+            f"{self._file}: {what} its {where}: {shown(seen, _SHOWN)}",
+            "say what its columns are with --map COLUMN=FIELD; `tearsheet formats` lists what is "
+            "known. What comes closest, or could be written instead:\n" + "\n".join(lines),
+        )
+
+
+def _precedence(layout: Layout) -> tuple[bool, int]:
+    """Of several layouts that fit, the user's own goes first, then the one that needs most."""
+    return layouts().get(layout.name) is not layout, len(layout.needed)
+
+
+def _share(layout: Layout, names: Mapping[str, int]) -> float:
+    return Candidate(layout, layout.missing(names)).share
+
+
+def _of_folder(folder: Path) -> dict[str, Layout]:
+    try:
+        files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=str)
+        texts = [(file.name.removesuffix(".toml"), file.read_text("utf-8")) for file in files]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{folder} cannot be read: {reason}", "layouts are TOML files") from None
+    return {name: read_layout(name, text) for name, text in texts}
+
+
+def _refuse_doubles(layout: Layout, header: Sequence[str], file: str) -> None:
+    """Of two columns with one name, nobody can say which is meant, but where the layout says it."""
+    names = [folded(cell) for cell in header]
+    numbered = {
+        folded(name).partition(" #")[0]
+        for options in (*layout.columns.values(), *layout.optional.values())
+        for name in options
+        if " #" in name
+    }
+    for place in (layout.find(header) or {}).values():
+        if names.count(names[place]) > 1 and names[place] not in numbered:
+            raise FormatError(
+                f"{file}: the column {shown(header[place].strip(), _SHOWN)} stands twice in its header",
+                "rename the one that is not meant",
+            )

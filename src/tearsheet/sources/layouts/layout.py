@@ -1,0 +1,345 @@
+"""Layouts: how a broker's file names its columns, rows, sides and fees. They are data, not code.
+
+`docs/add-a-broker.md` explains every key with an example.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, TypeVar, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tearsheet.errors import FormatError
+from tearsheet.sources.layouts.report_rules import Report, RoundTrips
+from tearsheet.sources.text.times import DateOrder
+from tearsheet.trade.fill import Side
+from tearsheet.trade.instrument import ASSET_CLASSES
+
+#: What is known of a fill; rows are handed on as texts in this order, "" for what a file has not.
+FIELDS = (
+    "account", "symbol", "time", "side", "quantity", "price", "commission", "fill_id", "order_id",
+    "strategy", "stop_loss", "target", "currency", "asset_class",
+    "multiplier", "amount", "cash", "fee_currency", "base", "status", "effect", "realized",
+    "trade_day",
+)  # fmt: skip
+#: Pieces that a layout may name too; they are put together to fields above.
+PIECES = (
+    "clock",
+    "underlying",
+    "expiry",
+    "strike",
+    "right",
+    "exit_time",
+    "exit_clock",
+    "exit_price",
+    "result",
+)
+_EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
+_MADE_OF = {
+    "symbol": ("underlying", "base"),
+    "time": (),
+    "side": (),
+    "quantity": (),
+    "price": (),
+}
+#: The one format that is no CSV; it bears the fields of `generic_fills` as keys.
+JSON_LINES = "generic_fills_jsonl"
+Kind = Literal["csv", "html", "xlsx", "json", "xml", "sqlite"]
+Effect = Literal["open", "close", ""]
+#: How a position ends without a trade; a delivery is the leg in the underlying.
+Event = Literal["expiry", "assignment", "exercise", "delivery"]
+Names = Annotated[list[str], Meta(min_length=1)]
+_Word = TypeVar("_Word")
+
+
+class RecognisedBy(Struct, frozen=True, forbid_unknown_fields=True):
+    """Columns that tell the format from others, whether they are read or not: all of `columns`,
+    and one of `any`."""
+
+    columns: list[str] = []
+    any: list[str] = []
+
+
+class Sides(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the format calls a buy and a sell; case does not matter."""
+
+    buy: list[str] = []
+    sell: list[str] = []
+
+
+class Effects(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the format calls a fill that opens and one that closes; of other words nothing is known.
+    `split` parts a cell of several words; `sells`: nobody can sell short there, so a sale closes."""
+
+    opens: list[str] = []
+    closes: list[str] = []
+    split: str = ""
+    sells: bool = False
+
+
+class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
+    """A column that says what a row is: its words for trades, for rows that are passed over, by the
+    name under which they are counted, and for rows that are rejected, with the reason. `ends` are
+    the rows by which a position ends without a trade, by what happened; `splits` are rejected with
+    what to do. A `*` within a word is any text, alone any other word; unknown words are rejected.
+    `split` parts a cell that holds several words."""
+
+    column: str
+    trades: list[str] = []
+    skipped: dict[str, list[str]] = {}
+    ends: dict[Event, list[str]] = {}
+    splits: list[str] = []
+    refused: dict[str, str] = {}
+    split: str = ""
+    optional: bool = False
+
+
+class Part(Struct, frozen=True, forbid_unknown_fields=True):
+    """Patterns that take fields out of a text; the first that fits the whole text counts."""
+
+    column: str
+    patterns: Names
+    optional: bool = False
+
+
+class Fees(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which columns are fees (all are added; the first has to be there), and how they are meant.
+
+    `cost`: how a cost is signed; `unsigned` means that the sign tells nothing, `unknown` that a
+    file with a fee below 0 is refused until the user says it. `per`: a unit means
+    that the number is a rate per contract. `unit`: `stated` if a fee without its currency, in a
+    column or behind the number, is rejected; `received` if it is that of what the trade brought in.
+    `in_kind`: a fee in the coin that is traded is taken from the coins, as exchanges do on spot.
+    `required`: a row without a fee is rejected, for it is not known rather than none.
+    `futures_pay_fees_only`: the `cash` of a future is its fee, for its gains are settled daily.
+    """
+
+    columns: list[Names] = []
+    cost: Literal["positive", "negative", "unsigned", "unknown"] = "positive"
+    per: Literal["fill", "unit"] = "fill"
+    unit: Literal["stated", "received", ""] = ""
+    in_kind: bool = False
+    required: bool = False
+    futures_pay_fees_only: bool = False
+
+
+class Layout(Struct, frozen=True, forbid_unknown_fields=True):
+    """A broker's file: for each field the names its column may have, and the rules of its rows.
+
+    `opens` are the words for sides that open a position: where an option ends without a side,
+    what the file opened tells it. `endings` that are `signed` have a side or a signed quantity
+    themselves, and may restate trades of the file.
+    """
+
+    title: str
+    names_zone: bool
+    columns: dict[str, list[str]]
+    sides: Sides = Sides()
+    recognised_by: RecognisedBy = RecognisedBy()
+    optional: dict[str, list[str]] = {}
+    name: str = ""
+    notes: str = ""
+    kinds: tuple[Kind, ...] = ("csv",)
+    zone: str | None = None
+    zones: dict[str, str] = {}
+    epoch: bool = False
+    date_order: DateOrder | None = None
+    short_years: bool = False
+    newest_first: bool = False
+    quantity: Literal["unsigned", "signed"] = "unsigned"
+    prices: Literal["decimal", "fractions"] = "decimal"
+    lots: bool = False
+    quotes: list[str] = []
+    coin_names: dict[str, str] = {}
+    expiries: list[str] = []
+    asset_classes: dict[str, str] = {}
+    constants: dict[str, str] = {}
+    preamble: dict[str, str] = {}
+    rows: list[RowRule] = []
+    parts: list[Part] = []
+    fees: Fees = Fees()
+    table_ends: Literal["never", "blank"] = "never"
+    opens: list[str] = []
+    endings: Literal["opened", "signed"] = "opened"
+    carried: list[str] = []
+    refused: str = ""
+    effects: Effects = Effects()
+    round_trips: RoundTrips | None = None
+    report: Report | None = None
+
+    @property
+    def tells_effect(self) -> bool:
+        """Whether a file may say of a fill that it closes."""
+        return bool(self.effects.closes or self.effects.sells)
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns a file must have, each by its first name."""
+        rules = [names[0] for names in self.fees.columns[:1]]
+        rules += [rule.column for rule in self.rows if not rule.optional]
+        rules += [part.column for part in self.parts if not part.optional]
+        names = [*(names[0] for names in self.columns.values()), *self.recognised_by.columns]
+        some = [" or ".join(self.recognised_by.any)] if self.recognised_by.any else []
+        return list(dict.fromkeys([*names, *rules, *some]))
+
+    def zone_of(self, header: Sequence[str]) -> str | None:
+        """The zone that the format always has, or the one that a column of the header names."""
+        names = {folded(cell) for cell in header}
+        named = (zone for column, zone in self.zones.items() if folded(column) in names)
+        return self.zone or next(named, None)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its cells are the fields as they stand, so that no rule has to be asked."""
+        ruled = (
+            self.rows, self.parts, self.constants, self.asset_classes, self.fees.columns, self.quotes,
+            self.preamble, self.expiries, self.epoch, self.fees.unit, self.carried, self.fees.required,
+            self.fees.cost != "positive", self.short_years,
+        )  # fmt: skip
+        fields = {*self.columns, *self.optional}
+        odd = self.quantity == "signed" or self.prices != "decimal" or self.table_ends != "never"
+        return not (any(ruled) or odd or fields - {*FIELDS} or self.kinds != ("csv",))
+
+    def side_words(self, buy: _Word, sell: _Word) -> dict[str, _Word]:
+        """What each word for a side, in small letters, stands for."""
+        words = {word.casefold(): buy for word in self.sides.buy}
+        return words | {word.casefold(): sell for word in self.sides.sell}
+
+    def missing(self, names: Mapping[str, int]) -> list[str]:
+        """The columns that a header, by its folded names, lacks; none if it is of this layout."""
+        wanted = (*self.columns.values(), *self.fees.columns[:1])
+        lacking = [
+            options[0]
+            for options in wanted
+            if not any(folded(option) in names for option in options)
+        ]
+        rules = (rule.column for rule in self.rows if not rule.optional)
+        parts = (part.column for part in self.parts if not part.optional)
+        others = dict.fromkeys((*self.recognised_by.columns, *rules, *parts))
+        lacking += [name for name in others if folded(name) not in names]
+        some = self.recognised_by.any
+        if some and not any(folded(name) in names for name in some):
+            lacking.append(" or ".join(some))
+        return lacking
+
+    def effect(self, text: str, side: Side) -> Effect:
+        """What a fill did to its position, as far as the word in its column, or its side, tells."""
+        rule = self.effects
+        words = {word.strip() for word in (text.split(rule.split) if rule.split else [text])}
+        opens, closes = not words.isdisjoint(rule.opens), not words.isdisjoint(rule.closes)
+        if opens != closes:
+            return "open" if opens else "close"
+        if rule.sells:
+            return "close" if side is Side.SELL else "open"
+        return ""
+
+    def find(self, header: Sequence[str]) -> dict[str, int] | None:
+        """Where each field stands in a header, None if the header is not of this layout."""
+        places = header_places(header)
+        if self.missing(places):
+            return None
+        found = {}
+        for field, names in (*self.columns.items(), *self.optional.items()):
+            place = next((places[folded(n)] for n in names if folded(n) in places), None)
+            if place is not None:
+                found[field] = place
+        return found
+
+
+def folded(cell: str) -> str:
+    """A column's name as it is compared: without its case and surplus spaces."""
+    return " ".join(cell.split()).casefold()
+
+
+def header_places(header: Sequence[str]) -> dict[str, int]:
+    """The place of each folded name, the first one where a name stands twice.
+
+    A name that stands twice can be named with its number too: the second Price is `price #2`.
+    """
+    places: dict[str, int] = {}
+    seen: dict[str, int] = {}
+    for place, cell in enumerate(header):
+        name = folded(cell)
+        seen[name] = seen.get(name, 0) + 1
+        places.setdefault(name if seen[name] == 1 else f"{name} #{seen[name]}", place)
+    return places
+
+
+def read_layout(name: str, text: str) -> Layout:
+    """A layout from its TOML text. Raises FormatError naming the layout and what is wrong."""
+    where = f"layout {name}.toml"
+    try:
+        layout = msgspec.convert({**tomllib.loads(text), "name": name}, Layout)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise FormatError(
+            f"{where}: {error}",
+            "docs/add-a-broker.md lists what a layout may say; `tearsheet formats` shows those there are",
+        ) from None
+    _check_fields(layout, where)
+    _check_words(layout, where)
+    _check_patterns(layout, where)
+    return layout
+
+
+def _check_fields(layout: Layout, where: str) -> None:
+    known = (*FIELDS, *PIECES)
+    named = (*layout.columns, *layout.optional, *layout.constants, *layout.preamble)
+    for field in (*named, *_groups(layout)):
+        if field not in known:
+            raise FormatError(
+                f"{where}: field {field!r} is unknown", f"known are {', '.join(known)}"
+            )
+    if layout.refused:
+        return
+    for field in _EVERY_FILL_HAS:
+        if not (_is_given(layout, field) or any(_is_given(layout, f) for f in _MADE_OF[field])):
+            raise FormatError(f"{where}: no column is named for {field}", "every fill has one")
+
+
+def _is_given(layout: Layout, field: str) -> bool:
+    if field == "side" and layout.quantity == "signed":
+        return True
+    return bool(layout.columns.get(field) or field in layout.constants or field in _groups(layout))
+
+
+def _groups(layout: Layout) -> set[str]:
+    """The fields that its patterns take out of texts."""
+    patterns = [pattern for part in layout.parts for pattern in part.patterns]
+    return {group for pattern in patterns for group in re.findall(r"\(\?P<(\w+)>", pattern)}
+
+
+def _check_words(layout: Layout, where: str) -> None:
+    words = layout.side_words("buy", "sell")
+    is_double = len(words) < len({*layout.sides.buy}) + len({*layout.sides.sell})
+    if is_double or not (words or layout.quantity == "signed" or layout.refused):
+        raise FormatError(f"{where}: a word stands for buy and for sell", "each means one side")
+    for word, kind in layout.asset_classes.items():
+        if kind not in (*ASSET_CLASSES, ""):
+            raise FormatError(
+                f"{where}: asset_classes.{word} is {kind!r}",
+                f"allowed is {', '.join(ASSET_CLASSES)}, or nothing to leave it open",
+            )
+    for zone in filter(None, (layout.zone, *layout.zones.values())):
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise FormatError(
+                f"{where}: zone {zone!r} is unknown", "write an IANA name, such as UTC"
+            ) from None
+
+
+def _check_patterns(layout: Layout, where: str) -> None:
+    patterns = [pattern for part in layout.parts for pattern in part.patterns]
+    for pattern in (*patterns, *layout.preamble.values()):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise FormatError(
+                f"{where}: pattern {pattern!r}: {error}", "it is a regular expression of Python"
+            ) from None
+
+
+KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -1,0 +1,77 @@
+"""The rows of a report below its header, each with its line; bad ones are errors that name it."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from tearsheet.errors import FormatError
+from tearsheet.sources.layouts.layout import folded, header_places
+from tearsheet.sources.statements.csv_rows import trimmed
+from tearsheet.sources.statements.table import Grid
+from tearsheet.sources.text.encoding import NumberForm, number_form
+from tearsheet.trade.instrument import Instrument, Instruments, UnknownInstrument
+
+
+class ReportTable:
+    """A table of a report. Its header may come again; a row of one cell is a title."""
+
+    def __init__(
+        self, path: Path, grid: Grid, header: Sequence[str], header_line: int, separator: str
+    ) -> None:
+        self.path = path
+        self.places = header_places(header)
+        self.separator = separator or ","
+        self.rows: list[tuple[int, list[str]]] = []
+        self._titles: list[tuple[int, str]] = []
+        whole = trimmed(header)
+        for cells, problem in grid.rows(0):
+            if problem is not None:
+                raise FormatError(f"{path}, line {grid.line}: {problem.reason}", problem.hint)
+            if not "".join(cells).strip() or trimmed(cells) == whole:
+                continue
+            if len(whole) > 1 and not "".join(cells[1:]).strip():
+                self._titles.append((grid.line, cells[0].strip()))
+            elif grid.place > header_line:
+                self.rows.append((grid.line, cells))
+        if not self.rows:
+            raise FormatError(f"{path}: there is no row below its header", "export it again")
+
+    def above(self, line: int) -> str:
+        """The last title above a line: some reports name the instrument there."""
+        return next((title for at, title in reversed(self._titles) if at < line), "")
+
+    def text(self, cells: Sequence[str], names: Sequence[str]) -> str:
+        """The cell of the first of some columns that the table has."""
+        for name in names:
+            place = self.places.get(folded(name))
+            if place is not None and place < len(cells):
+                return cells[place].strip()
+        return ""
+
+    def form(self, names: Sequence[str]) -> NumberForm:
+        """How its numbers are written."""
+        cells = [self.text(row, [name]) for _, row in self.rows for name in names]
+        return number_form(cells, cells, self.separator, str(self.path))
+
+    def number(
+        self, line: int, cells: Sequence[str], name: str, form: NumberForm
+    ) -> Decimal | None:
+        """The number in a column, None where it is empty. Raises FormatError."""
+        text = self.text(cells, [name])
+        try:
+            return form.parse(text) if text else None
+        except ValueError as error:
+            raise FormatError(f"{self.path}, line {line}: {name} {error}", "correct it") from None
+
+
+def instrument_of(
+    path: Path, line: int, text: str, day: date, instruments: Instruments
+) -> Instrument:
+    """The instrument that a report names. Raises FormatError naming the line."""
+    if not text:
+        raise FormatError(f"{path}, line {line}: it names no instrument", "export it with one")
+    found = instruments.resolve(text, day)
+    if isinstance(found, UnknownInstrument):
+        raise FormatError(f"{path}, line {line}: {found.reason}", found.hint)
+    return found

@@ -1,0 +1,211 @@
+"""Reads a broker's report of round trips: a line each, with its result, and the two fills behind it."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from tearsheet.errors import FormatError
+from tearsheet.sources.layouts.layout import Layout, folded
+from tearsheet.sources.layouts.report_rules import RoundTrips, Said
+from tearsheet.sources.reports.report_table import ReportTable, instrument_of
+from tearsheet.sources.reports.reported import BrokerReport, ReportedFill, ReportLine, Role
+from tearsheet.sources.statements.detect import Found
+from tearsheet.sources.statements.statement import StatementOptions
+from tearsheet.sources.text.contracts import fraction_price
+from tearsheet.sources.text.encoding import NumberForm
+from tearsheet.sources.text.lines import shown
+from tearsheet.sources.text.problem import RowError
+from tearsheet.sources.text.times import (
+    TimeReader,
+    TimeTextError,
+    date_order,
+    stated_day,
+)
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.fill import Fill, Side, content_key, execution_key
+from tearsheet.trade.instrument import Instrument, Instruments
+
+_SHOWN = 40
+
+
+def read_round_trips(
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions
+) -> BrokerReport:
+    """The lines and fills of a report of round trips. Raises FormatError naming the line."""
+    columns = found.layout.round_trips
+    assert columns is not None
+    if options.timezone is None and not found.layout.names_zone:
+        raise FormatError(
+            f"{path}: its times are local, and it does not say of where",
+            "say which with --timezone, such as America/Chicago",
+        )
+    table = ReportTable(
+        path, found.grid, found.shape.header, found.shape.header_line,
+        found.shape.separator,
+    )  # fmt: skip
+    account = found.preamble.get("account")
+    reading = _RoundTrips(table, columns, instruments, options, account, found.layout)
+    report = BrokerReport(layout=found.layout.name, title=found.layout.title, lines=[])
+    report.pairs = columns.pairs
+    with exact():
+        for line, cells in table.rows:
+            row, legs = reading.line(line, cells)
+            report.lines.append(row)
+            report.fills += legs if columns.pairs else []
+    return report
+
+
+class _RoundTrips:
+    def __init__(
+        self, table: ReportTable, columns: RoundTrips, instruments: Instruments,
+        options: StatementOptions, account: str | None, layout: Layout,
+    ) -> None:  # fmt: skip
+        self._table, self._columns = table, columns
+        self._instruments, self._account = instruments, options.account or account
+        fees = [name for names in columns.fees for name in names]
+        self._form = table.form([*columns.pnl, *fees, *columns.quantity])
+        if options.decimal_mark is not None:
+            self._form = NumberForm(options.decimal_mark)
+        named = [(columns.entered, columns.entered_clock), (columns.left, columns.left_clock),
+                 (columns.bought, []), (columns.sold, [])]  # fmt: skip
+        times = [self._when(row, *names) for _, row in table.rows for names in named if names[0]]
+        days = [f"{table.text(row, columns.day)} 00:00" for _, row in table.rows if columns.day]
+        self._order = (
+            options.date_order
+            or layout.date_order
+            or date_order([*times, *days], is_european=False, file=str(table.path))
+        )
+        self._is_fraction = layout.prices == "fractions"
+        self._times = TimeReader(options.timezone, self._order, ascending=False)
+
+    def line(self, line: int, cells: Sequence[str]) -> tuple[ReportLine, list[ReportedFill]]:
+        """A row as what it says, and its two fills."""
+        columns, text = self._columns, self._table.text
+        account = text(cells, columns.account) or self._account
+        if not account:
+            raise FormatError(
+                f"{self._table.path}, line {line}: it does not say whose trades these are",
+                "say whose with --account",
+            )
+        sides, times = self._sides(cells), self._both_times(line, cells)
+        symbol = text(cells, columns.symbol) or self._table.above(line)
+        instrument = instrument_of(
+            self._table.path, line, symbol, max(times).date(), self._instruments
+        )
+        fills = self._fills(line, cells, account, instrument, sides, times)
+        profit = self._amount(line, cells, columns.pnl) or ZERO
+        fees = self._fees(line, cells)
+        gross = _before_fees(profit, fees or ZERO, [one.fill for one in fills])
+        says: dict[Said, Decimal] = {"realized": gross}
+        if fees is not None:
+            says["paid"] = fees
+        row = ReportLine(
+            line=line, account=account, symbol=instrument.symbol, at=max(times), says=says,
+            day=self._day(line, cells),
+        )  # fmt: skip
+        return row, [one for one in fills if one.fill.price is not None]
+
+    def _fees(self, line: int, cells: Sequence[str]) -> Decimal | None:
+        columns = self._columns
+        paid = [self._amount(line, cells, names) for names in columns.fees]
+        stated = [one for one in paid if one is not None]
+        if not stated:
+            return None
+        if columns.fee_sign == "unsigned":
+            return sum(map(abs, stated), ZERO)
+        total = sum(stated, ZERO)
+        return -total if columns.fee_sign == "negative" else total
+
+    def _sides(self, cells: Sequence[str]) -> tuple[Side, Side]:
+        if not self._columns.side:
+            return Side.BUY, Side.SELL
+        word = self._table.text(cells, self._columns.side).casefold()
+        return (Side.SELL, Side.BUY) if word.startswith("s") else (Side.BUY, Side.SELL)
+
+    def _both_times(self, line: int, cells: Sequence[str]) -> tuple[datetime, datetime]:
+        columns = self._columns
+        if columns.entered:
+            return (
+                self._time(line, cells, columns.entered, columns.entered_clock),
+                self._time(line, cells, columns.left, columns.left_clock),
+            )
+        bought, sold = columns.bought, columns.sold
+        return self._time(line, cells, bought, []), self._time(line, cells, sold, [])
+
+    def _fills(
+        self, line: int, cells: Sequence[str], account: str, instrument: Instrument,
+        sides: tuple[Side, Side], times: tuple[datetime, datetime],
+    ) -> list[ReportedFill]:  # fmt: skip
+        """Both fills, as far as their prices are numbers; the earlier opened."""
+        columns = self._columns
+        quantity = abs(self._amount(line, cells, columns.quantity) or ZERO)
+        prices = (columns.entry or columns.buy_price, columns.exit or columns.sell_price)
+        ids = (columns.buy_id, columns.sell_id)
+        roles: tuple[Role, Role] = ("opening", "closing")
+        if not columns.side and times[1] < times[0]:
+            roles = ("closing", "opening")
+        fills = []
+        for side, at, price, names, role in zip(sides, times, prices, ids, roles, strict=True):
+            value = self._price(cells, price)
+            if value is None or not quantity:
+                continue
+            fill_id = self._table.text(cells, names) or None
+            key = execution_key(fill_id) if fill_id else content_key(
+                account=account, symbol=instrument.symbol, time=at, side=side, quantity=quantity,
+                price=value, commission=ZERO, occurrence=line,
+            )  # fmt: skip
+            fill = Fill(
+                account=account, symbol=instrument.symbol, time=at, side=side, quantity=quantity,
+                price=value, multiplier=instrument.multiplier, currency=instrument.currency, key=key,
+                fill_id=fill_id,
+            )  # fmt: skip
+            fills.append(ReportedFill(line, fill, role))
+        return sorted(fills, key=lambda one: one.role == "closing")
+
+    def _day(self, line: int, cells: Sequence[str]) -> date | None:
+        text = self._table.text(cells, self._columns.day)
+        day = stated_day(text, self._order)
+        if text and day is None:
+            raise FormatError(
+                f"{self._table.path}, line {line}: {self._columns.day[0]} {shown(text, _SHOWN)!r} is no date",
+                "say --date-order day-first or month-first",
+            )  # fmt: skip
+        return day
+
+    def _when(self, cells: Sequence[str], names: Sequence[str], clock: Sequence[str]) -> str:
+        text = self._table.text
+        return f"{text(cells, names)} {text(cells, clock)}".strip()
+
+    def _time(
+        self, line: int, cells: Sequence[str], names: Sequence[str], clock: Sequence[str]
+    ) -> datetime:
+        try:
+            return self._times.read(self._when(cells, names, clock))
+        except TimeTextError as error:
+            where = f"{self._table.path}, line {line}"
+            raise FormatError(f"{where}: {names[0]} {error.reason}", error.hint) from None
+
+    def _amount(self, line: int, cells: Sequence[str], names: Sequence[str]) -> Decimal | None:
+        name = next((n for n in names if folded(n) in self._table.places), "")
+        return self._table.number(line, cells, name, self._form) if name else None
+
+    def _price(self, cells: Sequence[str], names: Sequence[str]) -> Decimal | None:
+        """A price, None where it is no number: it then tells nothing here."""
+        text = self._table.text(cells, names)
+        try:
+            fraction = fraction_price(text) if self._is_fraction else None
+            return self._form.parse(text) if fraction is None else fraction
+        except (ValueError, RowError):
+            return None
+
+
+def _before_fees(profit: Decimal, fees: Decimal, fills: Sequence[Fill]) -> Decimal:
+    """A profit before fees: some reports state it after them, which the prices tell."""
+    if len(fills) < 2:
+        return profit
+    value = sum(
+        (one.price * (one.quantity if one.side is Side.SELL else -one.quantity) for one in fills),
+        ZERO,
+    )
+    return profit + fees if profit + fees == value * fills[0].multiplier else profit

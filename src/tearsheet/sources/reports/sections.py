@@ -1,0 +1,267 @@
+"""Reads the parts of a statement that state sums: results, positions, cash, deposits, balances."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec import Struct
+
+from tearsheet.sources.layouts.layout import Layout, folded, header_places
+from tearsheet.sources.layouts.report_rules import About, Report, Said, Stated
+from tearsheet.sources.reports.reported import BrokerReport, ReportLine
+from tearsheet.sources.statements.fill_rows import asset_class_of
+from tearsheet.sources.statements.statement import Statement
+from tearsheet.sources.statements.table import Grid
+from tearsheet.sources.text.contracts import option_symbol
+from tearsheet.sources.text.lines import shown
+from tearsheet.sources.text.problem import Problem, RowError
+from tearsheet.sources.text.times import TimeReader, TimeTextError, stated_day
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.fill import Rejection
+from tearsheet.trade.instrument import Instruments, UnknownInstrument
+
+_SAID: tuple[Said, ...] = (
+    "realized", "net", "fees", "position", "price", "balance", "deposit", "cash",
+)  # fmt: skip
+_SHOWN = 200
+_DAY = re.compile(r"([A-Z][a-z]+) (\d{1,2}), (\d{4})")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class _Row(Struct, frozen=True):
+    """A row: its part, its line and its cells by the folded names of their columns."""
+
+    part: str
+    line: int
+    cells: Mapping[str, str]
+
+    def text(self, names: Sequence[str]) -> str:
+        """The cell of the first of some columns that is there."""
+        return next((self.cells[folded(n)].strip() for n in names if folded(n) in self.cells), "")
+
+    def counts(self, rule: About | Stated) -> bool:
+        """Whether a rule about its part is about this row."""
+        if rule.part and rule.part != self.part:
+            return False
+        if isinstance(rule, Stated):
+            for column, words in rule.never.items():
+                if self.text([column]) in words:
+                    return False
+        return all(self.text([column]) in words for column, words in rule.only.items())
+
+
+def read_parts(
+    path: Path, statement: Statement, report: Report, instruments: Instruments,
+    account: str | None, into: BrokerReport,
+) -> None:  # fmt: skip
+    """Add what the parts of a statement state to a report; rows that cannot be used are rejections."""
+    parts = _Parts(path, statement, report, instruments, account, into)
+    rows = list(_rows(statement, report))
+    for row in rows:
+        parts.learn(row)
+    for row in rows:
+        for rule in report.stated:
+            if row.counts(rule):
+                parts.take(row, rule)
+
+
+class _Parts:
+    def __init__(
+        self, path: Path, statement: Statement, report: Report, instruments: Instruments,
+        account: str | None, into: BrokerReport,
+    ) -> None:  # fmt: skip
+        self._path, self._report, self._into = path, report, into
+        self._layout, self._reading = statement.found.layout, statement.reading
+        self._instruments = instruments
+        self._account = account or statement.found.preamble.get("account")
+        self._said_account = account
+        self._base: str | None = None
+        self._times = TimeReader(self._reading.zone, self._reading.order, ascending=False)
+        self._multipliers = {one.fill.symbol: one.fill for one in into.fills}
+
+    def learn(self, row: _Row) -> None:
+        """What the statement says of itself: account, base currency, period."""
+        for rule in self._report.about:
+            if not row.counts(rule):
+                continue
+            text = {name: row.text(names) for name, names in rule.columns.items()}
+            account = self._said_account or text.get("account") or self._account
+            self._account = account
+            self._base = text.get("base_currency") or self._base
+            days = [stated_day(text.get(name, ""), None) for name in ("since", "until")]
+            if text.get("period"):
+                days = _period(text["period"])
+            if account and len(days) == 2 and days[0] and days[1]:
+                self._into.period[account] = (days[0], days[1])
+            elif text.get("period") and len(days) == 2 and days[0] and days[1]:
+                self._into.period[""] = (days[0], days[1])
+        if (owner := self._account) and (stated := self._into.period.pop("", None)):
+            self._into.period[owner] = stated
+
+    def take(self, row: _Row, rule: Stated) -> None:
+        """Add the line that a row makes; one that is a total of others makes none."""
+        try:
+            if line := self._line(row, rule):
+                self._into.lines.append(line)
+        except RowError as bad:
+            self._reject(row, bad.problem)
+        except TimeTextError as bad:
+            self._reject(row, Problem("bad_time", bad.reason, bad.hint))
+
+    def _line(self, row: _Row, rule: Stated) -> ReportLine | None:
+        says = self._says(row, rule)
+        account = self._said_account or row.text(rule.columns.get("account", [])) or self._account
+        if not says or ("symbol" in rule.columns and not row.text(rule.columns["symbol"])):
+            return None
+        if not account:
+            raise RowError("missing_field", "account is empty", "say whose with --account")
+        currency = row.text(rule.columns.get("currency", [])) or None
+        since, day, at = self._when(row, rule, account)
+        symbol = None
+        if "symbol" in rule.columns:
+            symbol, money = self._instrument(
+                row, rule, currency, day or (at.date() if at else None)
+            )
+            if rule.of == "period" and "net" in says and self._base not in (None, money):
+                self._note(f"results in {money} are stated in {self._base}, and not compared")
+                return None
+            currency = None
+        return ReportLine(
+            line=row.line, account=account, says=says, symbol=symbol, currency=currency,
+            since=since, day=day, at=at,
+        )  # fmt: skip
+
+    def _says(self, row: _Row, rule: Stated) -> dict[Said, Decimal]:
+        amounts = {name: [row.text(rule.columns[name])] for name in _SAID if name in rule.columns}
+        for name, columns in rule.adds.items():
+            amounts[name] = [row.text([column]) for column in columns]
+        if rule.word:
+            words = rule.words.get(row.text([rule.word]), [])
+            amounts |= {name: [row.text(rule.columns["amount"])] for name in words}
+        said: dict[Said, Decimal] = {}
+        for name, texts in amounts.items():
+            numbers = [self._number(name, text) for text in texts]
+            stated = [one for one in numbers if one is not None]
+            if stated:
+                total = sum(stated, ZERO)
+                said[name] = -total if name in rule.negative else total
+        return said
+
+    def _number(self, name: str, text: str) -> Decimal | None:
+        try:
+            return self._reading.numbers.parse(text)
+        except ValueError as error:
+            raise RowError("bad_number", f"{name} {error}", "check it with the broker") from None
+
+    def _when(
+        self, row: _Row, rule: Stated, account: str
+    ) -> tuple[date | None, date | None, datetime | None]:
+        if "time" in rule.columns:
+            return None, None, self._times.read(row.text(rule.columns["time"]))
+        if stated := stated_day(row.text(rule.columns.get("day", [])), self._reading.order):
+            return None, stated, None
+        if account not in self._into.period:
+            raise RowError(
+                "missing_field",
+                "the statement does not say its period",
+                "export the whole statement",
+            )
+        since, until = self._into.period[account]
+        return (since if rule.of == "period" else None), until, None
+
+    def _instrument(
+        self, row: _Row, rule: Stated, currency: str | None, day: date | None
+    ) -> tuple[str, str]:
+        """Symbol and currency. What the fills of the statement name needs no table."""
+        text = row.text(rule.columns["symbol"])
+        word = row.text(rule.columns.get("asset_class", []))
+        kind = asset_class_of(self._layout.asset_classes.get(word, ""))
+        if option := self._option(text):
+            text, kind = option, "option"
+        found = self._instruments.resolve(text, day or date.min, kind, currency)
+        if isinstance(found, UnknownInstrument):
+            if known := self._multipliers.get(" ".join(text.upper().split())):
+                return known.symbol, known.currency
+            raise RowError(found.code, found.reason, found.hint)
+        return found.symbol, found.currency
+
+    def _option(self, text: str) -> str:
+        """The OCC symbol of an option that the layout knows by its pieces."""
+        for part in self._layout.parts:
+            for pattern in part.patterns:
+                match = re.fullmatch(pattern, text[:_SHOWN])
+                if match is not None and match.groupdict().get("right"):
+                    return option_symbol(match.groupdict(), self._layout.expiries)
+        return ""
+
+    def _note(self, words: str) -> None:
+        if words not in self._into.notes:
+            self._into.notes.append(words)
+
+    def _reject(self, row: _Row, problem: Problem) -> None:
+        text = ",".join(cell for cell in row.cells.values() if cell)
+        self._into.rejected.append(Rejection(
+            file=self._path.name, line=row.line, text=shown(text, _SHOWN), code=problem.code,
+            reason=problem.reason, hint=problem.hint,
+        ))  # fmt: skip
+
+
+def _rows(statement: Statement, report: Report) -> Iterator[_Row]:
+    """Every row of every part."""
+    found, grid = statement.found, statement.found.grid
+    if report.sections:
+        yield from _of_sections(grid)
+    elif found.kind == "xml":
+        yield from _of_elements(grid)
+    else:
+        yield from _of_table(grid, found.shape.header, found.shape.header_line, found.layout)
+
+
+def _of_sections(grid: Grid) -> Iterator[_Row]:
+    headers: dict[str, dict[str, int]] = {}
+    for cells, problem in grid.rows(0):
+        if problem is not None or len(cells) < 3:
+            continue
+        part, kind = cells[0].strip(), cells[1].strip()
+        if kind == "Header":
+            headers[part] = header_places(cells)
+        elif kind == "Data" and part in headers:
+            yield _Row(part, grid.line, _by_name(headers[part], cells))
+
+
+def _of_elements(grid: Grid) -> Iterator[_Row]:
+    places: dict[str, int] = {}
+    for cells, problem in grid.rows(0):
+        if not places:
+            places = header_places(cells)
+        elif problem is None:
+            row = _by_name(places, cells)
+            yield _Row(row.get("element", ""), grid.line, row)
+
+
+def _of_table(
+    grid: Grid, header: Sequence[str], header_line: int, layout: Layout
+) -> Iterator[_Row]:
+    places = header_places(header)
+    for cells, problem in grid.rows(header_line):
+        if layout.table_ends == "blank" and not "".join(cells[1:]).strip():
+            return
+        if problem is None:
+            yield _Row("", grid.line, _by_name(places, cells))
+
+
+def _by_name(places: Mapping[str, int], cells: Sequence[str]) -> dict[str, str]:
+    return {name: cells[place] for name, place in places.items() if place < len(cells)}
+
+
+def _period(text: str) -> list[date | None]:
+    """First and last day of a period such as November 16, 2026 - November 18, 2026."""
+    days: list[date | None] = []
+    for month, day, year in _DAY.findall(text):
+        try:
+            days.append(date(int(year), _MONTHS.index(month[:3]) + 1, int(day)))
+        except ValueError:
+            days.append(None)
+    return days * 2 if len(days) == 1 else days

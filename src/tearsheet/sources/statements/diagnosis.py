@@ -1,0 +1,151 @@
+"""What a file looks like to the importer, and why it would or would not be read."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from tearsheet.errors import TearsheetError
+from tearsheet.sources.layouts.catalogue import Candidate, all_layouts, candidates
+from tearsheet.sources.statements.detect import Sniffed, header_rows, rows_of, sniff
+from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
+from tearsheet.sources.statements.unmatched_closes import Orphans
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.fill import Fill, Orphan, Rejection
+from tearsheet.trade.instrument import Instruments
+
+_FIRST = 5
+_RUNNERS_UP = 3
+_HEADER_LINES = 200
+_CLOSE = 0.3
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
+
+
+class RunnerUp(Struct, frozen=True):
+    """A layout that does not fit, or fits less well, and the columns that the header lacks for it."""
+
+    name: str
+    missing: list[str]
+
+
+class Diagnosis(Struct, kw_only=True):
+    """Everything that is seen of a file. `trouble` says why it is not read, `hint` what to do."""
+
+    file: str
+    kind: str = ""
+    encoding: str = ""
+    separator: str = ""
+    header_line: int = 0
+    header: list[str] = []
+    layout: str = ""
+    title: str = ""
+    notes: str = ""
+    runners_up: list[RunnerUp] = []
+    stated: dict[str, str] = {}
+    zone: str = ""
+    decimal_mark: str = ""
+    date_order: str = ""
+    fills: int = 0
+    first: list[Fill] = []
+    rejected: int = 0
+    rejections: list[Rejection] = []
+    skipped: dict[str, int] = {}
+    orphans: list[Orphan] = []
+    trouble: str = ""
+    hint: str = ""
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether an import would take fills from it, or would rightly find none."""
+        return not self.trouble and (self.fills > 0 or not self.rejected)
+
+
+def diagnose(path: Path, instruments: Instruments, options: StatementOptions) -> Diagnosis:
+    """Look at a file as an import would, and tell all of it. Nothing is raised for a bad file."""
+    found = Diagnosis(file=str(path))
+    try:
+        sniffed = sniff(path)
+        found.kind, found.encoding = sniffed.kind, sniffed.encoding
+        _look_at_header(found, path, sniffed, options)
+        statement = open_statement(path, instruments, options)
+        _tell_statement(found, statement)
+        _read(found, statement)
+    except TearsheetError as error:
+        found.trouble, found.hint = error.message, error.hint
+    return found
+
+
+def trade_log_diagnosis(path: Path) -> Diagnosis:
+    """A bot's trade log is read by another way; that it is one is all there is to say."""
+    return Diagnosis(
+        file=str(path), kind="json", encoding="utf-8", layout="trade_log",
+        title="Trade log (JSON Lines)", notes="`tearsheet import` reads it, or `tearsheet sync` in logs/",
+    )  # fmt: skip
+
+
+def _look_at_header(
+    found: Diagnosis, path: Path, sniffed: Sniffed, options: StatementOptions
+) -> None:
+    """The row that comes closest to a header, and the layouts beside it."""
+    known = [one for one in all_layouts(options.layouts).values() if sniffed.kind in one.kinds]
+    best: tuple[float, int, str, list[str], list[Candidate]] | None = None
+    for line, separator, header in itertools.islice(_rows(path, sniffed), _HEADER_LINES):
+        near = candidates(header, known)
+        if near and (best is None or near[0].share > best[0]):
+            best = (near[0].share, line, separator, header, near)
+    if best is None:
+        return
+    _, found.header_line, separator, header, near = best
+    found.separator = _SEPARATORS[separator] if sniffed.kind == "csv" else ""
+    found.header = [cell.strip() for cell in header]
+    if not near[0].missing and options.layout is None and not options.mapping:
+        found.layout, found.title = near[0].layout.name, near[0].layout.title
+    found.runners_up = [
+        RunnerUp(one.layout.name, one.missing)
+        for one in near
+        if one.share >= _CLOSE and one.layout.name != found.layout
+    ][: _RUNNERS_UP + 1]
+
+
+def _rows(path: Path, sniffed: Sniffed) -> Iterator[tuple[int, str, list[str]]]:
+    if sniffed.kind == "csv":
+        yield from header_rows(path, sniffed.encoding)
+    else:
+        yield from rows_of(path, sniffed)
+
+
+def _tell_statement(found: Diagnosis, statement: Statement) -> None:
+    layout = statement.found.layout
+    found.layout, found.title, found.notes = statement.layout, layout.title, layout.notes
+    if statement.found.shape.header:
+        found.header = [cell.strip() for cell in statement.found.shape.header]
+        found.header_line = statement.found.shape.header_line
+    found.runners_up = [one for one in found.runners_up if one.name != layout.name][:_RUNNERS_UP]
+    found.stated = dict(statement.found.preamble)
+    found.zone, found.date_order, found.decimal_mark = understood(statement)
+
+
+def understood(statement: Statement) -> tuple[str, str, str]:
+    """How the times, dates and numbers of a file are understood, in words."""
+    reading = statement.reading
+    zone = reading.zone.key if reading.zone else "stated with each time"
+    mark = "point" if reading.numbers.mark == "." else "comma"
+    return zone, reading.order or "no doubt", mark
+
+
+def _read(found: Diagnosis, statement: Statement) -> None:
+    orphans = Orphans()
+    for row in statement.rows():
+        if isinstance(row, Fill):
+            found.fills += 1
+            orphans.see(row, statement.effect(row), statement.line)
+            found.first += [row] if found.fills <= _FIRST else []
+        else:
+            found.rejected += 1
+            found.rejections += [row] if found.rejected <= _FIRST else []
+    found.skipped = statement.skipped
+    found.orphans = orphans.found(lambda account, symbol, at: ZERO)
+    if found.rejected and not found.fills:
+        found.trouble = f"all of its {found.rejected} trades are rejected"
+        found.hint = found.rejections[0].hint

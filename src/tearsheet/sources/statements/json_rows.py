@@ -1,0 +1,109 @@
+"""Streams a JSON Lines file as rows of texts, one for each field; numbers keep their digits."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tearsheet.sources.layouts.layout import FIELDS
+from tearsheet.sources.statements.fill_rows import FillRows
+from tearsheet.sources.text.lines import Lines, is_text
+from tearsheet.sources.text.problem import NOT_TEXT, Problem, RowError
+from tearsheet.trade.fill import Fill, Rejection
+
+_HINT = "one JSON object a line"
+_TOO_LONG = Problem("line_too_long", "the line is far longer than any fill", "one fill a line")
+_PROGRESS_EVERY = 1000
+
+
+class JsonReader:
+    """Reads a JSON Lines file; `line` is that of the row given last."""
+
+    def __init__(self, path: Path, encoding: str) -> None:
+        self._path = path
+        self._encoding = encoding
+        self.line = 0
+        self.bytes_read = 0
+
+    def objects(self) -> Iterator[dict[str, Any]]:
+        """The objects that can be read, their keys in small letters."""
+        for line in self._lines():
+            if not isinstance(line, Problem):
+                try:
+                    yield _json_object(line)
+                except RowError:
+                    continue
+
+    def read(self, rows: FillRows) -> Iterator[Fill | Rejection]:
+        """The fills and rejections of the file."""
+        for line in self._lines():
+            text = "" if isinstance(line, Problem) else line
+            row = line if isinstance(line, Problem) else _row(line)
+            made = (
+                rows.reject(self.line, [text], row)
+                if isinstance(row, Problem)
+                else rows.make(row, self.line, [text])
+            )
+            if made is not None:
+                yield made
+        self.bytes_read = self._path.stat().st_size
+
+    def _lines(self) -> Iterator[str | Problem]:
+        with Lines(self._path, self._encoding) as lines:
+            for self.line, line in enumerate(lines, 1):
+                if self.line % _PROGRESS_EVERY == 0:
+                    self.bytes_read = lines.tell()
+                if lines.odd or lines.cut:
+                    yield _TOO_LONG if lines.cut else NOT_TEXT
+                    lines.odd = lines.cut = False
+                elif bare := line.strip():
+                    yield bare
+
+
+def fields_of(content: dict[str, Any]) -> Sequence[str]:
+    """The texts of an object's fields, "" for those that it has not. Raises RowError."""
+    return [_text(content[field]) if field in content else "" for field in FIELDS]
+
+
+def _row(line: str) -> Sequence[str] | Problem:
+    try:
+        return fields_of(_json_object(line))
+    except RowError as bad:
+        return bad.problem
+
+
+def _json_object(line: str) -> dict[str, Any]:
+    """The object of a line, with numbers as texts and keys in small letters. Raises RowError."""
+    try:
+        content = json.loads(
+            line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_no_doubles
+        )
+    except (ValueError, RecursionError) as error:
+        raise RowError("bad_json", f"the line is no JSON object: {error}", _HINT) from None
+    if not isinstance(content, dict):
+        raise RowError("bad_json", "the line is no JSON object", _HINT)
+    folded = {key.casefold(): value for key, value in content.items()}
+    if len(folded) < len(content):
+        key = _doubled([key.casefold() for key in content])
+        raise RowError("bad_json", f"the line is no JSON object: key {key!r} stands twice", _HINT)
+    return folded
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value)
+    if not is_text(text):
+        raise RowError(NOT_TEXT.code, NOT_TEXT.reason, NOT_TEXT.hint)
+    return text
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError(f"key {_doubled([key for key, _ in pairs])!r} stands twice")
+    return content
+
+
+def _doubled(keys: list[str]) -> str:
+    return next(key for key in keys if keys.count(key) > 1)

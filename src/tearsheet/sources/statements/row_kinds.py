@@ -1,0 +1,135 @@
+"""What a row is by the rules of its layout: a trade, the end of an option, one passed over, or one refused."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from tearsheet.sources.layouts.layout import RowRule, folded
+from tearsheet.sources.text.lines import shown
+from tearsheet.sources.text.problem import RowError
+
+_ANY = "*"
+_LONGEST = 300
+_REMEMBERED = 1000
+_FILLS_HINT = "write what happened as fills in the generic format"
+_SPLIT = (
+    "a split changes what is held: quantity and price of the open position are wrong without it"
+)
+_SPLIT_HINT = (
+    "state it as two fills in the generic format: what was held sold, and what is held now bought, "
+    "each at the average price of then, so that nothing is realised"
+)
+
+
+class Skipped(Struct, frozen=True):
+    """A row that is no trade by a rule of its layout, and the name of the rule."""
+
+    rule: str
+
+
+class Ending(Struct, frozen=True):
+    """A row that ends a position without a trade, and what happened: expiry, assignment, …"""
+
+    event: str
+
+
+class _Refused(Struct, frozen=True):
+    reason: str
+    hint: str
+    is_known: bool = True
+
+
+_Verdict = Skipped | Ending | _Refused | None
+
+
+class _Test:
+    """A rule bound to the place of its column; it remembers the cells that it judged."""
+
+    def __init__(self, rule: RowRule, place: int) -> None:
+        self.place = place
+        self._rule = rule
+        self._words = _verdicts(rule)
+        open_words = [word for word in self._words if _ANY in word and word != _ANY]
+        # The longest word tells most: "you bought assigned*" goes before "you bought*".
+        self._open_words = [
+            (word, re.compile(re.escape(word).replace(r"\*", ".*"), re.DOTALL))
+            for word in sorted(open_words, key=len, reverse=True)
+        ]
+        self._judged: dict[str, Skipped | Ending | None] = {}
+
+    def of(self, cell: str) -> Skipped | Ending | None:
+        """None for a trade. Raises RowError."""
+        if cell in self._judged:
+            return self._judged[cell]
+        kind = self._judge(bare(cell))
+        if len(self._judged) < _REMEMBERED:
+            self._judged[cell] = kind
+        return kind
+
+    def _judge(self, text: str) -> Skipped | Ending | None:
+        split = self._rule.split
+        words = text.split(split) if split else [text]
+        kinds = [self._verdict(word.strip().casefold()) for word in words]
+        skipped = next((kind for kind in kinds if isinstance(kind, Skipped)), None)
+        refused = next((kind for kind in kinds if isinstance(kind, _Refused)), None)
+        if skipped is None and refused is not None:
+            column, word = self._rule.column, f"{shown(text, _LONGEST)!r}"
+            what = f"{column} is {word}: " if refused.is_known else f"{column} {word} is "
+            raise RowError("unknown_row", what + refused.reason, refused.hint)
+        return skipped or next((kind for kind in kinds if isinstance(kind, Ending)), None)
+
+    def _verdict(self, word: str) -> _Verdict:
+        if word in self._words:
+            return self._words[word]
+        if len(word) <= _LONGEST:
+            for known, pattern in self._open_words:
+                if pattern.fullmatch(word):
+                    return self._words[known]
+        if _ANY in self._words:
+            return self._words[_ANY]
+        trades = sorted(word.casefold() for word in self._rule.trades)
+        hint = f"trades are {', '.join(trades)}"
+        return _Refused("no kind of row that is known here", hint, is_known=False)
+
+
+class RowKinds:
+    """The rules of a layout about rows, bound to a header."""
+
+    def __init__(self, rules: Sequence[RowRule], names: Mapping[str, int]) -> None:
+        self._tests = [
+            _Test(rule, names[folded(rule.column)])
+            for rule in rules
+            if folded(rule.column) in names
+        ]
+
+    def of(self, cells: Sequence[str]) -> Skipped | Ending | None:
+        """None for a trade; else the first rule decides that knows more of the row.
+
+        Raises RowError where it refuses the row, or does not know its word.
+        """
+        for test in self._tests:
+            kind = test.of(cells[test.place])
+            if kind is not None:
+                return kind
+        return None
+
+
+def bare(cell: str) -> str:
+    """A cell without the spaces around it and without the formula that keeps Excel from reading it."""
+    text = cell.strip()
+    if text.startswith('="') and text.endswith('"') and len(text) > 2:
+        return text[2:-1].strip()
+    return text
+
+
+def _verdicts(rule: RowRule) -> dict[str, _Verdict]:
+    """What each word of the column means, in small letters; a `*` within it stands for any text."""
+    verdicts: dict[str, _Verdict] = dict.fromkeys(map(str.casefold, rule.trades))
+    for name, words in rule.skipped.items():
+        verdicts |= dict.fromkeys(map(str.casefold, words), Skipped(name))
+    for event, words in rule.ends.items():
+        verdicts |= dict.fromkeys(map(str.casefold, words), Ending(event))
+    for word, reason in rule.refused.items():
+        verdicts[word.casefold()] = _Refused(reason, _FILLS_HINT)
+    return verdicts | dict.fromkeys(map(str.casefold, rule.splits), _Refused(_SPLIT, _SPLIT_HINT))

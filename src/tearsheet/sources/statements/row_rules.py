@@ -1,0 +1,340 @@
+"""A layout's rules at work: the cells of a row become the fields of a fill, as texts that `FillRows` reads.
+
+Numbers are written plainly here (a point, a sign, nothing else), whatever form the file has.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from operator import itemgetter
+
+from tearsheet.sources.layouts.layout import FIELDS, Layout, folded, header_places
+from tearsheet.sources.statements.row_kinds import RowKinds, Skipped, bare
+from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol
+from tearsheet.sources.text.encoding import NumberForm
+from tearsheet.sources.text.lines import shown
+from tearsheet.sources.text.problem import RowError
+from tearsheet.trade.amount import ZERO, exact, plain
+from tearsheet.trade.fill import Side
+
+NUMBERS = (
+    "quantity", "price", "exit_price", "commission", "stop_loss", "target", "multiplier", "amount", "cash", "result",
+)  # fmt: skip
+_OTHER_NUMBERS = ("stop_loss", "target", "multiplier", "amount", "cash")
+_UNIT = re.compile(
+    r"^(?P<number>[-+(]?[\d.,' \u00a0]*\d(?:[eE][-+]?\d+)?\)?)\s*(?P<unit>[A-Z][A-Z0-9]{1,9})$"
+)
+_EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBER_HINT = "allowed is a finite decimal number below 10^18"
+_BLANK = dict.fromkeys(FIELDS, "")
+_in_order: Callable[[Mapping[str, str]], tuple[str, ...]] = itemgetter(*FIELDS)
+#: Patterns are not asked of longer texts: some take the square of a length.
+_LONGEST_TEXT = 300
+
+
+class RowRules:
+    """A layout bound to a header. `values` picks, `fills` makes canonical texts of what was picked."""
+
+    def __init__(self, layout: Layout, header: Sequence[str], preamble: Mapping[str, str]) -> None:
+        names = header_places(header)
+        self._layout = layout
+        self._preamble = preamble
+        self._places = layout.find(header) or {}
+        self._kinds = RowKinds(layout.rows, names)
+        self._others = _other_places(layout, names)
+        self._above: dict[str, str] = {}
+        self._parts = [
+            (part, names[folded(part.column)], [re.compile(p) for p in part.patterns])
+            for part in layout.parts
+            if folded(part.column) in names
+        ]
+        self._fees = [
+            next((names[folded(name)] for name in fee if folded(name) in names), None)
+            for fee in layout.fees.columns
+        ]
+        self._sides = layout.side_words(Side.BUY, Side.SELL)
+
+    def values(self, cells: Sequence[str]) -> dict[str, str] | Skipped:
+        """What the row says of each field, as written. Raises RowError for an unknown row."""
+        kind = self._kinds.of(cells)
+        if isinstance(kind, Skipped):
+            return kind
+        found = {field: bare(cells[place]) for field, place in self._places.items()}
+        for field, places in self._others:
+            found[field] = next((t for p in places if (t := bare(cells[p]))), "")
+        if kind is not None:
+            found["event"] = kind.event
+        for part, place, patterns in self._parts:
+            text = bare(cells[place])
+            fitting = patterns if len(text) <= _LONGEST_TEXT else []
+            match = next((m for p in fitting if (m := p.fullmatch(text))), None)
+            if match is not None:
+                found |= {name: value for name, value in match.groupdict().items() if value}
+            elif not part.optional:
+                raise RowError(
+                    "unknown_row", f"{part.column} is not understood, was {shown(text, _LONGEST_TEXT)!r}",
+                    self._layout.notes or "write the fill in the generic format instead",
+                )  # fmt: skip
+        for field in self._layout.carried:
+            found[field] = self._above[field] = found.get(field) or self._above.get(field, "")
+        for field, constant in (*self._preamble.items(), *self._layout.constants.items()):
+            found[field] = found.get(field) or constant
+        return found
+
+    def numbers(self, values: Mapping[str, str], cells: Sequence[str]) -> Iterator[str]:
+        """The texts of the row that are numbers, to tell the form of the file by."""
+        for field in NUMBERS:
+            if field in values and not (field.endswith("price") and self._is_fraction()):
+                yield _split_unit(values[field])[0]
+        for place in self._fees:
+            if place is not None:
+                yield _split_unit(bare(cells[place]))[0]
+
+    def fee(self, values: Mapping[str, str], cells: Sequence[str]) -> str:
+        """The first of its fees, as written."""
+        if self._layout.fees.columns:
+            return bare(cells[self._fees[0]]) if self._fees[0] is not None else ""
+        return values.get("commission", "")
+
+    def times(self, values: Mapping[str, str]) -> Iterator[str]:
+        """The times of the row, date and clock together."""
+        yield self._time(values, "time", "clock")
+        if "exit_time" in values:
+            yield self._time(values, "exit_time", "exit_clock")
+
+    def fills(
+        self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm
+    ) -> list[Sequence[str]]:
+        """The canonical texts of the row's fill; of both fills for a round trip. Raises RowError."""
+        with exact():
+            row = self._row(values, cells, form)
+        if "exit_time" not in values:
+            return [_in_order(row)]
+        both = row | {
+            "time": self._time(values, "exit_time", "exit_clock"),
+            "price": self._price("exit_price", values.get("exit_price", ""), form),
+            "side": self._side(row).opposite.value,
+            "commission": "0",
+            "amount": "",
+        }
+        if row.get("fill_id"):
+            both["fill_id"], row["fill_id"] = f"{row['fill_id']}:out", f"{row['fill_id']}:in"
+        return [_in_order(row), _in_order(both)]
+
+    def result(self, values: Mapping[str, str], form: NumberForm) -> Decimal | None:
+        """What the row says that its round trip came to. Raises RowError."""
+        return _number("result", values["result"], form)[0] if "result" in values else None
+
+    def _row(
+        self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm
+    ) -> dict[str, str]:
+        row = {**_BLANK, **values, "time": self._time(values, "time", "clock")}
+        row |= self._named(values)
+        row["currency"] = self._layout.coin_names.get(row["currency"], row["currency"])
+        quantity, coin = _number("quantity", values.get("quantity", ""), form)
+        row["price"] = self._price("price", values.get("price", ""), form)
+        for field in _OTHER_NUMBERS:
+            if text := values.get(field, ""):
+                number, unit = _number(field, text, form)
+                row[field] = "" if number is None else _plain(number)
+                _agree(row, "currency", unit if field in ("amount", "cash") else "", field)
+        row["side"] = self._signed_side(row, quantity)
+        row["quantity"] = "" if quantity is None else _plain(abs(quantity))
+        if self._layout.fees.in_kind or coin:
+            row["base"] = row.get("base") or coin_pair(row["symbol"], ())[0]
+            _agree(row, "base", coin, "quantity")
+        row |= self._charges(row, cells, form)
+        if not self._layout.fees.in_kind:
+            row["base"] = ""
+        return row
+
+    def _named(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Symbol, asset class, base and currency."""
+        layout, symbol = self._layout, values.get("symbol", "")
+        named = {"symbol": symbol, "asset_class": self._asset_class(values.get("asset_class", ""))}
+        if values.get("right"):
+            named |= {"symbol": option_symbol(values, layout.expiries), "asset_class": "option"}
+        elif not symbol:
+            base, quote = values.get("base", ""), values.get("currency", "")
+            named["symbol"] = f"{base}/{quote}" if base and quote else values.get("underlying", "")
+        if layout.quotes:
+            base, quote = coin_pair(named["symbol"], layout.quotes)
+            if not base:
+                raise RowError(
+                    "unknown_instrument", f"{symbol!r} is no pair of coins that is known here",
+                    f"pairs end in one of {', '.join(layout.quotes)}",
+                )  # fmt: skip
+            base, quote = (layout.coin_names.get(coin, coin) for coin in (base, quote))
+            named |= {"symbol": f"{base}/{quote}", "base": base, "currency": quote}
+        return named
+
+    def _asset_class(self, word: str) -> str:
+        if not self._layout.asset_classes:
+            return word
+        for known, kind in self._layout.asset_classes.items():
+            if known.casefold() == word.casefold():
+                return kind
+        raise RowError(
+            "unknown_row", f"the kind of instrument is not known, was {shown(word, _LONGEST_TEXT)!r}",
+            f"known are {', '.join(self._layout.asset_classes)}",
+        )  # fmt: skip
+
+    def _price(self, field: str, text: str, form: NumberForm) -> str:
+        if self._is_fraction() and (fraction := fraction_price(text)) is not None:
+            return plain(fraction)
+        number = _number(field, text, form)[0]
+        return "" if number is None else _plain(number)
+
+    def _is_fraction(self) -> bool:
+        return self._layout.prices == "fractions"
+
+    def _signed_side(self, row: Mapping[str, str], quantity: Decimal | None) -> str:
+        """The word for the side; where quantities are signed, sign and word may not disagree."""
+        word = row.get("side", "")
+        if quantity is None or (self._layout.quantity == "unsigned" and quantity >= ZERO):
+            return word
+        if self._layout.quantity == "unsigned":
+            raise RowError(
+                "bad_quantity", f"quantity must be positive, was {plain(quantity)}",
+                "the side gives the sign",
+            )  # fmt: skip
+        if not word:
+            return "SELL" if quantity < ZERO else "BUY"
+        if quantity < ZERO and self._sides.get(word.casefold()) is Side.BUY:
+            raise RowError(
+                "contradiction", f"side is {word!r}, but quantity is {plain(quantity)}",
+                "check the row with the broker",
+            )  # fmt: skip
+        return word
+
+    def _side(self, row: Mapping[str, str]) -> Side:
+        word = row.get("side", "")
+        side = self._sides.get(word.casefold()) or (Side(word) if word in ("BUY", "SELL") else None)
+        if side is None:
+            raise RowError(
+                "bad_side", f"side is neither a buy nor a sell, was {shown(word, _LONGEST_TEXT)!r}",
+                f"allowed is {', '.join(self._sides)}",
+            )  # fmt: skip
+        return side
+
+    def _charges(
+        self, row: Mapping[str, str], cells: Sequence[str], form: NumberForm
+    ) -> dict[str, str]:
+        """The cost of the fill, positive, and the money it is in."""
+        fees = self._layout.fees
+        if not fees.columns:
+            return self._one_charge(row, form)
+        total, units = ZERO, set()
+        for place in self._fees:
+            number, unit = _number(
+                "commission", bare(cells[place]) if place is not None else "", form
+            )
+            if number:
+                units.add(unit)
+                total += number
+        if len(units) > 1:
+            raise RowError(
+                "foreign_fee", f"its fees are in several currencies: {', '.join(sorted(units))}",
+                "write the fill in the generic format, with one fee",
+            )  # fmt: skip
+        return self._charge(total, units.pop() if units else "", row)
+
+    def _one_charge(self, row: Mapping[str, str], form: NumberForm) -> dict[str, str]:
+        text = row.get("commission", "")
+        number, unit = _number("commission", text, form)
+        if number is None and self._layout.fees.required:
+            raise RowError("missing_field", "commission is empty", "0 is a fee, nothing is none")
+        return {"commission": ""} if number is None else self._charge(number, unit, row)
+
+    def _charge(self, total: Decimal, unit: str, row: Mapping[str, str]) -> dict[str, str]:
+        fees = self._layout.fees
+        cost = abs(total) if fees.cost == "unsigned" else total
+        cost = -total if fees.cost == "negative" else cost
+        if fees.per == "unit" and row["quantity"]:
+            cost *= Decimal(row["quantity"])
+        money = unit or row.get("fee_currency", "")
+        if fees.unit == "received" and not money:
+            money = row.get("base", "") if self._side(row) is Side.BUY else row.get("currency", "")
+        if cost and not money and fees.unit == "stated":
+            raise RowError(
+                "foreign_fee", f"the file does not say in which currency the fee {plain(cost)} is",
+                "write the fill in the generic format, with the fee in the currency of the trade",
+            )  # fmt: skip
+        return {"commission": _plain(cost), "fee_currency": money if cost else ""}
+
+    def _time(self, values: Mapping[str, str], field: str, clock: str) -> str:
+        text = values.get(field, "")
+        if text and values.get(clock) and ":" not in text:
+            text = f"{text} {values[clock]}"
+        if self._layout.short_years:
+            text = text.replace(
+                "-", "/", 2
+            )  # behind hyphens the year may come first, here it does not
+        return _instant(text) if self._layout.epoch and text else text
+
+
+def _other_places(layout: Layout, names: Mapping[str, int]) -> list[tuple[str, list[int]]]:
+    """The fields for which a file has several columns: of a row, the first that is not empty counts."""
+    found = []
+    for field, options in (*layout.columns.items(), *layout.optional.items()):
+        places = [names[folded(option)] for option in options if folded(option) in names]
+        if len(places) > 1:
+            found.append((field, places))
+    return found
+
+
+def _split_unit(text: str) -> tuple[str, str]:
+    if len(text) > _LONGEST_TEXT:
+        return text, ""
+    found = _UNIT.match(text) if text[-1:].isalnum() and not text[-1:].isdigit() else None
+    return (found["number"].strip(), found["unit"]) if found else (text, "")
+
+
+def _number(field: str, text: str, form: NumberForm) -> tuple[Decimal | None, str]:
+    """A number and the code of money or coin behind it. Raises RowError."""
+    try:
+        return _parsed(form, text)
+    except ValueError as error:
+        raise RowError("bad_number", f"{field} {error}", _NUMBER_HINT) from None
+
+
+@lru_cache(maxsize=10_000)
+def _parsed(form: NumberForm, text: str) -> tuple[Decimal | None, str]:
+    number, unit = _split_unit(text)
+    return form.parse(number), unit
+
+
+@lru_cache(maxsize=10_000)
+def _plain(number: Decimal) -> str:
+    return plain(number)
+
+
+def _agree(row: dict[str, str], field: str, unit: str, where: str) -> None:
+    """A code behind a number has to be the one that the row has already, if it has one."""
+    if not unit:
+        return
+    known = row.get(field, "").upper()
+    if known and known != unit:
+        raise RowError(
+            "contradiction", f"{where} is in {unit}, but the trade is of {row['symbol']} in {known}",
+            "check the row with the broker",
+        )  # fmt: skip
+    row[field] = known or unit
+
+
+def _instant(text: str) -> str:
+    """The time of seconds, milli-, micro- or nanoseconds since 1970, by their number of digits."""
+    whole, _, fraction = text.partition(".")
+    scale = _EPOCH_UNITS.get(len(whole))
+    if scale is None or not (whole.isascii() and whole.isdigit() and (fraction or "0").isdigit()):
+        return text
+    micros = int(whole) * 10**6 // scale
+    if scale == 1 and fraction:
+        micros += int(fraction.ljust(6, "0")[:6])
+    try:
+        return (_EPOCH + timedelta(microseconds=micros)).isoformat()
+    except OverflowError:
+        return text

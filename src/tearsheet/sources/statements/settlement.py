@@ -1,0 +1,209 @@
+"""What a file says of the money of a fill, held against the instrument: its multiplier, the amount of
+the trade, the cash that moved, and a fee in another currency. Nothing is converted in silence."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct
+
+from tearsheet.sources.text.problem import Problem, RowError
+from tearsheet.trade.amount import ZERO, exact, plain
+from tearsheet.trade.fill import Fill, Side
+from tearsheet.trade.instrument import AssetClass, Instrument, Instruments, UnknownInstrument
+
+_CENT = Decimal("0.01")
+#: A fee found as a difference of amounts is none if it is more of the trade than this, and more than
+#: what brokers ask at least, which is a part of a small trade (a wrong multiplier or side is more).
+_LARGEST_FEE = Decimal("0.05")
+_LEAST_FEE = Decimal(1)
+_LARGEST_MINIMUM = Decimal(20)
+_LARGEST_PART = Decimal("0.3")
+_FEE_OF_A_CONTRACT = Decimal(2)
+_FEE_OF_A_FUTURE = Decimal(10)
+
+
+class Terms(Struct, frozen=True):
+    """Side, quantity, price and cost of a fill, as written."""
+
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+
+
+class Settlement(Struct, frozen=True):
+    """How money is settled. `lots`: quantities are lots whose size only the user can state.
+    `futures_pay_fees_only`: the cash that moves with a future is its fee, for its gains are settled daily.
+    `rates`: what the user says that a unit of another currency is worth in that of the trade."""
+
+    lots: bool = False
+    futures_pay_fees_only: bool = False
+    rates: Mapping[str, Decimal] = {}
+
+    def multiplied(
+        self,
+        found: Instrument | UnknownInstrument,
+        symbol: str,
+        kind: AssetClass | None,
+        currency: str | None,
+        multiplier: str,
+        instruments: Instruments,
+    ) -> Instrument | UnknownInstrument:
+        """The instrument with the multiplier that the file states, where nobody else knows one.
+
+        Raises RowError where file and table disagree.
+        """
+        text = " ".join(symbol.upper().split())
+        override = instruments.overrides.get(text)
+        if self.lots and (override is None or override.multiplier is None):
+            return _lot_unknown(text)
+        if not multiplier:
+            return found
+        stated = Decimal(multiplier)
+        if isinstance(found, UnknownInstrument):
+            if found.code != "unknown_instrument" or kind not in ("future", "option") or not stated:
+                return found
+            money = currency or instruments.default_currency
+            return Instrument(symbol=text, multiplier=stated, currency=money, asset_class=kind)
+        is_known = override is not None or found.root in instruments.overrides
+        if stated not in (ZERO, found.multiplier) and not is_known:
+            raise RowError(
+                "contradiction",
+                f"the file has a multiplier of {plain(stated)} for {found.symbol}, the table {plain(found.multiplier)}",
+                f"state the right one in the instruments file: {found.root or text}: {{multiplier: …}}",
+            )
+        return found
+
+    def settle(
+        self,
+        terms: Terms,
+        instrument: Instrument,
+        amount: str,
+        cash: str,
+        fee_currency: str,
+        base: str,
+    ) -> tuple[Decimal, Decimal]:
+        """Quantity and commission once the fee is in the currency of the trade. Raises RowError."""
+        with exact():
+            gross = terms.quantity * terms.price * instrument.multiplier
+            if amount:
+                _check_amount(terms, gross, Decimal(amount), instrument)
+            if cash and self.futures_pay_fees_only and instrument.asset_class == "future":
+                return terms.quantity, _fee_alone(terms, Decimal(cash))
+            if cash:
+                return terms.quantity, _left_by(terms, gross, Decimal(cash), instrument)
+            return self._charged(
+                terms, instrument, fee_currency.strip().upper(), base.strip().upper()
+            )
+
+    def _charged(
+        self, terms: Terms, instrument: Instrument, money: str, base: str
+    ) -> tuple[Decimal, Decimal]:
+        fee, quantity = terms.commission, terms.quantity
+        if not fee or not money or money == instrument.currency:
+            return quantity, fee
+        if money == base:
+            return _paid_in_kind(terms)
+        rate = self.rates.get(money)
+        if rate is None:
+            raise RowError(
+                "foreign_fee",
+                f"the fee is {plain(fee)} {money}, the trade is in {instrument.currency}",
+                f"say what one {money} is worth with --fee-rate {money}=RATE",
+            )
+        return quantity, fee * rate
+
+
+#: Quantities as they stand, and no fee in another currency.
+AS_WRITTEN = Settlement()
+
+
+def _lot_unknown(symbol: str) -> UnknownInstrument:
+    return UnknownInstrument(
+        code="unknown_instrument",
+        reason=f"the quantity of {symbol} is in lots, and how much a lot is only the broker knows",
+        hint="see the contract size in the platform and state it in the instruments file, such as "
+        f"{symbol}: {{multiplier: 100000, currency: USD}}",
+    )
+
+
+def _paid_in_kind(terms: Terms) -> tuple[Decimal, Decimal]:
+    """A fee in the coin that is traded: it changes the quantity held, and is worth its price.
+
+    Bought 1 at 100 with a fee of 0.001: 0.999 are held, 100 were paid, that is 0.999 × 100 + 0.1.
+    """
+    fee = terms.commission
+    quantity = terms.quantity - fee if terms.side is Side.BUY else terms.quantity + fee
+    if quantity <= ZERO:
+        raise RowError(
+            "contradiction", f"the fee {plain(fee)} is no less than the quantity", "check the row"
+        )
+    return quantity, fee * terms.price
+
+
+def _left_by(terms: Terms, gross: Decimal, cash: Decimal, instrument: Instrument) -> Decimal:
+    """The fee as the difference between the trade's amount and the cash that moved."""
+    fee = -cash - gross if terms.side is Side.BUY else gross - cash
+    size = abs(gross)
+    limits = [_LEAST_FEE, size * _LARGEST_FEE, min(size * _LARGEST_PART, _LARGEST_MINIMUM)]
+    if instrument.asset_class == "option":
+        limits.append(_LEAST_FEE + terms.quantity * _FEE_OF_A_CONTRACT)
+    if abs(fee) > max(limits):
+        raise RowError(
+            "contradiction",
+            f"quantity × price is {plain(gross)}, but the cash that moved is {plain(cash)}",
+            "check side, quantity and price, and the multiplier of the instrument",
+        )
+    return fee
+
+
+def _fee_alone(terms: Terms, cash: Decimal) -> Decimal:
+    if abs(cash) > terms.quantity * _FEE_OF_A_FUTURE:
+        raise RowError(
+            "contradiction",
+            f"the cash that moved is {plain(cash)}, which is too much for the fee of a future",
+            "check the row with the broker",
+        )
+    return -cash
+
+
+def _grain(number: Decimal) -> Decimal:
+    """The last digit of a number, and a cent at most: by so much it may have been rounded."""
+    exponent = number.as_tuple().exponent
+    return min(_CENT, Decimal(1).scaleb(exponent)) if isinstance(exponent, int) else _CENT
+
+
+def _check_amount(terms: Terms, gross: Decimal, amount: Decimal, instrument: Instrument) -> None:
+    """The amount may have the fee in it, and differ by a hundredth and by what was rounded."""
+    stated, slack = abs(amount), abs(gross) * _CENT
+    if abs(abs(gross) - stated) <= slack:
+        return
+    slack += terms.quantity * instrument.multiplier * _grain(terms.price) / 2 + _grain(amount)
+    fee = terms.commission
+    if min(abs(abs(gross + with_fee) - stated) for with_fee in (ZERO, fee, -fee)) > slack:
+        raise RowError(
+            "contradiction",
+            f"quantity × price × multiplier is {plain(gross)}, but the file says {plain(amount)}",
+            f"check the multiplier of {instrument.symbol}, which is {plain(instrument.multiplier)}",
+        )
+
+
+def unlike(result: Decimal, fills: Sequence[Fill], currency: str) -> Problem | None:
+    """What is wrong where both fills of a round trip do not come to what the file says, before or after fees.
+
+    In another currency than that of the trade, nothing can be said.
+    """
+    if len(fills) != 2 or (currency and currency != fills[0].currency):
+        return None
+    with exact():
+        paid = [one.quantity * one.price * one.multiplier for one in fills]
+        gross = paid[1] - paid[0] if fills[0].side is Side.BUY else paid[0] - paid[1]
+        fees = sum((one.commission for one in fills), ZERO)
+        slack = 2 * _CENT + abs(gross) * _CENT
+        if min(abs(gross - result), abs(gross - fees - result)) <= slack:
+            return None
+    return Problem(
+        "contradiction",
+        f"entry and exit come to {plain(gross)}, but the file says {plain(result)}",
+        f"check the multiplier of {fills[0].symbol}, which is {plain(fills[0].multiplier)}",
+    )

@@ -1,0 +1,305 @@
+"""Opens a file of fills: finds its kind, encoding, separator, layout and number form, then streams its rows."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from tearsheet.errors import FormatError
+from tearsheet.sources.layouts.catalogue import all_layouts, known_layouts
+from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Effect, Layout
+from tearsheet.sources.layouts.mapping import FeeSign
+from tearsheet.sources.statements.csv_rows import CsvReader
+from tearsheet.sources.statements.detect import Found, recognise
+from tearsheet.sources.statements.fee_signs import check_fee_signs, with_fee_sign
+from tearsheet.sources.statements.fill_rows import NUMBER_PLACES, FillRows
+from tearsheet.sources.statements.json_rows import JsonReader, fields_of
+from tearsheet.sources.statements.settlement import Settlement
+from tearsheet.sources.statements.table import TableReader
+from tearsheet.sources.text import encoding as texts
+from tearsheet.sources.text.encoding import DecimalMark, NumberForm
+from tearsheet.sources.text.problem import RowError
+from tearsheet.sources.text.times import (
+    DateOrder,
+    TimeReader,
+    TimeTextError,
+    date_order,
+    leaves_no_doubt,
+    stated_day,
+)
+from tearsheet.trade.fill import Fill, Rejection, Side
+from tearsheet.trade.instrument import Instruments
+
+__all__ = ["JSON_LINES", "Statement", "StatementOptions", "known_layouts", "open_statement"]
+
+_SAMPLE = 1000
+_TIME = FIELDS.index("time")
+_HOUR = timedelta(hours=1)
+_ELSEWHERE = re.compile(r"UTC[+-](?!0?0\b)\d{1,2}")
+_Row = Sequence[str]
+
+
+class StatementOptions(Struct, frozen=True):
+    """What the user says of a file that it does not say itself."""
+
+    timezone: ZoneInfo | None = None
+    account: str | None = None
+    layout: str | None = None
+    date_order: DateOrder | None = None
+    decimal_mark: DecimalMark | None = None
+    layouts: Path | None = None
+    mapping: Mapping[str, str] = {}
+    fee_rates: Mapping[str, Decimal] = {}
+    fee_sign: FeeSign | None = None
+
+
+class Statement:
+    """A file of fills that was recognised. `rows` streams it; `line` is that of the last row given."""
+
+    def __init__(
+        self,
+        path: Path,
+        found: Found,
+        fill_rows: Callable[[], FillRows],
+        reader: CsvReader | JsonReader | TableReader,
+        reading: "Reading",
+    ) -> None:
+        self.path = path
+        self.found = found
+        self.layout = JSON_LINES if isinstance(reader, JsonReader) else found.layout.name
+        self.reading = reading
+        self.total_bytes = path.stat().st_size
+        self._fill_rows = fill_rows
+        self._making = fill_rows()
+        self._reader = reader
+
+    @property
+    def line(self) -> int:
+        """The line of the row given last."""
+        return self._reader.line
+
+    @property
+    def bytes_read(self) -> int:
+        """How far the file has been read."""
+        return self._reader.bytes_read
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many rows of the last reading were no trades, by the rule that says so."""
+        return dict(self._reader.skipped) if isinstance(self._reader, TableReader) else {}
+
+    def rows(self) -> Iterator[Fill | Rejection]:
+        """Fills and rejections in the order of the file, from its beginning at every call."""
+        self._making = self._fill_rows()
+        return self._reader.read(self._making)
+
+    def effect(self, fill: Fill) -> Effect:
+        """Whether the fill given last opened or closed, as far as the file tells."""
+        return self.found.layout.effect(self._making.effect, fill.side)
+
+    @property
+    def trade_day(self) -> date | None:
+        """The trading day that the file gives the fill given last, None where it gives none."""
+        return stated_day(self._making.trade_day, self.reading.order)
+
+    @property
+    def result(self) -> Decimal | None:
+        """What the file says that the fill given last realised, None where it says nothing."""
+        text = self._making.result
+        try:
+            return self.reading.numbers.parse(text) if text else None
+        except ValueError:
+            return None
+
+
+class Reading(Struct, frozen=True):
+    """How the texts of a file are understood."""
+
+    zone: ZoneInfo | None
+    order: DateOrder | None
+    numbers: NumberForm
+
+
+def open_statement(path: Path, instruments: Instruments, options: StatementOptions) -> Statement:
+    """Recognise a file of fills. Raises InputError where it cannot be read, FormatError where it
+    is not known or leaves open what has to be said."""
+    known = all_layouts(options.layouts)
+    found = recognise(path, known, options.layout, options.mapping, options.fee_sign)
+    _refuse(path, found.layout)
+    found = with_fee_sign(found, options.fee_sign)
+    zone = _zone(path, found, options)
+    if found.is_json_lines:
+        return _open_json(path, found, instruments, options, zone)
+    if found.layout.is_plain:
+        return _open_plain(path, found, instruments, options, zone)
+    return _open_table(path, found, instruments, options, zone)
+
+
+def _refuse(path: Path, layout: Layout) -> None:
+    """A report that is known and cannot be read as fills."""
+    if layout.refused:
+        raise FormatError(f"{path}: {layout.title}: {layout.refused}", layout.notes)
+
+
+def _zone(path: Path, found: Found, options: StatementOptions) -> ZoneInfo | None:
+    """The zone of times without an offset: the format's own, else what the user says.
+
+    Binance writes another zone than UTC into the name of its files.
+    """
+    layout = found.layout
+    zone = layout.zone_of(found.shape.header)
+    elsewhere = _ELSEWHERE.search(path.name) if zone == "UTC" else None
+    if zone is not None and elsewhere is None:
+        return ZoneInfo(zone)
+    if elsewhere is not None and options.timezone is None:
+        raise FormatError(
+            f"{path}: its name says that its times are {elsewhere[0]}, not UTC",
+            "export it in UTC, or say its zone with --timezone, such as Etc/GMT-3 for UTC+3",
+        )
+    if not layout.names_zone and options.timezone is None:
+        raise FormatError(
+            f"{path}: {layout.title} are written in local time, and the file does not say of where",
+            "say which with --timezone, such as America/Chicago",
+        )
+    return options.timezone
+
+
+def _open_plain(
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions,
+    zone: ZoneInfo | None,
+) -> Statement:  # fmt: skip
+    reader = CsvReader(path, found.shape)
+    sample = [row for row, _ in itertools.islice(reader.texts(), _SAMPLE)]
+    everything = (row for row, _ in reader.texts())
+    numbers = _form(
+        options, _number_cells(sample), _number_cells(everything), found.shape.separator, path
+    )
+    is_european = found.shape.separator == ";" or numbers.mark == ","
+    times = (row[_TIME] for row, _ in reader.texts())
+    order = _order(options, found.layout, [row[_TIME] for row in sample], times, is_european, path)
+    reading = Reading(zone, order, numbers)
+    sampled = (row[_TIME] for row in sample)
+    make = _maker(path, instruments, options, found, reading, sampled)
+    return Statement(path, found, make, reader, reading)
+
+
+def _open_table(
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions,
+    zone: ZoneInfo | None,
+) -> Statement:  # fmt: skip
+    stated = dict(found.preamble)
+    if options.account:
+        stated.pop("account", None)
+    says_account = "account" in found.layout.columns
+    reader = TableReader(
+        found.grid, found.layout, found.shape.header, found.shape.header_line, stated,
+        None if says_account else options.account,
+    )  # fmt: skip
+    separator = found.shape.separator or ","
+    first = list(itertools.islice(reader.numbers(), _SAMPLE))
+    reader.form = _form(options, first, reader.numbers(), separator, path)
+    check_fee_signs(path, found.layout.fees, reader, is_said=options.fee_sign is not None)
+    is_european = separator == ";" or reader.form.mark == ","
+    sample = list(itertools.islice(reader.times(), _SAMPLE))
+    order = _order(options, found.layout, sample, reader.times(), is_european, path)
+    plain = Reading(zone, order, NumberForm("."))
+    make = _maker(path, instruments, options, found, plain, sample)
+    return Statement(path, found, make, reader, Reading(zone, order, reader.form))
+
+
+def _form(
+    options: StatementOptions, sample: Iterable[str], everything: Iterable[str], separator: str,
+    path: Path,
+) -> NumberForm:  # fmt: skip
+    if options.decimal_mark is not None:
+        return NumberForm(options.decimal_mark)
+    return texts.number_form(sample, everything, separator, str(path))
+
+
+def _number_cells(rows: Iterable[_Row]) -> Iterator[str]:
+    return (row[place] for row in rows for place in NUMBER_PLACES.values())
+
+
+def _order(
+    options: StatementOptions, layout: Layout, sample: Sequence[str], everything: Iterable[str],
+    is_european: bool, path: Path,
+) -> DateOrder | None:  # fmt: skip
+    """The date order, from the whole file unless its first times leave no doubt."""
+    stated = options.date_order or layout.date_order
+    if stated is not None or all(leaves_no_doubt(text.strip()) for text in sample):
+        return stated
+    return date_order(everything, is_european=is_european, file=str(path))
+
+
+def _maker(
+    path: Path, instruments: Instruments, options: StatementOptions, found: Found,
+    reading: Reading, sample: Iterable[str],
+) -> Callable[[], FillRows]:  # fmt: skip
+    """Makes what reads the rows; it remembers rows, so that every reading needs its own."""
+    newest_first, ascending = _direction(sample, reading, is_said=found.layout.newest_first)
+    settlement = Settlement(
+        lots=found.layout.lots, rates=options.fee_rates,
+        futures_pay_fees_only=found.layout.fees.futures_pay_fees_only,
+    )  # fmt: skip
+    sides = found.layout.side_words(Side.BUY, Side.SELL)
+    if not found.layout.is_plain:
+        sides |= {"buy": Side.BUY, "sell": Side.SELL}
+
+    def make() -> FillRows:
+        return FillRows(
+            file=path.name,
+            instruments=instruments,
+            times=TimeReader(reading.zone, reading.order, ascending=ascending),
+            numbers=reading.numbers,
+            sides=sides,
+            account=options.account,
+            newest_first=newest_first,
+            separator=found.shape.separator or ("" if found.is_json_lines else ","),
+            settlement=settlement,
+        )
+
+    return make
+
+
+def _direction(sample: Iterable[str], reading: Reading, *, is_said: bool) -> tuple[bool, bool]:
+    """Whether times only ever fall down the file, and whether they never do.
+
+    A fall of an hour or less may be the clock put back, so it does not tell. Where all times are
+    one, it is as the layout says.
+    """
+    times = []
+    reader = TimeReader(reading.zone, reading.order, ascending=False)
+    for text in sample:
+        try:
+            times.append(reader.read(text.strip()))
+        except TimeTextError:
+            continue
+    steps = [later - earlier for earlier, later in itertools.pairwise(times) if later != earlier]
+    if not steps:
+        return is_said, not is_said
+    newest_first = all(step < timedelta() for step in steps)
+    return newest_first, not newest_first and all(step >= -_HOUR for step in steps)
+
+
+def _open_json(
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions,
+    zone: ZoneInfo | None,
+) -> Statement:  # fmt: skip
+    reader = JsonReader(path, found.shape.encoding)
+    sample = [row[_TIME] for row in _usable(itertools.islice(reader.objects(), _SAMPLE))]
+    reading = Reading(zone, options.date_order, NumberForm("."))
+    make = _maker(path, instruments, options, found, reading, sample)
+    return Statement(path, found, make, reader, reading)
+
+
+def _usable(objects: Iterable[dict[str, object]]) -> Iterator[_Row]:
+    for content in objects:
+        try:
+            yield fields_of(content)
+        except RowError:
+            continue

@@ -1,0 +1,181 @@
+"""Times as brokers write them, made instants; whether days or months come first is settled per file."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from tearsheet.errors import FormatError
+from tearsheet.sources.text.time_formats import LOCAL, DateOrder, in_order, settled, zone_apart
+from tearsheet.trade.session import EARLIEST, LATEST
+
+__all__ = [
+    "DateOrder",
+    "TimeReader",
+    "TimeTextError",
+    "date_order",
+    "leaves_no_doubt",
+    "stated_day",
+]
+
+
+_LONGEST = 100
+
+
+class TimeTextError(ValueError):
+    """A text that is no usable time, with a reason for people and a hint."""
+
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+
+
+def date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrder:
+    """Whether days or months come first in a file's dates, by all of its times.
+
+    A day above 12 settles it, else semicolons or decimal commas (`is_european`) or dots (day
+    first), else a 12-hour clock (month first). Raises FormatError where nothing does.
+    """
+    hint: DateOrder | None = "day-first" if is_european else None
+    seen = False
+    for text in times:
+        match = _local_date(text.strip())
+        if match is None:
+            continue
+        seen = True
+        if int(match[1]) > 12:
+            return "day-first"
+        if int(match[2]) > 12:
+            return "month-first"
+        if match[8]:
+            hint = hint or "month-first"
+        elif "." in text[:3]:
+            hint = "day-first"
+    if seen and hint is None:
+        raise FormatError(
+            f"{file}: nothing tells whether days or months come first in its dates",
+            "say --date-order day-first or month-first",
+        )
+    return hint or "month-first"
+
+
+def stated_day(text: str, order: DateOrder | None) -> date | None:
+    """The date that a text begins with, None where it has none, or leaves open which number is the day."""
+    words = text.split()
+    first = words[0] if words else ""
+    try:
+        return date.fromisoformat(first[:_LONGEST])
+    except ValueError:
+        match = LOCAL.match(f"{first[:_LONGEST]} 00:00")
+    try:
+        return in_order(match, order).date() if match is not None and order is not None else None
+    except ValueError:
+        return None
+
+
+def leaves_no_doubt(text: str) -> bool:
+    """Whether a time says itself which number is the day; an empty text does too."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            return not text or settled(zone_apart(text[:_LONGEST])[0]) is not None
+        except ValueError:
+            return False
+    return True
+
+
+class TimeReader:
+    """Turns a file's times into instants (UTC); `zone` is that of times without an offset.
+
+    In the hour that the clock repeats, the first occurrence is taken, but the second where the
+    first would lie before the row above in a file sorted by time. `day` is the date of the time
+    read last, as written. Without an `order`, dates like 3/4/2026 are refused.
+    """
+
+    def __init__(self, zone: ZoneInfo | None, order: DateOrder | None, *, ascending: bool) -> None:
+        self._zone = zone
+        self._order = order
+        self._ascending = ascending
+        self._text = ""
+        self._before = EARLIEST
+        self.day: date = EARLIEST.date()
+
+    def read(self, text: str) -> datetime:
+        """The instant that a text states. Raises TimeTextError."""
+        if text == self._text:
+            return self._before
+        if len(text) > _LONGEST:
+            raise TimeTextError(
+                f"time is not valid, was {text[:_LONGEST]!r}…", "check for a missing quote"
+            )
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            at = self._local(text.strip())
+        day = at.date()
+        if at.tzinfo is None:
+            at = self._in_zone(at, text)
+        elif at.tzinfo is not UTC:
+            at = _to_utc(at, text)
+        if not 1970 < at.year < 2100 and not EARLIEST <= at < LATEST:
+            raise TimeTextError(f"time lies outside 1970–2100, was {text!r}", "check the year")
+        self._text, self._before, self.day = text, at, day
+        return at
+
+    def _local(self, text: str) -> datetime:
+        try:
+            bare, zone = zone_apart(text.lstrip("'"))
+            at = settled(bare)
+            match = LOCAL.match(bare) if at is None else None
+            if match is not None and self._order is not None:
+                at = in_order(match, self._order)
+        except ValueError as error:
+            hint = f"dates are read {self._order}" if self._order else "check the date"
+            raise TimeTextError(f"time is not valid, was {text!r}: {error}", hint) from None
+        if at is not None:
+            return at.replace(tzinfo=zone)
+        if match is not None:
+            raise TimeTextError(
+                f"days or months may come first, was {text!r}",
+                "write ISO 8601 dates, or say --date-order day-first or month-first",
+            )
+        raise TimeTextError(
+            f"time is not valid, was {text!r}",
+            "allowed is ISO 8601 with an offset, such as 2026-01-09T14:32:15Z",
+        )
+
+    def _in_zone(self, wall: datetime, text: str) -> datetime:
+        if self._zone is None:
+            raise TimeTextError(
+                f"time has no zone, was {text!r}", "write the offset, or say --timezone ZONE"
+            )
+        early = wall.replace(tzinfo=self._zone)
+        late = early.replace(fold=1)
+        if early.utcoffset() == late.utcoffset():
+            return _to_utc(early, text)
+        first, second = _to_utc(early, text), _to_utc(late, text)
+        if first.astimezone(self._zone).replace(tzinfo=None) != wall:
+            raise TimeTextError(
+                f"time does not exist in {self._zone.key}, was {text!r}",
+                "the clock was put forward then; check --timezone",
+            )
+        return second if self._ascending and first < self._before <= second else first
+
+
+def _to_utc(at: datetime, text: str) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise TimeTextError(
+            f"time lies outside 1970–2100, was {text!r}", "check the year"
+        ) from None
+
+
+def _local_date(text: str) -> re.Match[str] | None:
+    """The parts of a date like 3/4/2026 14:30, whatever zone stands behind it."""
+    try:
+        return LOCAL.match(zone_apart(text[:_LONGEST])[0])
+    except ValueError:
+        return None

@@ -1,0 +1,162 @@
+"""The folder of trade logs: which files changed since, and reading what is new in them.
+
+A file is read on from where it was left if what was read is still its beginning; else it is read anew.
+"""
+
+import os
+import zlib
+from collections.abc import Iterator
+from datetime import date
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec import Struct
+
+from tearsheet.errors import InputError
+from tearsheet.sources.trade_logs.trade_log import LogPart, read_part
+
+_SUFFIX = ".jsonl"
+_NAME_LENGTH = len("2026-01-31.jsonl")
+_CHUNK = 8 << 20
+_TAIL = 4096
+
+
+class LogFile(Struct, frozen=True):
+    """A log file as it lies in the folder."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @property
+    def day(self) -> date:
+        """The day in its name."""
+        return date.fromisoformat(self.name[: -len(_SUFFIX)])
+
+
+class ReadSoFar(Struct, frozen=True):
+    """How far a file was read: bytes, lines ended, checksum of the bytes, digest of the last ones."""
+
+    offset: int = 0
+    lines: int = 0
+    checksum: int = 0
+    tail: str = ""
+    complete: bool = True
+
+
+def signature(folder: Path) -> tuple[int, str]:
+    """How many log files a folder has, and a digest that changes when any of them does.
+
+    It looks at each file once and makes no value of it, as every question begins here. A folder that
+    is not there has no logs. Raises InputError where it cannot be listed.
+    """
+    states = [
+        f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}" for name, info in _listed(folder)
+    ]
+    states.sort()
+    return len(states), blake2b("\n".join(states).encode(), digest_size=16).hexdigest()
+
+
+def log_files(folder: Path) -> list[LogFile]:
+    """The log files of a folder by name."""
+    files = [
+        LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino) for name, info in _listed(folder)
+    ]
+    return sorted((file for file in files if _is_dated(file.name)), key=lambda file: file.name)
+
+
+def _listed(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if len(name) == _NAME_LENGTH and name.endswith(_SUFFIX):
+                    try:
+                        yield name, entry.stat()
+                    except FileNotFoundError:
+                        continue  # it went away meanwhile
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(
+            f"the log folder {folder} cannot be listed: {error.strerror or error}",
+            "set TEARSHEET_LOG_DIR to a folder that can be read",
+        ) from error
+
+
+def _is_dated(name: str) -> bool:
+    try:
+        date.fromisoformat(name[: -len(_SUFFIX)])
+    except ValueError:
+        return False
+    return name[4] == name[7] == "-"
+
+
+def is_continued(file: BinaryIO, state: LogFile, so_far: ReadSoFar, same_inode: bool) -> bool:
+    """Whether what was read of a file is still its beginning.
+
+    A longer file with the same inode is recognised by its last bytes read; where the inode is
+    another or the size is not larger, all that was read is checked.
+    """
+    if state.size < so_far.offset:
+        return False
+    if same_inode and state.size > so_far.offset:
+        return _tail(file, so_far.offset) == so_far.tail
+    file.seek(0)
+    return _checksum(file, so_far.offset) == so_far.checksum
+
+
+def read_on(
+    file: BinaryIO, name: str, day: date | None, so_far: ReadSoFar
+) -> Iterator[tuple[LogPart, ReadSoFar]]:
+    """Read a file from where it was left to its end, in stretches of a few megabytes."""
+    file.seek(so_far.offset)
+    buffer = b""
+    while True:
+        chunk = file.read(_CHUNK)
+        at_end = len(chunk) < _CHUNK
+        buffer += chunk
+        part = read_part(buffer, file=name, day=day, first_line=so_far.lines + 1, last=at_end)
+        so_far = ReadSoFar(
+            offset=so_far.offset + part.used_bytes,
+            lines=so_far.lines + part.ended_lines,
+            checksum=zlib.crc32(buffer[: part.used_bytes], so_far.checksum),
+            tail=so_far.tail,
+            complete=part.complete,
+        )
+        buffer = buffer[part.used_bytes :]
+        if at_end:
+            yield part, _with_tail(file, so_far)
+            return
+        yield part, so_far
+
+
+def read_so_far_matches(file: BinaryIO, so_far: ReadSoFar) -> bool:
+    """Whether every byte that was read is still there as it was."""
+    file.seek(0)
+    return _checksum(file, so_far.offset) == so_far.checksum
+
+
+def _with_tail(file: BinaryIO, so_far: ReadSoFar) -> ReadSoFar:
+    return ReadSoFar(
+        so_far.offset, so_far.lines, so_far.checksum, _tail(file, so_far.offset), so_far.complete
+    )
+
+
+def _tail(file: BinaryIO, offset: int) -> str:
+    start = max(0, offset - _TAIL)
+    file.seek(start)
+    return blake2b(file.read(offset - start), digest_size=8).hexdigest()
+
+
+def _checksum(file: BinaryIO, length: int) -> int:
+    checksum, left = 0, length
+    while left > 0:
+        chunk = file.read(min(_CHUNK, left))
+        if not chunk:
+            return -1
+        checksum = zlib.crc32(chunk, checksum)
+        left -= len(chunk)
+    return checksum

@@ -1,0 +1,257 @@
+"""Reads a bot's trade log: JSON Lines, one `TradeRecord` a line.
+
+A line is used only when it is complete; half a line at the end is left for the next time.
+"""
+
+import json
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+from msgspec import Struct
+
+from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT
+from tearsheet.trade.amount import all_accepted
+from tearsheet.trade.fill import Rejection, TradeRecord
+from tearsheet.trade.session import DAY, EARLIEST, LATEST
+
+#: Longer lines are no trade records.
+LONGEST_LINE = 1_000_000
+_SHOWN = 500
+_BOM = b"\xef\xbb\xbf"
+_MONEY = (
+    "price", "total_value", "stop_loss", "target", "risk_reward_ratio", "profit_loss",
+    "hold_duration_seconds", "slippage", "commission", "net_profit_loss",
+)  # fmt: skip
+_CODES = {
+    **dict.fromkeys(_MONEY, "bad_number"),
+    "quantity": "bad_number",
+    "timestamp": "bad_time",
+    "exit_timestamp": "bad_time",
+    "action": "bad_side",
+}
+_ALLOWED = {
+    "bad_number": "a decimal number, bare or in quotes",
+    "bad_time": "ISO 8601 with an offset, such as 2026-01-09T14:32:15Z",
+    "bad_side": "BUY or SELL",
+    "outcome": "win, loss, breakeven, open or null",
+    "execution_mode": "PAPER, LIVE or null",
+}
+_NOT_FINITE = re.compile(rb'"(\w+)"\s*:\s*(-?(?:NaN|Infinity|inf|nan))\b')
+_PATH = re.compile(r" - at `\$\.(\w+)`")
+_MISSING = re.compile(r"missing required field `(\w+)`")
+
+_decode = msgspec.json.Decoder(TradeRecord).decode
+
+
+class LoggedRecord(Struct, frozen=True, gc=False):
+    """A record, the line it stands on, and its key: the order id, else a digest of its content."""
+
+    line: int
+    key: str
+    record: TradeRecord
+
+
+class LogPart(Struct, frozen=True):
+    """What a stretch of a log file says, and how many bytes and lines of it were used up."""
+
+    records: list[LoggedRecord]
+    rejections: list[Rejection]
+    used_bytes: int
+    ended_lines: int
+    complete: bool
+
+
+def read_part(data: bytes, *, file: str, day: date | None, first_line: int, last: bool) -> LogPart:
+    """Decode the lines of `data`, the first of which is line `first_line` of the file.
+
+    `last` says that the file ends here: then a final line without line break counts if it is whole.
+    """
+    end = data.rfind(b"\n") + 1
+    rest = data[end:]
+    lines = data[:end].split(b"\n")
+    lines.pop()
+    ended = len(lines)
+    complete = True
+    if rest and last:
+        complete = _is_whole(rest)
+        if complete:
+            lines.append(rest)
+            end = len(data)
+    if first_line == 1 and lines:
+        lines[0] = lines[0].removeprefix(_BOM)
+    records, rejections = _decode_lines(lines, file, day, first_line)
+    return LogPart(records, rejections, end, ended, complete)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line without line break is finished: a closed JSON object, or nothing but space."""
+    text = line.removeprefix(_BOM).strip()
+    if not text:
+        return True
+    if not text.endswith(b"}"):
+        return False
+    try:
+        msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _decode_lines(
+    lines: list[bytes], file: str, day: date | None, first_line: int
+) -> tuple[list[LoggedRecord], list[Rejection]]:
+    records: list[LoggedRecord] = []
+    rejections: list[Rejection] = []
+    for number, line in enumerate(lines, first_line):
+        try:
+            record = _decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if line.strip():
+                code, reason, hint = _explain(line, str(error))
+                rejections.append(_rejection(file, number, line, day, code, reason, hint))
+            continue
+        problem = _problem(record, len(line))
+        if problem is None:
+            key = f"o:{record.order_id}" if record.order_id else _content_key(record)
+            records.append(LoggedRecord(number, key, record))
+        else:
+            rejections.append(_rejection(file, number, line, day, *problem, record=record))
+    return records, rejections
+
+
+def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
+    """Why a record that has the right types still cannot be used: code, reason, hint."""
+    if length > LONGEST_LINE:
+        return _too_long(length)
+    if not r.symbol.strip():
+        return "missing_field", "symbol is empty", "every record names its symbol"
+    if (problem := _name_problem(r)) is not None:
+        return problem
+    numbers = (
+        r.quantity, r.price, r.profit_loss, r.net_profit_loss, r.commission, r.stop_loss, r.target,
+        r.risk_reward_ratio, r.total_value, r.slippage, r.hold_duration_seconds,
+    )  # fmt: skip
+    if not all_accepted(numbers):
+        name = next(n for n in _NUMBERS if not all_accepted((getattr(r, n),)))
+        return (
+            "bad_number",
+            f"{name} is not a usable number, was {getattr(r, name)}",
+            "numbers are finite, below 10^18, with at most 18 decimals",
+        )
+    if r.quantity <= 0:
+        return (
+            "bad_quantity",
+            f"quantity must be positive, was {r.quantity}",
+            "action gives the side",
+        )
+    for name, at in (("timestamp", r.timestamp), ("exit_timestamp", r.exit_timestamp)):
+        if at is not None and not EARLIEST <= at < LATEST:
+            return "bad_time", f"{name} lies outside 1970–2100, was {at.isoformat()}", ""
+    if r.is_closed and r.net_profit_loss is None and r.profit_loss is None:
+        return (
+            "missing_result",
+            f"outcome is {r.outcome}, but net_profit_loss and profit_loss are null",
+            "a closed record states its result",
+        )
+    return None
+
+
+_NUMBERS = ("quantity", *_MONEY)
+_NAMES = ("symbol", "account_id", "order_id", "strategy_name")
+
+
+def _name_problem(r: TradeRecord) -> tuple[str, str, str] | None:
+    """Why a name in a record cannot be kept: it is no text, or far longer than any name."""
+    names = f"{r.symbol}{r.account_id}{r.order_id}{r.strategy_name}"
+    if len(names) <= LONGEST_NAME and "\0" not in names:
+        return None
+    for field in _NAMES:
+        name = getattr(r, field) or ""
+        if len(name) > LONGEST_NAME:
+            return "bad_value", f"{field} has {len(name):,} characters", NAME_HINT
+        if "\0" in name:
+            return "bad_value", f"{field} bears a NUL character", NAME_HINT
+    return None
+
+
+def _too_long(length: int) -> tuple[str, str, str]:
+    return (
+        "line_too_long",
+        f"the line has {length:,} bytes",
+        f"a trade record has at most {LONGEST_LINE:,}",
+    )
+
+
+def _explain(line: bytes, error: str) -> tuple[str, str, str]:
+    """Code, reason and hint for a line that does not decode."""
+    if len(line) > LONGEST_LINE:
+        return _too_long(len(line))
+    if found := _NOT_FINITE.search(line):
+        return (
+            "bad_number",
+            f"{found[1].decode()} is not a finite number, was {found[2].decode()}",
+            f"allowed is {_ALLOWED['bad_number']}",
+        )
+    if missing := _MISSING.search(error):
+        return "missing_field", f"{missing[1]} is missing", "it is required in a trade record"
+    if path := _PATH.search(error):
+        return _explain_field(line, path[1], error)
+    if "utf-8" in error:
+        return "bad_encoding", "the line is not UTF-8", "trade logs are written in UTF-8"
+    return "bad_json", f"the line is no JSON object: {error}", "one JSON object a line"
+
+
+def _explain_field(line: bytes, field: str, error: str) -> tuple[str, str, str]:
+    code = _CODES.get(field, "bad_value")
+    value = json.loads(line, parse_float=Decimal).get(field)
+    shown = str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+    allowed = _ALLOWED.get(code) or _ALLOWED.get(field) or error.split(" - at")[0]
+    if code == "bad_time" and "timezone" in error:
+        return code, f"{field} has no time zone, was {shown}", f"allowed is {allowed}"
+    if value == "":
+        return code, f"{field} is empty", f"allowed is {allowed}"
+    return code, f"{field} is not valid, was {_cut(shown)}", f"allowed is {allowed}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _rejection(
+    file: str, number: int, line: bytes, day: date | None, code: str, reason: str, hint: str,
+    *, record: TradeRecord | None = None,
+) -> Rejection:  # fmt: skip
+    since, until = _about(day)
+    return Rejection(
+        file=file,
+        line=number,
+        text=_cut(line[: 4 * _SHOWN].decode("utf-8", "replace").strip()),
+        code=code,
+        reason=reason,
+        hint=hint,
+        account=record.account if record else None,
+        since=since,
+        until=until,
+    )
+
+
+def _about(day: date | None) -> tuple[datetime | None, datetime | None]:
+    """The instants that a line in the log of a day may speak of, in whatever time zone."""
+    if day is None:
+        return None, None
+    midnight = EARLIEST.replace(year=day.year, month=day.month, day=day.day)
+    return midnight - DAY, midnight + 2 * DAY
+
+
+def _content_key(r: TradeRecord) -> str:
+    """The key of a record without an order id; its occurrence in the file is added when kept."""
+    content = msgspec.json.encode(
+        (
+            r.timestamp, r.symbol, r.action, r.quantity.normalize(), r.price.normalize(), r.account_id,
+            r.outcome, r.exit_timestamp, r.profit_loss, r.net_profit_loss, r.commission,
+        )
+    )  # fmt: skip
+    return f"c:{blake2b(content, digest_size=8).hexdigest()}"

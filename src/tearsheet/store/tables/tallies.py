@@ -1,0 +1,35 @@
+"""Session tallies as rows: how they are written down, and the rules by which they are made."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+from tearsheet.performance.tally import Tally
+from tearsheet.store.tables.rows import in_order
+from tearsheet.trade.position import Booking, Position
+
+ALL_ACCOUNTS = ""
+encode = msgspec.json.encode
+decode = msgspec.json.Decoder(Tally).decode
+
+
+class TallyRules(Struct, frozen=True):
+    """How outcomes are told: the breakeven band, and whether a breakeven ends a streak."""
+
+    breakeven_band: Decimal
+    breakeven_breaks_streak: bool
+
+    def tally(self, bookings: Iterable[Booking], closed: Iterable[Position]) -> Tally:
+        """The tally of bookings and closed positions given in any order."""
+        return self.tally_in_order(sorted(bookings, key=booking_order), in_order(closed))
+
+    def tally_in_order(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> Tally:
+        """The tally of bookings and closed positions that are in order."""
+        return Tally.of(bookings, closed, self.breakeven_band, self.breakeven_breaks_streak)
+
+
+def booking_order(booking: Booking) -> tuple[object, ...]:
+    """Where a booking stands among all bookings."""
+    return booking.order

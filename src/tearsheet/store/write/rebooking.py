@@ -1,0 +1,204 @@
+"""Brings positions and bookings up to date with the fills of an account and instrument.
+
+Fills that come after everything booked are added to the open position; a late one makes its stream
+be booked anew from the last flat point before it. Both give the same rows with the same ids.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+
+from tearsheet.store.tables import rows
+from tearsheet.store.tables.queries import Reading
+from tearsheet.store.write.append_booking import StraightBooking, store
+from tearsheet.store.write.session_tallies import SessionTallies
+from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.fill import Fill
+from tearsheet.trade.position import Book, Booking, Position
+from tearsheet.trade.session import to_micros
+
+_AT_ONCE = 20_000
+#: So many open cursors do not slow SQLite down yet.
+_MERGED = 16
+Order = tuple[datetime, int, str]
+#: From which instant fills are read, and before which order of that instant they are booked.
+Start = tuple[int, Order | None]
+
+
+class FillStreams:
+    """The streams (account, symbol) that one posting touches, and from when on."""
+
+    def __init__(self, reading: Reading, tallies: SessionTallies) -> None:
+        self._reading = reading
+        self._tallies = tallies
+        self._since: dict[tuple[str, str], int] = {}
+        self._straight: StraightBooking | None = None
+
+    def book_straight(self) -> None:
+        """From here on book new fills as they come, as long as they come in order."""
+        if not self._since:
+            self._straight = StraightBooking(self._reading, self._tallies)
+
+    def take(self, fills: Sequence[Fill]) -> None:
+        """Fills that were just kept, of which nobody had told before."""
+        if self._straight is not None and not self._straight.take(fills):
+            self._leave_straight()
+        since = self._since
+        for fill in fills:
+            if self._straight is None or (fill.account, fill.symbol) not in since:
+                self._note(fill.account, fill.symbol, to_micros(fill.time))
+
+    def touch(self, account: str, symbol: str, since_us: int) -> None:
+        """Something changed in a stream at an instant."""
+        self._leave_straight()
+        self._note(account, symbol, since_us)
+
+    def _leave_straight(self) -> None:
+        if self._straight is not None:
+            self._straight.take_back()
+            self._straight = None
+
+    def _note(self, account: str, symbol: str, since_us: int) -> None:
+        known = self._since.get((account, symbol))
+        if known is None or since_us < known:
+            self._since[account, symbol] = since_us
+
+    def finish(self) -> None:
+        """Book what changed, all streams together in the order of time."""
+        if self._straight is not None:
+            self._straight.finish()
+            self._straight = None
+            self._since.clear()
+            return
+        held: list[Position] = []
+        starts: dict[tuple[str, str], Start] = {}
+        for stream, since_us in self._since.items():
+            position, start = self._clear_from(*stream, since_us)
+            held += position
+            starts[stream] = start
+        self._since.clear()
+        book, fills = Book(held), self._fills(starts)
+        while batch := list(islice(fills, _AT_ONCE)):
+            bookings = book.book_all(batch)
+            closed, book.closed = book.closed, []
+            store(self._reading, self._tallies, bookings, closed)
+        still_open = [rows.position_row(p, logged=False) for p in book.open_positions()]
+        self._reading.execute_many("add_position", still_open)
+
+    def _fills(self, starts: dict[tuple[str, str], Start]) -> Iterator[Fill]:
+        """The fills of all streams from where each starts.
+
+        A few streams are merged; for many it is cheaper to pass over the fills of the others.
+        """
+        if not starts:
+            return iter(())
+        if len(starts) <= _MERGED:
+            streams = (
+                self._from(start, "fills_of_stream", (*stream, start[0]))
+                for stream, start in starts.items()
+            )
+            return merge(*streams, key=_moment)
+        return self._of(starts)
+
+    def _from(self, start: Start, name: str, parameters: tuple[object, ...]) -> Iterator[Fill]:
+        first = start[1]
+        for row in self._reading.stream(name, parameters):
+            fill = rows.fill(row)
+            if first is None or fill.order >= first:
+                yield fill
+
+    def _of(self, starts: dict[tuple[str, str], Start]) -> Iterator[Fill]:
+        earliest = min(start_us for start_us, _ in starts.values())
+        for row in self._reading.stream("fills_since", (earliest,)):
+            start = starts.get((row[0], row[1]))
+            if start is None or row[3] < start[0]:
+                continue
+            fill = rows.fill(row)
+            if start[1] is None or fill.order >= start[1]:
+                yield fill
+
+    def _clear_from(self, account: str, symbol: str, since_us: int) -> tuple[list[Position], Start]:
+        """Take out what is booked from an instant on.
+
+        Returns the open position to go on with, if any, and where to read fills from.
+        """
+        affected = self._affected(account, symbol, since_us)
+        if not affected:
+            row = self._reading.one("open_position_of_stream", (account, symbol))
+            if row is None:
+                return [], (since_us, None)
+            held = rows.position(row)
+            self._reading.execute("remove_position", (held.id,))
+            return [held], (to_micros(held.last_at), _after_last(held))
+        first = min(affected, key=lambda p: (p.opened_at or p.last_at, p.last_at))
+        opening = self._remove(affected, first)
+        opened_us = to_micros(opening.time)
+        if opening.part == 0:
+            if since_us <= opened_us:
+                return [], (since_us, None)
+            return [], (opened_us, (opening.time, opening.rank, opening.fill_key))
+        seed = _as_opened(first, opening)
+        store(self._reading, self._tallies, [opening], [])
+        return [seed], (opened_us, _after_last(seed))
+
+    def _affected(self, account: str, symbol: str, since_us: int) -> list[Position]:
+        found = self._reading.execute("positions_of_stream_since", (account, symbol, since_us))
+        return [rows.position(row) for row in found.fetchall()]
+
+    def _remove(self, affected: list[Position], first: Position) -> Booking:
+        """Take positions and their bookings out; returns the booking that opened the first."""
+        opening: Booking | None = None
+        for position in affected:
+            bookings = self._reading.bookings_of(position.id)
+            if position.id == first.id:
+                opening = bookings[0]
+            self._tallies.removed(bookings, position.currency)
+            self._reading.execute("remove_bookings", (position.id,))
+            self._reading.execute("remove_position", (position.id,))
+        assert opening is not None
+        return opening
+
+
+def _moment(fill: Fill) -> tuple[datetime, str, str]:
+    return (fill.time, fill.account, fill.symbol)
+
+
+def _after_last(position: Position) -> Order:
+    """The order right after a position's last fill: no key is that plus a low character."""
+    return (position.last_at, position.last_rank, f"{position.last_key}\0")
+
+
+def _as_opened(position: Position, opening: Booking) -> Position:
+    """A position as it stood right after the second part of a reversing fill opened it."""
+    with exact():
+        quantity = abs(opening.quantity)
+        value = quantity * opening.price
+        cost = value * position.multiplier
+    return Position(
+        id=position.id,
+        account=position.account,
+        symbol=position.symbol,
+        currency=position.currency,
+        multiplier=position.multiplier,
+        side=position.side,
+        opened_at=position.opened_at,
+        closed_at=None,
+        last_at=opening.time,
+        last_rank=opening.rank,
+        last_key=opening.fill_key,
+        quantity=quantity,
+        peak_quantity=quantity,
+        open_quantity=quantity,
+        entry_value=value,
+        exit_value=ZERO,
+        cost=cost,
+        gross=ZERO,
+        fees=opening.fees,
+        fills=1,
+        strategy=position.strategy,
+        stop_loss=position.stop_loss,
+        target=position.target,
+        planned_risk_reward=position.planned_risk_reward,
+        mode=position.mode,
+    )

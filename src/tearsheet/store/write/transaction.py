@@ -1,0 +1,285 @@
+"""One change of the ledger: facts in, books and tallies brought up to date, revision bumped."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct, json
+
+from tearsheet.store.tables import rows
+from tearsheet.store.tables.ledger import Ledger, Source
+from tearsheet.store.tables.notes import Notes
+from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.tallies import TallyRules
+from tearsheet.store.write.imported_fills import ImportCounts, ImportedFills
+from tearsheet.store.write.log_records import LogRecords, TradeLogMode
+from tearsheet.store.write.rebooking import FillStreams
+from tearsheet.store.write.session_tallies import SessionTallies
+from tearsheet.store.write.undo import Undoing, Undone
+from tearsheet.trade.fill import Fill, Rejection, TradeRecord
+from tearsheet.trade.instrument import Instruments
+from tearsheet.trade.session import TradingCalendar, to_micros
+
+#: From this size on a file is worth building the indexes of an empty ledger once at the end.
+_BULK_BYTES = 1 << 20
+_BULK_FILLS = 50_000
+
+
+class BookRules(Struct, frozen=True):
+    """What the books depend on besides the facts; a change of it makes them be built anew."""
+
+    calendar: TradingCalendar
+    instruments: Instruments
+    trade_log_mode: TradeLogMode
+    breakeven_band: Decimal
+    breakeven_breaks_streak: bool
+    fingerprint: str
+
+
+class FileState(Struct, frozen=True):
+    """A file as it lies on the disk."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class Progress(Struct, frozen=True):
+    """How far a file was read: bytes, lines, checksum of those bytes, and a digest of the last."""
+
+    offset: int
+    lines: int
+    checksum: int
+    tail: str
+    complete: bool
+
+
+class Posting:
+    """Gathers changes inside one write transaction of the ledger; `finish` makes them whole."""
+
+    def __init__(self, ledger: Ledger, rules: BookRules, now: datetime) -> None:
+        self._ledger = ledger
+        self._reading = ledger.reading
+        self._rules = rules
+        self._now_us = to_micros(now)
+        self._tallies = SessionTallies(
+            ledger.reading,
+            rules.calendar,
+            TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak),
+        )
+        self._streams = FillStreams(ledger.reading, self._tallies)
+        self._records = LogRecords(
+            ledger.reading, self._tallies, self._streams, rules.instruments, rules.trade_log_mode
+        )
+        self._fills: ImportedFills | None = None
+        #: what makes the indexes again that are set aside while a large file fills an empty ledger
+        self._aside_facts: list[str] = []
+        self._aside_books: list[str] = []
+        self._anew = False
+        self.changed = False
+
+    def open_log(self, state: FileState, day: str) -> int:
+        """Remember a log file that is read for the first time."""
+        return self._add_source("log", "trade_log", state, day)
+
+    def forget_log(self, source: Source) -> None:
+        """Take out all that a log file said, because it was rewritten."""
+        self._records.remove(source.id)
+        self._reading.execute("remove_rejections", (source.id,))
+        self.changed = True
+
+    def add_records(
+        self, source_id: int, file: str, lines: Sequence[tuple[int, str, TradeRecord]],
+        rejections: Sequence[Rejection],
+    ) -> None:  # fmt: skip
+        """Keep what a stretch of a log file says."""
+        self._records.add(source_id, file, lines)
+        self._reading.execute_many(
+            "add_rejection", [rows.rejection_row(source_id, r) for r in rejections]
+        )
+        self.changed = self.changed or bool(lines) or bool(rejections)
+
+    def close_log(
+        self, source_id: int, state: FileState, progress: Progress, facts: int, rejected: int
+    ) -> None:
+        """Remember how far a log file was read."""
+        p = progress
+        self._reading.execute(
+            "update_source",
+            (
+                state.size, state.mtime_ns, state.inode, p.offset, p.lines, p.checksum, p.tail,
+                int(p.complete), facts, rejected, self._now_us, source_id,
+            ),
+        )  # fmt: skip
+
+    def open_import(self, state: FileState, layout: str) -> int:
+        """Begin an import."""
+        self._fills = self._fills or ImportedFills(self._reading, self._streams)
+        if state.size >= _BULK_BYTES and self._is_empty():
+            self._aside_facts = self._set_aside("fill", but="fill_key")
+            self._aside_books = self._set_aside("position", "booking")
+        if state.size >= _BULK_BYTES:
+            self._reading.connection.hold_little()
+        # what is made anew in the same change could not be told apart from it, and taken back
+        if state.size >= _BULK_BYTES and not self._anew:
+            self._streams.book_straight()
+        return self._add_source("import", layout, state, None)
+
+    def add_fills(
+        self, source_id: int, file: str, lines: Iterable[tuple[int, Fill]], counts: ImportCounts,
+        *, is_posted: bool = False,
+    ) -> list[Rejection]:  # fmt: skip
+        """Keep fills of an import; returns those that contradict what is known."""
+        assert self._fills is not None
+        return self._fills.add(source_id, file, lines, counts, is_posted=is_posted)
+
+    def close_import(
+        self, source_id: int, state: FileState, checksum: int, lines: int,
+        counts: ImportCounts, rejections: Sequence[Rejection], who: str | None = None,
+    ) -> None:  # fmt: skip
+        """End an import: its rejections speak of the instants that its fills span."""
+        span = rows.ALWAYS
+        if counts.first_us is not None and counts.last_us is not None:
+            span = (counts.first_us, counts.last_us)
+        self._reading.execute_many(
+            "add_rejection", [rows.rejection_row(source_id, r, span) for r in rejections]
+        )
+        counts.rejected += len(rejections)
+        facts = counts.new + counts.known
+        self._reading.execute(
+            "update_source",
+            (
+                state.size, state.mtime_ns, state.inode, state.size, lines, checksum, "", 1, facts,
+                counts.rejected, self._now_us, source_id,
+            ),
+        )  # fmt: skip
+        skipped = json.encode(counts.skipped).decode()
+        batch = (source_id, counts.new, counts.known, counts.rejected, skipped, who)
+        self._reading.execute("add_batch", batch)
+        self.changed = True
+
+    def supersede_rejections(self, source_id: int, earlier: Iterable[Source]) -> None:
+        """Take back the rejections of earlier imports of a file that is now read again."""
+        for source in earlier:
+            self._reading.execute("withdraw_rejections", (source_id, source.id))
+
+    def undo_import(self, source: Source, who: str) -> Undone:
+        """Take out what an import said, as if it had never come, and remember that."""
+        self._reading.connection.hold_little()
+        self._fills = self._fills or ImportedFills(self._reading, self._streams)
+        undoing = Undoing(self._reading, self._streams, self._fills, source.id)
+        self._reading.execute("add_undo", (source.id, self._now_us, who, 0, 0))
+        undoing.give_back_rejections()
+        is_log = source.layout == "trade_log"
+        undone = Undone(self._records.remove(source.id), 0) if is_log else undoing.take_out()
+        if not is_log and undone.was_most:
+            self.rebuild()
+        self._reading.execute("count_undo", (undone.gone, undone.stayed, source.id))
+        self.changed = True
+        return undone
+
+    def rebuild(self) -> None:
+        """Make all books anew from the facts."""
+        for name in (
+            "remove_all_positions", "remove_all_bookings", "remove_all_tallies",
+            "remove_log_fills", "remove_all_record_rejections", "rewrite_all_accounts",
+            "remove_all_limit_bases",
+        ):  # fmt: skip
+            self._reading.execute(name)
+        if self._is_large():
+            self._reading.connection.hold_little()
+            self._aside_books = self._set_aside("position", "booking")
+        self._records.use_all()
+        for account, symbol in self._reading.execute("streams_of_fills").fetchall():
+            self._streams.touch(account, symbol, rows.ALWAYS[0])
+        self._anew = self.changed = True
+
+    def catch_up(self) -> bool:
+        """Make all books anew if they were made by other rules; says whether they were."""
+        outdated = self._ledger.get("fingerprint") not in (None, self._rules.fingerprint)
+        if outdated:
+            self.rebuild()
+        return outdated
+
+    def finish(self) -> int:
+        """Bring positions, bookings and tallies up to date; returns the new revision."""
+        self._records.finish()
+        self._make_again(self._aside_facts)
+        self._streams.finish()
+        self._make_again(self._aside_books)
+        touched = self._tallies.accounts.finish(None if self._anew else self._now_us)
+        self._settle_notes(touched)
+        # what follows belongs to all accounts: their tallies, the overlaps, the revision
+        self._ledger.join()
+        self._tallies.finish()
+        self._ledger.put("fingerprint", self._rules.fingerprint)
+        if self.changed:
+            self._ledger.note_overlaps()
+        revision = self._ledger.bump() if self.changed else self._ledger.revision
+        self._ledger.judge(touched)
+        return revision
+
+    def _settle_notes(self, touched: frozenset[str]) -> None:
+        """Find where notes belong whose fill came, went, or stands in another position now."""
+        notes = Notes(self._reading)
+        if self._anew:
+            notes.settle_all()
+            return
+        for account in touched:
+            notes.settle(account, self._tallies.accounts.rewritten.get(account))
+
+    def _is_large(self) -> bool:
+        """Whether it is worth to make the indexes of the books once, at the end of a rebuild.
+
+        Where there are trade logs, the indexes are asked before that.
+        """
+        if self._reading.one("any_record") is not None:
+            return False
+        row = self._reading.one("count_fills")
+        return row is not None and row[0] >= _BULK_FILLS
+
+    def _is_empty(self) -> bool:
+        return all(self._reading.one(f"any_{what}") is None for what in ("fill", "record"))
+
+    def _set_aside(self, *tables: str, but: str = "-") -> list[str]:
+        """Set the indexes of tables aside that will be filled; one has to stay, to know what was met."""
+        found = [
+            one for table in tables for one in self._reading.connection.set_indexes_aside(table)
+        ]
+        for kept in [one for one in found if f" {but} " in one]:
+            self._reading.connection.execute(kept)
+            found.remove(kept)
+        return found
+
+    def _make_again(self, indexes: list[str]) -> None:
+        while indexes:
+            self._reading.connection.execute(indexes.pop(0))
+
+    def _add_source(self, kind: str, layout: str, state: FileState, day: str | None) -> int:
+        row = self._reading.one(
+            "add_source",
+            (
+                kind, state.name, layout, day, state.size, state.mtime_ns, state.inode, 0, 0, 0,
+                "", 1, 0, 0, self._now_us,
+            ),
+        )  # fmt: skip
+        assert row is not None
+        return int(row[0])
+
+
+@contextmanager
+def writing_of(ledger: Ledger, rules: BookRules, names: frozenset[str]) -> Iterator[Reading]:
+    """A change of the fills of some accounts, beside changes of others where the database can do it.
+
+    `names` are all that it holds for itself. Where the books follow other rules it is alone, since
+    all of them are made anew first.
+    """
+    with ledger.writing(names) as reading:
+        alone = ledger.get("fingerprint") != rules.fingerprint
+        if not alone:
+            yield reading
+    if alone:
+        with ledger.writing() as reading:
+            yield reading

@@ -1,0 +1,285 @@
+"""Follows the trade logs and folders of statements: reads what is new, and judges it, as it comes."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from tearsheet.app.book_rules import fingerprint
+from tearsheet.app.imports.log_sync import is_up_to_date
+from tearsheet.app.limits.guard_heartbeat import absent_guards
+from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.reports import ImportReport, SyncReport
+from tearsheet.errors import StoreError, TearsheetError
+from tearsheet.rules import AlertEvent
+from tearsheet.settings import Settings
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import DAY, WindowKind
+from tearsheet.watch.folder_events import Wakes
+from tearsheet.watch.inbox import Dropped
+from tearsheet.watch.leader_lease import Lease
+
+#: Seconds after which everything is judged again although nothing changed.
+JUDGE_EVERY_S = 60.0
+#: Seconds before a failed turn is tried again: the first time, and at most.
+_FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
+#: The windows that are judged: kind, and how many days ago.
+_WINDOWS: tuple[tuple[WindowKind, int], ...] = (
+    ("daily", 1), ("daily", 0), ("weekly", 7), ("weekly", 0),
+)  # fmt: skip
+
+What = Literal[
+    "begin",
+    "standby",
+    "logs",
+    "statement",
+    "refused",
+    "verdict",
+    "absent",
+    "alert",
+    "trouble",
+    "over",
+    "end",
+]
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """Something that a watcher saw or did: in words, and as fields for machines."""
+
+    what: What
+    words: str
+    at: datetime
+    fields: Mapping[str, Any] = {}
+
+
+class Watcher:
+    """Keeps a ledger in step with its folders as long as `is_wanted`; `tell` hears of each change.
+
+    Of several on one ledger one acts; the others wait until it ends.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        tell: Callable[[Change], None],
+        statements: Sequence[Path] = (),
+        said: Mapping[str, Any] | None = None,
+        *,
+        is_wanted: Callable[[], bool] = lambda: True,
+        judge_every_s: float = JUDGE_EVERY_S,
+    ) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._said = dict(said or {})
+        self._dropped = Dropped(statements)
+        self._is_wanted = is_wanted
+        self._judge_every_s = judge_every_s
+        self._lease = Lease()
+        self._wakes = Wakes([settings.log_dir, *statements])
+        self._tracker: PerformanceTracker | None = None
+        self._acts: bool | None = None
+        self._judge_at = 0.0
+        self._began = datetime.now(UTC)
+        self._absent: set[str] = set()
+        self._told: dict[str, tuple[object, ...]] = {}
+        self._troubles: dict[str, str] = {}
+        self._failed, self._not_before = 0, 0.0
+
+    def run(self) -> None:
+        """Watch until `stop` is called or it is no longer wanted."""
+        for _ in self._wakes.each(in_a_hurry=lambda: self._dropped.is_waiting):
+            if not self._is_wanted():
+                self._wakes.end()
+            elif time.monotonic() >= self._not_before:
+                self._turn()
+        self._close()
+        self._say("end", "ended")
+
+    def stop(self) -> None:
+        """End after what is under way; may be called by a signal."""
+        self._wakes.end()
+
+    def _turn(self) -> None:
+        try:
+            self._act(self._opened())
+        except TearsheetError as error:
+            self._failed += 1
+            wait = min(_FIRST_RETRY_S * 2 ** (self._failed - 1), _LAST_RETRY_S)
+            self._not_before = time.monotonic() + wait
+            self._trouble("ledger", error)
+            self._let_go()
+            return
+        self._failed = 0
+        self._over("ledger")
+
+    def _act(self, tracker: PerformanceTracker) -> None:
+        holder = self._lease.take(tracker.ledger)
+        self._note_role(None if holder is None else holder.pid)
+        if holder is not None:
+            return
+        changed = self._part("logs", lambda: self._take_logs(tracker))
+        changed = self._part("statements", lambda: self._take_statements(tracker)) or changed
+        if changed or time.monotonic() >= self._judge_at:
+            self._judge_at = time.monotonic() + self._judge_every_s
+            self._part("limits", lambda: self._take_verdicts(tracker))
+            self._part("alerts", lambda: self._judge(tracker))
+
+    def _part(self, name: str, work: Callable[[], bool]) -> bool:
+        """Do a part of a turn. What hinders it, such as a bad targets file, hinders no other part."""
+        try:
+            done = work()
+        except StoreError:
+            raise
+        except TearsheetError as error:
+            self._trouble(name, error)
+            return False
+        self._over(name)
+        return done
+
+    def _note_role(self, holder: int | None) -> None:
+        acts = holder is None
+        if acts == self._acts:
+            return
+        self._acts, self._judge_at = acts, 0.0
+        if acts:
+            folders = [str(path) for path in (self._settings.log_dir, *self._dropped.folders)]
+            self._say("begin", f"watching {', '.join(folders)}", folders=folders)
+        else:
+            self._say("standby", f"process {holder} watches; this one waits", holder=holder)
+
+    def _take_logs(self, tracker: PerformanceTracker) -> bool:
+        same, _ = is_up_to_date(tracker.ledger, self._settings.log_dir, fingerprint(self._settings))
+        if same:
+            tracker.looked_at = tracker.now
+            return False
+        before = tracker.revision
+        report = tracker.sync()
+        if report.revision == before and not report.rejected:
+            return False  # half a line, which is read when it is whole
+        self._say("logs", _of_sync(report), records=report.records, rejected=report.rejected,
+                  files=report.read_files, revision=report.revision)  # fmt: skip
+        return True
+
+    def _take_statements(self, tracker: PerformanceTracker) -> bool:
+        changed = False
+        for path in list(self._dropped.complete()):
+            try:
+                report = tracker.import_file(path, **self._said)
+            except StoreError:
+                raise
+            except TearsheetError as error:
+                if path.exists():
+                    self._say("refused", f"{path.name}: {error.message}", file=str(path),
+                              code=error.code, reason=error.message, hint=error.hint)  # fmt: skip
+            else:
+                changed = changed or not report.repeated
+                self._say("statement", _of_import(path, report), file=str(path), layout=report.layout,
+                          new=report.new, known=report.known, rejected=report.rejected,
+                          repeated=report.repeated, revision=report.revision)  # fmt: skip
+            self._dropped.took(path)
+        return changed
+
+    def _take_verdicts(self, tracker: PerformanceTracker) -> bool:
+        """Hold the limits against every account, as time alone may break one, and tell what changed."""
+        for found in verdicts_of(tracker).all():
+            now = (found.state, found.must_be_flat, *(reason.code for reason in found.reasons))
+            if now != self._told.get(found.account, ("ok", False)):
+                why = "; ".join(f"{reason.code} {reason.detail}" for reason in found.reasons)
+                flat = ", must be flat" if found.must_be_flat else ""
+                self._say("verdict", f"{found.account}: {found.state}{flat}{why and ': ' + why}",
+                          account=found.account, state=found.state, must_be_flat=found.must_be_flat,
+                          reasons=[reason.code for reason in found.reasons])  # fmt: skip
+            self._told[found.account] = now
+        self._take_absence(tracker)
+        return True
+
+    def _take_absence(self, tracker: PerformanceTracker) -> None:
+        absent = absent_guards(tracker, self._began)
+        for account, minutes in absent.items():
+            if account not in self._absent:
+                self._say("absent", f"{account}: nobody asked for its verdict for {minutes} minutes",
+                          account=account, minutes=minutes)  # fmt: skip
+        self._absent = set(absent)
+
+    def _judge(self, tracker: PerformanceTracker) -> bool:
+        """Judge the day and the week, and the ones before, whose targets may have waited for their end."""
+        targets, today = tracker.targets(), tracker.today
+        for kind, ago in _WINDOWS:
+            found = tracker.get_summary(
+                kind, start=today - ago * DAY, sync=False, currency=self._settings.currency
+            )
+            run = tracker.check(found, targets)
+            for alert in (*run.raised, *run.resolved):
+                self._say_alert(alert)
+        return True
+
+    def _say_alert(self, alert: AlertEvent) -> None:
+        self._say("alert", f"{alert.state}: {alert.message}", id=alert.id, state=alert.state,
+                  rule=alert.rule, window=alert.window, account=alert.account)  # fmt: skip
+
+    def _trouble(self, part: str, error: TearsheetError) -> None:
+        """Say what is wrong, once as long as it is the same."""
+        # a database that goes away says so in several ways, one after the other
+        same = error.code if isinstance(error, StoreError) else error.message
+        if self._troubles.get(part) == same:
+            return
+        self._troubles[part] = same
+        self._say("trouble", f"{part}: {error.message}; trying again", part=part, code=error.code,
+                  reason=error.message, hint=error.hint)  # fmt: skip
+
+    def _over(self, part: str) -> None:
+        if self._troubles.pop(part, None) is not None:
+            self._say("over", f"{part}: well again", part=part)
+
+    def _say(self, what: What, words: str, **fields: Any) -> None:
+        at = datetime.now().astimezone()
+        self._tell(Change(what=what, words=words, at=at, fields=fields))
+
+    def _opened(self) -> PerformanceTracker:
+        if self._tracker is None:
+            self._tracker = PerformanceTracker(self._settings)
+        renewed = self._tracker.rules.renewed()
+        if renewed is not self._settings:
+            self._settings = renewed
+            self._let_go()
+            self._tracker = PerformanceTracker(renewed)
+        return self._tracker
+
+    def _close(self) -> None:
+        if self._tracker is not None:
+            with suppress(StoreError):
+                self._lease.give_up(self._tracker.ledger)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the tracker; the next turn opens the ledger anew."""
+        if self._tracker is not None:
+            with suppress(StoreError):
+                self._tracker.close()
+            self._tracker = None
+
+
+def _of_sync(report: SyncReport) -> str:
+    words = f"logs: {_number(report.records, 'new record')}"
+    if report.rejected:
+        words += f", {_number(report.rejected, 'rejected line')}"
+    if report.rebuilt:
+        words += ", settings changed: all made anew"
+    return f"{words}, revision {report.revision}"
+
+
+def _of_import(path: Path, report: ImportReport) -> str:
+    if report.repeated:
+        return f"{path.name}: known already"
+    return (
+        f"{path.name} ({report.layout}): {report.new:,} new, {report.known:,} known, "
+        f"{report.rejected:,} rejected, revision {report.revision}"
+    )
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

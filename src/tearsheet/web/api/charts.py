@@ -1,0 +1,257 @@
+"""What charts and lists are drawn of: calendar, curves, groups, spreads, rolling rates, comparison."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from flask import Response
+from msgspec import Struct
+
+from tearsheet.app.analysis.charts import SORTS, Chosen, Insights, TradeFilter
+from tearsheet.errors import UsageError
+from tearsheet.export.files import json_line
+from tearsheet.performance.breakdown import GROUPINGS
+from tearsheet.performance.summary import Scope, as_plain
+from tearsheet.trade.note import LONGEST_TAG, tag_of
+from tearsheet.trade.session import WindowKind
+from tearsheet.web.api.performance import success
+from tearsheet.web.http import parameters
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.operation import Api, Operation, Parameter
+from tearsheet.web.schemas import charts as insight_answers
+from tearsheet.web.server.context import Asked, Served, json_answer, text_of
+
+Json = dict[str, Any]
+Find = Callable[[Insights, Chosen, Json], Json]
+
+_ASKED = (*parameters.STRETCH, parameters.ROLLING, *parameters.SCOPE, parameters.CURRENCY)
+_BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
+_OF = parameters.choice("of", "Net results in money, or in R.", "net", "r", default="net")
+_TRADES = parameters.number_of("trades", "How many closed positions a point is of.", 10_000, 50)
+#: The parameters of the stretch that another is compared with.
+OTHER = (
+    parameters.date_of("other_start", "First day of the other stretch."),
+    parameters.date_of("other_end", "Last day of the other stretch, included."),
+    parameters.text_of("other_account", "The other stretch is of this account."),
+    parameters.text_of("other_strategy", "The other stretch is of this strategy."),
+    parameters.text_of("other_symbol", "The other stretch is of this instrument."),
+)
+
+
+def _tag(text: str) -> str:
+    try:
+        return tag_of(text)
+    except UsageError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from None
+
+
+TAG = Parameter(
+    "tag", "Only positions with this tag.", {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG}, _tag
+)  # fmt: skip
+#: The parameters of a filtered and sorted list.
+FILTER = (
+    parameters.choice("side", "Only longs or only shorts.", "long", "short"),
+    parameters.choice("outcome", "Only these.", "win", "loss", "breakeven"),
+    parameters.text_of("text", "Part of a symbol, strategy or account, in any case."),
+    parameters.choice("sort", "What the order is by.", *SORTS, default="closed"),
+    parameters.choice("order", "Which end stands first.", "asc", "desc", default="desc"),
+    TAG,
+    parameters.number_of("offset", "How many to pass over.", 10_000_000, 0, low=0),
+    parameters.LIMIT,
+)
+POSITION_ID = Parameter(
+    "position", "A position's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+    parameters.one_like("^[0-9a-f]{16}$", "16 hexadecimal digits"),
+)  # fmt: skip
+
+
+class _Row(Struct, frozen=True):
+    """An operation: its path, titles, further parameters, answer, and how the answer is found."""
+
+    path: str
+    title: str
+    words: str
+    more: tuple[Parameter, ...]
+    answer: type
+    find: Find
+    noted: bool = False
+
+
+def _calendar(insights: Insights, chosen: Chosen, more: Json) -> Json:
+    return {"data": insights.grid(chosen)}
+
+
+def _equity(insights: Insights, chosen: Chosen, more: Json) -> Json:
+    return {"data": insights.equity(chosen)}
+
+
+def _by_fill(insights: Insights, chosen: Chosen, more: Json) -> Json:
+    return {"data": insights.fills(chosen)}
+
+
+def _breakdown(insights: Insights, chosen: Chosen, more: Json) -> Json:
+    return {"by": more["by"], "data": insights.breakdown(chosen, more["by"])}
+
+
+def _distribution(insights: Insights, chosen: Chosen, more: Json) -> Json:
+    return {"of": more["of"], "data": insights.distribution(chosen, more["of"])}
+
+
+def _rolling(insights: Insights, chosen: Chosen, more: Json) -> Json:
+    return {"trades": more["trades"], "data": insights.rolling(chosen, more["trades"])}
+
+
+def _comparison(insights: Insights, chosen: Chosen, more: Json) -> Json:
+    this, other, compared = insights.compare(chosen, other_of(insights, chosen, more))
+    return {
+        "data": {
+            "this": this.window.label,
+            "other": other.window.label,
+            "this_scope": this.scope.label,
+            "other_scope": other.scope.label,
+            "metrics": compared,
+        }
+    }
+
+
+def _trades(insights: Insights, chosen: Chosen, more: Json) -> Json:
+    page = insights.trades(chosen, filter_of(more), more["offset"], more["limit"])
+    return {"total": page.total, "offset": page.offset, "data": page.items}
+
+
+#: Every operation of this kind.
+DRAWN = (
+    _Row("calendar", "What each day, week and month came to", "Weeks are whole, Monday to Sunday.",
+         (), insight_answers.CalendarAnswer, _calendar),
+    _Row("equity", "The running total by session, with its drawdown",
+         "The deepest of all drawdowns is the metric `max_drawdown`.",
+         (), insight_answers.EquityAnswer, _equity),
+    _Row("by-fill", "The running total by fill", "Of more than 1,000 fills, the lowest and highest of each stretch.",
+         (), insight_answers.ByFillAnswer, _by_fill),
+    _Row("breakdown", "Closed positions by weekday, hour, symbol, strategy, side, holding time, size or tag",
+         "Each closed position is in one group; by tag, in that of each of its tags.", (_BY,),
+         insight_answers.BreakdownAnswer, _breakdown),
+    _Row("distribution", "How results spread", "Bins of one round width; the outermost may be open.",
+         (_OF,), insight_answers.DistributionAnswer, _distribution),
+    _Row("rolling", "Win rate and expectancy over the last N trades, with their 95 % bands",
+         "Wilson's interval, and the mean ± 1.96 standard errors.",
+         (_TRADES,), insight_answers.RollingAnswer, _rolling),
+    _Row("comparison", "Two windows, accounts, strategies or symbols side by side",
+         "Without another stretch, the one before of the same kind.",
+         OTHER, insight_answers.ComparisonAnswer, _comparison),
+    _Row("trades", "Closed positions, filtered and sorted", "The pages of `offset` and `limit`.",
+         FILTER, insight_answers.TradesAnswer, _trades, noted=True),
+)  # fmt: skip
+
+
+def add_insights(api: Api, served: Served) -> None:
+    """Add what is drawn, under `/api/performance`."""
+    for row in DRAWN:
+        api.add(
+            Operation(
+                method="GET", path=f"/api/performance/{row.path}", tag="Charts", title=row.title,
+                words=row.words, parameters=(*_ASKED, *row.more), answer=row.answer,
+                statuses=(304, 404, 422),
+            ),
+            _view(served, row),
+        )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/positions/{position}", tag="Trading",
+            title="A position, its bookings, and where each fill was read", in_path=(POSITION_ID,),
+            answer=insight_answers.PositionAnswer, statuses=(304, 404, 422),
+        ),
+        lambda position: _position(served, position),
+    )  # fmt: skip
+
+
+def _view(served: Served, row: _Row) -> Callable[..., Response]:
+    named = [parameter.name for parameter in row.more]
+
+    def view(**values: Any) -> Response:
+        more = {name: values.pop(name) for name in named}
+        with served.asked(noted=row.noted or more.get("by") == "tag") as asked:
+            if (same := served.fresh(asked)) is not None:
+                return same
+            chosen = chosen_of(asked, **values)
+
+            def compute() -> bytes:
+                insights = Insights(asked.tracker)
+                found = {**_about(asked, insights, chosen), **row.find(insights, chosen, more)}
+                return json_line(as_plain(found))[1:]
+
+            period = f"{row.path}-{chosen.window.kind}-{json_line(as_plain(more)).hex()}"
+            body = served.answered(
+                asked, period, chosen.window, chosen.scope, chosen.currency, compute
+            )
+        return json_answer(_head(served) + body + b"\n")
+
+    return view
+
+
+def chosen_of(
+    asked: Asked, window: WindowKind = "daily", start: date | None = None, end: date | None = None,
+    rolling: int | None = None, currency: str | None = None, **scope: Any,
+) -> Chosen:  # fmt: skip
+    """What the parameters of a window and scope mean today."""
+    chosen = asked.tracker.window(window, start=start, end=end, rolling=rolling)
+    return Chosen(chosen, Scope(**scope), currency)
+
+
+def other_of(insights: Insights, chosen: Chosen, more: Json) -> Chosen:
+    """The other stretch of a comparison. Raises Refused where there is none."""
+    window, scope = chosen.window, chosen.scope
+    named = {name: more[f"other_{name}"] for name in ("account", "strategy", "symbol")}
+    other = Scope(**{**_fields(scope), **{k: v for k, v in named.items() if v is not None}})
+    start, end = more["other_start"], more["other_end"]
+    if start is not None or end is not None:
+        kind: WindowKind = "daily" if window.last_trades is not None else window.kind
+        window = type(window).choose(kind, window.last_day, start, end)
+    elif other == scope:
+        before = insights.before(window)
+        if before is None:
+            raise Refused(
+                422, "this window has none before it to be compared with",
+                "give other_start and other_end, or another strategy, symbol or account",
+            )  # fmt: skip
+        window = before
+    return Chosen(window, other, chosen.currency)
+
+
+def filter_of(more: Json) -> TradeFilter:
+    """The filter and order that parameters state."""
+    return TradeFilter(
+        more["side"],
+        more["outcome"],
+        more["text"],
+        more["sort"],
+        more["order"] == "asc",
+        more["tag"],
+    )
+
+
+def _fields(scope: Scope) -> Json:
+    return {name: getattr(scope, name) for name in scope.__struct_fields__}
+
+
+def _about(asked: Asked, insights: Insights, chosen: Chosen) -> Json:
+    window = insights.bounded(chosen)
+    return {
+        "window": window.kind,
+        "start": window.start,
+        "end": window.last_day,
+        "currency": insights.currency(chosen),
+        "partial_reasons": asked.stale,
+    }
+
+
+def _head(served: Served) -> bytes:
+    return b'{"status":"success","timestamp":"' + text_of(served.now).encode() + b'",'
+
+
+def _position(served: Served, position: str) -> Response:
+    with served.asked(noted=True) as asked:
+        if (same := served.fresh(asked)) is not None:
+            return same
+        found = Insights(asked.tracker).position(position)
+    return json_answer(success(served, found))

@@ -1,0 +1,164 @@
+"""For those who run the service: health, readiness, Prometheus."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+from flask import Response
+
+from tearsheet import __version__
+from tearsheet.errors import MixedCurrencyError, TearsheetError
+from tearsheet.performance.metric import METRICS
+from tearsheet.performance.summary import Scope
+from tearsheet.rules import target_rules
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.web.api.performance import money
+from tearsheet.web.api.risk import limit_gauges
+from tearsheet.web.http.metrics import CONTENT_TYPE, Gauge
+from tearsheet.web.http.operation import Api, Operation
+from tearsheet.web.schemas import performance as answers
+from tearsheet.web.schemas.performance import Check
+from tearsheet.web.server.context import Asked, Served, json_answer
+from tearsheet.web.server.guard_watch import Absence
+
+_GAUGED = ("net_pnl", "total_trades", "win_rate", "max_drawdown")
+
+
+def add_ops(api: Api, served: Served, absence: Absence | None) -> None:
+    """Add the operations for machines that watch the service."""
+    health = lambda: _health(served, absence)  # noqa: E731 - one view under two paths
+    for path, title, view, answer in (
+        ("/api/performance/health", "Whether the service works", health, answers.HealthAnswer),
+        ("/readyz", "Whether it can answer: ledger, cache, logs", health, answers.HealthAnswer),
+        ("/healthz", "Whether the process lives", lambda: _alive(served), answers.AliveAnswer),
+    ):
+        statuses = (503,) if view is health else ()
+        api.add(
+            Operation(method="GET", path=path, tag="Operation", title=title, level="open",
+                      answer=answer, statuses=statuses),
+            view,
+        )  # fmt: skip
+    api.add(
+        Operation(method="GET", path="/metrics", tag="Operation", title="Metrics for Prometheus",
+                  media="text/plain", answer=str),
+        lambda: Response(served.meters.page(_gauges(served, absence)), content_type=CONTENT_TYPE),
+    )  # fmt: skip
+
+
+def _alive(served: Served) -> Response:
+    return json_answer(msgspec.json.encode({"status": "ok", "timestamp": served.timestamp}))
+
+
+def _health(served: Served, absence: Absence | None) -> Response:
+    checks = {
+        "store": _timed(lambda: _store(served), "down"),
+        "cache": _timed(lambda: _cache(served), "degraded"),
+        "sources": _timed(lambda: _sources(served), "degraded"),
+    }
+    if absence is not None:
+        checks["guard"] = _timed(lambda: _guard(served, absence), "degraded")
+    states = {check.status for check in checks.values()}
+    status: Literal["healthy", "degraded", "unhealthy"] = (
+        "unhealthy" if "down" in states else "degraded" if "degraded" in states else "healthy"
+    )
+    answer = answers.HealthAnswer(
+        status=status, timestamp=served.now, version=__version__, checks=checks
+    )
+    response = json_answer(msgspec.json.encode(answer), 503 if status == "unhealthy" else 200)
+    if status == "unhealthy":
+        response.headers["Retry-After"] = "1"
+    return response
+
+
+def _timed(look: Callable[[], str | None], failing: Literal["degraded", "down"]) -> Check:
+    """How a look at a part ends; it returns what is wrong, if anything."""
+    started = time.perf_counter()
+    try:
+        wrong = look()
+    except TearsheetError as error:
+        wrong = error.code  # the message names paths, and this is open to all
+    took = round((time.perf_counter() - started) * 1000, 3)
+    return Check(status="ok" if wrong is None else failing, latency_ms=took, detail=wrong)
+
+
+def _store(served: Served) -> None:
+    with served.trackers.lent() as tracker:
+        assert tracker.stamp
+
+
+def _cache(served: Served) -> str | None:
+    found = served.cache.health(ask=True)
+    return None if found.is_up else f"{found.kind} does not answer; answers are computed"
+
+
+def _sources(served: Served) -> str | None:
+    with served.asked() as asked:
+        return ", ".join(reason.code for reason in asked.stale) or None
+
+
+def _guard(served: Served, absence: Absence) -> str | None:
+    """How many accounts nobody asks about; the log names them, as this is open to all."""
+    with served.asked() as asked:
+        missed = absence.missed(asked)
+    if not missed:
+        return None
+    accounts = f"{len(missed)} account{'' if len(missed) == 1 else 's'}"
+    return f"nobody asked for the verdict of {accounts} for {max(missed.values())} minutes"
+
+
+def _gauges(served: Served, absence: Absence | None) -> list[Gauge]:
+    """The ledger as it is now."""
+    up = Gauge("store_up", "Whether the ledger can be asked.")
+    cache = served.cache.health()
+    gauges = [up, Gauge("cache_up", "Whether the shared cache answers.").put(float(cache.is_up))]
+    try:
+        with served.asked() as asked:
+            gauges += [*_states(served, asked), *_money(asked.tracker), *limit_gauges(asked)]
+            if absence is not None:
+                gauges += absence.gauges(asked)
+    except TearsheetError:
+        up.put(0)
+        return gauges
+    up.put(1)
+    return gauges
+
+
+def _states(served: Served, asked: Asked) -> list[Gauge]:
+    summary = asked.tracker.get_summary("all", sync=False, currency=served.settings.currency)
+    last = Gauge("last_fill_timestamp_seconds", "When the last fill happened.")
+    if summary.freshness.last_fill_at is not None:
+        last.put(summary.freshness.last_fill_at.timestamp())
+    return [
+        last,
+        Gauge("revision", "How often the facts changed.").put(summary.freshness.revision),
+        Gauge("rejected_lines", "Lines that could not be used.").put(summary.rejected_lines),
+        Gauge("partial", "Whether answers may lack something.").put(float(summary.partial)),
+        Gauge("sync_lag_seconds", "Since when log lines could not be taken in; 0 while they are.")
+        .put(served.trackers.sync_lag_s),
+    ]  # fmt: skip
+
+
+def _money(tracker: PerformanceTracker) -> list[Gauge]:
+    """The present day of every account, and the targets that it is held against."""
+    gauges = {
+        name: Gauge(f"daily_{name}", METRICS[name].words, ("account", "currency"))
+        for name in _GAUGED
+    }
+    targets = Gauge("target", "What was promised.", ("target",))
+    for rule in target_rules(tracker.targets()):
+        targets.put(money(rule.wanted), rule.name)
+    for account in tracker.accounts():
+        _put_day(tracker, account, gauges)
+    return [*gauges.values(), targets]
+
+
+def _put_day(tracker: PerformanceTracker, account: str, gauges: dict[str, Gauge]) -> None:
+    try:
+        summary = tracker.get_summary("daily", scope=Scope(account), sync=False)
+    except MixedCurrencyError:
+        return  # no one number says how an account with several currencies stands
+    for name, gauge in gauges.items():
+        value: Any = summary.value(name)
+        if value is not None:
+            gauge.put(money(value), account, summary.currency)

@@ -1,0 +1,120 @@
+"""Imports as batches: files to import, what each came to, and taking one out again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flask import Response, request
+from msgspec.structs import asdict
+
+from tearsheet.app.imports.api_posts import Posts
+from tearsheet.app.imports.history import Batches
+from tearsheet.app.reports import ImportReport
+from tearsheet.errors import UsageError
+from tearsheet.performance.summary import as_plain
+from tearsheet.web.api.performance import success
+from tearsheet.web.api.trading import IMPORT_PARAMETERS
+from tearsheet.web.api.upload import FILE, uploaded
+from tearsheet.web.http import parameters
+from tearsheet.web.http.bodies import idempotency_key
+from tearsheet.web.http.errors import Refused, as_detail
+from tearsheet.web.http.operation import Api, Body, Operation
+from tearsheet.web.schemas import imports as answers
+from tearsheet.web.server.context import Served, json_answer
+
+_MOST_SHOWN = 100
+
+
+def add_imports(api: Api, served: Served) -> None:
+    """Add what imports files, lists imports, and takes one out."""
+    api.add(
+        Operation(
+            method="POST", path="/api/import", tag="Imports", title="Keep what a file says", level="write",
+            words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
+            "and make the summaries partial. A dry run keeps nothing and shows what would change.",
+            parameters=(*IMPORT_PARAMETERS, _DRY_RUN),
+            body=Body(("multipart/form-data",), FILE, None), answer=answers.ImportAnswer,
+            statuses=(400, 409, 411, 413, 415, 422),
+        ),
+        _import_view(served),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/imports", tag="Imports", title="Imports, the newest first",
+            words="Files and requests of fills. The next page is that before the last `id`.",
+            parameters=(parameters.LIMIT, parameters.BEFORE), answer=answers.BatchesAnswer, statuses=(422,),
+        ),
+        lambda limit, before: _list(served, limit, before),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/imports/{number}", tag="Imports", title="One import with its rejected lines",
+            in_path=(parameters.IMPORT_ID,), answer=answers.BatchAnswer, statuses=(404, 422),
+        ),
+        lambda number: _show(served, number),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="POST", path="/api/imports/{number}/undo", tag="Imports", title="Take an import out",
+            words="As if it had never come; fills that other imports brought too stay. It is remembered.",
+            level="write", in_path=(parameters.IMPORT_ID,), answer=answers.UndoneAnswer,
+            statuses=(404, 409, 422),
+        ),
+        lambda number: _undo(served, number),
+    )  # fmt: skip
+
+
+_DRY_RUN = parameters.choice(
+    "dry_run", "Keep nothing, and show what would change.", "yes", "no", default="no"
+)
+
+
+def _import_view(served: Served) -> Callable[..., Response]:
+    def view(dry_run: str, format: str | None, **said: Any) -> Response:
+        with served.at_work(), uploaded() as (path, name):  # a long file takes its time
+            said |= {"layout": format, "name": name}
+            take = _try if dry_run == "yes" else _keep
+            report, more = take(served, path, said)
+        shown = [as_detail(r) for r in report.rejections[:_MOST_SHOWN]]
+        data = as_plain(report) | {"rejections": shown} | more
+        is_made = report.new and not report.repeated and dry_run == "no"
+        return json_answer(success(served, data), 201 if is_made else 200)
+
+    return view
+
+
+def _keep(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
+    with served.trackers.lent() as tracker:
+        once = Posts(tracker).once
+        who = served.access.name_of(request)
+        key = idempotency_key()
+        return once(key, path, lambda: tracker.import_file(path, who=who, **said)), {}
+
+
+def _try(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
+    with served.trackers.lent() as tracker:
+        preview = Batches(tracker).try_import(path, **said)
+    return preview.report, {"changes": {"days": preview.days, "positions": preview.positions}}
+
+
+def _list(served: Served, limit: int, before: int | None) -> Response:
+    with served.asked() as asked:
+        found = Batches(asked.tracker).list(limit, before)
+    return json_answer(success(served, found))
+
+
+def _show(served: Served, number: int) -> Response:
+    with served.asked() as asked:
+        batch = Batches(asked.tracker).get(number)
+        rejected = Batches(asked.tracker).rejections(number, _MOST_SHOWN)
+    lines = [as_detail(one.rejection) | {"counts": one.counts} for one in rejected]
+    return json_answer(success(served, asdict(batch) | {"rejections": lines}))
+
+
+def _undo(served: Served, number: int) -> Response:
+    try:
+        with served.at_work(), served.trackers.lent() as tracker:
+            report = Batches(tracker).undo(number, served.access.name_of(request))
+    except UsageError as error:
+        raise Refused(409, error.message, error.hint) from None
+    return json_answer(success(served, report))

@@ -1,0 +1,182 @@
+"""Notes and tags on positions: read, written upon the version that was read, and found again."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import Response, request
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from tearsheet.app.analysis.notes import Notes, NoteVersion, NoteView, TagCount
+from tearsheet.errors import UsageError
+from tearsheet.trade.note import LONGEST_TAG, LONGEST_TEXT, MOST_TAGS, Said, said
+from tearsheet.web.api.charts import POSITION_ID
+from tearsheet.web.api.performance import success
+from tearsheet.web.http import parameters
+from tearsheet.web.http.bodies import json_object
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.operation import Api, Body, Operation, Parameter
+from tearsheet.web.schemas.performance import Success
+from tearsheet.web.server.context import Served, json_answer
+
+_ID = "^[0-9a-f]{16}$"
+NOTE_ID = Parameter(
+    "note", "A note's id.", {"type": "string", "pattern": _ID},
+    parameters.one_like(_ID, "16 hexadecimal digits"),
+)  # fmt: skip
+AFTER = Parameter("after", "Only notes with a later id.", NOTE_ID.schema, NOTE_ID.read)
+_MOST_VERSION = 1_000_000_000
+_NOTE = {
+    "type": "object",
+    "properties": {
+        "text": {
+            "type": "string", "maxLength": LONGEST_TEXT,
+            "description": "What is said, with line breaks. Empty and without tags it takes the note back.",
+        },
+        "tags": {
+            "type": "array", "maxItems": MOST_TAGS,
+            "items": {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG},
+            "description": "Words to find the position by, kept in small letters; no commas or control characters.",
+        },
+        "version": {
+            "type": "integer", "minimum": 0, "maximum": _MOST_VERSION,
+            "description": "The version that this is written upon; 0 where nothing was said yet.",
+        },
+    },
+    "required": ["text", "tags", "version"],
+    "additionalProperties": False,
+}  # fmt: skip
+_EXAMPLE = {"text": "Chased it; wait for the retest.", "tags": ["fomo", "breakout"], "version": 0}
+_WORDS = (
+    "The whole note: what is left out is gone. The same again changes nothing; upon another version "
+    "than the last it is refused (409) and says who wrote meanwhile. No number depends on it."
+)
+
+
+class NotesAnswer(Struct, kw_only=True):
+    """The position's own note, be it empty, then those of fills that stand in it by now."""
+
+    status: Success
+    timestamp: datetime
+    data: tuple[NoteView, ...]
+
+
+class NoteAnswer(Struct, kw_only=True):
+    """One note."""
+
+    status: Success
+    timestamp: datetime
+    data: NoteView
+
+
+class VersionsAnswer(Struct, kw_only=True):
+    """Everything that a note ever said, the first first; empty where there is no such note."""
+
+    status: Success
+    timestamp: datetime
+    data: tuple[NoteVersion, ...]
+
+
+class TagsAnswer(Struct, kw_only=True):
+    """Every tag, in order."""
+
+    status: Success
+    timestamp: datetime
+    data: tuple[TagCount, ...]
+
+
+def add_notes(api: Api, served: Served) -> None:
+    """Add what is said of positions."""
+    for operation, view in (*_reads(served), *_writes(served)):
+        api.add(operation, view)
+
+
+def _reads(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
+    return [
+        (
+            Operation(
+                method="GET", path="/api/positions/{position}/notes", tag="Notes", in_path=(POSITION_ID,),
+                title="What is said of a position", answer=NotesAnswer, statuses=(304, 404, 422),
+            ),
+            lambda position: _found(served, lambda notes: notes.of(position)),
+        ),
+        (
+            Operation(
+                method="GET", path="/api/notes/{note}/versions", tag="Notes", in_path=(NOTE_ID,),
+                title="Everything that a note ever said", answer=VersionsAnswer, statuses=(304, 422),
+            ),
+            lambda note: _found(served, lambda notes: notes.versions(note)),
+        ),
+        (
+            Operation(
+                method="GET", path="/api/orphaned-notes", tag="Notes", parameters=(parameters.LIMIT, AFTER),
+                title="Notes whose fill is not in the ledger now", answer=NotesAnswer, statuses=(304, 422),
+                words="Its import was undone, or its log written anew. They come back with it.",
+            ),
+            lambda limit, after: _found(served, lambda notes: notes.orphaned(limit, after or "")),
+        ),
+        (
+            Operation(
+                method="GET", path="/api/tags", tag="Notes", title="Every tag",
+                answer=TagsAnswer, statuses=(304,),
+            ),
+            lambda: _found(served, lambda notes: notes.tags()),
+        ),
+    ]  # fmt: skip
+
+
+def _writes(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
+    body = Body(("application/json",), _NOTE, _EXAMPLE)
+    statuses = (400, 404, 409, 411, 413, 415, 422)
+    return [
+        (
+            Operation(
+                method="PUT", path="/api/positions/{position}/notes", tag="Notes", level="write",
+                in_path=(POSITION_ID,), title="Say something of a position", words=_WORDS, body=body,
+                answer=NoteAnswer, statuses=statuses,
+            ),
+            lambda position: _write(served, lambda notes, *what: notes.write(position, *what)),
+        ),
+        (
+            Operation(
+                method="PUT", path="/api/notes/{note}", tag="Notes", level="write",
+                in_path=(NOTE_ID,), title="Write a note again by its id",
+                words=f"Also one whose fill is gone. {_WORDS}", body=body, answer=NoteAnswer, statuses=statuses,
+            ),
+            lambda note: _write(served, lambda notes, *what: notes.rewrite(note, *what)),
+        ),
+    ]  # fmt: skip
+
+
+def _found(served: Served, find: Callable[[Notes], object]) -> Response:
+    with served.asked(noted=True) as asked:
+        return served.fresh(asked) or json_answer(success(served, find(Notes(asked.tracker))))
+
+
+def _write(served: Served, write: Callable[..., NoteView]) -> Response:
+    what, version = _content()
+    with served.trackers.lent() as tracker:
+        try:
+            kept = write(Notes(tracker), what, served.access.name_of(request), version)
+        except UsageError as error:
+            raise Refused(409, error.message, error.hint) from None
+    return json_answer(success(served, asdict(kept)))
+
+
+def _content() -> tuple[Said, int]:
+    """What a request says, and upon which version. Raises Refused, UsageError."""
+    content = json_object("text", "tags", "version")
+    text, tags, version = (content.get(name) for name in ("text", "tags", "version"))
+    if not isinstance(text, str) or not _is_list_of_texts(tags):
+        raise Refused(422, "a note is a text and a list of tags", _HINT)
+    if type(version) is not int or not 0 <= version <= _MOST_VERSION:
+        raise Refused(422, f"the version is {str(version)[:50]!r}, not a whole number", _HINT)
+    return said(text, tags or ()), version
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+_HINT = 'send {"text": "…", "tags": ["…"], "version": 0}, with the version that GET shows'

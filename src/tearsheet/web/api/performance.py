@@ -1,0 +1,217 @@
+"""How the trading goes: the day, the week, the month, any window, and what a number rests on."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from flask import Response
+from msgspec.structs import asdict
+
+from tearsheet.export.files import json_line
+from tearsheet.performance.metric import METRICS
+from tearsheet.performance.summary import PerformanceSummary, Scope, as_plain
+from tearsheet.trade.session import Window, WindowKind
+from tearsheet.web.http import parameters
+from tearsheet.web.http.operation import Api, Operation
+from tearsheet.web.schemas import performance as answers
+from tearsheet.web.server.context import Asked, Served, json_answer, text_of
+
+Kind = Literal["daily", "weekly", "monthly"]
+_COUNTED = (
+    "total_trades", "winning_trades", "losing_trades", "breakeven_trades", "win_rate",
+    "closed_pnl", "gross_profit", "gross_loss", "fees",
+)  # fmt: skip
+_SECOND = timedelta(seconds=1)
+#: What an answer is kept with: the last fill's time (or nothing), then all but what the clock changes.
+_SEPARATOR = b"\n"
+
+
+def add_performance(api: Api, served: Served) -> None:
+    """Add the operations under `/api/performance`."""
+    asked = (*parameters.SCOPE, parameters.CURRENCY)
+    for kind, title, answer in (
+        ("daily", "The present day, or another", answers.DailyAnswer),
+        ("weekly", "The present week, Monday to Sunday, or another", answers.WeeklyAnswer),
+        ("monthly", "The present calendar month, or another", answers.MonthlyAnswer),
+    ):
+        operation = Operation(
+            method="GET", path=f"/api/performance/{kind}", tag="Performance", title=title,
+            words="Closed trades are counted in the session of their last fill; the P&L is that of "
+            "every fill of the window, after fees.",
+            parameters=(parameters.DATE, *asked), answer=answer, statuses=(304, 404, 422),
+        )  # fmt: skip
+        api.add(operation, _period_view(served, kind))
+    api.add(
+        Operation(
+            method="GET", path="/api/performance/summary", tag="Performance",
+            title="Every metric of any window", words="As the summary's JSON files.",
+            parameters=(*parameters.STRETCH, parameters.ROLLING, *asked),
+            answer=answers.SummaryAnswer, statuses=(304, 404, 422),
+        ),
+        _summary_view(served),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/performance/explain", tag="Performance",
+            title="The fills behind a number", words="The terms add up to the number exactly.",
+            parameters=(parameters.METRIC, *parameters.STRETCH, parameters.ROLLING, *asked),
+            answer=answers.ExplainAnswer, statuses=(304, 404, 422), aliases=("/api/explain",),
+        ),
+        _explain_view(served),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/metrics/definitions", tag="Performance",
+            title="The table of metrics", answer=answers.DefinitionsAnswer, level="open",
+            aliases=("/api/performance/metrics/definitions",),
+        ),
+        lambda: _definitions(served),
+    )  # fmt: skip
+
+
+def _period_view(served: Served, kind: str) -> Callable[..., Response]:
+    def view(date: date | None, currency: str | None, **scope: Any) -> Response:
+        def bounds(window: Window) -> dict[str, Any]:
+            if kind == "daily":
+                return {"date": window.start}
+            name = kind.removesuffix("ly")
+            return {f"{name}_start": window.start, f"{name}_end": window.last_day}
+
+        def content(summary: PerformanceSummary, window: Window) -> dict[str, Any]:
+            return {
+                "period": kind,
+                **bounds(window),
+                "data": {f"{kind}_pnl": summary.value("net_pnl"), **_numbers(summary)},
+            }
+
+        def choose(asked: Asked) -> Window:
+            return asked.tracker.window(_KINDS[kind], start=date)
+
+        return _answered(served, kind, choose, Scope(**scope), currency, content)
+
+    return view
+
+
+_KINDS: Mapping[str, WindowKind] = {"daily": "daily", "weekly": "weekly", "monthly": "monthly"}
+
+
+def _summary_view(served: Served) -> Callable[..., Response]:
+    def view(
+        window: WindowKind, start: date | None, end: date | None, rolling: int | None,
+        currency: str | None, **scope: Any,
+    ) -> Response:  # fmt: skip
+        def content(summary: PerformanceSummary, chosen: Window) -> dict[str, Any]:
+            plain = as_plain(summary)
+            del plain["freshness"]
+            return {"period": chosen.kind, "data": plain}
+
+        def choose(asked: Asked) -> Window:
+            return asked.tracker.window(window, start=start, end=end, rolling=rolling)
+
+        return _answered(served, f"summary-{window}", choose, Scope(**scope), currency, content)
+
+    return view
+
+
+def _explain_view(served: Served) -> Callable[..., Response]:
+    def view(
+        metric: str, window: WindowKind, start: date | None, end: date | None,
+        rolling: int | None, currency: str | None, **scope: Any,
+    ) -> Response:  # fmt: skip
+        with served.asked() as asked:
+            if (same := served.fresh(asked)) is not None:
+                return same
+            chosen = asked.tracker.window(window, start=start, end=end, rolling=rolling)
+            found = asked.tracker.explain(metric, chosen, scope=Scope(**scope), currency=currency)
+        return json_answer(success(served, found))
+
+    return view
+
+
+def _definitions(served: Served) -> Response:
+    rows = [
+        {name: value for name, value in asdict(row).items() if name in _SHOWN}
+        for row in METRICS.values()
+    ]
+    return json_answer(success(served, rows))
+
+
+_SHOWN = answers.MetricView.__struct_fields__
+
+
+def success(served: Served, data: object, **more: object) -> bytes:
+    """A successful answer of anything."""
+    fields = {"status": "success", "timestamp": served.timestamp, "data": as_plain(data), **more}
+    return json_line(fields) + b"\n"
+
+
+def _answered(
+    served: Served, period: str, choose: Callable[[Asked], Window], scope: Scope,
+    currency: str | None, content: Callable[[PerformanceSummary, Window], dict[str, Any]],
+) -> Response:  # fmt: skip
+    """An answer from the cache or computed, with what the clock changes put in last."""
+    with served.asked() as asked:
+        if (same := served.fresh(asked)) is not None:
+            return same
+        window = choose(asked)
+
+        def compute() -> bytes:
+            summary = asked.tracker.get_summary(
+                window, scope=scope, currency=currency, sync=False, stale=asked.stale
+            )
+            return _kept(summary, content(summary, window))
+
+        body = served.answered(asked, period, window, scope, currency, compute)
+    return json_answer(_at(body, served.now))
+
+
+def _numbers(summary: PerformanceSummary) -> dict[str, Any]:
+    return {
+        **{name: summary.value(name) for name in _COUNTED},
+        "currency": summary.currency,
+        "open_positions": summary.open_positions,
+        "unrealized_pnl": summary.unrealized_pnl,
+        "unrealized_reason": summary.unrealized_reason,
+        "message": summary.message,
+    }
+
+
+def _metadata(summary: PerformanceSummary) -> dict[str, Any]:
+    window, fresh = summary.window, summary.freshness
+    return {
+        "calculation_method": "position_based",
+        "timezone": window.timezone,
+        "day_starts_at": window.day_starts_at,
+        "starts_at": window.starts_at,
+        "ends_at": window.ends_at,
+        "partial": summary.partial,
+        "partial_reasons": summary.partial_reasons,
+        "missing_days": summary.missing_days,
+        "rejected_lines": summary.rejected_lines,
+        "last_updated": fresh.as_of,
+        "revision": fresh.revision,
+        "last_fill_at": fresh.last_fill_at,
+    }
+
+
+def _kept(summary: PerformanceSummary, content: dict[str, Any]) -> bytes:
+    """An answer less its timestamp and data age, and the time that the age is counted from."""
+    last = summary.freshness.last_fill_at
+    whole = json_line({**content, "metadata": _metadata(summary)})
+    return (text_of(last).encode() if last else b"") + _SEPARATOR + whole[1:-2]
+
+
+def _at(kept: bytes, now: datetime) -> bytes:
+    """The answer of an instant."""
+    last, _, content = kept.partition(_SEPARATOR)
+    age = b"null"
+    if last:
+        age = b"%.6f" % ((now - datetime.fromisoformat(last.decode())) / _SECOND)
+    head = b'{"status":"success","timestamp":"' + text_of(now).encode() + b'",'
+    return head + content + b',"data_age_s":' + age + b"}}\n"
+
+
+def money(value: Decimal) -> float:
+    """Money as a gauge; Prometheus knows floats only."""
+    return float(value)

@@ -1,0 +1,181 @@
+"""May an account go on trading? Verdicts, breaches and their releases, and heartbeats of a source."""
+
+from typing import Any
+
+from flask import Response
+from msgspec.structs import asdict
+
+from tearsheet.app.analysis.lists import Place
+from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.errors import UsageError
+from tearsheet.rules.limit import LIMITS
+from tearsheet.rules.verdict import Level, Verdict, worst
+from tearsheet.web.api.performance import money, success
+from tearsheet.web.http import parameters
+from tearsheet.web.http.bodies import BY, NOTE, idempotency_key, is_said, json_object, place_of
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.metrics import Gauge
+from tearsheet.web.http.operation import Api, Body, Operation
+from tearsheet.web.http.parameters import NAME, cursor_of
+from tearsheet.web.schemas import risk as risk_answers
+from tearsheet.web.server.context import Asked, Served, json_answer
+
+#: Levels as numbers, so that the larger one is the worse.
+_RANKS: dict[Level, int] = {"ok": 0, "warn": 1, "unknown": 2, "breach": 3}
+_ACCOUNT = {"type": "string", "pattern": NAME}
+_RELEASE = {
+    "type": "object",
+    "properties": {
+        "account": _ACCOUNT,
+        "limit": {"type": "string", "enum": list(LIMITS)},
+        "actor": {"type": "string", "pattern": BY, "description": "Who lifts the breach."},
+        "reason": {"type": "string", "pattern": NOTE, "description": "Why."},
+    },
+    "required": ["account", "limit", "actor", "reason"],
+    "additionalProperties": False,
+}
+_HEARTBEAT = {
+    "type": "object", "properties": {"account": _ACCOUNT}, "required": ["account"],
+    "additionalProperties": False,
+}  # fmt: skip
+_VERDICT_WORDS = (
+    "`state` is ok, warn, breach or unknown, and every one of them is answered with 200. Without "
+    "`account`: the worst state, and the verdict of every account that has limits. What breaks a "
+    "limit is kept before it is answered. Anything but 200 says nothing about the account: treat it "
+    "as unknown."
+)
+
+
+def add_risk(api: Api, served: Served) -> None:
+    """Add the operations under `/api/risk`."""
+    api.add(
+        Operation(
+            method="GET", path="/api/risk/verdict", tag="Risk",
+            title="May this account go on trading?", words=_VERDICT_WORDS,
+            parameters=(parameters.ACCOUNT,),
+            answer=(risk_answers.VerdictAnswer, risk_answers.VerdictsAnswer), statuses=(422,),
+        ),
+        lambda account: _verdict(served, account),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="GET", path="/api/risk/breaches", tag="Risk",
+            title="Every breach and who lifted it, the newest first",
+            parameters=(parameters.ACCOUNT, *parameters.PAGE), answer=risk_answers.BreachesAnswer,
+            statuses=(422,),
+        ),
+        lambda account, limit, cursor: _breaches(served, account, limit, cursor),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="POST", path="/api/risk/releases", tag="Risk", title="Lift a breach",
+            words="The limit breaks again where its value worsens. Who and why is kept for ever. "
+            "It needs a token made with `--desk`: whoever trades does not lift their own breach.",
+            level="desk", body=Body(("application/json",), _RELEASE, _EXAMPLE),
+            answer=risk_answers.ReleaseAnswer, statuses=(400, 404, 409, 411, 413, 415, 422),
+        ),
+        lambda: _release(served),
+    )  # fmt: skip
+    api.add(
+        Operation(
+            method="POST", path="/api/risk/heartbeats", tag="Risk",
+            title="Say that an account's source is there, though it has nothing new",
+            level="write", body=Body(("application/json",), _HEARTBEAT, {"account": "Sim101"}),
+            answer=risk_answers.HeartbeatAnswer, statuses=(400, 411, 413, 415, 422),
+        ),
+        lambda: _heartbeat(served),
+    )  # fmt: skip
+
+
+_EXAMPLE = {
+    "account": "Sim101",
+    "limit": "daily_loss",
+    "actor": "kim",
+    "reason": "a mistaken order, corrected with the broker",
+}
+
+
+def limit_gauges(asked: Asked) -> list[Gauge]:
+    """Every limit and verdict as it stands now."""
+    where = ("account", "limit")
+    level = Gauge("limit_level", "0 ok, 1 warn, 2 unknown, 3 breach.", where)
+    numbers = {
+        "value": Gauge("limit_value", "How far a limit is used.", where),
+        "threshold": Gauge("limit_threshold", "Where a limit breaks.", where),
+        "headroom": Gauge("limit_headroom", "What is left until a limit breaks.", where),
+    }
+    state = Gauge("verdict_state", "0 ok, 1 warn, 2 unknown, 3 breach.", ("account",))
+    flat = Gauge("must_be_flat", "Whether an account must be flat.", ("account",))
+    for found in verdicts_of(asked.tracker).all(asked.stale):
+        state.put(_RANKS[found.state], found.account)
+        flat.put(float(found.must_be_flat), found.account)
+        for view in found.limits:
+            level.put(_RANKS[view.level], found.account, view.name)
+            for name, gauge in numbers.items():
+                if (value := getattr(view, name)) is not None:
+                    gauge.put(money(value), found.account, view.name)
+    return [state, flat, level, *numbers.values()]
+
+
+def _verdict(served: Served, account: str | None) -> Response:
+    with served.asked() as asked:
+        verdicts = verdicts_of(asked.tracker)
+        if account is not None:
+            return json_answer(success(served, verdicts.of(account, asked.stale)))
+        found = verdicts.all(asked.stale)
+        return json_answer(success(served, _together(served, asked, found)))
+
+
+def _together(served: Served, asked: Asked, found: list[Verdict]) -> risk_answers.Verdicts:
+    return risk_answers.Verdicts(
+        state=worst(found),
+        must_be_flat=any(one.must_be_flat for one in found),
+        as_of=served.now,
+        sequence=max((one.sequence for one in found), default=asked.tracker.revision),
+        accounts=tuple(found),
+    )
+
+
+def _breaches(served: Served, account: str | None, limit: int, cursor: Place | None) -> Response:
+    after = place_of(cursor, str)
+    with served.asked() as asked:
+        page = verdicts_of(asked.tracker).history(account, limit, after)
+    return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
+
+
+def _release(served: Served) -> Response:
+    content = json_object("account", "limit", "actor", "reason")
+    account = _account_of(content)
+    limit, actor, reason = (content.get(name) for name in ("limit", "actor", "reason"))
+    if limit not in LIMITS or not isinstance(limit, str):
+        raise Refused(422, f"limit is {str(limit)[:50]!r}", f"allowed are {', '.join(LIMITS)}")
+    if not is_said(actor, BY) or not is_said(reason, NOTE) or not str(reason).strip():
+        raise Refused(
+            422, "a release needs an actor and a reason", "1 to 100 and 1 to 1000 characters"
+        )
+    try:
+        with served.asked() as asked:
+            record, repeated = verdicts_of(asked.tracker).release(
+                account, limit, str(actor), str(reason), key=idempotency_key()
+            )
+    except UsageError as error:  # a key that was used for another request
+        raise Refused(409, error.message, error.hint) from None
+    data: dict[str, Any] = asdict(record) | {"repeated": repeated}
+    return json_answer(success(served, data), 200 if repeated else 201)
+
+
+def _heartbeat(served: Served) -> Response:
+    account = _account_of(json_object("account"))
+    idempotency_key()  # a heartbeat may be sent twice, but not under a key that is none
+    with served.trackers.lent() as tracker:
+        verdicts_of(tracker).hear(account)
+    return json_answer(success(served, {"account": account, "heard_at": served.now}))
+
+
+def _account_of(content: dict[str, Any]) -> str:
+    account = content.get("account")
+    if not is_said(account, NAME):
+        raise Refused(
+            422, f"account is {str(account)[:50]!r}", "allowed is a text of 1 to 200 characters"
+        )
+    return str(account)

@@ -1,0 +1,229 @@
+"""Who may read and write: bearer tokens, kept as hashes; without one only over loopback."""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from flask import Request
+from msgspec import Struct
+
+from tearsheet.errors import NotFoundError, SettingsError, UsageError
+from tearsheet.export.files import json_bytes, replace_file
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.operation import Level
+
+#: What a token allows: to read, to write too, and as the risk desk to loosen what holds an account back.
+Right = Literal["read", "write", "desk"]
+_RANKS = {"open": 0, "read": 1, "write": 2, "desk": 3}
+_PREFIX = "ts_"
+#: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
+COOKIE = "tearsheet_token"
+_FORWARDED = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_FORWARDED",
+    "HTTP_X_REAL_IP",
+    "HTTP_VIA",
+)
+_PORT = re.compile(r":\d+$")
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
+
+
+class Token(Struct, frozen=True, forbid_unknown_fields=True):
+    """A token as it is kept: never itself, only its SHA-256. Tokens have 256 random bits."""
+
+    name: str
+    right: Right
+    sha256: str
+    made_at: datetime
+
+
+class Tokens:
+    """The tokens of a file, read again when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._tokens: tuple[Token, ...] = ()
+
+    def all(self) -> tuple[Token, ...]:
+        """Every token; none where there is no file. Raises SettingsError for a bad file."""
+        try:
+            info = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            self._seen, self._tokens = None, ()
+            return ()
+        seen = (info.st_ino, info.st_size, info.st_mtime_ns)
+        if seen != self._seen:
+            self._tokens, self._seen = self._read(), seen
+        return self._tokens
+
+    def right_of(self, presented: str) -> Right | None:
+        """What a token allows; every kept one is compared, in constant time."""
+        digest = _digest(presented)
+        found: Right | None = None
+        for token in self.all():
+            if hmac.compare_digest(token.sha256, digest):
+                found = token.right
+        return found
+
+    def add(self, name: str, right: Right, now: datetime) -> str:
+        """Make a token and keep its hash; it is told this once. Raises UsageError."""
+        if any(token.name == name for token in self.all()):
+            raise UsageError(
+                f"there is a token {name!r}", "revoke it first, or choose another name"
+            )
+        secret = _PREFIX + secrets.token_urlsafe(32)
+        self._write((*self.all(), Token(name, right, _digest(secret), now)))
+        return secret
+
+    def revoke(self, name: str) -> None:
+        """Take a token back; it is refused from the next request on. Raises NotFoundError."""
+        left = tuple(token for token in self.all() if token.name != name)
+        if len(left) == len(self.all()):
+            named = ", ".join(token.name for token in left) or "none"
+            raise NotFoundError(f"no token {name!r}", f"known: {named}")
+        self._write(left)
+
+    def _read(self) -> tuple[Token, ...]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=tuple[Token, ...])
+        except (OSError, msgspec.MsgspecError) as error:
+            raise SettingsError(
+                f"the tokens file {self._path} cannot be used: {error}",
+                "`tearsheet tokens` writes it; restore it, or remove it and make new tokens",
+            ) from None
+
+    def _write(self, tokens: tuple[Token, ...]) -> None:
+        replace_file(self._path, json_bytes(list(tokens)), mode=0o600)
+        self._seen = None
+
+
+class Access:
+    """Decides about each request.
+
+    With a token it counts what the token allows. Without one, reading is free where anonymous
+    reading is allowed, and both reading and writing while there are no tokens at all, but only for
+    requests that come over loopback and not through a proxy.
+    """
+
+    def __init__(self, tokens: Tokens, *, anonymous_read: bool) -> None:
+        self._tokens = tokens
+        self._anonymous_read = anonymous_read
+
+    def check(self, request: Request, level: Level) -> None:
+        """Raise Refused where a request may not do what it asks for."""
+        if level in ("write", "desk"):
+            _refuse_other_sites(request)
+        if level == "open":
+            return
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
+        if presented:
+            self._check_token(presented, level)
+        elif not (level == "read" and self._anonymous_read) and not self._is_private(
+            request.environ
+        ):
+            raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
+
+    def allows(self, request: Request, level: Level) -> bool:
+        """Whether a request that was let in might do more than it asked for."""
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
+        if not presented:
+            return level == "read" or self._is_private(request.environ)
+        right = self._tokens.right_of(presented.partition(" ")[2].strip())
+        return right is not None and _RANKS[right] >= _RANKS[level]
+
+    def name_of(self, request: Request) -> str:
+        """Whose token a request that was let in bears, for what is remembered of it."""
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
+        _, _, secret = presented.partition(" ")
+        digest = _digest(secret.strip())
+        names = [token.name for token in self._tokens.all() if token.sha256 == digest]
+        return names[0] if names else "somebody at this machine"
+
+    def cookie(self, request: Request) -> str | None:
+        """The token that a browser was given at the login page; none while there are no tokens."""
+        return request.cookies.get(COOKIE) if self._tokens.all() else None
+
+    def right_of(self, secret: str) -> Right | None:
+        """What a token allows; None for one that is not known."""
+        return self._tokens.right_of(secret)
+
+    def _in_cookie(self, request: Request) -> str:
+        secret = self.cookie(request)
+        return f"Bearer {secret}" if secret else ""
+
+    def _check_token(self, presented: str, level: Level) -> None:
+        scheme, _, secret = presented.partition(" ")
+        right = self._tokens.right_of(secret.strip()) if scheme.lower() == "bearer" else None
+        if right is None:
+            raise Refused(401, "the token is not known", _HINT, headers=_BEARER)
+        if _RANKS[right] < _RANKS[level]:
+            raise too_little(right, level)
+
+    def _is_private(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a request comes over loopback, by a name of it, and not through a proxy."""
+        return (
+            not self._tokens.all()
+            and is_loopback(environ.get("REMOTE_ADDR") or "")
+            and _PORT.sub("", environ.get("HTTP_HOST", "")) in _LOCAL_NAMES
+            and not any(name in environ for name in _FORWARDED)
+        )
+
+
+def may_serve(host: str, tokens: Tokens, *, anonymous_read: bool) -> None:
+    """Refuse to listen beyond loopback where nobody could be told from anybody. Raises UsageError."""
+    if is_loopback(host) or tokens.all() or anonymous_read:
+        return
+    raise UsageError(
+        f"listening at {host} lets every machine that reaches it ask",
+        "make a token with `tearsheet tokens add NAME`, or say --allow-anonymous-read in a network "
+        "that you trust; writing needs a token there in any case",
+    )
+
+
+@lru_cache(1000)
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def too_little(right: Right, level: Level, message: str = "") -> Refused:
+    """The refusal of what a token does not allow."""
+    does = {
+        "read": "read only",
+        "write": "read and write, not to lift breaches or change settings",
+    }.get(right, "")
+    return Refused(
+        403, message or f"this token allows to {does}", f"use a token made with --{level}"
+    )
+
+
+_HINT = "send `Authorization: Bearer …`; `tearsheet tokens add NAME` makes a token"
+_BEARER = {"WWW-Authenticate": 'Bearer realm="tearsheet"'}
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """A page of another site, open in a browser here, may not write."""
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and origin.partition("://")[2] != request.host
+    if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        raise Refused(403, "a page of another site may not write here", "send it without a browser")
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(os.fsencode(secret)).hexdigest()

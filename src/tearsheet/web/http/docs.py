@@ -1,0 +1,69 @@
+"""The API's own description: `/openapi.json`, and `/docs` for people, without anything from elsewhere."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import msgspec
+from flask import Response, render_template
+from markupsafe import Markup, escape
+
+from tearsheet import __version__
+from tearsheet.web.http.openapi import document
+from tearsheet.web.http.operation import Api, Operation
+
+_CONTENT_POLICY = (
+    "Content-Security-Policy",
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+)
+_STYLE = Path(__file__).parents[1] / "static" / "docs.css"
+
+
+def add_documents(api: Api, operations: Sequence[Operation]) -> None:
+    """Add the description of these operations and of itself."""
+    added = [
+        Operation(method="GET", path="/openapi.json", tag="Documents", title="This description",
+                  level="open", answer=dict),
+        Operation(method="GET", path="/docs", tag="Documents", title="This description, to read",
+                  level="open", answer=str, media="text/html"),
+        Operation(method="GET", path="/docs.css", tag="Documents", title="Its style",
+                  level="open", answer=str, media="text/css"),
+    ]  # fmt: skip
+    every = [*operations, *added]
+
+    @cache
+    def described() -> bytes:
+        return msgspec.json.encode(document(every)) + b"\n"
+
+    @cache
+    def page() -> str:
+        return _page(every)
+
+    views = (
+        lambda: Response(described(), mimetype="application/json"),
+        lambda: Response(page(), mimetype="text/html", headers=[_CONTENT_POLICY]),
+        lambda: Response(_STYLE.read_bytes(), mimetype="text/css"),
+    )
+    for operation, view in zip(added, views, strict=True):
+        api.add(operation, view)
+
+
+def _page(operations: Sequence[Operation]) -> str:
+    tags: dict[str, list[Operation]] = {}
+    for operation in operations:
+        tags.setdefault(operation.tag, []).append(operation)
+    return render_template(
+        "docs.html", tags=tags, document=document(operations), version=__version__,
+        pretty=_pretty, coded=_coded,
+    )  # fmt: skip
+
+
+def _coded(text: str) -> Markup:
+    """A text whose `names` are set as code; all else is escaped."""
+    parts = escape(text).split("`")
+    inner = (f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))
+    return Markup("".join(inner))
+
+
+def _pretty(value: object) -> str:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

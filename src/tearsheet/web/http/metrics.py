@@ -1,0 +1,94 @@
+"""What Prometheus is told: counts of requests and cache by process, and gauges from the ledger itself.
+
+With several workers each counts in files of `PROMETHEUS_MULTIPROC_DIR`, and whichever is asked adds
+them up. Money and revision are read at the scrape, so that no worker can tell an old number.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import Gauge as LiveGauge
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from tearsheet.web.http.names import FOLDER
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+
+
+class Meters:
+    """The counters of one application."""
+
+    def __init__(self) -> None:
+        if FOLDER in os.environ:
+            Path(os.environ[FOLDER]).mkdir(parents=True, exist_ok=True)
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            "tearsheet_request_seconds", "Time of requests.", ("method", "route", "status"),
+            buckets=_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self.cache = Counter(
+            "tearsheet_cache", "Answers by where they were found.", ("found",),
+            registry=self.registry,
+        )  # fmt: skip
+        self._children: dict[tuple[str, str, str], Histogram] = {}
+        self._found: dict[str, Counter] = {}
+        self.cache_failures = Counter(
+            "tearsheet_cache_failures", "Times that the shared cache went down.",
+            registry=self.registry,
+        )  # fmt: skip
+        self.streams = LiveGauge(
+            "tearsheet_event_streams", "Event streams that are open.",
+            registry=self.registry, multiprocess_mode="livesum",
+        )  # fmt: skip
+
+    def observe(self, method: str, route: str, status: str, seconds: float) -> None:
+        """Count a request and its time."""
+        key = (method, route, status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self.requests.labels(*key)
+        child.observe(seconds)
+
+    def count_found(self, found: str) -> None:
+        """Count an answer by where it was found."""
+        child = self._found.get(found)
+        if child is None:
+            child = self._found[found] = self.cache.labels(found)
+        child.inc()
+
+    def page(self, gauges: list["Gauge"]) -> bytes:
+        """The page that Prometheus reads."""
+        counts = self.registry
+        if FOLDER in os.environ:
+            counts = CollectorRegistry()
+            MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
+        ledger = CollectorRegistry()
+        ledger.register(_Gauges(gauges))
+        return generate_latest(counts) + generate_latest(ledger)
+
+
+class Gauge:
+    """One gauge with a value for each set of labels."""
+
+    def __init__(self, name: str, words: str, labels: tuple[str, ...] = ()) -> None:
+        self.family = GaugeMetricFamily(f"tearsheet_{name}", words, labels=labels)
+
+    def put(self, value: float, *labels: str) -> "Gauge":
+        """Set the value of these labels."""
+        self.family.add_metric(labels, value)
+        return self
+
+
+class _Gauges:
+    """Gives gauges to a registry."""
+
+    def __init__(self, gauges: list[Gauge]) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[Metric]:
+        for gauge in self._gauges:
+            yield gauge.family

@@ -1,0 +1,162 @@
+"""The OpenAPI 3.1 document, made of the same rows that the views read by."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from tearsheet import __version__
+from tearsheet.web.http.operation import Json, Operation, Parameter
+from tearsheet.web.schemas import performance as answers
+
+_REFS = "#/components/schemas/{name}"
+_MEANINGS = {
+    200: "Done.", 201: "Kept.", 304: "`If-None-Match` names this very answer.",
+    400: "The body is no JSON, or a parameter is unknown or given twice.",
+    401: "A token is needed, or is not known.", 403: "The token, or the page, may not do this.",
+    404: "There is no such thing.", 409: "It contradicts what is known.",
+    411: "The length of the body is not said.", 413: "The body is too large.",
+    415: "The body has the wrong media type.",
+    422: "A value is not allowed.", 500: "A fault of ours; the log tells more under the error's id.",
+    503: "The ledger cannot be used now; ask again after `Retry-After` seconds.",
+}  # fmt: skip
+_WORDS = """How the trading is going: exactly, at once, and against what was promised.
+
+Every number in JSON bears all its digits. `ETag` names the state that an answer is of: send it back
+in `If-None-Match` and get 304 until a fill, a mark, a setting or the day changes it. Writes take an
+`Idempotency-Key`: the same request with the same key is carried out once.
+
+While there are no tokens, this machine may ask without one, over loopback."""
+
+
+def document(operations: Sequence[Operation]) -> Json:
+    """The document of these operations."""
+    shapes = [shape for o in operations for shape in _shapes(o)]
+    types = [*{id(one): one for one in shapes if one not in (None, str, dict)}.values()]
+    _, components = msgspec.json.schema_components(
+        [*types, answers.ErrorAnswer], ref_template=_REFS
+    )
+    paths: dict[str, Json] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Tearsheet", "version": __version__, "description": _WORDS,
+                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(o.tag for o in operations)],
+        "paths": paths,
+        "components": {
+            "schemas": {name: exact_numbers(schema) for name, schema in sorted(components.items())},
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }  # fmt: skip
+
+
+def _operation(o: Operation) -> Json:
+    content: Json = {
+        "operationId": "_".join([o.method.lower(), *re.findall(r"\w+", o.path)]),
+        "tags": [o.tag],
+        "summary": o.title,
+        "parameters": [
+            *(_parameter(p, "path") for p in o.in_path),
+            *(_parameter(p, "query") for p in o.parameters),
+        ],
+        "responses": _responses(o),
+    }
+    words = [o.words] if o.words else []
+    words += [f"Also at `{alias}`." for alias in o.aliases]
+    if words:
+        content["description"] = " ".join(words)
+    if o.level != "open":
+        content["security"] = [{"bearer": []}]
+    if o.body is not None:
+        if o.method == "POST":
+            content["parameters"].append(_IDEMPOTENCY)
+        content["requestBody"] = {"required": True, "content": {
+            media: {"schema": o.body.schema} | ({"example": o.body.example} if o.body.example else {})
+            for media in o.body.media
+        }}  # fmt: skip
+    if o.media == "text/event-stream":
+        content["parameters"].append(_LAST_EVENT_ID)
+    return content
+
+
+_IDEMPOTENCY = {
+    "name": "Idempotency-Key", "in": "header", "required": False,
+    "description": "Names the request, so that it is carried out once however often it is sent.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+}  # fmt: skip
+_LAST_EVENT_ID = {
+    "name": "Last-Event-ID", "in": "header", "required": False,
+    "description": "The `id` of the last event that the client has; what came since follows.",
+    "schema": {"type": "string"},
+}  # fmt: skip
+
+
+def _parameter(parameter: Parameter, place: str) -> Json:
+    return {
+        "name": parameter.name,
+        "in": place,
+        "required": parameter.required or place == "path",
+        "description": parameter.words,
+        "schema": dict(parameter.schema),
+    }
+
+
+def _responses(o: Operation) -> Json:
+    done = (200, 201) if o.method == "POST" and o.body is not None and 409 in o.statuses else (200,)
+    refused: Iterable[int] = {*o.statuses, 500}
+    if o.parameters or not o.body:
+        refused = {*refused, 400}
+    if o.level != "open":
+        refused = {*refused, 401, 403, 503}
+    responses = {str(status): _answer(o, status) for status in done}
+    for status in sorted(refused):
+        responses[str(status)] = (
+            {"description": _MEANINGS[304]} if status == 304 else _error(o, status)
+        )
+    return responses
+
+
+def _answer(o: Operation, status: int) -> Json:
+    schema: Json = {"type": "string"} if o.answer is str else _schema(o.answer)
+    return {"description": _MEANINGS[status], "content": {o.media: {"schema": schema}}}
+
+
+def _error(o: Operation, status: int) -> Json:
+    # health answers in its own shape whether it is well or not
+    shape = o.answer if status == 503 and o.level == "open" else answers.ErrorAnswer
+    response: Json = {
+        "description": _MEANINGS[status],
+        "content": {"application/json": {"schema": _schema(shape)}},
+    }
+    if status == 503:
+        response["headers"] = {
+            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        }
+    return response
+
+
+def _shapes(o: Operation) -> tuple[Any, ...]:
+    return o.answer if isinstance(o.answer, tuple) else (o.answer,)
+
+
+def _schema(answer: Any) -> Json:
+    if isinstance(answer, tuple):
+        return {"anyOf": [_schema(one) for one in answer]}
+    if answer is dict:
+        return {"type": "object"}
+    return {"$ref": _REFS.format(name=answer.__name__)}
+
+
+def exact_numbers(schema: Any) -> Any:
+    """A decimal is a JSON number here, with all its digits; instants and dates are texts."""
+    if isinstance(schema, list):
+        return [exact_numbers(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("format") == "decimal":
+        return {"type": "number"}
+    return {key: exact_numbers(value) for key, value in schema.items()}

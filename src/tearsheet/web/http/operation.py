@@ -1,0 +1,126 @@
+"""A thin typed layer over a plain Flask blueprint: what an operation takes is written once.
+
+An `Operation` names its parameters, body, answer and who may call it. `Api.add` turns a function into
+a view that reads the parameters strictly (unknown, repeated and bad ones are refused), and the same
+rows make the OpenAPI document (`openapi.py`), so that neither can say what the other does not do.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from flask import Blueprint, Response, request
+from msgspec import Struct
+from werkzeug.datastructures import MultiDict
+
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.names import ROUTE
+
+Json = dict[str, Any]
+Level = Literal["open", "read", "write", "desk"]
+View = Callable[..., Response]
+
+
+class Parameter(Struct, frozen=True):
+    """A parameter of a query or a path; `read` makes its value of a text or raises ValueError."""
+
+    name: str
+    words: str
+    schema: Mapping[str, Any]
+    read: Callable[[str], Any]
+    default: Any = None
+    required: bool = False
+
+
+class Body(Struct, frozen=True):
+    """What a request brings: media types, JSON Schema, and an example."""
+
+    media: tuple[str, ...]
+    schema: Mapping[str, Any]
+    example: Any = None
+
+
+class Operation(Struct, frozen=True, kw_only=True):
+    """A method and path of the API. `answer` is a type whose JSON Schema is that of the
+    answer, or several of which it is one."""
+
+    method: Literal["GET", "POST", "PUT"]
+    path: str
+    tag: str
+    title: str
+    words: str = ""
+    level: Level = "read"
+    parameters: tuple[Parameter, ...] = ()
+    in_path: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    answer: Any = None
+    media: str = "application/json"
+    statuses: tuple[int, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+
+class Api:
+    """Operations on one blueprint. `guard` is called with each operation before its view."""
+
+    def __init__(self, name: str, guard: Callable[[Operation], None]) -> None:
+        self.blueprint = Blueprint(name, __name__)
+        self.operations: list[Operation] = []
+        self._guard = guard
+
+    def add(self, operation: Operation, view: View) -> None:
+        """Answer an operation, under its aliases too, with a function of its parameters."""
+        self.operations.append(operation)
+
+        defaults = (
+            read_values(operation.parameters, MultiDict()) if _is_optional(operation) else None
+        )
+
+        def answer(**in_path: str) -> Response:
+            request.environ[ROUTE] = operation.path
+            self._guard(operation)
+            if defaults is not None and not request.environ.get("QUERY_STRING"):
+                values = defaults
+            else:
+                values = read_values(operation.parameters, request.args)
+            named = {p.name: _read(p, in_path[p.name]) for p in operation.in_path}
+            return view(**named, **values)
+
+        for path in (operation.path, *operation.aliases):
+            rule = path.replace("{", "<").replace("}", ">")
+            self.blueprint.add_url_rule(
+                rule,
+                f"{operation.method} {path}".replace(".", "_"),
+                answer,
+                methods=[operation.method],
+            )
+
+
+def _is_optional(operation: Operation) -> bool:
+    return not any(parameter.required for parameter in operation.parameters)
+
+
+def read_values(parameters: Sequence[Parameter], given: MultiDict[str, str]) -> Json:
+    """The value of every parameter by its name. Raises Refused."""
+    known = {parameter.name: parameter for parameter in parameters}
+    for name, texts in given.lists():
+        if name not in known:
+            named = ", ".join(known) or "none"
+            raise Refused(400, f"no parameter {name!r} is known here", f"known are: {named}")
+        if len(texts) > 1:
+            raise Refused(400, f"parameter {name!r} is given {len(texts)} times", "give it once")
+    return {p.name: _value(p, given.get(p.name)) for p in parameters}
+
+
+def _value(parameter: Parameter, text: str | None) -> Any:
+    if text is not None:
+        return _read(parameter, text)
+    if parameter.required:
+        raise Refused(422, f"parameter {parameter.name!r} is missing", parameter.words)
+    return parameter.default
+
+
+def _read(parameter: Parameter, text: str) -> Any:
+    try:
+        return parameter.read(text)
+    except ValueError as error:
+        said = text if len(text) <= 100 else f"{text[:100]}…"
+        raise Refused(422, f"parameter {parameter.name!r} is {said!r}", str(error)) from None

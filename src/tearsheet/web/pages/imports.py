@@ -1,0 +1,247 @@
+"""The import page: files are sent, shown with what they would change, then brought in; and taken out again."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from flask import Response, redirect, request
+from werkzeug.datastructures import FileStorage
+
+from tearsheet.app.imports.formats import known_formats, known_zones
+from tearsheet.app.imports.history import Batch, Batches, RejectedLine
+from tearsheet.app.imports.preview import Preview
+from tearsheet.app.imports.uploads import Doing, Said, Uploads
+from tearsheet.errors import UsageError
+from tearsheet.web.api.trading import IMPORT_PARAMETERS, shown_name
+from tearsheet.web.http import parameters
+from tearsheet.web.http.csv_download import csv_answer
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.operation import Parameter
+from tearsheet.web.pages.frame import Page, Pages
+from tearsheet.web.server.upload_thread import UploadReader
+
+_A_PAGE = 25
+_MOST_FILES, _MOST_SHOWN, _MOST_LINES = 50, 100, 1_000_000
+_SHOW = parameters.choice(
+    "show", "Files, or requests of fills too.", "files", "all", default="files"
+)
+_MARK = parameters.choice("decimal_mark", "What stands before the cents.", "point", "comma")
+_SAID = (*IMPORT_PARAMETERS, _MARK)
+_MARKS: dict[str, Literal[".", ","]] = {"point": ".", "comma": ","}
+_LINE = ("file", "line", "code", "reason", "hint", "account", "text")
+#: Options of the command line in hints, as the page has them.
+_OPTIONS = {
+    "--timezone": "“Time zone”", "--account": "“Account”", "--layout": "“Format”",
+    "--date-order": "“Dates”", "--decimal-mark": "“Decimals”",
+}  # fmt: skip
+
+
+def add_importing(pages: Pages) -> None:
+    """Add the import page, uploads, and imports as batches."""
+    views = _Importing(pages)
+    upload, batch = "/import/uploads/<upload>", "/import/batches/<number>"
+    pages.add(Page("/import", parameters=(parameters.BEFORE, _SHOW)), views.page)
+    pages.add(Page("/import", "write", method="POST"), views.send)
+    pages.add(Page(upload, "write"), views.upload)
+    pages.add(Page(f"{upload}/say", "write", (_FILE,), "POST"), views.say)
+    pages.add(Page(f"{upload}/try", "write", method="POST"), views.read("try"))
+    pages.add(Page(f"{upload}/keep", "write", method="POST"), views.read("keep"))
+    pages.add(Page(f"{upload}/drop", "write", method="POST"), views.drop)
+    pages.add(Page(f"{upload}/rejected.csv", "write", (_FILE,)), views.rejected_of_upload)
+    pages.add(Page(batch), views.batch)
+    pages.add(Page(f"{batch}/undo", "write", method="POST"), views.undo)
+    pages.add(Page(f"{batch}/rejected.csv"), views.rejected_of_batch)
+    pages.add(Page("/import/rejected.csv"), views.rejected)
+
+
+_FILE = parameters.number_of("file", "Which of the files.", _MOST_FILES, 1)
+
+
+class _Importing:
+    """What the addresses of the import page answer."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._served = pages, pages.served
+        self._uploads = Uploads(pages.served.settings.upload_dir)
+        self._reader = UploadReader(pages.served, self._uploads)
+
+    def page(self, before: int | None, show: str) -> Response:
+        """Where files are sent from, and what was imported."""
+        with self._served.asked() as asked:
+            batches = Batches(asked.tracker).list(_A_PAGE + 1, before, files_only=show == "files")
+            return self._pages.shown(
+                "import.html", title="Import", batches=batches[:_A_PAGE], show=show, given={},
+                before=batches[_A_PAGE - 1].id if len(batches) > _A_PAGE else None,
+                titles=_titles(), rejections=asked.tracker.rejections(20), accounts=(), first=before is None,
+            )  # fmt: skip
+
+    def send(self) -> Response:
+        """Keep what is sent, and show what would come of it."""
+        with self._served.at_work():  # a long file takes its time to arrive, too
+            sent = [file for file in request.files.getlist("file") if file.filename]
+            if not 1 <= len(sent) <= _MOST_FILES:
+                raise Refused(422, f"{len(sent)} files were sent", f"choose 1 to {_MOST_FILES}")
+            self._uploads.sweep()
+            files = [(shown_name(one.filename), Said(), _saver(one)) for one in sent]
+            who = self._served.access.name_of(request)
+            upload = self._uploads.add(who, self._served.now, files)
+            self._reader.start(upload, "try")
+        return _to(f"/import/uploads/{upload.id}")
+
+    def upload(self, upload: str) -> Response:
+        """An upload as it stands: being read, seen through, brought in, or broken off."""
+        found = self._uploads.get(upload)
+        is_read = self._uploads.is_held(upload)
+        outcome = None if is_read else self._uploads.outcome(upload)
+        return self._pages.shown(
+            "upload.html", title="Import", upload=found, is_read=is_read, outcome=outcome,
+            progress=self._uploads.progress(upload), formats=known_formats(), zones=known_zones(),
+            titles=_titles(), marks=_MARKS, for_page=_for_page, megabytes=_megabytes,
+            most=_MOST_SHOWN, accounts=(), given={},
+        )  # fmt: skip
+
+    def say(self, upload: str, file: int) -> Response:
+        """Say what a file leaves open, and look at all of them again."""
+        self._uploads.get(upload)
+        try:
+            found = self._uploads.say(upload, file - 1, _said())
+        except UsageError as error:
+            raise Refused(409, error.message, error.hint) from None
+        self._reader.start(found, "try")
+        return _to(f"/import/uploads/{upload}")
+
+    def read(self, doing: Doing) -> Callable[..., Response]:
+        """Look at an upload again, or bring it in."""
+
+        def view(upload: str) -> Response:
+            self._reader.start(self._uploads.get(upload), doing)
+            return _to(f"/import/uploads/{upload}")
+
+        return view
+
+    def drop(self, upload: str) -> Response:
+        """Throw an upload away."""
+        self._uploads.get(upload)
+        try:
+            self._uploads.drop(upload)
+        except UsageError as error:
+            raise Refused(409, error.message, error.hint) from None
+        return _to("/import")
+
+    def batch(self, number: str) -> Response:
+        """One import."""
+        with self._served.asked() as asked:
+            batch = Batches(asked.tracker).get(_number(number))
+        return self._batch_page(batch)
+
+    def undo(self, number: str) -> Response:
+        """What taking an import out would change; then, with a yes, take it out."""
+        who = self._served.access.name_of(request)
+        try:
+            with self._served.at_work(), self._served.trackers.lent() as tracker:
+                batches = Batches(tracker)
+                if request.form.get("action") == "undo":
+                    batches.undo(_number(number), who)
+                    return _to(f"/import/batches/{_number(number)}")
+                preview = batches.try_undo(_number(number), who)
+                batch = batches.get(_number(number))
+        except UsageError as error:
+            raise Refused(409, error.message, error.hint) from None
+        return self._batch_page(batch, preview)
+
+    def _batch_page(self, batch: Batch, preview: Preview | None = None) -> Response:
+        with self._served.trackers.lent() as tracker:
+            lines = Batches(tracker).rejections(batch.id, _MOST_SHOWN)
+        return self._pages.shown(
+            "batch.html", title=f"Import {batch.id}", batch=batch, titles=_titles(), lines=lines,
+            preview=preview, most=_MOST_SHOWN, accounts=(), given={},
+        )  # fmt: skip
+
+    def rejected_of_batch(self, number: str) -> Response:
+        """The lines of an import that could not be used, as CSV."""
+        with self._served.asked() as asked:
+            batches = Batches(asked.tracker)
+            batch = batches.get(_number(number))
+            lines = batches.rejections(batch.id, _MOST_LINES)
+        return _csv(lines, f"rejected-{batch.id}.csv")
+
+    def rejected_of_upload(self, upload: str, file: int) -> Response:
+        """The lines of a file that could not be used, as CSV, before it is brought in."""
+        outcome = self._uploads.outcome(upload)
+        taken = outcome.files[file - 1 : file] if outcome else ()
+        if not taken or taken[0].report is None:
+            raise Refused(404, "there is no such list", "look at the upload's page")
+        lines = [RejectedLine(one, True) for one in taken[0].report.rejections]
+        return _csv(lines, "rejected.csv")
+
+    def rejected(self) -> Response:
+        """All lines that could not be used and still count, as CSV."""
+        with self._served.asked() as asked:
+            found = asked.tracker.rejections(_MOST_LINES)
+        return _csv([RejectedLine(one, True) for one in found], "rejected.csv")
+
+
+def _csv(lines: Iterable[RejectedLine], name: str) -> Response:
+    rows = (
+        [*(getattr(one.rejection, field) for field in _LINE), "yes" if one.counts else "no"]
+        for one in lines
+    )
+    return csv_answer((*_LINE, "counts"), rows, name)
+
+
+def _said() -> Said:
+    """What the form says of a file; what is left empty is recognised."""
+    values: dict[str, Any] = {}
+    for parameter in _SAID:
+        text = request.form.get(parameter.name, "").strip()
+        values[parameter.name] = _read(parameter, text) if text else None
+    zone, mark = values["timezone"], values["decimal_mark"]
+    return Said(
+        values["format"], values["account"], None if zone is None else zone.key,
+        values["date_order"], None if mark is None else _MARKS[mark],
+    )  # fmt: skip
+
+
+def _read(parameter: Parameter, text: str) -> Any:
+    try:
+        return parameter.read(text)
+    except ValueError as error:
+        raise Refused(422, f"{parameter.name} is {text[:100]!r}", str(error)) from None
+
+
+def _saver(file: FileStorage) -> Callable[[Path], None]:
+    return lambda path: file.save(path)
+
+
+def _number(text: str) -> int:
+    try:
+        return int(parameters.IMPORT_ID.read(text))
+    except ValueError as error:
+        raise Refused(404, "there is no such import", str(error)) from None
+
+
+def _titles() -> dict[str, str]:
+    return {
+        "api": "Posted fills",
+        **{name: line.title for name, line in known_formats().items()},
+    }
+
+
+def _for_page(hint: str) -> str:
+    """A hint of the importer in the words of the page."""
+    for option, field in _OPTIONS.items():
+        hint = re.sub(rf"{option}( [A-Z]+\b(?!/))?", field, hint)
+    return hint
+
+
+def _megabytes(size: int) -> str:
+    if size < 10_000:
+        return f"{size:,} bytes"
+    return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.0f} kB"
+
+
+def _to(address: str) -> Response:
+    response = redirect(address, 303)
+    assert isinstance(response, Response)
+    return response

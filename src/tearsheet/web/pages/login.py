@@ -1,0 +1,57 @@
+"""Signing in: a browser gives a token once and carries it in a cookie that no script can read."""
+
+from flask import Response, redirect, request
+
+from tearsheet.web.http import parameters
+from tearsheet.web.http.auth import COOKIE
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.pages.frame import Page, Pages
+
+_MONTH_S = 30 * 86_400
+_NEXT = parameters.text_of("next", "The page to go on to.")
+
+
+def add_entrance(pages: Pages) -> None:
+    """Add signing in and out."""
+    pages.add(Page("/login", "open", (_NEXT,)), lambda next: _ask(pages, _inside(next)))
+    pages.add(Page("/login", "open", (_NEXT,), "POST"), lambda next: _enter(pages, _inside(next)))
+    pages.add(Page("/logout", "open", method="POST"), _leave)
+
+
+def _ask(pages: Pages, onward: str, *, refused: bool = False) -> Response:
+    return pages.shown(
+        "login.html", 401 if refused else 200, title="Sign in", next=onward, refused=refused,
+        accounts=(), given={},
+    )  # fmt: skip
+
+
+def _enter(pages: Pages, onward: str) -> Response:
+    token = request.form.get("token", "").strip()
+    if len(token) > 200 or pages.served.access.right_of(token) is None:
+        return _ask(pages, onward, refused=True)
+    response = _to(onward)
+    response.set_cookie(
+        COOKIE, token, max_age=_MONTH_S, httponly=True, samesite="Strict",
+        secure=request.is_secure, path="/",
+    )  # fmt: skip
+    return response
+
+
+def _leave() -> Response:
+    response = _to("/login")
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Strict")
+    return response
+
+
+def _to(address: str) -> Response:
+    response = redirect(address, 303)
+    if not isinstance(response, Response):
+        raise Refused(500, "the page to go on to is not known")
+    return response
+
+
+def _inside(address: str | None) -> str:
+    """A page of this dashboard, never another site: one slash, then a plain path."""
+    if address is None or not address.startswith("/") or address.startswith(("//", "/\\")):
+        return "/"
+    return address

@@ -1,0 +1,199 @@
+"""Any window: curve, days, spread, groups, rolling rates, and another stretch beside it."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from flask import Response
+
+from tearsheet.app.analysis.charts import Chosen, Insights
+from tearsheet.performance.breakdown import GROUPINGS
+from tearsheet.performance.summary import Scope
+from tearsheet.trade.session import Window, WindowKind
+from tearsheet.web.api.charts import OTHER, other_of
+from tearsheet.web.http import parameters
+from tearsheet.web.pages import svg as drawing
+from tearsheet.web.pages.frame import (
+    Page,
+    Pages,
+    accounts_of,
+    beside_promises,
+    link,
+    partial_of,
+    window_name,
+)
+from tearsheet.web.pages.tiles import shares, tiles, totals
+from tearsheet.web.server.context import Asked
+
+_TILES = (
+    "net_pnl", "win_rate", "profit_factor", "payoff_ratio", "max_drawdown",
+    "total_trades", "expectancy", "average_r", "average_daily_pnl", "fees",
+)  # fmt: skip
+KINDS: tuple[tuple[WindowKind, str], ...] = (
+    ("daily", "Day"), ("weekly", "Week"), ("monthly", "Month"), ("quarterly", "Quarter"),
+    ("yearly", "Year"), ("all", "All"),
+)  # fmt: skip
+#: So many names are offered; where there may be more, one can be typed.
+MOST_NAMES = 300
+WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="monthly")
+ASKED = (
+    WINDOW, parameters.START, parameters.END, parameters.ROLLING, *parameters.SCOPE,
+    parameters.CURRENCY,
+)  # fmt: skip
+_BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
+_OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
+_COMPARE = parameters.choice("compare", "Whether another stretch stands beside it.", "yes")
+
+
+def add_stretch(pages: Pages) -> None:
+    """Add the page of a window, and its parts that are fetched when they are looked at."""
+    pages.add(Page("/performance", parameters=(*ASKED, _COMPARE, *OTHER)), _view(pages))
+    pages.add(Page("/performance/groups", parameters=(*ASKED, _BY)), _groups(pages))
+    pages.add(Page("/performance/spread", parameters=(*ASKED, _OF)), _spread(pages))
+
+
+def given_of(
+    window: WindowKind, start: date | None, end: date | None, rolling: int | None,
+    currency: str | None, **scope: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """The parameters of a window and scope as a link bears them; those that are None are left out."""
+    given = {"window": window, "start": start, "end": end, "rolling": rolling, "currency": currency}
+    return {name: value for name, value in {**given, **scope}.items() if value is not None}
+
+
+def chosen_in(asked: Asked, given: dict[str, Any]) -> Chosen:
+    """The window, scope and money of a link."""
+    rest = dict(given)
+    window = asked.tracker.window(
+        rest.pop("window"), start=rest.pop("start", None), end=rest.pop("end", None),
+        rolling=rest.pop("rolling", None),
+    )  # fmt: skip
+    currency = rest.pop("currency", None)
+    return Chosen(window, Scope(**rest), currency)
+
+
+def _view(pages: Pages) -> Callable[..., Response]:
+    others = [parameter.name for parameter in OTHER]
+
+    def view(compare: str | None, **values: Any) -> Response:
+        more = {name: values.pop(name) for name in others}
+        given = given_of(**values)
+        with pages.served.asked() as asked:
+            content = _content(asked, given)
+            if compare is not None:
+                content["comparison"] = _comparison(asked, chosen_in(asked, given), more)
+            return pages.shown("performance.html", **content, other=more)
+
+    return view
+
+
+def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
+    tracker, insights = asked.tracker, Insights(asked.tracker)
+    chosen = chosen_in(asked, given)
+    before = insights.before(chosen.window)
+    other = chosen if before is None else Chosen(before, chosen.scope, chosen.currency)
+    summary, _, compared = insights.compare(chosen, other)
+    judged, unjudged = beside_promises(asked, summary)
+    curve = insights.equity(chosen)
+    bars, zero = drawing.columns([(day.net_pnl, str(day.session)) for day in curve])
+    pictures = {
+        **shares(summary),
+        **totals([day.total for day in curve], [day.drawdown for day in curve]),
+    }
+    around = _around(chosen.window, before, tracker.today)
+    return {
+        "title": "Performance",
+        "window": chosen.window,
+        "label": window_name(chosen.window),
+        "summary": judged,
+        "partial": [*partial_of(summary), *unjudged],
+        "before": None if before is None else _short(before),
+        "tiles": tiles(summary, compared, _TILES, given, pictures),
+        "curve": curve,
+        "bars": bars,
+        "zero": zero,
+        "kinds": KINDS,
+        "groupings": GROUPINGS,
+        "accounts": accounts_of(asked),
+        "names": insights.names(chosen.scope.account, MOST_NAMES),
+        "all_names": insights.names(None, MOST_NAMES),
+        "most_names": MOST_NAMES,
+        "given": given,
+        "scope": {k: v for k, v in given.items() if k not in ("window", "start", "end", "rolling")},
+        "earlier": around[0],
+        "later": around[1],
+        "equity": link("/api/performance/equity", given),
+        "rolling_chart": link("/api/performance/rolling", given, trades=tracker.settings.alert_rolling_window),
+        "rolling_trades": tracker.settings.alert_rolling_window,
+        "win_rate_target": next((v.wanted for v in judged.targets if v.metric == "win_rate"), None),
+        "comparison": None,
+    }  # fmt: skip
+
+
+def _short(window: Window) -> str:
+    """A window in so few letters that it stands behind a number."""
+    start = window.start
+    return {
+        "daily": f"{start:%a} {start.day}",
+        "weekly": f"wk {start.isocalendar().week}",
+        "monthly": f"{start:%b}",
+        "quarterly": f"Q{(start.month + 2) // 3}",
+        "yearly": f"{start.year}",
+    }.get(window.kind, "before")
+
+
+def _around(window: Window, before: Window | None, today: date) -> tuple[date | None, date | None]:
+    """A day of the window before and of the one after, to step there."""
+    earlier = None if before is None or window.kind == "custom" else before.start
+    steps = window.last_trades is None and window.kind not in ("all", "custom")
+    later = window.end if steps and window.end <= today else None
+    return earlier, later
+
+
+def _comparison(asked: Asked, chosen: Chosen, more: dict[str, Any]) -> dict[str, Any]:
+    insights = Insights(asked.tracker)
+    beside = other_of(insights, chosen, more)
+    this, other, compared = insights.compare(chosen, beside)
+    totals = [[day.total for day in insights.equity(one)] for one in (chosen, beside)]
+    return {
+        "this": this,
+        "other": other,
+        "rows": compared,
+        "names": [_named(one) for one in (chosen, beside)],
+        "curves": [
+            drawing.curve(found, 100, [n for one in totals for n in one]) for found in totals
+        ],
+    }
+
+
+def _named(chosen: Chosen) -> tuple[str, str]:
+    return window_name(chosen.window), chosen.scope.label
+
+
+def _groups(pages: Pages) -> Callable[..., Response]:
+    def view(by: str, **values: Any) -> Response:
+        given = given_of(**values)
+        with pages.served.asked() as asked:
+            insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
+            groups = insights.breakdown(chosen, by)
+            return pages.shown(
+                "groups.html", by=by, words=GROUPINGS[by][0], groups=groups, given=given,
+                groupings=GROUPINGS, currency=insights.currency(chosen),
+                most=drawing.largest(group.closed_pnl for group in groups),
+            )  # fmt: skip
+
+    return view
+
+
+def _spread(pages: Pages) -> Callable[..., Response]:
+    def view(of: str, **values: Any) -> Response:
+        given = given_of(**values)
+        with pages.served.asked() as asked:
+            insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
+            found = insights.distribution(chosen, "net" if of == "net" else "r")
+            return pages.shown(
+                "spread.html", of=of, found=found, bars=drawing.bins(found), given=given,
+                currency=insights.currency(chosen),
+            )  # fmt: skip
+
+    return view

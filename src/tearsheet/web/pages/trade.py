@@ -1,0 +1,141 @@
+"""One trade down to its fills, what is said of it, and notes whose fill is gone."""
+
+from collections.abc import Callable, Sequence
+
+from flask import Response, redirect, request
+from msgspec import Struct
+
+from tearsheet.app.analysis.charts import Insights
+from tearsheet.app.analysis.notes import Notes, NoteView
+from tearsheet.errors import UsageError
+from tearsheet.trade.note import LONGEST_TAG, LONGEST_TEXT, MOST_TAGS, said
+from tearsheet.web.api.charts import POSITION_ID
+from tearsheet.web.api.notes import AFTER, NOTE_ID
+from tearsheet.web.http import parameters
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.operation import Parameter
+from tearsheet.web.pages.frame import Page, Pages, link
+
+_SAID = parameters.choice("said", "What was just done.", "kept")
+_A_PAGE = 50
+_LIMITS = {"text": LONGEST_TEXT, "tags": (LONGEST_TAG + 2) * MOST_TAGS}
+
+
+def add_trade(pages: Pages) -> None:
+    """Add a trade, its notes, and the notes that stand with none."""
+    pages.add(Page("/trades/<position>", parameters=(_SAID,)), _trade(pages))
+    pages.add(Page("/trades/<position>/notes", "write", method="POST"), _write_on(pages))
+    pages.add(Page("/notes", parameters=(AFTER, _SAID)), _orphaned(pages))
+    pages.add(Page("/notes/<note>", "write", method="POST"), _rewrite(pages))
+
+
+def _trade(pages: Pages) -> Callable[..., Response]:
+    def view(position: str, said: str | None) -> Response:
+        return _shown(pages, _known(POSITION_ID, position, "trade"), said)
+
+    return view
+
+
+class _Refusal(Struct, frozen=True):
+    """What of a form was not kept, why, and of which note; without an id, of the trade's own."""
+
+    error: UsageError
+    note: str | None = None
+
+    @property
+    def status(self) -> int:
+        """A conflict, unless a script fetches the part of the page that says it."""
+        return 200 if "HX-Request" in request.headers else 409
+
+
+def _shown(
+    pages: Pages, position: str, said: str | None = None, refused: _Refusal | None = None
+) -> Response:
+    """The page of a trade; what was refused stands in its form again, upon the newest version."""
+    with pages.served.asked() as asked:
+        found = Insights(asked.tracker).position(position)
+        notes = Notes(asked.tracker)
+        own, *others = notes.of(position)
+        return pages.shown(
+            "trade.html", refused.status if refused else 200, title=f"{found.position.symbol} {found.position.side}",
+            found=found, position=found.position, given={}, accounts=(), own=own, others=others,
+            versions=notes.versions(own.id), tags=notes.tags(), said=said, refused=refused,
+            form=request.form, limits=_LIMITS, revision=asked.tracker.revision,
+        )  # fmt: skip
+
+
+def _write_on(pages: Pages) -> Callable[..., Response]:
+    def view(position: str) -> Response:
+        position = _known(POSITION_ID, position, "trade")
+        try:
+            _keep(pages, lambda notes, *what: notes.write(position, *what))
+        except UsageError as error:
+            return _shown(pages, position, None, _Refusal(error))
+        return _onward(f"/trades/{position}")
+
+    return view
+
+
+def _orphaned(pages: Pages) -> Callable[..., Response]:
+    def view(after: str | None, said: str | None) -> Response:
+        return _list(pages, after, said)
+
+    return view
+
+
+def _list(
+    pages: Pages, after: str | None, said: str | None, refused: _Refusal | None = None
+) -> Response:
+    with pages.served.asked() as asked:
+        notes = Notes(asked.tracker)
+        found: Sequence[NoteView] = notes.orphaned(_A_PAGE + 1, after or "")
+        return pages.shown(
+            "notes.html", refused.status if refused else 200, title="Notes without a trade", notes=found[:_A_PAGE],
+            next=found[_A_PAGE - 1].id if len(found) > _A_PAGE else None, tags=notes.tags(),
+            said=said, refused=refused, form=request.form, limits=_LIMITS, given={}, accounts=(),
+        )  # fmt: skip
+
+
+def _rewrite(pages: Pages) -> Callable[..., Response]:
+    """Write a note by its id, and go on to the trade that it stands with, if any."""
+
+    def view(note: str) -> Response:
+        note = _known(NOTE_ID, note, "note")
+        try:
+            kept = _keep(pages, lambda notes, *what: notes.rewrite(note, *what))
+        except UsageError as error:
+            refused = _Refusal(error, note)
+            with pages.served.trackers.lent() as tracker:
+                position = Notes(tracker).get(note).position
+            return (
+                _list(pages, None, None, refused)
+                if position is None
+                else _shown(pages, position, None, refused)
+            )
+        return _onward("/notes" if kept.position is None else f"/trades/{kept.position}")
+
+    return view
+
+
+def _keep(pages: Pages, write: Callable[..., NoteView]) -> NoteView:
+    """Write what the form says. Raises UsageError, Refused."""
+    form = request.form
+    version = form.get("version", "")
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise Refused(422, "the form does not say what it was written upon", "open the page anew")
+    what = said(form.get("text", ""), filter(str.strip, form.get("tags", "").split(",")))
+    with pages.served.trackers.lent() as tracker:
+        return write(Notes(tracker), what, pages.served.access.name_of(request), int(version))
+
+
+def _known(parameter: Parameter, text: str, what: str) -> str:
+    try:
+        return str(parameter.read(text))
+    except ValueError as error:
+        raise Refused(404, f"there is no such {what}", str(error)) from None
+
+
+def _onward(path: str) -> Response:
+    response = redirect(f"{link(path, said='kept')}#notes", 303)
+    assert isinstance(response, Response)
+    return response

@@ -1,0 +1,162 @@
+"""One look at the ledger for all event streams of a process: a thread, and what it saw last.
+
+Streams compare what they sent with what was seen, so nothing queues up behind a slow client.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tearsheet.app.alerts.alert_log import end_of_alerts
+from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.errors import TearsheetError
+from tearsheet.export.files import json_line
+from tearsheet.trade.session import EARLIEST
+from tearsheet.web.http.errors import Refused
+from tearsheet.web.server.context import Asked, Served
+
+#: Seconds between two looks at the ledger, while there are streams.
+LOOK_EVERY_S = 0.15
+#: Seconds after which verdicts are looked at although the ledger is the same: time changes them too.
+JUDGE_EVERY_S = 2.0
+#: Seconds for which the newest log lines may be waited for before it is told.
+_LATE_S = 3.0
+_RETRY = {"Retry-After": "5"}
+
+
+class Sentence(Struct, frozen=True):
+    """A verdict as JSON, and a digest of all in it that does not change by the clock alone."""
+
+    digest: str
+    body: bytes
+
+
+class Sight(Struct, frozen=True, kw_only=True):
+    """The ledger as it was seen; `number` counts how often it differed from before, `day` is the session."""
+
+    number: int = 0
+    stamp: str | None = None
+    alerts_end: int = 0
+    verdicts: Mapping[str, "Sentence"] = {}
+    trouble: str | None = None
+    day: str = ""
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether anything was seen at all yet."""
+        return self.stamp is not None or self.trouble is not None
+
+
+class Lookout:
+    """Looks while somebody streams. `is_ending` says that the process ends, and its streams with it."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._changed = threading.Condition()
+        self._sight = Sight()
+        self._streams = 0
+        self._thread: threading.Thread | None = None
+        self._judged_at = -1e9
+        self._looked_at = -1e9
+        self.is_ending: Callable[[], bool] = lambda: False
+
+    def enter(self, *, threaded: bool) -> None:
+        """Count one more stream; look anew where it is the first. Raises Refused beyond the cap."""
+        most = self._served.settings.max_streams if threaded else 0
+        with self._changed:
+            if self._streams >= most:
+                raise _full(most, threaded=threaded)
+            self._streams += 1
+            if self._thread is None:
+                self._sight = Sight(number=self._sight.number)
+                self._thread = threading.Thread(target=self._look, name="lookout", daemon=True)
+                self._thread.start()
+        self._served.meters.streams.inc()
+
+    def leave(self) -> None:
+        """Count one stream less."""
+        with self._changed:
+            self._streams -= 1
+        self._served.meters.streams.dec()
+
+    def after(self, number: int, seconds: float) -> Sight | None:
+        """What was seen since, waited for no longer than that; None where streams must end."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._sight.number > number or self.is_ending(), timeout=seconds
+            )
+            return None if self.is_ending() else self._sight
+
+    @property
+    def unseen_s(self) -> float:
+        """Seconds since the ledger was last looked at; it grows where a look does not come back."""
+        return time.monotonic() - self._looked_at
+
+    def _look(self) -> None:
+        while True:
+            self._take(self._seen())
+            self._looked_at = time.monotonic()
+            with self._changed:
+                if not self._streams or self.is_ending():
+                    self._thread = None
+                    self._changed.notify_all()
+                    break
+            time.sleep(LOOK_EVERY_S)
+        self._served.trackers.drop()
+
+    def _seen(self) -> Sight:
+        before = self._sight
+        try:
+            with self._served.asked() as asked:
+                stamp, verdicts = asked.tracker.stamp, before.verdicts
+                day = asked.tracker.today.isoformat()
+                if stamp != before.stamp or time.monotonic() - self._judged_at > JUDGE_EVERY_S:
+                    verdicts = _sentences(asked, verdicts)
+                    self._judged_at = time.monotonic()
+                trouble = self._lack(asked)
+        except TearsheetError as error:
+            return replace(before, trouble=error.code)
+        end = end_of_alerts(self._served.settings.alerts_file)
+        return replace(
+            before, stamp=stamp, alerts_end=end, verdicts=verdicts, trouble=trouble, day=day
+        )
+
+    def _lack(self, asked: Asked) -> str | None:
+        """Why what is seen is not all, where that lasts: somebody else has been writing for long."""
+        is_late = self._served.trackers.sync_lag_s > _LATE_S
+        return asked.stale[0].code if asked.stale and is_late else None
+
+    def _take(self, seen: Sight) -> None:
+        with self._changed:
+            if seen != self._sight:
+                self._sight = replace(seen, number=self._sight.number + 1)
+                self._changed.notify_all()
+
+
+def _sentences(asked: Asked, before: Mapping[str, Sentence]) -> Mapping[str, Sentence]:
+    """The verdicts of all accounts; those of before where nothing but the time differs."""
+    found = {}
+    for one in verdicts_of(asked.tracker).all(asked.stale):
+        reasons = tuple(replace(reason, detail="") for reason in one.reasons)
+        told = replace(one, as_of=EARLIEST, data_age_s=None, sequence=0, reasons=reasons)
+        digest = blake2b(json_line(told), digest_size=8).hexdigest()
+        known = before.get(one.account)
+        same = known is not None and known.digest == digest
+        found[one.account] = known if known and same else Sentence(digest, json_line(one))
+    return found
+
+
+def _full(most: int, *, threaded: bool) -> Refused:
+    if not threaded:
+        hint = "serve it by `tearsheet serve`, or with threads, or poll with If-None-Match"
+        return Refused(503, "event streams need threads, and this server has none for them",
+                       hint, headers=_RETRY, kind="no_streams")  # fmt: skip
+    hint = (
+        "poll with If-None-Match; or raise TEARSHEET_MAX_STREAMS, and --threads where they are set"
+    )
+    return Refused(503, f"all {most} event streams of this process are taken", hint,
+                   headers=_RETRY, kind="too_many_streams")  # fmt: skip

@@ -1,0 +1,67 @@
+"""Notices who asks for verdicts, and when nobody has for too long."""
+
+import logging
+import time
+from contextlib import suppress
+
+from flask import Flask, Response, request
+
+from tearsheet.app.limits.guard_heartbeat import EVERY, absent_guards, last_asked, note_asked
+from tearsheet.errors import StoreError
+from tearsheet.log import event
+from tearsheet.web.http.metrics import Gauge
+from tearsheet.web.server.context import Asked, Served
+
+_log = logging.getLogger("tearsheet")
+#: A question within so many seconds of the last one is not written down again.
+_NOTE_EVERY_S = 10.0
+#: How long writing it down may hold an answer up.
+_PATIENCE_S = 0.1
+
+
+class Absence:
+    """The guards that are missed; nothing is noted while the setting is 0."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self._began = served.now
+        self._noted: dict[str, float] = {}
+        self._missed: frozenset[str] = frozenset()
+
+    def note(self, response: Response) -> Response:
+        """Remember a question for a verdict that was answered."""
+        if request.path == "/api/risk/verdict" and response.status_code == 200:
+            account, now = request.args.get("account", EVERY), time.monotonic()
+            if now - self._noted.get(account, -1e9) >= _NOTE_EVERY_S:
+                with suppress(StoreError), self._served.trackers.lent() as tracker:
+                    note_asked(tracker, account, _PATIENCE_S)
+                    self._noted[account] = now
+        return response
+
+    def missed(self, asked: Asked) -> dict[str, int]:
+        """The accounts about which nobody asked for too long, in minutes; told when there is a new one."""
+        found = absent_guards(asked.tracker, self._began)
+        for account in found.keys() - self._missed:
+            event(_log, "tearsheet.guard_absent", level=logging.WARNING, account=account,
+                  minutes=found[account])  # fmt: skip
+        self._missed = frozenset(found)
+        return found
+
+    def gauges(self, asked: Asked) -> list[Gauge]:
+        """How long ago somebody asked about each account."""
+        self.missed(asked)
+        age = Gauge(
+            "verdict_asked_age_seconds", "Since the last question for a verdict.", ("account",)
+        )
+        for account, at in last_asked(asked.tracker, self._began).items():
+            age.put((asked.tracker.now - at).total_seconds(), account)
+        return [age]
+
+
+def add_absence(app: Flask, served: Served) -> Absence | None:
+    """Watch who asks, where the setting says so."""
+    if not served.settings.guard_absent_minutes:
+        return None
+    absence = Absence(served)
+    app.after_request(absence.note)
+    return absence

@@ -1,0 +1,183 @@
+"""`tearsheet serve`: the application under gunicorn, and a process of its own beside the workers."""
+
+import ctypes
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from tearsheet.log import event
+from tearsheet.settings import Settings
+from tearsheet.web.http.auth import Tokens, may_serve
+from tearsheet.web.http.names import FOLDER
+from tearsheet.web.server.gunicorn_worker import StreamingWorker
+
+#: A worker that does not answer for so long is replaced; longer than any wait for the ledger.
+_TIMEOUT_S = 60
+_GRACE_S = 20
+#: Seconds before a companion that died is started again: the first time, and at most.
+_FIRST_RESTART_S, _LAST_RESTART_S = 1.0, 30.0
+#: One that ran for so long did not die of its start.
+_RAN_WELL_S = 60.0
+#: PR_SET_PDEATHSIG of Linux; gunicorn itself looks only every half minute.
+_TELL_OF_PARENT = 1
+_log = logging.getLogger("tearsheet")
+
+
+class Companion:
+    """A command that runs beside the workers: started again when it dies, ended with the server.
+
+    The command is given the server's process id as its last word, and ends when that one is gone.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started, self._failed, self._not_before = 0.0, 0, 0.0
+
+    def keep_alive(self) -> None:
+        """Start it where it does not run; called again and again by the server's main loop."""
+        now = time.monotonic()
+        if self._process is not None and self._process.poll() is not None:
+            self._process = None
+            self._failed = 0 if now - self._started > _RAN_WELL_S else self._failed + 1
+            wait = min(_FIRST_RESTART_S * 2 ** max(self._failed - 1, 0), _LAST_RESTART_S)
+            self._not_before = now + wait
+            event(_log, "tearsheet.companion_died", level=logging.WARNING, restart_in_s=wait)
+        if self._process is None and now >= self._not_before:
+            self._process = subprocess.Popen([*self._command, str(os.getpid())])
+            self._started = now
+            event(_log, "tearsheet.companion", pid=self._process.pid)
+
+    def end(self) -> None:
+        """Let it end what is under way, and wait for that."""
+        if self._process is None:
+            return
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            self._process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
+class _Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's master process, which looks after a companion where it looks after its workers."""
+
+    def __init__(self, app: BaseApplication, companion: Companion) -> None:
+        self._companion = companion
+        super().__init__(app)
+
+    def manage_workers(self) -> None:
+        """Keep workers and companion running; called at least every second."""
+        super().manage_workers()
+        self._companion.keep_alive()
+
+    def stop(self, graceful: bool = True) -> None:
+        """End all."""
+        super().stop(graceful)
+        self._companion.end()
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """gunicorn with this application and these options."""
+
+    def __init__(
+        self, make: Callable[[], Flask], options: dict[str, Any], companion: Companion | None
+    ) -> None:
+        self._make = make
+        self._options = options
+        self._companion = companion
+        super().__init__()
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        if self._companion is None:
+            super().run()
+        else:
+            _Master(self, self._companion).run()
+
+    def load_config(self) -> None:
+        """Take the options over gunicorn's own defaults."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application, made in each worker."""
+        return self._make()
+
+
+def serve(
+    settings: Settings,
+    make: Callable[[], Flask],
+    *,
+    threads: int = 1,
+    beside: Sequence[str] | None = None,
+) -> None:
+    """Serve until told to stop; running requests are finished first.
+
+    `beside` is a command to run beside the workers, as `Companion` says.
+    Raises UsageError where it would listen beyond loopback without telling anybody from anybody.
+    """
+    may_serve(settings.host, Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
+    kept = os.environ.get(FOLDER)
+    folder = kept or tempfile.mkdtemp(prefix="tearsheet-metrics-")
+    os.environ[FOLDER] = folder
+    try:
+        companion = Companion(beside) if beside is not None else None
+        Server(make, _options(settings, threads), companion).run()
+    finally:
+        if kept is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _options(settings: Settings, threads: int) -> dict[str, Any]:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return {
+        "bind": f"{host}:{settings.port}",
+        "workers": settings.workers,
+        "threads": threads,
+        "worker_class": StreamingWorker if threads == 1 else "gthread",
+        "timeout": _TIMEOUT_S,
+        "graceful_timeout": _GRACE_S,
+        "keepalive": 30,
+        "proc_name": "tearsheet",
+        "child_exit": _child_exit,
+        "post_fork": _post_fork,
+        "post_worker_init": _post_worker_init,
+        "loglevel": "warning",
+        "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: PTH112
+    }
+
+
+def _child_exit(server: Any, worker: Any) -> None:
+    # imported only here: the client looks for FOLDER when it is imported
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def _post_worker_init(worker: Any) -> None:
+    """What takes long may say so, and streams end as soon as their worker does, or its master is gone."""
+    worker.wsgi.extensions["tearsheet"].beat = worker.notify
+    lookout = worker.wsgi.extensions["tearsheet-lookout"]
+    lookout.is_ending = lambda: not worker.alive or os.getppid() != worker.ppid
+
+
+def _post_fork(server: Any, worker: Any) -> None:
+    """Where the system can do it, a worker is told at once when its master was killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_TELL_OF_PARENT, int(signal.SIGTERM), 0, 0, 0)

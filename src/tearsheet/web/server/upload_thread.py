@@ -1,0 +1,58 @@
+"""Reads uploads in a thread of its own, so that no request waits for it and none that breaks off ends it."""
+
+import threading
+
+from tearsheet.app.imports.uploads import Doing, Outcome, Upload, Uploads
+from tearsheet.errors import TearsheetError, UsageError
+from tearsheet.web.server.context import Served
+from tearsheet.web.server.upload_job import work_on
+
+#: How long a request waits, so that a small file is answered at once.
+WAIT_S = 1.5
+#: How long the reading waits for another writer.
+_PATIENCE_S = 60.0
+
+
+class UploadReader:
+    """Reads uploads beside the requests of this process.
+
+    A worker that is told to end waits for its threads; one that is killed leaves a transaction that
+    never was, and a lock that is free again.
+    """
+
+    def __init__(self, served: Served, uploads: Uploads) -> None:
+        self._served, self._uploads = served, uploads
+
+    def start(self, upload: Upload, doing: Doing) -> None:
+        """Begin to read, and wait a little for the end. One that is being read already is left alone."""
+        thread = threading.Thread(
+            target=self._read, args=(upload, doing), name=f"upload {upload.id}", daemon=False
+        )
+        thread.start()
+        thread.join(WAIT_S)
+
+    def _read(self, upload: Upload, doing: Doing) -> None:
+        try:
+            with self._uploads.held(upload.id):
+                if self._is_kept(upload):
+                    return
+                self._uploads.forget_outcome(upload.id)
+                self._work(upload, doing)
+        except UsageError:  # another process reads it
+            return
+        finally:
+            self._served.trackers.drop()
+
+    def _is_kept(self, upload: Upload) -> bool:
+        """Whether it was brought in before, so that saying so twice changes nothing."""
+        outcome = self._uploads.outcome(upload.id)
+        return outcome is not None and outcome.doing == "keep" and not outcome.problem
+
+    def _work(self, upload: Upload, doing: Doing) -> None:
+        try:
+            with self._served.trackers.lent() as tracker, tracker.ledger.patience(_PATIENCE_S):
+                work_on(tracker, self._uploads, upload, doing)
+        except TearsheetError as error:  # the ledger cannot even be opened
+            now = self._served.now
+            outcome = Outcome(doing, now, (), problem=error.message, hint=error.hint)
+            self._uploads.finish(upload.id, outcome)

@@ -1,0 +1,347 @@
+"""Notes and tags: kept with the fill that opened a position, whatever becomes of the position."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tearsheet.app.analysis.notes import Notes, NoteView, notes_stamp
+from tearsheet.app.imports.history import Batches
+from tearsheet.errors import NotFoundError, StoreError, UsageError
+from tearsheet.store.db.connection import SCHEMA_VERSION, migrations
+from tearsheet.store.db.dialect import schema_statement
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.note import LONGEST_TAG, LONGEST_TEXT, MOST_TAGS, Said, said
+from tearsheet.trade.session import Window
+from tests.app.imports.test_history import batches, bring
+from tests.app.imports.test_import_file import line
+from tests.stories.test_ledger_laws import fresh_place
+from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
+
+pytestmark = pytest.mark.both_databases
+
+EVER = Window.choose("all", NOON.date(), None, None)
+#: A long from 10 to 20 o'clock, then a short from 30 to 40.
+TWO = [line(1, 10, "buy", 1, "100"), line(2, 20, "sell", 1, "110"),
+       line(3, 30, "sell", 1, "105"), line(4, 40, "buy", 1, "101")]  # fmt: skip
+
+
+def take(tracker: PerformanceTracker, place: Place, name: str, lines: list[str]) -> int:
+    """Import lines; returns the number of the import."""
+    tracker.import_file(place.write(f"{name}.csv", fills_csv(lines)))
+    return Batches(tracker).list(1)[0].id
+
+
+def ids(tracker: PerformanceTracker) -> list[str]:
+    """The closed positions in order."""
+    return [position.id for position in tracker.closed_positions(EVER)]
+
+
+def on(tracker: PerformanceTracker, position: str) -> list[str]:
+    """The texts that stand with a position."""
+    return [note.text for note in Notes(tracker).of(position) if note.text]
+
+
+def write(tracker: PerformanceTracker, position: str, text: str, *tags: str) -> NoteView:
+    """Say something first."""
+    return Notes(tracker).write(position, said(text, tags), "kim", 0)
+
+
+def agrees(tracker: PerformanceTracker) -> bool:
+    """The books are those of a rebuild, and every note stands where its fill is."""
+    return tracker.verify().differences == []
+
+
+def test_a_note_is_kept_with_who_when_and_all_that_it_said_before(place: Place) -> None:
+    with place.tracker() as tracker:
+        take(tracker, place, "a", TWO)
+        first, second = ids(tracker)
+        notes = Notes(tracker)
+        assert notes.of(first)[0].version == 0
+        stamp, revision = notes_stamp(tracker), tracker.stamp
+        written = write(tracker, first, "  chased it \r\n", "FOMO", "#Breakout  retest", "fomo")
+        assert (written.text, written.tags) == ("chased it", ("breakout retest", "fomo"))
+        assert (written.version, written.by, written.at) == (1, "kim", NOON)
+        changed = notes.write(first, said("waited", ["patience"]), "lee", 1)
+        assert notes.of(first) == [changed]
+        assert [(v.version, v.text, v.tags, v.by) for v in notes.versions(changed.id)] == [
+            (1, "chased it", ("breakout retest", "fomo"), "kim"), (2, "waited", ("patience",), "lee"),
+        ]  # fmt: skip
+        assert [(t.tag, t.notes) for t in notes.tags()] == [("patience", 1)]
+        assert on(tracker, second) == []
+        assert notes_stamp(tracker) != stamp
+        assert tracker.stamp == revision  # no number of any answer depends on what is said
+        assert agrees(tracker)
+
+
+def test_what_is_written_upon_an_old_version_is_refused(place: Place) -> None:
+    with place.tracker() as tracker:
+        take(tracker, place, "a", TWO)
+        first = ids(tracker)[0]
+        notes = Notes(tracker)
+        with pytest.raises(UsageError, match=r"upon version 2 .* but nothing was said of it yet"):
+            notes.write(first, said("x", []), "lee", 2)
+        write(tracker, first, "mine")
+        with pytest.raises(UsageError, match=r"upon version 0 .* but kim wrote version 1 at 2026-11-20 12:00:00"):  # fmt: skip
+            write(tracker, first, "yours")
+        assert on(tracker, first) == ["mine"]
+        assert notes.write(first, said("mine", []), "lee", 1).version == 1  # the same is no change
+
+
+def test_a_note_taken_back_stands_nowhere_but_in_its_history(place: Place) -> None:
+    with place.tracker() as tracker:
+        take(tracker, place, "a", TWO)
+        first = ids(tracker)[0]
+        write(tracker, first, "oops", "x")
+        empty = Notes(tracker).write(first, said(" ", []), "kim", 1)
+        assert (empty.version, empty.text, empty.tags) == (2, "", ())
+        assert Notes(tracker).tags() == []
+        assert [v.text for v in Notes(tracker).versions(empty.id)] == ["oops", ""]
+        assert Notes(tracker).write(first, said("again", []), "kim", 2).version == 3
+
+
+def test_there_is_no_note_on_what_is_not_there(place: Place) -> None:
+    with place.tracker() as tracker:
+        with pytest.raises(NotFoundError, match="no position '0123456789abcdef'"):
+            write(tracker, "0123456789abcdef", "x")
+        with pytest.raises(NotFoundError, match="no note '0123456789abcdef'"):
+            Notes(tracker).rewrite("0123456789abcdef", said("x", []), "kim", 0)
+
+
+def test_a_change_by_function_needs_no_version(place: Place) -> None:
+    with place.tracker() as tracker:
+        take(tracker, place, "a", TWO)
+        first = ids(tracker)[0]
+        write(tracker, first, "text", "a")
+        more = Notes(tracker).change(first, lambda s: said(s.text, [*s.tags, "b"]), "bot")
+        assert (more.text, more.tags, more.version) == ("text", ("a", "b"), 2)
+
+
+def test_a_late_fill_that_joins_two_positions_leaves_both_notes_with_the_one(place: Place) -> None:
+    with place.tracker() as tracker:
+        take(tracker, place, "a", TWO)
+        first, second = ids(tracker)
+        write(tracker, first, "the long", "one")
+        write(tracker, second, "the short", "two")
+        late = take(tracker, place, "b", [line(0, 5, "sell", 1, "104")])
+        # sell 1, buy 1 | sell 1, sell 1, buy 1: the buy at 10 o'clock now ends a short, and the sell at
+        # 20 o'clock opens the one in which the sell at 30 stands
+        shorts = ids(tracker)
+        assert len(shorts) == 1
+        joined = tracker.open_positions()[0].id
+        assert on(tracker, shorts[0]) == ["the long"]
+        assert on(tracker, joined) == ["the short"]
+        assert not {first, second} & {shorts[0], joined}
+        own, carried = Notes(tracker).of(joined)
+        assert (own.version, carried.text, carried.position) == (0, "the short", joined)
+        assert agrees(tracker)
+        # it can be written on where it stands now, and goes back with its fill
+        Notes(tracker).rewrite(carried.id, said("the short, later", ["two"]), "lee", 1)
+        Batches(tracker).undo(late, "kim")
+        assert ids(tracker) == [first, second]
+        assert (on(tracker, first), on(tracker, second)) == (["the long"], ["the short, later"])
+        assert agrees(tracker)
+
+
+def test_two_notes_stand_with_a_position_that_two_became(place: Place) -> None:
+    with place.tracker() as tracker:
+        take(tracker, place, "a", [TWO[0], TWO[1], line(3, 30, "buy", 1, "105"), line(4, 40, "sell", 1, "101")])  # fmt: skip
+        first, second = ids(tracker)
+        write(tracker, first, "one", "a")
+        write(tracker, second, "two", "b")
+        take(tracker, place, "b", [line(0, 15, "buy", 1, "104")])
+        (joined,) = {p.id for p in tracker.open_positions()}
+        assert joined == first
+        assert on(tracker, joined) == ["one", "two"]
+
+
+def test_the_note_of_an_undone_batch_is_kept_and_comes_back_with_it(place: Place) -> None:
+    with place.tracker() as tracker:
+        take(tracker, place, "a", TWO[:2])
+        number = take(tracker, place, "b", TWO[2:])
+        second = ids(tracker)[1]
+        written = write(tracker, second, "the short", "two")
+        Batches(tracker).undo(number, "kim")
+        (orphan,) = Notes(tracker).orphaned(10)
+        assert (orphan.position, orphan.text, orphan.account, orphan.symbol) == (None, "the short", "A", "X")  # fmt: skip
+        assert orphan.filled_at == written.filled_at
+        assert agrees(tracker)
+        again = Notes(tracker).rewrite(orphan.id, said("still here", ["two"]), "lee", 1)
+        assert again.position is None
+        take(tracker, place, "c", TWO[2:])
+        assert Notes(tracker).orphaned(10) == []
+        assert on(tracker, second) == ["still here"]
+        assert agrees(tracker)
+
+
+def test_a_rebuild_by_other_rules_leaves_notes_alone(place: Place) -> None:
+    with place.tracker() as tracker:
+        take(tracker, place, "a", TWO)
+        first = ids(tracker)[0]
+        write(tracker, first, "stays")
+    with place.tracker(TEARSHEET_DAY_STARTS_AT="17:00") as tracker:
+        tracker.sync()
+        assert on(tracker, first) == ["stays"]
+        assert agrees(tracker)
+
+
+def test_the_note_on_a_logged_result_follows_it_from_result_to_fill(place: Place) -> None:
+    later = record(order_id="2", net="7", held=900)
+    place.log("2026-11-20", opened(order_id="1"), opened(order_id="2", action="SELL"))
+    with place.tracker() as tracker:
+        tracker.sync()
+        first = ids(tracker)[0]
+        write(tracker, first, "from a fill")
+        place.log("2026-11-20", record(order_id="1", net="5"), later)
+        tracker.sync()
+        assert [on(tracker, one) for one in ids(tracker)] == [["from a fill"], []]
+        assert agrees(tracker)
+        place.log("2026-11-20", later)
+        tracker.sync()
+        assert [note.text for note in Notes(tracker).orphaned(10)] == ["from a fill"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches, st.data())
+def test_no_note_is_ever_lost(drawn: list[Any], data: st.DataObject) -> None:
+    """Files, requests, corrections and undoings in any order: each note stands with its fill."""
+    place = fresh_place()
+    with closing(place.tracker()) as tracker:
+        written: dict[str, str] = {}
+        for number, batch in enumerate(drawn):
+            bring(tracker, place, number, batch)
+            for position in (*ids(tracker), *(p.id for p in tracker.open_positions())):
+                own = Notes(tracker).of(position)[0]
+                if own.version == 0 and data.draw(st.booleans()):
+                    note = Notes(tracker).write(position, said(position, ["t"]), "kim", 0)
+                    written[note.id] = note.text
+        for identity in [b.id for b in Batches(tracker).list(100)]:
+            if data.draw(st.booleans()):
+                Batches(tracker).undo(identity, "kim")
+        standing = {
+            note.id: note.text
+            for position in (*ids(tracker), *(p.id for p in tracker.open_positions()))
+            for note in Notes(tracker).of(position) if note.text
+        }  # fmt: skip
+        orphaned = {note.id: note.text for note in Notes(tracker).orphaned(100)}
+        assert standing | orphaned == written
+        assert not standing.keys() & orphaned.keys()
+        assert agrees(tracker)
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "message"),
+    [
+        ("x" * (LONGEST_TEXT + 1), [], "the note has 4,001 characters"),
+        ("a\0b", [], r"the note contains the character U\+0000"),
+        ("a\x1b[31mb", [], r"the note contains the character U\+001B"),
+        ("a\ud800b", [], r"the note contains the character U\+D800"),
+        ("", ["x" * (LONGEST_TAG + 1)], "has 41 characters"),
+        ("", [" "], "a tag is empty"),
+        ("", ["a,b"], "contains a comma"),
+        ("", ["\u202etxt"], r"contains the character U\+202E"),
+        ("", ["a\u200bb"], r"contains the character U\+200B"),
+        ("", [f"t{n}" for n in range(MOST_TAGS + 1)], "a note has 21 tags"),
+    ],
+)
+@pytest.mark.sqlite
+def test_what_may_not_be_said_is_refused_with_its_reason(
+    text: str, tags: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        said(text, tags)
+
+
+@pytest.mark.sqlite
+def test_what_may_be_said() -> None:
+    assert said("a\tb\r\nc\rd \u202e", ["A+ Setup", "a+  setup", "e\u0301", "\u00e9", "<b>"]) == Said(
+        "a\tb\nc\nd \u202e", ("<b>", "a+ setup", "\u00e9")
+    )  # fmt: skip
+    assert not said("\n", [])
+
+
+def test_a_ledger_that_cannot_be_written_takes_no_notes(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with place.tracker() as tracker:
+        take(tracker, place, "a", TWO)
+        first = ids(tracker)[0]
+    place.make_read_only(monkeypatch)
+    with place.tracker() as tracker, pytest.raises(StoreError, match="is read-only"):
+        write(tracker, first, "x")
+
+
+TABLES = (
+    "meta", "source", "record", "log_stream", "fill", "sighting", "rejection", "position", "booking", "tally",
+    "alert", "mark", "receipt", "account_state", "breach", "limit_base", "batch", "undo", "variant",
+)  # fmt: skip
+
+
+def rows_of(tracker: PerformanceTracker, table: str) -> list[Any]:
+    return tracker.ledger.connection.execute(f"SELECT * FROM {table}").fetchall()
+
+
+def test_a_ledger_of_version_4_with_data_is_brought_up_to_date(
+    place: Place, tmp_path: Path
+) -> None:
+    """Made by the schema files up to the fourth, with the rows of a ledger of the same trading."""
+    place.log("2026-11-20", record(order_id="1", net="5"), "half a line")
+    source = Place(tmp_path / "source", {})
+    (tmp_path / "source").mkdir()
+    source.log("2026-11-20", record(order_id="1", net="5"), "half a line")
+    with source.tracker() as tracker:
+        tracker.sync()
+        take(tracker, source, "a", TWO)
+        first = ids(tracker)[0]
+        books = as_rows(tracker)
+        content = {table: rows_of(tracker, table) for table in TABLES}
+    make_old(place, 4, content)
+    with place.tracker() as tracker:
+        # before anything is made anew
+        assert next(p.id for p in tracker.closed_positions(EVER)) == first
+        assert tracker.sync().rebuilt
+        assert as_rows(tracker) == books
+        write(tracker, first, "after the migration", "new")
+        assert agrees(tracker)
+    with place.tracker() as tracker:
+        assert on(tracker, first) == ["after the migration"]
+        assert not tracker.sync().changed
+
+
+def make_old(place: Place, version: int, content: dict[str, list[Any]]) -> None:
+    """A ledger as an older version left it."""
+    assert version < SCHEMA_VERSION
+    statements = [one for number, many in migrations() if number <= version for one in many]
+    url = place.env.get("DATABASE_URL")
+    if url is None:
+        path = place.settings().ledger_path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as raw:
+            for statement in statements:
+                raw.execute(statement)
+            for table, rows in content.items():
+                raw.execute(f"DELETE FROM {table}")
+                columns = len(raw.execute(f"SELECT * FROM {table}").description)
+                for row in (row[:columns] for row in rows):  # later versions add at the end
+                    raw.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+            raw.execute(f"PRAGMA user_version = {version}")
+            raw.commit()
+        return
+    with psycopg.connect(url) as raw:
+        raw.execute("CREATE SCHEMA tearsheet")
+        raw.execute("SET search_path TO tearsheet")
+        raw.execute("CREATE TABLE schema_version (number BIGINT PRIMARY KEY)")
+        for statement in statements:
+            raw.execute(schema_statement(statement).encode())
+        for table, rows in content.items():
+            raw.execute(f"DELETE FROM {table}".encode())
+            columns = len(raw.execute(f"SELECT * FROM {table}".encode()).description or ())
+            for row in (row[:columns] for row in rows):
+                marks = ", ".join(["%s"] * len(row))
+                raw.execute(f"INSERT INTO {table} VALUES ({marks})".encode(), row)
+        raw.execute("INSERT INTO schema_version VALUES (%s)", (version,))

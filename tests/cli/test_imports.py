@@ -1,0 +1,38 @@
+"""`tearsheet imports` and `import --dry-run`, as a user meets them."""
+
+import json
+
+import pytest
+
+from tearsheet.cli import USAGE, main
+from tests.support.place import Place, fills_csv
+
+ROWS = ["A,MSFT,2026-11-20T12:00:00Z,BUY,1,100,0,1", "A,MSFT,2026-11-20T12:01:00Z,SELL,1,103,0,2"]
+
+
+def test_imports_are_listed_shown_tried_and_undone(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.folder)
+    place.write("a.csv", fills_csv([*ROWS, "A,MSFT,never,BUY,1,1,0,3"]))
+
+    def run(*words: str) -> str:
+        assert main(words) == 0
+        return capsys.readouterr().out
+
+    tried = run("import", "a.csv", "--dry-run")
+    assert "2 new, 0 known, 1 rejected, nothing is kept" in tried
+    assert "2026-11-20  A" in tried
+    assert run("imports") == "Nothing was imported.\n"
+    assert "import 1, revision 1" in run("import", "a.csv")
+    assert "generic_fills" in run("imports")
+    assert json.loads(run("imports", "--json"))[0]["new"] == 2
+    shown = run("imports", "1")
+    assert "2 new, 0 known, 1 rejected" in shown
+    assert "bad_time" in shown
+    assert "would go with 2 fills" in run("imports", "undo", "1", "--dry-run")
+    assert "2 fills went, 0 stayed" in run("imports", "undo", "1")
+    assert "undone" in run("imports", "1")
+    assert main(["imports", "undo", "1"]) == USAGE
+    assert "was undone before" in capsys.readouterr().err
+    assert main(["imports", "7"]) == USAGE

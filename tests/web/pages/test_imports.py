@@ -1,0 +1,206 @@
+"""The import page: files are sent, looked at with what they would change, brought in, and taken out again."""
+
+import csv
+import html
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tearsheet.app.imports.uploads import Uploads
+from tearsheet.errors import NotFoundError
+from tearsheet.web.http.auth import Tokens
+from tests.support.api import Api, fill
+from tests.support.place import fills_csv
+from tests.web.pages.test_pages import HOSTILE, SAME, page, send
+
+BUY, SELL = (
+    "A,MSFT,2026-11-20T10:00:00Z,buy,2,100,0,E1",
+    "A,MSFT,2026-11-20T11:30:00Z,sell,1,105,1,E3",
+)
+BAD = "A,MSFT,2026-11-20T11:00:00Z,sell,1,=oops(),0,E2"
+ROWS = [BUY, BAD, SELL]
+NINJA = (
+    "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection\n"
+    "ES 12-26,Buy,1,6700,11/20/2026 10:00:00 AM,N1,Entry,1 L,O1,Entry,2.09,1,Sim101,Sim\n"
+)
+
+
+def sent(api: Api, *files: tuple[str, str], **headers: str) -> TestResponse:
+    """Send files; the page that the browser is led to."""
+    content = {"file": [(io.BytesIO(text.encode()), name) for name, text in files]}
+    answer = api.client.post("/import", data=content, headers=SAME | headers)
+    assert answer.status_code == 303, answer.text
+    return followed(api, answer)
+
+
+def followed(api: Api, answer: TestResponse) -> TestResponse:
+    assert answer.status_code == 303, answer.text
+    return api.ask("GET", answer.headers["Location"], Accept="text/html")
+
+
+def pressed(api: Api, seen: TestResponse, what: str, **content: Any) -> TestResponse:
+    """Press a button of the page of an upload."""
+    found = re.search(rf'action="([^"]*/{what}[^"]*)"', seen.text)
+    assert found, seen.text
+    return followed(api, send(api, html.unescape(found[1]), content))
+
+
+def numbers(seen: TestResponse) -> list[str]:
+    return re.findall(r"<dd class=\"num[^\"]*\">([^<]*)<", seen.text)
+
+
+def test_a_file_is_shown_with_what_it_would_change_before_it_is_kept(api: Api) -> None:
+    api.fills(fill(-200, quantity=1, price=90))
+    seen = sent(api, (HOSTILE, fills_csv(ROWS)))
+    assert "Not imported yet" in seen.text
+    assert "<img" not in seen.text
+    assert numbers(seen) == ["2", "0", "1"]
+    assert "Recognised as Generic fills" in seen.text
+    assert "=oops()" in seen.text
+    text = html.unescape(seen.text)
+    assert "Trades closed" in text
+    assert "long 1 → long 2" in text
+    assert "+$7.33" in text
+    assert len(api.get("/api/fills")["data"]) == 1
+    assert api.get("/api/rejections")["data"] == []
+    kept = pressed(api, seen, "keep")
+    assert "<strong>Imported</strong>" in kept.text
+    assert len(api.get("/api/fills")["data"]) == 3
+    assert len(api.get("/api/rejections")["data"]) == 1
+    [batch] = [one for one in api.get("/api/imports")["data"] if one["layout"] != "api"]
+    assert batch["who"] == "somebody at this machine"
+    assert re.search(rf'href="/import/batches/{batch["id"]}"', page(api, "/import"))
+
+
+def test_saying_yes_twice_imports_once_and_the_file_is_gone_then(api: Api) -> None:
+    seen = sent(api, ("a.csv", fills_csv([BUY])))
+    kept = pressed(api, seen, "keep")
+    again = pressed(api, seen, "keep")
+    assert "as <a" in kept.text
+    assert kept.text == again.text
+    [batch] = api.get("/api/imports")["data"]
+    assert batch["new"] == 1
+    folder = api.place.settings().upload_dir
+    assert [path.name for path in folder.glob("*/*") if path.name[0].isdigit()] == []
+    assert "Known already" in sent(api, ("a.csv", fills_csv([BUY]))).text
+
+
+def test_several_files_are_seen_as_they_come_one_after_the_other(api: Api) -> None:
+    seen = sent(api, ("1.csv", fills_csv([BUY])), ("2.csv", fills_csv([BUY, SELL])), ("x.csv", "a,b\n1,2\n"))  # fmt: skip
+    assert numbers(seen) == ["1", "0", "0", "1", "1", "0"]
+    assert "Cannot be read" in seen.text
+    assert str(api.place.folder) not in seen.text
+    assert "flat" not in html.unescape(seen.text)
+    assert "opens" in seen.text
+    kept = pressed(api, seen, "keep")
+    assert kept.text.count("<strong>Imported</strong>") == 2
+    assert kept.text.count("Cannot be read") == 1
+    assert [one["file"] for one in api.get("/api/imports")["data"]] == ["2.csv", "1.csv"]
+
+
+def test_a_file_that_breaks_off_in_the_middle_spoils_no_other(api: Api) -> None:
+    bad = fills_csv([BUY]).encode() + b"A,MSFT,\xff\xfe,buy,1,1,0,E9\n" * 3
+    content = {"file": [(io.BytesIO(bad), "bad.csv"), (io.BytesIO(fills_csv([SELL]).encode()), "good.csv")]}  # fmt: skip
+    seen = followed(api, api.client.post("/import", data=content, headers=SAME))
+    assert 'aria-label="good.csv"' in seen.text
+    assert "What would change" in seen.text
+    assert api.get("/api/fills")["data"] == []
+
+
+def test_what_the_file_leaves_open_is_asked_and_can_be_said(api: Api) -> None:
+    text = "Symbol,Buy/Sell,Date/Time,Quantity,Price,Commission,Account\n"
+    seen = sent(api, ("own.csv", text + "MSFT,buy,2026-11-20 10:00:00,1,100,0,A\n"))
+    assert "Cannot be read" in seen.text
+    seen = sent(api, ("local.csv", NINJA))
+    assert "“Time zone”" in html.unescape(seen.text)
+    assert "--timezone" not in seen.text
+    assert "<details open>" in seen.text
+    assert send(api, re.search(r'action="([^"]*say[^"]*)"', seen.text)[1], {"timezone": "Mars"}).status_code == 422  # type: ignore[index]  # fmt: skip
+    said = pressed(api, seen, "say", timezone="America/Chicago")
+    assert "times America/Chicago" in said.text
+    pressed(api, said, "keep")
+    assert api.get("/api/fills")["data"][0]["time"] == "2026-11-20T16:00:00Z"
+
+
+def test_the_zone_in_a_file_name_is_not_lost(api: Api) -> None:
+    head = "Date(UTC),Pair,Side,Price,Executed,Amount,Fee\n"
+    row = "2026-11-20 10:00:00,BTCUSDT,BUY,100,1BTC,100USDT,0BTC\n"
+    seen = sent(api, ("Spot History (UTC+3).csv", head + row))
+    assert "UTC+3" in seen.text
+    assert "Cannot be read" in seen.text
+
+
+@pytest.mark.parametrize("content", [{}, {"file": (io.BytesIO(b""), "")}])
+def test_nothing_sent_is_refused(api: Api, content: dict[str, Any]) -> None:
+    assert send(api, "/import", content).status_code == 422
+
+
+def test_an_import_is_undone_after_a_look_at_what_that_changes(api: Api) -> None:
+    pressed(api, sent(api, ("a.csv", fills_csv(ROWS))), "keep")
+    seen = page(api, "/import/batches/1")
+    assert "See what undoing would change" in seen
+    tried = send(api, "/import/batches/1/undo", {"action": "try"})
+    assert "Undo this import?" in tried.text
+    assert "closes" in tried.text
+    assert len(api.get("/api/fills")["data"]) == 2
+    done = followed(api, send(api, "/import/batches/1/undo", {"action": "undo"}))
+    assert "<strong>Undone</strong>" in done.text
+    assert api.get("/api/fills")["data"] == []
+    assert "undone" in page(api, "/import")
+    assert send(api, "/import/batches/1/undo", {"action": "undo"}).status_code == 409
+    assert api.ask("GET", "/import/batches/77").status_code == 404
+    assert api.ask("GET", "/import/batches/x").status_code == 404
+
+
+def test_rejected_lines_are_kept_as_a_table_that_computes_nothing(api: Api) -> None:
+    rows = [BUY, "A,MSFT,=1+1,sell,1,1,0,E2", '"=HYPERLINK(""http://x"")",MSFT,2026-11-20T11:00:00Z,sell,1,y,0,E4']  # fmt: skip
+    seen = sent(api, ("a.csv", fills_csv(rows)))
+    before = re.search(r'href="([^"]*rejected\.csv[^"]*)"', seen.text)
+    assert before
+    pressed(api, seen, "keep")
+    for address in (html.unescape(before[1]), "/import/batches/1/rejected.csv", "/import/rejected.csv"):  # fmt: skip
+        answer = api.ask("GET", address)
+        assert answer.mimetype == "text/csv"
+        assert "attachment" in answer.headers["Content-Disposition"]
+        found = list(csv.DictReader(io.StringIO(answer.text)))
+        assert {row["line"] for row in found} == {"3", "4"}
+        assert not [cell for row in found for cell in row.values() if cell[:1] in "=+-@"]
+        assert any("HYPERLINK" in row["text"] for row in found)
+
+
+def test_an_upload_is_of_those_who_may_write(make_api: Callable[..., Api]) -> None:
+    api = make_api()
+    tokens = Tokens(api.place.settings().tokens_file)
+    reader, writer = (tokens.add(name, right, api.place.now) for name, right in (("r", "read"), ("kim", "write")))  # type: ignore[arg-type]  # fmt: skip
+    bearer = {"Authorization": f"Bearer {writer}"}
+    content = {"file": (io.BytesIO(fills_csv([BUY]).encode()), "a.csv")}
+    address = api.client.post("/import", data=content, headers=SAME | bearer).headers["Location"]
+    assert api.ask("GET", address, **bearer).status_code == 200
+    assert api.ask("GET", address, Authorization=f"Bearer {reader}").status_code == 403
+    for headers in (bearer, SAME | {"Authorization": f"Bearer {reader}"}, bearer | {"Origin": "http://evil"}):  # fmt: skip
+        assert api.client.post(f"{address}/keep", headers=headers).status_code == 403
+    assert api.client.post(f"{address}/keep", headers=SAME | bearer).status_code == 303
+    assert api.get("/api/imports", **bearer)["data"][0]["who"] == "kim"
+    for strange in ("0" * 32, "x", "..%2f..%2fetc"):
+        assert api.ask("GET", f"/import/uploads/{strange}", **bearer).status_code == 404
+
+
+def test_what_is_thrown_away_or_broken_off_leaves_nothing(api: Api) -> None:
+    seen = sent(api, ("a.csv", fills_csv([BUY])))
+    uploads = Uploads(api.place.settings().upload_dir)
+    identity = re.search(r"uploads/(\w{32})/", seen.text)[1]  # type: ignore[index]
+    with uploads.held(identity):  # as while another process reads it
+        assert "Looking at a.csv" in page(api, f"/import/uploads/{identity}")
+        assert send(api, f"/import/uploads/{identity}/drop", {}).status_code == 409
+    uploads.forget_outcome(identity)  # as after that process was killed
+    broken = api.ask("GET", f"/import/uploads/{identity}")
+    assert "This was broken off" in broken.text
+    assert "Not imported yet" in pressed(api, broken, "try").text
+    assert send(api, f"/import/uploads/{identity}/drop", {}).status_code == 303
+    with pytest.raises(NotFoundError):
+        uploads.get(identity)
+    assert api.get("/api/imports")["data"] == []
