@@ -109,17 +109,19 @@ def summaries(scratch: Path) -> Iterable[Row]:
         f"{medians['check 30'] / base:.1f} × python -c pass",
         "floor 150 ms in process",
     )
-    peak = int(subprocess.run([PYTHON, "-c", _PEAK, PYTHON, "-c", TEARSHEET, "summary", "--window=yearly", start],
-                              cwd=decade, capture_output=True, text=True, check=True).stdout)  # fmt: skip
+    peak = int(
+        subprocess.run(
+            [PYTHON, "-c", _PEAK, PYTHON, "-c", TEARSHEET, "summary", "--window=yearly", start],
+            cwd=decade,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
     yield ("peak memory of that yearly summary", f"{peak / 1024:.0f} MiB", "", "")
     bigger = sum(file.stat().st_size for file in (decade / "logs").glob("*.jsonl"))
     kept = (decade / "logs/performance/tearsheet.db").stat().st_size
-    yield (
-        "ledger of 3,650,000 records",
-        f"{kept / 2**20:.0f} MiB",
-        f"{kept / bigger:.2f} × the logs",
-        "",
-    )
+    yield ("ledger of 3,650,000 records", f"{kept / 2**20:.0f} MiB", f"{kept / bigger:.2f} × the logs", "")
     shutil.rmtree(decade)
 
 
@@ -129,9 +131,7 @@ def cold_sync(scratch: Path) -> Iterable[Row]:
     number = write_log(folder / "logs", days=30, trades_per_day=1000, last_day=LAST_DAY)
     decode = msgspec.json.Decoder(TradeRecord).decode
     lines = [
-        line
-        for file in sorted((folder / "logs").glob("*.jsonl"))
-        for line in file.read_bytes().splitlines()
+        line for file in sorted((folder / "logs").glob("*.jsonl")) for line in file.read_bytes().splitlines()
     ]
 
     def sync() -> None:
@@ -155,9 +155,7 @@ def refresh(scratch: Path) -> Iterable[Row]:
     write_log(folder / "logs", days=30, trades_per_day=1000, last_day=LAST_DAY)
     more = scratch / "more"
     write_log(more, days=1, trades_per_day=20_000, last_day=LAST_DAY, seed=8)
-    appended = (
-        (more / f"{LAST_DAY}.jsonl").read_text().replace('"O-', '"P-').splitlines(keepends=True)
-    )
+    appended = (more / f"{LAST_DAY}.jsonl").read_text().replace('"O-', '"P-').splitlines(keepends=True)
     times = []
     with tracker(folder) as opened:
         opened.sync()
@@ -168,10 +166,7 @@ def refresh(scratch: Path) -> Iterable[Row]:
             opened.get_summary("weekly")
             times.append((time.perf_counter() - started) * 1000)
     yield row(
-        "refresh after 1,000 appended records, in process",
-        statistics.median(times),
-        "",
-        "floor 300 ms",
+        "refresh after 1,000 appended records, in process", statistics.median(times), "", "floor 300 ms"
     )
 
 
@@ -197,11 +192,20 @@ def round_trips(number: int) -> list[Fill]:
     start = datetime(2026, 3, 2, 9, tzinfo=UTC)
     price, fee, one = Decimal("100.25"), Decimal("0.65"), Decimal(2)
     return [
-        Fill(account=f"A{n % 20}", symbol=f"S{n % 50}", time=start + timedelta(seconds=n), currency="USD",
-             side=Side.BUY if n // 1000 % 2 == 0 else Side.SELL, quantity=Decimal(1 + n // 2000 % 3),
-             price=price + n % 7, commission=fee, multiplier=one, key=f"x:{n}")
+        Fill(
+            account=f"A{n % 20}",
+            symbol=f"S{n % 50}",
+            time=start + timedelta(seconds=n),
+            currency="USD",
+            side=Side.BUY if n // 1000 % 2 == 0 else Side.SELL,
+            quantity=Decimal(1 + n // 2000 % 3),
+            price=price + n % 7,
+            commission=fee,
+            multiplier=one,
+            key=f"x:{n}",
+        )
         for n in range(number)
-    ]  # fmt: skip
+    ]
 
 
 def plain_integers(fills: list[Fill]) -> int:

@@ -21,18 +21,19 @@ from benchmarks.web import fill_ledger
 ROUNDS = 7
 POSITIONS = 100_000
 PAGES = {
-    "Today": "/", "Calendar": "/calendar", "Performance, a month": "/performance",
-    "Performance, everything": "/performance?window=all", "Trades, everything": "/trades?window=all",
-}  # fmt: skip
+    "Today": "/",
+    "Calendar": "/calendar",
+    "Performance, a month": "/performance",
+    "Performance, everything": "/performance?window=all",
+    "Trades, everything": "/trades?window=all",
+}
 _READ = """() => {
   const [page] = performance.getEntriesByType("navigation");
   const parts = performance.getEntriesByType("resource").filter((one) => !one.name.includes("/api/events"));
   const size = [page, ...parts].reduce((sum, one) => sum + one.transferSize, 0);
   return [page.responseStart, page.domContentLoadedEventEnd, performance.now(), size, parts.length + 1];
 }"""
-_DRAWN = (
-    "() => [...document.querySelectorAll('[data-chart]')].every((one) => 'ready' in one.dataset)"
-)
+_DRAWN = "() => [...document.querySelectorAll('[data-chart]')].every((one) => 'ready' in one.dataset)"
 
 
 def main() -> None:
@@ -78,9 +79,7 @@ def _opened(browser: Browser, address: str) -> list[float]:
 
 
 def _row(name: str, times: list[list[float]]) -> Row:
-    first, ready, drawn, size, requests = (
-        [one[place] for one in times] for place in range(5)
-    )  # fmt: skip
+    first, ready, drawn, size, requests = ([one[place] for one in times] for place in range(5))
     return (
         name,
         f"{statistics.median(ready) / 1000:.2f} s",

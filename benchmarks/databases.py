@@ -66,11 +66,7 @@ def measured(scratch: Path, url: str) -> dict[str, float]:
         take("cold sync of 30,000 records", tracker.sync)
         for kind in ("daily", "all"):
             take(f"summary {kind}, in process", lambda kind=kind: tracker.get_summary(kind), ASKED)  # type: ignore[misc]
-        take(
-            "summary daily without a look at the logs",
-            lambda: tracker.get_summary(sync=False),
-            ASKED,
-        )
+        take("summary daily without a look at the logs", lambda: tracker.get_summary(sync=False), ASKED)
         posts = (post(n) for n in range(POSTS))
         take("one posted fill", lambda: Posts(tracker).fills(next(posts)), POSTS)
         take("verify", tracker.verify)
@@ -82,9 +78,14 @@ def post(number: int) -> Request:
     """A request with one fill, later than those before."""
     at = NOW + timedelta(seconds=number)
     fill = {
-        "account": "P", "symbol": "AAPL", "time": f"{at:%Y-%m-%dT%H:%M:%SZ}", "side": "BUY",
-        "quantity": 1, "price": 100, "fill_id": str(number),
-    }  # fmt: skip
+        "account": "P",
+        "symbol": "AAPL",
+        "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "side": "BUY",
+        "quantity": 1,
+        "price": 100,
+        "fill_id": str(number),
+    }
     return Request(json.dumps([fill]).encode(), "posted")
 
 

@@ -37,8 +37,7 @@ def at_once(clients: int, client: Client) -> Times:
     context = multiprocessing.get_context("fork")
     ends = [context.Pipe(duplex=False) for _ in range(clients)]
     processes = [
-        context.Process(target=_report, args=(client, number, ends[number][1]))
-        for number in range(clients)
+        context.Process(target=_report, args=(client, number, ends[number][1])) for number in range(clients)
     ]
     started = time.perf_counter()
     for process in processes:

@@ -26,14 +26,10 @@ def put(table: str, name: str) -> None:
 def options_of(arguments: list[str]) -> argparse.Namespace:
     """What the command line of a benchmark says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument(
-        "--positions", type=int, default=1_000_000, help="of the large ledger of the API"
-    )
+    parser.add_argument("--positions", type=int, default=1_000_000, help="of the large ledger of the API")
     parser.add_argument("--fills", type=int, default=1_000_000, help="of the large import")
     parser.add_argument("--peer", help="a Python that has nautilus_trader, to measure it too")
-    parser.add_argument(
-        "--write", action="store_true", help="keep the tables in docs/performance.md"
-    )
+    parser.add_argument("--write", action="store_true", help="keep the tables in docs/performance.md")
     return parser.parse_args(arguments)
 
 

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 enums, events, identifiers, objects = (
-    import_module(f"nautilus_trader.model.{name}")
-    for name in ("enums", "events", "identifiers", "objects")
+    import_module(f"nautilus_trader.model.{name}") for name in ("enums", "events", "identifiers", "objects")
 )
 Position = import_module("nautilus_trader.model.position").Position
 Instruments = import_module("nautilus_trader.test_kit.providers").TestInstrumentProvider
@@ -41,17 +40,25 @@ class Fills:
         instrument = self.instrument(row["symbol"])
         fee = float(row["commission"]) * quantity / int(row["quantity"])
         return events.OrderFilled(
-            trader_id=identifiers.TraderId("T-1"), strategy_id=identifiers.StrategyId("S-1"),
-            instrument_id=instrument.id, client_order_id=identifiers.ClientOrderId(f"O-{trade}"),
-            venue_order_id=identifiers.VenueOrderId(trade), trade_id=identifiers.TradeId(trade),
+            trader_id=identifiers.TraderId("T-1"),
+            strategy_id=identifiers.StrategyId("S-1"),
+            instrument_id=instrument.id,
+            client_order_id=identifiers.ClientOrderId(f"O-{trade}"),
+            venue_order_id=identifiers.VenueOrderId(trade),
+            trade_id=identifiers.TradeId(trade),
             account_id=identifiers.AccountId(row["account"]),
             position_id=identifiers.PositionId(f"{row['account']}-{row['symbol']}"),
-            order_side=side, order_type=enums.OrderType.MARKET,
+            order_side=side,
+            order_type=enums.OrderType.MARKET,
             last_qty=objects.Quantity.from_int(quantity),
-            last_px=objects.Price.from_str(row["price"]), currency=instrument.quote_currency,
+            last_px=objects.Price.from_str(row["price"]),
+            currency=instrument.quote_currency,
             commission=objects.Money(fee, instrument.quote_currency),
-            liquidity_side=enums.LiquiditySide.TAKER, event_id=new_id(), ts_event=at, ts_init=at,
-        )  # fmt: skip
+            liquidity_side=enums.LiquiditySide.TAKER,
+            event_id=new_id(),
+            ts_event=at,
+            ts_init=at,
+        )
 
 
 def positions_of(path: str) -> int:

@@ -54,9 +54,13 @@ class Running:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self.folder, env=self._env, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log,
-            )  # fmt: skip
+                self._command,
+                cwd=self.folder,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         if not eventually(self._is_settled, 30):
             self.stop()
             raise SystemExit(f"the server does not answer:\n{self.log.read_text()}")
@@ -96,9 +100,14 @@ class Running:
 
 
 def ask(
-    port: int, method: str, path: str, *, body: bytes | None = None,
-    headers: Mapping[str, str] | None = None, timeout: float = 10,
-) -> tuple[int, bytes]:  # fmt: skip
+    port: int,
+    method: str,
+    path: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 10,
+) -> tuple[int, bytes]:
     """One request over a connection of its own: status and body."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)) as connection:
         connection.request(method, path, body=body, headers=dict(headers or {}))

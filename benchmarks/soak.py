@@ -59,11 +59,17 @@ class Score:
         wrong = [one for one in self.answers if self.sums.get(one.revision) != one.pnl]
         stale = [one for one in self.answers if one.revision < one.floor]
         return {
-            "answers": len(self.answers), "fills": len(self.sums) - 1, "wrong": len(wrong),
-            "stale": len(stale), "failed": self.statuses["failed"], "posts_broken": self.statuses["post broken"],
-            "statuses": dict(self.statuses), "harms": dict(self.harms), "slowest_s": round(self.slowest_s, 3),
+            "answers": len(self.answers),
+            "fills": len(self.sums) - 1,
+            "wrong": len(wrong),
+            "stale": len(stale),
+            "failed": self.statuses["failed"],
+            "posts_broken": self.statuses["post broken"],
+            "statuses": dict(self.statuses),
+            "harms": dict(self.harms),
+            "slowest_s": round(self.slowest_s, 3),
             "shown": [str(one) for one in (wrong + stale)[:5]],
-        }  # fmt: skip
+        }
 
 
 class Soak:
@@ -98,9 +104,7 @@ class Soak:
         deadline = time.monotonic() + _PATIENCE_S
         while self._ask("GET", self._path)[0] != 200:
             if time.monotonic() > deadline:
-                raise SystemExit(
-                    "the server does not come back: " + self.server.log.read_text()[-2000:]
-                )
+                raise SystemExit("the server does not come back: " + self.server.log.read_text()[-2000:])
             time.sleep(0.1)
         for _ in range(4 * WORKERS):
             self._look({})
@@ -144,9 +148,15 @@ class Soak:
     def _post_until_kept(self, number: int, side: str, price: Decimal, pnl: Decimal) -> None:
         at = self._started + timedelta(microseconds=number)
         fill = {
-            "account": "SOAK", "symbol": "MSFT", "time": at.isoformat().replace("+00:00", "Z"), "side": side,
-            "quantity": "0.1", "price": str(price), "commission": "0.03", "fill_id": f"S{number}",
-        }  # fmt: skip
+            "account": "SOAK",
+            "symbol": "MSFT",
+            "time": at.isoformat().replace("+00:00", "Z"),
+            "side": side,
+            "quantity": "0.1",
+            "price": str(price),
+            "commission": "0.03",
+            "fill_id": f"S{number}",
+        }
         headers = {"Content-Type": "application/json", "Idempotency-Key": f"soak-{number}"}
         body = json.dumps(fill).encode()
         deadline = time.monotonic() + _PATIENCE_S
@@ -165,13 +175,11 @@ class Soak:
 
     def _ask(
         self, method: str, path: str, *, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any, str]:  # fmt: skip
+    ) -> tuple[int, Any, str]:
         """Status (0 where no answer came), JSON and tag."""
         started = time.monotonic()
         try:
-            with closing(
-                HTTPConnection("127.0.0.1", self.server.port, timeout=_PATIENCE_S)
-            ) as wire:
+            with closing(HTTPConnection("127.0.0.1", self.server.port, timeout=_PATIENCE_S)) as wire:
                 wire.request(method, path, body=body, headers=headers or {})
                 response = wire.getresponse()
                 data = response.read()
@@ -202,15 +210,19 @@ def soaked(folder: Path, seconds: float, *, postgres: bool) -> dict[str, Any]:
     env = {"REDIS_URL": redis.url, "TEARSHEET_WORKERS": str(WORKERS)}
     harms: list[tuple[str, Callable[[], None]]] = []
     try:
-        with (
-            database(folder, postgres) as (url, restarts),
-            Running(folder / "place", **env, **url) as server,
-        ):
+        with database(folder, postgres) as (url, restarts), Running(folder / "place", **env, **url) as server:
             kill = ("a worker killed by -9", lambda: kill_one(server))
             harms = [
-                kill, ("Redis killed", redis.kill), kill, ("Redis started", redis.start), kill,
-                ("Redis hung", redis.hang), kill, ("Redis woken", redis.wake), *restarts,
-            ]  # fmt: skip
+                kill,
+                ("Redis killed", redis.kill),
+                kill,
+                ("Redis started", redis.start),
+                kill,
+                ("Redis hung", redis.hang),
+                kill,
+                ("Redis woken", redis.wake),
+                *restarts,
+            ]
             return Soak(server, seconds).run(harms).report()
     finally:
         redis.kill()

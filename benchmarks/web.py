@@ -70,15 +70,30 @@ def start_all(running: ExitStack, scratch: Path, positions: int) -> dict[str, Ru
 
 def bare(folder: Path, name: str, *words: str, health: str = "/healthz", **env: str) -> Running:
     """A peer under the settings of `tearsheet serve`."""
-    command = (sys.executable, "-m", "gunicorn", f"benchmarks.bare:{name}", "--workers=2",
-               "--bind=127.0.0.1:{port}", "--worker-tmp-dir=/dev/shm", "--keep-alive=30", *words)  # fmt: skip
+    command = (
+        sys.executable,
+        "-m",
+        "gunicorn",
+        f"benchmarks.bare:{name}",
+        "--workers=2",
+        "--bind=127.0.0.1:{port}",
+        "--worker-tmp-dir=/dev/shm",
+        "--keep-alive=30",
+        *words,
+    )
     return Running(folder, command, health=health, **env)
 
 
 def threaded(folder: Path) -> Running:
     """The API with four threads a worker."""
-    command = (sys.executable, "-c", "from tearsheet.cli import run; run()", "serve",
-               "--threads=4", "--port={port}")  # fmt: skip
+    command = (
+        sys.executable,
+        "-c",
+        "from tearsheet.cli import run; run()",
+        "serve",
+        "--threads=4",
+        "--port={port}",
+    )
     return Running(folder, command)
 
 
@@ -130,10 +145,14 @@ def _after_fills(server: Running, clients: int) -> Measure:
 def _fill(client: int) -> bytes:
     number = next(_ORDER)
     fill = {
-        "account": f"BENCH-{client}", "symbol": "MSFT", "time": _today().isoformat().replace("+00:00", "Z"),
-        "side": "BUY" if number % 2 else "SELL", "quantity": 1, "price": 100 + number % 7,
+        "account": f"BENCH-{client}",
+        "symbol": "MSFT",
+        "time": _today().isoformat().replace("+00:00", "Z"),
+        "side": "BUY" if number % 2 else "SELL",
+        "quantity": 1,
+        "price": 100 + number % 7,
         "fill_id": f"{os.getpid()}-{number}",
-    }  # fmt: skip
+    }
     return json.dumps(fill).encode()
 
 

@@ -48,9 +48,7 @@ def update(folder: Path, name: str, version: str, registry: str = REGISTRY) -> N
     archive = _fetched(about["dist"]["tarball"])
     kind, _, expected = about["dist"]["integrity"].partition("-")
     if base64.b64encode(hashlib.new(kind, archive).digest()).decode() != expected:
-        raise SystemExit(
-            f"{library['package']} {version}: the archive is not what the registry names"
-        )
+        raise SystemExit(f"{library['package']} {version}: the archive is not what the registry names")
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         for target, member in library["files"].items():
             content = files.extractfile(f"package/{member}")
@@ -69,9 +67,7 @@ def _fetched(address: str) -> bytes:
 
 
 def _toml(libraries: dict[str, Any]) -> str:
-    lines = [
-        "# The libraries of the dashboard, as released; docs/assets.py writes and checks this.\n"
-    ]
+    lines = ["# The libraries of the dashboard, as released; docs/assets.py writes and checks this.\n"]
     for name, library in libraries.items():
         lines.append(f"\n[{name}]\n")
         lines += [f'{key} = "{library[key]}"\n' for key in ("package", "version", "license")]

@@ -35,9 +35,7 @@ def metrics_page() -> str:
     ]
     for m in METRICS.values():
         undefined = m.undefined or "never"
-        lines.append(
-            f"| {m.label} | `{m.name}` | {m.unit} | {_cell(m.words)} | {_cell(undefined)} |"
-        )
+        lines.append(f"| {m.label} | `{m.name}` | {m.unit} | {_cell(m.words)} | {_cell(undefined)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -48,10 +46,7 @@ def errors_page() -> str:
     for kind, exit_code in cli.EXIT_CODES.items():
         words = (kind.__doc__ or "").strip().splitlines()[0]
         lines.append(f"| `{kind.code}` | {exit_code} | {STATUSES[kind]} | {_cell(words)} |")
-    lines += [
-        "\n## Rejected lines\n",
-        "A bad line stops nothing else; it is kept, counted and shown.\n",
-    ]
+    lines += ["\n## Rejected lines\n", "A bad line stops nothing else; it is kept, counted and shown.\n"]
     lines += ["| code | given when |", "|---|---|"]
     lines += [f"| `{code}` | {_cell(words)} |" for code, words in REJECTION_CODES.items()]
     lines += ["\n## Why a summary is partial\n", "| code | meaning |", "|---|---|"]
@@ -70,9 +65,7 @@ def settings_page() -> str:
     ]
     for s in SETTINGS:
         default = "none" if s.default in (None, "") else f"`{s.default}`"
-        lines.append(
-            f"| `{s.env}` | `{s.key}` | {default} | {_cell(s.allowed)} | {_cell(s.words)} |"
-        )
+        lines.append(f"| `{s.env}` | `{s.key}` | {default} | {_cell(s.allowed)} | {_cell(s.words)} |")
     return "\n".join(lines) + "\n"
 
 

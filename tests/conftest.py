@@ -19,9 +19,7 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Let a place be kept in SQLite and in PostgreSQL."""
-    if "place" in metafunc.fixturenames and metafunc.definition.get_closest_marker(
-        "both_databases"
-    ):
+    if "place" in metafunc.fixturenames and metafunc.definition.get_closest_marker("both_databases"):
         of_file = metafunc.definition.get_closest_marker("sqlite")
         databases = ["sqlite"] if of_file else ["sqlite", "postgres"]
         metafunc.parametrize("place", databases, indirect=True)

@@ -38,9 +38,7 @@ def test_an_event_is_one_line_of_text(tmp_path: Path) -> None:
     stream = logged(tmp_path, TEARSHEET_LOG_LEVEL="INFO")
     log.event(_log, "tearsheet.sync", duration_ms=1.5, trades=3, small=Decimal("1E-7"), why="a b")
     line = stream.getvalue()
-    assert line.endswith(
-        "Z INFO    tearsheet.sync duration_ms=1.5 trades=3 small=0.0000001 why='a b'\n"
-    )
+    assert line.endswith("Z INFO    tearsheet.sync duration_ms=1.5 trades=3 small=0.0000001 why='a b'\n")
 
 
 def test_an_event_is_one_json_object(tmp_path: Path) -> None:
@@ -49,15 +47,17 @@ def test_an_event_is_one_json_object(tmp_path: Path) -> None:
     line = json.loads(stream.getvalue())
     assert line.pop("time").endswith("Z")
     assert line == {
-        "level": "INFO", "event": "tearsheet.sync", "cache_hits": 2, "cache_misses": 0,
-        "folder": str(tmp_path), "who": None,
-    }  # fmt: skip
+        "level": "INFO",
+        "event": "tearsheet.sync",
+        "cache_hits": 2,
+        "cache_misses": 0,
+        "folder": str(tmp_path),
+        "who": None,
+    }
 
 
 @pytest.mark.parametrize(("verbose", "levels"), [(0, 1), (1, 2), (2, 3)])
-def test_only_warnings_are_shown_unless_asked_for_more(
-    tmp_path: Path, verbose: int, levels: int
-) -> None:
+def test_only_warnings_are_shown_unless_asked_for_more(tmp_path: Path, verbose: int, levels: int) -> None:
     stream = logged(tmp_path, verbose)
     for level in (logging.DEBUG, logging.INFO, logging.WARNING):
         log.event(_log, "an.event", level=level)
@@ -66,8 +66,7 @@ def test_only_warnings_are_shown_unless_asked_for_more(
 
 @pytest.mark.parametrize("shape", ["text", "json"])
 @pytest.mark.parametrize(
-    "hostile",
-    ["a\n2026-01-01 WARNING forged", "a\nb", "\x1b[31mred", "half \ud800 a pair", "caf\udce9.csv"],
+    "hostile", ["a\n2026-01-01 WARNING forged", "a\nb", "\x1b[31mred", "half \ud800 a pair", "caf\udce9.csv"]
 )
 def test_a_hostile_value_stays_on_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], shape: str, hostile: str

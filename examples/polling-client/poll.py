@@ -117,9 +117,7 @@ class Client:
         if answer.partial:
             raise StaleError(f"the answer may lack something: {answer.partial}")
         limit = self._options.max_data_age
-        if limit and (
-            answer.last_fill_at is None or (now - answer.last_fill_at).total_seconds() > limit
-        ):
+        if limit and (answer.last_fill_at is None or (now - answer.last_fill_at).total_seconds() > limit):
             raise StaleError(f"the last fill is of {answer.last_fill_at}")
 
 
@@ -130,13 +128,16 @@ def _read(body: bytes, etag: str) -> Answer:
         data, metadata = whole["data"], whole["metadata"]
         last = metadata["last_fill_at"]
         return Answer(
-            pnl=Decimal(data["daily_pnl"]), trades=data["total_trades"],
-            revision=metadata["revision"], starts_at=_time(metadata["starts_at"]),
+            pnl=Decimal(data["daily_pnl"]),
+            trades=data["total_trades"],
+            revision=metadata["revision"],
+            starts_at=_time(metadata["starts_at"]),
             ends_at=_time(metadata["ends_at"]),
             partial=", ".join(_words(reason) for reason in metadata["partial_reasons"])
             or ("partial" if metadata["partial"] else ""),
-            last_fill_at=_time(last) if last else None, etag=etag,
-        )  # fmt: skip
+            last_fill_at=_time(last) if last else None,
+            etag=etag,
+        )
     except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise StaleError(f"the answer is not understood: {error!r}") from error
 

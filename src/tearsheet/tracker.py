@@ -18,14 +18,7 @@ from tearsheet.app.book_rules import book_rules, fingerprint
 from tearsheet.app.config.targets_file import stated_targets
 from tearsheet.app.context import Context
 from tearsheet.app.imports.log_sync import is_up_to_date, sync_logs
-from tearsheet.app.reports import (
-    Explanation,
-    ImportReport,
-    OnProgress,
-    SyncReport,
-    VerifyReport,
-    silent,
-)
+from tearsheet.app.reports import Explanation, ImportReport, OnProgress, SyncReport, VerifyReport, silent
 from tearsheet.errors import StoreError
 from tearsheet.log import event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
@@ -44,9 +37,7 @@ class PerformanceTracker(Context):
     `clock` gives the present instant (UTC). Close it, or use it in a `with` block.
     """
 
-    def __init__(
-        self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings, clock)
         self._ledger.judge = self._judge
 
@@ -58,11 +49,7 @@ class PerformanceTracker(Context):
             report = SyncReport(files=files, unchanged_files=files, revision=self._ledger.revision)
         else:
             report = sync_logs(
-                self._ledger,
-                self.settings.log_dir,
-                book_rules(self.settings),
-                self.now,
-                on_progress,
+                self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, on_progress
             )
         self.looked_at = self.now
         self.tell()
@@ -122,9 +109,15 @@ class PerformanceTracker(Context):
         started = time.perf_counter()
         options = StatementOptions(timezone, account, layout, date_order, **said)
         report = import_file(
-            self._ledger, path, name or str(path), book_rules(self.settings), options, self.now,
-            on_progress, who,
-        )  # fmt: skip
+            self._ledger,
+            path,
+            name or str(path),
+            book_rules(self.settings),
+            options,
+            self.now,
+            on_progress,
+            who,
+        )
         self.tell()
         event(
             _log,
@@ -187,8 +180,7 @@ class PerformanceTracker(Context):
         today = self.today
         dates = [today - DAY * ago for ago in range(days - 1, -1, -1)]
         return [
-            self.get_summary("daily", start=day, scope=scope, currency=currency, sync=False)
-            for day in dates
+            self.get_summary("daily", start=day, scope=scope, currency=currency, sync=False) for day in dates
         ]
 
     def explain(
@@ -227,10 +219,7 @@ class PerformanceTracker(Context):
         judged = [(summary, target_rules(targets))]
         for trades, rule in rolling_rules(targets, self.settings.alert_rolling_window):
             rolling = self.get_summary(
-                Window.last(trades, self.today),
-                scope=summary.scope,
-                currency=summary.currency,
-                sync=False,
+                Window.last(trades, self.today), scope=summary.scope, currency=summary.currency, sync=False
             )
             judged.append((rolling, [rule]))
         run = self.alerts.evaluate(judged)
@@ -281,9 +270,7 @@ class PerformanceTracker(Context):
         """Make all books anew from the stored facts and compare row by row."""
         from tearsheet.app.verify import verify
 
-        return verify(
-            self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, step
-        )
+        return verify(self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, step)
 
     def answers(self) -> Summaries:
         """What makes summaries of the present instant; ask it inside one snapshot of the ledger."""

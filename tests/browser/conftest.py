@@ -41,10 +41,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     place.targets(win_rate_target=60, max_drawdown_target=-500)
     fill_place(place)
     with Server(place, workers=1, kind=STREAMING, TEARSHEET_SYNC_EVERY_S="0") as running:
-        assert running.post("/api/fills", [
-            fill(-90, strategy=HOSTILE, symbol="AAPL"), fill(-80, "SELL", 140, strategy=HOSTILE, symbol="AAPL"),
-            fill(-60, quantity=3), fill(-50, "SELL", 97),
-        ])[0] == 201  # fmt: skip
+        assert (
+            running.post(
+                "/api/fills",
+                [
+                    fill(-90, strategy=HOSTILE, symbol="AAPL"),
+                    fill(-80, "SELL", 140, strategy=HOSTILE, symbol="AAPL"),
+                    fill(-60, quantity=3),
+                    fill(-50, "SELL", 97),
+                ],
+            )[0]
+            == 201
+        )
         yield running
 
 
@@ -95,9 +103,11 @@ def make_seat(browser: Browser, server: Server) -> Iterator[Any]:
 
     def make(width: int = 1440, theme: str = "light", **more: Any) -> Seat:
         context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=theme,  # type: ignore[arg-type]
-            locale="en-US", **more,
-        )  # fmt: skip
+            viewport={"width": width, "height": 900},
+            color_scheme=theme,  # type: ignore[arg-type]
+            locale="en-US",
+            **more,
+        )
         contexts.append(context)
         seats.append(Seat(context, server))
         return seats[-1]

@@ -8,9 +8,20 @@ from playwright.sync_api import expect
 from tests.browser.conftest import HOSTILE
 
 PAGES = (
-    "/", "/?date=2026-11-17", "/calendar", "/performance?window=all", "/performance?window=monthly&compare=yes",
-    "/trades", "/explain?metric=net_pnl", "/alerts?state=all", "/import", "/settings", "/settings/limits", "/login", "/nothing",
-)  # fmt: skip
+    "/",
+    "/?date=2026-11-17",
+    "/calendar",
+    "/performance?window=all",
+    "/performance?window=monthly&compare=yes",
+    "/trades",
+    "/explain?metric=net_pnl",
+    "/alerts?state=all",
+    "/import",
+    "/settings",
+    "/settings/limits",
+    "/login",
+    "/nothing",
+)
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 _RUN = """async (tags) => (await axe.run({ runOnly: tags })).violations
   .map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(", ")}`)"""
@@ -35,9 +46,11 @@ def test_a_day_is_seen_in_one_look(make_seat: Any) -> None:
     seat = make_seat()
     page = seat.go("/")
     _, daily = seat.server.get("/api/performance/daily")
-    expect(page.locator(".tile:has(#about-net_pnl) .value")).to_have_text(f"+${daily['data']['daily_pnl']:.2f}")  # fmt: skip
+    expect(page.locator(".tile:has(#about-net_pnl) .value")).to_have_text(
+        f"+${daily['data']['daily_pnl']:.2f}"
+    )
     assert page.locator("[data-chart=fills] canvas").count() == 1
-    expect(page.locator("[data-chart=fills] .readout")).to_contain_text(f"+${daily['data']['daily_pnl']:.2f}")  # fmt: skip
+    expect(page.locator("[data-chart=fills] .readout")).to_contain_text(f"+${daily['data']['daily_pnl']:.2f}")
 
 
 def test_the_keyboard_is_enough(make_seat: Any) -> None:
@@ -95,7 +108,7 @@ def test_a_target_is_changed_and_a_bad_one_is_not(make_seat: Any) -> None:
     page.get_by_label("Win rate").fill("0.6")
     page.get_by_role("button", name="Keep").click()
     expect(page.get_by_role("alert")).to_contain_text("win_rate_target")
-    assert "daily_pl_target: 250" in (seat.server.place.folder / "config/dashboard-targets.yaml").read_text()  # fmt: skip
+    assert "daily_pl_target: 250" in (seat.server.place.folder / "config/dashboard-targets.yaml").read_text()
     seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
 
 

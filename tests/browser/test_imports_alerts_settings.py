@@ -48,7 +48,7 @@ def test_files_are_looked_at_brought_in_and_undone(
     assert "B" not in seat.server.get("/api/accounts")[1]["data"]
     taken.get_by_role("button", name="Import these files").click()
     expect(taken.get_by_text("Imported as import")).to_have_count(2)
-    assert [f["fill_id"] for f in seat.server.get("/api/fills?account=B")[1]["data"]] == ["E3", "E1"]  # fmt: skip
+    assert [f["fill_id"] for f in seat.server.get("/api/fills?account=B")[1]["data"]] == ["E3", "E1"]
     is_sound(page, axe)
     for name in ("mine.csv", "<b>&'x'.csv"):
         page = seat.go("/import")
@@ -61,9 +61,7 @@ def test_files_are_looked_at_brought_in_and_undone(
     assert seat.server.get("/api/fills?account=B")[1]["data"] == []
 
 
-def test_without_scripts_a_file_is_brought_in_and_undone_too(
-    make_seat: Any, tmp_path: Path
-) -> None:
+def test_without_scripts_a_file_is_brought_in_and_undone_too(make_seat: Any, tmp_path: Path) -> None:
     file = tmp_path / "plain.csv"
     file.write_text(fills_csv(["P,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1"]))
     seat = make_seat(java_script_enabled=False)
@@ -101,9 +99,7 @@ def test_a_refusal_is_shown_and_the_form_goes_on(make_seat: Any, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
-def test_a_limit_is_set_refused_and_taken_out(
-    make_seat: Any, axe: str, width: int, theme: str
-) -> None:
+def test_a_limit_is_set_refused_and_taken_out(make_seat: Any, axe: str, width: int, theme: str) -> None:
     seat = make_seat(width, theme)
     file = seat.server.place.folder / "config/dashboard-targets.yaml"
     before = file.read_text()
@@ -128,7 +124,9 @@ def test_a_limit_is_set_refused_and_taken_out(
     expect(page.locator(".said")).to_contain_text("Kept")
     until(lambda: "daily_loss" not in file.read_text())
     page = seat.go("/settings")
-    expect(page.get_by_role("region", name="Table: Changes")).to_contain_text("limits.accounts.EVAL.daily_loss")  # fmt: skip
+    expect(page.get_by_role("region", name="Table: Changes")).to_contain_text(
+        "limits.accounts.EVAL.daily_loss"
+    )
     is_sound(page, axe)
     file.write_text(before)
     seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
@@ -149,9 +147,7 @@ def test_another_day_start_is_seen_before_it_is_done(make_seat: Any, axe: str) -
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (390, "light")])
-def test_an_alert_is_found_acknowledged_and_told(
-    make_seat: Any, axe: str, width: int, theme: str
-) -> None:
+def test_an_alert_is_found_acknowledged_and_told(make_seat: Any, axe: str, width: int, theme: str) -> None:
     seat = make_seat(width, theme)
     page = seat.go("/alerts?state=all")
     first = page.locator(".alerts li").last

@@ -86,15 +86,15 @@ def test_a_breach_is_in_the_title_at_once_on_every_page(desk: Server, seat: Seat
     lose(desk, 20, 200)
     for seen in (other, page):
         seen.bring_to_front()
-        expect(seen).to_have_title("✗ limit broken: A · " + ("Today" if seen is page else "Trades") + " · Tearsheet")  # fmt: skip
+        expect(seen).to_have_title(
+            "✗ limit broken: A · " + ("Today" if seen is page else "Trades") + " · Tearsheet"
+        )
         expect(seen.locator("#verdict")).to_have_text("✗ limit broken: A")
     expect(page.locator("#limits-A")).to_contain_text("This account must be flat")
     assert seat.complaints + beside.complaints == []
 
 
-def test_a_server_that_is_gone_is_said_and_one_that_is_back_is_heard(
-    desk: Server, seat: Seat
-) -> None:
+def test_a_server_that_is_gone_is_said_and_one_that_is_back_is_heard(desk: Server, seat: Seat) -> None:
     page = seat.go("/")
     is_live(page)
     desk.process.send_signal(signal.SIGTERM)

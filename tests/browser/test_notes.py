@@ -27,30 +27,16 @@ def say(seat: Seat, position: str, text: str, *tags: str) -> None:
     assert status == 200
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"), (820, "light")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("width", "theme"), [(1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"), (820, "light")]
+)
 def test_pages_with_hostile_notes_fit_and_can_be_read_by_all(
     make_seat: Any, axe: str, width: int, theme: str
 ) -> None:
     seat = make_seat(width, theme)
     position = trade(seat, 3)
-    say(
-        seat,
-        position,
-        NOTE,
-        "<b>bold</b>",
-        "a rather long tag of forty characters…",
-        "x" * 40,
-        "y",
-        "z",
-    )
-    say(
-        seat,
-        position,
-        NOTE + "2",
-        "<b>bold</b>",
-        "a rather long tag of forty characters…",
-        "x" * 40,
-    )
+    say(seat, position, NOTE, "<b>bold</b>", "a rather long tag of forty characters…", "x" * 40, "y", "z")
+    say(seat, position, NOTE + "2", "<b>bold</b>", "a rather long tag of forty characters…", "x" * 40)
     for path in (f"/trades/{position}", "/trades", "/trades?tag=%3Cb%3Ebold%3C%2Fb%3E", "/notes"):
         page = seat.go(path)
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
@@ -108,7 +94,7 @@ def test_two_tabs_do_not_overwrite_each_other_unseen(make_seat: Any) -> None:
     page.get_by_role("button", name="Keep").click()
     expect(page.get_by_role("status").filter(has_text="Kept.")).to_be_visible()
     page.get_by_text("All 2 versions").click()
-    expect(page.locator(".versions li")).to_have_text([re.compile("mine"), re.compile("of the other tab")])  # fmt: skip
+    expect(page.locator(".versions li")).to_have_text([re.compile("mine"), re.compile("of the other tab")])
 
 
 def test_a_note_is_written_without_scripts(make_seat: Any) -> None:
@@ -164,16 +150,13 @@ def test_from_a_number_to_its_fills_by_keyboard(make_seat: Any) -> None:
 def test_a_list_and_an_open_trade_follow_while_a_note_is_written(make_seat: Any) -> None:
     seat = make_seat()
     assert seat.server.post("/api/fills", [fill(-30, symbol="TSLA", quantity=2)])[0] == 201
-    (position,) = (p["id"] for p in seat.server.get("/api/positions?state=open&symbol=TSLA")[1]["data"])  # fmt: skip
+    (position,) = (p["id"] for p in seat.server.get("/api/positions?state=open&symbol=TSLA")[1]["data"])
     page = seat.go(f"/trades/{position}")
     expect(page.locator(".facts")).to_contain_text("open")
     page.get_by_role("textbox", name="Note").fill("half a thought")
     other = make_seat().go("/trades?symbol=TSLA")
     expect(other.get_by_text("No trade fits.")).to_be_visible()
-    assert (
-        seat.server.post("/api/fills", [fill(-25, "SELL", 110, symbol="TSLA", quantity=2)])[0]
-        == 201
-    )
+    assert seat.server.post("/api/fills", [fill(-25, "SELL", 110, symbol="TSLA", quantity=2)])[0] == 201
     expect(page.locator(".facts")).to_contain_text("closed, win", timeout=20_000)
     expect(page.locator("#around tbody tr")).to_have_count(2)
     expect(page.get_by_role("textbox", name="Note")).to_have_value("half a thought")

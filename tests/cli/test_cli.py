@@ -35,9 +35,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(
-    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Shell:
+def shell(place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
     return Shell(place, capsys, monkeypatch)
 
 
@@ -50,10 +48,7 @@ def trade(place: Place, *nets: str) -> None:
     at = NOW - timedelta(seconds=1)
     place.log(
         TODAY,
-        *(
-            record(order_id=str(n), net=net, at=at, held=0, exit_timestamp=None)
-            for n, net in enumerate(nets)
-        ),
+        *(record(order_id=str(n), net=net, at=at, held=0, exit_timestamp=None) for n, net in enumerate(nets)),
     )
 
 
@@ -145,12 +140,7 @@ def test_the_address_of_the_specification_works(place: Place) -> None:
         ["-m", "trading_bot.performance", "--help"],
     ):
         done = subprocess.run(
-            [sys.executable, *module],
-            cwd=place.folder,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
+            [sys.executable, *module], cwd=place.folder, env=env, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         assert "weekly" in done.stdout
@@ -169,10 +159,7 @@ def test_the_address_of_the_specification_works(place: Place) -> None:
     [
         (["summary", "--window", "hourly"], "'hourly' is not one of"),
         (["summary", "--start", "soon"], "'soon' is no date; write YYYY-MM-DD"),
-        (
-            ["summary", "--start", "2026-01-02", "--end", "2026-01-01"],
-            "ends (2026-01-01) before it starts",
-        ),
+        (["summary", "--start", "2026-01-02", "--end", "2026-01-01"], "ends (2026-01-01) before it starts"),
         (["summary", "--rolling", "0"], "0 is not in the range"),
         (["summary", "--account", "nobody"], "no account 'nobody'"),
         (["summry"], "No such command 'summry'"),
@@ -218,9 +205,7 @@ def test_a_ledger_that_cannot_be_used_is_75(shell: Shell, monkeypatch: pytest.Mo
 
 def test_every_error_has_an_exit_code() -> None:
     classes = {
-        c
-        for c in vars(errors).values()
-        if isinstance(c, type) and issubclass(c, errors.TearsheetError)
+        c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.TearsheetError)
     }
     assert set(EXIT_CODES) == classes
     assert len(classes) < 10
@@ -229,8 +214,10 @@ def test_every_error_has_an_exit_code() -> None:
 
 
 def test_import_explain_positions_and_rejections(shell: Shell) -> None:
-    rows = [f"A,AAPL,{(NOW - timedelta(seconds=9 - n)).isoformat()},{side},{q},{p},0.5,E{n}"
-            for n, (side, q, p) in enumerate([("buy", 2, "10.10"), ("sell", 3, "11"), ("hold", 1, 1)])]  # fmt: skip
+    rows = [
+        f"A,AAPL,{(NOW - timedelta(seconds=9 - n)).isoformat()},{side},{q},{p},0.5,E{n}"
+        for n, (side, q, p) in enumerate([("buy", 2, "10.10"), ("sell", 3, "11"), ("hold", 1, 1)])
+    ]
     shell.place.write("fills.csv", fills_csv(rows))
     assert shell("import", "fills.csv") == 0
     assert "2 new, 0 known, 1 rejected" in shell.out
@@ -267,9 +254,7 @@ def test_a_complete_import_read_again_changes_nothing(shell: Shell) -> None:
     assert "imported before, nothing changed (1 fills)" in shell.out
     shell.place.write(
         "copy.csv",
-        fills_csv(
-            [f"A,AAPL,{NOW.isoformat()},buy,1,10,0,1", f"A,AAPL,{NOW.isoformat()},buy,1,12,0,2"]
-        ),
+        fills_csv([f"A,AAPL,{NOW.isoformat()},buy,1,10,0,1", f"A,AAPL,{NOW.isoformat()},buy,1,12,0,2"]),
     )
     shell("import", "copy.csv")
     assert "1 new, 1 known, 0 rejected" in shell.out
@@ -318,9 +303,7 @@ def test_verbose_and_json_logs(shell: Shell, monkeypatch: pytest.MonkeyPatch) ->
     )
     assert shell("-v", "summary") == 0
     again = next(
-        line
-        for line in map(json.loads, shell.err.splitlines())
-        if line["event"] == "tearsheet.sync"
+        line for line in map(json.loads, shell.err.splitlines()) if line["event"] == "tearsheet.sync"
     )
     assert (again["cache_hits"], again["cache_misses"]) == (1, 0)
 
@@ -334,17 +317,14 @@ def test_logging_to_a_file_rotates(shell: Shell, monkeypatch: pytest.MonkeyPatch
     names = sorted(path.name for path in Path("run").iterdir())
     assert names == ["tearsheet.log", "tearsheet.log.1", "tearsheet.log.2"]
     assert all(
-        json.loads(line)["level"] == "INFO"
-        for line in Path("run/tearsheet.log").read_text().splitlines()
+        json.loads(line)["level"] == "INFO" for line in Path("run/tearsheet.log").read_text().splitlines()
     )
     monkeypatch.setenv("TEARSHEET_LOG_FILE", "run")
     assert shell("summary") == 65
     assert "TEARSHEET_LOG_FILE names" in shell.err
 
 
-def test_an_internal_error_is_70_and_says_where(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_internal_error_is_70_and_says_where(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oops")
 

@@ -8,16 +8,7 @@ from tearsheet.cli import BAD_DATA, HEALTHY, USAGE, main
 from tests.support.place import SAMPLES
 
 OWN = "Ticker;Qty;When;Fill\nAAPL;100;2026-03-02 10:00:00;1.234,50\nAAPL;-100;2026-03-02 11:00:00;1.240,50\n"
-MAP = [
-    "--map",
-    "Ticker=symbol",
-    "--map",
-    "Qty=quantity",
-    "--map",
-    "When=time",
-    "--map",
-    "Fill=price",
-]
+MAP = ["--map", "Ticker=symbol", "--map", "Qty=quantity", "--map", "When=time", "--map", "Fill=price"]
 SAID = ["--account", "ME", "--timezone", "Europe/Berlin"]
 
 
@@ -34,16 +25,19 @@ def test_doctor_tells_what_it_sees(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", str(SAMPLES / "robinhood.csv"), "--account", "R1"]) == HEALTHY
     said = capsys.readouterr().out
     for words in (
-        "csv, utf-8, separated by comma", "robinhood: Robinhood account activity", "America/New_York", "9 fills, 2 rejected",
-        "passed over: 1 dividends", "SELL 2 SPY   260320C00580000 @ 4.25  fee 0.1 USD  x100  no id",
-        "robinhood.csv:14  unknown_row", "Readable",
-    ):  # fmt: skip
+        "csv, utf-8, separated by comma",
+        "robinhood: Robinhood account activity",
+        "America/New_York",
+        "9 fills, 2 rejected",
+        "passed over: 1 dividends",
+        "SELL 2 SPY   260320C00580000 @ 4.25  fee 0.1 USD  x100  no id",
+        "robinhood.csv:14  unknown_row",
+        "Readable",
+    ):
         assert words in said, words
 
 
-def test_doctor_tells_why_not_and_keeps_nothing(
-    place: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_doctor_tells_why_not_and_keeps_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "own.csv"]) == BAD_DATA
     said = capsys.readouterr().out
     assert "Not readable: own.csv: no layout fits its header: Ticker, Qty, When, Fill" in said
@@ -101,9 +95,7 @@ def test_an_option_that_expired_ended_at_0(place: Path, capsys: pytest.CaptureFi
         (["formats", "nobody"], "there is no format 'nobody'"),
     ],
 )
-def test_wrong_use_is_said(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wrong_use_is_said(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == USAGE
     said = capsys.readouterr()
     assert message in said.err

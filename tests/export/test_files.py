@@ -9,14 +9,7 @@ import jsonschema
 import pytest
 
 from tearsheet.errors import InputError
-from tearsheet.export.files import (
-    export_summary,
-    file_name,
-    json_bytes,
-    json_line,
-    markdown,
-    schema,
-)
+from tearsheet.export.files import export_summary, file_name, json_bytes, json_line, markdown, schema
 from tearsheet.performance.metric import METRICS, MetricValue, Unit
 from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary, Scope
 from tearsheet.trade.session import WindowKind
@@ -28,19 +21,14 @@ TODAY = "2026-11-20"
 
 def summary(place: Place, kind: WindowKind = "daily", **more: object) -> PerformanceSummary:
     if not (place.folder / "logs").exists():
-        place.log(
-            TODAY, record(order_id="1", net="1234567.891"), record(order_id="2", net="-0.0000001")
-        )
+        place.log(TODAY, record(order_id="1", net="1234567.891"), record(order_id="2", net="-0.0000001"))
     with place.tracker() as tracker:
         return tracker.get_summary(kind, **more)  # type: ignore[arg-type]
 
 
 def valid(content: object, name: str = "performance-summary") -> None:
     jsonschema.validate(
-        content,
-        schema(name),
-        cls=jsonschema.Draft202012Validator,
-        format_checker=jsonschema.FormatChecker(),
+        content, schema(name), cls=jsonschema.Draft202012Validator, format_checker=jsonschema.FormatChecker()
     )
 
 
@@ -49,9 +37,7 @@ def test_the_schemas_are_schemas_and_know_every_metric() -> None:
         jsonschema.Draft202012Validator.check_schema(schema(name))
     properties = schema("performance-summary")["properties"]
     assert set(properties["metrics"]["properties"]) == set(METRICS)
-    assert properties["partial_reasons"]["items"]["properties"]["code"]["enum"] == list(
-        PARTIAL_CODES
-    )
+    assert properties["partial_reasons"]["items"]["properties"]["code"]["enum"] == list(PARTIAL_CODES)
 
 
 @pytest.mark.parametrize("kind", ["daily", "weekly", "monthly", "quarterly", "yearly", "all"])
@@ -73,10 +59,7 @@ def test_numbers_bear_every_digit_and_no_exponent(place: Place) -> None:
     assert json_line(
         {"a": Decimal("1E-7"), "b": [Decimal("100.00"), Decimal("1E+3")], "c": Decimal("-0.0")}
     ) == (b'{"a":0.0000001,"b":[100,1000],"c":0}')
-    assert (
-        json_line(Decimal("12345678901234567890.123456789012"))
-        == b"12345678901234567890.123456789012"
-    )
+    assert json_line(Decimal("12345678901234567890.123456789012")) == b"12345678901234567890.123456789012"
 
 
 def test_an_export_is_two_files_and_the_second_time_none(place: Place) -> None:
@@ -84,8 +67,9 @@ def test_an_export_is_two_files_and_the_second_time_none(place: Place) -> None:
     found = summary(place)
     first = export_summary(found, [], folder)
     assert [(f.path.name, f.changed) for f in first] == [
-        ("daily-summary-2026-11-20.json", True), ("daily-summary-2026-11-20.md", True),
-    ]  # fmt: skip
+        ("daily-summary-2026-11-20.json", True),
+        ("daily-summary-2026-11-20.md", True),
+    ]
     content = json.loads(first[0].path.read_text())
     valid(content)
     assert content["alerts"] == []
@@ -114,9 +98,7 @@ def test_a_missing_or_broken_file_is_written_again(place: Place) -> None:
     assert {path: path.read_bytes() for path in whole} == whole
 
 
-@pytest.mark.parametrize(
-    "account", ["../../etc/passwd", "a/b", "..", "a\nb", "ä", "x" * 200, "con|trol"]
-)
+@pytest.mark.parametrize("account", ["../../etc/passwd", "a/b", "..", "a\nb", "ä", "x" * 200, "con|trol"])
 def test_a_name_never_leaves_the_folder(place: Place, account: str) -> None:
     place.log(TODAY, record(account_id=account))
     found = summary(place, scope=Scope(account=account))
@@ -128,9 +110,7 @@ def test_a_name_never_leaves_the_folder(place: Place, account: str) -> None:
 
 def test_names_that_look_alike_are_told_apart(place: Place) -> None:
     place.log(TODAY, record(order_id="1", account_id="a/b"), record(order_id="2", account_id="a-b"))
-    names = {
-        file_name(summary(place, scope=Scope(account=account))) for account in ("a/b", "a-b", None)
-    }
+    names = {file_name(summary(place, scope=Scope(account=account))) for account in ("a/b", "a-b", None)}
     assert len(names) == 3
     assert file_name(summary(place, rolling=5)) == "rolling-5-summary"
     assert file_name(summary(place, "all")) == "all-summary"
@@ -165,11 +145,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(
 def test_the_page_reads_well(place: Place) -> None:
     place.targets(win_rate_target=60)
     place.log(
-        TODAY,
-        *(
-            record(order_id=str(n), net="-1.5", symbol="A|B<script>", account_id="A*")
-            for n in range(5)
-        ),
+        TODAY, *(record(order_id=str(n), net="-1.5", symbol="A|B<script>", account_id="A*") for n in range(5))
     )
     from msgspec.structs import replace
 

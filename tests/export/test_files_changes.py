@@ -35,27 +35,21 @@ def changed(summary: PerformanceSummary, folder: Path) -> list[bool]:
     return [file.changed for file in export_summary(summary, [], folder)]
 
 
-def test_a_digit_that_no_float_can_tell_is_a_change(
-    found: PerformanceSummary, tmp_path: Path
-) -> None:
+def test_a_digit_that_no_float_can_tell_is_a_change(found: PerformanceSummary, tmp_path: Path) -> None:
     export_summary(with_net(found, "12345678901234567.01"), [], tmp_path)
     json_file, _ = export_summary(with_net(found, "12345678901234567.02"), [], tmp_path)
     assert json_file.changed
     assert '"value": 12345678901234567.02' in json_file.path.read_text()
 
 
-def test_small_amounts_are_written_without_exponent(
-    found: PerformanceSummary, tmp_path: Path
-) -> None:
+def test_small_amounts_are_written_without_exponent(found: PerformanceSummary, tmp_path: Path) -> None:
     json_file, _ = export_summary(with_net(found, "1E-7"), [], tmp_path)
     assert '"value": 0.0000001,' in json_file.path.read_text()
     content = json.loads(json_file.path.read_text(), parse_float=Decimal)
     assert content["metrics"]["net_pnl"]["value"] == Decimal("1E-7")
 
 
-def test_a_run_killed_between_its_two_files_is_made_good(
-    found: PerformanceSummary, tmp_path: Path
-) -> None:
+def test_a_run_killed_between_its_two_files_is_made_good(found: PerformanceSummary, tmp_path: Path) -> None:
     _, page = export_summary(found, [], tmp_path)
     old = page.path.read_bytes()
     newer = with_net(found, "6")
@@ -66,9 +60,7 @@ def test_a_run_killed_between_its_two_files_is_made_good(
     assert changed(newer, tmp_path) == [False, False]
 
 
-def test_a_page_that_somebody_edited_is_written_again(
-    found: PerformanceSummary, tmp_path: Path
-) -> None:
+def test_a_page_that_somebody_edited_is_written_again(found: PerformanceSummary, tmp_path: Path) -> None:
     _, page = export_summary(found, [], tmp_path)
     page.path.write_text(page.path.read_text().replace("5.00", "9.00"))
     assert changed(found, tmp_path) == [False, True]
@@ -112,9 +104,7 @@ def test_a_folder_in_place_of_a_file_is_said(found: PerformanceSummary, tmp_path
     assert list(tmp_path.glob(".*")) == []
 
 
-def test_a_link_out_of_the_folder_is_replaced_not_followed(
-    found: PerformanceSummary, tmp_path: Path
-) -> None:
+def test_a_link_out_of_the_folder_is_replaced_not_followed(found: PerformanceSummary, tmp_path: Path) -> None:
     outside = tmp_path / "outside.json"
     outside.write_text("mine")
     folder = tmp_path / "out"
@@ -126,10 +116,18 @@ def test_a_link_out_of_the_folder_is_replaced_not_followed(
 
 def test_scopes_that_spell_alike_have_names_of_their_own(found: PerformanceSummary) -> None:
     scopes = [
-        Scope(), Scope(account="None"), Scope(strategy="None"), Scope(account="a-b"),
-        Scope(account="a", strategy="b"), Scope(account="a/b"), Scope(account="A-B"),
-        Scope(mode="PAPER"), Scope(symbol="PAPER"), Scope(account='a","b'), Scope(account="é"),
-    ]  # fmt: skip
+        Scope(),
+        Scope(account="None"),
+        Scope(strategy="None"),
+        Scope(account="a-b"),
+        Scope(account="a", strategy="b"),
+        Scope(account="a/b"),
+        Scope(account="A-B"),
+        Scope(mode="PAPER"),
+        Scope(symbol="PAPER"),
+        Scope(account='a","b'),
+        Scope(account="é"),
+    ]
     names = {
         file_name(replace(found, scope=scope, currency=currency)).casefold()
         for scope in scopes

@@ -22,7 +22,7 @@ def days_of(*nets: str | Decimal) -> list[EquityDay]:
     for number, net in enumerate(map(Decimal, nets)):
         total += net
         high = max(high, total)
-        found.append(EquityDay(FIRST + timedelta(days=number), net, 1, total, high - total, high - total))  # fmt: skip
+        found.append(EquityDay(FIRST + timedelta(days=number), net, 1, total, high - total, high - total))
     return found
 
 
@@ -45,8 +45,10 @@ def test_curve_drawdown_and_columns_stand_where_the_days_say() -> None:
     bars = list(picture.iter(f"{SVG}rect"))
     assert [bar.get("class") for bar in bars] == ["gain", "loss", "gain"]
     assert [bar.findtext(f"{SVG}title") for bar in bars] == [
-        "2026-11-02 100.00", "2026-11-03 -50.00", "2026-11-04 150.00",
-    ]  # fmt: skip
+        "2026-11-02 100.00",
+        "2026-11-03 -50.00",
+        "2026-11-04 150.00",
+    ]
     texts = [found.text for found in picture.iter(f"{SVG}text")]
     assert {"0", "50", "100", "150", "200", "2026-11-02", "2026-11-04"} <= set(texts)
 
@@ -57,9 +59,7 @@ def test_any_results_can_be_drawn(nets: tuple[str, ...]) -> None:
 
 
 @given(st.lists(st.decimals(-(10**9), 10**9, places=2), min_size=1, max_size=40))
-def test_nothing_leaves_the_picture_and_the_same_days_give_the_same_bytes(
-    nets: list[Decimal],
-) -> None:
+def test_nothing_leaves_the_picture_and_the_same_days_give_the_same_bytes(nets: list[Decimal]) -> None:
     picture = drawn(*nets)
     for kind, top, bottom in (("total", 40, 270), ("depth", 318, 402)):
         assert all(96 <= x <= 936 and top <= y <= bottom for x, y in points(picture, kind))

@@ -84,13 +84,19 @@ def test_a_breach_is_acted_on_once_and_the_next_one_again(guarded: Guarded) -> N
     words, said = guarded.runs[0]
     assert words == ["two words", "$HOME"]  # no shell was near it
     assert said == {
-        "TEARSHEET_VERDICT_ACCOUNT": "A", "TEARSHEET_VERDICT_KEY": "one",
-        "TEARSHEET_VERDICT_CAUSE": "breach", "TEARSHEET_VERDICT_STATE": "breach",
-        "TEARSHEET_VERDICT_REASONS": "breach", "TEARSHEET_VERDICT_TRADING_DAY": "2026-11-20",
-        "TEARSHEET_VERDICT_SEQUENCE": "7", "TEARSHEET_VERDICT_AS_OF": said["TEARSHEET_VERDICT_AS_OF"],
-        "TEARSHEET_VERDICT_LIMIT": "daily_loss", "TEARSHEET_VERDICT_VALUE": "-510.5",
-        "TEARSHEET_VERDICT_THRESHOLD": "500", "TEARSHEET_VERDICT_ATTEMPT": "1",
-    }  # fmt: skip
+        "TEARSHEET_VERDICT_ACCOUNT": "A",
+        "TEARSHEET_VERDICT_KEY": "one",
+        "TEARSHEET_VERDICT_CAUSE": "breach",
+        "TEARSHEET_VERDICT_STATE": "breach",
+        "TEARSHEET_VERDICT_REASONS": "breach",
+        "TEARSHEET_VERDICT_TRADING_DAY": "2026-11-20",
+        "TEARSHEET_VERDICT_SEQUENCE": "7",
+        "TEARSHEET_VERDICT_AS_OF": said["TEARSHEET_VERDICT_AS_OF"],
+        "TEARSHEET_VERDICT_LIMIT": "daily_loss",
+        "TEARSHEET_VERDICT_VALUE": "-510.5",
+        "TEARSHEET_VERDICT_THRESHOLD": "500",
+        "TEARSHEET_VERDICT_ATTEMPT": "1",
+    }
 
 
 def with_data(**fields: Any) -> Callable[[Conversation], None]:
@@ -127,15 +133,12 @@ LIES: dict[str, tuple[str, Callable[[Conversation], None]]] = {
     "no HTTP": ("no_answer", lambda t: t.wfile.write(b"hello\r\n\r\n") and None),
     "no end": ("no_answer", drip),
     "no word": ("no_answer", nothing),
-}  # fmt: skip
+}
 
 
 def test_no_lie_is_believed_and_each_is_told_apart(guarded: Guarded) -> None:
     """Each is held through; after each an honest answer is believed again."""
-    with (
-        OtherSide() as side,
-        guarded.guard(side, "--max-data-age", "600", policy="breach") as guard,
-    ):
+    with OtherSide() as side, guarded.guard(side, "--max-data-age", "600", policy="breach") as guard:
         for number, (code, lie) in enumerate(LIES.values(), 1):
             side.says(sequence=7)
             honest = len(guarded.audit("none"))
@@ -208,9 +211,7 @@ def test_a_command_that_fails_is_tried_again_and_given_up(place: Place) -> None:
 
 def test_one_that_succeeds_at_the_second_try_is_done(place: Place) -> None:
     marked = place.folder / "marked"
-    flaky = Guarded(
-        place, f"p = {str(marked)!r}\nif not os.path.exists(p): open(p, 'w'); sys.exit(1)\n"
-    )
+    flaky = Guarded(place, f"p = {str(marked)!r}\nif not os.path.exists(p): open(p, 'w'); sys.exit(1)\n")
     with OtherSide() as side, flaky.guard(side) as guard:
         side.says("breach", "one")
         assert flaky.waits_for("done")["attempt"] == 2
@@ -283,10 +284,7 @@ def test_the_token_is_sent_and_shown_nowhere(guarded: Guarded) -> None:
         token.write_text("two words")
         assert guarded.waits_for("hold")["words"].startswith("no_token: ")
         assert guard.end() == 0
-    with (
-        OtherSide() as side,
-        guarded.guard(side, "--once", TEARSHEET_TOKEN="ts_very-secret") as guard,
-    ):
+    with OtherSide() as side, guarded.guard(side, "--once", TEARSHEET_TOKEN="ts_very-secret") as guard:
         side.says("breach", "two")
         assert guard.process.wait(15) in (0, 2)
         assert side.asked[0]["Authorization"] == "Bearer ts_very-secret"
@@ -307,9 +305,7 @@ def test_a_certificate_is_verified(guarded: Guarded) -> None:
 @pytest.mark.parametrize(
     ("state", "code"), [(("ok",), 0), (("warn",), 0), (("breach", "b"), 2), (("unknown",), 69)]
 )
-def test_one_look_says_by_its_code_what_it_saw(
-    guarded: Guarded, state: tuple[str, ...], code: int
-) -> None:
+def test_one_look_says_by_its_code_what_it_saw(guarded: Guarded, state: tuple[str, ...], code: int) -> None:
     with OtherSide() as side:
         side.says(*state)
         with guarded.guard(side, "--once") as guard:

@@ -7,15 +7,7 @@ from statistics import mean, stdev
 
 import pytest
 
-from tearsheet.performance.metric import (
-    METRICS,
-    Day,
-    MetricValue,
-    Stretch,
-    Value,
-    evaluate,
-    measure,
-)
+from tearsheet.performance.metric import METRICS, Day, MetricValue, Stretch, Value, evaluate, measure
 from tearsheet.performance.tally import Curve, Streaks, Tally
 from tearsheet.trade.amount import exact
 
@@ -29,14 +21,30 @@ def days(*nets: str) -> tuple[Day, ...]:
 def full() -> Stretch:
     """Five trades: +100, +50, −30, −20, 0."""
     tally = Tally(
-        fills=10, gross=Decimal(110), fees=Decimal(10), quantity=Decimal(20),
+        fills=10,
+        gross=Decimal(110),
+        fees=Decimal(10),
+        quantity=Decimal(20),
         curve=Curve(Decimal(100), Decimal(150), Decimal(0), Decimal(50)),
-        wins=2, losses=2, breakevens=1, won=Decimal(150), lost=Decimal(-50), closed_net=Decimal(100),
-        largest_win=Decimal(100), largest_loss=Decimal(-30), planned_sum=Decimal(9), planned_count=4,
-        r_sum=Decimal(6), r_squares=Decimal(14), r_count=3, win_held_us=90_000_000, win_held_count=2,
-        loss_held_us=30_000_000, loss_held_count=1,
+        wins=2,
+        losses=2,
+        breakevens=1,
+        won=Decimal(150),
+        lost=Decimal(-50),
+        closed_net=Decimal(100),
+        largest_win=Decimal(100),
+        largest_loss=Decimal(-30),
+        planned_sum=Decimal(9),
+        planned_count=4,
+        r_sum=Decimal(6),
+        r_squares=Decimal(14),
+        r_count=3,
+        win_held_us=90_000_000,
+        win_held_count=2,
+        loss_held_us=30_000_000,
+        loss_held_count=1,
         streaks=Streaks(4, 1, 2, -1, 2, 2, 2),
-    )  # fmt: skip
+    )
     return Stretch(tally, days("150", "-30", "-20"), Decimal(1000))
 
 
@@ -48,10 +56,23 @@ def test_an_empty_stretch_is_zeros_and_reasons() -> None:
     found = evaluate(Stretch(Tally()))
     zero = {name for name, m in found.items() if m.value is not None}
     assert zero == {
-        "total_trades", "winning_trades", "losing_trades", "breakeven_trades", "net_pnl", "closed_pnl",
-        "gross_profit", "gross_loss", "fees", "current_streak", "longest_win_streak",
-        "longest_loss_streak", "max_drawdown", "quantity_traded", "sessions_traded", "winning_days",
-    }  # fmt: skip
+        "total_trades",
+        "winning_trades",
+        "losing_trades",
+        "breakeven_trades",
+        "net_pnl",
+        "closed_pnl",
+        "gross_profit",
+        "gross_loss",
+        "fees",
+        "current_streak",
+        "longest_win_streak",
+        "longest_loss_streak",
+        "max_drawdown",
+        "quantity_traded",
+        "sessions_traded",
+        "winning_days",
+    }
     assert all(not found[name].value for name in zero)
     assert all(m.reason and m.n == 0 for m in found.values() if m.value is None)
 
@@ -59,20 +80,45 @@ def test_an_empty_stretch_is_zeros_and_reasons() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("total_trades", 5), ("winning_trades", 2), ("losing_trades", 2), ("breakeven_trades", 1),
-        ("win_rate", 0.4), ("win_rate_decided", 0.5), ("net_pnl", Decimal(100)),
-        ("closed_pnl", Decimal(100)), ("gross_profit", Decimal(150)), ("gross_loss", Decimal(-50)),
-        ("fees", Decimal(10)), ("average_win", 75.0), ("average_loss", -25.0),
-        ("largest_win", Decimal(100)), ("largest_loss", Decimal(-30)), ("payoff_ratio", 3.0),
-        ("profit_factor", 3.0), ("expectancy", 20.0), ("average_risk_reward", 2.25), ("average_r", 2.0),
-        ("current_streak", 2), ("streak_type", "loss"), ("longest_win_streak", 2),
-        ("longest_loss_streak", 2), ("max_drawdown", Decimal(50)), ("average_win_time", 45.0),
-        ("average_loss_time", 30.0), ("quantity_traded", Decimal(20)), ("sessions_traded", 3),
-        ("trades_per_day", 5 / 3), ("average_daily_pnl", 100 / 3), ("winning_days", 1),
-        ("best_day", Decimal(150)), ("best_day_date", "2026-11-16"), ("worst_day", Decimal(-30)),
-        ("worst_day_date", "2026-11-17"), ("max_drawdown_percent", 50 / 1150),
+        ("total_trades", 5),
+        ("winning_trades", 2),
+        ("losing_trades", 2),
+        ("breakeven_trades", 1),
+        ("win_rate", 0.4),
+        ("win_rate_decided", 0.5),
+        ("net_pnl", Decimal(100)),
+        ("closed_pnl", Decimal(100)),
+        ("gross_profit", Decimal(150)),
+        ("gross_loss", Decimal(-50)),
+        ("fees", Decimal(10)),
+        ("average_win", 75.0),
+        ("average_loss", -25.0),
+        ("largest_win", Decimal(100)),
+        ("largest_loss", Decimal(-30)),
+        ("payoff_ratio", 3.0),
+        ("profit_factor", 3.0),
+        ("expectancy", 20.0),
+        ("average_risk_reward", 2.25),
+        ("average_r", 2.0),
+        ("current_streak", 2),
+        ("streak_type", "loss"),
+        ("longest_win_streak", 2),
+        ("longest_loss_streak", 2),
+        ("max_drawdown", Decimal(50)),
+        ("average_win_time", 45.0),
+        ("average_loss_time", 30.0),
+        ("quantity_traded", Decimal(20)),
+        ("sessions_traded", 3),
+        ("trades_per_day", 5 / 3),
+        ("average_daily_pnl", 100 / 3),
+        ("winning_days", 1),
+        ("best_day", Decimal(150)),
+        ("best_day_date", "2026-11-16"),
+        ("worst_day", Decimal(-30)),
+        ("worst_day_date", "2026-11-17"),
+        ("max_drawdown_percent", 50 / 1150),
     ],
-)  # fmt: skip
+)
 def test_values(name: str, expected: object) -> None:
     found = value(name)
     assert type(found) is type(expected)
@@ -152,9 +198,17 @@ def test_metrics_do_not_depend_on_the_callers_context() -> None:
 
 
 def test_every_float_is_finite_and_every_none_says_why() -> None:
-    huge = Tally(wins=1, losses=1, won=Decimal("1E70"), lost=Decimal("-1E-150"), r_count=2,
-                 largest_win=Decimal("1E70"), largest_loss=Decimal("-1E-150"),
-                 r_sum=Decimal("1E180"), r_squares=Decimal("1E360"))  # fmt: skip
+    huge = Tally(
+        wins=1,
+        losses=1,
+        won=Decimal("1E70"),
+        lost=Decimal("-1E-150"),
+        r_count=2,
+        largest_win=Decimal("1E70"),
+        largest_loss=Decimal("-1E-150"),
+        r_sum=Decimal("1E180"),
+        r_squares=Decimal("1E360"),
+    )
     for found in evaluate(Stretch(huge, days("1E54", "-1E-18"), Decimal("1E-18"))).values():
         assert not isinstance(found.value, float) or math.isfinite(found.value)
         assert (found.value is None) is bool(found.reason)
@@ -166,10 +220,7 @@ def test_a_streak_can_be_of_breakevens_where_they_count() -> None:
 
 def test_equal_days_are_the_earliest() -> None:
     same = Stretch(full().tally, days("5", "5", "-5", "-5"))
-    assert (value("best_day_date", same), value("worst_day_date", same)) == (
-        "2026-11-16",
-        "2026-11-18",
-    )
+    assert (value("best_day_date", same), value("worst_day_date", same)) == ("2026-11-16", "2026-11-18")
 
 
 def test_idle_days_are_no_days_traded() -> None:

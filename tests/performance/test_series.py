@@ -29,11 +29,24 @@ amounts = st.integers(-(10**9), 10**9).map(lambda cents: Decimal(cents).scaleb(-
 def closing(net: Any, **more: Any) -> Closing:
     """A closed long of 1 X, on Monday at nine, unless said otherwise."""
     amount = Decimal(net)
-    return Closing(**{
-        "id": "p", "account": "A", "symbol": "X", "strategy": None, "side": "long", "closed_at": NINE,
-        "session": MONDAY, "hour": 9, "held": timedelta(minutes=7), "quantity": Decimal(1),
-        "net": amount, "r": None, "outcome": outcome_of(amount), **more,
-    })  # fmt: skip
+    return Closing(
+        **{
+            "id": "p",
+            "account": "A",
+            "symbol": "X",
+            "strategy": None,
+            "side": "long",
+            "closed_at": NINE,
+            "session": MONDAY,
+            "hour": 9,
+            "held": timedelta(minutes=7),
+            "quantity": Decimal(1),
+            "net": amount,
+            "r": None,
+            "outcome": outcome_of(amount),
+            **more,
+        }
+    )
 
 
 closings = st.lists(
@@ -56,9 +69,7 @@ closings = st.lists(
 def test_each_closed_position_is_in_one_group(found: list[Closing], by: str) -> None:
     groups = break_down(found, by)
     with exact():
-        assert sum((g.closed_pnl for g in groups), Decimal(0)) == sum(
-            (c.net for c in found), Decimal(0)
-        )
+        assert sum((g.closed_pnl for g in groups), Decimal(0)) == sum((c.net for c in found), Decimal(0))
     assert sum(g.trades for g in groups) == len(found)
     assert len({g.label for g in groups}) == len(groups)
     for g in groups:
@@ -69,16 +80,22 @@ def test_each_closed_position_is_in_one_group(found: list[Closing], by: str) -> 
 def test_groups_stand_in_their_order() -> None:
     sizes = [closing(1, quantity=Decimal(q)) for q in ("0.03", "1", "4.99", "5", "12", "1999")]
     assert [g.label for g in break_down(sizes, "size")] == [
-        "0.02 to under 0.05", "1 to under 2", "2 to under 5", "5 to under 10", "10 to under 20", "1000 to under 2000",
-    ]  # fmt: skip
-    held = [
-        closing(1, held=None if m is None else timedelta(minutes=m))
-        for m in (None, 2000, 5, 0, 61, 4.9)
+        "0.02 to under 0.05",
+        "1 to under 2",
+        "2 to under 5",
+        "5 to under 10",
+        "10 to under 20",
+        "1000 to under 2000",
     ]
+    held = [closing(1, held=None if m is None else timedelta(minutes=m)) for m in (None, 2000, 5, 0, 61, 4.9)]
     assert [(g.label, g.trades) for g in break_down(held, "held")] == [
-        ("under 1 min", 1), ("1 to 5 min", 1), ("5 to 15 min", 1), ("1 to 4 h", 1),
-        ("a day or more", 1), ("not stated", 1),
-    ]  # fmt: skip
+        ("under 1 min", 1),
+        ("1 to 5 min", 1),
+        ("5 to 15 min", 1),
+        ("1 to 4 h", 1),
+        ("a day or more", 1),
+        ("not stated", 1),
+    ]
     symbols = [closing(-5, symbol="A"), closing(7, symbol="Z"), closing(1, symbol="A")]
     assert [g.label for g in break_down(symbols, "symbol")] == ["Z", "A"]
     assert break_down([], "hour") == ()
@@ -91,7 +108,7 @@ def test_bins_hold_every_result_once(values: list[Decimal]) -> None:
     for left, right in zip(found.bins, found.bins[1:], strict=False):
         assert left.high == right.low
     for b in found.bins:
-        inside = [v for v in values if (b.low is None or v >= b.low) and (b.high is None or v < b.high)]  # fmt: skip
+        inside = [v for v in values if (b.low is None or v >= b.low) and (b.high is None or v < b.high)]
         assert len(inside) == b.count
     if values:
         assert len(found.bins) <= 32
@@ -141,8 +158,7 @@ def test_rolling_points_are_thinned_and_the_last_stays() -> None:
 def sessions(nets: list[list[Decimal]]) -> list[tuple[date, Tally]]:
     """A session for each list of booked amounts, a day apart."""
     return [
-        (MONDAY + timedelta(days=n), Tally(fills=len(day), curve=Curve.of(day)))
-        for n, day in enumerate(nets)
+        (MONDAY + timedelta(days=n), Tally(fills=len(day), curve=Curve.of(day))) for n, day in enumerate(nets)
     ]
 
 
@@ -150,9 +166,7 @@ days = st.lists(st.lists(amounts, min_size=1, max_size=5), max_size=30)
 
 
 @given(days)
-def test_the_curve_ends_at_the_net_and_its_deepest_fall_is_the_metric(
-    nets: list[list[Decimal]],
-) -> None:
+def test_the_curve_ends_at_the_net_and_its_deepest_fall_is_the_metric(nets: list[list[Decimal]]) -> None:
     known = sessions(nets)
     whole = total(tally for _, tally in known)
     points = equity(known)
@@ -183,8 +197,9 @@ def test_a_week_at_the_edge_is_whole_and_the_total_is_of_the_window() -> None:
 
 def booking(n: int, gross: Decimal) -> Booking:
     at = NINE + timedelta(seconds=n)
-    return Booking(f"p{n}", "A", "X", "USD", at, 0, f"k{n}", 0, Decimal(1), Decimal(1), gross,
-                   Decimal(1), False)  # fmt: skip
+    return Booking(
+        f"p{n}", "A", "X", "USD", at, 0, f"k{n}", 0, Decimal(1), Decimal(1), gross, Decimal(1), False
+    )
 
 
 @given(st.lists(amounts, max_size=80))
@@ -192,7 +207,7 @@ def test_a_thinned_line_keeps_its_end_and_its_extremes(nets: list[Decimal]) -> N
     rows = [booking(n, net) for n, net in enumerate(nets)]
     full, thin = by_fill(rows), by_fill(rows, most=10)
     assert len(full) == len(nets)
-    assert [p.total for p in full] == sorted([p.total for p in full], key=[p.total for p in full].index)  # fmt: skip
+    assert [p.total for p in full] == sorted([p.total for p in full], key=[p.total for p in full].index)
     if nets:
         assert thin[-1] == full[-1]
         assert {min(p.total for p in full), max(p.total for p in full)} <= {p.total for p in thin}
@@ -200,8 +215,18 @@ def test_a_thinned_line_keeps_its_end_and_its_extremes(nets: list[Decimal]) -> N
 
 def test_a_comparison_says_which_is_better() -> None:
     good = evaluate(Stretch(Tally(fills=2, wins=1, won=Decimal(5), closed_net=Decimal(5))))
-    bad = evaluate(Stretch(Tally(fills=2, losses=1, lost=Decimal(-5), closed_net=Decimal(-5),
-                                 curve=Curve.of([Decimal(-5)]), fees=Decimal(2))))  # fmt: skip
+    bad = evaluate(
+        Stretch(
+            Tally(
+                fills=2,
+                losses=1,
+                lost=Decimal(-5),
+                closed_net=Decimal(-5),
+                curve=Curve.of([Decimal(-5)]),
+                fees=Decimal(2),
+            )
+        )
+    )
     found = {c.metric: c for c in compare(good, bad)}
     assert list(found) == list(METRICS)
     assert (found["closed_pnl"].change, found["closed_pnl"].better) == (10, True)

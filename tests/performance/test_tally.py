@@ -38,25 +38,36 @@ def rows(drawn: list[tuple]) -> list[tuple[Booking, Position]]:  # type: ignore[
     for n, (gross, fees, held, planned, stop, mode) in enumerate(drawn):
         at = T + timedelta(seconds=n)
         booking = Booking(
+            f"p{n}", "A", "X", "USD", at, 0, f"k{n}", 0, Decimal(-2), Decimal(100), gross, fees, True
+        )
+        position = Position(
             f"p{n}",
             "A",
             "X",
             "USD",
+            Decimal(1),
+            Side.BUY,
+            None,
+            at,
             at,
             0,
             f"k{n}",
-            0,
-            Decimal(-2),
-            Decimal(100),
+            Decimal(2),
+            Decimal(2),
+            Decimal(0),
+            Decimal(200),
+            Decimal(0),
+            Decimal(0),
             gross,
             fees,
-            True,
+            1,
+            None,
+            stop,
+            None,
+            planned,
+            mode,
+            None if held is None else timedelta(microseconds=held),
         )
-        position = Position(
-            f"p{n}", "A", "X", "USD", Decimal(1), Side.BUY, None, at, at, 0, f"k{n}", Decimal(2),
-            Decimal(2), Decimal(0), Decimal(200), Decimal(0), Decimal(0), gross, fees, 1, None, stop,
-            None, planned, mode, None if held is None else timedelta(microseconds=held),
-        )  # fmt: skip
         made.append((booking, position))
     return made
 
@@ -68,10 +79,7 @@ def tally(drawn: list[tuple], band: str = "0", breaks: bool = False) -> Tally:  
 
 @settings(max_examples=1200, deadline=None)
 @given(
-    st.lists(trades, max_size=5),
-    st.lists(trades, max_size=5),
-    st.lists(trades, max_size=5),
-    st.booleans(),
+    st.lists(trades, max_size=5), st.lists(trades, max_size=5), st.lists(trades, max_size=5), st.booleans()
 )
 def test_adding_is_associative_and_the_empty_tally_changes_nothing(
     a: list, b: list, c: list, breaks: bool
@@ -101,9 +109,7 @@ def test_a_sum_of_parts_is_the_whole_counted_by_hand(drawn: list, cut: int, brea
     assert Fraction(summed.curve.drawdown) == deepest_fall(nets)
     planned = [p for _, _, _, p, _, _ in drawn if p is not None]
     assert (summed.planned_sum, summed.planned_count) == (sum(planned), len(planned))
-    assert (summed.paper, summed.live) == tuple(
-        sum(d[5] == m for d in drawn) for m in ("PAPER", "LIVE")
-    )
+    assert (summed.paper, summed.live) == tuple(sum(d[5] == m for d in drawn) for m in ("PAPER", "LIVE"))
 
 
 def deepest_fall(nets: list[Fraction]) -> Fraction:
@@ -153,17 +159,17 @@ def test_a_breakeven_neither_extends_nor_breaks_unless_it_shall() -> None:
 
 
 def test_holding_times_are_those_of_wins_and_losses_that_have_one() -> None:
-    drawn = [(Decimal(n), Decimal(0), held, None, None, None)
-             for n, held in ((5, 1000), (5, None), (-5, 3000), (0, 777))]  # fmt: skip
+    drawn = [
+        (Decimal(n), Decimal(0), held, None, None, None)
+        for n, held in ((5, 1000), (5, None), (-5, 3000), (0, 777))
+    ]
     found = tally(drawn)
     assert (found.win_held_us, found.win_held_count) == (1000, 1)
     assert (found.loss_held_us, found.loss_held_count) == (3000, 1)
 
 
 def test_r_is_net_over_risk() -> None:
-    found = tally(
-        [(Decimal(11), Decimal(1), None, None, Decimal(99), None)]
-    )  # risk |200 − 99 × 2| = 2
+    found = tally([(Decimal(11), Decimal(1), None, None, Decimal(99), None)])  # risk |200 − 99 × 2| = 2
     assert (found.r_sum, found.r_squares, found.r_count) == (5, 25, 1)
 
 

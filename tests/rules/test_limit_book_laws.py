@@ -34,12 +34,16 @@ def histories(draw: st.DrawFn) -> list[Fill]:
         at += timedelta(minutes=draw(st.sampled_from([0, 1, 47, 300, 1440, 4000])))
         fills.append(
             make_fill(
-                number, at, draw(st.sampled_from(["buy", "sell"])),
-                str(draw(st.integers(1, 3))), str(draw(st.integers(60, 140))),
+                number,
+                at,
+                draw(st.sampled_from(["buy", "sell"])),
+                str(draw(st.integers(1, 3))),
+                str(draw(st.integers(60, 140))),
                 draw(st.sampled_from(["0", "0.25", "3"])),
-                symbol=draw(st.sampled_from(["X", "Y"])), rank=number,
+                symbol=draw(st.sampled_from(["X", "Y"])),
+                rank=number,
             )
-        )  # fmt: skip
+        )
     return fills
 
 
@@ -85,22 +89,21 @@ def test_past_sessions_as_tallies_give_the_same_values_as_their_fills(
     later = [booking for _, those in rest for booking in those]
     _, positions = booked(fills)
     ended = {p.last_key: p for p in positions if p.closed_at}
-    tallies = [
-        (day, Tally.of(those, [ended[b.fill_key] for b in those if b.closes]))
-        for day, those in past
-    ]
+    tallies = [(day, Tally.of(those, [ended[b.fill_key] for b in those if b.closes])) for day, those in past]
     book = account_book(
-        "A", EVERYTHING, terms, past=tallies, bookings=later,
+        "A",
+        EVERYTHING,
+        terms,
+        past=tallies,
+        bookings=later,
         positions=[p for p in positions if not p.closed_at or p.id in {b.position_id for b in later}],
-    )  # fmt: skip
+    )
     book.pass_time(bookings[-1].time)
     for one, other in zip(book.watches, whole.watches, strict=True):
         if one.limit.name != "trading_hours":
             assert one.reading == other.reading, one.limit.name
     sums = {"daily_loss", "weekly_loss", "monthly_loss", "max_losses_in_a_row", "max_trades"}
-    assert {b.id for b in book.found if b.limit in sums} == {
-        b.id for b in whole.found if b.limit in sums
-    }
+    assert {b.id for b in book.found if b.limit in sums} == {b.id for b in whole.found if b.limit in sums}
 
 
 def test_limits_say_how_far_back_they_look() -> None:
@@ -146,9 +149,7 @@ def test_a_breach_holds_until_its_period_is_over_or_somebody_releases_it(
             view = held[0]
             assert view.breach
             assert view.value is not None
-            release = release_breach(
-                view.breach, value=view.value, actor="a", reason="b", at=booking.time
-            )
+            release = release_breach(view.breach, value=view.value, actor="a", reason="b", at=booking.time)
             releases.append(release)
             book.release(release)
         released = {release.breach_id for release in releases}
@@ -168,9 +169,7 @@ def _lasts(breach: Breach, day: date) -> bool:
 
 @settings(max_examples=150, deadline=None)
 @given(histories())
-def test_every_threshold_is_crossed_by_warnings_no_later_than_by_the_breach(
-    fills: list[Fill],
-) -> None:
+def test_every_threshold_is_crossed_by_warnings_no_later_than_by_the_breach(fills: list[Fill]) -> None:
     book = LimitBook("A", EVERYTHING, Terms(UTC_DAYS, "USD"))
     for booking in ordered(fills):
         found = book.book(booking)

@@ -29,17 +29,33 @@ DRAWDOWN = "  default: {max_drawdown: {amount: 100, kind: trailing, lock_at: 5}}
         (BASE, BASE.replace("15m", "16m"), ["default: stale_after is longer"]),
         (BASE, BASE.replace("15m", "null"), ["default: stale_after is longer"]),
         (BASE, BASE.replace("500", "{amount: 500, on_unknown: breach}"), []),
-        (BASE.replace("500", "{amount: 500, on_unknown: breach}"), BASE, ["default: daily_loss has other terms"]),
-        (BASE, BASE.replace("500", "{amount: 500, basis: open_pnl}"), ["default: daily_loss has other terms"]),
+        (
+            BASE.replace("500", "{amount: 500, on_unknown: breach}"),
+            BASE,
+            ["default: daily_loss has other terms"],
+        ),
+        (
+            BASE,
+            BASE.replace("500", "{amount: 500, basis: open_pnl}"),
+            ["default: daily_loss has other terms"],
+        ),
         (DRAWDOWN, DRAWDOWN.replace("5}", "9}"), ["default: max_drawdown has other terms"]),
-        (DRAWDOWN, DRAWDOWN.replace("trailing, lock_at: 5", "static"), ["default: max_drawdown has other terms"]),
-        ("  default: {trading_hours: 09:00-10:00}\n", "  default: {trading_hours: 09:30-10:00}\n", ["default: trading_hours has other terms"]),
+        (
+            DRAWDOWN,
+            DRAWDOWN.replace("trailing, lock_at: 5", "static"),
+            ["default: max_drawdown has other terms"],
+        ),
+        (
+            "  default: {trading_hours: 09:00-10:00}\n",
+            "  default: {trading_hours: 09:30-10:00}\n",
+            ["default: trading_hours has other terms"],
+        ),
         (BASE, BASE + "  accounts: {A: {daily_loss: 400}}\n", []),
         (BASE, BASE + "  accounts: {A: {daily_loss: 600}}\n", ["A: daily_loss is 600 instead of 500"]),
         (BASE, BASE + "  accounts: {A: {daily_loss: null}}\n", ["A: daily_loss is gone"]),
         (BASE + "  accounts: {A: {daily_loss: 400}}\n", BASE, ["A: daily_loss is 500 instead of 400"]),
         (BASE + "  accounts: {A: {daily_loss: 900}}\n", BASE, []),
     ],
-)  # fmt: skip
+)
 def test_only_what_may_be_looser_is_told(old: str, new: str, told: list[str]) -> None:
     assert loosened(limits(old), limits(new)) == told

@@ -37,7 +37,9 @@ def told(found: Replay) -> list[tuple[str, str, Decimal, Decimal, tuple[str, ...
 
 
 def test_what_came_after_a_stop_is_what_it_saved_or_cost() -> None:
-    found = replayed("{daily_loss: 100}", """
+    found = replayed(
+        "{daily_loss: 100}",
+        """
         2026-11-19 09:00 buy 1 @ 1000
         09:01 sell 1 @ 880
         09:02 buy 1 @ 1000
@@ -48,7 +50,8 @@ def test_what_came_after_a_stop_is_what_it_saved_or_cost() -> None:
         09:03 sell 1 @ 1050
         2026-11-21 09:00 buy 1 @ 1000
         09:01 sell 1 @ 1010
-        """)  # fmt: skip
+        """,
+    )
     assert told(found) == [
         ("daily_loss", "19 09:01", -120, -300, ()),
         ("daily_loss", "20 09:01", -110, 50, ()),
@@ -56,12 +59,16 @@ def test_what_came_after_a_stop_is_what_it_saved_or_cost() -> None:
     assert [stop.saved for stop in found.stops] == [300, -50]
     assert (found.net, found.net_as_stopped, found.saved) == (-470, -220, 250)
     assert [(d.session.day, d.net, d.net_as_stopped, d.stops) for d in found.days] == [
-        (19, -420, -120, 1), (20, -60, -110, 1), (21, 10, 10, 0),
-    ]  # fmt: skip
+        (19, -420, -120, 1),
+        (20, -60, -110, 1),
+        (21, 10, 10, 0),
+    ]
 
 
 def test_what_was_open_at_the_stop_or_opened_after_it_is_its_rest_also_tomorrow() -> None:
-    found = replayed("{max_losses_in_a_row: 1}", """
+    found = replayed(
+        "{max_losses_in_a_row: 1}",
+        """
         2026-11-19 09:00 buy 1 @ 1000 in Y
         09:01 buy 1 @ 10
         09:02 sell 1 @ 9
@@ -70,7 +77,8 @@ def test_what_was_open_at_the_stop_or_opened_after_it_is_its_rest_also_tomorrow(
         09:01 sell 1 @ 990 in Y
         09:02 buy 1 @ 10
         09:03 sell 1 @ 12
-        """)  # fmt: skip
+        """,
+    )
     assert told(found) == [("max_losses_in_a_row", "19 09:02", -1, -5, ("Y",))]
     assert found.stops[0].rest_fills == 3
     assert found.net_as_stopped == 1
@@ -96,47 +104,59 @@ def test_a_stop_of_the_week_lasts_the_week_and_a_drawdown_for_ever() -> None:
 
 def test_a_limit_is_judged_on_what_would_have_been_traded() -> None:
     """The week never loses 300, because its days were stopped before."""
-    found = replayed("{daily_loss: 100, weekly_loss: 300}", """
+    found = replayed(
+        "{daily_loss: 100, weekly_loss: 300}",
+        """
         2026-11-24 09:00 buy 1 @ 1000
         09:01 sell 1 @ 900
         09:02 buy 1 @ 1000
         09:03 sell 1 @ 700
         2026-11-25 09:00 buy 1 @ 1000
         09:01 sell 1 @ 900
-        """)  # fmt: skip
+        """,
+    )
     assert [stop.limit for stop in found.stops] == ["daily_loss", "daily_loss"]
 
 
 def test_a_reversing_fill_that_stops_is_whole_and_what_it_opens_is_closed_there() -> None:
-    found = replayed("{daily_loss: 100}", """
+    found = replayed(
+        "{daily_loss: 100}",
+        """
         2026-11-24 09:00 buy 1 @ 1000
         09:01 sell 2 @ 900 fee 4
         09:02 buy 1 @ 850
-        """)  # fmt: skip
+        """,
+    )
     assert told(found) == [("daily_loss", "24 09:01", -102, 50, ("X",))]
     assert (found.net, found.net_as_stopped) == (-54, -104)
 
 
 def test_a_reversing_fill_whose_second_part_breaks_more_stops_for_longer() -> None:
-    found = replayed("{daily_loss: 100, weekly_loss: 103, max_trades: 1}", """
+    found = replayed(
+        "{daily_loss: 100, weekly_loss: 103, max_trades: 1}",
+        """
         2026-11-24 09:00 buy 1 @ 1000
         09:01 sell 2 @ 900 fee 4
         2026-11-26 09:00 buy 2 @ 850
-        """)  # fmt: skip
+        """,
+    )
     (stop,) = found.stops
     assert (stop.limit, stop.beside) == ("daily_loss", ("max_trades", "weekly_loss"))
     assert (stop.until, stop.rest) == (datetime(2026, 11, 30, tzinfo=UTC), 50)
 
 
 def test_trading_hours_stop_at_the_close_and_the_next_day_begins_flat() -> None:
-    found = replayed("{trading_hours: '09:00-15:00', max_open_quantity: 1}", """
+    found = replayed(
+        "{trading_hours: '09:00-15:00', max_open_quantity: 1}",
+        """
         2026-11-19 14:00 buy 1 @ 1000
         2026-11-20 10:00 sell 1 @ 900
         10:01 buy 1 @ 1000
         10:02 sell 1 @ 1001
         2026-11-23 10:00 buy 2 @ 10
         10:01 sell 2 @ 11
-        """)  # fmt: skip
+        """,
+    )
     assert told(found) == [
         ("trading_hours", "19 15:00", 0, -100, ("X",)),
         ("max_open_quantity", "23 10:00", 0, 2, ("X",)),

@@ -6,13 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tearsheet.performance.metric import METRICS, MetricValue, Value
-from tearsheet.performance.summary import (
-    Freshness,
-    PerformanceSummary,
-    Scope,
-    TradeLogUse,
-    WindowView,
-)
+from tearsheet.performance.summary import Freshness, PerformanceSummary, Scope, TradeLogUse, WindowView
 from tearsheet.rules import (
     Finding,
     Targets,
@@ -38,12 +32,30 @@ def summary(
     metrics |= {name: MetricValue(value, 10) for name, value in values.items()}
     start = datetime(2026, 11, 20, tzinfo=UTC)
     return PerformanceSummary(
-        window=WindowView("rolling" if last else "daily", DAY, DAY, str(DAY), "UTC", "00:00", start,
-                          start + timedelta(days=1), last),
-        scope=Scope(account), currency="USD", message="ok", metrics=metrics, open_positions=0, days=(),
-        partial=False, partial_reasons=(), missing_days=(), rejected_lines=0,
-        trade_log=TradeLogUse("auto", 0, 0), freshness=Freshness(1, now, None, None),
-    )  # fmt: skip
+        window=WindowView(
+            "rolling" if last else "daily",
+            DAY,
+            DAY,
+            str(DAY),
+            "UTC",
+            "00:00",
+            start,
+            start + timedelta(days=1),
+            last,
+        ),
+        scope=Scope(account),
+        currency="USD",
+        message="ok",
+        metrics=metrics,
+        open_positions=0,
+        days=(),
+        partial=False,
+        partial_reasons=(),
+        missing_days=(),
+        rejected_lines=0,
+        trade_log=TradeLogUse("auto", 0, 0),
+        freshness=Freshness(1, now, None, None),
+    )
 
 
 def find(targets: Targets, found: PerformanceSummary, min_sample: int = 1) -> Finding:
@@ -61,12 +73,7 @@ TOMORROW = NOON + timedelta(days=1)
         (Targets(daily_pl_target=Decimal(500)), "average_daily_pnl", 500.0, 499.99),
         (Targets(daily_pl_target=Decimal(-500)), "average_daily_pnl", -500.0, -500.01),
         (Targets(trades_per_day_target=Decimal(5)), "trades_per_day", 5.0, 4.9),
-        (
-            Targets(max_drawdown_target=Decimal(-200)),
-            "max_drawdown",
-            Decimal(200),
-            Decimal("200.01"),
-        ),
+        (Targets(max_drawdown_target=Decimal(-200)), "max_drawdown", Decimal(200), Decimal("200.01")),
         (Targets(avg_risk_reward_target=Decimal("1.5")), "average_risk_reward", 1.5, 1.49),
     ],
 )
@@ -81,9 +88,7 @@ def test_each_target_is_met_at_its_value_and_missed_beyond(
 
 
 def test_a_float_that_is_sixty_percent_keeps_sixty_percent() -> None:
-    assert (
-        find(Targets(win_rate_target=Decimal("57.1")), summary(win_rate=0.571)).variance.met is True
-    )
+    assert find(Targets(win_rate_target=Decimal("57.1")), summary(win_rate=0.571)).variance.met is True
 
 
 def test_a_goal_of_the_day_waits_for_its_end_and_a_floor_does_not() -> None:
@@ -91,27 +96,19 @@ def test_a_goal_of_the_day_waits_for_its_end_and_a_floor_does_not() -> None:
     assert (goal.variance.met, goal.variance.reason) == (None, "the window is not over")
     assert goal.variance.variance == -520.0
     assert find(Targets(daily_pl_target=Decimal(-10)), summary(average_daily_pnl=-20.0)).breached
-    assert (
-        find(Targets(trades_per_day_target=Decimal(5)), summary(trades_per_day=1.0)).variance.met
-        is None
-    )
+    assert find(Targets(trades_per_day_target=Decimal(5)), summary(trades_per_day=1.0)).variance.met is None
 
 
 def test_an_empty_window_is_never_judged() -> None:
     empty = summary(TOMORROW, win_rate=0.0, max_drawdown=Decimal(999), total_trades=0)
     empty.metrics["net_pnl"] = MetricValue(Decimal(0), 0)
     everything = Targets(*[Decimal(1)] * 3, Decimal(-1), Decimal(1))
-    assert [f.variance.reason for f in judge(empty, target_rules(everything))] == [
-        "no trades in window"
-    ] * 5
+    assert [f.variance.reason for f in judge(empty, target_rules(everything))] == ["no trades in window"] * 5
 
 
 def test_a_thin_sample_is_not_judged_but_money_is() -> None:
     found = summary(win_rate=0.1, max_drawdown=Decimal(999))
-    assert (
-        find(Targets(win_rate_target=Decimal(60)), found, 11).variance.reason
-        == "10 of at least 11 trades"
-    )
+    assert find(Targets(win_rate_target=Decimal(60)), found, 11).variance.reason == "10 of at least 11 trades"
     assert find(Targets(win_rate_target=Decimal(60)), found, 10).breached
     assert find(Targets(max_drawdown_target=Decimal(-1)), found, 11).breached
 
@@ -147,8 +144,9 @@ def test_a_summary_bears_the_variance_of_each_target() -> None:
     plan = Targets(win_rate_target=Decimal(60), max_drawdown_target=Decimal(-100))
     found = beside_targets(summary(win_rate=0.7, max_drawdown=Decimal(150)), plan)
     assert [(v.target, v.met, v.wanted) for v in found.targets] == [
-        ("win_rate_target", True, Decimal("0.6")), ("max_drawdown_target", False, 100),
-    ]  # fmt: skip
+        ("win_rate_target", True, Decimal("0.6")),
+        ("max_drawdown_target", False, 100),
+    ]
     assert found.value("win_rate") == 0.7
 
 
@@ -178,11 +176,7 @@ def test_an_alert_says_what_is_wrong() -> None:
     finding = find(Targets(win_rate_target=Decimal(60)), found)
     alert = raise_alert(found, finding, "0123456789abcdef")
     assert alert.message == "win_rate 0.2500 is below 0.60 (daily 2026-11-20, A)"
-    assert (alert.actual, alert.target, alert.severity) == (
-        Decimal("0.25"),
-        Decimal("0.60"),
-        "warning",
-    )
+    assert (alert.actual, alert.target, alert.severity) == (Decimal("0.25"), Decimal("0.60"), "warning")
     assert (alert.window_start, alert.raised_at, alert.state) == ("2026-11-20", NOON, "raised")
     deep = summary(max_drawdown=Decimal(300))
     drawdown = raise_alert(deep, find(Targets(max_drawdown_target=Decimal(-200)), deep), "x")

@@ -131,9 +131,7 @@ def test_the_whole_job_takes_it_in(tmp_path: Path, seed: int) -> None:
     evening = datetime(2026, 11, 28, 3, tzinfo=UTC)
     with PerformanceTracker(settings, clock=lambda: evening) as tracker:
         assert tracker.sync().rejected == 1
-        imports = [
-            tracker.import_file(path, timezone=ZoneInfo(FUTURES_ZONE)) for path in made.statements
-        ]
+        imports = [tracker.import_file(path, timezone=ZoneInfo(FUTURES_ZONE)) for path in made.statements]
         assert [report.rejected for report in imports] == [0, 0]
         assert imports[1].new == 1
         assert tracker.accounts() == ["EQ-1", "FUT-1"]
@@ -153,9 +151,7 @@ def test_the_whole_job_takes_it_in(tmp_path: Path, seed: int) -> None:
         verdicts = verdicts_of(tracker).all()
         assert [(v.account, v.state) for v in verdicts] == [("EQ-1", "ok"), ("FUT-1", "ok")]
         assert all(one.headroom for found in verdicts for one in found.limits)
-        assert None not in (
-            getattr(tracker.targets(), name) for name in tracker.targets().__struct_fields__
-        )
+        assert None not in (getattr(tracker.targets(), name) for name in tracker.targets().__struct_fields__)
 
 
 def test_a_log_in_bulk(tmp_path: Path) -> None:

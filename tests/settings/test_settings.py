@@ -44,8 +44,7 @@ def test_another_file_can_be_named(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "path"),
-    [("sqlite:///a/b.db", "a/b.db"), ("c.db", "c.db"), ("sqlite:////var/x.db", "/var/x.db")],
+    ("url", "path"), [("sqlite:///a/b.db", "a/b.db"), ("c.db", "c.db"), ("sqlite:////var/x.db", "/var/x.db")]
 )
 def test_where_the_ledger_is(tmp_path: Path, url: str, path: str) -> None:
     assert Settings.load({"DATABASE_URL": url}, tmp_path).ledger_path == tmp_path / path
@@ -95,11 +94,7 @@ def test_unknown_names_are_errors_with_a_guess(place: Place) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [
-        ("timezone = 5", "timezone is '5'"),
-        ("timezone = []", "timezone is []"),
-        ("= 1", "is no TOML"),
-    ],
+    [("timezone = 5", "timezone is '5'"), ("timezone = []", "timezone is []"), ("= 1", "is no TOML")],
 )
 def test_a_bad_file_is_named(place: Place, text: str, message: str) -> None:
     path = place.write("config/tearsheet.toml", text)
@@ -129,10 +124,7 @@ def test_targets(place: Place) -> None:
         max_drawdown_target='"-500"',
         avg_risk_reward_target="null",
     )
-    assert load_targets(path) == (
-        Targets(Decimal(60), Decimal("-250.10"), None, Decimal(-500), None),
-        True,
-    )
+    assert load_targets(path) == (Targets(Decimal(60), Decimal("-250.10"), None, Decimal(-500), None), True)
     nested = place.write("nested.yaml", "targets:\n  trades_per_day_target: 5\n")
     assert load_targets(nested)[0].trades_per_day_target == 5
     assert load_targets(place.write("empty.yaml", "# nothing\n")) == (Targets(), True)
@@ -151,11 +143,7 @@ def test_targets(place: Place) -> None:
         ("avg_risk_reward_target: [1]", "avg_risk_reward_target is ['1']", "not below 0"),
         ("win_rate: 60", "win_rate is no target", "did you mean win_rate_target?"),
         ("banana: 60", "banana is no target", "known are win_rate_target"),
-        (
-            "win_rate_target: 60\nwin_rate_target: 50",
-            ":2: win_rate_target stands twice",
-            "keep one",
-        ),
+        ("win_rate_target: 60\nwin_rate_target: 50", ":2: win_rate_target stands twice", "keep one"),
         ("win_rate_target: [", ":2 is no YAML", "key: value"),
         ("[a, b]: 1", ":1: a key is no text", "key: value"),
         ("targets:\n  - 5", "targets is ['5']", "a key for each target"),

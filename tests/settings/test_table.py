@@ -31,7 +31,12 @@ def said(folder: Path, **env: str) -> str:
     ("variable", "value", "shown", "allowed"),
     [
         ("PERFORMANCE_SUMMARY_TIMEZONE", "", "''", "an IANA name such as UTC or America/Chicago"),
-        ("PERFORMANCE_SUMMARY_TIMEZONE", "America", "'America'", "an IANA name such as UTC or America/Chicago"),
+        (
+            "PERFORMANCE_SUMMARY_TIMEZONE",
+            "America",
+            "'America'",
+            "an IANA name such as UTC or America/Chicago",
+        ),
         ("TEARSHEET_DAY_STARTS_AT", "17+01", "'17+01'", "HH:MM, such as 17:00"),
         ("TEARSHEET_DAY_STARTS_AT", "T1700", "'T1700'", "HH:MM, such as 17:00"),
         ("TEARSHEET_DAY_STARTS_AT", "7:00", "'7:00'", "HH:MM, such as 17:00"),
@@ -50,9 +55,14 @@ def said(folder: Path, **env: str) -> str:
         ("TEARSHEET_LOG_FILE_KEEP", "0", "'0'", "a whole number from 1 to 1000"),
         ("DATABASE_URL", "", "''", DATABASES),
         ("DATABASE_URL", "sqlite:///", "'sqlite:///'", DATABASES),
-        ("REDIS_URL", "http://u:hunter2@cache/0", "'http://…@cache/0'", "redis://…, rediss://… or unix://…, or nothing"),
+        (
+            "REDIS_URL",
+            "http://u:hunter2@cache/0",
+            "'http://…@cache/0'",
+            "redis://…, rediss://… or unix://…, or nothing",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_bad_value(tmp_path: Path, variable: str, value: str, shown: str, allowed: str) -> None:
     assert said(tmp_path, **{variable: value}) == (
         f"environment variable {variable} is {shown}\n  hint: allowed is {allowed}"
@@ -132,13 +142,22 @@ def test_the_file_may_hold_each_kind_of_value(place: Place) -> None:
     ("text", "message"),
     [
         ("day_starts_at = 17:00:30", "day_starts_at is '17:00:30'\n  hint: allowed is HH:MM, such as 17:00"),
-        ("alert_min_sample = 5.0", "alert_min_sample is '5.0'\n  hint: allowed is a whole number from 1 to 10000"),
-        ("alert_min_sample = true", "alert_min_sample is True\n  hint: allowed is a whole number from 1 to 10000"),
-        ("starting_balance = nan", "starting_balance is 'NaN'\n  hint: allowed is a positive number, or nothing"),
+        (
+            "alert_min_sample = 5.0",
+            "alert_min_sample is '5.0'\n  hint: allowed is a whole number from 1 to 10000",
+        ),
+        (
+            "alert_min_sample = true",
+            "alert_min_sample is True\n  hint: allowed is a whole number from 1 to 10000",
+        ),
+        (
+            "starting_balance = nan",
+            "starting_balance is 'NaN'\n  hint: allowed is a positive number, or nothing",
+        ),
         ('log_dir = "a\\u0000b"', "log_dir is 'a\\x00b'\n  hint: allowed is a path"),
         ("curency = 'EUR'", "curency is no setting\n  hint: did you mean currency?"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_value_in_the_file(place: Place, text: str, message: str) -> None:
     path = place.write("config/tearsheet.toml", text + "\n")
     assert said(place.folder) == f"{path}: {message}"
@@ -161,9 +180,7 @@ def test_a_file_where_the_folder_should_be_is_no_settings_file(place: Place) -> 
 
 def test_a_name_like_nothing_known_lists_what_is(tmp_path: Path) -> None:
     text = said(tmp_path, TEARSHEET_ZZZZZZZZ="1")
-    assert text.startswith(
-        "environment variable TEARSHEET_ZZZZZZZZ is no setting\n  hint: known are "
-    )
+    assert text.startswith("environment variable TEARSHEET_ZZZZZZZZ is no setting\n  hint: known are ")
     assert all(setting.env in text for setting in SETTINGS)
 
 
@@ -181,17 +198,41 @@ def test_settings_load_without_the_heavy_imports(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("win_rate_target: 100.01", "t.yaml: win_rate_target is '100.01'\n  hint: allowed is a percentage, 0 or from 1 to 100 (60 means 60 %), or null"),
-        ("win_rate_target: -1", "t.yaml: win_rate_target is '-1'\n  hint: allowed is a percentage, 0 or from 1 to 100 (60 means 60 %), or null"),
-        ("trades_per_day_target: -0.5", "t.yaml: trades_per_day_target is '-0.5'\n  hint: allowed is a number not below 0, or null"),
-        ("max_drawdown_target: 0.01", "t.yaml: max_drawdown_target is '0.01'\n  hint: allowed is an amount of money not above 0, such as -500, or null"),
-        ("avg_risk_reward_target: .inf", "t.yaml: avg_risk_reward_target is '.inf'\n  hint: allowed is a number not below 0, or null"),
-        ("daily_pl_target: {a: 1}", "t.yaml: daily_pl_target is {'a': '1'}\n  hint: allowed is an amount of money; a negative one is a floor, or null"),
+        (
+            "win_rate_target: 100.01",
+            "t.yaml: win_rate_target is '100.01'\n  hint: allowed is a percentage, 0 or from 1 to 100 (60 means 60 %), or null",
+        ),
+        (
+            "win_rate_target: -1",
+            "t.yaml: win_rate_target is '-1'\n  hint: allowed is a percentage, 0 or from 1 to 100 (60 means 60 %), or null",
+        ),
+        (
+            "trades_per_day_target: -0.5",
+            "t.yaml: trades_per_day_target is '-0.5'\n  hint: allowed is a number not below 0, or null",
+        ),
+        (
+            "max_drawdown_target: 0.01",
+            "t.yaml: max_drawdown_target is '0.01'\n  hint: allowed is an amount of money not above 0, such as -500, or null",
+        ),
+        (
+            "avg_risk_reward_target: .inf",
+            "t.yaml: avg_risk_reward_target is '.inf'\n  hint: allowed is a number not below 0, or null",
+        ),
+        (
+            "daily_pl_target: {a: 1}",
+            "t.yaml: daily_pl_target is {'a': '1'}\n  hint: allowed is an amount of money; a negative one is a floor, or null",
+        ),
         ("win_rate_taget: 5", "t.yaml: win_rate_taget is no target\n  hint: did you mean win_rate_target?"),
-        ("targets: {win_rate_target: 5, win_rate_target: 6}", "t.yaml:1: win_rate_target stands twice\n  hint: keep one of them"),
-        ("targets: {}\nwin_rate_target: 5", "t.yaml: targets is no target\n  hint: known are win_rate_target, daily_pl_target, trades_per_day_target, max_drawdown_target, avg_risk_reward_target"),
+        (
+            "targets: {win_rate_target: 5, win_rate_target: 6}",
+            "t.yaml:1: win_rate_target stands twice\n  hint: keep one of them",
+        ),
+        (
+            "targets: {}\nwin_rate_target: 5",
+            "t.yaml: targets is no target\n  hint: known are win_rate_target, daily_pl_target, trades_per_day_target, max_drawdown_target, avg_risk_reward_target",
+        ),
     ],
-)  # fmt: skip
+)
 def test_targets_that_make_no_sense_in_so_many_words(text: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         parse_targets(text, "t.yaml")

@@ -36,15 +36,59 @@ OCC = re.compile(r"[A-Z]{1,6}\d? *\d{6}[CP]\d{8}")
 OPTIONS = StatementOptions(timezone=ZoneInfo("America/New_York"), account="MINE")
 #: What stands in cells when something is wrong.
 ODD = [
-    b"", b"-", b"0", b"-1", b"1e400", b"1E-400", b"NaN", b"Infinity", b"1,234", b"1.234", b"(5)", b"9" * 400,
-    b"110'99", b"450'9", b"\x00", b"\xff\xfe", b'"', b"'", b"=1+1", b'="x"', b"24:61:61", b"31/31/2026",
-    b"2026-02-30", b"99999999999999999999", b"1772445600000", b"45000.999999999999", b"<td>", b"</tr>", b"<!DOCTYPE x>",
-    b"&#xD800;", b"&nbsp;", b"\\ud800", b"{}", b"[]", b"null", b"true", "−5 €".encode(), b"\r", b"\n", b",", b";", b"\t",
-    b"EST", b"CST", b"+99:99", b"BUY", b"SELL", b"0.00001BTC", b"ES", b"ESZ6", b"AAPL 16JAN26 200 C",
-]  # fmt: skip
-change = st.tuples(
-    st.integers(0, 1 << 16), st.integers(0, 60), st.sampled_from(ODD) | st.binary(max_size=6)
-)
+    b"",
+    b"-",
+    b"0",
+    b"-1",
+    b"1e400",
+    b"1E-400",
+    b"NaN",
+    b"Infinity",
+    b"1,234",
+    b"1.234",
+    b"(5)",
+    b"9" * 400,
+    b"110'99",
+    b"450'9",
+    b"\x00",
+    b"\xff\xfe",
+    b'"',
+    b"'",
+    b"=1+1",
+    b'="x"',
+    b"24:61:61",
+    b"31/31/2026",
+    b"2026-02-30",
+    b"99999999999999999999",
+    b"1772445600000",
+    b"45000.999999999999",
+    b"<td>",
+    b"</tr>",
+    b"<!DOCTYPE x>",
+    b"&#xD800;",
+    b"&nbsp;",
+    b"\\ud800",
+    b"{}",
+    b"[]",
+    b"null",
+    b"true",
+    "−5 €".encode(),
+    b"\r",
+    b"\n",
+    b",",
+    b";",
+    b"\t",
+    b"EST",
+    b"CST",
+    b"+99:99",
+    b"BUY",
+    b"SELL",
+    b"0.00001BTC",
+    b"ES",
+    b"ESZ6",
+    b"AAPL 16JAN26 200 C",
+]
+change = st.tuples(st.integers(0, 1 << 16), st.integers(0, 60), st.sampled_from(ODD) | st.binary(max_size=6))
 
 
 def broken(content: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
@@ -88,12 +132,8 @@ def test_a_broken_sample(tmp_path: Path, file: Path) -> None:
     is_harmless()
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    st.sampled_from(FILES), st.sampled_from(["utf-16", "cp1252", "utf-8-sig"]), st.integers(0, 3000)
-)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(FILES), st.sampled_from(["utf-16", "cp1252", "utf-8-sig"]), st.integers(0, 3000))
 def test_a_sample_in_another_encoding_and_cut_off(
     tmp_path: Path, file: Path, encoding: str, end: int
 ) -> None:
@@ -102,10 +142,13 @@ def test_a_sample_in_another_encoding_and_cut_off(
     is_read_or_refused(path)
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(
+        [b"<", b"<table>", b"<?xml version='1.0'?>", b"[", b"{", b"PK\x03\x04", b"SQLite format 3\x00"]
+    ),
+    st.binary(max_size=200),
 )
-@given(st.sampled_from([b"<", b"<table>", b"<?xml version='1.0'?>", b"[", b"{", b"PK\x03\x04", b"SQLite format 3\x00"]), st.binary(max_size=200))  # fmt: skip
 def test_any_bytes_behind_the_mark_of_a_kind(tmp_path: Path, mark: bytes, tail: bytes) -> None:
     path = tmp_path / "fuzz.bin"
     path.write_bytes(mark + tail)
@@ -118,11 +161,11 @@ SHEET = b"""<?xml version="1.0"?><worksheet><sheetData>
 <row r="2"><c r="A2"><v>45000.5</v></c><c r="B2"><v>1.5524199999999999</v></c></row></sheetData></worksheet>"""
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(change, max_size=4), st.lists(change, max_size=3), st.booleans())
-def test_broken_sheets(tmp_path: Path, sheet: list[tuple[int, int, bytes]], texts: list[tuple[int, int, bytes]], whole: bool) -> None:  # fmt: skip
+def test_broken_sheets(
+    tmp_path: Path, sheet: list[tuple[int, int, bytes]], texts: list[tuple[int, int, bytes]], whole: bool
+) -> None:
     path = tmp_path / "fuzz.xlsx"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("xl/worksheets/sheet1.xml", broken(SHEET, sheet))
@@ -132,10 +175,22 @@ def test_broken_sheets(tmp_path: Path, sheet: list[tuple[int, int, bytes]], text
     is_read_or_refused(path)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            *[
+                st.none()
+                | st.integers(-(2**63), 2**63 - 1)
+                | st.floats()
+                | st.text(st.characters(codec="utf-8"), max_size=5)
+                | st.binary(max_size=4)
+            ]
+            * 7
+        ),
+        max_size=4,
+    )
 )
-@given(st.lists(st.tuples(*[st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(st.characters(codec="utf-8"), max_size=5) | st.binary(max_size=4)] * 7), max_size=4))  # fmt: skip
 def test_broken_databases(tmp_path: Path, rows: list[tuple[object, ...]]) -> None:
     path = tmp_path / "fuzz.sqlite"
     path.unlink(missing_ok=True)
@@ -180,7 +235,7 @@ def test_any_text_as_a_time(text: str, order: Any, ascending: bool) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.fixed_dictionaries(dict.fromkeys(("underlying", "expiry", "strike", "right"), ANY)), ANY)  # fmt: skip
+@given(st.fixed_dictionaries(dict.fromkeys(("underlying", "expiry", "strike", "right"), ANY)), ANY)
 def test_any_text_as_an_instrument(pieces: dict[str, str], text: str) -> None:
     try:
         assert OCC.fullmatch(option_symbol(pieces, ["month-first"]))
@@ -207,10 +262,13 @@ def test_any_words_as_kinds_of_rows(name: str, words: list[str]) -> None:
                 assert error.problem.hint
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["BTO", "STO", "BTC", "STC", "OEXP", "OASGN"]), st.integers(1, 4)),
+        max_size=8,
+    )
 )
-@given(st.lists(st.tuples(st.sampled_from(["BTO", "STO", "BTC", "STC", "OEXP", "OASGN"]), st.integers(1, 4)), max_size=8))  # fmt: skip
 def test_ends_never_turn_a_position(tmp_path: Path, events: list[tuple[str, int]]) -> None:
     """Whatever a file says of an option, an end takes from what was opened, and never more."""
     head = "Activity Date,Process Date,Settle Date,Instrument,Description,Trans Code,Quantity,Price,Amount\n"

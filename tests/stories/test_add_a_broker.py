@@ -39,11 +39,14 @@ def test_the_layout_of_the_page_reads_a_statement(tmp_path: Path) -> None:
     rows = list(statement.rows())
     assert statement.layout == "my_broker"
     assert [(f.side.value, f.price, f.commission) for f in rows if isinstance(f, Fill)] == [
-        ("BUY", Decimal("150.25"), Decimal("1.25")), ("SELL", 151, Decimal("1.25")),
-    ]  # fmt: skip
+        ("BUY", Decimal("150.25"), Decimal("1.25")),
+        ("SELL", 151, Decimal("1.25")),
+    ]
     assert [row.code for row in rows if isinstance(row, Rejection)] == [
-        "unknown_row", "unknown_row", "contradiction",
-    ]  # fmt: skip
+        "unknown_row",
+        "unknown_row",
+        "contradiction",
+    ]
     assert statement.skipped == {"dividends": 1, "totals": 1}
 
 

@@ -10,9 +10,12 @@ from tests.support.api import Api, fill
 from tests.support.place import Place
 
 PATHS = (
-    "/api/performance/daily", "/api/performance/weekly", "/api/performance/daily?account=A",
-    "/api/positions?state=closed", "/api/fills?limit=3",
-)  # fmt: skip
+    "/api/performance/daily",
+    "/api/performance/weekly",
+    "/api/performance/daily?account=A",
+    "/api/positions?state=closed",
+    "/api/fills?limit=3",
+)
 
 
 @pytest.fixture

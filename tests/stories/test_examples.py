@@ -44,9 +44,14 @@ def judged_week(folder: Path) -> PerformanceSummary:
 def test_the_small_account_comes_to_what_its_readme_says(account: Path) -> None:
     found = judged_week(account)
     wanted = {
-        "total_trades": 5, "winning_trades": 3, "win_rate": 0.6, "net_pnl": Decimal("183.03"),
-        "closed_pnl": Decimal("183.08"), "fees": Decimal("6.97"), "average_risk_reward": 2.0,
-    }  # fmt: skip
+        "total_trades": 5,
+        "winning_trades": 3,
+        "win_rate": 0.6,
+        "net_pnl": Decimal("183.03"),
+        "closed_pnl": Decimal("183.08"),
+        "fees": Decimal("6.97"),
+        "average_risk_reward": 2.0,
+    }
     assert {name: found.value(name) for name in wanted} == wanted
     assert found.open_positions == 1
     by_day = {day.session.isoformat(): day.net_pnl for day in found.days}

@@ -26,9 +26,13 @@ SYNC = "import sys; from tearsheet.cli import main; sys.exit(main(sys.argv[1:]))
 def command(place: Place, *arguments: str) -> "subprocess.Popen[str]":
     env = {k: v for k, v in os.environ.items() if not k.startswith("TEARSHEET_")}
     return subprocess.Popen(
-        [sys.executable, "-c", SYNC, *arguments], cwd=place.folder, env=env, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, "-c", SYNC, *arguments],
+        cwd=place.folder,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def test_several_processes_at_once_all_succeed_and_nothing_doubles(place: Place) -> None:
@@ -101,9 +105,7 @@ def test_the_newest_migration_is_the_version_the_program_knows() -> None:
     assert numbers[-1] == connection.SCHEMA_VERSION
 
 
-def test_a_locked_ledger_is_said_after_a_while(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_locked_ledger_is_said_after_a_while(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.log("2026-11-20", record(net="5"))
     place.tracker().close()
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
@@ -136,9 +138,7 @@ def test_a_damaged_ledger_is_said(place: Place) -> None:
         ask()
 
 
-def test_an_old_ledger_that_cannot_be_written_is_said(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_ledger_that_cannot_be_written_is_said(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     path = place.settings().ledger_path
     path.parent.mkdir(parents=True)
     sqlite3.connect(path).close()
@@ -158,12 +158,29 @@ def test_a_folder_that_cannot_be_made_is_said(place: Place) -> None:
 
 #: Statements that may read a table from end to end.
 WHOLE = {
-     "log_sources", "live_records", "log_streams", "log_use", "overlapping_streams", "open_log_trades",
-    "remove_all_positions", "remove_all_bookings", "remove_all_tallies", "remove_log_fills",
-    "remove_all_record_rejections", "streams_of_fills", "remove_all_alerts", "open_positions", "marks",
-    "closed_of_streams", "instants_with_posted", "notes", "note_tags", "tags_of_positions", "setting_changes",
+    "log_sources",
+    "live_records",
+    "log_streams",
+    "log_use",
+    "overlapping_streams",
+    "open_log_trades",
+    "remove_all_positions",
+    "remove_all_bookings",
+    "remove_all_tallies",
+    "remove_log_fills",
+    "remove_all_record_rejections",
+    "streams_of_fills",
+    "remove_all_alerts",
+    "open_positions",
+    "marks",
+    "closed_of_streams",
+    "instants_with_posted",
+    "notes",
+    "note_tags",
+    "tags_of_positions",
+    "setting_changes",
     "count_fills",
-}  # fmt: skip
+}
 
 
 def test_no_question_scans_a_table_for_a_window(place: Place) -> None:
@@ -194,11 +211,7 @@ def test_no_question_scans_a_table_for_a_window(place: Place) -> None:
                     for step in scans
                     if "INDEX" not in step and "PRIMARY KEY" not in step and name != "rejections"
                 ]
-            scans = [
-                step
-                for step in scans
-                if not step.startswith("SCAN source USING INDEX source_import")
-            ]
+            scans = [step for step in scans if not step.startswith("SCAN source USING INDEX source_import")]
             assert not scans, (name, plan)
 
 
@@ -264,9 +277,7 @@ def test_an_append_costs_what_was_appended_not_what_was_there(place: Place) -> N
     steps = []
     for size in (500, 5_000):
         here = Place(place.folder / str(size), {})
-        write_log(
-            here.folder / "logs", days=5, trades_per_day=size // 5, last_day=date(2026, 11, 19)
-        )
+        write_log(here.folder / "logs", days=5, trades_per_day=size // 5, last_day=date(2026, 11, 19))
         later = [
             record(order_id=f"late-{n}", net="1", at=datetime(2026, 11, 20, 22, tzinfo=UTC), held=n)
             for n in range(50)

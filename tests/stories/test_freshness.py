@@ -38,19 +38,13 @@ def everywhere(server: Server, check: Callable[[Any], None], workers: int = 3) -
             status, answer = server.get(DAILY)
             assert status == 200, answer
             check(answer)
-        pids = {
-            line["pid"]
-            for line in server.logged("tearsheet.request")[start:]
-            if line["path"] == DAILY
-        }
+        pids = {line["pid"] for line in server.logged("tearsheet.request")[start:] if line["path"] == DAILY}
         if len(pids) >= workers:
             return
         assert time.monotonic() < deadline, f"only {len(pids)} workers answered"
 
 
-def test_a_posted_fill_is_in_the_next_answer_of_every_worker(
-    place: Place, env: dict[str, str]
-) -> None:
+def test_a_posted_fill_is_in_the_next_answer_of_every_worker(place: Place, env: dict[str, str]) -> None:
     with Server(place, **env) as server:
         for number in range(1, 9):
             side, price = ("BUY", 100) if number % 2 else ("SELL", 100 + number)
@@ -63,17 +57,16 @@ def test_a_posted_fill_is_in_the_next_answer_of_every_worker(
 
             everywhere(server, is_of_now)
         found = server.logged("tearsheet.summary")
-        assert (
-            len(found)
-            < len([r for r in server.logged("tearsheet.request") if r["path"] == DAILY]) / 2
-        )
+        assert len(found) < len([r for r in server.logged("tearsheet.request") if r["path"] == DAILY]) / 2
 
 
 @pytest.mark.parametrize(
     ("zone", "starts", "roll"),
-    [("UTC", "00:00", datetime(2026, 11, 21, tzinfo=UTC)),
-     ("America/Chicago", "17:00", datetime(2026, 11, 19, 23, tzinfo=UTC))],
-)  # fmt: skip
+    [
+        ("UTC", "00:00", datetime(2026, 11, 21, tzinfo=UTC)),
+        ("America/Chicago", "17:00", datetime(2026, 11, 19, 23, tzinfo=UTC)),
+    ],
+)
 def test_the_new_session_is_in_every_worker_at_once(
     place: Place, env: dict[str, str], zone: str, starts: str, roll: datetime
 ) -> None:
@@ -97,9 +90,7 @@ def test_the_new_session_is_in_every_worker_at_once(
         everywhere(server, is_of(0))
 
 
-def test_a_line_of_the_log_is_in_the_next_answer_of_every_worker(
-    place: Place, env: dict[str, str]
-) -> None:
+def test_a_line_of_the_log_is_in_the_next_answer_of_every_worker(place: Place, env: dict[str, str]) -> None:
     place.log("2026-11-20", record(order_id="0", net="5"))
     with Server(place, TEARSHEET_SYNC_EVERY_S="0", **env) as server:
         for number in range(1, 4):
@@ -111,9 +102,7 @@ def test_a_line_of_the_log_is_in_the_next_answer_of_every_worker(
             everywhere(server, has_all)
 
 
-def test_redis_failing_in_mid_run_changes_no_answer(
-    place: Place, redis_server: RedisServer
-) -> None:
+def test_redis_failing_in_mid_run_changes_no_answer(place: Place, redis_server: RedisServer) -> None:
     with Server(place, REDIS_URL=redis_server.url) as server:
         harms = (None, redis_server.hang, redis_server.wake, redis_server.kill, redis_server.start)
         for number, harm in enumerate(harms):
@@ -146,9 +135,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(place: Place) -> None:
             server.get(DAILY)
             pid = server.logged("tearsheet.request")[-1]["pid"]
             os.kill(pid, signal.SIGKILL)
-            everywhere(
-                server, lambda answer, n=number: _same(answer["data"]["daily_pnl"], n), workers=2
-            )
+            everywhere(server, lambda answer, n=number: _same(answer["data"]["daily_pnl"], n), workers=2)
 
 
 def _same(found: Any, wanted: int) -> None:
@@ -177,9 +164,10 @@ def test_health_counts_every_worker(place: Place) -> None:
         asked = len([r for r in server.logged("tearsheet.request") if r["path"] == DAILY])
         _, page = server.get("/metrics")
         (line,) = [
-            text for text in page.decode().splitlines()
+            text
+            for text in page.decode().splitlines()
             if text.startswith("tearsheet_request_seconds_count") and f'route="{DAILY}"' in text
-        ]  # fmt: skip
+        ]
         assert float(line.rpartition(" ")[2]) == asked
         assert "tearsheet_revision 0.0" in page.decode()
 
@@ -189,9 +177,7 @@ def test_the_clock_of_the_test_is_that_of_the_server(place: Place) -> None:
         assert server.get(DAILY)[1]["timestamp"] == NOON.isoformat().replace("+00:00", "Z")
 
 
-def test_a_change_that_meets_another_is_503_in_the_end_and_done_when_asked_again(
-    place: Place,
-) -> None:
+def test_a_change_that_meets_another_is_503_in_the_end_and_done_when_asked_again(place: Place) -> None:
     with Server(place, workers=1) as server, place.tracker() as tracker:
         with tracker.ledger.writing():
             status, answer, headers = server.ask("POST", "/api/fills", fill(1))
@@ -206,12 +192,7 @@ def test_a_body_of_unknown_length_is_refused_rather_than_cut(place: Place) -> No
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         whole = json.dumps(fill(1)).encode()
         for body in (whole, whole + b" " * 2000):
-            connection.request(
-                "POST", "/api/fills", iter([body]), {"Content-Type": "application/json"}
-            )
+            connection.request("POST", "/api/fills", iter([body]), {"Content-Type": "application/json"})
             response = connection.getresponse()
-            assert (response.status, json.loads(response.read())["error"]["type"]) == (
-                411,
-                "length_required",
-            )
+            assert (response.status, json.loads(response.read())["error"]["type"]) == (411, "length_required")
             connection.close()

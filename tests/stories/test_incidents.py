@@ -41,10 +41,17 @@ class Day:
         for side, price in (("BUY", 1000), ("SELL", 1000 + money)):
             self.number += 1
             at = self.place.now + timedelta(seconds=self.number)
-            fills.append({
-                "account": "A", "symbol": "MSFT", "time": at.isoformat(), "side": side,
-                "quantity": 1, "price": price, "fill_id": f"{self.number}",
-            })  # fmt: skip
+            fills.append(
+                {
+                    "account": "A",
+                    "symbol": "MSFT",
+                    "time": at.isoformat(),
+                    "side": side,
+                    "quantity": 1,
+                    "price": price,
+                    "fill_id": f"{self.number}",
+                }
+            )
         self.place.now += timedelta(minutes=5)
         post(self.tracker, fills)
 
@@ -74,15 +81,17 @@ def test_the_life_of_an_incident(place: Place) -> None:
         assert states(place)[4:] == [("daily_loss", "resolved")]
         life = tracker.alerts.changes(first["id"])
         assert [change.state for change in life] == [
-            "raised", "acknowledged", "escalated", "acknowledged", "resolved",
-        ]  # fmt: skip
+            "raised",
+            "acknowledged",
+            "escalated",
+            "acknowledged",
+            "resolved",
+        ]
         assert {change.id for change in life} == {first["id"]}
         with pytest.raises(NotFoundError):
             tracker.alerts.changes("0" * 16)
     for line in lines(place):
-        jsonschema.validate(
-            line, schema("performance-alert"), format_checker=jsonschema.FormatChecker()
-        )
+        jsonschema.validate(line, schema("performance-alert"), format_checker=jsonschema.FormatChecker())
 
 
 def test_one_incident_a_day_and_another_on_the_next(place: Place) -> None:
@@ -96,9 +105,7 @@ def test_one_incident_a_day_and_another_on_the_next(place: Place) -> None:
         verdicts_of(tracker).of("A")
         day.trade(-120)
     found = lines(place)
-    assert [line["state"] for line in found] == [
-        "raised", "resolved", "raised", "resolved", "escalated",
-    ]  # fmt: skip
+    assert [line["state"] for line in found] == ["raised", "resolved", "raised", "resolved", "escalated"]
     assert len({line["id"] for line in found[:4]}) == 1
     assert found[4]["id"] != found[0]["id"]
     assert len({line["episode"] for line in found}) == 1
@@ -127,13 +134,27 @@ def test_an_alerts_file_in_trouble_keeps_no_verdict_back(place: Place) -> None:
 
 def test_an_index_that_lags_is_caught_up_from_a_file_of_before(place: Place) -> None:
     old = {
-        "event": "performance.alert", "id": "a" * 16, "episode": "b" * 16, "state": "raised",
-        "rule": "win_rate_breach", "window": "daily", "window_start": "2026-11-19",
-        "window_end": "2026-11-20", "account": None, "metric": "win_rate", "actual": 0.2,
-        "target": 0.6, "severity": "warning", "sample": 5, "message": "below",
-        "raised_at": (NOON - timedelta(days=1)).isoformat(), "acknowledged_at": None,
-        "acknowledged_by": None, "resolved_at": None, "note": None,
-    }  # fmt: skip
+        "event": "performance.alert",
+        "id": "a" * 16,
+        "episode": "b" * 16,
+        "state": "raised",
+        "rule": "win_rate_breach",
+        "window": "daily",
+        "window_start": "2026-11-19",
+        "window_end": "2026-11-20",
+        "account": None,
+        "metric": "win_rate",
+        "actual": 0.2,
+        "target": 0.6,
+        "severity": "warning",
+        "sample": 5,
+        "message": "below",
+        "raised_at": (NOON - timedelta(days=1)).isoformat(),
+        "acknowledged_at": None,
+        "acknowledged_by": None,
+        "resolved_at": None,
+        "note": None,
+    }
     place.write("logs/performance-alerts.jsonl", json.dumps(old) + "\n")
     with place.tracker() as tracker:
         (found,) = tracker.alerts.changes("a" * 16)
@@ -152,7 +173,9 @@ def test_a_limit_that_is_taken_out_ends_its_incident(place: Place) -> None:
         place.write("config/dashboard-targets.yaml", "limits: {default: [}")
         verdicts_of(tracker).all()
         assert states(place) == [("daily_loss", "raised")], "nobody knows what the file means"
-        place.write("config/dashboard-targets.yaml", "limits: {default: {weekly_loss: 1000, stale_after: null}}")  # fmt: skip
+        place.write(
+            "config/dashboard-targets.yaml", "limits: {default: {weekly_loss: 1000, stale_after: null}}"
+        )
         verdicts_of(tracker).all()
         assert states(place) == [("daily_loss", "raised"), ("daily_loss", "resolved")]
         assert lines(place)[1]["resolution"] == "limit_removed"
@@ -165,7 +188,9 @@ def test_a_limit_that_is_taken_out_ends_its_incident(place: Place) -> None:
 
 
 def test_an_account_without_any_limit_left_has_no_incident_left(place: Place) -> None:
-    place.write("config/dashboard-targets.yaml", "limits: {accounts: {A: {daily_loss: 100, stale_after: null}}}")  # fmt: skip
+    place.write(
+        "config/dashboard-targets.yaml", "limits: {accounts: {A: {daily_loss: 100, stale_after: null}}}"
+    )
     with place.tracker() as tracker:
         Day(place, tracker).trade(-60)
     place.write("config/dashboard-targets.yaml", "win_rate_target: 60\n")

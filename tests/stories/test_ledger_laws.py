@@ -139,8 +139,7 @@ def read(place: Place, steps: list[tuple[str, list[str]]]) -> Rows:
 @settings(max_examples=80, deadline=None)
 @given(records, st.randoms(use_true_random=False))
 def test_logs_read_at_once_or_line_by_line_or_in_any_order_of_days(
-    drawn: list[tuple[Any, ...]],
-    chance: random.Random,
+    drawn: list[tuple[Any, ...]], chance: random.Random
 ) -> None:
     days = log_lines(drawn)
     at_once = fresh_place()
@@ -157,8 +156,7 @@ def test_logs_read_at_once_or_line_by_line_or_in_any_order_of_days(
 @settings(max_examples=40, deadline=None)
 @given(records, records)
 def test_a_rewritten_log_leaves_nothing_behind(
-    before: list[tuple[Any, ...]],
-    after: list[tuple[Any, ...]],
+    before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]
 ) -> None:
     old, new = log_lines(before), log_lines(after)
     rewritten = fresh_place()

@@ -34,9 +34,7 @@ class LiveStory(Story):
         self.place = place
         place.write("config/dashboard-targets.yaml", f"limits: {{default: {limits}}}\n")
         zone, _, clock = calendar.partition(" ")
-        place.env |= {
-            "PERFORMANCE_SUMMARY_TIMEZONE": zone, "TEARSHEET_DAY_STARTS_AT": clock or "00:00",
-        }  # fmt: skip
+        place.env |= {"PERFORMANCE_SUMMARY_TIMEZONE": zone, "TEARSHEET_DAY_STARTS_AT": clock or "00:00"}
         self.tracker = place.tracker()
         return self
 
@@ -47,10 +45,19 @@ class LiveStory(Story):
             side, quantity, price, fee, symbol = found.groups()
             number = len(self.fills) + 1
             self.fills.append(make_fill(number, at, side, quantity, price, fee or "0"))
-            self.post("fills", {
-                "account": "A", "symbol": symbol or "X", "time": at.isoformat(), "side": side.upper(),
-                "quantity": quantity, "price": price, "commission": fee or "0", "fill_id": f"{number}",
-            })  # fmt: skip
+            self.post(
+                "fills",
+                {
+                    "account": "A",
+                    "symbol": symbol or "X",
+                    "time": at.isoformat(),
+                    "side": side.upper(),
+                    "quantity": quantity,
+                    "price": price,
+                    "commission": fee or "0",
+                    "fill_id": f"{number}",
+                },
+            )
         elif what.startswith("price "):
             self.post("marks", {"symbol": "X", "price": what[6:], "time": at.isoformat()})
         elif found := _RELEASE.match(what):

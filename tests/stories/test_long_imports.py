@@ -30,8 +30,10 @@ class Impatient(Server):
         self.port = free_port()
         self._command = [sys.executable, "-m", "tests.support.impatient_app"]
         self._env |= {
-            "TEARSHEET_PORT": str(self.port), "TEARSHEET_WORKERS": str(workers), "PYTHONPATH": str(TOP),
-        }  # fmt: skip
+            "TEARSHEET_PORT": str(self.port),
+            "TEARSHEET_WORKERS": str(workers),
+            "PYTHONPATH": str(TOP),
+        }
 
     def send(self, path: str, body: bytes, media: str) -> tuple[int, str, str]:
         """Status, text and where the answer leads to."""
@@ -93,7 +95,11 @@ def test_a_long_file_shows_how_far_it_is_and_kills_no_worker(place: Place, conte
         _, _, address = server.file("/import", content)
         *reading, seen = server.until_read(address)
         assert "Not imported yet" in seen
-        steps = {found[1] for one in reading if (found := re.search(r'<progress class="long" max="\d+" value="(\d+)"', one))}  # fmt: skip
+        steps = {
+            found[1]
+            for one in reading
+            if (found := re.search(r'<progress class="long" max="\d+" value="(\d+)"', one))
+        }
         assert len(steps) > 1
         assert server.get("/api/accounts")[1]["data"] == []
         # whoever says yes goes away at once
@@ -109,9 +115,7 @@ def test_a_long_file_shows_how_far_it_is_and_kills_no_worker(place: Place, conte
         assert not server.killed
 
 
-def test_workers_killed_while_they_book_leave_nothing_and_it_is_said(
-    place: Place, content: str
-) -> None:
+def test_workers_killed_while_they_book_leave_nothing_and_it_is_said(place: Place, content: str) -> None:
     with Impatient(place, workers=2) as server:
         _, _, address = server.file("/import", content)
         list(server.until_read(address))

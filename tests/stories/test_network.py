@@ -46,7 +46,7 @@ class Namespaces:
         """Run a command where the client is."""
         return subprocess.run(
             self.command(self.client, *words), env=environment({}), capture_output=True, text=True, timeout=60
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture
@@ -58,19 +58,7 @@ def namespaces() -> Iterator[Namespaces]:
     try:
         for name in (pair.server, pair.client):
             _ip("netns", "add", name)
-        _ip(
-            "link",
-            "add",
-            "ts0",
-            "netns",
-            pair.server,
-            "type",
-            "veth",
-            "peer",
-            "ts0",
-            "netns",
-            pair.client,
-        )
+        _ip("link", "add", "ts0", "netns", pair.server, "type", "veth", "peer", "ts0", "netns", pair.client)
         for name, address in ((pair.server, SERVER), (pair.client, CLIENT)):
             _ip("-n", name, "address", "add", f"{address}/30", "dev", "ts0")
             for link in ("lo", "ts0"):
@@ -84,18 +72,19 @@ def namespaces() -> Iterator[Namespaces]:
 def _ip(*words: str) -> None:
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(
-            f"NOT TESTED: no network namespaces here: ip {' '.join(words)}: {done.stderr.strip()}"
-        )
+        pytest.skip(f"NOT TESTED: no network namespaces here: ip {' '.join(words)}: {done.stderr.strip()}")
 
 
 @contextmanager
 def serving(namespaces: Namespaces, folder: Path, **env: str) -> Iterator["subprocess.Popen[str]"]:
     """A server that listens at every address of its namespace, as in the container."""
     process = subprocess.Popen(
-        namespaces.command(namespaces.server, *SERVE), cwd=folder, text=True,
-        env=environment({"TEARSHEET_HOST": "0.0.0.0"} | env), stderr=subprocess.PIPE,
-    )  # fmt: skip
+        namespaces.command(namespaces.server, *SERVE),
+        cwd=folder,
+        text=True,
+        env=environment({"TEARSHEET_HOST": "0.0.0.0"} | env),
+        stderr=subprocess.PIPE,
+    )
     try:
         yield process
     finally:
@@ -114,17 +103,22 @@ def add_token(folder: Path, *words: str) -> Path:
     return path
 
 
-def test_a_client_in_another_namespace_reads_with_its_token(
-    namespaces: Namespaces, tmp_path: Path
-) -> None:
+def test_a_client_in_another_namespace_reads_with_its_token(namespaces: Namespaces, tmp_path: Path) -> None:
     token, writing = add_token(tmp_path, "risk-desk"), add_token(tmp_path, "bot", "--write")
     with serving(namespaces, tmp_path):
         poll = (*POLL, f"--url={URL}", "--once", "--every=0.2")
         done = namespaces.ask(*poll, f"--token-file={token}", "--patience=100")
         assert done.returncode == 0, done.stdout + done.stderr
         assert " OK daily_pnl=0 trades=0 revision=0" in done.stdout.splitlines()[-1]
-        fill = {"account": "A", "symbol": "MSFT", "time": "2026-11-20T12:00:00Z", "side": "BUY",
-                "quantity": 1, "price": 100, "fill_id": "F1"}  # fmt: skip
+        fill = {
+            "account": "A",
+            "symbol": "MSFT",
+            "time": "2026-11-20T12:00:00Z",
+            "side": "BUY",
+            "quantity": 1,
+            "price": 100,
+            "fill_id": "F1",
+        }
         send = namespaces.ask(
             sys.executable, "-c", _POST, f"{URL}/api/fills", writing.read_text(), json.dumps([fill])
         )

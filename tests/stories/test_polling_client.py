@@ -41,12 +41,19 @@ def server(tmp_path: Path) -> Iterator[Running]:
 def lose(server: Running, money: int, number: int = 1) -> None:
     """A round trip of this moment that loses so much."""
     at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    fills = [{"account": "A", "symbol": "MSFT", "time": at, "quantity": 1, "side": side,
-              "price": price, "fill_id": f"{side}{number}"}
-             for side, price in (("BUY", 5000), ("SELL", 5000 - money))]  # fmt: skip
-    status, body = ask(
-        server.port, "POST", "/api/fills", body=json.dumps(fills).encode(), headers=SENT
-    )
+    fills = [
+        {
+            "account": "A",
+            "symbol": "MSFT",
+            "time": at,
+            "quantity": 1,
+            "side": side,
+            "price": price,
+            "fill_id": f"{side}{number}",
+        }
+        for side, price in (("BUY", 5000), ("SELL", 5000 - money))
+    ]
+    status, body = ask(server.port, "POST", "/api/fills", body=json.dumps(fills).encode(), headers=SENT)
     assert status == 201, body
 
 
@@ -81,11 +88,7 @@ def test_a_passed_loss_limit_ends_it_with_2(
 
 @pytest.mark.parametrize(
     ("off", "words"),
-    [
-        (60, "s old by this clock"),
-        (-60, "s old by this clock"),
-        (86_400 * 2, "s old by this clock"),
-    ],
+    [(60, "s old by this clock"), (-60, "s old by this clock"), (86_400 * 2, "s old by this clock")],
 )
 def test_an_answer_of_another_time_is_not_trusted(
     poll: ModuleType, server: Running, capsys: pytest.CaptureFixture[str], off: int, words: str
@@ -103,9 +106,7 @@ def test_an_answer_of_another_day_is_not_trusted(
     assert "not of now" in capsys.readouterr().out
 
 
-def test_a_service_gone_back_to_an_earlier_state_is_not_trusted(
-    poll: ModuleType, server: Running
-) -> None:
+def test_a_service_gone_back_to_an_earlier_state_is_not_trusted(poll: ModuleType, server: Running) -> None:
     lose(server, 1)
     lose(server, 2, 2)
     client = poll.Client(options(poll, server), now)

@@ -22,9 +22,7 @@ def test_nothing_is_wrong_or_stale_while_workers_and_servers_are_killed(database
             pytest.skip("NOT TESTED: psycopg, the extra `postgres`, is not installed")
         command.append("--postgres")
     top = TOP
-    done = subprocess.run(
-        command, cwd=top, capture_output=True, text=True, timeout=300, check=False
-    )
+    done = subprocess.run(command, cwd=top, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
     assert (found["wrong"], found["stale"]) == (0, 0)

@@ -50,7 +50,7 @@ def change(server: Server, zone: str, start: str) -> None:
     wish = {"timezone": zone, "day_starts_at": start, "digest": digest[1]}
     status, text = send(server, "/settings/day", wish | {"action": "try"})
     assert status == 200, text
-    status, text = send(server, "/settings/day", wish | {"action": "keep", "seen": f"{zone} {start}"})  # fmt: skip
+    status, text = send(server, "/settings/day", wish | {"action": "keep", "seen": f"{zone} {start}"})
     assert status == 303, html.unescape(text)
 
 
@@ -83,11 +83,11 @@ def watching(place: Place) -> Iterator[subprocess.Popen[bytes]]:
 def test_no_worker_and_no_watcher_goes_by_the_old_calendar(tmp_path: Path) -> None:
     place = Place(tmp_path, {})
     place.log("2026-11-17", record(net=1, at=LATE - timedelta(days=1), order_id="w1"))
-    with (
-        watching(place) as watcher,
-        Server(place, workers=3, TEARSHEET_SYNC_EVERY_S="0") as server,
-    ):
-        fills = [fill(n, side, price, account="B", time=(LATE + timedelta(minutes=n)).isoformat()) for n, side, price in ((1, "BUY", 100), (2, "SELL", 107))]  # fmt: skip
+    with watching(place) as watcher, Server(place, workers=3, TEARSHEET_SYNC_EVERY_S="0") as server:
+        fills = [
+            fill(n, side, price, account="B", time=(LATE + timedelta(minutes=n)).isoformat())
+            for n, side, price in ((1, "BUY", 100), (2, "SELL", 107))
+        ]
         assert server.post("/api/fills", fills)[0] == 201
         for _ in range(12):  # every worker has answered by the first calendar
             assert answer(server) == (200, "UTC", 7)
@@ -100,11 +100,14 @@ def test_no_worker_and_no_watcher_goes_by_the_old_calendar(tmp_path: Path) -> No
         for _ in range(40):
             assert answer(server) == (200, "America/Chicago", 1)
         # whoever writes now, a worker or the watcher, books by the new one
-        fills = [fill(n, side, price, account="B", time=(LATE + timedelta(minutes=n)).isoformat()) for n, side, price in ((3, "BUY", 100), (4, "SELL", 103))]  # fmt: skip
+        fills = [
+            fill(n, side, price, account="B", time=(LATE + timedelta(minutes=n)).isoformat())
+            for n, side, price in ((3, "BUY", 100), (4, "SELL", 103))
+        ]
         assert server.post("/api/fills", fills)[0] == 201
         place.log("2026-11-18", record(net=5, at=LATE, order_id="w2"))
         deadline = time.monotonic() + 30
-        while (found := server.get("/api/performance/daily?date=2026-11-19"))[1]["data"]["daily_pnl"] != 15:  # fmt: skip
+        while (found := server.get("/api/performance/daily?date=2026-11-19"))[1]["data"]["daily_pnl"] != 15:
             assert time.monotonic() < deadline, found
             time.sleep(0.1)
         for one in asking:
@@ -124,9 +127,7 @@ def test_no_worker_and_no_watcher_goes_by_the_old_calendar(tmp_path: Path) -> No
 
 def test_two_workers_change_one_file_and_nothing_is_lost(tmp_path: Path) -> None:
     place = Place(tmp_path, {})
-    file = place.write(
-        "config/dashboard-targets.yaml", "limits:\n  default:\n    daily_loss: 500\n"
-    )
+    file = place.write("config/dashboard-targets.yaml", "limits:\n  default:\n    daily_loss: 500\n")
     with Server(place, workers=3) as server:
         found: list[tuple[str, int]] = []
 
@@ -135,11 +136,14 @@ def test_two_workers_change_one_file_and_nothing_is_lost(tmp_path: Path) -> None
             while True:
                 _, content = server.get(f"/settings/limits?account=A{number}")
                 form = content.decode().partition('id="limits"')[2]
-                values = {n: html.unescape(v) for n, v in re.findall(r'<input name="([^"]+)"[^>]*? value="([^"]*)"', form)}  # fmt: skip
-                values |= dict(re.findall(r'type="radio" name="([^"]+)" value="(\w+)" checked', form))  # fmt: skip
+                values = {
+                    n: html.unescape(v)
+                    for n, v in re.findall(r'<input name="([^"]+)"[^>]*? value="([^"]*)"', form)
+                }
+                values |= dict(re.findall(r'type="radio" name="([^"]+)" value="(\w+)" checked', form))
                 digest = re.search(r'name="digest" value="(\w*)"', form)
                 assert digest
-                values |= {"digest": digest[1], "max_trades.state": "own", "max_trades.number": str(number)}  # fmt: skip
+                values |= {"digest": digest[1], "max_trades.state": "own", "max_trades.number": str(number)}
                 status, _ = send(server, f"/settings/limits?account=A{number}", values)
                 found.append((f"A{number}", status))
                 if status != 409:

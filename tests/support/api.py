@@ -15,9 +15,15 @@ def fill(number: int, side: str = "BUY", price: Any = 100, **more: Any) -> dict[
     """A fill as it is posted; the number settles its time and id."""
     at = NOON + timedelta(minutes=number)
     return {
-        "account": "A", "symbol": "MSFT", "time": at.isoformat().replace("+00:00", "Z"),
-        "side": side, "quantity": 1, "price": price, "fill_id": f"F{number}", **more,
-    }  # fmt: skip
+        "account": "A",
+        "symbol": "MSFT",
+        "time": at.isoformat().replace("+00:00", "Z"),
+        "side": side,
+        "quantity": 1,
+        "price": price,
+        "fill_id": f"F{number}",
+        **more,
+    }
 
 
 class Api:

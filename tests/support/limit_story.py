@@ -68,9 +68,12 @@ class Story:
         """Begin from the facts again, with what is kept."""
         self.positions = Book()
         self.book = LimitBook(
-            "A", self.plan, Terms(self.calendar, "USD", self.outcomes),
-            breaches=self.breaches.values(), releases=self.releases,
-        )  # fmt: skip
+            "A",
+            self.plan,
+            Terms(self.calendar, "USD", self.outcomes),
+            breaches=self.breaches.values(),
+            releases=self.releases,
+        )
         for fill in sorted(self.fills, key=lambda fill: fill.order):
             self.take(fill)
 
@@ -90,9 +93,12 @@ class Story:
             self.heard = now
         self.sequence += 1
         feed = Feed(
-            sequence=self.sequence, heard_at=self.heard, rejected_lines=self.rejected,
-            partial=self.partial, trouble=self.trouble,
-        )  # fmt: skip
+            sequence=self.sequence,
+            heard_at=self.heard,
+            rejected_lines=self.rejected,
+            partial=self.partial,
+            trouble=self.trouble,
+        )
         found = verdict(self.book, feed, now)
         self.keep(tuple(view.breach for view in found.limits if view.breach))
         return found
@@ -138,9 +144,8 @@ class Story:
         assert view.breach is not None
         assert view.value is not None
         release = release_breach(
-            view.breach, value=view.value, actor=actor, reason=reason, at=at,
-            allowance=Decimal(more or 0),
-        )  # fmt: skip
+            view.breach, value=view.value, actor=actor, reason=reason, at=at, allowance=Decimal(more or 0)
+        )
         self.releases.append(release)
         self.book.release(release)
 
@@ -166,13 +171,15 @@ class Story:
         name, value, threshold, left, by, at, level = parts.groups()
         (view,) = [one for one in found.limits if one.name == name]
         told = (
-            name, shown(view.value), shown(view.threshold),
-            left and shown(view.headroom), by and view.moved_by,
-            at and shown(view.warned_at), level and view.level,
-        )  # fmt: skip
-        assert told == (name, value, threshold, left, by and f"x:{by}", at, level), (
-            f"{line}\n{view}"
+            name,
+            shown(view.value),
+            shown(view.threshold),
+            left and shown(view.headroom),
+            by and view.moved_by,
+            at and shown(view.warned_at),
+            level and view.level,
         )
+        assert told == (name, value, threshold, left, by and f"x:{by}", at, level), f"{line}\n{view}"
 
     def tell(self, text: str) -> "Story":
         """Play all lines."""

@@ -33,11 +33,21 @@ def make_fill(
     number: int, at: datetime, side: str, quantity: str, price: str, fee: str = "0", **more: Any
 ) -> Fill:
     """A fill of account A in X, multiplier 1, unless said otherwise."""
-    return Fill(**{
-        "account": "A", "symbol": "X", "time": at, "side": Side[side.upper()],
-        "quantity": Decimal(quantity), "price": Decimal(price), "commission": Decimal(fee),
-        "multiplier": Decimal(1), "currency": "USD", "key": execution_key(str(number)), **more,
-    })  # fmt: skip
+    return Fill(
+        **{
+            "account": "A",
+            "symbol": "X",
+            "time": at,
+            "side": Side[side.upper()],
+            "quantity": Decimal(quantity),
+            "price": Decimal(price),
+            "commission": Decimal(fee),
+            "multiplier": Decimal(1),
+            "currency": "USD",
+            "key": execution_key(str(number)),
+            **more,
+        }
+    )
 
 
 @dataclass
@@ -92,30 +102,57 @@ def record(**fields: Any) -> dict[str, Any]:
     at = fields.pop("at", NOON)
     held = fields.pop("held", 600)
     base = {
-        "timestamp": at.isoformat(), "symbol": "AAPL", "action": "BUY", "quantity": 100,
-        "price": "150.50", "total_value": "15050.00", "order_id": None, "execution_mode": "LIVE",
-        "account_id": "EQ-1", "strategy_name": "orb", "entry_type": "breakout", "stop_loss": "148.00",
-        "target": "156.00", "decision_reasoning": "because", "indicators_used": ["VWAP"],
-        "risk_reward_ratio": 2.2, "outcome": "win", "profit_loss": "100.00",
-        "hold_duration_seconds": held, "exit_timestamp": (at + timedelta(seconds=held)).isoformat(),
-        "exit_reasoning": "target", "slippage": "0.02", "commission": "1.00",
-        "net_profit_loss": "99.00", "session_id": "S-1", "bot_version": "1.0.0", "config_hash": "abc",
-    }  # fmt: skip
+        "timestamp": at.isoformat(),
+        "symbol": "AAPL",
+        "action": "BUY",
+        "quantity": 100,
+        "price": "150.50",
+        "total_value": "15050.00",
+        "order_id": None,
+        "execution_mode": "LIVE",
+        "account_id": "EQ-1",
+        "strategy_name": "orb",
+        "entry_type": "breakout",
+        "stop_loss": "148.00",
+        "target": "156.00",
+        "decision_reasoning": "because",
+        "indicators_used": ["VWAP"],
+        "risk_reward_ratio": 2.2,
+        "outcome": "win",
+        "profit_loss": "100.00",
+        "hold_duration_seconds": held,
+        "exit_timestamp": (at + timedelta(seconds=held)).isoformat(),
+        "exit_reasoning": "target",
+        "slippage": "0.02",
+        "commission": "1.00",
+        "net_profit_loss": "99.00",
+        "session_id": "S-1",
+        "bot_version": "1.0.0",
+        "config_hash": "abc",
+    }
     if "net" in fields:
         net = Decimal(str(fields.pop("net")))
         base |= {
-            "net_profit_loss": str(net), "profit_loss": str(net + 1),
+            "net_profit_loss": str(net),
+            "profit_loss": str(net + 1),
             "outcome": "win" if net > 0 else "loss" if net < 0 else "breakeven",
-        }  # fmt: skip
+        }
     return base | fields
 
 
 def opened(**fields: Any) -> dict[str, Any]:
     """A trade record of an order whose result is not known."""
-    return record(**{
-        "outcome": "open", "profit_loss": None, "net_profit_loss": None, "exit_timestamp": None,
-        "hold_duration_seconds": None, "commission": None, **fields,
-    })  # fmt: skip
+    return record(
+        **{
+            "outcome": "open",
+            "profit_loss": None,
+            "net_profit_loss": None,
+            "exit_timestamp": None,
+            "hold_duration_seconds": None,
+            "commission": None,
+            **fields,
+        }
+    )
 
 
 @dataclass

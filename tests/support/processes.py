@@ -40,15 +40,15 @@ class Running:
         with self.file.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _RUN, *self._words],
-                cwd=self._place.folder, env=self._env, stdout=out, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+                cwd=self._place.folder,
+                env=self._env,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self.process.poll() is None:
             self.process.kill()
@@ -61,11 +61,14 @@ class Running:
 
     def lines(self, event: str = "", **fields: Any) -> list[dict[str, Any]]:
         """Its JSON lines of an event with these fields."""
-        found = [json.loads(line) for line in self.said.splitlines() if line.startswith("{") and line.endswith("}")]  # fmt: skip
+        found = [
+            json.loads(line) for line in self.said.splitlines() if line.startswith("{") and line.endswith("}")
+        ]
         return [
-            line for line in found
+            line
+            for line in found
             if (not event or line.get("event") == event) and fields.items() <= line.items()
-        ]  # fmt: skip
+        ]
 
     def waits_for(self, event: str, seconds: float = 15.0, **fields: Any) -> dict[str, Any]:
         """The first JSON line of an event with these fields, as soon as it is there."""

@@ -21,13 +21,21 @@ def verdict(state: str = "ok", *broken: str, ago: float = 0, **fields: Any) -> d
     limits = [
         {"name": "daily_loss", "level": "breach", "breach": {"id": one, "value": -510.5, "threshold": 500}}
         for one in broken
-    ]  # fmt: skip
+    ]
     data = {
-        "schema": "tearsheet.verdict/1", "account": "A", "state": state,
-        "must_be_flat": state == "breach", "policy": "hold", "trading_day": "2026-11-20",
-        "as_of": (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(), "data_age_s": 0.5,
-        "sequence": 7, "limits": limits, "reasons": [{"code": "breach"} for _ in broken], **fields,
-    }  # fmt: skip
+        "schema": "tearsheet.verdict/1",
+        "account": "A",
+        "state": state,
+        "must_be_flat": state == "breach",
+        "policy": "hold",
+        "trading_day": "2026-11-20",
+        "as_of": (datetime.now(UTC) - timedelta(seconds=ago)).isoformat(),
+        "data_age_s": 0.5,
+        "sequence": 7,
+        "limits": limits,
+        "reasons": [{"code": "breach"} for _ in broken],
+        **fields,
+    }
     return {"status": "success", "timestamp": data["as_of"], "data": data}
 
 
@@ -45,9 +53,7 @@ class Conversation(BaseHTTPRequestHandler):
         with suppress(BrokenPipeError, ConnectionResetError):  # the guard did not wait
             side.say(self)
 
-    def answer(
-        self, content: Any, status: int = 200, cut: int = 0, more: int = 0, **headers: str
-    ) -> None:
+    def answer(self, content: Any, status: int = 200, cut: int = 0, more: int = 0, **headers: str) -> None:
         """Answer; `cut` bytes are left out though announced, `more` are announced on top."""
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
@@ -90,10 +96,7 @@ class OtherSide:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._server.shutdown()
         self._thread.join()

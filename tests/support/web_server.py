@@ -45,8 +45,11 @@ class Server:
         ]
         keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self._env = keep | {
-            "PYTHONPATH": str(TOP), "CLOCK_FILE": str(self.clock_file), "TEARSHEET_LOG_FORMAT": "json", **env,
-        }  # fmt: skip
+            "PYTHONPATH": str(TOP),
+            "CLOCK_FILE": str(self.clock_file),
+            "TEARSHEET_LOG_FORMAT": "json",
+            **env,
+        }
 
     def __enter__(self) -> Self:
         with self.log_file.open("ab") as log:
@@ -64,10 +67,7 @@ class Server:
                 time.sleep(0.05)
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -101,9 +101,7 @@ class Server:
 
     def get(self, path: str, **headers: str) -> tuple[int, Any]:
         """Status and JSON of an answer."""
-        status, content, _ = self.ask(
-            "GET", path, None, {k.replace("_", "-"): v for k, v in headers.items()}
-        )
+        status, content, _ = self.ask("GET", path, None, {k.replace("_", "-"): v for k, v in headers.items()})
         return status, content
 
     def post(self, path: str, content: Any, **headers: str) -> tuple[int, Any]:

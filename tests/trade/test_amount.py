@@ -7,15 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tearsheet.trade.amount import (
-    accepted,
-    all_accepted,
-    exact,
-    parse_amount,
-    plain,
-    ratio,
-    share,
-)
+from tearsheet.trade.amount import accepted, all_accepted, exact, parse_amount, plain, ratio, share
 
 #: Every shape that an input may have: 36 digits anywhere between 10^18 and, but for 0, 10^-18.
 amounts = st.builds(
@@ -29,18 +21,47 @@ positive = amounts.map(abs)
 
 @pytest.mark.parametrize(
     "text",
-    ["0", "-0", "1", "-37.63", "+5", "2.25E+2", "5e-07", "1E-18", "999999999999999999.999999999999999999",
-     "-999999999999999999", "0E-400", "1." + "0" * 500, " 7 "],
-)  # fmt: skip
+    [
+        "0",
+        "-0",
+        "1",
+        "-37.63",
+        "+5",
+        "2.25E+2",
+        "5e-07",
+        "1E-18",
+        "999999999999999999.999999999999999999",
+        "-999999999999999999",
+        "0E-400",
+        "1." + "0" * 500,
+        " 7 ",
+    ],
+)
 def test_money_is_accepted(text: str) -> None:
     assert parse_amount(text) == Decimal(text)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "abc", "NaN", "sNaN", "Infinity", "-inf", "1e400", "1E+18", "-1E18", "9E-19", "1_000", "١٢",
-     "1.0000000000000000000000000000000000001", "1,5", "0x10", "1e999999999999999999999"],
-)  # fmt: skip
+    [
+        "",
+        "abc",
+        "NaN",
+        "sNaN",
+        "Infinity",
+        "-inf",
+        "1e400",
+        "1E+18",
+        "-1E18",
+        "9E-19",
+        "1_000",
+        "١٢",
+        "1.0000000000000000000000000000000000001",
+        "1,5",
+        "0x10",
+        "1e999999999999999999999",
+    ],
+)
 def test_what_is_no_money_is_refused_with_the_text(text: str) -> None:
     with pytest.raises(ValueError, match="was "):
         parse_amount(text)
@@ -80,10 +101,8 @@ def test_nothing_is_divided_by_zero() -> None:
 
 @settings(max_examples=500)
 @given(amounts, amounts, amounts, amounts)
-@example(Decimal("999999999999999999"), Decimal("999999999999999999"), Decimal("1E-18"), Decimal("1E-18"))  # fmt: skip
-def test_writing_and_reading_again_loses_no_digit(
-    a: Decimal, b: Decimal, c: Decimal, d: Decimal
-) -> None:
+@example(Decimal("999999999999999999"), Decimal("999999999999999999"), Decimal("1E-18"), Decimal("1E-18"))
+def test_writing_and_reading_again_loses_no_digit(a: Decimal, b: Decimal, c: Decimal, d: Decimal) -> None:
     with exact():
         value = a * b * d + c * d * d
     text = plain(value)

@@ -8,13 +8,7 @@ import pytest
 
 from tearsheet.errors import SettingsError
 from tearsheet.sources.config.instruments import load_instruments
-from tearsheet.trade.instrument import (
-    AssetClass,
-    Instrument,
-    Instruments,
-    Override,
-    UnknownInstrument,
-)
+from tearsheet.trade.instrument import AssetClass, Instrument, Instruments, Override, UnknownInstrument
 
 ON = date(2026, 3, 2)
 
@@ -61,11 +55,7 @@ def test_the_table_has_at_least_60_futures(instruments: Instruments) -> None:
 def test_contracts(instruments: Instruments, written: str, canonical: str, multiplier: str) -> None:
     found = instruments.resolve(written, ON)
     assert isinstance(found, Instrument)
-    assert (found.symbol, found.multiplier, found.asset_class) == (
-        canonical,
-        Decimal(multiplier),
-        "future",
-    )
+    assert (found.symbol, found.multiplier, found.asset_class) == (canonical, Decimal(multiplier), "future")
 
 
 @pytest.mark.parametrize(
@@ -81,22 +71,26 @@ def test_a_one_digit_year_is_the_nearest_not_before_the_trade(
 
 @pytest.mark.parametrize(
     ("written", "kind", "currency"),
-    [("AAPL", "equity", "USD"), ("BRK.B", "equity", "USD"), ("BRK-B", "equity", "USD"),
-     ("BTC/USDT", "crypto", "USDT"), ("BTCUSDT", "crypto", "USDT"), ("ETH-EUR", "crypto", "EUR"),
-     ("BTC/USDT:USDT", "crypto", "USDT"), ("BTC/FDUSD", "crypto", "FDUSD"), ("EUR/USD", "forex", "USD"),
-     ("EUR-BTC", "crypto", "BTC"), ("BTC-PERP", "equity", "USD")],
-)  # fmt: skip
+    [
+        ("AAPL", "equity", "USD"),
+        ("BRK.B", "equity", "USD"),
+        ("BRK-B", "equity", "USD"),
+        ("BTC/USDT", "crypto", "USDT"),
+        ("BTCUSDT", "crypto", "USDT"),
+        ("ETH-EUR", "crypto", "EUR"),
+        ("BTC/USDT:USDT", "crypto", "USDT"),
+        ("BTC/FDUSD", "crypto", "FDUSD"),
+        ("EUR/USD", "forex", "USD"),
+        ("EUR-BTC", "crypto", "BTC"),
+        ("BTC-PERP", "equity", "USD"),
+    ],
+)
 def test_shares_and_coins_have_multiplier_one(
     instruments: Instruments, written: str, kind: str, currency: str
 ) -> None:
     found = instruments.resolve(written, ON)
     assert isinstance(found, Instrument)
-    assert (found.symbol, found.multiplier, found.asset_class, found.currency) == (
-        written,
-        1,
-        kind,
-        currency,
-    )
+    assert (found.symbol, found.multiplier, found.asset_class, found.currency) == (written, 1, kind, currency)
 
 
 def test_a_listed_option_stands_for_a_hundred(instruments: Instruments) -> None:
@@ -141,13 +135,14 @@ def test_the_users_word_goes_before_the_table() -> None:
     }
     known = load_instruments(Path("/nonexistent.yaml"), "USD").futures
     instruments = Instruments(known, rules)
-    found = {
-        symbol: instruments.resolve(symbol, ON)
-        for symbol in ("MNQZ6", "MNQH26", "QQQQZ6", "ES", "CL")
-    }
+    found = {symbol: instruments.resolve(symbol, ON) for symbol in ("MNQZ6", "MNQH26", "QQQQZ6", "ES", "CL")}
     assert {s: i.multiplier for s, i in found.items() if isinstance(i, Instrument)} == {
-        "MNQZ6": 3, "MNQH26": 4, "QQQQZ6": 7, "ES": 1, "CL": 1000,
-    }  # fmt: skip
+        "MNQZ6": 3,
+        "MNQH26": 4,
+        "QQQQZ6": 7,
+        "ES": 1,
+        "CL": 1000,
+    }
     quad = found["QQQQZ6"]
     assert isinstance(quad, Instrument)
     assert (quad.currency, quad.tick) == ("CAD", Decimal("0.5"))
@@ -156,14 +151,30 @@ def test_the_users_word_goes_before_the_table() -> None:
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("MNQ 13-26", None), ("MNQ 12-2026", None), ("MNQ 202612", None), ("MNQ202612", None), ("MNQZ6.FUT", None),
-        ("/MNQ", None), ("@ES", None), ("ES=F", None), ("ES!", None), ("CME:MNQ", None),
-        ("CME_MINI:MNQ", None), ("ESZ6-ESH7", None), ("ESZ6 C5000", None), ("GOLD DEC", "future"),
-        ("AAPL1 260109C00320000", None), ("AAPL 260109C", "option"), (".AAPL260109C320", None),
-        ("./ESZ6C5000", None), ("-NVDA260710P195", None), ("NVDA 260710P195", None),
-        ("SPY 3/20/2026 Call $580.00", None), ("AAPL 16JAN26 200 C", None),
+        ("MNQ 13-26", None),
+        ("MNQ 12-2026", None),
+        ("MNQ 202612", None),
+        ("MNQ202612", None),
+        ("MNQZ6.FUT", None),
+        ("/MNQ", None),
+        ("@ES", None),
+        ("ES=F", None),
+        ("ES!", None),
+        ("CME:MNQ", None),
+        ("CME_MINI:MNQ", None),
+        ("ESZ6-ESH7", None),
+        ("ESZ6 C5000", None),
+        ("GOLD DEC", "future"),
+        ("AAPL1 260109C00320000", None),
+        ("AAPL 260109C", "option"),
+        (".AAPL260109C320", None),
+        ("./ESZ6C5000", None),
+        ("-NVDA260710P195", None),
+        ("NVDA 260710P195", None),
+        ("SPY 3/20/2026 Call $580.00", None),
+        ("AAPL 16JAN26 200 C", None),
     ],
-)  # fmt: skip
+)
 def test_what_looks_like_a_future_or_an_option_is_never_a_share(
     instruments: Instruments, written: str, said: AssetClass | None
 ) -> None:
@@ -178,20 +189,15 @@ def test_what_looks_like_a_future_or_an_option_is_never_a_share(
 
 
 @pytest.mark.parametrize(
-    "share",
-    ["SIX2.DE", "HEN3.DE", "NYSE:CL", "NASDAQ:WCT", "BRK B", "ES3.SI", "0700.HK", "ESGV", "GOLD"],
+    "share", ["SIX2.DE", "HEN3.DE", "NYSE:CL", "NASDAQ:WCT", "BRK B", "ES3.SI", "0700.HK", "ESGV", "GOLD"]
 )
-def test_shares_whose_names_begin_like_a_future_are_shares(
-    instruments: Instruments, share: str
-) -> None:
+def test_shares_whose_names_begin_like_a_future_are_shares(instruments: Instruments, share: str) -> None:
     found = instruments.resolve(share, ON)
     assert isinstance(found, Instrument)
     assert (found.symbol, found.multiplier, found.asset_class) == (share, 1, "equity")
 
 
-def test_a_bare_root_that_is_said_to_be_a_future_has_its_multiplier(
-    instruments: Instruments,
-) -> None:
+def test_a_bare_root_that_is_said_to_be_a_future_has_its_multiplier(instruments: Instruments) -> None:
     found = instruments.resolve("MNQ", ON, asset_class="future")
     assert isinstance(found, Instrument)
     assert (found.symbol, found.multiplier, found.root) == ("MNQ", 2, "MNQ")
@@ -258,11 +264,7 @@ def test_overrides_are_exact_and_case_does_not_matter(tmp_path: Path) -> None:
     file.write_text("abc: {multiplier: 0.1, currency: eur, tick: 0.005, asset_class: future}\n")
     found = load_instruments(file, "USD").resolve("ABCZ6", ON)
     assert isinstance(found, Instrument)
-    assert (found.multiplier, found.tick, found.currency) == (
-        Decimal("0.1"),
-        Decimal("0.005"),
-        "EUR",
-    )
+    assert (found.multiplier, found.tick, found.currency) == (Decimal("0.1"), Decimal("0.005"), "EUR")
 
 
 def test_an_unreadable_overrides_file_is_said(tmp_path: Path) -> None:

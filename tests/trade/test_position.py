@@ -43,9 +43,7 @@ def test_partial_exits_realise_against_average_cost(scenario: Scenario) -> None:
     assert [b.gross for b in bookings[2:]] == [first, second, 13 - first - second]
 
 
-def test_the_commission_of_a_reversal_is_split_with_the_remainder_to_the_second(
-    scenario: Scenario,
-) -> None:
+def test_the_commission_of_a_reversal_is_split_with_the_remainder_to_the_second(scenario: Scenario) -> None:
     """
     09:00 buy  1 @ 10 fee 0.10
     09:01 sell 3 @ 10 fee 0.10
@@ -173,10 +171,7 @@ def test_the_multiplier_is_money_per_point() -> None:
     book = Book()
     half = {"multiplier": Decimal("0.5")}
     book.book_all(
-        [
-            make_fill(1, T, "sell", "2", "40000", **half),
-            make_fill(2, T, "buy", "2", "40010", **half),
-        ]
+        [make_fill(1, T, "sell", "2", "40000", **half), make_fill(2, T, "buy", "2", "40010", **half)]
     )
     assert book.closed[0].gross == -10
 
@@ -216,9 +211,7 @@ def test_ids_come_from_the_opening_fill_and_come_again() -> None:
         ("100", "99", None, None),
     ],
 )
-def test_planned_risk_reward(
-    entry: str, stop: str | None, target: str | None, planned: str | None
-) -> None:
+def test_planned_risk_reward(entry: str, stop: str | None, target: str | None, planned: str | None) -> None:
     def number(text: str | None) -> Decimal | None:
         return None if text is None else Decimal(text)
 
@@ -227,9 +220,16 @@ def test_planned_risk_reward(
 
 @pytest.mark.parametrize(
     ("net", "band", "outcome"),
-    [("0.01", "0", "win"), ("-0.01", "0", "loss"), ("0", "0", "breakeven"),
-     ("2", "2", "breakeven"), ("-2", "2", "breakeven"), ("2.01", "2", "win"), ("-2.01", "2", "loss")],
-)  # fmt: skip
+    [
+        ("0.01", "0", "win"),
+        ("-0.01", "0", "loss"),
+        ("0", "0", "breakeven"),
+        ("2", "2", "breakeven"),
+        ("-2", "2", "breakeven"),
+        ("2.01", "2", "win"),
+        ("-2.01", "2", "loss"),
+    ],
+)
 def test_outcome_is_by_net_with_a_band(net: str, band: str, outcome: str) -> None:
     assert outcome_of(Decimal(net), Decimal(band)) == outcome
 
@@ -251,12 +251,20 @@ steps = st.tuples(st.sampled_from(Side), quantities, prices, fees, st.sampled_fr
 def as_fills(drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]]) -> list[Fill]:
     return [
         Fill(
-            account="A", symbol=symbol, time=T + timedelta(seconds=n // 2), rank=n % 2, side=side,
-            quantity=quantity, price=price, commission=fee, currency="USD", key=f"x:{n}",
+            account="A",
+            symbol=symbol,
+            time=T + timedelta(seconds=n // 2),
+            rank=n % 2,
+            side=side,
+            quantity=quantity,
+            price=price,
+            commission=fee,
+            currency="USD",
+            key=f"x:{n}",
             multiplier=Decimal(50) if symbol == "Y" else Decimal(1),
         )
         for n, (side, quantity, price, fee, symbol) in enumerate(drawn)
-    ]  # fmt: skip
+    ]
 
 
 def signed(fill: Fill) -> Decimal:
@@ -309,16 +317,12 @@ def test_any_batches_equal_one_pass(
         kept = book.open_positions()
     assert pieces == bookings
     assert closed == whole.closed
-    assert sorted(kept, key=lambda p: p.symbol) == sorted(
-        whole.open_positions(), key=lambda p: p.symbol
-    )
+    assert sorted(kept, key=lambda p: p.symbol) == sorted(whole.open_positions(), key=lambda p: p.symbol)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(steps, max_size=30))
-def test_the_peak_is_the_largest_net_held(
-    drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]],
-) -> None:
+def test_the_peak_is_the_largest_net_held(drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]]) -> None:
     book = Book()
     bookings = book.book_all(as_fills(drawn))
     for position in [*book.closed, *book.open_positions()]:
@@ -336,10 +340,12 @@ def test_nothing_of_accepted_size_is_rounded() -> None:
     huge, tiny = "999999999999999999", "0.000000000000000001"
     book = Book()
     book.book_all(
-        [make_fill(1, T, "buy", huge, huge, tiny, multiplier=Decimal(huge)),
-         make_fill(2, T, "sell", tiny, tiny, tiny, multiplier=Decimal(huge)),
-         make_fill(3, T, "sell", "7", tiny, huge, multiplier=Decimal(huge))]
-    )  # fmt: skip
+        [
+            make_fill(1, T, "buy", huge, huge, tiny, multiplier=Decimal(huge)),
+            make_fill(2, T, "sell", tiny, tiny, tiny, multiplier=Decimal(huge)),
+            make_fill(3, T, "sell", "7", tiny, huge, multiplier=Decimal(huge)),
+        ]
+    )
     (position,) = book.open_positions()
     with exact():
         assert position.open_quantity == Decimal(huge) - Decimal(tiny) - 7

@@ -17,10 +17,15 @@ LATER = AT + timedelta(minutes=10)
 def logged(**fields: Any) -> TradeRecord:
     """A closed record: 100 at 150.50, stop 148, target 156, unless said otherwise."""
     base = {
-        "timestamp": AT, "symbol": "AAPL", "action": Side.BUY, "quantity": Decimal(100),
-        "price": Decimal("150.50"), "outcome": "win", "stop_loss": Decimal(148),
+        "timestamp": AT,
+        "symbol": "AAPL",
+        "action": Side.BUY,
+        "quantity": Decimal(100),
+        "price": Decimal("150.50"),
+        "outcome": "win",
+        "stop_loss": Decimal(148),
         "target": Decimal(156),
-    }  # fmt: skip
+    }
     return TradeRecord(**base | fields)
 
 
@@ -47,9 +52,7 @@ def money(text: str | None) -> Decimal | None:
 def test_gross_fees_and_net(
     profit: str | None, commission: str | None, net: str | None, gross: str, fees: str
 ) -> None:
-    record = logged(
-        profit_loss=money(profit), commission=money(commission), net_profit_loss=money(net)
-    )
+    record = logged(profit_loss=money(profit), commission=money(commission), net_profit_loss=money(net))
     position, booking = logged_position(record, "o:1", "USD")
     assert (position.gross, position.fees) == (Decimal(gross), Decimal(fees))
     assert (booking.gross, booking.fees) == (Decimal(gross), Decimal(fees))
@@ -62,8 +65,13 @@ def test_the_outcome_is_by_net_whatever_the_record_says() -> None:
 
 
 def test_a_record_written_at_the_entry_bears_the_entry() -> None:
-    record = logged(profit_loss=Decimal(50), exit_timestamp=LATER, strategy_name="orb",
-                    execution_mode="PAPER", account_id="EQ")  # fmt: skip
+    record = logged(
+        profit_loss=Decimal(50),
+        exit_timestamp=LATER,
+        strategy_name="orb",
+        execution_mode="PAPER",
+        account_id="EQ",
+    )
     position, booking = logged_position(record, "o:1", "EUR")
     assert (position.side, position.quantity, position.open_quantity) == (Side.BUY, 100, 0)
     assert (position.average_entry, position.average_exit) == (Decimal("150.5"), 0)
@@ -82,8 +90,12 @@ def test_a_record_written_at_the_entry_bears_the_entry() -> None:
 
 @pytest.mark.parametrize("exit_timestamp", [None, AT, AT - timedelta(seconds=5)])
 def test_a_record_written_at_the_exit_bears_the_exit(exit_timestamp: datetime | None) -> None:
-    record = logged(action=Side.SELL, profit_loss=Decimal(50), exit_timestamp=exit_timestamp,
-                    hold_duration_seconds=Decimal("90.5"))  # fmt: skip
+    record = logged(
+        action=Side.SELL,
+        profit_loss=Decimal(50),
+        exit_timestamp=exit_timestamp,
+        hold_duration_seconds=Decimal("90.5"),
+    )
     position, booking = logged_position(record, "o:1", "USD")
     closed_at = exit_timestamp or AT
     assert position.side is Side.BUY
@@ -112,9 +124,17 @@ def test_the_logged_risk_reward_goes_before_the_prices() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "held"),
-    [(None, None), ("0", timedelta(0)), ("-1", None), ("1E17", None), ("0.0000001", timedelta(0)),
-     ("1772463599", timedelta(seconds=1772463599)), ("1772463600", timedelta(seconds=1772463600)), ("1772463600.000001", None)],
-)  # fmt: skip
+    [
+        (None, None),
+        ("0", timedelta(0)),
+        ("-1", None),
+        ("1E17", None),
+        ("0.0000001", timedelta(0)),
+        ("1772463599", timedelta(seconds=1772463599)),
+        ("1772463600", timedelta(seconds=1772463600)),
+        ("1772463600.000001", None),
+    ],
+)
 def test_a_holding_time_that_cannot_be_is_none(seconds: str | None, held: timedelta | None) -> None:
     at = datetime.fromtimestamp(1772463600 + 86400, UTC)  # so many seconds after 1970-01-02
     record = logged(timestamp=at, profit_loss=Decimal(1), hold_duration_seconds=money(seconds))
@@ -133,13 +153,18 @@ def test_the_risk_of_a_future_is_by_its_multiplier_and_unknown_without_one() -> 
 
 def test_whether_a_record_is_closed() -> None:
     assert [logged(outcome=o).is_closed for o in ("win", "loss", "breakeven", "open", None)] == [
-        True, True, True, False, False,
-    ]  # fmt: skip
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_an_order_as_an_execution() -> None:
-    record = logged(commission=Decimal("0.5"), order_id="77", account_id="EQ", strategy_name="orb",
-                    execution_mode="LIVE")  # fmt: skip
+    record = logged(
+        commission=Decimal("0.5"), order_id="77", account_id="EQ", strategy_name="orb", execution_mode="LIVE"
+    )
     fill = fill_of(record, "AAPL", Decimal(1), "USD", "r:o:77", 12)
     assert (fill.account, fill.symbol, fill.time, fill.side) == ("EQ", "AAPL", AT, Side.BUY)
     assert (fill.quantity, fill.price, fill.commission) == (100, Decimal("150.5"), Decimal("0.5"))
@@ -152,17 +177,29 @@ def test_an_order_as_an_execution() -> None:
 def test_a_content_key_is_of_the_content_however_it_is_written() -> None:
     def key(**fields: Any) -> str:
         base = {
-            "account": "A", "symbol": "X", "time": AT, "side": Side.BUY, "quantity": Decimal(1),
-            "price": Decimal(100), "commission": Decimal(2), "occurrence": 0,
-        }  # fmt: skip
+            "account": "A",
+            "symbol": "X",
+            "time": AT,
+            "side": Side.BUY,
+            "quantity": Decimal(1),
+            "price": Decimal(100),
+            "commission": Decimal(2),
+            "occurrence": 0,
+        }
         return content_key(**base | fields)
 
     same = {"quantity": Decimal("1.00"), "price": Decimal("1E+2"), "time": AT.astimezone()}
     assert key(**same) == key()
     others = [
-        key(account="B"), key(symbol="Y"), key(time=LATER), key(side=Side.SELL),
-        key(quantity=Decimal(2)), key(price=Decimal(1)), key(commission=Decimal(0)),
-        key(occurrence=1), key(account="A\0X", symbol=""),
-    ]  # fmt: skip
+        key(account="B"),
+        key(symbol="Y"),
+        key(time=LATER),
+        key(side=Side.SELL),
+        key(quantity=Decimal(2)),
+        key(price=Decimal(1)),
+        key(commission=Decimal(0)),
+        key(occurrence=1),
+        key(account="A\0X", symbol=""),
+    ]
     assert len({key(), *others}) == 10
     assert execution_key("123") == "x:123"

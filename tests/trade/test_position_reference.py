@@ -65,11 +65,28 @@ class Trip:
         last = self.fills[-1]
         closed_at = None if self.held else last.time
         return (
-            self.id, self.first.account, self.first.symbol, self.first.side, self.first.time, closed_at,
-            last.time, last.rank, last.key, self.entered, self.peak, abs(self.held), self.paid_in,
-            self.paid_out, self.cost, self.gross, self.fees, len(self.fills), self.first.strategy,
-            self.first.mode, None if closed_at is None else closed_at - self.first.time,
-        )  # fmt: skip
+            self.id,
+            self.first.account,
+            self.first.symbol,
+            self.first.side,
+            self.first.time,
+            closed_at,
+            last.time,
+            last.rank,
+            last.key,
+            self.entered,
+            self.peak,
+            abs(self.held),
+            self.paid_in,
+            self.paid_out,
+            self.cost,
+            self.gross,
+            self.fees,
+            len(self.fills),
+            self.first.strategy,
+            self.first.mode,
+            None if closed_at is None else closed_at - self.first.time,
+        )
 
 
 def keep_books(fills: list[Fill]) -> tuple[list[tuple[Any, ...]], list[Trip], list[Trip]]:
@@ -120,17 +137,27 @@ def state(p: Position) -> tuple[Any, ...]:
         p.fees,
     )
     return (
-        p.id, p.account, p.symbol, p.side, p.opened_at, p.closed_at, p.last_at, p.last_rank, p.last_key,
-        *map(Fraction, numbers), p.fills, p.strategy, p.mode, p.held,
-    )  # fmt: skip
+        p.id,
+        p.account,
+        p.symbol,
+        p.side,
+        p.opened_at,
+        p.closed_at,
+        p.last_at,
+        p.last_rank,
+        p.last_key,
+        *map(Fraction, numbers),
+        p.fills,
+        p.strategy,
+        p.mode,
+        p.held,
+    )
 
 
-usual = st.integers(1, 6).map(Decimal) | st.integers(1, 90_000).map(
-    lambda digits: Decimal(digits).scaleb(-4)
-)
+usual = st.integers(1, 6).map(Decimal) | st.integers(1, 90_000).map(lambda digits: Decimal(digits).scaleb(-4))
 extreme = st.builds(
     lambda digits, places: Decimal(digits).scaleb(-places), st.integers(1, 10**36 - 1), st.integers(0, 53)
-).filter(accepted)  # fmt: skip
+).filter(accepted)
 signs = st.sampled_from((1, -1))
 
 
@@ -144,11 +171,23 @@ def steps(sizes: st.SearchStrategy[Decimal]) -> st.SearchStrategy[list[tuple[Any
 
 def as_fills(drawn: list[tuple[Any, ...]], multiplier: Decimal) -> list[Fill]:
     return [
-        Fill(account=account, symbol=symbol, time=T + timedelta(seconds=n // 3), rank=n % 3, side=side,
-             quantity=quantity, price=price, commission=fee, currency="USD", key=f"x:{n}",
-             multiplier=multiplier, strategy=f"s{n}", mode="LIVE" if n % 2 else None)
+        Fill(
+            account=account,
+            symbol=symbol,
+            time=T + timedelta(seconds=n // 3),
+            rank=n % 3,
+            side=side,
+            quantity=quantity,
+            price=price,
+            commission=fee,
+            currency="USD",
+            key=f"x:{n}",
+            multiplier=multiplier,
+            strategy=f"s{n}",
+            mode="LIVE" if n % 2 else None,
+        )
         for n, (side, quantity, price, fee, account, symbol) in enumerate(drawn)
-    ]  # fmt: skip
+    ]
 
 
 def check(fills: list[Fill]) -> None:
@@ -162,9 +201,7 @@ def check(fills: list[Fill]) -> None:
 
 @settings(max_examples=900, deadline=None)
 @given(steps(usual), st.sampled_from((Decimal(1), Decimal("0.5"), Decimal(50))))
-def test_the_book_is_as_the_bookkeeper_says(
-    drawn: list[tuple[Any, ...]], multiplier: Decimal
-) -> None:
+def test_the_book_is_as_the_bookkeeper_says(drawn: list[tuple[Any, ...]], multiplier: Decimal) -> None:
     check(as_fills(drawn, multiplier))
 
 
@@ -191,11 +228,23 @@ def test_squares_of_any_risk_multiple_are_exact(
     drawn: list[tuple[Any, ...]], multiplier: Decimal, stop: Decimal
 ) -> None:
     fills = [
-        Fill(account="A", symbol="X", time=T, rank=n, side=side, quantity=quantity, price=price,
-             commission=fee, currency="USD", key=f"x:{n}", multiplier=multiplier, stop_loss=stop,
-             target=price)
+        Fill(
+            account="A",
+            symbol="X",
+            time=T,
+            rank=n,
+            side=side,
+            quantity=quantity,
+            price=price,
+            commission=fee,
+            currency="USD",
+            key=f"x:{n}",
+            multiplier=multiplier,
+            stop_loss=stop,
+            target=price,
+        )
         for n, (side, quantity, price, fee, *_) in enumerate(drawn)
-    ]  # fmt: skip
+    ]
     book = Book()
     tally = Tally.of(book.book_all(fills), book.closed)
     with exact():

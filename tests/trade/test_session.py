@@ -69,11 +69,7 @@ def test_a_day_start_that_the_clock_skips_is_the_jump() -> None:
 
 def test_the_weekend_has_no_sessions_of_its_own_in_an_evening_calendar() -> None:
     saturday, monday = date(2026, 3, 7), date(2026, 3, 9)
-    assert (
-        CHICAGO.start(saturday)
-        == CHICAGO.start(monday)
-        == local("America/Chicago", "2026-03-06 17:00")
-    )
+    assert CHICAGO.start(saturday) == CHICAGO.start(monday) == local("America/Chicago", "2026-03-06 17:00")
     assert CHICAGO.end(saturday) == CHICAGO.end(monday)
 
 
@@ -95,12 +91,20 @@ def test_weekdays_are_without_weekends_and_holidays() -> None:
 
 
 zones = st.sampled_from(
-    ["UTC", "America/Chicago", "America/New_York", "Africa/Cairo", "America/Havana", "Pacific/Apia",
-     "Australia/Lord_Howe", "Asia/Kathmandu", "Europe/London", "Asia/Tehran"]
-)  # fmt: skip
-day_starts = st.sampled_from(
-    [time(0), time(0, 30), time(2), time(2, 30), time(12), time(17), time(23, 59)]
+    [
+        "UTC",
+        "America/Chicago",
+        "America/New_York",
+        "Africa/Cairo",
+        "America/Havana",
+        "Pacific/Apia",
+        "Australia/Lord_Howe",
+        "Asia/Kathmandu",
+        "Europe/London",
+        "Asia/Tehran",
+    ]
 )
+day_starts = st.sampled_from([time(0), time(0, 30), time(2), time(2, 30), time(12), time(17), time(23, 59)])
 instants = st.integers(
     to_micros(datetime(1990, 1, 1, tzinfo=UTC)), to_micros(datetime(2035, 1, 1, tzinfo=UTC))
 ).map(from_micros)
@@ -130,9 +134,7 @@ def test_instants_survive_being_kept(at: datetime) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(zones, day_starts, st.dates(date(1990, 1, 1), date(2035, 1, 1)))
-def test_sessions_lie_side_by_side_without_gap_or_overlap(
-    zone: str, day_start: time, day: date
-) -> None:
+def test_sessions_lie_side_by_side_without_gap_or_overlap(zone: str, day_start: time, day: date) -> None:
     calendar = TradingCalendar(ZoneInfo(zone), day_start)
     for session in (day + DAY * n for n in range(8)):
         assert calendar.start(session) <= calendar.end(session)
@@ -201,10 +203,7 @@ def test_all_and_rolling_reach_from_the_beginning() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (
-            lambda: Window.between(FRIDAY, FRIDAY - DAY),
-            "ends (2026-11-19) before it starts (2026-11-20)",
-        ),
+        (lambda: Window.between(FRIDAY, FRIDAY - DAY), "ends (2026-11-19) before it starts (2026-11-20)"),
         (lambda: Window.choose("custom", FRIDAY), "a custom window needs a start and an end"),
         (lambda: Window.last(0, FRIDAY), "at least 1 trade, was 0"),
         (

@@ -9,10 +9,17 @@ from tearsheet.settings import exchange_holidays
 
 #: Full days that no rule foresees: September 11, mourning for presidents, hurricane Sandy.
 SPECIAL = {
-    date(2001, 9, 11), date(2001, 9, 12), date(2001, 9, 13), date(2001, 9, 14),
-    date(2004, 6, 11), date(2007, 1, 2), date(2012, 10, 29), date(2012, 10, 30),
-    date(2018, 12, 5), date(2025, 1, 9),
-}  # fmt: skip
+    date(2001, 9, 11),
+    date(2001, 9, 12),
+    date(2001, 9, 13),
+    date(2001, 9, 14),
+    date(2004, 6, 11),
+    date(2007, 1, 2),
+    date(2012, 10, 29),
+    date(2012, 10, 30),
+    date(2018, 12, 5),
+    date(2025, 1, 9),
+}
 MONDAY, THURSDAY = 0, 3
 
 

@@ -147,9 +147,7 @@ def test_one_acts_on_a_ledger_in_postgresql_too(postgres: PostgresServer, tmp_pa
             second.waits_for("watch.logs", revision=2, records=1)
             postgres.stop(signal.SIGQUIT)
             try:
-                assert (
-                    second.waits_for("watch.trouble", part="ledger")["code"] == "store_unavailable"
-                )
+                assert second.waits_for("watch.trouble", part="ledger")["code"] == "store_unavailable"
             finally:
                 postgres.start()
             place.log(TODAY, now_record(3), mode="a")
@@ -220,10 +218,7 @@ def served(place: Place, port: int, path: str) -> dict[str, Any]:
 
 
 def test_limits_are_held_and_a_missing_guard_is_told(place: Place) -> None:
-    place.write(
-        "config/dashboard-targets.yaml",
-        "limits:\n  default: {daily_loss: 100, stale_after: null}\n",
-    )
+    place.write("config/dashboard-targets.yaml", "limits:\n  default: {daily_loss: 100, stale_after: null}\n")
     place.log(TODAY, now_record(1, "-10"))
     place.now = datetime.now(UTC) - timedelta(hours=1)
     with place.tracker() as tracker:

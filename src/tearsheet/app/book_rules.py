@@ -28,9 +28,7 @@ def book_rules(settings: Settings) -> BookRules:
 
 
 #: The settings that the books depend on.
-BOOKED = (
-    "timezone", "day_starts_at", "trade_log_mode", "breakeven_band", "breakeven_streak", "currency",
-)  # fmt: skip
+BOOKED = ("timezone", "day_starts_at", "trade_log_mode", "breakeven_band", "breakeven_streak", "currency")
 
 
 class RulesInForce:

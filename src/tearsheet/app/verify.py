@@ -117,9 +117,7 @@ def _compare(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyRepor
         if one is not None and (stored := stored + 1) <= _SHOWN:
             report.differences.append(f"{table.name}: {one} is stored but not in a rebuild")
         if other is not None and (missing := missing + 1) <= _SHOWN:
-            report.differences.append(
-                f"{table.name}: {other} comes out of a rebuild but is not stored"
-            )
+            report.differences.append(f"{table.name}: {other} comes out of a rebuild but is not stored")
 
 
 def _compare_tallies(ledger: Ledger, rebuilt: Ledger, report: VerifyReport) -> None:

@@ -44,11 +44,7 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
     over = settings.calendar.session(datetime.now(UTC)) - DAY
     sample = write_sample(folder, until=over, seed=seed)
     log.configure(settings)
-    click.echo(
-        click.style(
-            f"1. A sample of {sample.first_day} to {sample.last_day} in {folder}/", bold=True
-        )
-    )
+    click.echo(click.style(f"1. A sample of {sample.first_day} to {sample.last_day} in {folder}/", bold=True))
     with PerformanceTracker(settings) as tracker:
         _take_in(tracker, sample)
         _show(tracker, sample)
@@ -99,15 +95,13 @@ def _empty(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
             raise UsageError(
-                f"{folder} is not empty and was not made by `tearsheet demo`",
-                "name another folder",
+                f"{folder} is not empty and was not made by `tearsheet demo`", "name another folder"
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).write_text("made by `tearsheet demo`; safe to delete\n", "utf-8")
     (folder / "tearsheet.env").write_text(
-        "".join(f"export {key}={value}\n" for key, value in _environment(os.environ).items()),
-        "utf-8",
+        "".join(f"export {key}={value}\n" for key, value in _environment(os.environ).items()), "utf-8"
     )
 
 
@@ -138,9 +132,7 @@ def _show_late_day(tracker: PerformanceTracker, sample: SampleReport, words: str
 def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     targets = tracker.targets()
     click.echo(
-        click.style(
-            "\n2. The last week, both accounts, judged by config/dashboard-targets.yaml", bold=True
-        )
+        click.style("\n2. The last week, both accounts, judged by config/dashboard-targets.yaml", bold=True)
     )
     week = tracker.get_summary(Window.containing("weekly", sample.last_day))
     run = tracker.check(week, targets)
@@ -150,9 +142,7 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     losing = tracker.get_summary(Window.containing("weekly", sample.losing_week))
     for alert in tracker.check(losing, targets).raised:
         click.echo(alert_line(alert, new=True))
-    click.echo(
-        click.style("\n4. What is behind a number: net_pnl of FUT-1 on the last day", bold=True)
-    )
+    click.echo(click.style("\n4. What is behind a number: net_pnl of FUT-1 on the last day", bold=True))
     day = Window.containing("daily", sample.last_day)
     behind = tracker.explain("net_pnl", day, scope=Scope(account="FUT-1"))
     click.echo(
@@ -166,20 +156,14 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
 
 def _show_limits(tracker: PerformanceTracker, sample: SampleReport) -> None:
     state_limits(sample)
-    click.echo(
-        click.style("\n5. Limits are stated in the same file: how far from them?", bold=True)
-    )
+    click.echo(click.style("\n5. Limits are stated in the same file: how far from them?", bold=True))
     click.echo("\n".join(map(verdict_text, verdicts_of(tracker).all())).rstrip())
 
 
 def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path) -> None:
     click.echo(click.style("\n6. Files", bold=True))
     targets = tracker.targets()
-    for kind, day in (
-        ("daily", sample.last_day),
-        ("weekly", sample.last_day),
-        ("monthly", sample.last_day),
-    ):
+    for kind, day in (("daily", sample.last_day), ("weekly", sample.last_day), ("monthly", sample.last_day)):
         found = tracker.get_summary(Window.containing(kind, day))  # type: ignore[arg-type]
         run = tracker.check(found, targets)
         whole = beside_targets(found, targets, tracker.settings.alert_min_sample)

@@ -26,25 +26,58 @@ _ORPHANS = 10
 def layouts_option(command: F) -> F:
     """Where the user's own layouts are: --layouts."""
     return click.option(
-        "--layouts", type=click.Path(path_type=Path), default=_LAYOUTS, envvar="TEARSHEET_LAYOUTS",
-        show_default=True, show_envvar=True, help="The folder of your own layouts (TOML).",
-    )(command)  # fmt: skip
+        "--layouts",
+        type=click.Path(path_type=Path),
+        default=_LAYOUTS,
+        envvar="TEARSHEET_LAYOUTS",
+        show_default=True,
+        show_envvar=True,
+        help="The folder of your own layouts (TOML).",
+    )(command)
 
 
 def file_options(command: F) -> F:
     """What a file leaves open: zone, account, layout, dates, numbers, columns, fees."""
     for option in reversed(
         (
-            click.option("--timezone", metavar="ZONE", help="The zone of local times in the file, such as America/Chicago."),
+            click.option(
+                "--timezone",
+                metavar="ZONE",
+                help="The zone of local times in the file, such as America/Chicago.",
+            ),
             click.option("-a", "--account", help="Whose fills, where the file does not say."),
             click.option("--layout", help="The file's format, where its header does not settle it."),
-            click.option("--date-order", type=click.Choice(["day-first", "month-first"]), help="Where the file's dates leave it open."),
-            click.option("--decimal-mark", type=click.Choice(list(_MARKS)), help="Where the file's numbers leave it open."),
-            click.option("--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="Which column is which field, for a file that no layout fits."),
-            click.option("--fee-sign", type=click.Choice(["positive", "negative"]), help="The sign of a fee that is a cost, where the format does not say it."),
-            click.option("--fee-rate", "rates", multiple=True, metavar="CODE=RATE", help="What a unit of a fee's currency is worth in that of the trade."),
+            click.option(
+                "--date-order",
+                type=click.Choice(["day-first", "month-first"]),
+                help="Where the file's dates leave it open.",
+            ),
+            click.option(
+                "--decimal-mark",
+                type=click.Choice(list(_MARKS)),
+                help="Where the file's numbers leave it open.",
+            ),
+            click.option(
+                "--map",
+                "columns",
+                multiple=True,
+                metavar="COLUMN=FIELD",
+                help="Which column is which field, for a file that no layout fits.",
+            ),
+            click.option(
+                "--fee-sign",
+                type=click.Choice(["positive", "negative"]),
+                help="The sign of a fee that is a cost, where the format does not say it.",
+            ),
+            click.option(
+                "--fee-rate",
+                "rates",
+                multiple=True,
+                metavar="CODE=RATE",
+                help="What a unit of a fee's currency is worth in that of the trade.",
+            ),
         )
-    ):  # fmt: skip
+    ):
         command = option(command)
     return layouts_option(command)
 
@@ -83,19 +116,13 @@ def formats(name: str | None, layouts: Path) -> None:
         for words in filter(None, (line.refused and f"not read: {line.refused}", line.notes)):
             click.echo(f"  {words}")
         return
-    read = [
-        (line.name, line.title, ", ".join(line.kinds))
-        for line in known.values()
-        if not line.refused
-    ]
+    read = [(line.name, line.title, ", ".join(line.kinds)) for line in known.values() if not line.refused]
     click.echo(columns(("format", "what it is", "files"), read))
     click.echo("\nRecognised, but not read as fills:")
     for line in known.values():
         if line.refused:
             click.echo(f"  {line.name}: {line.title}: {line.refused}")
-    click.echo(
-        "\n`tearsheet formats NAME` lists the columns, `tearsheet doctor FILE` looks at a file."
-    )
+    click.echo("\n`tearsheet formats NAME` lists the columns, `tearsheet doctor FILE` looks at a file.")
 
 
 @click.command(short_help="Why a file can or cannot be imported.")
@@ -146,10 +173,7 @@ def _told(found: Diagnosis) -> list[str]:
     if found.fills or found.rejected:
         lines.append(f"  rows     {found.fills:,} fills, {found.rejected:,} rejected")
     lines += [f"  passed over: {number:,} {name}" for name, number in found.skipped.items()]
-    lines += [
-        click.style(f"  orphan   {orphan.words}", fg="yellow")
-        for orphan in found.orphans[:_ORPHANS]
-    ]
+    lines += [click.style(f"  orphan   {orphan.words}", fg="yellow") for orphan in found.orphans[:_ORPHANS]]
     return [*lines, *map(_fill_line, found.first)]
 
 

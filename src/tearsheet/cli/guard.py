@@ -22,16 +22,10 @@ _SECONDS = click.FloatRange(0.2, 86_400)
 
 
 @click.command(short_help="Act when an account's limit is broken.")
-@click.option(
-    "--url", required=True, help="Where the service is, such as https://tearsheet.example."
-)
+@click.option("--url", required=True, help="Where the service is, such as https://tearsheet.example.")
 @click.option("-a", "--account", required=True, help="The account to guard.")
 @click.option(
-    "--on-breach",
-    "command",
-    required=True,
-    metavar="COMMAND",
-    help="What to run, once for each breach.",
+    "--on-breach", "command", required=True, metavar="COMMAND", help="What to run, once for each breach."
 )
 @click.option(
     "--on-unknown",
@@ -39,9 +33,7 @@ _SECONDS = click.FloatRange(0.2, 86_400)
     required=True,
     help="When nobody knows for too long: hold on, or run the command.",
 )
-@click.option(
-    "--every", type=_SECONDS, default=30, show_default=True, help="Seconds between two looks."
-)
+@click.option("--every", type=_SECONDS, default=30, show_default=True, help="Seconds between two looks.")
 @click.option(
     "--dead-after",
     type=_SECONDS,
@@ -49,9 +41,7 @@ _SECONDS = click.FloatRange(0.2, 86_400)
     show_default=True,
     help="Seconds without a usable verdict until --on-unknown holds.",
 )
-@click.option(
-    "--timeout", type=_SECONDS, default=10, show_default=True, help="Seconds for an answer."
-)
+@click.option("--timeout", type=_SECONDS, default=10, show_default=True, help="Seconds for an answer.")
 @click.option(
     "--max-skew",
     type=_SECONDS,
@@ -65,11 +55,7 @@ _SECONDS = click.FloatRange(0.2, 86_400)
     help="Seconds since the account was heard of; by default the service decides (stale_after).",
 )
 @click.option(
-    "--command-timeout",
-    type=_SECONDS,
-    default=60,
-    show_default=True,
-    help="Seconds for the command.",
+    "--command-timeout", type=_SECONDS, default=60, show_default=True, help="Seconds for the command."
 )
 @click.option(
     "--retries",
@@ -90,9 +76,7 @@ _SECONDS = click.FloatRange(0.2, 86_400)
     help="File of the token; else the variable TEARSHEET_TOKEN.",
 )
 @click.option(
-    "--ca-file",
-    type=click.Path(path_type=Path),
-    help="Certificates to trust instead of the system's (PEM).",
+    "--ca-file", type=click.Path(path_type=Path), help="Certificates to trust instead of the system's (PEM)."
 )
 @click.option("--allow-http", is_flag=True, help="Ask another machine without TLS.")
 @click.option(
@@ -105,12 +89,8 @@ _SECONDS = click.FloatRange(0.2, 86_400)
     type=click.Path(path_type=Path),
     help="A line for each decision.  [default: logs/guard/ACCOUNT.audit.jsonl]",
 )
-@click.option(
-    "--accept-lower-sequence", is_flag=True, help="Once, after the service's ledger was made anew."
-)
-@click.option(
-    "--once", is_flag=True, help="Look once, act, and say by the exit code what was found."
-)
+@click.option("--accept-lower-sequence", is_flag=True, help="Once, after the service's ledger was made anew.")
+@click.option("--once", is_flag=True, help="Look once, act, and say by the exit code what was found.")
 def guard(url: str, account: str, command: str, **values: Any) -> int:
     """Ask for an account's verdict, and run a command when it must be flat. See docs/guard.md.
 
@@ -124,9 +104,12 @@ def guard(url: str, account: str, command: str, **values: Any) -> int:
                 76 a command failed for good, or nobody knows whether it ran
     """
     orders = Orders(
-        values["every"], values["dead_after"], values["on_unknown"], values["retries"],
+        values["every"],
+        values["dead_after"],
+        values["on_unknown"],
+        values["retries"],
         values["repeat_if_unsure"],
-    )  # fmt: skip
+    )
     address = Address(url, values["ca_file"], allow_http=values["allow_http"])
     token = Token(values["token_file"])
     token.headers()

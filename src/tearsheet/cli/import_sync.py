@@ -41,9 +41,7 @@ def sync() -> None:
 @click.command(name="import", short_help="Take files of fills into the ledger.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @file_options
-@click.option(
-    "--save-layout", metavar="NAME", help="Keep what --map says as a layout of this name."
-)
+@click.option("--save-layout", metavar="NAME", help="Keep what --map says as a layout of this name.")
 @click.option("--dry-run", is_flag=True, help="Only show what would change; keep nothing.")
 def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **values: Any) -> int:
     """Take files of fills into the ledger; a fill counts once, however often it is imported.

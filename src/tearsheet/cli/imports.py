@@ -61,16 +61,12 @@ def show(number: int, as_json: bool) -> None:
         click.echo(json_bytes({"batch": batch, "rejections": rejected}))
         return
     _, read_at, new, known, refused = _numbers(batch)
-    click.echo(
-        f"Import {number}: {batch.file} ({batch.layout}), {read_at} UTC{_undone(batch.undone)}"
-    )
+    click.echo(f"Import {number}: {batch.file} ({batch.layout}), {read_at} UTC{_undone(batch.undone)}")
     click.echo(f"  {new} new, {known} known, {refused} rejected")
     for rule, count in batch.skipped.items():
         click.echo(f"  passed over: {count:,} {rule}")
     for one in rejected:
-        click.echo(
-            rejection_text(one.rejection) + ("" if one.counts else "\n      taken back since")
-        )
+        click.echo(rejection_text(one.rejection) + ("" if one.counts else "\n      taken back since"))
 
 
 @imports.command()
@@ -93,21 +89,21 @@ def undo(number: int, dry_run: bool) -> None:
 
 def changes(preview: Preview) -> list[str]:
     """What a change would do to days and positions, a line each."""
-    days = [
-        (str(d.session), d.account, plain(d.before), plain(d.after), d.currency)
-        for d in preview.days
-    ]
+    days = [(str(d.session), d.account, plain(d.before), plain(d.after), d.currency) for d in preview.days]
     held = [
-        (p.account, p.symbol, plain(p.open_before), plain(p.open_after), f"{p.closed_before:,}",
-         f"{p.closed_after:,}")
+        (
+            p.account,
+            p.symbol,
+            plain(p.open_before),
+            plain(p.open_after),
+            f"{p.closed_before:,}",
+            f"{p.closed_after:,}",
+        )
         for p in preview.positions
-    ]  # fmt: skip
+    ]
     lines: list[str] = []
     if days:
-        lines += [
-            "",
-            columns(("session", "account", "net before", "net after", ""), days, "llrrl"),
-        ]
+        lines += ["", columns(("session", "account", "net before", "net after", ""), days, "llrrl")]
     if held:
         head = ("account", "symbol", "open before", "after", "closed before", "after")
         lines += ["", columns(head, held, "llrrrr")]

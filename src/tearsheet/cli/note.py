@@ -24,9 +24,14 @@ _MOST = 1000
 @click.option("--orphaned", is_flag=True, help="List notes whose fill is not in the ledger now.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def note(
-    position: str | None, text: str | None, tags: tuple[str, ...], gone: tuple[str, ...],
-    clears: bool, orphaned: bool, as_json: bool,
-) -> None:  # fmt: skip
+    position: str | None,
+    text: str | None,
+    tags: tuple[str, ...],
+    gone: tuple[str, ...],
+    clears: bool,
+    orphaned: bool,
+    as_json: bool,
+) -> None:
     """Say TEXT of POSITION, in the place of what was said before, or show what is said.
 
     \b

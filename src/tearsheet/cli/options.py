@@ -35,13 +35,25 @@ def window_options(command: F) -> F:
     """Which stretch of time: --window, --start, --end, --rolling."""
     for option in reversed(
         (
-            click.option("-w", "--window", "kind", type=click.Choice(KINDS), default="daily",
-                         show_default=True, help="The day, Monday–Sunday week, month … of --start, or the present one."),
+            click.option(
+                "-w",
+                "--window",
+                "kind",
+                type=click.Choice(KINDS),
+                default="daily",
+                show_default=True,
+                help="The day, Monday–Sunday week, month … of --start, or the present one.",
+            ),
             click.option("--start", type=Day(), help="First day; alone, it picks the window that holds it."),
             click.option("--end", type=Day(), help="Last day, included."),
-            click.option("--rolling", type=click.IntRange(1, 100_000), metavar="N", help="The last N closed trades instead."),
+            click.option(
+                "--rolling",
+                type=click.IntRange(1, 100_000),
+                metavar="N",
+                help="The last N closed trades instead.",
+            ),
         )
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 
@@ -53,10 +65,14 @@ def scope_options(command: F) -> F:
             click.option("-a", "--account", help="Only this account."),
             click.option("-s", "--strategy", help="Only this strategy."),
             click.option("-y", "--symbol", help="Only this instrument, as `tearsheet positions` names it."),
-            click.option("--mode", type=click.Choice(["PAPER", "LIVE"], case_sensitive=False), help="Only paper or live trades of the log."),
+            click.option(
+                "--mode",
+                type=click.Choice(["PAPER", "LIVE"], case_sensitive=False),
+                help="Only paper or live trades of the log.",
+            ),
             click.option("--currency", metavar="CODE", help="Which money, where there are several."),
         )
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 

@@ -7,13 +7,7 @@ from msgspec.structs import asdict
 
 from tearsheet.app.analysis.notes import Notes, Remark
 from tearsheet.app.reports import BookingTerm, Explanation, PositionTerm, SupersededTerm
-from tearsheet.cli.options import (
-    chosen_window,
-    opened_tracker,
-    scope,
-    scope_options,
-    window_options,
-)
+from tearsheet.cli.options import chosen_window, opened_tracker, scope, scope_options, window_options
 from tearsheet.cli.tables import columns, rejection_text
 from tearsheet.export.files import json_bytes
 from tearsheet.performance.metric import METRICS
@@ -35,10 +29,7 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
     """
     with opened_tracker() as tracker:
         found = tracker.explain(
-            metric,
-            chosen_window(tracker, values),
-            scope=scope(values),
-            currency=values["currency"],
+            metric, chosen_window(tracker, values), scope=scope(values), currency=values["currency"]
         )
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
@@ -60,9 +51,9 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         found = (
             tracker.open_positions(scope(values))
             if only_open
-            else tracker.closed_positions(
-                chosen_window(tracker, values), scope(values), values["currency"]
-            )[::-1]
+            else tracker.closed_positions(chosen_window(tracker, values), scope(values), values["currency"])[
+                ::-1
+            ]
         )
         notes = Notes(tracker)
         if tag is not None:
@@ -74,9 +65,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         click.echo(json_bytes(shown).decode(), nl=False)
         return
     if not found:
-        other = (
-            "" if only_open else " in this window; --window, --start and --rolling choose others"
-        )
+        other = "" if only_open else " in this window; --window, --start and --rolling choose others"
         click.echo(f"No positions{other}.")
         return
     head = (
@@ -141,17 +130,7 @@ def explanation_text(found: Explanation, most: int) -> str:
     return "\n".join([*lines, "", f"{total}{' = the value' if found.is_sum else ''}"])
 
 
-_BOOKING_HEAD = (
-    "time (UTC)",
-    "account",
-    "symbol",
-    "quantity",
-    "price",
-    "gross",
-    "fees",
-    "adds",
-    "read from",
-)
+_BOOKING_HEAD = ("time (UTC)", "account", "symbol", "quantity", "price", "gross", "fees", "adds", "read from")
 _POSITION_HEAD = (
     "closed (UTC)",
     "account",
@@ -168,9 +147,16 @@ _POSITION_HEAD = (
 def _booking(b: BookingTerm) -> tuple[str, ...]:
     places = ", ".join(f"{place.file}:{place.line}" for place in b.places)
     return (
-        f"{b.time:%Y-%m-%d %H:%M:%S}", b.account, b.symbol, number(b.quantity), number(b.price),
-        number(b.gross), number(b.fees), number(b.adds), places,
-    )  # fmt: skip
+        f"{b.time:%Y-%m-%d %H:%M:%S}",
+        b.account,
+        b.symbol,
+        number(b.quantity),
+        number(b.price),
+        number(b.gross),
+        number(b.fees),
+        number(b.adds),
+        places,
+    )
 
 
 def _superseded(one: SupersededTerm) -> str:
@@ -183,9 +169,16 @@ def _superseded(one: SupersededTerm) -> str:
 
 def _closed(p: PositionTerm) -> tuple[str, ...]:
     return (
-        f"{p.closed_at:%Y-%m-%d %H:%M:%S}", p.account, p.symbol, p.side, number(p.quantity),
-        number(p.net), p.outcome, number(p.adds), p.id,
-    )  # fmt: skip
+        f"{p.closed_at:%Y-%m-%d %H:%M:%S}",
+        p.account,
+        p.symbol,
+        p.side,
+        number(p.quantity),
+        number(p.net),
+        p.outcome,
+        number(p.adds),
+        p.id,
+    )
 
 
 def _position(p: Position) -> tuple[str, ...]:
@@ -196,9 +189,18 @@ def _position(p: Position) -> tuple[str, ...]:
     leaving = number(p.average_exit) if p.exit_value or p.fills > 1 else "—"
     side = "long" if p.side.value == "BUY" else "short"
     return (
-        closed, p.account, p.symbol, side, number(quantity), entry, leaving, number(p.net),
-        number(p.fees), p.strategy or "", p.id,
-    )  # fmt: skip
+        closed,
+        p.account,
+        p.symbol,
+        side,
+        number(quantity),
+        entry,
+        leaving,
+        number(p.net),
+        number(p.fees),
+        p.strategy or "",
+        p.id,
+    )
 
 
 def _said(remark: Remark) -> str:
@@ -207,9 +209,4 @@ def _said(remark: Remark) -> str:
     return f"{pen}{', '.join(remark.tags)}".strip()
 
 
-COMMANDS = {
-    "explain": explain,
-    "positions": positions,
-    "accounts": accounts,
-    "rejections": rejections,
-}
+COMMANDS = {"explain": explain, "positions": positions, "accounts": accounts, "rejections": rejections}

@@ -14,17 +14,7 @@ from tearsheet.export.files import json_bytes
 from tearsheet.trade.amount import plain
 
 _SHOWN = 20
-_DIFFERENCES = (
-    "session",
-    "account",
-    "symbol",
-    "what",
-    "theirs",
-    "ours",
-    "difference",
-    "kind",
-    "because",
-)
+_DIFFERENCES = ("session", "account", "symbol", "what", "theirs", "ours", "difference", "kind", "because")
 _DAYS = ("session", "account", "what", "theirs", "ours", "difference", "")
 _LABELS = {"paid": "fees of trades", "net": "net of trades", "price": "average price"}
 
@@ -32,15 +22,16 @@ _LABELS = {"paid": "fees of trades", "net": "net of trades", "price": "average p
 @click.command(short_help="Do we agree with the broker?")
 @click.argument("statement", type=click.Path(path_type=Path))
 @click.option(
-    "--method", type=click.Choice(["average", "fifo"]), default="average", show_default=True,
+    "--method",
+    type=click.Choice(["average", "fifo"]),
+    default="average",
+    show_default=True,
     help="How our fills are added up for the comparison: at average cost, as everywhere here, or first in, first out.",
-)  # fmt: skip
+)
 @file_options
 @click.option("--days", "by_day", is_flag=True, help="Show every day, also those that agree.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def reconcile(
-    statement: Path, method: Any, by_day: bool, as_json: bool, **values: Any
-) -> int:  # fmt: skip
+def reconcile(statement: Path, method: Any, by_day: bool, as_json: bool, **values: Any) -> int:
     """Compare a broker's own results, fees, positions and balances with ours, per day and account.
 
     Exit code 0: they agree; 2: they differ; 65: the statement cannot be read.
@@ -60,9 +51,7 @@ def reconcile(
 
 
 def _told(found: TieOut, *, by_day: bool) -> list[str]:
-    lines = [
-        f"{found.file} ({found.layout}): {found.lines:,} lines, {found.compared:,} numbers compared"
-    ]
+    lines = [f"{found.file} ({found.layout}): {found.lines:,} lines, {found.compared:,} numbers compared"]
     if by_day or not found.agrees:
         days = [one for one in found.days if by_day or one.difference]
         lines += _part("Days", table(_DAYS, map(_day, days), "lllrrrl")) if days else []
@@ -77,14 +66,10 @@ def _told(found: TieOut, *, by_day: bool) -> list[str]:
         lines += _part("Fills", "\n".join(f"  {one.words}" for one in found.fills[:_SHOWN]))
         lines += _more(len(found.fills))
     if found.orphans:
-        lines += _part(
-            "Orphan closes", "\n".join(f"  {one.words}" for one in found.orphans[:_SHOWN])
-        )
+        lines += _part("Orphan closes", "\n".join(f"  {one.words}" for one in found.orphans[:_SHOWN]))
         lines += _more(len(found.orphans))
     if found.unread:
-        lines += _part(
-            "Lines that cannot be read", "\n".join(map(rejection_text, found.unread[:_SHOWN]))
-        )
+        lines += _part("Lines that cannot be read", "\n".join(map(rejection_text, found.unread[:_SHOWN])))
         lines += _more(len(found.unread))
     lines += [f"note: {note}" for note in found.notes]
     return [*lines, "", click.style(f"They differ: {_counted(found)}.", fg="red", bold=True)]
@@ -110,17 +95,29 @@ def _counted(found: TieOut) -> str:
 def _row(d: Difference) -> tuple[str, ...]:
     session = str(d.session) if d.since == d.session else f"{d.since} … {d.session}"
     return (
-        session, d.account, d.symbol or "all", _LABELS.get(d.what, d.what), plain(d.theirs),
-        plain(d.ours), plain(d.difference), d.kind, d.words,
-    )  # fmt: skip
+        session,
+        d.account,
+        d.symbol or "all",
+        _LABELS.get(d.what, d.what),
+        plain(d.theirs),
+        plain(d.ours),
+        plain(d.difference),
+        d.kind,
+        d.words,
+    )
 
 
 def _day(one: DayCompared) -> tuple[str, ...]:
     verdict = ", ".join(one.kinds) if one.kinds else "agrees" if not one.difference else "differs"
     return (
-        str(one.session), one.account, _LABELS.get(one.what, one.what), plain(one.theirs),
-        plain(one.ours), plain(one.difference), verdict,
-    )  # fmt: skip
+        str(one.session),
+        one.account,
+        _LABELS.get(one.what, one.what),
+        plain(one.theirs),
+        plain(one.ours),
+        plain(one.difference),
+        verdict,
+    )
 
 
 COMMANDS = {"reconcile": reconcile}

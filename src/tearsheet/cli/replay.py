@@ -28,16 +28,18 @@ from tearsheet.words import money, number
 @click.option("-a", "--account", help="Only this account.")
 @click.option("--currency", metavar="CODE", help="Which money, where there are several.")
 @click.option(
-    "--picture",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Draw it as SVG, too.",
+    "--picture", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw it as SVG, too."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
 def replay(
-    limits_file: Path | None, start: date | None, end: date | None, account: str | None,
-    currency: str | None, picture: Path | None, as_json: bool,
-) -> None:  # fmt: skip
+    limits_file: Path | None,
+    start: date | None,
+    end: date | None,
+    account: str | None,
+    currency: str | None,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
     """Hold limits against your own history, fill by fill: when would you have been stopped, and
     what would that have saved or cost?
 
@@ -50,9 +52,8 @@ def replay(
     """
     with opened_tracker() as tracker:
         found = replay_history(
-            tracker, limits_of(tracker, limits_file),
-            start=start, end=end, account=account, currency=currency,
-        )  # fmt: skip
+            tracker, limits_of(tracker, limits_file), start=start, end=end, account=account, currency=currency
+        )
         zone = tracker.settings.calendar.timezone
     if picture is not None:
         write_file(picture, replay_svg(found).encode())
@@ -77,24 +78,12 @@ def replay_text(found: Replay, zone: ZoneInfo) -> str:
         lines.append("  never stopped")
     verb, colour = ("saved", "green") if found.saved >= 0 else ("cost", "red")
     saved = click.style(f"{verb} {money(abs(found.saved))}", fg=colour, bold=True)
-    lines.append(
-        f"  as it was {money(found.net)}, as stopped {money(found.net_as_stopped)}: {saved}"
-    )
+    lines.append(f"  as it was {money(found.net)}, as stopped {money(found.net_as_stopped)}: {saved}")
     lines += [f"  note: {note}" for note in found.notes]
     return "\n".join([*lines, ""])
 
 
-_HEAD = (
-    "stopped at",
-    "limit",
-    "until",
-    "value",
-    "of",
-    "day's result",
-    "rest",
-    "saved",
-    "left open",
-)
+_HEAD = ("stopped at", "limit", "until", "value", "of", "day's result", "rest", "saved", "left open")
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -102,9 +91,16 @@ def _row(stop: Stop, zone: ZoneInfo) -> tuple[str, ...]:
     limits = " + ".join((stop.limit, *stop.beside))
     until = stop.until.astimezone(zone).strftime(_TIME) if stop.until else "released"
     return (
-        stop.at.astimezone(zone).strftime(_TIME), limits, until, number(stop.value), number(stop.threshold), money(stop.day_net), money(stop.rest),
-        money(stop.saved), ", ".join(stop.open_at_stop),
-    )  # fmt: skip
+        stop.at.astimezone(zone).strftime(_TIME),
+        limits,
+        until,
+        number(stop.value),
+        number(stop.threshold),
+        money(stop.day_net),
+        money(stop.rest),
+        money(stop.saved),
+        ", ".join(stop.open_at_stop),
+    )
 
 
 COMMANDS = {"replay": replay}

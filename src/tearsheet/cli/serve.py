@@ -29,9 +29,7 @@ from tearsheet.settings import Settings
     is_flag=True,
     help="Let anybody who reaches it read, as in a network that you trust.",
 )
-@click.option(
-    "--watch", is_flag=True, help="Run `tearsheet watch` beside it, as a process of its own."
-)
+@click.option("--watch", is_flag=True, help="Run `tearsheet watch` beside it, as a process of its own.")
 @click.option(
     "--statements",
     multiple=True,
@@ -68,9 +66,7 @@ def serve(
         **{name: value for name, value in given.items() if value is not None},
         anonymous_read=settings.anonymous_read or allow_anonymous_read,
         # where streams share the threads, every other request needs one too
-        max_streams=settings.max_streams
-        if threads == 1
-        else min(settings.max_streams, threads // 2),
+        max_streams=settings.max_streams if threads == 1 else min(settings.max_streams, threads // 2),
     )
     verbose = click.get_current_context().find_root().obj or 0
     log.configure(settings, verbose=max(verbose, 1))
@@ -98,9 +94,7 @@ def tokens() -> None:
 @tokens.command("add")
 @click.argument("name")
 @click.option("--write", is_flag=True, help="Let it write too; else it may read only.")
-@click.option(
-    "--desk", is_flag=True, help="Let it also lift breaches, loosen limits and change settings."
-)
+@click.option("--desk", is_flag=True, help="Let it also lift breaches, loosen limits and change settings.")
 def add_token(name: str, write: bool, desk: bool) -> None:
     """Make a token and print it, this once."""
     from tearsheet.web.http.auth import Right, Tokens

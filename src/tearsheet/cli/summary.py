@@ -7,13 +7,7 @@ from typing import Any
 import click
 
 from tearsheet.cli import BREACHED, HEALTHY
-from tearsheet.cli.options import (
-    chosen_window,
-    opened_tracker,
-    scope,
-    scope_options,
-    window_options,
-)
+from tearsheet.cli.options import chosen_window, opened_tracker, scope, scope_options, window_options
 from tearsheet.cli.tables import alert_line, summary_text
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.export.files import export_summary, json_bytes
@@ -26,9 +20,7 @@ from tearsheet.tracker import PerformanceTracker
 @click.command(short_help="How a day, week, month or any stretch went.")
 @window_options
 @scope_options
-@click.option(
-    "--export", is_flag=True, help="Write JSON, Markdown and a chart (SVG) to logs/performance/."
-)
+@click.option("--export", is_flag=True, help="Write JSON, Markdown and a chart (SVG) to logs/performance/.")
 @click.option(
     "--format",
     "form",
@@ -38,13 +30,13 @@ from tearsheet.tracker import PerformanceTracker
     help="With --export: html writes a tear sheet of one file beside the JSON and Markdown.",
 )
 @click.option(
-    "--backfill", type=click.IntRange(1, 10_000), metavar="N",
+    "--backfill",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
     help="The daily summaries of the last N days, today included.",
-)  # fmt: skip
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
-def summary(
-    export: bool, form: str, backfill: int | None, as_json: bool, **values: Any
-) -> int:  # fmt: skip
+def summary(export: bool, form: str, backfill: int | None, as_json: bool, **values: Any) -> int:
     """How a day, week, month or any stretch went, beside its targets.
 
     Reads what is new in the trade logs first. Exit code 2 says that a target is missed.

@@ -67,14 +67,10 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "")
     widths = [max(len(row[n]) for row in table) for n in range(len(head))]
     sides = [">" if mark == "r" else "<" for mark in right.ljust(len(head))]
     lines = [
-        "  ".join(
-            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
-        )
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True))
         for row in table
     ]
-    return "\n".join(
-        [click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])]
-    )
+    return "\n".join([click.style(lines[0].rstrip(), bold=True), *(line.rstrip() for line in lines[1:])])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:

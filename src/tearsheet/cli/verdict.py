@@ -24,9 +24,7 @@ class Amount(click.ParamType[Decimal]):
 
     name = "AMOUNT"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Decimal:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
         """The amount that a text states."""
         try:
             return value if isinstance(value, Decimal) else parse_amount(value)
@@ -64,9 +62,12 @@ def verdict(account: str | None, as_json: bool) -> int:
 @click.option("--by", "actor", envvar="USER", required=True, help="Who lifts it.")
 @click.option("--reason", required=True, help="Why.")
 @click.option(
-    "--allow", "allowance", type=Amount(), default=ZERO,
+    "--allow",
+    "allowance",
+    type=Amount(),
+    default=ZERO,
     help="By how much the value may still worsen before the limit breaks again.  [default: 0]",
-)  # fmt: skip
+)
 def release(account: str, limit: str, actor: str, reason: str, allowance: Decimal) -> None:
     """Lift the breach that LIMIT of ACCOUNT has now; who and why is kept for ever."""
     if not reason.strip():

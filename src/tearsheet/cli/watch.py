@@ -24,13 +24,9 @@ from tearsheet.watch.watcher import Change, Watcher
     help="Also import what is dropped into this folder; may be given several times.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines, as without a terminal.")
-@click.option(
-    "--while-parent", type=int, hidden=True, help="End when this is no longer the parent."
-)
+@click.option("--while-parent", type=int, hidden=True, help="End when this is no longer the parent.")
 @file_options
-def watch(
-    statements: tuple[Path, ...], as_json: bool, while_parent: int | None, **values: Any
-) -> None:
+def watch(statements: tuple[Path, ...], as_json: bool, while_parent: int | None, **values: Any) -> None:
     """Read what is new in the trade logs as it is written, and judge it, until stopped.
 
     Alerts are raised at each change and at least every 60 seconds. One line tells of each change.
@@ -39,7 +35,7 @@ def watch(
     \b
     tearsheet watch
     tearsheet watch --statements ~/Downloads/fills --timezone America/Chicago
-    """  # fmt: skip
+    """
     settings = Settings.load()
     log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
     shows = _json_line if as_json or not sys.stdout.isatty() else _text_line

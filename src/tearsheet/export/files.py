@@ -145,8 +145,7 @@ def _head(summary: PerformanceSummary) -> str:
     if summary.is_empty:
         return summary.message
     net, trades, rate = (
-        shown(METRICS[name], summary.metrics[name])
-        for name in ("net_pnl", "total_trades", "win_rate")
+        shown(METRICS[name], summary.metrics[name]) for name in ("net_pnl", "total_trades", "win_rate")
     )
     return f"**{net} {summary.currency}** net in {trades} trades, {rate} won"
 
@@ -163,9 +162,7 @@ def _metrics(summary: PerformanceSummary) -> list[str]:
     lines = ["| Metric | Value | n | |", "|---|---:|---:|---|"]
     for name, value in summary.metrics.items():
         metric = METRICS[name]
-        lines.append(
-            f"| {metric.label} | {shown(metric, value)} | {value.n:,} | {value.reason or ''} |"
-        )
+        lines.append(f"| {metric.label} | {shown(metric, value)} | {value.n:,} | {value.reason or ''} |")
     return lines
 
 
@@ -178,9 +175,7 @@ def _targets(targets: Iterable[Variance]) -> list[str]:
 
 def _target(variance: Variance) -> str:
     metric = METRICS[variance.metric]
-    verdict = {True: "met", False: "**missed**", None: f"not judged: {variance.reason}"}[
-        variance.met
-    ]
+    verdict = {True: "met", False: "**missed**", None: f"not judged: {variance.reason}"}[variance.met]
     actual = shown(metric, MetricValue(variance.actual, 0))
     wanted = shown(metric, MetricValue(variance.wanted, 0))
     return f"| {metric.label} | {actual} | {wanted} | {verdict} |"
@@ -191,19 +186,14 @@ def _alerts(alerts: Sequence[AlertEvent]) -> list[str]:
         return ["None."]
     head = ["| Since (UTC) | Alert | State | Id |", "|---|---|---|---|"]
     return head + [
-        f"| {a.raised_at:%Y-%m-%d %H:%M} | {_marked(a.message)} | {a.state} | `{a.id}` |"
-        for a in alerts
+        f"| {a.raised_at:%Y-%m-%d %H:%M} | {_marked(a.message)} | {a.state} | `{a.id}` |" for a in alerts
     ]
 
 
 def _marked(text: str) -> str:
     """A text that means nothing to Markdown or HTML."""
     flat = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
-    return (
-        _MARKED.sub(r"\\\1", flat.replace("&", "&amp;"))
-        .replace("\\<", "&lt;")
-        .replace("\\>", "&gt;")
-    )
+    return _MARKED.sub(r"\\\1", flat.replace("&", "&amp;")).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
 def _fields_but_freshness(data: bytes) -> object:

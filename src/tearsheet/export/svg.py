@@ -139,9 +139,7 @@ _SUMMARY_STYLE = """\
 
 def summary_svg(days: Sequence[EquityDay], currency: str) -> str:
     """The running total of a window's sessions, its drawdown underneath, and each session's result."""
-    words = (
-        f"Cumulative P&L with its drawdown, and net P&L by day, of {len(days)} days in {currency}"
-    )
+    words = f"Cumulative P&L with its drawdown, and net P&L by day, of {len(days)} days in {currency}"
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="ts" viewBox="0 0 {WIDTH} {_HEIGHT}"'
         f' width="{WIDTH}" height="{_HEIGHT}" role="img">'

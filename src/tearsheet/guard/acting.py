@@ -45,9 +45,13 @@ class Command:
         with tempfile.TemporaryFile() as output:
             try:
                 process = subprocess.Popen(
-                    self._words, env=inherited | dict(about), stdin=subprocess.DEVNULL,
-                    stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-                )  # fmt: skip
+                    self._words,
+                    env=inherited | dict(about),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
             except (OSError, ValueError) as error:
                 return Outcome("failed", None, f"it cannot be started: {error}")
             try:

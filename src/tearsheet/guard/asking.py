@@ -75,9 +75,7 @@ class Address:
         """A connection that is not made yet."""
         if self._context is None:
             return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
-        return http.client.HTTPSConnection(
-            self._host, self._port, timeout=timeout_s, context=self._context
-        )
+        return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s, context=self._context)
 
     def path(self, path: str, account: str) -> str:
         """A path about an account."""

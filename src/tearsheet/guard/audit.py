@@ -29,8 +29,13 @@ class Audit:
 
     def write(self, at: datetime, decision: str, words: str, **fields: Any) -> None:
         """Record a decision; tell it too where it differs from the last one."""
-        line = {"at": at.isoformat(), "account": self._account, "decision": decision,
-                "words": words, **fields}  # fmt: skip
+        line = {
+            "at": at.isoformat(),
+            "account": self._account,
+            "decision": decision,
+            "words": words,
+            **fields,
+        }
         self._append(json.dumps(line, ensure_ascii=False, default=str) + "\n")
         if (told := f"{decision}: {words}") != self._told:
             self._told = told

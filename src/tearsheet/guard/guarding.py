@@ -41,9 +41,15 @@ class Guard:
     `must_be_flat` it acted, now or before."""
 
     def __init__(
-        self, orders: Orders, bounds: Bounds, asker: Asker, command: Command, memory: Memory,
-        audit: Audit, clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:  # fmt: skip
+        self,
+        orders: Orders,
+        bounds: Bounds,
+        asker: Asker,
+        command: Command,
+        memory: Memory,
+        audit: Audit,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._orders, self._asker, self._command = orders, asker, command
         self._memory, self._kept, self._audit, self._clock = memory, memory.kept, audit, clock
         self._trust = Trust(bounds, self._kept.sequence, instant(self._kept.as_of))
@@ -117,8 +123,7 @@ class Guard:
             self._kept.flat_since = None
         elif self._kept.flat_since is None:
             self._kept.flat_since = seen.as_of.isoformat()
-        new = [key for key, cause, broken in self._wanted(seen)
-               if self._plan(key, cause, seen, broken)]  # fmt: skip
+        new = [key for key, cause, broken in self._wanted(seen) if self._plan(key, cause, seen, broken)]
         self._drop({key for key, _, _ in self._wanted(seen)})
         self._save()
         words = f"{seen.state}, to act on: {len(new)}" if seen.must_be_flat else seen.state
@@ -146,9 +151,7 @@ class Guard:
         self._save()
         self._note(decision, f"{code}: {detail}", seen, silent_s=round(silent, 1))
 
-    def _plan(
-        self, key: str, cause: Cause, seen: Seen | None, broken: Broken | None, code: str = ""
-    ) -> bool:
+    def _plan(self, key: str, cause: Cause, seen: Seen | None, broken: Broken | None, code: str = "") -> bool:
         """Have a command run, unless one was for this."""
         known = self._kept.acts.get(key)
         if known is not None and known.standing != "dropped":
@@ -181,9 +184,8 @@ class Guard:
         self._end_of(key, act, outcome.standing, outcome.words, outcome.exit_code)
 
     def _end_of(
-        self, key: str, act: Act, standing: Literal["done", "failed", "unsure"], words: str,
-        code: int | None,
-    ) -> None:  # fmt: skip
+        self, key: str, act: Act, standing: Literal["done", "failed", "unsure"], words: str, code: int | None
+    ) -> None:
         act.standing, act.exit_code = standing, code
         again = standing == "failed" or (standing == "unsure" and self._orders.repeat_if_unsure)
         if again and act.attempts > self._orders.retries:
@@ -195,8 +197,13 @@ class Guard:
         if act.standing in ("gave_up", "unsure"):
             self._bad.add(key)
         self._save()
-        self._note(standing if act.standing == "failed" else act.standing, words, key=key,
-                   exit_code=code, attempt=act.attempts)  # fmt: skip
+        self._note(
+            standing if act.standing == "failed" else act.standing,
+            words,
+            key=key,
+            exit_code=code,
+            attempt=act.attempts,
+        )
 
     def _save(self) -> None:
         """Remember; where that fails, go on: once too often after a crash is better than never."""
@@ -222,10 +229,14 @@ class Guard:
     def _note(self, decision: str, words: str, seen: Seen | None = None, **fields: object) -> None:
         if seen is not None:
             fields |= {
-                "state": seen.state, "must_be_flat": seen.must_be_flat, "sequence": seen.sequence,
-                "as_of": seen.as_of.isoformat(), "data_age_s": seen.data_age_s,
-                "broken": [broken.id for broken in seen.broken], "reasons": list(seen.reasons),
-            }  # fmt: skip
+                "state": seen.state,
+                "must_be_flat": seen.must_be_flat,
+                "sequence": seen.sequence,
+                "as_of": seen.as_of.isoformat(),
+                "data_age_s": seen.data_age_s,
+                "broken": [broken.id for broken in seen.broken],
+                "reasons": list(seen.reasons),
+            }
         self._audit.write(self._clock(), decision, words, **fields)
 
 
@@ -234,13 +245,16 @@ def _about(
 ) -> dict[str, str]:
     """What the command sees of the verdict."""
     about = {
-        "ACCOUNT": account, "KEY": key, "CAUSE": cause,
+        "ACCOUNT": account,
+        "KEY": key,
+        "CAUSE": cause,
         "STATE": seen.state if seen else "unknown",
         "REASONS": ",".join(seen.reasons) if seen else code,
         "TRADING_DAY": seen.trading_day if seen else "",
         "SEQUENCE": str(seen.sequence) if seen else "",
         "AS_OF": seen.as_of.isoformat() if seen else "",
-        "LIMIT": broken.limit if broken else "", "VALUE": broken.value if broken else "",
+        "LIMIT": broken.limit if broken else "",
+        "VALUE": broken.value if broken else "",
         "THRESHOLD": broken.threshold if broken else "",
-    }  # fmt: skip
+    }
     return {f"TEARSHEET_VERDICT_{name}": value for name, value in about.items()}

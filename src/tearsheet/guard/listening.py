@@ -18,9 +18,7 @@ _LONGEST = 1 << 16
 class Listener:
     """A thread that calls `wake` at each event; without events to be had it only waits."""
 
-    def __init__(
-        self, address: Address, token: Token, account: str, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, address: Address, token: Token, account: str, wake: Callable[[], None]) -> None:
         self._address, self._token, self._wake = address, token, wake
         self._path = address.path("/api/events", account)
         self._ended = threading.Event()

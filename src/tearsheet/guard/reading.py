@@ -102,12 +102,8 @@ def _typed(value: Any, kind: type) -> Any:
 def _check_sense(seen: Seen, data: Any) -> None:
     """An answer that contradicts itself says nothing."""
     if bool(seen.broken) != (seen.state == "breach"):
-        raise UntrustedError(
-            "contradiction", f"state {seen.state} with {len(seen.broken)} broken limits"
-        )
+        raise UntrustedError("contradiction", f"state {seen.state} with {len(seen.broken)} broken limits")
     if seen.must_be_flat != (seen.state == "breach") and seen.state != "unknown":
-        raise UntrustedError(
-            "contradiction", f"state {seen.state} with must_be_flat {seen.must_be_flat}"
-        )
+        raise UntrustedError("contradiction", f"state {seen.state} with must_be_flat {seen.must_be_flat}")
     if seen.state == "ok" and any(view["level"] != "ok" for view in data["limits"]):
         raise UntrustedError("contradiction", "state ok with a limit that is not")

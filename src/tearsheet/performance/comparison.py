@@ -9,13 +9,18 @@ from tearsheet.performance.metric import METRICS, MetricValue, Unit, Value
 from tearsheet.trade.amount import exact
 
 #: More of these is worse; of what is neither here nor in `_NEITHER`, more is better.
-_LESS_IS_BETTER = {
-    "losing_trades", "fees", "longest_loss_streak", "max_drawdown", "max_drawdown_percent",
-}  # fmt: skip
+_LESS_IS_BETTER = {"losing_trades", "fees", "longest_loss_streak", "max_drawdown", "max_drawdown_percent"}
 _NEITHER = {
-    "total_trades", "breakeven_trades", "current_streak", "average_win_time", "average_loss_time",
-    "quantity_traded", "sessions_traded", "trades_per_day", "average_risk_reward",
-}  # fmt: skip
+    "total_trades",
+    "breakeven_trades",
+    "current_streak",
+    "average_win_time",
+    "average_loss_time",
+    "quantity_traded",
+    "sessions_traded",
+    "trades_per_day",
+    "average_risk_reward",
+}
 
 
 class Compared(Struct, frozen=True):
@@ -33,9 +38,7 @@ class Compared(Struct, frozen=True):
     better: bool | None
 
 
-def compare(
-    this: Mapping[str, MetricValue], other: Mapping[str, MetricValue]
-) -> tuple[Compared, ...]:
+def compare(this: Mapping[str, MetricValue], other: Mapping[str, MetricValue]) -> tuple[Compared, ...]:
     """Every metric of both, in the order of the table."""
     return tuple(_compared(name, this[name], other[name]) for name in METRICS)
 

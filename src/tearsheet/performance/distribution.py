@@ -49,7 +49,7 @@ def distribution(values: Sequence[Decimal], most: int = 30) -> Distribution:
                 counts[number],
             )
             for number in range(first, last + 1)
-        )  # fmt: skip
+        )
     return Distribution(n, width, median, bins)
 
 

@@ -67,9 +67,7 @@ def grid(first: date, last: date, sessions: Iterable[tuple[date, Tally]]) -> Gri
     return Grid(
         days=tuple(result(day, day, [(day, tally)]) for day, tally in inside),
         weeks=tuple(_between(monday, monday + DAY * 6, known) for monday in mondays),
-        months=tuple(
-            _between(max(month, first), min(_month_end(month), last), inside) for month in months
-        ),
+        months=tuple(_between(max(month, first), min(_month_end(month), last), inside) for month in months),
         total=result(first, last, inside),
     )
 

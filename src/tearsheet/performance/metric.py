@@ -137,9 +137,7 @@ def _balances(s: Stretch) -> list[Decimal]:
 
 def _returns(s: Stretch) -> list[float]:
     """Daily net P&L over the balance at the start of that day."""
-    return [
-        _quotient(day.net_pnl, before) for day, before in zip(s.days, _balances(s), strict=False)
-    ]
+    return [_quotient(day.net_pnl, before) for day, before in zip(s.days, _balances(s), strict=False)]
 
 
 def _days_with_balance(s: Stretch) -> int:
@@ -162,9 +160,7 @@ def _sharpe(s: Stretch) -> Value:
 def _sortino(s: Stretch) -> Value:
     returns = _returns(s)
     downside = math.fsum(min(r, 0.0) ** 2 for r in returns) / (len(returns) - 1)
-    return (
-        _mean(returns) / math.sqrt(downside) * math.sqrt(TRADING_DAYS_A_YEAR) if downside else None
-    )
+    return _mean(returns) / math.sqrt(downside) * math.sqrt(TRADING_DAYS_A_YEAR) if downside else None
 
 
 def _max_drawdown_percent(s: Stretch) -> float:
@@ -188,9 +184,14 @@ def _calmar(s: Stretch) -> Value:
 
 
 def _money(
-    name: str, label: str, words: str, formula: Callable[[Tally], Value],
-    sample: Callable[[Stretch], int] = _closed, needs: int = 0, undefined: str = "",
-) -> Metric:  # fmt: skip
+    name: str,
+    label: str,
+    words: str,
+    formula: Callable[[Tally], Value],
+    sample: Callable[[Stretch], int] = _closed,
+    needs: int = 0,
+    undefined: str = "",
+) -> Metric:
     return Metric(name, label, "money", words, lambda s: formula(s.tally), sample, needs, undefined)
 
 

@@ -76,9 +76,7 @@ def wilson(wins: int, n: int) -> tuple[Decimal, Decimal]:
     """Wilson's score interval of a share of 1 or more, at 95 % (E. B. Wilson, 1927)."""
     share, number, square = _C.divide(Decimal(wins), Decimal(n)), Decimal(n), _Z * _Z
     middle = _C.add(share, _C.divide(square, 2 * number))
-    spread = _C.add(
-        _C.divide(_C.multiply(share, 1 - share), number), _C.divide(square, 4 * number * number)
-    )
+    spread = _C.add(_C.divide(_C.multiply(share, 1 - share), number), _C.divide(square, 4 * number * number))
     reach = _C.multiply(_Z, _C.sqrt(spread))
     whole = 1 + _C.divide(square, number)
     low = _C.divide(_C.subtract(middle, reach), whole)

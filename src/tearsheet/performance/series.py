@@ -60,11 +60,7 @@ def by_fill(bookings: Sequence[Booking], most: int = 1000) -> tuple[FillPoint, .
             adds = booking.gross - booking.fees
             total += adds
             high = max(high, total)
-            points.append(
-                FillPoint(
-                    booking.time, booking.account, booking.symbol, adds, total, high - total
-                )
-            )  # fmt: skip
+            points.append(FillPoint(booking.time, booking.account, booking.symbol, adds, total, high - total))
     if len(points) <= most:
         return tuple(points)
     return tuple(_thinned(points, most))
@@ -74,8 +70,5 @@ def _thinned(points: list[FillPoint], most: int) -> Iterable[FillPoint]:
     size = -(-2 * len(points) // most)
     for start in range(0, len(points), size):
         part = range(start, min(start + size, len(points)))
-        kept = {
-            min(part, key=lambda n: points[n].total), max(part, key=lambda n: points[n].total),
-            part[-1],
-        }  # fmt: skip
+        kept = {min(part, key=lambda n: points[n].total), max(part, key=lambda n: points[n].total), part[-1]}
         yield from (points[n] for n in sorted(kept))

@@ -147,9 +147,7 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
     ) -> "Tally":
         """The tally of bookings and of positions closed, each in time order."""
         with exact():
-            return _of_bookings(bookings) + _of_closed(
-                closed, breakeven_band, breakeven_breaks_streak
-            )
+            return _of_bookings(bookings) + _of_closed(closed, breakeven_band, breakeven_breaks_streak)
 
     def __add__(self, later: "Tally") -> "Tally":
         with exact():

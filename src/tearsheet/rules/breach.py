@@ -48,9 +48,8 @@ def breach_id(account: str, limit: LimitName, start: date | None, number: int) -
 
 
 def release_breach(
-    breach: Breach, *, value: Decimal, actor: str, reason: str, at: datetime,
-    allowance: Decimal = ZERO,
-) -> Release:  # fmt: skip
+    breach: Breach, *, value: Decimal, actor: str, reason: str, at: datetime, allowance: Decimal = ZERO
+) -> Release:
     """Lift a breach while its limit stands at `value`; it may worsen by `allowance` and no more.
 
     Raises UsageError without actor or reason, and for a negative allowance.
@@ -61,9 +60,7 @@ def release_breach(
         raise UsageError(f"an allowance is not below 0, was {allowance}", "0 allows nothing more")
     with exact():
         upto = max(value, breach.threshold) + allowance
-    return Release(
-        breach_id=breach.id, at=at, actor=actor.strip(), reason=reason.strip(), upto=upto
-    )
+    return Release(breach_id=breach.id, at=at, actor=actor.strip(), reason=reason.strip(), upto=upto)
 
 
 class Latches:

@@ -32,9 +32,7 @@ def incident_changes(verdict: Verdict, last: Last) -> Iterator[AlertEvent]:
     for name in (name for name in LIMITS if name not in shown):
         gone = last(_episode(verdict.account, name))
         if gone is not None and gone.state != "resolved":
-            yield replace(
-                gone, state="resolved", resolved_at=verdict.as_of, resolution="limit_removed"
-            )
+            yield replace(gone, state="resolved", resolved_at=verdict.as_of, resolution="limit_removed")
 
 
 def _change(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent | None:
@@ -55,12 +53,22 @@ def _begun(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertE
     start = period_start(LIMITS[view.name].period, verdict.trading_day)
     again = last if last is not None and last.id == identity else None
     return AlertEvent(
-        id=identity, episode=episode, kind="limit", rule=view.name,
-        window=LIMITS[view.name].period, window_start=start.isoformat() if start else None,
-        window_end=None, account=verdict.account, metric=view.name, actual=view.value,
-        target=view.threshold or ZERO, severity="warning", sample=0,
-        message=_sentence(verdict, view), raised_at=again.raised_at if again else verdict.as_of,
-    )  # fmt: skip
+        id=identity,
+        episode=episode,
+        kind="limit",
+        rule=view.name,
+        window=LIMITS[view.name].period,
+        window_start=start.isoformat() if start else None,
+        window_end=None,
+        account=verdict.account,
+        metric=view.name,
+        actual=view.value,
+        target=view.threshold or ZERO,
+        severity="warning",
+        sample=0,
+        message=_sentence(verdict, view),
+        raised_at=again.raised_at if again else verdict.as_of,
+    )
 
 
 def _escalated(verdict: Verdict, view: LimitView, incident: AlertEvent | None) -> AlertEvent | None:
@@ -70,10 +78,18 @@ def _escalated(verdict: Verdict, view: LimitView, incident: AlertEvent | None) -
     if incident.breach_id == view.breach.id:
         return None
     return replace(
-        incident, state="escalated", severity="critical", escalated_at=verdict.as_of,
-        breach_id=view.breach.id, actual=view.breach.value, target=view.breach.threshold,
-        message=_sentence(verdict, view), acknowledged_at=None, acknowledged_by=None, note=None,
-    )  # fmt: skip
+        incident,
+        state="escalated",
+        severity="critical",
+        escalated_at=verdict.as_of,
+        breach_id=view.breach.id,
+        actual=view.breach.value,
+        target=view.breach.threshold,
+        message=_sentence(verdict, view),
+        acknowledged_at=None,
+        acknowledged_by=None,
+        note=None,
+    )
 
 
 def _episode(account: str, name: LimitName) -> str:
@@ -84,7 +100,5 @@ def _sentence(verdict: Verdict, view: LimitView) -> str:
     if view.breach is not None:
         of = f"{plain(view.breach.value)} of {plain(view.breach.threshold)}"
         return f"{view.name} of {verdict.account} is breached: {of} ({view.breach.trading_day})"
-    value, threshold = (
-        plain(one) if one is not None else "—" for one in (view.value, view.threshold)
-    )
+    value, threshold = (plain(one) if one is not None else "—" for one in (view.value, view.threshold))
     return f"{view.name} of {verdict.account} is at {value} of {threshold} ({verdict.trading_day})"

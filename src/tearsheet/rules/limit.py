@@ -12,9 +12,16 @@ from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, Window
 
 LimitName = Literal[
-    "daily_loss", "weekly_loss", "monthly_loss", "max_drawdown", "max_trades",
-    "max_losses_in_a_row", "max_open_quantity", "profit_lock", "trading_hours",
-]  # fmt: skip
+    "daily_loss",
+    "weekly_loss",
+    "monthly_loss",
+    "max_drawdown",
+    "max_trades",
+    "max_losses_in_a_row",
+    "max_open_quantity",
+    "profit_lock",
+    "trading_hours",
+]
 LimitUnit = Literal["money", "count", "quantity"]
 #: What a breach lasts: its trading day, its week, its month, or until somebody releases it.
 Period = Literal["day", "week", "month", "life"]
@@ -142,16 +149,11 @@ def within(spans: tuple[Span, ...], at: datetime, zone: ZoneInfo) -> bool:
     return any(span.holds(clock) for span in spans)
 
 
-def closings(
-    spans: tuple[Span, ...], since: datetime, until: datetime, zone: ZoneInfo
-) -> Iterator[datetime]:
+def closings(spans: tuple[Span, ...], since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     """The instants in `[since, until)` at which the last of the spans ends, in order."""
     day, last = since.astimezone(zone).date() - DAY, until.astimezone(zone).date() + DAY
     while day <= last:
-        ends = {
-            datetime.combine(day, span.end, zone).astimezone(UTC)
-            for span in spans
-        }  # fmt: skip
+        ends = {datetime.combine(day, span.end, zone).astimezone(UTC) for span in spans}
         for end in sorted(ends):
             if since <= end < until and not within(spans, end, zone):
                 yield end

@@ -11,15 +11,7 @@ from msgspec import Struct
 from tearsheet.errors import UsageError
 from tearsheet.performance.tally import Tally
 from tearsheet.rules.breach import Breach, Latches, Release, breach_id
-from tearsheet.rules.limit import (
-    LIMITS,
-    AccountLimits,
-    Limit,
-    LimitName,
-    closings,
-    period_start,
-    within,
-)
+from tearsheet.rules.limit import LIMITS, AccountLimits, Limit, LimitName, closings, period_start, within
 from tearsheet.rules.limit_sums import Held, OpenPnl, OutcomeRules, Running, Sums, held_before
 from tearsheet.rules.limit_usage import UNKNOWN, Reading, crossed, read, warned
 from tearsheet.trade.amount import exact
@@ -182,9 +174,7 @@ class LimitBook:
             self.missing_marks = pnl.missing
             return found + self._judge(at, None)
 
-    def take_session(
-        self, session: date, tally: Tally, until: datetime | None = None
-    ) -> tuple[Breach, ...]:
+    def take_session(self, session: date, tally: Tally, until: datetime | None = None) -> tuple[Breach, ...]:
         """Take a session later than all before as its tally, whole or up to an instant."""
         if session <= self.session:
             raise UsageError(f"session {session} comes after {self.session}", "begin a new book")

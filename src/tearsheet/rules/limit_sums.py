@@ -98,10 +98,25 @@ class Running:
     """One account's sums as they stand: of the day, the week, the month, and since `since`."""
 
     __slots__ = (
-        "best", "day_net", "equity", "held", "high", "high_at_close", "high_with_open",
-        "losses", "month", "month_net", "outcomes", "outside", "pnl_open", "session", "since",
-        "trades", "week", "week_net",
-    )  # fmt: skip
+        "best",
+        "day_net",
+        "equity",
+        "held",
+        "high",
+        "high_at_close",
+        "high_with_open",
+        "losses",
+        "month",
+        "month_net",
+        "outcomes",
+        "outside",
+        "pnl_open",
+        "session",
+        "since",
+        "trades",
+        "week",
+        "week_net",
+    )
 
     def __init__(self, outcomes: OutcomeRules, since: date | None) -> None:
         self.outcomes = outcomes

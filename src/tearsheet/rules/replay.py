@@ -90,12 +90,21 @@ class _Standing:
     def stop(self) -> Stop:
         breach = self.breach
         return Stop(
-            account=breach.account, limit=breach.limit, beside=self.beside,
-            trading_day=breach.trading_day, at=breach.at, until=self.until,
-            fill_key=breach.fill_key, value=breach.value, threshold=breach.threshold,
-            day_net=self.day_net, rest=self.rest, rest_fills=self.fills, saved=-self.rest,
+            account=breach.account,
+            limit=breach.limit,
+            beside=self.beside,
+            trading_day=breach.trading_day,
+            at=breach.at,
+            until=self.until,
+            fill_key=breach.fill_key,
+            value=breach.value,
+            threshold=breach.threshold,
+            day_net=self.day_net,
+            rest=self.rest,
+            rest_fills=self.fills,
+            saved=-self.rest,
             open_at_stop=tuple(sorted(self.open)),
-        )  # fmt: skip
+        )
 
 
 class Rerun:
@@ -121,9 +130,7 @@ class Rerun:
             self._take(booking, position, booking.gross - booking.fees)
 
     def _take(self, booking: Booking, position: Position | None, net: Decimal) -> None:
-        day = self._days.setdefault(
-            self._book.terms.calendar.session(booking.time), [ZERO, ZERO]
-        )  # fmt: skip
+        day = self._days.setdefault(self._book.terms.calendar.session(booking.time), [ZERO, ZERO])
         day[0] += net
         stop = self._cause(booking)
         if stop is not None:
@@ -150,10 +157,17 @@ class Rerun:
             net = sum((day.net for day in days), ZERO)
             kept = sum((day.net_as_stopped for day in days), ZERO)
             return Replay(
-                account=self._book.account, currency=self._book.terms.currency,
-                start=self._start, end=self._end, net=net, net_as_stopped=kept, saved=kept - net,
-                stops=tuple(stop.stop() for stop in self._stops), days=days, notes=notes,
-            )  # fmt: skip
+                account=self._book.account,
+                currency=self._book.terms.currency,
+                start=self._start,
+                end=self._end,
+                net=net,
+                net_as_stopped=kept,
+                saved=kept - net,
+                stops=tuple(stop.stop() for stop in self._stops),
+                days=days,
+                notes=notes,
+            )
 
     def _cause(self, booking: Booking) -> _Standing | None:
         """The stop that prevents a booking, also one that time brings before it."""

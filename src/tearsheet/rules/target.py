@@ -117,11 +117,7 @@ _PROMISES: tuple[tuple[str, str, str, Direction, bool], ...] = (
 
 
 #: The name of every rule of a target.
-TARGET_RULES = (
-    *(name for _, name, *_ in _PROMISES),
-    "rolling_win_rate_breach",
-    "risk_reward_breach",
-)
+TARGET_RULES = (*(name for _, name, *_ in _PROMISES), "rolling_win_rate_breach", "risk_reward_breach")
 
 
 def target_rules(targets: Targets) -> list[Rule]:
@@ -150,19 +146,20 @@ def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule
     rules = [
         (
             RISK_REWARD_TRADES,
-            Rule("risk_reward_breach", "risk_reward_floor", "average_risk_reward",
-                 RISK_REWARD_FLOOR, "at_least", samples=True),
+            Rule(
+                "risk_reward_breach",
+                "risk_reward_floor",
+                "average_risk_reward",
+                RISK_REWARD_FLOOR,
+                "at_least",
+                samples=True,
+            ),
         )
-    ]  # fmt: skip
+    ]
     if targets.win_rate_target is not None:
         wanted = _wanted("win_rate_target", targets.win_rate_target)
         rule = Rule(
-            "rolling_win_rate_breach",
-            "win_rate_target",
-            "win_rate",
-            wanted,
-            "at_least",
-            samples=True,
+            "rolling_win_rate_breach", "win_rate_target", "win_rate", wanted, "at_least", samples=True
         )
         rules.append((rolling_window, rule))
     return rules
@@ -173,9 +170,7 @@ def judge(summary: PerformanceSummary, rules: Iterable[Rule], min_sample: int = 
     return [_find(summary, rule, min_sample) for rule in rules]
 
 
-def beside_targets(
-    summary: PerformanceSummary, targets: Targets, min_sample: int = 1
-) -> PerformanceSummary:
+def beside_targets(summary: PerformanceSummary, targets: Targets, min_sample: int = 1) -> PerformanceSummary:
     """A summary with the variance of each target beside it."""
     found = judge(summary, target_rules(targets), min_sample)
     return replace(summary, targets=tuple(finding.variance for finding in found))
@@ -197,9 +192,7 @@ def _find(summary: PerformanceSummary, rule: Rule, min_sample: int) -> Finding:
     return Finding(rule, variance, found.n, episode_id(summary, rule))
 
 
-def _not_judged(
-    summary: PerformanceSummary, rule: Rule, found: MetricValue, min_sample: int
-) -> str | None:
+def _not_judged(summary: PerformanceSummary, rule: Rule, found: MetricValue, min_sample: int) -> str | None:
     """Why a rule cannot be judged now, None if it can."""
     if summary.is_empty:
         return "no trades in window"

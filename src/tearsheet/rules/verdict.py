@@ -150,9 +150,7 @@ def _state(views: tuple[LimitView, ...], doubts: list[VerdictReason]) -> Level:
     return "warn" if "warn" in levels else "ok"
 
 
-def _doubts(
-    book: LimitBook, feed: Feed, now: datetime, *, clock_back: bool
-) -> Iterator[VerdictReason]:
+def _doubts(book: LimitBook, feed: Feed, now: datetime, *, clock_back: bool) -> Iterator[VerdictReason]:
     """Every reason for which the account as a whole, or one of its limits, cannot be judged."""
     if not book.plan.limits:
         yield VerdictReason("no_limits", f"the limits file has none for {book.account}")
@@ -180,9 +178,7 @@ def _doubts(
 
 def _staleness(book: LimitBook, feed: Feed, now: datetime) -> Iterator[VerdictReason]:
     if feed.last_fill_at is not None and feed.last_fill_at > book.seen_until:
-        yield VerdictReason(
-            "behind", f"the ledger's last fill is of {feed.last_fill_at.isoformat()}"
-        )
+        yield VerdictReason("behind", f"the ledger's last fill is of {feed.last_fill_at.isoformat()}")
     allowed, age = book.plan.stale_after, _age(book, feed, now)
     if allowed is None or not _in_hours(book, now):
         return
@@ -210,17 +206,13 @@ def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((at for at in (one, other) if at is not None), default=None)
 
 
-def _views(
-    book: LimitBook, feed: Feed, now: datetime, doubts: list[VerdictReason]
-) -> Iterator[LimitView]:
+def _views(book: LimitBook, feed: Feed, now: datetime, doubts: list[VerdictReason]) -> Iterator[LimitView]:
     for watch in book.watches:
         doubted = any(reason.limit in (None, watch.limit.name) for reason in doubts)
         yield _view(book, watch, now, doubted=doubted, unread=feed.trouble is not None)
 
 
-def _view(
-    book: LimitBook, watch: Watch, now: datetime, *, doubted: bool, unread: bool
-) -> LimitView:
+def _view(book: LimitBook, watch: Watch, now: datetime, *, doubted: bool, unread: bool) -> LimitView:
     limit, moved = watch.limit, watch.moved_by
     reading = UNKNOWN if unread else watch.reading
     breach = book.latches.active(limit.name, watch.start)
@@ -266,9 +258,7 @@ def _note(book: LimitBook, watch: Watch, breach: Breach | None) -> str | None:
         return f"latched at {plain(breach.value)} of {plain(breach.threshold)}; the books have changed since"
     release = book.latches.last_release(watch.limit.name, watch.start)
     if breach is None and release is not None:
-        return (
-            f"released by {release.actor}: {release.reason}; it breaks beyond {plain(release.upto)}"
-        )
+        return f"released by {release.actor}: {release.reason}; it breaks beyond {plain(release.upto)}"
     return None
 
 
@@ -277,11 +267,21 @@ def _removed(book: LimitBook) -> Iterator[LimitView]:
     for breach in book.latches.in_force(book.session):
         if book.plan.get(breach.limit) is None:
             yield LimitView(
-                name=breach.limit, level="breach", unit=LIMITS[breach.limit].unit, value=None,
-                threshold=breach.threshold, used=None, headroom=None, warned_at=None,
-                moved_by=None, moved_at=None, resets_at=_resets_at(book, breach.limit),
-                on_unknown="hold", breach=breach, note="the limit is gone from the file",
-            )  # fmt: skip
+                name=breach.limit,
+                level="breach",
+                unit=LIMITS[breach.limit].unit,
+                value=None,
+                threshold=breach.threshold,
+                used=None,
+                headroom=None,
+                warned_at=None,
+                moved_by=None,
+                moved_at=None,
+                resets_at=_resets_at(book, breach.limit),
+                on_unknown="hold",
+                breach=breach,
+                note="the limit is gone from the file",
+            )
 
 
 def _resets_at(book: LimitBook, name: LimitName) -> datetime | None:

@@ -21,7 +21,9 @@ from tearsheet.trade.session import DAY
 FUTURES_ZONE = "America/Chicago"
 _CHICAGO, _NEW_YORK = ZoneInfo(FUTURES_ZONE), ZoneInfo("America/New_York")
 _LAST_ENTRY = time(14)
-_HEADER = "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection,"
+_HEADER = (
+    "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection,"
+)
 _TARGETS = """\
 # What was promised. A target that is null or missing is not judged.
 win_rate_target: 52            # percent of closed trades
@@ -85,11 +87,16 @@ class _Tape:
         clock = local.strftime("%-m/%-d/%Y %-I:%M:%S %p")
         kind = "Entry" if position != "-" and not position.startswith("x") else "Exit"
         digits = 2
-        self.rows.append((at, (
-            f"{contract},{'Buy' if buys else 'Sell'},{quantity},{price:.{digits}f},{clock},"
-            f"F{self.number:06d},{kind},{position.lstrip('x')},O{self.number:06d},,"
-            f"${commission:.2f},1,FUT-1,Sim,"
-        )))  # fmt: skip
+        self.rows.append(
+            (
+                at,
+                (
+                    f"{contract},{'Buy' if buys else 'Sell'},{quantity},{price:.{digits}f},{clock},"
+                    f"F{self.number:06d},{kind},{position.lstrip('x')},O{self.number:06d},,"
+                    f"${commission:.2f},1,FUT-1,Sim,"
+                ),
+            )
+        )
 
 
 def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -> SampleReport:
@@ -127,9 +134,7 @@ def _trading_days(first: date, last: date) -> Iterator[date]:
         first += DAY
 
 
-def _write_log(
-    logs: Path, days: list[date], losing: date, broken: date, chance: random.Random
-) -> None:
+def _write_log(logs: Path, days: list[date], losing: date, broken: date, chance: random.Random) -> None:
     """Each trade is logged at its entry, and again with its result; the last one is still open."""
     prices = dict(_EQUITIES)
     for day in days:
@@ -146,9 +151,8 @@ def _write_log(
 
 
 def _equity_trade(
-    chance: random.Random, prices: dict[str, float], day: date, number: int,
-    *, losing: bool, ends: bool,
-) -> list[tuple[datetime, str]]:  # fmt: skip
+    chance: random.Random, prices: dict[str, float], day: date, number: int, *, losing: bool, ends: bool
+) -> list[tuple[datetime, str]]:
     symbol = chance.choice(list(prices))
     price = prices[symbol] = round(prices[symbol] * (1 + chance.gauss(0, 0.004)), 2)
     long = chance.random() < 0.7
@@ -167,26 +171,47 @@ def _equity_trade(
     if not losing and 0.55 <= draw < 0.60:
         gross = commission  # out at the entry, but for the cost of it: a breakeven
     entry = {
-        "timestamp": _instant(opened), "symbol": symbol, "action": "BUY" if long else "SELL",
-        "quantity": quantity, "price": f"{price:.2f}", "total_value": f"{price * quantity:.2f}",
-        "order_id": f"EQ-{day:%Y%m%d}-{number:02d}", "execution_mode": "LIVE", "account_id": "EQ-1",
-        "strategy_name": chance.choice(_STRATEGIES), "entry_type": "limit",
-        "stop_loss": f"{price - sign * risk:.2f}", "target": f"{price + sign * 2 * risk:.2f}",
+        "timestamp": _instant(opened),
+        "symbol": symbol,
+        "action": "BUY" if long else "SELL",
+        "quantity": quantity,
+        "price": f"{price:.2f}",
+        "total_value": f"{price * quantity:.2f}",
+        "order_id": f"EQ-{day:%Y%m%d}-{number:02d}",
+        "execution_mode": "LIVE",
+        "account_id": "EQ-1",
+        "strategy_name": chance.choice(_STRATEGIES),
+        "entry_type": "limit",
+        "stop_loss": f"{price - sign * risk:.2f}",
+        "target": f"{price + sign * 2 * risk:.2f}",
         "decision_reasoning": "Setup with volume above its 20-bar mean",
-        "indicators_used": ["VWAP", "EMA-9"], "risk_reward_ratio": 2.0, "outcome": "open",
-        "profit_loss": None, "hold_duration_seconds": None, "exit_timestamp": None,
-        "exit_reasoning": None, "slippage": "0.01", "commission": None, "net_profit_loss": None,
-        "session_id": f"S-{day:%Y%m%d}", "bot_version": "2.3.1", "config_hash": "9f1c2e",
-    }  # fmt: skip
+        "indicators_used": ["VWAP", "EMA-9"],
+        "risk_reward_ratio": 2.0,
+        "outcome": "open",
+        "profit_loss": None,
+        "hold_duration_seconds": None,
+        "exit_timestamp": None,
+        "exit_reasoning": None,
+        "slippage": "0.01",
+        "commission": None,
+        "net_profit_loss": None,
+        "session_id": f"S-{day:%Y%m%d}",
+        "bot_version": "2.3.1",
+        "config_hash": "9f1c2e",
+    }
     lines = [(opened, json.dumps(entry))]
     if ends:
         net = gross - commission
         result = {
-            **entry, "outcome": "win" if net > 0 else "loss" if net < 0 else "breakeven",
-            "profit_loss": str(gross), "hold_duration_seconds": int(held.total_seconds()),
-            "exit_timestamp": _instant(opened + held), "commission": str(commission),
-            "exit_reasoning": "target" if won else "stop", "net_profit_loss": str(net),
-        }  # fmt: skip
+            **entry,
+            "outcome": "win" if net > 0 else "loss" if net < 0 else "breakeven",
+            "profit_loss": str(gross),
+            "hold_duration_seconds": int(held.total_seconds()),
+            "exit_timestamp": _instant(opened + held),
+            "commission": str(commission),
+            "exit_reasoning": "target" if won else "stop",
+            "net_profit_loss": str(net),
+        }
         lines.append((opened + held, json.dumps(result)))
     return lines
 
@@ -220,9 +245,15 @@ def _contract(root: str, day: date) -> str:
 
 
 def _round_trip(
-    tape: _Tape, prices: dict[str, float], root: str, day: date, at: datetime,
-    chance: random.Random, *, losing: bool,
-) -> datetime:  # fmt: skip
+    tape: _Tape,
+    prices: dict[str, float],
+    root: str,
+    day: date,
+    at: datetime,
+    chance: random.Random,
+    *,
+    losing: bool,
+) -> datetime:
     """In by one or two fills, out by one to three, now and then straight into the other side."""
     contract, (_, tick, _, _) = _contract(root, day), _FUTURES[root]
     buys = chance.random() < 0.55
@@ -236,14 +267,7 @@ def _round_trip(
         at += timedelta(seconds=chance.randrange(20, 400))
         added = chance.choice((1, 2))
         quantity += added
-        tape.fill(
-            contract,
-            buys,
-            added,
-            _at_tick(price - sign * reach / 4, tick),
-            at,
-            f"{quantity} {letter}",
-        )
+        tape.fill(contract, buys, added, _at_tick(price - sign * reach / 4, tick), at, f"{quantity} {letter}")
     moved = reach * (
         chance.uniform(0.4, 1.6)
         if chance.random() < (0.25 if losing else 0.54)
@@ -266,9 +290,7 @@ def _round_trip(
     return at
 
 
-def _overnight(
-    tape: _Tape, prices: dict[str, float], days: list[date], chance: random.Random
-) -> None:
+def _overnight(tape: _Tape, prices: dict[str, float], days: list[date], chance: random.Random) -> None:
     """Crude oil bought before the roll of the day and sold in the morning of the next, if it came."""
     day, *next_days = days
     contract, tick = _contract("MCL", day), _FUTURES["MCL"][1]

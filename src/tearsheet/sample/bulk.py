@@ -21,9 +21,7 @@ _RECORD = (
 )
 
 
-def write_log(
-    folder: Path, *, days: int, trades_per_day: int, last_day: date, seed: int = 7
-) -> int:
+def write_log(folder: Path, *, days: int, trades_per_day: int, last_day: date, seed: int = 7) -> int:
     """Write a trade log of so many days, a file a day; nine of ten records are closed.
 
     Returns the number of records. The same arguments write the same bytes.
@@ -40,9 +38,7 @@ def write_log(
 def _records(chance: random.Random, day: date, number: int) -> list[str]:
     start = datetime(day.year, day.month, day.day, 13, 30, tzinfo=UTC)
     return [
-        _record(
-            chance, day, f"O-{day.isoformat()}-{n}", start + timedelta(seconds=23_400 * n / number)
-        )
+        _record(chance, day, f"O-{day.isoformat()}-{n}", start + timedelta(seconds=23_400 * n / number))
         for n in range(number)
     ]
 
@@ -53,24 +49,31 @@ def _record(chance: random.Random, day: date, order: str, at: datetime) -> str:
     closed = chance.random() < 0.9
     outcome = "win" if cents > 100 else "loss" if cents < 100 else "breakeven"
     return _RECORD.format(
-        time=at.isoformat(), symbol=chance.choice(_SYMBOLS), action=chance.choice(("BUY", "SELL")),
-        quantity=quantity, price=price, value=price * quantity, order=order,
-        strategy=chance.choice(_STRATEGIES), stop=price - 2, target=price + 4,
-        outcome=f'"{outcome}"' if closed else '"open"', gross=_money(cents, closed),
+        time=at.isoformat(),
+        symbol=chance.choice(_SYMBOLS),
+        action=chance.choice(("BUY", "SELL")),
+        quantity=quantity,
+        price=price,
+        value=price * quantity,
+        order=order,
+        strategy=chance.choice(_STRATEGIES),
+        stop=price - 2,
+        target=price + 4,
+        outcome=f'"{outcome}"' if closed else '"open"',
+        gross=_money(cents, closed),
         held=held if closed else "null",
         exit=f'"{(at + timedelta(seconds=held)).isoformat()}"' if closed else "null",
-        why='"Target hit"' if closed else "null", net=_money(cents - 100, closed),
+        why='"Target hit"' if closed else "null",
+        net=_money(cents - 100, closed),
         day=day.isoformat(),
-    )  # fmt: skip
+    )
 
 
 def _money(cents: int, closed: bool) -> str:
     return f'"{cents / 100:.2f}"' if closed else "null"
 
 
-def write_fills_csv(
-    path: Path, *, count: int, accounts: int = 20, symbols: int = 50, seed: int = 7
-) -> int:
+def write_fills_csv(path: Path, *, count: int, accounts: int = 20, symbols: int = 50, seed: int = 7) -> int:
     """Write so many fills of round trips and reversals in the generic CSV format; returns `count`."""
     chance = random.Random(seed)
     held: dict[tuple[int, int], int] = {}

@@ -158,9 +158,7 @@ def _read(setting: Setting, text: str, place: str) -> Any:
         return setting.read(text)
     except ValueError as error:
         why = f", and {error}" if isinstance(error, RefusedError) else ""
-        raise SettingsError(
-            f"{place} is {_safe(text)!r}{why}", f"allowed is {setting.allowed}"
-        ) from None
+        raise SettingsError(f"{place} is {_safe(text)!r}{why}", f"allowed is {setting.allowed}") from None
 
 
 def _safe(text: str) -> str:
@@ -179,9 +177,7 @@ def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
     known = [*_BY_ENV, CONFIG_VARIABLE]
     for name in env:
         if name.startswith("TEARSHEET_") and not (name in known or name.startswith(_OF_OTHERS)):
-            raise SettingsError(
-                f"environment variable {name} is no setting", _did_you_mean(name, known)
-            )
+            raise SettingsError(f"environment variable {name} is no setting", _did_you_mean(name, known))
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
@@ -219,8 +215,7 @@ def _content(path: Path, *, must_exist: bool) -> str:
         raise SettingsError(f"{path} is not UTF-8: {error}", "save it as UTF-8") from None
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be read: {error.strerror or error}",
-            "it is a TOML file; check its permissions",
+            f"{path} cannot be read: {error.strerror or error}", "it is a TOML file; check its permissions"
         ) from None
 
 

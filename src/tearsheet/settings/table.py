@@ -111,9 +111,7 @@ def _postgres(url: str) -> str:
     rest = url.partition("://")[2]
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     if rest.count("@") > authority.count("@") or authority.count("@") > 1 or "#" in rest:
-        raise RefusedError(
-            "in a user or password, each of @ : / ? # % is written as %40 %3A %2F %3F %23 %25"
-        )
+        raise RefusedError("in a user or password, each of @ : / ? # % is written as %40 %3A %2F %3F %23 %25")
     if not rest:
         raise ValueError
     return url

@@ -121,14 +121,14 @@ _AMOUNT_SCHEMA = {
         {"type": "number", "exclusiveMinimum": -_LIMIT, "exclusiveMaximum": _LIMIT, "multipleOf": 1e-12},
         {"type": "string", "pattern": _AMOUNT},
     ]
-}  # fmt: skip
+}
 _QUANTITY_SCHEMA = {
     "anyOf": [
         {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": _LIMIT},
         {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": _LIMIT, "multipleOf": 1e-12},
         {"type": "string", "pattern": _AMOUNT.replace("-?", ""), "not": {"pattern": r"^[0.]*$"}},
     ]
-}  # fmt: skip
+}
 _TIME_SCHEMA = {"type": "string", "format": "date-time", "pattern": _TIME}
 _SIDES = ("BUY", "SELL")
 _STATUSES = ("fill", "correction", "bust")
@@ -184,9 +184,12 @@ def posted_objects(body: bytes, key: str) -> list[Json]:
     shapes = f'send one object, a list of objects, or {{"{key}": [...]}}'
     try:
         content = json.loads(
-            body.decode("utf-8"), parse_float=_Digits, parse_int=_Digits,
-            parse_constant=_no_constant, object_pairs_hook=_no_doubles,
-        )  # fmt: skip
+            body.decode("utf-8"),
+            parse_float=_Digits,
+            parse_int=_Digits,
+            parse_constant=_no_constant,
+            object_pairs_hook=_no_doubles,
+        )
     except UnicodeDecodeError as error:
         raise FormatError(f"the body is not UTF-8: {error}", "send UTF-8") from None
     except (ValueError, RecursionError) as error:
@@ -199,15 +202,17 @@ def posted_objects(body: bytes, key: str) -> list[Json]:
     return objects
 
 
-def posted_fills(
-    objects: Iterable[Json], name: str, instruments: Instruments
-) -> list[Fill | Rejection]:
+def posted_fills(objects: Iterable[Json], name: str, instruments: Instruments) -> list[Fill | Rejection]:
     """The fills of a request, or why one is none; `line` counts from 1."""
     rows = FillRows(
-        file=name, instruments=instruments, times=TimeReader(None, None, ascending=False),
-        numbers=NumberForm("."), account=None, newest_first=False,
+        file=name,
+        instruments=instruments,
+        times=TimeReader(None, None, ascending=False),
+        numbers=NumberForm("."),
+        account=None,
+        newest_first=False,
         sides=layouts()["generic_fills"].side_words(Side.BUY, Side.SELL),
-    )  # fmt: skip
+    )
     made = []
     for line, content in enumerate(objects, 1):
         text = [shown(json.dumps(content), _SHOWN)]
@@ -230,15 +235,11 @@ def posted_marks(
             made.append(_mark(_texts(content, MARK_FIELDS, tuple(MARK_FIELDS)), times, instruments))
         except RowError as bad:
             p, text = bad.problem, shown(json.dumps(content), _SHOWN)
-            made.append(
-                Rejection(file=name, line=line, text=text, code=p.code, reason=p.reason, hint=p.hint)
-            )  # fmt: skip
+            made.append(Rejection(file=name, line=line, text=text, code=p.code, reason=p.reason, hint=p.hint))
     return made
 
 
-_TWICE = Problem(
-    "conflicting_id", "the same execution stands twice in this request", "send it once"
-)
+_TWICE = Problem("conflicting_id", "the same execution stands twice in this request", "send it once")
 
 
 def _mark(texts: Sequence[str], times: TimeReader, instruments: Instruments) -> PostedMark:
@@ -257,12 +258,8 @@ def _texts(content: Json, fields: Mapping[str, Field], order: Sequence[str]) -> 
     """The fields as texts in an order, "" for what is not given. Raises RowError."""
     for key in content:
         if key not in fields:
-            raise RowError(
-                "bad_value", f"{shown(key, 60)!r} is no field", f"allowed are {', '.join(fields)}"
-            )
-    return [
-        _text(name, fields[name], content.get(name)) if name in fields else "" for name in order
-    ]
+            raise RowError("bad_value", f"{shown(key, 60)!r} is no field", f"allowed are {', '.join(fields)}")
+    return [_text(name, fields[name], content.get(name)) if name in fields else "" for name in order]
 
 
 def _text(name: str, field: Field, value: Any) -> str:

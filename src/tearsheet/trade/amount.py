@@ -27,9 +27,7 @@ EXACT = Context(
 )
 #: What an input may be: at most 36 significant digits, below 10^18, and nearer to 0 than 10^-18 only
 #: if it is 0. A product of three such has at most 108 digits, a sum of any number of products fits 400.
-_ACCEPTED = Context(
-    prec=36, Emin=-18, Emax=17, traps=[Inexact, Overflow, Subnormal, InvalidOperation]
-)
+_ACCEPTED = Context(prec=36, Emin=-18, Emax=17, traps=[Inexact, Overflow, Subnormal, InvalidOperation])
 _plus = _ACCEPTED.plus
 _BELOW, _ABOVE = Decimal("-1E18"), Decimal("1E18")
 _E12, _E_12 = Decimal("1E12"), Decimal("1E-12")

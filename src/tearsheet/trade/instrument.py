@@ -25,8 +25,7 @@ _ROOT = r"(?P<root>[A-Z0-9]{1,4})"
 _PREFIX = r"(?:[A-Z_]+:|(?:[A-Z]+\.)+|/|@)?"
 #: After a dot only places where futures are traded: SIX2.DE is a share in Frankfurt, no silver.
 _PLACES = (
-    "CME|CBOT|CBT|COMEX|CMX|NYMEX|NYM|NYB|GLOBEX|CFE|ICE|IFUS|IFEU|EUREX|HKFE"
-    "|XCME|XCBT|XNYM|XCEC|XCBF|XEUR"
+    "CME|CBOT|CBT|COMEX|CMX|NYMEX|NYM|NYB|GLOBEX|CFE|ICE|IFUS|IFEU|EUREX|HKFE|XCME|XCBT|XNYM|XCEC|XCBF|XEUR"
 )
 _SUFFIX = rf"(?:[@:][A-Z_]+|\.(?:{_PLACES}))?"
 #: MNQ 12-26 (NinjaTrader), MNQ DEC26, MNQZ6 / MNQZ26 / MNQZ2026, with /, @, CM. or :XCME around them.
@@ -44,9 +43,7 @@ _FUTURE_TAIL = re.compile(
     rf"[{MONTH_CODES}]\d{{1,4}}(?:-.*|\.[A-Z]{{3,}})|(?:[{MONTH_CODES}]\d{{1,4}})? .*|\d{{3,}}.*|=F|!"
 )
 #: Options in other spellings: .AAPL260109C320, -NVDA260710P195, SPY 3/20/2026 CALL $580, AAPL 16JAN26 200 C.
-_LIKE_OPTION = re.compile(
-    r"[-.].+|[A-Z]{1,6} ?\d{6}[CP][\d.]+|.+ (?:CALL|PUT)(?: .*)?|.+ [\d.]+ ?[CP]"
-)
+_LIKE_OPTION = re.compile(r"[-.].+|[A-Z]{1,6} ?\d{6}[CP][\d.]+|.+ (?:CALL|PUT)(?: .*)?|.+ [\d.]+ ?[CP]")
 #: BTC/USDT, BTC-USD, BTCUSDT, BTC/USDT:USDT: money is in the quote currency. BRK-B is no pair.
 _PAIR = re.compile(
     r"^(?P<base>[A-Z0-9]{2,10})(?:[/-](?P<quoted>USDT?|USDC|FDUSD|BUSD|TUSD|DAI|EUR|GBP|JPY|CHF|AUD|CAD"
@@ -110,16 +107,10 @@ class Instruments:
         self.futures = futures
         self.overrides = dict(overrides or {})
         self.default_currency = default_currency
-        self._known: dict[
-            tuple[str, int, str | None, str | None], Instrument | UnknownInstrument
-        ] = {}
+        self._known: dict[tuple[str, int, str | None, str | None], Instrument | UnknownInstrument] = {}
 
     def resolve(
-        self,
-        symbol: str,
-        on: date,
-        asset_class: AssetClass | None = None,
-        currency: str | None = None,
+        self, symbol: str, on: date, asset_class: AssetClass | None = None, currency: str | None = None
     ) -> Instrument | UnknownInstrument:
         """The instrument for a symbol as written, traded on a date (it settles one-digit years)."""
         key = (symbol, on.year, asset_class, currency)

@@ -70,18 +70,14 @@ def tag_of(text: str) -> str:
 def _tags(tags: Iterable[str]) -> tuple[str, ...]:
     kept = tuple(sorted({tag_of(tag) for tag in tags}))
     if len(kept) > MOST_TAGS:
-        raise UsageError(
-            f"a note has {len(kept)} tags", f"at most {MOST_TAGS} are allowed; take some out"
-        )
+        raise UsageError(f"a note has {len(kept)} tags", f"at most {MOST_TAGS} are allowed; take some out")
     return kept
 
 
 def _text(text: str) -> str:
     kept = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     if len(kept) > LONGEST_TEXT:
-        raise UsageError(
-            f"the note has {len(kept):,} characters", f"at most {LONGEST_TEXT:,} are allowed"
-        )
+        raise UsageError(f"the note has {len(kept):,} characters", f"at most {LONGEST_TEXT:,} are allowed")
     for sign in kept:
         if sign not in "\n\t" and unicodedata.category(sign) in ("Cc", "Cs"):
             raise UsageError(

@@ -132,9 +132,23 @@ class _Open:
     """The position that a stream of fills is in: the mutable inside of `Book`."""
 
     __slots__ = (
-        "cost", "entry_value", "exit_value", "fees", "first", "gross", "id",
-        "last", "left", "multiplier", "number", "opened_at", "peak", "planned", "quantity", "side",
-    )  # fmt: skip
+        "cost",
+        "entry_value",
+        "exit_value",
+        "fees",
+        "first",
+        "gross",
+        "id",
+        "last",
+        "left",
+        "multiplier",
+        "number",
+        "opened_at",
+        "peak",
+        "planned",
+        "quantity",
+        "side",
+    )
 
     def __init__(self, fill: Fill, quantity: Decimal, fees: Decimal) -> None:
         self.id = position_id(fill.account, fill.symbol, fill.key)
@@ -175,12 +189,33 @@ class _Open:
         closed_at = None if self.left else last.time
         held = closed_at - self.opened_at if closed_at and self.opened_at else None
         return Position(
-            self.id, first.account, first.symbol, first.currency, self.multiplier, self.side,
-            self.opened_at, closed_at, last.time, last.rank, last.key, self.quantity, self.peak,
-            self.left, self.entry_value, self.exit_value, self.cost, self.gross, self.fees,
-            self.number, first.strategy, first.stop_loss, first.target, self.planned, first.mode,
+            self.id,
+            first.account,
+            first.symbol,
+            first.currency,
+            self.multiplier,
+            self.side,
+            self.opened_at,
+            closed_at,
+            last.time,
+            last.rank,
+            last.key,
+            self.quantity,
+            self.peak,
+            self.left,
+            self.entry_value,
+            self.exit_value,
+            self.cost,
+            self.gross,
+            self.fees,
+            self.number,
+            first.strategy,
+            first.stop_loss,
+            first.target,
+            self.planned,
+            first.mode,
             held,
-        )  # fmt: skip
+        )
 
 
 class Book:
@@ -229,10 +264,23 @@ class Book:
                     held.fees += paid
                     held.number += 1
                     held.last = fill
-                    add(Booking(
-                        held.id, account, symbol, fill.currency, fill.time, fill.rank, fill.key, 0,
-                        leaving if side is buy else -leaving, price, gross, paid, closes,
-                    ))  # fmt: skip
+                    add(
+                        Booking(
+                            held.id,
+                            account,
+                            symbol,
+                            fill.currency,
+                            fill.time,
+                            fill.rank,
+                            fill.key,
+                            0,
+                            leaving if side is buy else -leaving,
+                            price,
+                            gross,
+                            paid,
+                            closes,
+                        )
+                    )
                     if not closes:
                         continue
                     self.closed.append(held.position())
@@ -253,10 +301,23 @@ class Book:
                     held.fees += fees
                     held.number += 1
                     held.last = fill
-                add(Booking(
-                    held.id, account, symbol, fill.currency, fill.time, fill.rank, fill.key, part,
-                    quantity if side is buy else -quantity, price, ZERO, fees, False,
-                ))  # fmt: skip
+                add(
+                    Booking(
+                        held.id,
+                        account,
+                        symbol,
+                        fill.currency,
+                        fill.time,
+                        fill.rank,
+                        fill.key,
+                        part,
+                        quantity if side is buy else -quantity,
+                        price,
+                        ZERO,
+                        fees,
+                        False,
+                    )
+                )
         return bookings
 
     def open_positions(self) -> list[Position]:
@@ -269,9 +330,7 @@ def position_id(account: str, symbol: str, opening_key: str) -> str:
     return digest(f"{account}\0{symbol}\0{opening_key}")
 
 
-def planned_risk_reward(
-    entry: Decimal, stop_loss: Decimal | None, target: Decimal | None
-) -> Decimal | None:
+def planned_risk_reward(entry: Decimal, stop_loss: Decimal | None, target: Decimal | None) -> Decimal | None:
     """(target − entry) / (entry − stop), the same for longs and shorts; None unless positive.
 
     A result that is not positive means that stop and target stand on the same side of the entry.
@@ -313,19 +372,48 @@ def logged_position(
     if planned is None and at_entry:
         planned = planned_risk_reward(record.price, record.stop_loss, record.target)
     position = Position(
-        identity, account, record.symbol, currency, ONE if multiplier is None else multiplier,
+        identity,
+        account,
+        record.symbol,
+        currency,
+        ONE if multiplier is None else multiplier,
         record.action if at_entry else record.action.opposite,
-        closed_at - held if held is not None else None, closed_at, closed_at, 0, key,
-        record.quantity, record.quantity, ZERO, value if at_entry else ZERO,
-        ZERO if at_entry else value, ZERO, gross, fees, 1, record.strategy_name,
+        closed_at - held if held is not None else None,
+        closed_at,
+        closed_at,
+        0,
+        key,
+        record.quantity,
+        record.quantity,
+        ZERO,
+        value if at_entry else ZERO,
+        ZERO if at_entry else value,
+        ZERO,
+        gross,
+        fees,
+        1,
+        record.strategy_name,
         record.stop_loss if at_entry and multiplier is not None else None,
-        record.target if at_entry else None, planned,
-        record.execution_mode, held,
-    )  # fmt: skip
+        record.target if at_entry else None,
+        planned,
+        record.execution_mode,
+        held,
+    )
     booking = Booking(
-        identity, account, record.symbol, currency, closed_at, 0, key, 0,
-        -signed if at_entry else signed, record.price, gross, fees, True,
-    )  # fmt: skip
+        identity,
+        account,
+        record.symbol,
+        currency,
+        closed_at,
+        0,
+        key,
+        0,
+        -signed if at_entry else signed,
+        record.price,
+        gross,
+        fees,
+        True,
+    )
     return position, booking
 
 
@@ -352,8 +440,9 @@ def _held(record: TradeRecord, closed_at: datetime) -> timedelta | None:
     return timedelta(microseconds=micros) if micros <= longest else None
 
 
-def fill_of(record: TradeRecord, instrument_symbol: str, multiplier: Decimal, currency: str,
-            key: str, rank: int) -> Fill:  # fmt: skip
+def fill_of(
+    record: TradeRecord, instrument_symbol: str, multiplier: Decimal, currency: str, key: str, rank: int
+) -> Fill:
     """A logged order taken as an execution, for logs that never state a result."""
     return Fill(
         account=record.account,

@@ -28,9 +28,7 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-WindowKind = Literal[
-    "daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom", "rolling"
-]
+WindowKind = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom", "rolling"]
 #: The kinds that a date alone settles.
 CALENDAR_KINDS: tuple[WindowKind, ...] = ("daily", "weekly", "monthly", "quarterly", "yearly")
 
@@ -44,10 +42,7 @@ class TradingCalendar:
     """
 
     def __init__(
-        self,
-        timezone: ZoneInfo,
-        day_starts_at: time = time(0),
-        holidays: frozenset[date] = frozenset(),
+        self, timezone: ZoneInfo, day_starts_at: time = time(0), holidays: frozenset[date] = frozenset()
     ) -> None:
         self.timezone = timezone
         self.day_starts_at = day_starts_at
@@ -187,9 +182,7 @@ def _possible(day: date) -> date:
 
 def _check_order(first: date, last: date) -> None:
     if last < first:
-        raise UsageError(
-            f"the window ends ({last}) before it starts ({first})", "swap start and end"
-        )
+        raise UsageError(f"the window ends ({last}) before it starts ({first})", "swap start and end")
 
 
 def to_micros(at: datetime) -> int:

@@ -47,10 +47,16 @@ class Wakes:
             if listened:
                 try:
                     for changes in watch(
-                        *{path for path, _, _ in listened}, stop_event=self._ended, recursive=False,
-                        debounce=_TOGETHER_MS, step=_STEP_MS, rust_timeout=500,
-                        yield_on_timeout=True, raise_interrupt=False, watch_filter=None,
-                    ):  # fmt: skip
+                        *{path for path, _, _ in listened},
+                        stop_event=self._ended,
+                        recursive=False,
+                        debounce=_TOGETHER_MS,
+                        step=_STEP_MS,
+                        rust_timeout=500,
+                        yield_on_timeout=True,
+                        raise_interrupt=False,
+                        watch_filter=None,
+                    ):
                         if changes:
                             self._woken.set()
                         if self._present() != listened:

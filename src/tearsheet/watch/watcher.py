@@ -28,22 +28,10 @@ JUDGE_EVERY_S = 60.0
 #: Seconds before a failed turn is tried again: the first time, and at most.
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
 #: The windows that are judged: kind, and how many days ago.
-_WINDOWS: tuple[tuple[WindowKind, int], ...] = (
-    ("daily", 1), ("daily", 0), ("weekly", 7), ("weekly", 0),
-)  # fmt: skip
+_WINDOWS: tuple[tuple[WindowKind, int], ...] = (("daily", 1), ("daily", 0), ("weekly", 7), ("weekly", 0))
 
 What = Literal[
-    "begin",
-    "standby",
-    "logs",
-    "statement",
-    "refused",
-    "verdict",
-    "absent",
-    "alert",
-    "trouble",
-    "over",
-    "end",
+    "begin", "standby", "logs", "statement", "refused", "verdict", "absent", "alert", "trouble", "over", "end"
 ]
 
 
@@ -160,8 +148,14 @@ class Watcher:
         report = tracker.sync()
         if report.revision == before and not report.rejected:
             return False  # half a line, which is read when it is whole
-        self._say("logs", _of_sync(report), records=report.records, rejected=report.rejected,
-                  files=report.read_files, revision=report.revision)  # fmt: skip
+        self._say(
+            "logs",
+            _of_sync(report),
+            records=report.records,
+            rejected=report.rejected,
+            files=report.read_files,
+            revision=report.revision,
+        )
         return True
 
     def _take_statements(self, tracker: PerformanceTracker) -> bool:
@@ -173,13 +167,27 @@ class Watcher:
                 raise
             except TearsheetError as error:
                 if path.exists():
-                    self._say("refused", f"{path.name}: {error.message}", file=str(path),
-                              code=error.code, reason=error.message, hint=error.hint)  # fmt: skip
+                    self._say(
+                        "refused",
+                        f"{path.name}: {error.message}",
+                        file=str(path),
+                        code=error.code,
+                        reason=error.message,
+                        hint=error.hint,
+                    )
             else:
                 changed = changed or not report.repeated
-                self._say("statement", _of_import(path, report), file=str(path), layout=report.layout,
-                          new=report.new, known=report.known, rejected=report.rejected,
-                          repeated=report.repeated, revision=report.revision)  # fmt: skip
+                self._say(
+                    "statement",
+                    _of_import(path, report),
+                    file=str(path),
+                    layout=report.layout,
+                    new=report.new,
+                    known=report.known,
+                    rejected=report.rejected,
+                    repeated=report.repeated,
+                    revision=report.revision,
+                )
             self._dropped.took(path)
         return changed
 
@@ -190,9 +198,14 @@ class Watcher:
             if now != self._told.get(found.account, ("ok", False)):
                 why = "; ".join(f"{reason.code} {reason.detail}" for reason in found.reasons)
                 flat = ", must be flat" if found.must_be_flat else ""
-                self._say("verdict", f"{found.account}: {found.state}{flat}{why and ': ' + why}",
-                          account=found.account, state=found.state, must_be_flat=found.must_be_flat,
-                          reasons=[reason.code for reason in found.reasons])  # fmt: skip
+                self._say(
+                    "verdict",
+                    f"{found.account}: {found.state}{flat}{why and ': ' + why}",
+                    account=found.account,
+                    state=found.state,
+                    must_be_flat=found.must_be_flat,
+                    reasons=[reason.code for reason in found.reasons],
+                )
             self._told[found.account] = now
         self._take_absence(tracker)
         return True
@@ -201,8 +214,12 @@ class Watcher:
         absent = absent_guards(tracker, self._began)
         for account, minutes in absent.items():
             if account not in self._absent:
-                self._say("absent", f"{account}: nobody asked for its verdict for {minutes} minutes",
-                          account=account, minutes=minutes)  # fmt: skip
+                self._say(
+                    "absent",
+                    f"{account}: nobody asked for its verdict for {minutes} minutes",
+                    account=account,
+                    minutes=minutes,
+                )
         self._absent = set(absent)
 
     def _judge(self, tracker: PerformanceTracker) -> bool:
@@ -218,8 +235,15 @@ class Watcher:
         return True
 
     def _say_alert(self, alert: AlertEvent) -> None:
-        self._say("alert", f"{alert.state}: {alert.message}", id=alert.id, state=alert.state,
-                  rule=alert.rule, window=alert.window, account=alert.account)  # fmt: skip
+        self._say(
+            "alert",
+            f"{alert.state}: {alert.message}",
+            id=alert.id,
+            state=alert.state,
+            rule=alert.rule,
+            window=alert.window,
+            account=alert.account,
+        )
 
     def _trouble(self, part: str, error: TearsheetError) -> None:
         """Say what is wrong, once as long as it is the same."""
@@ -228,8 +252,14 @@ class Watcher:
         if self._troubles.get(part) == same:
             return
         self._troubles[part] = same
-        self._say("trouble", f"{part}: {error.message}; trying again", part=part, code=error.code,
-                  reason=error.message, hint=error.hint)  # fmt: skip
+        self._say(
+            "trouble",
+            f"{part}: {error.message}; trying again",
+            part=part,
+            code=error.code,
+            reason=error.message,
+            hint=error.hint,
+        )
 
     def _over(self, part: str) -> None:
         if self._troubles.pop(part, None) is not None:

@@ -62,8 +62,7 @@ def _apis(served: Served, absence: Absence | None) -> tuple[list[Api], Lookout]:
         served.access.check(request, operation.level)
 
     performance, trading, risk, events, ops, documents = (
-        Api(name, guard)
-        for name in ("performance", "trading", "risk", "events", "ops", "documents")
+        Api(name, guard) for name in ("performance", "trading", "risk", "events", "ops", "documents")
     )
     add_performance(performance, served)
     add_insights(performance, served)
@@ -90,8 +89,15 @@ def _add_errors(app: Flask, served: Served) -> None:
     def broken(error: TearsheetError) -> Response:
         answer = of_error(error)
         if answer.status >= 500:
-            event(_log, "tearsheet.error", level=logging.ERROR, request_id=request.environ[REQUEST_ID],
-                  code=error.code, reason=error.message, path=request.path)  # fmt: skip
+            event(
+                _log,
+                "tearsheet.error",
+                level=logging.ERROR,
+                request_id=request.environ[REQUEST_ID],
+                code=error.code,
+                reason=error.message,
+                path=request.path,
+            )
         return refused(answer)
 
     def unexpected(error: Exception) -> Response:
@@ -114,8 +120,9 @@ def _http(error: HTTPException) -> Refused:
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location")}
     if status == 405 and "Allow" in headers:
-        return Refused(405, f"{request.method} is not allowed here", f"allowed: {headers['Allow']}",
-                       headers=headers)  # fmt: skip
+        return Refused(
+            405, f"{request.method} is not allowed here", f"allowed: {headers['Allow']}", headers=headers
+        )
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     words = {

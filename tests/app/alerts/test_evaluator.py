@@ -28,11 +28,7 @@ def run(tracker: PerformanceTracker) -> AlertRun:
 
 def lines(place: Place) -> list[dict[str, object]]:
     path = place.folder / "logs/performance-alerts.jsonl"
-    return (
-        [json.loads(line) for line in path.read_text().splitlines() if line]
-        if path.exists()
-        else []
-    )
+    return [json.loads(line) for line in path.read_text().splitlines() if line] if path.exists() else []
 
 
 def lose(place: Place, number: int, *, mode: str = "w", win: bool = False, rr: float = 2.0) -> None:
@@ -60,19 +56,14 @@ def test_a_breach_is_one_alert_however_often_it_is_judged(
     lose(place, 5)
     with place.tracker() as tracker, caplog.at_level(logging.WARNING, "tearsheet"):
         first = run(tracker)
-        assert {alert.rule for alert in first.raised} == {
-            "win_rate_breach",
-            "rolling_win_rate_breach",
-        }
+        assert {alert.rule for alert in first.raised} == {"win_rate_breach", "rolling_win_rate_breach"}
         assert first.breached
         again = run(tracker)
         assert (again.raised, len(again.open), again.breached) == ((), 2, True)
     assert len(lines(place)) == 2
     assert [r.getMessage() for r in caplog.records].count("performance.alert") == 2
     for line in lines(place):
-        jsonschema.validate(
-            line, schema("performance-alert"), format_checker=jsonschema.FormatChecker()
-        )
+        jsonschema.validate(line, schema("performance-alert"), format_checker=jsonschema.FormatChecker())
         assert line["event"] == "performance.alert"
         assert (line["actual"], line["target"]) == (0, 0.6)
 
@@ -93,9 +84,7 @@ def test_recovery_ends_it_and_another_breach_is_another_alert(place: Place) -> N
         states = [(alert.id, alert.state) for alert in tracker.alerts.newest()]
         assert sorted(state for _, state in states) == ["raised", "raised", "resolved", "resolved"]
         assert len(tracker.alerts.newest(only_open=True)) == 2
-    assert [line["state"] for line in lines(place)] == ["raised"] * 2 + ["resolved"] * 2 + [
-        "raised"
-    ] * 2
+    assert [line["state"] for line in lines(place)] == ["raised"] * 2 + ["resolved"] * 2 + ["raised"] * 2
 
 
 def test_nothing_is_said_of_empty_windows_and_thin_samples(place: Place) -> None:
@@ -111,10 +100,7 @@ def test_nothing_is_said_of_empty_windows_and_thin_samples(place: Place) -> None
         lose(place, 4)
         thin = run(tracker)
         assert {alert.metric for alert in thin.raised} == {"average_daily_pnl", "max_drawdown"}
-    assert not {line["rule"] for line in lines(place)} & {
-        "win_rate_breach",
-        "rolling_win_rate_breach",
-    }
+    assert not {line["rule"] for line in lines(place)} & {"win_rate_breach", "rolling_win_rate_breach"}
 
 
 def test_a_risk_reward_below_one_in_the_last_ten_trades(place: Place) -> None:
@@ -144,9 +130,13 @@ def test_all_five_targets_of_a_finished_day(place: Place) -> None:
         yesterday = tracker.get_summary("daily", start=NOON.date())
         found = tracker.check(yesterday, tracker.targets())
     assert {alert.rule for alert in found.raised} == {
-        "win_rate_breach", "daily_pl_breach", "trades_per_day_breach", "max_drawdown_breach",
-        "avg_risk_reward_breach", "rolling_win_rate_breach",
-    }  # fmt: skip
+        "win_rate_breach",
+        "daily_pl_breach",
+        "trades_per_day_breach",
+        "max_drawdown_breach",
+        "avg_risk_reward_breach",
+        "rolling_win_rate_breach",
+    }
 
 
 def test_an_alert_is_acknowledged_by_somebody(place: Place) -> None:
@@ -237,9 +227,7 @@ def test_an_alerts_file_that_cannot_be_written_loses_nothing(place: Place) -> No
         assert len(run(tracker).raised) == 2
 
 
-def test_a_read_only_ledger_judges_but_writes_nothing(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_ledger_judges_but_writes_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.targets(win_rate_target=60)
     lose(place, 5)
     with place.tracker() as tracker:
@@ -254,13 +242,24 @@ def test_what_is_open_is_found_however_much_is_over(place: Place) -> None:
     at = NOON - timedelta(days=9)
     told = [
         AlertEvent(
-            id=f"{n:016x}", episode=f"{n:016x}", state="resolved" if n else "raised", rule="win_rate_breach",
-            window="daily", window_start="2026-11-11", window_end="2026-11-11", account="A" if n % 2 else None,
-            metric="win_rate", actual=Decimal("0.2"), target=Decimal("0.6"), sample=9, message="below",
-            severity="critical" if n % 3 else "warning", raised_at=at + timedelta(minutes=n),
+            id=f"{n:016x}",
+            episode=f"{n:016x}",
+            state="resolved" if n else "raised",
+            rule="win_rate_breach",
+            window="daily",
+            window_start="2026-11-11",
+            window_end="2026-11-11",
+            account="A" if n % 2 else None,
+            metric="win_rate",
+            actual=Decimal("0.2"),
+            target=Decimal("0.6"),
+            sample=9,
+            message="below",
+            severity="critical" if n % 3 else "warning",
+            raised_at=at + timedelta(minutes=n),
         )
         for n in range(600)
-    ]  # fmt: skip
+    ]
     place.write("logs/performance-alerts.jsonl", b"".join(json_line(one) + b"\n" for one in told))
     with place.tracker() as tracker:
         alerts = tracker.alerts

@@ -138,15 +138,17 @@ def test_what_fails_is_tried_again_with_the_same_id_and_nothing_overtakes_it(
     assert waits == [2.0, 4.0, 1.0]
     log = (place.folder / "logs/alert-deliveries.jsonl").read_text()
     assert [json.loads(line)["state"] for line in log.splitlines()] == [
-        "began", "failed", "failed", "delivered", "delivered",
-    ]  # fmt: skip
+        "began",
+        "failed",
+        "failed",
+        "delivered",
+        "delivered",
+    ]
     assert "T0K3N" not in log
     assert SECRET not in log
 
 
-def test_what_was_not_delivered_is_delivered_after_a_restart(
-    place: Place, receiver: Receiver
-) -> None:
+def test_what_was_not_delivered_is_delivered_after_a_restart(place: Place, receiver: Receiver) -> None:
     begun(place, receiver)
     receiver.stop()
     alerts(place, 1, 2)
@@ -158,9 +160,7 @@ def test_what_was_not_delivered_is_delivered_after_a_restart(
     assert told(receiver) == [1, 2]
 
 
-def test_half_a_line_waits_and_a_replaced_file_is_delivered_whole(
-    place: Place, receiver: Receiver
-) -> None:
+def test_half_a_line_waits_and_a_replaced_file_is_delivered_whole(place: Place, receiver: Receiver) -> None:
     deliveries = begun(place, receiver)
     with (place.folder / "logs/performance-alerts.jsonl").open("a") as file:
         file.write('{"event": "perf')
@@ -185,10 +185,12 @@ def test_two_processes_deliver_once(place: Place, receiver: Receiver) -> None:
 
 @pytest.mark.parametrize(
     ("env", "secret", "words"),
-    [({}, "", "WEBHOOK_SECRET_FILE is not"),
-     ({"TEARSHEET_WEBHOOK_SECRET_FILE": "none"}, "", "cannot be read"),
-     ({"TEARSHEET_WEBHOOK_SECRET_FILE": "secret"}, "short", "holds 5 bytes")],
-)  # fmt: skip
+    [
+        ({}, "", "WEBHOOK_SECRET_FILE is not"),
+        ({"TEARSHEET_WEBHOOK_SECRET_FILE": "none"}, "", "cannot be read"),
+        ({"TEARSHEET_WEBHOOK_SECRET_FILE": "secret"}, "short", "holds 5 bytes"),
+    ],
+)
 def test_a_webhook_without_a_good_secret_is_an_error(
     place: Place, env: dict[str, str], secret: str, words: str
 ) -> None:
@@ -219,10 +221,17 @@ def test_a_receiver_that_hangs_delays_no_verdict_and_gets_its_alert_in_the_end(
         assert time.monotonic() < deadline
         time.sleep(0.02)
     fills = [
-        {"account": "A", "symbol": "MSFT", "time": (NOON - timedelta(minutes=2 - n)).isoformat(),
-         "side": side, "quantity": 1, "price": price, "fill_id": f"F{n}"}
+        {
+            "account": "A",
+            "symbol": "MSFT",
+            "time": (NOON - timedelta(minutes=2 - n)).isoformat(),
+            "side": side,
+            "quantity": 1,
+            "price": price,
+            "fill_id": f"F{n}",
+        }
         for n, side, price in ((0, "BUY", 1000), (1, "SELL", 800))
-    ]  # fmt: skip
+    ]
     receiver.may_answer.clear()
     assert client.post("/api/fills", json=fills).status_code == 201
     while not receiver.heard:

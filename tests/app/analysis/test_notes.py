@@ -27,8 +27,12 @@ pytestmark = pytest.mark.both_databases
 
 EVER = Window.choose("all", NOON.date(), None, None)
 #: A long from 10 to 20 o'clock, then a short from 30 to 40.
-TWO = [line(1, 10, "buy", 1, "100"), line(2, 20, "sell", 1, "110"),
-       line(3, 30, "sell", 1, "105"), line(4, 40, "buy", 1, "101")]  # fmt: skip
+TWO = [
+    line(1, 10, "buy", 1, "100"),
+    line(2, 20, "sell", 1, "110"),
+    line(3, 30, "sell", 1, "105"),
+    line(4, 40, "buy", 1, "101"),
+]
 
 
 def take(tracker: PerformanceTracker, place: Place, name: str, lines: list[str]) -> int:
@@ -70,8 +74,9 @@ def test_a_note_is_kept_with_who_when_and_all_that_it_said_before(place: Place) 
         changed = notes.write(first, said("waited", ["patience"]), "lee", 1)
         assert notes.of(first) == [changed]
         assert [(v.version, v.text, v.tags, v.by) for v in notes.versions(changed.id)] == [
-            (1, "chased it", ("breakout retest", "fomo"), "kim"), (2, "waited", ("patience",), "lee"),
-        ]  # fmt: skip
+            (1, "chased it", ("breakout retest", "fomo"), "kim"),
+            (2, "waited", ("patience",), "lee"),
+        ]
         assert [(t.tag, t.notes) for t in notes.tags()] == [("patience", 1)]
         assert on(tracker, second) == []
         assert notes_stamp(tracker) != stamp
@@ -87,7 +92,9 @@ def test_what_is_written_upon_an_old_version_is_refused(place: Place) -> None:
         with pytest.raises(UsageError, match=r"upon version 2 .* but nothing was said of it yet"):
             notes.write(first, said("x", []), "lee", 2)
         write(tracker, first, "mine")
-        with pytest.raises(UsageError, match=r"upon version 0 .* but kim wrote version 1 at 2026-11-20 12:00:00"):  # fmt: skip
+        with pytest.raises(
+            UsageError, match=r"upon version 0 .* but kim wrote version 1 at 2026-11-20 12:00:00"
+        ):
             write(tracker, first, "yours")
         assert on(tracker, first) == ["mine"]
         assert notes.write(first, said("mine", []), "lee", 1).version == 1  # the same is no change
@@ -150,7 +157,9 @@ def test_a_late_fill_that_joins_two_positions_leaves_both_notes_with_the_one(pla
 
 def test_two_notes_stand_with_a_position_that_two_became(place: Place) -> None:
     with place.tracker() as tracker:
-        take(tracker, place, "a", [TWO[0], TWO[1], line(3, 30, "buy", 1, "105"), line(4, 40, "sell", 1, "101")])  # fmt: skip
+        take(
+            tracker, place, "a", [TWO[0], TWO[1], line(3, 30, "buy", 1, "105"), line(4, 40, "sell", 1, "101")]
+        )
         first, second = ids(tracker)
         write(tracker, first, "one", "a")
         write(tracker, second, "two", "b")
@@ -168,7 +177,7 @@ def test_the_note_of_an_undone_batch_is_kept_and_comes_back_with_it(place: Place
         written = write(tracker, second, "the short", "two")
         Batches(tracker).undo(number, "kim")
         (orphan,) = Notes(tracker).orphaned(10)
-        assert (orphan.position, orphan.text, orphan.account, orphan.symbol) == (None, "the short", "A", "X")  # fmt: skip
+        assert (orphan.position, orphan.text, orphan.account, orphan.symbol) == (None, "the short", "A", "X")
         assert orphan.filled_at == written.filled_at
         assert agrees(tracker)
         again = Notes(tracker).rewrite(orphan.id, said("still here", ["two"]), "lee", 1)
@@ -226,8 +235,9 @@ def test_no_note_is_ever_lost(drawn: list[Any], data: st.DataObject) -> None:
         standing = {
             note.id: note.text
             for position in (*ids(tracker), *(p.id for p in tracker.open_positions()))
-            for note in Notes(tracker).of(position) if note.text
-        }  # fmt: skip
+            for note in Notes(tracker).of(position)
+            if note.text
+        }
         orphaned = {note.id: note.text for note in Notes(tracker).orphaned(100)}
         assert standing | orphaned == written
         assert not standing.keys() & orphaned.keys()
@@ -250,9 +260,7 @@ def test_no_note_is_ever_lost(drawn: list[Any], data: st.DataObject) -> None:
     ],
 )
 @pytest.mark.sqlite
-def test_what_may_not_be_said_is_refused_with_its_reason(
-    text: str, tags: list[str], message: str
-) -> None:
+def test_what_may_not_be_said_is_refused_with_its_reason(text: str, tags: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         said(text, tags)
 
@@ -261,7 +269,7 @@ def test_what_may_not_be_said_is_refused_with_its_reason(
 def test_what_may_be_said() -> None:
     assert said("a\tb\r\nc\rd \u202e", ["A+ Setup", "a+  setup", "e\u0301", "\u00e9", "<b>"]) == Said(
         "a\tb\nc\nd \u202e", ("<b>", "a+ setup", "\u00e9")
-    )  # fmt: skip
+    )
     assert not said("\n", [])
 
 
@@ -277,18 +285,33 @@ def test_a_ledger_that_cannot_be_written_takes_no_notes(
 
 
 TABLES = (
-    "meta", "source", "record", "log_stream", "fill", "sighting", "rejection", "position", "booking", "tally",
-    "alert", "mark", "receipt", "account_state", "breach", "limit_base", "batch", "undo", "variant",
-)  # fmt: skip
+    "meta",
+    "source",
+    "record",
+    "log_stream",
+    "fill",
+    "sighting",
+    "rejection",
+    "position",
+    "booking",
+    "tally",
+    "alert",
+    "mark",
+    "receipt",
+    "account_state",
+    "breach",
+    "limit_base",
+    "batch",
+    "undo",
+    "variant",
+)
 
 
 def rows_of(tracker: PerformanceTracker, table: str) -> list[Any]:
     return tracker.ledger.connection.execute(f"SELECT * FROM {table}").fetchall()
 
 
-def test_a_ledger_of_version_4_with_data_is_brought_up_to_date(
-    place: Place, tmp_path: Path
-) -> None:
+def test_a_ledger_of_version_4_with_data_is_brought_up_to_date(place: Place, tmp_path: Path) -> None:
     """Made by the schema files up to the fourth, with the rows of a ledger of the same trading."""
     place.log("2026-11-20", record(order_id="1", net="5"), "half a line")
     source = Place(tmp_path / "source", {})

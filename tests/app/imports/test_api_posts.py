@@ -25,9 +25,15 @@ TODAY = Window.containing("daily", NOON.date())
 def fill(number: int, side: str = "BUY", price: Any = 100, **more: Any) -> dict[str, Any]:
     at = NOON + timedelta(minutes=number)
     return {
-        "account": "A", "symbol": "MSFT", "time": at.isoformat().replace("+00:00", "Z"),
-        "side": side, "quantity": 1, "price": price, "fill_id": f"F{number}", **more,
-    }  # fmt: skip
+        "account": "A",
+        "symbol": "MSFT",
+        "time": at.isoformat().replace("+00:00", "Z"),
+        "side": side,
+        "quantity": 1,
+        "price": price,
+        "fill_id": f"F{number}",
+        **more,
+    }
 
 
 def request(content: Any, key: str | None = None) -> Request:
@@ -53,12 +59,12 @@ def test_posted_fills_are_booked_at_once_and_once(place: Place) -> None:
 
 def test_one_bad_fill_keeps_the_whole_request_out(place: Place) -> None:
     with place.tracker() as tracker:
-        report = post(
-            tracker, fill(1), fill(2, quantity=0), fill(3, symbol="QQQX 12-26"), fill(4, prise=3)
-        )
+        report = post(tracker, fill(1), fill(2, quantity=0), fill(3, symbol="QQQX 12-26"), fill(4, prise=3))
         assert [(r.line, r.code) for r in report.rejections] == [
-            (2, "bad_quantity"), (3, "unknown_instrument"), (4, "bad_value"),
-        ]  # fmt: skip
+            (2, "bad_quantity"),
+            (3, "unknown_instrument"),
+            (4, "bad_value"),
+        ]
         assert "prise" in report.rejections[2].reason
         assert (report.new, tracker.revision) == (0, 0)
         assert tracker.get_summary(TODAY).is_empty
@@ -66,9 +72,16 @@ def test_one_bad_fill_keeps_the_whole_request_out(place: Place) -> None:
 
 @pytest.mark.parametrize(
     ("body", "reason"),
-    [(b"{", "the body is no JSON"), (b"[]", "holds no fills"), (b"[1]", "holds no fills"), (b"\xff", "not UTF-8"),
-     (b'{"price": 1, "price": 2}', "stands twice"), (b'{"price": NaN}', "NaN is no JSON number"), (b"[" * 99999, "no JSON")],
-)  # fmt: skip
+    [
+        (b"{", "the body is no JSON"),
+        (b"[]", "holds no fills"),
+        (b"[1]", "holds no fills"),
+        (b"\xff", "not UTF-8"),
+        (b'{"price": 1, "price": 2}', "stands twice"),
+        (b'{"price": NaN}', "NaN is no JSON number"),
+        (b"[" * 99999, "no JSON"),
+    ],
+)
 def test_a_body_that_holds_no_fills_is_refused(place: Place, body: bytes, reason: str) -> None:
     with place.tracker() as tracker, pytest.raises(FormatError, match=reason):
         Posts(tracker).fills(request(body))
@@ -76,13 +89,28 @@ def test_a_body_that_holds_no_fills_is_refused(place: Place, body: bytes, reason
 
 @pytest.mark.parametrize(
     ("field", "value", "code"),
-    [("price", 0.1 + 0.2, "bad_number"), ("price", "1e5", "bad_number"), ("price", True, "bad_number"),
-     ("price", None, "missing_field"), ("quantity", "-1", "bad_quantity"), ("quantity", 10**18, "bad_quantity"),
-     ("time", "2026-11-20T12:00:00", "bad_time"), ("time", "2026-02-29T12:00:00Z", "bad_time"), ("time", 5, "bad_time"),
-     ("side", "buy", "bad_side"), ("account", " A", "bad_value"), ("account", 7, "bad_value"), ("account", "", "bad_value"),
-     ("account", "a\u2003", "bad_value"), ("account", "a\n", "bad_value"), ("account", "\ud800", "bad_value"),
-     ("fill_id", "0", "bad_value"), ("fill_id", None, "missing_field"), ("currency", "usd", "bad_value")],
-)  # fmt: skip
+    [
+        ("price", 0.1 + 0.2, "bad_number"),
+        ("price", "1e5", "bad_number"),
+        ("price", True, "bad_number"),
+        ("price", None, "missing_field"),
+        ("quantity", "-1", "bad_quantity"),
+        ("quantity", 10**18, "bad_quantity"),
+        ("time", "2026-11-20T12:00:00", "bad_time"),
+        ("time", "2026-02-29T12:00:00Z", "bad_time"),
+        ("time", 5, "bad_time"),
+        ("side", "buy", "bad_side"),
+        ("account", " A", "bad_value"),
+        ("account", 7, "bad_value"),
+        ("account", "", "bad_value"),
+        ("account", "a\u2003", "bad_value"),
+        ("account", "a\n", "bad_value"),
+        ("account", "\ud800", "bad_value"),
+        ("fill_id", "0", "bad_value"),
+        ("fill_id", None, "missing_field"),
+        ("currency", "usd", "bad_value"),
+    ],
+)
 def test_every_field_is_checked(place: Place, field: str, value: Any, code: str) -> None:
     with place.tracker() as tracker:
         (rejection,) = post(tracker, fill(1, **{field: value})).rejections
@@ -93,9 +121,7 @@ def test_every_field_is_checked(place: Place, field: str, value: Any, code: str)
 
 def test_numbers_keep_their_digits(place: Place) -> None:
     with place.tracker() as tracker:
-        body = json.dumps(fill(1, quantity="0.000000000000000001")).replace(
-            "100", "1234567.123456789012"
-        )
+        body = json.dumps(fill(1, quantity="0.000000000000000001")).replace("100", "1234567.123456789012")
         assert Posts(tracker).fills(request(body.encode())).new == 1
         (kept,) = Lists(tracker).fills(TODAY, Scope(), 5, None).items
         assert (kept.quantity, kept.price) == (Decimal("1E-18"), Decimal("1234567.123456789012"))
@@ -114,18 +140,10 @@ def test_an_execution_with_other_content_is_refused_and_changes_nothing(place: P
 def test_fills_of_one_instant_stand_in_the_order_of_their_arrival(place: Place) -> None:
     at = "2026-11-20T12:00:00Z"
     with place.tracker() as tracker:
-        for name, side, price in (
-            ("z", "BUY", 1),
-            ("a", "SELL", 2),
-            ("m", "SELL", 5),
-            ("b", "BUY", 3),
-        ):
+        for name, side, price in (("z", "BUY", 1), ("a", "SELL", 2), ("m", "SELL", 5), ("b", "BUY", 3)):
             post(tracker, fill(1, side, price, time=at, fill_id=name))
         closed = tracker.closed_positions(TODAY)
-        assert sorted((p.side.value, p.net) for p in closed) == [
-            ("BUY", Decimal(1)),
-            ("SELL", Decimal(2)),
-        ]
+        assert sorted((p.side.value, p.net) for p in closed) == [("BUY", Decimal(1)), ("SELL", Decimal(2))]
         assert tracker.verify().agrees
 
 
@@ -164,11 +182,7 @@ def test_unrealised_money_needs_marks(place: Place) -> None:
     with place.tracker() as tracker:
         assert tracker.get_summary(TODAY).unrealized_pnl == 0, "flat"
         post(
-            tracker,
-            fill(1),
-            fill(2, price=104),
-            fill(3, "SELL", 103),
-            fill(4, "SELL", 7, symbol="ES 12-26"),
+            tracker, fill(1), fill(2, price=104), fill(3, "SELL", 103), fill(4, "SELL", 7, symbol="ES 12-26")
         )
 
         def told() -> tuple[Decimal | None, str | None]:
@@ -192,24 +206,17 @@ def test_unrealised_money_needs_marks(place: Place) -> None:
 
 def test_a_bad_mark_keeps_all_out(place: Place) -> None:
     with place.tracker() as tracker:
-        bad = [
-            mark(1),
-            mark("x"),
-            {"symbol": "MSFT"},
-            mark(1, symbol="ES"),
-            mark(1) | {"account": "A"},
-        ]
+        bad = [mark(1), mark("x"), {"symbol": "MSFT"}, mark(1, symbol="ES"), mark(1) | {"account": "A"}]
         report = Posts(tracker).marks(request(bad))
         assert [(r.line, r.code) for r in report.rejections] == [
-            (2, "bad_number"), (3, "missing_field"), (4, "ambiguous_instrument"), (5, "bad_value"),
-        ]  # fmt: skip
+            (2, "bad_number"),
+            (3, "missing_field"),
+            (4, "ambiguous_instrument"),
+            (5, "bad_value"),
+        ]
         assert tracker.revision == 0
-        assert (
-            Posts(tracker).marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is False
-        )
-        assert (
-            Posts(tracker).marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is True
-        )
+        assert Posts(tracker).marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is False
+        assert Posts(tracker).marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is True
 
 
 def test_pages_hold_every_row_once_in_order(place: Place) -> None:

@@ -31,17 +31,14 @@ def state_of(tracker: PerformanceTracker) -> dict[str, list[Any]]:
     """The books bit for bit, the fills without their ids, and the rejections that count."""
     query = tracker.ledger.connection.execute
     state: dict[str, list[Any]] = {
-        name: sorted(query(f"SELECT * FROM {name}").fetchall(), key=str)
-        for name in ("position", "booking")
+        name: sorted(query(f"SELECT * FROM {name}").fetchall(), key=str) for name in ("position", "booking")
     }
     state["tally"] = as_rows(tracker)["tally"]
     columns = "account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, strategy"
     state["fill"] = sorted(query(f"SELECT {columns} FROM fill").fetchall(), key=str)
     found = query("SELECT file, line, code, reason FROM rejection WHERE withdrawn_by IS NULL")
     state["rejection"] = sorted(found.fetchall())
-    where = (
-        "SELECT s.name, g.line, f.account, f.key FROM sighting g JOIN fill f ON f.id = g.fill_id"
-    )
+    where = "SELECT s.name, g.line, f.account, f.key FROM sighting g JOIN fill f ON f.id = g.fill_id"
     state["sighting"] = sorted(query(f"{where} JOIN source s ON s.id = g.source_id").fetchall())
     return state
 
@@ -73,10 +70,18 @@ def bring(tracker: PerformanceTracker, place: Place, number: int, batch: Any) ->
         fill_id = fill_id or (f"P{number}-{n}" if is_posted or status else "")
         texts.append(f"{account},X,{at},{side},{quantity},{price},0,{fill_id},{strategy},{status}")
         fills.append(
-            {"account": account, "symbol": "X", "time": at.replace("+00:00", "Z"), "side": side.upper(),
-             "quantity": quantity, "price": price, "fill_id": fill_id,
-             "strategy": strategy or None, "status": status or None}
-        )  # fmt: skip
+            {
+                "account": account,
+                "symbol": "X",
+                "time": at.replace("+00:00", "Z"),
+                "side": side.upper(),
+                "quantity": quantity,
+                "price": price,
+                "fill_id": fill_id,
+                "strategy": strategy or None,
+                "status": status or None,
+            }
+        )
     if is_posted:
         Posts(tracker).fills(replace(request(fills), name=f"POST {number}"))
     else:
@@ -91,9 +96,7 @@ def test_undoing_a_batch_is_as_if_it_had_never_come(drawn: list[Any], data: st.D
     with pytest.MonkeyPatch.context() as patch:
         # either take out what went, or book what is left anew; and hold few of what went
         patch.setattr("tearsheet.store.write.undo._FEW", data.draw(st.sampled_from([0, 10_000])))
-        patch.setattr(
-            "tearsheet.store.tables.account_states._MOST_HELD", data.draw(st.integers(0, 9))
-        )
+        patch.setattr("tearsheet.store.tables.account_states._MOST_HELD", data.draw(st.integers(0, 9)))
         compare(drawn, data.draw(st.permutations(sorted(undone))))
 
 
@@ -126,15 +129,11 @@ def compare(drawn: list[Any], undone: list[int]) -> None:
 
 def _bare(rows: list[Any]) -> list[Any]:
     """Rows without the folder in which their file lay."""
-    return sorted(
-        tuple(Path(c).name if isinstance(c, str) and "/" in c else c for c in row) for row in rows
-    )
+    return sorted(tuple(Path(c).name if isinstance(c, str) and "/" in c else c for c in row) for row in rows)
 
 
 def test_a_batch_can_be_listed_shown_undone_once_and_imported_again(place: Place) -> None:
-    first = place.write(
-        "first.csv", fills_csv([line(0, 0, "buy", 2, "100"), line(1, 1, "sell", 2, "110")])
-    )
+    first = place.write("first.csv", fills_csv([line(0, 0, "buy", 2, "100"), line(1, 1, "sell", 2, "110")]))
     both = [line(1, 1, "sell", 2, "110"), line(2, 2, "buy", 1, "5"), line(0, 0, "buy", 2, "101")]
     second = place.write("second.csv", fills_csv(both))
     with place.tracker() as tracker:
@@ -145,9 +144,7 @@ def test_a_batch_can_be_listed_shown_undone_once_and_imported_again(place: Place
         newest, oldest = batches.list(10)
         assert (newest.id, newest.new, newest.known, newest.rejected) == (2, 1, 1, 1)
         assert (oldest.file, oldest.new, oldest.undone) == (str(first), 2, None)
-        assert [(r.rejection.code, r.counts) for r in batches.rejections(2, 10)] == [
-            ("conflicting_id", True)
-        ]
+        assert [(r.rejection.code, r.counts) for r in batches.rejections(2, 10)] == [("conflicting_id", True)]
         preview = batches.try_undo(2, "kim")
         assert [(p.symbol, p.open_before, p.open_after) for p in preview.positions] == [("X", 1, 0)]
         report = batches.undo(2, "kim")
@@ -187,9 +184,7 @@ def test_a_trade_log_that_was_imported_can_be_undone(place: Place) -> None:
         assert tracker.verify().agrees
 
 
-def test_a_file_that_is_read_again_takes_its_rejections_back_until_it_is_undone(
-    place: Place,
-) -> None:
+def test_a_file_that_is_read_again_takes_its_rejections_back_until_it_is_undone(place: Place) -> None:
     path = place.write("odd.csv", fills_csv(["A,QQQX 12-26,2026-11-16T14:00:00Z,buy,1,1,0,E1"]))
     with place.tracker() as tracker:
         for _ in range(2):
@@ -220,13 +215,9 @@ def test_corrections_and_busts_supersede_by_execution_id(place: Place) -> None:
 
     bought, sold = line(0, 0, "buy", 2, "100"), line(1, 1, "sell", 2, "110")
     with place.tracker() as tracker:
-        tracker.import_file(
-            place.write("1.csv", fills_csv([row(bought, ""), row(sold, "fill")], HEADER))
-        )
+        tracker.import_file(place.write("1.csv", fills_csv([row(bought, ""), row(sold, "fill")], HEADER)))
         better = line(0, 0, "buy", 2, "99")
-        report = tracker.import_file(
-            place.write("2.csv", fills_csv([row(better, "correction")], HEADER))
-        )
+        report = tracker.import_file(place.write("2.csv", fills_csv([row(better, "correction")], HEADER)))
         assert (report.new, report.known, report.rejected) == (1, 0, 0)
         assert [p.gross for p in tracker.closed_positions(EVER)] == [22]
         # the first telling is known, not contradicted, when it is read once more
@@ -239,10 +230,7 @@ def test_corrections_and_busts_supersede_by_execution_id(place: Place) -> None:
         assert (Path(old.place.file).name, Path(old.by_place.file).name) == ("1.csv", "2.csv")
         tracker.import_file(place.write("4.csv", fills_csv([row(sold, "bust")], HEADER)))
         assert [p.open_quantity for p in tracker.open_positions()] == [2]
-        assert (
-            tracker.import_file(place.write("5.csv", fills_csv([row(sold, "")] * 1, HEADER))).known
-            == 1
-        )
+        assert tracker.import_file(place.write("5.csv", fills_csv([row(sold, "")] * 1, HEADER))).known == 1
         assert tracker.verify().agrees
         other = tracker.import_file(
             place.write("6.csv", fills_csv([row(line(1, 1, "sell", 3, "1"), "")], HEADER))
@@ -254,12 +242,9 @@ def test_corrections_and_busts_supersede_by_execution_id(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "fill_id", "code"),
-    [("correction", "", "missing_field"), ("broken", "E1", "bad_value")],
+    ("status", "fill_id", "code"), [("correction", "", "missing_field"), ("broken", "E1", "bad_value")]
 )
-def test_a_status_that_cannot_be_used_is_rejected(
-    place: Place, status: str, fill_id: str, code: str
-) -> None:
+def test_a_status_that_cannot_be_used_is_rejected(place: Place, status: str, fill_id: str, code: str) -> None:
     row = f"A,X,2026-11-16T14:00:00Z,buy,1,1,0,{fill_id},,{status}"
     with place.tracker() as tracker:
         report = tracker.import_file(place.write("1.csv", fills_csv([row], HEADER)))

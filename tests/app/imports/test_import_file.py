@@ -32,8 +32,13 @@ def books(place: Place, *files: list[str]) -> dict[str, object]:
 
 
 def test_a_late_fill_after_a_reversal_leaves_what_the_reversal_closed_alone(place: Place) -> None:
-    lines = [line(0, 0, "buy", 2, "100"), line(1, 1, "sell", 5, "110", fee="3"), line(2, 30, "sell", 1, "108"),
-             line(3, 40, "buy", 1, "107"), line(4, 60, "buy", 3, "105")]  # fmt: skip
+    lines = [
+        line(0, 0, "buy", 2, "100"),
+        line(1, 1, "sell", 5, "110", fee="3"),
+        line(2, 30, "sell", 1, "108"),
+        line(3, 40, "buy", 1, "107"),
+        line(4, 60, "buy", 3, "105"),
+    ]
     (place.folder / "one").mkdir()
     (place.folder / "two").mkdir()
     whole = books(Place(place.folder / "one", {}), lines)
@@ -44,25 +49,17 @@ def test_a_late_fill_after_a_reversal_leaves_what_the_reversal_closed_alone(plac
 def test_a_late_fill_before_everything_makes_other_positions(place: Place) -> None:
     with place.tracker() as tracker:
         tracker.import_file(
-            place.write(
-                "a.csv", fills_csv([line(1, 1, "sell", 1, "110"), line(2, 2, "buy", 1, "100")])
-            )
+            place.write("a.csv", fills_csv([line(1, 1, "sell", 1, "110"), line(2, 2, "buy", 1, "100")]))
         )
         assert tracker.get_summary("weekly").value("net_pnl") == 8
         tracker.import_file(place.write("b.csv", fills_csv([line(0, 0, "buy", 1, "90")])))
         found = tracker.get_summary("weekly")
-        assert (found.value("total_trades"), found.value("closed_pnl"), found.open_positions) == (
-            1,
-            18,
-            1,
-        )
+        assert (found.value("total_trades"), found.value("closed_pnl"), found.open_positions) == (1, 18, 1)
         assert found.value("net_pnl") == 17
         assert tracker.verify().agrees
 
 
-def test_close_and_reopen_at_one_instant_are_two_positions_also_when_a_fill_comes_late(
-    place: Place,
-) -> None:
+def test_close_and_reopen_at_one_instant_are_two_positions_also_when_a_fill_comes_late(place: Place) -> None:
     lines = [
         line(0, 0, "buy", 1, "100"),
         line(1, 1, "sell", 1, "101"),
@@ -84,16 +81,17 @@ def test_close_and_reopen_at_one_instant_are_two_positions_also_when_a_fill_come
 
 def test_late_fills_of_many_instruments_at_once(place: Place) -> None:
     symbols = [f"S{n:02d}" for n in range(25)]
-    lines = [line(100 * n + k, k * 7 + n % 3, side, 1, str(100 + k), symbol)
-             for n, symbol in enumerate(symbols) for k, side in enumerate(("buy", "sell", "sell", "buy", "buy"))]  # fmt: skip
+    lines = [
+        line(100 * n + k, k * 7 + n % 3, side, 1, str(100 + k), symbol)
+        for n, symbol in enumerate(symbols)
+        for k, side in enumerate(("buy", "sell", "sell", "buy", "buy"))
+    ]
     late = lines[2::5]
     rest = [one for one in lines if one not in late]
     (place.folder / "one").mkdir()
     (place.folder / "two").mkdir()
     assert len(late) == 25
-    assert books(Place(place.folder / "one", {}), rest, late) == books(
-        Place(place.folder / "two", {}), lines
-    )
+    assert books(Place(place.folder / "one", {}), rest, late) == books(Place(place.folder / "two", {}), lines)
 
 
 def test_bookings_of_a_strategy_are_those_of_its_positions(place: Place) -> None:
@@ -119,16 +117,15 @@ def test_bookings_of_a_strategy_are_those_of_its_positions(place: Place) -> None
 def test_explain_names_the_file_and_line_of_a_fill(place: Place) -> None:
     with place.tracker() as tracker:
         tracker.import_file(
-            place.write(
-                "a.csv", fills_csv([line(0, 0, "buy", 2, "10"), line(1, 1, "sell", 2, "12")])
-            )
+            place.write("a.csv", fills_csv([line(0, 0, "buy", 2, "10"), line(1, 1, "sell", 2, "12")]))
         )
         tracker.import_file(place.write("b.csv", fills_csv([line(1, 1, "sell", 2, "12")])))
         found = tracker.explain("closed_pnl", tracker.window("weekly"))
     (position,) = found.positions
     assert [[(p.file.rpartition("/")[2], p.line) for p in b.places] for b in position.bookings] == [
-        [("a.csv", 2)], [("a.csv", 3), ("b.csv", 2)],
-    ]  # fmt: skip
+        [("a.csv", 2)],
+        [("a.csv", 3), ("b.csv", 2)],
+    ]
 
 
 def test_a_fill_with_a_name_that_is_too_long_is_rejected(place: Place) -> None:
@@ -136,15 +133,17 @@ def test_a_fill_with_a_name_that_is_too_long_is_rejected(place: Place) -> None:
     rows = [
         f"{account},{symbol},2026-11-20T10:00:00Z,buy,1,10,0,{fill_id}"
         for account, symbol, fill_id in (
-            ("A", "AAPL", "N" * 200), (long, "AAPL", "1"), ("A", long, "2"), ("A", "AAPL", long),
+            ("A", "AAPL", "N" * 200),
+            (long, "AAPL", "1"),
+            ("A", long, "2"),
+            ("A", "AAPL", long),
         )
-    ]  # fmt: skip
+    ]
     with place.tracker() as tracker:
         report = tracker.import_file(place.write("a.csv", fills_csv(rows)))
         assert report.new == 1
         assert [(r.code, r.reason) for r in report.rejections] == [
-            ("bad_value", f"{field} has 201 characters")
-            for field in ("account", "symbol", "fill_id")
+            ("bad_value", f"{field} has 201 characters") for field in ("account", "symbol", "fill_id")
         ]
 
 
@@ -156,9 +155,7 @@ def test_an_import_after_the_settings_changed_makes_all_books_by_the_new_ones(pl
         tracker.import_file(place.write("b.csv", fills_csv([f"{late},sell,1,15,0,2"])))
         assert tracker.get_summary("daily").value("net_pnl") == 0
     with place.tracker(PERFORMANCE_SUMMARY_TIMEZONE="Asia/Tokyo") as tracker:
-        tracker.import_file(
-            place.write("c.csv", fills_csv(["B,AAPL,2026-11-20T09:00:00Z,buy,1,10,0,3"]))
-        )
+        tracker.import_file(place.write("c.csv", fills_csv(["B,AAPL,2026-11-20T09:00:00Z,buy,1,10,0,3"])))
         assert tracker.get_summary("daily").value("net_pnl") == 5
         assert tracker.verify().agrees
 
@@ -167,9 +164,7 @@ def test_an_import_after_the_settings_changed_makes_all_books_by_the_new_ones(pl
 def test_a_large_first_file_builds_its_indexes_once_and_gives_the_same_books(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = [
-        line(n, n % 7, "buy" if n % 3 else "sell", 1 + n % 2, "100", "XY"[n % 2]) for n in range(60)
-    ]
+    lines = [line(n, n % 7, "buy" if n % 3 else "sell", 1 + n % 2, "100", "XY"[n % 2]) for n in range(60)]
     found = []
     for least in (1 << 40, 1):
         monkeypatch.setattr("tearsheet.store.write.transaction._BULK_BYTES", least)
@@ -180,9 +175,7 @@ def test_a_large_first_file_builds_its_indexes_once_and_gives_the_same_books(
             tracker.import_file(path)
             assert tracker.verify().differences == []
             query = tracker.ledger.connection.execute
-            indexes = query(
-                "SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name"
-            )
+            indexes = query("SELECT name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name")
             found.append((as_rows(tracker), indexes.fetchall()))
     assert found[0] == found[1]
 

@@ -34,11 +34,11 @@ def test_a_day_of_wins_losses_and_open_trades(place: Place) -> None:
     with place.tracker() as tracker:
         found = tracker.get_summary("daily")
     assert found.value("total_trades") == 3
-    assert (
-        found.value("winning_trades"),
-        found.value("losing_trades"),
-        found.value("breakeven_trades"),
-    ) == (1, 1, 1)
+    assert (found.value("winning_trades"), found.value("losing_trades"), found.value("breakeven_trades")) == (
+        1,
+        1,
+        1,
+    )
     assert found.value("net_pnl") == Decimal("10.00") == found.value("closed_pnl")
     assert found.value("win_rate") == pytest.approx(1 / 3)
     assert found.value("fees") == 3
@@ -117,9 +117,7 @@ def test_a_rewritten_file_replaces_what_it_said(place: Place, same_length: bool)
     with place.tracker() as tracker:
         assert tracker.get_summary("daily").value("net_pnl") == 55
         path = place.log(
-            TODAY,
-            record(order_id="1", net="40" if same_length else "4"),
-            record(order_id="2", net="5"),
+            TODAY, record(order_id="1", net="40" if same_length else "4"), record(order_id="2", net="5")
         )
         os.utime(path, ns=(1, 1))
         assert tracker.get_summary("daily").value("net_pnl") == (45 if same_length else 9)
@@ -189,9 +187,7 @@ def test_a_log_of_orders_only_goes_through_the_book(place: Place) -> None:
         assert tracker.get_summary("daily").value("net_pnl") == 5
 
 
-def test_an_order_of_an_unknown_future_is_rejected_until_its_multiplier_is_stated(
-    place: Place,
-) -> None:
+def test_an_order_of_an_unknown_future_is_rejected_until_its_multiplier_is_stated(place: Place) -> None:
     place.log(
         TODAY,
         opened(order_id="1", symbol="QQQQZ6", quantity=1, price="10"),
@@ -262,12 +258,7 @@ def test_missing_weekdays_are_listed(place: Place) -> None:
 
 
 def test_other_files_in_the_folder_are_no_logs(place: Place) -> None:
-    for name in (
-        "performance-alerts.jsonl",
-        "2026-13-01.jsonl",
-        "2026-11-20.json",
-        "20261120-x.jsonl",
-    ):
+    for name in ("performance-alerts.jsonl", "2026-13-01.jsonl", "2026-11-20.json", "20261120-x.jsonl"):
         place.write(f"logs/{name}", "not a log\n")
     (place.folder / "logs" / "2026-11-19.jsonl").mkdir()
     with place.tracker() as tracker:
@@ -291,9 +282,7 @@ def test_a_log_folder_that_is_a_file_is_an_error(place: Place) -> None:
 
 
 def test_paper_and_live_are_not_mixed_in_silence(place: Place) -> None:
-    place.log(
-        TODAY, record(order_id="1", net="5"), record(order_id="2", net="70", execution_mode="PAPER")
-    )
+    place.log(TODAY, record(order_id="1", net="5"), record(order_id="2", net="70", execution_mode="PAPER"))
     with place.tracker() as tracker:
         assert codes(tracker.get_summary("daily")) == ["mixed_modes"]
         live = tracker.get_summary("daily", scope=Scope(mode="LIVE"))
@@ -313,20 +302,14 @@ def test_scopes_choose_account_strategy_and_symbol(place: Place) -> None:
             return tracker.get_summary("daily", scope=Scope(**scope)).value("net_pnl")  # type: ignore[arg-type]
 
         assert (net(), net(account="A"), net(account="default")) == (321, 21, 300)
-        assert (net(symbol="AAPL"), net(strategy="fade"), net(account="A", symbol="MSFT")) == (
-            301,
-            320,
-            20,
-        )
+        assert (net(symbol="AAPL"), net(strategy="fade"), net(account="A", symbol="MSFT")) == (301, 320, 20)
         assert tracker.accounts() == ["A", "default"]
         with pytest.raises(NotFoundError, match="no account 'B'"):
             net(account="B")
 
 
 def test_rolling_windows_take_the_last_trades(place: Place) -> None:
-    lines = [
-        record(order_id=str(n), net=str(n), at=NOON + timedelta(minutes=n)) for n in range(1, 8)
-    ]
+    lines = [record(order_id=str(n), net=str(n), at=NOON + timedelta(minutes=n)) for n in range(1, 8)]
     place.log(TODAY, *lines)
     with place.tracker() as tracker:
         found = tracker.get_summary(rolling=3)
@@ -349,10 +332,7 @@ def test_the_time_zone_decides_and_a_change_of_it_builds_the_books_anew(place: P
 
 def test_breakevens_may_have_a_band(place: Place) -> None:
     place.log(
-        TODAY,
-        record(order_id="1", net="2"),
-        record(order_id="2", net="2.01"),
-        record(order_id="3", net="-2"),
+        TODAY, record(order_id="1", net="2"), record(order_id="2", net="2.01"), record(order_id="3", net="-2")
     )
     with place.tracker(TEARSHEET_BREAKEVEN_BAND="2") as tracker:
         found = tracker.get_summary("daily")
@@ -363,8 +343,7 @@ def test_daily_ratios_need_a_starting_balance_and_count_what_came_before(place: 
     for n in range(5):
         day = date(2026, 11, 9 + n)
         place.log(
-            day.isoformat(),
-            record(order_id=str(n), net="100", at=datetime(2026, 11, 9 + n, 12, tzinfo=UTC)),
+            day.isoformat(), record(order_id=str(n), net="100", at=datetime(2026, 11, 9 + n, 12, tzinfo=UTC))
         )
     for n, net in enumerate(("50", "-20", "10")):
         place.log(
@@ -407,22 +386,19 @@ def test_a_read_only_ledger_answers_and_says_what_it_has_not_seen(
 
 def test_currencies_are_never_added(place: Place) -> None:
     header = "account,symbol,time,side,quantity,price,commission,currency\n"
-    rows = ["A,SAP,2026-11-20T10:00:00Z,buy,1,10,0,EUR", "A,SAP,2026-11-20T10:01:00Z,sell,1,13,0,EUR",
-            "A,AAPL,2026-11-20T10:00:00Z,buy,1,10,0,USD", "A,AAPL,2026-11-20T10:01:00Z,sell,1,11,0,USD"]  # fmt: skip
+    rows = [
+        "A,SAP,2026-11-20T10:00:00Z,buy,1,10,0,EUR",
+        "A,SAP,2026-11-20T10:01:00Z,sell,1,13,0,EUR",
+        "A,AAPL,2026-11-20T10:00:00Z,buy,1,10,0,USD",
+        "A,AAPL,2026-11-20T10:01:00Z,sell,1,11,0,USD",
+    ]
     path = place.write("fills.csv", header + "\n".join(rows) + "\n")
     with place.tracker() as tracker:
         tracker.import_file(path)
         found = tracker.get_summary("daily")
-        assert (found.currency, found.value("net_pnl"), codes(found)) == (
-            "USD",
-            1,
-            ["other_currencies"],
-        )
+        assert (found.currency, found.value("net_pnl"), codes(found)) == ("USD", 1, ["other_currencies"])
         assert tracker.get_summary("daily", currency="EUR").value("net_pnl") == 3
-        assert (
-            tracker.get_summary("daily", scope=Scope(symbol="SAP"), currency="EUR").value("net_pnl")
-            == 3
-        )
+        assert tracker.get_summary("daily", scope=Scope(symbol="SAP"), currency="EUR").value("net_pnl") == 3
     with (
         place.tracker(TEARSHEET_CURRENCY="CHF") as tracker,
         pytest.raises(MixedCurrencyError, match="EUR and USD"),
@@ -438,9 +414,7 @@ def test_a_symbol_with_log_and_fills_may_be_counted_twice_and_says_so(place: Pla
         assert not tracker.get_summary("daily").partial
         tracker.import_file(path)
         found = tracker.get_summary("daily")
-        assert [(r.code, r.detail) for r in found.partial_reasons] == [
-            ("overlapping_sources", "A AAPL")
-        ]
+        assert [(r.code, r.detail) for r in found.partial_reasons] == [("overlapping_sources", "A AAPL")]
         assert not tracker.get_summary("daily", scope=Scope(symbol="MSFT")).partial
 
 
@@ -457,10 +431,7 @@ def test_backfill_gives_each_day(place: Place) -> None:
 
 def test_explain_sums_to_the_number(place: Place) -> None:
     place.log(
-        TODAY,
-        record(order_id="1", net="5"),
-        record(order_id="2", net="-2"),
-        record(order_id="3", net="0"),
+        TODAY, record(order_id="1", net="5"), record(order_id="2", net="-2"), record(order_id="3", net="0")
     )
     with place.tracker() as tracker:
         window = tracker.window("daily")
@@ -497,9 +468,7 @@ def test_verify_finds_what_was_tampered_with(place: Place) -> None:
 
 
 def test_a_year_9999_and_a_time_without_zone_are_rejected(place: Place) -> None:
-    place.log(
-        TODAY, record(timestamp="9999-12-31T23:59:59Z"), record(timestamp="2026-11-20T10:00:00")
-    )
+    place.log(TODAY, record(timestamp="9999-12-31T23:59:59Z"), record(timestamp="2026-11-20T10:00:00"))
     with place.tracker() as tracker:
         found = tracker.get_summary("daily")
         assert found.rejected_lines == 2
@@ -509,8 +478,11 @@ def test_a_year_9999_and_a_time_without_zone_are_rejected(place: Place) -> None:
 
 
 def test_two_zones_in_one_log_are_two_instants(place: Place) -> None:
-    place.log(TODAY, record(order_id="1", timestamp="2026-11-20T23:30:00-05:00", exit_timestamp=None, net="1"),
-              record(order_id="2", timestamp="2026-11-20T23:30:00+00:00", exit_timestamp=None, net="2"))  # fmt: skip
+    place.log(
+        TODAY,
+        record(order_id="1", timestamp="2026-11-20T23:30:00-05:00", exit_timestamp=None, net="1"),
+        record(order_id="2", timestamp="2026-11-20T23:30:00+00:00", exit_timestamp=None, net="2"),
+    )
     place.now = datetime(2026, 11, 21, 12, tzinfo=UTC)
     with place.tracker() as tracker:
         assert tracker.get_summary("daily").value("net_pnl") == 1

@@ -46,9 +46,7 @@ def tracker(place: Place) -> Iterator[PerformanceTracker]:
         yield opened
 
 
-def run(
-    tracker: PerformanceTracker, limits: str, account: str | None = "A", **span: date
-) -> list[Replay]:
+def run(tracker: PerformanceTracker, limits: str, account: str | None = "A", **span: date) -> list[Replay]:
     found = parse_limits(f"limits: {{default: {limits}}}", "limits.yaml")
     assert found is not None
     return replay_history(tracker, found, account=account, **span)
@@ -58,16 +56,21 @@ def test_history_with_its_limits_held(tracker: PerformanceTracker) -> None:
     (found,) = run(tracker, "{daily_loss: 115}")
     (stop,) = found.stops
     assert (stop.limit, str(stop.trading_day), stop.day_net, stop.fill_key) == (
-        "daily_loss", "2026-11-17", -120, "x:F4",
-    )  # fmt: skip
+        "daily_loss",
+        "2026-11-17",
+        -120,
+        "x:F4",
+    )
     # -80, and what XYZ made after it would have been closed: 10 on Tuesday, 50 on Wednesday
     assert (stop.rest, stop.rest_fills, stop.open_at_stop) == (-20, 4, ("XYZ",))
     summary = tracker.get_summary(Window.between(found.start, found.end))
     assert found.net + 1 == summary.value("net_pnl")  # account B made 1
     assert (found.net, found.net_as_stopped, found.saved) == (-211, -191, 20)
     assert [(d.net, d.net_as_stopped, d.stops) for d in found.days] == [
-        (-111, -111, 0), (-190, -120, 1), (90, 40, 0),
-    ]  # fmt: skip
+        (-111, -111, 0),
+        (-190, -120, 1),
+        (90, 40, 0),
+    ]
 
 
 def test_a_later_start_knows_the_week_and_what_was_held(tracker: PerformanceTracker) -> None:
@@ -94,9 +97,7 @@ def test_a_position_from_before_the_start_that_is_still_held_counts(place: Place
 
 
 def test_logged_trades_are_replayed_too(place: Place) -> None:
-    place.log(
-        "2026-11-19", *(record(order_id=str(n), net=net) for n, net in enumerate((-60, -50, 20)))
-    )
+    place.log("2026-11-19", *(record(order_id=str(n), net=net) for n, net in enumerate((-60, -50, 20))))
     with place.tracker() as tracker:
         (found,) = run(tracker, "{daily_loss: 100}", account=None)
     assert (found.net, found.net_as_stopped, found.stops[0].rest) == (-90, -110, 20)
@@ -122,10 +123,7 @@ def test_whose_history_is_asked_for(tracker: PerformanceTracker) -> None:
 
 
 def test_money_in_several_currencies_needs_a_choice(place: Place) -> None:
-    rows = [
-        "A,ABC,2026-11-18T15:00:00Z,buy,1,300,1,F1,EUR",
-        "A,XYZ,2026-11-18T15:01:00Z,buy,1,300,2,F2,CHF",
-    ]
+    rows = ["A,ABC,2026-11-18T15:00:00Z,buy,1,300,1,F1,EUR", "A,XYZ,2026-11-18T15:01:00Z,buy,1,300,2,F2,CHF"]
     header = "account,symbol,time,side,quantity,price,commission,fill_id,currency"
     with place.tracker() as tracker:
         tracker.import_file(place.write("fills.csv", fills_csv(rows, header)))
@@ -137,9 +135,7 @@ def test_money_in_several_currencies_needs_a_choice(place: Place) -> None:
         assert (chosen.currency, chosen.net) == ("CHF", -2)
 
 
-def test_the_picture_is_the_same_bytes_every_time_and_holds_every_stop(
-    tracker: PerformanceTracker,
-) -> None:
+def test_the_picture_is_the_same_bytes_every_time_and_holds_every_stop(tracker: PerformanceTracker) -> None:
     found = run(tracker, "{daily_loss: 115}", account=None)
     text = replay_svg(found)
     assert replay_svg(run(tracker, "{daily_loss: 115}", account=None)) == text
@@ -162,9 +158,11 @@ def test_a_hostile_account_name_is_only_text_in_the_picture(place: Place) -> Non
 
 
 def test_the_command(
-    place: Place, tracker: PerformanceTracker, capsys: pytest.CaptureFixture[str],
+    place: Place,
+    tracker: PerformanceTracker,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(place.folder)
     place.write("limits.yaml", "limits: {default: {daily_loss: 115}}")
     assert main(["replay", "--limits", "limits.yaml", "--end", "2026-11-18"]) == 0
@@ -177,16 +175,7 @@ def test_the_command(
         "  never stopped\n"
         "  as it was 1.00, as stopped 1.00: saved 0.00\n\n"
     )
-    arguments = [
-        "replay",
-        "--limits",
-        "limits.yaml",
-        "--account",
-        "A",
-        "--json",
-        "--picture",
-        "out/r.svg",
-    ]
+    arguments = ["replay", "--limits", "limits.yaml", "--account", "A", "--json", "--picture", "out/r.svg"]
     assert main(arguments) == 0
     (found,) = json.loads(capsys.readouterr().out, parse_float=Decimal)
     assert (found["saved"], found["stops"][0]["limit"]) == (20, "daily_loss")

@@ -41,9 +41,15 @@ def limited(place: Place, text: str = DAILY) -> Place:
 def filled(number: int, side: str, price: object, minute: float, **more: Any) -> dict[str, Any]:
     at = NOON + timedelta(minutes=minute)
     return {
-        "account": "A", "symbol": "MSFT", "time": at.isoformat(), "side": side, "quantity": 1,
-        "price": price, "fill_id": f"{number}", **more,
-    }  # fmt: skip
+        "account": "A",
+        "symbol": "MSFT",
+        "time": at.isoformat(),
+        "side": side,
+        "quantity": 1,
+        "price": price,
+        "fill_id": f"{number}",
+        **more,
+    }
 
 
 def known(tracker: PerformanceTracker) -> list[tuple[str, int, str]]:
@@ -58,12 +64,18 @@ def weeks(draw: st.DrawFn) -> list[dict[str, Any]]:
     at, fills = NOON - timedelta(days=6), []
     for number in range(1, draw(st.integers(2, 23))):
         at += timedelta(minutes=draw(st.sampled_from([0, 1, 47, 300, 1440])))
-        fills.append({
-            "account": "A", "symbol": draw(st.sampled_from(["MSFT", "AAPL"])),
-            "time": at.isoformat(), "side": draw(st.sampled_from(["BUY", "SELL"])),
-            "quantity": draw(st.integers(1, 3)), "price": draw(st.integers(60, 140)),
-            "commission": draw(st.sampled_from(["0", "0.25"])), "fill_id": f"{number}",
-        })  # fmt: skip
+        fills.append(
+            {
+                "account": "A",
+                "symbol": draw(st.sampled_from(["MSFT", "AAPL"])),
+                "time": at.isoformat(),
+                "side": draw(st.sampled_from(["BUY", "SELL"])),
+                "quantity": draw(st.integers(1, 3)),
+                "price": draw(st.integers(60, 140)),
+                "commission": draw(st.sampled_from(["0", "0.25"])),
+                "fill_id": f"{number}",
+            }
+        )
     for _ in range(draw(st.integers(0, 3))):
         fills.insert(draw(st.integers(0, len(fills))), fills.pop())
     return fills
@@ -143,9 +155,7 @@ def test_a_fill_at_the_end_is_read_on_and_a_late_one_begins_anew(place: Place) -
         assert books.made == 2, "a new day begins in the book"
 
 
-def test_a_breach_is_kept_with_the_fill_or_not_at_all(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_breach_is_kept_with_the_fill_or_not_at_all(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     limited(place)
     place.now = NOON + timedelta(hours=1)
     with place.tracker() as tracker:

@@ -98,9 +98,7 @@ def test_whatever_fill_we_lack_the_statement_names_it(compare: Compare, lacking:
     assert {"cash", "fees"} <= {d.what for d in found.differences}
 
 
-def test_orders_of_a_statement_are_found_in_the_fills_that_they_are_made_of(
-    compare: Compare,
-) -> None:
+def test_orders_of_a_statement_are_found_in_the_fills_that_they_are_made_of(compare: Compare) -> None:
     parts = [
         "U7000001,MSFT,2026-11-18T16:00:00Z,buy,4,399,0.4,p1",
         "U7000001,MSFT,2026-11-18T16:00:03Z,buy,3,400,0.3,p2",
@@ -160,13 +158,26 @@ def test_a_trade_day_of_the_broker_shows_another_day_start(compare: Compare, pla
         "U7000001,AAPL,2026-11-17T23:30:00Z,buy,1,200,1,e3",
         "U7000001,AAPL,2026-11-18T15:00:00Z,sell,1,210,1,e4",
     ]
-    rows = [("16;183000", 17, 1, "BUY", 0), ("17;100000", 17, -1, "SELL", 8),
-            ("17;183000", 18, 1, "BUY", 0), ("18;100000", 18, -1, "SELL", 8)]  # fmt: skip
+    rows = [
+        ("16;183000", 17, 1, "BUY", 0),
+        ("17;100000", 17, -1, "SELL", 8),
+        ("17;183000", 18, 1, "BUY", 0),
+        ("18;100000", 18, -1, "SELL", 8),
+    ]
     trades = "".join(
-        _TRADE.format("AAPL", f"202611{day}", *f"202611{at}".split(";"), quantity,
-                      200 if quantity > 0 else 210, side, number, "O" if quantity > 0 else "C", pnl)
+        _TRADE.format(
+            "AAPL",
+            f"202611{day}",
+            *f"202611{at}".split(";"),
+            quantity,
+            200 if quantity > 0 else 210,
+            side,
+            number,
+            "O" if quantity > 0 else "C",
+            pnl,
+        )
         for number, (at, day, quantity, side, pnl) in enumerate(rows, 1)
-    )  # fmt: skip
+    )
     report = (
         '<FlexQueryResponse><FlexStatement accountId="U7000001" fromDate="20261116" toDate="20261118">'
         f"{trades}</FlexStatement></FlexQueryResponse>"
@@ -225,12 +236,13 @@ MES = [
 
 @pytest.mark.parametrize(
     ("layout", "report", "pairs"),
-    [("projectx_trades", PROJECTX, True), ("rithmic_performance", RITHMIC, True),
-     ("tradezella_trades", TRADEZELLA, False)],
-)  # fmt: skip
-def test_reports_of_round_trips_tie_out(
-    compare: Compare, layout: str, report: str, pairs: bool
-) -> None:
+    [
+        ("projectx_trades", PROJECTX, True),
+        ("rithmic_performance", RITHMIC, True),
+        ("tradezella_trades", TRADEZELLA, False),
+    ],
+)
+def test_reports_of_round_trips_tie_out(compare: Compare, layout: str, report: str, pairs: bool) -> None:
     said = {"timezone": NEW_YORK, "account": "DEMO1"}
     found = compare("r.csv", report, MES, **said)
     assert (found.agrees, found.layout) == (True, layout)
@@ -241,9 +253,7 @@ def test_reports_of_round_trips_tie_out(
 
 
 @pytest.mark.parametrize("hours", [10, -15])
-def test_fills_that_were_read_in_another_zone_are_named_as_such(
-    compare: Compare, hours: int
-) -> None:
+def test_fills_that_were_read_in_another_zone_are_named_as_such(compare: Compare, hours: int) -> None:
     fills = []
     for row in MES:
         account, symbol, at, *others = row.split(",")

@@ -23,7 +23,7 @@ MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 HEAD = "account,date,symbol,realized_pnl,fees,position\n"
 LAW = settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
-)  # fmt: skip
+)
 CENT = Decimal("0.01")
 
 
@@ -40,17 +40,31 @@ def fills(*, digits: int = 2) -> st.SearchStrategy[list[Fill]]:
     """Fills of one instrument on five days, at different instants, each with a fee."""
     unit = Decimal(1).scaleb(-digits)
     one = st.tuples(
-        st.integers(0, 5 * 24 * 60 - 1), st.sampled_from(Side), st.integers(1, 5),
-        st.integers(90 * 10**digits, 110 * 10**digits), st.integers(1, 5 * 10**digits),
-    )  # fmt: skip
+        st.integers(0, 5 * 24 * 60 - 1),
+        st.sampled_from(Side),
+        st.integers(1, 5),
+        st.integers(90 * 10**digits, 110 * 10**digits),
+        st.integers(1, 5 * 10**digits),
+    )
     rows = st.lists(one, min_size=2, max_size=14, unique_by=lambda row: row[0])
-    return rows.map(lambda its: [
-        Fill(
-            account="A", symbol="MSFT", time=MONDAY + timedelta(minutes=minute), side=side,
-            quantity=Decimal(quantity), price=price * unit, commission=fee * unit,
-            multiplier=Decimal(1), currency="USD", key=f"x:{number}", fill_id=str(number),
-        ) for number, (minute, side, quantity, price, fee) in enumerate(sorted(its, key=lambda r: r[0]), 1)
-    ])  # fmt: skip
+    return rows.map(
+        lambda its: [
+            Fill(
+                account="A",
+                symbol="MSFT",
+                time=MONDAY + timedelta(minutes=minute),
+                side=side,
+                quantity=Decimal(quantity),
+                price=price * unit,
+                commission=fee * unit,
+                multiplier=Decimal(1),
+                currency="USD",
+                key=f"x:{number}",
+                fill_id=str(number),
+            )
+            for number, (minute, side, quantity, price, fee) in enumerate(sorted(its, key=lambda r: r[0]), 1)
+        ]
+    )
 
 
 def stated(history: Sequence[Fill], calendar: TradingCalendar | None = None) -> dict[date, Day]:
@@ -101,8 +115,7 @@ def by_fifo(history: Iterable[Fill]) -> dict[date, Day]:
 def written(days: dict[date, Day]) -> str:
     """The report as a file."""
     return HEAD + "".join(
-        f"A,{day},MSFT,{one.realized:f},{one.fees:f},{one.position:f}\n"
-        for day, one in days.items()
+        f"A,{day},MSFT,{one.realized:f},{one.fees:f},{one.position:f}\n" for day, one in days.items()
     )
 
 
@@ -149,8 +162,11 @@ def test_a_fill_that_we_lack_is_named(history: list[Fill], data: st.DataObject) 
 
     [named] = compared(rest, fills_csv(rows_of(history))).fills
     assert (named.lacking, named.fill_id, named.quantity, named.fee) == (
-        "books", dropped.fill_id, dropped.quantity, dropped.commission,
-    )  # fmt: skip
+        "books",
+        dropped.fill_id,
+        dropped.quantity,
+        dropped.commission,
+    )
 
 
 @LAW
@@ -161,17 +177,13 @@ def test_a_fill_that_the_report_lacks_is_named(history: list[Fill], data: st.Dat
     rest = [fill for fill in history if fill is not dropped]
     found = compared(history, fills_csv(rows_of(rest)))
     [named] = found.fills
-    assert (named.lacking, named.fill_id, -named.fee) == (
-        "report", dropped.fill_id, dropped.commission,
-    )  # fmt: skip
+    assert (named.lacking, named.fill_id, -named.fee) == ("report", dropped.fill_id, dropped.commission)
     assert kinds(found) == {"missing fill"}
 
 
 @LAW
 @given(fills(), st.data(), st.integers(1, 300), st.sampled_from([1, -1]))
-def test_another_fee_is_a_fee(
-    history: list[Fill], data: st.DataObject, cents: int, sign: int
-) -> None:
+def test_another_fee_is_a_fee(history: list[Fill], data: st.DataObject, cents: int, sign: int) -> None:
     days = stated(history)
     day = data.draw(st.sampled_from([f.time.date() for f in history]))
     days[day].fees += CENT * cents * sign
@@ -210,12 +222,13 @@ def test_another_day_start_is_one(history: list[Fill], hour: int) -> None:
     own, other = stated(history), stated(history, TradingCalendar(ZoneInfo("UTC"), time(hour)))
     calendar = TradingCalendar(ZoneInfo("UTC"), time(hour))
     moved = [f for f in history if calendar.session(f.time) != f.time.date()]
-    assume(any(
-        min(other) <= f.time.date() <= max(other) and calendar.session(f.time) in other for f in moved
-    ))  # fmt: skip
-    assume({d: (x.realized, x.fees, x.position) for d, x in own.items()} != {
-        d: (x.realized, x.fees, x.position) for d, x in other.items()
-    })  # fmt: skip
+    assume(
+        any(min(other) <= f.time.date() <= max(other) and calendar.session(f.time) in other for f in moved)
+    )
+    assume(
+        {d: (x.realized, x.fees, x.position) for d, x in own.items()}
+        != {d: (x.realized, x.fees, x.position) for d, x in other.items()}
+    )
     assert kinds(compared(history, written(other))) == {"day boundary"}
 
 
@@ -244,9 +257,7 @@ def test_first_in_first_out_is_a_method(history: list[Fill]) -> None:
 
 @LAW
 @given(fills(), st.data(), st.integers(1, 2))
-def test_two_faults_are_never_called_rounding(
-    history: list[Fill], data: st.DataObject, cents: int
-) -> None:
+def test_two_faults_are_never_called_rounding(history: list[Fill], data: st.DataObject, cents: int) -> None:
     """All amounts of the history are whole cents, so that no difference can come of rounding."""
     dropped = data.draw(st.sampled_from(history))
     rest = [fill for fill in history if fill is not dropped]

@@ -66,25 +66,27 @@ def test_a_report_that_states_nothing_to_compare_never_agrees(compare: Compare, 
         (["A,2026-11-16,MSFT,10,2.5,0", *AGREED[1:]], [("16", "fees", "fee")]),
         (["A,2026-11-16,MSFT,10.01,2,0", *AGREED[1:]], [("16", "realized", "unknown")]),
         (["A,2026-11-16,MSFT,100,2,0", *AGREED[1:]], [("16", "realized", "unknown")]),
-        (["A,2026-11-16,MSFT,100,2,0", AGREED[1], "A,2026-11-18,MSFT,120,0.5,1"],
-         [("16", "realized", "multiplier"), ("18", "realized", "multiplier")]),
+        (
+            ["A,2026-11-16,MSFT,100,2,0", AGREED[1], "A,2026-11-18,MSFT,120,0.5,1"],
+            [("16", "realized", "multiplier"), ("18", "realized", "multiplier")],
+        ),
         (["A,2026-11-16,MSFT,13,2,0", *AGREED[1:]], [("16", "realized", "unknown")]),
-        ([AGREED[0], "A,2026-11-17,MSFT,12,0.5,5", "A,2026-11-18,MSFT,0,0.5,1"],
-         [("17", "realized", "day boundary"), ("18", "realized", "day boundary")]),
+        (
+            [AGREED[0], "A,2026-11-17,MSFT,12,0.5,5", "A,2026-11-18,MSFT,0,0.5,1"],
+            [("17", "realized", "day boundary"), ("18", "realized", "day boundary")],
+        ),
         ([*AGREED[:2], "A,2026-11-18,MSFT,12,0.5,0"], [("18", "position", "missing fill")]),
         ([*AGREED, "A,2026-11-19,MSFT,7,0,1"], [("19", "realized", "missing fill")]),
         ([AGREED[0], AGREED[2]], [("17", "fees", "missing fill")]),
     ],
-)  # fmt: skip
+)
 def test_each_difference_has_its_kind(
     compare: Compare, lines: list[str], expected: list[tuple[str, str, str]]
 ) -> None:
     assert kinds(compare(HEAD + "\n".join(lines))) == expected
 
 
-def test_an_empty_cell_is_not_compared_and_a_day_that_is_not_listed_is_zero(
-    compare: Compare,
-) -> None:
+def test_an_empty_cell_is_not_compared_and_a_day_that_is_not_listed_is_zero(compare: Compare) -> None:
     rows = ["A,2026-11-16,MSFT,10,,", "A,2026-11-17,MSFT,,0.5,", "A,2026-11-18,MSFT,,0.5,"]
     assert compare(HEAD + "\n".join(rows)).compared == 3
     found = compare(HEAD + "\n".join([rows[0], "A,2026-11-18,MSFT,12,0.5,"]))
@@ -140,15 +142,11 @@ PROJECTX = """Id,ContractName,EnteredAt,ExitedAt,EntryPrice,ExitPrice,Fees,PnL,S
 """
 
 
-@pytest.mark.parametrize(
-    ("commission", "expected"), [("1.00", []), ("0.00", [("16", "paid", "fee")])]
-)
+@pytest.mark.parametrize(("commission", "expected"), [("1.00", []), ("0.00", [("16", "paid", "fee")])])
 def test_a_report_of_projectx_ties_out(
     compare: Compare, commission: str, expected: list[tuple[str, str, str]]
 ) -> None:
-    found = compare(
-        PROJECTX.format(commission=commission), MES, account="Sim101", timezone=ZoneInfo("UTC")
-    )
+    found = compare(PROJECTX.format(commission=commission), MES, account="Sim101", timezone=ZoneInfo("UTC"))
     assert (found.layout, found.fills) == ("projectx_trades", [])
     assert kinds(found) == expected
 
@@ -175,11 +173,7 @@ MESZ6,1,$(5.00),7min,4,5141.00,11/16/2026 10:42:15,{last},5140.00,11/16/2026 10:
 
 def test_a_report_of_tradovate_ties_out_by_the_ids_of_its_fills(compare: Compare) -> None:
 
-    said = {
-        "timezone": ZoneInfo("America/New_York"),
-        "account": "Sim101",
-        "date_order": "month-first",
-    }
+    said = {"timezone": ZoneInfo("America/New_York"), "account": "Sim101", "date_order": "month-first"}
     assert compare(TRADOVATE.format(last=3), MES, **said).agrees
     missing, surplus = compare(TRADOVATE.format(last=99), MES, **said).fills
     assert (missing.fill_id, missing.role, missing.side) == ("99", "opening", "SELL")
@@ -222,9 +216,28 @@ HEADS = [
     "Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Comm/Fee,Realized P/L,Code",
 ]
 CELL = st.one_of(
-    st.sampled_from(["A", "MSFT", "ES 12-26", "2026-11-16", "11/16/2026 9:35:12 AM", "Long", "$(5.00)", "Trades", "Data", "Order", "Stocks", "balance", "buy", "1,5", "", "NaN"]),
+    st.sampled_from(
+        [
+            "A",
+            "MSFT",
+            "ES 12-26",
+            "2026-11-16",
+            "11/16/2026 9:35:12 AM",
+            "Long",
+            "$(5.00)",
+            "Trades",
+            "Data",
+            "Order",
+            "Stocks",
+            "balance",
+            "buy",
+            "1,5",
+            "",
+            "NaN",
+        ]
+    ),
     st.text(max_size=8),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -238,9 +251,10 @@ def test_any_report_is_read_or_refused_in_words(head: str, cells: list[list[str]
         path.write_bytes((head + "\n".join(map(",".join, cells))).encode("utf-8", "replace"))
         try:
             report = read_report(
-                path, load_instruments(Path(folder) / "none.csv", "USD"),
+                path,
+                load_instruments(Path(folder) / "none.csv", "USD"),
                 StatementOptions(timezone=ZoneInfo("America/New_York"), account="A"),
-            )  # fmt: skip
+            )
         except TearsheetError as error:
             assert isinstance(error, InputError | FormatError)
         else:

@@ -62,25 +62,29 @@ def test_every_limit_and_key_is_read() -> None:
     assert plan.stale_after == timedelta(seconds=90)
     assert {limit.silence for limit in plan.limits} == {(Span(time(11, 30), time(12, 30)),)}
     assert get(plan, "daily_loss") == Limit(
-        name="daily_loss", threshold=Decimal(500), on_unknown="breach",
+        name="daily_loss",
+        threshold=Decimal(500),
+        on_unknown="breach",
         silence=(Span(time(11, 30), time(12, 30)),),
-    )  # fmt: skip
+    )
     weekly = get(plan, "weekly_loss")
     assert (weekly.threshold, weekly.warn_at, weekly.on_unknown) == (
-        Decimal("1200.50"), (Decimal(80),), "hold",
-    )  # fmt: skip
+        Decimal("1200.50"),
+        (Decimal(80),),
+        "hold",
+    )
     drawdown = get(plan, "max_drawdown")
     assert (drawdown.trailing, drawdown.basis, drawdown.lock_at, drawdown.since) == (
-        True, "end_of_day", Decimal(100), date(2026, 11, 1),
-    )  # fmt: skip
+        True,
+        "end_of_day",
+        Decimal(100),
+        date(2026, 11, 1),
+    )
     assert get(plan, "max_losses_in_a_row").min_trades == 4
     assert get(plan, "max_open_quantity").per_symbol
     lock = get(plan, "profit_lock")
     assert (lock.threshold, lock.armed_from, lock.hysteresis) == (40, 200, 0)
-    assert get(plan, "trading_hours").hours == (
-        Span(time(17), time(23, 30)),
-        Span(time(8, 30), time(15)),
-    )
+    assert get(plan, "trading_hours").hours == (Span(time(17), time(23, 30)), Span(time(8, 30), time(15)))
 
 
 def test_an_account_takes_the_default_but_for_what_it_says_itself() -> None:
@@ -109,43 +113,109 @@ DEFAULT = "limits:\n  default:\n    "
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("daily_loss: -500", "limits.default.daily_loss is '-500'", "allowed is an amount of money above 0, such as 500"),
-        ("daily_loss: 1e30", "limits.default.daily_loss is '1e30'", "allowed is an amount of money above 0, such as 500"),
-        ("daily_loss: [5]", "limits.default.daily_loss is ['5']", "allowed is an amount of money above 0, such as 500"),
+        (
+            "daily_loss: -500",
+            "limits.default.daily_loss is '-500'",
+            "allowed is an amount of money above 0, such as 500",
+        ),
+        (
+            "daily_loss: 1e30",
+            "limits.default.daily_loss is '1e30'",
+            "allowed is an amount of money above 0, such as 500",
+        ),
+        (
+            "daily_loss: [5]",
+            "limits.default.daily_loss is ['5']",
+            "allowed is an amount of money above 0, such as 500",
+        ),
         ("daily_lost: 5", "limits.default.daily_lost is no key", "did you mean daily_loss?"),
-        ("daily_loss: {amount: 5, kind: static}", "limits.default.daily_loss.kind is no key",
-         "known are amount, basis, warn_at, hysteresis, min_trades, silence, on_unknown"),
-        ("daily_loss: {basis: closed}", "limits.default.daily_loss is {basis}",
-         "it needs amount: an amount of money above 0, such as 500"),
+        (
+            "daily_loss: {amount: 5, kind: static}",
+            "limits.default.daily_loss.kind is no key",
+            "known are amount, basis, warn_at, hysteresis, min_trades, silence, on_unknown",
+        ),
+        (
+            "daily_loss: {basis: closed}",
+            "limits.default.daily_loss is {basis}",
+            "it needs amount: an amount of money above 0, such as 500",
+        ),
         ("max_trades: 2.5", "limits.default.max_trades is '2.5'", "allowed is a whole number above 0"),
-        ("max_drawdown: {amount: 5, kind: moving}", "limits.default.max_drawdown.kind is 'moving'", "allowed is static or trailing"),
-        ("max_drawdown: {amount: 5, lock_at: 1}", "limits.default.max_drawdown is {amount, lock_at}", "lock_at belongs to `kind: trailing`"),
-        ("max_drawdown: {amount: 5, basis: end_of_day}", "limits.default.max_drawdown is {amount, basis}",
-         "`basis: end_of_day` belongs to `kind: trailing`"),
-        ("max_drawdown: {amount: 5, kind: trailing, lock_at: -5}", "limits.default.max_drawdown is {amount, kind, lock_at}",
-         "lock_at lies above -5, where the floor begins"),
-        ("max_drawdown: {amount: 5, since: 1.11.2026}", "limits.default.max_drawdown.since is '1.11.2026'", "allowed is a date, YYYY-MM-DD"),
-        ("max_drawdown: {amount: 5, since: 1800-01-01}", "limits.default.max_drawdown.since is '1800-01-01'", "allowed is a date, YYYY-MM-DD"),
-        ("profit_lock: {from: 5}", "limits.default.profit_lock is {from}",
-         "it needs give_back: a percentage above 0 and up to 100"),
-        ("profit_lock: 140", "limits.default.profit_lock is '140'", "allowed is a percentage above 0 and up to 100"),
-        ("trading_hours: 08:30", "limits.default.trading_hours is '08:30'",
-         "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone"),
-        ("trading_hours: 08:30-08:30", "limits.default.trading_hours is '08:30-08:30'",
-         "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone"),
-        ("trading_hours: 25:00-08:30", "limits.default.trading_hours is '25:00-08:30'",
-         "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone"),
-        ("trading_hours: []", "limits.default.trading_hours is []",
-         "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone"),
-        ("warn_at: [90, 50]", "limits.default.warn_at is ['90', '50']",
-         "allowed is a rising list of percentages above 0 and up to 100, such as [50, 75, 90]"),
+        (
+            "max_drawdown: {amount: 5, kind: moving}",
+            "limits.default.max_drawdown.kind is 'moving'",
+            "allowed is static or trailing",
+        ),
+        (
+            "max_drawdown: {amount: 5, lock_at: 1}",
+            "limits.default.max_drawdown is {amount, lock_at}",
+            "lock_at belongs to `kind: trailing`",
+        ),
+        (
+            "max_drawdown: {amount: 5, basis: end_of_day}",
+            "limits.default.max_drawdown is {amount, basis}",
+            "`basis: end_of_day` belongs to `kind: trailing`",
+        ),
+        (
+            "max_drawdown: {amount: 5, kind: trailing, lock_at: -5}",
+            "limits.default.max_drawdown is {amount, kind, lock_at}",
+            "lock_at lies above -5, where the floor begins",
+        ),
+        (
+            "max_drawdown: {amount: 5, since: 1.11.2026}",
+            "limits.default.max_drawdown.since is '1.11.2026'",
+            "allowed is a date, YYYY-MM-DD",
+        ),
+        (
+            "max_drawdown: {amount: 5, since: 1800-01-01}",
+            "limits.default.max_drawdown.since is '1800-01-01'",
+            "allowed is a date, YYYY-MM-DD",
+        ),
+        (
+            "profit_lock: {from: 5}",
+            "limits.default.profit_lock is {from}",
+            "it needs give_back: a percentage above 0 and up to 100",
+        ),
+        (
+            "profit_lock: 140",
+            "limits.default.profit_lock is '140'",
+            "allowed is a percentage above 0 and up to 100",
+        ),
+        (
+            "trading_hours: 08:30",
+            "limits.default.trading_hours is '08:30'",
+            "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone",
+        ),
+        (
+            "trading_hours: 08:30-08:30",
+            "limits.default.trading_hours is '08:30-08:30'",
+            "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone",
+        ),
+        (
+            "trading_hours: 25:00-08:30",
+            "limits.default.trading_hours is '25:00-08:30'",
+            "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone",
+        ),
+        (
+            "trading_hours: []",
+            "limits.default.trading_hours is []",
+            "allowed is HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone",
+        ),
+        (
+            "warn_at: [90, 50]",
+            "limits.default.warn_at is ['90', '50']",
+            "allowed is a rising list of percentages above 0 and up to 100, such as [50, 75, 90]",
+        ),
         ("hysteresis: 60", "limits.default.hysteresis is '60'", "allowed is percentage points from 0 to 50"),
         ("min_trades: -1", "limits.default.min_trades is '-1'", "allowed is a whole number not below 0"),
         ("on_unknown: ignore", "limits.default.on_unknown is 'ignore'", "allowed is hold or breach"),
         ("on_unknown: [hold]", "limits.default.on_unknown is ['hold']", "allowed is hold or breach"),
-        ("stale_after: 15", "limits.default.stale_after is '15'", "allowed is a duration such as 90s, 15m or 2h, or null"),
+        (
+            "stale_after: 15",
+            "limits.default.stale_after is '15'",
+            "allowed is a duration such as 90s, 15m or 2h, or null",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_makes_no_sense_is_an_error_with_line_key_value_and_what_is_allowed(
     text: str, message: str, hint: str
 ) -> None:
@@ -161,9 +231,12 @@ def test_a_wrong_shape_is_said_where_it_stands() -> None:
         ("limits:\n  defaults: {}", "limits.yaml:2: limits.defaults is no key"),
         ("limits:\n  accounts: [A]", "limits.yaml:2: limits.accounts is ['A']"),
         ("limits:\n  accounts:\n    A: 5", "limits.yaml:3: limits.accounts.A is '5'"),
-        ("limits:\n accounts:\n  A:\n   max_trades: no", "limits.yaml:4: limits.accounts.A.max_trades is 'no'"),
+        (
+            "limits:\n accounts:\n  A:\n   max_trades: no",
+            "limits.yaml:4: limits.accounts.A.max_trades is 'no'",
+        ),
         ("limits: {}\nlimits: {}", "limits.yaml:2: limits stands twice"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(SettingsError) as caught:
             limits(text)
         assert caught.value.message == message
@@ -186,10 +259,37 @@ def test_a_file_that_is_missing_or_has_no_limits_is_said(tmp_path: Path) -> None
 
 
 _WORDS = st.sampled_from(
-    ["daily_loss", "max_drawdown", "profit_lock", "trading_hours", "amount", "kind", "give_back", "from",
-     "hours", "warn_at", "silence", "stale_after", "on_unknown", "since", "number", "null", "08:30-15:00",
-     "500", "-1", "nan", "1e999", "15m", "trailing", "2026-01-01", "0000-00-00", "24:00-24:00", "x", ""]
-)  # fmt: skip
+    [
+        "daily_loss",
+        "max_drawdown",
+        "profit_lock",
+        "trading_hours",
+        "amount",
+        "kind",
+        "give_back",
+        "from",
+        "hours",
+        "warn_at",
+        "silence",
+        "stale_after",
+        "on_unknown",
+        "since",
+        "number",
+        "null",
+        "08:30-15:00",
+        "500",
+        "-1",
+        "nan",
+        "1e999",
+        "15m",
+        "trailing",
+        "2026-01-01",
+        "0000-00-00",
+        "24:00-24:00",
+        "x",
+        "",
+    ]
+)
 _VALUES = st.recursive(
     _WORDS | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4),

@@ -32,25 +32,65 @@ limits:            # see the manual
     [
         (("win_rate",), "60", "win_rate: 55 ", "win_rate: 60 "),
         (("limits", "default", "daily_loss"), "450.5", "daily_loss: 500  ", "daily_loss: 450.5  "),
-        (("limits", "default", "daily_loss"), {"amount": "1", "warn_at": ["50", "75"]}, "daily_loss: 500  ", "daily_loss: {amount: 1, warn_at: [50, 75]}  "),
+        (
+            ("limits", "default", "daily_loss"),
+            {"amount": "1", "warn_at": ["50", "75"]},
+            "daily_loss: 500  ",
+            "daily_loss: {amount: 1, warn_at: [50, 75]}  ",
+        ),
         (("limits", "default", "daily_loss"), None, "    daily_loss: 500               # net\n", ""),
         (("limits", "default", "max_drawdown", "kind"), None, "      kind: trailing\n", ""),
-        (("limits", "default", "max_drawdown", "lock_at"), "-5", "kind: trailing\n", "kind: trailing\n      lock_at: -5\n"),
-        (("limits", "default", "max_drawdown"), None, "    max_drawdown:\n      amount: 2500                # deep\n      kind: trailing\n", ""),
+        (
+            ("limits", "default", "max_drawdown", "lock_at"),
+            "-5",
+            "kind: trailing\n",
+            "kind: trailing\n      lock_at: -5\n",
+        ),
+        (
+            ("limits", "default", "max_drawdown"),
+            None,
+            "    max_drawdown:\n      amount: 2500                # deep\n      kind: trailing\n",
+            "",
+        ),
         (("limits", "default", "max_trades", "number"), "9", "{number: 20,", "{number: 9,"),
         (("limits", "default", "max_trades", "warn_at"), None, "{number: 20, warn_at: [75]}", "{number: 20}"),
-        (("limits", "default", "max_trades", "number"), None, "{number: 20, warn_at: [75]}", "{warn_at: [75]}"),
-        (("limits", "default", "max_trades", "silence"), ["11:30-12:30"], "[75]}", "[75], silence: [11:30-12:30]}"),
-        (("limits", "default", "stale_after"), "15m", "[75]}   # a day\n", "[75]}   # a day\n    stale_after: 15m\n"),
+        (
+            ("limits", "default", "max_trades", "number"),
+            None,
+            "{number: 20, warn_at: [75]}",
+            "{warn_at: [75]}",
+        ),
+        (
+            ("limits", "default", "max_trades", "silence"),
+            ["11:30-12:30"],
+            "[75]}",
+            "[75], silence: [11:30-12:30]}",
+        ),
+        (
+            ("limits", "default", "stale_after"),
+            "15m",
+            "[75]}   # a day\n",
+            "[75]}   # a day\n    stale_after: 15m\n",
+        ),
         (("limits", "accounts", "EVAL-50K", "max_trades"), "3", "max_trades: null  ", "max_trades: 3  "),
-        (("limits", "accounts", "odd: name", "max_trades"), "3", '"odd: name":\n', '"odd: name":\n      max_trades: 3\n'),
-        (("limits", "accounts", "=new", "daily_loss"), "7", '"odd: name":\n', '"odd: name":\n    "=new":\n      daily_loss: 7\n'),
+        (
+            ("limits", "accounts", "odd: name", "max_trades"),
+            "3",
+            '"odd: name":\n',
+            '"odd: name":\n      max_trades: 3\n',
+        ),
+        (
+            ("limits", "accounts", "=new", "daily_loss"),
+            "7",
+            '"odd: name":\n',
+            '"odd: name":\n    "=new":\n      daily_loss: 7\n',
+        ),
         (("daily_pl",), "-200", '"odd: name":\n', '"odd: name":\ndaily_pl: -200\n'),
         (("nothing", "here"), None, "win_rate", "win_rate"),
         (("win_rate",), "1 # x", "win_rate: 55 ", 'win_rate: "1 # x" '),
         (("win_rate",), "1\nlimits: {}", "win_rate: 55 ", 'win_rate: "1\\nlimits: {}" '),
     ],
-)  # fmt: skip
+)
 def test_a_value_is_changed_where_it_stands(path: Any, value: Any, gone: str, come: str) -> None:
     assert FILE.count(gone) == 1
     assert edited(FILE, [(path, value)], "x") == FILE.replace(gone, come)
@@ -75,14 +115,13 @@ def test_a_key_is_put_where_it_belongs(text: str, path: Any, come: str) -> None:
 
 
 def test_several_changes_follow_each_other() -> None:
-    edits: Any = [(("a", "b"), "1"), (("a", "c"), ["2", "3"]), (("a", "b"), None), (("a", "d"), "x y")]  # fmt: skip
+    edits: Any = [(("a", "b"), "1"), (("a", "c"), ["2", "3"]), (("a", "b"), None), (("a", "d"), "x y")]
     text = edited("", edits, "x")
     assert yaml_mapping(text, "x") == {"a": {"c": ["2", "3"], "d": "x y"}}
 
 
 @pytest.mark.parametrize(
-    ("text", "path"),
-    [("a: &x {b: 1}\nc: *x\n", ("a", "b")), ("a:\n  - 1\n  - 2\n", ("a",))],
+    ("text", "path"), [("a: &x {b: 1}\nc: *x\n", ("a", "b")), ("a:\n  - 1\n  - 2\n", ("a",))]
 )
 def test_what_is_written_too_artfully_is_left_alone(text: str, path: Any) -> None:
     with pytest.raises(UsageError, match=r"f\.yaml is written in a way"):

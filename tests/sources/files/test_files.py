@@ -46,12 +46,10 @@ def workbook(path: Path, table: list[list[object]]) -> Path:
         lines.append(f'<row r="{number}">{"".join(cells)}</row>')
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(
-            "xl/worksheets/sheet1.xml",
-            f"<worksheet><sheetData>{''.join(lines)}</sheetData></worksheet>",
+            "xl/worksheets/sheet1.xml", f"<worksheet><sheetData>{''.join(lines)}</sheetData></worksheet>"
         )
         archive.writestr(
-            "xl/sharedStrings.xml",
-            f"<sst>{''.join(f'<si><t>{text}</t></si>' for text in shared)}</sst>",
+            "xl/sharedStrings.xml", f"<sst>{''.join(f'<si><t>{text}</t></si>' for text in shared)}</sst>"
         )
     return path
 
@@ -75,21 +73,24 @@ HEAD = [
 def test_metatrader_5_in_excel(tmp_path: Path) -> None:
     path = workbook(
         tmp_path / "report.xlsx",
-        [["Trade History Report"], ["Account:", "", "", "7100 (USD, Server, demo, Hedge)"], ["Deals"], HEAD,
-         ["2026.03.02 12:48:49", 91, "EURUSD", "sell", "in", 0.5, 1.5524199999999999, 1, -1.75, 0, 0, 0],
-         [46083.5, 92, "EURUSD", "buy", "out", 0.5, 1.0842, 2, -1.75, 0, -1.2, 50],
-         ["", "", "", "", "", "", "", "", -3.5, 0, -1.2, 50], ["Working Orders"], ["Open Time", "Order", "Symbol", "Type"]],
-    )  # fmt: skip
+        [
+            ["Trade History Report"],
+            ["Account:", "", "", "7100 (USD, Server, demo, Hedge)"],
+            ["Deals"],
+            HEAD,
+            ["2026.03.02 12:48:49", 91, "EURUSD", "sell", "in", 0.5, 1.5524199999999999, 1, -1.75, 0, 0, 0],
+            [46083.5, 92, "EURUSD", "buy", "out", 0.5, 1.0842, 2, -1.75, 0, -1.2, 50],
+            ["", "", "", "", "", "", "", "", -3.5, 0, -1.2, 50],
+            ["Working Orders"],
+            ["Open Time", "Order", "Symbol", "Type"],
+        ],
+    )
     statement = opened(path, account=None)
     sold, bought = statement.rows()
     assert isinstance(sold, Fill)
     assert isinstance(bought, Fill)
     assert (statement.layout, statement.skipped) == ("metatrader5_deals", {"totals": 1})
-    assert (sold.account, sold.price, sold.commission) == (
-        "7100",
-        Decimal("1.55242"),
-        Decimal("1.75"),
-    )
+    assert (sold.account, sold.price, sold.commission) == ("7100", Decimal("1.55242"), Decimal("1.75"))
     assert (bought.commission, bought.multiplier) == (Decimal("2.95"), 100_000)
     assert bought.time.isoformat() == "2026-03-02T10:00:00+00:00"
 
@@ -98,9 +99,7 @@ def test_a_workbook_of_other_things_says_what_it_holds(tmp_path: Path) -> None:
     path = workbook(
         tmp_path / "other.xlsx", [["Account", "Instrument", "Open time", "PnL"], ["A", "B", 1, 2]]
     )
-    with pytest.raises(
-        FormatError, match="no layout fits its header: Account, Instrument, Open time, PnL"
-    ):
+    with pytest.raises(FormatError, match="no layout fits its header: Account, Instrument, Open time, PnL"):
         rows(path)
 
 
@@ -115,8 +114,7 @@ def test_a_workbook_with_entities_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(
-            "xl/worksheets/sheet1.xml",
-            '<!DOCTYPE x [<!ENTITY a "aaaa">]><worksheet>&a;</worksheet>',
+            "xl/worksheets/sheet1.xml", '<!DOCTYPE x [<!ENTITY a "aaaa">]><worksheet>&a;</worksheet>'
         )
     with pytest.raises(FormatError, match="it declares a document type"):
         rows(path)
@@ -135,13 +133,19 @@ def test_flex_rows_have_the_lines_of_an_editor() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x a="&e;"/>', "it declares a document type"),
+        (
+            '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><x a="&e;"/>',
+            "it declares a document type",
+        ),
         ("<FlexQueryResponse><Trades><Trade", "it is no XML"),
         ('<a><b c="1"/></a>', "no layout fits its header: element, c"),
         ("<table></table>", "holds no table"),
-        ("<table><tr><td>Ticket</td><td>Profit</td></tr></table>", "no layout fits its header: Ticket, Profit"),
+        (
+            "<table><tr><td>Ticket</td><td>Profit</td></tr></table>",
+            "no layout fits its header: Ticket, Profit",
+        ),
     ],
-)  # fmt: skip
+)
 def test_documents_that_are_refused(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "document.xml"
     path.write_text(content)
@@ -226,12 +230,14 @@ def freqtrade(path: Path, *, with_orders: bool = True) -> Path:
         )
         database.executemany(
             "INSERT INTO orders VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-            [(1, "buy", "o1", "closed", 0.1, 2000.1, 2001.0, "2026-03-02 10:00:00.123000"),
-             (1, "sell", "o2", "closed", 0.1, 2010.2, 2010.0, "2026-03-02 11:00:00.000000"),
-             (1, "sell", "o3", "canceled", 0.0, None, 2020.0, None),
-             (2, "sell", "o4", "closed", 0.01, None, 60000.0, "2026-03-02 12:00:00.000000"),
-             (2, "buy", "o5", "open", 0.005, 59000.0, 59000.0, "2026-03-02 13:00:00.000000")],
-        )  # fmt: skip
+            [
+                (1, "buy", "o1", "closed", 0.1, 2000.1, 2001.0, "2026-03-02 10:00:00.123000"),
+                (1, "sell", "o2", "closed", 0.1, 2010.2, 2010.0, "2026-03-02 11:00:00.000000"),
+                (1, "sell", "o3", "canceled", 0.0, None, 2020.0, None),
+                (2, "sell", "o4", "closed", 0.01, None, 60000.0, "2026-03-02 12:00:00.000000"),
+                (2, "buy", "o5", "open", 0.005, 59000.0, 59000.0, "2026-03-02 13:00:00.000000"),
+            ],
+        )
     database.commit()
     database.close()
     return path
@@ -240,9 +246,7 @@ def freqtrade(path: Path, *, with_orders: bool = True) -> Path:
 def test_freqtrades_database(tmp_path: Path) -> None:
     statement = opened(freqtrade(tmp_path / "tradesv3.sqlite"))
     got = [row for row in statement.rows() if isinstance(row, Fill)]
-    assert [
-        (f.symbol, f.side.value, f.quantity, f.price, f.commission, f.fill_id) for f in got
-    ] == [
+    assert [(f.symbol, f.side.value, f.quantity, f.price, f.commission, f.fill_id) for f in got] == [
         ("ETH/USDT", "BUY", Decimal("0.1"), Decimal("2000.1"), Decimal("0.20001"), "o1"),
         ("ETH/USDT", "SELL", Decimal("0.1"), Decimal("2010.2"), Decimal("0.40204"), "o2"),
         ("BTC/USDT", "SELL", Decimal("0.01"), Decimal("60000"), Decimal("0.6"), "o4"),

@@ -25,8 +25,12 @@ def test_a_layout_is_read() -> None:
     layout = read_layout("test", GOOD)
     assert (layout.name, layout.needed) == ("test", ["S", "T", "D", "Q", "P"])
     assert layout.find(["p", "q", "D", "x", " t ", "S"]) == {
-        "symbol": 5, "time": 4, "side": 2, "quantity": 1, "price": 0,
-    }  # fmt: skip
+        "symbol": 5,
+        "time": 4,
+        "side": 2,
+        "quantity": 1,
+        "price": 0,
+    }
     assert layout.side_words(1, 2) == {"b": 1, "s": 2}
 
 
@@ -42,7 +46,7 @@ def test_a_layout_is_read() -> None:
         ('sell = ["S"]', 'sell = ["b"]', "layout test.toml: a word stands for buy and for sell"),
         ("[sides]", "[colour]\n[sides]", "layout test.toml: Object contains unknown field `colour`"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_layout_is_refused(old: str, new: str, message: str) -> None:
     with pytest.raises(FormatError) as caught:
         read_layout("test", GOOD.replace(old, new, 1))

@@ -58,15 +58,11 @@ def test_utf_16_that_is_no_text_from_the_start_is_refused(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("account", [r"\ud800", r"A\u0000B"])
 def test_json_may_not_smuggle_in_what_is_no_text(tmp_path: Path, account: str) -> None:
-    assert said(read(tmp_path, f"{LINE}\n{LINE.replace('A', account, 1)}\n")) == [
-        "fill", "bad_encoding",
-    ]  # fmt: skip
+    assert said(read(tmp_path, f"{LINE}\n{LINE.replace('A', account, 1)}\n")) == ["fill", "bad_encoding"]
 
 
 def test_nul_is_no_text(tmp_path: Path) -> None:
-    assert said(read(tmp_path, f"{HEADER}\n{ROW}\nA\0,{ROW}\n{ROW}\n")) == [
-        "fill", "bad_encoding", "fill",
-    ]  # fmt: skip
+    assert said(read(tmp_path, f"{HEADER}\n{ROW}\nA\0,{ROW}\n{ROW}\n")) == ["fill", "bad_encoding", "fill"]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -112,11 +108,13 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "fills.csv is empty"), (" \n\n", "fills.csv holds no text"), (b"\xff\xfe", "fills.csv holds no text")],
-)  # fmt: skip
-def test_a_file_without_text_cannot_be_read(
-    tmp_path: Path, content: str | bytes, message: str
-) -> None:
+    [
+        ("", "fills.csv is empty"),
+        (" \n\n", "fills.csv holds no text"),
+        (b"\xff\xfe", "fills.csv holds no text"),
+    ],
+)
+def test_a_file_without_text_cannot_be_read(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(InputError) as caught:
         read(tmp_path, content)
     assert caught.value.message.endswith(message)
@@ -127,9 +125,7 @@ def test_a_file_without_text_cannot_be_read(
 
 
 def test_json_keys_that_differ_in_case_only_are_one_key(tmp_path: Path) -> None:
-    rows = read(
-        tmp_path, f"{LINE}\n{LINE.replace('{', '{' + chr(34) + 'Account' + chr(34) + ':1,')}"
-    )
+    rows = read(tmp_path, f"{LINE}\n{LINE.replace('{', '{' + chr(34) + 'Account' + chr(34) + ':1,')}")
     assert isinstance(rows[1], Rejection)
     assert rows[1].reason == "the line is no JSON object: key 'account' stands twice"
 
@@ -174,9 +170,7 @@ def test_a_one_digit_year_is_that_of_the_trader_on_new_years_eve(tmp_path: Path,
 
 
 def test_a_decimal_comma_says_that_days_come_first(tmp_path: Path) -> None:
-    (fill,) = read(
-        tmp_path, f'{HEADER}\nA,AAPL,2/4/2026 6:05:02,buy,1,"7200,75",0\n', timezone=CHICAGO
-    )
+    (fill,) = read(tmp_path, f'{HEADER}\nA,AAPL,2/4/2026 6:05:02,buy,1,"7200,75",0\n', timezone=CHICAGO)
     assert isinstance(fill, Fill)
     assert fill.time == datetime(2026, 4, 2, 11, 5, 2, tzinfo=UTC)
 
@@ -192,10 +186,7 @@ def test_a_local_date_below_a_thousand_iso_dates_is_not_guessed(tmp_path: Path) 
 
 def test_the_repeated_hour_is_the_first_in_a_file_without_order(tmp_path: Path) -> None:
     walls = ["2026-11-01 01:50:00", "2026-11-01 01:10:00"]
-    lines = [
-        f"A,AAPL,{wall},buy,1,10,0"
-        for wall in ["2026-11-02 10:00:00", "2026-10-01 10:00:00", *walls]
-    ]
+    lines = [f"A,AAPL,{wall},buy,1,10,0" for wall in ["2026-11-02 10:00:00", "2026-10-01 10:00:00", *walls]]
     rows = read(tmp_path, "\n".join([HEADER, *lines]), timezone=CHICAGO)
     assert [row.time.hour for row in rows if isinstance(row, Fill)][2:] == [6, 6]
 
@@ -203,17 +194,11 @@ def test_the_repeated_hour_is_the_first_in_a_file_without_order(tmp_path: Path) 
 # --- no bytes do anything else -------------------------------------------------------------------
 
 
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.sampled_from([b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b""]),
-    st.binary(max_size=60),
-    st.booleans(),
+    st.sampled_from([b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b""]), st.binary(max_size=60), st.booleans()
 )
-def test_any_bytes_below_a_good_header(
-    tmp_path: Path, mark: bytes, tail: bytes, json_lines: bool
-) -> None:
+def test_any_bytes_below_a_good_header(tmp_path: Path, mark: bytes, tail: bytes, json_lines: bool) -> None:
     name = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(mark, "utf-8")
     head = f"{LINE}\n" if json_lines else f"{HEADER}\n{ROW}\n"
     try:
@@ -225,11 +210,14 @@ def test_any_bytes_below_a_good_header(
     assert said(rows)[0] in ("fill", "bad_encoding", "missing_field")
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.sampled_from(["account", "symbol", "side", "strategy", "currency", "fill_id"]),
+        st.text(st.characters(), max_size=8),
+        max_size=4,
+    )
 )
-@given(st.dictionaries(st.sampled_from(["account", "symbol", "side", "strategy", "currency", "fill_id"]),
-                       st.text(st.characters(), max_size=8), max_size=4))  # fmt: skip
 def test_any_texts_in_json(tmp_path: Path, texts: dict[str, str]) -> None:
     fill = {**json.loads(LINE), **texts}
     for row in read(tmp_path, f"{LINE}\n{json.dumps(fill)}\n"):

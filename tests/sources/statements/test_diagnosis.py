@@ -22,11 +22,7 @@ def test_a_file_that_can_be_read() -> None:
     assert found.is_readable
     assert (found.kind, found.encoding, found.separator) == ("csv", "utf-8", "comma")
     assert (found.layout, found.header_line, found.header[0]) == ("schwab_transactions", 1, "Date")
-    assert (found.zone, found.decimal_mark, found.date_order) == (
-        "America/New_York",
-        "point",
-        "month-first",
-    )
+    assert (found.zone, found.decimal_mark, found.date_order) == ("America/New_York", "point", "month-first")
     assert (found.fills, found.rejected, found.skipped) == (9, 3, {"dividends": 1, "totals": 1})
     assert [str(fill.price) for fill in found.first] == ["1.5", "151", "40", "0.9", "0.4"]
     assert [one.reason[:17] for one in found.rejections] == [
@@ -46,8 +42,11 @@ def test_a_european_file_is_told_as_such(tmp_path: Path) -> None:
     )
     found = seen(path, timezone=ZoneInfo("Europe/Berlin"))
     assert (found.encoding, found.separator, found.decimal_mark, found.date_order) == (
-        "cp1252", "semicolon", "comma", "day-first",
-    )  # fmt: skip
+        "cp1252",
+        "semicolon",
+        "comma",
+        "day-first",
+    )
     assert (found.header_line, found.fills) == (2, 1)
 
 
@@ -59,9 +58,7 @@ def test_a_file_that_no_layout_fits_names_the_closest(tmp_path: Path) -> None:
     found = seen(path)
     assert not found.is_readable
     assert (found.layout, found.header_line) == ("", 3)
-    assert [(one.name, one.missing) for one in found.runners_up][:1] == [
-        ("generic_fills", ["quantity"])
-    ]
+    assert [(one.name, one.missing) for one in found.runners_up][:1] == [("generic_fills", ["quantity"])]
     assert "no layout fits its header: account, symbol" in found.trouble
     assert "--map" in found.hint
 
@@ -70,19 +67,13 @@ def test_a_file_that_no_layout_fits_names_the_closest(tmp_path: Path) -> None:
     ("name", "options", "trouble"),
     [
         ("tradovate_orders.csv", {}, "written in local time"),
-        (
-            "metatrader5_deals.html",
-            {"timezone": ZoneInfo("UTC")},
-            "all of its 3 trades are rejected",
-        ),
+        ("metatrader5_deals.html", {"timezone": ZoneInfo("UTC")}, "all of its 3 trades are rejected"),
         ("none.csv", {}, "cannot be read: No such file"),
         ("rithmic_orders.csv", {"layout": "robinhood"}, "layout robinhood does not fit its header"),
         ("rithmic_orders.csv", {"layout": "nobody"}, "no layout 'nobody'"),
     ],
 )
-def test_what_is_wrong_is_said_with_what_to_do(
-    name: str, options: dict[str, object], trouble: str
-) -> None:
+def test_what_is_wrong_is_said_with_what_to_do(name: str, options: dict[str, object], trouble: str) -> None:
     found = seen(SAMPLES / name, **options)
     assert trouble in found.trouble
     assert found.hint
@@ -92,21 +83,46 @@ def test_what_is_wrong_is_said_with_what_to_do(
 @pytest.mark.parametrize(
     ("header", "name"),
     [
-        ("symbol,_priceFormat,_priceFormatType,_tickSize,buyFillId,sellFillId,qty,buyPrice,sellPrice,pnl,boughtTimestamp,soldTimestamp,duration", "Tradovate performance"),
-        ("Trade number,Instrument,Account,Strategy,Market pos.,Qty,Entry price,Exit price,Entry time,Exit time,Profit,Commission", "NinjaTrader trade performance"),
-        ("Entry Order Number,Entry Buy/Sell,Entry Price,Entry Time,Exit Order Number,Exit Price,Exit Time,Fill Size,Trade P&L", "Rithmic trade performance"),
+        (
+            "symbol,_priceFormat,_priceFormatType,_tickSize,buyFillId,sellFillId,qty,buyPrice,sellPrice,pnl,boughtTimestamp,soldTimestamp,duration",
+            "Tradovate performance",
+        ),
+        (
+            "Trade number,Instrument,Account,Strategy,Market pos.,Qty,Entry price,Exit price,Entry time,Exit time,Profit,Commission",
+            "NinjaTrader trade performance",
+        ),
+        (
+            "Entry Order Number,Entry Buy/Sell,Entry Price,Entry Time,Exit Order Number,Exit Price,Exit Time,Fill Size,Trade P&L",
+            "Rithmic trade performance",
+        ),
         ("User_ID,UTC_Time,Account,Operation,Coin,Change,Remark", "Binance transaction history"),
-        ("Contracts,Closing Direction,Qty,Entry Price,Exit Price,Closed P&L,Exit Type,Trade Time", "Bybit closed P&L"),
-        ("Time,Position,Symbol,Type,Volume,Price,S / L,T / P,Time,Price,Commission,Swap,Profit", "MetaTrader 5 positions"),
-        ("Symbol,Quantity,Cost Per Share,Proceeds Per Share,Opened Date,Closed Date,Gain/Loss ($)", "Schwab realized gains"),
-        ("Id,ContractName,EnteredAt,ExitedAt,EntryPrice,ExitPrice,Fees,PnL,Size,Type,TradeDay", "ProjectX (TopstepX) trades"),
-        ("Account Name,Open Date,Open Time,Close Date,Close Time,Instrument,Side,Quantity,Entry Price,Exit Price,Commission", "TradeZella trades"),
-        ("Transaction History,Header,Date,Account,Description,Transaction Type,Symbol,Quantity,Price,Gross Amount ,Commission,Net Amount", "Interactive Brokers transaction history"),
+        (
+            "Contracts,Closing Direction,Qty,Entry Price,Exit Price,Closed P&L,Exit Type,Trade Time",
+            "Bybit closed P&L",
+        ),
+        (
+            "Time,Position,Symbol,Type,Volume,Price,S / L,T / P,Time,Price,Commission,Swap,Profit",
+            "MetaTrader 5 positions",
+        ),
+        (
+            "Symbol,Quantity,Cost Per Share,Proceeds Per Share,Opened Date,Closed Date,Gain/Loss ($)",
+            "Schwab realized gains",
+        ),
+        (
+            "Id,ContractName,EnteredAt,ExitedAt,EntryPrice,ExitPrice,Fees,PnL,Size,Type,TradeDay",
+            "ProjectX (TopstepX) trades",
+        ),
+        (
+            "Account Name,Open Date,Open Time,Close Date,Close Time,Instrument,Side,Quantity,Entry Price,Exit Price,Commission",
+            "TradeZella trades",
+        ),
+        (
+            "Transaction History,Header,Date,Account,Description,Transaction Type,Symbol,Quantity,Price,Gross Amount ,Commission,Net Amount",
+            "Interactive Brokers transaction history",
+        ),
     ],
-)  # fmt: skip
-def test_reports_of_results_say_what_to_export_instead(
-    tmp_path: Path, header: str, name: str
-) -> None:
+)
+def test_reports_of_results_say_what_to_export_instead(tmp_path: Path, header: str, name: str) -> None:
     path = tmp_path / "report.csv"
     path.write_text(f"{header}\n1,2,3,4\n")
     found = seen(path, timezone=ZoneInfo("UTC"))

@@ -69,9 +69,7 @@ ids = st.tuples(st.sampled_from("AB"), st.integers(0, 30).map(str), st.integers(
 
 
 @given(st.lists(ids, max_size=40), st.sampled_from(["as they come", "rising", "falling"]))
-def test_executions_are_those_of_a_full_memory(
-    rows: list[tuple[str, str, int]], order: str
-) -> None:
+def test_executions_are_those_of_a_full_memory(rows: list[tuple[str, str, int]], order: str) -> None:
     if order != "as they come":
         rows.sort(key=lambda row: (len(row[1]), row[1]), reverse=order == "falling")
     executions = Executions()

@@ -19,9 +19,7 @@ FLEX = "Symbol,DateTime,Buy/Sell,Quantity,TradePrice,IBCommission,AssetClass\n"
 def rows(path: Path, text: str, **options: Any) -> list[Fill | Rejection]:
     path.write_text(text, "utf-8")
     options = {"timezone": ZoneInfo("America/New_York"), "account": "ME", **options}
-    return list(
-        open_statement(path, load_instruments(None, "USD"), StatementOptions(**options)).rows()
-    )
+    return list(open_statement(path, load_instruments(None, "USD"), StatementOptions(**options)).rows())
 
 
 def told(found: list[Fill | Rejection]) -> list[str]:
@@ -61,9 +59,7 @@ def test_a_rest_that_was_assigned_early_and_a_rest_that_expired(tmp_path: Path) 
 
 
 def test_an_expiry_is_on_its_day_though_it_was_written_down_later(tmp_path: Path) -> None:
-    text = robinhood(
-        ("3/23/2026", "OEXP", "1S", "", ""), ("3/4/2026", "BTO", "1", "$0.90", "($90.05)")
-    )
+    text = robinhood(("3/23/2026", "OEXP", "1S", "", ""), ("3/4/2026", "BTO", "1", "$0.90", "($90.05)"))
     assert told(rows(tmp_path / "a.csv", text))[1] == "03-20 20:20 SELL 1 @ 0 expiry"
 
 
@@ -74,10 +70,7 @@ def test_an_expiry_is_on_its_day_though_it_was_written_down_later(tmp_path: Path
         ([("3/4/2026", "BTO", "1", "$0.90", "($90.05)")], "1 long, 0 short"),
         ([("3/4/2026", "BTC", "2", "$0.90", "($180.05)")], "0 long, -2 short"),
         (
-            [
-                ("3/4/2026", "BTO", "2", "$0.90", "($180.05)"),
-                ("3/4/2026", "STO", "2", "$0.90", "$179.95"),
-            ],
+            [("3/4/2026", "BTO", "2", "$0.90", "($180.05)"), ("3/4/2026", "STO", "2", "$0.90", "$179.95")],
             "2 long, 2 short",
         ),
     ],
@@ -152,12 +145,8 @@ def test_fees_that_all_have_the_other_sign_are_asked_for(tmp_path: Path) -> None
     with pytest.raises(FormatError, match="all of its fees are above 0") as caught:
         rows(path, text)
     assert "--fee-sign positive" in caught.value.hint
-    assert [f.commission for f in rows(path, text, fee_sign="positive") if isinstance(f, Fill)] == [
-        1
-    ]
-    assert [f.commission for f in rows(path, text, fee_sign="negative") if isinstance(f, Fill)] == [
-        -1
-    ]
+    assert [f.commission for f in rows(path, text, fee_sign="positive") if isinstance(f, Fill)] == [1]
+    assert [f.commission for f in rows(path, text, fee_sign="negative") if isinstance(f, Fill)] == [-1]
 
 
 def test_a_rebate_among_costs_is_one(tmp_path: Path) -> None:

@@ -23,9 +23,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-def read(
-    folder: Path, text: str, name: str = "fills.csv", **options: object
-) -> list[Fill | Rejection]:
+def read(folder: Path, text: str, name: str = "fills.csv", **options: object) -> list[Fill | Rejection]:
     path = folder / name
     path.write_text(text, "utf-8")
     return list(open_statement(path, INSTRUMENTS, StatementOptions(**options)).rows())  # type: ignore[arg-type]
@@ -43,13 +41,27 @@ def fills(folder: Path, text: str, name: str = "fills.csv", **options: object) -
 @pytest.mark.parametrize(
     "text",
     [
-        "2026-03-02T12:00:00Z", "2026-03-02 12:00:00 UTC", "2026.03.02 12:00:00 GMT", "2026/03/02 07:00:00,GMT-05",
-        "2026/3/2, 7:00 AM -05:00", "03/02/2026 07:00:00 EST", "03/02/2026 6:00:00 -06:00", "3/2/26 14:00 UTC+02",
-        "20260302;120000", "20260302 12:00:00", "12:00 2026-03-02", "Mar. 2, 2026, 12:00 PM", "Mar 2 2026 12:00:00",
-        "Mon Mar 02 2026 15:00:00 GMT+0300 (Arabian Standard Time)", "2 March 2026, 12:00", "02-Mar-2026 12:00:00",
-        "'2026-03-02 12:00:00", "46083.5", "2026-03-02, 12:00:00",
+        "2026-03-02T12:00:00Z",
+        "2026-03-02 12:00:00 UTC",
+        "2026.03.02 12:00:00 GMT",
+        "2026/03/02 07:00:00,GMT-05",
+        "2026/3/2, 7:00 AM -05:00",
+        "03/02/2026 07:00:00 EST",
+        "03/02/2026 6:00:00 -06:00",
+        "3/2/26 14:00 UTC+02",
+        "20260302;120000",
+        "20260302 12:00:00",
+        "12:00 2026-03-02",
+        "Mar. 2, 2026, 12:00 PM",
+        "Mar 2 2026 12:00:00",
+        "Mon Mar 02 2026 15:00:00 GMT+0300 (Arabian Standard Time)",
+        "2 March 2026, 12:00",
+        "02-Mar-2026 12:00:00",
+        "'2026-03-02 12:00:00",
+        "46083.5",
+        "2026-03-02, 12:00:00",
     ],
-)  # fmt: skip
+)
 def test_times_of_brokers(text: str) -> None:
     assert TimeReader(ZoneInfo("UTC"), "month-first", ascending=True).read(text) == NOON
 
@@ -118,9 +130,19 @@ def test_options_that_are_not_understood(pieces: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "price"),
-    [("110'16", "110.5"), ("110 045", "110.140625"), ("110-165", "110.515625"), ("123 25", "123.78125"),
-     ("110 002", "110.0078125"), ("110 317", "110.9921875"), ("450'2", "450.25"), ("-1'16", "-1.5"), ("110.5", None), ("", None)],
-)  # fmt: skip
+    [
+        ("110'16", "110.5"),
+        ("110 045", "110.140625"),
+        ("110-165", "110.515625"),
+        ("123 25", "123.78125"),
+        ("110 002", "110.0078125"),
+        ("110 317", "110.9921875"),
+        ("450'2", "450.25"),
+        ("-1'16", "-1.5"),
+        ("110.5", None),
+        ("", None),
+    ],
+)
 def test_prices_in_fractions(text: str, price: str | None) -> None:
     assert fraction_price(text) == (None if price is None else Decimal(price))
 
@@ -133,9 +155,17 @@ def test_fractions_that_are_none(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("symbol", "pair"),
-    [("BTC/USDT", ("BTC", "USDT")), ("eth-eur", ("ETH", "EUR")), ("BTCUSDT", ("BTC", "USDT")), ("USDTTRY", ("USDT", "TRY")),
-     ("BTCUSD", ("", "")), ("USDT", ("", "")), ("BTCUSD_PERP", ("", "")), ("BTC-PERP", ("", ""))],
-)  # fmt: skip
+    [
+        ("BTC/USDT", ("BTC", "USDT")),
+        ("eth-eur", ("ETH", "EUR")),
+        ("BTCUSDT", ("BTC", "USDT")),
+        ("USDTTRY", ("USDT", "TRY")),
+        ("BTCUSD", ("", "")),
+        ("USDT", ("", "")),
+        ("BTCUSD_PERP", ("", "")),
+        ("BTC-PERP", ("", "")),
+    ],
+)
 def test_pairs_of_coins(symbol: str, pair: tuple[str, str]) -> None:
     assert coin_pair(symbol, ["USDT", "EUR", "TRY"]) == pair
 
@@ -152,11 +182,7 @@ def test_a_fee_in_the_coin_bought_leaves_less_of_it_and_the_same_result(tmp_path
         "2026-03-02 11:00:00,ADAUSDT,SELL,110,0.999ADA,109.89USDT,0USDT\n",
         account="A",
     )
-    assert (bought.quantity, bought.commission, bought.currency) == (
-        Decimal("0.999"),
-        Decimal("0.1"),
-        "USDT",
-    )
+    assert (bought.quantity, bought.commission, bought.currency) == (Decimal("0.999"), Decimal("0.1"), "USDT")
     assert bought.quantity == sold.quantity
     spent = bought.quantity * bought.price + bought.commission
     assert (spent, sold.quantity * sold.price) == (100, Decimal("109.89"))
@@ -167,8 +193,9 @@ def test_a_fee_in_a_third_coin_needs_its_worth(tmp_path: Path) -> None:
     (rejection,) = read(tmp_path, text, account="A")
     assert isinstance(rejection, Rejection)
     assert (rejection.code, rejection.hint) == (
-        "foreign_fee", "say what one BNB is worth with --fee-rate BNB=RATE",
-    )  # fmt: skip
+        "foreign_fee",
+        "say what one BNB is worth with --fee-rate BNB=RATE",
+    )
     (fill,) = fills(tmp_path, text, account="A", fee_rates={"BNB": Decimal("612.5")})
     assert (fill.quantity, fill.commission) == (1, Decimal("1.225"))
 
@@ -177,9 +204,7 @@ def test_fees_of_several_currencies_in_one_row_are_not_added(tmp_path: Path) -> 
     folder = tmp_path / "layouts"
     folder.mkdir()
     (folder / "two_fees.toml").write_text(
-        layout_text(
-            mapped_layout({"Sym": "symbol"}, layouts()["generic_fills"], "positive"), "Two fees"
-        )
+        layout_text(mapped_layout({"Sym": "symbol"}, layouts()["generic_fills"], "positive"), "Two fees")
         .replace("[fees]", '[fees]\ncolumns = [["Fee A"], ["Fee B"]]')
         .replace('commission = ["commission"]\n', "")
     )
@@ -197,17 +222,53 @@ FLEX = "ClientAccountID,CurrencyPrimary,AssetClass,Symbol,Multiplier,DateTime,Qu
 @pytest.mark.parametrize(
     ("row", "code", "reason"),
     [
-        ("U1,USD,FUT,MESM6,50,20260302;120000,1,5000,,-1,USD", "contradiction", "has a multiplier of 50 for MESM26, the table 5"),
-        ("U1,USD,FUT,MESM6,5,20260302;120000,1,5000,5000,-1,USD", "contradiction", "is 25000, but the file says 5000"),
-        ("U1,USD,STK,AAPL,1,20260302;120000,1,50,50,-1,EUR", "foreign_fee", "the fee is 1 EUR, the trade is in USD"),
-        ("U1,USD,BILL,X,1,20260302;120000,1,50,50,-1,USD", "unknown_row", "the kind of instrument is not known, was 'BILL'"),
-        ("U1,USD,STK,AAPL,1,20260302;120000,x,50,50,-1,USD", "bad_number", "quantity is not a number, was 'x'"),
-        ("U1,USD,STK,AAPL,1,20260302;120000,1,50,50,?,USD", "bad_number", "commission is not a number, was '?'"),
-        ("U1,USD,STK,AAPL,1,20260308;023000,1,50,50,-1,USD", "bad_time", "time does not exist in America/Chicago"),
-        ("U1,USD,STK,AAPL,1,20260302;120000,0,50,50,-1,USD", "bad_quantity", "quantity must be positive, was 0"),
-        ("U1,USD,STK,AAPL,1,20260302;120000,1,50,50,-1,USD,more", "extra_columns", "more cells than the header"),
+        (
+            "U1,USD,FUT,MESM6,50,20260302;120000,1,5000,,-1,USD",
+            "contradiction",
+            "has a multiplier of 50 for MESM26, the table 5",
+        ),
+        (
+            "U1,USD,FUT,MESM6,5,20260302;120000,1,5000,5000,-1,USD",
+            "contradiction",
+            "is 25000, but the file says 5000",
+        ),
+        (
+            "U1,USD,STK,AAPL,1,20260302;120000,1,50,50,-1,EUR",
+            "foreign_fee",
+            "the fee is 1 EUR, the trade is in USD",
+        ),
+        (
+            "U1,USD,BILL,X,1,20260302;120000,1,50,50,-1,USD",
+            "unknown_row",
+            "the kind of instrument is not known, was 'BILL'",
+        ),
+        (
+            "U1,USD,STK,AAPL,1,20260302;120000,x,50,50,-1,USD",
+            "bad_number",
+            "quantity is not a number, was 'x'",
+        ),
+        (
+            "U1,USD,STK,AAPL,1,20260302;120000,1,50,50,?,USD",
+            "bad_number",
+            "commission is not a number, was '?'",
+        ),
+        (
+            "U1,USD,STK,AAPL,1,20260308;023000,1,50,50,-1,USD",
+            "bad_time",
+            "time does not exist in America/Chicago",
+        ),
+        (
+            "U1,USD,STK,AAPL,1,20260302;120000,0,50,50,-1,USD",
+            "bad_quantity",
+            "quantity must be positive, was 0",
+        ),
+        (
+            "U1,USD,STK,AAPL,1,20260302;120000,1,50,50,-1,USD,more",
+            "extra_columns",
+            "more cells than the header",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_file_says_is_held_against_what_is_known(
     tmp_path: Path, row: str, code: str, reason: str
 ) -> None:
@@ -219,9 +280,7 @@ def test_what_a_file_says_is_held_against_what_is_known(
 
 def test_a_file_may_know_a_contract_that_the_table_does_not(tmp_path: Path) -> None:
     (fill,) = fills(
-        tmp_path,
-        f"{FLEX}U1,EUR,FUT,QQQQM6,25,20260302;120000,2,100,5000,-1,EUR\n",
-        timezone=CHICAGO,
+        tmp_path, f"{FLEX}U1,EUR,FUT,QQQQM6,25,20260302;120000,2,100,5000,-1,EUR\n", timezone=CHICAGO
     )
     assert (fill.symbol, fill.multiplier, fill.currency) == ("QQQQM6", 25, "EUR")
 
@@ -242,21 +301,16 @@ def test_the_repeated_hour_of_a_statement(tmp_path: Path) -> None:
         for n, clock in enumerate(["005000", "013000", "015000", "011000", "020000"], 1)
     )
     got = fills(tmp_path, FLEX + rows, timezone=CHICAGO)
-    assert [fill.time.strftime("%H:%M") for fill in got] == [
-        "05:50",
-        "06:30",
-        "06:50",
-        "07:10",
-        "08:00",
-    ]
+    assert [fill.time.strftime("%H:%M") for fill in got] == ["05:50", "06:30", "06:50", "07:10", "08:00"]
 
 
 def test_several_accounts_in_a_file_stay_apart(tmp_path: Path) -> None:
     got = fills(
         tmp_path,
         f"{FLEX}U1,USD,STK,AAPL,1,20260302;120000,1,50,50,-1,USD\nU2,USD,STK,AAPL,1,20260302;120000,-1,50,-50,-1,USD\n",
-        timezone=CHICAGO, account="ignored where the file says it",
-    )  # fmt: skip
+        timezone=CHICAGO,
+        account="ignored where the file says it",
+    )
     assert [(fill.account, fill.side) for fill in got] == [("U1", Side.BUY), ("U2", Side.SELL)]
 
 
@@ -265,10 +319,7 @@ def test_several_accounts_in_a_file_stay_apart(tmp_path: Path) -> None:
 
 def test_a_format_that_is_in_utc_stays_so_whatever_is_said_for_other_files(tmp_path: Path) -> None:
     (fill,) = fills(
-        tmp_path,
-        SPOT + "2026-03-02 12:00:00,ADAUSDT,BUY,1,1ADA,1USDT,0USDT\n",
-        timezone=CHICAGO,
-        account="A",
+        tmp_path, SPOT + "2026-03-02 12:00:00,ADAUSDT,BUY,1,1ADA,1USDT,0USDT\n", timezone=CHICAGO, account="A"
     )
     assert fill.time == NOON
 
@@ -296,20 +347,15 @@ def test_a_decimal_mark_that_is_said(tmp_path: Path) -> None:
 # --- mappings ----------------------------------------------------------------------------------------
 
 OWN = "Ticker;Qty;When;Fill;Costs\nAAPL;100;02.03.2026 13:00;1.234,50;{}\nAAPL;-100;02.03.2026 14:00;1.240,50;0\n"
-MAPPING = {
-    "Ticker": "symbol",
-    "Qty": "quantity",
-    "When": "time",
-    "Fill": "price",
-    "Costs": "commission",
-}
+MAPPING = {"Ticker": "symbol", "Qty": "quantity", "When": "time", "Fill": "price", "Costs": "commission"}
 
 
 def test_a_file_that_no_layout_fits_is_mapped(tmp_path: Path) -> None:
     got = fills(tmp_path, OWN.format("1,5"), account="ME", timezone=BERLIN, mapping=MAPPING)
     assert [(f.side, f.quantity, f.price, f.commission) for f in got] == [
-        (Side.BUY, 100, Decimal("1234.5"), Decimal("1.5")), (Side.SELL, 100, Decimal("1240.5"), 0),
-    ]  # fmt: skip
+        (Side.BUY, 100, Decimal("1234.5"), Decimal("1.5")),
+        (Side.SELL, 100, Decimal("1240.5"), 0),
+    ]
     assert got[0].time == NOON
 
 
@@ -339,9 +385,7 @@ def test_a_mapping_to_a_field_that_there_is_not() -> None:
 
 
 def test_a_mapping_of_a_column_that_the_file_has_not(tmp_path: Path) -> None:
-    with pytest.raises(
-        FormatError, match="layout your_mapping does not fit its header: Ticker, Qty"
-    ):
+    with pytest.raises(FormatError, match="layout your_mapping does not fit its header: Ticker, Qty"):
         read(tmp_path, OWN.format("0"), mapping={"Symbol": "symbol"})
 
 
@@ -350,11 +394,14 @@ def test_a_mapping_of_a_column_that_the_file_has_not(tmp_path: Path) -> None:
     [
         ("ADAUSDT,BUY,100,1BTC,100USDT,0.1USDT", "quantity is in BTC, but the trade is of ADA/USDT in ADA"),
         ("ADAUSDT,BUY,100,1ADA,100EUR,0.1USDT", "amount is in EUR, but the trade is of ADA/USDT in USDT"),
-        ("ADAUSDT,BUY,100,1ADA,1000USDT,0.1USDT", "quantity × price × multiplier is 100, but the file says 1000"),
+        (
+            "ADAUSDT,BUY,100,1ADA,1000USDT,0.1USDT",
+            "quantity × price × multiplier is 100, but the file says 1000",
+        ),
         ("ADAUSDT,BUY,100,1ADA,100USDT,2ADA", "the fee 2 is no less than the quantity"),
         ("ADAUSD,BUY,100,1ADA,100USD,0", "'ADAUSD' is no pair of coins that is known here"),
     ],
-)  # fmt: skip
+)
 def test_coins_that_do_not_agree(tmp_path: Path, row: str, reason: str) -> None:
     (rejection,) = read(tmp_path, f"{SPOT}2026-03-02 10:00:00,{row}\n", account="A")
     assert isinstance(rejection, Rejection)

@@ -13,17 +13,14 @@ from hypothesis import strategies as st
 
 from tearsheet.errors import FormatError, InputError, TearsheetError
 from tearsheet.sources.config.instruments import load_instruments
-from tearsheet.sources.statements.statement import (
-    Statement,
-    StatementOptions,
-    known_layouts,
-    open_statement,
-)
+from tearsheet.sources.statements.statement import Statement, StatementOptions, known_layouts, open_statement
 from tearsheet.trade.fill import REJECTION_CODES, Fill, Rejection, Side
 
 INSTRUMENTS = load_instruments(Path("/nonexistent.yaml"), "USD")
 CHICAGO = ZoneInfo("America/Chicago")
-NINJA = "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection,"
+NINJA = (
+    "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection,"
+)
 GENERIC = "account,symbol,time,side,quantity,price,commission"
 
 
@@ -75,12 +72,7 @@ def test_ninjatrader_executions(file: File) -> None:
         timezone=CHICAGO,
     )
     first = fills[0]
-    assert (first.account, first.symbol, first.multiplier, first.key) == (
-        "Sim101",
-        "MNQZ26",
-        2,
-        "x:F1",
-    )
+    assert (first.account, first.symbol, first.multiplier, first.key) == ("Sim101", "MNQZ26", 2, "x:F1")
     assert (first.side, first.quantity, first.price, first.commission) == (
         Side.BUY,
         2,
@@ -102,8 +94,9 @@ def test_ninjatrader_in_europe(file: File, encoding: str) -> None:
     )
     fills = file.fills(text.encode(encoding), timezone=ZoneInfo("Europe/Berlin"))
     assert [(f.price, f.commission) for f in fills] == [
-        (Decimal("7200.75"), Decimal("0.62")), (Decimal("7204.75"), Decimal("0.62")),
-    ]  # fmt: skip
+        (Decimal("7200.75"), Decimal("0.62")),
+        (Decimal("7204.75"), Decimal("0.62")),
+    ]
     assert fills[1].time == at("2026-04-27T14:10:02+00:00")
     assert fills[0].account == "Konto"
 
@@ -146,13 +139,7 @@ def test_generic_fills(file: File) -> None:
 
 
 def test_json_lines(file: File) -> None:
-    line = {
-        "account": "A",
-        "symbol": "AAPL",
-        "time": "2026-03-02T10:00:00Z",
-        "side": "BUY",
-        "quantity": 1,
-    }
+    line = {"account": "A", "symbol": "AAPL", "time": "2026-03-02T10:00:00Z", "side": "BUY", "quantity": 1}
     lines = [
         {**line, "price": 0.1, "commission": "1.10"},
         {**line, "price": "12345678901234567.123456789", "commission": None},
@@ -168,14 +155,23 @@ def test_json_lines(file: File) -> None:
         ('{"account": "A", "account": "B"}', "bad_json", "stands twice"),
         ("{bad", "bad_json", "no JSON object"),
         ('["A"]', "bad_json", "no JSON object"),
-        ('{"account": "A", "symbol": "AAPL", "time": "2026-03-02T10:00:00Z", "side": "BUY", "quantity": 1, "price": NaN}',
-         "bad_number", "price is not a number, was 'NaN'"),
-        ('{"account": "A", "symbol": "AAPL", "time": "2026-03-02T10:00:00Z", "side": "BUY", "quantity": 1, "price": 1e400}',
-         "bad_number", "price is not a usable number, was '1e400'"),
-        ('{"account": "A", "symbol": "AAPL", "time": "2026-03-02T10:00:00Z", "side": "BUY", "quantity": {"a": 1}, "price": 1}',
-         "bad_number", "quantity is not a number"),
+        (
+            '{"account": "A", "symbol": "AAPL", "time": "2026-03-02T10:00:00Z", "side": "BUY", "quantity": 1, "price": NaN}',
+            "bad_number",
+            "price is not a number, was 'NaN'",
+        ),
+        (
+            '{"account": "A", "symbol": "AAPL", "time": "2026-03-02T10:00:00Z", "side": "BUY", "quantity": 1, "price": 1e400}',
+            "bad_number",
+            "price is not a usable number, was '1e400'",
+        ),
+        (
+            '{"account": "A", "symbol": "AAPL", "time": "2026-03-02T10:00:00Z", "side": "BUY", "quantity": {"a": 1}, "price": 1}',
+            "bad_number",
+            "quantity is not a number",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_json_lines(file: File, line: str, code: str, reason: str) -> None:
     good = '{"account":"A","symbol":"AAPL","time":"2026-03-02T10:00:00Z","side":"BUY","quantity":1,"price":1}'
     rows = file.rows(f"{good}\n{line}\n")
@@ -192,26 +188,46 @@ def test_bad_json_lines(file: File, line: str, code: str, reason: str) -> None:
     [
         ("A,AAPL,2026-03-02T10:00:00Z,buy,1,abc,0", "bad_number", "price is not a number, was 'abc'"),
         ("A,AAPL,2026-03-02T10:00:00Z,buy,1,NaN,0", "bad_number", "price is not a number, was 'NaN'"),
-        ("A,AAPL,2026-03-02T10:00:00Z,buy,1,Infinity,0", "bad_number", "price is not a number, was 'Infinity'"),
-        ("A,AAPL,2026-03-02T10:00:00Z,buy,1,1e400,0", "bad_number", "price is not a usable number, was '1e400'"),
-        ("A,AAPL,2026-03-02T10:00:00Z,buy,1,1e-30,0", "bad_number", "price is not a usable number, was '1e-30'"),
+        (
+            "A,AAPL,2026-03-02T10:00:00Z,buy,1,Infinity,0",
+            "bad_number",
+            "price is not a number, was 'Infinity'",
+        ),
+        (
+            "A,AAPL,2026-03-02T10:00:00Z,buy,1,1e400,0",
+            "bad_number",
+            "price is not a usable number, was '1e400'",
+        ),
+        (
+            "A,AAPL,2026-03-02T10:00:00Z,buy,1,1e-30,0",
+            "bad_number",
+            "price is not a usable number, was '1e-30'",
+        ),
         ("A,AAPL,2026-03-02T10:00:00Z,buy,1,,0", "missing_field", "price is empty"),
         ("A,AAPL,2026-03-02T10:00:00Z,buy,,10,0", "missing_field", "quantity is empty"),
         ("A,AAPL,2026-03-02T10:00:00Z,buy,0,10,0", "bad_quantity", "quantity must be positive, was 0"),
         ("A,AAPL,2026-03-02T10:00:00Z,buy,-1,10,0", "bad_quantity", "quantity must be positive, was -1"),
-        ("A,AAPL,2026-03-02T10:00:00Z,hold,1,10,0", "bad_side", "side is neither a buy nor a sell, was 'hold'"),
+        (
+            "A,AAPL,2026-03-02T10:00:00Z,hold,1,10,0",
+            "bad_side",
+            "side is neither a buy nor a sell, was 'hold'",
+        ),
         ("A,,2026-03-02T10:00:00Z,buy,1,10,0", "missing_field", "symbol is empty"),
         (",AAPL,2026-03-02T10:00:00Z,buy,1,10,0", "missing_field", "account is empty"),
         ("A,AAPL,,buy,1,10,0", "missing_field", "time is empty"),
         ("A,AAPL,yesterday,buy,1,10,0", "bad_time", "time is not valid, was 'yesterday'"),
         ("A,AAPL,2026-03-02T10:00:00,buy,1,10,0", "bad_time", "time has no zone, was '2026-03-02T10:00:00'"),
-        ("A,AAPL,9999-12-31T23:59:59Z,buy,1,10,0", "bad_time", "time lies outside 1970–2100, was '9999-12-31T23:59:59Z'"),
+        (
+            "A,AAPL,9999-12-31T23:59:59Z,buy,1,10,0",
+            "bad_time",
+            "time lies outside 1970–2100, was '9999-12-31T23:59:59Z'",
+        ),
         ("A,AAPL,0001-01-01T00:00:00+14:00,buy,1,10,0", "bad_time", "time lies outside"),
         ("A,QQQQZ6,2026-03-02T10:00:00Z,buy,1,10,0", "unknown_instrument", "its root QQQQ is in no table"),
         ("A,ES,2026-03-02T10:00:00Z,buy,1,10,0", "ambiguous_instrument", "ES is a futures root"),
         ("A,AAPL,2026-03-02T10:00:00Z,buy,1,10,0,surplus", "extra_columns", "more cells than the header"),
     ],
-)  # fmt: skip
+)
 def test_rejections(file: File, row: str, code: str, reason: str) -> None:
     rejection = file.rejection(row)
     assert (rejection.code, rejection.line) == (code, 2)
@@ -239,9 +255,7 @@ def test_a_bad_asset_class_is_said(file: File) -> None:
         ("2026-07-01 09:30:00", "America/Chicago", "2026-07-01T14:30:00+00:00"),
     ],
 )
-def test_local_times_around_a_clock_change(
-    file: File, wall: str, zone: str, expected: str | None
-) -> None:
+def test_local_times_around_a_clock_change(file: File, wall: str, zone: str, expected: str | None) -> None:
     (row,) = file.rows(f"{GENERIC}\nA,AAPL,{wall},buy,1,10,0\n", timezone=ZoneInfo(zone))
     if expected is None:
         assert isinstance(row, Rejection)
@@ -255,20 +269,14 @@ def test_the_repeated_hour_follows_the_order_of_the_file(file: File) -> None:
     rows = ["2026-11-01 01:50:00", "2026-11-01 01:10:00", "2026-11-01 01:20:00"]
     lines = [f"A,AAPL,{wall},buy,1,10,{n}" for n, wall in enumerate(rows)]
     fills = file.fills(
-        "\n".join([GENERIC, "A,AAPL,2026-11-01 00:10:00,buy,1,10,9", *lines]) + "\n",
-        timezone=CHICAGO,
+        "\n".join([GENERIC, "A,AAPL,2026-11-01 00:10:00,buy,1,10,9", *lines]) + "\n", timezone=CHICAGO
     )
     assert [f.time.isoformat()[11:16] for f in fills] == ["05:10", "06:50", "07:10", "07:20"]
 
 
 def test_a_time_in_a_twelve_hour_clock_has_twelve_hours(file: File) -> None:
-    assert (
-        file.rejection("A,AAPL,3/22/2026 14:00:00 PM,buy,1,10,0", timezone=CHICAGO).code
-        == "bad_time"
-    )
-    assert (
-        file.rejection("A,AAPL,13/22/2026 14:00:00,buy,1,10,0", timezone=CHICAGO).code == "bad_time"
-    )
+    assert file.rejection("A,AAPL,3/22/2026 14:00:00 PM,buy,1,10,0", timezone=CHICAGO).code == "bad_time"
+    assert file.rejection("A,AAPL,13/22/2026 14:00:00,buy,1,10,0", timezone=CHICAGO).code == "bad_time"
 
 
 # --- files that are refused -----------------------------------------------------------------------
@@ -280,9 +288,7 @@ def test_an_unknown_header_lists_what_was_seen_and_what_is_known(file: File) -> 
     assert caught.value.message == f"{file.path}: no layout fits its header: Ticker, Qty"
     for name in ("generic_fills", "--map"):
         assert name in caught.value.hint
-    assert {"generic_fills", "ninjatrader_executions", "generic_fills_jsonl"} <= set(
-        known_layouts()
-    )
+    assert {"generic_fills", "ninjatrader_executions", "generic_fills_jsonl"} <= set(known_layouts())
 
 
 def test_a_layout_that_the_user_names_must_fit(file: File) -> None:
@@ -320,10 +326,24 @@ def test_numbers_that_may_be_thousands_or_decimals_are_asked_for(file: File) -> 
 
 @pytest.mark.parametrize(
     ("written", "number"),
-    [("$4.20", "4.20"), ("$$0.52", "0.52"), ("-$2,506.50", "-2506.50"), ("($62.90)", "-62.90"), ("$(31.25)", "-31.25"),
-     ("62.90-", "-62.90"), ("−5", "-5"), ("1'234.5", "1234.5"), ("@187.50", "187.50"), ("90.00 $", "90.00"),
-     ("0.3 USD", "0.3"), ("+7", "7"), ("1,234,567.5", "1234567.5"), ("2.25E+2", "225"), (".5", "0.5")],
-)  # fmt: skip
+    [
+        ("$4.20", "4.20"),
+        ("$$0.52", "0.52"),
+        ("-$2,506.50", "-2506.50"),
+        ("($62.90)", "-62.90"),
+        ("$(31.25)", "-31.25"),
+        ("62.90-", "-62.90"),
+        ("−5", "-5"),
+        ("1'234.5", "1234.5"),
+        ("@187.50", "187.50"),
+        ("90.00 $", "90.00"),
+        ("0.3 USD", "0.3"),
+        ("+7", "7"),
+        ("1,234,567.5", "1234567.5"),
+        ("2.25E+2", "225"),
+        (".5", "0.5"),
+    ],
+)
 def test_numbers_as_people_write_them(file: File, written: str, number: str) -> None:
     (fill,) = file.fills(f'{GENERIC}\nA,AAPL,2026-03-02T10:00:00Z,buy,1,"{written}",0\n')
     assert fill.price == Decimal(number)
@@ -347,9 +367,7 @@ def test_quotes_blank_lines_preamble_and_repeated_headers(file: File) -> None:
 
 
 def test_lines_are_numbered_as_in_an_editor(file: File) -> None:
-    statement = file.open(
-        f"{GENERIC}\n\nA,AAPL,2026-03-02T10:00:00Z,buy,1,10,0\nA,AAPL,x,buy,1,10,0\n"
-    )
+    statement = file.open(f"{GENERIC}\n\nA,AAPL,2026-03-02T10:00:00Z,buy,1,10,0\nA,AAPL,x,buy,1,10,0\n")
     assert [(statement.line, type(row).__name__) for row in statement.rows()] == [
         (3, "Fill"),
         (4, "Rejection"),
@@ -445,9 +463,7 @@ def read_all(path: Path, **options: object) -> Iterator[Fill | Rejection]:
         assert str(path) in error.message
 
 
-@settings(
-    max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(headers, rows_of_cells, st.sampled_from(["utf-8", "utf-16"]), st.none() | st.just(CHICAGO))
 def test_rows_are_fills_or_rejections(
     tmp_path: Path, header: str, text: str, encoding: str, zone: ZoneInfo | None
@@ -464,9 +480,7 @@ def test_rows_are_fills_or_rejections(
             assert row.code in REJECTION_CODES
 
 
-@settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_or_read(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "fuzz.bin"
@@ -474,16 +488,23 @@ def test_any_bytes_are_refused_or_read(tmp_path: Path, content: bytes) -> None:
     assert all(isinstance(row, Fill | Rejection) for row in read_all(path))
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+            lambda x: st.dictionaries(
+                st.sampled_from(["account", "symbol", "time", "side", "quantity", "price"]), x, max_size=6
+            ),
+            max_leaves=8,
+        ),
+        max_size=5,
+    )
 )
-@given(st.lists(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5), lambda x: st.dictionaries(
-    st.sampled_from(["account", "symbol", "time", "side", "quantity", "price"]), x, max_size=6), max_leaves=8), max_size=5))  # fmt: skip
 def test_any_json_is_refused_or_read(tmp_path: Path, values: list[object]) -> None:
     path = tmp_path / "fuzz.jsonl"
     path.write_text(
-        '{"account":"A","symbol":"AAPL","side":"b","price":1}\n'
-        + "\n".join(map(json.dumps, values))
+        '{"account":"A","symbol":"AAPL","side":"b","price":1}\n' + "\n".join(map(json.dumps, values))
     )
     assert all(isinstance(row, Fill | Rejection) for row in read_all(path))
 

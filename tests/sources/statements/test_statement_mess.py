@@ -24,9 +24,7 @@ GERMAN = "account;symbol;time;side;quantity;price;commission\nA;AAPL;02.03.2026 
 
 def rows(path: Path, content: str | bytes, **options: Any) -> list[Fill | Rejection]:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(
-        open_statement(path, load_instruments(None, "USD"), StatementOptions(**options)).rows()
-    )
+    return list(open_statement(path, load_instruments(None, "USD"), StatementOptions(**options)).rows())
 
 
 def told(found: list[Fill | Rejection]) -> list[str]:
@@ -45,15 +43,23 @@ ONE = ["A 03-02 10:00 BUY 2 AAPL @ 150.25 fee 1.5 USD"]
 @pytest.mark.parametrize(
     "content",
     [
-        TEXT.encode("utf-8-sig"), TEXT.encode("utf-16"), TEXT.encode("utf-16-le"), TEXT.encode("utf-16-be"),
-        TEXT.replace("\n", "\r\n").encode(), TEXT.replace("\n", "\r").encode(),
+        TEXT.encode("utf-8-sig"),
+        TEXT.encode("utf-16"),
+        TEXT.encode("utf-16-le"),
+        TEXT.encode("utf-16-be"),
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("\n", "\r").encode(),
         f"Größe und Zeit\n{TEXT}".encode("cp1252"),
-        TEXT.replace(",", ";").encode(), TEXT.replace(",", "\t").encode(), TEXT.replace(",", "|").encode(),
-        f"sep=,\n{TEXT}".encode(), f"My broker\nAccount,A\n\nFills,,,\n{TEXT}".encode(),
-        f"{TEXT}\n\n".encode(), f"{HEADER}\n{ROW}{HEADER}".encode(),
+        TEXT.replace(",", ";").encode(),
+        TEXT.replace(",", "\t").encode(),
+        TEXT.replace(",", "|").encode(),
+        f"sep=,\n{TEXT}".encode(),
+        f"My broker\nAccount,A\n\nFills,,,\n{TEXT}".encode(),
+        f"{TEXT}\n\n".encode(),
+        f"{HEADER}\n{ROW}{HEADER}".encode(),
         TEXT.replace("AAPL", '"AAPL"').replace("2,", '"2",').encode(),
     ],
-)  # fmt: skip
+)
 def test_encodings_separators_and_titles(tmp_path: Path, content: bytes) -> None:
     assert told(rows(tmp_path / "a.csv", content)) == ONE
 
@@ -66,15 +72,37 @@ def test_a_german_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("1,234.50", "1234.5"), ("1'234.50", "1234.5"), ("1’234.50", "1234.5"), ("1 234.50", "1234.5"),
-        ("1\u00a0234.50", "1234.5"), ("1\u2009234.50", "1234.5"), ("1\u202f234.50", "1234.5"),
-        ("12,34,567.80", "1234567.8"), ("1,23,456", "123456"),
-        ("(5.25)", "-5.25"), ("($5.25)", "-5.25"), ("$(5.25)", "-5.25"), ("5.25-", "-5.25"), ("−5.25", "-5.25"),
-        ("-$1,000", "-1000"), ("$-1,000", "-1000"), ("R$ 35.00", "35"), ("US$5", "5"), ("€ 5", "5"), ("5.5 €", "5.5"),
-        ("₹1,00,000.50", "100000.5"), ("Rs. 5.5", "5.5"), ("CHF 5.5", "5.5"), ("5.5 kr", "5.5"), ("5.5 zł", "5.5"),
-        ("+5", "5"), (".5", "0.5"), ("5.", "5"), ("1e-3", "0.001"),
+        ("1,234.50", "1234.5"),
+        ("1'234.50", "1234.5"),
+        ("1’234.50", "1234.5"),
+        ("1 234.50", "1234.5"),
+        ("1\u00a0234.50", "1234.5"),
+        ("1\u2009234.50", "1234.5"),
+        ("1\u202f234.50", "1234.5"),
+        ("12,34,567.80", "1234567.8"),
+        ("1,23,456", "123456"),
+        ("(5.25)", "-5.25"),
+        ("($5.25)", "-5.25"),
+        ("$(5.25)", "-5.25"),
+        ("5.25-", "-5.25"),
+        ("−5.25", "-5.25"),
+        ("-$1,000", "-1000"),
+        ("$-1,000", "-1000"),
+        ("R$ 35.00", "35"),
+        ("US$5", "5"),
+        ("€ 5", "5"),
+        ("5.5 €", "5.5"),
+        ("₹1,00,000.50", "100000.5"),
+        ("Rs. 5.5", "5.5"),
+        ("CHF 5.5", "5.5"),
+        ("5.5 kr", "5.5"),
+        ("5.5 zł", "5.5"),
+        ("+5", "5"),
+        (".5", "0.5"),
+        ("5.", "5"),
+        ("1e-3", "0.001"),
     ],
-)  # fmt: skip
+)
 def test_numbers_of_people(text: str, value: str) -> None:
     number = NumberForm(".").parse(text)
     assert number is not None
@@ -83,8 +111,22 @@ def test_numbers_of_people(text: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1,2,3", "12,3", "1,234,56", "1,23,45", "(-5)", "--5", "5 BNB", "1 2", "12,34,56", "0x10", "1.2.3", "٣", "½"],
-)  # fmt: skip
+    [
+        "1,2,3",
+        "12,3",
+        "1,234,56",
+        "1,23,45",
+        "(-5)",
+        "--5",
+        "5 BNB",
+        "1 2",
+        "12,34,56",
+        "0x10",
+        "1.2.3",
+        "٣",
+        "½",
+    ],
+)
 def test_numbers_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="is not a number"):
         NumberForm(".").parse(text)
@@ -93,10 +135,15 @@ def test_numbers_that_are_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("cells", "mark"),
     [
-        (["1.234,50"], ","), (["1’234.50"], "."), (["1\u2009234,50"], ","), (["12,34,567"], "."),
-        (["1.234.567"], ","), (["1234,5"], ","), (["1,234.5", "2"], "."),
+        (["1.234,50"], ","),
+        (["1’234.50"], "."),
+        (["1\u2009234,50"], ","),
+        (["12,34,567"], "."),
+        (["1.234.567"], ","),
+        (["1234,5"], ","),
+        (["1,234.5", "2"], "."),
     ],
-)  # fmt: skip
+)
 def test_the_form_of_the_numbers_of_a_file(cells: list[str], mark: str) -> None:
     assert number_form(cells, cells, ";", "a.csv").mark == mark
 
@@ -117,10 +164,7 @@ def test_excel_days(tmp_path: Path) -> None:
     ("clock", "expected"),
     [
         ("2026-03-08 02:30:00", "! 2 bad_time"),  # the clock goes from 2 to 3
-        (
-            "2026-11-01 01:30:00",
-            "A 11-01 05:30 BUY 2 AAPL @ 150.25 fee 1.5 USD",
-        ),  # the first of two
+        ("2026-11-01 01:30:00", "A 11-01 05:30 BUY 2 AAPL @ 150.25 fee 1.5 USD"),  # the first of two
     ],
 )
 def test_hours_that_the_clock_skips_and_repeats(tmp_path: Path, clock: str, expected: str) -> None:
@@ -139,8 +183,10 @@ def test_several_accounts_and_currencies_in_a_file(tmp_path: Path) -> None:
         ",SAP,2026-03-02T10:00:02Z,sell,3,220.5,2,EUR\n"
     )
     assert told(rows(tmp_path / "a.csv", text)) == [
-        *ONE, "B 03-02 10:00 SELL 3 SAP @ 220.5 fee 2 EUR", "! 4 missing_field",
-    ]  # fmt: skip
+        *ONE,
+        "B 03-02 10:00 SELL 3 SAP @ 220.5 fee 2 EUR",
+        "! 4 missing_field",
+    ]
 
 
 def test_a_totals_row_is_no_fill_and_not_silent(tmp_path: Path) -> None:
@@ -178,7 +224,7 @@ def zipped(path: Path, *names: str) -> bytes:
         (b"PAR1" + bytes(40), "is a Parquet file", "CSV or JSON Lines"),
         (b"\x89PNG\r\n\x1a\n" + bytes(40), "is a picture", "export the rows themselves"),
     ],
-)  # fmt: skip
+)
 def test_files_that_are_no_statement(tmp_path: Path, content: bytes, what: str, hint: str) -> None:
     with pytest.raises(FormatError, match=what) as caught:
         rows(tmp_path / "a.csv", content)

@@ -17,7 +17,9 @@ from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import Orphan
 from tests.support.place import Place, make_fill
 
-NINJA = "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection\n"
+NINJA = (
+    "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,Connection\n"
+)
 CLOSING = "MES 12-26,Sell,2,5130.50,11/16/2026 9:42:15 AM,x2,Exit,-,o2,Exit,$1.20,1,Sim101,My\n"
 ROUND = (
     "MES 12-26,Sell,1,5140,11/16/2026 10:35:12 AM,x3,Entry,1 S,o3,Entry,$0.60,1,Sim101,My\n"
@@ -28,17 +30,21 @@ NEW_YORK = ZoneInfo("America/New_York")
 START = datetime(2026, 11, 16, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "rows", [CLOSING + ROUND, "".join((CLOSING + ROUND).splitlines(True)[::-1])]
-)
+@pytest.mark.parametrize("rows", [CLOSING + ROUND, "".join((CLOSING + ROUND).splitlines(True)[::-1])])
 def test_a_file_that_begins_in_a_position_says_so(place: Place, rows: str) -> None:
     """In either order of rows; the same file agrees once what opened it is there."""
     path = place.write("late.csv", NINJA + rows)
     said = {"timezone": NEW_YORK, "date_order": "month-first"}
-    expected = [Orphan(
-        "Sim101", "MESZ26", "SELL", Decimal(2), datetime(2026, 11, 16, 14, 42, 15, tzinfo=UTC),
-        2 if rows.startswith(CLOSING) else 4,
-    )]  # fmt: skip
+    expected = [
+        Orphan(
+            "Sim101",
+            "MESZ26",
+            "SELL",
+            Decimal(2),
+            datetime(2026, 11, 16, 14, 42, 15, tzinfo=UTC),
+            2 if rows.startswith(CLOSING) else 4,
+        )
+    ]
     assert examine(path, place.settings(), **said).orphans == expected
     with place.tracker() as tracker:
         assert tracker.import_file(path, **said).orphans == expected
@@ -82,9 +88,7 @@ def test_the_commands_name_it(
     assert words in capsys.readouterr().out
 
 
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(1, 4)), min_size=1, max_size=12), st.booleans()
-)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 4)), min_size=1, max_size=12), st.booleans())
 def test_as_much_is_orphaned_as_stands_below_nothing_at_the_worst(
     moves: Sequence[tuple[bool, int]], is_backwards: bool
 ) -> None:

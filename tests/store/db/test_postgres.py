@@ -42,9 +42,13 @@ def place(tmp_path: Path, postgres: PostgresServer) -> Iterator[Place]:
 
 def process(place: Place, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, *arguments], cwd=place.folder, text=True, env=os.environ | place.env,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        [sys.executable, *arguments],
+        cwd=place.folder,
+        text=True,
+        env=os.environ | place.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def ended(processes: list["subprocess.Popen[str]"]) -> None:
@@ -80,10 +84,7 @@ def test_a_writer_of_one_account_does_not_wait_for_one_of_another(
 ) -> None:
     """B is posted from beginning to end while A, booked already, is about to take its last step."""
     fills = {account: requests([account], 2, seed) for seed, account in enumerate("AB")}
-    with (
-        place.tracker() as one, place.tracker() as other,
-        Place(tmp_path / "alone", {}).tracker() as serial,
-    ):  # fmt: skip
+    with place.tracker() as one, place.tracker() as other, Place(tmp_path / "alone", {}).tracker() as serial:
         for posted in (fills["A"][0], fills["B"][0], fills["A"][1], fills["B"][1]):
             post(serial, posted)
         post(one, fills["A"][0])
@@ -106,11 +107,12 @@ def test_a_lock_that_is_held_too_long_is_said(
 ) -> None:
     monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
     with (
-        place.tracker() as one, place.tracker() as other,
+        place.tracker() as one,
+        place.tracker() as other,
         one._ledger.writing(frozenset({"A"})),
         pytest.raises(StoreError, match="is locked by another writer") as caught,
         other._ledger.writing(accounts),
-    ):  # fmt: skip
+    ):
         pytest.fail("both wrote at once")
     assert caught.value.hint == "try again; a long import may be under way"
     with place.tracker() as tracker, tracker._ledger.writing(accounts):
@@ -214,9 +216,7 @@ def test_a_change_whose_connection_is_killed_leaves_nothing_and_can_be_done_agai
         with pytest.raises(StoreError, match="was lost") as caught:
             change()
         unknown = "do it again; what was kept is not counted twice"
-        assert caught.value.hint == (
-            unknown if moment == "before the end" else "try again; nothing was lost"
-        )
+        assert caught.value.hint == (unknown if moment == "before the end" else "try again; nothing was lost")
         assert ledger.get("half") is None
         assert post(tracker, fills) == 1
 
@@ -243,11 +243,14 @@ def test_four_processes_that_meet_an_empty_database_make_its_tables_once(place: 
     )
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", opening, place.env["DATABASE_URL"]], text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [sys.executable, "-c", opening, place.env["DATABASE_URL"]],
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         for _ in range(4)
-    ]  # fmt: skip
+    ]
     ready = threading.Event()
     said = []
 
@@ -286,15 +289,9 @@ def test_the_tables_are_those_of_sqlite(place: Place, tmp_path: Path) -> None:
             (t, c, kind, bool(null)) for t, c, kind, null in of_file
         ]
         assert {name for *_, kind, _, name in found if kind == "TEXT"} == {"C"}
-        indexes = query(
-            "SELECT indexname FROM pg_indexes WHERE schemaname = 'tearsheet'"
-        ).fetchall()
-        of_file = file.connection.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql > ''"
-        )
-        assert {name for (name,) in indexes if not name.endswith("_pkey")} == {
-            name for (name,) in of_file
-        }
+        indexes = query("SELECT indexname FROM pg_indexes WHERE schemaname = 'tearsheet'").fetchall()
+        of_file = file.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql > ''")
+        assert {name for (name,) in indexes if not name.endswith("_pkey")} == {name for (name,) in of_file}
 
 
 def test_postgresql_understands_every_statement_and_has_an_index_for_it(place: Place) -> None:
@@ -320,9 +317,7 @@ def test_statements_and_schema_are_put_in_other_words() -> None:
         " AS asked (p1, p2, n), LATERAL (SELECT x FROM t WHERE a = asked.p1 AND b = asked.p2)"
         " AS found ORDER BY asked.n"
     )
-    assert dialect.copy_target("INSERT INTO t (a, b) VALUES (?, ?)") == dialect.CopyTarget(
-        "t", "a, b"
-    )
+    assert dialect.copy_target("INSERT INTO t (a, b) VALUES (?, ?)") == dialect.CopyTarget("t", "a, b")
     assert dialect.copy_target("INSERT INTO t (a) VALUES (?) ON CONFLICT DO NOTHING") is None
     assert dialect.schema_statement(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, s TEXT, b BLOB) STRICT, WITHOUT ROWID"
@@ -342,17 +337,20 @@ def test_the_sample_gives_the_same_files_from_both(place: Place, tmp_path: Path)
         tracker.import_file(place.folder / "fills.csv")
         tracker.sync()
         windows = [tracker.window(kind) for kind in ("daily", "weekly", "monthly", "all")]
-        summaries = [
-            tracker.get_summary(window) for window in [*windows, tracker.window(rolling=20)]
-        ]
+        summaries = [tracker.get_summary(window) for window in [*windows, tracker.window(rolling=20)]]
         summaries += [
-            tracker.get_summary("all", scope=type(summaries[0].scope)(account=a))
-            for a in tracker.accounts()
+            tracker.get_summary("all", scope=type(summaries[0].scope)(account=a)) for a in tracker.accounts()
         ]
-        given.append((
-            [json_bytes(summary) for summary in summaries], tracker.accounts(), as_rows(tracker),
-            tracker.rejections(), tracker.explain("net_pnl", windows[1]), tracker.verify(),
-        ))  # fmt: skip
+        given.append(
+            (
+                [json_bytes(summary) for summary in summaries],
+                tracker.accounts(),
+                as_rows(tracker),
+                tracker.rejections(),
+                tracker.explain("net_pnl", windows[1]),
+                tracker.verify(),
+            )
+        )
     assert given[0] == given[1]
     assert given[0][-1].differences == []
 
@@ -360,12 +358,7 @@ def test_the_sample_gives_the_same_files_from_both(place: Place, tmp_path: Path)
 def test_a_ledger_that_was_tampered_with_is_found_out(place: Place) -> None:
     place.write(
         "a.csv",
-        fills_csv(
-            [
-                "A,AAPL,2026-11-20T10:00:00Z,buy,1,10,0,1",
-                "A,AAPL,2026-11-20T10:01:00Z,sell,1,12,0,2",
-            ]
-        ),
+        fills_csv(["A,AAPL,2026-11-20T10:00:00Z,buy,1,10,0,1", "A,AAPL,2026-11-20T10:01:00Z,sell,1,12,0,2"]),
     )
     with place.tracker() as tracker:
         tracker.import_file(place.folder / "a.csv")
@@ -388,12 +381,20 @@ Broken = Callable[[str], str]
     [
         (lambda url: url.replace(QUOTED, "wr0ng"), "refuses the user or password", "check user and password"),
         (lambda url: url.rpartition("/")[0] + "/nowhere", "does not exist", "create the database"),
-        (lambda url: url.rpartition(":")[0] + ":1/db", "cannot be reached", "check that PostgreSQL runs there"),
+        (
+            lambda url: url.rpartition(":")[0] + ":1/db",
+            "cannot be reached",
+            "check that PostgreSQL runs there",
+        ),
         (lambda url: url + "?colour=blue", "is not understood", "it looks like postgresql://user"),
-        (lambda url: url.rpartition(":")[0] + ":port/db", "cannot be reached", "check that PostgreSQL runs there"),
+        (
+            lambda url: url.rpartition(":")[0] + ":port/db",
+            "cannot be reached",
+            "check that PostgreSQL runs there",
+        ),
     ],
     ids=["password", "database", "port", "option", "no port"],
-)  # fmt: skip
+)
 def test_a_database_that_cannot_be_used_is_said_without_its_password(
     place: Place, broken: Broken, message: str, hint: str
 ) -> None:
@@ -433,9 +434,7 @@ def test_a_user_who_may_not_make_tables_is_told(place: Place, postgres: Postgres
     assert place.tracker(DATABASE_URL=url).sync().files == 0
 
 
-def test_a_read_only_server_without_a_ledger_is_said(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_server_without_a_ledger_is_said(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.make_read_only(monkeypatch)
     with pytest.raises(StoreError, match="has the old schema 0 and cannot be written"):
         place.tracker()
@@ -454,7 +453,9 @@ def test_without_the_driver_the_extra_is_named(place: Place) -> None:
 
 
 def test_the_driver_is_not_imported_for_a_file(tmp_path: Path) -> None:
-    code = "import sys; from tearsheet.cli import main; main(['summary']); assert 'psycopg' not in sys.modules"
+    code = (
+        "import sys; from tearsheet.cli import main; main(['summary']); assert 'psycopg' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
 
 

@@ -11,15 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.stories.test_ledger_laws import (
-    Rows,
-    csv_lines,
-    fill_rows,
-    fresh_place,
-    log_lines,
-    read,
-    records,
-)
+from tests.stories.test_ledger_laws import Rows, csv_lines, fill_rows, fresh_place, log_lines, read, records
 from tests.support.place import Place, as_rows, fills_csv, record
 from tests.support.postgres_server import PostgresServer
 
@@ -92,21 +84,18 @@ def test_logs_line_by_line_in_any_order_of_days_make_the_books_of_sqlite(
 #: Names that sort otherwise by language than by bytes, and texts that a database may stumble over.
 names = st.text(
     st.sampled_from(["a", "B", "ä", "Z", "_", "-", "'", '"', "\\", "%", "$", "1", "?", "\t", "𝔸", "\x7f"]),
-    min_size=1, max_size=6,
-)  # fmt: skip
+    min_size=1,
+    max_size=6,
+)
 
 
 @settings(max_examples=15, deadline=None)
 @given(accounts=st.lists(names, min_size=1, max_size=6, unique=True))
-def test_any_names_are_kept_and_sorted_as_in_sqlite(
-    served: EmptyPlace, accounts: list[str]
-) -> None:
+def test_any_names_are_kept_and_sorted_as_in_sqlite(served: EmptyPlace, accounts: list[str]) -> None:
     found = []
     for place in (served(), fresh_place()):
         lines = [
-            json.dumps(
-                record(account_id=name, symbol=f"S{name}", order_id=name, strategy_name=name)
-            )
+            json.dumps(record(account_id=name, symbol=f"S{name}", order_id=name, strategy_name=name))
             for name in accounts
         ]
         place.log("2026-11-20", *lines)
@@ -114,10 +103,6 @@ def test_any_names_are_kept_and_sorted_as_in_sqlite(
             tracker.sync()
             assert tracker.verify().differences == []
             found.append(
-                (
-                    tracker.accounts(),
-                    as_rows(tracker),
-                    tracker.closed_positions(tracker.window("all")),
-                )
+                (tracker.accounts(), as_rows(tracker), tracker.closed_positions(tracker.window("all")))
             )
     assert found[0] == found[1]

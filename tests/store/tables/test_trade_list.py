@@ -60,7 +60,7 @@ def traded(place: Place) -> Iterator[PerformanceTracker]:
         yield tracker
 
 
-def walk(tracker: PerformanceTracker, chosen: Chosen, wanted: TradeFilter, number: int) -> list[PositionView]:  # fmt: skip
+def walk(tracker: PerformanceTracker, chosen: Chosen, wanted: TradeFilter, number: int) -> list[PositionView]:
     """All pages, each after the last row of the one before."""
     found: list[PositionView] = []
     page: TradePage | None = None
@@ -87,22 +87,29 @@ def walk_back(
 
 
 VALUES: dict[str, Callable[[PositionView], Any]] = {
-    "closed": lambda p: p.closed_at, "symbol": lambda p: p.symbol, "account": lambda p: p.account,
-    "strategy": lambda p: p.strategy, "side": lambda p: {"long": 0, "short": 1}[p.side],
-    "quantity": lambda p: p.quantity, "net": lambda p: p.net, "r": lambda p: p.r_multiple,
+    "closed": lambda p: p.closed_at,
+    "symbol": lambda p: p.symbol,
+    "account": lambda p: p.account,
+    "strategy": lambda p: p.strategy,
+    "side": lambda p: {"long": 0, "short": 1}[p.side],
+    "quantity": lambda p: p.quantity,
+    "net": lambda p: p.net,
+    "r": lambda p: p.r_multiple,
     "held": lambda p: p.closed_at - p.opened_at if p.closed_at and p.opened_at else None,
-}  # fmt: skip
+}
 
 
 def plain(rows: list[PositionView], wanted: TradeFilter) -> list[str]:
     """What a loop makes of all rows."""
     text = (wanted.text or "").casefold()
     kept = [
-        p for p in rows
-        if wanted.side in (None, p.side) and wanted.outcome in (None, p.outcome)
+        p
+        for p in rows
+        if wanted.side in (None, p.side)
+        and wanted.outcome in (None, p.outcome)
         and (wanted.tag is None or wanted.tag in p.tags)
         and any(text in (name or "").casefold() for name in (p.symbol, p.account, p.strategy))
-    ]  # fmt: skip
+    ]
     value = VALUES[wanted.sort]
     known = [p for p in kept if value(p) is not None]
     known.sort(key=lambda p: (value(p), p.closed_at, p.id), reverse=not wanted.ascending)
@@ -115,11 +122,20 @@ def test_every_filter_and_order_is_that_of_a_plain_loop(traded: PerformanceTrack
     everything = walk(traded, Chosen(EVER), TradeFilter(), 1000)
     assert len(everything) == 40
     filters = [
-        TradeFilter(), TradeFilter(side="long"), TradeFilter(outcome="win"), TradeFilter(outcome="loss"),
-        TradeFilter(outcome="breakeven"), TradeFilter(text="msf"), TradeFilter(text="öl_"),
-        TradeFilter(text="0%_X!"), TradeFilter(text="_"), TradeFilter(text="orb", side="short"),
-        TradeFilter(tag="good"), TradeFilter(tag="t1", text="a"), TradeFilter(tag="nobody's"),
-    ]  # fmt: skip
+        TradeFilter(),
+        TradeFilter(side="long"),
+        TradeFilter(outcome="win"),
+        TradeFilter(outcome="loss"),
+        TradeFilter(outcome="breakeven"),
+        TradeFilter(text="msf"),
+        TradeFilter(text="öl_"),
+        TradeFilter(text="0%_X!"),
+        TradeFilter(text="_"),
+        TradeFilter(text="orb", side="short"),
+        TradeFilter(tag="good"),
+        TradeFilter(tag="t1", text="a"),
+        TradeFilter(tag="nobody's"),
+    ]
     for wanted in filters:
         for sort in SORTS:
             for ascending in (True, False):
@@ -160,9 +176,7 @@ def test_the_band_of_breakeven_is_that_of_the_settings(place: Place) -> None:
     with place.tracker(TEARSHEET_BREAKEVEN_BAND="1") as tracker:
         tracker.import_file(place.folder / "a.csv")
         counted = {
-            outcome: Insights(tracker)
-            .trades(Chosen(EVER), TradeFilter(outcome=outcome), 0, 9)
-            .total  # type: ignore[arg-type]
+            outcome: Insights(tracker).trades(Chosen(EVER), TradeFilter(outcome=outcome), 0, 9).total  # type: ignore[arg-type]
             for outcome in ("win", "loss", "breakeven")
         }
     assert counted == {"win": 1, "loss": 1, "breakeven": 3}

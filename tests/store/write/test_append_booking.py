@@ -63,9 +63,7 @@ def files_of(drawn: list[tuple[Any, ...]], chance: random.Random) -> list[list[s
         files.append(chance.sample(lines, chance.randrange(len(lines) + 1)))
     for file in files:
         for _ in range(chance.choice([0, 0, 0, 1, 2])):
-            account, symbol, at, side, quantity, _, fee, fill_id, _ = chance.choice(lines).split(
-                ","
-            )
+            account, symbol, at, side, quantity, _, fee, fill_id, _ = chance.choice(lines).split(",")
             status = chance.choice(["", "correction", "bust"])
             line = f"{account},{symbol},{at},{side},{quantity},77,{fee},{fill_id},{status}"
             file.insert(chance.randrange(len(file) + 1), line)

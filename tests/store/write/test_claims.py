@@ -35,9 +35,15 @@ def tracker(place: Place) -> PerformanceTracker:
 def filled(fill_id: str, side: str, price: int, minute: int = 1, **more: Any) -> dict[str, Any]:
     at = NOON + timedelta(minutes=minute)
     return {
-        "account": "A", "symbol": "MSFT", "time": at.isoformat(), "side": side, "quantity": 1,
-        "price": price, "fill_id": fill_id, **more,
-    }  # fmt: skip
+        "account": "A",
+        "symbol": "MSFT",
+        "time": at.isoformat(),
+        "side": side,
+        "quantity": 1,
+        "price": price,
+        "fill_id": fill_id,
+        **more,
+    }
 
 
 def verdict(tracker: PerformanceTracker) -> Verdict:
@@ -126,15 +132,10 @@ def test_taking_the_correction_out_again_brings_the_old_answer_back(place: Place
 def test_a_statement_of_before_the_correction_differs_and_says_in_which_fill(
     place: Place, tracker: PerformanceTracker
 ) -> None:
-    rows = [
-        "A,MSFT,2026-11-20T12:01:00Z,buy,1,1000,0,b1",
-        "A,MSFT,2026-11-20T12:05:00Z,sell,1,{},0,s1",
-    ]
+    rows = ["A,MSFT,2026-11-20T12:01:00Z,buy,1,1000,0,b1", "A,MSFT,2026-11-20T12:05:00Z,sell,1,{},0,s1"]
     old = place.write("old.csv", fills_csv([rows[0], rows[1].format(850)]))
     new = place.write("new.csv", fills_csv([rows[0], rows[1].format(1010)]))
     assert tie_out(tracker, old).agrees
     post(tracker, [CHANGES["correction"]])
-    assert [(f.lacking, f.price) for f in tie_out(tracker, old).fills] == [
-        ("books", 850), ("report", 1010),
-    ]  # fmt: skip
+    assert [(f.lacking, f.price) for f in tie_out(tracker, old).fills] == [("books", 850), ("report", 1010)]
     assert tie_out(tracker, new).agrees

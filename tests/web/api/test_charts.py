@@ -19,16 +19,21 @@ def traded(api: Api) -> Api:
     for ago in range(1, 12):
         at = NOON - timedelta(days=ago)
         nets = (f"{37 - 11 * ago}.25", f"{ago * ago}.5")
-        lines = [record(net=net, at=at, order_id=f"o{ago}{n}", strategy_name=f"s{n}") for n, net in enumerate(nets)]  # fmt: skip
+        lines = [
+            record(net=net, at=at, order_id=f"o{ago}{n}", strategy_name=f"s{n}") for n, net in enumerate(nets)
+        ]
         api.place.log(at.date().isoformat(), *lines)
     api.fills(
-        fill(1, quantity=2, commission="1.10"), fill(2, "SELL", "110.25", commission="0.55"),
-        fill(3, "SELL", "90", commission="0.55"), fill(4, "SELL", 50, symbol="AAPL"), fill(5, "BUY", "50.5", symbol="AAPL"),
-    )  # fmt: skip
+        fill(1, quantity=2, commission="1.10"),
+        fill(2, "SELL", "110.25", commission="0.55"),
+        fill(3, "SELL", "90", commission="0.55"),
+        fill(4, "SELL", 50, symbol="AAPL"),
+        fill(5, "BUY", "50.5", symbol="AAPL"),
+    )
     return api
 
 
-@pytest.mark.parametrize("window", ["window=all", "window=weekly", "rolling=7", "window=all&strategy=s1"])  # fmt: skip
+@pytest.mark.parametrize("window", ["window=all", "window=weekly", "rolling=7", "window=all&strategy=s1"])
 def test_every_drawing_agrees_with_the_summary(traded: Api, window: str) -> None:
     summary = traded.get(f"/api/performance/summary?{window}")["data"]["metrics"]
     net, closed = summary["net_pnl"]["value"], summary["closed_pnl"]["value"]
@@ -53,9 +58,16 @@ def test_every_drawing_agrees_with_the_summary(traded: Api, window: str) -> None
 
 def test_the_calendar_of_a_month_has_whole_weeks(traded: Api) -> None:
     answer = traded.get("/api/performance/calendar?window=monthly")
-    assert (answer["start"], answer["end"], answer["currency"]) == ("2026-11-01", "2026-11-30", "USD")  # fmt: skip
+    assert (answer["start"], answer["end"], answer["currency"]) == ("2026-11-01", "2026-11-30", "USD")
     data = answer["data"]
-    assert [week["start"] for week in data["weeks"]] == ["2026-10-26", "2026-11-02", "2026-11-09", "2026-11-16", "2026-11-23", "2026-11-30"]  # fmt: skip
+    assert [week["start"] for week in data["weeks"]] == [
+        "2026-10-26",
+        "2026-11-02",
+        "2026-11-09",
+        "2026-11-16",
+        "2026-11-23",
+        "2026-11-30",
+    ]
     for week in data["weeks"]:
         day = max(week["start"], "2026-10-01")
         same = traded.get(f"/api/performance/weekly?date={day}")["data"]
@@ -64,7 +76,7 @@ def test_the_calendar_of_a_month_has_whole_weeks(traded: Api) -> None:
 
 def test_trades_are_sorted_filtered_and_paged(traded: Api) -> None:
     def nets(query: str) -> list[float]:
-        return [row["net"] for row in traded.get(f"/api/performance/trades?window=all&{query}")["data"]]  # fmt: skip
+        return [row["net"] for row in traded.get(f"/api/performance/trades?window=all&{query}")["data"]]
 
     every = nets("limit=1000")
     assert nets("sort=net&order=asc") == sorted(every)
@@ -74,7 +86,10 @@ def test_trades_are_sorted_filtered_and_paged(traded: Api) -> None:
     assert nets("outcome=loss") == [net for net in every if net < 0]
     assert sorted(nets("text=msfT")) == [-1.95]
     assert len(nets("side=short")) == 1
-    r = [row["r_multiple"] for row in traded.get("/api/performance/trades?window=all&sort=r&limit=1000")["data"]]  # fmt: skip
+    r = [
+        row["r_multiple"]
+        for row in traded.get("/api/performance/trades?window=all&sort=r&limit=1000")["data"]
+    ]
     known = [value for value in r if value is not None]
     assert known == sorted(known, reverse=True)
     assert r[len(known) :] == [None] * (len(r) - len(known))
@@ -85,20 +100,22 @@ def test_a_position_shows_its_bookings_and_where_they_were_read(traded: Api) -> 
     found = traded.get(f"/api/positions/{row['id']}")["data"]
     assert found["position"]["net"] == pytest.approx(sum(term["net"] for term in found["bookings"]))
     assert len(found["bookings"]) == 3
-    assert all(term["places"][0]["file"].startswith("POST /api/fills") for term in found["bookings"])  # fmt: skip
+    assert all(term["places"][0]["file"].startswith("POST /api/fills") for term in found["bookings"])
     assert traded.ask("GET", "/api/positions/0123456789abcdef").status_code == 404
     assert traded.ask("GET", "/api/positions/nothing").status_code == 422
 
 
 def test_a_comparison_is_with_the_window_before_or_another(traded: Api) -> None:
     found = traded.get("/api/performance/comparison?window=weekly")["data"]
-    assert (found["this"], found["other"]) == ("2026-11-16 to 2026-11-22", "2026-11-09 to 2026-11-15")  # fmt: skip
+    assert (found["this"], found["other"]) == ("2026-11-16 to 2026-11-22", "2026-11-09 to 2026-11-15")
     nets = {row["metric"]: row for row in found["metrics"]}["net_pnl"]
     assert nets["change"] == pytest.approx(nets["this"]["value"] - nets["other"]["value"])
-    found = traded.get("/api/performance/comparison?window=all&strategy=s0&other_strategy=s1")["data"]  # fmt: skip
+    found = traded.get("/api/performance/comparison?window=all&strategy=s0&other_strategy=s1")["data"]
     assert (found["this_scope"], found["other_scope"]) == ("s0", "s1")
     assert traded.get("/api/performance/comparison?rolling=5", 422)["error"]["hint"]
-    found = traded.get("/api/performance/comparison?rolling=5&other_start=2026-11-09&other_end=2026-11-15")["data"]  # fmt: skip
+    found = traded.get("/api/performance/comparison?rolling=5&other_start=2026-11-09&other_end=2026-11-15")[
+        "data"
+    ]
     assert found["other"] == "2026-11-09 to 2026-11-15"
 
 

@@ -176,9 +176,7 @@ def test_a_verdict_is_told_when_it_changes_and_not_again(place: Place) -> None:
         with Stream(port) as both, Stream(port, "?account=B") as only_b:
             until(lambda: {found["account"] for found in both.named("verdict")} == {"A", "B"})
             only_b.waits_for("verdict")
-            place.log(
-                name, record(at=today, held=0, net="-95", account_id="A", order_id="3"), mode="a"
-            )
+            place.log(name, record(at=today, held=0, net="-95", account_id="A", order_id="3"), mode="a")
             until(lambda: [v for v in both.named("verdict") if v["must_be_flat"]])
             broken = [v for v in both.named("verdict") if v["must_be_flat"]]
             assert [(v["account"], v["state"], v["sequence"]) for v in broken] == [
@@ -218,9 +216,7 @@ def test_the_store_going_away_is_told_and_coming_back_too(place: Place) -> None:
         assert stream.waits_for("trouble", 2) == {"code": None}
 
 
-def test_a_writer_that_keeps_the_newest_lines_out_is_told_rather_than_called_well(
-    place: Place,
-) -> None:
+def test_a_writer_that_keeps_the_newest_lines_out_is_told_rather_than_called_well(place: Place) -> None:
     ledger = place.settings().ledger_path
     assert ledger is not None
     with server(place, "--workers", "1") as (_, port), Stream(port) as stream:

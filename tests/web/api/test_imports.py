@@ -59,9 +59,7 @@ def test_undoing_needs_a_token_that_may_write(make_api: Callable[..., Api]) -> N
 
 def test_a_correction_comes_by_request_too(api: Api) -> None:
     api.fills(fill(1), fill(2, "SELL", 110))
-    assert (
-        api.fills(fill(1, price=101), status=409)["error"]["details"][0]["code"] == "conflicting_id"
-    )
+    assert api.fills(fill(1, price=101), status=409)["error"]["details"][0]["code"] == "conflicting_id"
     api.fills(fill(1, price=101, status="correction"))
     assert api.get("/api/performance/daily")["data"]["daily_pnl"] == 9
     api.fills(fill(2, "SELL", 110, status="bust"))

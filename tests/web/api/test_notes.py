@@ -39,11 +39,11 @@ def test_a_note_is_written_shown_everywhere_and_found_by_its_tag(api: Api, posit
     assert api.get(f"/api/positions/{position}")["data"]["position"]["note"] == "chased"
     for path in ("/api/positions?", "/api/performance/trades?window=all&"):
         found = api.get(f"{path}tag=Fomo")["data"]
-        assert [(p["id"], p["note"], p["tags"]) for p in found] == [(position, "chased", ["fomo", "gap up"])]  # fmt: skip
+        assert [(p["id"], p["note"], p["tags"]) for p in found] == [(position, "chased", ["fomo", "gap up"])]
         assert api.get(f"{path}tag=other")["data"] == []
         assert len(api.get(path)["data"]) == 2
     assert api.get("/api/positions?state=open&tag=fomo")["data"] == []
-    assert api.get("/api/tags")["data"] == [{"tag": "fomo", "notes": 1}, {"tag": "gap up", "notes": 1}]  # fmt: skip
+    assert api.get("/api/tags")["data"] == [{"tag": "fomo", "notes": 1}, {"tag": "gap up", "notes": 1}]
 
 
 def test_of_two_writers_the_second_is_told_of_the_first(api: Api, position: str) -> None:
@@ -64,10 +64,21 @@ def test_of_two_writers_the_second_is_told_of_the_first(api: Api, position: str)
 
 
 def test_a_note_makes_lists_new_and_leaves_numbers_as_they_are(api: Api, position: str) -> None:
-    numbers = ("/api/performance/daily", "/api/performance/summary?window=all", "/api/performance/equity?window=all",
-               "/api/performance/breakdown?window=all", "/api/fills", "/api/accounts")  # fmt: skip
-    lists = ("/api/positions", "/api/performance/trades?window=all", f"/api/positions/{position}",
-             f"/api/positions/{position}/notes", "/api/tags")  # fmt: skip
+    numbers = (
+        "/api/performance/daily",
+        "/api/performance/summary?window=all",
+        "/api/performance/equity?window=all",
+        "/api/performance/breakdown?window=all",
+        "/api/fills",
+        "/api/accounts",
+    )
+    lists = (
+        "/api/positions",
+        "/api/performance/trades?window=all",
+        f"/api/positions/{position}",
+        f"/api/positions/{position}/notes",
+        "/api/tags",
+    )
     tags = {path: api.ask("GET", path).headers["ETag"] for path in (*numbers, *lists)}
     before = api.get("/api/performance/daily")["metadata"]["revision"]
     assert put(api, f"/api/positions/{position}/notes", note("x", "t")).status_code == 200
@@ -91,7 +102,11 @@ def test_results_are_grouped_by_tag(api: Api, position: str) -> None:
     put(api, f"/api/positions/{second}/notes", note("", "a"))
     tag = api.ask("GET", path + "tag").headers["ETag"]
     found = api.get(path + "tag")["data"]
-    assert [(g["label"], g["trades"], g["closed_pnl"]) for g in found] == [("a", 2, 2), ("no tag", 1, 1), ("b", 1, -1)]  # fmt: skip
+    assert [(g["label"], g["trades"], g["closed_pnl"]) for g in found] == [
+        ("a", 2, 2),
+        ("no tag", 1, 1),
+        ("b", 1, -1),
+    ]
     put(api, f"/api/positions/{second}/notes", note("", "b", version=1))
     assert api.ask("GET", path + "tag", If_None_Match=tag).status_code == 200
     assert [g["label"] for g in api.get(path + "tag")["data"]] == ["b", "no tag", "a"]
@@ -101,7 +116,7 @@ def test_results_are_grouped_by_tag(api: Api, position: str) -> None:
 def test_the_note_of_an_undone_import_is_listed_and_written_on(api: Api, position: str) -> None:
     put(api, f"/api/positions/{position}/notes", note("keep me", "t"))
     assert api.client.post("/api/imports/1/undo").status_code == 200
-    assert api.get(f"/api/positions/{position}/notes", 404)["error"]["message"].startswith("no position")  # fmt: skip
+    assert api.get(f"/api/positions/{position}/notes", 404)["error"]["message"].startswith("no position")
     (orphan,) = api.get("/api/orphaned-notes")["data"]
     assert (orphan["position"], orphan["text"], orphan["symbol"]) == (None, "keep me", "MSFT")
     assert api.get(f"/api/orphaned-notes?after={orphan['id']}")["data"] == []
@@ -127,7 +142,7 @@ def test_the_note_of_an_undone_import_is_listed_and_written_on(api: Api, positio
         (note("", *map(str, range(21))), 422, "a note has 21 tags"),
         (note("x", version=7), 409, "nothing was said of it yet, which is version 0"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_said_is_refused(
     api: Api, position: str, content: Any, status: int, words: str
 ) -> None:
@@ -151,7 +166,7 @@ def test_writing_needs_a_token_that_may_and_bears_its_name(make_api: Callable[..
     path = f"/api/positions/{position}/notes"
     assert put(api, path, note("x")).status_code == 401
     assert put(api, path, note("x"), Authorization=reader).status_code == 403
-    assert put(api, path, note("x"), Authorization=writer, Origin="http://evil.example").status_code == 403  # fmt: skip
+    assert put(api, path, note("x"), Authorization=writer, Origin="http://evil.example").status_code == 403
     written = put(api, path, note("x"), Authorization=writer)
     assert json.loads(written.text)["data"]["by"] == "desk"
     with api.place.tracker() as tracker:

@@ -16,35 +16,62 @@ from tests.support.place import NOON, record
 
 def test_a_day_is_as_the_specification_shows_it(api: Api) -> None:
     api.fills(
-        fill(1, quantity=2, commission="1.10"), fill(2, "SELL", "110.25", commission="0.55"),
-        fill(3, "SELL", "90", commission="0.55"), fill(4, "SELL", 50, symbol="AAPL"), fill(5, "BUY", "50.5", symbol="AAPL"),
-    )  # fmt: skip
+        fill(1, quantity=2, commission="1.10"),
+        fill(2, "SELL", "110.25", commission="0.55"),
+        fill(3, "SELL", "90", commission="0.55"),
+        fill(4, "SELL", 50, symbol="AAPL"),
+        fill(5, "BUY", "50.5", symbol="AAPL"),
+    )
     answer = api.get("/api/performance/daily")
     data, metadata = answer.pop("data"), answer.pop("metadata")
     assert answer == {
-        "status": "success", "timestamp": "2026-11-20T12:00:00Z", "period": "daily", "date": "2026-11-20",
-    }  # fmt: skip
+        "status": "success",
+        "timestamp": "2026-11-20T12:00:00Z",
+        "period": "daily",
+        "date": "2026-11-20",
+    }
     assert data == {
-        "daily_pnl": -2.45, "total_trades": 2, "winning_trades": 0, "losing_trades": 2, "breakeven_trades": 0,
-        "win_rate": 0.0, "closed_pnl": -2.45, "gross_profit": 0, "gross_loss": -2.45, "fees": 2.2, "currency": "USD",
-        "open_positions": 0, "unrealized_pnl": 0, "unrealized_reason": None, "message": "ok",
-    }  # fmt: skip
+        "daily_pnl": -2.45,
+        "total_trades": 2,
+        "winning_trades": 0,
+        "losing_trades": 2,
+        "breakeven_trades": 0,
+        "win_rate": 0.0,
+        "closed_pnl": -2.45,
+        "gross_profit": 0,
+        "gross_loss": -2.45,
+        "fees": 2.2,
+        "currency": "USD",
+        "open_positions": 0,
+        "unrealized_pnl": 0,
+        "unrealized_reason": None,
+        "message": "ok",
+    }
     assert metadata == {
-        "calculation_method": "position_based", "timezone": "UTC", "day_starts_at": "00:00",
-        "starts_at": "2026-11-20T00:00:00Z", "ends_at": "2026-11-21T00:00:00Z", "partial": False,
-        "partial_reasons": [], "missing_days": [], "rejected_lines": 0, "last_updated": "2026-11-20T12:00:00Z",
-        "revision": 1, "last_fill_at": "2026-11-20T12:05:00Z", "data_age_s": -300.0,
-    }  # fmt: skip
+        "calculation_method": "position_based",
+        "timezone": "UTC",
+        "day_starts_at": "00:00",
+        "starts_at": "2026-11-20T00:00:00Z",
+        "ends_at": "2026-11-21T00:00:00Z",
+        "partial": False,
+        "partial_reasons": [],
+        "missing_days": [],
+        "rejected_lines": 0,
+        "last_updated": "2026-11-20T12:00:00Z",
+        "revision": 1,
+        "last_fill_at": "2026-11-20T12:05:00Z",
+        "data_age_s": -300.0,
+    }
 
 
 @pytest.mark.parametrize(
     ("period", "bounds"),
-    [("weekly", {"week_start": "2026-11-16", "week_end": "2026-11-22"}),
-     ("monthly", {"month_start": "2026-11-01", "month_end": "2026-11-30"})],
-)  # fmt: skip
-def test_weeks_and_months_are_bounded_by_the_calendar(
-    api: Api, period: str, bounds: dict[str, str]
-) -> None:
+    [
+        ("weekly", {"week_start": "2026-11-16", "week_end": "2026-11-22"}),
+        ("monthly", {"month_start": "2026-11-01", "month_end": "2026-11-30"}),
+    ],
+)
+def test_weeks_and_months_are_bounded_by_the_calendar(api: Api, period: str, bounds: dict[str, str]) -> None:
     api.fills(fill(1), fill(2, "SELL", 103))
     answer = api.get(f"/api/performance/{period}")
     assert answer["data"][f"{period}_pnl"] == 3
@@ -80,17 +107,17 @@ def test_a_summary_is_as_its_schema_says(api: Api) -> None:
         answer = api.get(f"/api/performance/summary{query}")
         whole = answer["data"] | {"freshness": _freshness(answer)}
         jsonschema.validate(whole | {"alerts": []}, schema("performance-summary"))
-    assert (
-        api.get("/api/performance/summary?window=all")["data"]["metrics"]["net_pnl"]["value"] == 8
-    )
+    assert api.get("/api/performance/summary?window=all")["data"]["metrics"]["net_pnl"]["value"] == 8
 
 
 def _freshness(answer: dict[str, Any]) -> dict[str, Any]:
     meta = answer["metadata"]
     return {
-        "revision": meta["revision"], "as_of": answer["timestamp"],
-        "last_fill_at": meta["last_fill_at"], "data_age_s": meta["data_age_s"],
-    }  # fmt: skip
+        "revision": meta["revision"],
+        "as_of": answer["timestamp"],
+        "last_fill_at": meta["last_fill_at"],
+        "data_age_s": meta["data_age_s"],
+    }
 
 
 def test_a_number_is_explained_to_its_fills(api: Api) -> None:
@@ -105,10 +132,7 @@ def test_a_number_is_explained_to_its_fills(api: Api) -> None:
 
 def test_scopes_are_kept_apart(api: Api) -> None:
     api.fills(
-        fill(1),
-        fill(2, "SELL", 103),
-        fill(3, account="B", strategy="x"),
-        fill(4, "SELL", 90, account="B"),
+        fill(1), fill(2, "SELL", 103), fill(3, account="B", strategy="x"), fill(4, "SELL", 90, account="B")
     )
     for query, pnl in (
         ("", -7),
@@ -120,16 +144,12 @@ def test_scopes_are_kept_apart(api: Api) -> None:
     ):
         for _ in range(2):
             assert api.get(f"/api/performance/daily{query}")["data"]["daily_pnl"] == pnl, query
-    assert (
-        "known accounts: A, B" in api.get("/api/performance/daily?account=Z", 404)["error"]["hint"]
-    )
+    assert "known accounts: A, B" in api.get("/api/performance/daily?account=Z", 404)["error"]["hint"]
 
 
 def test_currencies_are_never_added_up(api: Api) -> None:
     api.fills(
-        fill(1, currency="EUR"),
-        fill(2, "SELL", 103, currency="EUR"),
-        fill(3, symbol="X", currency="GBP"),
+        fill(1, currency="EUR"), fill(2, "SELL", 103, currency="EUR"), fill(3, symbol="X", currency="GBP")
     )
     assert "never added up" in api.get("/api/performance/daily", 422)["error"]["message"]
     answer = api.get("/api/performance/daily?currency=EUR")
@@ -161,16 +181,23 @@ def test_an_answer_is_not_sent_twice_until_something_changes(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("env", "late", "after", "dates"),
-    [({}, datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC), datetime(2026, 11, 21, tzinfo=UTC), ("2026-11-20", "2026-11-21")),
-     ({"PERFORMANCE_SUMMARY_TIMEZONE": "America/Chicago", "TEARSHEET_DAY_STARTS_AT": "17:00"},
-      datetime(2026, 11, 18, 22, 59, 59, tzinfo=UTC), datetime(2026, 11, 18, 23, tzinfo=UTC), ("2026-11-18", "2026-11-19"))],
-)  # fmt: skip
+    [
+        (
+            {},
+            datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC),
+            datetime(2026, 11, 21, tzinfo=UTC),
+            ("2026-11-20", "2026-11-21"),
+        ),
+        (
+            {"PERFORMANCE_SUMMARY_TIMEZONE": "America/Chicago", "TEARSHEET_DAY_STARTS_AT": "17:00"},
+            datetime(2026, 11, 18, 22, 59, 59, tzinfo=UTC),
+            datetime(2026, 11, 18, 23, tzinfo=UTC),
+            ("2026-11-18", "2026-11-19"),
+        ),
+    ],
+)
 def test_a_new_session_changes_the_answer_at_once(
-    make_api: Callable[..., Api],
-    env: dict[str, str],
-    late: datetime,
-    after: datetime,
-    dates: tuple[str, str],
+    make_api: Callable[..., Api], env: dict[str, str], late: datetime, after: datetime, dates: tuple[str, str]
 ) -> None:
     api = make_api(**env)
     api.place.now = late
@@ -212,15 +239,13 @@ def test_marks_change_the_answer(api: Api) -> None:
     api.fills(fill(1))
     before = etag(api)
     at = "2026-11-20T13:00:00Z"
-    assert (
-        api.post("/api/marks", {"symbol": "MSFT", "price": "101.5", "time": at})["data"]["new"] == 1
-    )
+    assert api.post("/api/marks", {"symbol": "MSFT", "price": "101.5", "time": at})["data"]["new"] == 1
     assert api.get("/api/performance/daily")["data"]["unrealized_pnl"] == 1.5
     assert etag(api) != before
     assert (
-        api.post("/api/marks", {"symbol": "MSFT", "price": 7, "time": "2026-11-20T12:30:00Z"}, 200)[
-            "data"
-        ]["known"]
+        api.post("/api/marks", {"symbol": "MSFT", "price": 7, "time": "2026-11-20T12:30:00Z"}, 200)["data"][
+            "known"
+        ]
         == 1
     )
     (held,) = api.get("/api/positions?state=open")["data"]
@@ -235,18 +260,22 @@ def test_the_metrics_are_defined(api: Api) -> None:
 
 def test_a_window_that_makes_no_sense_is_refused(api: Api) -> None:
     for query, words in (
-        ("window=daily&start=2026-11-20&end=2026-11-19", "before it starts"), ("window=custom", "custom window needs"),
-        ("window=hourly", "allowed is daily"), ("start=20261120", "YYYY-MM-DD"), ("rolling=0", "from 1 to 100000"),
-        ("rolling=1_0", "from 1"), ("account=", "1 to 200"), ("mode=live", "PAPER"), ("currency=usd", "capital"),
-    ):  # fmt: skip
+        ("window=daily&start=2026-11-20&end=2026-11-19", "before it starts"),
+        ("window=custom", "custom window needs"),
+        ("window=hourly", "allowed is daily"),
+        ("start=20261120", "YYYY-MM-DD"),
+        ("rolling=0", "from 1 to 100000"),
+        ("rolling=1_0", "from 1"),
+        ("account=", "1 to 200"),
+        ("mode=live", "PAPER"),
+        ("currency=usd", "capital"),
+    ):
         error = api.get(f"/api/performance/summary?{query}", 422)["error"]
         assert words in error["message"] + error["hint"], query
 
 
 def test_decimals_of_sums_are_not_floats(api: Api) -> None:
-    fills = [
-        f for n in range(20) for f in (fill(2 * n, price="0.1"), fill(2 * n + 1, "SELL", "0.2"))
-    ]
+    fills = [f for n in range(20) for f in (fill(2 * n, price="0.1"), fill(2 * n + 1, "SELL", "0.2"))]
     api.fills(*fills)
     text = api.ask("GET", "/api/performance/daily").text
     assert json.loads(text, parse_float=Decimal)["data"]["daily_pnl"] == 2

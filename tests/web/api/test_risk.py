@@ -93,20 +93,14 @@ def test_the_policy_holds_while_the_limits_file_is_broken(api: Api, place: Place
     assert (found["state"], found["policy"], found["must_be_flat"]) == ("unknown", "breach", True)
     lose(api, 3, 150)
     found = verdict(api)
-    assert (found["state"], found["must_be_flat"]) == ("breach", True), (
-        "judged by what it last said"
-    )
+    assert (found["state"], found["must_be_flat"]) == ("breach", True), "judged by what it last said"
 
 
 def test_a_breach_outlives_the_file_the_limit_and_a_restart(place: Place) -> None:
     limits(place, "{daily_loss: 100, stale_after: null}")
     api = Api(place)
     lose(api, 1, 120)
-    for text in (
-        "{daily_loss: 100000, stale_after: null}",
-        "{max_trades: 9, stale_after: null}",
-        "{}",
-    ):
+    for text in ("{daily_loss: 100000, stale_after: null}", "{max_trades: 9, stale_after: null}", "{}"):
         limits(place, text)
         for asked in (api, Api(place)):
             assert verdict(asked)["state"] == "breach", text
@@ -133,9 +127,7 @@ def test_midnight_ends_the_breach_of_a_day(api: Api, place: Place) -> None:
     assert limit_of(found, "weekly_loss")["breach"]["value"] == 115
 
 
-def test_a_feed_that_stops_at_lunch_is_unknown_until_it_speaks_again(
-    api: Api, place: Place
-) -> None:
+def test_a_feed_that_stops_at_lunch_is_unknown_until_it_speaks_again(api: Api, place: Place) -> None:
     limits(place, "{daily_loss: {amount: 100, on_unknown: breach}, stale_after: 10m}")
     api.fills(fill(0))
     place.now += timedelta(minutes=10)
@@ -170,9 +162,7 @@ def test_rejected_lines_and_a_ledger_that_lags_are_unknown(place: Place) -> None
     assert verdict(api)["state"] == "unknown"
 
 
-def test_a_correction_that_would_have_prevented_it_changes_the_value_not_the_breach(
-    place: Place,
-) -> None:
+def test_a_correction_that_would_have_prevented_it_changes_the_value_not_the_breach(place: Place) -> None:
     limits(place, "{daily_loss: 100, stale_after: null}")
     place.log("2026-11-20", record(order_id="1", net="-120", account_id="A"))
     api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
@@ -185,10 +175,7 @@ def test_a_correction_that_would_have_prevented_it_changes_the_value_not_the_bre
 
 
 def test_open_losses_need_prices_and_the_high_that_they_made_stays(place: Place) -> None:
-    limits(
-        place,
-        "{max_drawdown: {amount: 100, kind: trailing, basis: open_pnl}, stale_after: null}",
-    )
+    limits(place, "{max_drawdown: {amount: 100, kind: trailing, basis: open_pnl}, stale_after: null}")
     api = Api(place)
     api.fills(fill(1, price=1000))
     found = verdict(api)
@@ -230,10 +217,7 @@ def test_a_release_needs_an_actor_and_a_reason_and_is_kept(api: Api, place: Plac
     lose(api, 3, 1)
     assert verdict(api)["state"] == "breach", "it broke again beyond what was released"
     history = api.get("/api/risk/breaches")["data"]
-    assert [(one["breach"]["number"], bool(one["release"])) for one in history] == [
-        (2, False),
-        (1, True),
-    ]
+    assert [(one["breach"]["number"], bool(one["release"])) for one in history] == [(2, False), (1, True)]
     assert history[1]["release"]["reason"] == "agreed with risk"
     page = api.get("/api/risk/breaches?account=A&limit=1")
     assert page["data"] == history[:1]
@@ -251,15 +235,14 @@ def test_gauges_tell_limits_and_verdicts(api: Api, place: Place) -> None:
         'tearsheet_limit_threshold{account="A",limit="daily_loss"} 100.0',
         'tearsheet_limit_headroom{account="A",limit="daily_loss"} 60.0',
         'tearsheet_limit_level{account="A",limit="daily_loss"} 0.0',
-        'tearsheet_verdict_state{account="A"} 0.0', 'tearsheet_must_be_flat{account="A"} 0.0',
-    ):  # fmt: skip
+        'tearsheet_verdict_state{account="A"} 0.0',
+        'tearsheet_must_be_flat{account="A"} 0.0',
+    ):
         assert line in page.splitlines()
 
 
 @pytest.mark.parametrize("what", ["gone", "damaged"])
-def test_a_store_in_trouble_answers_503_and_nothing_like_ok(
-    place: Place, api: Api, what: str
-) -> None:
+def test_a_store_in_trouble_answers_503_and_nothing_like_ok(place: Place, api: Api, what: str) -> None:
     limits(place, "{daily_loss: 100, stale_after: null}")
     lose(api, 1, 120)
     path = place.settings().ledger_path
@@ -319,8 +302,5 @@ def test_two_workers_never_disagree(place: Place) -> None:
         assert len(pids) > 1
         status, history = server.get("/api/risk/breaches")
     assert status == 200
-    assert sorted(one["breach"]["limit"] for one in history["data"]) == [
-        "daily_loss",
-        "max_drawdown",
-    ]
+    assert sorted(one["breach"]["limit"] for one in history["data"]) == ["daily_loss", "max_drawdown"]
     assert {one["breach"]["fill_key"] for one in history["data"]} == {"x:F9"}

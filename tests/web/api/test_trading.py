@@ -24,19 +24,27 @@ def test_every_error_class_has_its_status() -> None:
 
 @pytest.mark.parametrize(
     ("method", "path", "status", "kind", "words"),
-    [("GET", "/nothing", 404, "not_found", "nothing at this path"),
-     ("GET", "/api/performance/daily/", 404, "not_found", "nothing at this path"),
-     ("DELETE", "/api/fills", 405, "method_not_allowed", "DELETE is not allowed"),
-     ("POST", "/api/performance/daily", 405, "method_not_allowed", "POST is not allowed"),
-     ("GET", "/api/performance/daily?acount=A", 400, "bad_request", "no parameter 'acount'"),
-     ("GET", "/api/performance/daily?account=A&account=B", 400, "bad_request", "given 2 times"),
-     ("GET", "/api/performance/explain", 422, "bad_request", "'metric' is missing"),
-     ("GET", "/api/performance/explain?metric=luck", 422, "bad_request", "'luck'"),
-     ("GET", "/api/fills?cursor=abc!", 422, "bad_request", "next_cursor"),
-     ("GET", "/api/fills?cursor=WzEsImEiXQ", 422, "bad_request", "another list"),
-     ("POST", "/api/alerts/0123456789abcdef/acknowledge", 415, "unsupported_media_type", "application/json"),
-     ("POST", "/api/import", 415, "unsupported_media_type", "multipart/form-data")],
-)  # fmt: skip
+    [
+        ("GET", "/nothing", 404, "not_found", "nothing at this path"),
+        ("GET", "/api/performance/daily/", 404, "not_found", "nothing at this path"),
+        ("DELETE", "/api/fills", 405, "method_not_allowed", "DELETE is not allowed"),
+        ("POST", "/api/performance/daily", 405, "method_not_allowed", "POST is not allowed"),
+        ("GET", "/api/performance/daily?acount=A", 400, "bad_request", "no parameter 'acount'"),
+        ("GET", "/api/performance/daily?account=A&account=B", 400, "bad_request", "given 2 times"),
+        ("GET", "/api/performance/explain", 422, "bad_request", "'metric' is missing"),
+        ("GET", "/api/performance/explain?metric=luck", 422, "bad_request", "'luck'"),
+        ("GET", "/api/fills?cursor=abc!", 422, "bad_request", "next_cursor"),
+        ("GET", "/api/fills?cursor=WzEsImEiXQ", 422, "bad_request", "another list"),
+        (
+            "POST",
+            "/api/alerts/0123456789abcdef/acknowledge",
+            415,
+            "unsupported_media_type",
+            "application/json",
+        ),
+        ("POST", "/api/import", 415, "unsupported_media_type", "multipart/form-data"),
+    ],
+)
 def test_every_refusal_has_the_one_body(
     api: Api, method: str, path: str, status: int, kind: str, words: str
 ) -> None:
@@ -44,12 +52,7 @@ def test_every_refusal_has_the_one_body(
     assert response.status_code == status
     body = json.loads(response.text)
     error = body["error"]
-    assert (body["status"], error["code"], error["type"], error["id"]) == (
-        "error",
-        status,
-        kind,
-        "r-1",
-    )
+    assert (body["status"], error["code"], error["type"], error["id"]) == ("error", status, kind, "r-1")
     assert words in error["message"] + (error["hint"] or "")
     assert error["timestamp"] == "2026-11-20T12:00:00Z"
     assert response.mimetype == "application/json"
@@ -110,12 +113,7 @@ def test_a_damaged_ledger_is_no_healthy_zero(api: Api) -> None:
 
 def test_fills_are_kept_once(api: Api) -> None:
     assert api.fills(fill(1))["data"] == {"new": 1, "known": 0, "repeated": False, "revision": 1}
-    assert api.fills(fill(1), status=200)["data"] == {
-        "new": 0,
-        "known": 1,
-        "repeated": False,
-        "revision": 1,
-    }
+    assert api.fills(fill(1), status=200)["data"] == {"new": 0, "known": 1, "repeated": False, "revision": 1}
     assert api.post("/api/fills", {"fills": [fill(2)]})["data"]["new"] == 1
     assert api.post("/api/fills", fill(3))["data"]["new"] == 1
     error = api.fills(fill(4), fill(1, price=7), status=409)["error"]
@@ -130,23 +128,17 @@ def test_an_idempotency_key_names_one_request(api: Api) -> None:
     api.fills(fill(2))
     again = api.fills(fill(1), status=200, Idempotency_Key="a")
     assert again["data"] == first["data"] | {"repeated": True}
-    assert (
-        "another request" in api.fills(fill(3), status=409, Idempotency_Key="a")["error"]["message"]
-    )
+    assert "another request" in api.fills(fill(3), status=409, Idempotency_Key="a")["error"]["message"]
     assert (
         "header Idempotency-Key"
         in api.fills(fill(3), status=422, Idempotency_Key="k" * 201)["error"]["message"]
     )
 
 
-def upload(
-    api: Api, name: str, content: str | bytes, query: str = "", **headers: str
-) -> TestResponse:
+def upload(api: Api, name: str, content: str | bytes, query: str = "", **headers: str) -> TestResponse:
     data = content.encode() if isinstance(content, str) else content
     named = {key.replace("_", "-"): value for key, value in headers.items()}
-    return api.client.post(
-        f"/api/import{query}", data={"file": (io.BytesIO(data), name)}, headers=named
-    )
+    return api.client.post(f"/api/import{query}", data={"file": (io.BytesIO(data), name)}, headers=named)
 
 
 ROWS = ["A,MSFT,2026-11-20T12:00:00Z,BUY,1,100,0,1", "A,MSFT,2026-11-20T12:01:00Z,SELL,1,103,0,2"]
@@ -156,12 +148,7 @@ def test_a_file_is_taken_in_and_its_bad_lines_are_told(api: Api) -> None:
     text = fills_csv([*ROWS, "A,MSFT,never,BUY,1,1,0,3"])
     response = upload(api, "../../etc/my fills.csv", text)
     data = json.loads(response.text)["data"]
-    assert (response.status_code, data["new"], data["rejected"], data["file"]) == (
-        201,
-        2,
-        1,
-        "my fills.csv",
-    )
+    assert (response.status_code, data["new"], data["rejected"], data["file"]) == (201, 2, 1, "my fills.csv")
     assert (data["rejections"][0]["line"], data["rejections"][0]["code"]) == (4, "bad_time")
     meta = api.get("/api/performance/daily")["metadata"]
     assert meta["partial_reasons"][0]["code"] == "rejected_lines"
@@ -190,10 +177,14 @@ def test_a_file_is_taken_once(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content", "query", "words"),
-    [("a.csv", "a,b\n1,2\n", "", "a.csv: no layout fits"), ("a.csv", "", "", "a.csv is empty"),
-     ("", "x", "", "upload: no layout fits"), ("a.csv", fills_csv(ROWS), "?format=word", "allowed is"),
-     ("a.csv", fills_csv(ROWS), "?timezone=Mars/Phobos", "IANA")],
-)  # fmt: skip
+    [
+        ("a.csv", "a,b\n1,2\n", "", "a.csv: no layout fits"),
+        ("a.csv", "", "", "a.csv is empty"),
+        ("", "x", "", "upload: no layout fits"),
+        ("a.csv", fills_csv(ROWS), "?format=word", "allowed is"),
+        ("a.csv", fills_csv(ROWS), "?timezone=Mars/Phobos", "IANA"),
+    ],
+)
 def test_a_file_that_cannot_be_read_is_refused(
     api: Api, name: str, content: str, query: str, words: str
 ) -> None:
@@ -248,17 +239,10 @@ def test_alerts_are_listed_and_acknowledged(api: Api) -> None:
     assert len({alert["id"] for alert in alerts}) == len(alerts) >= 3
     path = f"/api/alerts/{alerts[0]['id']}/acknowledge"
     seen = api.post(path, {"by": "kim", "note": "flat now"}, 200)["data"]
-    assert (seen["state"], seen["acknowledged_by"], seen["note"]) == (
-        "acknowledged",
-        "kim",
-        "flat now",
-    )
+    assert (seen["state"], seen["acknowledged_by"], seen["note"]) == ("acknowledged", "kim", "flat now")
     assert api.post(path, {"by": "lee"}, 200)["data"]["acknowledged_by"] == "kim"
     assert api.get("/api/alerts?state=open&limit=1")["data"][0]["id"] == alerts[0]["id"]
-    assert (
-        api.post("/api/alerts/0123456789abcdef/acknowledge", {"by": "kim"}, 404)["status"]
-        == "error"
-    )
+    assert api.post("/api/alerts/0123456789abcdef/acknowledge", {"by": "kim"}, 404)["status"] == "error"
     for bad, status in (
         ({}, 422),
         ({"by": " "}, 422),
@@ -269,9 +253,7 @@ def test_alerts_are_listed_and_acknowledged(api: Api) -> None:
         assert api.post(path, bad, status)["error"]["code"] == status
 
 
-def test_every_answer_has_its_headers_and_its_log_line(
-    api: Api, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_every_answer_has_its_headers_and_its_log_line(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("tearsheet").propagate = True
     with caplog.at_level("INFO", "tearsheet"):
         response = api.ask("GET", "/api/accounts", X_Request_ID="abc", Authorization="")
@@ -281,11 +263,7 @@ def test_every_answer_has_its_headers_and_its_log_line(
     assert response.headers["Cache-Control"] == "private, no-cache"
     (line,) = [r for r in caplog.records if r.message == "tearsheet.request"]
     fields = line.__dict__["tearsheet_fields"]
-    assert (fields["request_id"], fields["route"], fields["status"]) == (
-        "abc",
-        "/api/accounts",
-        200,
-    )
+    assert (fields["request_id"], fields["route"], fields["status"]) == ("abc", "/api/accounts", 200)
     odd = api.ask("GET", "/api/accounts", X_Request_ID="a b")
     assert odd.headers["X-Request-ID"] != "a b"
 

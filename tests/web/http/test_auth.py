@@ -19,11 +19,7 @@ ELSEWHERE = {"REMOTE_ADDR": "10.0.0.7"}
 
 
 def ask(
-    api: Api,
-    path: str = "/api/accounts",
-    method: str = "GET",
-    token: str | None = None,
-    **more: str,
+    api: Api, path: str = "/api/accounts", method: str = "GET", token: str | None = None, **more: str
 ) -> TestResponse:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     origin = more.pop("origin", None) or ELSEWHERE["REMOTE_ADDR"]
@@ -43,10 +39,7 @@ def test_without_tokens_only_this_machine_is_answered(api: Api) -> None:
     assert ask(api, origin="127.0.0.1").status_code == 200
     assert ask(api, "/api/fills", "POST", origin="::1").status_code == 201
     refused = ask(api)
-    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (
-        401,
-        'Bearer realm="tearsheet"',
-    )
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, 'Bearer realm="tearsheet"')
     assert "tearsheet tokens add" in json.loads(refused.text)["error"]["hint"]
     assert ask(api, "/api/fills", "POST").status_code == 401
 
@@ -71,9 +64,7 @@ def test_tokens_allow_what_they_were_made_for(api: Api, tokens: Tokens) -> None:
     for wrong in ("x", reader[:-1], reader + "x", f"{reader} {reader}", "\u00e9", "a" * 100_000):
         assert ask(api, token=wrong.encode().decode("latin-1")).status_code == 401, wrong[:40]
     assert ask(api, Authorization=f"Basic {reader}").status_code == 401
-    assert ask(api, origin="127.0.0.1").status_code == 401, (
-        "with tokens, this machine needs one too"
-    )
+    assert ask(api, origin="127.0.0.1").status_code == 401, "with tokens, this machine needs one too"
     assert ask(api, "/metrics").status_code == 401
     for path in ("/healthz", "/readyz", "/api/performance/health", "/docs", "/openapi.json"):
         assert ask(api, path).status_code == 200, path
@@ -121,8 +112,13 @@ def test_anybody_may_read_where_it_is_allowed_and_nobody_write(
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://localhost:1"}],
-)  # fmt: skip
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://localhost:1"},
+    ],
+)
 def test_a_page_of_another_site_may_not_write(api: Api, headers: dict[str, str]) -> None:
     refused = ask(api, "/api/fills", "POST", origin="127.0.0.1", **headers)
     assert refused.status_code == 403
@@ -130,9 +126,7 @@ def test_a_page_of_another_site_may_not_write(api: Api, headers: dict[str, str])
     assert own.status_code == 201
 
 
-def test_secrets_are_in_no_log_line(
-    api: Api, tokens: Tokens, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_secrets_are_in_no_log_line(api: Api, tokens: Tokens, caplog: pytest.LogCaptureFixture) -> None:
     secret = tokens.add("desk", "read", NOON)
     with caplog.at_level("DEBUG"):
         ask(api, token=secret)

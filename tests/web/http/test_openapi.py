@@ -18,17 +18,18 @@ from tests.support.place import NOON, Place, record
 
 #: Each value may be allowed and yet two of them contradict each other, which a schema cannot say.
 COMBINED = {
-    "/api/performance/summary", "/api/performance/explain", "/api/positions", "/api/fills",
+    "/api/performance/summary",
+    "/api/performance/explain",
+    "/api/positions",
+    "/api/fills",
     *(f"/api/performance/{row.path}" for row in DRAWN),
-}  # fmt: skip
+}
 #: Every boundary of every field in three shapes of body takes minutes to make up; these are fuzzed only.
 WITH_LARGE_BODIES = ("/api/fills", "/api/marks")
 #: Which signs a tag may not have, no schema can say.
 WITH_TAGS = ("/api/positions/{position}/notes", "/api/notes/{note}")
 CHECKS = {
-    "positive_data_acceptance": {
-        "expected-statuses": ["2xx", "304", "401", "403", "404", "409", "422"]
-    }
+    "positive_data_acceptance": {"expected-statuses": ["2xx", "304", "401", "403", "404", "409", "422"]}
 }
 
 
@@ -42,22 +43,17 @@ def described() -> Any:
     api = Api(place)
     api.fills(*[fill(n, "BUY" if n % 2 else "SELL", n) for n in range(1, 9)])
     operations: list[dict[str, Any]] = [
-        {"include-path": path, "include-method": "GET", "checks": CHECKS}
-        for path in sorted(COMBINED)
+        {"include-path": path, "include-method": "GET", "checks": CHECKS} for path in sorted(COMBINED)
     ]
     operations += [
         {"include-path": path, "include-method": "POST", "phases": {"coverage": {"enabled": False}}}
         for path in WITH_LARGE_BODIES
     ]
-    operations += [
-        {"include-path": path, "include-method": "PUT", "checks": CHECKS} for path in WITH_TAGS
-    ]
+    operations += [{"include-path": path, "include-method": "PUT", "checks": CHECKS} for path in WITH_TAGS]
     # a stream needs a server with threads, and does not end; test_events.py asks a real one
     operations.append({"include-path": "/api/events", "enabled": False})
     # whether the bytes of a file are a statement, no schema can say
-    operations += [
-        {"include-path": f"/api/{name}", "checks": CHECKS} for name in ("import", "reconcile")
-    ]
+    operations += [{"include-path": f"/api/{name}", "checks": CHECKS} for name in ("import", "reconcile")]
     config = SchemathesisConfig.from_dict({"operations": operations})
     return schemathesis.openapi.from_wsgi("/openapi.json", api.app, config=config)
 
@@ -77,16 +73,20 @@ def test_every_operation_is_described_and_every_description_is_an_operation(api:
     assert document["openapi"] == "3.1.0"
     described = {
         (method.upper(), path.replace("{", "<").replace("}", ">"))
-        for path, methods in document["paths"].items() for method in methods
-    }  # fmt: skip
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
     rules = {
-        (method, rule.rule) for rule in api.app.url_map.iter_rules() for method in rule.methods or ()
+        (method, rule.rule)
+        for rule in api.app.url_map.iter_rules()
+        for method in rule.methods or ()
         if method in ("GET", "POST", "PUT") and not rule.endpoint.startswith("pages.")
-    }  # fmt: skip
+    }
     aliases = {
-        (method, path) for method, path in rules - described
+        (method, path)
+        for method, path in rules - described
         if f"`{path.replace('<', '{').replace('>', '}')}`" in json.dumps(document)
-    }  # fmt: skip
+    }
     assert rules == described | aliases
 
 

@@ -60,8 +60,10 @@ def test_a_changed_or_stray_file_is_found(vendor: Path) -> None:
     (vendor / "stray.js").write_bytes(b"")
     (vendor / "uplot.min.css").unlink()
     assert script.differences(vendor) == [
-        "htmx.min.js is not as htmx.org released it", "uplot.min.css is missing", "stray.js is unknown",
-    ]  # fmt: skip
+        "htmx.min.js is not as htmx.org released it",
+        "uplot.min.css is missing",
+        "stray.js is unknown",
+    ]
 
 
 def test_a_newer_release_is_put_in_place(vendor: Path, tmp_path: Path) -> None:

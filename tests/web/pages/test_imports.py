@@ -17,10 +17,7 @@ from tests.support.api import Api, fill
 from tests.support.place import fills_csv
 from tests.web.pages.test_pages import HOSTILE, SAME, page, send
 
-BUY, SELL = (
-    "A,MSFT,2026-11-20T10:00:00Z,buy,2,100,0,E1",
-    "A,MSFT,2026-11-20T11:30:00Z,sell,1,105,1,E3",
-)
+BUY, SELL = ("A,MSFT,2026-11-20T10:00:00Z,buy,2,100,0,E1", "A,MSFT,2026-11-20T11:30:00Z,sell,1,105,1,E3")
 BAD = "A,MSFT,2026-11-20T11:00:00Z,sell,1,=oops(),0,E2"
 ROWS = [BUY, BAD, SELL]
 NINJA = (
@@ -90,7 +87,7 @@ def test_saying_yes_twice_imports_once_and_the_file_is_gone_then(api: Api) -> No
 
 
 def test_several_files_are_seen_as_they_come_one_after_the_other(api: Api) -> None:
-    seen = sent(api, ("1.csv", fills_csv([BUY])), ("2.csv", fills_csv([BUY, SELL])), ("x.csv", "a,b\n1,2\n"))  # fmt: skip
+    seen = sent(api, ("1.csv", fills_csv([BUY])), ("2.csv", fills_csv([BUY, SELL])), ("x.csv", "a,b\n1,2\n"))
     assert numbers(seen) == ["1", "0", "0", "1", "1", "0"]
     assert "Cannot be read" in seen.text
     assert str(api.place.folder) not in seen.text
@@ -104,7 +101,7 @@ def test_several_files_are_seen_as_they_come_one_after_the_other(api: Api) -> No
 
 def test_a_file_that_breaks_off_in_the_middle_spoils_no_other(api: Api) -> None:
     bad = fills_csv([BUY]).encode() + b"A,MSFT,\xff\xfe,buy,1,1,0,E9\n" * 3
-    content = {"file": [(io.BytesIO(bad), "bad.csv"), (io.BytesIO(fills_csv([SELL]).encode()), "good.csv")]}  # fmt: skip
+    content = {"file": [(io.BytesIO(bad), "bad.csv"), (io.BytesIO(fills_csv([SELL]).encode()), "good.csv")]}
     seen = followed(api, api.client.post("/import", data=content, headers=SAME))
     assert 'aria-label="good.csv"' in seen.text
     assert "What would change" in seen.text
@@ -119,7 +116,10 @@ def test_what_the_file_leaves_open_is_asked_and_can_be_said(api: Api) -> None:
     assert "“Time zone”" in html.unescape(seen.text)
     assert "--timezone" not in seen.text
     assert "<details open>" in seen.text
-    assert send(api, re.search(r'action="([^"]*say[^"]*)"', seen.text)[1], {"timezone": "Mars"}).status_code == 422  # type: ignore[index]  # fmt: skip
+    assert (
+        send(api, re.search(r'action="([^"]*say[^"]*)"', seen.text)[1], {"timezone": "Mars"}).status_code
+        == 422
+    )  # type: ignore[index]
     said = pressed(api, seen, "say", timezone="America/Chicago")
     assert "times America/Chicago" in said.text
     pressed(api, said, "keep")
@@ -157,12 +157,16 @@ def test_an_import_is_undone_after_a_look_at_what_that_changes(api: Api) -> None
 
 
 def test_rejected_lines_are_kept_as_a_table_that_computes_nothing(api: Api) -> None:
-    rows = [BUY, "A,MSFT,=1+1,sell,1,1,0,E2", '"=HYPERLINK(""http://x"")",MSFT,2026-11-20T11:00:00Z,sell,1,y,0,E4']  # fmt: skip
+    rows = [
+        BUY,
+        "A,MSFT,=1+1,sell,1,1,0,E2",
+        '"=HYPERLINK(""http://x"")",MSFT,2026-11-20T11:00:00Z,sell,1,y,0,E4',
+    ]
     seen = sent(api, ("a.csv", fills_csv(rows)))
     before = re.search(r'href="([^"]*rejected\.csv[^"]*)"', seen.text)
     assert before
     pressed(api, seen, "keep")
-    for address in (html.unescape(before[1]), "/import/batches/1/rejected.csv", "/import/rejected.csv"):  # fmt: skip
+    for address in (html.unescape(before[1]), "/import/batches/1/rejected.csv", "/import/rejected.csv"):
         answer = api.ask("GET", address)
         assert answer.mimetype == "text/csv"
         assert "attachment" in answer.headers["Content-Disposition"]
@@ -175,13 +179,15 @@ def test_rejected_lines_are_kept_as_a_table_that_computes_nothing(api: Api) -> N
 def test_an_upload_is_of_those_who_may_write(make_api: Callable[..., Api]) -> None:
     api = make_api()
     tokens = Tokens(api.place.settings().tokens_file)
-    reader, writer = (tokens.add(name, right, api.place.now) for name, right in (("r", "read"), ("kim", "write")))  # type: ignore[arg-type]  # fmt: skip
+    reader, writer = (
+        tokens.add(name, right, api.place.now) for name, right in (("r", "read"), ("kim", "write"))
+    )  # type: ignore[arg-type]
     bearer = {"Authorization": f"Bearer {writer}"}
     content = {"file": (io.BytesIO(fills_csv([BUY]).encode()), "a.csv")}
     address = api.client.post("/import", data=content, headers=SAME | bearer).headers["Location"]
     assert api.ask("GET", address, **bearer).status_code == 200
     assert api.ask("GET", address, Authorization=f"Bearer {reader}").status_code == 403
-    for headers in (bearer, SAME | {"Authorization": f"Bearer {reader}"}, bearer | {"Origin": "http://evil"}):  # fmt: skip
+    for headers in (bearer, SAME | {"Authorization": f"Bearer {reader}"}, bearer | {"Origin": "http://evil"}):
         assert api.client.post(f"{address}/keep", headers=headers).status_code == 403
     assert api.client.post(f"{address}/keep", headers=SAME | bearer).status_code == 303
     assert api.get("/api/imports", **bearer)["data"][0]["who"] == "kim"

@@ -21,11 +21,25 @@ from tests.support.place import NOON, record
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
 PATHS = (
-    "/", "/?date=2026-11-19", "/calendar", "/performance", "/performance?window=all&compare=yes&other_strategy=x",
-    "/performance?rolling=5", "/performance/groups?window=all", "/performance/spread?window=all", "/trades",
-    "/trades?text=zzz", "/explain?metric=net_pnl&window=all", "/explain?metric=win_rate&window=all", "/alerts?state=all",
-    "/import", "/settings", "/settings/limits", "/login", "/nothing-here",
-)  # fmt: skip
+    "/",
+    "/?date=2026-11-19",
+    "/calendar",
+    "/performance",
+    "/performance?window=all&compare=yes&other_strategy=x",
+    "/performance?rolling=5",
+    "/performance/groups?window=all",
+    "/performance/spread?window=all",
+    "/trades",
+    "/trades?text=zzz",
+    "/explain?metric=net_pnl&window=all",
+    "/explain?metric=win_rate&window=all",
+    "/alerts?state=all",
+    "/import",
+    "/settings",
+    "/settings/limits",
+    "/login",
+    "/nothing-here",
+)
 SAME = {"Origin": "http://localhost"}
 
 
@@ -36,9 +50,7 @@ def traded(api: Api) -> Api:
     day = NOON - timedelta(days=1)
     logged = [record(net=n, at=day, order_id=f"o{n}", strategy_name=HOSTILE) for n in range(-8, 4)]
     api.place.log("2026-11-19", *logged, "not json")
-    api.fills(
-        fill(1, strategy="orb"), fill(2, "SELL", "1103.5", strategy="orb"), fill(3, symbol="AAPL")
-    )
+    api.fills(fill(1, strategy="orb"), fill(2, "SELL", "1103.5", strategy="orb"), fill(3, symbol="AAPL"))
     with api.place.tracker() as tracker:
         tracker.check(tracker.get_summary("monthly"), tracker.targets())
     return api
@@ -50,7 +62,7 @@ def page(api: Api, path: str, status: int = 200, **headers: str) -> str:
     return response.text
 
 
-def send(api: Api, path: str, content: dict[str, Any], headers: dict[str, str] = SAME) -> TestResponse:  # fmt: skip
+def send(api: Api, path: str, content: dict[str, Any], headers: dict[str, str] = SAME) -> TestResponse:
     return api.client.post(path, data=content, headers=headers)
 
 
@@ -91,9 +103,10 @@ def test_what_was_traded_can_be_picked(traded: Api) -> None:
 
 
 def test_of_very_many_symbols_one_is_typed(api: Api) -> None:
-    api.post("/api/fills", [
-        fill(n * 2 + side, ("BUY", "SELL")[side], symbol=f"S{n:03}") for n in range(301) for side in (0, 1)
-    ])  # fmt: skip
+    api.post(
+        "/api/fills",
+        [fill(n * 2 + side, ("BUY", "SELL")[side], symbol=f"S{n:03}") for n in range(301) for side in (0, 1)],
+    )
     text = page(api, "/performance?window=all")
     assert 'name="symbol" maxlength="200" value="" placeholder="all" list="symbol-known"' in text
     assert text.count('<option value="S') == 2 * 300
@@ -121,9 +134,14 @@ def test_numbers_are_written_as_the_reader_writes_them(traded: Api) -> None:
 
 @pytest.mark.parametrize(
     ("value", "whole", "money"),
-    [("1234.5", "+$1,234", "+$1,234.50"), ("-0.4", "−$0.40", "−$0.40"), ("0", "$0", "$0.00"),
-     ("-1999.5", "−$2,000", "−$1,999.50"), ("0.001", "$0.00", "$0.00")],
-)  # fmt: skip
+    [
+        ("1234.5", "+$1,234", "+$1,234.50"),
+        ("-0.4", "−$0.40", "−$0.40"),
+        ("0", "$0", "$0.00"),
+        ("-1999.5", "−$2,000", "−$1,999.50"),
+        ("0.001", "$0.00", "$0.00"),
+    ],
+)
 def test_money_is_rounded_for_show_only(value: str, whole: str, money: str) -> None:
     from decimal import Decimal
 
@@ -158,7 +176,10 @@ def test_assets_are_named_by_content_and_kept_for_long(api: Api) -> None:
 
 def test_a_list_of_trades_is_safe_in_a_spreadsheet(api: Api) -> None:
     names = ["=1+1", "+x", "-y", "@z", "\tq", "fine, really"]
-    lines = [record(net=n, at=NOON - timedelta(hours=1), order_id=f"o{n}", strategy_name=name) for n, name in enumerate(names)]  # fmt: skip
+    lines = [
+        record(net=n, at=NOON - timedelta(hours=1), order_id=f"o{n}", strategy_name=name)
+        for n, name in enumerate(names)
+    ]
     api.place.log("2026-11-20", *lines)
     text = api.ask("GET", "/trades.csv?order=asc").text
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -168,7 +189,7 @@ def test_a_list_of_trades_is_safe_in_a_spreadsheet(api: Api) -> None:
     assert list(csv.DictReader(io.StringIO(api.ask("GET", "/trades.csv?side=short").text))) == []
 
 
-@pytest.mark.parametrize("origin", ["", "null", "http://evil.example", "http://localhost.evil.example"])  # fmt: skip
+@pytest.mark.parametrize("origin", ["", "null", "http://evil.example", "http://localhost.evil.example"])
 def test_a_form_of_another_site_is_refused(traded: Api, origin: str) -> None:
     headers = {"Origin": origin} if origin else {}
     before = traded.place.folder.joinpath("config/dashboard-targets.yaml").read_bytes()
@@ -188,8 +209,13 @@ def test_targets_are_written_into_the_file_and_comments_stay(traded: Api) -> Non
         "config/dashboard-targets.yaml",
         "# ours\nwin_rate_target: 55   # percent\nlimits:\n  default:\n    daily_loss: 500\n",
     )
-    values = {"win_rate_target": "60.5", "daily_pl_target": "-200", "trades_per_day_target": "",
-              "max_drawdown_target": "", "avg_risk_reward_target": ""}  # fmt: skip
+    values = {
+        "win_rate_target": "60.5",
+        "daily_pl_target": "-200",
+        "trades_per_day_target": "",
+        "max_drawdown_target": "",
+        "avg_risk_reward_target": "",
+    }
     answer = send(traded, "/settings/targets", values | {"digest": digest(traded)})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/settings?said=kept")
     assert file.read_text() == (
@@ -199,7 +225,7 @@ def test_targets_are_written_into_the_file_and_comments_stay(traded: Api) -> Non
     assert 'value="60.5"' in page(traded, "/settings")
 
 
-@pytest.mark.parametrize("value", ["0.6", "abc", "1\nlimits: {}", "60 # x", "{a: b}", "1e999", "--1", "<b>"])  # fmt: skip
+@pytest.mark.parametrize("value", ["0.6", "abc", "1\nlimits: {}", "60 # x", "{a: b}", "1e999", "--1", "<b>"])
 def test_a_bad_target_is_refused_as_in_the_file(traded: Api, value: str) -> None:
     file = traded.place.folder / "config/dashboard-targets.yaml"
     before = file.read_bytes()
@@ -219,7 +245,7 @@ def test_targets_that_somebody_else_changed_are_not_overwritten(traded: Api) -> 
 
 
 def test_targets_under_their_own_key_and_a_file_that_is_not_there(api: Api) -> None:
-    assert send(api, "/settings/targets", {"win_rate_target": "50", "digest": digest(api)}).status_code == 303  # fmt: skip
+    assert send(api, "/settings/targets", {"win_rate_target": "50", "digest": digest(api)}).status_code == 303
     file = api.place.folder / "config/dashboard-targets.yaml"
     assert file.read_text() == "win_rate_target: 50\n"
     file.write_text("targets:\n    win_rate_target: 50\n")
@@ -238,12 +264,19 @@ def test_alerts_are_filtered_and_told_from_their_beginning(traded: Api) -> None:
     text = html.unescape(page(traded, "/alerts"))
     assert "Daily loss broken: 8,096.50 of 100.00" in text
     for query, shown in (
-        ("rule=daily_loss", True), ("rule=win_rate_breach", False), ("severity=critical&account=A", True),
-        ("account=B", False), ("state=resolved", False), ("state=new&start=2026-11-20&end=2026-11-20", True),
-        ("end=2026-11-19", False), ("start=2026-11-21", False),
-    ):  # fmt: skip
+        ("rule=daily_loss", True),
+        ("rule=win_rate_breach", False),
+        ("severity=critical&account=A", True),
+        ("account=B", False),
+        ("state=resolved", False),
+        ("state=new&start=2026-11-20&end=2026-11-20", True),
+        ("end=2026-11-19", False),
+        ("start=2026-11-21", False),
+    ):
         assert ("Daily loss broken" in page(traded, f"/alerts?{query}")) == shown, query
-        found = traded.get(f"/api/alerts?state=open&{query}" if "state" not in query else f"/api/alerts?{query}")["data"]  # fmt: skip
+        found = traded.get(
+            f"/api/alerts?state=open&{query}" if "state" not in query else f"/api/alerts?{query}"
+        )["data"]
         assert any(one["rule"] == "daily_loss" for one in found) == shown, query
     [alert] = traded.get("/api/alerts?rule=daily_loss")["data"]
     address = f"/alerts/{alert['id']}/acknowledge?state=all&rule=daily_loss"
@@ -285,7 +318,7 @@ def guarded(make_api: Callable[..., Api]) -> tuple[Api, str, str]:
 def test_where_there_are_tokens_a_browser_signs_in(guarded: tuple[Api, str, str]) -> None:
     api, read, write = guarded
     asked = api.ask("GET", "/trades?text=x")
-    assert (asked.status_code, asked.headers["Location"]) == (303, "/login?next=%2Ftrades%3Ftext%3Dx")  # fmt: skip
+    assert (asked.status_code, asked.headers["Location"]) == (303, "/login?next=%2Ftrades%3Ftext%3Dx")
     assert api.ask("GET", "/", HX_Request="true").headers["HX-Redirect"].startswith("/login")
     assert send(api, "/login", {"token": "ts_wrong"}).status_code == 401
     entered = send(api, "/login?next=/trades", {"token": read})
@@ -299,27 +332,34 @@ def test_where_there_are_tokens_a_browser_signs_in(guarded: tuple[Api, str, str]
     assert refused.status_code == 403
     assert "read only" in refused.text
     send(api, "/login", {"token": write})
-    assert send(api, "/settings/targets", {"win_rate_target": "50", "digest": digest(api)}).status_code == 303  # fmt: skip
+    assert send(api, "/settings/targets", {"win_rate_target": "50", "digest": digest(api)}).status_code == 303
     Tokens(api.place.settings().tokens_file).revoke("bot")
     assert api.ask("GET", "/trades").status_code == 303
     left = send(api, "/logout", {})
     assert f"{COOKIE}=;" in left.headers["Set-Cookie"]
 
 
-@pytest.mark.parametrize("onward", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "onward", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)"]
+)
 def test_signing_in_leads_nowhere_else(guarded: tuple[Api, str, str], onward: str) -> None:
     api, read, _ = guarded
-    answer = api.client.post("/login", query_string={"next": onward}, data={"token": read}, headers=SAME)  # fmt: skip
+    answer = api.client.post("/login", query_string={"next": onward}, data={"token": read}, headers=SAME)
     assert answer.headers["Location"] == "/"
 
 
 @pytest.mark.parametrize(
     ("path", "status", "words"),
-    [("/trades?sort=luck", 422, "allowed is closed"), ("/trades/zzz", 404, "no such trade"),
-     ("/trades/0123456789abcdef", 404, "no position"), ("/?account=nobody", 404, "no account"),
-     ("/performance?window=custom", 422, "needs a start"), ("/?dat=1", 400, "no parameter"),
-     ("/alerts?cursor=abc!", 422, "next_cursor")],
-)  # fmt: skip
+    [
+        ("/trades?sort=luck", 422, "allowed is closed"),
+        ("/trades/zzz", 404, "no such trade"),
+        ("/trades/0123456789abcdef", 404, "no position"),
+        ("/?account=nobody", 404, "no account"),
+        ("/performance?window=custom", 422, "needs a start"),
+        ("/?dat=1", 400, "no parameter"),
+        ("/alerts?cursor=abc!", 422, "next_cursor"),
+    ],
+)
 def test_what_goes_wrong_is_a_page_too(traded: Api, path: str, status: int, words: str) -> None:
     text = html.unescape(page(traded, path, status))
     assert "<!doctype html>" in text
@@ -344,22 +384,37 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
     from tearsheet.web.pages.frame import VERDICT_WORDS, worded
 
     view = LimitView(
-        name="daily_loss", level="warn", unit="money", value=Decimal(400), threshold=Decimal(500),
-        used=Decimal("0.8"), headroom=Decimal(100), warned_at=Decimal(75), moved_by=None, moved_at=None,
-        resets_at=None, on_unknown="hold", breach=None,
-    )  # fmt: skip
+        name="daily_loss",
+        level="warn",
+        unit="money",
+        value=Decimal(400),
+        threshold=Decimal(500),
+        used=Decimal("0.8"),
+        headroom=Decimal(100),
+        warned_at=Decimal(75),
+        moved_by=None,
+        moved_at=None,
+        resets_at=None,
+        on_unknown="hold",
+        breach=None,
+    )
     verdict = Verdict(
-        account=HOSTILE, state="breach", must_be_flat=True, policy="hold", currency="USD",
-        trading_day=NOON.date(), resets_at=NOON, as_of=NOON, last_fill_at=None, data_age_s=None, sequence=1,
-        limits=(view,), reasons=(VerdictReason("stale_feed", "heard an hour ago"),),
-    )  # fmt: skip
+        account=HOSTILE,
+        state="breach",
+        must_be_flat=True,
+        policy="hold",
+        currency="USD",
+        trading_day=NOON.date(),
+        resets_at=NOON,
+        as_of=NOON,
+        last_fill_at=None,
+        data_age_s=None,
+        sequence=1,
+        limits=(view,),
+        reasons=(VerdictReason("stale_feed", "heard an hour ago"),),
+    )
     template = api.app.jinja_env.get_template("parts.html")
-    given = {
-        "l": locale_of("en"),
-        "draw": drawing,
-        "verdict_words": VERDICT_WORDS,
-        "worded": worded,
-    }
+    given = {"l": locale_of("en"), "draw": drawing, "verdict_words": VERDICT_WORDS, "worded": worded}
     card = template.make_module(given).limits_card([verdict])  # type: ignore[attr-defined]
     assert "must be flat" in card
     assert 'width="80"' in card
@@ -370,8 +425,7 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
 
 def test_the_first_page_says_how_the_limits_stand(api: Api) -> None:
     api.place.write(
-        "config/dashboard-targets.yaml",
-        "limits:\n  default:\n    daily_loss: 100\n    max_trades: 9\n",
+        "config/dashboard-targets.yaml", "limits:\n  default:\n    daily_loss: 100\n    max_trades: 9\n"
     )
     api.fills(fill(-20), fill(-10, "SELL", 20))
     api.ask("GET", "/")
@@ -388,7 +442,12 @@ def test_the_first_page_says_how_the_limits_stand(api: Api) -> None:
 
 
 def test_before_the_first_trade_of_a_day_those_of_the_last_day_stand_there(api: Api) -> None:
-    api.fills(fill(-1500), fill(-1490, "SELL", 107), fill(-1480, currency="EUR"), fill(-1470, "SELL", 9, currency="EUR"))  # fmt: skip
+    api.fills(
+        fill(-1500),
+        fill(-1490, "SELL", 107),
+        fill(-1480, currency="EUR"),
+        fill(-1470, "SELL", 9, currency="EUR"),
+    )
     text = page(api, "/")
     assert "Nothing was traded in this session yet" in text
     assert "Latest trades" in text
@@ -410,10 +469,14 @@ def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> N
 
 @pytest.mark.parametrize(
     ("query", "name"),
-    [("window=monthly&start=2026-11-20", "November 2026"), ("window=quarterly&start=2026-11-20", "Q4 2026"),
-     ("window=weekly&start=2026-11-20", "week of 16 Nov 2026"), ("rolling=5", "last 5 trades"),
-     ("window=custom&start=2026-11-02&end=2026-11-20", "Mon 2 Nov 2026 to Fri 20 Nov 2026")],
-)  # fmt: skip
+    [
+        ("window=monthly&start=2026-11-20", "November 2026"),
+        ("window=quarterly&start=2026-11-20", "Q4 2026"),
+        ("window=weekly&start=2026-11-20", "week of 16 Nov 2026"),
+        ("rolling=5", "last 5 trades"),
+        ("window=custom&start=2026-11-02&end=2026-11-20", "Mon 2 Nov 2026 to Fri 20 Nov 2026"),
+    ],
+)
 def test_a_window_is_named_as_people_say_it(api: Api, query: str, name: str) -> None:
     assert f'id="fresh">{name}<' in page(api, f"/performance?{query}")
 

@@ -37,7 +37,10 @@ def targets(api: Api) -> Path:
 def filled(text: str) -> dict[str, str]:
     """The limits form as a browser would send it back unchanged."""
     form = text[text.index('id="limits"') :]
-    values = {name: html.unescape(value) for name, value in re.findall(r'<input name="([^"]+)"[^>]*? value="([^"]*)"', form)}  # fmt: skip
+    values = {
+        name: html.unescape(value)
+        for name, value in re.findall(r'<input name="([^"]+)"[^>]*? value="([^"]*)"', form)
+    }
     values |= dict(re.findall(r'type="radio" name="([^"]+)" value="(\w+)" checked', form))
     digest = re.search(r'name="digest" value="(\w*)"', form)
     assert digest
@@ -65,17 +68,47 @@ def test_a_form_that_is_sent_back_unchanged_changes_nothing(limited: Api) -> Non
     ("path", "given", "gone", "come"),
     [
         (LIMITS, {"daily_loss__amount": "450.5"}, "daily_loss: 500 ", "daily_loss: 450.5 "),
-        (LIMITS, {"daily_loss__basis": "open_pnl"}, "daily_loss: 500 ", "daily_loss: {amount: 500, basis: open_pnl} "),
+        (
+            LIMITS,
+            {"daily_loss__basis": "open_pnl"},
+            "daily_loss: 500 ",
+            "daily_loss: {amount: 500, basis: open_pnl} ",
+        ),
         (LIMITS, {"max_trades__warn_at": ""}, "{number: 20, warn_at: [75]}", "{number: 20}"),
         (LIMITS, {"max_trades__warn_at": "50, 75"}, "[75]", "[50, 75]"),
-        (LIMITS, {"max_trades__state": "none"}, "    max_trades: {number: 20, warn_at: [75]}   # a day\n", ""),
+        (
+            LIMITS,
+            {"max_trades__state": "none"},
+            "    max_trades: {number: 20, warn_at: [75]}   # a day\n",
+            "",
+        ),
         (LIMITS, {"stale_after": "15m"}, "stale_after: null", "stale_after: 15m"),
-        (LIMITS, {"trading_hours__state": "own", "trading_hours__hours": "08:30-15:00, 16:00-17:00"}, "stale_after: null\n", "stale_after: null\n    trading_hours: [08:30-15:00, 16:00-17:00]\n"),
-        (f"{LIMITS}?account=EVAL", {"max_trades__state": "default"}, "      max_trades: null            # none\n", ""),
-        (f"{LIMITS}?account=EVAL", {"daily_loss__state": "none"}, "# none\n", "# none\n      daily_loss: null\n"),
-        (f"{LIMITS}?account=B%3A+1", {"daily_loss__state": "own", "daily_loss__amount": "7"}, "# none\n", '# none\n    "B: 1":\n      daily_loss: 7\n'),
+        (
+            LIMITS,
+            {"trading_hours__state": "own", "trading_hours__hours": "08:30-15:00, 16:00-17:00"},
+            "stale_after: null\n",
+            "stale_after: null\n    trading_hours: [08:30-15:00, 16:00-17:00]\n",
+        ),
+        (
+            f"{LIMITS}?account=EVAL",
+            {"max_trades__state": "default"},
+            "      max_trades: null            # none\n",
+            "",
+        ),
+        (
+            f"{LIMITS}?account=EVAL",
+            {"daily_loss__state": "none"},
+            "# none\n",
+            "# none\n      daily_loss: null\n",
+        ),
+        (
+            f"{LIMITS}?account=B%3A+1",
+            {"daily_loss__state": "own", "daily_loss__amount": "7"},
+            "# none\n",
+            '# none\n    "B: 1":\n      daily_loss: 7\n',
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_limit_is_written_where_it_stands(
     limited: Api, path: str, given: dict[str, str], gone: str, come: str
 ) -> None:
@@ -94,9 +127,13 @@ def test_a_limit_is_written_where_it_stands(
         ({"max_trades__number": "2.5"}, "max_trades.number", "a whole number above 0"),
         ({"max_trades__warn_at": "90, 50"}, "max_trades.warn_at", "a rising list"),
         ({"stale_after": "soon"}, "stale_after", "a duration"),
-        ({"max_drawdown__state": "own", "max_drawdown__amount": "5", "max_drawdown__lock_at": "9"}, "max_drawdown.amount", "kind: trailing"),
+        (
+            {"max_drawdown__state": "own", "max_drawdown__amount": "5", "max_drawdown__lock_at": "9"},
+            "max_drawdown.amount",
+            "kind: trailing",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_the_file_would_not_take_is_said_at_its_field(
     limited: Api, given: dict[str, str], field: str, hint: str
 ) -> None:
@@ -104,7 +141,9 @@ def test_what_the_file_would_not_take_is_said_at_its_field(
     assert answer.status_code == 422
     assert targets(limited).read_text() == FILE
     assert "Not kept" in answer.text
-    found = re.search(r'<input name="([^"]+)"[^>]*aria-invalid="true"><span[^>]*><strong[^>]*>([^<]*)', answer.text)  # fmt: skip
+    found = re.search(
+        r'<input name="([^"]+)"[^>]*aria-invalid="true"><span[^>]*><strong[^>]*>([^<]*)', answer.text
+    )
     assert found
     assert found[1] == field
     assert hint in html.unescape(found[2])
@@ -120,7 +159,7 @@ def test_a_change_of_somebody_else_is_shown_and_not_overwritten(limited: Api) ->
     answer = send(limited, LIMITS, values)
     assert answer.status_code == 409
     assert targets(limited).read_text() == theirs
-    row = re.search(r"<tr><th scope=\"row\">daily loss: amount</th><td>300</td><td>450</td>", answer.text)  # fmt: skip
+    row = re.search(r"<tr><th scope=\"row\">daily loss: amount</th><td>300</td><td>450</td>", answer.text)
     assert row
     again = filled(answer.text)
     assert again["daily_loss.amount"] == "450"
@@ -130,7 +169,12 @@ def test_a_change_of_somebody_else_is_shown_and_not_overwritten(limited: Api) ->
 
 def test_a_part_of_the_form_takes_nothing_out(limited: Api) -> None:
     digest = filled(page(limited, LIMITS))["digest"]
-    assert send(limited, LIMITS, {"digest": digest, "daily_loss.state": "own", "daily_loss.amount": "5"}).status_code == 422  # fmt: skip
+    assert (
+        send(
+            limited, LIMITS, {"digest": digest, "daily_loss.state": "own", "daily_loss.amount": "5"}
+        ).status_code
+        == 422
+    )
     assert targets(limited).read_text() == FILE
 
 
@@ -190,9 +234,7 @@ def test_to_loosen_a_limit_needs_the_risk_desk(
         assert "limits.default." in shown
 
 
-def test_the_trading_day_is_of_the_risk_desk(
-    staffed: tuple[Api, dict[str, dict[str, str]]],
-) -> None:
+def test_the_trading_day_is_of_the_risk_desk(staffed: tuple[Api, dict[str, dict[str, str]]]) -> None:
     api, bearers = staffed
     wish = {"timezone": "America/Chicago", "day_starts_at": "17:00", "digest": ""}
     for right in ("read", "write"):
@@ -205,7 +247,13 @@ def test_the_trading_day_is_of_the_risk_desk(
 def day_form(api: Api) -> dict[str, str]:
     text = page(api, "/settings")
     form = text[text.index('action="/settings/day"') :]
-    return {name: html.unescape(value) for name, value in re.findall(r'name="(digest|seen|timezone|day_starts_at)"(?: maxlength="60" autocomplete="off")? value="([^"]*)"', form)}  # fmt: skip
+    return {
+        name: html.unescape(value)
+        for name, value in re.findall(
+            r'name="(digest|seen|timezone|day_starts_at)"(?: maxlength="60" autocomplete="off")? value="([^"]*)"',
+            form,
+        )
+    }
 
 
 def rebooked(api: Api, timezone: str, start: str) -> TestResponse:
@@ -221,11 +269,16 @@ def daily(api: Api, day: str) -> Any:
 
 
 def test_another_trading_day_is_shown_then_booked_then_written(api: Api) -> None:
-    file = api.place.write("config/tearsheet.toml", '# ours\ntimezone = "UTC"   # for now\ncurrency = "USD"\n')  # fmt: skip
+    file = api.place.write(
+        "config/tearsheet.toml", '# ours\ntimezone = "UTC"   # for now\ncurrency = "USD"\n'
+    )
     at = datetime.fromisoformat("2026-11-18T23:30:00+00:00")
     api.fills(
-        *(fill(n, side, price, time=(at + timedelta(minutes=n)).isoformat()) for n, side, price in ((1, "BUY", 100), (2, "SELL", 107)))
-    )  # fmt: skip
+        *(
+            fill(n, side, price, time=(at + timedelta(minutes=n)).isoformat())
+            for n, side, price in ((1, "BUY", 100), (2, "SELL", 107))
+        )
+    )
     assert (daily(api, "2026-11-18"), daily(api, "2026-11-19")) == (7, 0)
     wish = day_form(api) | {"timezone": "America/Chicago", "day_starts_at": "17:00"}
     seen = send(api, "/settings/day", wish | {"action": "try"})
@@ -238,7 +291,10 @@ def test_another_trading_day_is_shown_then_booked_then_written(api: Api) -> None
     assert rebooked(api, "America/Chicago", "17:00").status_code == 303
     assert (daily(api, "2026-11-18"), daily(api, "2026-11-19")) == (0, 7)
     assert api.get("/api/performance/daily")["metadata"]["timezone"] == "America/Chicago"
-    assert file.read_text() == '# ours\ntimezone = "America/Chicago"   # for now\ncurrency = "USD"\nday_starts_at = "17:00"\n'  # fmt: skip
+    assert (
+        file.read_text()
+        == '# ours\ntimezone = "America/Chicago"   # for now\ncurrency = "USD"\nday_starts_at = "17:00"\n'
+    )
     shown = page(api, "/settings")
     assert shown.count("somebody at this machine") == 2
     assert "America/Chicago" in shown
@@ -248,11 +304,13 @@ def test_another_trading_day_is_shown_then_booked_then_written(api: Api) -> None
 
 @pytest.mark.parametrize(
     ("given", "field"),
-    [({"timezone": "Mars/North"}, "timezone"), ({"day_starts_at": "25:00"}, "day_starts_at"), ({"timezone": '"\nhost = "0.0.0.0'}, "timezone")],
-)  # fmt: skip
-def test_a_day_that_the_file_would_not_take_is_refused(
-    api: Api, given: dict[str, str], field: str
-) -> None:
+    [
+        ({"timezone": "Mars/North"}, "timezone"),
+        ({"day_starts_at": "25:00"}, "day_starts_at"),
+        ({"timezone": '"\nhost = "0.0.0.0'}, "timezone"),
+    ],
+)
+def test_a_day_that_the_file_would_not_take_is_refused(api: Api, given: dict[str, str], field: str) -> None:
     answer = send(api, "/settings/day", day_form(api) | given)
     assert answer.status_code == 422
     assert re.search(rf'name="{field}"[^>]*aria-invalid="true"', answer.text)
@@ -287,7 +345,9 @@ def test_no_calendar_ends_a_breach(api: Api) -> None:
         assert answer.status_code == 422
         assert "daily_loss of A is broken" in answer.text
     assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "breach"
-    api.post("/api/risk/releases", {"account": "A", "limit": "daily_loss", "actor": "kim", "reason": "agreed"}, 201)  # fmt: skip
+    api.post(
+        "/api/risk/releases", {"account": "A", "limit": "daily_loss", "actor": "kim", "reason": "agreed"}, 201
+    )
     assert rebooked(api, "Asia/Tokyo", "00:00").status_code == 303
 
 

@@ -17,13 +17,16 @@ HOSTILE = "<script>alert(1)</script>"
 def traded(place: Place) -> Place:
     for ago in (1, 2, 3, 8):
         at = NOON - timedelta(days=ago)
-        place.log(at.date().isoformat(), *[
-            record(net=net, at=at, order_id=f"{ago}{net}", strategy_name=HOSTILE) for net in (40, -15, 3)
-        ])  # fmt: skip
+        place.log(
+            at.date().isoformat(),
+            *[record(net=net, at=at, order_id=f"{ago}{net}", strategy_name=HOSTILE) for net in (40, -15, 3)],
+        )
     return place
 
 
-@pytest.mark.parametrize("asked", [{"window": "monthly"}, {"rolling": 5}, {"window": "all"}, {"window": "daily"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "asked", [{"window": "monthly"}, {"rolling": 5}, {"window": "all"}, {"window": "daily"}]
+)
 def test_a_sheet_is_one_file_that_needs_no_other(traded: Place, asked: dict[str, object]) -> None:
     with traded.tracker() as tracker:
         found = tracker.get_summary(**asked)  # type: ignore[arg-type]

@@ -34,7 +34,7 @@ def form(text: str, tags: str = "", version: int | str = 0) -> dict[str, Any]:
 
 
 def test_a_note_is_kept_by_a_plain_form(api: Api, position: str) -> None:
-    answer = send(api, f"/trades/{position}/notes", form("waited\r\nand paid", "Patience, , a+ setup,"))  # fmt: skip
+    answer = send(api, f"/trades/{position}/notes", form("waited\r\nand paid", "Patience, , a+ setup,"))
     assert answer.status_code == 303
     assert answer.headers["Location"] == f"/trades/{position}?said=kept#notes"
     text = page(api, f"/trades/{position}?said=kept")
@@ -88,7 +88,7 @@ def test_hostile_notes_and_tags_are_text_everywhere(api: Api, position: str) -> 
     send(api, f"/trades/{position}/notes", form(HOSTILE + "2", HOSTILE_TAG, 1))
     conflict = send(api, f"/trades/{position}/notes", form(HOSTILE + "3", HOSTILE_TAG, 1)).text
     tag = api.get("/api/tags")["data"][0]["tag"]
-    texts = [page(api, path) for path in (f"/trades/{position}", "/trades", "/performance/groups?window=all")]  # fmt: skip
+    texts = [page(api, path) for path in (f"/trades/{position}", "/trades", "/performance/groups?window=all")]
     found = api.client.get("/trades", query_string={"tag": tag})
     assert "1 to 1 of 1" in found.text
     for text in (*texts, conflict, found.text):
@@ -143,7 +143,7 @@ def test_filters_left_empty_are_no_filters(api: Api, position: str) -> None:
     empty = "text=&symbol=&strategy=&side=&outcome=&tag=&start=&end="
     assert "1 to 2 of 2 trades" in page(api, f"/trades?{empty}")
     assert "1 to 2 of 2 trades" in page(api, f"/trades?{empty}&start=2026-11-20&end=2026-11-20")
-    assert "No trade is like this" in page(api, "/trades?start=2026-11-10&end=2026-11-11&symbol=MSFT")  # fmt: skip
+    assert "No trade is like this" in page(api, "/trades?start=2026-11-10&end=2026-11-11&symbol=MSFT")
 
 
 def test_pages_go_on_after_and_before_their_rows(api: Api) -> None:
@@ -172,7 +172,7 @@ def cells(api: Api) -> list[dict[str, str]]:
 def test_notes_and_tags_are_in_the_csv(api: Api, position: str) -> None:
     send(api, f"/trades/{position}/notes", form("line one\n- line two", "b, a"))
     newest, oldest = cells(api)
-    assert (newest["id"], newest["tags"], newest["note"]) == (position, "a, b", "line one / - line two")  # fmt: skip
+    assert (newest["id"], newest["tags"], newest["note"]) == (position, "a, b", "line one / - line two")
     assert (oldest["tags"], oldest["note"]) == ("", "")
 
 
@@ -181,9 +181,27 @@ def row(note: str, tags: tuple[str, ...] = ()) -> PositionView:
 
     one = Decimal(1)
     position = Position(
-        "0" * 16, "A", "X", "USD", one, Side.BUY, NOON, NOON, NOON, 0, "k", one, one, one * 0, one, one, one, -one,
-        one, 2,
-    )  # fmt: skip
+        "0" * 16,
+        "A",
+        "X",
+        "USD",
+        one,
+        Side.BUY,
+        NOON,
+        NOON,
+        NOON,
+        0,
+        "k",
+        one,
+        one,
+        one * 0,
+        one,
+        one,
+        one,
+        -one,
+        one,
+        2,
+    )
     return view_of(position, Decimal(0), remark=Remark(note, tags))
 
 
@@ -195,9 +213,27 @@ def trades_csv(rows: list[PositionView]) -> str:
 
 @pytest.mark.parametrize(
     "note",
-    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20x", " =1+1",
-     "\ufeff=1", "\u200b=1", "\u00a0=1", "\u202e=1", "\x00=1", "'=1"],
-)  # fmt: skip
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "\uff1d1+1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20x",
+        " =1+1",
+        "\ufeff=1",
+        "\u200b=1",
+        "\u00a0=1",
+        "\u202e=1",
+        "\x00=1",
+        "'=1",
+    ],
+)
 def test_no_note_is_a_formula(note: str) -> None:
     """A cell begins with an apostrophe where what begins it would be computed."""
     (line,) = list(csv.DictReader(io.StringIO(trades_csv([row(note, (note.strip() or "x",))]))))
@@ -213,11 +249,11 @@ def test_a_line_cut_at_semicolons_or_tabs_has_no_formula_either() -> None:
     text = trades_csv([row(note, (";=5",))])
     assert text.count("\r\n") == 2
     for cell in re.split(r"[;\t\r\n]", text):
-        assert not cell.strip(" \"'").startswith(("=", "+", "@")) or cell.strip(' "').startswith("'"), cell  # fmt: skip
+        assert not cell.strip(" \"'").startswith(("=", "+", "@")) or cell.strip(' "').startswith("'"), cell
     assert "a-b; c" in text
 
 
-def test_a_note_on_the_command_line_of_another_process_is_seen_at_once(api: Api, position: str) -> None:  # fmt: skip
+def test_a_note_on_the_command_line_of_another_process_is_seen_at_once(api: Api, position: str) -> None:
     page(api, "/trades")
     with api.place.tracker() as tracker:
         Notes(tracker).write(position, said("from outside", ["x"]), "kim", 0)

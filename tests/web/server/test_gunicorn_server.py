@@ -16,8 +16,15 @@ from tests.support.api import fill
 
 DAILY = "/api/performance/daily"
 GUNICORN = (
-    sys.executable, "-m", "gunicorn", "tearsheet.web:create_app()", "--workers", "3", "--bind", "127.0.0.1:{port}",
-)  # fmt: skip
+    sys.executable,
+    "-m",
+    "gunicorn",
+    "tearsheet.web:create_app()",
+    "--workers",
+    "3",
+    "--bind",
+    "127.0.0.1:{port}",
+)
 SENT = {"Content-Type": "application/json"}
 
 
@@ -27,9 +34,12 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     counts = tmp_path / "counts"
     counts.mkdir()
     with Running(
-        tmp_path, request.param, TEARSHEET_WORKERS="3", TEARSHEET_LOG_FORMAT="json",
+        tmp_path,
+        request.param,
+        TEARSHEET_WORKERS="3",
+        TEARSHEET_LOG_FORMAT="json",
         PROMETHEUS_MULTIPROC_DIR=str(counts),
-    ) as running:  # fmt: skip
+    ) as running:
         yield running
 
 
@@ -51,9 +61,7 @@ def counted(server: Running, route: str) -> float:
     page = server.get("/metrics")[1].decode().splitlines()
     wanted = ("tearsheet_request_seconds_count{", f'route="{route}"')
     return sum(
-        float(line.rpartition(" ")[2])
-        for line in page
-        if line.startswith(wanted[0]) and wanted[1] in line
+        float(line.rpartition(" ")[2]) for line in page if line.startswith(wanted[0]) and wanted[1] in line
     )
 
 

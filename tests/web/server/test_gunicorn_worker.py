@@ -12,9 +12,7 @@ def connected(server: Server) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port), timeout=20)
 
 
-def test_silent_and_slow_connections_hold_up_nobody_and_are_answered_in_the_end(
-    place: Place,
-) -> None:
+def test_silent_and_slow_connections_hold_up_nobody_and_are_answered_in_the_end(place: Place) -> None:
     with Server(place, workers=1, kind=KIND) as server, connected(server) as silent:
         with connected(server) as slow:
             slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: localh")

@@ -153,9 +153,7 @@ class AlertEvaluator:
             if alert.acknowledged_at is not None:
                 return alert
             state = alert.state if alert.state == "resolved" else "acknowledged"
-            acknowledged = replace(
-                alert, state=state, acknowledged_at=now, acknowledged_by=actor, note=note
-            )
+            acknowledged = replace(alert, state=state, acknowledged_at=now, acknowledged_by=actor, note=note)
             self._append([acknowledged])
         self._announce([acknowledged])
         return acknowledged
@@ -164,9 +162,7 @@ class AlertEvaluator:
         """The newest alerts in their last state, newest first."""
         return self.page(most, None, AlertWish("open" if only_open else "all")).items
 
-    def page(
-        self, number: int, after: Place | None, wish: AlertWish = EVERY_ALERT
-    ) -> Page[AlertEvent]:
+    def page(self, number: int, after: Place | None, wish: AlertWish = EVERY_ALERT) -> Page[AlertEvent]:
         """A page of the alerts that somebody wishes to see, in their last state, the newest first."""
         self._catch_up()
         is_open = wish.state not in ("all", "resolved")
@@ -309,9 +305,7 @@ class AlertEvaluator:
                 _publish(publish, alert)
 
 
-def _until(
-    wish: AlertWish, found: Iterable[tuple[Place, str]]
-) -> Iterator[tuple[AlertEvent, Place]]:
+def _until(wish: AlertWish, found: Iterable[tuple[Place, str]]) -> Iterator[tuple[AlertEvent, Place]]:
     """Alerts with their places, down to the first instant that is wished for."""
     earliest = None if wish.since is None else to_micros(wish.since)
     for place, body in found:

@@ -55,10 +55,12 @@ class Webhook(Struct, frozen=True):
         stamp = str(int(at.timestamp()))
         signed = hmac.new(self.secret, f"{stamp}.".encode() + body, sha256).hexdigest()
         return {
-            "Content-Type": "application/json", "User-Agent": "tearsheet",
-            "Tearsheet-Event-Id": event_id, "Tearsheet-Timestamp": stamp,
+            "Content-Type": "application/json",
+            "User-Agent": "tearsheet",
+            "Tearsheet-Event-Id": event_id,
+            "Tearsheet-Timestamp": stamp,
             "Tearsheet-Signature": f"v1={signed}",
-        }  # fmt: skip
+        }
 
 
 def webhook_of(settings: Settings) -> Webhook | None:
@@ -134,11 +136,18 @@ class Deliveries:
         status, error = self._post(event_id, line)
         delivered = status is not None and 200 <= status < 300
         self._failed = 0 if delivered else self._failed + 1
-        self._note(log, Delivery(
-            at=self._clock(), state="delivered" if delivered else "failed",
-            reached=end if delivered else reached, event_id=event_id, attempt=self._failed,
-            status=status, error=error,
-        ))  # fmt: skip
+        self._note(
+            log,
+            Delivery(
+                at=self._clock(),
+                state="delivered" if delivered else "failed",
+                reached=end if delivered else reached,
+                event_id=event_id,
+                attempt=self._failed,
+                status=status,
+                error=error,
+            ),
+        )
         return delivered
 
     def _post(self, event_id: str, body: bytes) -> tuple[int | None, str | None]:
@@ -238,9 +247,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirection is an answer like any other; what is signed goes nowhere else."""
 
     def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str,
-        headers: HTTPMessage, newurl: str,
-    ) -> Any:  # fmt: skip
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> Any:
         """Go nowhere."""
         return None
 

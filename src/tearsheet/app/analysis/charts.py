@@ -23,25 +23,10 @@ from tearsheet.performance.series import EquityDay, FillPoint, by_fill, equity
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.store.tables.closed_trades import Closings
 from tearsheet.store.tables.ledger import NOTES_STAMP
-from tearsheet.store.tables.trade_list import (
-    SORTS,
-    TradeFilter,
-    TradeList,
-    TradePlace,
-    Trades,
-    names_of,
-)
+from tearsheet.store.tables.trade_list import SORTS, TradeFilter, TradeList, TradePlace, Trades, names_of
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
 
-__all__ = [
-    "SORTS",
-    "Chosen",
-    "Insights",
-    "PositionDetail",
-    "TradeFilter",
-    "TradePage",
-    "TradePlace",
-]
+__all__ = ["SORTS", "Chosen", "Insights", "PositionDetail", "TradeFilter", "TradePage", "TradePlace"]
 
 #: How long the lists were that were asked for last, by the state they are of.
 _counts: dict[object, int] = {}
@@ -151,21 +136,24 @@ class Insights:
         """Win rate and expectancy over the last `trades` closed positions, one by one."""
         return rolling(self.closings(chosen), trades)
 
-    def compare(self, this: Chosen, other: Chosen) -> tuple[
-        PerformanceSummary, PerformanceSummary, tuple[Compared, ...]
-    ]:  # fmt: skip
+    def compare(
+        self, this: Chosen, other: Chosen
+    ) -> tuple[PerformanceSummary, PerformanceSummary, tuple[Compared, ...]]:
         """Two windows or scopes side by side, in one currency."""
         with self._ledger.snapshot():
             first = self._answers.summary(this.window, this.scope, this.currency)
-            second = self._answers.summary(
-                other.window, other.scope, other.currency or first.currency
-            )
+            second = self._answers.summary(other.window, other.scope, other.currency or first.currency)
         return first, second, compare(first.metrics, second.metrics)
 
     def trades(
-        self, chosen: Chosen, wanted: TradeFilter, offset: int, number: int,
-        after: TradePlace | None = None, before: TradePlace | None = None,
-    ) -> TradePage:  # fmt: skip
+        self,
+        chosen: Chosen,
+        wanted: TradeFilter,
+        offset: int,
+        number: int,
+        after: TradePlace | None = None,
+        before: TradePlace | None = None,
+    ) -> TradePage:
         """A page of closed positions, filtered and in order: from an offset on, or beside a place."""
         window, scope = chosen.window, chosen.scope
         start, end = self._calendar.start(window.start), self._calendar.start(window.end)
@@ -261,9 +249,7 @@ def _tagged(found: list[Closing], tags: Mapping[str, frozenset[str]]) -> list[Cl
     """Each closing once for each of its tags, or once without."""
     none: tuple[str | None, ...] = (None,)
     return [
-        replace(closing, tag=tag)
-        for closing in found
-        for tag in sorted(tags.get(closing.id, ())) or none
+        replace(closing, tag=tag) for closing in found for tag in sorted(tags.get(closing.id, ())) or none
     ]
 
 

@@ -5,13 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from tearsheet.app.analysis.summaries import Rows
-from tearsheet.app.reports import (
-    BookingTerm,
-    Explanation,
-    FillPlace,
-    PositionTerm,
-    SupersededTerm,
-)
+from tearsheet.app.reports import BookingTerm, Explanation, FillPlace, PositionTerm, SupersededTerm
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PerformanceSummary
@@ -88,20 +82,29 @@ def _superseded(ledger: Ledger, summary: PerformanceSummary) -> tuple[Superseded
         by = ledger.reading.one("superseding_claims", (account, key))
         if by is None:
             continue
-        terms.append(SupersededTerm(
-            from_micros(time_us), account, symbol, side, Decimal(quantity), Decimal(price),
-            Decimal(commission), fill_id, FillPlace(file, line), by[0], FillPlace(by[1], by[2]),
-            from_micros(by[3]),
-        ))  # fmt: skip
+        terms.append(
+            SupersededTerm(
+                from_micros(time_us),
+                account,
+                symbol,
+                side,
+                Decimal(quantity),
+                Decimal(price),
+                Decimal(commission),
+                fill_id,
+                FillPlace(file, line),
+                by[0],
+                FillPlace(by[1], by[2]),
+                from_micros(by[3]),
+            )
+        )
     return tuple(terms)
 
 
 class Behind:
     """Turns rows into terms, looking up where each fill was read."""
 
-    def __init__(
-        self, ledger: Ledger, band: Decimal, session_of: Callable[[datetime], object]
-    ) -> None:
+    def __init__(self, ledger: Ledger, band: Decimal, session_of: Callable[[datetime], object]) -> None:
         self._ledger = ledger
         self._band = band
         self._session_of = session_of
@@ -127,17 +130,37 @@ class Behind:
     def _position(self, p: Position, net: Decimal, outcome: Outcome, adds: Decimal) -> PositionTerm:
         its = self._ledger.reading.bookings_of(p.id)
         return PositionTerm(
-            p.id, p.account, p.symbol, p.side.value, p.opened_at, p.closed_at, p.quantity,
-            p.gross, p.fees, net, outcome, adds,
+            p.id,
+            p.account,
+            p.symbol,
+            p.side.value,
+            p.opened_at,
+            p.closed_at,
+            p.quantity,
+            p.gross,
+            p.fees,
+            net,
+            outcome,
+            adds,
             self.bookings(its, lambda b: b.net),
-        )  # fmt: skip
+        )
 
     def _booking(self, b: Booking, adds: Decimal) -> BookingTerm:
         return BookingTerm(
-            str(self._session_of(b.time)), b.time, b.account, b.symbol, b.position_id, b.fill_key,
-            b.quantity, b.price, b.gross, b.fees, b.net, adds,
+            str(self._session_of(b.time)),
+            b.time,
+            b.account,
+            b.symbol,
+            b.position_id,
+            b.fill_key,
+            b.quantity,
+            b.price,
+            b.gross,
+            b.fees,
+            b.net,
+            adds,
             self._places(b),
-        )  # fmt: skip
+        )
 
     def _places(self, b: Booking) -> tuple[FillPlace, ...]:
         found = self._ledger.places(b.account, b.fill_key)

@@ -133,9 +133,8 @@ class Notes:
         return self._write(lambda reading: _own(reading, position), change, by, None)
 
     def _write(
-        self, find: Callable[[Reading], Note], change: Callable[[Said], Said], by: str,
-        version: int | None,
-    ) -> NoteView:  # fmt: skip
+        self, find: Callable[[Reading], Note], change: Callable[[Said], Said], by: str, version: int | None
+    ) -> NoteView:
         with self._ledger.snapshot() as reading:
             account = find(reading).account
         with self._ledger.writing(frozenset({account})) as reading:
@@ -145,16 +144,19 @@ class Notes:
                 return _view(before)
             _check(before, version)
             after = replace(
-                before, version=before.version + 1, said=said, by=by[:_LONGEST_NAME],
-                at=self._context.now,
-            )  # fmt: skip
+                before, version=before.version + 1, said=said, by=by[:_LONGEST_NAME], at=self._context.now
+            )
             notes.put(after)
             self._ledger.join()
             self._ledger.change_notes()
         event(
-            _log, "tearsheet.note", id=after.id, position=after.position_id,
-            version=after.version, by=after.by,
-        )  # fmt: skip
+            _log,
+            "tearsheet.note",
+            id=after.id,
+            position=after.position_id,
+            version=after.version,
+            by=after.by,
+        )
         return _view(after)
 
 
@@ -207,6 +209,14 @@ def _check(note: Note, version: int | None) -> None:
 def _view(note: Note) -> NoteView:
     is_said = note.version > 0
     return NoteView(
-        note.id, note.position_id, note.account, note.symbol, note.time, note.version,
-        note.said.text, note.said.tags, note.by if is_said else None, note.at if is_said else None,
-    )  # fmt: skip
+        note.id,
+        note.position_id,
+        note.account,
+        note.symbol,
+        note.time,
+        note.version,
+        note.said.text,
+        note.said.tags,
+        note.by if is_said else None,
+        note.at if is_said else None,
+    )

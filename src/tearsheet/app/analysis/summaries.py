@@ -67,26 +67,18 @@ class Summaries:
         self.sessions_computed = 0
 
     def summary(
-        self,
-        window: Window,
-        scope: Scope,
-        currency: str | None,
-        stale: Iterable[PartialReason] = (),
+        self, window: Window, scope: Scope, currency: str | None, stale: Iterable[PartialReason] = ()
     ) -> PerformanceSummary:
         """The summary of a window and scope. Raises MixedCurrencyError, NotFoundError."""
         self.check_account(scope)
         window = self.from_first_session(window, scope)
         chosen, others = self._currency(window, scope, currency)
         tally, days = self._tally(window, scope, chosen)
-        stretch = Stretch(
-            tally, self._with_idle_days(window, days), self._balance(window, scope, chosen)
-        )
+        stretch = Stretch(tally, self._with_idle_days(window, days), self._balance(window, scope, chosen))
         metrics = evaluate(stretch)
         missing = self._missing_days(window)
         rejected = self._rejected(window, scope)
-        reasons = [
-            *stale, *self._reasons(window, missing, rejected, tally, scope), *_others(others, chosen)
-        ]  # fmt: skip
+        reasons = [*stale, *self._reasons(window, missing, rejected, tally, scope), *_others(others, chosen)]
         held = self._ledger.reading.open_positions(scope)
         open_log_trades = self._ledger.open_log_trades(scope)
         unrealized = self._unrealized(window, chosen, held, open_log_trades)
@@ -118,9 +110,7 @@ class Summaries:
     def rows(self, window: Window, scope: Scope, currency: str) -> Rows:
         """The rows that a summary of the window and scope rests on."""
         if window.last_trades is not None:
-            closed = self._ledger.reading.last_closed(
-                scope, currency, self._end(window), window.last_trades
-            )
+            closed = self._ledger.reading.last_closed(scope, currency, self._end(window), window.last_trades)
             return Rows([_closing(position) for position in closed], closed)
         since, until = self._start(window), self._end(window)
         found = self._ledger.reading.window(scope.account, since, until)
@@ -142,9 +132,7 @@ class Summaries:
         for position in rows.closed:
             by_day[session(position.last_at)].closed.append(position)
         tally = self._terms.tally_rules.tally
-        return [
-            (day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)
-        ]
+        return [(day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)]
 
     def currency(self, window: Window, scope: Scope, currency: str | None) -> str:
         """The one currency that a summary of the window and scope is in."""
@@ -221,9 +209,7 @@ class Summaries:
         span = _dates(days[0].session, max(last, days[-1].session))
         calendar = self._terms.calendar
         return tuple(
-            traded.get(day) or Day(day, ZERO)
-            for day in span
-            if day in traded or calendar.is_weekday(day)
+            traded.get(day) or Day(day, ZERO) for day in span if day in traded or calendar.is_weekday(day)
         )
 
     def _balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
@@ -247,11 +233,7 @@ class Summaries:
         start, end = max(window.start, first), min(window.end, today)
         present = self._ledger.log_days(start, end)
         calendar = self._terms.calendar
-        return [
-            day
-            for day in _dates(start, end - DAY)
-            if calendar.is_weekday(day) and day not in present
-        ]
+        return [day for day in _dates(start, end - DAY) if calendar.is_weekday(day) and day not in present]
 
     def _rejected(self, window: Window, scope: Scope) -> int:
         since, until = self._start(window), self._end(window)
@@ -295,9 +277,7 @@ class Summaries:
     def _trade_log(self) -> TradeLogUse:
         use = self._ledger.log_use()
         return TradeLogUse(
-            mode=self._terms.trade_log_mode,
-            as_trades=use.streams - use.as_fills,
-            as_fills=use.as_fills,
+            mode=self._terms.trade_log_mode, as_trades=use.streams - use.as_fills, as_fills=use.as_fills
         )
 
     def _freshness(self, scope: Scope) -> Freshness:
@@ -333,10 +313,20 @@ def _day(of: tuple[date, Rows]) -> date:
 def _closing(position: Position) -> Booking:
     """A closed position as one booking, for windows that count whole trades."""
     return Booking(
-        position.id, position.account, position.symbol, position.currency, position.last_at,
-        position.last_rank, position.last_key, 0, position.quantity, ZERO, position.gross,
-        position.fees, True,
-    )  # fmt: skip
+        position.id,
+        position.account,
+        position.symbol,
+        position.currency,
+        position.last_at,
+        position.last_rank,
+        position.last_key,
+        0,
+        position.quantity,
+        ZERO,
+        position.gross,
+        position.fees,
+        True,
+    )
 
 
 def _others(others: list[str], chosen: str) -> Iterator[PartialReason]:

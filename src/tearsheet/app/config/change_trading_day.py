@@ -51,9 +51,7 @@ class CalendarChange:
         """The settings that can be changed."""
         shown = {"timezone": self._settings.timezone, "day_starts_at": _clock(self._settings)}
         return [
-            CalendarField(
-                key, _ROWS[key].words, shown[key], _ROWS[key].allowed, self._settings.variable(key)
-            )
+            CalendarField(key, _ROWS[key].words, shown[key], _ROWS[key].allowed, self._settings.variable(key))
             for key in KEYS
         ]
 
@@ -72,8 +70,9 @@ class CalendarChange:
             if variable is not None and values[key] != getattr(self._settings, key):
                 raise SettingsError(
                     f"{key} is given by the environment variable {variable}",
-                    "change it there, and start the service again", (key,),
-                )  # fmt: skip
+                    "change it there, and start the service again",
+                    (key,),
+                )
         return self._settings.but(**values)
 
     def tried(self, wanted: Settings) -> Preview:
@@ -144,9 +143,7 @@ def _clock(settings: Settings) -> str:
 
 def _with(text: str, key: str, value: str) -> str:
     """The text with another value of a key, on its line or on a new one."""
-    line = re.compile(
-        rf"^([ \t]*{key}[ \t]*=[ \t]*)([^#\r\n]*?)([ \t]*(?:#[^\r\n]*)?)$", re.MULTILINE
-    )
+    line = re.compile(rf"^([ \t]*{key}[ \t]*=[ \t]*)([^#\r\n]*?)([ \t]*(?:#[^\r\n]*)?)$", re.MULTILINE)
     quoted = json.dumps(value)
     if line.search(text):
         return line.sub(lambda found: f"{found[1]}{quoted}{found[3]}", text, count=1)

@@ -75,8 +75,7 @@ class LimitsDesk:
             _limit_fields(name, block, default if account is not None else None) for name in LIMITS
         )
         terms = tuple(
-            Field(key, key, _text(block.get(key)), allowed)
-            for key, allowed in words_of_terms().items()
+            Field(key, key, _text(block.get(key)), allowed) for key, allowed in words_of_terms().items()
         )
         named = tuple(_section(self._content.get("accounts")))
         return LimitForm(account, self._digest, limits, terms, named)
@@ -104,11 +103,10 @@ class LimitsDesk:
         old, new = self._limits(self._text), self._limits(text)
         changes = tuple(
             SettingChange(
-                now, who, self._path.name, ".".join(path),
-                _told(_at(self._content, path[1:])), _told(value),
+                now, who, self._path.name, ".".join(path), _told(_at(self._content, path[1:])), _told(value)
             )
             for path, value in edits
-        )  # fmt: skip
+        )
         file = ChangedFile(self._path, self._digest, text)
         return Wish(file, changes, tuple(loosened(old, new)))
 
@@ -159,9 +157,7 @@ def _edits(way: Way, block: Mapping[str, Any], new: Value, short: str) -> list[t
         wanted = new if isinstance(new, Mapping) else {short: new}
         keys = [*wanted, *(one for one in old if one not in wanted)]
         return [
-            ((*way, one), wanted.get(one))
-            for one in keys
-            if _told(old.get(one)) != _told(wanted.get(one))
+            ((*way, one), wanted.get(one)) for one in keys if _told(old.get(one)) != _told(wanted.get(one))
         ]
     if _told(old) == _told(new) and is_there == (new is not None):
         return []

@@ -76,8 +76,7 @@ def keep_change(
             before()
             for one in changes:
                 ledger.reading.execute(
-                    "add_setting_change",
-                    (to_micros(one.at), one.who, one.file, one.name, one.old, one.new),
+                    "add_setting_change", (to_micros(one.at), one.who, one.file, one.name, one.old, one.new)
                 )
             was = path.read_bytes() if path.exists() else b""
             _write(path, file.text.encode())
@@ -88,9 +87,15 @@ def keep_change(
         raise
     for one in changes:
         event(
-            _log, "tearsheet.setting", level=logging.WARNING, by=one.who, file=one.file,
-            setting=one.name, old=one.old, new=one.new,
-        )  # fmt: skip
+            _log,
+            "tearsheet.setting",
+            level=logging.WARNING,
+            by=one.who,
+            file=one.file,
+            setting=one.name,
+            old=one.old,
+            new=one.new,
+        )
     return True
 
 

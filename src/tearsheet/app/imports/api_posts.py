@@ -43,9 +43,7 @@ class Posts:
         made = posted_fills(objects, request.name, rules.instruments)
         refused = [row for row in made if isinstance(row, Rejection)]
         lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
-        report = (
-            PostReport(rejections=refused) if refused else self._keep_fills(request, rules, lines)
-        )
+        report = PostReport(rejections=refused) if refused else self._keep_fills(request, rules, lines)
         self._context.tell()
         return _told("tearsheet.fills", started, report)
 
@@ -121,9 +119,7 @@ class Posts:
         held = self._ledger.reading.open_positions(Scope())
         return frozenset(p.account for p in held if p.symbol in symbols)
 
-    def _book(
-        self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]], new: int
-    ) -> int:
+    def _book(self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]], new: int) -> int:
         """Keep fills as a batch; one that says nothing new is remembered, but changes no answer."""
         checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
         if not new and self._ledger.imports_of(checksum, len(request.body)):

@@ -76,9 +76,7 @@ class Batches:
         self._context = context
         self._ledger = context.ledger
 
-    def list(
-        self, most: int, before: int | None = None, *, files_only: bool = False
-    ) -> Sequence[Batch]:
+    def list(self, most: int, before: int | None = None, *, files_only: bool = False) -> Sequence[Batch]:
         """The imports, the newest first, from before an id on; requests of fills are some, too."""
         which = "batches_of_files" if files_only else "batches"
         with self._ledger.snapshot() as reading:
@@ -107,10 +105,17 @@ class Batches:
             report = self._take_out(batch, who)
         self._context.tell()
         event(
-            _log, "tearsheet.undo", level=logging.WARNING,
-            duration_ms=round((time.perf_counter() - started) * 1000, 3), file=batch.file,
-            id=number, by=who, gone=report.gone, stayed=report.stayed, revision=report.revision,
-        )  # fmt: skip
+            _log,
+            "tearsheet.undo",
+            level=logging.WARNING,
+            duration_ms=round((time.perf_counter() - started) * 1000, 3),
+            file=batch.file,
+            id=number,
+            by=who,
+            gone=report.gone,
+            stayed=report.stayed,
+            revision=report.revision,
+        )
         return report
 
     def try_undo(self, number: int, who: str) -> Preview:
@@ -124,9 +129,14 @@ class Batches:
         """What importing a file would change; nothing is kept. Raises as `import_file` does."""
         context = self._context
         return try_import(
-            self._ledger, path, name or str(path), book_rules(context.settings),
-            StatementOptions(**said), context.now, on_progress,
-        )  # fmt: skip
+            self._ledger,
+            path,
+            name or str(path),
+            book_rules(context.settings),
+            StatementOptions(**said),
+            context.now,
+            on_progress,
+        )
 
     def _not_undone(self, number: int) -> Batch:
         batch = self.get(number)
@@ -152,6 +162,14 @@ def _batch(row: rows.Row) -> Batch:
     number, name, layout, read_us, new, known, rejected, skipped, who, *undo = row
     undone = None if undo[0] is None else Undo(from_micros(undo[0]), *undo[1:])
     return Batch(
-        number, name, layout, from_micros(read_us), new, known, rejected,
-        json.decode(skipped, type=dict[str, int]), who, undone,
-    )  # fmt: skip
+        number,
+        name,
+        layout,
+        from_micros(read_us),
+        new,
+        known,
+        rejected,
+        json.decode(skipped, type=dict[str, int]),
+        who,
+        undone,
+    )

@@ -19,12 +19,7 @@ from tearsheet.settings import Settings
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import FormatLine, format_lines, layouts
 from tearsheet.sources.layouts.mapping import layout_text, mapped_layout
-from tearsheet.sources.statements.diagnosis import (
-    Diagnosis,
-    diagnose,
-    trade_log_diagnosis,
-    understood,
-)
+from tearsheet.sources.statements.diagnosis import Diagnosis, diagnose, trade_log_diagnosis, understood
 from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
 from tearsheet.sources.statements.unmatched_closes import Orphans
 from tearsheet.sources.trade_logs.log_folder import ReadSoFar, read_on
@@ -121,13 +116,9 @@ class Taking:
             counts, lines = _take_records(posting, report.id, self._path, report)
         else:
             rows = _numbered(self.statement, self._orphans)
-            counts, lines = _take_fills(
-                posting, report.id, self.statement, rows, report, self._on_progress
-            )
+            counts, lines = _take_fills(posting, report.id, self.statement, rows, report, self._on_progress)
             report.skipped = counts.skipped = self.statement.skipped
-        posting.close_import(
-            report.id, state, self._checksum, lines, counts, report.rejections, self._who
-        )
+        posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, self._who)
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
         self._on_progress(state.size, state.size, "booking")
         report.revision = posting.finish()
@@ -159,9 +150,7 @@ def save_mapping(name: str, said: Mapping[str, Any]) -> Path:
     if not mapping:
         raise UsageError("--save-layout keeps what --map says, and nothing was mapped", "say --map")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
-        raise UsageError(
-            f"--save-layout {name!r} is no name", "allowed are small letters, digits and _"
-        )
+        raise UsageError(f"--save-layout {name!r} is no name", "allowed are small letters, digits and _")
     path = folder / f"{name}.toml"
     layout = mapped_layout(mapping, layouts()["generic_fills"], said["fee_sign"])
     text = layout_text(layout, name.replace("_", " "))
@@ -195,9 +184,7 @@ def _take_fills(
     name = report.file.rpartition("/")[2]
     for batch in _batches(rows):
         fills = [(line, row) for line, row in batch if isinstance(row, Fill)]
-        report.rejections += [
-            replace(row, file=name) for _, row in batch if isinstance(row, Rejection)
-        ]
+        report.rejections += [replace(row, file=name) for _, row in batch if isinstance(row, Rejection)]
         report.rejections += posting.add_fills(source_id, name, fills, counts)
         lines = batch[-1][0]
         on_progress(statement.bytes_read, statement.total_bytes, name)
@@ -216,9 +203,7 @@ def _numbered(statement: Statement, orphans: Orphans) -> Iterator[tuple[int, Fil
         yield statement.line, row
 
 
-def _batches(
-    rows: Iterator[tuple[int, Fill | Rejection]],
-) -> Iterable[list[tuple[int, Fill | Rejection]]]:
+def _batches(rows: Iterator[tuple[int, Fill | Rejection]]) -> Iterable[list[tuple[int, Fill | Rejection]]]:
     while batch := list(islice(rows, _AT_ONCE)):
         yield batch
 

@@ -62,9 +62,7 @@ def _has_changed(source: Source | None, file: LogFile) -> bool:
     )
 
 
-def _read(
-    posting: Posting, folder: Path, file: LogFile, source: Source | None, report: SyncReport
-) -> None:
+def _read(posting: Posting, folder: Path, file: LogFile, source: Source | None, report: SyncReport) -> None:
     """Read one changed file; one that cannot be opened is rejected whole and tried again next time."""
     state = FileState(file.name, file.size, file.mtime_ns, file.inode)
     source_id = source.id if source else posting.open_log(state, file.day.isoformat())
@@ -99,12 +97,7 @@ def _read(
 
 
 def _reject_file(
-    posting: Posting,
-    source_id: int,
-    source: Source | None,
-    file: LogFile,
-    error: OSError,
-    report: SyncReport,
+    posting: Posting, source_id: int, source: Source | None, file: LogFile, error: OSError, report: SyncReport
 ) -> None:
     if source is not None:
         posting.forget_log(source)

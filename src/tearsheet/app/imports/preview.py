@@ -102,11 +102,13 @@ def _compared(report: object, before: _Books, after: _Books) -> Preview:
     ]
     positions = [
         PositionChange(
-            *key, before.open.get(key, ZERO), after.open.get(key, ZERO),
-            before.closed.get(key, 0), after.closed.get(key, 0),
+            *key,
+            before.open.get(key, ZERO),
+            after.open.get(key, ZERO),
+            before.closed.get(key, 0),
+            after.closed.get(key, 0),
         )
         for key in sorted(before.closed.keys() | after.closed.keys())
-        if (before.open.get(key), before.closed.get(key))
-        != (after.open.get(key), after.closed.get(key))
-    ]  # fmt: skip
+        if (before.open.get(key), before.closed.get(key)) != (after.open.get(key), after.closed.get(key))
+    ]
     return Preview(report, days, positions)

@@ -53,9 +53,12 @@ class Said(Struct, frozen=True):
         """As `StatementOptions` takes it."""
         zone = None if self.timezone is None else ZoneInfo(self.timezone)
         return {
-            "layout": self.layout, "account": self.account, "timezone": zone,
-            "date_order": self.date_order, "decimal_mark": self.decimal_mark,
-        }  # fmt: skip
+            "layout": self.layout,
+            "account": self.account,
+            "timezone": zone,
+            "date_order": self.date_order,
+            "decimal_mark": self.decimal_mark,
+        }
 
 
 class SentFile(Struct, frozen=True):
@@ -154,9 +157,7 @@ class Uploads:
         """An upload. Raises NotFoundError."""
         found = self._read(identity, _UPLOAD, Upload)
         if found is None:
-            raise NotFoundError(
-                "these files are no longer here", "send them again; they are kept for a day"
-            )
+            raise NotFoundError("these files are no longer here", "send them again; they are kept for a day")
         return found
 
     def say(self, identity: str, number: int, said: Said) -> Upload:

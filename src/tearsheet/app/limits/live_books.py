@@ -76,8 +76,7 @@ class Standing:
         return [
             breach
             for breach in book.found
-            if breach.id not in self.kept
-            and holds_in(breach.limit, breach.period_start, book.session)
+            if breach.id not in self.kept and holds_in(breach.limit, breach.period_start, book.session)
         ]
 
 
@@ -172,12 +171,17 @@ class LimitBooks:
         records = self._latched(account, session)
         bases: list[BookBase] = []
         book = account_book(
-            account, plan, Terms(calendar, currency, self._outcomes()), past=past,
-            bookings=bookings, positions=[*closed, *self._open(account)],
+            account,
+            plan,
+            Terms(calendar, currency, self._outcomes()),
+            past=past,
+            bookings=bookings,
+            positions=[*closed, *self._open(account)],
             breaches=[record.breach for record in records],
             releases=[record.release for record in records if record.release],
-            base=base.book if base else None, between=lambda book: bases.append(book.base()),
-        )  # fmt: skip
+            base=base.book if base else None,
+            between=lambda book: bases.append(book.base()),
+        )
         book.other_currencies |= others
         standing = Standing(book, account_state(reading, account))
         standing.kept = {record.breach.id for record in records}

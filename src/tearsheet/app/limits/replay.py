@@ -63,9 +63,7 @@ def _limited(ledger: Ledger, limits: Limits, account: str | None) -> list[str]:
     return limited
 
 
-def _terms(
-    context: Context, ledger: Ledger, window: Window, account: str, wanted: str | None
-) -> Terms:
+def _terms(context: Context, ledger: Ledger, window: Window, account: str, wanted: str | None) -> Terms:
     settings = context.settings
     found = ledger.currencies(account, window.start, window.end)
     if wanted is None and len(found) > 1 and settings.currency not in found:
@@ -140,18 +138,14 @@ class _Account:
 def _without_marks(plan: AccountLimits) -> tuple[AccountLimits, tuple[str, ...]]:
     """The plan with limits on what is open judged on what was booked, and the notes that say so."""
     notes = tuple(NO_MARKS.format(name=limit.name) for limit in plan.limits if limit.needs_marks)
-    limits = tuple(
-        replace(limit, basis="closed") if limit.needs_marks else limit for limit in plan.limits
-    )
+    limits = tuple(replace(limit, basis="closed") if limit.needs_marks else limit for limit in plan.limits)
     return replace(plan, limits=limits), notes
 
 
 def _from_start(plan: AccountLimits, start: date) -> AccountLimits:
     """The plan with a drawdown that begins with the replay, unless it says when it began."""
     limits = tuple(
-        replace(limit, since=start)
-        if limit.name == "max_drawdown" and limit.since is None
-        else limit
+        replace(limit, since=start) if limit.name == "max_drawdown" and limit.since is None else limit
         for limit in plan.limits
     )
     return replace(plan, limits=limits)

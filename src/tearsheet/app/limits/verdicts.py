@@ -120,9 +120,14 @@ class Verdicts:
         self._file.keep(stated)
 
     def release(
-        self, account: str, limit: str, actor: str, reason: str,
-        allowance: Decimal = ZERO, key: str | None = None,
-    ) -> tuple[BreachRecord, bool]:  # fmt: skip
+        self,
+        account: str,
+        limit: str,
+        actor: str,
+        reason: str,
+        allowance: Decimal = ZERO,
+        key: str | None = None,
+    ) -> tuple[BreachRecord, bool]:
         """Lift the breach that a limit has now; says whether the same request did so before.
 
         Raises NotFoundError where it has none, UsageError without actor and reason, and for a key
@@ -198,10 +203,16 @@ class Verdicts:
         self.books.keep_base(standing)
         for breach in unkept:
             event(
-                _log, "tearsheet.breach", level=logging.WARNING, account=breach.account,
-                limit=breach.limit, value=breach.value, threshold=breach.threshold,
-                at=breach.at.isoformat(), fill=breach.fill_key,
-            )  # fmt: skip
+                _log,
+                "tearsheet.breach",
+                level=logging.WARNING,
+                account=breach.account,
+                limit=breach.limit,
+                value=breach.value,
+                threshold=breach.threshold,
+                at=breach.at.isoformat(),
+                fill=breach.fill_key,
+            )
         return unkept
 
     def _verdict(
@@ -284,9 +295,7 @@ def _released(
     value = readings[0] if readings and readings[0] is not None else breach.value
     # after all that the book has seen, also where a fill is stamped ahead of this clock
     at = max(now, book.at)
-    release = release_breach(
-        breach, value=value, actor=actor, reason=reason, at=at, allowance=allowance
-    )
+    release = release_breach(breach, value=value, actor=actor, reason=reason, at=at, allowance=allowance)
     return BreachRecord(breach, release)
 
 
@@ -301,6 +310,12 @@ def _receipt(
 
 def _tell_of_release(breach: Breach, release: Release) -> None:
     event(
-        _log, "tearsheet.release", level=logging.WARNING, account=breach.account,
-        limit=breach.limit, actor=release.actor, reason=release.reason, upto=release.upto,
-    )  # fmt: skip
+        _log,
+        "tearsheet.release",
+        level=logging.WARNING,
+        account=breach.account,
+        limit=breach.limit,
+        actor=release.actor,
+        reason=release.reason,
+        upto=release.upto,
+    )

@@ -32,9 +32,12 @@ class Stated(Struct):
 
 
 def stated_of(
-    report: BrokerReport, account: str, lines: Sequence[ReportLine], calendar: TradingCalendar,
+    report: BrokerReport,
+    account: str,
+    lines: Sequence[ReportLine],
+    calendar: TradingCalendar,
     start: Decimal | None,
-) -> Stated:  # fmt: skip
+) -> Stated:
     """What the lines of an account add up to. `start` is what it had before the first of them, if known."""
     by_day = [(_day(line, calendar), line) for line in lines]
     covered = [(line.since or day, day) for day, line in by_day]
@@ -71,9 +74,7 @@ def state_zeros(found: Stated, ours: Ours, *, all_positions: bool) -> None:
                 zeros += [] if is_single else [Span(d, s, symbol) for s, d in since_day]
                 _add_zeros(found, what, zeros, ours, listed)
         if any(not s.symbol and s.since == s.day and not s.currency for s in spans):
-            days = {
-                d for symbol in ours.every() for d in ours.days(symbol, found.first, found.last)
-            }
+            days = {d for symbol in ours.every() for d in ours.days(symbol, found.first, found.last)}
             _add_zeros(found, what, [Span(day, day) for day in days], ours, listed)
     if all_positions:
         for day in {s.day for w, s in numbers if w == "position" and s.symbol}:
@@ -81,14 +82,10 @@ def state_zeros(found: Stated, ours: Ours, *, all_positions: bool) -> None:
             _add_zeros(found, "position", spans, ours, {s for w, s in numbers if w == "position"})
 
 
-def _add_zeros(
-    found: Stated, what: What, spans: Iterable[Span], ours: Ours, listed: Container[Span]
-) -> None:
+def _add_zeros(found: Stated, what: What, spans: Iterable[Span], ours: Ours, listed: Container[Span]) -> None:
     for span in spans:
         key: Key = (what, span)
-        if span not in listed and (
-            ours.value(what, span, "average") or ours.value(what, span, "fifo")
-        ):
+        if span not in listed and (ours.value(what, span, "average") or ours.value(what, span, "fifo")):
             found.numbers[key] = ZERO
             found.absent.add(key)
 
@@ -100,9 +97,7 @@ def _day(line: ReportLine, calendar: TradingCalendar) -> date:
     return calendar.session(line.at)
 
 
-def _state_balances(
-    found: Stated, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None
-) -> None:
+def _state_balances(found: Stated, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None) -> None:
     """Balances become what they changed by from one stated day to the next, without deposits."""
     deposits: dict[date, Decimal] = defaultdict(Decimal)
     last: dict[date, tuple[Decimal, int]] = {}
@@ -135,10 +130,5 @@ def _leave_out_periods(found: Stated) -> None:
     daily = {(what, span.symbol) for what, span in found.numbers if span.since == span.day}
     for key in list(found.numbers):
         what, span = key
-        if (
-            what in _ZEROS
-            and span.symbol
-            and span.since != span.day
-            and (what, span.symbol) in daily
-        ):
+        if what in _ZEROS and span.symbol and span.since != span.day and (what, span.symbol) in daily:
             del found.numbers[key]

@@ -33,9 +33,7 @@ class _Alone:
     def __init__(self, sides: Sides, group: Sequence[Key], gaps: Sequence[Key]) -> None:
         self._sides, self._group = sides, group
         self._gaps = {key: sides.stated[key] - sides.shown(key) for key in gaps}
-        self._books = max(
-            sides.others, key=lambda n: (sum(self._exactly(n, key) for key in group), -n)
-        )
+        self._books = max(sides.others, key=lambda n: (sum(self._exactly(n, key) for key in group), -n))
         self._turns = self._position_turns()
 
     def causes(self) -> dict[Key, Cause]:
@@ -150,9 +148,7 @@ class _Alone:
         """The days on which the gap between the positions changes."""
         turns: list[date] = []
         before = ZERO
-        stated = sorted(
-            (key for key in self._group if key[0] == "position"), key=lambda k: k[1].day
-        )
+        stated = sorted((key for key in self._group if key[0] == "position"), key=lambda k: k[1].day)
         for key in stated:
             gap: Decimal = self._gaps.get(key, ZERO)
             if gap != before:

@@ -71,11 +71,18 @@ class Sides:
     """
 
     def __init__(
-        self, stated: Mapping[Key, Decimal], books: Sequence[Mapping[str, Sequence[Step]]],
-        calendar: TradingCalendar, method: Method, places: Mapping[What, int],
-        unpriced: frozenset[Span] = frozenset(), absent: Collection[Key] = (), *,
-        fees_in_price: bool = False, moved: frozenset[str] = frozenset(),
-    ) -> None:  # fmt: skip
+        self,
+        stated: Mapping[Key, Decimal],
+        books: Sequence[Mapping[str, Sequence[Step]]],
+        calendar: TradingCalendar,
+        method: Method,
+        places: Mapping[What, int],
+        unpriced: frozenset[Span] = frozenset(),
+        absent: Collection[Key] = (),
+        *,
+        fees_in_price: bool = False,
+        moved: frozenset[str] = frozenset(),
+    ) -> None:
         self.stated, self.method, self.places = stated, method, places
         self.calendar, self.unpriced, self._fees_in_price = calendar, unpriced, fees_in_price
         self._books, self._absent, self._moved = books, absent, moved
@@ -183,23 +190,14 @@ class Sides:
     def filled(self, key: Key) -> Cause:
         """What it means that our books with the fills of the report give its number."""
         if key[1].symbol in self._moved:
-            return Cause(
-                "day boundary",
-                "at the instants of the report our fills give it: see below",
-            )
-        return Cause(
-            "missing fill",
-            "with the report's fills our books give it: see below",
-        )
+            return Cause("day boundary", "at the instants of the report our fills give it: see below")
+        return Cause("missing fill", "with the report's fills our books give it: see below")
 
-    def _number(
-        self, books: int, calendar: TradingCalendar | None, finish: Finish, key: Key
-    ) -> object:
+    def _number(self, books: int, calendar: TradingCalendar | None, finish: Finish, key: Key) -> object:
         what, span = key
         ours = self.ours(books, calendar)
         if what == "price":
-            return [prices(step, finish.method)[_price_name(finish)] for step in ours.last(span)
-                    if step.held]  # fmt: skip
+            return [prices(step, finish.method)[_price_name(finish)] for step in ours.last(span) if step.held]
         if finish.ratio is not None:
             return self.stated[key]
         if finish.rounding is not None:
@@ -211,8 +209,7 @@ class Sides:
         for what in dict.fromkeys(key[0] for key in group):
             keys = [key for key in group if key[0] == what]
             finish = next(
-                (f for f in self.finishes(ours, keys) if all(self.gives(ours, k, f) for k in keys)),
-                None,
+                (f for f in self.finishes(ours, keys) if all(self.gives(ours, k, f) for k in keys)), None
             )
             if finish is None:
                 return None

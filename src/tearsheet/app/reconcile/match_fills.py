@@ -89,9 +89,13 @@ class _Ours:
 
 
 def matched(
-    theirs: Iterable[ReportedFill], ours: Sequence[Fill], window: tuple[datetime, datetime] | None,
-    *, pairs: bool, ids_known: bool,
-) -> Matched:  # fmt: skip
+    theirs: Iterable[ReportedFill],
+    ours: Sequence[Fill],
+    window: tuple[datetime, datetime] | None,
+    *,
+    pairs: bool,
+    ids_known: bool,
+) -> Matched:
     """Compare the fills of one instrument. Our fills outside `window` need no counterpart.
 
     With `pairs` the report only has what was closed, so that what we hold needs none either.
@@ -111,8 +115,9 @@ def matched(
     found += [_other_instant(t, o) for t, o in _late_pairs(left)]
     gone = {id(o): o.left for o in surplus if o.left}
     added = [replace(t.one.fill, quantity=t.left) for t in left if t.left]
-    return Matched(found, _amended(right, added, gone, with_fees=False),
-                   _amended(right, added, gone, with_fees=True))  # fmt: skip
+    return Matched(
+        found, _amended(right, added, gone, with_fees=False), _amended(right, added, gone, with_fees=True)
+    )
 
 
 def _by_key(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
@@ -132,10 +137,10 @@ def _by_content(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
         for t in left:
             wanted = t.one.fill
             near = [
-                o for o in places.get((wanted.side, wanted.price), ())
-                if o.left and abs(o.fill.time - wanted.time) < _NEAR
-                and (not is_whole or o.left == t.left)
-            ]  # fmt: skip
+                o
+                for o in places.get((wanted.side, wanted.price), ())
+                if o.left and abs(o.fill.time - wanted.time) < _NEAR and (not is_whole or o.left == t.left)
+            ]
             near.sort(key=lambda o: abs(o.fill.time - wanted.time))
             for o in near:
                 if t.left:
@@ -162,9 +167,7 @@ def _by_zone(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
             _take(t, o)
 
 
-def _at(
-    left: Sequence[_Theirs], right: Sequence[_Ours], late: timedelta
-) -> list[tuple[_Theirs, _Ours]]:
+def _at(left: Sequence[_Theirs], right: Sequence[_Ours], late: timedelta) -> list[tuple[_Theirs, _Ours]]:
     """What is the same on both sides, ours so much later."""
     places: dict[tuple[Side, Decimal, int], list[_Ours]] = defaultdict(list)
     for o in right:
@@ -252,9 +255,7 @@ def _take(t: _Theirs, o: _Ours) -> None:
 
 def _forgive_open(right: Sequence[_Ours], surplus: Sequence[_Ours]) -> None:
     """What is held at the end was opened by the latest fills of its side."""
-    held = sum(
-        (o.fill.quantity if o.fill.side is Side.BUY else -o.fill.quantity for o in right), ZERO
-    )
+    held = sum((o.fill.quantity if o.fill.side is Side.BUY else -o.fill.quantity for o in right), ZERO)
     side, left = (Side.BUY if held > 0 else Side.SELL), abs(held)
     for o in reversed(surplus):
         if left and o.fill.side is side:
@@ -294,9 +295,18 @@ def _difference(
     lacking: Lacking, fill: Fill, quantity: Decimal, role: Role, line: int | None, fee: Decimal
 ) -> FillDifference:
     return FillDifference(
-        lacking, fill.account, fill.symbol, role, fill.side.value, quantity, fill.price, fill.time,
-        fill.fill_id, line, fee,
-    )  # fmt: skip
+        lacking,
+        fill.account,
+        fill.symbol,
+        role,
+        fill.side.value,
+        quantity,
+        fill.price,
+        fill.time,
+        fill.fill_id,
+        line,
+        fee,
+    )
 
 
 def _amended(

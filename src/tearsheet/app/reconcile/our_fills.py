@@ -108,11 +108,26 @@ def steps_of(fills: Iterable[Fill]) -> list[Step]:
                 lots.enter(booking.quantity, fill.price, booking.fees)
                 cost += value
         signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
-        steps.append(Step(
-            fill.time, fill.symbol, fill.currency, fill.multiplier, fill.commission,
-            -signed * fill.price * fill.multiplier - fill.commission, gross, fifo, paid, fifo_paid,
-            lots.held, cost, lots.value * fill.multiplier, lots.average_fees, lots.fees, exits,
-        ))  # fmt: skip
+        steps.append(
+            Step(
+                fill.time,
+                fill.symbol,
+                fill.currency,
+                fill.multiplier,
+                fill.commission,
+                -signed * fill.price * fill.multiplier - fill.commission,
+                gross,
+                fifo,
+                paid,
+                fifo_paid,
+                lots.held,
+                cost,
+                lots.value * fill.multiplier,
+                lots.average_fees,
+                lots.fees,
+                exits,
+            )
+        )
     return steps
 
 
@@ -134,17 +149,31 @@ def streams(reading: Reading, account: str, since: datetime) -> list[str]:
     return sorted(row[0] for row in found)
 
 
-def logged_steps(
-    reading: Reading, account: str, since: datetime, until: datetime
-) -> Sequence[Step]:
+def logged_steps(reading: Reading, account: str, since: datetime, until: datetime) -> Sequence[Step]:
     """Trades that a bot's log states whole: a result and fees at one instant."""
     steps = []
     for row in reading.stream("closed_account", (account, to_micros(since), to_micros(until))):
         if rows.is_logged(row):
             p = rows.position(row)
             net = p.gross - p.fees
-            steps.append(Step(
-                p.last_at, p.symbol, p.currency, p.multiplier, p.fees, net, p.gross, p.gross,
-                p.fees, p.fees, ZERO, ZERO, ZERO, ZERO, ZERO, 1,
-            ))  # fmt: skip
+            steps.append(
+                Step(
+                    p.last_at,
+                    p.symbol,
+                    p.currency,
+                    p.multiplier,
+                    p.fees,
+                    net,
+                    p.gross,
+                    p.gross,
+                    p.fees,
+                    p.fees,
+                    ZERO,
+                    ZERO,
+                    ZERO,
+                    ZERO,
+                    ZERO,
+                    1,
+                )
+            )
     return steps

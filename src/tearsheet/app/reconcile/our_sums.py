@@ -3,14 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from decimal import (
-    ROUND_DOWN,
-    ROUND_HALF_EVEN,
-    ROUND_HALF_UP,
-    Context,
-    Decimal,
-    InvalidOperation,
-)
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from itertools import accumulate
 from typing import Literal
 
@@ -27,11 +20,7 @@ Method = Literal["average", "fifo"]
 METHODS: tuple[Method, ...] = ("average", "fifo")
 #: Rounding is meant here.
 _ROUNDED = Context(prec=400, traps=[InvalidOperation])
-_ROUNDINGS = {
-    ROUND_HALF_UP: "halves up",
-    ROUND_HALF_EVEN: "halves to even",
-    ROUND_DOWN: "cut off",
-}
+_ROUNDINGS = {ROUND_HALF_UP: "halves up", ROUND_HALF_EVEN: "halves to even", ROUND_DOWN: "cut off"}
 
 
 class Span(Struct, frozen=True, order=True):
@@ -58,9 +47,7 @@ class Rounding(Struct, frozen=True):
 
     def of(self, amount: Decimal) -> Decimal:
         """An amount, rounded."""
-        return amount.quantize(
-            Decimal(1).scaleb(-self.places), rounding=self.mode, context=_ROUNDED
-        )
+        return amount.quantize(Decimal(1).scaleb(-self.places), rounding=self.mode, context=_ROUNDED)
 
 
 def roundings(places: int) -> list[Rounding]:
@@ -74,9 +61,7 @@ class Ours:
     def __init__(self, steps: Mapping[str, Sequence[Step]], calendar: TradingCalendar) -> None:
         self._steps = steps
         self._calendar = calendar
-        self._days = {
-            symbol: [calendar.session(s.at) for s in its] for symbol, its in steps.items()
-        }
+        self._days = {symbol: [calendar.session(s.at) for s in its] for symbol, its in steps.items()}
         self._known: dict[tuple[What, Span, Method], Decimal] = {}
 
     def value(self, what: What, span: Span, method: Method) -> Decimal:
@@ -150,9 +135,7 @@ def prices(step: Step, method: Method) -> dict[str, Decimal]:
     units = abs(step.held) * step.multiplier
     if not units:
         return {}
-    cost, fees = (
-        (step.cost, step.cost_fees) if method == "average" else (step.fifo_cost, step.fifo_fees)
-    )
+    cost, fees = (step.cost, step.cost_fees) if method == "average" else (step.fifo_cost, step.fifo_fees)
     sign = 1 if step.held > 0 else -1
     places = Decimal(10) ** 18
     return {

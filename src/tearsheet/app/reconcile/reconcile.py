@@ -86,7 +86,7 @@ class TieOut(Struct, frozen=True):
 
 def tie_out(
     context: Context, path: Path, *, method: Method = "average", name: str = "", **said: Any
-) -> TieOut:  # fmt: skip
+) -> TieOut:
     """Compare a broker's report with the books. `said` are fields of `StatementOptions`.
 
     With `method` fifo our fills are added up first in, first out, as most brokers do.
@@ -117,19 +117,33 @@ def tie_out(
     differences = [d for one in accounts for d in one.differences]
     fills = [f for one in accounts for f in one.fills]
     return TieOut(
-        file=name or str(path), layout=report.layout, title=report.title, method=method,
-        lines=len(report.lines), compared=sum(one.compared for one in accounts),
-        agrees=not (differences or fills or orphans or report.rejected), differences=differences,
-        fills=fills, orphans=orphans,
-        unread=report.rejected, days=[d for one in accounts for d in one.days], notes=notes,
-    )  # fmt: skip
+        file=name or str(path),
+        layout=report.layout,
+        title=report.title,
+        method=method,
+        lines=len(report.lines),
+        compared=sum(one.compared for one in accounts),
+        agrees=not (differences or fills or orphans or report.rejected),
+        differences=differences,
+        fills=fills,
+        orphans=orphans,
+        unread=report.rejected,
+        days=[d for one in accounts for d in one.days],
+        notes=notes,
+    )
 
 
 class _Account:
     def __init__(
-        self, name: str, report: BrokerReport, lines: Sequence[ReportLine], reading: Reading,
-        calendar: TradingCalendar, method: Method, start: Decimal | None,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        report: BrokerReport,
+        lines: Sequence[ReportLine],
+        reading: Reading,
+        calendar: TradingCalendar,
+        method: Method,
+        start: Decimal | None,
+    ) -> None:
         self._name, self._report, self._reading = name, report, reading
         self._lines, self._calendar, self._method, self._start = lines, calendar, method, start
         self.differences: list[Difference] = []
@@ -147,19 +161,36 @@ class _Account:
         state_zeros(stated, own, all_positions=self._report.layout != GENERIC)
         self._leave_out_cash(stated, own, instruments)
         sides = Sides(
-            stated.numbers, books, self._calendar, self._method, _places(self._lines),
-            self._unpriced(stated), stated.absent, fees_in_price=self._report.fees_in_price,
+            stated.numbers,
+            books,
+            self._calendar,
+            self._method,
+            _places(self._lines),
+            self._unpriced(stated),
+            stated.absent,
+            fees_in_price=self._report.fees_in_price,
             moved=self._moved(),
-        )  # fmt: skip
+        )
         self.compared = len(stated.numbers)
         found = causes(sides)
         for key, cause in found.items():
             what, span = key
             theirs, ours = stated.numbers[key], sides.shown(key)
-            self.differences.append(Difference(
-                self._name, span.day, span.since, span.symbol or None, what, theirs, ours,
-                theirs - ours, cause.kind, cause.words, stated.lines.get(key, []),
-            ))  # fmt: skip
+            self.differences.append(
+                Difference(
+                    self._name,
+                    span.day,
+                    span.since,
+                    span.symbol or None,
+                    what,
+                    theirs,
+                    ours,
+                    theirs - ours,
+                    cause.kind,
+                    cause.words,
+                    stated.lines.get(key, []),
+                )
+            )
         self.differences.sort(key=lambda d: (d.session, d.symbol or "", d.what))
         self.days = _days(self._name, sides, self.differences)
 
@@ -168,9 +199,7 @@ class _Account:
         if self._start is None or not any("balance" in line.says for line in self._lines):
             return None
         total = self._start
-        for bookings, _ in self._reading.stretches(
-            self._name, EARLIEST, self._calendar.start(first)
-        ):
+        for bookings, _ in self._reading.stretches(self._name, EARLIEST, self._calendar.start(first)):
             total += sum((b.gross - b.fees for b in bookings), ZERO)
         return total
 
@@ -195,16 +224,17 @@ class _Account:
         ids_known = any(one.fill.key in ids for its in theirs.values() for one in its)
         window = self._window(stated)
         results = {
-            s: matched(
-                theirs[s], ours[s], window, pairs=self._report.pairs, ids_known=ids_known
-            ) for s in sorted(symbols)
-        }  # fmt: skip
+            s: matched(theirs[s], ours[s], window, pairs=self._report.pairs, ids_known=ids_known)
+            for s in sorted(symbols)
+        }
         self.fills = [d for one in results.values() for d in one.differences]
         self.fills.sort(key=lambda d: (d.at, d.symbol))
         amended = _amended(results, own, ours)
-        return [_with_logged(steps, logged) for steps in (own, *amended)] if self.fills else [
-            _with_logged(own, logged)
-        ]  # fmt: skip
+        return (
+            [_with_logged(steps, logged) for steps in (own, *amended)]
+            if self.fills
+            else [_with_logged(own, logged)]
+        )
 
     def _window(self, stated: Stated) -> tuple[datetime, datetime] | None:
         """When our fills need a counterpart in the report."""
@@ -240,9 +270,7 @@ class _Account:
         """The spans of round trips whose fills we lack: what each of them cost is not stated."""
         has_fee = {one.line for one in self._report.fills if one.has_fee}
         lines = {d.line for d in self.fills if d.lacking == "books"} - has_fee
-        return frozenset(
-            span for (_, span), its in stated.lines.items() if not lines.isdisjoint(its)
-        )
+        return frozenset(span for (_, span), its in stated.lines.items() if not lines.isdisjoint(its))
 
 
 def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
@@ -250,8 +278,9 @@ def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
     has = f"it has {', '.join(known[:5])}" if known else "it is empty"
     return [
         f"the ledger has no account {name}; {has}; --account says which one is meant"
-        for name in sorted(stated) if name not in known
-    ]  # fmt: skip
+        for name in sorted(stated)
+        if name not in known
+    ]
 
 
 def _orphans(report: BrokerReport, reading: Reading) -> list[Orphan]:
@@ -277,9 +306,7 @@ def _amended(
     return [filled, priced]
 
 
-def _with_logged(
-    steps: Mapping[str, list[Step]], logged: Iterable[Step]
-) -> Mapping[str, Sequence[Step]]:
+def _with_logged(steps: Mapping[str, list[Step]], logged: Iterable[Step]) -> Mapping[str, Sequence[Step]]:
     """Trades of logs among the fills; they leave what is held as it is."""
     joined = dict(steps)
     for one in logged:
@@ -289,9 +316,13 @@ def _with_logged(
         if before:
             last = before[-1]
             kept = replace(
-                one, held=last.held, cost=last.cost, fifo_cost=last.fifo_cost,
-                cost_fees=last.cost_fees, fifo_fees=last.fifo_fees,
-            )  # fmt: skip
+                one,
+                held=last.held,
+                cost=last.cost,
+                fifo_cost=last.fifo_cost,
+                cost_fees=last.cost_fees,
+                fifo_fees=last.fifo_fees,
+            )
         joined[one.symbol] = [*before, kept, *its[len(before) :]]
     return joined
 

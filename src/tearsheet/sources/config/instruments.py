@@ -38,20 +38,16 @@ def _overrides(path: Path | None) -> dict[str, Override]:
 
 def _override(file: str, symbol: str, rule: Any) -> Override:
     if not isinstance(rule, dict):
-        raise SettingsError(
-            f"{file}: {symbol} is {rule!r}", "write it as {multiplier: 5, currency: USD}"
-        )
+        raise SettingsError(f"{file}: {symbol} is {rule!r}", "write it as {multiplier: 5, currency: USD}")
     for key in rule:
         if key not in ("multiplier", "currency", "asset_class", "tick"):
             raise SettingsError(
-                f"{file}: {symbol}.{key} is unknown",
-                "known are multiplier, currency, asset_class and tick",
+                f"{file}: {symbol}.{key} is unknown", "known are multiplier, currency, asset_class and tick"
             )
     asset_class = rule.get("asset_class")
     if asset_class is not None and asset_class not in ASSET_CLASSES:
         raise SettingsError(
-            f"{file}: {symbol}.asset_class is {asset_class!r}",
-            f"allowed is {', '.join(ASSET_CLASSES)}",
+            f"{file}: {symbol}.asset_class is {asset_class!r}", f"allowed is {', '.join(ASSET_CLASSES)}"
         )
     return Override(
         multiplier=_positive(file, symbol, "multiplier", rule),
@@ -69,9 +65,7 @@ def _positive(file: str, symbol: str, key: str, rule: dict[str, Any]) -> Decimal
     except ValueError:
         value = Decimal(0)
     if value <= 0:
-        raise SettingsError(
-            f"{file}: {symbol}.{key} is {rule[key]!r}", "allowed is a positive number"
-        )
+        raise SettingsError(f"{file}: {symbol}.{key} is {rule[key]!r}", "allowed is a positive number")
     return value
 
 
@@ -80,7 +74,5 @@ def _currency(file: str, symbol: str, rule: dict[str, Any]) -> str | None:
     if code is None:
         return None
     if not (isinstance(code, str) and 3 <= len(code) <= 5 and code.isascii() and code.isalpha()):
-        raise SettingsError(
-            f"{file}: {symbol}.currency is {code!r}", "allowed is a code of 3 to 5 letters"
-        )
+        raise SettingsError(f"{file}: {symbol}.currency is {code!r}", "allowed is a code of 3 to 5 letters")
     return code.upper()

@@ -11,14 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from tearsheet.errors import SettingsError
-from tearsheet.rules.limit import (
-    LIMITS,
-    STALE_AFTER,
-    AccountLimits,
-    Limit,
-    Limits,
-    Span,
-)
+from tearsheet.rules.limit import LIMITS, STALE_AFTER, AccountLimits, Limit, Limits, Span
 from tearsheet.sources.config.yaml import yaml_lines, yaml_mapping
 from tearsheet.trade.amount import parse_amount
 from tearsheet.trade.session import EARLIEST, LATEST
@@ -53,9 +46,7 @@ def load_limits(path: Path) -> Limits:
     """The limits of a file. Raises SettingsError where it is missing, unreadable, wrong, or has none."""
     found = limits_in(path)
     if found is None:
-        raise SettingsError(
-            f"{path} has no limits", "they stand under `limits:`; see docs/limits.md"
-        )
+        raise SettingsError(f"{path} has no limits", "they stand under `limits:`; see docs/limits.md")
     return found
 
 
@@ -65,9 +56,7 @@ def limits_in(path: Path) -> Limits | None:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SettingsError(
-            f"{path} cannot be read: {reason}", "docs/limits.md shows such a file"
-        ) from None
+        raise SettingsError(f"{path} cannot be read: {reason}", "docs/limits.md shows such a file") from None
     return parse_limits(text, str(path))
 
 
@@ -108,9 +97,7 @@ class _Reader:
         return {key: (value, (*path, key)) for key, value in block.items()}
 
     def _account(self, block: Mapping[str, tuple[Any, _Path]]) -> AccountLimits:
-        terms = {
-            key: self._read(_TERMS[key], *block[key]) for key in _TERMS if key in block
-        }  # fmt: skip
+        terms = {key: self._read(_TERMS[key], *block[key]) for key in _TERMS if key in block}
         limits = tuple(
             self._limit(name, *block[name], terms)
             for name in LIMITS
@@ -146,9 +133,7 @@ class _Reader:
             if limit.basis == "end_of_day":
                 raise self._error(path, value, "`basis: end_of_day` belongs to `kind: trailing`")
         if limit.lock_at is not None and limit.lock_at <= -limit.threshold:
-            raise self._error(
-                path, value, f"lock_at lies above -{limit.threshold:f}, where the floor begins"
-            )
+            raise self._error(path, value, f"lock_at lies above -{limit.threshold:f}, where the floor begins")
 
     def _read(self, word: Word, value: Any, path: _Path) -> Any:
         try:
@@ -280,9 +265,7 @@ _OPEN_OR_NOT = Word("closed or open_pnl", _choice(closed="closed", open_pnl="ope
 
 #: Keys that every limit may have; beside the limits they hold for all of an account.
 _TERMS: dict[str, Word] = {
-    "warn_at": Word(
-        "a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents
-    ),
+    "warn_at": Word("a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents),
     "hysteresis": Word("percentage points from 0 to 50", _number(low="0", above=False, high="50")),
     "min_trades": Word("a whole number not below 0", _whole),
     "silence": Word(_SPANS, _some_spans),
@@ -328,6 +311,11 @@ _SHAPES: dict[str, tuple[str, dict[str, Word]]] = {
     "trading_hours": ("hours", {"hours": Word(_SPANS, _hours)}),
 }  # fmt: skip
 _FIELDS = {
-    "amount": "threshold", "number": "threshold", "quantity": "threshold", "give_back": "threshold",
-    "kind": "trailing", "per": "per_symbol", "from": "armed_from",
-}  # fmt: skip
+    "amount": "threshold",
+    "number": "threshold",
+    "quantity": "threshold",
+    "give_back": "threshold",
+    "kind": "trailing",
+    "per": "per_symbol",
+    "from": "armed_from",
+}

@@ -52,8 +52,17 @@ class XlsxGrid:
                     sheet.parse(archive.read(name))
                     yield from ((above + number, cells) for number, cells in sheet.rows)
                     above += sheet.rows[-1][0] + 1 if sheet.rows else 0
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, expat.ExpatError, LookupError, ValueError,
-                NotImplementedError, RuntimeError, EOFError, OSError) as error:  # fmt: skip
+        except (
+            zipfile.BadZipFile,
+            zipfile.LargeZipFile,
+            expat.ExpatError,
+            LookupError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+            OSError,
+        ) as error:
             raise FormatError(
                 f"{self._path}: it is no workbook of Excel: {error}", "save it as CSV"
             ) from None

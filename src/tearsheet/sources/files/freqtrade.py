@@ -65,9 +65,7 @@ def orders_of(trades: Iterable[Any]) -> list[dict[str, str]]:
 
 def _rows(database: sqlite3.Connection, path: Path) -> list[Any]:
     database.execute("PRAGMA trusted_schema = OFF")
-    tables = {
-        row[0] for row in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-    }
+    tables = {row[0] for row in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     for table, needed in _TABLES.items():
         names = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
         lacking = [name for name in needed if name not in names or table not in tables]
@@ -85,17 +83,33 @@ def _rows(database: sqlite3.Connection, path: Path) -> list[Any]:
 
 
 def _order(
-    order: Any, pair: Any, side: Any, filled: Any, price: Any, time: Any, fee_open: Any,
-    fee_close: Any, is_short: Any, strategy: Any, trade: Any, status: Any,
-) -> dict[str, str]:  # fmt: skip
+    order: Any,
+    pair: Any,
+    side: Any,
+    filled: Any,
+    price: Any,
+    time: Any,
+    fee_open: Any,
+    fee_close: Any,
+    is_short: Any,
+    strategy: Any,
+    trade: Any,
+    status: Any,
+) -> dict[str, str]:
     is_entry = (_text(side) == "sell") == bool(is_short)
     quantity, rate = _text(filled), _text(price)
     return {
-        "id": _text(order), "trade": _text(trade), "pair": _text(pair), "time": _text(time),
-        "side": _text(side), "quantity": quantity, "price": rate, "strategy": _text(strategy),
+        "id": _text(order),
+        "trade": _text(trade),
+        "pair": _text(pair),
+        "time": _text(time),
+        "side": _text(side),
+        "quantity": quantity,
+        "price": rate,
+        "strategy": _text(strategy),
         "fee": _fee(quantity, rate, _text(fee_open if is_entry else fee_close)),
         "status": _status(_text(status), quantity),
-    }  # fmt: skip
+    }
 
 
 def _listed(order: Mapping[str, Any], trade: Mapping[str, Any]) -> dict[str, str]:
@@ -103,10 +117,19 @@ def _listed(order: Mapping[str, Any], trade: Mapping[str, Any]) -> dict[str, str
     price = order.get("average") or order.get("safe_price")
     time = order.get("order_filled_timestamp") or order.get("order_filled_date")
     return _order(
-        order.get("order_id"), trade.get("pair"), order.get("ft_order_side"), filled, price, time,
-        trade.get("fee_open"), trade.get("fee_close"), trade.get("is_short"), trade.get("strategy"),
-        None, order.get("status") or "closed",
-    )  # fmt: skip
+        order.get("order_id"),
+        trade.get("pair"),
+        order.get("ft_order_side"),
+        filled,
+        price,
+        time,
+        trade.get("fee_open"),
+        trade.get("fee_close"),
+        trade.get("is_short"),
+        trade.get("strategy"),
+        None,
+        order.get("status") or "closed",
+    )
 
 
 def _both(trade: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -117,9 +140,11 @@ def _both(trade: Mapping[str, Any]) -> list[dict[str, str]]:
         if trade.get(f"{when}_rate") is None or trade.get(f"{when}_date") is None:
             continue
         order = {
-            "ft_order_side": side, "amount": trade.get("amount"),
-            "average": trade.get(f"{when}_rate"), "order_filled_date": trade.get(f"{when}_date"),
-        }  # fmt: skip
+            "ft_order_side": side,
+            "amount": trade.get("amount"),
+            "average": trade.get(f"{when}_rate"),
+            "order_filled_date": trade.get(f"{when}_date"),
+        }
         both.append(_listed(order, trade))
     return both
 

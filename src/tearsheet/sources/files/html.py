@@ -94,7 +94,5 @@ class _Rows(HTMLParser):
 def _span(text: str | None) -> int:
     digits = (text or "").strip()
     return (
-        min(max(int(digits), 1), _WIDEST)
-        if digits.isascii() and digits.isdigit() and len(digits) < 5
-        else 1
+        min(max(int(digits), 1), _WIDEST) if digits.isascii() and digits.isdigit() and len(digits) < 5 else 1
     )

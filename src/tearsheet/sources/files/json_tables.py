@@ -52,9 +52,12 @@ def _document(path: Path, encoding: str) -> Any:
 
 def _parsed(text: str) -> Any:
     return json.loads(
-        text.lstrip("\ufeff"), parse_float=str, parse_int=str, parse_constant=str,
+        text.lstrip("\ufeff"),
+        parse_float=str,
+        parse_int=str,
+        parse_constant=str,
         object_pairs_hook=_no_doubles,
-    )  # fmt: skip
+    )
 
 
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

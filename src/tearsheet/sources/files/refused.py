@@ -38,6 +38,4 @@ def refuse_archive(path: Path) -> None:
         raise FormatError(f"{path} is a spreadsheet of OpenDocument", "save it as CSV or .xlsx")
     listed = ", ".join(name[:100] for name in names[:_SHOWN]) or "nothing"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    raise FormatError(
-        f"{path} is an archive (ZIP) with {listed}{more}", "unpack it, and name a file of it"
-    )
+    raise FormatError(f"{path} is an archive (ZIP) with {listed}{more}", "unpack it, and name a file of it")

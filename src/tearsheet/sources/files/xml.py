@@ -59,9 +59,7 @@ class XmlGrid:
         try:
             parser.Parse(chunk, is_last)
         except (expat.ExpatError, LookupError, ValueError) as error:
-            raise FormatError(
-                f"{self._path}: it is no XML: {error}", "download the file again"
-            ) from None
+            raise FormatError(f"{self._path}: it is no XML: {error}", "download the file again") from None
 
     def _refuse(self, *_: object) -> None:
         raise FormatError(

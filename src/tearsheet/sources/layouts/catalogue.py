@@ -7,14 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tearsheet.errors import FormatError, InputError
-from tearsheet.sources.layouts.layout import (
-    JSON_LINES,
-    Kind,
-    Layout,
-    folded,
-    header_places,
-    read_layout,
-)
+from tearsheet.sources.layouts.layout import JSON_LINES, Kind, Layout, folded, header_places, read_layout
 from tearsheet.sources.text.lines import shown
 
 _SHOWN = 500
@@ -85,10 +78,7 @@ def candidates(header: Sequence[str], known: Iterable[Layout]) -> list[Candidate
     """The layouts beside a header, the closest first: nothing missing, then the most specific."""
     names = header_places(header)
     found = [Candidate(layout, layout.missing(names)) for layout in known]
-    return sorted(
-        found,
-        key=lambda c: (bool(c.missing), -c.share, -len(c.layout.needed), c.layout.name),
-    )
+    return sorted(found, key=lambda c: (bool(c.missing), -c.share, -len(c.layout.needed), c.layout.name))
 
 
 class Choice:
@@ -100,9 +90,7 @@ class Choice:
     ) -> None:
         """Raises FormatError where the wanted layout is not known."""
         if wanted is not None and wanted not in known and wanted != JSON_LINES:
-            raise FormatError(
-                f"{file}: no layout {wanted!r}", f"known are {', '.join((*known, JSON_LINES))}"
-            )
+            raise FormatError(f"{file}: no layout {wanted!r}", f"known are {', '.join((*known, JSON_LINES))}")
         self._file = file
         self._wanted = wanted
         self._kind = kind
@@ -135,9 +123,7 @@ class Choice:
             return None
         header = self._closest[1]
         seen = ", ".join(cell.strip() for cell in header if cell.strip()) or "nothing"
-        close = [c for c in candidates(header, self._known) if c.share >= _CLOSE or self._wanted][
-            :_CLOSEST
-        ]
+        close = [c for c in candidates(header, self._known) if c.share >= _CLOSE or self._wanted][:_CLOSEST]
         lines = [f"  {c.layout.name}: lacking are {', '.join(c.missing)}" for c in close]
         if self._generic is not None and all(c.layout is not self._generic for c in close):
             lines.append(f"  generic_fills: {', '.join(self._generic.needed)}")

@@ -20,11 +20,30 @@ from tearsheet.trade.instrument import ASSET_CLASSES
 
 #: What is known of a fill; rows are handed on as texts in this order, "" for what a file has not.
 FIELDS = (
-    "account", "symbol", "time", "side", "quantity", "price", "commission", "fill_id", "order_id",
-    "strategy", "stop_loss", "target", "currency", "asset_class",
-    "multiplier", "amount", "cash", "fee_currency", "base", "status", "effect", "realized",
+    "account",
+    "symbol",
+    "time",
+    "side",
+    "quantity",
+    "price",
+    "commission",
+    "fill_id",
+    "order_id",
+    "strategy",
+    "stop_loss",
+    "target",
+    "currency",
+    "asset_class",
+    "multiplier",
+    "amount",
+    "cash",
+    "fee_currency",
+    "base",
+    "status",
+    "effect",
+    "realized",
     "trade_day",
-)  # fmt: skip
+)
 #: Pieces that a layout may name too; they are put together to fields above.
 PIECES = (
     "clock",
@@ -38,13 +57,7 @@ PIECES = (
     "result",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
-_MADE_OF = {
-    "symbol": ("underlying", "base"),
-    "time": (),
-    "side": (),
-    "quantity": (),
-    "price": (),
-}
+_MADE_OF = {"symbol": ("underlying", "base"), "time": (), "side": (), "quantity": (), "price": ()}
 #: The one format that is no CSV; it bears the fields of `generic_fills` as keys.
 JSON_LINES = "generic_fills_jsonl"
 Kind = Literal["csv", "html", "xlsx", "json", "xml", "sqlite"]
@@ -195,10 +208,21 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     def is_plain(self) -> bool:
         """Whether its cells are the fields as they stand, so that no rule has to be asked."""
         ruled = (
-            self.rows, self.parts, self.constants, self.asset_classes, self.fees.columns, self.quotes,
-            self.preamble, self.expiries, self.epoch, self.fees.unit, self.carried, self.fees.required,
-            self.fees.cost != "positive", self.short_years,
-        )  # fmt: skip
+            self.rows,
+            self.parts,
+            self.constants,
+            self.asset_classes,
+            self.fees.columns,
+            self.quotes,
+            self.preamble,
+            self.expiries,
+            self.epoch,
+            self.fees.unit,
+            self.carried,
+            self.fees.required,
+            self.fees.cost != "positive",
+            self.short_years,
+        )
         fields = {*self.columns, *self.optional}
         odd = self.quantity == "signed" or self.prices != "decimal" or self.table_ends != "never"
         return not (any(ruled) or odd or fields - {*FIELDS} or self.kinds != ("csv",))
@@ -211,11 +235,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     def missing(self, names: Mapping[str, int]) -> list[str]:
         """The columns that a header, by its folded names, lacks; none if it is of this layout."""
         wanted = (*self.columns.values(), *self.fees.columns[:1])
-        lacking = [
-            options[0]
-            for options in wanted
-            if not any(folded(option) in names for option in options)
-        ]
+        lacking = [options[0] for options in wanted if not any(folded(option) in names for option in options)]
         rules = (rule.column for rule in self.rows if not rule.optional)
         parts = (part.column for part in self.parts if not part.optional)
         others = dict.fromkeys((*self.recognised_by.columns, *rules, *parts))
@@ -289,9 +309,7 @@ def _check_fields(layout: Layout, where: str) -> None:
     named = (*layout.columns, *layout.optional, *layout.constants, *layout.preamble)
     for field in (*named, *_groups(layout)):
         if field not in known:
-            raise FormatError(
-                f"{where}: field {field!r} is unknown", f"known are {', '.join(known)}"
-            )
+            raise FormatError(f"{where}: field {field!r} is unknown", f"known are {', '.join(known)}")
     if layout.refused:
         return
     for field in _EVERY_FILL_HAS:

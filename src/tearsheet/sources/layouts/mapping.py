@@ -23,18 +23,21 @@ def mapped_layout(mapping: Mapping[str, str], generic: Layout, cost: FeeSign | N
     for column, field in mapping.items():
         if field not in known:
             raise UsageError(
-                f"--map {column}={field}: there is no field {field!r}",
-                f"known are {', '.join(known)}",
+                f"--map {column}={field}: there is no field {field!r}", f"known are {', '.join(known)}"
             )
         others.pop(field, None)
         columns[field] = [column]
     has_side = "side" in columns
     return structs.replace(
-        generic, name=_NAME, title="Your mapping", columns=columns,
+        generic,
+        name=_NAME,
+        title="Your mapping",
+        columns=columns,
         optional=others if has_side else {**others, "side": list(generic.columns["side"])},
         quantity="unsigned" if has_side else "signed",
-        kinds=("csv", "html", "xlsx", "json"), fees=Fees(cost=cost or "unknown"),
-    )  # fmt: skip
+        kinds=("csv", "html", "xlsx", "json"),
+        fees=Fees(cost=cost or "unknown"),
+    )
 
 
 def layout_text(layout: Layout, title: str) -> str:
@@ -44,9 +47,7 @@ def layout_text(layout: Layout, title: str) -> str:
         lines.append('quantity = "signed"')
     for table, columns in (("columns", layout.columns), ("optional", layout.optional)):
         lines += ["", f"[{table}]"]
-        lines += [
-            f"{field} = [{', '.join(map(_quoted, names))}]" for field, names in columns.items()
-        ]
+        lines += [f"{field} = [{', '.join(map(_quoted, names))}]" for field, names in columns.items()]
     lines += ["", "[sides]"]
     for side, words in (("buy", layout.sides.buy), ("sell", layout.sides.sell)):
         lines.append(f"{side} = [{', '.join(map(_quoted, words))}]")
@@ -55,6 +56,4 @@ def layout_text(layout: Layout, title: str) -> str:
 
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return (
-        '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04X}" for c in escaped) + '"'
-    )
+    return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04X}" for c in escaped) + '"'

@@ -32,21 +32,22 @@ GENERIC = "generic_statement"
 _NEEDED = ("account", "date")
 #: The columns of the generic form, and what they say.
 _AMOUNTS: dict[str, Said] = {
-    "realized_pnl": "realized", "net_pnl": "net", "fees": "fees", "position": "position",
-    "average_price": "price", "balance": "balance", "deposit": "deposit",
-}  # fmt: skip
+    "realized_pnl": "realized",
+    "net_pnl": "net",
+    "fees": "fees",
+    "position": "position",
+    "average_price": "price",
+    "balance": "balance",
+    "deposit": "deposit",
+}
 _EXAMPLE = ",".join(("account", "date", "symbol", *_AMOUNTS))
 
 
 def read_report(path: Path, instruments: Instruments, options: StatementOptions) -> BrokerReport:
     """Read a broker's report. Raises InputError where it cannot be read, FormatError where it is none."""
     if options.layout in (None, GENERIC) and (table := _generic_table(path)):
-        return BrokerReport(
-            layout=GENERIC, title="Sums of days", lines=_generic(table, instruments, options)
-        )
-    found = recognise(
-        path, all_layouts(options.layouts), options.layout, options.mapping, options.fee_sign
-    )
+        return BrokerReport(layout=GENERIC, title="Sums of days", lines=_generic(table, instruments, options))
+    found = recognise(path, all_layouts(options.layouts), options.layout, options.mapping, options.fee_sign)
     if found.layout.round_trips is not None:
         return read_round_trips(path, found, instruments, options)
     if found.layout.refused:
@@ -77,9 +78,7 @@ def _generic_table(path: Path) -> ReportTable | None:
     return None
 
 
-def _generic(
-    table: ReportTable, instruments: Instruments, options: StatementOptions
-) -> list[ReportLine]:
+def _generic(table: ReportTable, instruments: Instruments, options: StatementOptions) -> list[ReportLine]:
     mark = options.decimal_mark
     form = table.form([*_AMOUNTS]) if mark is None else NumberForm(mark)
     lines = []
@@ -146,16 +145,13 @@ def _leave_out_cash(report: BrokerReport) -> None:
     report.notes.append("currencies were converted, so the cash that trades moved is not compared")
 
 
-def _of_fill(
-    statement: Statement, fill: Fill, line: int, rules: Report, *, has_fees: bool
-) -> ReportLine:
+def _of_fill(statement: Statement, fill: Fill, line: int, rules: Report, *, has_fees: bool) -> ReportLine:
     says: dict[Said, Decimal] = {"fees": fill.commission} if has_fees else {}
     if (result := statement.result) is not None:
         says[rules.result] = result
     return ReportLine(
-        line=line, account=fill.account, symbol=fill.symbol, says=says, at=fill.time,
-        day=statement.trade_day,
-    )  # fmt: skip
+        line=line, account=fill.account, symbol=fill.symbol, says=says, at=fill.time, day=statement.trade_day
+    )
 
 
 def _has_fees(layout: Layout) -> bool:

@@ -54,9 +54,7 @@ class ReportTable:
         cells = [self.text(row, [name]) for _, row in self.rows for name in names]
         return number_form(cells, cells, self.separator, str(self.path))
 
-    def number(
-        self, line: int, cells: Sequence[str], name: str, form: NumberForm
-    ) -> Decimal | None:
+    def number(self, line: int, cells: Sequence[str], name: str, form: NumberForm) -> Decimal | None:
         """The number in a column, None where it is empty. Raises FormatError."""
         text = self.text(cells, [name])
         try:
@@ -65,9 +63,7 @@ class ReportTable:
             raise FormatError(f"{self.path}, line {line}: {name} {error}", "correct it") from None
 
 
-def instrument_of(
-    path: Path, line: int, text: str, day: date, instruments: Instruments
-) -> Instrument:
+def instrument_of(path: Path, line: int, text: str, day: date, instruments: Instruments) -> Instrument:
     """The instrument that a report names. Raises FormatError naming the line."""
     if not text:
         raise FormatError(f"{path}, line {line}: it names no instrument", "export it with one")

@@ -16,12 +16,7 @@ from tearsheet.sources.text.contracts import fraction_price
 from tearsheet.sources.text.encoding import NumberForm
 from tearsheet.sources.text.lines import shown
 from tearsheet.sources.text.problem import RowError
-from tearsheet.sources.text.times import (
-    TimeReader,
-    TimeTextError,
-    date_order,
-    stated_day,
-)
+from tearsheet.sources.text.times import TimeReader, TimeTextError, date_order, stated_day
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill, Side, content_key, execution_key
 from tearsheet.trade.instrument import Instrument, Instruments
@@ -40,10 +35,7 @@ def read_round_trips(
             f"{path}: its times are local, and it does not say of where",
             "say which with --timezone, such as America/Chicago",
         )
-    table = ReportTable(
-        path, found.grid, found.shape.header, found.shape.header_line,
-        found.shape.separator,
-    )  # fmt: skip
+    table = ReportTable(path, found.grid, found.shape.header, found.shape.header_line, found.shape.separator)
     account = found.preamble.get("account")
     reading = _RoundTrips(table, columns, instruments, options, account, found.layout)
     report = BrokerReport(layout=found.layout.name, title=found.layout.title, lines=[])
@@ -58,17 +50,26 @@ def read_round_trips(
 
 class _RoundTrips:
     def __init__(
-        self, table: ReportTable, columns: RoundTrips, instruments: Instruments,
-        options: StatementOptions, account: str | None, layout: Layout,
-    ) -> None:  # fmt: skip
+        self,
+        table: ReportTable,
+        columns: RoundTrips,
+        instruments: Instruments,
+        options: StatementOptions,
+        account: str | None,
+        layout: Layout,
+    ) -> None:
         self._table, self._columns = table, columns
         self._instruments, self._account = instruments, options.account or account
         fees = [name for names in columns.fees for name in names]
         self._form = table.form([*columns.pnl, *fees, *columns.quantity])
         if options.decimal_mark is not None:
             self._form = NumberForm(options.decimal_mark)
-        named = [(columns.entered, columns.entered_clock), (columns.left, columns.left_clock),
-                 (columns.bought, []), (columns.sold, [])]  # fmt: skip
+        named = [
+            (columns.entered, columns.entered_clock),
+            (columns.left, columns.left_clock),
+            (columns.bought, []),
+            (columns.sold, []),
+        ]
         times = [self._when(row, *names) for _, row in table.rows for names in named if names[0]]
         days = [f"{table.text(row, columns.day)} 00:00" for _, row in table.rows if columns.day]
         self._order = (
@@ -90,9 +91,7 @@ class _RoundTrips:
             )
         sides, times = self._sides(cells), self._both_times(line, cells)
         symbol = text(cells, columns.symbol) or self._table.above(line)
-        instrument = instrument_of(
-            self._table.path, line, symbol, max(times).date(), self._instruments
-        )
+        instrument = instrument_of(self._table.path, line, symbol, max(times).date(), self._instruments)
         fills = self._fills(line, cells, account, instrument, sides, times)
         profit = self._amount(line, cells, columns.pnl) or ZERO
         fees = self._fees(line, cells)
@@ -101,9 +100,13 @@ class _RoundTrips:
         if fees is not None:
             says["paid"] = fees
         row = ReportLine(
-            line=line, account=account, symbol=instrument.symbol, at=max(times), says=says,
+            line=line,
+            account=account,
+            symbol=instrument.symbol,
+            at=max(times),
+            says=says,
             day=self._day(line, cells),
-        )  # fmt: skip
+        )
         return row, [one for one in fills if one.fill.price is not None]
 
     def _fees(self, line: int, cells: Sequence[str]) -> Decimal | None:
@@ -134,9 +137,14 @@ class _RoundTrips:
         return self._time(line, cells, bought, []), self._time(line, cells, sold, [])
 
     def _fills(
-        self, line: int, cells: Sequence[str], account: str, instrument: Instrument,
-        sides: tuple[Side, Side], times: tuple[datetime, datetime],
-    ) -> list[ReportedFill]:  # fmt: skip
+        self,
+        line: int,
+        cells: Sequence[str],
+        account: str,
+        instrument: Instrument,
+        sides: tuple[Side, Side],
+        times: tuple[datetime, datetime],
+    ) -> list[ReportedFill]:
         """Both fills, as far as their prices are numbers; the earlier opened."""
         columns = self._columns
         quantity = abs(self._amount(line, cells, columns.quantity) or ZERO)
@@ -151,15 +159,32 @@ class _RoundTrips:
             if value is None or not quantity:
                 continue
             fill_id = self._table.text(cells, names) or None
-            key = execution_key(fill_id) if fill_id else content_key(
-                account=account, symbol=instrument.symbol, time=at, side=side, quantity=quantity,
-                price=value, commission=ZERO, occurrence=line,
-            )  # fmt: skip
+            key = (
+                execution_key(fill_id)
+                if fill_id
+                else content_key(
+                    account=account,
+                    symbol=instrument.symbol,
+                    time=at,
+                    side=side,
+                    quantity=quantity,
+                    price=value,
+                    commission=ZERO,
+                    occurrence=line,
+                )
+            )
             fill = Fill(
-                account=account, symbol=instrument.symbol, time=at, side=side, quantity=quantity,
-                price=value, multiplier=instrument.multiplier, currency=instrument.currency, key=key,
+                account=account,
+                symbol=instrument.symbol,
+                time=at,
+                side=side,
+                quantity=quantity,
+                price=value,
+                multiplier=instrument.multiplier,
+                currency=instrument.currency,
+                key=key,
                 fill_id=fill_id,
-            )  # fmt: skip
+            )
             fills.append(ReportedFill(line, fill, role))
         return sorted(fills, key=lambda one: one.role == "closing")
 
@@ -170,16 +195,14 @@ class _RoundTrips:
             raise FormatError(
                 f"{self._table.path}, line {line}: {self._columns.day[0]} {shown(text, _SHOWN)!r} is no date",
                 "say --date-order day-first or month-first",
-            )  # fmt: skip
+            )
         return day
 
     def _when(self, cells: Sequence[str], names: Sequence[str], clock: Sequence[str]) -> str:
         text = self._table.text
         return f"{text(cells, names)} {text(cells, clock)}".strip()
 
-    def _time(
-        self, line: int, cells: Sequence[str], names: Sequence[str], clock: Sequence[str]
-    ) -> datetime:
+    def _time(self, line: int, cells: Sequence[str], names: Sequence[str], clock: Sequence[str]) -> datetime:
         try:
             return self._times.read(self._when(cells, names, clock))
         except TimeTextError as error:
@@ -205,7 +228,6 @@ def _before_fees(profit: Decimal, fees: Decimal, fills: Sequence[Fill]) -> Decim
     if len(fills) < 2:
         return profit
     value = sum(
-        (one.price * (one.quantity if one.side is Side.SELL else -one.quantity) for one in fills),
-        ZERO,
+        (one.price * (one.quantity if one.side is Side.SELL else -one.quantity) for one in fills), ZERO
     )
     return profit + fees if profit + fees == value * fills[0].multiplier else profit

@@ -22,9 +22,7 @@ from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 
-_SAID: tuple[Said, ...] = (
-    "realized", "net", "fees", "position", "price", "balance", "deposit", "cash",
-)  # fmt: skip
+_SAID: tuple[Said, ...] = ("realized", "net", "fees", "position", "price", "balance", "deposit", "cash")
 _SHOWN = 200
 _DAY = re.compile(r"([A-Z][a-z]+) (\d{1,2}), (\d{4})")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -53,9 +51,13 @@ class _Row(Struct, frozen=True):
 
 
 def read_parts(
-    path: Path, statement: Statement, report: Report, instruments: Instruments,
-    account: str | None, into: BrokerReport,
-) -> None:  # fmt: skip
+    path: Path,
+    statement: Statement,
+    report: Report,
+    instruments: Instruments,
+    account: str | None,
+    into: BrokerReport,
+) -> None:
     """Add what the parts of a statement state to a report; rows that cannot be used are rejections."""
     parts = _Parts(path, statement, report, instruments, account, into)
     rows = list(_rows(statement, report))
@@ -69,9 +71,14 @@ def read_parts(
 
 class _Parts:
     def __init__(
-        self, path: Path, statement: Statement, report: Report, instruments: Instruments,
-        account: str | None, into: BrokerReport,
-    ) -> None:  # fmt: skip
+        self,
+        path: Path,
+        statement: Statement,
+        report: Report,
+        instruments: Instruments,
+        account: str | None,
+        into: BrokerReport,
+    ) -> None:
         self._path, self._report, self._into = path, report, into
         self._layout, self._reading = statement.found.layout, statement.reading
         self._instruments = instruments
@@ -121,17 +128,21 @@ class _Parts:
         since, day, at = self._when(row, rule, account)
         symbol = None
         if "symbol" in rule.columns:
-            symbol, money = self._instrument(
-                row, rule, currency, day or (at.date() if at else None)
-            )
+            symbol, money = self._instrument(row, rule, currency, day or (at.date() if at else None))
             if rule.of == "period" and "net" in says and self._base not in (None, money):
                 self._note(f"results in {money} are stated in {self._base}, and not compared")
                 return None
             currency = None
         return ReportLine(
-            line=row.line, account=account, says=says, symbol=symbol, currency=currency,
-            since=since, day=day, at=at,
-        )  # fmt: skip
+            line=row.line,
+            account=account,
+            says=says,
+            symbol=symbol,
+            currency=currency,
+            since=since,
+            day=day,
+            at=at,
+        )
 
     def _says(self, row: _Row, rule: Stated) -> dict[Said, Decimal]:
         amounts = {name: [row.text(rule.columns[name])] for name in _SAID if name in rule.columns}
@@ -164,16 +175,12 @@ class _Parts:
             return None, stated, None
         if account not in self._into.period:
             raise RowError(
-                "missing_field",
-                "the statement does not say its period",
-                "export the whole statement",
+                "missing_field", "the statement does not say its period", "export the whole statement"
             )
         since, until = self._into.period[account]
         return (since if rule.of == "period" else None), until, None
 
-    def _instrument(
-        self, row: _Row, rule: Stated, currency: str | None, day: date | None
-    ) -> tuple[str, str]:
+    def _instrument(self, row: _Row, rule: Stated, currency: str | None, day: date | None) -> tuple[str, str]:
         """Symbol and currency. What the fills of the statement name needs no table."""
         text = row.text(rule.columns["symbol"])
         word = row.text(rule.columns.get("asset_class", []))
@@ -202,10 +209,16 @@ class _Parts:
 
     def _reject(self, row: _Row, problem: Problem) -> None:
         text = ",".join(cell for cell in row.cells.values() if cell)
-        self._into.rejected.append(Rejection(
-            file=self._path.name, line=row.line, text=shown(text, _SHOWN), code=problem.code,
-            reason=problem.reason, hint=problem.hint,
-        ))  # fmt: skip
+        self._into.rejected.append(
+            Rejection(
+                file=self._path.name,
+                line=row.line,
+                text=shown(text, _SHOWN),
+                code=problem.code,
+                reason=problem.reason,
+                hint=problem.hint,
+            )
+        )
 
 
 def _rows(statement: Statement, report: Report) -> Iterator[_Row]:
@@ -241,9 +254,7 @@ def _of_elements(grid: Grid) -> Iterator[_Row]:
             yield _Row(row.get("element", ""), grid.line, row)
 
 
-def _of_table(
-    grid: Grid, header: Sequence[str], header_line: int, layout: Layout
-) -> Iterator[_Row]:
+def _of_table(grid: Grid, header: Sequence[str], header_line: int, layout: Layout) -> Iterator[_Row]:
     places = header_places(header)
     for cells, problem in grid.rows(header_line):
         if layout.table_ends == "blank" and not "".join(cells[1:]).strip():

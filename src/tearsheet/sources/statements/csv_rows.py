@@ -13,12 +13,8 @@ from tearsheet.sources.text.lines import Lines
 from tearsheet.sources.text.problem import NOT_TEXT, Problem
 from tearsheet.trade.fill import Fill, Rejection
 
-_TOO_LONG = Problem(
-    "line_too_long", "a cell is far longer than any value", "check for a missing quote"
-)
-_SURPLUS = Problem(
-    "extra_columns", "the row has more cells than the header", "quote cells with separators"
-)
+_TOO_LONG = Problem("line_too_long", "a cell is far longer than any value", "check for a missing quote")
+_SURPLUS = Problem("extra_columns", "the row has more cells than the header", "quote cells with separators")
 _PROGRESS_EVERY = 1000
 
 

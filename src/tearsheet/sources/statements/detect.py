@@ -87,11 +87,7 @@ def header_rows(path: Path, encoding: str) -> Iterator[tuple[int, str, list[str]
             if line.strip():
                 separator = texts.separator_of(line)
                 # Cells beyond any header are cut, for the csv module raises at endless ones.
-                yield (
-                    number,
-                    separator,
-                    next(csv.reader([line[:_LONGEST_HEADER]], delimiter=separator)),
-                )
+                yield (number, separator, next(csv.reader([line[:_LONGEST_HEADER]], delimiter=separator)))
 
 
 def rows_of(path: Path, sniffed: Sniffed) -> Iterator[tuple[int, str, list[str]]]:
@@ -133,9 +129,7 @@ def stated_above(layout: Layout, above: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _of_grid(
-    path: Path, sniffed: Sniffed, known: Mapping[str, Layout], wanted: str | None
-) -> Found:
+def _of_grid(path: Path, sniffed: Sniffed, known: Mapping[str, Layout], wanted: str | None) -> Found:
     """By the first row of a table that is a header of a layout."""
     choice = Choice(str(path), known, wanted, sniffed.kind)
     above: list[str] = []

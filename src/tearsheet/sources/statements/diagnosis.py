@@ -79,14 +79,16 @@ def diagnose(path: Path, instruments: Instruments, options: StatementOptions) ->
 def trade_log_diagnosis(path: Path) -> Diagnosis:
     """A bot's trade log is read by another way; that it is one is all there is to say."""
     return Diagnosis(
-        file=str(path), kind="json", encoding="utf-8", layout="trade_log",
-        title="Trade log (JSON Lines)", notes="`tearsheet import` reads it, or `tearsheet sync` in logs/",
-    )  # fmt: skip
+        file=str(path),
+        kind="json",
+        encoding="utf-8",
+        layout="trade_log",
+        title="Trade log (JSON Lines)",
+        notes="`tearsheet import` reads it, or `tearsheet sync` in logs/",
+    )
 
 
-def _look_at_header(
-    found: Diagnosis, path: Path, sniffed: Sniffed, options: StatementOptions
-) -> None:
+def _look_at_header(found: Diagnosis, path: Path, sniffed: Sniffed, options: StatementOptions) -> None:
     """The row that comes closest to a header, and the layouts beside it."""
     known = [one for one in all_layouts(options.layouts).values() if sniffed.kind in one.kinds]
     best: tuple[float, int, str, list[str], list[Candidate]] | None = None

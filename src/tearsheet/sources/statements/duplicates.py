@@ -83,8 +83,7 @@ class Executions:
             return True
         raise RowError(
             "conflicting_id",
-            f"execution {fill_id} of account {account} stands in line {seen & _LOW} "
-            "with other content",
+            f"execution {fill_id} of account {account} stands in line {seen & _LOW} with other content",
             "the first one is kept; check which is right with the broker",
         )
 

@@ -75,10 +75,12 @@ class Endings:
         values = held.values
         event = values["event"]
         changed = {
-            "amount": "", "cash": "", "order_id": values.get("order_id") or event,
+            "amount": "",
+            "cash": "",
+            "order_id": values.get("order_id") or event,
             "quantity": self._quantity(values.get("quantity", "")),
             "side": self._own_side(values) or Side.BUY.value,
-        }  # fmt: skip
+        }
         if event != "delivery":
             changed["price"] = "0"
         row = list(held.rules.fills({**values, **changed}, held.cells, self._form)[0])

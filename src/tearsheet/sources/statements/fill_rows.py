@@ -15,26 +15,12 @@ from tearsheet.sources.text.lines import shown
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, Problem, RowError
 from tearsheet.sources.text.times import TimeReader, TimeTextError
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.fill import (
-    Fill,
-    Rejection,
-    Revision,
-    Side,
-    content_key,
-    execution_key,
-)
-from tearsheet.trade.instrument import (
-    ASSET_CLASSES,
-    AssetClass,
-    Instrument,
-    Instruments,
-    UnknownInstrument,
-)
+from tearsheet.trade.fill import Fill, Rejection, Revision, Side, content_key, execution_key
+from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instrument, Instruments, UnknownInstrument
 
 #: The fields that are numbers, and where they stand in a row.
 NUMBER_PLACES = {
-    field: FIELDS.index(field)
-    for field in ("quantity", "price", "commission", "stop_loss", "target")
+    field: FIELDS.index(field) for field in ("quantity", "price", "commission", "stop_loss", "target")
 }
 _EFFECT, _RESULT, _TRADE_DAY = map(FIELDS.index, ("effect", "realized", "trade_day"))
 _Amounts = tuple[Decimal, Decimal, Decimal, Decimal | None, Decimal | None]
@@ -101,9 +87,7 @@ class FillRows:
         try:
             account = row[0].strip() or self._account
             if not account:
-                raise RowError(
-                    "missing_field", "account is empty", "say whose fills with --account"
-                )
+                raise RowError("missing_field", "account is empty", "say whose fills with --account")
             at = self._times.read(row[2].strip() or _needed(row[2], "time"))
             return self._fill(row, account, at, line)
         except TimeTextError as bad:
@@ -122,16 +106,43 @@ class FillRows:
     ) -> Rejection:
         """A row that cannot be used, with what could be read of it."""
         return Rejection(
-            file=self._file, line=line, text=shown(self._separator.join(cells), _SHOWN),
-            code=problem.code, reason=problem.reason, hint=problem.hint,
-            account=account, since=at, until=at,
-        )  # fmt: skip
+            file=self._file,
+            line=line,
+            text=shown(self._separator.join(cells), _SHOWN),
+            code=problem.code,
+            reason=problem.reason,
+            hint=problem.hint,
+            account=account,
+            since=at,
+            until=at,
+        )
 
     def _fill(self, row: Sequence[str], account: str, at: datetime, line: int) -> Fill | None:
         (
-            _, symbol, _, side_text, _, _, _, fill_id, order_id, strategy, _, _, currency,
-            asset_class, multiplier, amount, cash, fee_currency, base, status, _, _, _,
-        ) = row  # fmt: skip
+            _,
+            symbol,
+            _,
+            side_text,
+            _,
+            _,
+            _,
+            fill_id,
+            order_id,
+            strategy,
+            _,
+            _,
+            currency,
+            asset_class,
+            multiplier,
+            amount,
+            cash,
+            fee_currency,
+            base,
+            status,
+            _,
+            _,
+            _,
+        ) = row
         side = self._known_sides.get(side_text) or self._side(side_text)
         quantity, price, commission, stop_loss, target = self._amounts(row)
         named = (symbol, currency, asset_class, multiplier, self._times.day)
@@ -153,12 +164,23 @@ class FillRows:
                 return None
             key = execution_key(fill_id)
         fill = Fill(
-            account=account, symbol=symbol, time=at, side=side, quantity=quantity, price=price,
-            commission=commission, multiplier=instrument.multiplier, currency=instrument.currency,
-            key=key, rank=self._rank(account, symbol, at), fill_id=fill_id or None,
-            order_id=order_id.strip() or None, strategy=strategy.strip() or None,
-            stop_loss=stop_loss, target=target,
-        )  # fmt: skip
+            account=account,
+            symbol=symbol,
+            time=at,
+            side=side,
+            quantity=quantity,
+            price=price,
+            commission=commission,
+            multiplier=instrument.multiplier,
+            currency=instrument.currency,
+            key=key,
+            rank=self._rank(account, symbol, at),
+            fill_id=fill_id or None,
+            order_id=order_id.strip() or None,
+            strategy=strategy.strip() or None,
+            stop_loss=stop_loss,
+            target=target,
+        )
         return fill if kind is None else Revision(**structs.asdict(fill), kind=kind)
 
     def _amounts(self, row: Sequence[str]) -> _Amounts:
@@ -202,9 +224,7 @@ class FillRows:
         kind, money = asset_class_of(asset_class), _currency(currency)
         text = _needed(symbol, "symbol").strip()
         resolved = self._instruments.resolve(text, _contract_day(day), kind, money)
-        found = self._settlement.multiplied(
-            resolved, text, kind, money, multiplier, self._instruments
-        )
+        found = self._settlement.multiplied(resolved, text, kind, money, multiplier, self._instruments)
         if isinstance(found, UnknownInstrument):
             raise RowError(found.code, found.reason, found.hint)
         if len(self._known) >= _REMEMBERED:
@@ -213,14 +233,26 @@ class FillRows:
         return found
 
     def _content_key(
-        self, account: str, symbol: str, at: datetime, side: Side,
-        quantity: Decimal, price: Decimal, commission: Decimal,
-    ) -> str:  # fmt: skip
+        self,
+        account: str,
+        symbol: str,
+        at: datetime,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        commission: Decimal,
+    ) -> str:
         """The content's key with the number of equal ones before: `c:<digest>:<number>`."""
         first = content_key(
-            account=account, symbol=symbol, time=at, side=side, quantity=quantity, price=price,
-            commission=commission, occurrence=0,
-        )  # fmt: skip
+            account=account,
+            symbol=symbol,
+            time=at,
+            side=side,
+            quantity=quantity,
+            price=price,
+            commission=commission,
+            occurrence=0,
+        )
         number = self._occurrences.number(int(first[2:-2], 16), at)
         return f"{first[:-1]}{number}" if number else first
 
@@ -242,9 +274,10 @@ def _status(text: str, fill_id: str) -> _Kind | None:
         return _STATUSES[bare]
     if bare not in ("correction", "bust"):
         raise RowError(
-            "bad_value", f"status is not known, was {shown(text.strip(), _SHOWN)!r}",
+            "bad_value",
+            f"status is not known, was {shown(text.strip(), _SHOWN)!r}",
             "allowed is fill, correction, bust",
-        )  # fmt: skip
+        )
     if fill_id in _NO_ID:
         raise RowError(
             "missing_field", f"a {bare} has no fill_id", "it names the execution that it speaks of"
@@ -267,9 +300,7 @@ def _needed(text: str, field: str) -> str:
 def _no_quantity(quantity: Decimal | None) -> RowError:
     if quantity is None:
         return RowError("missing_field", "quantity is empty", "the side gives the sign")
-    return RowError(
-        "bad_quantity", f"quantity must be positive, was {quantity}", "the side gives the sign"
-    )
+    return RowError("bad_quantity", f"quantity must be positive, was {quantity}", "the side gives the sign")
 
 
 def _contract_day(day: date) -> date:
@@ -286,15 +317,12 @@ def asset_class_of(text: str) -> AssetClass | None:
     if not bare:
         return None
     raise RowError(
-        "bad_value", f"asset_class is not known, was {bare!r}",
-        f"allowed is {', '.join(ASSET_CLASSES)}",
-    )  # fmt: skip
+        "bad_value", f"asset_class is not known, was {bare!r}", f"allowed is {', '.join(ASSET_CLASSES)}"
+    )
 
 
 def _currency(text: str) -> str | None:
     code = text.strip().upper()
     if code and not (code.isascii() and code.isalnum() and 2 <= len(code) <= 10):
-        raise RowError(
-            "bad_value", f"currency is no code, was {text!r}", "allowed is a code such as USD"
-        )
+        raise RowError("bad_value", f"currency is no code, was {text!r}", "allowed is a code such as USD")
     return code or None

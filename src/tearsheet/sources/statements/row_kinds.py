@@ -13,9 +13,7 @@ _ANY = "*"
 _LONGEST = 300
 _REMEMBERED = 1000
 _FILLS_HINT = "write what happened as fills in the generic format"
-_SPLIT = (
-    "a split changes what is held: quantity and price of the open position are wrong without it"
-)
+_SPLIT = "a split changes what is held: quantity and price of the open position are wrong without it"
 _SPLIT_HINT = (
     "state it as two fills in the generic format: what was held sold, and what is held now bought, "
     "each at the average price of then, so that nothing is realised"
@@ -98,9 +96,7 @@ class RowKinds:
 
     def __init__(self, rules: Sequence[RowRule], names: Mapping[str, int]) -> None:
         self._tests = [
-            _Test(rule, names[folded(rule.column)])
-            for rule in rules
-            if folded(rule.column) in names
+            _Test(rule, names[folded(rule.column)]) for rule in rules if folded(rule.column) in names
         ]
 
     def of(self, cells: Sequence[str]) -> Skipped | Ending | None:

@@ -20,8 +20,17 @@ from tearsheet.trade.amount import ZERO, exact, plain
 from tearsheet.trade.fill import Side
 
 NUMBERS = (
-    "quantity", "price", "exit_price", "commission", "stop_loss", "target", "multiplier", "amount", "cash", "result",
-)  # fmt: skip
+    "quantity",
+    "price",
+    "exit_price",
+    "commission",
+    "stop_loss",
+    "target",
+    "multiplier",
+    "amount",
+    "cash",
+    "result",
+)
 _OTHER_NUMBERS = ("stop_loss", "target", "multiplier", "amount", "cash")
 _UNIT = re.compile(
     r"^(?P<number>[-+(]?[\d.,' \u00a0]*\d(?:[eE][-+]?\d+)?\)?)\s*(?P<unit>[A-Z][A-Z0-9]{1,9})$"
@@ -75,9 +84,10 @@ class RowRules:
                 found |= {name: value for name, value in match.groupdict().items() if value}
             elif not part.optional:
                 raise RowError(
-                    "unknown_row", f"{part.column} is not understood, was {shown(text, _LONGEST_TEXT)!r}",
+                    "unknown_row",
+                    f"{part.column} is not understood, was {shown(text, _LONGEST_TEXT)!r}",
                     self._layout.notes or "write the fill in the generic format instead",
-                )  # fmt: skip
+                )
         for field in self._layout.carried:
             found[field] = self._above[field] = found.get(field) or self._above.get(field, "")
         for field, constant in (*self._preamble.items(), *self._layout.constants.items()):
@@ -105,9 +115,7 @@ class RowRules:
         if "exit_time" in values:
             yield self._time(values, "exit_time", "exit_clock")
 
-    def fills(
-        self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm
-    ) -> list[Sequence[str]]:
+    def fills(self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm) -> list[Sequence[str]]:
         """The canonical texts of the row's fill; of both fills for a round trip. Raises RowError."""
         with exact():
             row = self._row(values, cells, form)
@@ -128,9 +136,7 @@ class RowRules:
         """What the row says that its round trip came to. Raises RowError."""
         return _number("result", values["result"], form)[0] if "result" in values else None
 
-    def _row(
-        self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm
-    ) -> dict[str, str]:
+    def _row(self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm) -> dict[str, str]:
         row = {**_BLANK, **values, "time": self._time(values, "time", "clock")}
         row |= self._named(values)
         row["currency"] = self._layout.coin_names.get(row["currency"], row["currency"])
@@ -164,9 +170,10 @@ class RowRules:
             base, quote = coin_pair(named["symbol"], layout.quotes)
             if not base:
                 raise RowError(
-                    "unknown_instrument", f"{symbol!r} is no pair of coins that is known here",
+                    "unknown_instrument",
+                    f"{symbol!r} is no pair of coins that is known here",
                     f"pairs end in one of {', '.join(layout.quotes)}",
-                )  # fmt: skip
+                )
             base, quote = (layout.coin_names.get(coin, coin) for coin in (base, quote))
             named |= {"symbol": f"{base}/{quote}", "base": base, "currency": quote}
         return named
@@ -178,9 +185,10 @@ class RowRules:
             if known.casefold() == word.casefold():
                 return kind
         raise RowError(
-            "unknown_row", f"the kind of instrument is not known, was {shown(word, _LONGEST_TEXT)!r}",
+            "unknown_row",
+            f"the kind of instrument is not known, was {shown(word, _LONGEST_TEXT)!r}",
             f"known are {', '.join(self._layout.asset_classes)}",
-        )  # fmt: skip
+        )
 
     def _price(self, field: str, text: str, form: NumberForm) -> str:
         if self._is_fraction() and (fraction := fraction_price(text)) is not None:
@@ -198,16 +206,16 @@ class RowRules:
             return word
         if self._layout.quantity == "unsigned":
             raise RowError(
-                "bad_quantity", f"quantity must be positive, was {plain(quantity)}",
-                "the side gives the sign",
-            )  # fmt: skip
+                "bad_quantity", f"quantity must be positive, was {plain(quantity)}", "the side gives the sign"
+            )
         if not word:
             return "SELL" if quantity < ZERO else "BUY"
         if quantity < ZERO and self._sides.get(word.casefold()) is Side.BUY:
             raise RowError(
-                "contradiction", f"side is {word!r}, but quantity is {plain(quantity)}",
+                "contradiction",
+                f"side is {word!r}, but quantity is {plain(quantity)}",
                 "check the row with the broker",
-            )  # fmt: skip
+            )
         return word
 
     def _side(self, row: Mapping[str, str]) -> Side:
@@ -215,31 +223,29 @@ class RowRules:
         side = self._sides.get(word.casefold()) or (Side(word) if word in ("BUY", "SELL") else None)
         if side is None:
             raise RowError(
-                "bad_side", f"side is neither a buy nor a sell, was {shown(word, _LONGEST_TEXT)!r}",
+                "bad_side",
+                f"side is neither a buy nor a sell, was {shown(word, _LONGEST_TEXT)!r}",
                 f"allowed is {', '.join(self._sides)}",
-            )  # fmt: skip
+            )
         return side
 
-    def _charges(
-        self, row: Mapping[str, str], cells: Sequence[str], form: NumberForm
-    ) -> dict[str, str]:
+    def _charges(self, row: Mapping[str, str], cells: Sequence[str], form: NumberForm) -> dict[str, str]:
         """The cost of the fill, positive, and the money it is in."""
         fees = self._layout.fees
         if not fees.columns:
             return self._one_charge(row, form)
         total, units = ZERO, set()
         for place in self._fees:
-            number, unit = _number(
-                "commission", bare(cells[place]) if place is not None else "", form
-            )
+            number, unit = _number("commission", bare(cells[place]) if place is not None else "", form)
             if number:
                 units.add(unit)
                 total += number
         if len(units) > 1:
             raise RowError(
-                "foreign_fee", f"its fees are in several currencies: {', '.join(sorted(units))}",
+                "foreign_fee",
+                f"its fees are in several currencies: {', '.join(sorted(units))}",
                 "write the fill in the generic format, with one fee",
-            )  # fmt: skip
+            )
         return self._charge(total, units.pop() if units else "", row)
 
     def _one_charge(self, row: Mapping[str, str], form: NumberForm) -> dict[str, str]:
@@ -260,9 +266,10 @@ class RowRules:
             money = row.get("base", "") if self._side(row) is Side.BUY else row.get("currency", "")
         if cost and not money and fees.unit == "stated":
             raise RowError(
-                "foreign_fee", f"the file does not say in which currency the fee {plain(cost)} is",
+                "foreign_fee",
+                f"the file does not say in which currency the fee {plain(cost)} is",
                 "write the fill in the generic format, with the fee in the currency of the trade",
-            )  # fmt: skip
+            )
         return {"commission": _plain(cost), "fee_currency": money if cost else ""}
 
     def _time(self, values: Mapping[str, str], field: str, clock: str) -> str:
@@ -270,9 +277,7 @@ class RowRules:
         if text and values.get(clock) and ":" not in text:
             text = f"{text} {values[clock]}"
         if self._layout.short_years:
-            text = text.replace(
-                "-", "/", 2
-            )  # behind hyphens the year may come first, here it does not
+            text = text.replace("-", "/", 2)  # behind hyphens the year may come first, here it does not
         return _instant(text) if self._layout.epoch and text else text
 
 
@@ -319,9 +324,10 @@ def _agree(row: dict[str, str], field: str, unit: str, where: str) -> None:
     known = row.get(field, "").upper()
     if known and known != unit:
         raise RowError(
-            "contradiction", f"{where} is in {unit}, but the trade is of {row['symbol']} in {known}",
+            "contradiction",
+            f"{where} is in {unit}, but the trade is of {row['symbol']} in {known}",
             "check the row with the broker",
-        )  # fmt: skip
+        )
     row[field] = known or unit
 
 

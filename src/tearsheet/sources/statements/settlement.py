@@ -75,13 +75,7 @@ class Settlement(Struct, frozen=True):
         return found
 
     def settle(
-        self,
-        terms: Terms,
-        instrument: Instrument,
-        amount: str,
-        cash: str,
-        fee_currency: str,
-        base: str,
+        self, terms: Terms, instrument: Instrument, amount: str, cash: str, fee_currency: str, base: str
     ) -> tuple[Decimal, Decimal]:
         """Quantity and commission once the fee is in the currency of the trade. Raises RowError."""
         with exact():
@@ -92,9 +86,7 @@ class Settlement(Struct, frozen=True):
                 return terms.quantity, _fee_alone(terms, Decimal(cash))
             if cash:
                 return terms.quantity, _left_by(terms, gross, Decimal(cash), instrument)
-            return self._charged(
-                terms, instrument, fee_currency.strip().upper(), base.strip().upper()
-            )
+            return self._charged(terms, instrument, fee_currency.strip().upper(), base.strip().upper())
 
     def _charged(
         self, terms: Terms, instrument: Instrument, money: str, base: str
@@ -135,9 +127,7 @@ def _paid_in_kind(terms: Terms) -> tuple[Decimal, Decimal]:
     fee = terms.commission
     quantity = terms.quantity - fee if terms.side is Side.BUY else terms.quantity + fee
     if quantity <= ZERO:
-        raise RowError(
-            "contradiction", f"the fee {plain(fee)} is no less than the quantity", "check the row"
-        )
+        raise RowError("contradiction", f"the fee {plain(fee)} is no less than the quantity", "check the row")
     return quantity, fee * terms.price
 
 

@@ -170,15 +170,12 @@ def _zone(path: Path, found: Found, options: StatementOptions) -> ZoneInfo | Non
 
 
 def _open_plain(
-    path: Path, found: Found, instruments: Instruments, options: StatementOptions,
-    zone: ZoneInfo | None,
-) -> Statement:  # fmt: skip
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions, zone: ZoneInfo | None
+) -> Statement:
     reader = CsvReader(path, found.shape)
     sample = [row for row, _ in itertools.islice(reader.texts(), _SAMPLE)]
     everything = (row for row, _ in reader.texts())
-    numbers = _form(
-        options, _number_cells(sample), _number_cells(everything), found.shape.separator, path
-    )
+    numbers = _form(options, _number_cells(sample), _number_cells(everything), found.shape.separator, path)
     is_european = found.shape.separator == ";" or numbers.mark == ","
     times = (row[_TIME] for row, _ in reader.texts())
     order = _order(options, found.layout, [row[_TIME] for row in sample], times, is_european, path)
@@ -189,17 +186,20 @@ def _open_plain(
 
 
 def _open_table(
-    path: Path, found: Found, instruments: Instruments, options: StatementOptions,
-    zone: ZoneInfo | None,
-) -> Statement:  # fmt: skip
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions, zone: ZoneInfo | None
+) -> Statement:
     stated = dict(found.preamble)
     if options.account:
         stated.pop("account", None)
     says_account = "account" in found.layout.columns
     reader = TableReader(
-        found.grid, found.layout, found.shape.header, found.shape.header_line, stated,
+        found.grid,
+        found.layout,
+        found.shape.header,
+        found.shape.header_line,
+        stated,
         None if says_account else options.account,
-    )  # fmt: skip
+    )
     separator = found.shape.separator or ","
     first = list(itertools.islice(reader.numbers(), _SAMPLE))
     reader.form = _form(options, first, reader.numbers(), separator, path)
@@ -213,9 +213,8 @@ def _open_table(
 
 
 def _form(
-    options: StatementOptions, sample: Iterable[str], everything: Iterable[str], separator: str,
-    path: Path,
-) -> NumberForm:  # fmt: skip
+    options: StatementOptions, sample: Iterable[str], everything: Iterable[str], separator: str, path: Path
+) -> NumberForm:
     if options.decimal_mark is not None:
         return NumberForm(options.decimal_mark)
     return texts.number_form(sample, everything, separator, str(path))
@@ -226,9 +225,13 @@ def _number_cells(rows: Iterable[_Row]) -> Iterator[str]:
 
 
 def _order(
-    options: StatementOptions, layout: Layout, sample: Sequence[str], everything: Iterable[str],
-    is_european: bool, path: Path,
-) -> DateOrder | None:  # fmt: skip
+    options: StatementOptions,
+    layout: Layout,
+    sample: Sequence[str],
+    everything: Iterable[str],
+    is_european: bool,
+    path: Path,
+) -> DateOrder | None:
     """The date order, from the whole file unless its first times leave no doubt."""
     stated = options.date_order or layout.date_order
     if stated is not None or all(leaves_no_doubt(text.strip()) for text in sample):
@@ -237,15 +240,20 @@ def _order(
 
 
 def _maker(
-    path: Path, instruments: Instruments, options: StatementOptions, found: Found,
-    reading: Reading, sample: Iterable[str],
-) -> Callable[[], FillRows]:  # fmt: skip
+    path: Path,
+    instruments: Instruments,
+    options: StatementOptions,
+    found: Found,
+    reading: Reading,
+    sample: Iterable[str],
+) -> Callable[[], FillRows]:
     """Makes what reads the rows; it remembers rows, so that every reading needs its own."""
     newest_first, ascending = _direction(sample, reading, is_said=found.layout.newest_first)
     settlement = Settlement(
-        lots=found.layout.lots, rates=options.fee_rates,
+        lots=found.layout.lots,
+        rates=options.fee_rates,
         futures_pay_fees_only=found.layout.fees.futures_pay_fees_only,
-    )  # fmt: skip
+    )
     sides = found.layout.side_words(Side.BUY, Side.SELL)
     if not found.layout.is_plain:
         sides |= {"buy": Side.BUY, "sell": Side.SELL}
@@ -287,9 +295,8 @@ def _direction(sample: Iterable[str], reading: Reading, *, is_said: bool) -> tup
 
 
 def _open_json(
-    path: Path, found: Found, instruments: Instruments, options: StatementOptions,
-    zone: ZoneInfo | None,
-) -> Statement:  # fmt: skip
+    path: Path, found: Found, instruments: Instruments, options: StatementOptions, zone: ZoneInfo | None
+) -> Statement:
     reader = JsonReader(path, found.shape.encoding)
     sample = [row[_TIME] for row in _usable(itertools.islice(reader.objects(), _SAMPLE))]
     reading = Reading(zone, options.date_order, NumberForm("."))

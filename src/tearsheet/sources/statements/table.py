@@ -163,9 +163,7 @@ class TableReader:
         else:
             yield from fills
 
-    def _trades(
-        self,
-    ) -> Iterator[tuple[tuple[RowRules, dict[str, str]] | Problem, list[str]]]:
+    def _trades(self) -> Iterator[tuple[tuple[RowRules, dict[str, str]] | Problem, list[str]]]:
         """The rows that are trades, or cannot be told; a header within the file begins anew."""
         header, rules = self._header, self._rules(self._header)
         whole, inside = trimmed(header), True

@@ -17,13 +17,7 @@ _RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P"}
 _THOUSAND = Decimal(1000)
 #: 110'16 and 110 040: points and 32nds, a third digit are quarters of one; 450'2: eighths.
 _FRACTION = re.compile(r"^(?P<sign>-?)(?P<points>\d+)['\- ](?P<part>\d{1,3})$")
-_QUARTERS = {
-    "": Decimal(0),
-    "0": Decimal(0),
-    "2": Decimal("0.25"),
-    "5": Decimal("0.5"),
-    "7": Decimal("0.75"),
-}
+_QUARTERS = {"": Decimal(0), "0": Decimal(0), "2": Decimal("0.25"), "5": Decimal("0.5"), "7": Decimal("0.75")}
 _OCC_EXPIRY = re.compile(r"^[A-Z]{1,6}\d? *(\d{6})[CP]\d{8}$")
 _PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/]([A-Z0-9]{2,10})$")
 
@@ -35,17 +29,13 @@ def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
     right = _RIGHTS.get(pieces.get("right", "").upper())
     expiry = _expiry(pieces.get("expiry", "").upper(), forms)
     strike = _strike(pieces.get("strike", ""))
-    if (
-        right is None
-        or expiry is None
-        or strike is None
-        or not re.fullmatch(r"[A-Z]{1,6}\d?", root)
-    ):
+    if right is None or expiry is None or strike is None or not re.fullmatch(r"[A-Z]{1,6}\d?", root):
         said = " ".join(pieces.get(p, "") for p in ("underlying", "expiry", "strike", "right"))
         raise RowError(
-            "unknown_instrument", f"the option is not understood: {said.strip()!r}",
+            "unknown_instrument",
+            f"the option is not understood: {said.strip()!r}",
             "write its 21-character OCC symbol in the generic format",
-        )  # fmt: skip
+        )
     return f"{root:<6}{expiry:%y%m%d}{right}{strike:08d}"
 
 
@@ -83,9 +73,10 @@ def fraction_price(text: str) -> Decimal | None:
                 parts = Decimal(most)
         if parts >= most:
             raise RowError(
-                "bad_number", f"price is no fraction, was {text!r}",
+                "bad_number",
+                f"price is no fraction, was {text!r}",
                 "32nds are 00 to 31 and a quarter (0, 2, 5, 7); eighths are 0 to 7",
-            )  # fmt: skip
+            )
         value = Decimal(found["points"]) + parts
         return -value if found["sign"] else value
 

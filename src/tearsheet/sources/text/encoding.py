@@ -22,11 +22,7 @@ _LONGEST = 100
 #: Of so many bytes, so many are 0 where half of them are the upper halves of Latin letters.
 _FEW, _MOST = 8, 0.8
 _EMPTY = frozenset(("", "-", "--", "—", "–", "n/a", "N/A", "null", "None"))
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _PLAIN = re.compile(r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$")
 #: Codes of money that may stand beside a number. Coins may not: a fee in BNB is no fee in dollars.
 _CODES = (
@@ -34,9 +30,7 @@ _CODES = (
     "|MXN|KRW|CNY|RUB"
 )
 _SIGNS = "€£¥₹₩₺₪₽฿"
-_MONEY_BEFORE = re.compile(
-    rf"^(?:[A-Z]{{0,3}}\$+|[{_SIGNS}@]|(?:Rs\.?|Fr\.?)(?=\s|\d)|(?:{_CODES})\b)\s*"
-)
+_MONEY_BEFORE = re.compile(rf"^(?:[A-Z]{{0,3}}\$+|[{_SIGNS}@]|(?:Rs\.?|Fr\.?)(?=\s|\d)|(?:{_CODES})\b)\s*")
 _MONEY_AFTER = re.compile(rf"\s*(?:\$+|[{_SIGNS}]|\b(?:{_CODES}|kr\.?|zł|Kč))$")
 #: What stands between thousands: commas, apostrophes, and spaces that do not break or are thin.
 _BETWEEN = "'\u2019\u00a0\u2009\u202f "
@@ -107,9 +101,7 @@ def separator_of(header: str) -> str:
     return max(SEPARATORS, key=header.count)
 
 
-def number_form(
-    sample: Iterable[str], everything: Iterable[str], separator: str, file: str
-) -> NumberForm:
+def number_form(sample: Iterable[str], everything: Iterable[str], separator: str, file: str) -> NumberForm:
     """The form in which the numbers of a file are written.
 
     The cells of the sample vote; where none of them can be read in one way only, the first such

@@ -4,9 +4,7 @@ from msgspec import Struct
 
 #: Longer ones cannot be looked up in every database; no broker's name comes near.
 LONGEST_NAME = 200
-NAME_HINT = (
-    f"the name of an account, symbol or order is a text of at most {LONGEST_NAME} characters"
-)
+NAME_HINT = f"the name of an account, symbol or order is a text of at most {LONGEST_NAME} characters"
 
 
 class Problem(Struct, frozen=True):

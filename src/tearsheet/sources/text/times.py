@@ -9,14 +9,7 @@ from tearsheet.errors import FormatError
 from tearsheet.sources.text.time_formats import LOCAL, DateOrder, in_order, settled, zone_apart
 from tearsheet.trade.session import EARLIEST, LATEST
 
-__all__ = [
-    "DateOrder",
-    "TimeReader",
-    "TimeTextError",
-    "date_order",
-    "leaves_no_doubt",
-    "stated_day",
-]
+__all__ = ["DateOrder", "TimeReader", "TimeTextError", "date_order", "leaves_no_doubt", "stated_day"]
 
 
 _LONGEST = 100
@@ -107,9 +100,7 @@ class TimeReader:
         if text == self._text:
             return self._before
         if len(text) > _LONGEST:
-            raise TimeTextError(
-                f"time is not valid, was {text[:_LONGEST]!r}…", "check for a missing quote"
-            )
+            raise TimeTextError(f"time is not valid, was {text[:_LONGEST]!r}…", "check for a missing quote")
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
@@ -148,9 +139,7 @@ class TimeReader:
 
     def _in_zone(self, wall: datetime, text: str) -> datetime:
         if self._zone is None:
-            raise TimeTextError(
-                f"time has no zone, was {text!r}", "write the offset, or say --timezone ZONE"
-            )
+            raise TimeTextError(f"time has no zone, was {text!r}", "write the offset, or say --timezone ZONE")
         early = wall.replace(tzinfo=self._zone)
         late = early.replace(fold=1)
         if early.utcoffset() == late.utcoffset():
@@ -168,9 +157,7 @@ def _to_utc(at: datetime, text: str) -> datetime:
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise TimeTextError(
-            f"time lies outside 1970–2100, was {text!r}", "check the year"
-        ) from None
+        raise TimeTextError(f"time lies outside 1970–2100, was {text!r}", "check the year") from None
 
 
 def _local_date(text: str) -> re.Match[str] | None:

@@ -52,18 +52,14 @@ def signature(folder: Path) -> tuple[int, str]:
     It looks at each file once and makes no value of it, as every question begins here. A folder that
     is not there has no logs. Raises InputError where it cannot be listed.
     """
-    states = [
-        f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}" for name, info in _listed(folder)
-    ]
+    states = [f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}" for name, info in _listed(folder)]
     states.sort()
     return len(states), blake2b("\n".join(states).encode(), digest_size=16).hexdigest()
 
 
 def log_files(folder: Path) -> list[LogFile]:
     """The log files of a folder by name."""
-    files = [
-        LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino) for name, info in _listed(folder)
-    ]
+    files = [LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino) for name, info in _listed(folder)]
     return sorted((file for file in files if _is_dated(file.name)), key=lambda file: file.name)
 
 

@@ -22,9 +22,17 @@ LONGEST_LINE = 1_000_000
 _SHOWN = 500
 _BOM = b"\xef\xbb\xbf"
 _MONEY = (
-    "price", "total_value", "stop_loss", "target", "risk_reward_ratio", "profit_loss",
-    "hold_duration_seconds", "slippage", "commission", "net_profit_loss",
-)  # fmt: skip
+    "price",
+    "total_value",
+    "stop_loss",
+    "target",
+    "risk_reward_ratio",
+    "profit_loss",
+    "hold_duration_seconds",
+    "slippage",
+    "commission",
+    "net_profit_loss",
+)
 _CODES = {
     **dict.fromkeys(_MONEY, "bad_number"),
     "quantity": "bad_number",
@@ -131,9 +139,18 @@ def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
     if (problem := _name_problem(r)) is not None:
         return problem
     numbers = (
-        r.quantity, r.price, r.profit_loss, r.net_profit_loss, r.commission, r.stop_loss, r.target,
-        r.risk_reward_ratio, r.total_value, r.slippage, r.hold_duration_seconds,
-    )  # fmt: skip
+        r.quantity,
+        r.price,
+        r.profit_loss,
+        r.net_profit_loss,
+        r.commission,
+        r.stop_loss,
+        r.target,
+        r.risk_reward_ratio,
+        r.total_value,
+        r.slippage,
+        r.hold_duration_seconds,
+    )
     if not all_accepted(numbers):
         name = next(n for n in _NUMBERS if not all_accepted((getattr(r, n),)))
         return (
@@ -142,11 +159,7 @@ def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
             "numbers are finite, below 10^18, with at most 18 decimals",
         )
     if r.quantity <= 0:
-        return (
-            "bad_quantity",
-            f"quantity must be positive, was {r.quantity}",
-            "action gives the side",
-        )
+        return ("bad_quantity", f"quantity must be positive, was {r.quantity}", "action gives the side")
     for name, at in (("timestamp", r.timestamp), ("exit_timestamp", r.exit_timestamp)):
         if at is not None and not EARLIEST <= at < LATEST:
             return "bad_time", f"{name} lies outside 1970–2100, was {at.isoformat()}", ""
@@ -178,11 +191,7 @@ def _name_problem(r: TradeRecord) -> tuple[str, str, str] | None:
 
 
 def _too_long(length: int) -> tuple[str, str, str]:
-    return (
-        "line_too_long",
-        f"the line has {length:,} bytes",
-        f"a trade record has at most {LONGEST_LINE:,}",
-    )
+    return ("line_too_long", f"the line has {length:,} bytes", f"a trade record has at most {LONGEST_LINE:,}")
 
 
 def _explain(line: bytes, error: str) -> tuple[str, str, str]:
@@ -221,9 +230,16 @@ def _cut(text: str) -> str:
 
 
 def _rejection(
-    file: str, number: int, line: bytes, day: date | None, code: str, reason: str, hint: str,
-    *, record: TradeRecord | None = None,
-) -> Rejection:  # fmt: skip
+    file: str,
+    number: int,
+    line: bytes,
+    day: date | None,
+    code: str,
+    reason: str,
+    hint: str,
+    *,
+    record: TradeRecord | None = None,
+) -> Rejection:
     since, until = _about(day)
     return Rejection(
         file=file,
@@ -250,8 +266,17 @@ def _content_key(r: TradeRecord) -> str:
     """The key of a record without an order id; its occurrence in the file is added when kept."""
     content = msgspec.json.encode(
         (
-            r.timestamp, r.symbol, r.action, r.quantity.normalize(), r.price.normalize(), r.account_id,
-            r.outcome, r.exit_timestamp, r.profit_loss, r.net_profit_loss, r.commission,
+            r.timestamp,
+            r.symbol,
+            r.action,
+            r.quantity.normalize(),
+            r.price.normalize(),
+            r.account_id,
+            r.outcome,
+            r.exit_timestamp,
+            r.profit_loss,
+            r.net_profit_loss,
+            r.commission,
         )
-    )  # fmt: skip
+    )
     return f"c:{blake2b(content, digest_size=8).hexdigest()}"

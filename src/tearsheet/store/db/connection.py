@@ -56,9 +56,7 @@ class Connection(Protocol):
         """Run a question once for each row of parameters; the rows of each."""
         ...
 
-    def stream(
-        self, statement: str, parameters: Parameters = (), at_once: int = 5000
-    ) -> Iterator[Row]:
+    def stream(self, statement: str, parameters: Parameters = (), at_once: int = 5000) -> Iterator[Row]:
         """Run a question inside a transaction, with only some of its rows in the memory."""
         ...
 

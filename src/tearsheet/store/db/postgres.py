@@ -35,9 +35,11 @@ _BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 #: A host that vanishes is noticed within a minute, on either side.
 _KEEPALIVES = {
-    "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
-}  # fmt: skip
+}
 
 Raw = psycopg.Connection[Row]
 T = TypeVar("T")
@@ -104,9 +106,7 @@ class PostgresConnection:
                 found[number - 1].append(tuple(row))
         return found
 
-    def stream(
-        self, statement: str, parameters: Parameters = (), at_once: int = 5000
-    ) -> Iterator[Row]:
+    def stream(self, statement: str, parameters: Parameters = (), at_once: int = 5000) -> Iterator[Row]:
         """Run a question inside a transaction, fetching some of its rows at a time."""
         name = f"rows_{next(self._names)}"
         self.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {statement}", parameters)

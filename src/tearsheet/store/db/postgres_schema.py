@@ -65,9 +65,7 @@ def _migrate(raw: Raw, name: str) -> None:
     version = _version(raw)
     _refuse_newer(version, name)
     if version == 0:
-        if not _one(
-            raw, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", (SCHEMA,)
-        )[0]:
+        if not _one(raw, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", (SCHEMA,))[0]:
             cursor.execute(f"CREATE SCHEMA {SCHEMA}".encode())
         cursor.execute(b"CREATE TABLE schema_version (number BIGINT PRIMARY KEY)")
     for number, statements in migrations():

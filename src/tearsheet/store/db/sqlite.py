@@ -53,9 +53,7 @@ class SqliteConnection(sqlite3.Connection):
         """Run a question once for each row of parameters; the rows of each."""
         return [self.execute(statement, row).fetchall() for row in rows]
 
-    def stream(
-        self, statement: str, parameters: Parameters = (), at_once: int = 5000
-    ) -> Iterator[Row]:
+    def stream(self, statement: str, parameters: Parameters = (), at_once: int = 5000) -> Iterator[Row]:
         """Run a question; SQLite never holds more than the row at hand."""
         return self.execute(statement, parameters)
 

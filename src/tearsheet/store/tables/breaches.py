@@ -37,9 +37,18 @@ class LatchRecords:
         for b in breaches:
             start = b.period_start.isoformat() if b.period_start else ""
             row = (
-                b.id, b.account, b.limit, b.trading_day.isoformat(), start, b.number,
-                to_micros(b.at), str(b.value), str(b.threshold), b.fill_key, to_micros(now),
-            )  # fmt: skip
+                b.id,
+                b.account,
+                b.limit,
+                b.trading_day.isoformat(),
+                start,
+                b.number,
+                to_micros(b.at),
+                str(b.value),
+                str(b.threshold),
+                b.fill_key,
+                to_micros(now),
+            )
             self._reading.execute("add_breach", row)
 
     def release(self, release: Release) -> None:
@@ -81,9 +90,7 @@ def the_base(reading: Reading, account: str, plan: str) -> tuple[date, str] | No
     return None if row is None else (date.fromisoformat(row[0]), row[1])
 
 
-def keep_base(
-    reading: Reading, account: str, plan: str, session: date, start: datetime, body: str
-) -> None:
+def keep_base(reading: Reading, account: str, plan: str, session: date, start: datetime, body: str) -> None:
     """Keep the running sums at the start of a session; those of other plans are of no use any more."""
     reading.execute("remove_other_limit_bases", (account, plan))
     row = (account, plan, session.isoformat(), to_micros(start), body)
@@ -92,21 +99,25 @@ def keep_base(
 
 def no_such_breach(account: str, limit: str) -> NotFoundError:
     """What is said where there is no breach to lift."""
-    return NotFoundError(
-        f"{limit} of {account} is not breached now", "`tearsheet verdict` shows what is"
-    )
+    return NotFoundError(f"{limit} of {account} is not breached now", "`tearsheet verdict` shows what is")
 
 
 def _record(row: Row) -> BreachRecord:
     breach = Breach(
-        id=row[0], account=row[1], limit=row[2], trading_day=date.fromisoformat(row[3]),
-        period_start=date.fromisoformat(row[4]) if row[4] else None, number=row[5],
-        at=from_micros(row[6]), value=Decimal(row[7]), threshold=Decimal(row[8]), fill_key=row[9],
-    )  # fmt: skip
+        id=row[0],
+        account=row[1],
+        limit=row[2],
+        trading_day=date.fromisoformat(row[3]),
+        period_start=date.fromisoformat(row[4]) if row[4] else None,
+        number=row[5],
+        at=from_micros(row[6]),
+        value=Decimal(row[7]),
+        threshold=Decimal(row[8]),
+        fill_key=row[9],
+    )
     release = None
     if row[10] is not None:
         release = Release(
-            breach_id=row[0], at=from_micros(row[10]), actor=row[11], reason=row[12],
-            upto=Decimal(row[13]),
-        )  # fmt: skip
+            breach_id=row[0], at=from_micros(row[10]), actor=row[11], reason=row[12], upto=Decimal(row[13])
+        )
     return BreachRecord(breach, release)

@@ -43,10 +43,17 @@ class Closings:
         """The closing of a position."""
         with exact():
             return self._closing(
-                position.id, position.account, position.symbol, position.strategy,
-                position.side.value, position.last_at, position.held, position.quantity,
-                position.net, position.r_multiple,
-            )  # fmt: skip
+                position.id,
+                position.account,
+                position.symbol,
+                position.strategy,
+                position.side.value,
+                position.last_at,
+                position.held,
+                position.quantity,
+                position.net,
+                position.r_multiple,
+            )
 
     def _read(self, found: Iterable[rows.Row], scope: Scope, currency: str) -> Iterator[Closing]:
         strategy, symbol, mode = scope.strategy, scope.symbol, scope.mode
@@ -61,19 +68,46 @@ class Closings:
             held = None if row[25] is None else timedelta(microseconds=row[25])
             multiple = None if row[21] is None else rows.position(row).r_multiple
             yield self._closing(
-                row[0], row[1], row[2], row[20], row[5], from_micros(row[8]), held,
-                Decimal(row[11]), Decimal(row[17]) - Decimal(row[18]), multiple,
-            )  # fmt: skip
+                row[0],
+                row[1],
+                row[2],
+                row[20],
+                row[5],
+                from_micros(row[8]),
+                held,
+                Decimal(row[11]),
+                Decimal(row[17]) - Decimal(row[18]),
+                multiple,
+            )
 
     def _closing(
-        self, identity: str, account: str, symbol: str, strategy: str | None, side: str,
-        at: datetime, held: timedelta | None, quantity: Decimal, net: Decimal, r: Decimal | None,
-    ) -> Closing:  # fmt: skip
+        self,
+        identity: str,
+        account: str,
+        symbol: str,
+        strategy: str | None,
+        side: str,
+        at: datetime,
+        held: timedelta | None,
+        quantity: Decimal,
+        net: Decimal,
+        r: Decimal | None,
+    ) -> Closing:
         return Closing(
-            identity, account, symbol, strategy, _SIDES[side],  # type: ignore[arg-type]
-            at, self._calendar.session(at), at.astimezone(self._zone).hour, held, quantity, net, r,
+            identity,
+            account,
+            symbol,
+            strategy,
+            _SIDES[side],  # type: ignore[arg-type]
+            at,
+            self._calendar.session(at),
+            at.astimezone(self._zone).hour,
+            held,
+            quantity,
+            net,
+            r,
             outcome_of(net, self._band),
-        )  # fmt: skip
+        )
 
 
 def _order(closing: Closing) -> tuple[datetime, str]:

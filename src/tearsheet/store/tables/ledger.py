@@ -181,9 +181,7 @@ class Ledger:
         assert row is not None
         return _source(row)
 
-    def tallies(
-        self, account: str | None, first: date, end: date, currency: str
-    ) -> list[tuple[date, Tally]]:
+    def tallies(self, account: str | None, first: date, end: date, currency: str) -> list[tuple[date, Tally]]:
         """The kept tallies of an account, or of all, in the sessions `[first, end)`."""
         name = ALL_ACCOUNTS if account is None else account
         span = (name, first.isoformat(), end.isoformat(), currency)
@@ -286,6 +284,4 @@ class Ledger:
 
 
 def _source(row: rows.Row) -> Source:
-    return Source(
-        **{**dict(zip(Source.__struct_fields__, row, strict=True)), "complete": bool(row[12])}
-    )
+    return Source(**{**dict(zip(Source.__struct_fields__, row, strict=True)), "complete": bool(row[12])})

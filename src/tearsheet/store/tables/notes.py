@@ -36,9 +36,17 @@ class Note(Struct, frozen=True):
         """The empty note of a position, known by the booking that opened it."""
         key = opening_key(opening.fill_key)
         return cls(
-            note_id(opening.account, key), opening.account, key, opening.symbol, opening.time,
-            opening.position_id, 0, Said(), "", opening.time,
-        )  # fmt: skip
+            note_id(opening.account, key),
+            opening.account,
+            key,
+            opening.symbol,
+            opening.time,
+            opening.position_id,
+            0,
+            Said(),
+            "",
+            opening.time,
+        )
 
 
 class NoteVersion(Struct, frozen=True):
@@ -65,9 +73,7 @@ class Notes:
     def of(self, positions: Sequence[str]) -> Mapping[str, list[Note]]:
         """What is said of each of some positions, in the order of the fills."""
         found = self._reading.execute_each("notes_of_position", [(one,) for one in positions])
-        return {
-            one: list(map(_note, its)) for one, its in zip(positions, found, strict=True) if its
-        }
+        return {one: list(map(_note, its)) for one, its in zip(positions, found, strict=True) if its}
 
     def versions(self, identity: str) -> list[NoteVersion]:
         """Everything that a note ever said, the first first."""
@@ -127,10 +133,7 @@ class Notes:
 
     def misplaced(self) -> list[tuple[Note, Note]]:
         """Notes that do not stand where they belong, beside how they should; there are none."""
-        found = [
-            (note, self._where(note))
-            for note in map(_note, self._reading.execute("notes").fetchall())
-        ]
+        found = [(note, self._where(note)) for note in map(_note, self._reading.execute("notes").fetchall())]
         return [(kept, right) for kept, right in found if kept != right]
 
     def _place(self, found: Iterable[Row]) -> None:
@@ -162,16 +165,33 @@ def _at(note: Note, row: Row) -> Note:
 def _note(row: Row) -> Note:
     identity, account, key, symbol, time_us, position, version, text, tags, who, at_us = row
     return Note(
-        identity, account, key, symbol, from_micros(time_us), position, version,
-        Said(text, _tags(tags)), who, from_micros(at_us),
-    )  # fmt: skip
+        identity,
+        account,
+        key,
+        symbol,
+        from_micros(time_us),
+        position,
+        version,
+        Said(text, _tags(tags)),
+        who,
+        from_micros(at_us),
+    )
 
 
 def _row(n: Note) -> Row:
     return (
-        n.id, n.account, n.opening_key, n.symbol, to_micros(n.time), n.position_id, n.version,
-        n.said.text, _list(n.said.tags), n.by, to_micros(n.at),
-    )  # fmt: skip
+        n.id,
+        n.account,
+        n.opening_key,
+        n.symbol,
+        to_micros(n.time),
+        n.position_id,
+        n.version,
+        n.said.text,
+        _list(n.said.tags),
+        n.by,
+        to_micros(n.at),
+    )
 
 
 def _tags(text: str) -> tuple[str, ...]:

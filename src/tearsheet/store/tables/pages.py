@@ -68,9 +68,12 @@ def rejections(reading: Reading, after: Place | None, number: int) -> Page[Rejec
 
 
 def _rows(
-    reading: Reading, name: str, span: Span, last_id: int | str,
+    reading: Reading,
+    name: str,
+    span: Span,
+    last_id: int | str,
     place_of: Callable[[rows.Row], tuple[int, int | str]],
-) -> Iterator[tuple[rows.Row, Place]]:  # fmt: skip
+) -> Iterator[tuple[rows.Row, Place]]:
     """Rows and their places, fetched some hundred at a time."""
     account = span.scope.account
     since_us = to_micros(span.since)
@@ -86,9 +89,7 @@ def _rows(
             return
 
 
-def page_of(
-    found: Iterable[tuple[Item, Place]], belongs: Callable[[Item], bool], number: int
-) -> Page[Item]:
+def page_of(found: Iterable[tuple[Item, Place]], belongs: Callable[[Item], bool], number: int) -> Page[Item]:
     """The first `number` items that belong, and where to go on if there are more."""
     items: list[Item] = []
     last: Place | None = None

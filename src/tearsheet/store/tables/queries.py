@@ -28,9 +28,7 @@ class Reading:
         """Run a named statement whose rows, if any, are few."""
         return self.connection.execute(self._sql[name], tuple(parameters))
 
-    def stream(
-        self, name: str, parameters: Parameters = (), at_once: int = 5000
-    ) -> Iterator[rows.Row]:
+    def stream(self, name: str, parameters: Parameters = (), at_once: int = 5000) -> Iterator[rows.Row]:
         """The rows of a named question of any size, inside a snapshot or a posting."""
         return self.connection.stream(self._sql[name], tuple(parameters), at_once)
 
@@ -87,9 +85,7 @@ class Reading:
                 bookings.append(rows.logged_booking(position))
         yield bookings, closed
 
-    def last_closed(
-        self, scope: Scope, currency: str | None, until: datetime, number: int
-    ) -> list[Position]:
+    def last_closed(self, scope: Scope, currency: str | None, until: datetime, number: int) -> list[Position]:
         """The last `number` positions of a scope closed before `until`, oldest first."""
         which = "all" if scope.account is None else "account"
         chosen: list[Position] = []

@@ -63,30 +63,70 @@ def position_row(p: Position, *, logged: bool) -> Row:
         with exact():
             multiple = p.r_multiple
     return (
-        p.id, p.account, p.symbol, p.currency, str(p.multiplier), "BUY" if p.side is _BUY else "SELL",
-        micros(p.opened_at), None if p.closed_at is None else last_us, last_us, p.last_rank, p.last_key,
-        str(p.quantity), str(p.peak_quantity), str(p.open_quantity), str(p.entry_value),
-        str(p.exit_value), str(p.cost), str(p.gross), str(p.fees), p.fills, p.strategy,
-        text(p.stop_loss), text(p.target), text(p.planned_risk_reward), p.mode,
-        None if p.held is None else p.held // _MICROSECOND, int(logged),
-        sortable(EXACT.subtract(p.gross, p.fees)), sortable(p.quantity),
+        p.id,
+        p.account,
+        p.symbol,
+        p.currency,
+        str(p.multiplier),
+        "BUY" if p.side is _BUY else "SELL",
+        micros(p.opened_at),
+        None if p.closed_at is None else last_us,
+        last_us,
+        p.last_rank,
+        p.last_key,
+        str(p.quantity),
+        str(p.peak_quantity),
+        str(p.open_quantity),
+        str(p.entry_value),
+        str(p.exit_value),
+        str(p.cost),
+        str(p.gross),
+        str(p.fees),
+        p.fills,
+        p.strategy,
+        text(p.stop_loss),
+        text(p.target),
+        text(p.planned_risk_reward),
+        p.mode,
+        None if p.held is None else p.held // _MICROSECOND,
+        int(logged),
+        sortable(EXACT.subtract(p.gross, p.fees)),
+        sortable(p.quantity),
         None if multiple is None else sortable(multiple),
-    )  # fmt: skip
+    )
 
 
 def position(row: Row) -> Position:
     """A row of `position` as a position."""
     held = row[25]
     return Position(
-        id=row[0], account=row[1], symbol=row[2], currency=row[3], multiplier=Decimal(row[4]),
-        side=_SIDES[row[5]], opened_at=moment(row[6]), closed_at=moment(row[7]),
-        last_at=from_micros(row[8]), last_rank=row[9], last_key=row[10], quantity=Decimal(row[11]),
-        peak_quantity=Decimal(row[12]), open_quantity=Decimal(row[13]),
-        entry_value=Decimal(row[14]), exit_value=Decimal(row[15]), cost=Decimal(row[16]),
-        gross=Decimal(row[17]), fees=Decimal(row[18]), fills=row[19], strategy=row[20],
-        stop_loss=decimal(row[21]), target=decimal(row[22]), planned_risk_reward=decimal(row[23]),
-        mode=row[24], held=None if held is None else timedelta(microseconds=held),
-    )  # fmt: skip
+        id=row[0],
+        account=row[1],
+        symbol=row[2],
+        currency=row[3],
+        multiplier=Decimal(row[4]),
+        side=_SIDES[row[5]],
+        opened_at=moment(row[6]),
+        closed_at=moment(row[7]),
+        last_at=from_micros(row[8]),
+        last_rank=row[9],
+        last_key=row[10],
+        quantity=Decimal(row[11]),
+        peak_quantity=Decimal(row[12]),
+        open_quantity=Decimal(row[13]),
+        entry_value=Decimal(row[14]),
+        exit_value=Decimal(row[15]),
+        cost=Decimal(row[16]),
+        gross=Decimal(row[17]),
+        fees=Decimal(row[18]),
+        fills=row[19],
+        strategy=row[20],
+        stop_loss=decimal(row[21]),
+        target=decimal(row[22]),
+        planned_risk_reward=decimal(row[23]),
+        mode=row[24],
+        held=None if held is None else timedelta(microseconds=held),
+    )
 
 
 def is_logged(row: Row) -> bool:
@@ -97,17 +137,39 @@ def is_logged(row: Row) -> bool:
 def booking_row(b: Booking) -> Row:
     """A booking as a row of `booking`."""
     return (
-        b.position_id, b.account, b.symbol, b.currency, to_micros(b.time), b.rank, b.fill_key,
-        b.part, str(b.quantity), str(b.price), str(b.gross), str(b.fees), int(b.closes),
-    )  # fmt: skip
+        b.position_id,
+        b.account,
+        b.symbol,
+        b.currency,
+        to_micros(b.time),
+        b.rank,
+        b.fill_key,
+        b.part,
+        str(b.quantity),
+        str(b.price),
+        str(b.gross),
+        str(b.fees),
+        int(b.closes),
+    )
 
 
 def booking(row: Row) -> Booking:
     """A row of `booking` as a booking."""
     return Booking(
-        row[0], row[1], row[2], row[3], from_micros(row[4]), row[5], row[6], row[7],
-        Decimal(row[8]), Decimal(row[9]), Decimal(row[10]), Decimal(row[11]), bool(row[12]),
-    )  # fmt: skip
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        from_micros(row[4]),
+        row[5],
+        row[6],
+        row[7],
+        Decimal(row[8]),
+        Decimal(row[9]),
+        Decimal(row[10]),
+        Decimal(row[11]),
+        bool(row[12]),
+    )
 
 
 def logged_booking(p: Position) -> Booking:
@@ -117,29 +179,68 @@ def logged_booking(p: Position) -> Booking:
     value = p.entry_value if at_entry else p.exit_value
     signed = p.quantity if closing is Side.BUY else -p.quantity
     return Booking(
-        p.id, p.account, p.symbol, p.currency, p.last_at, p.last_rank, p.last_key, 0,
-        signed, value / p.quantity, p.gross, p.fees, True,
-    )  # fmt: skip
+        p.id,
+        p.account,
+        p.symbol,
+        p.currency,
+        p.last_at,
+        p.last_rank,
+        p.last_key,
+        0,
+        signed,
+        value / p.quantity,
+        p.gross,
+        p.fees,
+        True,
+    )
 
 
 def fill_row(identity: int, f: Fill, record_id: int | None) -> Row:
     """A fill as a row of `fill`."""
     return (
-        identity, f.account, f.symbol, f.key, to_micros(f.time), f.rank, "BUY" if f.side is _BUY else "SELL",
-        str(f.quantity), str(f.price), str(f.commission), str(f.multiplier), f.currency,
-        f.fill_id, f.order_id, f.strategy, text(f.stop_loss), text(f.target), f.mode, record_id,
-    )  # fmt: skip
+        identity,
+        f.account,
+        f.symbol,
+        f.key,
+        to_micros(f.time),
+        f.rank,
+        "BUY" if f.side is _BUY else "SELL",
+        str(f.quantity),
+        str(f.price),
+        str(f.commission),
+        str(f.multiplier),
+        f.currency,
+        f.fill_id,
+        f.order_id,
+        f.strategy,
+        text(f.stop_loss),
+        text(f.target),
+        f.mode,
+        record_id,
+    )
 
 
 def fill(row: Row) -> Fill:
     """A row of `fills_of_stream` as a fill."""
     return Fill(
-        account=row[0], symbol=row[1], key=row[2], time=from_micros(row[3]), rank=row[4],
-        side=_SIDES[row[5]], quantity=Decimal(row[6]), price=Decimal(row[7]),
-        commission=Decimal(row[8]), multiplier=Decimal(row[9]), currency=row[10], fill_id=row[11],
-        order_id=row[12], strategy=row[13], stop_loss=decimal(row[14]), target=decimal(row[15]),
+        account=row[0],
+        symbol=row[1],
+        key=row[2],
+        time=from_micros(row[3]),
+        rank=row[4],
+        side=_SIDES[row[5]],
+        quantity=Decimal(row[6]),
+        price=Decimal(row[7]),
+        commission=Decimal(row[8]),
+        multiplier=Decimal(row[9]),
+        currency=row[10],
+        fill_id=row[11],
+        order_id=row[12],
+        strategy=row[13],
+        stop_loss=decimal(row[14]),
+        target=decimal(row[15]),
         mode=row[16],
-    )  # fmt: skip
+    )
 
 
 def rejection_row(
@@ -149,9 +250,18 @@ def rejection_row(
     since = span[0] if r.since is None else to_micros(r.since)
     until = span[1] if r.until is None else to_micros(r.until)
     return (
-        source_id, record_id, r.file, r.line, _kept(r.text), r.code, _kept(r.reason), r.hint,
-        None if r.account and "\0" in r.account else r.account, since, until,
-    )  # fmt: skip
+        source_id,
+        record_id,
+        r.file,
+        r.line,
+        _kept(r.text),
+        r.code,
+        _kept(r.reason),
+        r.hint,
+        None if r.account and "\0" in r.account else r.account,
+        since,
+        until,
+    )
 
 
 def _kept(text: str) -> str:
@@ -162,9 +272,8 @@ def _kept(text: str) -> str:
 def rejection(row: Row) -> Rejection:
     """A row of `rejections` as a rejection."""
     return Rejection(
-        file=row[0], line=row[1], text=row[2], code=row[3], reason=row[4], hint=row[5],
-        account=row[6],
-    )  # fmt: skip
+        file=row[0], line=row[1], text=row[2], code=row[3], reason=row[4], hint=row[5], account=row[6]
+    )
 
 
 def in_order(positions: Iterable[Position]) -> list[Position]:

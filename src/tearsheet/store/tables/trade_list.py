@@ -81,9 +81,7 @@ class Trades(Struct, frozen=True):
 class TradeList:
     """A list of closed positions of one filter; asked inside a snapshot."""
 
-    def __init__(
-        self, reading: Reading, trades: Trades, wanted: TradeFilter, band: Decimal
-    ) -> None:
+    def __init__(self, reading: Reading, trades: Trades, wanted: TradeFilter, band: Decimal) -> None:
         self._reading = reading
         self._wanted = wanted
         self._values: list[Any] = []
@@ -97,9 +95,8 @@ class TradeList:
         return int(found[0][0])
 
     def page(
-        self, number: int, offset: int = 0, after: TradePlace | None = None,
-        before: TradePlace | None = None,
-    ) -> tuple[list[Position], TradePlace | None, TradePlace | None]:  # fmt: skip
+        self, number: int, offset: int = 0, after: TradePlace | None = None, before: TradePlace | None = None
+    ) -> tuple[list[Position], TradePlace | None, TradePlace | None]:
         """So many from an offset on, after a place, or before one; with what the neighbours go on from."""
         place, back = before or after, before is not None
         column, _ = _COLUMNS[self._wanted.sort]
@@ -126,9 +123,7 @@ class TradeList:
         """The rows of `position` for what a page shows of it."""
         if shown and len(shown[0]) > len(_PLACE):
             return [row[len(_PLACE) :] for row in shown]
-        return [
-            its[0] for its in self._reading.execute_each("position", [(row[0],) for row in shown])
-        ]
+        return [its[0] for its in self._reading.execute_each("position", [(row[0],) for row in shown])]
 
     def _order(self, back: bool) -> str:
         """The order; what has no value stands last in either. `back` reads it from its end."""
@@ -159,9 +154,12 @@ class TradeList:
         parts = ["closed_us >= ?", "closed_us < ?"]
         self._values += [t.since_us, t.until_us]
         for column, value in (
-            ("account", scope.account), ("strategy", scope.strategy), ("symbol", scope.symbol),
-            ("mode", scope.mode), ("currency", t.currency),
-        ):  # fmt: skip
+            ("account", scope.account),
+            ("strategy", scope.strategy),
+            ("symbol", scope.symbol),
+            ("mode", scope.mode),
+            ("currency", t.currency),
+        ):
             if value is not None:
                 parts.append(f"{column} = ?")
                 self._values.append(value)
@@ -183,9 +181,11 @@ class TradeList:
             self._values.append(_SIDES[wanted.side])
         if wanted.outcome is not None:
             parts.append(_OUTCOMES[wanted.outcome])
-            self._values += [band, -band] if wanted.outcome == "breakeven" else [
-                band if wanted.outcome == "win" else -band
-            ]  # fmt: skip
+            self._values += (
+                [band, -band]
+                if wanted.outcome == "breakeven"
+                else [band if wanted.outcome == "win" else -band]
+            )
         if wanted.text is not None:
             parts.append(self._named(wanted.text.casefold(), account))
         if wanted.tag is not None:
@@ -199,9 +199,7 @@ class TradeList:
         """That one of a position's names contains a text in any case, which no database compares alike."""
         parts, values = [], []
         for what in _NAMES:
-            fits = [
-                name for name in names_of(self._reading, what, account) if text in name.casefold()
-            ]
+            fits = [name for name in names_of(self._reading, what, account) if text in name.casefold()]
             values += fits
             if fits:
                 parts.append(f"{what} IN ({', '.join('?' * len(fits))})")

@@ -22,9 +22,7 @@ _MOST_WAITING = 50_000
 _order = attrgetter("time", "account", "symbol", "rank", "key")
 
 
-def store(
-    reading: Reading, tallies: SessionTallies, bookings: list[Booking], closed: list[Position]
-) -> None:
+def store(reading: Reading, tallies: SessionTallies, bookings: list[Booking], closed: list[Position]) -> None:
     """Write bookings and the positions that came to an end with them."""
     reading.execute_many("add_booking", map(rows.booking_row, bookings))
     reading.execute_many("add_position", [rows.position_row(p, logged=False) for p in closed])

@@ -70,9 +70,14 @@ class ImportedFills:
         self._superseded: set[Name] = set(map(tuple, reading.execute("superseded_names")))
 
     def add(
-        self, source_id: int, file: str, lines: Iterable[tuple[int, Fill]], counts: ImportCounts,
-        *, is_posted: bool = False,
-    ) -> list[Rejection]:  # fmt: skip
+        self,
+        source_id: int,
+        file: str,
+        lines: Iterable[tuple[int, Fill]],
+        counts: ImportCounts,
+        *,
+        is_posted: bool = False,
+    ) -> list[Rejection]:
         """Keep the fills of an import; returns those that contradict a fill kept before.
 
         Posted fills of one instrument and instant stand in the order in which they arrive.
@@ -103,9 +108,7 @@ class ImportedFills:
             self._streams.take(stretch.opened)
         return stretch.conflicts
 
-    def _add_new(
-        self, source_id: int, batch: Sequence[tuple[int, Fill]], counts: ImportCounts
-    ) -> bool:
+    def _add_new(self, source_id: int, batch: Sequence[tuple[int, Fill]], counts: ImportCounts) -> bool:
         """Keep a batch of fills of which none was told of before; False where one was.
 
         Nobody is asked beforehand: the fills go in, and the ledger says whether one was there.
@@ -119,8 +122,7 @@ class ImportedFills:
             return False
         self._counts[source_id] += len(made)
         seen = [
-            (source_id, line, row[0], row[claims.RANK])
-            for (line, _), row in zip(batch, made, strict=True)
+            (source_id, line, row[0], row[claims.RANK]) for (line, _), row in zip(batch, made, strict=True)
         ]
         self._reading.execute_many("add_sighting", seen)
         counts.new += len(made)
@@ -143,9 +145,7 @@ class ImportedFills:
         stretch.sightings[line, row[0]] = fill.rank
         stretch.opened.append(fill)
 
-    def _take_known(
-        self, stretch: _Stretch, line: int, name: Name, fill: Fill, counts: ImportCounts
-    ) -> None:
+    def _take_known(self, stretch: _Stretch, line: int, name: Name, fill: Fill, counts: ImportCounts) -> None:
         before, said = stretch.before(name), rows.fill_row(0, fill, None)
         assert before is not None
         if same(before, said):
@@ -155,9 +155,7 @@ class ImportedFills:
             stretch.note(line, name, "fill", "refused", said)
             stretch.conflicts.append(conflict(stretch.file, line, said, before))
 
-    def _sight(
-        self, stretch: _Stretch, line: int, name: Name, before: rows.Row, said: rows.Row
-    ) -> None:
+    def _sight(self, stretch: _Stretch, line: int, name: Name, before: rows.Row, said: rows.Row) -> None:
         """A fill that is kept was read again. Of the ranks that files give it the highest counts."""
         stretch.sightings[line, before[0]] = said[claims.RANK]
         if before[6:18] != said[6:18]:
@@ -197,9 +195,7 @@ class ImportedFills:
             if (row := self._row(name)) is not None:
                 stretch.kept[name] = row
 
-    def put(
-        self, name: Name, before: rows.Row | None, fold: claims.Fold, outcome: Sequence[Claim]
-    ) -> None:
+    def put(self, name: Name, before: rows.Row | None, fold: claims.Fold, outcome: Sequence[Claim]) -> None:
         """Write anew what is kept of a fill, and what each line said of it."""
         if before is not None:
             self._reading.execute("remove_sightings_of_fill", (before[0],))
@@ -216,12 +212,7 @@ class ImportedFills:
         sightings: dict[tuple[int, int], rows.Row] = {}
         for one in outcome:
             if one.fate == "stands" and identity:
-                sightings[one.source_id, one.line] = (
-                    one.source_id,
-                    one.line,
-                    identity,
-                    one.said[5],
-                )
+                sightings[one.source_id, one.line] = (one.source_id, one.line, identity, one.said[5])
             if not claims.is_verbatim(one, fold.kept):
                 row = (one.source_id, one.line, one.status, one.fate, *one.said[1:18])
                 variants.setdefault((one.source_id, one.line), row)
@@ -259,9 +250,7 @@ class ImportedFills:
         found = self._reading.execute_each("fill_of_key", asked)
         return {name: its[0] for name, its in zip(asked, found, strict=True) if its}
 
-    def _last_ranks(
-        self, batch: Sequence[tuple[int, Fill]]
-    ) -> dict[tuple[str, str, int], int | None]:
+    def _last_ranks(self, batch: Sequence[tuple[int, Fill]]) -> dict[tuple[str, str, int], int | None]:
         """The last rank at each instant of posted fills."""
         places = [(fill.account, fill.symbol, to_micros(fill.time)) for _, fill in batch]
         found = self._reading.execute_each("last_rank_at", places)
@@ -275,9 +264,7 @@ def claims_of(reading: Reading, names: Sequence[Name]) -> dict[Name, list[Claim]
     found = {}
     for name, seen, others in zip(names, sighted, varied, strict=True):
         own = {
-            (row[0], row[1]): Claim(
-                row[0], row[1], row[2], row[4] == "api", (0, *row[5:22]), row[3]
-            )
+            (row[0], row[1]): Claim(row[0], row[1], row[2], row[4] == "api", (0, *row[5:22]), row[3])
             for row in others
         }
         kept = {
@@ -296,9 +283,7 @@ def _ranked(row: rows.Row, stretch: _Stretch) -> rows.Row:
     return row if last is None else (*row[:5], last + 1 + row[5], *row[6:])
 
 
-def standing(
-    reading: Reading, file: str, lines: Sequence[tuple[int, Fill]]
-) -> list[Rejection | bool]:
+def standing(reading: Reading, file: str, lines: Sequence[tuple[int, Fill]]) -> list[Rejection | bool]:
     """Of each fill whether it is kept already, or a rejection where its id is kept with other content."""
     names = [(fill.account, fill.key) for _, fill in lines]
     superseded = set(map(tuple, reading.execute("superseded_names")))

@@ -65,12 +65,30 @@ def body_of(r: TradeRecord) -> bytes:
     exit_timestamp = None if r.exit_timestamp is None else r.exit_timestamp.astimezone(UTC)
     return _encode(
         _Body(
-            r.timestamp.astimezone(UTC), r.symbol, r.action, r.quantity, r.price, r.order_id,
-            r.execution_mode, r.account_id, r.strategy_name, r.stop_loss, r.target,
-            r.risk_reward_ratio, r.outcome, r.profit_loss, r.hold_duration_seconds, exit_timestamp,
-            r.slippage, r.commission, r.net_profit_loss, r.session_id, r.bot_version, r.config_hash,
+            r.timestamp.astimezone(UTC),
+            r.symbol,
+            r.action,
+            r.quantity,
+            r.price,
+            r.order_id,
+            r.execution_mode,
+            r.account_id,
+            r.strategy_name,
+            r.stop_loss,
+            r.target,
+            r.risk_reward_ratio,
+            r.outcome,
+            r.profit_loss,
+            r.hold_duration_seconds,
+            exit_timestamp,
+            r.slippage,
+            r.commission,
+            r.net_profit_loss,
+            r.session_id,
+            r.bot_version,
+            r.config_hash,
         )
-    )  # fmt: skip
+    )
 
 
 def record_of(body: bytes) -> TradeRecord:
@@ -201,9 +219,16 @@ class LogRecords:
             key = f"{key}:{self._occurrence(source_id, key)}"
         identity = source_id << rows.LINE_BITS | line
         return Kept(
-            identity, file, key, record.account, record.symbol, record.is_closed, False,
-            body_of(record), record,
-        )  # fmt: skip
+            identity,
+            file,
+            key,
+            record.account,
+            record.symbol,
+            record.is_closed,
+            False,
+            body_of(record),
+            record,
+        )
 
     def _occurrence(self, source_id: int, key: str) -> int:
         """How often a content without an order id stood in the file before."""
@@ -259,11 +284,7 @@ class LogRecords:
         """The versions kept before of orders, by account and key."""
         asked = list(names if self._met is None else filter(self._is_met, names))
         found = self._reading.execute_each("records_of_key", asked)
-        return {
-            name: [_kept_row(row) for row in its]
-            for name, its in zip(asked, found, strict=True)
-            if its
-        }
+        return {name: [_kept_row(row) for row in its] for name, its in zip(asked, found, strict=True) if its}
 
     def _is_met(self, name: tuple[str, str]) -> bool:
         assert self._met is not None
@@ -305,18 +326,14 @@ class LogRecords:
             if use.as_fills:
                 fills += self._use_as_fill(kept, record)
             elif kept.closed:
-                position, booking = logged_position(
-                    record, kept.key, self._instruments.default_currency
-                )
+                position, booking = logged_position(record, kept.key, self._instruments.default_currency)
                 positions.append(position)
                 bookings.append(booking)
                 booked_us = to_micros(position.last_at)
                 if use.last_closed_us is None or booked_us > use.last_closed_us:
                     use.last_closed_us = booked_us
         self._reading.execute_many("add_fill", fills)
-        self._reading.execute_many(
-            "add_position", [rows.position_row(p, logged=True) for p in positions]
-        )
+        self._reading.execute_many("add_position", [rows.position_row(p, logged=True) for p in positions])
         self._tallies.added(bookings, positions)
 
     def _use_as_fill(self, kept: Kept, record: TradeRecord) -> list[rows.Row]:
@@ -326,9 +343,7 @@ class LogRecords:
         if isinstance(found, UnknownInstrument):
             self._reject(kept, record, found)
             return []
-        fill = fill_of(
-            record, found.symbol, found.multiplier, found.currency, f"r:{kept.key}", kept.line
-        )
+        fill = fill_of(record, found.symbol, found.multiplier, found.currency, f"r:{kept.key}", kept.line)
         self._streams.touch(fill.account, fill.symbol, to_micros(fill.time))
         return [rows.fill_row(kept.id, fill, kept.id)]
 
@@ -358,9 +373,7 @@ class LogRecords:
                 self._streams.touch(account, symbol, time_us)
             self._reading.execute("remove_rejections_of_record", (kept.id,))
         elif kept.closed:
-            position, booking = logged_position(
-                kept.read(), kept.key, self._instruments.default_currency
-            )
+            position, booking = logged_position(kept.read(), kept.key, self._instruments.default_currency)
             self._reading.execute("remove_position", (position.id,))
             self._tallies.removed([booking])
             if to_micros(position.last_at) == use.last_closed_us:
@@ -384,9 +397,15 @@ def _valid(versions: list[Kept]) -> Kept:
 def _record_row(k: Kept) -> rows.Row:
     assert k.record is not None
     return (
-        k.id, k.key, k.account, k.symbol, to_micros(k.record.timestamp),
-        int(k.closed), int(k.live), k.body,
-    )  # fmt: skip
+        k.id,
+        k.key,
+        k.account,
+        k.symbol,
+        to_micros(k.record.timestamp),
+        int(k.closed),
+        int(k.live),
+        k.body,
+    )
 
 
 def _span(source_id: int) -> tuple[int, int]:

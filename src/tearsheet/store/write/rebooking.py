@@ -95,8 +95,7 @@ class FillStreams:
             return iter(())
         if len(starts) <= _MERGED:
             streams = (
-                self._from(start, "fills_of_stream", (*stream, start[0]))
-                for stream, start in starts.items()
+                self._from(start, "fills_of_stream", (*stream, start[0])) for stream, start in starts.items()
             )
             return merge(*streams, key=_moment)
         return self._of(starts)

@@ -179,12 +179,8 @@ class SessionTallies:
         self, account: str, currency: str, bookings: list[Booking], closed: list[Position]
     ) -> tuple[int, Tally] | None:
         """The tally of an account, or of all, in a currency; None where it has no bookings."""
-        its = [
-            b for b in bookings if b.currency == currency and account in (ALL_ACCOUNTS, b.account)
-        ]
-        ended = [
-            p for p in closed if p.currency == currency and account in (ALL_ACCOUNTS, p.account)
-        ]
+        its = [b for b in bookings if b.currency == currency and account in (ALL_ACCOUNTS, b.account)]
+        ended = [p for p in closed if p.currency == currency and account in (ALL_ACCOUNTS, p.account)]
         if not its and not ended:
             return None
         last = max(chain(map(_booked_at, its), map(_ended_at, ended)))
@@ -204,10 +200,7 @@ def _span(bookings: list[Booking], closed: list[Position]) -> tuple[int, int]:
 
     A position is closed by a booking, but that may be in another currency.
     """
-    ends = [
-        *map(_booked_at, bookings[:1] + bookings[-1:]),
-        *map(_ended_at, closed[:1] + closed[-1:]),
-    ]
+    ends = [*map(_booked_at, bookings[:1] + bookings[-1:]), *map(_ended_at, closed[:1] + closed[-1:])]
     return to_micros(min(ends)), to_micros(max(ends))
 
 

@@ -65,9 +65,7 @@ class Posting:
         self._rules = rules
         self._now_us = to_micros(now)
         self._tallies = SessionTallies(
-            ledger.reading,
-            rules.calendar,
-            TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak),
+            ledger.reading, rules.calendar, TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak)
         )
         self._streams = FillStreams(ledger.reading, self._tallies)
         self._records = LogRecords(
@@ -91,14 +89,15 @@ class Posting:
         self.changed = True
 
     def add_records(
-        self, source_id: int, file: str, lines: Sequence[tuple[int, str, TradeRecord]],
+        self,
+        source_id: int,
+        file: str,
+        lines: Sequence[tuple[int, str, TradeRecord]],
         rejections: Sequence[Rejection],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Keep what a stretch of a log file says."""
         self._records.add(source_id, file, lines)
-        self._reading.execute_many(
-            "add_rejection", [rows.rejection_row(source_id, r) for r in rejections]
-        )
+        self._reading.execute_many("add_rejection", [rows.rejection_row(source_id, r) for r in rejections])
         self.changed = self.changed or bool(lines) or bool(rejections)
 
     def close_log(
@@ -109,10 +108,20 @@ class Posting:
         self._reading.execute(
             "update_source",
             (
-                state.size, state.mtime_ns, state.inode, p.offset, p.lines, p.checksum, p.tail,
-                int(p.complete), facts, rejected, self._now_us, source_id,
+                state.size,
+                state.mtime_ns,
+                state.inode,
+                p.offset,
+                p.lines,
+                p.checksum,
+                p.tail,
+                int(p.complete),
+                facts,
+                rejected,
+                self._now_us,
+                source_id,
             ),
-        )  # fmt: skip
+        )
 
     def open_import(self, state: FileState, layout: str) -> int:
         """Begin an import."""
@@ -128,17 +137,28 @@ class Posting:
         return self._add_source("import", layout, state, None)
 
     def add_fills(
-        self, source_id: int, file: str, lines: Iterable[tuple[int, Fill]], counts: ImportCounts,
-        *, is_posted: bool = False,
-    ) -> list[Rejection]:  # fmt: skip
+        self,
+        source_id: int,
+        file: str,
+        lines: Iterable[tuple[int, Fill]],
+        counts: ImportCounts,
+        *,
+        is_posted: bool = False,
+    ) -> list[Rejection]:
         """Keep fills of an import; returns those that contradict what is known."""
         assert self._fills is not None
         return self._fills.add(source_id, file, lines, counts, is_posted=is_posted)
 
     def close_import(
-        self, source_id: int, state: FileState, checksum: int, lines: int,
-        counts: ImportCounts, rejections: Sequence[Rejection], who: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        source_id: int,
+        state: FileState,
+        checksum: int,
+        lines: int,
+        counts: ImportCounts,
+        rejections: Sequence[Rejection],
+        who: str | None = None,
+    ) -> None:
         """End an import: its rejections speak of the instants that its fills span."""
         span = rows.ALWAYS
         if counts.first_us is not None and counts.last_us is not None:
@@ -151,10 +171,20 @@ class Posting:
         self._reading.execute(
             "update_source",
             (
-                state.size, state.mtime_ns, state.inode, state.size, lines, checksum, "", 1, facts,
-                counts.rejected, self._now_us, source_id,
+                state.size,
+                state.mtime_ns,
+                state.inode,
+                state.size,
+                lines,
+                checksum,
+                "",
+                1,
+                facts,
+                counts.rejected,
+                self._now_us,
+                source_id,
             ),
-        )  # fmt: skip
+        )
         skipped = json.encode(counts.skipped).decode()
         batch = (source_id, counts.new, counts.known, counts.rejected, skipped, who)
         self._reading.execute("add_batch", batch)
@@ -183,10 +213,14 @@ class Posting:
     def rebuild(self) -> None:
         """Make all books anew from the facts."""
         for name in (
-            "remove_all_positions", "remove_all_bookings", "remove_all_tallies",
-            "remove_log_fills", "remove_all_record_rejections", "rewrite_all_accounts",
+            "remove_all_positions",
+            "remove_all_bookings",
+            "remove_all_tallies",
+            "remove_log_fills",
+            "remove_all_record_rejections",
+            "rewrite_all_accounts",
             "remove_all_limit_bases",
-        ):  # fmt: skip
+        ):
             self._reading.execute(name)
         if self._is_large():
             self._reading.connection.hold_little()
@@ -245,9 +279,7 @@ class Posting:
 
     def _set_aside(self, *tables: str, but: str = "-") -> list[str]:
         """Set the indexes of tables aside that will be filled; one has to stay, to know what was met."""
-        found = [
-            one for table in tables for one in self._reading.connection.set_indexes_aside(table)
-        ]
+        found = [one for table in tables for one in self._reading.connection.set_indexes_aside(table)]
         for kept in [one for one in found if f" {but} " in one]:
             self._reading.connection.execute(kept)
             found.remove(kept)
@@ -261,10 +293,23 @@ class Posting:
         row = self._reading.one(
             "add_source",
             (
-                kind, state.name, layout, day, state.size, state.mtime_ns, state.inode, 0, 0, 0,
-                "", 1, 0, 0, self._now_us,
+                kind,
+                state.name,
+                layout,
+                day,
+                state.size,
+                state.mtime_ns,
+                state.inode,
+                0,
+                0,
+                0,
+                "",
+                1,
+                0,
+                0,
+                self._now_us,
             ),
-        )  # fmt: skip
+        )
         assert row is not None
         return int(row[0])
 

@@ -37,9 +37,7 @@ class Undone(Struct, frozen=True):
 class Undoing:
     """Takes out what one import said, inside a posting."""
 
-    def __init__(
-        self, reading: Reading, streams: FillStreams, fills: ImportedFills, source_id: int
-    ) -> None:
+    def __init__(self, reading: Reading, streams: FillStreams, fills: ImportedFills, source_id: int) -> None:
         self._reading = reading
         self._streams = streams
         self._fills = fills

@@ -28,9 +28,7 @@ def wish_parameters(default: Literal["open", "all"]) -> tuple[Parameter, ...]:
     )
 
 
-def wish_of(
-    calendar: TradingCalendar, *, start: date | None, end: date | None, **values: Any
-) -> AlertWish:
+def wish_of(calendar: TradingCalendar, *, start: date | None, end: date | None, **values: Any) -> AlertWish:
     """The wish that parameters say."""
     since = None if start is None else calendar.start(start)
     until = None if end is None else calendar.end(end)

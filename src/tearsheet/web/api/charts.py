@@ -47,7 +47,7 @@ def _tag(text: str) -> str:
 
 TAG = Parameter(
     "tag", "Only positions with this tag.", {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG}, _tag
-)  # fmt: skip
+)
 #: The parameters of a filtered and sorted list.
 FILTER = (
     parameters.choice("side", "Only longs or only shorts.", "long", "short"),
@@ -60,9 +60,11 @@ FILTER = (
     parameters.LIMIT,
 )
 POSITION_ID = Parameter(
-    "position", "A position's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+    "position",
+    "A position's id.",
+    {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     parameters.one_like("^[0-9a-f]{16}$", "16 hexadecimal digits"),
-)  # fmt: skip
+)
 
 
 class _Row(Struct, frozen=True):
@@ -121,27 +123,72 @@ def _trades(insights: Insights, chosen: Chosen, more: Json) -> Json:
 
 #: Every operation of this kind.
 DRAWN = (
-    _Row("calendar", "What each day, week and month came to", "Weeks are whole, Monday to Sunday.",
-         (), insight_answers.CalendarAnswer, _calendar),
-    _Row("equity", "The running total by session, with its drawdown",
-         "The deepest of all drawdowns is the metric `max_drawdown`.",
-         (), insight_answers.EquityAnswer, _equity),
-    _Row("by-fill", "The running total by fill", "Of more than 1,000 fills, the lowest and highest of each stretch.",
-         (), insight_answers.ByFillAnswer, _by_fill),
-    _Row("breakdown", "Closed positions by weekday, hour, symbol, strategy, side, holding time, size or tag",
-         "Each closed position is in one group; by tag, in that of each of its tags.", (_BY,),
-         insight_answers.BreakdownAnswer, _breakdown),
-    _Row("distribution", "How results spread", "Bins of one round width; the outermost may be open.",
-         (_OF,), insight_answers.DistributionAnswer, _distribution),
-    _Row("rolling", "Win rate and expectancy over the last N trades, with their 95 % bands",
-         "Wilson's interval, and the mean ± 1.96 standard errors.",
-         (_TRADES,), insight_answers.RollingAnswer, _rolling),
-    _Row("comparison", "Two windows, accounts, strategies or symbols side by side",
-         "Without another stretch, the one before of the same kind.",
-         OTHER, insight_answers.ComparisonAnswer, _comparison),
-    _Row("trades", "Closed positions, filtered and sorted", "The pages of `offset` and `limit`.",
-         FILTER, insight_answers.TradesAnswer, _trades, noted=True),
-)  # fmt: skip
+    _Row(
+        "calendar",
+        "What each day, week and month came to",
+        "Weeks are whole, Monday to Sunday.",
+        (),
+        insight_answers.CalendarAnswer,
+        _calendar,
+    ),
+    _Row(
+        "equity",
+        "The running total by session, with its drawdown",
+        "The deepest of all drawdowns is the metric `max_drawdown`.",
+        (),
+        insight_answers.EquityAnswer,
+        _equity,
+    ),
+    _Row(
+        "by-fill",
+        "The running total by fill",
+        "Of more than 1,000 fills, the lowest and highest of each stretch.",
+        (),
+        insight_answers.ByFillAnswer,
+        _by_fill,
+    ),
+    _Row(
+        "breakdown",
+        "Closed positions by weekday, hour, symbol, strategy, side, holding time, size or tag",
+        "Each closed position is in one group; by tag, in that of each of its tags.",
+        (_BY,),
+        insight_answers.BreakdownAnswer,
+        _breakdown,
+    ),
+    _Row(
+        "distribution",
+        "How results spread",
+        "Bins of one round width; the outermost may be open.",
+        (_OF,),
+        insight_answers.DistributionAnswer,
+        _distribution,
+    ),
+    _Row(
+        "rolling",
+        "Win rate and expectancy over the last N trades, with their 95 % bands",
+        "Wilson's interval, and the mean ± 1.96 standard errors.",
+        (_TRADES,),
+        insight_answers.RollingAnswer,
+        _rolling,
+    ),
+    _Row(
+        "comparison",
+        "Two windows, accounts, strategies or symbols side by side",
+        "Without another stretch, the one before of the same kind.",
+        OTHER,
+        insight_answers.ComparisonAnswer,
+        _comparison,
+    ),
+    _Row(
+        "trades",
+        "Closed positions, filtered and sorted",
+        "The pages of `offset` and `limit`.",
+        FILTER,
+        insight_answers.TradesAnswer,
+        _trades,
+        noted=True,
+    ),
+)
 
 
 def add_insights(api: Api, served: Served) -> None:
@@ -149,20 +196,29 @@ def add_insights(api: Api, served: Served) -> None:
     for row in DRAWN:
         api.add(
             Operation(
-                method="GET", path=f"/api/performance/{row.path}", tag="Charts", title=row.title,
-                words=row.words, parameters=(*_ASKED, *row.more), answer=row.answer,
+                method="GET",
+                path=f"/api/performance/{row.path}",
+                tag="Charts",
+                title=row.title,
+                words=row.words,
+                parameters=(*_ASKED, *row.more),
+                answer=row.answer,
                 statuses=(304, 404, 422),
             ),
             _view(served, row),
-        )  # fmt: skip
+        )
     api.add(
         Operation(
-            method="GET", path="/api/positions/{position}", tag="Trading",
-            title="A position, its bookings, and where each fill was read", in_path=(POSITION_ID,),
-            answer=insight_answers.PositionAnswer, statuses=(304, 404, 422),
+            method="GET",
+            path="/api/positions/{position}",
+            tag="Trading",
+            title="A position, its bookings, and where each fill was read",
+            in_path=(POSITION_ID,),
+            answer=insight_answers.PositionAnswer,
+            statuses=(304, 404, 422),
         ),
         lambda position: _position(served, position),
-    )  # fmt: skip
+    )
 
 
 def _view(served: Served, row: _Row) -> Callable[..., Response]:
@@ -181,18 +237,21 @@ def _view(served: Served, row: _Row) -> Callable[..., Response]:
                 return json_line(as_plain(found))[1:]
 
             period = f"{row.path}-{chosen.window.kind}-{json_line(as_plain(more)).hex()}"
-            body = served.answered(
-                asked, period, chosen.window, chosen.scope, chosen.currency, compute
-            )
+            body = served.answered(asked, period, chosen.window, chosen.scope, chosen.currency, compute)
         return json_answer(_head(served) + body + b"\n")
 
     return view
 
 
 def chosen_of(
-    asked: Asked, window: WindowKind = "daily", start: date | None = None, end: date | None = None,
-    rolling: int | None = None, currency: str | None = None, **scope: Any,
-) -> Chosen:  # fmt: skip
+    asked: Asked,
+    window: WindowKind = "daily",
+    start: date | None = None,
+    end: date | None = None,
+    rolling: int | None = None,
+    currency: str | None = None,
+    **scope: Any,
+) -> Chosen:
     """What the parameters of a window and scope mean today."""
     chosen = asked.tracker.window(window, start=start, end=end, rolling=rolling)
     return Chosen(chosen, Scope(**scope), currency)
@@ -211,9 +270,10 @@ def other_of(insights: Insights, chosen: Chosen, more: Json) -> Chosen:
         before = insights.before(window)
         if before is None:
             raise Refused(
-                422, "this window has none before it to be compared with",
+                422,
+                "this window has none before it to be compared with",
                 "give other_start and other_end, or another strategy, symbol or account",
-            )  # fmt: skip
+            )
         window = before
     return Chosen(window, other, chosen.currency)
 
@@ -221,12 +281,7 @@ def other_of(insights: Insights, chosen: Chosen, more: Json) -> Chosen:
 def filter_of(more: Json) -> TradeFilter:
     """The filter and order that parameters state."""
     return TradeFilter(
-        more["side"],
-        more["outcome"],
-        more["text"],
-        more["sort"],
-        more["order"] == "asc",
-        more["tag"],
+        more["side"], more["outcome"], more["text"], more["sort"], more["order"] == "asc", more["tag"]
     )
 
 

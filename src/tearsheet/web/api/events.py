@@ -45,12 +45,18 @@ def add_events(api: Api, served: Served) -> Lookout:
     lookout = Lookout(served)
     api.add(
         Operation(
-            method="GET", path="/api/events", tag="Events", title="What happens, as it happens",
-            words=_WORDS, parameters=(parameters.ACCOUNT, parameters.EVENTS, parameters.SECONDS),
-            media=MEDIA, answer=str, statuses=(422,),
+            method="GET",
+            path="/api/events",
+            tag="Events",
+            title="What happens, as it happens",
+            words=_WORDS,
+            parameters=(parameters.ACCOUNT, parameters.EVENTS, parameters.SECONDS),
+            media=MEDIA,
+            answer=str,
+            statuses=(422,),
         ),
         lambda account, limit, timeout_s: _stream(served, lookout, account, limit, timeout_s),
-    )  # fmt: skip
+    )
     return lookout
 
 

@@ -35,15 +35,28 @@ def add_ops(api: Api, served: Served, absence: Absence | None) -> None:
     ):
         statuses = (503,) if view is health else ()
         api.add(
-            Operation(method="GET", path=path, tag="Operation", title=title, level="open",
-                      answer=answer, statuses=statuses),
+            Operation(
+                method="GET",
+                path=path,
+                tag="Operation",
+                title=title,
+                level="open",
+                answer=answer,
+                statuses=statuses,
+            ),
             view,
-        )  # fmt: skip
+        )
     api.add(
-        Operation(method="GET", path="/metrics", tag="Operation", title="Metrics for Prometheus",
-                  media="text/plain", answer=str),
+        Operation(
+            method="GET",
+            path="/metrics",
+            tag="Operation",
+            title="Metrics for Prometheus",
+            media="text/plain",
+            answer=str,
+        ),
         lambda: Response(served.meters.page(_gauges(served, absence)), content_type=CONTENT_TYPE),
-    )  # fmt: skip
+    )
 
 
 def _alive(served: Served) -> Response:
@@ -62,9 +75,7 @@ def _health(served: Served, absence: Absence | None) -> Response:
     status: Literal["healthy", "degraded", "unhealthy"] = (
         "unhealthy" if "down" in states else "degraded" if "degraded" in states else "healthy"
     )
-    answer = answers.HealthAnswer(
-        status=status, timestamp=served.now, version=__version__, checks=checks
-    )
+    answer = answers.HealthAnswer(status=status, timestamp=served.now, version=__version__, checks=checks)
     response = json_answer(msgspec.json.encode(answer), 503 if status == "unhealthy" else 200)
     if status == "unhealthy":
         response.headers["Retry-After"] = "1"
@@ -134,17 +145,15 @@ def _states(served: Served, asked: Asked) -> list[Gauge]:
         Gauge("revision", "How often the facts changed.").put(summary.freshness.revision),
         Gauge("rejected_lines", "Lines that could not be used.").put(summary.rejected_lines),
         Gauge("partial", "Whether answers may lack something.").put(float(summary.partial)),
-        Gauge("sync_lag_seconds", "Since when log lines could not be taken in; 0 while they are.")
-        .put(served.trackers.sync_lag_s),
-    ]  # fmt: skip
+        Gauge("sync_lag_seconds", "Since when log lines could not be taken in; 0 while they are.").put(
+            served.trackers.sync_lag_s
+        ),
+    ]
 
 
 def _money(tracker: PerformanceTracker) -> list[Gauge]:
     """The present day of every account, and the targets that it is held against."""
-    gauges = {
-        name: Gauge(f"daily_{name}", METRICS[name].words, ("account", "currency"))
-        for name in _GAUGED
-    }
+    gauges = {name: Gauge(f"daily_{name}", METRICS[name].words, ("account", "currency")) for name in _GAUGED}
     targets = Gauge("target", "What was promised.", ("target",))
     for rule in target_rules(tracker.targets()):
         targets.put(money(rule.wanted), rule.name)

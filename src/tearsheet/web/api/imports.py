@@ -29,39 +29,59 @@ def add_imports(api: Api, served: Served) -> None:
     """Add what imports files, lists imports, and takes one out."""
     api.add(
         Operation(
-            method="POST", path="/api/import", tag="Imports", title="Keep what a file says", level="write",
+            method="POST",
+            path="/api/import",
+            tag="Imports",
+            title="Keep what a file says",
+            level="write",
             words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
             "and make the summaries partial. A dry run keeps nothing and shows what would change.",
             parameters=(*IMPORT_PARAMETERS, _DRY_RUN),
-            body=Body(("multipart/form-data",), FILE, None), answer=answers.ImportAnswer,
+            body=Body(("multipart/form-data",), FILE, None),
+            answer=answers.ImportAnswer,
             statuses=(400, 409, 411, 413, 415, 422),
         ),
         _import_view(served),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="GET", path="/api/imports", tag="Imports", title="Imports, the newest first",
+            method="GET",
+            path="/api/imports",
+            tag="Imports",
+            title="Imports, the newest first",
             words="Files and requests of fills. The next page is that before the last `id`.",
-            parameters=(parameters.LIMIT, parameters.BEFORE), answer=answers.BatchesAnswer, statuses=(422,),
+            parameters=(parameters.LIMIT, parameters.BEFORE),
+            answer=answers.BatchesAnswer,
+            statuses=(422,),
         ),
         lambda limit, before: _list(served, limit, before),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="GET", path="/api/imports/{number}", tag="Imports", title="One import with its rejected lines",
-            in_path=(parameters.IMPORT_ID,), answer=answers.BatchAnswer, statuses=(404, 422),
+            method="GET",
+            path="/api/imports/{number}",
+            tag="Imports",
+            title="One import with its rejected lines",
+            in_path=(parameters.IMPORT_ID,),
+            answer=answers.BatchAnswer,
+            statuses=(404, 422),
         ),
         lambda number: _show(served, number),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="POST", path="/api/imports/{number}/undo", tag="Imports", title="Take an import out",
+            method="POST",
+            path="/api/imports/{number}/undo",
+            tag="Imports",
+            title="Take an import out",
             words="As if it had never come; fills that other imports brought too stay. It is remembered.",
-            level="write", in_path=(parameters.IMPORT_ID,), answer=answers.UndoneAnswer,
+            level="write",
+            in_path=(parameters.IMPORT_ID,),
+            answer=answers.UndoneAnswer,
             statuses=(404, 409, 422),
         ),
         lambda number: _undo(served, number),
-    )  # fmt: skip
+    )
 
 
 _DRY_RUN = parameters.choice(

@@ -22,31 +22,37 @@ from tearsheet.web.server.context import Served, json_answer
 
 _ID = "^[0-9a-f]{16}$"
 NOTE_ID = Parameter(
-    "note", "A note's id.", {"type": "string", "pattern": _ID},
+    "note",
+    "A note's id.",
+    {"type": "string", "pattern": _ID},
     parameters.one_like(_ID, "16 hexadecimal digits"),
-)  # fmt: skip
+)
 AFTER = Parameter("after", "Only notes with a later id.", NOTE_ID.schema, NOTE_ID.read)
 _MOST_VERSION = 1_000_000_000
 _NOTE = {
     "type": "object",
     "properties": {
         "text": {
-            "type": "string", "maxLength": LONGEST_TEXT,
+            "type": "string",
+            "maxLength": LONGEST_TEXT,
             "description": "What is said, with line breaks. Empty and without tags it takes the note back.",
         },
         "tags": {
-            "type": "array", "maxItems": MOST_TAGS,
+            "type": "array",
+            "maxItems": MOST_TAGS,
             "items": {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG},
             "description": "Words to find the position by, kept in small letters; no commas or control characters.",
         },
         "version": {
-            "type": "integer", "minimum": 0, "maximum": _MOST_VERSION,
+            "type": "integer",
+            "minimum": 0,
+            "maximum": _MOST_VERSION,
             "description": "The version that this is written upon; 0 where nothing was said yet.",
         },
     },
     "required": ["text", "tags", "version"],
     "additionalProperties": False,
-}  # fmt: skip
+}
 _EXAMPLE = {"text": "Chased it; wait for the retest.", "tags": ["fomo", "breakout"], "version": 0}
 _WORDS = (
     "The whole note: what is left out is gone. The same again changes nothing; upon another version "
@@ -96,34 +102,53 @@ def _reads(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
     return [
         (
             Operation(
-                method="GET", path="/api/positions/{position}/notes", tag="Notes", in_path=(POSITION_ID,),
-                title="What is said of a position", answer=NotesAnswer, statuses=(304, 404, 422),
+                method="GET",
+                path="/api/positions/{position}/notes",
+                tag="Notes",
+                in_path=(POSITION_ID,),
+                title="What is said of a position",
+                answer=NotesAnswer,
+                statuses=(304, 404, 422),
             ),
             lambda position: _found(served, lambda notes: notes.of(position)),
         ),
         (
             Operation(
-                method="GET", path="/api/notes/{note}/versions", tag="Notes", in_path=(NOTE_ID,),
-                title="Everything that a note ever said", answer=VersionsAnswer, statuses=(304, 422),
+                method="GET",
+                path="/api/notes/{note}/versions",
+                tag="Notes",
+                in_path=(NOTE_ID,),
+                title="Everything that a note ever said",
+                answer=VersionsAnswer,
+                statuses=(304, 422),
             ),
             lambda note: _found(served, lambda notes: notes.versions(note)),
         ),
         (
             Operation(
-                method="GET", path="/api/orphaned-notes", tag="Notes", parameters=(parameters.LIMIT, AFTER),
-                title="Notes whose fill is not in the ledger now", answer=NotesAnswer, statuses=(304, 422),
+                method="GET",
+                path="/api/orphaned-notes",
+                tag="Notes",
+                parameters=(parameters.LIMIT, AFTER),
+                title="Notes whose fill is not in the ledger now",
+                answer=NotesAnswer,
+                statuses=(304, 422),
                 words="Its import was undone, or its log written anew. They come back with it.",
             ),
             lambda limit, after: _found(served, lambda notes: notes.orphaned(limit, after or "")),
         ),
         (
             Operation(
-                method="GET", path="/api/tags", tag="Notes", title="Every tag",
-                answer=TagsAnswer, statuses=(304,),
+                method="GET",
+                path="/api/tags",
+                tag="Notes",
+                title="Every tag",
+                answer=TagsAnswer,
+                statuses=(304,),
             ),
             lambda: _found(served, lambda notes: notes.tags()),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _writes(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
@@ -132,21 +157,35 @@ def _writes(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
     return [
         (
             Operation(
-                method="PUT", path="/api/positions/{position}/notes", tag="Notes", level="write",
-                in_path=(POSITION_ID,), title="Say something of a position", words=_WORDS, body=body,
-                answer=NoteAnswer, statuses=statuses,
+                method="PUT",
+                path="/api/positions/{position}/notes",
+                tag="Notes",
+                level="write",
+                in_path=(POSITION_ID,),
+                title="Say something of a position",
+                words=_WORDS,
+                body=body,
+                answer=NoteAnswer,
+                statuses=statuses,
             ),
             lambda position: _write(served, lambda notes, *what: notes.write(position, *what)),
         ),
         (
             Operation(
-                method="PUT", path="/api/notes/{note}", tag="Notes", level="write",
-                in_path=(NOTE_ID,), title="Write a note again by its id",
-                words=f"Also one whose fill is gone. {_WORDS}", body=body, answer=NoteAnswer, statuses=statuses,
+                method="PUT",
+                path="/api/notes/{note}",
+                tag="Notes",
+                level="write",
+                in_path=(NOTE_ID,),
+                title="Write a note again by its id",
+                words=f"Also one whose fill is gone. {_WORDS}",
+                body=body,
+                answer=NoteAnswer,
+                statuses=statuses,
             ),
             lambda note: _write(served, lambda notes, *what: notes.rewrite(note, *what)),
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _found(served: Served, find: Callable[[Notes], object]) -> Response:

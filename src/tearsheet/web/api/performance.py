@@ -19,9 +19,16 @@ from tearsheet.web.server.context import Asked, Served, json_answer, text_of
 
 Kind = Literal["daily", "weekly", "monthly"]
 _COUNTED = (
-    "total_trades", "winning_trades", "losing_trades", "breakeven_trades", "win_rate",
-    "closed_pnl", "gross_profit", "gross_loss", "fees",
-)  # fmt: skip
+    "total_trades",
+    "winning_trades",
+    "losing_trades",
+    "breakeven_trades",
+    "win_rate",
+    "closed_pnl",
+    "gross_profit",
+    "gross_loss",
+    "fees",
+)
 _SECOND = timedelta(seconds=1)
 #: What an answer is kept with: the last fill's time (or nothing), then all but what the clock changes.
 _SEPARATOR = b"\n"
@@ -36,38 +43,56 @@ def add_performance(api: Api, served: Served) -> None:
         ("monthly", "The present calendar month, or another", answers.MonthlyAnswer),
     ):
         operation = Operation(
-            method="GET", path=f"/api/performance/{kind}", tag="Performance", title=title,
+            method="GET",
+            path=f"/api/performance/{kind}",
+            tag="Performance",
+            title=title,
             words="Closed trades are counted in the session of their last fill; the P&L is that of "
             "every fill of the window, after fees.",
-            parameters=(parameters.DATE, *asked), answer=answer, statuses=(304, 404, 422),
-        )  # fmt: skip
+            parameters=(parameters.DATE, *asked),
+            answer=answer,
+            statuses=(304, 404, 422),
+        )
         api.add(operation, _period_view(served, kind))
     api.add(
         Operation(
-            method="GET", path="/api/performance/summary", tag="Performance",
-            title="Every metric of any window", words="As the summary's JSON files.",
+            method="GET",
+            path="/api/performance/summary",
+            tag="Performance",
+            title="Every metric of any window",
+            words="As the summary's JSON files.",
             parameters=(*parameters.STRETCH, parameters.ROLLING, *asked),
-            answer=answers.SummaryAnswer, statuses=(304, 404, 422),
+            answer=answers.SummaryAnswer,
+            statuses=(304, 404, 422),
         ),
         _summary_view(served),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="GET", path="/api/performance/explain", tag="Performance",
-            title="The fills behind a number", words="The terms add up to the number exactly.",
+            method="GET",
+            path="/api/performance/explain",
+            tag="Performance",
+            title="The fills behind a number",
+            words="The terms add up to the number exactly.",
             parameters=(parameters.METRIC, *parameters.STRETCH, parameters.ROLLING, *asked),
-            answer=answers.ExplainAnswer, statuses=(304, 404, 422), aliases=("/api/explain",),
+            answer=answers.ExplainAnswer,
+            statuses=(304, 404, 422),
+            aliases=("/api/explain",),
         ),
         _explain_view(served),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="GET", path="/api/metrics/definitions", tag="Performance",
-            title="The table of metrics", answer=answers.DefinitionsAnswer, level="open",
+            method="GET",
+            path="/api/metrics/definitions",
+            tag="Performance",
+            title="The table of metrics",
+            answer=answers.DefinitionsAnswer,
+            level="open",
             aliases=("/api/performance/metrics/definitions",),
         ),
         lambda: _definitions(served),
-    )  # fmt: skip
+    )
 
 
 def _period_view(served: Served, kind: str) -> Callable[..., Response]:
@@ -98,9 +123,13 @@ _KINDS: Mapping[str, WindowKind] = {"daily": "daily", "weekly": "weekly", "month
 
 def _summary_view(served: Served) -> Callable[..., Response]:
     def view(
-        window: WindowKind, start: date | None, end: date | None, rolling: int | None,
-        currency: str | None, **scope: Any,
-    ) -> Response:  # fmt: skip
+        window: WindowKind,
+        start: date | None,
+        end: date | None,
+        rolling: int | None,
+        currency: str | None,
+        **scope: Any,
+    ) -> Response:
         def content(summary: PerformanceSummary, chosen: Window) -> dict[str, Any]:
             plain = as_plain(summary)
             del plain["freshness"]
@@ -116,9 +145,14 @@ def _summary_view(served: Served) -> Callable[..., Response]:
 
 def _explain_view(served: Served) -> Callable[..., Response]:
     def view(
-        metric: str, window: WindowKind, start: date | None, end: date | None,
-        rolling: int | None, currency: str | None, **scope: Any,
-    ) -> Response:  # fmt: skip
+        metric: str,
+        window: WindowKind,
+        start: date | None,
+        end: date | None,
+        rolling: int | None,
+        currency: str | None,
+        **scope: Any,
+    ) -> Response:
         with served.asked() as asked:
             if (same := served.fresh(asked)) is not None:
                 return same
@@ -131,8 +165,7 @@ def _explain_view(served: Served) -> Callable[..., Response]:
 
 def _definitions(served: Served) -> Response:
     rows = [
-        {name: value for name, value in asdict(row).items() if name in _SHOWN}
-        for row in METRICS.values()
+        {name: value for name, value in asdict(row).items() if name in _SHOWN} for row in METRICS.values()
     ]
     return json_answer(success(served, rows))
 
@@ -147,9 +180,13 @@ def success(served: Served, data: object, **more: object) -> bytes:
 
 
 def _answered(
-    served: Served, period: str, choose: Callable[[Asked], Window], scope: Scope,
-    currency: str | None, content: Callable[[PerformanceSummary, Window], dict[str, Any]],
-) -> Response:  # fmt: skip
+    served: Served,
+    period: str,
+    choose: Callable[[Asked], Window],
+    scope: Scope,
+    currency: str | None,
+    content: Callable[[PerformanceSummary, Window], dict[str, Any]],
+) -> Response:
     """An answer from the cache or computed, with what the clock changes put in last."""
     with served.asked() as asked:
         if (same := served.fresh(asked)) is not None:

@@ -34,15 +34,20 @@ def add_reconciling(api: Api, served: Served) -> None:
     """Add what compares a statement with the books."""
     api.add(
         Operation(
-            method="POST", path="/api/reconcile", tag="Imports", title="Do we agree with the broker?",
+            method="POST",
+            path="/api/reconcile",
+            tag="Imports",
+            title="Do we agree with the broker?",
             words="A statement, a report of round trips, or sums of days. It is compared with the books, and "
             "each difference has the kind that could be shown; `agrees` says whether there is none. Nothing "
             "is kept.",
-            parameters=(*IMPORT_PARAMETERS, _METHOD), body=Body(("multipart/form-data",), FILE, None),
-            answer=TieOutAnswer, statuses=(400, 411, 413, 415, 422),
+            parameters=(*IMPORT_PARAMETERS, _METHOD),
+            body=Body(("multipart/form-data",), FILE, None),
+            answer=TieOutAnswer,
+            statuses=(400, 411, 413, 415, 422),
         ),
         _view(served),
-    )  # fmt: skip
+    )
 
 
 def _view(served: Served) -> Callable[..., Response]:

@@ -35,9 +35,11 @@ _RELEASE = {
     "additionalProperties": False,
 }
 _HEARTBEAT = {
-    "type": "object", "properties": {"account": _ACCOUNT}, "required": ["account"],
+    "type": "object",
+    "properties": {"account": _ACCOUNT},
+    "required": ["account"],
     "additionalProperties": False,
-}  # fmt: skip
+}
 _VERDICT_WORDS = (
     "`state` is ok, warn, breach or unknown, and every one of them is answered with 200. Without "
     "`account`: the worst state, and the verdict of every account that has limits. What breaks a "
@@ -50,41 +52,57 @@ def add_risk(api: Api, served: Served) -> None:
     """Add the operations under `/api/risk`."""
     api.add(
         Operation(
-            method="GET", path="/api/risk/verdict", tag="Risk",
-            title="May this account go on trading?", words=_VERDICT_WORDS,
+            method="GET",
+            path="/api/risk/verdict",
+            tag="Risk",
+            title="May this account go on trading?",
+            words=_VERDICT_WORDS,
             parameters=(parameters.ACCOUNT,),
-            answer=(risk_answers.VerdictAnswer, risk_answers.VerdictsAnswer), statuses=(422,),
+            answer=(risk_answers.VerdictAnswer, risk_answers.VerdictsAnswer),
+            statuses=(422,),
         ),
         lambda account: _verdict(served, account),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="GET", path="/api/risk/breaches", tag="Risk",
+            method="GET",
+            path="/api/risk/breaches",
+            tag="Risk",
             title="Every breach and who lifted it, the newest first",
-            parameters=(parameters.ACCOUNT, *parameters.PAGE), answer=risk_answers.BreachesAnswer,
+            parameters=(parameters.ACCOUNT, *parameters.PAGE),
+            answer=risk_answers.BreachesAnswer,
             statuses=(422,),
         ),
         lambda account, limit, cursor: _breaches(served, account, limit, cursor),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="POST", path="/api/risk/releases", tag="Risk", title="Lift a breach",
+            method="POST",
+            path="/api/risk/releases",
+            tag="Risk",
+            title="Lift a breach",
             words="The limit breaks again where its value worsens. Who and why is kept for ever. "
             "It needs a token made with `--desk`: whoever trades does not lift their own breach.",
-            level="desk", body=Body(("application/json",), _RELEASE, _EXAMPLE),
-            answer=risk_answers.ReleaseAnswer, statuses=(400, 404, 409, 411, 413, 415, 422),
+            level="desk",
+            body=Body(("application/json",), _RELEASE, _EXAMPLE),
+            answer=risk_answers.ReleaseAnswer,
+            statuses=(400, 404, 409, 411, 413, 415, 422),
         ),
         lambda: _release(served),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="POST", path="/api/risk/heartbeats", tag="Risk",
+            method="POST",
+            path="/api/risk/heartbeats",
+            tag="Risk",
             title="Say that an account's source is there, though it has nothing new",
-            level="write", body=Body(("application/json",), _HEARTBEAT, {"account": "Sim101"}),
-            answer=risk_answers.HeartbeatAnswer, statuses=(400, 411, 413, 415, 422),
+            level="write",
+            body=Body(("application/json",), _HEARTBEAT, {"account": "Sim101"}),
+            answer=risk_answers.HeartbeatAnswer,
+            statuses=(400, 411, 413, 415, 422),
         ),
         lambda: _heartbeat(served),
-    )  # fmt: skip
+    )
 
 
 _EXAMPLE = {
@@ -150,9 +168,7 @@ def _release(served: Served) -> Response:
     if limit not in LIMITS or not isinstance(limit, str):
         raise Refused(422, f"limit is {str(limit)[:50]!r}", f"allowed are {', '.join(LIMITS)}")
     if not is_said(actor, BY) or not is_said(reason, NOTE) or not str(reason).strip():
-        raise Refused(
-            422, "a release needs an actor and a reason", "1 to 100 and 1 to 1000 characters"
-        )
+        raise Refused(422, "a release needs an actor and a reason", "1 to 100 and 1 to 1000 characters")
     try:
         with served.asked() as asked:
             record, repeated = verdicts_of(asked.tracker).release(
@@ -175,7 +191,5 @@ def _heartbeat(served: Served) -> Response:
 def _account_of(content: dict[str, Any]) -> str:
     account = content.get("account")
     if not is_said(account, NAME):
-        raise Refused(
-            422, f"account is {str(account)[:50]!r}", "allowed is a text of 1 to 200 characters"
-        )
+        raise Refused(422, f"account is {str(account)[:50]!r}", "allowed is a text of 1 to 200 characters")
     return str(account)

@@ -19,15 +19,7 @@ from tearsheet.web.api.alert_filter import wish_of, wish_parameters
 from tearsheet.web.api.charts import TAG
 from tearsheet.web.api.performance import success
 from tearsheet.web.http import parameters
-from tearsheet.web.http.bodies import (
-    BY,
-    NOTE,
-    check_media,
-    idempotency_key,
-    is_said,
-    json_object,
-    place_of,
-)
+from tearsheet.web.http.bodies import BY, NOTE, check_media, idempotency_key, is_said, json_object, place_of
 from tearsheet.web.http.errors import Refused, as_detail, refused_rows
 from tearsheet.web.http.names import REQUEST_ID
 from tearsheet.web.http.operation import Api, Body, Operation, Parameter
@@ -37,9 +29,15 @@ from tearsheet.web.server.context import Served, json_answer
 
 _MOST_SHOWN = 100
 _EXAMPLE_FILL = {
-    "account": "Sim101", "symbol": "ES 12-26", "time": "2026-11-20T14:30:00Z", "side": "BUY",
-    "quantity": 2, "price": 6712.25, "commission": "4.18", "fill_id": "8812-1",
-}  # fmt: skip
+    "account": "Sim101",
+    "symbol": "ES 12-26",
+    "time": "2026-11-20T14:30:00Z",
+    "side": "BUY",
+    "quantity": 2,
+    "price": 6712.25,
+    "commission": "4.18",
+    "fill_id": "8812-1",
+}
 _EXAMPLE_MARK = {"symbol": "ES 12-26", "price": 6720.5, "time": "2026-11-20T15:00:00Z"}
 
 
@@ -52,69 +50,109 @@ def add_lists(api: Api, served: Served) -> None:
     )
     api.add(
         Operation(
-            method="GET", path="/api/positions", tag="Trading", title="Positions, the newest first",
+            method="GET",
+            path="/api/positions",
+            tag="Trading",
+            title="Positions, the newest first",
             words="Those closed in a window, or those open now.",
             parameters=(
-                parameters.choice("state", "Closed in the window, or open now.", "open", "closed", default="closed"),
-                *stretch, *parameters.SCOPE, TAG, *parameters.PAGE,
+                parameters.choice(
+                    "state", "Closed in the window, or open now.", "open", "closed", default="closed"
+                ),
+                *stretch,
+                *parameters.SCOPE,
+                TAG,
+                *parameters.PAGE,
             ),
-            answer=answers.PositionsAnswer, statuses=(304, 422), aliases=("/api/performance/positions",),
+            answer=answers.PositionsAnswer,
+            statuses=(304, 422),
+            aliases=("/api/performance/positions",),
         ),
         _positions_view(served),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="GET", path="/api/fills", tag="Trading", title="Fills, the newest first",
+            method="GET",
+            path="/api/fills",
+            tag="Trading",
+            title="Fills, the newest first",
             words="Results that a bot logged are positions, not fills.",
             parameters=(*stretch, *parameters.SCOPE, *parameters.PAGE),
-            answer=answers.FillsAnswer, statuses=(304, 422), aliases=("/api/performance/fills",),
+            answer=answers.FillsAnswer,
+            statuses=(304, 422),
+            aliases=("/api/performance/fills",),
         ),
         _fills_view(served),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="GET", path="/api/accounts", tag="Trading", title="Every account that traded",
-            answer=answers.AccountsAnswer, statuses=(304,), aliases=("/api/performance/accounts",),
+            method="GET",
+            path="/api/accounts",
+            tag="Trading",
+            title="Every account that traded",
+            answer=answers.AccountsAnswer,
+            statuses=(304,),
+            aliases=("/api/performance/accounts",),
         ),
         lambda: _accounts(served),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="GET", path="/api/rejections", tag="Trading", title="Lines that could not be used",
-            parameters=parameters.PAGE, answer=answers.RejectionsAnswer, statuses=(422,),
+            method="GET",
+            path="/api/rejections",
+            tag="Trading",
+            title="Lines that could not be used",
+            parameters=parameters.PAGE,
+            answer=answers.RejectionsAnswer,
+            statuses=(422,),
         ),
         lambda limit, cursor: _rejections(served, limit, cursor),
-    )  # fmt: skip
+    )
 
 
 def add_alerts(api: Api, served: Served) -> None:
     """Add the alerts and their acknowledgement."""
     api.add(
         Operation(
-            method="GET", path="/api/alerts", tag="Alerts", title="Alerts, the newest first",
-            parameters=(*wish_parameters("all"), *parameters.PAGE), answer=answers.AlertsAnswer, statuses=(422,), aliases=("/api/performance/alerts",),
+            method="GET",
+            path="/api/alerts",
+            tag="Alerts",
+            title="Alerts, the newest first",
+            parameters=(*wish_parameters("all"), *parameters.PAGE),
+            answer=answers.AlertsAnswer,
+            statuses=(422,),
+            aliases=("/api/performance/alerts",),
         ),
         lambda limit, cursor, **wish: _alerts(served, limit, cursor, wish),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="GET", path="/api/alerts/{alert}/changes", tag="Alerts",
-            title="The life of an alert, from its beginning on", in_path=(parameters.ALERT_ID,),
-            answer=answers.AlertChangesAnswer, statuses=(404, 422),
+            method="GET",
+            path="/api/alerts/{alert}/changes",
+            tag="Alerts",
+            title="The life of an alert, from its beginning on",
+            in_path=(parameters.ALERT_ID,),
+            answer=answers.AlertChangesAnswer,
+            statuses=(404, 422),
             aliases=("/api/performance/alerts/{alert}/changes",),
         ),
         lambda alert: _alert_changes(served, alert),
-    )  # fmt: skip
+    )
     api.add(
         Operation(
-            method="POST", path="/api/alerts/{alert}/acknowledge", tag="Alerts",
-            title="Say that somebody has seen an alert", level="write",
-            in_path=(parameters.ALERT_ID,), body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
-            answer=answers.AlertAnswer, statuses=(400, 404, 411, 413, 415, 422),
+            method="POST",
+            path="/api/alerts/{alert}/acknowledge",
+            tag="Alerts",
+            title="Say that somebody has seen an alert",
+            level="write",
+            in_path=(parameters.ALERT_ID,),
+            body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
+            answer=answers.AlertAnswer,
+            statuses=(400, 404, 411, 413, 415, 422),
             aliases=("/api/performance/alerts/{alert}/acknowledge",),
         ),
         lambda alert: _acknowledge(served, alert),
-    )  # fmt: skip
+    )
 
 
 def add_writes(api: Api, served: Served) -> None:
@@ -125,21 +163,23 @@ def add_writes(api: Api, served: Served) -> None:
     ):
         api.add(
             Operation(
-                method="POST", path=f"/api/{name}", tag="Trading", title=title, level="write",
+                method="POST",
+                path=f"/api/{name}",
+                tag="Trading",
+                title=title,
+                level="write",
                 words=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
                 body=Body(("application/json",), _one_or_many(schema, name), example),
-                answer=answers.PostedAnswer, statuses=(400, 409, 411, 413, 415, 422),
+                answer=answers.PostedAnswer,
+                statuses=(400, 409, 411, 413, 415, 422),
             ),
             _post_view(served, name),
-        )  # fmt: skip
+        )
 
 
 def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
     many = {"type": "array", "items": schema, "minItems": 1}
-    named = {
-        "type": "object", "properties": {name: many}, "required": [name],
-        "additionalProperties": False,
-    }  # fmt: skip
+    named = {"type": "object", "properties": {name: many}, "required": [name], "additionalProperties": False}
     return {"anyOf": [schema, many, named]}
 
 
@@ -165,19 +205,31 @@ def _zone(text: str) -> ZoneInfo:
 
 #: What is said of a file that is brought.
 IMPORT_PARAMETERS = (
-    Parameter("timezone", "Zone of the times in a file that names none.",
-              {"type": "string", "enum": known_zones()}, _zone),
+    Parameter(
+        "timezone",
+        "Zone of the times in a file that names none.",
+        {"type": "string", "enum": known_zones()},
+        _zone,
+    ),
     parameters.ACCOUNT,
     parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),
-    parameters.choice("date_order", "What stands first in dates such as 3/4/2026.", "day-first", "month-first"),
-)  # fmt: skip
+    parameters.choice(
+        "date_order", "What stands first in dates such as 3/4/2026.", "day-first", "month-first"
+    ),
+)
 
 
 def _positions_view(served: Served) -> Callable[..., Response]:
     def view(
-        state: str, window: WindowKind, start: date | None, end: date | None, limit: int,
-        cursor: Place | None, tag: str | None, **scope: Any,
-    ) -> Response:  # fmt: skip
+        state: str,
+        window: WindowKind,
+        start: date | None,
+        end: date | None,
+        limit: int,
+        cursor: Place | None,
+        tag: str | None,
+        **scope: Any,
+    ) -> Response:
         after = place_of(cursor, str)
         with served.asked(noted=True) as asked:
             if (same := served.fresh(asked)) is not None:
@@ -195,9 +247,13 @@ def _positions_view(served: Served) -> Callable[..., Response]:
 
 def _fills_view(served: Served) -> Callable[..., Response]:
     def view(
-        window: WindowKind, start: date | None, end: date | None, limit: int,
-        cursor: Place | None, **scope: Any,
-    ) -> Response:  # fmt: skip
+        window: WindowKind,
+        start: date | None,
+        end: date | None,
+        limit: int,
+        cursor: Place | None,
+        **scope: Any,
+    ) -> Response:
         after = place_of(cursor, int)
         with served.asked() as asked:
             if (same := served.fresh(asked)) is not None:
@@ -239,9 +295,7 @@ def _acknowledge(served: Served, alert: str) -> Response:
     content = json_object("by", "note")
     by, note = content.get("by"), content.get("note")
     if not is_said(by, BY) or not (note is None or is_said(note, NOTE)):
-        raise Refused(
-            422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}'
-        )
+        raise Refused(422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}')
     with served.asked() as asked:
         seen = asked.tracker.alerts.acknowledge(alert, str(by), note, served.now)
     return json_answer(success(served, seen))
@@ -265,9 +319,7 @@ def _post_view(served: Served, name: str) -> Callable[..., Response]:
             raise refused_rows(report.rejections)
         data = asdict(report)
         del data["rejections"]
-        return json_answer(
-            success(served, data), 201 if report.new and not report.repeated else 200
-        )
+        return json_answer(success(served, data), 201 if report.new and not report.repeated else 200)
 
     return view
 

@@ -27,13 +27,7 @@ _RANKS = {"open": 0, "read": 1, "write": 2, "desk": 3}
 _PREFIX = "ts_"
 #: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
 COOKIE = "tearsheet_token"
-_FORWARDED = (
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_FORWARDED_HOST",
-    "HTTP_FORWARDED",
-    "HTTP_X_REAL_IP",
-    "HTTP_VIA",
-)
+_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 _PORT = re.compile(r":\d+$")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
@@ -79,9 +73,7 @@ class Tokens:
     def add(self, name: str, right: Right, now: datetime) -> str:
         """Make a token and keep its hash; it is told this once. Raises UsageError."""
         if any(token.name == name for token in self.all()):
-            raise UsageError(
-                f"there is a token {name!r}", "revoke it first, or choose another name"
-            )
+            raise UsageError(f"there is a token {name!r}", "revoke it first, or choose another name")
         secret = _PREFIX + secrets.token_urlsafe(32)
         self._write((*self.all(), Token(name, right, _digest(secret), now)))
         return secret
@@ -129,9 +121,7 @@ class Access:
         presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
         if presented:
             self._check_token(presented, level)
-        elif not (level == "read" and self._anonymous_read) and not self._is_private(
-            request.environ
-        ):
+        elif not (level == "read" and self._anonymous_read) and not self._is_private(request.environ):
             raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
 
     def allows(self, request: Request, level: Level) -> bool:
@@ -204,13 +194,10 @@ def is_loopback(host: str) -> bool:
 
 def too_little(right: Right, level: Level, message: str = "") -> Refused:
     """The refusal of what a token does not allow."""
-    does = {
-        "read": "read only",
-        "write": "read and write, not to lift breaches or change settings",
-    }.get(right, "")
-    return Refused(
-        403, message or f"this token allows to {does}", f"use a token made with --{level}"
+    does = {"read": "read only", "write": "read and write, not to lift breaches or change settings"}.get(
+        right, ""
     )
+    return Refused(403, message or f"this token allows to {does}", f"use a token made with --{level}")
 
 
 _HINT = "send `Authorization: Bearer …`; `tearsheet tokens add NAME` makes a token"

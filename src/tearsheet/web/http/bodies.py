@@ -36,9 +36,7 @@ def json_object(*allowed: str) -> dict[str, Any]:
 def check_media(*allowed: str) -> None:
     """Refuse a body of another media type, or whose length is not said."""
     if request.mimetype not in allowed:
-        raise Refused(
-            415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}"
-        )
+        raise Refused(415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}")
     if request.content_length is None:  # what is cut off at the limit must not pass for a whole
         raise Refused(411, "the length of the body is not said", "send it with Content-Length")
 
@@ -50,9 +48,7 @@ def idempotency_key() -> str | None:
         return None
     if not re.fullmatch("[!-~]{1,200}", key):
         raise Refused(
-            422,
-            f"the header {_KEY} is {key[:50]!r}",
-            "allowed are 1 to 200 visible ASCII characters",
+            422, f"the header {_KEY} is {key[:50]!r}", "allowed are 1 to 200 visible ASCII characters"
         )
     return key
 
@@ -60,7 +56,5 @@ def idempotency_key() -> str | None:
 def place_of(cursor: Place | None, kind: type[int] | type[str]) -> Place | None:
     """The place where a page goes on, if it is one of this list. Raises Refused."""
     if cursor is not None and not isinstance(cursor.id, kind):
-        raise Refused(
-            422, "parameter 'cursor' is one of another list", "take `next_cursor` of this one"
-        )
+        raise Refused(422, "parameter 'cursor' is one of another list", "take `next_cursor` of this one")
     return cursor

@@ -21,9 +21,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._:/+#%()-]*")
 _INSIDE = re.compile(rf"([;\t][\s\"']*)([{re.escape(_BEGINS)}])")
 
 
-def csv_answer(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], file_name: str
-) -> Response:  # fmt: skip
+def csv_answer(columns: Sequence[str], rows: Iterable[Sequence[Any]], file_name: str) -> Response:
     """A table as a file to keep; `file_name` is one of ours."""
     response = Response("".join(_parts(columns, rows)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'

@@ -22,13 +22,33 @@ _STYLE = Path(__file__).parents[1] / "static" / "docs.css"
 def add_documents(api: Api, operations: Sequence[Operation]) -> None:
     """Add the description of these operations and of itself."""
     added = [
-        Operation(method="GET", path="/openapi.json", tag="Documents", title="This description",
-                  level="open", answer=dict),
-        Operation(method="GET", path="/docs", tag="Documents", title="This description, to read",
-                  level="open", answer=str, media="text/html"),
-        Operation(method="GET", path="/docs.css", tag="Documents", title="Its style",
-                  level="open", answer=str, media="text/css"),
-    ]  # fmt: skip
+        Operation(
+            method="GET",
+            path="/openapi.json",
+            tag="Documents",
+            title="This description",
+            level="open",
+            answer=dict,
+        ),
+        Operation(
+            method="GET",
+            path="/docs",
+            tag="Documents",
+            title="This description, to read",
+            level="open",
+            answer=str,
+            media="text/html",
+        ),
+        Operation(
+            method="GET",
+            path="/docs.css",
+            tag="Documents",
+            title="Its style",
+            level="open",
+            answer=str,
+            media="text/css",
+        ),
+    ]
     every = [*operations, *added]
 
     @cache
@@ -53,9 +73,13 @@ def _page(operations: Sequence[Operation]) -> str:
     for operation in operations:
         tags.setdefault(operation.tag, []).append(operation)
     return render_template(
-        "docs.html", tags=tags, document=document(operations), version=__version__,
-        pretty=_pretty, coded=_coded,
-    )  # fmt: skip
+        "docs.html",
+        tags=tags,
+        document=document(operations),
+        version=__version__,
+        pretty=_pretty,
+        coded=_coded,
+    )
 
 
 def _coded(text: str) -> Markup:

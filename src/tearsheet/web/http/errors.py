@@ -27,19 +27,33 @@ STATUSES: dict[type[errors.TearsheetError], int] = {
 RETRY_AFTER_S = 1
 _CONFLICTS = {"conflicting_id", "unknown_instrument", "ambiguous_instrument"}
 _KINDS = {
-    400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found",
-    405: "method_not_allowed", 409: "conflict", 411: "length_required", 413: "too_large", 415: "unsupported_media_type",
-    422: "bad_request", 500: "internal", 503: "store_unavailable",
-}  # fmt: skip
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    411: "length_required",
+    413: "too_large",
+    415: "unsupported_media_type",
+    422: "bad_request",
+    500: "internal",
+    503: "store_unavailable",
+}
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, raised to leave a view
     """A request that is not carried out: its status, a message for people, and what to do."""
 
     def __init__(
-        self, status: int, message: str, hint: str = "", details: Sequence[Any] = (),
-        headers: dict[str, str] | None = None, kind: str | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        status: int,
+        message: str,
+        hint: str = "",
+        details: Sequence[Any] = (),
+        headers: dict[str, str] | None = None,
+        kind: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message

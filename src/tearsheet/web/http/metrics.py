@@ -27,23 +27,26 @@ class Meters:
             Path(os.environ[FOLDER]).mkdir(parents=True, exist_ok=True)
         self.registry = CollectorRegistry()
         self.requests = Histogram(
-            "tearsheet_request_seconds", "Time of requests.", ("method", "route", "status"),
-            buckets=_SECONDS, registry=self.registry,
-        )  # fmt: skip
-        self.cache = Counter(
-            "tearsheet_cache", "Answers by where they were found.", ("found",),
+            "tearsheet_request_seconds",
+            "Time of requests.",
+            ("method", "route", "status"),
+            buckets=_SECONDS,
             registry=self.registry,
-        )  # fmt: skip
+        )
+        self.cache = Counter(
+            "tearsheet_cache", "Answers by where they were found.", ("found",), registry=self.registry
+        )
         self._children: dict[tuple[str, str, str], Histogram] = {}
         self._found: dict[str, Counter] = {}
         self.cache_failures = Counter(
-            "tearsheet_cache_failures", "Times that the shared cache went down.",
-            registry=self.registry,
-        )  # fmt: skip
+            "tearsheet_cache_failures", "Times that the shared cache went down.", registry=self.registry
+        )
         self.streams = LiveGauge(
-            "tearsheet_event_streams", "Event streams that are open.",
-            registry=self.registry, multiprocess_mode="livesum",
-        )  # fmt: skip
+            "tearsheet_event_streams",
+            "Event streams that are open.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
 
     def observe(self, method: str, route: str, status: str, seconds: float) -> None:
         """Count a request and its time."""

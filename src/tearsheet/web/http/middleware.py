@@ -58,17 +58,21 @@ class Edge:
 
         return self._inner(environ, start)
 
-    def _count(
-        self, environ: Environ, status: str, headers: list[tuple[str, str]], started: float
-    ) -> None:
+    def _count(self, environ: Environ, status: str, headers: list[tuple[str, str]], started: float) -> None:
         took = time.perf_counter() - started
         route = environ.get(ROUTE, "none")
         self._meters.observe(environ["REQUEST_METHOD"], route, status, took)
         length = next((value for name, value in headers if name == "Content-Length"), None)
         event(
-            _log, "tearsheet.request", request_id=environ[REQUEST_ID],
-            method=environ["REQUEST_METHOD"], path=environ.get("PATH_INFO", ""), route=route,
-            status=int(status), duration_ms=round(took * 1000, 3),
-            bytes=None if length is None else int(length), remote=environ.get("REMOTE_ADDR"),
+            _log,
+            "tearsheet.request",
+            request_id=environ[REQUEST_ID],
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("PATH_INFO", ""),
+            route=route,
+            status=int(status),
+            duration_ms=round(took * 1000, 3),
+            bytes=None if length is None else int(length),
+            remote=environ.get("REMOTE_ADDR"),
             pid=os.getpid(),
-        )  # fmt: skip
+        )

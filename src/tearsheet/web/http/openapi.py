@@ -34,16 +34,18 @@ def document(operations: Sequence[Operation]) -> Json:
     """The document of these operations."""
     shapes = [shape for o in operations for shape in _shapes(o)]
     types = [*{id(one): one for one in shapes if one not in (None, str, dict)}.values()]
-    _, components = msgspec.json.schema_components(
-        [*types, answers.ErrorAnswer], ref_template=_REFS
-    )
+    _, components = msgspec.json.schema_components([*types, answers.ErrorAnswer], ref_template=_REFS)
     paths: dict[str, Json] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Tearsheet", "version": __version__, "description": _WORDS,
-                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "info": {
+            "title": "Tearsheet",
+            "version": __version__,
+            "description": _WORDS,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
         "servers": [{"url": "/"}],
         "tags": [{"name": tag} for tag in dict.fromkeys(o.tag for o in operations)],
         "paths": paths,
@@ -51,7 +53,7 @@ def document(operations: Sequence[Operation]) -> Json:
             "schemas": {name: exact_numbers(schema) for name, schema in sorted(components.items())},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
-    }  # fmt: skip
+    }
 
 
 def _operation(o: Operation) -> Json:
@@ -74,25 +76,32 @@ def _operation(o: Operation) -> Json:
     if o.body is not None:
         if o.method == "POST":
             content["parameters"].append(_IDEMPOTENCY)
-        content["requestBody"] = {"required": True, "content": {
-            media: {"schema": o.body.schema} | ({"example": o.body.example} if o.body.example else {})
-            for media in o.body.media
-        }}  # fmt: skip
+        content["requestBody"] = {
+            "required": True,
+            "content": {
+                media: {"schema": o.body.schema} | ({"example": o.body.example} if o.body.example else {})
+                for media in o.body.media
+            },
+        }
     if o.media == "text/event-stream":
         content["parameters"].append(_LAST_EVENT_ID)
     return content
 
 
 _IDEMPOTENCY = {
-    "name": "Idempotency-Key", "in": "header", "required": False,
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
     "description": "Names the request, so that it is carried out once however often it is sent.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
-}  # fmt: skip
+}
 _LAST_EVENT_ID = {
-    "name": "Last-Event-ID", "in": "header", "required": False,
+    "name": "Last-Event-ID",
+    "in": "header",
+    "required": False,
     "description": "The `id` of the last event that the client has; what came since follows.",
     "schema": {"type": "string"},
-}  # fmt: skip
+}
 
 
 def _parameter(parameter: Parameter, place: str) -> Json:
@@ -114,9 +123,7 @@ def _responses(o: Operation) -> Json:
         refused = {*refused, 401, 403, 503}
     responses = {str(status): _answer(o, status) for status in done}
     for status in sorted(refused):
-        responses[str(status)] = (
-            {"description": _MEANINGS[304]} if status == 304 else _error(o, status)
-        )
+        responses[str(status)] = {"description": _MEANINGS[304]} if status == 304 else _error(o, status)
     return responses
 
 

@@ -70,9 +70,7 @@ class Api:
         """Answer an operation, under its aliases too, with a function of its parameters."""
         self.operations.append(operation)
 
-        defaults = (
-            read_values(operation.parameters, MultiDict()) if _is_optional(operation) else None
-        )
+        defaults = read_values(operation.parameters, MultiDict()) if _is_optional(operation) else None
 
         def answer(**in_path: str) -> Response:
             request.environ[ROUTE] = operation.path
@@ -87,10 +85,7 @@ class Api:
         for path in (operation.path, *operation.aliases):
             rule = path.replace("{", "<").replace("}", ">")
             self.blueprint.add_url_rule(
-                rule,
-                f"{operation.method} {path}".replace(".", "_"),
-                answer,
-                methods=[operation.method],
+                rule, f"{operation.method} {path}".replace(".", "_"), answer, methods=[operation.method]
             )
 
 

@@ -99,9 +99,7 @@ def text_of(name: str, words: str) -> Parameter:
     return Parameter(name, words, {"type": "string", "pattern": NAME}, _name)
 
 
-def number_of(
-    name: str, words: str, high: int, default: int | None = None, low: int = 1
-) -> Parameter:
+def number_of(name: str, words: str, high: int, default: int | None = None, low: int = 1) -> Parameter:
     """A parameter that is a whole number."""
     schema: dict[str, Any] = {"type": "integer", "minimum": low, "maximum": high}
     if default is not None:
@@ -128,12 +126,12 @@ SCOPE = (
     choice("mode", "Only paper or live trades of the log.", "PAPER", "LIVE"),
 )
 CURRENCY = Parameter(
-    "currency", "Which money, where there are several.",
-    {"type": "string", "pattern": "^[A-Z]{3,5}$"}, _currency,
-)  # fmt: skip
-DATE = date_of(
-    "date", "The day; the window that holds it is shown. By default the present session."
+    "currency",
+    "Which money, where there are several.",
+    {"type": "string", "pattern": "^[A-Z]{3,5}$"},
+    _currency,
 )
+DATE = date_of("date", "The day; the window that holds it is shown. By default the present session.")
 WINDOW = choice("window", "Kind of window.", *KINDS, default="daily")
 START = date_of("start", "First day; alone, it picks the window that holds it.")
 END = date_of("end", "Last day, included.")
@@ -141,22 +139,20 @@ ROLLING = number_of("rolling", "The last N closed trades instead of a stretch of
 STRETCH = (WINDOW, START, END)
 LIMIT = number_of("limit", "How many items a page holds.", MOST_A_PAGE, 100)
 CURSOR = Parameter(
-    "cursor", "The `next_cursor` of the page before.",
-    {"type": "string", "pattern": _CURSOR.pattern}, _cursor,
-)  # fmt: skip
+    "cursor", "The `next_cursor` of the page before.", {"type": "string", "pattern": _CURSOR.pattern}, _cursor
+)
 PAGE = (LIMIT, CURSOR)
 EVENTS = number_of("limit", "End after so many events.", 100_000)
 SECONDS = number_of("timeout_s", "End after so many seconds; ask again then.", 3600, 3600)
 METRIC = Parameter(
-    "metric", "Name of a metric.", {"type": "string", "enum": list(METRICS)},
-    one_of(*METRICS), required=True,
-)  # fmt: skip
-ALERT_ID = Parameter(
-    "alert", "An alert's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, _name
+    "metric", "Name of a metric.", {"type": "string", "enum": list(METRICS)}, one_of(*METRICS), required=True
 )
+ALERT_ID = Parameter("alert", "An alert's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, _name)
 
 IMPORT_ID = Parameter(
-    "number", "An import's id.", {"type": "integer", "minimum": 1, "maximum": _MOST_IMPORTS},
+    "number",
+    "An import's id.",
+    {"type": "integer", "minimum": 1, "maximum": _MOST_IMPORTS},
     _whole(1, _MOST_IMPORTS),
-)  # fmt: skip
+)
 BEFORE = number_of("before", "Only imports with a smaller id.", _MOST_IMPORTS)

@@ -20,9 +20,16 @@ def dashboard(served: Served) -> Blueprint:
     """Every page, and the styles and scripts that they use."""
     pages = Pages(served)
     for add in (
-        add_day, add_month, add_stretch, add_trades, add_trade, add_alerting, add_adjusting,
-        add_importing, add_entrance,
-    ):  # fmt: skip
+        add_day,
+        add_month,
+        add_stretch,
+        add_trades,
+        add_trade,
+        add_alerting,
+        add_adjusting,
+        add_importing,
+        add_entrance,
+    ):
         add(pages)
     add_assets(pages.blueprint)
     return pages.blueprint

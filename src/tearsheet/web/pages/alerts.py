@@ -15,8 +15,12 @@ _A_PAGE = 50
 _LONGEST = 200
 _WISH = wish_parameters("open")
 _STATES = (
-    ("open", "Open"), ("new", "Not seen"), ("acknowledged", "Seen"), ("resolved", "Over"), ("all", "All"),
-)  # fmt: skip
+    ("open", "Open"),
+    ("new", "Not seen"),
+    ("acknowledged", "Seen"),
+    ("resolved", "Over"),
+    ("all", "All"),
+)
 
 
 def add_alerting(pages: Pages) -> None:
@@ -41,20 +45,34 @@ class _Alerting:
             wish = wish_of(asked.tracker.settings.calendar, **values)
             page = asked.tracker.alerts.page(_A_PAGE, cursor, wish)
             return self._pages.shown(
-                "alerts.html", title="Alerts", page=page, wished=values, states=_STATES,
-                rules=RULES, names=asked.tracker.accounts(), next=cursor_of(page.next),
+                "alerts.html",
+                title="Alerts",
+                page=page,
+                wished=values,
+                states=_STATES,
+                rules=RULES,
+                names=asked.tracker.accounts(),
+                next=cursor_of(page.next),
                 is_filtered=any(v for k, v in values.items() if k != "state"),
-                may=self._served.access.allows(request, "write"), accounts=(), given={},
-            )  # fmt: skip
+                may=self._served.access.allows(request, "write"),
+                accounts=(),
+                given={},
+            )
 
     def life(self, alert: str) -> Response:
         """One alert, from its beginning on."""
         with self._served.asked() as asked:
             changes = asked.tracker.alerts.changes(alert)
             return self._pages.shown(
-                "alert.html", title="Alert", alert=changes[-1], changes=changes,
-                may=self._served.access.allows(request, "write"), wished={}, accounts=(), given={},
-            )  # fmt: skip
+                "alert.html",
+                title="Alert",
+                alert=changes[-1],
+                changes=changes,
+                may=self._served.access.allows(request, "write"),
+                wished={},
+                accounts=(),
+                given={},
+            )
 
     def acknowledge(self, alert: str, **values: Any) -> Response:
         """Say that somebody has seen an alert."""
@@ -71,7 +89,5 @@ class _Alerting:
 def _said(name: str) -> str:
     text = request.form.get(name, "").strip()
     if len(text) > _LONGEST or any(not c.isprintable() for c in text):
-        raise Refused(
-            422, f"{name} is too long or holds what cannot be printed", "1 to 200 characters"
-        )
+        raise Refused(422, f"{name} is too long or holds what cannot be printed", "1 to 200 characters")
     return text

@@ -17,8 +17,12 @@ from msgspec import Struct
 from tearsheet.web.http.names import ROUTE
 
 _FOLDER = Path(__file__).parents[1] / "static"
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8",
-          ".svg": "image/svg+xml", ".woff2": "font/woff2"}  # fmt: skip
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
 #: Every bundle and the files that it is made of, in order.
 _BUNDLES: dict[str, Sequence[str]] = {
     "dashboard.css": ("vendor/uplot.min.css", "dashboard.css", "duty.css"),

@@ -21,8 +21,7 @@ _CELL = 13
 def add_month(pages: Pages) -> None:
     """Add the calendar."""
     pages.add(
-        Page("/calendar", parameters=(parameters.DATE, parameters.ACCOUNT, parameters.CURRENCY)),
-        _view(pages),
+        Page("/calendar", parameters=(parameters.DATE, parameters.ACCOUNT, parameters.CURRENCY)), _view(pages)
     )
 
 
@@ -55,9 +54,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "months": [(result, f"{result.start:%b}") for result in whole_year.months],
         "year_total": whole_year.total,
         "map": _map(year, whole_year),
-        "map_months": [
-            (f"{result.start:%b}", _column(result.start) * _CELL) for result in whole_year.months
-        ],
+        "map_months": [(f"{result.start:%b}", _column(result.start) * _CELL) for result in whole_year.months],
         "earlier": month.start - DAY,
         "later": month.end,
         "accounts": accounts_of(asked),
@@ -71,12 +68,15 @@ def _rows(
     """Each week with its seven days: the date, whether it is of the month, and its result."""
     results = {result.start: result for result in (*year.days, *found.days)}
     return [
-        (week, [
-            (day, month.start <= day < month.end, results.get(day))
-            for day in (week.start + DAY * n for n in range(7))
-        ])
+        (
+            week,
+            [
+                (day, month.start <= day < month.end, results.get(day))
+                for day in (week.start + DAY * n for n in range(7))
+            ],
+        )
         for week in found.weeks
-    ]  # fmt: skip
+    ]
 
 
 def _column(day: date) -> int:

@@ -200,10 +200,19 @@ def error_page(refused: Refused, identity: str) -> Response:
         return response
     theme = request.cookies.get("theme", "")
     body = render_template(
-        "error.html", refused=refused, identity=identity, asset=assets.address, link=link,
-        navigation=NAVIGATION, here=request.path, version=__version__, query={}, worded=worded,
-        theme=theme if theme in _THEMES else "", signed_in=False,
-    )  # fmt: skip
+        "error.html",
+        refused=refused,
+        identity=identity,
+        asset=assets.address,
+        link=link,
+        navigation=NAVIGATION,
+        here=request.path,
+        version=__version__,
+        query={},
+        worded=worded,
+        theme=theme if theme in _THEMES else "",
+        signed_in=False,
+    )
     response = Response(body, refused.status, mimetype="text/html")
     response.headers.update(refused.headers)
     _protect(response)
@@ -220,6 +229,4 @@ def _check_origin() -> None:
     """A form is taken only from a page of this very address; every browser names it."""
     origin = request.headers.get("Origin", "")
     if origin.partition("://")[2] != request.host:
-        raise Refused(
-            403, "this form did not come from this dashboard", "open the page and try again"
-        )
+        raise Refused(403, "this form did not come from this dashboard", "open the page and try again")

@@ -23,18 +23,19 @@ from tearsheet.web.server.upload_thread import UploadReader
 
 _A_PAGE = 25
 _MOST_FILES, _MOST_SHOWN, _MOST_LINES = 50, 100, 1_000_000
-_SHOW = parameters.choice(
-    "show", "Files, or requests of fills too.", "files", "all", default="files"
-)
+_SHOW = parameters.choice("show", "Files, or requests of fills too.", "files", "all", default="files")
 _MARK = parameters.choice("decimal_mark", "What stands before the cents.", "point", "comma")
 _SAID = (*IMPORT_PARAMETERS, _MARK)
 _MARKS: dict[str, Literal[".", ","]] = {"point": ".", "comma": ","}
 _LINE = ("file", "line", "code", "reason", "hint", "account", "text")
 #: Options of the command line in hints, as the page has them.
 _OPTIONS = {
-    "--timezone": "“Time zone”", "--account": "“Account”", "--layout": "“Format”",
-    "--date-order": "“Dates”", "--decimal-mark": "“Decimals”",
-}  # fmt: skip
+    "--timezone": "“Time zone”",
+    "--account": "“Account”",
+    "--layout": "“Format”",
+    "--date-order": "“Dates”",
+    "--decimal-mark": "“Decimals”",
+}
 
 
 def add_importing(pages: Pages) -> None:
@@ -71,10 +72,17 @@ class _Importing:
         with self._served.asked() as asked:
             batches = Batches(asked.tracker).list(_A_PAGE + 1, before, files_only=show == "files")
             return self._pages.shown(
-                "import.html", title="Import", batches=batches[:_A_PAGE], show=show, given={},
+                "import.html",
+                title="Import",
+                batches=batches[:_A_PAGE],
+                show=show,
+                given={},
                 before=batches[_A_PAGE - 1].id if len(batches) > _A_PAGE else None,
-                titles=_titles(), rejections=asked.tracker.rejections(20), accounts=(), first=before is None,
-            )  # fmt: skip
+                titles=_titles(),
+                rejections=asked.tracker.rejections(20),
+                accounts=(),
+                first=before is None,
+            )
 
     def send(self) -> Response:
         """Keep what is sent, and show what would come of it."""
@@ -95,11 +103,22 @@ class _Importing:
         is_read = self._uploads.is_held(upload)
         outcome = None if is_read else self._uploads.outcome(upload)
         return self._pages.shown(
-            "upload.html", title="Import", upload=found, is_read=is_read, outcome=outcome,
-            progress=self._uploads.progress(upload), formats=known_formats(), zones=known_zones(),
-            titles=_titles(), marks=_MARKS, for_page=_for_page, megabytes=_megabytes,
-            most=_MOST_SHOWN, accounts=(), given={},
-        )  # fmt: skip
+            "upload.html",
+            title="Import",
+            upload=found,
+            is_read=is_read,
+            outcome=outcome,
+            progress=self._uploads.progress(upload),
+            formats=known_formats(),
+            zones=known_zones(),
+            titles=_titles(),
+            marks=_MARKS,
+            for_page=_for_page,
+            megabytes=_megabytes,
+            most=_MOST_SHOWN,
+            accounts=(),
+            given={},
+        )
 
     def say(self, upload: str, file: int) -> Response:
         """Say what a file leaves open, and look at all of them again."""
@@ -154,9 +173,16 @@ class _Importing:
         with self._served.trackers.lent() as tracker:
             lines = Batches(tracker).rejections(batch.id, _MOST_SHOWN)
         return self._pages.shown(
-            "batch.html", title=f"Import {batch.id}", batch=batch, titles=_titles(), lines=lines,
-            preview=preview, most=_MOST_SHOWN, accounts=(), given={},
-        )  # fmt: skip
+            "batch.html",
+            title=f"Import {batch.id}",
+            batch=batch,
+            titles=_titles(),
+            lines=lines,
+            preview=preview,
+            most=_MOST_SHOWN,
+            accounts=(),
+            given={},
+        )
 
     def rejected_of_batch(self, number: str) -> Response:
         """The lines of an import that could not be used, as CSV."""
@@ -184,8 +210,7 @@ class _Importing:
 
 def _csv(lines: Iterable[RejectedLine], name: str) -> Response:
     rows = (
-        [*(getattr(one.rejection, field) for field in _LINE), "yes" if one.counts else "no"]
-        for one in lines
+        [*(getattr(one.rejection, field) for field in _LINE), "yes" if one.counts else "no"] for one in lines
     )
     return csv_answer((*_LINE, "counts"), rows, name)
 
@@ -198,9 +223,12 @@ def _said() -> Said:
         values[parameter.name] = _read(parameter, text) if text else None
     zone, mark = values["timezone"], values["decimal_mark"]
     return Said(
-        values["format"], values["account"], None if zone is None else zone.key,
-        values["date_order"], None if mark is None else _MARKS[mark],
-    )  # fmt: skip
+        values["format"],
+        values["account"],
+        None if zone is None else zone.key,
+        values["date_order"],
+        None if mark is None else _MARKS[mark],
+    )
 
 
 def _read(parameter: Parameter, text: str) -> Any:
@@ -222,10 +250,7 @@ def _number(text: str) -> int:
 
 
 def _titles() -> dict[str, str]:
-    return {
-        "api": "Posted fills",
-        **{name: line.title for name, line in known_formats().items()},
-    }
+    return {"api": "Posted fills", **{name: line.title for name, line in known_formats().items()}}
 
 
 def _for_page(hint: str) -> str:

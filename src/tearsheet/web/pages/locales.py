@@ -17,9 +17,18 @@ _NBSP = "\u00a0"
 _MINUS = "\u2212"
 _WHOLE = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _SYMBOLS = {
-    "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "CAD": "C$", "AUD": "A$", "INR": "₹",
-    "BTC": "₿", "CNY": "CN¥", "KRW": "₩", "BRL": "R$",
-}  # fmt: skip
+    "USD": "$",
+    "EUR": "€",
+    "GBP": "£",
+    "JPY": "¥",
+    "CAD": "C$",
+    "AUD": "A$",
+    "INR": "₹",
+    "BTC": "₿",
+    "CNY": "CN¥",
+    "KRW": "₩",
+    "BRL": "R$",
+}
 #: language: mark of thousands, decimal mark, whether the currency follows the number
 _MARKS: dict[str, tuple[str, str, bool]] = {
     "en": (",", ".", False), "zh": (",", ".", False), "ja": (",", ".", False),

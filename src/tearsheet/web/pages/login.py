@@ -20,9 +20,14 @@ def add_entrance(pages: Pages) -> None:
 
 def _ask(pages: Pages, onward: str, *, refused: bool = False) -> Response:
     return pages.shown(
-        "login.html", 401 if refused else 200, title="Sign in", next=onward, refused=refused,
-        accounts=(), given={},
-    )  # fmt: skip
+        "login.html",
+        401 if refused else 200,
+        title="Sign in",
+        next=onward,
+        refused=refused,
+        accounts=(),
+        given={},
+    )
 
 
 def _enter(pages: Pages, onward: str) -> Response:
@@ -31,9 +36,8 @@ def _enter(pages: Pages, onward: str) -> Response:
         return _ask(pages, onward, refused=True)
     response = _to(onward)
     response.set_cookie(
-        COOKIE, token, max_age=_MONTH_S, httponly=True, samesite="Strict",
-        secure=request.is_secure, path="/",
-    )  # fmt: skip
+        COOKIE, token, max_age=_MONTH_S, httponly=True, samesite="Strict", secure=request.is_secure, path="/"
+    )
     return response
 
 

@@ -13,33 +13,34 @@ from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web.api.charts import OTHER, other_of
 from tearsheet.web.http import parameters
 from tearsheet.web.pages import svg as drawing
-from tearsheet.web.pages.frame import (
-    Page,
-    Pages,
-    accounts_of,
-    beside_promises,
-    link,
-    partial_of,
-    window_name,
-)
+from tearsheet.web.pages.frame import Page, Pages, accounts_of, beside_promises, link, partial_of, window_name
 from tearsheet.web.pages.tiles import shares, tiles, totals
 from tearsheet.web.server.context import Asked
 
 _TILES = (
-    "net_pnl", "win_rate", "profit_factor", "payoff_ratio", "max_drawdown",
-    "total_trades", "expectancy", "average_r", "average_daily_pnl", "fees",
-)  # fmt: skip
+    "net_pnl",
+    "win_rate",
+    "profit_factor",
+    "payoff_ratio",
+    "max_drawdown",
+    "total_trades",
+    "expectancy",
+    "average_r",
+    "average_daily_pnl",
+    "fees",
+)
 KINDS: tuple[tuple[WindowKind, str], ...] = (
-    ("daily", "Day"), ("weekly", "Week"), ("monthly", "Month"), ("quarterly", "Quarter"),
-    ("yearly", "Year"), ("all", "All"),
-)  # fmt: skip
+    ("daily", "Day"),
+    ("weekly", "Week"),
+    ("monthly", "Month"),
+    ("quarterly", "Quarter"),
+    ("yearly", "Year"),
+    ("all", "All"),
+)
 #: So many names are offered; where there may be more, one can be typed.
 MOST_NAMES = 300
 WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="monthly")
-ASKED = (
-    WINDOW, parameters.START, parameters.END, parameters.ROLLING, *parameters.SCOPE,
-    parameters.CURRENCY,
-)  # fmt: skip
+ASKED = (WINDOW, parameters.START, parameters.END, parameters.ROLLING, *parameters.SCOPE, parameters.CURRENCY)
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
 _COMPARE = parameters.choice("compare", "Whether another stretch stands beside it.", "yes")
@@ -53,9 +54,13 @@ def add_stretch(pages: Pages) -> None:
 
 
 def given_of(
-    window: WindowKind, start: date | None, end: date | None, rolling: int | None,
-    currency: str | None, **scope: Any,
-) -> dict[str, Any]:  # fmt: skip
+    window: WindowKind,
+    start: date | None,
+    end: date | None,
+    rolling: int | None,
+    currency: str | None,
+    **scope: Any,
+) -> dict[str, Any]:
     """The parameters of a window and scope as a link bears them; those that are None are left out."""
     given = {"window": window, "start": start, "end": end, "rolling": rolling, "currency": currency}
     return {name: value for name, value in {**given, **scope}.items() if value is not None}
@@ -65,9 +70,11 @@ def chosen_in(asked: Asked, given: dict[str, Any]) -> Chosen:
     """The window, scope and money of a link."""
     rest = dict(given)
     window = asked.tracker.window(
-        rest.pop("window"), start=rest.pop("start", None), end=rest.pop("end", None),
+        rest.pop("window"),
+        start=rest.pop("start", None),
+        end=rest.pop("end", None),
         rolling=rest.pop("rolling", None),
-    )  # fmt: skip
+    )
     currency = rest.pop("currency", None)
     return Chosen(window, Scope(**rest), currency)
 
@@ -96,10 +103,7 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
     judged, unjudged = beside_promises(asked, summary)
     curve = insights.equity(chosen)
     bars, zero = drawing.columns([(day.net_pnl, str(day.session)) for day in curve])
-    pictures = {
-        **shares(summary),
-        **totals([day.total for day in curve], [day.drawdown for day in curve]),
-    }
+    pictures = {**shares(summary), **totals([day.total for day in curve], [day.drawdown for day in curve])}
     around = _around(chosen.window, before, tracker.today)
     return {
         "title": "Performance",
@@ -123,11 +127,13 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         "earlier": around[0],
         "later": around[1],
         "equity": link("/api/performance/equity", given),
-        "rolling_chart": link("/api/performance/rolling", given, trades=tracker.settings.alert_rolling_window),
+        "rolling_chart": link(
+            "/api/performance/rolling", given, trades=tracker.settings.alert_rolling_window
+        ),
         "rolling_trades": tracker.settings.alert_rolling_window,
         "win_rate_target": next((v.wanted for v in judged.targets if v.metric == "win_rate"), None),
         "comparison": None,
-    }  # fmt: skip
+    }
 
 
 def _short(window: Window) -> str:
@@ -160,9 +166,7 @@ def _comparison(asked: Asked, chosen: Chosen, more: dict[str, Any]) -> dict[str,
         "other": other,
         "rows": compared,
         "names": [_named(one) for one in (chosen, beside)],
-        "curves": [
-            drawing.curve(found, 100, [n for one in totals for n in one]) for found in totals
-        ],
+        "curves": [drawing.curve(found, 100, [n for one in totals for n in one]) for found in totals],
     }
 
 
@@ -177,10 +181,15 @@ def _groups(pages: Pages) -> Callable[..., Response]:
             insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
             groups = insights.breakdown(chosen, by)
             return pages.shown(
-                "groups.html", by=by, words=GROUPINGS[by][0], groups=groups, given=given,
-                groupings=GROUPINGS, currency=insights.currency(chosen),
+                "groups.html",
+                by=by,
+                words=GROUPINGS[by][0],
+                groups=groups,
+                given=given,
+                groupings=GROUPINGS,
+                currency=insights.currency(chosen),
                 most=drawing.largest(group.closed_pnl for group in groups),
-            )  # fmt: skip
+            )
 
     return view
 
@@ -192,8 +201,12 @@ def _spread(pages: Pages) -> Callable[..., Response]:
             insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
             found = insights.distribution(chosen, "net" if of == "net" else "r")
             return pages.shown(
-                "spread.html", of=of, found=found, bars=drawing.bins(found), given=given,
+                "spread.html",
+                of=of,
+                found=found,
+                bars=drawing.bins(found),
+                given=given,
                 currency=insights.currency(chosen),
-            )  # fmt: skip
+            )
 
     return view

@@ -66,9 +66,13 @@ class _Adjusting:
         self._pages, self._served = pages, pages.served
 
     def page(
-        self, said: str | None = None, trouble: Mapping[str, Trouble] | None = None,
-        preview: Preview | None = None, days: tuple[Any, Any] | None = None, seen: str = "",
-    ) -> Response:  # fmt: skip
+        self,
+        said: str | None = None,
+        trouble: Mapping[str, Trouble] | None = None,
+        preview: Preview | None = None,
+        days: tuple[Any, Any] | None = None,
+        seen: str = "",
+    ) -> Response:
         """Targets, the trading day, changes, and everything that is set."""
         trouble = dict(trouble or {})
         status = next((one.status for one in trouble.values()), 200)
@@ -80,13 +84,29 @@ class _Adjusting:
             shown["day_starts_at"] = f"{tracker.settings.day_starts_at:%H:%M}"
             table = [(s, _in_words(shown.get(_KEPT_AS.get(s.key, s.key)))) for s in SETTINGS]
             return self._pages.shown(
-                "settings.html", status, title="Settings", rows=rows, digest=digest, said=said,
-                file=tracker.settings.targets_file.name, trouble=trouble, table=table,
-                settings_file=tracker.settings.file().name, change=change, preview=preview, days=days, seen=seen,
-                form=request.form if "timezone" in request.form else {}, most=_MOST_SHOWN,
-                variable=tracker.settings.variable, may=self._may("write"), may_desk=self._may("desk"),
-                changes=setting_changes(tracker.ledger, _MOST_CHANGES), accounts=(), given={},
-            )  # fmt: skip
+                "settings.html",
+                status,
+                title="Settings",
+                rows=rows,
+                digest=digest,
+                said=said,
+                file=tracker.settings.targets_file.name,
+                trouble=trouble,
+                table=table,
+                settings_file=tracker.settings.file().name,
+                change=change,
+                preview=preview,
+                days=days,
+                seen=seen,
+                form=request.form if "timezone" in request.form else {},
+                most=_MOST_SHOWN,
+                variable=tracker.settings.variable,
+                may=self._may("write"),
+                may_desk=self._may("desk"),
+                changes=setting_changes(tracker.ledger, _MOST_CHANGES),
+                accounts=(),
+                given={},
+            )
 
     def _targets(
         self, tracker: PerformanceTracker, trouble: dict[str, Trouble]
@@ -99,8 +119,7 @@ class _Adjusting:
             trouble.setdefault("file", Trouble(error.message, error.hint))
         form = request.form if any(name in request.form for name in NAMES) else {}
         rows: list[tuple[str, ...]] = [
-            (name, *_WORDS[name], form.get(name, _as_written(getattr(targets, name))))
-            for name in NAMES
+            (name, *_WORDS[name], form.get(name, _as_written(getattr(targets, name)))) for name in NAMES
         ]
         return rows, digest
 
@@ -173,17 +192,31 @@ class _Adjusting:
         return self.page(trouble={"day": _meanwhile(differ)})
 
     def _limits_page(
-        self, account: str | None, form: LimitForm | None, said: str | None,
-        trouble: Trouble | None = None, given: Mapping[str, str] | None = None,
-    ) -> Response:  # fmt: skip
+        self,
+        account: str | None,
+        form: LimitForm | None,
+        said: str | None,
+        trouble: Trouble | None = None,
+        given: Mapping[str, str] | None = None,
+    ) -> Response:
         with self._served.asked() as asked:
             names = sorted({*asked.tracker.accounts(), *(form.accounts if form else ())})
             return self._pages.shown(
-                "limits.html", trouble.status if trouble else 200, title="Limits", form=form, said=said,
-                account=account, trouble=trouble, filled=given or {}, names=names, may=self._may("write"),
-                may_desk=self._may("desk"), file=asked.tracker.settings.targets_file.name,
-                accounts=(), given={},
-            )  # fmt: skip
+                "limits.html",
+                trouble.status if trouble else 200,
+                title="Limits",
+                form=form,
+                said=said,
+                account=account,
+                trouble=trouble,
+                filled=given or {},
+                names=names,
+                may=self._may("write"),
+                may_desk=self._may("desk"),
+                file=asked.tracker.settings.targets_file.name,
+                accounts=(),
+                given={},
+            )
 
     def _refuse_loosening(self, looser: tuple[str, ...]) -> None:
         if looser and not self._may("desk"):
@@ -223,8 +256,9 @@ def _meanwhile(differ: list[tuple[str, str, str]]) -> Trouble:
     return Trouble(
         "the file was changed by somebody else meanwhile",
         "look at what differs, and keep yours again if it is still right",
-        meanwhile=tuple(differ), is_conflict=True,
-    )  # fmt: skip
+        meanwhile=tuple(differ),
+        is_conflict=True,
+    )
 
 
 def _in_words(value: str | None) -> str:

@@ -79,9 +79,15 @@ def columns(values: Sequence[tuple[Value, str]]) -> tuple[list[Bar], str]:
         height = _C.divide(100 * abs(amount), span)
         top = zero - height if amount > 0 else zero
         bars.append(
-            Bar(_text(step * number + step / 10), _text(top), _text(step * Decimal("0.8")),
-                _text(height), tone(value), words)
-        )  # fmt: skip
+            Bar(
+                _text(step * number + step / 10),
+                _text(top),
+                _text(step * Decimal("0.8")),
+                _text(height),
+                tone(value),
+                words,
+            )
+        )
     return bars, _text(zero)
 
 
@@ -105,9 +111,7 @@ def ticks(values: Sequence[Value], places: int) -> list[Bar]:
     for number, value in enumerate(values[:places]):
         top = {"gain": "4", "loss": "54", "even": "44"}[tone(value)]
         height = "12" if tone(value) == "even" else "42"
-        bars.append(
-            Bar(_text(step * number), top, _text(step * Decimal("0.62")), height, tone(value))
-        )
+        bars.append(Bar(_text(step * number), top, _text(step * Decimal("0.62")), height, tone(value)))
     return bars
 
 
@@ -121,9 +125,14 @@ def bins(found: Distribution) -> list[Bar]:
         low = b.low if b.low is not None else (b.high or _ZERO) - (found.width or _ZERO)
         kind = "loss" if low < 0 else "gain"
         bars.append(
-            Bar(_text(step * number + step / 20), _text(100 - height),
-                _text(step * Decimal("0.9")), _text(height), kind)
-        )  # fmt: skip
+            Bar(
+                _text(step * number + step / 20),
+                _text(100 - height),
+                _text(step * Decimal("0.9")),
+                _text(height),
+                kind,
+            )
+        )
     return bars
 
 

@@ -24,9 +24,17 @@ from tearsheet.web.pages.tiles import SIGNED
 
 _HERE = Path(__file__).parents[1]
 _TILES = (
-    "net_pnl", "total_trades", "win_rate", "profit_factor", "expectancy", "average_win",
-    "average_loss", "max_drawdown", "average_r", "fees",
-)  # fmt: skip
+    "net_pnl",
+    "total_trades",
+    "win_rate",
+    "profit_factor",
+    "expectancy",
+    "average_win",
+    "average_loss",
+    "max_drawdown",
+    "average_r",
+    "fees",
+)
 _MOST_GROUPS = 40
 
 
@@ -38,9 +46,7 @@ def export_sheet(
     return write_file(path, sheet(tracker, summary, alerts).encode())
 
 
-def sheet(
-    tracker: PerformanceTracker, summary: PerformanceSummary, alerts: Sequence[AlertEvent]
-) -> str:
+def sheet(tracker: PerformanceTracker, summary: PerformanceSummary, alerts: Sequence[AlertEvent]) -> str:
     """The file's text; the same summary gives the same bytes."""
     insights, chosen = Insights(tracker), chosen_by(summary)
     days = insights.equity(chosen)
@@ -48,14 +54,23 @@ def sheet(
     # tags may be another tomorrow, and a file says the same for ever
     groups = [
         (words, insights.breakdown(chosen, by)[:_MOST_GROUPS])
-        for by, (words, _) in GROUPINGS.items() if by != "tag"
-    ]  # fmt: skip
+        for by, (words, _) in GROUPINGS.items()
+        if by != "tag"
+    ]
     return _template().render(
-        summary=summary, partial=partial_of(summary), alerts=alerts, tiles=_TILES, signed=SIGNED,
-        days=days, picture=Markup(summary_svg(days, summary.currency)), spread=spread,
-        spread_bars=drawing.bins(spread), groups=groups, version=__version__,
+        summary=summary,
+        partial=partial_of(summary),
+        alerts=alerts,
+        tiles=_TILES,
+        signed=SIGNED,
+        days=days,
+        picture=Markup(summary_svg(days, summary.currency)),
+        spread=spread,
+        spread_bars=drawing.bins(spread),
+        groups=groups,
+        version=__version__,
         local=lambda at, form="%Y-%m-%d %H:%M:%S": _local(tracker, at, form),
-    )  # fmt: skip
+    )
 
 
 def _local(tracker: PerformanceTracker, at: datetime, form: str) -> str:
@@ -65,9 +80,8 @@ def _local(tracker: PerformanceTracker, at: datetime, form: str) -> str:
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     environment.globals |= {
         "l": locales.locale_of("en"),
         "draw": drawing,

@@ -14,8 +14,20 @@ from tearsheet.web.pages.frame import link
 from tearsheet.web.pages.svg import Bar, Curve
 
 #: Money that is a gain or a loss by its sign; the rest is a size.
-SIGNED = {"net_pnl", "closed_pnl", "expectancy", "average_win", "average_loss", "average_daily_pnl",
-          "best_day", "worst_day", "largest_win", "largest_loss", "gross_profit", "gross_loss"}  # fmt: skip
+SIGNED = {
+    "net_pnl",
+    "closed_pnl",
+    "expectancy",
+    "average_win",
+    "average_loss",
+    "average_daily_pnl",
+    "best_day",
+    "worst_day",
+    "largest_win",
+    "largest_loss",
+    "gross_profit",
+    "gross_loss",
+}
 _HEIGHT = 100
 _TICKS = 20
 
@@ -51,11 +63,15 @@ def tiles(
     found = {one.metric: one for one in compared}
     return [
         Tile(
-            METRICS[name], found[name], link("/explain", asked_for, metric=name), name in SIGNED,
-            _note(name, summary), pictures.get(name),
+            METRICS[name],
+            found[name],
+            link("/explain", asked_for, metric=name),
+            name in SIGNED,
+            _note(name, summary),
+            pictures.get(name),
         )
         for name in names
-    ]  # fmt: skip
+    ]
 
 
 def shares(summary: PerformanceSummary) -> dict[str, Picture | None]:
@@ -63,12 +79,13 @@ def shares(summary: PerformanceSummary) -> dict[str, Picture | None]:
     value = summary.value
     return {
         "win_rate": _split(
-            (value("winning_trades"), "gain"), (value("breakeven_trades"), "even"),
+            (value("winning_trades"), "gain"),
+            (value("breakeven_trades"), "even"),
             (value("losing_trades"), "loss"),
         ),
         "profit_factor": _split((value("gross_profit"), "gain"), (value("gross_loss"), "loss")),
         "payoff_ratio": _split((value("average_win"), "gain"), (value("average_loss"), "loss")),
-    }  # fmt: skip
+    }
 
 
 def totals(values: Sequence[Decimal], drawdowns: Sequence[Decimal]) -> dict[str, Picture | None]:

@@ -14,31 +14,28 @@ from tearsheet.rules.verdict import Verdict, worst
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
 from tearsheet.web.http import parameters
-from tearsheet.web.pages.frame import (
-    Page,
-    Pages,
-    accounts_of,
-    beside_promises,
-    day_name,
-    link,
-    partial_of,
-)
+from tearsheet.web.pages.frame import Page, Pages, accounts_of, beside_promises, day_name, link, partial_of
 from tearsheet.web.pages.tiles import Picture, results, shares, tiles, totals
 from tearsheet.web.server.context import Asked
 
 _TILES = (
-    "net_pnl", "win_rate", "profit_factor", "max_drawdown", "current_streak",
-    "total_trades", "expectancy", "average_win", "average_loss", "fees",
-)  # fmt: skip
+    "net_pnl",
+    "win_rate",
+    "profit_factor",
+    "max_drawdown",
+    "current_streak",
+    "total_trades",
+    "expectancy",
+    "average_win",
+    "average_loss",
+    "fees",
+)
 _LATEST_TRADES, _SHOWN_TRADES, _LATEST_ALERTS = 20, 8, 4
 
 
 def add_day(pages: Pages) -> None:
     """Add the page of a day."""
-    pages.add(
-        Page("/", parameters=(parameters.DATE, parameters.ACCOUNT, parameters.CURRENCY)),
-        _view(pages),
-    )
+    pages.add(Page("/", parameters=(parameters.DATE, parameters.ACCOUNT, parameters.CURRENCY)), _view(pages))
 
 
 def _view(pages: Pages) -> Callable[..., Response]:
@@ -107,9 +104,8 @@ def _traded(
 def _trades_of(insights: Insights, day: date, scope: Scope, currency: str) -> TradePage:
     """The newest trades of another day, in the same scope and money."""
     return insights.trades(
-        Chosen(Window.containing("daily", day), scope, currency),
-        TradeFilter(), 0, _SHOWN_TRADES,
-    )  # fmt: skip
+        Chosen(Window.containing("daily", day), scope, currency), TradeFilter(), 0, _SHOWN_TRADES
+    )
 
 
 def _verdicts(asked: Asked, scope: Scope) -> Sequence[Verdict]:

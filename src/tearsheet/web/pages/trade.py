@@ -48,20 +48,30 @@ class _Refusal(Struct, frozen=True):
         return 200 if "HX-Request" in request.headers else 409
 
 
-def _shown(
-    pages: Pages, position: str, said: str | None = None, refused: _Refusal | None = None
-) -> Response:
+def _shown(pages: Pages, position: str, said: str | None = None, refused: _Refusal | None = None) -> Response:
     """The page of a trade; what was refused stands in its form again, upon the newest version."""
     with pages.served.asked() as asked:
         found = Insights(asked.tracker).position(position)
         notes = Notes(asked.tracker)
         own, *others = notes.of(position)
         return pages.shown(
-            "trade.html", refused.status if refused else 200, title=f"{found.position.symbol} {found.position.side}",
-            found=found, position=found.position, given={}, accounts=(), own=own, others=others,
-            versions=notes.versions(own.id), tags=notes.tags(), said=said, refused=refused,
-            form=request.form, limits=_LIMITS, revision=asked.tracker.revision,
-        )  # fmt: skip
+            "trade.html",
+            refused.status if refused else 200,
+            title=f"{found.position.symbol} {found.position.side}",
+            found=found,
+            position=found.position,
+            given={},
+            accounts=(),
+            own=own,
+            others=others,
+            versions=notes.versions(own.id),
+            tags=notes.tags(),
+            said=said,
+            refused=refused,
+            form=request.form,
+            limits=_LIMITS,
+            revision=asked.tracker.revision,
+        )
 
 
 def _write_on(pages: Pages) -> Callable[..., Response]:
@@ -83,17 +93,24 @@ def _orphaned(pages: Pages) -> Callable[..., Response]:
     return view
 
 
-def _list(
-    pages: Pages, after: str | None, said: str | None, refused: _Refusal | None = None
-) -> Response:
+def _list(pages: Pages, after: str | None, said: str | None, refused: _Refusal | None = None) -> Response:
     with pages.served.asked() as asked:
         notes = Notes(asked.tracker)
         found: Sequence[NoteView] = notes.orphaned(_A_PAGE + 1, after or "")
         return pages.shown(
-            "notes.html", refused.status if refused else 200, title="Notes without a trade", notes=found[:_A_PAGE],
-            next=found[_A_PAGE - 1].id if len(found) > _A_PAGE else None, tags=notes.tags(),
-            said=said, refused=refused, form=request.form, limits=_LIMITS, given={}, accounts=(),
-        )  # fmt: skip
+            "notes.html",
+            refused.status if refused else 200,
+            title="Notes without a trade",
+            notes=found[:_A_PAGE],
+            next=found[_A_PAGE - 1].id if len(found) > _A_PAGE else None,
+            tags=notes.tags(),
+            said=said,
+            refused=refused,
+            form=request.form,
+            limits=_LIMITS,
+            given={},
+            accounts=(),
+        )
 
 
 def _rewrite(pages: Pages) -> Callable[..., Response]:

@@ -20,14 +20,40 @@ _A_PAGE = 50
 _AT_ONCE = 5000
 _MOST_TERMS = 500
 _COLUMNS = (
-    ("closed", "Closed"), ("symbol", "Symbol"), ("strategy", "Strategy"), ("account", "Account"),
-    ("side", "Side"), ("quantity", "Quantity"), ("held", "Held"), ("r", "R"), ("net", "Net"),
-)  # fmt: skip
+    ("closed", "Closed"),
+    ("symbol", "Symbol"),
+    ("strategy", "Strategy"),
+    ("account", "Account"),
+    ("side", "Side"),
+    ("quantity", "Quantity"),
+    ("held", "Held"),
+    ("r", "R"),
+    ("net", "Net"),
+)
 _CSV = (
-    "id", "account", "symbol", "strategy", "side", "opened_at", "closed_at", "quantity",
-    "average_entry", "average_exit", "gross", "fees", "net", "currency", "outcome", "r_multiple",
-    "stop_loss", "target", "mode", "fills", "tags", "note",
-)  # fmt: skip
+    "id",
+    "account",
+    "symbol",
+    "strategy",
+    "side",
+    "opened_at",
+    "closed_at",
+    "quantity",
+    "average_entry",
+    "average_exit",
+    "gross",
+    "fees",
+    "net",
+    "currency",
+    "outcome",
+    "r_multiple",
+    "stop_loss",
+    "target",
+    "mode",
+    "fills",
+    "tags",
+    "note",
+)
 _WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="all")
 _ASKED = (_WINDOW, *ASKED[1:])
 _WANTED = FILTER[:6]
@@ -39,9 +65,7 @@ _IN_FORM = ("strategy", "symbol", "start", "end")
 def _place(text: str) -> TradePlace:
     try:
         content = bytes.fromhex(text)
-        value, time_us, identity = msgspec.json.decode(
-            content, type=tuple[int | str | None, int, str]
-        )
+        value, time_us, identity = msgspec.json.decode(content, type=tuple[int | str | None, int, str])
     except (ValueError, msgspec.MsgspecError):
         raise ValueError("allowed is what the link to the next page says") from None
     if abs(time_us) >= 1 << 62 or (isinstance(value, int) and abs(value) >= 1 << 63):
@@ -57,8 +81,7 @@ def _text_of(place: TradePlace | None) -> str | None:
 
 
 _PLACES = tuple(
-    Parameter(name, "Where the page begins.", {"type": "string"}, _place)
-    for name in ("after", "before")
+    Parameter(name, "Where the page begins.", {"type": "string"}, _place) for name in ("after", "before")
 )
 _PAGE = (parameters.number_of("page", "Which page.", 1_000_000, 1), *_PLACES)
 
@@ -71,9 +94,7 @@ def add_trades(pages: Pages) -> None:
 
 
 def _list(pages: Pages) -> Callable[..., Response]:
-    def view(
-        page: int, after: TradePlace | None, before: TradePlace | None, **values: Any
-    ) -> Response:
+    def view(page: int, after: TradePlace | None, before: TradePlace | None, **values: Any) -> Response:
         more = _wanted(values)
         given = given_of(**values)
         with pages.served.asked() as asked:
@@ -83,15 +104,29 @@ def _list(pages: Pages) -> Callable[..., Response]:
             notes = Notes(asked.tracker)
             kept = {**given, **{k: v for k, v in more.items() if v is not None}}
             return pages.shown(
-                "trades.html", title="Trades", found=found, given=given, more=more, kept=kept,
-                columns=_COLUMNS, kinds=KINDS, page=page, last=_pages(found),
-                accounts=accounts_of(asked), currency=insights.currency(chosen),
-                first=min(found.offset + 1, found.total), until=found.offset + len(found.items),
-                label=insights.bounded(chosen).label, tags=notes.tags()[:MOST_NAMES],
-                orphaned=bool(notes.orphaned(1)), names=insights.names(chosen.scope.account, MOST_NAMES),
+                "trades.html",
+                title="Trades",
+                found=found,
+                given=given,
+                more=more,
+                kept=kept,
+                columns=_COLUMNS,
+                kinds=KINDS,
+                page=page,
+                last=_pages(found),
+                accounts=accounts_of(asked),
+                currency=insights.currency(chosen),
+                first=min(found.offset + 1, found.total),
+                until=found.offset + len(found.items),
+                label=insights.bounded(chosen).label,
+                tags=notes.tags()[:MOST_NAMES],
+                orphaned=bool(notes.orphaned(1)),
+                names=insights.names(chosen.scope.account, MOST_NAMES),
                 hidden={k: v for k, v in given.items() if k not in _IN_FORM},
-                revision=asked.tracker.revision, after=_text_of(found.next), before=_text_of(found.previous),
-            )  # fmt: skip
+                revision=asked.tracker.revision,
+                after=_text_of(found.next),
+                before=_text_of(found.previous),
+            )
 
     return view
 
@@ -127,13 +162,16 @@ def _explain(pages: Pages) -> Callable[..., Response]:
         given = given_of(**values)
         with pages.served.asked() as asked:
             chosen = chosen_in(asked, given)
-            found = asked.tracker.explain(
-                metric, chosen.window, scope=chosen.scope, currency=chosen.currency
-            )
+            found = asked.tracker.explain(metric, chosen.window, scope=chosen.scope, currency=chosen.currency)
             return pages.shown(
-                "explain.html", title=found.label, found=found, metric=METRICS[metric], given=given,
-                most=_MOST_TERMS, whole=link("/api/performance/explain", dict(request.args)),
+                "explain.html",
+                title=found.label,
+                found=found,
+                metric=METRICS[metric],
+                given=given,
+                most=_MOST_TERMS,
+                whole=link("/api/performance/explain", dict(request.args)),
                 accounts=(),
-            )  # fmt: skip
+            )
 
     return view

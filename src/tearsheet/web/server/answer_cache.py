@@ -225,10 +225,7 @@ def redis_cache(url: str, ttl_s: float, on_change: Callable[[str | None], None])
     from redis.retry import Retry
 
     client = redis.Redis.from_url(
-        url,
-        socket_timeout=_TIMEOUT_S,
-        socket_connect_timeout=_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
+        url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
     )
     return Shared(client, (redis.RedisError, OSError), ttl_s, on_change)
 

@@ -25,7 +25,5 @@ def answer_cache(settings: Settings, on_change: Callable[[str | None], None]) ->
             "pip install 'tearsheet[redis]', or unset REDIS_URL",
         ) from None
     except ValueError as error:
-        raise SettingsError(
-            f"REDIS_URL cannot be used: {error}", "write redis://host:port/0"
-        ) from None
+        raise SettingsError(f"REDIS_URL cannot be used: {error}", "write redis://host:port/0") from None
     return AnswerCache(memory, shared)

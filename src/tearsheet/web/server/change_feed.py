@@ -86,9 +86,7 @@ class Lookout:
     def after(self, number: int, seconds: float) -> Sight | None:
         """What was seen since, waited for no longer than that; None where streams must end."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._sight.number > number or self.is_ending(), timeout=seconds
-            )
+            self._changed.wait_for(lambda: self._sight.number > number or self.is_ending(), timeout=seconds)
             return None if self.is_ending() else self._sight
 
     @property
@@ -121,9 +119,7 @@ class Lookout:
         except TearsheetError as error:
             return replace(before, trouble=error.code)
         end = end_of_alerts(self._served.settings.alerts_file)
-        return replace(
-            before, stamp=stamp, alerts_end=end, verdicts=verdicts, trouble=trouble, day=day
-        )
+        return replace(before, stamp=stamp, alerts_end=end, verdicts=verdicts, trouble=trouble, day=day)
 
     def _lack(self, asked: Asked) -> str | None:
         """Why what is seen is not all, where that lasts: somebody else has been writing for long."""
@@ -153,10 +149,18 @@ def _sentences(asked: Asked, before: Mapping[str, Sentence]) -> Mapping[str, Sen
 def _full(most: int, *, threaded: bool) -> Refused:
     if not threaded:
         hint = "serve it by `tearsheet serve`, or with threads, or poll with If-None-Match"
-        return Refused(503, "event streams need threads, and this server has none for them",
-                       hint, headers=_RETRY, kind="no_streams")  # fmt: skip
-    hint = (
-        "poll with If-None-Match; or raise TEARSHEET_MAX_STREAMS, and --threads where they are set"
+        return Refused(
+            503,
+            "event streams need threads, and this server has none for them",
+            hint,
+            headers=_RETRY,
+            kind="no_streams",
+        )
+    hint = "poll with If-None-Match; or raise TEARSHEET_MAX_STREAMS, and --threads where they are set"
+    return Refused(
+        503,
+        f"all {most} event streams of this process are taken",
+        hint,
+        headers=_RETRY,
+        kind="too_many_streams",
     )
-    return Refused(503, f"all {most} event streams of this process are taken", hint,
-                   headers=_RETRY, kind="too_many_streams")  # fmt: skip

@@ -68,9 +68,7 @@ class Served:
         self._delivering = os.getpid()
         keep_delivering(
             self._deliveries,
-            lambda error: event(
-                _log, "tearsheet.webhook", level=logging.WARNING, reason=error.message
-            ),
+            lambda error: event(_log, "tearsheet.webhook", level=logging.WARNING, reason=error.message),
         )
 
     @contextmanager
@@ -117,9 +115,14 @@ class Served:
         return Response(status=304) if known.is_weak(tag) or known.is_strong(tag) else None
 
     def answered(
-        self, asked: "Asked", period: str, window: Window, scope: Scope, currency: str | None,
+        self,
+        asked: "Asked",
+        period: str,
+        window: Window,
+        scope: Scope,
+        currency: str | None,
         compute: Callable[[], bytes],
-    ) -> bytes:  # fmt: skip
+    ) -> bytes:
         """An answer of this state from the cache, or computed now."""
         if asked.stale:
             self.meters.count_found("bypassed")
@@ -142,9 +145,7 @@ class Served:
 class Asked:
     """A question: who answers it, of which state, and what that state may lack."""
 
-    def __init__(
-        self, tracker: PerformanceTracker, stamp: str, stale: tuple[PartialReason, ...]
-    ) -> None:
+    def __init__(self, tracker: PerformanceTracker, stamp: str, stale: tuple[PartialReason, ...]) -> None:
         self.tracker = tracker
         self.stamp = stamp
         self.stale = stale

@@ -42,17 +42,16 @@ class Absence:
         """The accounts about which nobody asked for too long, in minutes; told when there is a new one."""
         found = absent_guards(asked.tracker, self._began)
         for account in found.keys() - self._missed:
-            event(_log, "tearsheet.guard_absent", level=logging.WARNING, account=account,
-                  minutes=found[account])  # fmt: skip
+            event(
+                _log, "tearsheet.guard_absent", level=logging.WARNING, account=account, minutes=found[account]
+            )
         self._missed = frozenset(found)
         return found
 
     def gauges(self, asked: Asked) -> list[Gauge]:
         """How long ago somebody asked about each account."""
         self.missed(asked)
-        age = Gauge(
-            "verdict_asked_age_seconds", "Since the last question for a verdict.", ("account",)
-        )
+        age = Gauge("verdict_asked_age_seconds", "Since the last question for a verdict.", ("account",))
         for account, at in last_asked(asked.tracker, self._began).items():
             age.put((asked.tracker.now - at).total_seconds(), account)
         return [age]

@@ -121,11 +121,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def serve(
-    settings: Settings,
-    make: Callable[[], Flask],
-    *,
-    threads: int = 1,
-    beside: Sequence[str] | None = None,
+    settings: Settings, make: Callable[[], Flask], *, threads: int = 1, beside: Sequence[str] | None = None
 ) -> None:
     """Serve until told to stop; running requests are finished first.
 

@@ -32,9 +32,7 @@ def work_on(tracker: PerformanceTracker, uploads: Uploads, upload: Upload, doing
 class _Work:
     """One reading of the files of an upload."""
 
-    def __init__(
-        self, tracker: PerformanceTracker, uploads: Uploads, upload: Upload, doing: Doing
-    ) -> None:
+    def __init__(self, tracker: PerformanceTracker, uploads: Uploads, upload: Upload, doing: Doing) -> None:
         self._tracker, self._uploads, self._upload = tracker, uploads, upload
         self._noting = Noting(uploads, upload, doing, tracker.now)
         self._problems: dict[int, Taken] = {}
@@ -67,9 +65,8 @@ class _Work:
         path, file = self._uploads.path(self._upload.id, number), self._upload.files[number]
         try:
             report = self._tracker.import_file(
-                path, name=file.name, who=self._upload.by, on_progress=self._noting,
-                **file.said.options(),
-            )  # fmt: skip
+                path, name=file.name, who=self._upload.by, on_progress=self._noting, **file.said.options()
+            )
         except _OF_THE_FILE as error:
             return self._trouble(number, error)
         return Taken(_shortened(report))
@@ -113,18 +110,13 @@ class _Work:
 
     def _trouble(self, number: int, error: TearsheetError) -> Taken:
         """Why a file cannot be read, by its own name rather than ours."""
-        path, name = (
-            str(self._uploads.path(self._upload.id, number)),
-            self._upload.files[number].name,
-        )
+        path, name = (str(self._uploads.path(self._upload.id, number)), self._upload.files[number].name)
         return Taken(None, None, error.message.replace(path, name), error.hint)
 
 
 def _seen(take: Taking) -> Seen:
     if take.statement is None:
-        return Seen(
-            known_formats()["trade_log"].title, "stated with each time", "no doubt", "point"
-        )
+        return Seen(known_formats()["trade_log"].title, "stated with each time", "no doubt", "point")
     formats, layout = known_formats(), take.statement.layout
     title = formats[layout].title if layout in formats else take.statement.found.layout.title
     return Seen(title, *understood(take.statement))
