@@ -225,7 +225,7 @@ class PerformanceTracker(Context):
         run = self.alerts.evaluate(judged)
         event(
             _log,
-            "tearsheet.app.alerts.evaluator",
+            "tearsheet.alerts",
             duration_ms=_since(started),
             rules=len(run.findings),
             raised=len(run.raised),

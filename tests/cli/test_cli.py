@@ -294,12 +294,12 @@ def test_verbose_and_json_logs(shell: Shell, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TEARSHEET_LOG_FORMAT", "json")
     assert shell("-v", "summary") == 0
     events = {line["event"]: line for line in map(json.loads, shell.err.splitlines())}
-    assert {"tearsheet.sync", "tearsheet.summary", "tearsheet.app.alerts.evaluator"} <= set(events)
+    assert {"tearsheet.sync", "tearsheet.summary", "tearsheet.alerts"} <= set(events)
     assert events["tearsheet.sync"]["cache_misses"] == 1
     assert events["tearsheet.summary"]["trades"] == 1
     assert all(
         "duration_ms" in events[name]
-        for name in ("tearsheet.sync", "tearsheet.summary", "tearsheet.app.alerts.evaluator")
+        for name in ("tearsheet.sync", "tearsheet.summary", "tearsheet.alerts")
     )
     assert shell("-v", "summary") == 0
     again = next(

@@ -28,7 +28,7 @@ from tearsheet.trade.session import to_micros
 
 _log = logging.getLogger("tearsheet")
 #: Entry point group: each entry names a callable that is given every new AlertEvent.
-PUBLISH_GROUP = "tearsheet.app.alerts.evaluator"
+PUBLISH_GROUP = "tearsheet.alerts"
 _decode = msgspec.json.Decoder(AlertEvent).decode
 
 Publish = Callable[[AlertEvent], None]
