@@ -66,7 +66,7 @@ Settings come from the environment and config/tearsheet.toml; see docs/settings.
 """
 
 
-class _Commands(click.Group):
+class LazyCommands(click.Group):
     """Finds a command's module by its name, so that a summary starts without the others."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -83,7 +83,7 @@ class _Commands(click.Group):
 
 
 @click.group(
-    cls=_Commands,
+    cls=LazyCommands,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -132,10 +132,10 @@ def main(arguments: Sequence[str] | None = None, program: str = "tearsheet") -> 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return HEALTHY
     except Exception as error:  # noqa: BLE001 - the outermost function
-        return _internal(error)
+        return _report_internal_error(error)
 
 
-def _internal(error: Exception) -> int:
+def _report_internal_error(error: Exception) -> int:
     import logging
 
     logging.getLogger("tearsheet").exception("internal error")

@@ -38,7 +38,7 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
     Two accounts: futures by NinjaTrader statements, equities by a bot's trade log. There is a losing
     week, a broken line, a position held overnight, a fill that comes late, and limits that hold.
     """
-    _empty(folder)
+    _prepare_folder(folder)
     settings = Settings.load(_environment(os.environ), folder.resolve())
     # the last session that is over, so that no day is missing and none is yet to come
     over = settings.calendar.session(datetime.now(UTC)) - DAY
@@ -46,11 +46,11 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
     log.configure(settings)
     click.echo(click.style(f"1. A sample of {sample.first_day} to {sample.last_day} in {folder}/", bold=True))
     with PerformanceTracker(settings) as tracker:
-        _take_in(tracker, sample)
+        _import_sample(tracker, sample)
         _show(tracker, sample)
         _show_limits(tracker, sample)
         _export_days(tracker, sample, folder)
-    _say_what_next(folder, sample)
+    _print_next_steps(folder, sample)
     if serves:
         _serve(settings, sample)
 
@@ -90,7 +90,7 @@ def _environment(env: os._Environ[str]) -> dict[str, str]:
     }
 
 
-def _empty(folder: Path) -> None:
+def _prepare_folder(folder: Path) -> None:
     """Begin anew where an earlier demo was; touch nothing else."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
@@ -105,7 +105,7 @@ def _empty(folder: Path) -> None:
     )
 
 
-def _take_in(tracker: PerformanceTracker, sample: SampleReport) -> None:
+def _import_sample(tracker: PerformanceTracker, sample: SampleReport) -> None:
     report = tracker.sync()
     click.echo(
         f"   trade log of EQ-1: {report.files} files, {report.records:,} records, "
@@ -118,11 +118,11 @@ def _take_in(tracker: PerformanceTracker, sample: SampleReport) -> None:
         done = tracker.import_file(path, timezone=zone)
         click.echo(f"   {path.name}: {done.new:,} new fills, {done.known:,} known")
         if path == sample.statements[0]:
-            _show_late_day(tracker, sample, "without one fill of")
-    _show_late_day(tracker, sample, "with the late fill of")
+            _print_late_day(tracker, sample, "without one fill of")
+    _print_late_day(tracker, sample, "with the late fill of")
 
 
-def _show_late_day(tracker: PerformanceTracker, sample: SampleReport, words: str) -> None:
+def _print_late_day(tracker: PerformanceTracker, sample: SampleReport, words: str) -> None:
     window = Window.containing("daily", sample.late_fill_day)
     found = tracker.get_summary(window, scope=Scope(account="FUT-1"))
     net, trades = found.value("net_pnl"), found.value("total_trades")
@@ -171,7 +171,7 @@ def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path
             click.echo(f"   {file.path.relative_to(folder.resolve())}")
 
 
-def _say_what_next(folder: Path, sample: SampleReport) -> None:
+def _print_next_steps(folder: Path, sample: SampleReport) -> None:
     click.echo(click.style("\nLook around:", bold=True))
     if sys.prefix != sys.base_prefix:
         click.echo(f"   . {sys.prefix}/bin/activate")

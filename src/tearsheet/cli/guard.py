@@ -126,10 +126,10 @@ def guard(url: str, account: str, command: str, **values: Any) -> int:
         if not values["once"]:
             Listener(address, token, account, guarding.wake).start()
         guarding.run(once=values["once"])
-        return _code(guarding, once=values["once"])
+        return _exit_code(guarding, once=values["once"])
 
 
-def _code(guarding: Guard, *, once: bool) -> int:
+def _exit_code(guarding: Guard, *, once: bool) -> int:
     if guarding.failed:
         return GUARD_FAILED
     if once and guarding.must_be_flat:

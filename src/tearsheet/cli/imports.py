@@ -15,7 +15,7 @@ from tearsheet.trade.amount import plain
 _MOST = 1000
 
 
-class _Imports(click.Group):
+class _ImportsGroup(click.Group):
     """`imports 12` shows import 12."""
 
     def resolve_command(
@@ -26,7 +26,7 @@ class _Imports(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Imports, invoke_without_command=True, short_help="What was imported; undo it.")
+@click.group(cls=_ImportsGroup, invoke_without_command=True, short_help="What was imported; undo it.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_context
 def imports(ctx: click.Context, as_json: bool) -> None:
@@ -44,7 +44,7 @@ def imports(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         click.echo(json_bytes(found))
         return
-    listed = [(*_numbers(b), b.layout, f"{b.file}{_undone(b.undone)}") for b in found]
+    listed = [(*_numbers(b), b.layout, f"{b.file}{_undo_suffix(b.undone)}") for b in found]
     head = ("import", "read (UTC)", "new", "known", "rejected", "format", "file")
     click.echo(columns(head, listed, "rlrrrll") if listed else "Nothing was imported.")
 
@@ -61,7 +61,7 @@ def show(number: int, as_json: bool) -> None:
         click.echo(json_bytes({"batch": batch, "rejections": rejected}))
         return
     _, read_at, new, known, refused = _numbers(batch)
-    click.echo(f"Import {number}: {batch.file} ({batch.layout}), {read_at} UTC{_undone(batch.undone)}")
+    click.echo(f"Import {number}: {batch.file} ({batch.layout}), {read_at} UTC{_undo_suffix(batch.undone)}")
     click.echo(f"  {new} new, {known} known, {refused} rejected")
     for rule, count in batch.skipped.items():
         click.echo(f"  passed over: {count:,} {rule}")
@@ -115,7 +115,7 @@ def _numbers(b: Batch) -> tuple[str, ...]:
     return str(b.id), read_at, f"{b.new:,}", f"{b.known:,}", f"{b.rejected:,}"
 
 
-def _undone(undo: Undo | None) -> str:
+def _undo_suffix(undo: Undo | None) -> str:
     return "" if undo is None else f"  (undone {undo.at:%Y-%m-%d %H:%M} by {undo.by})"
 
 

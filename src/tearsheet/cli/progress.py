@@ -20,16 +20,16 @@ _log = logging.getLogger("tearsheet")
 def progress(title: str) -> Iterator[OnProgress]:
     """A callback that shows how far a read has come."""
     if not sys.stderr.isatty():
-        yield _Lines(title)
+        yield _LogProgress(title)
         return
-    bar = _Bar(title)
+    bar = _ProgressBar(title)
     try:
         yield bar
     finally:
         bar.stop()
 
 
-class _Lines:
+class _LogProgress:
     """A log line every ten seconds."""
 
     def __init__(self, title: str) -> None:
@@ -42,7 +42,7 @@ class _Lines:
             event(_log, "tearsheet.progress", task=self._title, file=name, done=done, total=total)
 
 
-class _Bar:
+class _ProgressBar:
     """A rich bar, imported and drawn only when there is something to wait for."""
 
     def __init__(self, title: str) -> None:

@@ -61,16 +61,16 @@ def _told(found: TieOut, *, by_day: bool) -> list[str]:
     if found.differences:
         rows = map(_row, found.differences[:_SHOWN])
         lines += _part("Differences", table(_DIFFERENCES, rows, "llllrrrll"))
-        lines += _more(len(found.differences))
+        lines += _truncation_note(len(found.differences))
     if found.fills:
         lines += _part("Fills", "\n".join(f"  {one.words}" for one in found.fills[:_SHOWN]))
-        lines += _more(len(found.fills))
+        lines += _truncation_note(len(found.fills))
     if found.orphans:
         lines += _part("Orphan closes", "\n".join(f"  {one.words}" for one in found.orphans[:_SHOWN]))
-        lines += _more(len(found.orphans))
+        lines += _truncation_note(len(found.orphans))
     if found.unread:
         lines += _part("Lines that cannot be read", "\n".join(map(rejection_text, found.unread[:_SHOWN])))
-        lines += _more(len(found.unread))
+        lines += _truncation_note(len(found.unread))
     lines += [f"note: {note}" for note in found.notes]
     return [*lines, "", click.style(f"They differ: {_counted(found)}.", fg="red", bold=True)]
 
@@ -79,7 +79,7 @@ def _part(title: str, text: str) -> list[str]:
     return ["", click.style(title, bold=True), text]
 
 
-def _more(number: int) -> list[str]:
+def _truncation_note(number: int) -> list[str]:
     return [f"  … {number - _SHOWN:,} more; --json has them all"] if number > _SHOWN else []
 
 

@@ -20,10 +20,10 @@ from tearsheet.words import NONE, shown
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
-_MARKED = re.compile(r"([\\`*_{}\[\]<>|#~])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
 #: The one line of a page that tells how fresh it is; it is no change by itself.
 _FRESH_LINE = b"| Last fill |"
-_PICTURED = "Cumulative P&L with its drawdown, and net P&L by day"
+_CHART_ALT = "Cumulative P&L with its drawdown, and net P&L by day"
 _ABANDONED_AFTER_S = 60
 
 
@@ -41,7 +41,7 @@ def json_bytes(value: object) -> bytes:
 
 def json_line(value: object) -> bytes:
     """A value as JSON in one line; decimals are numbers with every digit and no exponent."""
-    return _encode(_without_exponents(as_plain(value)))
+    return _encode(_plain_decimals(as_plain(value)))
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -65,11 +65,11 @@ def export_summary(
     # the picture first, so that no page names one that is not there
     files = [write_file(folder / f"{name}.svg", picture.encode())] if picture else []
     files += [
-        _put(folder / f"{name}.json", content, _fields_but_freshness),
-        _put(folder / f"{name}.md", page, _lines_but_freshness),
+        _put(folder / f"{name}.json", content, _fields_without_freshness),
+        _put(folder / f"{name}.md", page, _lines_without_freshness),
     ]
     if any(file.changed for file in files):
-        _sweep(folder)
+        _remove_temp_files(folder)
     return files
 
 
@@ -111,7 +111,7 @@ def markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent], picture:
             "",
             *_overview(summary),
             "",
-            *([f"![{_PICTURED}]({picture})", ""] if picture else []),
+            *([f"![{_CHART_ALT}]({picture})", ""] if picture else []),
             "## Metrics",
             "",
             *_metrics(summary),
@@ -129,14 +129,14 @@ def _overview(summary: PerformanceSummary) -> list[str]:
     window = summary.window
     last = summary.freshness.last_fill_at
     rows = [
-        ("Scope", _marked(summary.scope.label)),
+        ("Scope", _escape_markdown(summary.scope.label)),
         ("Sessions", f"{window.start} to {window.end}" if not window.last_trades else window.label),
         ("Trading day", f"{window.timezone}, starts at {window.day_starts_at}"),
         ("Currency", summary.currency),
         ("Result", _head(summary)),
         ("Last fill", f"{last:%Y-%m-%d %H:%M:%S} UTC" if last else NONE),
         ("Open positions", str(summary.open_positions)),
-        ("Complete", _completeness(summary)),
+        ("Complete", _data_status(summary)),
     ]
     return ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)]
 
@@ -150,11 +150,11 @@ def _head(summary: PerformanceSummary) -> str:
     return f"**{net} {summary.currency}** net in {trades} trades, {rate} won"
 
 
-def _completeness(summary: PerformanceSummary) -> str:
+def _data_status(summary: PerformanceSummary) -> str:
     if not summary.partial:
         return "yes"
     return "**partial**: " + "; ".join(
-        f"{reason.code}: {_marked(reason.detail)}" for reason in summary.partial_reasons
+        f"{reason.code}: {_escape_markdown(reason.detail)}" for reason in summary.partial_reasons
     )
 
 
@@ -186,17 +186,17 @@ def _alerts(alerts: Sequence[AlertEvent]) -> list[str]:
         return ["None."]
     head = ["| Since (UTC) | Alert | State | Id |", "|---|---|---|---|"]
     return head + [
-        f"| {a.raised_at:%Y-%m-%d %H:%M} | {_marked(a.message)} | {a.state} | `{a.id}` |" for a in alerts
+        f"| {a.raised_at:%Y-%m-%d %H:%M} | {_escape_markdown(a.message)} | {a.state} | `{a.id}` |" for a in alerts
     ]
 
 
-def _marked(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """A text that means nothing to Markdown or HTML."""
     flat = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
-    return _MARKED.sub(r"\\\1", flat.replace("&", "&amp;")).replace("\\<", "&lt;").replace("\\>", "&gt;")
+    return _MARKUP.sub(r"\\\1", flat.replace("&", "&amp;")).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
-def _fields_but_freshness(data: bytes) -> object:
+def _fields_without_freshness(data: bytes) -> object:
     """The fields of a JSON file, each as it is written: a digit more is a change."""
     try:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
@@ -205,7 +205,7 @@ def _fields_but_freshness(data: bytes) -> object:
     return {key: bytes(value) for key, value in fields.items() if key != "freshness"}
 
 
-def _lines_but_freshness(data: bytes) -> object:
+def _lines_without_freshness(data: bytes) -> object:
     return [line for line in data.split(b"\n") if not line.startswith(_FRESH_LINE)]
 
 
@@ -216,7 +216,7 @@ def _put(path: Path, data: bytes, but_freshness: Callable[[bytes], object]) -> E
     except FileNotFoundError:
         kept = None
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _write_error(path, error) from error
     if kept is not None and but_freshness(kept) == but_freshness(data):
         return ExportedFile(path, False)
     replace_file(path, data)
@@ -241,10 +241,10 @@ def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+        raise _write_error(path, error) from error
 
 
-def _sweep(folder: Path) -> None:
+def _remove_temp_files(folder: Path) -> None:
     """Remove what killed runs left half written; what is younger may be another run at work."""
     for left in folder.glob(".*-summary*.tmp"):
         with contextlib.suppress(OSError):
@@ -252,7 +252,7 @@ def _sweep(folder: Path) -> None:
                 left.unlink()
 
 
-def _unwritable(path: Path, error: OSError) -> InputError:
+def _write_error(path: Path, error: OSError) -> InputError:
     return InputError(
         f"{path} cannot be written: {error.strerror or error}",
         "check the folder, its permissions and the space on the disk",
@@ -267,12 +267,12 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _without_exponents(value: Any) -> Any:
+def _plain_decimals(value: Any) -> Any:
     """Decimals that `str` would write with an exponent, as raw JSON with all their digits."""
     if isinstance(value, dict):
-        return {key: _without_exponents(item) for key, item in value.items()}
+        return {key: _plain_decimals(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_without_exponents(item) for item in value]
+        return [_plain_decimals(item) for item in value]
     if hasattr(value, "as_tuple") and "E" in str(value):
         return msgspec.Raw(format(value, "f").encode())
     return value

@@ -44,7 +44,7 @@ def replay_svg(replays: Sequence[Replay]) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-class _Scale:
+class _ReplayScale:
     """Where a day and an amount lie in a panel."""
 
     def __init__(self, days: int, amounts: Iterable[Decimal]) -> None:
@@ -73,7 +73,7 @@ def _panel(replay: Replay) -> Iterator[str]:
     days = replay.days
     was = list(accumulate((day.net for day in days), initial=Decimal(0)))
     stopped = list(accumulate((day.net_as_stopped for day in days), initial=Decimal(0)))
-    scale = _Scale(len(days), [*was, *stopped])
+    scale = _ReplayScale(len(days), [*was, *stopped])
     yield f'<text class="title" x="{_LEFT}" y="26">{escape(replay.account)}</text>'
     yield f'<text x="{_LEFT}" y="46">{escape(_sentence(replay))}</text>'
     for amount in scale.labelled():
@@ -95,12 +95,12 @@ def _sentence(replay: Replay) -> str:
     )
 
 
-def _line(kind: str, scale: _Scale, amounts: list[Decimal]) -> str:
+def _line(kind: str, scale: _ReplayScale, amounts: list[Decimal]) -> str:
     points = " ".join(f"{scale.x(n)},{scale.y(amount)}" for n, amount in enumerate(amounts))
     return f'<polyline class="{kind}" points="{points}"/>'
 
 
-def _marks(replay: Replay, scale: _Scale, stopped: list[Decimal]) -> Iterator[str]:
+def _marks(replay: Replay, scale: _ReplayScale, stopped: list[Decimal]) -> Iterator[str]:
     """A ring at the end of each day that was stopped, with its words for those who point at it."""
     names = {day.session: number for number, day in enumerate(replay.days, 1)}
     for stop in replay.stops:
@@ -154,7 +154,7 @@ def summary_svg(days: Sequence[EquityDay], currency: str) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-class _Panel:
+class _ChartPanel:
     """Where an amount lies in a stretch of the picture's height, with 0 in it."""
 
     def __init__(self, place: tuple[int, int], amounts: Iterable[Decimal]) -> None:
@@ -173,19 +173,19 @@ class _Panel:
         span = self._high - self._low
         if not span:
             return [Decimal(0)]
-        step = _round_step(_WHOLE.divide(span, Decimal(_MOST_LINES)))
+        step = _nice_step(_WHOLE.divide(span, Decimal(_MOST_LINES)))
         first = int(_WHOLE.divide_int(self._low, step))
         last = int(_WHOLE.divide_int(self._high, step))
         return [step * n for n in range(first, last + 1)]
 
 
-def _round_step(least: Decimal) -> Decimal:
+def _nice_step(least: Decimal) -> Decimal:
     """The smallest of 1, 2, 5, 10, 20 … that is not below."""
     unit = Decimal(1).scaleb(least.adjusted())
     return next(unit * n for n in (1, 2, 5, 10) if unit * n >= least)
 
 
-def _axis(heading: str, panel: _Panel) -> Iterator[str]:
+def _axis(heading: str, panel: _ChartPanel) -> Iterator[str]:
     yield f'<text class="heading" x="{_LEFT}" y="{panel.top - 14}">{escape(heading)}</text>'
     for amount in panel.lines():
         y = panel.y(amount)
@@ -201,7 +201,7 @@ def _tick(amount: Decimal) -> str:
 def _curve(
     heading: str, amounts: Sequence[Decimal], place: tuple[int, int], kinds: tuple[str, str]
 ) -> Iterator[str]:
-    panel = _Panel(place, amounts)
+    panel = _ChartPanel(place, amounts)
     yield from _axis(heading, panel)
     points = " ".join(f"{_x(n, len(amounts) - 1)},{panel.y(a)}" for n, a in enumerate(amounts))
     zero = panel.y(Decimal(0))
@@ -211,7 +211,7 @@ def _curve(
 
 
 def _columns(days: Sequence[EquityDay]) -> Iterator[str]:
-    panel = _Panel(_DAYS, (day.net_pnl for day in days))
+    panel = _ChartPanel(_DAYS, (day.net_pnl for day in days))
     yield from _axis("Net P&L by day", panel)
     zero = panel.y(Decimal(0))
     for number, day in enumerate(days):

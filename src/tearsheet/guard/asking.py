@@ -89,14 +89,14 @@ class Asker:
         self._address, self._token = address, token
         self._path = address.path("/api/risk/verdict", account)
         self._timeout_s = timeout_s
-        self._asking: _Question | None = None
+        self._asking: _RequestThread | None = None
 
     def ask(self) -> Answer:
         """The answer, after the time given at most. Raises UntrustedError."""
         if self._asking is not None and self._asking.is_alive():
             raise UntrustedError("no_answer", "an earlier question is still under way")
         connection = self._address.connect(self._timeout_s)
-        self._asking = _Question(lambda: self._exchange(connection))
+        self._asking = _RequestThread(lambda: self._exchange(connection))
         self._asking.start()
         self._asking.join(self._timeout_s)
         if self._asking.is_alive():
@@ -126,7 +126,7 @@ class Asker:
         return Answer(body, response.headers.get("ETag"))
 
 
-class _Question(threading.Thread):
+class _RequestThread(threading.Thread):
     """An exchange beside the guard's own thread, as finding a name may take for ever."""
 
     def __init__(self, exchange: Callable[[], Answer]) -> None:

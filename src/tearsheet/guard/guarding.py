@@ -16,9 +16,9 @@ from tearsheet.guard.reading import Broken, Seen, UntrustedError, read_verdict
 from tearsheet.guard.trust import Bounds, Trust
 
 #: Seconds between two looks while nothing can be believed, at most.
-_TROUBLED_EVERY_S = 5.0
+_UNKNOWN_EVERY_S = 5.0
 #: Seconds between two looks however often events come, at least.
-_LEAST_S = 0.2
+_MIN_WAIT_S = 0.2
 #: Seconds before a failed command is tried again: the first time, and at most.
 _FIRST_RETRY_S, _LAST_RETRY_S = 1.0, 60.0
 
@@ -50,22 +50,22 @@ class Guard:
         audit: Audit,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._orders, self._asker, self._command = orders, asker, command
+        self._options, self._client, self._command = orders, asker, command
         self._memory, self._kept, self._audit, self._clock = memory, memory.kept, audit, clock
-        self._trust = Trust(bounds, self._kept.sequence, instant(self._kept.as_of))
+        self._validator = Trust(bounds, self._kept.sequence, instant(self._kept.as_of))
         self._woken, self._ended = threading.Event(), threading.Event()
         self._due: dict[str, float] = {}
         self._began = time.monotonic()
-        self._troubled_at: float | None = None
-        self._bad: set[str] = set()
+        self._unknown_at: float | None = None
+        self._failed_keys: set[str] = set()
         self.state = "unknown"
         self.must_be_flat = False
 
     def run(self, *, once: bool = False) -> None:
         """Guard until `end` is called; `once` looks, acts and is done. Raises StoreError."""
         self._memory.save()  # what cannot be remembered is seen now, not in need
-        self._note("began", "guarding", on_unknown=self._orders.on_unknown)
-        self._recall()
+        self._note("began", "guarding", on_unknown=self._options.on_unknown)
+        self._restore()
         while not self._ended.is_set():
             self._woken.clear()
             self._look()
@@ -87,25 +87,25 @@ class Guard:
     @property
     def failed(self) -> bool:
         """Whether a command did not succeed for good, or nobody knows whether it ran."""
-        return bool(self._bad)
+        return bool(self._failed_keys)
 
-    def _recall(self) -> None:
+    def _restore(self) -> None:
         """What the last guard left behind: commands of which it saw no end, and old trouble."""
         for key, act in self._kept.acts.items():
             if act.standing == "started":
-                self._end_of(key, act, "unsure", "the guard ended while the command ran", None)
+                self._finish(key, act, "unsure", "the guard ended while the command ran", None)
             elif act.standing == "failed":
                 self._due[key] = time.monotonic()
         since = instant(self._kept.trouble_since)
         if since is not None:
             gone = max((self._clock() - since).total_seconds(), 0.0)
-            self._troubled_at = self._began - gone
+            self._unknown_at = self._began - gone
 
     def _look(self) -> None:
         try:
-            answer = self._asker.ask()
+            answer = self._client.ask()
             seen = read_verdict(answer.body, self._kept.account)
-            self._trust.check(seen, answer.etag, self._clock())
+            self._validator.check(seen, answer.etag, self._clock())
         except UntrustedError as error:
             self._doubt(error.code, error.detail)
             return
@@ -113,12 +113,12 @@ class Guard:
         if seen.state == "unknown" and not seen.must_be_flat:
             self._doubt("unknown", ", ".join(seen.reasons), seen)
         else:
-            self._believe(seen)
+            self._apply_verdict(seen)
 
-    def _believe(self, seen: Seen) -> None:
+    def _apply_verdict(self, seen: Seen) -> None:
         """Decide by a verdict that says something."""
         self.state, self.must_be_flat = seen.state, seen.must_be_flat
-        self._troubled_at, self._kept.trouble_since = None, None
+        self._unknown_at, self._kept.trouble_since = None, None
         if seen.state != "unknown":
             self._kept.flat_since = None
         elif self._kept.flat_since is None:
@@ -138,13 +138,13 @@ class Guard:
     def _doubt(self, code: str, detail: str, seen: Seen | None = None) -> None:
         """Hold on while nobody knows; but not for longer than told."""
         self.state = "unknown"
-        if self._troubled_at is None:
-            self._troubled_at = time.monotonic()
+        if self._unknown_at is None:
+            self._unknown_at = time.monotonic()
             self._kept.trouble_since = self._clock().isoformat()
-        silent = time.monotonic() - self._troubled_at
+        silent = time.monotonic() - self._unknown_at
         decision, key = "hold", f"silence {self._kept.trouble_since}"
-        if silent >= self._orders.dead_after_s:
-            decision = "dead_hold" if self._orders.on_unknown == "hold" else "dead_act"
+        if silent >= self._options.dead_after_s:
+            decision = "dead_hold" if self._options.on_unknown == "hold" else "dead_act"
         self.must_be_flat = decision == "dead_act"
         if decision == "dead_act" and not self._plan(key, "silence", seen, None, code):
             decision = "dead_known"
@@ -181,21 +181,21 @@ class Guard:
         self._save()
         self._note("run", f"the command, attempt {act.attempts}", key=key, cause=act.cause)
         outcome = self._command.run(about)
-        self._end_of(key, act, outcome.standing, outcome.words, outcome.exit_code)
+        self._finish(key, act, outcome.standing, outcome.words, outcome.exit_code)
 
-    def _end_of(
+    def _finish(
         self, key: str, act: Act, standing: Literal["done", "failed", "unsure"], words: str, code: int | None
     ) -> None:
         act.standing, act.exit_code = standing, code
-        again = standing == "failed" or (standing == "unsure" and self._orders.repeat_if_unsure)
-        if again and act.attempts > self._orders.retries:
+        again = standing == "failed" or (standing == "unsure" and self._options.repeat_if_unsure)
+        if again and act.attempts > self._options.retries:
             act.standing = "gave_up"
         elif again:
             act.standing = "failed"
             wait = min(_FIRST_RETRY_S * 2 ** (act.attempts - 1), _LAST_RETRY_S)
             self._due[key] = time.monotonic() + wait
         if act.standing in ("gave_up", "unsure"):
-            self._bad.add(key)
+            self._failed_keys.add(key)
         self._save()
         self._note(
             standing if act.standing == "failed" else act.standing,
@@ -214,17 +214,17 @@ class Guard:
 
     def _wait(self) -> None:
         """Wait for the next look, a retry, the dead-man's switch or an event, whichever is first."""
-        now, orders = time.monotonic(), self._orders
+        now, orders = time.monotonic(), self._options
         every = orders.every_s
-        if self._troubled_at is not None:
-            every = min(every, _TROUBLED_EVERY_S)
-            dead_at = self._troubled_at + orders.dead_after_s
+        if self._unknown_at is not None:
+            every = min(every, _UNKNOWN_EVERY_S)
+            dead_at = self._unknown_at + orders.dead_after_s
             if dead_at > now:
                 every = min(every, dead_at - now)
         for due in self._due.values():
             every = min(every, due - now)
-        self._ended.wait(_LEAST_S)
-        self._woken.wait(max(every - _LEAST_S, 0))
+        self._ended.wait(_MIN_WAIT_S)
+        self._woken.wait(max(every - _MIN_WAIT_S, 0))
 
     def _note(self, decision: str, words: str, seen: Seen | None = None, **fields: object) -> None:
         if seen is not None:

@@ -15,7 +15,7 @@ from typing import IO, Any, Literal
 from tearsheet.errors import SettingsError, StoreError, UsageError
 
 SCHEMA = "tearsheet.guard/1"
-_KEPT = 1000
+_MAX_ACTIONS = 1000
 #: started: it may have run. failed: it said that it failed, and is tried again.
 Standing = Literal["started", "done", "failed", "gave_up", "unsure", "dropped"]
 Cause = Literal["breach", "unknown", "silence"]
@@ -59,7 +59,7 @@ class Memory:
 
     def save(self) -> None:
         """Replace the file, on the disk before this returns. Raises StoreError."""
-        newest = list(self.kept.acts.items())[-_KEPT:]
+        newest = list(self.kept.acts.items())[-_MAX_ACTIONS:]
         self.kept.acts = dict(newest)
         content = json.dumps({"schema": SCHEMA, **asdict(self.kept)}, indent=1)
         beside = self._file.with_name(f"{self._file.name}.new")

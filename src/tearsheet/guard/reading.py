@@ -56,7 +56,7 @@ def read_verdict(body: bytes, account: str) -> Seen:
         raise UntrustedError("wrong_shape", f"{type(error).__name__}: {error}") from None
     if seen.account != account:
         raise UntrustedError("other_account", f"it is of {seen.account!r}, not of {account!r}")
-    _check_sense(seen, whole["data"])
+    _check_consistency(seen, whole["data"])
     return seen
 
 
@@ -66,40 +66,40 @@ def _seen(whole: Any) -> Seen:
         raise ValueError(f"status {whole['status']!r}, schema {data.get('schema')!r}")
     if data["state"] not in _STATES:
         raise ValueError(f"state {data['state']!r}")
-    as_of = datetime.fromisoformat(_typed(data["as_of"], str))
+    as_of = datetime.fromisoformat(_require_type(data["as_of"], str))
     if as_of.tzinfo is None:
         raise ValueError(f"as_of {data['as_of']!r} has no zone")
     age = data["data_age_s"]
     return Seen(
-        account=_typed(data["account"], str),
+        account=_require_type(data["account"], str),
         state=data["state"],
-        must_be_flat=_typed(data["must_be_flat"], bool),
-        trading_day=_typed(data["trading_day"], str),
+        must_be_flat=_require_type(data["must_be_flat"], bool),
+        trading_day=_require_type(data["trading_day"], str),
         as_of=as_of,
         data_age_s=None if age is None else float(age),
-        sequence=_typed(data["sequence"], int),
-        broken=tuple(_broken(view) for view in data["limits"] if view["level"] == "breach"),
-        reasons=tuple(_typed(reason["code"], str) for reason in data["reasons"]),
+        sequence=_require_type(data["sequence"], int),
+        broken=tuple(_parse_breach(view) for view in data["limits"] if view["level"] == "breach"),
+        reasons=tuple(_require_type(reason["code"], str) for reason in data["reasons"]),
     )
 
 
-def _broken(view: Any) -> Broken:
+def _parse_breach(view: Any) -> Broken:
     breach = view["breach"]
     return Broken(
-        id=_typed(breach["id"], str),
-        limit=_typed(view["name"], str),
+        id=_require_type(breach["id"], str),
+        limit=_require_type(view["name"], str),
         value=str(breach["value"]),
         threshold=str(breach["threshold"]),
     )
 
 
-def _typed(value: Any, kind: type) -> Any:
+def _require_type(value: Any, kind: type) -> Any:
     if type(value) is not kind:
         raise TypeError(f"{value!r} is no {kind.__name__}")
     return value
 
 
-def _check_sense(seen: Seen, data: Any) -> None:
+def _check_consistency(seen: Seen, data: Any) -> None:
     """An answer that contradicts itself says nothing."""
     if bool(seen.broken) != (seen.state == "breach"):
         raise UntrustedError("contradiction", f"state {seen.state} with {len(seen.broken)} broken limits")

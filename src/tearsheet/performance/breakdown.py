@@ -17,7 +17,7 @@ from tearsheet.trade.amount import ONE, ZERO, exact
 Key = tuple[Any, str]  # what it is ordered by, and its label
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_HELD = (
+_DURATIONS = (
     (timedelta(minutes=1), "under 1 min"),
     (timedelta(minutes=5), "1 to 5 min"),
     (timedelta(minutes=15), "5 to 15 min"),
@@ -111,15 +111,15 @@ def _strategy(closing: Closing) -> Key:
 def _held(closing: Closing) -> Key:
     if closing.held is None:
         return None, _NOT_STATED
-    return next((bound, label) for bound, label in _HELD if closing.held < bound)
+    return next((bound, label) for bound, label in _DURATIONS if closing.held < bound)
 
 
 def _size(closing: Closing) -> Key:
-    return _bucket(closing.quantity)
+    return _size_bucket(closing.quantity)
 
 
 @lru_cache(10_000)
-def _bucket(quantity: Decimal) -> Key:
+def _size_bucket(quantity: Decimal) -> Key:
     """A bucket of 1, 2, 5, 10, 20 …: from the number below the quantity to the next."""
     with exact():
         decade = ONE.scaleb(quantity.adjusted())

@@ -39,8 +39,8 @@ def distribution(values: Sequence[Decimal], most: int = 30) -> Distribution:
     low, high = ordered[n // _TAIL], ordered[n - 1 - n // _TAIL]
     with exact():
         width = _round_width(high - low, most)
-        first, last = (_floor(value, width) for value in (low, high))
-        counts = Counter(min(max(_floor(value, width), first), last) for value in ordered)
+        first, last = (_bin_floor(value, width) for value in (low, high))
+        counts = Counter(min(max(_bin_floor(value, width), first), last) for value in ordered)
         median = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
         bins = tuple(
             Bin(
@@ -53,7 +53,7 @@ def distribution(values: Sequence[Decimal], most: int = 30) -> Distribution:
     return Distribution(n, width, median, bins)
 
 
-def _floor(value: Decimal, width: Decimal) -> int:
+def _bin_floor(value: Decimal, width: Decimal) -> int:
     """Which multiple of the width lies at or below a value; `//` would cut towards 0."""
     whole, rest = divmod(value, width)
     return int(whole) - (rest < 0)

@@ -66,13 +66,13 @@ def grid(first: date, last: date, sessions: Iterable[tuple[date, Tally]]) -> Gri
     months = _starts({day.replace(day=1) for day in _days(first, last)})
     return Grid(
         days=tuple(result(day, day, [(day, tally)]) for day, tally in inside),
-        weeks=tuple(_between(monday, monday + DAY * 6, known) for monday in mondays),
-        months=tuple(_between(max(month, first), min(_month_end(month), last), inside) for month in months),
+        weeks=tuple(_within(monday, monday + DAY * 6, known) for monday in mondays),
+        months=tuple(_within(max(month, first), min(_month_end(month), last), inside) for month in months),
         total=result(first, last, inside),
     )
 
 
-def _between(start: date, end: date, sessions: Iterable[tuple[date, Tally]]) -> Result:
+def _within(start: date, end: date, sessions: Iterable[tuple[date, Tally]]) -> Result:
     return result(start, end, [pair for pair in sessions if start <= pair[0] <= end])
 
 

@@ -85,7 +85,7 @@ def _losses(s: Stretch) -> int:
     return s.tally.losses
 
 
-def _decided(s: Stretch) -> int:
+def _wins_and_losses(s: Stretch) -> int:
     return s.tally.wins + s.tally.losses
 
 
@@ -215,7 +215,7 @@ _ROWS = (
     Metric("win_rate", "Win rate", "percent", "Wins / closed positions.",
            lambda s: _quotient(s.tally.wins, s.tally.closed), _closed, 1, _NO_TRADES),
     Metric("win_rate_decided", "Win rate without breakevens", "percent", "Wins / (wins + losses).",
-           lambda s: _quotient(s.tally.wins, _decided(s)), _decided, 1, "no winning or losing trades"),
+           lambda s: _quotient(s.tally.wins, _wins_and_losses(s)), _wins_and_losses, 1, "no winning or losing trades"),
     _money("net_pnl", "Net P&L", "Realised profit after fees of every booking in the window, partial exits of positions still open included.",
            lambda t: t.curve.net, _fills),
     _money("closed_pnl", "Closed P&L", "Whole-life net result of the positions closed in the window, whenever they were opened.",

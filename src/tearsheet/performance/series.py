@@ -63,10 +63,10 @@ def by_fill(bookings: Sequence[Booking], most: int = 1000) -> tuple[FillPoint, .
             points.append(FillPoint(booking.time, booking.account, booking.symbol, adds, total, high - total))
     if len(points) <= most:
         return tuple(points)
-    return tuple(_thinned(points, most))
+    return tuple(_downsample(points, most))
 
 
-def _thinned(points: list[FillPoint], most: int) -> Iterable[FillPoint]:
+def _downsample(points: list[FillPoint], most: int) -> Iterable[FillPoint]:
     size = -(-2 * len(points) // most)
     for start in range(0, len(points), size):
         part = range(start, min(start + size, len(points)))

@@ -147,7 +147,7 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
     ) -> "Tally":
         """The tally of bookings and of positions closed, each in time order."""
         with exact():
-            return _of_bookings(bookings) + _of_closed(closed, breakeven_band, breakeven_breaks_streak)
+            return _tally_bookings(bookings) + _tally_closed(closed, breakeven_band, breakeven_breaks_streak)
 
     def __add__(self, later: "Tally") -> "Tally":
         with exact():
@@ -185,7 +185,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
     return reduce(Tally.__add__, tallies, Tally())
 
 
-def _of_bookings(bookings: Iterable[Booking]) -> Tally:
+def _tally_bookings(bookings: Iterable[Booking]) -> Tally:
     stretch = list(bookings)
     gross, fees = list(map(_gross, stretch)), list(map(_fees, stretch))
     quantity = sum(map(abs, map(_quantity, stretch)), ZERO)
@@ -193,7 +193,7 @@ def _of_bookings(bookings: Iterable[Booking]) -> Tally:
     return Tally(len(stretch), sum(gross, ZERO), sum(fees, ZERO), quantity, curve)
 
 
-class _Held:
+class _DurationSums:
     """Time in the market, summed over the positions that have one."""
 
     def __init__(self) -> None:
@@ -205,9 +205,9 @@ class _Held:
             self.count += 1
 
 
-def _of_closed(closed: Iterable[Position], band: Decimal, breakeven_breaks_streak: bool) -> Tally:
+def _tally_closed(closed: Iterable[Position], band: Decimal, breakeven_breaks_streak: bool) -> Tally:
     nets: dict[int, list[Decimal]] = {WIN: [], LOSS: [], BREAKEVEN: []}
-    held = {WIN: _Held(), LOSS: _Held(), BREAKEVEN: _Held()}
+    held = {WIN: _DurationSums(), LOSS: _DurationSums(), BREAKEVEN: _DurationSums()}
     planned, multiples, outcomes, modes = [], [], [], []
     for position in closed:
         net = position.gross - position.fees

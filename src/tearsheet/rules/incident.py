@@ -23,14 +23,14 @@ def incident_changes(verdict: Verdict, last: Last) -> Iterator[AlertEvent]:
     A limit that is gone from the file, and whose breach no longer holds, ends its incident.
     """
     for view in verdict.limits:
-        changed = _change(verdict, view, last(_episode(verdict.account, view.name)))
+        changed = _change(verdict, view, last(_episode_id(verdict.account, view.name)))
         if changed is not None:
             yield changed
     if any(reason.code == "bad_limits" for reason in verdict.reasons):
         return  # nobody knows what the file means to say
     shown = {view.name for view in verdict.limits}
     for name in (name for name in LIMITS if name not in shown):
-        gone = last(_episode(verdict.account, name))
+        gone = last(_episode_id(verdict.account, name))
         if gone is not None and gone.state != "resolved":
             yield replace(gone, state="resolved", resolved_at=verdict.as_of, resolution="limit_removed")
 
@@ -38,17 +38,17 @@ def incident_changes(verdict: Verdict, last: Last) -> Iterator[AlertEvent]:
 def _change(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent | None:
     is_open = last is not None and last.state != "resolved"
     if view.level == "breach":
-        return _escalated(verdict, view, last if is_open else _begun(verdict, view, last))
+        return _escalate(verdict, view, last if is_open else _open(verdict, view, last))
     if view.level == "warn":
-        return None if is_open else _begun(verdict, view, last)
+        return None if is_open else _open(verdict, view, last)
     if view.level == "ok" and last is not None and is_open:
         return replace(last, state="resolved", resolved_at=verdict.as_of)
     return None
 
 
-def _begun(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent:
+def _open(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent:
     """A new incident, or the one of this trading day once more."""
-    episode = _episode(verdict.account, view.name)
+    episode = _episode_id(verdict.account, view.name)
     identity = digest(f"{episode}\0{verdict.trading_day}")
     start = period_start(LIMITS[view.name].period, verdict.trading_day)
     again = last if last is not None and last.id == identity else None
@@ -71,7 +71,7 @@ def _begun(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertE
     )
 
 
-def _escalated(verdict: Verdict, view: LimitView, incident: AlertEvent | None) -> AlertEvent | None:
+def _escalate(verdict: Verdict, view: LimitView, incident: AlertEvent | None) -> AlertEvent | None:
     """The incident with the breach that it came to; nothing where that was told already."""
     assert incident is not None
     assert view.breach is not None
@@ -92,7 +92,7 @@ def _escalated(verdict: Verdict, view: LimitView, incident: AlertEvent | None) -
     )
 
 
-def _episode(account: str, name: LimitName) -> str:
+def _episode_id(account: str, name: LimitName) -> str:
     return digest(f"limit\0{account}\0{name}")
 
 

@@ -182,7 +182,7 @@ class LimitBook:
         calendar = self.terms.calendar
         start = calendar.start(session)
         with exact():
-            self._roll(session)
+            self._start_session(session)
             self.running.whole_session(tally, lambda: found.extend(self._judge(start, None)))
         self.at = self.seen_until = until or calendar.end(session) - INSTANT
         return tuple(found)
@@ -198,8 +198,8 @@ class LimitBook:
             self.at = now
             return ()
         with exact():
-            found = self._pass_closings(now) if now > self._next_close else ()
-            found += self._begin(self.terms.calendar.session(now))
+            found = self._apply_session_ends(now) if now > self._next_close else ()
+            found += self._advance_to_session(self.terms.calendar.session(now))
         self.at = now
         return found
 
@@ -257,31 +257,31 @@ class LimitBook:
                 "fold the account anew; breaches that are kept stay",
             )
 
-    def _pass_closings(self, now: datetime) -> tuple[Breach, ...]:
+    def _apply_session_ends(self, now: datetime) -> tuple[Breach, ...]:
         """What is still held when the trading hours end is outside them."""
         found: tuple[Breach, ...] = ()
         calendar = self.terms.calendar
         zone = calendar.timezone
         if self.running.held and self.at > EARLIEST:
             for end in closings(self._hours, self.at, now, zone):
-                found += self._begin(calendar.session(end))
+                found += self._advance_to_session(calendar.session(end))
                 self.running.outside += 1
                 found += self._judge(end, None)
         ahead = now + _AHEAD
         self._next_close = next(closings(self._hours, now, ahead, zone), ahead)
         return found
 
-    def _begin(self, session: date) -> tuple[Breach, ...]:
+    def _advance_to_session(self, session: date) -> tuple[Breach, ...]:
         """Judge at the first instant of a session what has been carried into it."""
         if session <= self.running.session:
             return ()
-        self._roll(session)
+        self._start_session(session)
         start = self.terms.calendar.start(session)
         if self._hours and self.running.held and not self._is_within(start):
             self.running.outside += 1
         return self._judge(start, None)
 
-    def _roll(self, session: date) -> None:
+    def _start_session(self, session: date) -> None:
         if session <= self.running.session:
             return
         self.running.roll(session)
@@ -296,13 +296,13 @@ class LimitBook:
             watch.follow(self.running, mover)
             number = watch.breaks(self.latches, at)
             if number is not None:
-                breach = self._breach(watch, number, at, mover)
+                breach = self._record_breach(watch, number, at, mover)
                 self.latches.add(breach)
                 found.append(breach)
         self.found += found
         return tuple(found)
 
-    def _breach(self, watch: Watch, number: int, at: datetime, mover: Mover | None) -> Breach:
+    def _record_breach(self, watch: Watch, number: int, at: datetime, mover: Mover | None) -> Breach:
         name, reading = watch.limit.name, watch.reading
         assert reading.value is not None
         assert reading.threshold is not None

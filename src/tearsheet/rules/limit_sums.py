@@ -156,7 +156,7 @@ class Running:
         net = booking.gross - booking.fees
         before = self.held.get(booking.position_id)
         self._add(net)
-        if outside and not self._reduces(before, booking):
+        if outside and not self._is_reducing(before, booking):
             self.outside += 1
         if booking.closes:
             whole = position.net if position else net + (before.net if before else ZERO)
@@ -229,7 +229,7 @@ class Running:
             if self.equity > self.high:
                 self.high = self.equity
 
-    def _reduces(self, before: Held | None, booking: Booking) -> bool:
+    def _is_reducing(self, before: Held | None, booking: Booking) -> bool:
         """Whether a booking takes something off what is held."""
         return before is not None and (before.quantity > 0) != (booking.quantity > 0)
 

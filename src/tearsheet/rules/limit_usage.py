@@ -57,14 +57,14 @@ def warned(limit: Limit, reading: Reading, level: int) -> int:
     if reading.threshold is None or not reading.value:
         return 0
     share, threshold = reading.value * _HUNDRED, reading.threshold
-    up = _crossed_marks(limit.warn_at, share, threshold)
+    up = _reached_levels(limit.warn_at, share, threshold)
     if level <= up:
         return up
     lower = [mark - limit.hysteresis for mark in limit.warn_at[:level]]
     return max(up, sum(share > mark * threshold for mark in lower))
 
 
-def _crossed_marks(marks: tuple[Decimal, ...], share: Decimal, threshold: Decimal) -> int:
+def _reached_levels(marks: tuple[Decimal, ...], share: Decimal, threshold: Decimal) -> int:
     for number, mark in enumerate(marks):
         if share < mark * threshold:
             return number

@@ -22,7 +22,7 @@ def loosened(old: Limits, new: Limits) -> list[str]:
 
 
 def _of(old: AccountLimits, new: AccountLimits) -> Iterator[str]:
-    if old.limits and not _is_shorter(new.stale_after, old.stale_after):
+    if old.limits and not _is_shorter_range(new.stale_after, old.stale_after):
         yield "stale_after is longer"
     for limit in old.limits:
         other = new.get(limit.name)
@@ -30,16 +30,16 @@ def _of(old: AccountLimits, new: AccountLimits) -> Iterator[str]:
             yield f"{limit.name} is gone"
         elif other.threshold > limit.threshold:
             yield f"{limit.name} is {other.threshold:f} instead of {limit.threshold:f}"
-        elif not _is_as_strict(limit, other):
+        elif not _is_at_least_as_strict(limit, other):
             yield f"{limit.name} has other terms"
 
 
-def _is_as_strict(old: Limit, new: Limit) -> bool:
+def _is_at_least_as_strict(old: Limit, new: Limit) -> bool:
     safer = replace(old, threshold=new.threshold)
     if new.on_unknown == "breach":
         safer = replace(safer, on_unknown="breach")
     return new == safer
 
 
-def _is_shorter(new: timedelta | None, old: timedelta | None) -> bool:
+def _is_shorter_range(new: timedelta | None, old: timedelta | None) -> bool:
     return old is None or (new is not None and new <= old)

@@ -64,7 +64,7 @@ class Replay(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class _Standing:
+class _ActiveStop:
     """A stop while its rest is being counted."""
 
     def __init__(self, book: LimitBook, found: tuple[Breach, ...]) -> None:
@@ -113,8 +113,8 @@ class Rerun:
     def __init__(self, book: LimitBook, start: date, end: date) -> None:
         self._book = book
         self._start, self._end = start, end
-        self._stops: list[_Standing] = []
-        self._dropped: dict[str, _Standing] = {}
+        self._stops: list[_ActiveStop] = []
+        self._dropped: dict[str, _ActiveStop] = {}
         self._days: dict[date, list[Decimal]] = {}
         begins = book.terms.calendar.start(start)
         book.pass_time(begins)
@@ -140,9 +140,9 @@ class Rerun:
             return
         day[1] += net
         found = self._book.book(booking, position)
-        if self._is_stopping_fill(booking):
+        if self._is_trigger(booking):
             self._stops[-1].join(self._book, found)
-            self._flatten(self._stops[-1])
+            self._close_positions(self._stops[-1])
         elif found:
             self._stop(found)
 
@@ -169,18 +169,18 @@ class Rerun:
                 notes=notes,
             )
 
-    def _cause(self, booking: Booking) -> _Standing | None:
+    def _cause(self, booking: Booking) -> _ActiveStop | None:
         """The stop that prevents a booking, also one that time brings before it."""
         while True:
             stop = self._standing(booking)
             if stop is not None:
                 return stop
-            found = self._pass_time(booking.time)
+            found = self._advance_time(booking.time)
             if not found:
                 return None
             self._stop(found)
 
-    def _pass_time(self, now: datetime) -> tuple[Breach, ...]:
+    def _advance_time(self, now: datetime) -> tuple[Breach, ...]:
         """Let time pass up to its first breach, since what comes after a stop finds nothing held."""
         while self._book.running.held and (turn := self._book.next_turn) < now:
             found = self._book.pass_time(turn + INSTANT)
@@ -188,26 +188,26 @@ class Rerun:
                 return found
         return self._book.pass_time(now)
 
-    def _standing(self, booking: Booking) -> _Standing | None:
+    def _standing(self, booking: Booking) -> _ActiveStop | None:
         """The stop because of which a booking would not have been made."""
         dropped = self._dropped.get(booking.position_id)
         if dropped is not None:
             return dropped
         if self._stops and self._stops[-1].covers(booking.time):
-            return None if self._is_stopping_fill(booking) else self._stops[-1]
+            return None if self._is_trigger(booking) else self._stops[-1]
         return None
 
-    def _is_stopping_fill(self, booking: Booking) -> bool:
+    def _is_trigger(self, booking: Booking) -> bool:
         """Whether a booking is the other part of the fill that led to the last stop."""
         return bool(self._stops) and self._stops[-1].breach.fill_key == booking.fill_key
 
-    def _stop(self, found: tuple[Breach, ...]) -> _Standing:
-        stop = _Standing(self._book, found)
+    def _stop(self, found: tuple[Breach, ...]) -> _ActiveStop:
+        stop = _ActiveStop(self._book, found)
         self._stops.append(stop)
-        self._flatten(stop)
+        self._close_positions(stop)
         return stop
 
-    def _flatten(self, stop: _Standing) -> None:
+    def _close_positions(self, stop: _ActiveStop) -> None:
         for held in self._book.flatten():
             self._dropped[held.position_id] = stop
             stop.open.add(held.symbol)

@@ -107,7 +107,7 @@ class Finding(Struct, frozen=True):
 
 
 #: target, its rule, the metric judged, which side is kept, whether a sample is needed
-_PROMISES: tuple[tuple[str, str, str, Direction, bool], ...] = (
+_TARGET_RULE_ROWS: tuple[tuple[str, str, str, Direction, bool], ...] = (
     ("win_rate_target", "win_rate_breach", "win_rate", "at_least", True),
     ("daily_pl_target", "daily_pl_breach", "average_daily_pnl", "at_least", False),
     ("trades_per_day_target", "trades_per_day_breach", "trades_per_day", "at_least", False),
@@ -117,13 +117,13 @@ _PROMISES: tuple[tuple[str, str, str, Direction, bool], ...] = (
 
 
 #: The name of every rule of a target.
-TARGET_RULES = (*(name for _, name, *_ in _PROMISES), "rolling_win_rate_breach", "risk_reward_breach")
+TARGET_RULES = (*(name for _, name, *_ in _TARGET_RULE_ROWS), "rolling_win_rate_breach", "risk_reward_breach")
 
 
 def target_rules(targets: Targets) -> list[Rule]:
     """The rules that a targets file stands for."""
     rules = []
-    for target, name, metric, direction, samples in _PROMISES:
+    for target, name, metric, direction, samples in _TARGET_RULE_ROWS:
         value: Decimal | None = getattr(targets, target)
         if value is None:
             continue
@@ -167,7 +167,7 @@ def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule
 
 def judge(summary: PerformanceSummary, rules: Iterable[Rule], min_sample: int = 1) -> list[Finding]:
     """Hold rules against a summary, in order."""
-    return [_find(summary, rule, min_sample) for rule in rules]
+    return [_evaluate(summary, rule, min_sample) for rule in rules]
 
 
 def beside_targets(summary: PerformanceSummary, targets: Targets, min_sample: int = 1) -> PerformanceSummary:
@@ -176,10 +176,10 @@ def beside_targets(summary: PerformanceSummary, targets: Targets, min_sample: in
     return replace(summary, targets=tuple(finding.variance for finding in found))
 
 
-def _find(summary: PerformanceSummary, rule: Rule, min_sample: int) -> Finding:
+def _evaluate(summary: PerformanceSummary, rule: Rule, min_sample: int) -> Finding:
     found = summary.metrics[rule.metric]
-    reason = _not_judged(summary, rule, found, min_sample)
-    met = None if reason else _keeps(rule, found.value)
+    reason = _reason_not_evaluated(summary, rule, found, min_sample)
+    met = None if reason else _is_met(rule, found.value)
     variance = Variance(
         target=rule.target,
         metric=rule.metric,
@@ -192,7 +192,7 @@ def _find(summary: PerformanceSummary, rule: Rule, min_sample: int) -> Finding:
     return Finding(rule, variance, found.n, episode_id(summary, rule))
 
 
-def _not_judged(summary: PerformanceSummary, rule: Rule, found: MetricValue, min_sample: int) -> str | None:
+def _reason_not_evaluated(summary: PerformanceSummary, rule: Rule, found: MetricValue, min_sample: int) -> str | None:
     """Why a rule cannot be judged now, None if it can."""
     if summary.is_empty:
         return "no trades in window"
@@ -205,7 +205,7 @@ def _not_judged(summary: PerformanceSummary, rule: Rule, found: MetricValue, min
     return None
 
 
-def _keeps(rule: Rule, value: Value) -> bool:
+def _is_met(rule: Rule, value: Value) -> bool:
     actual = _decimal(value)
     return actual >= rule.wanted if rule.direction == "at_least" else actual <= rule.wanted
 

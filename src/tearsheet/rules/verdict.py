@@ -112,7 +112,7 @@ def verdict(book: LimitBook, feed: Feed, now: datetime) -> Verdict:
     clock_back = now + CLOCK_TOLERANCE < book.at
     book.look(now)
     with exact():
-        doubts = list(_doubts(book, feed, now, clock_back=clock_back))
+        doubts = list(_uncertainty_reasons(book, feed, now, clock_back=clock_back))
         views = (*_views(book, feed, now, doubts), *_removed(book))
     concerned = [view for view in views if view.level == "unknown"]
     policy: OnUnknown = "breach" if any(v.on_unknown == "breach" for v in concerned) else "hold"
@@ -150,7 +150,7 @@ def _state(views: tuple[LimitView, ...], doubts: list[VerdictReason]) -> Level:
     return "warn" if "warn" in levels else "ok"
 
 
-def _doubts(book: LimitBook, feed: Feed, now: datetime, *, clock_back: bool) -> Iterator[VerdictReason]:
+def _uncertainty_reasons(book: LimitBook, feed: Feed, now: datetime, *, clock_back: bool) -> Iterator[VerdictReason]:
     """Every reason for which the account as a whole, or one of its limits, cannot be judged."""
     if not book.plan.limits:
         yield VerdictReason("no_limits", f"the limits file has none for {book.account}")
@@ -159,7 +159,7 @@ def _doubts(book: LimitBook, feed: Feed, now: datetime, *, clock_back: bool) -> 
     if clock_back:
         detail = f"it shows {now.isoformat()}, but {book.at.isoformat()} has passed"
         yield VerdictReason("clock_back", detail)
-    yield from _staleness(book, feed, now)
+    yield from _stale_reasons(book, feed, now)
     if feed.rejected_lines:
         number = feed.rejected_lines
         detail = f"{number} line{'s' if number != 1 else ''}; see `tearsheet rejections`"
@@ -176,11 +176,11 @@ def _doubts(book: LimitBook, feed: Feed, now: datetime, *, clock_back: bool) -> 
             yield VerdictReason("missing_marks", missing, watch.limit.name)
 
 
-def _staleness(book: LimitBook, feed: Feed, now: datetime) -> Iterator[VerdictReason]:
+def _stale_reasons(book: LimitBook, feed: Feed, now: datetime) -> Iterator[VerdictReason]:
     if feed.last_fill_at is not None and feed.last_fill_at > book.seen_until:
         yield VerdictReason("behind", f"the ledger's last fill is of {feed.last_fill_at.isoformat()}")
     allowed, age = book.plan.stale_after, _age(book, feed, now)
-    if allowed is None or not _in_hours(book, now):
+    if allowed is None or not _is_within_hours(book, now):
         return
     if age is None:
         yield VerdictReason("nothing_heard", "no fill and no look at the source")
@@ -189,7 +189,7 @@ def _staleness(book: LimitBook, feed: Feed, now: datetime) -> Iterator[VerdictRe
         yield VerdictReason("stale_feed", f"last heard {int(age)} s ago, allowed are {wanted} s")
 
 
-def _in_hours(book: LimitBook, now: datetime) -> bool:
+def _is_within_hours(book: LimitBook, now: datetime) -> bool:
     """Whether the source is expected to speak: within trading hours, always where there are none."""
     limit, calendar = book.plan.get("trading_hours"), book.terms.calendar
     if limit is None:
@@ -216,7 +216,7 @@ def _view(book: LimitBook, watch: Watch, now: datetime, *, doubted: bool, unread
     limit, moved = watch.limit, watch.moved_by
     reading = UNKNOWN if unread else watch.reading
     breach = book.latches.active(limit.name, watch.start)
-    quiet = _quiet(book, watch, now)
+    quiet = _warning_muted_reason(book, watch, now)
     level: Level = "ok"
     if breach is not None:
         level = "breach"
@@ -242,7 +242,7 @@ def _view(book: LimitBook, watch: Watch, now: datetime, *, doubted: bool, unread
     )
 
 
-def _quiet(book: LimitBook, watch: Watch, now: datetime) -> str | None:
+def _warning_muted_reason(book: LimitBook, watch: Watch, now: datetime) -> str | None:
     """Why a warning is not given now."""
     limit, trades = watch.limit, book.running.trades
     if trades < limit.min_trades:

@@ -71,7 +71,7 @@ class SampleReport(Struct, frozen=True):
 
 
 @dataclass
-class _Tape:
+class _ExecutionList:
     """Executions as NinjaTrader lists them; ids count up."""
 
     rows: list[tuple[datetime, str]] = field(default_factory=list)
@@ -111,7 +111,7 @@ def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     _write_log(logs, days, losing, broken, chance)
-    tape = _Tape()
+    tape = _ExecutionList()
     _trade_futures(tape, days, losing, chance)
     statements = _write_statements(folder / "statements", tape, late)
     targets = folder / "config" / "dashboard-targets.yaml"
@@ -216,7 +216,7 @@ def _equity_trade(
     return lines
 
 
-def _trade_futures(tape: _Tape, days: list[date], losing: date, chance: random.Random) -> None:
+def _trade_futures(tape: _ExecutionList, days: list[date], losing: date, chance: random.Random) -> None:
     prices = {root: spec[0] for root, spec in _FUTURES.items()}
     for number, day in enumerate(days):
         bad = losing <= day < losing + 5 * DAY
@@ -245,7 +245,7 @@ def _contract(root: str, day: date) -> str:
 
 
 def _round_trip(
-    tape: _Tape,
+    tape: _ExecutionList,
     prices: dict[str, float],
     root: str,
     day: date,
@@ -290,7 +290,7 @@ def _round_trip(
     return at
 
 
-def _overnight(tape: _Tape, prices: dict[str, float], days: list[date], chance: random.Random) -> None:
+def _overnight(tape: _ExecutionList, prices: dict[str, float], days: list[date], chance: random.Random) -> None:
     """Crude oil bought before the roll of the day and sold in the morning of the next, if it came."""
     day, *next_days = days
     contract, tick = _contract("MCL", day), _FUTURES["MCL"][1]
@@ -311,7 +311,7 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _write_statements(folder: Path, tape: _Tape, late: date) -> tuple[Path, ...]:
+def _write_statements(folder: Path, tape: _ExecutionList, late: date) -> tuple[Path, ...]:
     """The first statement lacks one execution of `late`; the second brings it, with the day around it."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = sorted(tape.rows, key=lambda row: row[0])

@@ -28,7 +28,7 @@ CONFIG_FILE = "config/tearsheet.toml"
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _BY_ENV = {setting.env: setting for setting in SETTINGS}
 #: Variables of the commands' own options, of the guard, and those that it gives to its command.
-_OF_OTHERS = ("TEARSHEET_LAYOUTS", "TEARSHEET_TOKEN", "TEARSHEET_VERDICT_")
+_FOREIGN_PREFIXES = ("TEARSHEET_LAYOUTS", "TEARSHEET_TOKEN", "TEARSHEET_VERDICT_")
 _PATHS = tuple(setting.key for setting in SETTINGS if setting.allowed.startswith("a path"))
 
 
@@ -138,9 +138,9 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
         """Every setting as text, URLs without their user and password."""
         shown = {key: getattr(self, key) for key in self.__struct_fields__}
         if self.webhook_url is not None:  # its path may be its secret
-            host = _safe(self.webhook_url).split("/")[2]
+            host = _redact_secret(self.webhook_url).split("/")[2]
             shown["webhook_url"] = f"{self.webhook_url.partition(':')[0]}://{host}/…"
-        return {key: None if value is None else _safe(str(value)) for key, value in shown.items()}
+        return {key: None if value is None else _redact_secret(str(value)) for key, value in shown.items()}
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{key}={text!r}' for key, text in self.redacted().items())})"
@@ -158,10 +158,10 @@ def _read(setting: Setting, text: str, place: str) -> Any:
         return setting.read(text)
     except ValueError as error:
         why = f", and {error}" if isinstance(error, RefusedError) else ""
-        raise SettingsError(f"{place} is {_safe(text)!r}{why}", f"allowed is {setting.allowed}") from None
+        raise SettingsError(f"{place} is {_redact_secret(text)!r}{why}", f"allowed is {setting.allowed}") from None
 
 
-def _safe(text: str) -> str:
+def _redact_secret(text: str) -> str:
     """A value as it may be shown: of a URL neither the user and password nor the query."""
     scheme, mark, rest = text.partition("://")
     if not mark:
@@ -176,7 +176,7 @@ def _safe(text: str) -> str:
 def _refuse_unknown_variables(env: Mapping[str, str]) -> None:
     known = [*_BY_ENV, CONFIG_VARIABLE]
     for name in env:
-        if name.startswith("TEARSHEET_") and not (name in known or name.startswith(_OF_OTHERS)):
+        if name.startswith("TEARSHEET_") and not (name in known or name.startswith(_FOREIGN_PREFIXES)):
             raise SettingsError(f"environment variable {name} is no setting", _did_you_mean(name, known))
 
 

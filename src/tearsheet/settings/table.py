@@ -134,7 +134,7 @@ def _address(text: str) -> str | None:
     return text or None
 
 
-def _yes(text: str) -> bool:
+def _bool(text: str) -> bool:
     return bool(_one_of("no", "yes")(text) == "yes")
 
 
@@ -168,7 +168,7 @@ SETTINGS = (
     Setting("sync_every_s", "TEARSHEET_SYNC_EVERY_S", "1", "Seconds between two looks of the API at the log folder; 0 looks at every request.",
             "a whole number from 0 to 3600", _whole(0, 3600)),
     Setting("tokens_file", "TEARSHEET_TOKENS_FILE", "config/api-tokens.json", "File of the API's tokens, hashed; `tearsheet tokens` writes it.", "a path", _text),
-    Setting("anonymous_read", "TEARSHEET_ANONYMOUS_READ", "no", "Whether anybody who reaches the API may read, as in a trusted network.", "yes or no", _yes),
+    Setting("anonymous_read", "TEARSHEET_ANONYMOUS_READ", "no", "Whether anybody who reaches the API may read, as in a trusted network.", "yes or no", _bool),
     Setting("max_body_bytes", "TEARSHEET_MAX_BODY_BYTES", "20000000", "The largest body that the API takes.",
             "a whole number from 1000 to 1000000000", _whole(1000, 1_000_000_000)),
     Setting("host", "TEARSHEET_HOST", "127.0.0.1", "Address that `tearsheet serve` listens at.", "an address or a host name", _text),

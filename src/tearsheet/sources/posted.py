@@ -39,7 +39,7 @@ _TIME_HINT = "allowed is ISO 8601 with an offset, such as 2026-11-20T14:30:00Z"
 _MOST_DECIMALS = 12
 
 
-class _Digits(str):
+class _RawNumber(str):
     """A JSON number as it was written."""
 
     __slots__ = ()
@@ -69,7 +69,7 @@ def _identity(value: Any) -> str:
 def _amount(value: Any) -> str:
     if type(value) is str and re.fullmatch(_AMOUNT, value):
         return value
-    if not isinstance(value, _Digits):
+    if not isinstance(value, _RawNumber):
         raise ValueError("allowed is a number, or a text such as -1234.50")
     try:
         number = Decimal(value)
@@ -185,9 +185,9 @@ def posted_objects(body: bytes, key: str) -> list[Json]:
     try:
         content = json.loads(
             body.decode("utf-8"),
-            parse_float=_Digits,
-            parse_int=_Digits,
-            parse_constant=_no_constant,
+            parse_float=_RawNumber,
+            parse_int=_RawNumber,
+            parse_constant=_reject_nan,
             object_pairs_hook=_no_doubles,
         )
     except UnicodeDecodeError as error:
@@ -283,7 +283,7 @@ def _nullable(field: Field) -> Json:
     return dict(field.schema) if field.required else {"anyOf": [field.schema, {"type": "null"}]}
 
 
-def _no_constant(text: str) -> Any:
+def _reject_nan(text: str) -> Any:
     raise ValueError(f"{text} is no JSON number")
 
 

@@ -141,9 +141,9 @@ class Instruments:
         self, text: str, on: date, override: Override | None, currency: str | None
     ) -> Instrument | UnknownInstrument | None:
         contract = _contract(text, on)
-        return None if contract is None else self._of_root(*contract, text, override, currency)
+        return None if contract is None else self._from_root(*contract, text, override, currency)
 
-    def _of_root(
+    def _from_root(
         self, root: str, canonical: str, text: str, override: Override | None, currency: str | None
     ) -> Instrument | UnknownInstrument:
         row = self.futures.get(root)
@@ -174,7 +174,7 @@ class Instruments:
         if kind != "future":
             return None
         if text in self.futures:
-            return self._of_root(text, text, text, None, currency)
+            return self._from_root(text, text, text, None, currency)
         return _unknown_spelling(text)
 
     def _option(
@@ -199,14 +199,14 @@ class Instruments:
         bare = name.lstrip("/@")
         if bare != name:
             return _unknown_spelling(text)
-        if place and bare in self.futures and self._trades_futures(place):
+        if place and bare in self.futures and self._is_futures_exchange(place):
             return _unknown_spelling(text)
         roots = (bare[:length] for length in range(1, 5))
         if any(r in self.futures and _FUTURE_TAIL.fullmatch(bare[len(r) :]) for r in roots):
             return _unknown_spelling(text)
         return None
 
-    def _trades_futures(self, place: str) -> bool:
+    def _is_futures_exchange(self, place: str) -> bool:
         return any(row.exchange == place.removesuffix("_MINI") for row in self.futures.values())
 
     def _plain(

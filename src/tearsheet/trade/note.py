@@ -12,7 +12,7 @@ LONGEST_TEXT = 4000
 LONGEST_TAG = 40
 MOST_TAGS = 20
 #: Of a bot's logged order taken as a fill, the fill's key is the order's after this.
-_OF_RECORD = "r:"
+_RECORD_PREFIX = "r:"
 
 
 class Said(Struct, frozen=True):
@@ -35,12 +35,12 @@ def opening_key(fill_key: str) -> str:
 
     It is the same whether a bot's orders are read as results or as fills.
     """
-    return fill_key.removeprefix(_OF_RECORD)
+    return fill_key.removeprefix(_RECORD_PREFIX)
 
 
 def fill_keys(opening: str) -> tuple[str, str]:
     """The keys that the fill of an opening key may have."""
-    return opening, f"{_OF_RECORD}{opening}"
+    return opening, f"{_RECORD_PREFIX}{opening}"
 
 
 def note_id(account: str, opening: str) -> str:

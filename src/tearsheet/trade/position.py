@@ -128,7 +128,7 @@ class Position(Struct, frozen=True, gc=False):
         return ratio(self.gross - self.fees, risk) if risk else None
 
 
-class _Open:
+class _OpenPosition:
     """The position that a stream of fills is in: the mutable inside of `Book`."""
 
     __slots__ = (
@@ -168,7 +168,7 @@ class _Open:
         self.number = 1
 
     @classmethod
-    def resume(cls, position: Position) -> "_Open":
+    def resume(cls, position: Position) -> "_OpenPosition":
         """Carry on from a position that was kept while open."""
         self = cls.__new__(cls)
         self.id, self.first, self.last = position.id, position, position
@@ -225,7 +225,7 @@ class Book:
     """
 
     def __init__(self, open_positions: Iterable[Position] = ()) -> None:
-        self._open = {(p.account, p.symbol): _Open.resume(p) for p in open_positions}
+        self._open = {(p.account, p.symbol): _OpenPosition.resume(p) for p in open_positions}
         self.closed: list[Position] = []
 
     def book(self, fill: Fill) -> tuple[Booking, ...]:
@@ -289,7 +289,7 @@ class Book:
                         continue
                     held, part, quantity, fees = None, 1, beyond, fees - paid
                 if held is None:
-                    held = streams[stream] = _Open(fill, quantity, fees)
+                    held = streams[stream] = _OpenPosition(fill, quantity, fees)
                 else:
                     value = quantity * price
                     held.entry_value += value

@@ -92,17 +92,17 @@ class TradingCalendar:
         early, late = sorted(
             wanted.replace(tzinfo=self.timezone, fold=fold).astimezone(UTC) for fold in (0, 1)
         )
-        if self._wall(early) >= wanted:
+        if self._local_time(early) >= wanted:
             return early
         while late - early > _SECOND:  # the wall clock skips the day start: find the jump
             middle = early + (late - early) // 2
-            if self._wall(middle) >= wanted:
+            if self._local_time(middle) >= wanted:
                 late = middle
             else:
                 early = middle
         return late.replace(microsecond=0)
 
-    def _wall(self, at: datetime) -> datetime:
+    def _local_time(self, at: datetime) -> datetime:
         return at.astimezone(self.timezone).replace(tzinfo=None)
 
 
@@ -135,13 +135,13 @@ class Window(Struct, frozen=True):
     @classmethod
     def containing(cls, kind: WindowKind, day: date) -> "Window":
         """The day, Monday–Sunday week, calendar month, quarter or year that holds a date."""
-        start, end = _bounds(kind, _possible(day))
+        start, end = _bounds(kind, _validate_range(day))
         return cls(kind, start, end)
 
     @classmethod
     def between(cls, first: date, last: date) -> "Window":
         """From a first to a last session, both inside; named as a day, week, month … if it is one."""
-        _check_order(_possible(first), _possible(last))
+        _check_order(_validate_range(first), _validate_range(last))
         for kind in CALENDAR_KINDS:
             if _bounds(kind, first) == (first, last + DAY):
                 return cls(kind, first, last + DAY)
@@ -167,13 +167,13 @@ class Window(Struct, frozen=True):
         if kind == "custom":
             raise UsageError("a custom window needs a start and an end", "give both")
         if kind == "all":
-            first, last = _possible(start or EARLIEST.date()), _possible(end or today)
+            first, last = _validate_range(start or EARLIEST.date()), _validate_range(end or today)
             _check_order(first, last)
             return cls("all", first, last + DAY)
         return cls.containing(kind, start or end or today)
 
 
-def _possible(day: date) -> date:
+def _validate_range(day: date) -> date:
     first, last = EARLIEST.date(), LATEST.date() - DAY
     if not first <= day <= last:
         raise UsageError(f"a day lies between {first} and {last}, was {day}")

@@ -112,21 +112,21 @@ class AlertEvaluator:
             for finding in judge(summary, rules, self._min_sample)
         ]
         if self._ledger.read_only:
-            raised, resolved = self._changes(pairs) if self._is_read_up() else ([], [])
-        elif self._has_news(pairs):
+            raised, resolved = self._changes(pairs) if self._is_index_current() else ([], [])
+        elif self._has_changes(pairs):
             raised, resolved = self._write(pairs)
         else:
             raised, resolved = [], []
         self._announce([*raised, *resolved])
         findings = tuple(finding for _, finding in pairs)
-        return AlertRun(findings, tuple(raised), tuple(resolved), tuple(self._still_open(findings)))
+        return AlertRun(findings, tuple(raised), tuple(resolved), tuple(self._open_alerts(findings)))
 
     def follow(self, changes: Callable[[Last], Iterable[AlertEvent]]) -> list[AlertEvent]:
         """Write what has changed, decided by each episode's last alert; returns it."""
-        if self._ledger.read_only or (self._is_read_up() and not list(changes(self._last))):
+        if self._ledger.read_only or (self._is_index_current() and not list(changes(self._last))):
             return []
         with self._ledger.writing():
-            self._read_up()
+            self._index_new_lines()
             changed = list(changes(self._last))
             self._append(changed)
         self._announce(changed)
@@ -134,10 +134,10 @@ class AlertEvaluator:
 
     def changes(self, identity: str) -> list[AlertEvent]:
         """The life of an alert, from its beginning on. Raises NotFoundError."""
-        self._catch_up()
+        self._update_index()
         found = [_decode(body) for body in self._index.changes(identity)]
         if not found:
-            raise _unknown(identity)
+            raise _alert_not_found(identity)
         return found
 
     def acknowledge(self, identity: str, actor: str, note: str | None, now: datetime) -> AlertEvent:
@@ -145,10 +145,10 @@ class AlertEvaluator:
         if not actor.strip():
             raise UsageError("an acknowledgement needs a name", "say who with --by")
         with self._ledger.writing():
-            self._read_up()
+            self._index_new_lines()
             body = self._index.get(identity)
             if body is None:
-                raise _unknown(identity)
+                raise _alert_not_found(identity)
             alert = _decode(body)
             if alert.acknowledged_at is not None:
                 return alert
@@ -164,7 +164,7 @@ class AlertEvaluator:
 
     def page(self, number: int, after: Place | None, wish: AlertWish = EVERY_ALERT) -> Page[AlertEvent]:
         """A page of the alerts that somebody wishes to see, in their last state, the newest first."""
-        self._catch_up()
+        self._update_index()
         is_open = wish.state not in ("all", "resolved")
         if after is None and wish.until is not None:
             after = Place(to_micros(wish.until), "")
@@ -176,8 +176,8 @@ class AlertEvaluator:
         found = (_decode(body) for _, body in self._index.after(None, only_open=True))
         return {alert.account for alert in found if alert.kind == "limit" and alert.account}
 
-    def _has_news(self, pairs: list[tuple[PerformanceSummary, Finding]]) -> bool:
-        if not self._is_read_up():
+    def _has_changes(self, pairs: list[tuple[PerformanceSummary, Finding]]) -> bool:
+        if not self._is_index_current():
             return True
         raised, resolved = self._changes(pairs)
         return bool(raised or resolved)
@@ -187,7 +187,7 @@ class AlertEvaluator:
     ) -> tuple[list[AlertEvent], list[AlertEvent]]:
         """Decide and write in one turn, so that two processes never raise the same breach."""
         with self._ledger.writing():
-            self._read_up()
+            self._index_new_lines()
             raised, resolved = self._changes(pairs)
             self._append([*raised, *resolved])
         return raised, resolved
@@ -212,24 +212,24 @@ class AlertEvaluator:
         body = self._index.last_of(episode)
         return None if body is None else _decode(body)
 
-    def _still_open(self, findings: Iterable[Finding]) -> Iterable[AlertEvent]:
+    def _open_alerts(self, findings: Iterable[Finding]) -> Iterable[AlertEvent]:
         for finding in findings:
             last = self._last(finding.episode)
             if last is not None and last.state != "resolved":
                 yield last
 
-    def _is_read_up(self) -> bool:
+    def _is_index_current(self) -> bool:
         try:
             return self._file.stat().st_size == self._index.offset
         except FileNotFoundError:
             return self._index.offset == 0
 
-    def _catch_up(self) -> None:
-        if not self._ledger.read_only and not self._is_read_up():
+    def _update_index(self) -> None:
+        if not self._ledger.read_only and not self._is_index_current():
             with self._ledger.writing():
-                self._read_up()
+                self._index_new_lines()
 
-    def _read_up(self) -> None:
+    def _index_new_lines(self) -> None:
         """Take into the index what the alerts file says beyond it; a replaced file is read anew."""
         size = self._file.stat().st_size if self._file.exists() else 0
         if size < self._index.offset:
@@ -248,9 +248,9 @@ class AlertEvaluator:
                 file.seek(offset)
                 return file.read()
         except OSError as error:
-            raise self._unusable("read", error) from error
+            raise self._file_error("read", error) from error
 
-    def _unusable(self, what: str, error: OSError) -> InputError:
+    def _file_error(self, what: str, error: OSError) -> InputError:
         return InputError(
             f"the alerts file {self._file} cannot be {what}: {error.strerror or error}",
             "check the path, its permissions and the space on the disk",
@@ -292,7 +292,7 @@ class AlertEvaluator:
                 os.fsync(file.fileno())
                 end = file.tell()
         except OSError as error:
-            raise self._unusable("written", error) from error
+            raise self._file_error("written", error) from error
         for alert in alerts:
             self._keep(alert)
         self._index.reach(end)
@@ -329,7 +329,7 @@ def _publish(publish: Publish, alert: AlertEvent) -> None:
         _log.exception("a publish hook failed on alert %s", alert.id)
 
 
-def _unknown(identity: str) -> NotFoundError:
+def _alert_not_found(identity: str) -> NotFoundError:
     return NotFoundError(f"no alert {identity!r}", "`tearsheet alerts` lists them")
 
 

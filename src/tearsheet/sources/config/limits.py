@@ -32,14 +32,14 @@ class Word(Struct, frozen=True):
 def words_of_limits() -> dict[str, tuple[str, dict[str, str]]]:
     """Of each limit the key that its short form stands for, and what is allowed for each of its keys."""
     return {
-        name: (short, {key: word.allowed for key, word in {**words, **_TERMS}.items()})
+        name: (short, {key: word.allowed for key, word in {**words, **_OPTION_KEYS}.items()})
         for name, (short, words) in _SHAPES.items()
     }
 
 
 def words_of_terms() -> dict[str, str]:
     """What is allowed for each key that holds for all limits of an account."""
-    return {key: word.allowed for key, word in {**_TERMS, "stale_after": _DURATION_WORD}.items()}
+    return {key: word.allowed for key, word in {**_OPTION_KEYS, "stale_after": _DURATION_KEY}.items()}
 
 
 def load_limits(path: Path) -> Limits:
@@ -68,10 +68,10 @@ def parse_limits(text: str, file: str) -> Limits | None:
     content = yaml_mapping(text, file)
     if "limits" not in content:
         return None
-    return _Reader(file, yaml_lines(text)).limits(content["limits"])
+    return _LimitsParser(file, yaml_lines(text)).limits(content["limits"])
 
 
-class _Reader:
+class _LimitsParser:
     """Turns the text of one file into limits, and knows where each key stands."""
 
     def __init__(self, file: str, lines: Mapping[_Path, int]) -> None:
@@ -93,11 +93,11 @@ class _Reader:
     def _block(self, content: Any, path: _Path) -> dict[str, tuple[Any, _Path]]:
         """The keys of an account, each with its value and where it stands."""
         block = self._mapping(content, path)
-        self._check_keys(block, (*LIMITS, *_TERMS, "stale_after"), path)
+        self._check_keys(block, (*LIMITS, *_OPTION_KEYS, "stale_after"), path)
         return {key: (value, (*path, key)) for key, value in block.items()}
 
     def _account(self, block: Mapping[str, tuple[Any, _Path]]) -> AccountLimits:
-        terms = {key: self._read(_TERMS[key], *block[key]) for key in _TERMS if key in block}
+        terms = {key: self._read(_OPTION_KEYS[key], *block[key]) for key in _OPTION_KEYS if key in block}
         limits = tuple(
             self._limit(name, *block[name], terms)
             for name in LIMITS
@@ -106,7 +106,7 @@ class _Reader:
         stale: timedelta | None = STALE_AFTER
         if "stale_after" in block:
             value, path = block["stale_after"]
-            stale = None if value in _NULL else self._read(_DURATION_WORD, value, path)
+            stale = None if value in _NULL else self._read(_DURATION_KEY, value, path)
         return AccountLimits(limits, stale)
 
     def _limit(self, name: str, value: Any, path: _Path, terms: dict[str, Any]) -> Limit:
@@ -115,17 +115,17 @@ class _Reader:
             value = {short: value}
             at = {short: path}
         else:
-            self._check_keys(value, (*words, *_TERMS), path)
+            self._check_keys(value, (*words, *_OPTION_KEYS), path)
             at = {key: (*path, key) for key in value}
         if short not in value:
             raise self._error(path, value, f"it needs {short}: {words[short].allowed}")
-        known = {**words, **_TERMS}
+        known = {**words, **_OPTION_KEYS}
         read = {key: self._read(known[key], item, at[key]) for key, item in value.items()}
         limit = Limit(name=name, **_fields(name, {**terms, **read}))  # type: ignore[arg-type]
-        self._check_whole(limit, path, value)
+        self._check_combination(limit, path, value)
         return limit
 
-    def _check_whole(self, limit: Limit, path: _Path, value: Any) -> None:
+    def _check_combination(self, limit: Limit, path: _Path, value: Any) -> None:
         """What keys mean together."""
         if limit.name == "max_drawdown" and not limit.trailing:
             if limit.lock_at is not None:
@@ -232,7 +232,7 @@ def _spans(value: Any) -> tuple[Span, ...]:
     return tuple(_span(item) for item in (value if isinstance(value, list) else [value]))
 
 
-def _some_spans(value: Any) -> tuple[Span, ...]:
+def _parse_optional_ranges(value: Any) -> tuple[Span, ...]:
     return () if value in _NULL else _spans(value)
 
 
@@ -258,21 +258,21 @@ def _day(value: Any) -> date:
 
 
 _SPANS = "HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone"
-_DURATION_WORD = Word("a duration such as 90s, 15m or 2h, or null", _duration)
+_DURATION_KEY = Word("a duration such as 90s, 15m or 2h, or null", _duration)
 _MONEY = Word("an amount of money above 0, such as 500", _number(low="0"))
 _COUNT = Word("a whole number above 0", _number(low="0", whole=True, high="1000000"))
-_OPEN_OR_NOT = Word("closed or open_pnl", _choice(closed="closed", open_pnl="open_pnl"))
+_LOSS_BASIS = Word("closed or open_pnl", _choice(closed="closed", open_pnl="open_pnl"))
 
 #: Keys that every limit may have; beside the limits they hold for all of an account.
-_TERMS: dict[str, Word] = {
+_OPTION_KEYS: dict[str, Word] = {
     "warn_at": Word("a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents),
     "hysteresis": Word("percentage points from 0 to 50", _number(low="0", above=False, high="50")),
     "min_trades": Word("a whole number not below 0", _whole),
-    "silence": Word(_SPANS, _some_spans),
+    "silence": Word(_SPANS, _parse_optional_ranges),
     "on_unknown": Word("hold or breach", _choice(hold="hold", breach="breach")),
 }
 
-_LOSS: tuple[str, dict[str, Word]] = ("amount", {"amount": _MONEY, "basis": _OPEN_OR_NOT})
+_LOSS: tuple[str, dict[str, Word]] = ("amount", {"amount": _MONEY, "basis": _LOSS_BASIS})
 _SINCE = Word("a date, YYYY-MM-DD", _day)
 #: Of each limit: the key that its short form `name: value` stands for, and the keys it may have.
 _SHAPES: dict[str, tuple[str, dict[str, Word]]] = {

@@ -50,13 +50,13 @@ def yaml_lines(text: str) -> dict[tuple[str, ...], int]:
     import yaml
 
     found: dict[tuple[str, ...], int] = {}
-    _note_lines(yaml.compose(text, Loader=yaml.BaseLoader), (), found)
+    _collect_lines(yaml.compose(text, Loader=yaml.BaseLoader), (), found)
     return found
 
 
-def _note_lines(node: Any, path: tuple[str, ...], found: dict[tuple[str, ...], int]) -> None:
+def _collect_lines(node: Any, path: tuple[str, ...], found: dict[tuple[str, ...], int]) -> None:
     if getattr(node, "id", "") != "mapping":
         return
     for key, value in node.value:
         found[*path, key.value] = key.start_mark.line + 1
-        _note_lines(value, (*path, key.value), found)
+        _collect_lines(value, (*path, key.value), found)

@@ -21,16 +21,16 @@ def edited(text: str, edits: Sequence[tuple[Path, Value]], file: str) -> str:
     Raises UsageError where it is written in a way that leaves open how, and SettingsError where it is
     no YAML at all.
     """
-    wanted = _apart(yaml_mapping(text, file))
+    wanted = _copy_without_aliases(yaml_mapping(text, file))
     for path, value in edits:
         _put(wanted, path, value)
         text = _with(text, path, value, file)
-    if _essence(yaml_mapping(text, file)) != _essence(wanted):
-        raise _too_artful(file)
+    if _normalized(yaml_mapping(text, file)) != _normalized(wanted):
+        raise _unsupported_syntax(file)
     return text
 
 
-def _too_artful(file: str) -> UsageError:
+def _unsupported_syntax(file: str) -> UsageError:
     return UsageError(
         f"{file} is written in a way that this page cannot change",
         "write `key: value` lines without anchors, or edit the file",
@@ -52,19 +52,19 @@ def _put(content: dict[str, Any], path: Path, value: Value) -> None:
         content[last] = value
 
 
-def _apart(content: Any) -> Any:
+def _copy_without_aliases(content: Any) -> Any:
     """Content in which nothing is the same object as something else, as aliases make it."""
     if isinstance(content, dict):
-        return {key: _apart(value) for key, value in content.items()}
-    return [_apart(item) for item in content] if isinstance(content, list) else content
+        return {key: _copy_without_aliases(value) for key, value in content.items()}
+    return [_copy_without_aliases(item) for item in content] if isinstance(content, list) else content
 
 
-def _essence(content: Any) -> Any:
+def _normalized(content: Any) -> Any:
     """Content to compare: an empty mapping and nothing are the same."""
     if isinstance(content, Mapping):
-        return {key: _essence(value) for key, value in content.items()} or None
+        return {key: _normalized(value) for key, value in content.items()} or None
     if isinstance(content, list | tuple):
-        return [_essence(item) for item in content]
+        return [_normalized(item) for item in content]
     return content or None
 
 
@@ -83,18 +83,18 @@ def _with(text: str, path: Path, value: Value, file: str) -> str:
     if depth == len(path):
         if value is None:
             return _removed(text, parent, key, node)
-        return _replaced(text, node, value, file)
+        return _replace(text, node, value, file)
     if value is None:
         return text
-    return _added(text, node, key, path[depth:], value)
+    return _add(text, node, key, path[depth:], value)
 
 
-def _replaced(text: str, node: Any, value: Value, file: str) -> str:
+def _replace(text: str, node: Any, value: Value, file: str) -> str:
     start, end = node.start_mark.index, node.end_mark.index
     if node.id != "scalar" and not node.flow_style:
-        raise _too_artful(file)
+        raise _unsupported_syntax(file)
     space = " " if start == end and text[start - 1 : start] == ":" else ""
-    return f"{text[:start]}{space}{_flow(value)}{text[end:]}"
+    return f"{text[:start]}{space}{_flow_style(value)}{text[end:]}"
 
 
 def _removed(text: str, parent: Any, key: Any, node: Any) -> str:
@@ -108,7 +108,7 @@ def _removed(text: str, parent: Any, key: Any, node: Any) -> str:
     return text[:line] + text[_line_end(text, end) :]
 
 
-def _added(text: str, node: Any, key: Any, way: Path, value: Value) -> str:
+def _add(text: str, node: Any, key: Any, way: Path, value: Value) -> str:
     """Put a new key into the deepest mapping that there is, with what leads to it."""
     if node is not None and node.id == "mapping" and node.flow_style:
         at = node.end_mark.index - 1
@@ -116,7 +116,7 @@ def _added(text: str, node: Any, key: Any, way: Path, value: Value) -> str:
         for step in reversed(way[1:]):
             inner = {step: inner}
         comma = ", " if node.value else ""
-        return f"{text[:at].rstrip()}{comma}{_flow(way[0])}: {_flow(inner)}{text[at:]}"
+        return f"{text[:at].rstrip()}{comma}{_flow_style(way[0])}: {_flow_style(inner)}{text[at:]}"
     if node is not None and node.id == "mapping":
         at, column = _line_end(text, _end(node)), node.value[0][0].start_mark.column
     elif key is not None:  # a key without anything
@@ -146,17 +146,17 @@ def _line_end(text: str, at: int) -> int:
 
 
 def _block(way: Path, value: Value, indent: str) -> str:
-    lines = [f"{indent}{_STEP * depth}{_flow(key)}:" for depth, key in enumerate(way)]
-    lines[-1] += f" {_flow(value)}"
+    lines = [f"{indent}{_STEP * depth}{_flow_style(key)}:" for depth, key in enumerate(way)]
+    lines[-1] += f" {_flow_style(value)}"
     return "\n".join(lines) + "\n"
 
 
-def _flow(value: Any) -> str:
+def _flow_style(value: Any) -> str:
     """A value on one line; a text that YAML might take for something else is quoted."""
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_flow(key)}: {_flow(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{_flow_style(key)}: {_flow_style(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_flow, value))}]"
+        return f"[{', '.join(map(_flow_style, value))}]"
     text = str(value)
     plain = _PLAIN.fullmatch(text) and text not in ("-", "+", ".", "---", "...")
     return text if plain else json.dumps(text)

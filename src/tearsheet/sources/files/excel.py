@@ -42,13 +42,13 @@ class XlsxGrid:
                 names = archive.namelist()
                 if sum(info.file_size for info in archive.infolist()) > _LARGEST:
                     raise FormatError(f"{self._path}: the workbook is too large", "save it as CSV")
-                shared = _Texts()
+                shared = _SharedStrings()
                 if "xl/sharedStrings.xml" in names:
                     shared.parse(archive.read("xl/sharedStrings.xml"))
                 found = sorted((int(m[1]), m[0]) for m in map(_SHEETS.match, names) if m)
                 above = 0
                 for _, name in found:
-                    sheet = _Sheet(shared.texts)
+                    sheet = _SheetParser(shared.texts)
                     sheet.parse(archive.read(name))
                     yield from ((above + number, cells) for number, cells in sheet.rows)
                     above += sheet.rows[-1][0] + 1 if sheet.rows else 0
@@ -90,7 +90,7 @@ class _Parser:
         """Text within an element."""
 
 
-class _Texts(_Parser):
+class _SharedStrings(_Parser):
     """The texts that cells share."""
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class _Texts(_Parser):
             self.texts[-1] += text
 
 
-class _Sheet(_Parser):
+class _SheetParser(_Parser):
     """The rows of a sheet."""
 
     def __init__(self, shared: list[str]) -> None:

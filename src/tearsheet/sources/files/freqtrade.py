@@ -55,7 +55,7 @@ def orders_of(trades: Iterable[Any]) -> list[dict[str, str]]:
             continue
         listed = [order for order in trade.get("orders") or () if isinstance(order, dict)]
         name = _text(trade.get("trade_id"))
-        orders = [_listed(order, trade) for order in listed] or _both(trade)
+        orders = [_listed(order, trade) for order in listed] or _entry_and_exit(trade)
         for n, order in enumerate(orders, 1):
             order["trade"] = name
             order["id"] = order["id"] or (f"{name}:{n}" if name else "")
@@ -132,7 +132,7 @@ def _listed(order: Mapping[str, Any], trade: Mapping[str, Any]) -> dict[str, str
     )
 
 
-def _both(trade: Mapping[str, Any]) -> list[dict[str, str]]:
+def _entry_and_exit(trade: Mapping[str, Any]) -> list[dict[str, str]]:
     """The entry of a trade, and its exit where it has one."""
     sides = ("sell", "buy") if trade.get("is_short") else ("buy", "sell")
     both = []

@@ -27,12 +27,12 @@ class HtmlGrid:
             for line in lines:
                 parser.feed(line)
                 self.bytes_read = lines.tell()
-                yield from self._below(parser, after)
+                yield from self._rows_after(parser, after)
             parser.close()
             parser.end_row()
-            yield from self._below(parser, after)
+            yield from self._rows_after(parser, after)
 
-    def _below(self, parser: "_Rows", after: int) -> Iterator[tuple[list[str], Problem | None]]:
+    def _rows_after(self, parser: "_Rows", after: int) -> Iterator[tuple[list[str], Problem | None]]:
         ready, parser.ready = parser.ready, []
         for number, (line, cells) in ready:
             if number > after:

@@ -17,7 +17,7 @@ def json_grids(path: Path, encoding: str) -> Sequence[RecordGrid]:
     """Every list of objects in the file, as a grid each. Raises InputError and FormatError."""
     grids = []
     for found in _lists(_document(path, encoding), 0):
-        records = [_flat(record) for record in found if isinstance(record, dict)]
+        records = [_flatten(record) for record in found if isinstance(record, dict)]
         if freqtrade.is_trades(records):
             records = freqtrade.orders_of(found)
         grids.append(RecordGrid(records))
@@ -85,12 +85,12 @@ def _lists(value: Any, depth: int) -> Iterator[list[Any]]:
             yield [value]
 
 
-def _flat(record: Mapping[str, Any], before: str = "", depth: int = 0) -> dict[str, str]:
+def _flatten(record: Mapping[str, Any], before: str = "", depth: int = 0) -> dict[str, str]:
     """Texts by key; the keys of objects within are joined by points, lists are passed over."""
     found: dict[str, str] = {}
     for key, value in record.items():
         if isinstance(value, dict) and depth < _DEEPEST:
-            found |= _flat(value, f"{before}{key}.", depth + 1)
+            found |= _flatten(value, f"{before}{key}.", depth + 1)
         elif isinstance(value, bool):
             found[before + key] = "true" if value else "false"
         elif isinstance(value, str):

@@ -32,7 +32,7 @@ class Candidate(Struct, frozen=True):
 def layouts() -> dict[str, Layout]:
     """Every packaged layout by its name."""
     # importlib.resources would take 20 ms to import; a wheel is always unpacked.
-    return _of_folder(Path(__file__).parent)
+    return _load_folder(Path(__file__).parent)
 
 
 def all_layouts(folder: Path | None) -> dict[str, Layout]:
@@ -41,7 +41,7 @@ def all_layouts(folder: Path | None) -> dict[str, Layout]:
         return layouts()
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder", "name the folder of your layouts (*.toml)")
-    return {**layouts(), **_of_folder(folder)}
+    return {**layouts(), **_load_folder(folder)}
 
 
 def known_layouts(folder: Path | None = None) -> dict[str, tuple[str, list[str]]]:
@@ -107,11 +107,11 @@ class Choice:
         names = header_places(header)
         fitting = [layout for layout in self._known if not layout.missing(names)]
         if fitting:
-            layout = max(fitting, key=_precedence)
+            layout = max(fitting, key=_priority)
             _refuse_doubles(layout, header, self._file)
             return layout, layout.find(header) or {}
         if len(names) > 1 or self._closest is None:
-            shares = (_share(layout, names) for layout in self._known)
+            shares = (_overlap(layout, names) for layout in self._known)
             rank = (max(shares, default=0.0), len(names))
             if self._closest is None or rank > self._closest[0]:
                 self._closest = (rank, header)
@@ -136,16 +136,16 @@ class Choice:
         )
 
 
-def _precedence(layout: Layout) -> tuple[bool, int]:
+def _priority(layout: Layout) -> tuple[bool, int]:
     """Of several layouts that fit, the user's own goes first, then the one that needs most."""
     return layouts().get(layout.name) is not layout, len(layout.needed)
 
 
-def _share(layout: Layout, names: Mapping[str, int]) -> float:
+def _overlap(layout: Layout, names: Mapping[str, int]) -> float:
     return Candidate(layout, layout.missing(names)).share
 
 
-def _of_folder(folder: Path) -> dict[str, Layout]:
+def _load_folder(folder: Path) -> dict[str, Layout]:
     try:
         files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=str)
         texts = [(file.name.removesuffix(".toml"), file.read_text("utf-8")) for file in files]

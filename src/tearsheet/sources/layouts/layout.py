@@ -313,11 +313,11 @@ def _check_fields(layout: Layout, where: str) -> None:
     if layout.refused:
         return
     for field in _EVERY_FILL_HAS:
-        if not (_is_given(layout, field) or any(_is_given(layout, f) for f in _MADE_OF[field])):
+        if not (_has_column(layout, field) or any(_has_column(layout, f) for f in _MADE_OF[field])):
             raise FormatError(f"{where}: no column is named for {field}", "every fill has one")
 
 
-def _is_given(layout: Layout, field: str) -> bool:
+def _has_column(layout: Layout, field: str) -> bool:
     if field == "side" and layout.quantity == "signed":
         return True
     return bool(layout.columns.get(field) or field in layout.constants or field in _groups(layout))

@@ -53,14 +53,14 @@ def read_report(path: Path, instruments: Instruments, options: StatementOptions)
     if found.layout.refused:
         raise FormatError(
             f"{path}: {found.layout.title} cannot be compared with",
-            f"any format of fills can, and of results {', '.join(_of_results(options))}; "
+            f"any format of fills can, and of results {', '.join(_report_formats(options))}; "
             f"or write a CSV with some of the columns {_EXAMPLE}",
         )
     with exact():
-        return _statement(path, open_statement(path, instruments, options), instruments, options)
+        return _read_statement(path, open_statement(path, instruments, options), instruments, options)
 
 
-def _of_results(options: StatementOptions) -> list[str]:
+def _report_formats(options: StatementOptions) -> list[str]:
     """The reports that are no fills, and state results that can be compared."""
     known = all_layouts(options.layouts)
     return [name for name, one in known.items() if one.refused and one.round_trips is not None]
@@ -104,7 +104,7 @@ def _generic(table: ReportTable, instruments: Instruments, options: StatementOpt
     return lines
 
 
-def _statement(
+def _read_statement(
     path: Path, statement: Statement, instruments: Instruments, options: StatementOptions
 ) -> BrokerReport:
     """A statement of fills: each with its fees and, where it says so, its result; and its other parts."""
@@ -119,14 +119,14 @@ def _statement(
         zone=statement.reading.zone,
         fees_in_price=rules.result == "net",
     )
-    has_fees = _has_fees(layout)
+    has_fees = _includes_fees(layout)
     for row in statement.rows():
         if isinstance(row, Rejection):
             report.rejected.append(row)
         elif not isinstance(row, Revision):
             line = statement.line
             report.fills.append(ReportedFill(line, row, "", has_fees, statement.effect(row)))
-            report.lines.append(_of_fill(statement, row, line, rules, has_fees=has_fees))
+            report.lines.append(_report_line(statement, row, line, rules, has_fees=has_fees))
     if rules.stated:
         read_parts(path, statement, rules, instruments, options.account, report)
     if statement.skipped.get(_CONVERSIONS):
@@ -145,7 +145,7 @@ def _leave_out_cash(report: BrokerReport) -> None:
     report.notes.append("currencies were converted, so the cash that trades moved is not compared")
 
 
-def _of_fill(statement: Statement, fill: Fill, line: int, rules: Report, *, has_fees: bool) -> ReportLine:
+def _report_line(statement: Statement, fill: Fill, line: int, rules: Report, *, has_fees: bool) -> ReportLine:
     says: dict[Said, Decimal] = {"fees": fill.commission} if has_fees else {}
     if (result := statement.result) is not None:
         says[rules.result] = result
@@ -154,6 +154,6 @@ def _of_fill(statement: Statement, fill: Fill, line: int, rules: Report, *, has_
     )
 
 
-def _has_fees(layout: Layout) -> bool:
+def _includes_fees(layout: Layout) -> bool:
     fields = {*layout.columns, *layout.optional}
     return bool(layout.fees.columns) or not fields.isdisjoint(("commission", "cash"))

@@ -37,7 +37,7 @@ def read_round_trips(
         )
     table = ReportTable(path, found.grid, found.shape.header, found.shape.header_line, found.shape.separator)
     account = found.preamble.get("account")
-    reading = _RoundTrips(table, columns, instruments, options, account, found.layout)
+    reading = _RoundTripReader(table, columns, instruments, options, account, found.layout)
     report = BrokerReport(layout=found.layout.name, title=found.layout.title, lines=[])
     report.pairs = columns.pairs
     with exact():
@@ -48,7 +48,7 @@ def read_round_trips(
     return report
 
 
-class _RoundTrips:
+class _RoundTripReader:
     def __init__(
         self,
         table: ReportTable,
@@ -89,13 +89,13 @@ class _RoundTrips:
                 f"{self._table.path}, line {line}: it does not say whose trades these are",
                 "say whose with --account",
             )
-        sides, times = self._sides(cells), self._both_times(line, cells)
+        sides, times = self._sides(cells), self._entry_and_exit_time(line, cells)
         symbol = text(cells, columns.symbol) or self._table.above(line)
         instrument = instrument_of(self._table.path, line, symbol, max(times).date(), self._instruments)
         fills = self._fills(line, cells, account, instrument, sides, times)
         profit = self._amount(line, cells, columns.pnl) or ZERO
         fees = self._fees(line, cells)
-        gross = _before_fees(profit, fees or ZERO, [one.fill for one in fills])
+        gross = _add_fees_back(profit, fees or ZERO, [one.fill for one in fills])
         says: dict[Said, Decimal] = {"realized": gross}
         if fees is not None:
             says["paid"] = fees
@@ -126,7 +126,7 @@ class _RoundTrips:
         word = self._table.text(cells, self._columns.side).casefold()
         return (Side.SELL, Side.BUY) if word.startswith("s") else (Side.BUY, Side.SELL)
 
-    def _both_times(self, line: int, cells: Sequence[str]) -> tuple[datetime, datetime]:
+    def _entry_and_exit_time(self, line: int, cells: Sequence[str]) -> tuple[datetime, datetime]:
         columns = self._columns
         if columns.entered:
             return (
@@ -223,7 +223,7 @@ class _RoundTrips:
             return None
 
 
-def _before_fees(profit: Decimal, fees: Decimal, fills: Sequence[Fill]) -> Decimal:
+def _add_fees_back(profit: Decimal, fees: Decimal, fills: Sequence[Fill]) -> Decimal:
     """A profit before fees: some reports state it after them, which the prices tell."""
     if len(fills) < 2:
         return profit

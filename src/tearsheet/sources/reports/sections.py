@@ -59,7 +59,7 @@ def read_parts(
     into: BrokerReport,
 ) -> None:
     """Add what the parts of a statement state to a report; rows that cannot be used are rejections."""
-    parts = _Parts(path, statement, report, instruments, account, into)
+    parts = _SectionReader(path, statement, report, instruments, account, into)
     rows = list(_rows(statement, report))
     for row in rows:
         parts.learn(row)
@@ -69,7 +69,7 @@ def read_parts(
                 parts.take(row, rule)
 
 
-class _Parts:
+class _SectionReader:
     def __init__(
         self,
         path: Path,
@@ -79,11 +79,11 @@ class _Parts:
         account: str | None,
         into: BrokerReport,
     ) -> None:
-        self._path, self._report, self._into = path, report, into
+        self._path, self._report, self._target = path, report, into
         self._layout, self._reading = statement.found.layout, statement.reading
         self._instruments = instruments
         self._account = account or statement.found.preamble.get("account")
-        self._said_account = account
+        self._given_account = account
         self._base: str | None = None
         self._times = TimeReader(self._reading.zone, self._reading.order, ascending=False)
         self._multipliers = {one.fill.symbol: one.fill for one in into.fills}
@@ -94,32 +94,32 @@ class _Parts:
             if not row.counts(rule):
                 continue
             text = {name: row.text(names) for name, names in rule.columns.items()}
-            account = self._said_account or text.get("account") or self._account
+            account = self._given_account or text.get("account") or self._account
             self._account = account
             self._base = text.get("base_currency") or self._base
             days = [stated_day(text.get(name, ""), None) for name in ("since", "until")]
             if text.get("period"):
                 days = _period(text["period"])
             if account and len(days) == 2 and days[0] and days[1]:
-                self._into.period[account] = (days[0], days[1])
+                self._target.period[account] = (days[0], days[1])
             elif text.get("period") and len(days) == 2 and days[0] and days[1]:
-                self._into.period[""] = (days[0], days[1])
-        if (owner := self._account) and (stated := self._into.period.pop("", None)):
-            self._into.period[owner] = stated
+                self._target.period[""] = (days[0], days[1])
+        if (owner := self._account) and (stated := self._target.period.pop("", None)):
+            self._target.period[owner] = stated
 
     def take(self, row: _Row, rule: Stated) -> None:
         """Add the line that a row makes; one that is a total of others makes none."""
         try:
             if line := self._line(row, rule):
-                self._into.lines.append(line)
+                self._target.lines.append(line)
         except RowError as bad:
             self._reject(row, bad.problem)
         except TimeTextError as bad:
             self._reject(row, Problem("bad_time", bad.reason, bad.hint))
 
     def _line(self, row: _Row, rule: Stated) -> ReportLine | None:
-        says = self._says(row, rule)
-        account = self._said_account or row.text(rule.columns.get("account", [])) or self._account
+        says = self._amounts(row, rule)
+        account = self._given_account or row.text(rule.columns.get("account", [])) or self._account
         if not says or ("symbol" in rule.columns and not row.text(rule.columns["symbol"])):
             return None
         if not account:
@@ -144,7 +144,7 @@ class _Parts:
             at=at,
         )
 
-    def _says(self, row: _Row, rule: Stated) -> dict[Said, Decimal]:
+    def _amounts(self, row: _Row, rule: Stated) -> dict[Said, Decimal]:
         amounts = {name: [row.text(rule.columns[name])] for name in _SAID if name in rule.columns}
         for name, columns in rule.adds.items():
             amounts[name] = [row.text([column]) for column in columns]
@@ -173,11 +173,11 @@ class _Parts:
             return None, None, self._times.read(row.text(rule.columns["time"]))
         if stated := stated_day(row.text(rule.columns.get("day", [])), self._reading.order):
             return None, stated, None
-        if account not in self._into.period:
+        if account not in self._target.period:
             raise RowError(
                 "missing_field", "the statement does not say its period", "export the whole statement"
             )
-        since, until = self._into.period[account]
+        since, until = self._target.period[account]
         return (since if rule.of == "period" else None), until, None
 
     def _instrument(self, row: _Row, rule: Stated, currency: str | None, day: date | None) -> tuple[str, str]:
@@ -204,12 +204,12 @@ class _Parts:
         return ""
 
     def _note(self, words: str) -> None:
-        if words not in self._into.notes:
-            self._into.notes.append(words)
+        if words not in self._target.notes:
+            self._target.notes.append(words)
 
     def _reject(self, row: _Row, problem: Problem) -> None:
         text = ",".join(cell for cell in row.cells.values() if cell)
-        self._into.rejected.append(
+        self._target.rejected.append(
             Rejection(
                 file=self._path.name,
                 line=row.line,
@@ -225,14 +225,14 @@ def _rows(statement: Statement, report: Report) -> Iterator[_Row]:
     """Every row of every part."""
     found, grid = statement.found, statement.found.grid
     if report.sections:
-        yield from _of_sections(grid)
+        yield from _section_rows(grid)
     elif found.kind == "xml":
-        yield from _of_elements(grid)
+        yield from _element_rows(grid)
     else:
-        yield from _of_table(grid, found.shape.header, found.shape.header_line, found.layout)
+        yield from _table_rows(grid, found.shape.header, found.shape.header_line, found.layout)
 
 
-def _of_sections(grid: Grid) -> Iterator[_Row]:
+def _section_rows(grid: Grid) -> Iterator[_Row]:
     headers: dict[str, dict[str, int]] = {}
     for cells, problem in grid.rows(0):
         if problem is not None or len(cells) < 3:
@@ -241,29 +241,29 @@ def _of_sections(grid: Grid) -> Iterator[_Row]:
         if kind == "Header":
             headers[part] = header_places(cells)
         elif kind == "Data" and part in headers:
-            yield _Row(part, grid.line, _by_name(headers[part], cells))
+            yield _Row(part, grid.line, _columns_by_name(headers[part], cells))
 
 
-def _of_elements(grid: Grid) -> Iterator[_Row]:
+def _element_rows(grid: Grid) -> Iterator[_Row]:
     places: dict[str, int] = {}
     for cells, problem in grid.rows(0):
         if not places:
             places = header_places(cells)
         elif problem is None:
-            row = _by_name(places, cells)
+            row = _columns_by_name(places, cells)
             yield _Row(row.get("element", ""), grid.line, row)
 
 
-def _of_table(grid: Grid, header: Sequence[str], header_line: int, layout: Layout) -> Iterator[_Row]:
+def _table_rows(grid: Grid, header: Sequence[str], header_line: int, layout: Layout) -> Iterator[_Row]:
     places = header_places(header)
     for cells, problem in grid.rows(header_line):
         if layout.table_ends == "blank" and not "".join(cells[1:]).strip():
             return
         if problem is None:
-            yield _Row("", grid.line, _by_name(places, cells))
+            yield _Row("", grid.line, _columns_by_name(places, cells))
 
 
-def _by_name(places: Mapping[str, int], cells: Sequence[str]) -> dict[str, str]:
+def _columns_by_name(places: Mapping[str, int], cells: Sequence[str]) -> dict[str, str]:
     return {name: cells[place] for name, place in places.items() if place < len(cells)}
 
 

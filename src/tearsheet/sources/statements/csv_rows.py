@@ -14,7 +14,7 @@ from tearsheet.sources.text.problem import NOT_TEXT, Problem
 from tearsheet.trade.fill import Fill, Rejection
 
 _TOO_LONG = Problem("line_too_long", "a cell is far longer than any value", "check for a missing quote")
-_SURPLUS = Problem("extra_columns", "the row has more cells than the header", "quote cells with separators")
+_EXTRA_COLUMNS = Problem("extra_columns", "the row has more cells than the header", "quote cells with separators")
 _PROGRESS_EVERY = 1000
 
 
@@ -83,7 +83,7 @@ class CsvReader:
     def __init__(self, path: Path, shape: CsvShape) -> None:
         self._grid = CsvGrid(path, shape.encoding, shape.separator)
         self._path = path
-        self._shape = shape
+        self._position = shape
         self._header = trimmed(shape.header) or [""]
         self._read = 0
 
@@ -118,10 +118,10 @@ class CsvReader:
 
     def _rows(self) -> Iterator[tuple[Sequence[str] | Problem, list[str]]]:
         """Every row below the header that is not blank and no header again."""
-        shape = self._shape
+        shape = self._position
         width = len(shape.header)
         pick = itemgetter(*(shape.places.get(field, width) for field in FIELDS))
-        header, is_no_row = self._header[0], self._is_no_row
+        header, is_no_row = self._header[0], self._is_blank_or_header
         with self._grid.opened() as lines:
             for cells in self._grid.cells(lines, shape.header_line):
                 if len(cells) != width or lines.odd or lines.cut:
@@ -135,7 +135,7 @@ class CsvReader:
                 cells.append("")  # stands for the fields that the file has not
                 yield pick(cells), cells
 
-    def _is_no_row(self, cells: list[str]) -> bool:
+    def _is_blank_or_header(self, cells: list[str]) -> bool:
         """Whether the row is blank or the header again."""
         first = cells[0].strip()
         if not first:
@@ -163,7 +163,7 @@ def marked(lines: Lines) -> Problem | None:
 
 def surplus(cells: Sequence[str], width: int) -> Problem | None:
     """Whether cells stand beyond the header."""
-    return _SURPLUS if "".join(cells[width:]).strip() else None
+    return _EXTRA_COLUMNS if "".join(cells[width:]).strip() else None
 
 
 def trimmed(cells: Sequence[str]) -> list[str]:

@@ -72,12 +72,12 @@ def recognise(
     """The layout of a file and where its rows begin. Raises InputError and FormatError."""
     sniffed = sniff(path)
     if sniffed.kind == "json" and _is_json_lines(path, sniffed, wanted):
-        return _json_lines(path, sniffed, known["generic_fills"])
+        return _detect_json_lines(path, sniffed, known["generic_fills"])
     if mapping:
-        return _mapped(path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign))
+        return _detect_mapped(path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign))
     if sniffed.kind == "csv" or wanted == "generic_fills":
         return _csv(path, sniffed.encoding, known, wanted)
-    return _of_grid(path, sniffed, known, wanted)
+    return _detect_in_tables(path, sniffed, known, wanted)
 
 
 def header_rows(path: Path, encoding: str) -> Iterator[tuple[int, str, list[str]]]:
@@ -92,7 +92,7 @@ def header_rows(path: Path, encoding: str) -> Iterator[tuple[int, str, list[str]
 
 def rows_of(path: Path, sniffed: Sniffed) -> Iterator[tuple[int, str, list[str]]]:
     """The rows of a file that is no CSV, any of which may be a header: line, nothing, cells."""
-    for grid in _grids(path, sniffed):
+    for grid in _open_tables(path, sniffed):
         for cells, problem in itertools.islice(grid.rows(0), _HEADER_WITHIN):
             if problem is None and "".join(cells).strip():
                 yield grid.line, "", cells
@@ -108,12 +108,12 @@ def _csv(path: Path, encoding: str, known: Mapping[str, Layout], wanted: str | N
         layout, places = chosen
         shape = CsvShape(encoding, separator, header, number, places)
         grid = CsvGrid(path, encoding, separator)
-        above = _texts_above(path, encoding, number) if layout.preamble else []
+        above = _lines_above(path, encoding, number) if layout.preamble else []
         return Found(layout, "csv", shape, grid, stated_above(layout, above))
     raise choice.failure() or without_text(path, "holds no text")
 
 
-def _texts_above(path: Path, encoding: str, line: int) -> list[str]:
+def _lines_above(path: Path, encoding: str, line: int) -> list[str]:
     with Lines(path, encoding) as lines:
         return list(itertools.islice(lines, line - 1))
 
@@ -129,11 +129,11 @@ def stated_above(layout: Layout, above: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _of_grid(path: Path, sniffed: Sniffed, known: Mapping[str, Layout], wanted: str | None) -> Found:
+def _detect_in_tables(path: Path, sniffed: Sniffed, known: Mapping[str, Layout], wanted: str | None) -> Found:
     """By the first row of a table that is a header of a layout."""
     choice = Choice(str(path), known, wanted, sniffed.kind)
     above: list[str] = []
-    for grid in _grids(path, sniffed):
+    for grid in _open_tables(path, sniffed):
         for cells, problem in itertools.islice(grid.rows(0), _HEADER_WITHIN):
             if problem is not None or not "".join(cells).strip():
                 continue
@@ -147,7 +147,7 @@ def _of_grid(path: Path, sniffed: Sniffed, known: Mapping[str, Layout], wanted: 
     raise choice.failure() or without_text(path, "holds no table")
 
 
-def _grids(path: Path, sniffed: Sniffed) -> Sequence[Grid]:
+def _open_tables(path: Path, sniffed: Sniffed) -> Sequence[Grid]:
     """The tables of a file that is no CSV; what reads them is imported only then."""
     if sniffed.kind == "html":
         from tearsheet.sources.files.html import HtmlGrid
@@ -180,7 +180,7 @@ def _is_json_lines(path: Path, sniffed: Sniffed, wanted: str | None) -> bool:
     return any({"symbol", "side", "price"} <= names for names in keys) and not others
 
 
-def _json_lines(path: Path, sniffed: Sniffed, layout: Layout) -> Found:
+def _detect_json_lines(path: Path, sniffed: Sniffed, layout: Layout) -> Found:
     objects = list(itertools.islice(JsonReader(path, sniffed.encoding).objects(), _OBJECTS))
     if not any({"symbol", "side", "price"} <= content.keys() for content in objects):
         seen = ", ".join(objects[0]) if objects else "no JSON object"
@@ -192,12 +192,12 @@ def _json_lines(path: Path, sniffed: Sniffed, layout: Layout) -> Found:
     return Found(layout, "json", shape, CsvGrid(path, sniffed.encoding, ","), {}, True)
 
 
-def _mapped(path: Path, sniffed: Sniffed, layout: Layout) -> Found:
+def _detect_mapped(path: Path, sniffed: Sniffed, layout: Layout) -> Found:
     """By the columns that the user names."""
     kinds = {layout.name: layout}
     if sniffed.kind == "csv":
         return _csv(path, sniffed.encoding, kinds, layout.name)
-    return _of_grid(path, sniffed, kinds, layout.name)
+    return _detect_in_tables(path, sniffed, kinds, layout.name)
 
 
 def _head(path: Path) -> bytes:

@@ -16,7 +16,7 @@ from tearsheet.trade.fill import Fill, Orphan, Rejection
 from tearsheet.trade.instrument import Instruments
 
 _FIRST = 5
-_RUNNERS_UP = 3
+_MAX_ALTERNATIVES = 3
 _HEADER_LINES = 200
 _CLOSE = 0.3
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
@@ -67,9 +67,9 @@ def diagnose(path: Path, instruments: Instruments, options: StatementOptions) ->
     try:
         sniffed = sniff(path)
         found.kind, found.encoding = sniffed.kind, sniffed.encoding
-        _look_at_header(found, path, sniffed, options)
+        _diagnose_header(found, path, sniffed, options)
         statement = open_statement(path, instruments, options)
-        _tell_statement(found, statement)
+        _diagnose_statement(found, statement)
         _read(found, statement)
     except TearsheetError as error:
         found.trouble, found.hint = error.message, error.hint
@@ -88,7 +88,7 @@ def trade_log_diagnosis(path: Path) -> Diagnosis:
     )
 
 
-def _look_at_header(found: Diagnosis, path: Path, sniffed: Sniffed, options: StatementOptions) -> None:
+def _diagnose_header(found: Diagnosis, path: Path, sniffed: Sniffed, options: StatementOptions) -> None:
     """The row that comes closest to a header, and the layouts beside it."""
     known = [one for one in all_layouts(options.layouts).values() if sniffed.kind in one.kinds]
     best: tuple[float, int, str, list[str], list[Candidate]] | None = None
@@ -107,7 +107,7 @@ def _look_at_header(found: Diagnosis, path: Path, sniffed: Sniffed, options: Sta
         RunnerUp(one.layout.name, one.missing)
         for one in near
         if one.share >= _CLOSE and one.layout.name != found.layout
-    ][: _RUNNERS_UP + 1]
+    ][: _MAX_ALTERNATIVES + 1]
 
 
 def _rows(path: Path, sniffed: Sniffed) -> Iterator[tuple[int, str, list[str]]]:
@@ -117,13 +117,13 @@ def _rows(path: Path, sniffed: Sniffed) -> Iterator[tuple[int, str, list[str]]]:
         yield from rows_of(path, sniffed)
 
 
-def _tell_statement(found: Diagnosis, statement: Statement) -> None:
+def _diagnose_statement(found: Diagnosis, statement: Statement) -> None:
     layout = statement.found.layout
     found.layout, found.title, found.notes = statement.layout, layout.title, layout.notes
     if statement.found.shape.header:
         found.header = [cell.strip() for cell in statement.found.shape.header]
         found.header_line = statement.found.shape.header_line
-    found.runners_up = [one for one in found.runners_up if one.name != layout.name][:_RUNNERS_UP]
+    found.runners_up = [one for one in found.runners_up if one.name != layout.name][:_MAX_ALTERNATIVES]
     found.stated = dict(statement.found.preamble)
     found.zone, found.date_order, found.decimal_mark = understood(statement)
 

@@ -79,7 +79,7 @@ class Endings:
             "cash": "",
             "order_id": values.get("order_id") or event,
             "quantity": self._quantity(values.get("quantity", "")),
-            "side": self._own_side(values) or Side.BUY.value,
+            "side": self._stated_side(values) or Side.BUY.value,
         }
         if event != "delivery":
             changed["price"] = "0"
@@ -89,7 +89,7 @@ class Endings:
 
     def settled(self, held: Held, row: _Row) -> _Row | None:
         """The row with its side; None where a trade of the file says the same. Raises RowError."""
-        if self._is_signed or self._own_side(held.values):
+        if self._is_signed or self._stated_side(held.values):
             content = _content(row, self._side(row[_SIDE]))
             if self._is_signed and self._stated[content]:
                 self._stated[content] -= 1
@@ -115,7 +115,7 @@ class Endings:
             "generic format",
         )
 
-    def _own_side(self, values: dict[str, str]) -> str:
+    def _stated_side(self, values: dict[str, str]) -> str:
         """The word for a side that the row has itself, or the one that its sign means."""
         word = values.get("side", "")
         if word.casefold() in self._sides:

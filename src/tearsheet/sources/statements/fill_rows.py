@@ -32,7 +32,7 @@ _DAY = timedelta(days=1)
 _NUMBER_HINT = "allowed is a finite decimal number below 10^18"
 
 
-class _KnownNumbers(dict[str, Decimal | None]):
+class _NumberCache(dict[str, Decimal | None]):
     """Numbers by their texts: prices, quantities and fees come again and again."""
 
     def __init__(self, form: NumberForm) -> None:
@@ -68,7 +68,7 @@ class FillRows:
         self._separator = separator
         self._instruments = instruments
         self._times = times
-        self._numbers = _KnownNumbers(numbers)
+        self._numbers = _NumberCache(numbers)
         self._known: dict[tuple[str, str, str, str, date], Instrument] = {}
         self._sides = dict(sides)
         self._known_sides: dict[str, Side] = {}
@@ -88,7 +88,7 @@ class FillRows:
             account = row[0].strip() or self._account
             if not account:
                 raise RowError("missing_field", "account is empty", "say whose fills with --account")
-            at = self._times.read(row[2].strip() or _needed(row[2], "time"))
+            at = self._times.read(row[2].strip() or _required(row[2], "time"))
             return self._fill(row, account, at, line)
         except TimeTextError as bad:
             problem = Problem("bad_time", bad.reason, bad.hint)
@@ -174,7 +174,7 @@ class FillRows:
             multiplier=instrument.multiplier,
             currency=instrument.currency,
             key=key,
-            rank=self._rank(account, symbol, at),
+            rank=self._next_rank(account, symbol, at),
             fill_id=fill_id or None,
             order_id=order_id.strip() or None,
             strategy=strategy.strip() or None,
@@ -192,13 +192,13 @@ class FillRows:
         except ValueError:
             raise self._bad_number(row) from None
         if quantity is None or quantity <= ZERO:
-            raise _no_quantity(quantity)
+            raise _missing_quantity(quantity)
         if price is None:
             raise RowError("missing_field", "price is empty", "0 is a price, nothing is none")
         return quantity, price, commission or ZERO, stop_loss, target
 
     def _side(self, text: str) -> Side:
-        bare = text.strip() or _needed(text, "side")
+        bare = text.strip() or _required(text, "side")
         side = self._sides.get(bare.casefold())
         if side is None:
             raise RowError(
@@ -222,7 +222,7 @@ class FillRows:
         self, symbol: str, currency: str, asset_class: str, multiplier: str, day: date
     ) -> Instrument:
         kind, money = asset_class_of(asset_class), _currency(currency)
-        text = _needed(symbol, "symbol").strip()
+        text = _required(symbol, "symbol").strip()
         resolved = self._instruments.resolve(text, _contract_day(day), kind, money)
         found = self._settlement.multiplied(resolved, text, kind, money, multiplier, self._instruments)
         if isinstance(found, UnknownInstrument):
@@ -256,7 +256,7 @@ class FillRows:
         number = self._occurrences.number(int(first[2:-2], 16), at)
         return f"{first[:-1]}{number}" if number else first
 
-    def _rank(self, account: str, symbol: str, at: datetime) -> int:
+    def _next_rank(self, account: str, symbol: str, at: datetime) -> int:
         stream = (account, symbol)
         before = self._ranks.get(stream)
         rank = before[1] + self._step if before is not None and before[0] == at else 0
@@ -291,13 +291,13 @@ def _check_names(**names: str) -> None:
             raise RowError("bad_value", f"{field} has {len(name):,} characters", NAME_HINT)
 
 
-def _needed(text: str, field: str) -> str:
+def _required(text: str, field: str) -> str:
     if not text.strip():
         raise RowError("missing_field", f"{field} is empty", "every fill has one")
     return text
 
 
-def _no_quantity(quantity: Decimal | None) -> RowError:
+def _missing_quantity(quantity: Decimal | None) -> RowError:
     if quantity is None:
         return RowError("missing_field", "quantity is empty", "the side gives the sign")
     return RowError("bad_quantity", f"quantity must be positive, was {quantity}", "the side gives the sign")

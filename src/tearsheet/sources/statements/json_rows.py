@@ -84,7 +84,7 @@ def _json_object(line: str) -> dict[str, Any]:
         raise RowError("bad_json", "the line is no JSON object", _HINT)
     folded = {key.casefold(): value for key, value in content.items()}
     if len(folded) < len(content):
-        key = _doubled([key.casefold() for key in content])
+        key = _find_duplicate([key.casefold() for key in content])
         raise RowError("bad_json", f"the line is no JSON object: key {key!r} stands twice", _HINT)
     return folded
 
@@ -101,9 +101,9 @@ def _text(value: Any) -> str:
 def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError(f"key {_doubled([key for key, _ in pairs])!r} stands twice")
+        raise ValueError(f"key {_find_duplicate([key for key, _ in pairs])!r} stands twice")
     return content
 
 
-def _doubled(keys: list[str]) -> str:
+def _find_duplicate(keys: list[str]) -> str:
     return next(key for key in keys if keys.count(key) > 1)

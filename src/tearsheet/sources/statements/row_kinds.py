@@ -32,16 +32,16 @@ class Ending(Struct, frozen=True):
     event: str
 
 
-class _Refused(Struct, frozen=True):
+class _RefusedRow(Struct, frozen=True):
     reason: str
     hint: str
     is_known: bool = True
 
 
-_Verdict = Skipped | Ending | _Refused | None
+_Classification = Skipped | Ending | _RefusedRow | None
 
 
-class _Test:
+class _RowTest:
     """A rule bound to the place of its column; it remembers the cells that it judged."""
 
     def __init__(self, rule: RowRule, place: int) -> None:
@@ -54,15 +54,15 @@ class _Test:
             (word, re.compile(re.escape(word).replace(r"\*", ".*"), re.DOTALL))
             for word in sorted(open_words, key=len, reverse=True)
         ]
-        self._judged: dict[str, Skipped | Ending | None] = {}
+        self._cache: dict[str, Skipped | Ending | None] = {}
 
     def of(self, cell: str) -> Skipped | Ending | None:
         """None for a trade. Raises RowError."""
-        if cell in self._judged:
-            return self._judged[cell]
+        if cell in self._cache:
+            return self._cache[cell]
         kind = self._judge(bare(cell))
-        if len(self._judged) < _REMEMBERED:
-            self._judged[cell] = kind
+        if len(self._cache) < _REMEMBERED:
+            self._cache[cell] = kind
         return kind
 
     def _judge(self, text: str) -> Skipped | Ending | None:
@@ -70,14 +70,14 @@ class _Test:
         words = text.split(split) if split else [text]
         kinds = [self._verdict(word.strip().casefold()) for word in words]
         skipped = next((kind for kind in kinds if isinstance(kind, Skipped)), None)
-        refused = next((kind for kind in kinds if isinstance(kind, _Refused)), None)
+        refused = next((kind for kind in kinds if isinstance(kind, _RefusedRow)), None)
         if skipped is None and refused is not None:
             column, word = self._rule.column, f"{shown(text, _LONGEST)!r}"
             what = f"{column} is {word}: " if refused.is_known else f"{column} {word} is "
             raise RowError("unknown_row", what + refused.reason, refused.hint)
         return skipped or next((kind for kind in kinds if isinstance(kind, Ending)), None)
 
-    def _verdict(self, word: str) -> _Verdict:
+    def _verdict(self, word: str) -> _Classification:
         if word in self._words:
             return self._words[word]
         if len(word) <= _LONGEST:
@@ -88,7 +88,7 @@ class _Test:
             return self._words[_ANY]
         trades = sorted(word.casefold() for word in self._rule.trades)
         hint = f"trades are {', '.join(trades)}"
-        return _Refused("no kind of row that is known here", hint, is_known=False)
+        return _RefusedRow("no kind of row that is known here", hint, is_known=False)
 
 
 class RowKinds:
@@ -96,7 +96,7 @@ class RowKinds:
 
     def __init__(self, rules: Sequence[RowRule], names: Mapping[str, int]) -> None:
         self._tests = [
-            _Test(rule, names[folded(rule.column)]) for rule in rules if folded(rule.column) in names
+            _RowTest(rule, names[folded(rule.column)]) for rule in rules if folded(rule.column) in names
         ]
 
     def of(self, cells: Sequence[str]) -> Skipped | Ending | None:
@@ -119,13 +119,13 @@ def bare(cell: str) -> str:
     return text
 
 
-def _verdicts(rule: RowRule) -> dict[str, _Verdict]:
+def _verdicts(rule: RowRule) -> dict[str, _Classification]:
     """What each word of the column means, in small letters; a `*` within it stands for any text."""
-    verdicts: dict[str, _Verdict] = dict.fromkeys(map(str.casefold, rule.trades))
+    verdicts: dict[str, _Classification] = dict.fromkeys(map(str.casefold, rule.trades))
     for name, words in rule.skipped.items():
         verdicts |= dict.fromkeys(map(str.casefold, words), Skipped(name))
     for event, words in rule.ends.items():
         verdicts |= dict.fromkeys(map(str.casefold, words), Ending(event))
     for word, reason in rule.refused.items():
-        verdicts[word.casefold()] = _Refused(reason, _FILLS_HINT)
-    return verdicts | dict.fromkeys(map(str.casefold, rule.splits), _Refused(_SPLIT, _SPLIT_HINT))
+        verdicts[word.casefold()] = _RefusedRow(reason, _FILLS_HINT)
+    return verdicts | dict.fromkeys(map(str.casefold, rule.splits), _RefusedRow(_SPLIT, _SPLIT_HINT))

@@ -52,9 +52,9 @@ class RowRules:
         self._layout = layout
         self._preamble = preamble
         self._places = layout.find(header) or {}
-        self._kinds = RowKinds(layout.rows, names)
-        self._others = _other_places(layout, names)
-        self._above: dict[str, str] = {}
+        self._classifier = RowKinds(layout.rows, names)
+        self._others = _fallback_columns(layout, names)
+        self._carried: dict[str, str] = {}
         self._parts = [
             (part, names[folded(part.column)], [re.compile(p) for p in part.patterns])
             for part in layout.parts
@@ -68,7 +68,7 @@ class RowRules:
 
     def values(self, cells: Sequence[str]) -> dict[str, str] | Skipped:
         """What the row says of each field, as written. Raises RowError for an unknown row."""
-        kind = self._kinds.of(cells)
+        kind = self._classifier.of(cells)
         if isinstance(kind, Skipped):
             return kind
         found = {field: bare(cells[place]) for field, place in self._places.items()}
@@ -89,7 +89,7 @@ class RowRules:
                     self._layout.notes or "write the fill in the generic format instead",
                 )
         for field in self._layout.carried:
-            found[field] = self._above[field] = found.get(field) or self._above.get(field, "")
+            found[field] = self._carried[field] = found.get(field) or self._carried.get(field, "")
         for field, constant in (*self._preamble.items(), *self._layout.constants.items()):
             found[field] = found.get(field) or constant
         return found
@@ -146,13 +146,13 @@ class RowRules:
             if text := values.get(field, ""):
                 number, unit = _number(field, text, form)
                 row[field] = "" if number is None else _plain(number)
-                _agree(row, "currency", unit if field in ("amount", "cash") else "", field)
+                _check_unit(row, "currency", unit if field in ("amount", "cash") else "", field)
         row["side"] = self._signed_side(row, quantity)
         row["quantity"] = "" if quantity is None else _plain(abs(quantity))
         if self._layout.fees.in_kind or coin:
             row["base"] = row.get("base") or coin_pair(row["symbol"], ())[0]
-            _agree(row, "base", coin, "quantity")
-        row |= self._charges(row, cells, form)
+            _check_unit(row, "base", coin, "quantity")
+        row |= self._total_fee(row, cells, form)
         if not self._layout.fees.in_kind:
             row["base"] = ""
         return row
@@ -229,11 +229,11 @@ class RowRules:
             )
         return side
 
-    def _charges(self, row: Mapping[str, str], cells: Sequence[str], form: NumberForm) -> dict[str, str]:
+    def _total_fee(self, row: Mapping[str, str], cells: Sequence[str], form: NumberForm) -> dict[str, str]:
         """The cost of the fill, positive, and the money it is in."""
         fees = self._layout.fees
         if not fees.columns:
-            return self._one_charge(row, form)
+            return self._single_fee(row, form)
         total, units = ZERO, set()
         for place in self._fees:
             number, unit = _number("commission", bare(cells[place]) if place is not None else "", form)
@@ -246,16 +246,16 @@ class RowRules:
                 f"its fees are in several currencies: {', '.join(sorted(units))}",
                 "write the fill in the generic format, with one fee",
             )
-        return self._charge(total, units.pop() if units else "", row)
+        return self._fee_fields(total, units.pop() if units else "", row)
 
-    def _one_charge(self, row: Mapping[str, str], form: NumberForm) -> dict[str, str]:
+    def _single_fee(self, row: Mapping[str, str], form: NumberForm) -> dict[str, str]:
         text = row.get("commission", "")
         number, unit = _number("commission", text, form)
         if number is None and self._layout.fees.required:
             raise RowError("missing_field", "commission is empty", "0 is a fee, nothing is none")
-        return {"commission": ""} if number is None else self._charge(number, unit, row)
+        return {"commission": ""} if number is None else self._fee_fields(number, unit, row)
 
-    def _charge(self, total: Decimal, unit: str, row: Mapping[str, str]) -> dict[str, str]:
+    def _fee_fields(self, total: Decimal, unit: str, row: Mapping[str, str]) -> dict[str, str]:
         fees = self._layout.fees
         cost = abs(total) if fees.cost == "unsigned" else total
         cost = -total if fees.cost == "negative" else cost
@@ -281,7 +281,7 @@ class RowRules:
         return _instant(text) if self._layout.epoch and text else text
 
 
-def _other_places(layout: Layout, names: Mapping[str, int]) -> list[tuple[str, list[int]]]:
+def _fallback_columns(layout: Layout, names: Mapping[str, int]) -> list[tuple[str, list[int]]]:
     """The fields for which a file has several columns: of a row, the first that is not empty counts."""
     found = []
     for field, options in (*layout.columns.items(), *layout.optional.items()):
@@ -317,7 +317,7 @@ def _plain(number: Decimal) -> str:
     return plain(number)
 
 
-def _agree(row: dict[str, str], field: str, unit: str, where: str) -> None:
+def _check_unit(row: dict[str, str], field: str, unit: str, where: str) -> None:
     """A code behind a number has to be the one that the row has already, if it has one."""
     if not unit:
         return

@@ -56,7 +56,7 @@ class Settlement(Struct, frozen=True):
         text = " ".join(symbol.upper().split())
         override = instruments.overrides.get(text)
         if self.lots and (override is None or override.multiplier is None):
-            return _lot_unknown(text)
+            return _unknown_lot_size(text)
         if not multiplier:
             return found
         stated = Decimal(multiplier)
@@ -83,19 +83,19 @@ class Settlement(Struct, frozen=True):
             if amount:
                 _check_amount(terms, gross, Decimal(amount), instrument)
             if cash and self.futures_pay_fees_only and instrument.asset_class == "future":
-                return terms.quantity, _fee_alone(terms, Decimal(cash))
+                return terms.quantity, _fee_from_cash_only(terms, Decimal(cash))
             if cash:
-                return terms.quantity, _left_by(terms, gross, Decimal(cash), instrument)
-            return self._charged(terms, instrument, fee_currency.strip().upper(), base.strip().upper())
+                return terms.quantity, _fee_from_cash(terms, gross, Decimal(cash), instrument)
+            return self._convert_fee(terms, instrument, fee_currency.strip().upper(), base.strip().upper())
 
-    def _charged(
+    def _convert_fee(
         self, terms: Terms, instrument: Instrument, money: str, base: str
     ) -> tuple[Decimal, Decimal]:
         fee, quantity = terms.commission, terms.quantity
         if not fee or not money or money == instrument.currency:
             return quantity, fee
         if money == base:
-            return _paid_in_kind(terms)
+            return _fee_in_base_coin(terms)
         rate = self.rates.get(money)
         if rate is None:
             raise RowError(
@@ -110,7 +110,7 @@ class Settlement(Struct, frozen=True):
 AS_WRITTEN = Settlement()
 
 
-def _lot_unknown(symbol: str) -> UnknownInstrument:
+def _unknown_lot_size(symbol: str) -> UnknownInstrument:
     return UnknownInstrument(
         code="unknown_instrument",
         reason=f"the quantity of {symbol} is in lots, and how much a lot is only the broker knows",
@@ -119,7 +119,7 @@ def _lot_unknown(symbol: str) -> UnknownInstrument:
     )
 
 
-def _paid_in_kind(terms: Terms) -> tuple[Decimal, Decimal]:
+def _fee_in_base_coin(terms: Terms) -> tuple[Decimal, Decimal]:
     """A fee in the coin that is traded: it changes the quantity held, and is worth its price.
 
     Bought 1 at 100 with a fee of 0.001: 0.999 are held, 100 were paid, that is 0.999 × 100 + 0.1.
@@ -131,7 +131,7 @@ def _paid_in_kind(terms: Terms) -> tuple[Decimal, Decimal]:
     return quantity, fee * terms.price
 
 
-def _left_by(terms: Terms, gross: Decimal, cash: Decimal, instrument: Instrument) -> Decimal:
+def _fee_from_cash(terms: Terms, gross: Decimal, cash: Decimal, instrument: Instrument) -> Decimal:
     """The fee as the difference between the trade's amount and the cash that moved."""
     fee = -cash - gross if terms.side is Side.BUY else gross - cash
     size = abs(gross)
@@ -147,7 +147,7 @@ def _left_by(terms: Terms, gross: Decimal, cash: Decimal, instrument: Instrument
     return fee
 
 
-def _fee_alone(terms: Terms, cash: Decimal) -> Decimal:
+def _fee_from_cash_only(terms: Terms, cash: Decimal) -> Decimal:
     if abs(cash) > terms.quantity * _FEE_OF_A_FUTURE:
         raise RowError(
             "contradiction",
@@ -157,7 +157,7 @@ def _fee_alone(terms: Terms, cash: Decimal) -> Decimal:
     return -cash
 
 
-def _grain(number: Decimal) -> Decimal:
+def _rounding_unit(number: Decimal) -> Decimal:
     """The last digit of a number, and a cent at most: by so much it may have been rounded."""
     exponent = number.as_tuple().exponent
     return min(_CENT, Decimal(1).scaleb(exponent)) if isinstance(exponent, int) else _CENT
@@ -168,7 +168,7 @@ def _check_amount(terms: Terms, gross: Decimal, amount: Decimal, instrument: Ins
     stated, slack = abs(amount), abs(gross) * _CENT
     if abs(abs(gross) - stated) <= slack:
         return
-    slack += terms.quantity * instrument.multiplier * _grain(terms.price) / 2 + _grain(amount)
+    slack += terms.quantity * instrument.multiplier * _rounding_unit(terms.price) / 2 + _rounding_unit(amount)
     fee = terms.commission
     if min(abs(abs(gross + with_fee) - stated) for with_fee in (ZERO, fee, -fee)) > slack:
         raise RowError(

@@ -19,7 +19,7 @@ _APART = 30
 _AT_ONCE = 1 << 18
 
 
-class _Run(Struct, frozen=True):
+class _SortedRun(Struct, frozen=True):
     """Marks in order, and the number of each."""
 
     marks: Sequence[int]
@@ -37,7 +37,7 @@ class Seen:
     def __init__(self) -> None:
         self._latest: dict[int, int] = {}
         self._bits = bytearray()
-        self._runs: list[_Run] = []
+        self._runs: list[_SortedRun] = []
 
     def get(self, mark: int) -> int | None:
         """The number of a mark, None for one that is not known."""
@@ -65,7 +65,7 @@ class Seen:
             bits[one >> 3] |= 1 << (one & 7)
             bits[other >> 3] |= 1 << (other & 7)
         numbers = map(self._latest.__getitem__, marks)
-        self._runs.append(_Run(_on_disk(array("Q", marks)), _on_disk(array("Q", numbers))))
+        self._runs.append(_SortedRun(_write_temp_file(array("Q", marks)), _write_temp_file(array("Q", numbers))))
 
 
 class PastNumbers:
@@ -79,21 +79,21 @@ class PastNumbers:
         """Put one behind the others."""
         self._latest.append(number)
         if len(self._latest) >= _AT_ONCE:
-            self._past.append(_on_disk(self._latest))
+            self._past.append(_write_temp_file(self._latest))
             del self._latest[:]
 
     def __iter__(self) -> Iterator[int]:
         return chain(*self._past, self._latest)
 
 
-def _no_room(error: Exception) -> InputError:
+def _disk_full_error(error: Exception) -> InputError:
     return InputError(
         f"what has to be remembered of the file does not fit on the disk: {error}",
         "free some space, or name another folder for temporary files in TMPDIR",
     )
 
 
-def _on_disk(numbers: "array[int]") -> Sequence[int]:
+def _write_temp_file(numbers: "array[int]") -> Sequence[int]:
     """The same numbers in a file without a name, which goes with them."""
     try:
         with TemporaryFile() as file:
@@ -101,4 +101,4 @@ def _on_disk(numbers: "array[int]") -> Sequence[int]:
             file.flush()
             return memoryview(mmap(file.fileno(), 0, access=ACCESS_READ)).cast("Q")
     except OSError as error:
-        raise _no_room(error) from error
+        raise _disk_full_error(error) from error

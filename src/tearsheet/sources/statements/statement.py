@@ -40,7 +40,7 @@ __all__ = ["JSON_LINES", "Statement", "StatementOptions", "known_layouts", "open
 _SAMPLE = 1000
 _TIME = FIELDS.index("time")
 _HOUR = timedelta(hours=1)
-_ELSEWHERE = re.compile(r"UTC[+-](?!0?0\b)\d{1,2}")
+_OTHER_ZONE = re.compile(r"UTC[+-](?!0?0\b)\d{1,2}")
 _Row = Sequence[str]
 
 
@@ -74,8 +74,8 @@ class Statement:
         self.layout = JSON_LINES if isinstance(reader, JsonReader) else found.layout.name
         self.reading = reading
         self.total_bytes = path.stat().st_size
-        self._fill_rows = fill_rows
-        self._making = fill_rows()
+        self._new_parser = fill_rows
+        self._parser = fill_rows()
         self._reader = reader
 
     @property
@@ -95,22 +95,22 @@ class Statement:
 
     def rows(self) -> Iterator[Fill | Rejection]:
         """Fills and rejections in the order of the file, from its beginning at every call."""
-        self._making = self._fill_rows()
-        return self._reader.read(self._making)
+        self._parser = self._new_parser()
+        return self._reader.read(self._parser)
 
     def effect(self, fill: Fill) -> Effect:
         """Whether the fill given last opened or closed, as far as the file tells."""
-        return self.found.layout.effect(self._making.effect, fill.side)
+        return self.found.layout.effect(self._parser.effect, fill.side)
 
     @property
     def trade_day(self) -> date | None:
         """The trading day that the file gives the fill given last, None where it gives none."""
-        return stated_day(self._making.trade_day, self.reading.order)
+        return stated_day(self._parser.trade_day, self.reading.order)
 
     @property
     def result(self) -> Decimal | None:
         """What the file says that the fill given last realised, None where it says nothing."""
-        text = self._making.result
+        text = self._parser.result
         try:
             return self.reading.numbers.parse(text) if text else None
         except ValueError:
@@ -136,7 +136,7 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     if found.is_json_lines:
         return _open_json(path, found, instruments, options, zone)
     if found.layout.is_plain:
-        return _open_plain(path, found, instruments, options, zone)
+        return _open_simple(path, found, instruments, options, zone)
     return _open_table(path, found, instruments, options, zone)
 
 
@@ -153,7 +153,7 @@ def _zone(path: Path, found: Found, options: StatementOptions) -> ZoneInfo | Non
     """
     layout = found.layout
     zone = layout.zone_of(found.shape.header)
-    elsewhere = _ELSEWHERE.search(path.name) if zone == "UTC" else None
+    elsewhere = _OTHER_ZONE.search(path.name) if zone == "UTC" else None
     if zone is not None and elsewhere is None:
         return ZoneInfo(zone)
     if elsewhere is not None and options.timezone is None:
@@ -169,7 +169,7 @@ def _zone(path: Path, found: Found, options: StatementOptions) -> ZoneInfo | Non
     return options.timezone
 
 
-def _open_plain(
+def _open_simple(
     path: Path, found: Found, instruments: Instruments, options: StatementOptions, zone: ZoneInfo | None
 ) -> Statement:
     reader = CsvReader(path, found.shape)
@@ -181,7 +181,7 @@ def _open_plain(
     order = _order(options, found.layout, [row[_TIME] for row in sample], times, is_european, path)
     reading = Reading(zone, order, numbers)
     sampled = (row[_TIME] for row in sample)
-    make = _maker(path, instruments, options, found, reading, sampled)
+    make = _parser_factory(path, instruments, options, found, reading, sampled)
     return Statement(path, found, make, reader, reading)
 
 
@@ -208,7 +208,7 @@ def _open_table(
     sample = list(itertools.islice(reader.times(), _SAMPLE))
     order = _order(options, found.layout, sample, reader.times(), is_european, path)
     plain = Reading(zone, order, NumberForm("."))
-    make = _maker(path, instruments, options, found, plain, sample)
+    make = _parser_factory(path, instruments, options, found, plain, sample)
     return Statement(path, found, make, reader, Reading(zone, order, reader.form))
 
 
@@ -239,7 +239,7 @@ def _order(
     return date_order(everything, is_european=is_european, file=str(path))
 
 
-def _maker(
+def _parser_factory(
     path: Path,
     instruments: Instruments,
     options: StatementOptions,
@@ -248,7 +248,7 @@ def _maker(
     sample: Iterable[str],
 ) -> Callable[[], FillRows]:
     """Makes what reads the rows; it remembers rows, so that every reading needs its own."""
-    newest_first, ascending = _direction(sample, reading, is_said=found.layout.newest_first)
+    newest_first, ascending = _time_direction(sample, reading, is_said=found.layout.newest_first)
     settlement = Settlement(
         lots=found.layout.lots,
         rates=options.fee_rates,
@@ -274,7 +274,7 @@ def _maker(
     return make
 
 
-def _direction(sample: Iterable[str], reading: Reading, *, is_said: bool) -> tuple[bool, bool]:
+def _time_direction(sample: Iterable[str], reading: Reading, *, is_said: bool) -> tuple[bool, bool]:
     """Whether times only ever fall down the file, and whether they never do.
 
     A fall of an hour or less may be the clock put back, so it does not tell. Where all times are
@@ -298,13 +298,13 @@ def _open_json(
     path: Path, found: Found, instruments: Instruments, options: StatementOptions, zone: ZoneInfo | None
 ) -> Statement:
     reader = JsonReader(path, found.shape.encoding)
-    sample = [row[_TIME] for row in _usable(itertools.islice(reader.objects(), _SAMPLE))]
+    sample = [row[_TIME] for row in _valid_objects(itertools.islice(reader.objects(), _SAMPLE))]
     reading = Reading(zone, options.date_order, NumberForm("."))
-    make = _maker(path, instruments, options, found, reading, sample)
+    make = _parser_factory(path, instruments, options, found, reading, sample)
     return Statement(path, found, make, reader, reading)
 
 
-def _usable(objects: Iterable[dict[str, object]]) -> Iterator[_Row]:
+def _valid_objects(objects: Iterable[dict[str, object]]) -> Iterator[_Row]:
     for content in objects:
         try:
             yield fields_of(content)

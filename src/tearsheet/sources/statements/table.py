@@ -53,14 +53,14 @@ class TableReader:
         self._header_line = header_line
         self._preamble = preamble
         self._marks = _marks(layout, header)
-        self._held_line = 0
+        self._current_line = 0
         self.form = NumberForm(".")
         self.skipped: Counter[str] = Counter()
 
     @property
     def line(self) -> int:
         """The first line of the row given last."""
-        return self._held_line or self._grid.line
+        return self._current_line or self._grid.line
 
     @property
     def bytes_read(self) -> int:
@@ -88,7 +88,7 @@ class TableReader:
     def read(self, rows: FillRows) -> Iterator[Fill | Rejection]:
         """The fills and rejections of the file."""
         self.skipped.clear()
-        self._held_line = 0
+        self._current_line = 0
         ended: list[Held] = []
         for found, cells in self._trades():
             if isinstance(found, Problem):
@@ -97,7 +97,7 @@ class TableReader:
             elif "event" in found[1]:
                 ended.append(Held(self.line, self._grid.through, cells, found[1], found[0]))
             else:
-                yield from self._made(rows, *found, cells)
+                yield from self._parse_row(rows, *found, cells)
         if ended:
             yield from self._ended(rows, ended)
 
@@ -106,27 +106,27 @@ class TableReader:
         endings = Endings(self._layout, self.form)
         known = []
         for held in ended:
-            self._held_line = held.line
+            self._current_line = held.line
             try:
                 known.append((held, endings.row(held)))
             except RowError as bad:
-                yield self._not_ended(rows, held, bad)
+                yield self._reject_expiration(rows, held, bad)
         skipped = self.skipped.copy()
         endings.look(self._canonical(), [row for _, row in known])
         self.skipped = skipped
         for held, row in known:
-            self._held_line = held.line
+            self._current_line = held.line
             try:
                 settled = endings.settled(held, row)
             except RowError as bad:
-                yield self._not_ended(rows, held, bad)
+                yield self._reject_expiration(rows, held, bad)
                 continue
             if settled is None:
                 self.skipped[STATED_TWICE] += 1
             elif (made := rows.make(settled, held.line, held.cells)) is not None:
                 yield made
 
-    def _not_ended(self, rows: FillRows, held: Held, bad: RowError) -> Rejection:
+    def _reject_expiration(self, rows: FillRows, held: Held, bad: RowError) -> Rejection:
         whose = held.values.get("account") or self._account
         rejection = rows.reject(held.line, held.cells, bad.problem, whose)
         return spanning(rejection, held.through)
@@ -140,7 +140,7 @@ class TableReader:
                 except RowError:
                     continue
 
-    def _made(
+    def _parse_row(
         self, rows: FillRows, rules: RowRules, values: Mapping[str, str], cells: Sequence[str]
     ) -> Iterator[Fill | Rejection]:
         """One fill, or both of a round trip; of a round trip never one alone."""

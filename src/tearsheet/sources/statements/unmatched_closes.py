@@ -13,7 +13,7 @@ from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill, Orphan, Revision, Side
 
 
-class _Way:
+class _Direction:
     """What was opened less what was closed in one direction, along the file, instant by instant."""
 
     __slots__ = ("at", "first", "first_line", "high", "is_bare", "last_line", "low", "now")
@@ -38,7 +38,7 @@ class _Stream:
     __slots__ = ("begins", "ends", "falls", "last", "rises", "unknown", "ways")
 
     def __init__(self, at: datetime) -> None:
-        self.ways: dict[Side, _Way] = {}
+        self.ways: dict[Side, _Direction] = {}
         self.begins = self.ends = self.last = at
         self.rises = self.falls = self.unknown = False
 
@@ -65,7 +65,7 @@ class Orphans:
             stream.unknown = True
             return
         closes = effect == "close"
-        way = stream.ways.setdefault(fill.side if closes else fill.side.opposite, _Way())
+        way = stream.ways.setdefault(fill.side if closes else fill.side.opposite, _Direction())
         with exact():
             if way.at != fill.time:
                 way.settle()
@@ -82,7 +82,7 @@ class Orphans:
             for (account, symbol), stream in sorted(self._streams.items()):
                 for side, way in stream.ways.items():
                     way.settle()
-                    lacking = _lacking(stream, way)
+                    lacking = _shortfall(stream, way)
                     if lacking <= ZERO or stream.unknown:
                         continue
                     before = held(account, symbol, stream.begins)
@@ -95,7 +95,7 @@ class Orphans:
         return orphans
 
 
-def _lacking(stream: _Stream, way: _Way) -> Decimal:
+def _shortfall(stream: _Stream, way: _Direction) -> Decimal:
     """How much more was closed than opened at the worst moment."""
     if stream.rises and stream.falls:
         return -way.now  # in no order: only the sum tells

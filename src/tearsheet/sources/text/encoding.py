@@ -68,7 +68,7 @@ class NumberForm(Struct, frozen=True):
 
     def _normal(self, bare: str, text: str) -> str:
         """A number with its sign in front, a point, and no signs of money or thousands."""
-        signs, bare = _unwrapped(bare)
+        signs, bare = _strip_wrapping(bare)
         if self.mark == ",":
             bare = bare.translate(_SWAPPED)
         if _GROUPS.match(bare) or _INDIAN.match(bare):
@@ -108,14 +108,14 @@ def number_form(sample: Iterable[str], everything: Iterable[str], separator: str
     cell of the whole file decides. Raises FormatError where a file that is not separated by commas
     has nothing but numbers like `1,234`, which may be thousands or decimals.
     """
-    votes = Counter(filter(None, map(_mark_of, sample)))
+    votes = Counter(filter(None, map(_decimal_mark_of, sample)))
     if votes:
         return NumberForm("," if votes[","] > votes["."] else ".")
     doubts: set[str] = set()
     for cell in everything:
-        if mark := _mark_of(cell):
+        if mark := _decimal_mark_of(cell):
             return NumberForm(mark)
-        bare = _unwrapped(cell[:_LONGEST].strip())[1]
+        bare = _strip_wrapping(cell[:_LONGEST].strip())[1]
         if _OPEN.match(bare):
             doubts |= {",", "."} & set(bare)
     if (separator != "," and "," in doubts) or (separator == ";" and doubts):
@@ -126,11 +126,11 @@ def number_form(sample: Iterable[str], everything: Iterable[str], separator: str
     return NumberForm(".")
 
 
-def _mark_of(cell: str) -> DecimalMark | None:
+def _decimal_mark_of(cell: str) -> DecimalMark | None:
     """The decimal mark that a cell proves; None where it proves none, as 12 and 1,234 do."""
     if len(cell) > _LONGEST:
         return None
-    bare = _unwrapped(cell.strip())[1]
+    bare = _strip_wrapping(cell.strip())[1]
     points, commas = bare.count("."), bare.count(",")
     if not (points or commas) or bare.strip(f"0123456789.,{_BETWEEN}"):
         return None
@@ -141,7 +141,7 @@ def _mark_of(cell: str) -> DecimalMark | None:
     return None if _OPEN.match(bare) else "," if commas else "."
 
 
-def _unwrapped(bare: str) -> tuple[str, str]:
+def _strip_wrapping(bare: str) -> tuple[str, str]:
     """The signs of a number, and what is left without them and without signs of money."""
     bare, signs, before = bare.replace("\u2212", "-"), "", ""
     while bare != before:

@@ -44,7 +44,7 @@ class Lines:
         readline = self._text.readline
         while line := readline(LONGEST_LINE + 1):
             if len(line) > LONGEST_LINE and line[-1] not in "\r\n":
-                self._pass_over_the_rest()
+                self._skip_rest()
             if "\0" in line or not (line.isascii() or is_text(line)):
                 self.odd = True
             yield line
@@ -53,7 +53,7 @@ class Lines:
         """How many bytes of the file have been read."""
         return self._raw.tell()
 
-    def _pass_over_the_rest(self) -> None:
+    def _skip_rest(self) -> None:
         self.cut = True
         while (rest := self._text.readline(LONGEST_LINE)) and rest[-1] not in "\r\n":
             pass

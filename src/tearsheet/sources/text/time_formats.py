@@ -63,7 +63,7 @@ def settled(text: str) -> datetime | None:
         year, month, day = (int(part) for part in found.groups()[:3])
         return _at(year, month, day, (*found.groups()[3:], None, None))
     if _EXCEL.match(text):
-        return _excel(text)
+        return _parse_excel_date(text)
     if named := _NAMED.match(text):
         return _named(named)
     return None
@@ -80,7 +80,7 @@ def in_order(found: re.Match[str], order: DateOrder) -> datetime:
 
 def _at(year: int, month: int, day: int, clock: tuple[str | None, ...]) -> datetime:
     hour, minute, second, fraction, half = clock
-    hours = _afternoon(int(hour or 0), half) if half else int(hour or 0)
+    hours = _to_24h(int(hour or 0), half) if half else int(hour or 0)
     micros = int((fraction or "0").ljust(6, "0")[:6])
     return datetime(year, month, day, hours, int(minute or 0), int(second or 0), micros)  # noqa: DTZ001
 
@@ -94,14 +94,14 @@ def _named(found: re.Match[str]) -> datetime | None:
     return _at(int(found["year"]), _MONTHS.index(month) + 1, day, clock.groups())
 
 
-def _excel(text: str) -> datetime:
+def _parse_excel_date(text: str) -> datetime:
     """To the millisecond: a serial number has no more digits than that."""
     days, _, fraction = text.partition(".")
     millis = round(int((fraction or "0").ljust(12, "0")[:12]) * 86_400_000 / 10**12)
     return _EXCEL_BEGINS + timedelta(days=int(days), milliseconds=millis)
 
 
-def _afternoon(hour: int, half: str) -> int:
+def _to_24h(hour: int, half: str) -> int:
     if not 1 <= hour <= 12:
         raise ValueError("a 12-hour clock goes from 1 to 12")
     return hour % 12 + (12 if half in "Pp" else 0)

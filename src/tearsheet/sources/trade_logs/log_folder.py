@@ -124,7 +124,7 @@ def read_on(
         )
         buffer = buffer[part.used_bytes :]
         if at_end:
-            yield part, _with_tail(file, so_far)
+            yield part, _with_tail_digest(file, so_far)
             return
         yield part, so_far
 
@@ -135,7 +135,7 @@ def read_so_far_matches(file: BinaryIO, so_far: ReadSoFar) -> bool:
     return _checksum(file, so_far.offset) == so_far.checksum
 
 
-def _with_tail(file: BinaryIO, so_far: ReadSoFar) -> ReadSoFar:
+def _with_tail_digest(file: BinaryIO, so_far: ReadSoFar) -> ReadSoFar:
     return ReadSoFar(
         so_far.offset, so_far.lines, so_far.checksum, _tail(file, so_far.offset), so_far.complete
     )

@@ -207,13 +207,13 @@ def _explain(line: bytes, error: str) -> tuple[str, str, str]:
     if missing := _MISSING.search(error):
         return "missing_field", f"{missing[1]} is missing", "it is required in a trade record"
     if path := _PATH.search(error):
-        return _explain_field(line, path[1], error)
+        return _describe_field(line, path[1], error)
     if "utf-8" in error:
         return "bad_encoding", "the line is not UTF-8", "trade logs are written in UTF-8"
     return "bad_json", f"the line is no JSON object: {error}", "one JSON object a line"
 
 
-def _explain_field(line: bytes, field: str, error: str) -> tuple[str, str, str]:
+def _describe_field(line: bytes, field: str, error: str) -> tuple[str, str, str]:
     code = _CODES.get(field, "bad_value")
     value = json.loads(line, parse_float=Decimal).get(field)
     shown = str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)

@@ -59,7 +59,7 @@ class PostgresConnection:
         self._in_transaction = False
         self._names = count(1)
         with self._errors():
-            self._live()
+            self._ensure_connected()
 
     def execute(self, statement: str, parameters: Parameters = (), /) -> psycopg.Cursor[Row]:
         """Run a statement and take all its rows."""
@@ -72,7 +72,7 @@ class PostgresConnection:
         batch = list(rows)
         if not batch:
             return
-        with self._errors(), self._live().cursor() as cursor:
+        with self._errors(), self._ensure_connected().cursor() as cursor:
             if copy_target(statement) is None or len(batch) == 1:
                 cursor.executemany(with_numbers(statement).encode(), batch)
             else:
@@ -82,7 +82,7 @@ class PostgresConnection:
         """Copy rows of which none is there yet; False where one is, and then none of them is in."""
         self.execute("SAVEPOINT add_new")
         try:
-            with self._live().cursor() as cursor:
+            with self._ensure_connected().cursor() as cursor:
                 _copy(cursor, statement, rows)
         except psycopg.errors.UniqueViolation:
             self.execute("ROLLBACK TO SAVEPOINT add_new")
@@ -102,7 +102,7 @@ class PostgresConnection:
         found: list[list[Row]] = [[] for _ in batch]
         with self._errors():
             parameters = [list(column) for column in zip(*batch, strict=True)]
-            for number, *row in self._live().cursor().execute(sql.encode(), parameters):
+            for number, *row in self._ensure_connected().cursor().execute(sql.encode(), parameters):
                 found[number - 1].append(tuple(row))
         return found
 
@@ -196,14 +196,14 @@ class PostgresConnection:
     def _run(self, work: Callable[[Raw], T]) -> T:
         """Work on the connection; outside of a transaction once more where it turns out lost."""
         try:
-            return work(self._live())
+            return work(self._ensure_connected())
         except psycopg.Error as error:
-            self._drop_if_lost(error)
+            self._close_if_lost(error)
             if self._in_transaction or self._raw is not None:
                 raise
-        return work(self._live())
+        return work(self._ensure_connected())
 
-    def _live(self) -> Raw:
+    def _ensure_connected(self) -> Raw:
         if self._raw is not None and self._in_transaction:
             return self._raw
         if self._raw is None or self._raw.closed:
@@ -221,7 +221,7 @@ class PostgresConnection:
             raise
         return raw
 
-    def _drop_if_lost(self, error: psycopg.Error) -> None:
+    def _close_if_lost(self, error: psycopg.Error) -> None:
         raw = self._raw
         if raw is not None and (raw.closed or is_lost(error)):
             raw.close()
@@ -239,7 +239,7 @@ class PostgresConnection:
             yield
         except psycopg.Error as error:
             was_connected = self._raw is not None
-            self._drop_if_lost(error)
+            self._close_if_lost(error)
             raise in_plain_words(error, self.name, was_connected) from error
 
 
@@ -251,7 +251,7 @@ def connect(url: str) -> PostgresConnection:
     return PostgresConnection(url)
 
 
-class _Truth(Int8Dumper):
+class _BoolAsInt(Int8Dumper):
     """Sends True and False as the numbers that the tables hold."""
 
     def dump(self, obj: Any) -> bytes:
@@ -280,7 +280,7 @@ def _open(url: str) -> Raw:
     raw = psycopg.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **options)
     # of one kind whatever their size, so that a statement has one form
     raw.adapters.register_dumper(int, Int8Dumper)
-    raw.adapters.register_dumper(bool, _Truth)
+    raw.adapters.register_dumper(bool, _BoolAsInt)
     return raw
 
 

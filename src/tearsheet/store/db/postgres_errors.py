@@ -50,14 +50,14 @@ def is_lost(error: psycopg.Error) -> bool:
 def _told(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
     state = error.sqlstate
     if state is None:
-        return _without_state(error, was_connected)
+        return _from_text(error, was_connected)
     for length in (5, 2):
         if words := _WORDS.get(state[:length]):
             return words
     return "failed", "run `tearsheet verify`"
 
 
-def _without_state(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
+def _from_text(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
     """Errors of the connection itself have no SQLSTATE; while one is made, only words."""
     said = str(error)
     for words, state in (

@@ -11,7 +11,7 @@ from tearsheet.store.db.dialect import schema_statement
 SCHEMA = "tearsheet"
 #: A statement that runs longer has gone astray; single statements of a rebuild take seconds.
 STATEMENT_SECONDS = 600
-_MIGRATING = 0x7EA25EE7_00000003
+_MIGRATION_LOCK = 0x7EA25EE7_00000003
 _PREPARE = """
 SELECT set_config('search_path', $1, false), set_config('lock_timeout', $2, false),
     set_config('statement_timeout', $3, false), set_config('tcp_keepalives_idle', '30', false),
@@ -33,7 +33,7 @@ Raw = psycopg.Connection[tuple[Any, ...]]
 def prepare(raw: Raw, name: str, busy_seconds: float) -> bool:
     """Set what every connection needs; returns whether the database is read-only."""
     waiting, longest = f"{busy_seconds * 1000:.0f}", f"{STATEMENT_SECONDS * 1000}"
-    row = _one(raw, _PREPARE, (SCHEMA, waiting, longest))
+    row = _fetch_one(raw, _PREPARE, (SCHEMA, waiting, longest))
     encoding, read_only = row[-2:]
     if encoding != "UTF8":
         raise StoreError(
@@ -46,7 +46,7 @@ def prepare(raw: Raw, name: str, busy_seconds: float) -> bool:
 def bring_up_to_date(raw: Raw, name: str, read_only: bool) -> None:
     """Make the schema, or migrate it, where it is not the newest."""
     version = _version(raw)
-    _refuse_newer(version, name)
+    _reject_newer(version, name)
     if version == SCHEMA_VERSION:
         return
     if read_only:
@@ -56,16 +56,16 @@ def bring_up_to_date(raw: Raw, name: str, read_only: bool) -> None:
         )
     with raw.transaction():
         # whoever comes second finds the work done
-        raw.cursor().execute(b"SELECT pg_advisory_xact_lock($1)", (_MIGRATING,))
-        _migrate(raw, name)
+        raw.cursor().execute(b"SELECT pg_advisory_xact_lock($1)", (_MIGRATION_LOCK,))
+        _apply_migrations(raw, name)
 
 
-def _migrate(raw: Raw, name: str) -> None:
+def _apply_migrations(raw: Raw, name: str) -> None:
     cursor = raw.cursor()
     version = _version(raw)
-    _refuse_newer(version, name)
+    _reject_newer(version, name)
     if version == 0:
-        if not _one(raw, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", (SCHEMA,))[0]:
+        if not _fetch_one(raw, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", (SCHEMA,))[0]:
             cursor.execute(f"CREATE SCHEMA {SCHEMA}".encode())
         cursor.execute(b"CREATE TABLE schema_version (number BIGINT PRIMARY KEY)")
     for number, statements in migrations():
@@ -77,12 +77,12 @@ def _migrate(raw: Raw, name: str) -> None:
 
 def _version(raw: Raw) -> int:
     # not by to_regclass, which may remember that there was none before another process made it
-    if not _one(raw, _IS_MADE, (SCHEMA,))[0]:
+    if not _fetch_one(raw, _IS_MADE, (SCHEMA,))[0]:
         return 0
-    return int(_one(raw, f"SELECT COALESCE(MAX(number), 0) FROM {SCHEMA}.schema_version")[0])  # noqa: S608
+    return int(_fetch_one(raw, f"SELECT COALESCE(MAX(number), 0) FROM {SCHEMA}.schema_version")[0])  # noqa: S608
 
 
-def _refuse_newer(version: int, name: str) -> None:
+def _reject_newer(version: int, name: str) -> None:
     if version > SCHEMA_VERSION:
         raise SchemaError(
             f"the ledger {name} has schema {version}, this Tearsheet knows up to {SCHEMA_VERSION}",
@@ -90,7 +90,7 @@ def _refuse_newer(version: int, name: str) -> None:
         )
 
 
-def _one(raw: Raw, statement: str, parameters: tuple[object, ...] = ()) -> tuple[Any, ...]:
+def _fetch_one(raw: Raw, statement: str, parameters: tuple[object, ...] = ()) -> tuple[Any, ...]:
     row = raw.cursor().execute(statement.encode(), parameters).fetchone()
     assert row is not None
     return row

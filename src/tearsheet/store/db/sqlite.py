@@ -25,14 +25,14 @@ class SqliteConnection(sqlite3.Connection):
     name: str
     path: Path
     read_only: bool
-    _holds_little = False
+    _is_memory_limited = False
 
     def execute(self, statement: str, parameters: Parameters = (), /) -> sqlite3.Cursor:  # type: ignore[override]
         """Run a statement."""
         try:
             return super().execute(statement, parameters)
         except sqlite3.Error as error:
-            raise _in_plain_words(error, self.path) from error
+            raise _describe_error(error, self.path) from error
 
     def execute_many(self, statement: str, rows: Iterable[Row]) -> None:
         """Run a statement once for each row of parameters.
@@ -41,11 +41,11 @@ class SqliteConnection(sqlite3.Connection):
         """
         stream = iter(rows)
         while batch := list(islice(stream, _AT_ONCE)):
-            self.executemany(*_lean(statement, batch))
+            self.executemany(*_drop_null_columns(statement, batch))
 
     def add_new(self, statement: str, rows: Sequence[Row]) -> bool:
         """Insert rows of which none is there yet; False where one is, and then the others are in."""
-        lean, values = _lean(statement, rows)
+        lean, values = _drop_null_columns(statement, rows)
         either = lean.replace("INSERT INTO", "INSERT OR IGNORE INTO", 1)
         return self.executemany(either, values).rowcount == len(rows)
 
@@ -70,7 +70,7 @@ class SqliteConnection(sqlite3.Connection):
                     self.execute("ROLLBACK")
                 raise
             finally:
-                if self._holds_little:
+                if self._is_memory_limited:
                     self._hold(_MANY_KIB)
 
     def wait_at_most(self, seconds: float) -> None:
@@ -80,11 +80,11 @@ class SqliteConnection(sqlite3.Connection):
     def hold_little(self) -> None:
         """Until the end of the transaction hold few pages in memory."""
         self._hold(_FEW_KIB)
-        self._holds_little = True
+        self._is_memory_limited = True
 
     def _hold(self, kib: int) -> None:
         self.execute(f"PRAGMA cache_size = -{kib}")
-        self._holds_little = False
+        self._is_memory_limited = False
 
     def set_indexes_aside(self, table: str) -> list[str]:
         """Drop a table's indexes; returns the statements that make them again."""
@@ -100,7 +100,7 @@ class SqliteConnection(sqlite3.Connection):
         """A writer of a file is alone from its beginning."""
 
 
-def _lean(statement: str, batch: Sequence[Row]) -> tuple[str, Iterable[Row]]:
+def _drop_null_columns(statement: str, batch: Sequence[Row]) -> tuple[str, Iterable[Row]]:
     """An INSERT of rows without the columns in which none of them has a value."""
     if len(batch) < _LEAST or copy_target(statement) is None:
         return statement, batch
@@ -124,7 +124,7 @@ def connect(path: Path) -> SqliteConnection:
         connection = _open(path, read_only)
         try:
             _prepare(connection)
-            _bring_up_to_date(connection)
+            _migrate(connection)
         except BaseException:
             connection.close()
             raise
@@ -151,7 +151,7 @@ def _make_folder(path: Path) -> None:
 
 def _open(path: Path, read_only: bool) -> SqliteConnection:
     connection = sqlite3.connect(
-        _uri_of(path, read_only),
+        _file_uri(path, read_only),
         uri=True,
         timeout=limits.BUSY_SECONDS,
         isolation_level=None,
@@ -166,7 +166,7 @@ def _prepare(connection: SqliteConnection) -> None:
     connection.execute(f"PRAGMA cache_size = -{_MANY_KIB}")
 
 
-def _uri_of(path: Path, read_only: bool) -> str:
+def _file_uri(path: Path, read_only: bool) -> str:
     """In a folder that cannot be written a ledger must be taken as immutable, as SQLite would make
     files beside it otherwise."""
     uri = path.resolve().as_uri()
@@ -179,7 +179,7 @@ def _version(connection: SqliteConnection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _bring_up_to_date(connection: SqliteConnection) -> None:
+def _migrate(connection: SqliteConnection) -> None:
     path, version = connection.path, _version(connection)
     if version == SCHEMA_VERSION:
         return
@@ -220,10 +220,10 @@ def store_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _in_plain_words(error, path) from error
+        raise _describe_error(error, path) from error
 
 
-def _in_plain_words(error: sqlite3.Error, path: Path) -> StoreError:
+def _describe_error(error: sqlite3.Error, path: Path) -> StoreError:
     name = getattr(error, "sqlite_errorname", "") or ""
     for known, (what, hint) in _HINTS.items():
         if name.startswith(known):

@@ -13,7 +13,7 @@ from tearsheet.store.tables.queries import Reading
 from tearsheet.trade.position import Booking
 from tearsheet.trade.session import from_micros, to_micros
 
-_Name = tuple[str, str, int]
+_BookingKey = tuple[str, str, int]
 #: So many bookings that were taken out are held, to see whether they come back the same.
 _MOST_HELD = 50_000
 
@@ -44,7 +44,7 @@ class AccountStates:
         self._reading = reading
         self._spans: dict[str, tuple[datetime, datetime]] = {}
         #: bookings that were taken out and did not come back the same
-        self._gone: dict[str, dict[_Name, Booking]] = {}
+        self._removed: dict[str, dict[_BookingKey, Booking]] = {}
         #: since when what was booked of an account is another now; known after `finish`
         self.rewritten: dict[str, int] = {}
         self._held = 0
@@ -53,17 +53,17 @@ class AccountStates:
 
     def added(self, bookings: Sequence[Booking]) -> None:
         """Bookings, in order of time, that were just stored."""
-        if self._gone:
-            bookings = [booking for booking in bookings if not self._came_back(booking)]
+        if self._removed:
+            bookings = [booking for booking in bookings if not self._is_restored(booking)]
         last = {booking.account: booking.time for booking in bookings}
         first = {booking.account: booking.time for booking in reversed(bookings)}
         for account, at in last.items():
             since, until = self._spans.get(account, (at, at))
             self._spans[account] = min(since, first[account]), max(until, at)
 
-    def _came_back(self, booking: Booking) -> bool:
+    def _is_restored(self, booking: Booking) -> bool:
         """Whether a booking was taken out before, just as it is."""
-        gone = self._gone.get(booking.account)
+        gone = self._removed.get(booking.account)
         if not gone or gone.get(_name(booking)) != booking:
             return False
         del gone[_name(booking)]
@@ -76,7 +76,7 @@ class AccountStates:
     def removed(self, booking: Booking) -> None:
         """A booking that was just taken out."""
         if self._held < _MOST_HELD:
-            self._gone.setdefault(booking.account, {})[_name(booking)] = booking
+            self._removed.setdefault(booking.account, {})[_name(booking)] = booking
             self._held += 1
         else:
             since = self._changed.get(booking.account, booking.time)
@@ -84,11 +84,11 @@ class AccountStates:
 
     def finish(self, now_us: int | None) -> frozenset[str]:
         """Write what became of the accounts, heard now if an instant is given; returns them."""
-        touched = self._spans.keys() | self._gone.keys() | self._changed.keys()
+        touched = self._spans.keys() | self._removed.keys() | self._changed.keys()
         for account in touched:
             self._write(account, now_us)
         self._spans.clear()
-        self._gone.clear()
+        self._removed.clear()
         self._changed.clear()
         self._held = 0
         return frozenset(touched)
@@ -96,7 +96,7 @@ class AccountStates:
     def _write(self, account: str, now_us: int | None) -> None:
         known = account_state(self._reading, account)
         span, last_us = self._spans.get(account), known.last_us
-        changed = [to_micros(one.time) for one in self._gone.get(account, {}).values()]
+        changed = [to_micros(one.time) for one in self._removed.get(account, {}).values()]
         if account in self._changed:
             changed.append(to_micros(self._changed[account]))
         if span is not None:
@@ -117,5 +117,5 @@ def note_heard(reading: Reading, accounts: Iterable[str], now: datetime) -> None
     reading.execute_many("heard_account", [(name, to_micros(now)) for name in sorted(accounts)])
 
 
-def _name(booking: Booking) -> _Name:
+def _name(booking: Booking) -> _BookingKey:
     return booking.position_id, booking.fill_key, booking.part

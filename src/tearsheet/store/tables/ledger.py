@@ -55,7 +55,7 @@ class LogUse(Struct, frozen=True):
     as_fills: int
 
 
-def _unjudged(accounts: frozenset[str]) -> None:
+def _no_op_on_commit(accounts: frozenset[str]) -> None:
     """What a ledger without limits makes of a change."""
 
 
@@ -72,10 +72,10 @@ class Ledger:
     check: Callable[[], None]
 
     def __init__(self, place: Path | str) -> None:
-        self.judge, self.undone, self.check = _unjudged, lambda: None, lambda: None
+        self.judge, self.undone, self.check = _no_op_on_commit, lambda: None, lambda: None
         self.connection = open_connection(place)
         self.reading = Reading(self.connection)
-        self._patience = limits.BUSY_SECONDS
+        self._lock_timeout = limits.BUSY_SECONDS
 
     @property
     def name(self) -> str:
@@ -105,11 +105,11 @@ class Ledger:
         try:
             yield
         finally:
-            self.connection.wait_at_most(self._patience)
+            self.connection.wait_at_most(self._lock_timeout)
 
     def set_patience(self, seconds: float) -> None:
         """Wait for other writers no longer than that from now on."""
-        self._patience = seconds
+        self._lock_timeout = seconds
         self.connection.wait_at_most(seconds)
 
     @contextmanager

@@ -51,7 +51,7 @@ class Fold(Struct):
         """Take in the next claim; `said` is what it says, with the rank that it has among others."""
         before = next((one for one in self.seen if same(one, said)), None)
         if claim.status == "fill":
-            fate = self._take_fill(claim, said, is_known=before is not None)
+            fate = self._add_fill(claim, said, is_known=before is not None)
         elif claim.status == "bust":
             self.is_busted, self.kept, fate = True, None, "stands"
         elif self._is_kept(said):
@@ -68,7 +68,7 @@ class Fold(Struct):
                 self.seen.append(said)
         return fate
 
-    def _take_fill(self, claim: Claim, said: Row, *, is_known: bool) -> Fate:
+    def _add_fill(self, claim: Claim, said: Row, *, is_known: bool) -> Fate:
         if self._is_kept(said):
             if not claim.is_posted:  # of the ranks that files give, the highest counts
                 self.kept = raised(self.kept, said[RANK])

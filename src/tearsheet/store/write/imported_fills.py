@@ -34,7 +34,7 @@ class ImportCounts(Struct):
         self.last_us = time_us if self.last_us is None else max(self.last_us, time_us)
 
 
-class _Stretch(Struct):
+class _PendingRows(Struct):
     """What some lines of an import bring, until it is written."""
 
     source_id: int
@@ -86,7 +86,7 @@ class ImportedFills:
         if not is_posted and len(batch) >= _LEAST and self._add_new(source_id, batch, counts):
             return []
         ranks = self._last_ranks(batch) if is_posted else {}
-        stretch = _Stretch(source_id, file, is_posted, self._kept(batch), ranks)
+        stretch = _PendingRows(source_id, file, is_posted, self._kept(batch), ranks)
         for line, fill in batch:
             counts.span(to_micros(fill.time))
             name = (fill.account, fill.key)
@@ -94,12 +94,12 @@ class ImportedFills:
                 self._superseded.add(name)
                 said = rows.fill_row(0, fill, None)
                 claim = Claim(source_id, line, status_of(fill), is_posted, said)
-                self._fold(stretch, claim, counts)
+                self._apply_claim(stretch, claim, counts)
             elif stretch.before(name) is None:
                 self._open(stretch, line, name, fill)
                 counts.new += 1
             else:
-                self._take_known(stretch, line, name, fill, counts)
+                self._handle_existing(stretch, line, name, fill, counts)
         self._write(stretch)
         if is_posted:  # these may stand behind others of their instant, with other ranks
             for fill in stretch.opened:
@@ -113,7 +113,7 @@ class ImportedFills:
 
         Nobody is asked beforehand: the fills go in, and the ledger says whether one was there.
         """
-        if any(type(fill) is Revision for _, fill in batch) or self._speaks_of_superseded(batch):
+        if any(type(fill) is Revision for _, fill in batch) or self._has_superseded(batch):
             return False
         last = self._last_id(source_id)
         made = [rows.fill_row(n, fill, None) for n, (_, fill) in enumerate(batch, last + 1)]
@@ -132,20 +132,20 @@ class ImportedFills:
         self._streams.take([fill for _, fill in batch])
         return True
 
-    def _speaks_of_superseded(self, batch: Sequence[tuple[int, Fill]]) -> bool:
+    def _has_superseded(self, batch: Sequence[tuple[int, Fill]]) -> bool:
         known = self._superseded
         return bool(known) and any((fill.account, fill.key) in known for _, fill in batch)
 
-    def _open(self, stretch: _Stretch, line: int, name: Name, fill: Fill) -> None:
+    def _open(self, stretch: _PendingRows, line: int, name: Name, fill: Fill) -> None:
         """Keep a fill that nobody has told of before."""
         row = rows.fill_row(self._new_id(stretch.source_id), fill, None)
         if stretch.is_posted:
-            row = _ranked(row, stretch)
+            row = _with_rank(row, stretch)
         stretch.fresh[name] = row
         stretch.sightings[line, row[0]] = fill.rank
         stretch.opened.append(fill)
 
-    def _take_known(self, stretch: _Stretch, line: int, name: Name, fill: Fill, counts: ImportCounts) -> None:
+    def _handle_existing(self, stretch: _PendingRows, line: int, name: Name, fill: Fill, counts: ImportCounts) -> None:
         before, said = stretch.before(name), rows.fill_row(0, fill, None)
         assert before is not None
         if same(before, said):
@@ -155,7 +155,7 @@ class ImportedFills:
             stretch.note(line, name, "fill", "refused", said)
             stretch.conflicts.append(conflict(stretch.file, line, said, before))
 
-    def _sight(self, stretch: _Stretch, line: int, name: Name, before: rows.Row, said: rows.Row) -> None:
+    def _sight(self, stretch: _PendingRows, line: int, name: Name, before: rows.Row, said: rows.Row) -> None:
         """A fill that is kept was read again. Of the ranks that files give it the highest counts."""
         stretch.sightings[line, before[0]] = said[claims.RANK]
         if before[6:18] != said[6:18]:
@@ -170,14 +170,14 @@ class ImportedFills:
             self._reading.execute("set_rank", (said[claims.RANK], before[0]))
         self._streams.touch(said[1], said[2], said[4])
 
-    def _fold(self, stretch: _Stretch, claim: Claim, counts: ImportCounts) -> None:
+    def _apply_claim(self, stretch: _PendingRows, claim: Claim, counts: ImportCounts) -> None:
         """Judge a line where corrections and busts are about, by all that was claimed of its fill."""
         self._write(stretch)
         name = (claim.said[1], claim.said[3])
         told = claims_of(self._reading, [name])[name]
         before = self._row(name)
         fold = claims.of_claims(told, before)
-        said = _ranked(claim.said, stretch) if claim.is_posted else claim.said
+        said = _with_rank(claim.said, stretch) if claim.is_posted else claim.said
         fate = fold.take(claim, said)
         if fate == "refused":
             stretch.note(claim.line, name, "fill", "refused", claim.said)
@@ -219,7 +219,7 @@ class ImportedFills:
         self._reading.execute_many("add_sighting", sightings.values())
         self._reading.execute_many("add_variant", variants.values())
 
-    def _write(self, stretch: _Stretch) -> None:
+    def _write(self, stretch: _PendingRows) -> None:
         """Write what was gathered so far."""
         self._reading.execute_many("add_fill", stretch.fresh.values())
         seen = ((stretch.source_id, *where, rank) for where, rank in stretch.sightings.items())
@@ -277,7 +277,7 @@ def claims_of(reading: Reading, names: Sequence[Name]) -> dict[Name, list[Claim]
     return found
 
 
-def _ranked(row: rows.Row, stretch: _Stretch) -> rows.Row:
+def _with_rank(row: rows.Row, stretch: _PendingRows) -> rows.Row:
     """A posted fill behind those that are kept of its instrument and instant."""
     last = stretch.last_ranks.get((row[1], row[2], row[4]))
     return row if last is None else (*row[:5], last + 1 + row[5], *row[6:])
@@ -290,12 +290,12 @@ def standing(reading: Reading, file: str, lines: Sequence[tuple[int, Fill]]) -> 
     told = claims_of(reading, [name for name in names if name in superseded])
     found = reading.execute_each("fill_of_key", names)
     return [
-        _stands(file, line, fill, its[0] if its else None, told.get(name, []))
+        _existing_or_conflict(file, line, fill, its[0] if its else None, told.get(name, []))
         for name, (line, fill), its in zip(names, lines, found, strict=True)
     ]
 
 
-def _stands(
+def _existing_or_conflict(
     file: str, line: int, fill: Fill, kept: rows.Row | None, told: Sequence[Claim]
 ) -> Rejection | bool:
     said = rows.fill_row(0, fill, None)

@@ -29,7 +29,7 @@ TradeLogMode = Literal["auto", "trades", "fills"]
 Stream = tuple[str, str]
 
 
-class _Body(Struct, frozen=True, array_like=True, gc=False):
+class _RecordBody(Struct, frozen=True, array_like=True, gc=False):
     """What is kept of a record: all but its prose, which stays in the file."""
 
     timestamp: datetime
@@ -57,14 +57,14 @@ class _Body(Struct, frozen=True, array_like=True, gc=False):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Body).decode
+_decode = msgspec.msgpack.Decoder(_RecordBody).decode
 
 
 def body_of(r: TradeRecord) -> bytes:
     """A record in the form in which it is kept."""
     exit_timestamp = None if r.exit_timestamp is None else r.exit_timestamp.astimezone(UTC)
     return _encode(
-        _Body(
+        _RecordBody(
             r.timestamp.astimezone(UTC),
             r.symbol,
             r.action,
@@ -123,7 +123,7 @@ class Kept(Struct, gc=False):
         return record_of(self.body) if self.record is None else self.record
 
 
-class _StreamUse(Struct):
+class _StreamMode(Struct):
     records: int
     closed: int
     as_fills: bool
@@ -149,7 +149,7 @@ class LogRecords:
         self._mode = mode
         #: with an empty ledger, only keys met in this posting can have earlier versions
         self._met: set[int] | None = None if reading.one("any_record") else set()
-        self._uses: dict[Stream, _StreamUse] = {}
+        self._stream_modes: dict[Stream, _StreamMode] = {}
 
     def add(self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]) -> int:
         """Keep the lines of a file that were read now; returns how many."""
@@ -165,7 +165,7 @@ class LogRecords:
             valid = versions[0] if len(versions) == 1 and not before else _valid(before + versions)
             for old in before:
                 if old.live and old is not valid:
-                    self._withdraw(old)
+                    self._revert(old)
                     self._reading.execute("set_live", (0, old.id))
             if not valid.live:
                 valid.live = True
@@ -173,7 +173,7 @@ class LogRecords:
                 if any(valid is old for old in before):
                     self._reading.execute("set_live", (1, valid.id))
         self._reading.execute_many("add_record", map(_record_row, fresh))
-        self._use(chosen)
+        self._apply(chosen)
         return len(fresh)
 
     def remove(self, source_id: int) -> int:
@@ -181,19 +181,19 @@ class LogRecords:
         gone = self._select("records_of_source", _span(source_id))
         for kept in gone:
             if kept.live:
-                self._withdraw(kept)
-            use = self._stream_use(kept.account, kept.symbol)
+                self._revert(kept)
+            use = self._stream_mode(kept.account, kept.symbol)
             use.records -= 1
             use.closed -= kept.closed
         self._reading.execute("remove_records", _span(source_id))
-        self._reelect(gone)
+        self._choose_valid(gone)
         for stream in {(kept.account, kept.symbol) for kept in gone}:
-            self._settle(stream, self._uses[stream])
+            self._settle(stream, self._stream_modes[stream])
         return len(gone)
 
     def finish(self) -> None:
         """Write down how each stream of the log was used."""
-        for (account, symbol), use in self._uses.items():
+        for (account, symbol), use in self._stream_modes.items():
             if use.lost_its_last:
                 last = self._reading.one("last_logged_closing", (account, symbol))
                 use.last_closed_us = last[0] if last else None
@@ -209,10 +209,10 @@ class LogRecords:
         """Make positions and fills of all valid records anew, on empty books."""
         found = self._reading.execute("log_streams").fetchall()
         for account, symbol, records, closed, _ in found:
-            self._uses[account, symbol] = _StreamUse(records, closed, self._as_fills(closed))
-        live = map(_kept_row, self._reading.stream("live_records"))
+            self._stream_modes[account, symbol] = _StreamMode(records, closed, self._as_fills(closed))
+        live = map(_from_row, self._reading.stream("live_records"))
         while batch := list(islice(live, _AT_ONCE)):
-            self._use(batch)
+            self._apply(batch)
 
     def _kept(self, source_id: int, file: str, line: int, key: str, record: TradeRecord) -> Kept:
         if key.startswith("c:"):
@@ -248,45 +248,45 @@ class LogRecords:
         touched: set[Stream] = set()
         for kept in fresh:
             stream = (kept.account, kept.symbol)
-            use = self._stream_use(*stream)
+            use = self._stream_mode(*stream)
             use.records += 1
             use.closed += kept.closed
             touched.add(stream)
         for stream in touched:
-            self._settle(stream, self._uses[stream])
+            self._settle(stream, self._stream_modes[stream])
 
-    def _settle(self, stream: Stream, use: _StreamUse) -> None:
+    def _settle(self, stream: Stream, use: _StreamMode) -> None:
         """Read a stream as fills or as trades, and turn what was read otherwise before."""
         as_fills = self._as_fills(use.closed)
         if as_fills == use.as_fills:
             return
         valid = self._select("open_records_of_stream", stream)
         for record in valid:
-            self._withdraw(record)
+            self._revert(record)
         use.as_fills = as_fills
-        self._use(valid)
+        self._apply(valid)
 
     def _as_fills(self, closed: int) -> bool:
         return self._mode == "fills" or (self._mode == "auto" and closed == 0)
 
-    def _stream_use(self, account: str, symbol: str) -> _StreamUse:
-        use = self._uses.get((account, symbol))
+    def _stream_mode(self, account: str, symbol: str) -> _StreamMode:
+        use = self._stream_modes.get((account, symbol))
         if use is None:
             row = self._reading.one("log_stream", (account, symbol))
             if row is None:
-                use = _StreamUse(0, 0, self._as_fills(0))
+                use = _StreamMode(0, 0, self._as_fills(0))
             else:
-                use = _StreamUse(row[0], row[1], bool(row[2]), row[3])
-            self._uses[account, symbol] = use
+                use = _StreamMode(row[0], row[1], bool(row[2]), row[3])
+            self._stream_modes[account, symbol] = use
         return use
 
     def _earlier(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Kept]]:
         """The versions kept before of orders, by account and key."""
-        asked = list(names if self._met is None else filter(self._is_met, names))
+        asked = list(names if self._met is None else filter(self._has_earlier, names))
         found = self._reading.execute_each("records_of_key", asked)
-        return {name: [_kept_row(row) for row in its] for name, its in zip(asked, found, strict=True) if its}
+        return {name: [_from_row(row) for row in its] for name, its in zip(asked, found, strict=True) if its}
 
-    def _is_met(self, name: tuple[str, str]) -> bool:
+    def _has_earlier(self, name: tuple[str, str]) -> bool:
         assert self._met is not None
         mark = hash(name)
         is_met = mark in self._met
@@ -295,36 +295,36 @@ class LogRecords:
 
     def _select(self, name: str, parameters: tuple[Any, ...]) -> list[Kept]:
         found = self._reading.execute(name, parameters).fetchall()
-        return [_kept_row(row) for row in found]
+        return [_from_row(row) for row in found]
 
-    def _reelect(self, gone: Iterable[Kept]) -> None:
+    def _choose_valid(self, gone: Iterable[Kept]) -> None:
         """Choose the valid version of orders that lost some of their versions."""
         for account, key in {(kept.account, kept.key) for kept in gone}:
             left = self._select("records_of_key", (account, key))
             if left and not any(kept.live for kept in left):
                 valid = _valid(left)
                 self._reading.execute("set_live", (1, valid.id))
-                self._use([valid])
+                self._apply([valid])
             elif left:
                 self._correct(left)
 
     def _correct(self, left: list[Kept]) -> None:
         valid, live = _valid(left), next(kept for kept in left if kept.live)
         if valid is not live:
-            self._withdraw(live)
+            self._revert(live)
             self._reading.execute("set_live", (0, live.id))
             self._reading.execute("set_live", (1, valid.id))
-            self._use([valid])
+            self._apply([valid])
 
-    def _use(self, chosen: Iterable[Kept]) -> None:
+    def _apply(self, chosen: Iterable[Kept]) -> None:
         """Turn valid records into positions or fills."""
         positions, bookings = [], []
         fills: list[rows.Row] = []
         for kept in chosen:
-            use = self._stream_use(kept.account, kept.symbol)
+            use = self._stream_mode(kept.account, kept.symbol)
             record = kept.read()
             if use.as_fills:
-                fills += self._use_as_fill(kept, record)
+                fills += self._apply_as_fill(kept, record)
             elif kept.closed:
                 position, booking = logged_position(record, kept.key, self._instruments.default_currency)
                 positions.append(position)
@@ -336,7 +336,7 @@ class LogRecords:
         self._reading.execute_many("add_position", [rows.position_row(p, logged=True) for p in positions])
         self._tallies.added(bookings, positions)
 
-    def _use_as_fill(self, kept: Kept, record: TradeRecord) -> list[rows.Row]:
+    def _apply_as_fill(self, kept: Kept, record: TradeRecord) -> list[rows.Row]:
         """The row of a record's fill, whose id is the record's own; none where it is rejected."""
         day: date = record.timestamp.date()
         found = self._instruments.resolve(record.symbol, day)
@@ -362,9 +362,9 @@ class LogRecords:
         row = rows.rejection_row(kept.id >> rows.LINE_BITS, rejection, record_id=kept.id)
         self._reading.execute("add_rejection", row)
 
-    def _withdraw(self, kept: Kept) -> None:
+    def _revert(self, kept: Kept) -> None:
         """Undo what a record was used for."""
-        use = self._stream_use(kept.account, kept.symbol)
+        use = self._stream_mode(kept.account, kept.symbol)
         if use.as_fills:
             for identity, account, symbol, time_us in self._reading.execute(
                 "fill_of_record", (kept.id,)
@@ -381,7 +381,7 @@ class LogRecords:
         kept.live = False
 
 
-def _kept_row(row: rows.Row) -> Kept:
+def _from_row(row: rows.Row) -> Kept:
     identity, file, key, account, symbol, closed, live, body = row
     return Kept(identity, file, key, account, symbol, bool(closed), bool(live), body)
 

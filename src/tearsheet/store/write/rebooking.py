@@ -33,31 +33,31 @@ class FillStreams:
         self._reading = reading
         self._tallies = tallies
         self._since: dict[tuple[str, str], int] = {}
-        self._straight: StraightBooking | None = None
+        self._append: StraightBooking | None = None
 
     def book_straight(self) -> None:
         """From here on book new fills as they come, as long as they come in order."""
         if not self._since:
-            self._straight = StraightBooking(self._reading, self._tallies)
+            self._append = StraightBooking(self._reading, self._tallies)
 
     def take(self, fills: Sequence[Fill]) -> None:
         """Fills that were just kept, of which nobody had told before."""
-        if self._straight is not None and not self._straight.take(fills):
-            self._leave_straight()
+        if self._append is not None and not self._append.take(fills):
+            self._disable_append()
         since = self._since
         for fill in fills:
-            if self._straight is None or (fill.account, fill.symbol) not in since:
+            if self._append is None or (fill.account, fill.symbol) not in since:
                 self._note(fill.account, fill.symbol, to_micros(fill.time))
 
     def touch(self, account: str, symbol: str, since_us: int) -> None:
         """Something changed in a stream at an instant."""
-        self._leave_straight()
+        self._disable_append()
         self._note(account, symbol, since_us)
 
-    def _leave_straight(self) -> None:
-        if self._straight is not None:
-            self._straight.take_back()
-            self._straight = None
+    def _disable_append(self) -> None:
+        if self._append is not None:
+            self._append.take_back()
+            self._append = None
 
     def _note(self, account: str, symbol: str, since_us: int) -> None:
         known = self._since.get((account, symbol))
@@ -66,15 +66,15 @@ class FillStreams:
 
     def finish(self) -> None:
         """Book what changed, all streams together in the order of time."""
-        if self._straight is not None:
-            self._straight.finish()
-            self._straight = None
+        if self._append is not None:
+            self._append.finish()
+            self._append = None
             self._since.clear()
             return
         held: list[Position] = []
         starts: dict[tuple[str, str], Start] = {}
         for stream, since_us in self._since.items():
-            position, start = self._clear_from(*stream, since_us)
+            position, start = self._remove_from(*stream, since_us)
             held += position
             starts[stream] = start
         self._since.clear()
@@ -95,12 +95,12 @@ class FillStreams:
             return iter(())
         if len(starts) <= _MERGED:
             streams = (
-                self._from(start, "fills_of_stream", (*stream, start[0])) for stream, start in starts.items()
+                self._fills_from(start, "fills_of_stream", (*stream, start[0])) for stream, start in starts.items()
             )
-            return merge(*streams, key=_moment)
+            return merge(*streams, key=_sort_key)
         return self._of(starts)
 
-    def _from(self, start: Start, name: str, parameters: tuple[object, ...]) -> Iterator[Fill]:
+    def _fills_from(self, start: Start, name: str, parameters: tuple[object, ...]) -> Iterator[Fill]:
         first = start[1]
         for row in self._reading.stream(name, parameters):
             fill = rows.fill(row)
@@ -117,35 +117,35 @@ class FillStreams:
             if start[1] is None or fill.order >= start[1]:
                 yield fill
 
-    def _clear_from(self, account: str, symbol: str, since_us: int) -> tuple[list[Position], Start]:
+    def _remove_from(self, account: str, symbol: str, since_us: int) -> tuple[list[Position], Start]:
         """Take out what is booked from an instant on.
 
         Returns the open position to go on with, if any, and where to read fills from.
         """
-        affected = self._affected(account, symbol, since_us)
+        affected = self._affected_positions(account, symbol, since_us)
         if not affected:
             row = self._reading.one("open_position_of_stream", (account, symbol))
             if row is None:
                 return [], (since_us, None)
             held = rows.position(row)
             self._reading.execute("remove_position", (held.id,))
-            return [held], (to_micros(held.last_at), _after_last(held))
+            return [held], (to_micros(held.last_at), _next_key_after(held))
         first = min(affected, key=lambda p: (p.opened_at or p.last_at, p.last_at))
-        opening = self._remove(affected, first)
+        opening = self._remove_positions(affected, first)
         opened_us = to_micros(opening.time)
         if opening.part == 0:
             if since_us <= opened_us:
                 return [], (since_us, None)
             return [], (opened_us, (opening.time, opening.rank, opening.fill_key))
-        seed = _as_opened(first, opening)
+        seed = _position_at_open(first, opening)
         store(self._reading, self._tallies, [opening], [])
-        return [seed], (opened_us, _after_last(seed))
+        return [seed], (opened_us, _next_key_after(seed))
 
-    def _affected(self, account: str, symbol: str, since_us: int) -> list[Position]:
+    def _affected_positions(self, account: str, symbol: str, since_us: int) -> list[Position]:
         found = self._reading.execute("positions_of_stream_since", (account, symbol, since_us))
         return [rows.position(row) for row in found.fetchall()]
 
-    def _remove(self, affected: list[Position], first: Position) -> Booking:
+    def _remove_positions(self, affected: list[Position], first: Position) -> Booking:
         """Take positions and their bookings out; returns the booking that opened the first."""
         opening: Booking | None = None
         for position in affected:
@@ -159,16 +159,16 @@ class FillStreams:
         return opening
 
 
-def _moment(fill: Fill) -> tuple[datetime, str, str]:
+def _sort_key(fill: Fill) -> tuple[datetime, str, str]:
     return (fill.time, fill.account, fill.symbol)
 
 
-def _after_last(position: Position) -> Order:
+def _next_key_after(position: Position) -> Order:
     """The order right after a position's last fill: no key is that plus a low character."""
     return (position.last_at, position.last_rank, f"{position.last_key}\0")
 
 
-def _as_opened(position: Position, opening: Booking) -> Position:
+def _position_at_open(position: Position, opening: Booking) -> Position:
     """A position as it stood right after the second part of a reversing fill opened it."""
     with exact():
         quantity = abs(opening.quantity)

@@ -59,7 +59,7 @@ class SessionTallies:
             for position in its_closed:
                 fresh[day, position.currency][1].append(position)
         for (day, currency), (booked, ended) in fresh.items():
-            self._extend_scopes(day, currency, booked, ended)
+            self._add_scopes(day, currency, booked, ended)
         if len(self._kept) > _MOST_KEPT:
             self._put_by(min(day for day, _ in fresh))
 
@@ -119,7 +119,7 @@ class SessionTallies:
         last_us, tally = self._kept[key]
         return (*_name(key), last_us, encode(tally).decode())
 
-    def _extend_scopes(
+    def _add_scopes(
         self, day: date, currency: str, bookings: list[Booking], closed: list[Position]
     ) -> None:
         whole = self._rules.tally_in_order(bookings, closed)

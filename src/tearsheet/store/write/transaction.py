@@ -73,9 +73,9 @@ class Posting:
         )
         self._fills: ImportedFills | None = None
         #: what makes the indexes again that are set aside while a large file fills an empty ledger
-        self._aside_facts: list[str] = []
-        self._aside_books: list[str] = []
-        self._anew = False
+        self._fact_indexes: list[str] = []
+        self._book_indexes: list[str] = []
+        self._is_rebuilt = False
         self.changed = False
 
     def open_log(self, state: FileState, day: str) -> int:
@@ -127,12 +127,12 @@ class Posting:
         """Begin an import."""
         self._fills = self._fills or ImportedFills(self._reading, self._streams)
         if state.size >= _BULK_BYTES and self._is_empty():
-            self._aside_facts = self._set_aside("fill", but="fill_key")
-            self._aside_books = self._set_aside("position", "booking")
+            self._fact_indexes = self._drop_indexes("fill", but="fill_key")
+            self._book_indexes = self._drop_indexes("position", "booking")
         if state.size >= _BULK_BYTES:
             self._reading.connection.hold_little()
         # what is made anew in the same change could not be told apart from it, and taken back
-        if state.size >= _BULK_BYTES and not self._anew:
+        if state.size >= _BULK_BYTES and not self._is_rebuilt:
             self._streams.book_straight()
         return self._add_source("import", layout, state, None)
 
@@ -222,13 +222,13 @@ class Posting:
             "remove_all_limit_bases",
         ):
             self._reading.execute(name)
-        if self._is_large():
+        if self._is_bulk():
             self._reading.connection.hold_little()
-            self._aside_books = self._set_aside("position", "booking")
+            self._book_indexes = self._drop_indexes("position", "booking")
         self._records.use_all()
         for account, symbol in self._reading.execute("streams_of_fills").fetchall():
             self._streams.touch(account, symbol, rows.ALWAYS[0])
-        self._anew = self.changed = True
+        self._is_rebuilt = self.changed = True
 
     def catch_up(self) -> bool:
         """Make all books anew if they were made by other rules; says whether they were."""
@@ -240,11 +240,11 @@ class Posting:
     def finish(self) -> int:
         """Bring positions, bookings and tallies up to date; returns the new revision."""
         self._records.finish()
-        self._make_again(self._aside_facts)
+        self._recreate_indexes(self._fact_indexes)
         self._streams.finish()
-        self._make_again(self._aside_books)
-        touched = self._tallies.accounts.finish(None if self._anew else self._now_us)
-        self._settle_notes(touched)
+        self._recreate_indexes(self._book_indexes)
+        touched = self._tallies.accounts.finish(None if self._is_rebuilt else self._now_us)
+        self._reattach_notes(touched)
         # what follows belongs to all accounts: their tallies, the overlaps, the revision
         self._ledger.join()
         self._tallies.finish()
@@ -255,16 +255,16 @@ class Posting:
         self._ledger.judge(touched)
         return revision
 
-    def _settle_notes(self, touched: frozenset[str]) -> None:
+    def _reattach_notes(self, touched: frozenset[str]) -> None:
         """Find where notes belong whose fill came, went, or stands in another position now."""
         notes = Notes(self._reading)
-        if self._anew:
+        if self._is_rebuilt:
             notes.settle_all()
             return
         for account in touched:
             notes.settle(account, self._tallies.accounts.rewritten.get(account))
 
-    def _is_large(self) -> bool:
+    def _is_bulk(self) -> bool:
         """Whether it is worth to make the indexes of the books once, at the end of a rebuild.
 
         Where there are trade logs, the indexes are asked before that.
@@ -277,7 +277,7 @@ class Posting:
     def _is_empty(self) -> bool:
         return all(self._reading.one(f"any_{what}") is None for what in ("fill", "record"))
 
-    def _set_aside(self, *tables: str, but: str = "-") -> list[str]:
+    def _drop_indexes(self, *tables: str, but: str = "-") -> list[str]:
         """Set the indexes of tables aside that will be filled; one has to stay, to know what was met."""
         found = [one for table in tables for one in self._reading.connection.set_indexes_aside(table)]
         for kept in [one for one in found if f" {but} " in one]:
@@ -285,7 +285,7 @@ class Posting:
             found.remove(kept)
         return found
 
-    def _make_again(self, indexes: list[str]) -> None:
+    def _recreate_indexes(self, indexes: list[str]) -> None:
         while indexes:
             self._reading.connection.execute(indexes.pop(0))
 

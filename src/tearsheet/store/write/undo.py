@@ -49,7 +49,7 @@ class Undoing:
         sighted = self._count("count_sightings", (self._source_id,))
         for account, symbol, since_us in self._run("streams_of_batch", self._span):
             self._streams.touch(account, symbol, since_us)
-        self._judge_anew(self._told_by_others())
+        self._reapply_claims(self._claims_of_others())
         gone = self._count("count_fills_of_source", self._span)
         left = self._count("count_fills", ()) - gone
         self._reading.execute("remove_sightings", (self._source_id,))
@@ -68,10 +68,10 @@ class Undoing:
         own = self._source_id
         self._reading.execute("withdraw_rejections", (own, own))
         for (source_id,) in self._run("sources_withdrawn_by", (own, own)):
-            again = self._read_again_by(source_id)
+            again = self._superseded_by(source_id)
             self._reading.execute("restore_rejections", (again, own, source_id))
 
-    def _told_by_others(self) -> dict[Name, list[Claim]]:
+    def _claims_of_others(self) -> dict[Name, list[Claim]]:
         """The claims of other imports, in order, of all fills whose outcome may be another now."""
         own = (self._source_id,)
         if self._reading.one("any_posted") is None:
@@ -80,17 +80,17 @@ class Undoing:
         names = set(map(tuple, self._run("shared_names", own)))
         # the rank of a posted fill depends on all that were kept of its instant before it
         asked = set(map(tuple, self._run("instants_with_posted", (self._source_id,))))
-        told = claims_of(self._reading, sorted(names | self._names_at(asked)))
+        told = claims_of(self._reading, sorted(names | self._fills_at(asked)))
         while instants := _instants(told) - asked:
             asked |= instants
-            told |= claims_of(self._reading, sorted(self._names_at(instants) - told.keys()))
+            told |= claims_of(self._reading, sorted(self._fills_at(instants) - told.keys()))
         return told
 
-    def _names_at(self, instants: Iterable[Instant]) -> set[Name]:
+    def _fills_at(self, instants: Iterable[Instant]) -> set[Name]:
         found = self._reading.execute_each("names_at", sorted(instants))
         return {tuple(row) for its in found for row in its}
 
-    def _judge_anew(self, told: dict[Name, list[Claim]]) -> None:
+    def _reapply_claims(self, told: dict[Name, list[Claim]]) -> None:
         """Fold the claims of other imports, import by import, and write what comes of them."""
         names = sorted(told)
         found = self._reading.execute_each("fill_of_key", names)
@@ -102,7 +102,7 @@ class Undoing:
             if claim.source_id != self._source_id
         ]
         left.sort(key=lambda one: one[:3])
-        judged = _Judged(self._reading)
+        judged = _ReplayedClaims(self._reading)
         for source_id, group in groupby(left, key=lambda one: one[0]):
             judged.take(source_id, [(name, claim) for _, _, name, claim in group])
         for name in names:
@@ -115,7 +115,7 @@ class Undoing:
             reasons = {rejection.reason for rejection, _ in refused}
             for claim in told[name]:
                 if claim.fate == "refused" and claim.source_id != self._source_id:
-                    self._forgive(claim, reasons)
+                    self._clear_rejection(claim, reasons)
 
     def _refuse(self, claim: Claim, rejection: Rejection) -> None:
         """Keep the rejection of a line that is refused now, unless it is kept already."""
@@ -124,10 +124,10 @@ class Undoing:
         if rejection.reason in reasons:
             return
         self._reading.execute("add_rejection", rows.rejection_row(claim.source_id, rejection))
-        if (again := self._read_again_by(claim.source_id)) is not None:
+        if (again := self._superseded_by(claim.source_id)) is not None:
             self._reading.execute("withdraw_rejection", (again, *place, rejection.reason))
 
-    def _forgive(self, claim: Claim, reasons: set[str]) -> None:
+    def _clear_rejection(self, claim: Claim, reasons: set[str]) -> None:
         """Take back what a line was refused for, where that is not so any more."""
         execution = f"execution {claim.said[12]} of account {claim.said[1]} "
         place = (claim.source_id, claim.line)
@@ -135,7 +135,7 @@ class Undoing:
             if reason.startswith(execution) and reason not in reasons:
                 self._reading.execute("withdraw_rejection", (self._source_id, *place, reason))
 
-    def _read_again_by(self, source_id: int) -> int | None:
+    def _superseded_by(self, source_id: int) -> int | None:
         row = self._reading.one("read_again_by", (source_id,))
         return None if row is None else row[0]
 
@@ -147,7 +147,7 @@ class Undoing:
         return self._reading.execute(name, parameters).fetchall()
 
 
-class _Judged:
+class _ReplayedClaims:
     """The claims of several fills, folded together in the order in which they were read."""
 
     def __init__(self, reading: Reading) -> None:

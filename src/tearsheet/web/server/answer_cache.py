@@ -20,8 +20,8 @@ Found = Literal["memory", "redis", "computed"]
 MOST_BYTES = 4 << 20
 _TIMEOUT_S = 0.1
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
-_CLAIM_MS = 2000
-_LOOK_EVERY_S, _LOOKS = 0.004, 50
+_LOCK_MS = 2000
+_POLL_INTERVAL_S, _MAX_POLLS = 0.004, 50
 _DIGEST = 16
 
 
@@ -110,7 +110,7 @@ class Shared:
     def claim(self, key: str) -> bool:
         """Whether this process is the one to compute an answer; true where Redis fails."""
         name = f"{key}:claim"
-        claimed = self._tried(lambda: self._client.set(name, b"1", px=_CLAIM_MS, nx=True))
+        claimed = self._tried(lambda: self._client.set(name, b"1", px=_LOCK_MS, nx=True))
         return claimed is not None or self._failure is not None
 
     def check(self) -> str | None:
@@ -128,7 +128,7 @@ class Shared:
         except self._failures as error:
             self._failed(f"{type(error).__name__}: {error}")
             return None
-        self._succeeded()
+        self._record_success()
         return answer
 
     def _failed(self, failure: str) -> None:
@@ -139,7 +139,7 @@ class Shared:
         if is_news:
             self._on_change(failure)
 
-    def _succeeded(self) -> None:
+    def _record_success(self) -> None:
         if self._failure is None:
             return
         with self._lock:
@@ -155,7 +155,7 @@ class AnswerCache:
     def __init__(self, memory: Memory, shared: Shared | None = None) -> None:
         self._memory = memory
         self._shared = shared
-        self._flights: defaultdict[str, _Flight] = defaultdict(_Flight)
+        self._flights: defaultdict[str, _InFlight] = defaultdict(_InFlight)
         self._lock = threading.Lock()
 
     def answer(self, key: str, compute: Callable[[], bytes]) -> tuple[bytes, Found]:
@@ -167,7 +167,7 @@ class AnswerCache:
             kept = self._memory.get(key)
             if kept is not None:
                 return kept, "memory"
-            shared = self._from_others(key)
+            shared = self._wait_for_other(key)
             answer = compute() if shared is None else shared
             self._memory.put(key, answer)
             if self._shared is not None and shared is None:
@@ -181,15 +181,15 @@ class AnswerCache:
         failure = self._shared.check() if ask else self._shared.failure
         return Health("redis", failure is None, failure)
 
-    def _from_others(self, key: str) -> bytes | None:
+    def _wait_for_other(self, key: str) -> bytes | None:
         """What another process has computed, or is just computing."""
         if self._shared is None:
             return None
         found = self._shared.get(key)
         if found is not None or self._shared.claim(key):
             return found
-        for _ in range(_LOOKS):
-            time.sleep(_LOOK_EVERY_S)
+        for _ in range(_MAX_POLLS):
+            time.sleep(_POLL_INTERVAL_S)
             if (found := self._shared.get(key)) is not None or self._shared.failure is not None:
                 return found
         return None
@@ -210,7 +210,7 @@ class AnswerCache:
                     self._flights.pop(key, None)
 
 
-class _Flight:
+class _InFlight:
     """Threads that want the same answer."""
 
     def __init__(self) -> None:
