@@ -34,8 +34,8 @@ def metrics_page() -> str:
         "|---|---|---|---|---|",
     ]
     for m in METRICS.values():
-        undefined = m.undefined or "never"
-        lines.append(f"| {m.label} | `{m.name}` | {m.unit} | {_cell(m.words)} | {_cell(undefined)} |")
+        undefined = m.reason_undefined or "never"
+        lines.append(f"| {m.label} | `{m.name}` | {m.unit} | {_cell(m.description)} | {_cell(undefined)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -200,7 +200,7 @@ class PerformanceTracker(Context):
                 summary,
                 rows,
                 self.settings.breakeven_band,
-                self.settings.calendar.session,
+                self.settings.calendar.trading_day_of,
             )
 
     def targets(self) -> Targets:

@@ -158,7 +158,7 @@ def test_rolling_points_are_thinned_and_the_last_stays() -> None:
 def sessions(nets: list[list[Decimal]]) -> list[tuple[date, Tally]]:
     """A session for each list of booked amounts, a day apart."""
     return [
-        (MONDAY + timedelta(days=n), Tally(fills=len(day), curve=Curve.of(day))) for n, day in enumerate(nets)
+        (MONDAY + timedelta(days=n), Tally(fills=len(day), curve=Curve.from_amounts(day))) for n, day in enumerate(nets)
     ]
 
 
@@ -187,7 +187,7 @@ def test_days_weeks_and_months_add_up_to_the_window(nets: list[list[Decimal]]) -
 
 
 def test_a_week_at_the_edge_is_whole_and_the_total_is_of_the_window() -> None:
-    sunday, tally = date(2026, 11, 1), Tally(curve=Curve.of([Decimal(5)]))
+    sunday, tally = date(2026, 11, 1), Tally(curve=Curve.from_amounts([Decimal(5)]))
     friday_before = date(2026, 10, 30)
     found = grid(sunday, date(2026, 11, 30), [(friday_before, tally), (sunday, tally)])
     assert (found.weeks[0].start, found.weeks[0].net_pnl) == (date(2026, 10, 26), 10)
@@ -222,7 +222,7 @@ def test_a_comparison_says_which_is_better() -> None:
                 losses=1,
                 lost=Decimal(-5),
                 closed_net=Decimal(-5),
-                curve=Curve.of([Decimal(-5)]),
+                curve=Curve.from_amounts([Decimal(-5)]),
                 fees=Decimal(2),
             )
         )

@@ -20,7 +20,7 @@ from tearsheet.performance.summary import Freshness, Scope, as_plain
     ],
 )
 def test_a_scope_says_whose_trading_it_is(scope: Scope, label: str, narrows: bool) -> None:
-    assert (scope.label, scope.narrows_trades) == (label, narrows)
+    assert (scope.label, scope.needs_row_filter) == (label, narrows)
 
 
 def test_plain_values_keep_every_digit_in_its_shortest_form() -> None:

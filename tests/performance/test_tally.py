@@ -74,7 +74,7 @@ def rows(drawn: list[tuple]) -> list[tuple[Booking, Position]]:  # type: ignore[
 
 def tally(drawn: list[tuple], band: str = "0", breaks: bool = False) -> Tally:  # type: ignore[type-arg]
     made = rows(drawn)
-    return Tally.of([b for b, _ in made], [p for _, p in made], Decimal(band), breaks)
+    return Tally.from_bookings([b for b, _ in made], [p for _, p in made], Decimal(band), breaks)
 
 
 @settings(max_examples=1200, deadline=None)
@@ -121,8 +121,8 @@ def deepest_fall(nets: list[Fraction]) -> Fraction:
 @settings(max_examples=1500)
 @given(st.lists(st.sampled_from([1, -1, 0]), max_size=20), st.integers(0, 20))
 def test_streaks_equal_a_scan(outcomes: list[int], cut: int) -> None:
-    summed = Streaks.of(outcomes[:cut]) + Streaks.of(outcomes[cut:])
-    assert summed == Streaks.of(outcomes)
+    summed = Streaks.from_outcomes(outcomes[:cut]) + Streaks.from_outcomes(outcomes[cut:])
+    assert summed == Streaks.from_outcomes(outcomes)
     runs: list[list[int]] = []
     for outcome in outcomes:
         if runs and runs[-1][0] == outcome:
@@ -141,11 +141,11 @@ def test_streaks_equal_a_scan(outcomes: list[int], cut: int) -> None:
 @settings(max_examples=800)
 @given(st.lists(amounts, max_size=10), st.lists(amounts, max_size=10))
 def test_curves_add(a: list[Decimal], b: list[Decimal]) -> None:
-    assert Curve.of(a) + Curve.of(b) == Curve.of(a + b)
+    assert Curve.from_amounts(a) + Curve.from_amounts(b) == Curve.from_amounts(a + b)
 
 
 def test_order_matters_to_a_curve() -> None:
-    up, down = Curve.of([Decimal(5)]), Curve.of([Decimal(-3)])
+    up, down = Curve.from_amounts([Decimal(5)]), Curve.from_amounts([Decimal(-3)])
     assert (up + down).high == 5
     assert (down + up).high == 2
     assert (up + down).drawdown == (down + up).drawdown == 3

@@ -83,13 +83,13 @@ def test_past_sessions_as_tallies_give_the_same_values_as_their_fills(
     whole = LimitBook("A", EVERYTHING, terms)
     for booking in bookings:
         whole.book(booking)
-    session = terms.calendar.session
+    session = terms.calendar.trading_day_of
     days = [(day, list(those)) for day, those in groupby(bookings, lambda b: session(b.time))]
     past, rest = days[: cut % len(days)], days[cut % len(days) :]
     later = [booking for _, those in rest for booking in those]
     _, positions = booked(fills)
     ended = {p.last_key: p for p in positions if p.closed_at}
-    tallies = [(day, Tally.of(those, [ended[b.fill_key] for b in those if b.closes])) for day, those in past]
+    tallies = [(day, Tally.from_bookings(those, [ended[b.fill_key] for b in those if b.closes])) for day, those in past]
     book = account_book(
         "A",
         EVERYTHING,

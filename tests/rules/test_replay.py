@@ -21,7 +21,7 @@ def replayed(limits: str, text: str, calendar: str = "UTC") -> Replay:
 
 def rerun(fills: list[Fill], book: LimitBook) -> Replay:
     days = book.terms.calendar
-    run = Rerun(book, days.session(fills[0].time), days.session(fills[-1].time))
+    run = Rerun(book, days.trading_day_of(fills[0].time), days.trading_day_of(fills[-1].time))
     bookings, positions = booked(fills)
     closed = {position.id: position for position in positions if position.closed_at}
     for booking in sorted(bookings, key=lambda b: b.order):

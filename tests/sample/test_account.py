@@ -96,7 +96,7 @@ def test_outcomes_money_and_times_of_the_log_agree(sample: SampleReport) -> None
             net = record.profit_loss - record.commission
             assert net == record.net_profit_loss
             assert record.outcome == ("win" if net > 0 else "loss" if net < 0 else "breakeven")
-            assert record.booked_at > record.timestamp
+            assert record.result_time > record.timestamp
 
 
 def test_the_statement_has_rolls_scaling_and_reversals(sample: SampleReport) -> None:

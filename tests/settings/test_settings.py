@@ -33,7 +33,7 @@ def test_the_environment_goes_over_the_file(place: Place) -> None:
     assert (settings.timezone, settings.day_starts_at) == ("America/Chicago", time(17))
     assert (settings.breakeven_band, settings.alert_rolling_window) == (Decimal("0.10"), 30)
     at = datetime(2026, 3, 8, 22, 30, tzinfo=UTC)
-    assert settings.calendar.session(at) == date(2026, 3, 9)
+    assert settings.calendar.trading_day_of(at) == date(2026, 3, 9)
 
 
 def test_another_file_can_be_named(place: Place) -> None:

@@ -32,7 +32,7 @@ def plan_of(text: str) -> AccountLimits:
     """The limits of account A, as the file would state them in one line."""
     limits = parse_limits(f"limits: {{default: {text}}}", "story")
     assert limits is not None
-    return limits.of("A")
+    return limits.for_account("A")
 
 
 def calendar_of(text: str) -> TradingCalendar:

@@ -214,7 +214,7 @@ def test_no_accepted_number_is_too_large_or_too_fine_to_be_exact(
     check(fills)
     book = Book()
     bookings = book.book_all(fills)
-    Tally.of(bookings, book.closed)
+    Tally.from_bookings(bookings, book.closed)
     with exact():
         for position in [*book.closed, *book.open_positions()]:
             entry, leaving = position.average_entry, position.average_exit
@@ -246,7 +246,7 @@ def test_squares_of_any_risk_multiple_are_exact(
         for n, (side, quantity, price, fee, *_) in enumerate(drawn)
     ]
     book = Book()
-    tally = Tally.of(book.book_all(fills), book.closed)
+    tally = Tally.from_bookings(book.book_all(fills), book.closed)
     with exact():
         multiples = [p.r_multiple for p in book.closed if p.r_multiple is not None]
     assert tally.r_count == len(multiples)

@@ -39,7 +39,7 @@ def local(zone: str, text: str) -> datetime:
     ],
 )
 def test_the_futures_day_begins_at_17_00_in_chicago(wall: str, session: str) -> None:
-    assert CHICAGO.session(local("America/Chicago", wall)) == date.fromisoformat(session)
+    assert CHICAGO.trading_day_of(local("America/Chicago", wall)) == date.fromisoformat(session)
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def test_the_weekend_has_no_sessions_of_its_own_in_an_evening_calendar() -> None
 
 def test_the_weekend_has_its_own_sessions_in_a_midnight_calendar() -> None:
     calendar = TradingCalendar(ZoneInfo("UTC"))
-    assert calendar.session(datetime(2026, 3, 7, 12, tzinfo=UTC)) == date(2026, 3, 7)
+    assert calendar.trading_day_of(datetime(2026, 3, 7, 12, tzinfo=UTC)) == date(2026, 3, 7)
 
 
 def test_an_early_day_start_keeps_the_date() -> None:
     calendar = TradingCalendar(ZoneInfo("UTC"), time(0, 30))
-    assert calendar.session(datetime(2026, 3, 7, 0, 29, tzinfo=UTC)) == date(2026, 3, 6)
-    assert calendar.session(datetime(2026, 3, 7, 0, 30, tzinfo=UTC)) == date(2026, 3, 7)
+    assert calendar.trading_day_of(datetime(2026, 3, 7, 0, 29, tzinfo=UTC)) == date(2026, 3, 6)
+    assert calendar.trading_day_of(datetime(2026, 3, 7, 0, 30, tzinfo=UTC)) == date(2026, 3, 7)
 
 
 def test_weekdays_are_without_weekends_and_holidays() -> None:
@@ -116,14 +116,14 @@ def test_every_instant_has_one_session_and_they_follow_each_other(
     zone: str, day_start: time, at: datetime, later: timedelta
 ) -> None:
     calendar = TradingCalendar(ZoneInfo(zone), day_start)
-    session = calendar.session(at)
+    session = calendar.trading_day_of(at)
     assert calendar.start(session) <= at < calendar.end(session)
-    assert calendar.session(at + later) >= session
-    assert calendar.session(at) == session  # whatever was asked in between
-    assert calendar.session(calendar.start(session)) == session
-    assert calendar.session(calendar.end(session)) > session
+    assert calendar.trading_day_of(at + later) >= session
+    assert calendar.trading_day_of(at) == session  # whatever was asked in between
+    assert calendar.trading_day_of(calendar.start(session)) == session
+    assert calendar.trading_day_of(calendar.end(session)) > session
     fresh = TradingCalendar(ZoneInfo(zone), day_start)
-    assert fresh.session(at) == session
+    assert fresh.trading_day_of(at) == session
 
 
 @settings(max_examples=500)

@@ -58,7 +58,7 @@ class Context:
     @property
     def today(self) -> date:
         """The present session."""
-        return self.settings.calendar.session(self.now)
+        return self.settings.calendar.trading_day_of(self.now)
 
     @property
     def revision(self) -> int:

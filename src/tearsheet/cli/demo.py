@@ -41,7 +41,7 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
     _prepare_folder(folder)
     settings = Settings.load(_environment(os.environ), folder.resolve())
     # the last session that is over, so that no day is missing and none is yet to come
-    over = settings.calendar.session(datetime.now(UTC)) - DAY
+    over = settings.calendar.trading_day_of(datetime.now(UTC)) - DAY
     sample = write_sample(folder, until=over, seed=seed)
     log.configure(settings)
     click.echo(click.style(f"1. A sample of {sample.first_day} to {sample.last_day} in {folder}/", bold=True))

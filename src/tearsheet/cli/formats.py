@@ -173,7 +173,7 @@ def _told(found: Diagnosis) -> list[str]:
     if found.fills or found.rejected:
         lines.append(f"  rows     {found.fills:,} fills, {found.rejected:,} rejected")
     lines += [f"  passed over: {number:,} {name}" for name, number in found.skipped.items()]
-    lines += [click.style(f"  orphan   {orphan.words}", fg="yellow") for orphan in found.orphans[:_ORPHANS]]
+    lines += [click.style(f"  orphan   {orphan.message}", fg="yellow") for orphan in found.orphans[:_ORPHANS]]
     return [*lines, *map(_fill_line, found.first)]
 
 

@@ -74,7 +74,7 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             for rule, number in report.skipped.items():
                 click.echo(f"  passed over: {number:,} {rule}")
             for orphan in report.orphans[:_SHOWN]:
-                click.echo(click.style(f"  orphan close: {orphan.words}", fg="yellow"))
+                click.echo(click.style(f"  orphan close: {orphan.message}", fg="yellow"))
             for rejection in report.rejections[:_SHOWN]:
                 click.echo(rejection_text(rejection))
             if len(report.rejections) > _SHOWN:

@@ -66,7 +66,7 @@ def _told(found: TieOut, *, by_day: bool) -> list[str]:
         lines += _part("Fills", "\n".join(f"  {one.words}" for one in found.fills[:_SHOWN]))
         lines += _truncation_note(len(found.fills))
     if found.orphans:
-        lines += _part("Orphan closes", "\n".join(f"  {one.words}" for one in found.orphans[:_SHOWN]))
+        lines += _part("Orphan closes", "\n".join(f"  {one.message}" for one in found.orphans[:_SHOWN]))
         lines += _truncation_note(len(found.orphans))
     if found.unread:
         lines += _part("Lines that cannot be read", "\n".join(map(rejection_text, found.unread[:_SHOWN])))

@@ -53,12 +53,12 @@ class Metric(Struct, frozen=True):
     name: str
     label: str
     unit: Unit
-    words: str
+    description: str
     formula: Callable[[Stretch], Value]
-    sample: Callable[[Stretch], int]
-    needs: int = 0
-    undefined: str = ""
-    constant: str = ""
+    sample_size: Callable[[Stretch], int]
+    min_sample: int = 0
+    reason_undefined: str = ""
+    reason_constant: str = ""
 
 
 class MetricValue(Struct, frozen=True, omit_defaults=False):
@@ -303,12 +303,12 @@ def evaluate(stretch: Stretch) -> dict[str, MetricValue]:
 
 def measure(metric: Metric, stretch: Stretch) -> MetricValue:
     """One metric of a stretch."""
-    n = metric.sample(stretch)
-    if n < metric.needs:
-        return MetricValue(None, n, metric.undefined)
+    n = metric.sample_size(stretch)
+    if n < metric.min_sample:
+        return MetricValue(None, n, metric.reason_undefined)
     value = metric.formula(stretch)
     if value is None:
-        return MetricValue(None, n, metric.constant)
+        return MetricValue(None, n, metric.reason_constant)
     return MetricValue(value, n)
 
 

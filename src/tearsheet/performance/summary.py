@@ -35,7 +35,7 @@ class Scope(Struct, frozen=True):
     mode: Literal["PAPER", "LIVE"] | None = None
 
     @property
-    def narrows_trades(self) -> bool:
+    def needs_row_filter(self) -> bool:
         """Whether more than the account is chosen, so that kept tallies do not serve."""
         return self.strategy is not None or self.symbol is not None or self.mode is not None
 

@@ -32,7 +32,7 @@ class Curve(Struct, frozen=True, gc=False):
     drawdown: Decimal = ZERO
 
     @classmethod
-    def of(cls, amounts: Iterable[Decimal]) -> "Curve":
+    def from_amounts(cls, amounts: Iterable[Decimal]) -> "Curve":
         """The curve of amounts in time order."""
         with exact():
             path = list(accumulate(amounts, initial=ZERO))
@@ -64,7 +64,7 @@ class Streaks(Struct, frozen=True, gc=False):
     longest_loss: int = 0
 
     @classmethod
-    def of(cls, outcomes: Iterable[int]) -> "Streaks":
+    def from_outcomes(cls, outcomes: Iterable[int]) -> "Streaks":
         """The streaks of outcomes (1, −1, 0) in time order."""
         count = first = first_length = length = longest_win = longest_loss = 0
         last = BREAKEVEN
@@ -138,7 +138,7 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
         return self.wins + self.losses + self.breakevens
 
     @classmethod
-    def of(
+    def from_bookings(
         cls,
         bookings: Iterable[Booking] = (),
         closed: Iterable[Position] = (),
@@ -189,7 +189,7 @@ def _tally_bookings(bookings: Iterable[Booking]) -> Tally:
     stretch = list(bookings)
     gross, fees = list(map(_gross, stretch)), list(map(_fees, stretch))
     quantity = sum(map(abs, map(_quantity, stretch)), ZERO)
-    curve = Curve.of(map(sub, gross, fees))
+    curve = Curve.from_amounts(map(sub, gross, fees))
     return Tally(len(stretch), sum(gross, ZERO), sum(fees, ZERO), quantity, curve)
 
 
@@ -241,7 +241,7 @@ def _tally_closed(closed: Iterable[Position], band: Decimal, breakeven_breaks_st
         loss_held_count=held[LOSS].count,
         paper=modes.count("PAPER"),
         live=modes.count("LIVE"),
-        streaks=Streaks.of(o for o in outcomes if o or breakeven_breaks_streak),
+        streaks=Streaks.from_outcomes(o for o in outcomes if o or breakeven_breaks_streak),
     )
 
 

@@ -75,7 +75,7 @@ class Latches:
     def __bool__(self) -> bool:
         return bool(self._known)
 
-    def knows(self, limit: LimitName, start: date | None) -> bool:
+    def has_breach(self, limit: LimitName, start: date | None) -> bool:
         """Whether a limit was ever broken in a period."""
         return (limit, start) in self._known
 
@@ -96,12 +96,12 @@ class Latches:
                 return breach
         return None
 
-    def last_release(self, limit: LimitName, start: date | None) -> Release | None:
+    def latest_release(self, limit: LimitName, start: date | None) -> Release | None:
         """The release of the latest breach of a limit and period, None if it has none."""
         known = self._known.get((limit, start))
         return self._releases.get(known[-1].id) if known else None
 
-    def episode(
+    def next_number(
         self, limit: LimitName, start: date | None, at: datetime
     ) -> tuple[int, Breach | None, Release | None]:
         """At an instant: the number of the present episode, its breach if known, the release before."""
@@ -113,7 +113,7 @@ class Latches:
             before, number = release, number + 1
         return number, None, before
 
-    def in_force(self, session: date) -> list[Breach]:
+    def active_in(self, session: date) -> list[Breach]:
         """All breaches that hold in a session."""
         return [
             breach

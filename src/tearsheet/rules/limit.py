@@ -39,8 +39,8 @@ class Nature(Struct, frozen=True):
 
     unit: LimitUnit
     period: Period
-    reached: bool
-    words: str
+    breach_when_equal: bool
+    description: str
 
 
 LIMITS: dict[LimitName, Nature] = {
@@ -62,7 +62,7 @@ class Span(Struct, frozen=True):
     start: time
     end: time
 
-    def holds(self, clock: time) -> bool:
+    def contains(self, clock: time) -> bool:
         """Whether a local time of day lies inside."""
         if self.start < self.end:
             return self.start <= clock < self.end
@@ -93,7 +93,7 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
     hours: tuple[Span, ...] = ()
 
     @property
-    def nature(self) -> Nature:
+    def type(self) -> Nature:
         """The limit's row of the table."""
         return LIMITS[self.name]
 
@@ -120,7 +120,7 @@ class Limits(Struct, frozen=True):
     default: AccountLimits = AccountLimits()
     accounts: dict[str, AccountLimits] = {}
 
-    def of(self, account: str) -> AccountLimits:
+    def for_account(self, account: str) -> AccountLimits:
         """The limits that hold for an account."""
         return self.accounts.get(account, self.default)
 
@@ -146,7 +146,7 @@ def period_end(period: Period, session: date) -> date | None:
 def within(spans: tuple[Span, ...], at: datetime, zone: ZoneInfo) -> bool:
     """Whether an instant lies in one of the spans by the local wall clock."""
     clock = at.astimezone(zone).time()
-    return any(span.holds(clock) for span in spans)
+    return any(span.contains(clock) for span in spans)
 
 
 def closings(spans: tuple[Span, ...], since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:

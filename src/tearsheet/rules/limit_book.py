@@ -51,13 +51,13 @@ class Watch:
         self.start: date | None = None
         self.episode, self.spent = 1, False
 
-    def begin(self, start: date | None) -> None:
+    def reset_period(self, start: date | None) -> None:
         """A new period: nothing has moved the limit yet."""
         self.start, self.moved_by, self.level = start, None, 0
         self.reading, self.crossed = UNKNOWN, False
         self.episode, self.spent = 1, False
 
-    def follow(self, running: Running, mover: Mover | None) -> None:
+    def update(self, running: Running, mover: Mover | None) -> None:
         """Read the limit anew."""
         reading = read(self.limit, running)
         if reading == self.reading:
@@ -68,15 +68,15 @@ class Watch:
         if mover is not None:
             self.moved_by = mover
 
-    def breaks(self, latches: Latches, at: datetime) -> int | None:
+    def new_breach_number(self, latches: Latches, at: datetime) -> int | None:
         """The number of the breach that begins now, None where none does.
 
         After a release the limit stands at what was allowed then, until its value has come back
         within the threshold: from there on the threshold counts again.
         """
-        if not self.crossed and not latches.knows(self.limit.name, self.start):
+        if not self.crossed and not latches.has_breach(self.limit.name, self.start):
             return None
-        number, known, release = latches.episode(self.limit.name, self.start, at)
+        number, known, release = latches.next_number(self.limit.name, self.start, at)
         value = self.reading.value
         if known is not None or value is None:
             return None
@@ -194,12 +194,12 @@ class LimitBook:
         """
         if now <= self.at:
             return ()
-        if now <= self._next_close and self.terms.calendar.session(now) == self.session:
+        if now <= self._next_close and self.terms.calendar.trading_day_of(now) == self.session:
             self.at = now
             return ()
         with exact():
             found = self._apply_session_ends(now) if now > self._next_close else ()
-            found += self._advance_to_session(self.terms.calendar.session(now))
+            found += self._advance_to_session(self.terms.calendar.trading_day_of(now))
         self.at = now
         return found
 
@@ -233,7 +233,7 @@ class LimitBook:
             watch.episode, watch.spent = kept.episode, kept.spent
         with exact():
             for watch in self.watches:
-                watch.follow(self.running, None)
+                watch.update(self.running, None)
 
     def flatten(self) -> list[Held]:
         """Forget what is held, as if all of it were closed now; returns it."""
@@ -251,7 +251,7 @@ class LimitBook:
     def _check_order(self, booking: Booking) -> None:
         """Refuse a booking that lies before what was taken."""
         late = bool(self._last) and booking.order < self._last
-        if late or self.terms.calendar.session(booking.time) < self.session:
+        if late or self.terms.calendar.trading_day_of(booking.time) < self.session:
             raise UsageError(
                 f"the booking of {booking.time} comes after later ones",
                 "fold the account anew; breaches that are kept stay",
@@ -264,7 +264,7 @@ class LimitBook:
         zone = calendar.timezone
         if self.running.held and self.at > EARLIEST:
             for end in closings(self._hours, self.at, now, zone):
-                found += self._advance_to_session(calendar.session(end))
+                found += self._advance_to_session(calendar.trading_day_of(end))
                 self.running.outside += 1
                 found += self._judge(end, None)
         ahead = now + _AHEAD
@@ -288,13 +288,13 @@ class LimitBook:
         for watch in self.watches:
             start = self.started(watch.limit.name)
             if start != watch.start:
-                watch.begin(start)
+                watch.reset_period(start)
 
     def _judge(self, at: datetime, mover: Mover | None) -> tuple[Breach, ...]:
         found = []
         for watch in self.watches:
-            watch.follow(self.running, mover)
-            number = watch.breaks(self.latches, at)
+            watch.update(self.running, mover)
+            number = watch.new_breach_number(self.latches, at)
             if number is not None:
                 breach = self._record_breach(watch, number, at, mover)
                 self.latches.add(breach)
@@ -357,6 +357,6 @@ def past_from(plan: AccountLimits, session: date) -> date | None:
     drawdown = plan.get("max_drawdown")
     if drawdown is not None and drawdown.since is None:
         return None
-    starts = [period_start(limit.nature.period, session) for limit in plan.limits]
+    starts = [period_start(limit.type.period, session) for limit in plan.limits]
     since = drawdown.since if drawdown else None
     return min([day for day in (*starts, since) if day is not None], default=session)

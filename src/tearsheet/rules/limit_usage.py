@@ -44,7 +44,7 @@ def crossed(limit: Limit, reading: Reading) -> bool:
     """Whether a limit's value is at or beyond what it may be."""
     if reading.headroom is None:
         return False
-    return reading.headroom <= 0 if limit.nature.reached else reading.headroom < 0
+    return reading.headroom <= 0 if limit.type.breach_when_equal else reading.headroom < 0
 
 
 def warned(limit: Limit, reading: Reading, level: int) -> int:

@@ -17,7 +17,7 @@ def loosened(old: Limits, new: Limits) -> list[str]:
     named = sorted({*old.accounts, *new.accounts})
     found = [f"default: {words}" for words in _of(old.default, new.default)]
     for account in named:
-        found += [f"{account}: {words}" for words in _of(old.of(account), new.of(account))]
+        found += [f"{account}: {words}" for words in _of(old.for_account(account), new.for_account(account))]
     return found
 
 

@@ -118,7 +118,7 @@ class Rerun:
         self._days: dict[date, list[Decimal]] = {}
         begins = book.terms.calendar.start(start)
         book.pass_time(begins)
-        standing = tuple(book.latches.in_force(book.session))
+        standing = tuple(book.latches.active_in(book.session))
         if standing:
             self._stop(standing)
 
@@ -130,7 +130,7 @@ class Rerun:
             self._take(booking, position, booking.gross - booking.fees)
 
     def _take(self, booking: Booking, position: Position | None, net: Decimal) -> None:
-        day = self._days.setdefault(self._book.terms.calendar.session(booking.time), [ZERO, ZERO])
+        day = self._days.setdefault(self._book.terms.calendar.trading_day_of(booking.time), [ZERO, ZERO])
         day[0] += net
         stop = self._cause(booking)
         if stop is not None:

@@ -227,7 +227,7 @@ def _view(book: LimitBook, watch: Watch, now: datetime, *, doubted: bool, unread
     return LimitView(
         name=limit.name,
         level=level,
-        unit=limit.nature.unit,
+        unit=limit.type.unit,
         value=reading.value,
         threshold=reading.threshold,
         used=reading.used,
@@ -256,7 +256,7 @@ def _note(book: LimitBook, watch: Watch, breach: Breach | None) -> str | None:
     """What a reader must know where value and level seem to disagree."""
     if breach is not None and not crossed(watch.limit, watch.reading):
         return f"latched at {plain(breach.value)} of {plain(breach.threshold)}; the books have changed since"
-    release = book.latches.last_release(watch.limit.name, watch.start)
+    release = book.latches.latest_release(watch.limit.name, watch.start)
     if breach is None and release is not None:
         return f"released by {release.actor}: {release.reason}; it breaks beyond {plain(release.upto)}"
     return None
@@ -264,7 +264,7 @@ def _note(book: LimitBook, watch: Watch, breach: Breach | None) -> str | None:
 
 def _removed(book: LimitBook) -> Iterator[LimitView]:
     """Breaches that hold although their limit is gone from the file."""
-    for breach in book.latches.in_force(book.session):
+    for breach in book.latches.active_in(book.session):
         if book.plan.get(breach.limit) is None:
             yield LimitView(
                 name=breach.limit,

@@ -104,7 +104,7 @@ class TradeRecord(Struct, frozen=True, gc=False, kw_only=True):
         return self.outcome is not None and self.outcome != "open"
 
     @property
-    def booked_at(self) -> datetime:
+    def result_time(self) -> datetime:
         """When its result was realised."""
         return self.exit_timestamp or self.timestamp
 
@@ -146,7 +146,7 @@ class Orphan(Struct, frozen=True):
     line: int
 
     @property
-    def words(self) -> str:
+    def message(self) -> str:
         """What is missing, in words."""
         opens = "sold" if self.side == "BUY" else "bought"
         return (

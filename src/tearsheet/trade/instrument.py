@@ -135,7 +135,7 @@ class Instruments:
             return found
         quote = currency or (pair["quoted"] or pair["joined"] if pair else None)
         spot: AssetClass = "future" if text in self.futures else _spot(pair)
-        return self._plain(text, kind or spot, ONE, override, quote)
+        return self._build_instrument(text, kind or spot, ONE, override, quote)
 
     def _contract(
         self, text: str, on: date, override: Override | None, currency: str | None
@@ -147,7 +147,7 @@ class Instruments:
         self, root: str, canonical: str, text: str, override: Override | None, currency: str | None
     ) -> Instrument | UnknownInstrument:
         row = self.futures.get(root)
-        rule = override or self._rule(root)
+        rule = override or self._find_override(root)
         multiplier = rule.multiplier or (row.multiplier if row else None)
         if multiplier is None:
             return _unknown_root(text, root)
@@ -160,7 +160,7 @@ class Instruments:
             root=root,
         )
 
-    def _rule(self, root: str) -> Override:
+    def _find_override(self, root: str) -> Override:
         """What the user says of a root; that a share bears its name says nothing of the future."""
         rule = self.overrides.get(root)
         return rule if rule and rule.asset_class in (None, "future") else Override()
@@ -170,7 +170,7 @@ class Instruments:
     ) -> Instrument | UnknownInstrument | None:
         """What is said to be a future, or may be one, but is spelled as no contract."""
         if kind is None:
-            return self._doubt(text)
+            return self._ambiguity(text)
         if kind != "future":
             return None
         if text in self.futures:
@@ -187,9 +187,9 @@ class Instruments:
         if found["adjusted"] and not stated:
             return _unknown_option(text)
         canonical = f"{found['root']:<6}{found['expiry']}{found['right']}{found['strike']}"
-        return self._plain(canonical, "option", _OPTION_MULTIPLIER, override, currency)
+        return self._build_instrument(canonical, "option", _OPTION_MULTIPLIER, override, currency)
 
-    def _doubt(self, text: str) -> UnknownInstrument | None:
+    def _ambiguity(self, text: str) -> UnknownInstrument | None:
         """Why a text that is neither a contract nor a pair cannot be taken for a share either."""
         if text in self.futures:
             return _ambiguous(text)
@@ -209,7 +209,7 @@ class Instruments:
     def _is_futures_exchange(self, place: str) -> bool:
         return any(row.exchange == place.removesuffix("_MINI") for row in self.futures.values())
 
-    def _plain(
+    def _build_instrument(
         self,
         symbol: str,
         kind: AssetClass,

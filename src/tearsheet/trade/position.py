@@ -359,7 +359,7 @@ def logged_position(
     the exit's side, its price the exit price, and its initial risk is not known; nor is it where the
     multiplier is None.
     """
-    closed_at = record.booked_at
+    closed_at = record.result_time
     at_entry = closed_at > record.timestamp
     gross, fees = _logged_result(record)
     with exact():

@@ -51,16 +51,16 @@ class TradingCalendar:
         self._starts: dict[date, datetime] = {}
         self._lately = (EARLIEST, EARLIEST, EARLIEST.date())
 
-    def session(self, at: datetime) -> date:
+    def trading_day_of(self, at: datetime) -> date:
         """The session that an instant belongs to."""
         start, end, session = self._lately
         if start <= at < end:
             return session
-        session = self._name(at.astimezone(self.timezone).date())
+        session = self._dated_as(at.astimezone(self.timezone).date())
         while at < self.start(session):
-            session = self._name(session - DAY, forward=False)
+            session = self._dated_as(session - DAY, forward=False)
         while at >= self.end(session):
-            session = self._name(session + DAY)
+            session = self._dated_as(session + DAY)
         self._lately = (self.start(session), self.end(session), session)
         return session
 
@@ -68,18 +68,18 @@ class TradingCalendar:
         """The first instant (UTC) of a session; of the next one where that date has none."""
         known = self._starts.get(session)
         if known is None:
-            known = self._starts[session] = self._first_instant(self._name(session))
+            known = self._starts[session] = self._first_instant(self._dated_as(session))
         return known
 
     def end(self, session: date) -> datetime:
         """The first instant (UTC) after a session."""
-        return self.start(self._name(session) + DAY)
+        return self.start(self._dated_as(session) + DAY)
 
     def is_weekday(self, session: date) -> bool:
         """Whether the exchanges are open that day: Monday to Friday and no full holiday."""
         return session.weekday() < 5 and session not in self.holidays
 
-    def _name(self, day: date, *, forward: bool = True) -> date:
+    def _dated_as(self, day: date, *, forward: bool = True) -> date:
         """The date itself, or the nearest weekday where the weekend has no sessions of its own."""
         while self.starts_evening_before and day.weekday() > 4:
             day += DAY if forward else -DAY
@@ -87,7 +87,7 @@ class TradingCalendar:
 
     def _first_instant(self, session: date) -> datetime:
         evening = self.starts_evening_before
-        day = self._name(session - DAY, forward=False) if evening else session
+        day = self._dated_as(session - DAY, forward=False) if evening else session
         wanted = datetime.combine(day, self.day_starts_at)
         early, late = sorted(
             wanted.replace(tzinfo=self.timezone, fold=fold).astimezone(UTC) for fold in (0, 1)

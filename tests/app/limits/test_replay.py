@@ -202,6 +202,6 @@ def test_the_example_and_its_page_are_one_and_can_be_used(tracker: PerformanceTr
     assert f"```yaml\n{text}```" in (TOP / "docs/limits.md").read_text("utf-8")
     found = load_limits(example)
     assert len(found.default.limits) == 9
-    assert found.of("EVAL-50K").get("max_trades") is None
+    assert found.for_account("EVAL-50K").get("max_trades") is None
     assert limits_of(tracker, example) == found
     assert len(replay_history(tracker, found)) == 2

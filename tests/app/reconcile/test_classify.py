@@ -74,7 +74,7 @@ def stated(history: Sequence[Fill], calendar: TradingCalendar | None = None) -> 
     book, held = Book(), Decimal(0)
     with exact():
         for fill in history:
-            day = days[calendar.session(fill.time)]
+            day = days[calendar.trading_day_of(fill.time)]
             for booking in book.book(fill):
                 day.realized += booking.gross
                 day.fees += booking.fees
@@ -221,9 +221,9 @@ def test_another_multiplier_is_one(history: list[Fill], ratio: int) -> None:
 def test_another_day_start_is_one(history: list[Fill], hour: int) -> None:
     own, other = stated(history), stated(history, TradingCalendar(ZoneInfo("UTC"), time(hour)))
     calendar = TradingCalendar(ZoneInfo("UTC"), time(hour))
-    moved = [f for f in history if calendar.session(f.time) != f.time.date()]
+    moved = [f for f in history if calendar.trading_day_of(f.time) != f.time.date()]
     assume(
-        any(min(other) <= f.time.date() <= max(other) and calendar.session(f.time) in other for f in moved)
+        any(min(other) <= f.time.date() <= max(other) and calendar.trading_day_of(f.time) in other for f in moved)
     )
     assume(
         {d: (x.realized, x.fees, x.position) for d, x in own.items()}

@@ -57,7 +57,7 @@ def get(plan: AccountLimits, name: str) -> Limit:
 
 
 def test_every_limit_and_key_is_read() -> None:
-    plan = limits(WHOLE).of("somebody")
+    plan = limits(WHOLE).for_account("somebody")
     assert [limit.name for limit in plan.limits] == list(LIMITS)
     assert plan.stale_after == timedelta(seconds=90)
     assert {limit.silence for limit in plan.limits} == {(Span(time(11, 30), time(12, 30)),)}
@@ -89,13 +89,13 @@ def test_every_limit_and_key_is_read() -> None:
 
 def test_an_account_takes_the_default_but_for_what_it_says_itself() -> None:
     found = limits(WHOLE)
-    own = found.of("EQ-1")
+    own = found.for_account("EQ-1")
     assert own.get("max_trades") is None
     daily = get(own, "daily_loss")
     assert (daily.threshold, daily.basis, daily.on_unknown) == (300, "open_pnl", "breach")
     assert get(own, "monthly_loss").warn_at == (90,)
     assert get(own, "weekly_loss").warn_at == (80,)
-    assert found.of("EQ-2") == found.default
+    assert found.for_account("EQ-2") == found.default
 
 
 def test_targets_and_limits_share_a_file() -> None:
@@ -255,7 +255,7 @@ def test_a_file_that_is_missing_or_has_no_limits_is_said(tmp_path: Path) -> None
     with pytest.raises(SettingsError, match="has no limits"):
         load_limits(file)
     file.write_text("limits: {default: {daily_loss: 5}}\n")
-    assert get(load_limits(file).of("A"), "daily_loss").threshold == 5
+    assert get(load_limits(file).for_account("A"), "daily_loss").threshold == 5
 
 
 _WORDS = st.sampled_from(

@@ -49,7 +49,7 @@ class AlertWish(Struct, frozen=True):
     since: datetime | None = None
     until: datetime | None = None
 
-    def holds(self, alert: AlertEvent) -> bool:
+    def matches(self, alert: AlertEvent) -> bool:
         """Whether an alert is one of them."""
         return (
             self._is_in_state(alert)
@@ -117,19 +117,19 @@ class AlertEvaluator:
             raised, resolved = self._write(pairs)
         else:
             raised, resolved = [], []
-        self._announce([*raised, *resolved])
+        self._publish([*raised, *resolved])
         findings = tuple(finding for _, finding in pairs)
         return AlertRun(findings, tuple(raised), tuple(resolved), tuple(self._open_alerts(findings)))
 
-    def follow(self, changes: Callable[[Last], Iterable[AlertEvent]]) -> list[AlertEvent]:
+    def update_incidents(self, changes: Callable[[Last], Iterable[AlertEvent]]) -> list[AlertEvent]:
         """Write what has changed, decided by each episode's last alert; returns it."""
-        if self._ledger.read_only or (self._is_index_current() and not list(changes(self._last))):
+        if self._ledger.read_only or (self._is_index_current() and not list(changes(self._latest))):
             return []
         with self._ledger.writing():
             self._index_new_lines()
-            changed = list(changes(self._last))
-            self._append(changed)
-        self._announce(changed)
+            changed = list(changes(self._latest))
+            self._append_lines(changed)
+        self._publish(changed)
         return changed
 
     def changes(self, identity: str) -> list[AlertEvent]:
@@ -154,8 +154,8 @@ class AlertEvaluator:
                 return alert
             state = alert.state if alert.state == "resolved" else "acknowledged"
             acknowledged = replace(alert, state=state, acknowledged_at=now, acknowledged_by=actor, note=note)
-            self._append([acknowledged])
-        self._announce([acknowledged])
+            self._append_lines([acknowledged])
+        self._publish([acknowledged])
         return acknowledged
 
     def newest(self, most: int = 50, *, only_open: bool = False) -> list[AlertEvent]:
@@ -169,9 +169,9 @@ class AlertEvaluator:
         if after is None and wish.until is not None:
             after = Place(to_micros(wish.until), "")
         rows = self._index.after(after, only_open=is_open)
-        return page_of(_until(wish, rows), wish.holds, number)
+        return page_of(_until(wish, rows), wish.matches, number)
 
-    def limited_accounts(self) -> set[str]:
+    def accounts_with_open_limit_alerts(self) -> set[str]:
         """The accounts that have an incident of a limit that is not over yet."""
         found = (_decode(body) for _, body in self._index.after(None, only_open=True))
         return {alert.account for alert in found if alert.kind == "limit" and alert.account}
@@ -189,7 +189,7 @@ class AlertEvaluator:
         with self._ledger.writing():
             self._index_new_lines()
             raised, resolved = self._changes(pairs)
-            self._append([*raised, *resolved])
+            self._append_lines([*raised, *resolved])
         return raised, resolved
 
     def _changes(
@@ -197,7 +197,7 @@ class AlertEvaluator:
     ) -> tuple[list[AlertEvent], list[AlertEvent]]:
         raised, resolved = [], []
         for summary, finding in pairs:
-            last = self._last(finding.episode)
+            last = self._latest(finding.episode)
             is_open = last is not None and last.state != "resolved"
             if finding.breached and not is_open:
                 previous = last.id if last else ""
@@ -208,13 +208,13 @@ class AlertEvaluator:
                 resolved.append(replace(last, state="resolved", resolved_at=now))
         return raised, resolved
 
-    def _last(self, episode: str) -> AlertEvent | None:
+    def _latest(self, episode: str) -> AlertEvent | None:
         body = self._index.last_of(episode)
         return None if body is None else _decode(body)
 
     def _open_alerts(self, findings: Iterable[Finding]) -> Iterable[AlertEvent]:
         for finding in findings:
-            last = self._last(finding.episode)
+            last = self._latest(finding.episode)
             if last is not None and last.state != "resolved":
                 yield last
 
@@ -236,13 +236,13 @@ class AlertEvaluator:
             self._index.clear()
         if size == self._index.offset:
             return
-        data = self._beyond(self._index.offset)
+        data = self._lines_after(self._index.offset)
         end = data.rfind(b"\n") + 1
         for line in data[:end].splitlines():
-            self._take(line)
+            self._index_line(line)
         self._index.reach(self._index.offset + end)
 
-    def _beyond(self, offset: int) -> bytes:
+    def _lines_after(self, offset: int) -> bytes:
         try:
             with self._file.open("rb") as file:
                 file.seek(offset)
@@ -256,7 +256,7 @@ class AlertEvaluator:
             "check the path, its permissions and the space on the disk",
         )
 
-    def _take(self, line: bytes) -> None:
+    def _index_line(self, line: bytes) -> None:
         if not line.strip():
             return
         try:
@@ -270,14 +270,14 @@ class AlertEvaluator:
                 reason=f"a line is no alert and is passed over: {error}",
             )
             return
-        self._keep(alert)
+        self._save(alert)
 
-    def _keep(self, alert: AlertEvent) -> None:
+    def _save(self, alert: AlertEvent) -> None:
         raised_us = to_micros(alert.raised_at)
         body = json_line(alert).decode()
         self._index.put(alert.id, alert.episode, alert.state, raised_us, body)
 
-    def _append(self, alerts: list[AlertEvent]) -> None:
+    def _append_lines(self, alerts: list[AlertEvent]) -> None:
         """Write alerts ahead: to the file and the disk first, to the index after."""
         if not alerts:
             return
@@ -294,10 +294,10 @@ class AlertEvaluator:
         except OSError as error:
             raise self._file_error("written", error) from error
         for alert in alerts:
-            self._keep(alert)
+            self._save(alert)
         self._index.reach(end)
 
-    def _announce(self, alerts: Iterable[AlertEvent]) -> None:
+    def _publish(self, alerts: Iterable[AlertEvent]) -> None:
         for alert in alerts:
             level = logging.WARNING if alert.state in ("raised", "escalated") else logging.INFO
             event(_log, alert.event, level=level, **_told(alert))

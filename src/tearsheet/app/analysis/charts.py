@@ -172,7 +172,7 @@ class Insights:
     def _total(self, chosen: Chosen, currency: str, wanted: TradeFilter, found: TradeList) -> int:
         """How many closed positions a list has, by the kept tallies where these know it."""
         window, scope = chosen.window, chosen.scope
-        if wanted.is_all and window.last_trades is None and not scope.narrows_trades:
+        if wanted.is_all and window.last_trades is None and not scope.needs_row_filter:
             sessions = self._answers.sessions(window, scope, currency)
             return sum(tally.closed for _, tally in sessions)
         notes = self._ledger.get(NOTES_STAMP) if wanted.tag else None
@@ -196,7 +196,7 @@ class Insights:
             position = reading.position(identity)
             if position is None:
                 raise NotFoundError(f"no position {identity!r}", "`tearsheet positions` lists them")
-            behind = Behind(self._ledger, self._band, self._calendar.session)
+            behind = Behind(self._ledger, self._band, self._calendar.trading_day_of)
             terms = behind.bookings(reading.bookings_of(identity), lambda booking: booking.net)
             remark = remarks_on(reading, [identity]).get(identity)
             return PositionDetail(view_of(position, self._band, remark=remark), terms)

@@ -59,7 +59,7 @@ def explain(
     return Explanation(
         metric=metric,
         label=row.label,
-        words=row.words,
+        words=row.description,
         window=summary.window.label,
         currency=summary.currency,
         value=summary.metrics[metric],

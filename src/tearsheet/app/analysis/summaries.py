@@ -116,16 +116,16 @@ class Summaries:
         found = self._ledger.reading.window(scope.account, since, until)
         bookings = [booking for booking in found[0] if booking.currency == currency]
         closed = [position for position in found[1] if position.currency == currency]
-        if scope.narrows_trades:
+        if scope.needs_row_filter:
             bookings, closed = self._narrowed(bookings, closed, scope)
         return Rows(sorted(bookings, key=lambda b: b.order), closed)
 
     def sessions(self, window: Window, scope: Scope, currency: str) -> list[tuple[date, Tally]]:
         """The tally of each session of a window that traded, in order."""
-        if window.last_trades is None and not scope.narrows_trades:
+        if window.last_trades is None and not scope.needs_row_filter:
             return self._ledger.tallies(scope.account, window.start, window.end, currency)
         rows = self.rows(window, scope, currency)
-        session = self._terms.calendar.session
+        session = self._terms.calendar.trading_day_of
         by_day: dict[date, Rows] = defaultdict(lambda: Rows([], []))
         for booking in rows.bookings:
             by_day[session(booking.time)].bookings.append(booking)
@@ -178,7 +178,7 @@ class Summaries:
         return chosen, [c for c in found if c != chosen]
 
     def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
-        if window.last_trades is None and not scope.narrows_trades:
+        if window.last_trades is None and not scope.needs_row_filter:
             kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
             self.sessions_kept += len(kept)
             return total(tally for _, tally in kept), [
@@ -192,7 +192,7 @@ class Summaries:
     def _days(self, rows: Rows) -> list[Day]:
         nets: dict[date, Decimal] = defaultdict(lambda: ZERO)
         trades: dict[date, int] = defaultdict(int)
-        session = self._terms.calendar.session
+        session = self._terms.calendar.trading_day_of
         with exact():
             for booking in rows.bookings:
                 nets[session(booking.time)] += booking.gross - booking.fees
@@ -205,7 +205,7 @@ class Summaries:
         if self._terms.starting_balance is None or not days:
             return tuple(days)
         traded = {day.session: day for day in days}
-        last = min(window.last_day, self._terms.calendar.session(self._now))
+        last = min(window.last_day, self._terms.calendar.trading_day_of(self._now))
         span = _dates(days[0].session, max(last, days[-1].session))
         calendar = self._terms.calendar
         return tuple(
@@ -215,7 +215,7 @@ class Summaries:
     def _balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
         """The starting balance and all that was made before the window."""
         balance = self._terms.starting_balance
-        if balance is None or window.last_trades is not None or scope.narrows_trades:
+        if balance is None or window.last_trades is not None or scope.needs_row_filter:
             return None
         first = self._ledger.first_session(scope.account)
         if first is None or first >= window.start:
@@ -229,7 +229,7 @@ class Summaries:
         first = self._ledger.first_log_day()
         if first is None or window.last_trades is not None:
             return []
-        today = self._terms.calendar.session(self._now)
+        today = self._terms.calendar.trading_day_of(self._now)
         start, end = max(window.start, first), min(window.end, today)
         present = self._ledger.log_days(start, end)
         calendar = self._terms.calendar
@@ -266,7 +266,7 @@ class Summaries:
         self, window: Window, currency: str, held: list[Position], open_log_trades: int
     ) -> Unrealized:
         """That of the positions open now, for a window that has not ended."""
-        if window.end <= self._terms.calendar.session(self._now):
+        if window.end <= self._terms.calendar.trading_day_of(self._now):
             return Unrealized(None, "the window is past")
         return unrealized_of(
             self._ledger.reading,

@@ -119,7 +119,7 @@ class CalendarChange:
 
     def _refuse_while_broken(self, ledger: Ledger) -> None:
         """Another calendar could end what holds for a day, a week or a month by this one."""
-        session = self._settings.calendar.session(self._context.now)
+        session = self._settings.calendar.trading_day_of(self._context.now)
         records = LatchRecords(ledger.reading)
         for account in records.accounts():
             for record in records.of(account, session - _PERIOD):

@@ -133,7 +133,7 @@ def _limit_fields(name: Any, block: dict[str, Any], default: dict[str, Any] | No
     )
     state: State = "own" if own else "none" if default is None or name in block else "default"
     inherited = "" if default is None else _told(default.get(name)) or "none"
-    return LimitFields(name, LIMITS[name].words, state, fields, inherited)
+    return LimitFields(name, LIMITS[name].description, state, fields, inherited)
 
 
 def _limit_value(name: str, short: str, values: dict[str, str], state: str, way: Way) -> Value:

@@ -221,7 +221,7 @@ def _take_records(
             report.rejections += part.rejections
             counts.new += len(lines)
             for one in part.records:
-                counts.span(to_micros(one.record.booked_at))
+                counts.span(to_micros(one.record.result_time))
     return counts, ended
 
 

@@ -157,7 +157,7 @@ class LimitBooks:
     def _make(self, account: str, plan: AccountLimits, now: datetime) -> Standing:
         """The book from kept tallies up to the last traded session, whose bookings are read."""
         reading, calendar = self._ledger.reading, self._settings.calendar
-        session = calendar.session(now)
+        session = calendar.trading_day_of(now)
         cut = min(session, self._ledger.last_session(account) or session)
         first = past_from(plan, cut) or EARLIEST.date()
         digest = self._digest(plan, first)

@@ -41,7 +41,7 @@ def replay_history(
         found = []
         for name in _limited(ledger, limits, account):
             terms = _terms(context, ledger, window, name, currency)
-            found.append(_Account(ledger, name, limits.of(name), window, terms).replay())
+            found.append(_Account(ledger, name, limits.for_account(name), window, terms).replay())
         return found
 
 
@@ -56,7 +56,7 @@ def _limited(ledger: Ledger, limits: Limits, account: str | None) -> list[str]:
         named = ", ".join(known) or "none yet"
         raise NotFoundError(f"no account {account!r}", f"known accounts: {named}")
     chosen = [account] if account is not None else known
-    limited = [name for name in chosen if limits.of(name).limits]
+    limited = [name for name in chosen if limits.for_account(name).limits]
     if chosen and not limited:
         hint = "state them under `limits:`, as `default` or by account"
         raise SettingsError(f"no limits for {', '.join(chosen)}", hint)

@@ -76,7 +76,7 @@ class Verdicts:
     def _of(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.snapshot():
             stated, now = self._file.stated(), self._context.now
-            standing = self.books.of(account, stated.limits.of(account), now)
+            standing = self.books.of(account, stated.limits.for_account(account), now)
             found = self._verdict(standing, stated, now, reasons)
             unkept, took_long = standing.unkept(), standing.sessions > _MANY_SESSIONS
         if unkept or (took_long and standing.base is not None):
@@ -90,7 +90,7 @@ class Verdicts:
             return
         try:
             with self._ledger.patience(_ALERT_PATIENCE_S):
-                self._context.alerts.follow(lambda last: incident_changes(found, last))
+                self._context.alerts.update_incidents(lambda last: incident_changes(found, last))
         except (StoreError, InputError) as error:
             event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
             return
@@ -102,7 +102,7 @@ class Verdicts:
         with self._ledger.snapshot():
             names = self._limited()
             broken = set(LatchRecords(self._ledger.reading).accounts()) - set(names)
-        for account in self._context.alerts.limited_accounts() - broken - set(names):
+        for account in self._context.alerts.accounts_with_open_limit_alerts() - broken - set(names):
             self.of(account, reasons)  # its limits are gone, so its incidents are over
         found = [self.of(account, reasons) for account in names]
         still = (self.of(account, reasons) for account in sorted(broken))
@@ -112,7 +112,7 @@ class Verdicts:
         """Hold the limits against accounts that just changed, inside the transaction of the change."""
         stated, now = self._file.stated(), self._context.now
         for account in sorted(accounts):
-            plan = stated.limits.of(account)
+            plan = stated.limits.for_account(account)
             if plan.limits:
                 standing = self.books.of(account, plan, now)
                 self._keep(standing, now)
@@ -139,7 +139,7 @@ class Verdicts:
             if (answer := receipts.find(receipt)) is not None:
                 return json.decode(answer, type=BreachRecord), True
             stated, now = self._file.stated(), self._context.now
-            standing = self.books.of(account, stated.limits.of(account), now)
+            standing = self.books.of(account, stated.limits.for_account(account), now)
             self._keep(standing, now)
             record = _released(standing.book, limit, actor, reason, allowance, now)
             assert record.release is not None
@@ -165,7 +165,7 @@ class Verdicts:
         """The accounts that are judged; while the limits cannot be read, all of them."""
         stated = self._file.stated()
         traded = self._ledger.accounts()
-        limited = (a for a in traded if stated.trouble or stated.limits.of(a).limits)
+        limited = (a for a in traded if stated.trouble or stated.limits.for_account(a).limits)
         return sorted({*limited, *stated.limits.accounts})
 
     def _latched(
@@ -188,7 +188,7 @@ class Verdicts:
     def _keep_and_tell(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.writing(frozenset({account})):
             stated, now = self._file.stated(), self._context.now
-            standing = self.books.of(account, stated.limits.of(account), now)
+            standing = self.books.of(account, stated.limits.for_account(account), now)
             if self._keep(standing, now):
                 self._ledger.join()
                 self._ledger.bump()
@@ -228,7 +228,7 @@ class Verdicts:
     def _feed(self, standing: Standing, now: datetime) -> Feed:
         """How far the ledger can be trusted about an account; asked anew when it or the day changes."""
         account, calendar = standing.book.account, self._settings.calendar
-        key = (self._ledger.stamp, calendar.session(now))
+        key = (self._ledger.stamp, calendar.trading_day_of(now))
         if standing.doubts[0] != key:
             standing.doubts = (key, self._feed_of(standing.book, now))
         feed = standing.doubts[1]
@@ -257,7 +257,7 @@ class Verdicts:
 
     def _partial(self, book: LimitBook, now: datetime) -> list[PartialReason]:
         """What may be missing of the day, week or month that the limits are about."""
-        session = self._settings.calendar.session(now)
+        session = self._settings.calendar.trading_day_of(now)
         window = Window("custom", _first_day(book.plan, session), max(session, book.session) + DAY)
         answers = Summaries(self._ledger, terms_of(self._settings), now)
         found = answers.doubts(window, Scope(book.account), book.terms.currency)
@@ -278,7 +278,7 @@ def verdicts_of(context: Context) -> Verdicts:
 
 
 def _first_day(plan: AccountLimits, session: date) -> date:
-    starts = (period_start(limit.nature.period, session) for limit in plan.limits)
+    starts = (period_start(limit.type.period, session) for limit in plan.limits)
     return min((start for start in starts if start is not None), default=session)
 
 
@@ -286,7 +286,7 @@ def _released(
     book: LimitBook, limit: str, actor: str, reason: str, allowance: Decimal, now: datetime
 ) -> BreachRecord:
     """The breach of a limit that holds now, with its release."""
-    breach = next((b for b in book.latches.in_force(book.session) if b.limit == limit), None)
+    breach = next((b for b in book.latches.active_in(book.session) if b.limit == limit), None)
     if breach is None:
         raise no_such_breach(book.account, limit)
     readings: Sequence[Decimal | None] = [

@@ -94,7 +94,7 @@ def _day(line: ReportLine, calendar: TradingCalendar) -> date:
     if line.day is not None:
         return line.day
     assert line.at is not None
-    return calendar.session(line.at)
+    return calendar.trading_day_of(line.at)
 
 
 def _state_balances(found: Stated, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None) -> None:

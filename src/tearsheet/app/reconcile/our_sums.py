@@ -61,7 +61,7 @@ class Ours:
     def __init__(self, steps: Mapping[str, Sequence[Step]], calendar: TradingCalendar) -> None:
         self._steps = steps
         self._calendar = calendar
-        self._days = {symbol: [calendar.session(s.at) for s in its] for symbol, its in steps.items()}
+        self._days = {symbol: [calendar.trading_day_of(s.at) for s in its] for symbol, its in steps.items()}
         self._known: dict[tuple[What, Span, Method], Decimal] = {}
 
     def value(self, what: What, span: Span, method: Method) -> Decimal:
@@ -119,7 +119,7 @@ class Ours:
         pairs = []
         for symbol, steps in self._of(span):
             for step, day in zip(steps, self._days[symbol], strict=True):
-                if (there := other.session(step.at)) != day:
+                if (there := other.trading_day_of(step.at)) != day:
                     pairs.append((day, there))
         return pairs
 

@@ -100,7 +100,7 @@ class Closings:
             strategy,
             _SIDES[side],  # type: ignore[arg-type]
             at,
-            self._calendar.session(at),
+            self._calendar.trading_day_of(at),
             at.astimezone(self._zone).hour,
             held,
             quantity,

@@ -27,7 +27,7 @@ class TallyRules(Struct, frozen=True):
 
     def tally_in_order(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> Tally:
         """The tally of bookings and closed positions that are in order."""
-        return Tally.of(bookings, closed, self.breakeven_band, self.breakeven_breaks_streak)
+        return Tally.from_bookings(bookings, closed, self.breakeven_band, self.breakeven_breaks_streak)
 
 
 def booking_order(booking: Booking) -> tuple[object, ...]:

@@ -67,7 +67,7 @@ class SessionTallies:
         """Bookings that were just taken out; a closing, in its position's currency, goes with the last."""
         for booking in bookings:
             self.accounts.removed(booking)
-            day = self._calendar.session(booking.time)
+            day = self._calendar.trading_day_of(booking.time)
             for money in {booking.currency, currency or booking.currency}:
                 self._stale.add((booking.account, day, money))
                 self._stale.add((ALL_ACCOUNTS, day, money))
@@ -78,7 +78,7 @@ class SessionTallies:
         """What is in order of time, cut where sessions begin."""
         begin = 0
         while begin < len(ordered):
-            day = self._calendar.session(moment(ordered[begin]))
+            day = self._calendar.trading_day_of(moment(ordered[begin]))
             end = bisect_left(ordered, self._calendar.end(day), begin, key=moment)
             yield day, ordered[begin:end]
             begin = end

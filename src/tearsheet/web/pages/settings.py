@@ -176,7 +176,7 @@ class _Adjusting:
             try:
                 wanted = change.wanted(request.form)
                 now = self._served.now
-                days = tracker.settings.calendar.session(now), wanted.calendar.session(now)
+                days = tracker.settings.calendar.trading_day_of(now), wanted.calendar.trading_day_of(now)
                 seen = f"{wanted.timezone} {wanted.day_starts_at:%H:%M}"
                 if request.form.get("action") != "keep" or request.form.get("seen") != seen:
                     return self.page(preview=change.tried(wanted), days=days, seen=seen)

@@ -117,7 +117,7 @@ def _verdicts(asked: Asked, scope: Scope) -> Sequence[Verdict]:
 def _last_day(tracker: PerformanceTracker, summary: PerformanceSummary) -> date | None:
     """The session of the last fill, where it is another than the one shown."""
     last = summary.freshness.last_fill_at
-    session = None if last is None else tracker.settings.calendar.session(last)
+    session = None if last is None else tracker.settings.calendar.trading_day_of(last)
     return None if session == summary.window.start else session
 
 
