@@ -65,7 +65,7 @@ def settings_page() -> str:
     ]
     for s in SETTINGS:
         default = "none" if s.default in (None, "") else f"`{s.default}`"
-        lines.append(f"| `{s.env}` | `{s.key}` | {default} | {_cell(s.allowed)} | {_cell(s.words)} |")
+        lines.append(f"| `{s.env}` | `{s.key}` | {default} | {_cell(s.allowed)} | {_cell(s.description)} |")
     return "\n".join(lines) + "\n"
 
 

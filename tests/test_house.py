@@ -18,7 +18,7 @@ LONG_ON_PURPOSE = {"trade/position.py: book_all": 50}
 #: Tables whose columns a reader compares; everything else is laid out by the formatter.
 MOST_FORMATTER_EXCEPTIONS = 30
 #: The outermost command function, and the call of other people's hooks.
-BROAD_ON_PURPOSE = {("cli/__init__.py", "main"), ("app/alerts/evaluator.py", "_publish")}
+BROAD_ON_PURPOSE = {("cli/__init__.py", "main"), ("app/alerts/evaluator.py", "_call_listener")}
 BANNED = ("util", "helper", "common", "misc", "manager", "service", "handler", "engine", "processor")
 
 

@@ -36,14 +36,14 @@ def logged(folder: Path, verbose: int = 0, **env: str) -> io.StringIO:
 
 def test_an_event_is_one_line_of_text(tmp_path: Path) -> None:
     stream = logged(tmp_path, TEARSHEET_LOG_LEVEL="INFO")
-    log.event(_log, "tearsheet.sync", duration_ms=1.5, trades=3, small=Decimal("1E-7"), why="a b")
+    log.log_event(_log, "tearsheet.sync", duration_ms=1.5, trades=3, small=Decimal("1E-7"), why="a b")
     line = stream.getvalue()
     assert line.endswith("Z INFO    tearsheet.sync duration_ms=1.5 trades=3 small=0.0000001 why='a b'\n")
 
 
 def test_an_event_is_one_json_object(tmp_path: Path) -> None:
     stream = logged(tmp_path, TEARSHEET_LOG_LEVEL="INFO", TEARSHEET_LOG_FORMAT="json")
-    log.event(_log, "tearsheet.sync", cache_hits=2, cache_misses=0, folder=tmp_path, who=None)
+    log.log_event(_log, "tearsheet.sync", cache_hits=2, cache_misses=0, folder=tmp_path, who=None)
     line = json.loads(stream.getvalue())
     assert line.pop("time").endswith("Z")
     assert line == {
@@ -60,7 +60,7 @@ def test_an_event_is_one_json_object(tmp_path: Path) -> None:
 def test_only_warnings_are_shown_unless_asked_for_more(tmp_path: Path, verbose: int, levels: int) -> None:
     stream = logged(tmp_path, verbose)
     for level in (logging.DEBUG, logging.INFO, logging.WARNING):
-        log.event(_log, "an.event", level=level)
+        log.log_event(_log, "an.event", level=level)
     assert len(stream.getvalue().splitlines()) == levels
 
 
@@ -72,7 +72,7 @@ def test_a_hostile_value_stays_on_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], shape: str, hostile: str
 ) -> None:
     stream = logged(tmp_path, TEARSHEET_LOG_LEVEL="INFO", TEARSHEET_LOG_FORMAT=shape)
-    log.event(_log, "tearsheet.import", file=hostile, trades=1)
+    log.log_event(_log, "tearsheet.import", file=hostile, trades=1)
     (line,) = stream.getvalue().splitlines()
     assert "\x1b" not in line
     assert line.encode("utf-8")
@@ -94,8 +94,8 @@ def test_an_exception_is_told_with_its_place(tmp_path: Path, shape: str) -> None
 
 def test_the_file_is_json_from_info_on_whatever_is_shown(tmp_path: Path) -> None:
     stream = logged(tmp_path, TEARSHEET_LOG_FILE="new/t.log")
-    log.event(_log, "an.event", n=1)
-    log.event(_log, "too.fine", level=logging.DEBUG)
+    log.log_event(_log, "an.event", n=1)
+    log.log_event(_log, "too.fine", level=logging.DEBUG)
     assert stream.getvalue() == ""
     (line,) = (tmp_path / "new/t.log").read_text().splitlines()
     assert json.loads(line)["event"] == "an.event"
@@ -105,7 +105,7 @@ def test_the_file_rotates_and_as_many_are_kept_as_set(tmp_path: Path) -> None:
     sizes = {"TEARSHEET_LOG_FILE_MAX_BYTES": "10000", "TEARSHEET_LOG_FILE_KEEP": "2"}
     logged(tmp_path, TEARSHEET_LOG_FILE="t.log", **sizes)
     for n in range(500):
-        log.event(_log, "an.event", n=n)
+        log.log_event(_log, "an.event", n=n)
     files = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert set(files) == {"t.log", "t.log.1", "t.log.2"}
     assert max(files.values()) <= 10_000

@@ -16,12 +16,12 @@ _FIELDS = "tearsheet_fields"
 _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
-class JsonLines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One JSON object a line: time (UTC), level, event, and the event's fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": _time(record),
+            "time": _timestamp(record),
             "level": record.levelname,
             "event": record.getMessage(),
             **getattr(record, _FIELDS, {}),
@@ -31,16 +31,16 @@ class JsonLines(logging.Formatter):
         try:
             return _encode(line).decode()
         except UnicodeEncodeError:  # a file name that is no text
-            return _encode({key: _as_text(value) for key, value in line.items()}).decode()
+            return _encode({key: _to_text(value) for key, value in line.items()}).decode()
 
 
-class TextLines(logging.Formatter):
+class TextFormatter(logging.Formatter):
     """Time, level, event, and the event's fields as key=value."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, _FIELDS, {})
-        told = "".join(f" {key}={_shown(value)}" for key, value in fields.items())
-        line = f"{_time(record)} {record.levelname:<7} {record.getMessage()}{told}"
+        told = "".join(f" {key}={_single_line(value)}" for key, value in fields.items())
+        line = f"{_timestamp(record)} {record.levelname:<7} {record.getMessage()}{told}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
@@ -54,16 +54,16 @@ def configure(settings: Settings, *, verbose: int = 0, stream: TextIO | None = N
         handler.close()
     level = {0: settings.log_level, 1: "INFO"}.get(verbose, "DEBUG")
     shown: logging.Handler = logging.StreamHandler(stream or sys.stderr)
-    shown.setFormatter(JsonLines() if settings.log_format == "json" else TextLines())
+    shown.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     shown.setLevel(level)
     logger.addHandler(shown)
     if settings.log_file is not None:
-        logger.addHandler(_file(settings))
+        logger.addHandler(_file_handler(settings))
     logger.setLevel(min(handler.level for handler in logger.handlers))
     logger.propagate = False
 
 
-def event(logger: logging.Logger, name: str, *, level: int = logging.INFO, **fields: Any) -> None:
+def log_event(logger: logging.Logger, name: str, *, level: int = logging.INFO, **fields: Any) -> None:
     """Log a structured event; its fields stand beside the name in the line."""
     if logger.isEnabledFor(level):
         # made here, since `logger.log` would look for the calling line at every request
@@ -72,7 +72,7 @@ def event(logger: logging.Logger, name: str, *, level: int = logging.INFO, **fie
         logger.handle(record)
 
 
-def _file(settings: Settings) -> logging.Handler:
+def _file_handler(settings: Settings) -> logging.Handler:
     from logging.handlers import RotatingFileHandler  # imports sockets, so only where it is used
 
     assert settings.log_file is not None
@@ -91,23 +91,23 @@ def _file(settings: Settings) -> logging.Handler:
             f"which cannot be written: {error.strerror or error}",
             "name a file in a folder that can be written",
         ) from None
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonFormatter())
     handler.setLevel(logging.INFO)
     return handler
 
 
-def _time(record: logging.LogRecord) -> str:
+def _timestamp(record: logging.LogRecord) -> str:
     at = datetime.fromtimestamp(record.created, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _shown(value: object) -> str:
+def _single_line(value: object) -> str:
     """A value on one line: no text from outside can begin a line of its own."""
-    text = f"{value:f}" if isinstance(value, Decimal) else str(_as_text(value))
+    text = f"{value:f}" if isinstance(value, Decimal) else str(_to_text(value))
     return repr(text) if " " in text or not text or not text.isprintable() else text
 
 
-def _as_text(value: object) -> object:
+def _to_text(value: object) -> object:
     """A value that UTF-8 can hold; numbers stay numbers."""
     if value is None or isinstance(value, int | float | Decimal):
         return value

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from tearsheet.app.alerts.evaluator import AlertRun
+from tearsheet.app.alerts.evaluator import AlertCheck
 from tearsheet.app.analysis.summaries import Summaries, terms_of
 from tearsheet.app.book_rules import book_rules, fingerprint
 from tearsheet.app.config.targets_file import stated_targets
@@ -20,7 +20,7 @@ from tearsheet.app.context import Context
 from tearsheet.app.imports.log_sync import is_up_to_date, sync_logs
 from tearsheet.app.reports import Explanation, ImportReport, OnProgress, SyncReport, VerifyReport, silent
 from tearsheet.errors import StoreError
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
 from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
@@ -39,7 +39,7 @@ class PerformanceTracker(Context):
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings, clock)
-        self._ledger.judge = self._judge
+        self._ledger.on_commit = self._judge
 
     def sync(self, on_progress: OnProgress = silent) -> SyncReport:
         """Read what is new in the log folder. Raises StoreError, InputError."""
@@ -53,7 +53,7 @@ class PerformanceTracker(Context):
             )
         self.looked_at = self.now
         self.tell()
-        event(
+        log_event(
             _log,
             "tearsheet.sync",
             level=logging.WARNING if report.rejected else logging.INFO,
@@ -78,7 +78,7 @@ class PerformanceTracker(Context):
         if self._ledger.read_only:
             return self.sync_if_possible()
         try:
-            with self._ledger.patience(patience_s):
+            with self._ledger.lock_timeout(patience_s):
                 self.sync()
         except StoreError as error:
             return [PartialReason("stale_ledger", f"the logs changed, and {error.message}")]
@@ -119,7 +119,7 @@ class PerformanceTracker(Context):
             who,
         )
         self.tell()
-        event(
+        log_event(
             _log,
             "tearsheet.import",
             level=logging.WARNING if report.rejected else logging.INFO,
@@ -159,7 +159,7 @@ class PerformanceTracker(Context):
         with self._ledger.snapshot():
             answers = self.answers()
             summary = answers.summary(chosen, scope, currency, stale)
-        event(
+        log_event(
             _log,
             "tearsheet.summary",
             duration_ms=_since(started),
@@ -210,7 +210,7 @@ class PerformanceTracker(Context):
         """
         return stated_targets(self._ledger, self.settings.targets_file)
 
-    def check(self, summary: PerformanceSummary, targets: Targets) -> AlertRun:
+    def check(self, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
         """Judge a summary by the targets, and the last trades of its scope by the rolling rules.
 
         What began or ended since the last run is written to the alerts file.
@@ -223,7 +223,7 @@ class PerformanceTracker(Context):
             )
             judged.append((rolling, [rule]))
         run = self.alerts.evaluate(judged)
-        event(
+        log_event(
             _log,
             "tearsheet.alerts",
             duration_ms=_since(started),

@@ -3,26 +3,26 @@
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
-from tearsheet.performance.metric import Metric, MetricValue, Unit, Value
+from tearsheet.performance.metric import Metric, MetricScalar, MetricValue, Unit
 
 NONE = "—"
 _ROUNDING = Context(prec=100, rounding=ROUND_HALF_EVEN)
 _CENT = Decimal("0.01")
 
 
-def shown(metric: Metric, value: MetricValue) -> str:
+def format_metric(metric: Metric, value: MetricValue) -> str:
     """A metric's value in words; a dash where it is undefined."""
     if value.value is None:
         return NONE
     return _BY_UNIT[metric.unit](value.value)
 
 
-def money(value: Value) -> str:
+def format_money(value: MetricScalar) -> str:
     """Money with thousands separators and two decimals, rounded half to even for show."""
     return f"{_rounded(value, _CENT):,f}"
 
 
-def number(value: Value) -> str:
+def format_number(value: MetricScalar) -> str:
     """A number with all its digits and thousands separators."""
     if value is None:
         return NONE
@@ -30,16 +30,16 @@ def number(value: Value) -> str:
     return f"{_ROUNDING.normalize(exact):,f}" if exact else "0"
 
 
-def percent(value: Value) -> str:
+def format_percent(value: MetricScalar) -> str:
     """A ratio as a percentage with one decimal."""
     return f"{_rounded(_decimal(value) * 100, Decimal('0.1')):,f} %"
 
 
-def duration(value: Value) -> str:
+def format_duration(value: MetricScalar) -> str:
     """Seconds as hours, minutes and seconds, as far as they matter; a change may be negative."""
     seconds = int(_rounded(value, Decimal(1)))
     if seconds < 0:
-        return f"-{duration(-seconds)}"
+        return f"-{format_duration(-seconds)}"
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3_600)
     minutes, rest = divmod(rest, 60)
@@ -50,27 +50,27 @@ def duration(value: Value) -> str:
     return f"{minutes}m {rest:02d}s"
 
 
-def _ratio(value: Value) -> str:
+def _format_ratio(value: MetricScalar) -> str:
     return f"{_rounded(value, _CENT):,f}"
 
 
-_BY_UNIT: dict[Unit, Callable[[Value], str]] = {
-    "count": number,
-    "money": money,
-    "ratio": _ratio,
-    "percent": percent,
-    "r": lambda value: f"{_ratio(value)} R",
-    "seconds": duration,
-    "quantity": number,
+_BY_UNIT: dict[Unit, Callable[[MetricScalar], str]] = {
+    "count": format_number,
+    "money": format_money,
+    "ratio": _format_ratio,
+    "percent": format_percent,
+    "r": lambda value: f"{_format_ratio(value)} R",
+    "seconds": format_duration,
+    "quantity": format_number,
     "streak": str,
     "day": str,
 }
 
 
-def _decimal(value: Value) -> Decimal:
+def _decimal(value: MetricScalar) -> Decimal:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value or 0)
 
 
-def _rounded(value: Value, step: Decimal) -> Decimal:
+def _rounded(value: MetricScalar, step: Decimal) -> Decimal:
     rounded = _ROUNDING.quantize(_decimal(value), step)
     return rounded if rounded else abs(rounded)

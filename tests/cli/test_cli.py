@@ -209,7 +209,7 @@ def test_every_error_has_an_exit_code() -> None:
     }
     assert set(EXIT_CODES) == classes
     assert len(classes) < 10
-    assert cli.BREACHED not in EXIT_CODES.values()
+    assert cli.EXIT_BREACH not in EXIT_CODES.values()
     assert len({c.code for c in classes}) == len(classes)
 
 
@@ -298,8 +298,7 @@ def test_verbose_and_json_logs(shell: Shell, monkeypatch: pytest.MonkeyPatch) ->
     assert events["tearsheet.sync"]["cache_misses"] == 1
     assert events["tearsheet.summary"]["trades"] == 1
     assert all(
-        "duration_ms" in events[name]
-        for name in ("tearsheet.sync", "tearsheet.summary", "tearsheet.alerts")
+        "duration_ms" in events[name] for name in ("tearsheet.sync", "tearsheet.summary", "tearsheet.alerts")
     )
     assert shell("-v", "summary") == 0
     again = next(

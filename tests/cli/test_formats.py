@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tearsheet.cli import BAD_DATA, HEALTHY, USAGE, main
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK, EXIT_USAGE, main
 from tests.support.place import SAMPLES
 
 OWN = "Ticker;Qty;When;Fill\nAAPL;100;2026-03-02 10:00:00;1.234,50\nAAPL;-100;2026-03-02 11:00:00;1.240,50\n"
@@ -22,7 +22,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_doctor_tells_what_it_sees(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", str(SAMPLES / "robinhood.csv"), "--account", "R1"]) == HEALTHY
+    assert main(["doctor", str(SAMPLES / "robinhood.csv"), "--account", "R1"]) == EXIT_OK
     said = capsys.readouterr().out
     for words in (
         "csv, utf-8, separated by comma",
@@ -38,7 +38,7 @@ def test_doctor_tells_what_it_sees(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_doctor_tells_why_not_and_keeps_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", "own.csv"]) == BAD_DATA
+    assert main(["doctor", "own.csv"]) == EXIT_BAD_DATA
     said = capsys.readouterr().out
     assert "Not readable: own.csv: no layout fits its header: Ticker, Qty, When, Fill" in said
     assert "--map COLUMN=FIELD" in said
@@ -54,28 +54,28 @@ def test_doctor_knows_a_trade_log(place: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_mapping_is_kept_and_recognised(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["import", "own.csv", *SAID, *MAP, "--save-layout", "mine"]) == HEALTHY
+    assert main(["import", "own.csv", *SAID, *MAP, "--save-layout", "mine"]) == EXIT_OK
     said = capsys.readouterr().out
     assert "own.csv (your_mapping): 2 new" in said
     assert "Kept as config/layouts/mine.toml" in said
     (place / "later.csv").write_text(OWN.replace("2026-03-02", "2026-03-03"))
-    assert main(["import", "later.csv", *SAID]) == HEALTHY
+    assert main(["import", "later.csv", *SAID]) == EXIT_OK
     assert "later.csv (mine): 2 new" in capsys.readouterr().out
-    assert main(["formats", "mine"]) == HEALTHY
+    assert main(["formats", "mine"]) == EXIT_OK
     assert "columns: Ticker, When, Qty, Fill" in capsys.readouterr().out
 
 
 def test_what_is_passed_over_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["import", str(SAMPLES / "robinhood.csv"), "--account", "R1"]) == HEALTHY
+    assert main(["import", str(SAMPLES / "robinhood.csv"), "--account", "R1"]) == EXIT_OK
     said = capsys.readouterr().out
     assert "9 new, 0 known, 2 rejected" in said
     assert "passed over: 1 dividends" in said
 
 
 def test_an_option_that_expired_ended_at_0(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["import", str(SAMPLES / "fidelity_history.csv")]) == HEALTHY
+    assert main(["import", str(SAMPLES / "fidelity_history.csv")]) == EXIT_OK
     capsys.readouterr()
-    assert main(["positions", "--window", "all", "--symbol", "XYZ   260320C00050000"]) == HEALTHY
+    assert main(["positions", "--window", "all", "--symbol", "XYZ   260320C00050000"]) == EXIT_OK
     (line,) = [one for one in capsys.readouterr().out.splitlines() if "XYZ" in one]
     assert line.split()[6:11] == ["2", "1.35", "0", "-271.33", "1.33"]
 
@@ -96,22 +96,22 @@ def test_an_option_that_expired_ended_at_0(place: Path, capsys: pytest.CaptureFi
     ],
 )
 def test_wrong_use_is_said(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(arguments) == USAGE
+    assert main(arguments) == EXIT_USAGE
     said = capsys.readouterr()
     assert message in said.err
     assert "hint:" in said.err
 
 
 def test_save_layout_needs_a_mapping_and_a_free_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["import", "own.csv", *SAID, *MAP, "--save-layout", "mine"]) == HEALTHY
-    assert main(["import", "own.csv", *SAID, *MAP, "--save-layout", "mine"]) == USAGE
+    assert main(["import", "own.csv", *SAID, *MAP, "--save-layout", "mine"]) == EXIT_OK
+    assert main(["import", "own.csv", *SAID, *MAP, "--save-layout", "mine"]) == EXIT_USAGE
     assert "mine.toml is there already" in capsys.readouterr().err
-    assert main(["import", "own.csv", *SAID, "--save-layout", "other"]) == USAGE
+    assert main(["import", "own.csv", *SAID, "--save-layout", "other"]) == EXIT_USAGE
     assert "nothing was mapped" in capsys.readouterr().err
 
 
 def test_formats_lists_what_is_read_and_what_is_not(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["formats"]) == HEALTHY
+    assert main(["formats"]) == EXIT_OK
     said = capsys.readouterr().out
     read, _, refused = said.partition("Recognised, but not read as fills:")
     assert "ibkr_flex_xml" in read
@@ -124,5 +124,5 @@ def test_a_layout_of_the_user_that_is_wrong_names_itself(
 ) -> None:
     (place / "config" / "layouts").mkdir(parents=True)
     (place / "config" / "layouts" / "bad.toml").write_text("title = 1\n")
-    assert main(["doctor", "own.csv"]) == BAD_DATA
+    assert main(["doctor", "own.csv"]) == EXIT_BAD_DATA
     assert "layout bad.toml: " in capsys.readouterr().out

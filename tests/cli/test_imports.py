@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tearsheet.cli import USAGE, main
+from tearsheet.cli import EXIT_USAGE, main
 from tests.support.place import Place, fills_csv
 
 ROWS = ["A,MSFT,2026-11-20T12:00:00Z,BUY,1,100,0,1", "A,MSFT,2026-11-20T12:01:00Z,SELL,1,103,0,2"]
@@ -33,6 +33,6 @@ def test_imports_are_listed_shown_tried_and_undone(
     assert "would go with 2 fills" in run("imports", "undo", "1", "--dry-run")
     assert "2 fills went, 0 stayed" in run("imports", "undo", "1")
     assert "undone" in run("imports", "1")
-    assert main(["imports", "undo", "1"]) == USAGE
+    assert main(["imports", "undo", "1"]) == EXIT_USAGE
     assert "was undone before" in capsys.readouterr().err
-    assert main(["imports", "7"]) == USAGE
+    assert main(["imports", "7"]) == EXIT_USAGE

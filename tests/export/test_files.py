@@ -9,11 +9,11 @@ import jsonschema
 import pytest
 
 from tearsheet.errors import InputError
-from tearsheet.export.files import export_summary, file_name, json_bytes, json_line, markdown, schema
+from tearsheet.export.files import export_summary, file_name, json_bytes, json_line, render_markdown, schema
 from tearsheet.performance.metric import METRICS, MetricValue, Unit
 from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary, Scope
 from tearsheet.trade.session import WindowKind
-from tearsheet.words import shown
+from tearsheet.words import format_metric
 from tests.support.place import Place, record
 
 TODAY = "2026-11-20"
@@ -50,7 +50,7 @@ def test_empty_partial_scoped_and_rolling_summaries_too(place: Place) -> None:
     for more in ({"start": date(2020, 1, 1)}, {"scope": Scope(symbol="AAPL")}, {"rolling": 5}, {}):
         found = summary(place, **more)
         valid(json.loads(json_bytes(found)))
-        assert markdown(found, []).count("\n## ") == 3
+        assert render_markdown(found, []).count("\n## ") == 3
 
 
 def test_numbers_bear_every_digit_and_no_exponent(place: Place) -> None:
@@ -157,7 +157,7 @@ def test_the_page_reads_well(place: Place) -> None:
         found = replace(
             found, targets=tuple(f.variance for f in judge(found, target_rules(tracker.targets())))
         )
-    page = markdown(found, run.open)
+    page = render_markdown(found, run.open)
     assert page.startswith("# Daily performance: 2026-11-20\n\n## Overview\n")
     assert "| Result | **-7.50 USD** net in 5 trades, 0.0 % won |" in page
     assert "| Win rate | 0.0 % | 60.0 % | **missed** |" in page
@@ -188,8 +188,8 @@ def test_the_page_reads_well(place: Place) -> None:
 )
 def test_values_in_words(unit: Unit, value: object, text: str) -> None:
     metric = next(m for m in METRICS.values() if m.unit == unit)
-    assert shown(metric, MetricValue(value, 1)) == text  # type: ignore[arg-type]
+    assert format_metric(metric, MetricValue(value, 1)) == text  # type: ignore[arg-type]
 
 
 def test_what_is_undefined_is_a_dash() -> None:
-    assert shown(METRICS["win_rate"], MetricValue(None, 0, "no closed trades")) == "—"
+    assert format_metric(METRICS["win_rate"], MetricValue(None, 0, "no closed trades")) == "—"

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tearsheet.errors import InputError
-from tearsheet.export.files import export_summary, file_name, markdown
+from tearsheet.export.files import export_summary, file_name, render_markdown
 from tearsheet.performance.metric import MetricValue
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tests.support.place import Place, record
@@ -56,7 +56,7 @@ def test_a_run_killed_between_its_two_files_is_made_good(found: PerformanceSumma
     export_summary(newer, [], tmp_path)
     page.path.write_bytes(old)
     assert changed(newer, tmp_path) == [False, True]
-    assert page.path.read_text() == markdown(newer, [])
+    assert page.path.read_text() == render_markdown(newer, [])
     assert changed(newer, tmp_path) == [False, False]
 
 
@@ -138,7 +138,7 @@ def test_scopes_that_spell_alike_have_names_of_their_own(found: PerformanceSumma
 
 def test_control_and_markup_of_a_name_mean_nothing_on_the_page(found: PerformanceSummary) -> None:
     hostile = Scope(account="a|b\n# c\x1b[2J", symbol="<img src=x>[k](javascript:1)~~`\u202e")
-    page = markdown(replace(found, scope=hostile), [])
+    page = render_markdown(replace(found, scope=hostile), [])
     (line,) = [line for line in page.splitlines() if line.startswith("| Scope |")]
     assert line == (
         "| Scope | a\\|b \\# c\ufffd\\[2J · &lt;img src=x&gt;\\[k\\](javascript:1)\\~\\~\\`\ufffd |"

@@ -9,20 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.export.svg import summary_svg
-from tearsheet.performance.series import EquityDay
+from tearsheet.performance.series import DailyPoint
 
 SVG = "{http://www.w3.org/2000/svg}"
 FIRST = date(2026, 11, 2)
 
 
-def days_of(*nets: str | Decimal) -> list[EquityDay]:
+def days_of(*nets: str | Decimal) -> list[DailyPoint]:
     """Neighbouring days of these results."""
     total = high = Decimal(0)
     found = []
     for number, net in enumerate(map(Decimal, nets)):
         total += net
         high = max(high, total)
-        found.append(EquityDay(FIRST + timedelta(days=number), net, 1, total, high - total, high - total))
+        found.append(DailyPoint(FIRST + timedelta(days=number), net, 1, total, high - total, high - total))
     return found
 
 

@@ -7,7 +7,15 @@ from statistics import mean, stdev
 
 import pytest
 
-from tearsheet.performance.metric import METRICS, Day, MetricValue, Stretch, Value, evaluate, measure
+from tearsheet.performance.metric import (
+    METRICS,
+    Day,
+    MetricInput,
+    MetricScalar,
+    MetricValue,
+    compute,
+    compute_all,
+)
 from tearsheet.performance.tally import Curve, Streaks, Tally
 from tearsheet.trade.amount import exact
 
@@ -18,7 +26,7 @@ def days(*nets: str) -> tuple[Day, ...]:
     return tuple(Day(MONDAY + timedelta(days=n), Decimal(net), 1) for n, net in enumerate(nets))
 
 
-def full() -> Stretch:
+def full() -> MetricInput:
     """Five trades: +100, +50, −30, −20, 0."""
     tally = Tally(
         fills=10,
@@ -45,15 +53,15 @@ def full() -> Stretch:
         loss_held_count=1,
         streaks=Streaks(4, 1, 2, -1, 2, 2, 2),
     )
-    return Stretch(tally, days("150", "-30", "-20"), Decimal(1000))
+    return MetricInput(tally, days("150", "-30", "-20"), Decimal(1000))
 
 
-def value(name: str, stretch: Stretch | None = None) -> Value:
-    return measure(METRICS[name], stretch or full()).value
+def value(name: str, stretch: MetricInput | None = None) -> MetricScalar:
+    return compute(METRICS[name], stretch or full()).value
 
 
 def test_an_empty_stretch_is_zeros_and_reasons() -> None:
-    found = evaluate(Stretch(Tally()))
+    found = compute_all(MetricInput(Tally()))
     zero = {name for name, m in found.items() if m.value is not None}
     assert zero == {
         "total_trades",
@@ -127,7 +135,7 @@ def test_values(name: str, expected: object) -> None:
 
 def test_every_row_of_the_table_is_tried_above_or_below() -> None:
     assert {"sqn", "sharpe", "sortino", "calmar"} < set(METRICS)
-    assert all(m.value is not None and m.reason is None for m in evaluate(full()).values())
+    assert all(m.value is not None and m.reason is None for m in compute_all(full()).values())
 
 
 def test_sqn_is_by_r() -> None:
@@ -144,8 +152,8 @@ def test_daily_ratios_by_hand() -> None:
     assert value("calmar") == pytest.approx(growth / (50 / 1150))
 
 
-def unknown(name: str, stretch: Stretch) -> MetricValue:
-    found = measure(METRICS[name], stretch)
+def unknown(name: str, stretch: MetricInput) -> MetricValue:
+    found = compute(METRICS[name], stretch)
     assert found.value is None
     assert found.reason
     return found
@@ -153,30 +161,30 @@ def unknown(name: str, stretch: Stretch) -> MetricValue:
 
 def test_without_a_balance_there_are_no_daily_ratios() -> None:
     for name in ("sharpe", "sortino", "calmar", "max_drawdown_percent"):
-        unknown(name, Stretch(full().tally, full().days))
-        unknown(name, Stretch(full().tally, days("5"), Decimal(1000)))
-        unknown(name, Stretch(full().tally, days("-600", "-500"), Decimal(1000)))
+        unknown(name, MetricInput(full().tally, full().days))
+        unknown(name, MetricInput(full().tally, days("5"), Decimal(1000)))
+        unknown(name, MetricInput(full().tally, days("-600", "-500"), Decimal(1000)))
 
 
 def test_ratios_of_what_does_not_vary_are_none() -> None:
-    flat = Stretch(full().tally, days("0", "0", "0"), Decimal(1000))
+    flat = MetricInput(full().tally, days("0", "0", "0"), Decimal(1000))
     for name in ("sharpe", "sortino", "calmar"):
         unknown(name, flat)
-    same = unknown("sqn", Stretch(Tally(r_sum=Decimal(4), r_squares=Decimal(8), r_count=2)))
+    same = unknown("sqn", MetricInput(Tally(r_sum=Decimal(4), r_squares=Decimal(8), r_count=2)))
     assert same.reason == "all trades had the same R"
-    rising = Stretch(full().tally, days("1", "2"), Decimal(1000))
+    rising = MetricInput(full().tally, days("1", "2"), Decimal(1000))
     unknown("sortino", rising)
     unknown("calmar", rising)
 
 
 def test_equal_returns_have_no_deviation_for_floats_to_find() -> None:
-    steady = Stretch(full().tally, days("100", "110", "121"), Decimal(1000))
+    steady = MetricInput(full().tally, days("100", "110", "121"), Decimal(1000))
     assert unknown("sharpe", steady).reason == "every day had the same return"
     assert unknown("sortino", steady).reason == "no day had a loss"
 
 
 def test_a_growth_beyond_all_numbers_is_none() -> None:
-    wild = Stretch(full().tally, days("40000", "-10"), Decimal(100))
+    wild = MetricInput(full().tally, days("40000", "-10"), Decimal(100))
     assert "beyond any number" in (unknown("calmar", wild).reason or "")
     assert value("sharpe", wild) is not None
 
@@ -186,15 +194,15 @@ def test_huge_multiples_have_an_sqn() -> None:
     r = Decimal("1E178")
     with exact():
         tally = Tally(r_sum=4 * r, r_squares=10 * r * r, r_count=2)
-    assert value("sqn", Stretch(tally)) == pytest.approx(2.0)
+    assert value("sqn", MetricInput(tally)) == pytest.approx(2.0)
 
 
 def test_metrics_do_not_depend_on_the_callers_context() -> None:
-    outside = evaluate(full())
+    outside = compute_all(full())
     with exact():
-        assert evaluate(full()) == outside
+        assert compute_all(full()) == outside
     with localcontext(prec=3):
-        assert evaluate(full()) == outside
+        assert compute_all(full()) == outside
 
 
 def test_every_float_is_finite_and_every_none_says_why() -> None:
@@ -209,26 +217,26 @@ def test_every_float_is_finite_and_every_none_says_why() -> None:
         r_sum=Decimal("1E180"),
         r_squares=Decimal("1E360"),
     )
-    for found in evaluate(Stretch(huge, days("1E54", "-1E-18"), Decimal("1E-18"))).values():
+    for found in compute_all(MetricInput(huge, days("1E54", "-1E-18"), Decimal("1E-18"))).values():
         assert not isinstance(found.value, float) or math.isfinite(found.value)
         assert (found.value is None) is bool(found.reason)
 
 
 def test_a_streak_can_be_of_breakevens_where_they_count() -> None:
-    assert value("streak_type", Stretch(Tally(streaks=Streaks(1, 0, 1, 0, 1)))) == "breakeven"
+    assert value("streak_type", MetricInput(Tally(streaks=Streaks(1, 0, 1, 0, 1)))) == "breakeven"
 
 
 def test_equal_days_are_the_earliest() -> None:
-    same = Stretch(full().tally, days("5", "5", "-5", "-5"))
+    same = MetricInput(full().tally, days("5", "5", "-5", "-5"))
     assert (value("best_day_date", same), value("worst_day_date", same)) == ("2026-11-16", "2026-11-18")
 
 
 def test_idle_days_are_no_days_traded() -> None:
-    idle = Stretch(full().tally, (Day(MONDAY, Decimal(0)), *days("5")[:1]))
+    idle = MetricInput(full().tally, (Day(MONDAY, Decimal(0)), *days("5")[:1]))
     assert value("sessions_traded", idle) == 1
 
 
 def test_thin_samples_say_why() -> None:
-    only_wins = Stretch(Tally(wins=2, won=Decimal(5)))
+    only_wins = MetricInput(Tally(wins=2, won=Decimal(5)))
     assert unknown("profit_factor", only_wins).reason == "no losing trades"
     assert unknown("payoff_ratio", only_wins).n == 0

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tearsheet.performance.breakdown import GROUPINGS, break_down, tally_of
-from tearsheet.performance.closing import Closing
+from tearsheet.performance.breakdown import GROUPINGS, breakdown, tally_closed_trades
+from tearsheet.performance.closing import ClosedTrade
 from tearsheet.performance.comparison import compare
 from tearsheet.performance.distribution import distribution
-from tearsheet.performance.grid import grid
-from tearsheet.performance.metric import METRICS, Stretch, evaluate
-from tearsheet.performance.rolling import rolling, wilson
-from tearsheet.performance.series import by_fill, equity
-from tearsheet.performance.tally import Curve, Tally, total
+from tearsheet.performance.grid import calendar_results
+from tearsheet.performance.metric import METRICS, MetricInput, compute_all
+from tearsheet.performance.rolling import rolling_metrics, wilson
+from tearsheet.performance.series import daily_curve, fill_curve
+from tearsheet.performance.tally import Curve, Tally, merge
 from tearsheet.trade.amount import exact
 from tearsheet.trade.position import Booking, outcome_of
 
@@ -26,10 +26,10 @@ NINE = datetime(2026, 11, 16, 9, tzinfo=UTC)
 amounts = st.integers(-(10**9), 10**9).map(lambda cents: Decimal(cents).scaleb(-2))
 
 
-def closing(net: Any, **more: Any) -> Closing:
+def closing(net: Any, **more: Any) -> ClosedTrade:
     """A closed long of 1 X, on Monday at nine, unless said otherwise."""
     amount = Decimal(net)
-    return Closing(
+    return ClosedTrade(
         **{
             "id": "p",
             "account": "A",
@@ -66,8 +66,8 @@ closings = st.lists(
 
 
 @given(closings, st.sampled_from(list(GROUPINGS)))
-def test_each_closed_position_is_in_one_group(found: list[Closing], by: str) -> None:
-    groups = break_down(found, by)
+def test_each_closed_position_is_in_one_group(found: list[ClosedTrade], by: str) -> None:
+    groups = breakdown(found, by)
     with exact():
         assert sum((g.closed_pnl for g in groups), Decimal(0)) == sum((c.net for c in found), Decimal(0))
     assert sum(g.trades for g in groups) == len(found)
@@ -79,7 +79,7 @@ def test_each_closed_position_is_in_one_group(found: list[Closing], by: str) -> 
 
 def test_groups_stand_in_their_order() -> None:
     sizes = [closing(1, quantity=Decimal(q)) for q in ("0.03", "1", "4.99", "5", "12", "1999")]
-    assert [g.label for g in break_down(sizes, "size")] == [
+    assert [g.label for g in breakdown(sizes, "size")] == [
         "0.02 to under 0.05",
         "1 to under 2",
         "2 to under 5",
@@ -88,7 +88,7 @@ def test_groups_stand_in_their_order() -> None:
         "1000 to under 2000",
     ]
     held = [closing(1, held=None if m is None else timedelta(minutes=m)) for m in (None, 2000, 5, 0, 61, 4.9)]
-    assert [(g.label, g.trades) for g in break_down(held, "held")] == [
+    assert [(g.label, g.trades) for g in breakdown(held, "held")] == [
         ("under 1 min", 1),
         ("1 to 5 min", 1),
         ("5 to 15 min", 1),
@@ -97,8 +97,8 @@ def test_groups_stand_in_their_order() -> None:
         ("not stated", 1),
     ]
     symbols = [closing(-5, symbol="A"), closing(7, symbol="Z"), closing(1, symbol="A")]
-    assert [g.label for g in break_down(symbols, "symbol")] == ["Z", "A"]
-    assert break_down([], "hour") == ()
+    assert [g.label for g in breakdown(symbols, "symbol")] == ["Z", "A"]
+    assert breakdown([], "hour") == ()
 
 
 @given(st.lists(amounts, max_size=200))
@@ -135,11 +135,11 @@ def test_the_band_of_a_win_rate_is_wilsons(wins: int, n: int, low: str, high: st
 
 
 @given(st.lists(amounts.map(closing), min_size=1, max_size=60), st.integers(1, 20))
-def test_a_rolling_point_is_the_rate_of_its_own_trades(found: list[Closing], n: int) -> None:
-    points = rolling(found, n)
+def test_a_rolling_point_is_the_rate_of_its_own_trades(found: list[ClosedTrade], n: int) -> None:
+    points = rolling_metrics(found, n)
     assert len(points) == max(0, len(found) - n + 1)
     for point in points:
-        its = tally_of(found[point.number - n : point.number])
+        its = tally_closed_trades(found[point.number - n : point.number])
         assert abs(point.win_rate - Decimal(its.wins) / n) < Decimal("1E-7")
         assert 0 <= point.win_rate_low <= point.win_rate <= point.win_rate_high <= 1
         assert abs(point.expectancy - its.closed_net / n) < Decimal("1E-6")
@@ -150,7 +150,7 @@ def test_a_rolling_point_is_the_rate_of_its_own_trades(found: list[Closing], n: 
 
 def test_rolling_points_are_thinned_and_the_last_stays() -> None:
     found = [closing(n) for n in range(1000)]
-    points = rolling(found, 10, most=100)
+    points = rolling_metrics(found, 10, most=100)
     assert 90 <= len(points) <= 100
     assert points[-1].number == 1000
 
@@ -158,7 +158,8 @@ def test_rolling_points_are_thinned_and_the_last_stays() -> None:
 def sessions(nets: list[list[Decimal]]) -> list[tuple[date, Tally]]:
     """A session for each list of booked amounts, a day apart."""
     return [
-        (MONDAY + timedelta(days=n), Tally(fills=len(day), curve=Curve.from_amounts(day))) for n, day in enumerate(nets)
+        (MONDAY + timedelta(days=n), Tally(fills=len(day), curve=Curve.from_amounts(day)))
+        for n, day in enumerate(nets)
     ]
 
 
@@ -168,8 +169,8 @@ days = st.lists(st.lists(amounts, min_size=1, max_size=5), max_size=30)
 @given(days)
 def test_the_curve_ends_at_the_net_and_its_deepest_fall_is_the_metric(nets: list[list[Decimal]]) -> None:
     known = sessions(nets)
-    whole = total(tally for _, tally in known)
-    points = equity(known)
+    whole = merge(tally for _, tally in known)
+    points = daily_curve(known)
     assert max((p.deepest for p in points), default=Decimal(0)) == whole.curve.drawdown
     assert (points[-1].total if points else 0) == whole.curve.net
     assert all(0 <= p.drawdown <= p.deepest for p in points)
@@ -178,7 +179,7 @@ def test_the_curve_ends_at_the_net_and_its_deepest_fall_is_the_metric(nets: list
 @given(days)
 def test_days_weeks_and_months_add_up_to_the_window(nets: list[list[Decimal]]) -> None:
     known = sessions(nets)
-    found = grid(MONDAY, MONDAY + timedelta(days=41), known)
+    found = calendar_results(MONDAY, MONDAY + timedelta(days=41), known)
     for parts in (found.days, found.weeks, found.months):
         with exact():
             assert sum((p.net_pnl for p in parts), Decimal(0)) == found.total.net_pnl
@@ -189,7 +190,7 @@ def test_days_weeks_and_months_add_up_to_the_window(nets: list[list[Decimal]]) -
 def test_a_week_at_the_edge_is_whole_and_the_total_is_of_the_window() -> None:
     sunday, tally = date(2026, 11, 1), Tally(curve=Curve.from_amounts([Decimal(5)]))
     friday_before = date(2026, 10, 30)
-    found = grid(sunday, date(2026, 11, 30), [(friday_before, tally), (sunday, tally)])
+    found = calendar_results(sunday, date(2026, 11, 30), [(friday_before, tally), (sunday, tally)])
     assert (found.weeks[0].start, found.weeks[0].net_pnl) == (date(2026, 10, 26), 10)
     assert (found.total.net_pnl, [d.start for d in found.days]) == (5, [sunday])
     assert [(m.start, m.end) for m in found.months] == [(sunday, date(2026, 11, 30))]
@@ -205,7 +206,7 @@ def booking(n: int, gross: Decimal) -> Booking:
 @given(st.lists(amounts, max_size=80))
 def test_a_thinned_line_keeps_its_end_and_its_extremes(nets: list[Decimal]) -> None:
     rows = [booking(n, net) for n, net in enumerate(nets)]
-    full, thin = by_fill(rows), by_fill(rows, most=10)
+    full, thin = fill_curve(rows), fill_curve(rows, most=10)
     assert len(full) == len(nets)
     assert [p.total for p in full] == sorted([p.total for p in full], key=[p.total for p in full].index)
     if nets:
@@ -214,9 +215,9 @@ def test_a_thinned_line_keeps_its_end_and_its_extremes(nets: list[Decimal]) -> N
 
 
 def test_a_comparison_says_which_is_better() -> None:
-    good = evaluate(Stretch(Tally(fills=2, wins=1, won=Decimal(5), closed_net=Decimal(5))))
-    bad = evaluate(
-        Stretch(
+    good = compute_all(MetricInput(Tally(fills=2, wins=1, won=Decimal(5), closed_net=Decimal(5))))
+    bad = compute_all(
+        MetricInput(
             Tally(
                 fills=2,
                 losses=1,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tearsheet.performance.tally import Curve, Streaks, Tally, total
+from tearsheet.performance.tally import Curve, Streaks, Tally, merge
 from tearsheet.trade.fill import Side
 from tearsheet.trade.position import Booking, Position
 
@@ -87,7 +87,7 @@ def test_adding_is_associative_and_the_empty_tally_changes_nothing(
     x, y, z = (tally(part, "0.5", breaks) for part in (a, b, c))
     assert (x + y) + z == x + (y + z)
     assert Tally() + x == x == x + Tally()
-    assert total([x, y, z]) == x + y + z
+    assert merge([x, y, z]) == x + y + z
 
 
 @settings(max_examples=1200, deadline=None)
@@ -181,7 +181,7 @@ def test_a_tally_survives_being_kept(drawn: list) -> None:  # type: ignore[type-
 
 def test_a_year_is_its_sessions() -> None:
     parts = [tally([(Decimal(n), Decimal(1), n, None, None, None)]) for n in range(-180, 185)]
-    assert total(parts) == reduce(lambda a, b: a + b, parts)
-    assert total([]) == Tally()
+    assert merge(parts) == reduce(lambda a, b: a + b, parts)
+    assert merge([]) == Tally()
     with pytest.raises(AttributeError):
         parts[0].wins = 3  # type: ignore[misc]

@@ -9,7 +9,7 @@ import pytest
 from tearsheet.errors import UsageError
 from tearsheet.export.files import json_line
 from tearsheet.performance.summary import PartialReason
-from tearsheet.rules.breach import release_breach
+from tearsheet.rules.breach import make_release
 from tests.support.limit_story import Story, plan_of, tell
 
 
@@ -439,9 +439,9 @@ def test_a_release_needs_somebody_and_a_reason_and_allows_no_further_loss() -> N
     assert first.id != second.id
     for actor, reason in (("", "x"), ("ann", " ")):
         with pytest.raises(UsageError, match="needs an actor and a reason"):
-            release_breach(first, value=first.value, actor=actor, reason=reason, at=first.at)
+            make_release(first, value=first.value, actor=actor, reason=reason, at=first.at)
     with pytest.raises(UsageError, match="not below 0"):
-        release_breach(first, value=first.value, actor="a", reason="b", at=first.at, allowance=Decimal(-1))
+        make_release(first, value=first.value, actor="a", reason="b", at=first.at, allowance=Decimal(-1))
 
 
 def test_a_release_with_an_allowance_is_spent_when_the_loss_is_won_back() -> None:
@@ -604,11 +604,11 @@ def test_a_limit_taken_from_the_file_or_widened_leaves_its_breach() -> None:
 
 
 def test_a_ledger_that_is_ahead_of_the_book_is_unknown() -> None:
-    from tearsheet.rules.verdict import Feed, verdict
+    from tearsheet.rules.verdict import FeedStatus, verdict
 
     story = tell("{daily_loss: 100}", "09:00 buy 1 @ 1000")
     now = datetime(2026, 11, 20, 9, 5, tzinfo=UTC)
-    feed = Feed(sequence=7, heard_at=now, last_fill_at=now - timedelta(minutes=1))
+    feed = FeedStatus(sequence=7, last_update_at=now, last_fill_at=now - timedelta(minutes=1))
     found = verdict(story.book, feed, now)
     assert (found.state, [r.code for r in found.reasons]) == ("unknown", ["behind"])
     assert (found.sequence, found.data_age_s, found.last_fill_at) == (7, 0.0, feed.last_fill_at)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tearsheet.performance.tally import Tally
-from tearsheet.rules.breach import Breach, Release, release_breach
-from tearsheet.rules.limit_book import LimitBook, Terms, account_book, past_from
-from tearsheet.rules.verdict import Feed, Verdict, verdict
+from tearsheet.rules.breach import Breach, Release, make_release
+from tearsheet.rules.limit_book import LimitBook, LimitContext, build_limit_book, first_session_needed
+from tearsheet.rules.verdict import FeedStatus, Verdict, verdict
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Booking
@@ -52,7 +52,7 @@ def ordered(fills: list[Fill]) -> list[Booking]:
 
 
 def state(book: LimitBook, now: datetime) -> Verdict:
-    return verdict(book, Feed(sequence=1, heard_at=now), now)
+    return verdict(book, FeedStatus(sequence=1, last_update_at=now), now)
 
 
 @settings(max_examples=60, deadline=None)
@@ -60,7 +60,7 @@ def state(book: LimitBook, now: datetime) -> Verdict:
 def test_asking_after_each_fill_gives_what_one_fold_from_scratch_gives(
     fills: list[Fill], calendar: object
 ) -> None:
-    terms = Terms(calendar, "USD")  # type: ignore[arg-type]
+    terms = LimitContext(calendar, "USD")  # type: ignore[arg-type]
     bookings = ordered(fills)
     step_by_step = LimitBook("A", EVERYTHING, terms)
     for number, booking in enumerate(bookings, 1):
@@ -78,7 +78,7 @@ def test_past_sessions_as_tallies_give_the_same_values_as_their_fills(
     fills: list[Fill], cut: int, calendar: object
 ) -> None:
     """All but the warnings' hysteresis, the end of trading hours, and who moved it when."""
-    terms = Terms(calendar, "USD")  # type: ignore[arg-type]
+    terms = LimitContext(calendar, "USD")  # type: ignore[arg-type]
     bookings = ordered(fills)
     whole = LimitBook("A", EVERYTHING, terms)
     for booking in bookings:
@@ -89,8 +89,11 @@ def test_past_sessions_as_tallies_give_the_same_values_as_their_fills(
     later = [booking for _, those in rest for booking in those]
     _, positions = booked(fills)
     ended = {p.last_key: p for p in positions if p.closed_at}
-    tallies = [(day, Tally.from_bookings(those, [ended[b.fill_key] for b in those if b.closes])) for day, those in past]
-    book = account_book(
+    tallies = [
+        (day, Tally.from_bookings(those, [ended[b.fill_key] for b in those if b.closes]))
+        for day, those in past
+    ]
+    book = build_limit_book(
         "A",
         EVERYTHING,
         terms,
@@ -98,22 +101,24 @@ def test_past_sessions_as_tallies_give_the_same_values_as_their_fills(
         bookings=later,
         positions=[p for p in positions if not p.closed_at or p.id in {b.position_id for b in later}],
     )
-    book.pass_time(bookings[-1].time)
-    for one, other in zip(book.watches, whole.watches, strict=True):
+    book.advance_time(bookings[-1].time)
+    for one, other in zip(book.limit_states, whole.limit_states, strict=True):
         if one.limit.name != "trading_hours":
-            assert one.reading == other.reading, one.limit.name
+            assert one.usage == other.usage, one.limit.name
     sums = {"daily_loss", "weekly_loss", "monthly_loss", "max_losses_in_a_row", "max_trades"}
-    assert {b.id for b in book.found if b.limit in sums} == {b.id for b in whole.found if b.limit in sums}
+    assert {b.id for b in book.new_breaches if b.limit in sums} == {
+        b.id for b in whole.new_breaches if b.limit in sums
+    }
 
 
 def test_limits_say_how_far_back_they_look() -> None:
     tuesday = date(2026, 12, 1)
-    assert past_from(EVERYTHING, tuesday) is None
-    assert past_from(plan_of("{weekly_loss: 1, daily_loss: 1}"), tuesday) == date(2026, 11, 30)
-    assert past_from(plan_of("{monthly_loss: 1, max_trades: 1}"), tuesday) == tuesday
-    assert past_from(plan_of("{}"), tuesday) == tuesday
+    assert first_session_needed(EVERYTHING, tuesday) is None
+    assert first_session_needed(plan_of("{weekly_loss: 1, daily_loss: 1}"), tuesday) == date(2026, 11, 30)
+    assert first_session_needed(plan_of("{monthly_loss: 1, max_trades: 1}"), tuesday) == tuesday
+    assert first_session_needed(plan_of("{}"), tuesday) == tuesday
     since = plan_of("{max_drawdown: {amount: 5, since: 2026-06-01}, weekly_loss: 1}")
-    assert past_from(since, tuesday) == date(2026, 6, 1)
+    assert first_session_needed(since, tuesday) == date(2026, 6, 1)
 
 
 @settings(max_examples=150, deadline=None)
@@ -122,7 +127,7 @@ def test_a_breach_holds_until_its_period_is_over_or_somebody_releases_it(
     fills: list[Fill], data: st.DataObject
 ) -> None:
     """Whatever comes: fills, restarts on corrected facts, a clock that jumps."""
-    terms = Terms(UTC_DAYS, "USD")
+    terms = LimitContext(UTC_DAYS, "USD")
     kept: dict[str, Breach] = {}
     releases: list[Release] = []
     book = LimitBook("A", EVERYTHING, terms)
@@ -149,7 +154,7 @@ def test_a_breach_holds_until_its_period_is_over_or_somebody_releases_it(
             view = held[0]
             assert view.breach
             assert view.value is not None
-            release = release_breach(view.breach, value=view.value, actor="a", reason="b", at=booking.time)
+            release = make_release(view.breach, value=view.value, actor="a", reason="b", at=booking.time)
             releases.append(release)
             book.release(release)
         released = {release.breach_id for release in releases}
@@ -162,20 +167,20 @@ def test_a_breach_holds_until_its_period_is_over_or_somebody_releases_it(
 
 
 def _lasts(breach: Breach, day: date) -> bool:
-    from tearsheet.rules.breach import holds_in
+    from tearsheet.rules.breach import is_active_in
 
-    return holds_in(breach.limit, breach.period_start, day)
+    return is_active_in(breach.limit, breach.period_start, day)
 
 
 @settings(max_examples=150, deadline=None)
 @given(histories())
 def test_every_threshold_is_crossed_by_warnings_no_later_than_by_the_breach(fills: list[Fill]) -> None:
-    book = LimitBook("A", EVERYTHING, Terms(UTC_DAYS, "USD"))
+    book = LimitBook("A", EVERYTHING, LimitContext(UTC_DAYS, "USD"))
     for booking in ordered(fills):
         found = book.book(booking)
         fresh = {b.limit for b in found if b.fill_key == booking.fill_key}
-        for watch in book.watches:
-            if watch.limit.name in fresh and watch.reading.value:
+        for watch in book.limit_states:
+            if watch.limit.name in fresh and watch.usage.value:
                 assert watch.level == len(watch.limit.warn_at)
 
 
@@ -185,14 +190,14 @@ def test_headroom_is_exactly_what_can_still_be_lost(fills: list[Fill]) -> None:
     """Losing all of it breaks the limit, losing a cent less does not."""
     plan = plan_of("{daily_loss: 1000, max_drawdown: {amount: 2000, kind: trailing}}")
     for less, broken in ((Decimal("0.01"), False), (Decimal(0), True)):
-        book = LimitBook("A", plan, Terms(UTC_DAYS, "USD"))
+        book = LimitBook("A", plan, LimitContext(UTC_DAYS, "USD"))
         for booking in ordered(fills):
             book.book(booking)
         now = fills[-1].time
         if state(book, now).state == "breach":
             return
         with exact():
-            lost = min(watch.reading.headroom for watch in book.watches) - less  # type: ignore[type-var,operator]
+            lost = min(watch.usage.headroom for watch in book.limit_states) - less  # type: ignore[type-var,operator]
         fee = make_fill(99, now, "buy", "1", "0", f"{lost:f}", symbol="Z", rank=999)
         for booking in booked([fee])[0]:
             book.book(booking)

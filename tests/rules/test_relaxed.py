@@ -3,7 +3,7 @@
 import pytest
 
 from tearsheet.rules.limit import Limits
-from tearsheet.rules.relaxed import loosened
+from tearsheet.rules.relaxed import find_relaxed_limits
 from tearsheet.sources.config.limits import parse_limits
 
 
@@ -58,4 +58,4 @@ DRAWDOWN = "  default: {max_drawdown: {amount: 100, kind: trailing, lock_at: 5}}
     ],
 )
 def test_only_what_may_be_looser_is_told(old: str, new: str, told: list[str]) -> None:
-    assert loosened(limits(old), limits(new)) == told
+    assert find_relaxed_limits(limits(old), limits(new)) == told

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 
-from tearsheet.rules.limit_book import LimitBook, Terms
-from tearsheet.rules.replay import Replay, Rerun
+from tearsheet.rules.limit_book import LimitBook, LimitContext
+from tearsheet.rules.replay import Replay, Simulation
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book
 from tests.rules.test_limit_book_laws import EVERYTHING, UTC_DAYS, histories
@@ -16,16 +16,16 @@ from tests.support.limit_story import Story, booked, calendar_of, plan_of
 def replayed(limits: str, text: str, calendar: str = "UTC") -> Replay:
     """A history told as a story, with its limits held."""
     story = Story(plan_of("{}"), calendar_of(calendar)).tell(text)
-    return rerun(story.fills, LimitBook("A", plan_of(limits), Terms(calendar_of(calendar), "USD")))
+    return rerun(story.fills, LimitBook("A", plan_of(limits), LimitContext(calendar_of(calendar), "USD")))
 
 
 def rerun(fills: list[Fill], book: LimitBook) -> Replay:
-    days = book.terms.calendar
-    run = Rerun(book, days.trading_day_of(fills[0].time), days.trading_day_of(fills[-1].time))
+    days = book.context.calendar
+    run = Simulation(book, days.trading_day_of(fills[0].time), days.trading_day_of(fills[-1].time))
     bookings, positions = booked(fills)
     closed = {position.id: position for position in positions if position.closed_at}
     for booking in sorted(bookings, key=lambda b: b.order):
-        run.take(booking, closed[booking.position_id] if booking.closes else None)
+        run.add_booking(booking, closed[booking.position_id] if booking.closes else None)
     return run.result()
 
 
@@ -168,8 +168,8 @@ def test_a_week_that_was_lost_before_the_start_begins_stopped() -> None:
     from tearsheet.performance.tally import Curve, Tally
 
     lost = Tally(fills=1, curve=Curve(Decimal(-300), Decimal(0), Decimal(-300), Decimal(300)))
-    book = LimitBook("A", plan_of("{weekly_loss: 300}"), Terms(UTC_DAYS, "USD"))
-    book.take_session(date(2026, 11, 24), lost)
+    book = LimitBook("A", plan_of("{weekly_loss: 300}"), LimitContext(UTC_DAYS, "USD"))
+    book.add_session_tally(date(2026, 11, 24), lost)
     story = Story(plan_of("{}")).tell("2026-11-26 09:00 buy 1 @ 5\n09:01 sell 1 @ 6")
     found = rerun(story.fills, book)
     assert told(found) == [("weekly_loss", "24 00:00", 0, 1, ())]
@@ -179,7 +179,7 @@ def test_a_week_that_was_lost_before_the_start_begins_stopped() -> None:
 @settings(max_examples=150, deadline=None)
 @given(histories())
 def test_what_was_made_is_what_was_kept_and_the_rests(fills: list[Fill]) -> None:
-    found = rerun(fills, LimitBook("A", EVERYTHING, Terms(UTC_DAYS, "USD")))
+    found = rerun(fills, LimitBook("A", EVERYTHING, LimitContext(UTC_DAYS, "USD")))
     bookings = Book().book_all(fills)
     assert found.net == sum(b.net for b in bookings)
     assert found.net == found.net_as_stopped + sum(stop.rest for stop in found.stops)

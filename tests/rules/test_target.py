@@ -5,15 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from tearsheet.performance.metric import METRICS, MetricValue, Value
-from tearsheet.performance.summary import Freshness, PerformanceSummary, Scope, TradeLogUse, WindowView
+from tearsheet.performance.metric import METRICS, MetricScalar, MetricValue
+from tearsheet.performance.summary import Freshness, PerformanceSummary, Scope, TradeLogCounts, WindowView
 from tearsheet.rules import (
-    Finding,
+    TargetResult,
     Targets,
-    beside_targets,
     episode_id,
-    judge,
-    raise_alert,
+    evaluate_rules,
+    evaluate_targets,
+    new_alert,
     rolling_rules,
     target_rules,
 )
@@ -23,7 +23,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def summary(
-    now: datetime = NOON, *, last: int | None = None, account: str | None = None, **values: Value
+    now: datetime = NOON, *, last: int | None = None, account: str | None = None, **values: MetricScalar
 ) -> PerformanceSummary:
     """A summary of a day with 10 trades whose metrics are None but for those given."""
     metrics = {name: MetricValue(None, 0, "not given") for name in METRICS}
@@ -53,13 +53,13 @@ def summary(
         partial_reasons=(),
         missing_days=(),
         rejected_lines=0,
-        trade_log=TradeLogUse("auto", 0, 0),
+        trade_log=TradeLogCounts("auto", 0, 0),
         freshness=Freshness(1, now, None, None),
     )
 
 
-def find(targets: Targets, found: PerformanceSummary, min_sample: int = 1) -> Finding:
-    (finding,) = judge(found, target_rules(targets), min_sample)
+def find(targets: Targets, found: PerformanceSummary, min_sample: int = 1) -> TargetResult:
+    (finding,) = evaluate_rules(found, target_rules(targets), min_sample)
     return finding
 
 
@@ -78,13 +78,13 @@ TOMORROW = NOON + timedelta(days=1)
     ],
 )
 def test_each_target_is_met_at_its_value_and_missed_beyond(
-    targets: Targets, metric: str, kept: Value, missed: Value
+    targets: Targets, metric: str, kept: MetricScalar, missed: MetricScalar
 ) -> None:
     for value, met in ((kept, True), (missed, False)):
         finding = find(targets, summary(TOMORROW, **{metric: value}))
         assert finding.variance.metric == metric
         assert finding.variance.met is met
-        assert finding.breached is not met
+        assert finding.is_missed is not met
 
 
 def test_a_float_that_is_sixty_percent_keeps_sixty_percent() -> None:
@@ -95,7 +95,7 @@ def test_a_goal_of_the_day_waits_for_its_end_and_a_floor_does_not() -> None:
     goal = find(Targets(daily_pl_target=Decimal(500)), summary(average_daily_pnl=-20.0))
     assert (goal.variance.met, goal.variance.reason) == (None, "the window is not over")
     assert goal.variance.variance == -520.0
-    assert find(Targets(daily_pl_target=Decimal(-10)), summary(average_daily_pnl=-20.0)).breached
+    assert find(Targets(daily_pl_target=Decimal(-10)), summary(average_daily_pnl=-20.0)).is_missed
     assert find(Targets(trades_per_day_target=Decimal(5)), summary(trades_per_day=1.0)).variance.met is None
 
 
@@ -103,14 +103,16 @@ def test_an_empty_window_is_never_judged() -> None:
     empty = summary(TOMORROW, win_rate=0.0, max_drawdown=Decimal(999), total_trades=0)
     empty.metrics["net_pnl"] = MetricValue(Decimal(0), 0)
     everything = Targets(*[Decimal(1)] * 3, Decimal(-1), Decimal(1))
-    assert [f.variance.reason for f in judge(empty, target_rules(everything))] == ["no trades in window"] * 5
+    assert [f.variance.reason for f in evaluate_rules(empty, target_rules(everything))] == [
+        "no trades in window"
+    ] * 5
 
 
 def test_a_thin_sample_is_not_judged_but_money_is() -> None:
     found = summary(win_rate=0.1, max_drawdown=Decimal(999))
     assert find(Targets(win_rate_target=Decimal(60)), found, 11).variance.reason == "10 of at least 11 trades"
-    assert find(Targets(win_rate_target=Decimal(60)), found, 10).breached
-    assert find(Targets(max_drawdown_target=Decimal(-1)), found, 11).breached
+    assert find(Targets(win_rate_target=Decimal(60)), found, 10).is_missed
+    assert find(Targets(max_drawdown_target=Decimal(-1)), found, 11).is_missed
 
 
 def test_an_undefined_metric_is_not_judged() -> None:
@@ -135,14 +137,14 @@ def test_variance_of_a_ratio_has_no_float_noise() -> None:
 def test_a_target_keeps_all_its_digits() -> None:
     digits = "0.123456789012345678901234567890123456"
     (rule,) = target_rules(Targets(max_drawdown_target=Decimal(f"-{digits}")))
-    assert rule.wanted == Decimal(digits)
+    assert rule.target_value == Decimal(digits)
     percent = Targets(win_rate_target=Decimal("1.23456789012345678901234567890123456"))
-    assert target_rules(percent)[0].wanted == Decimal("0.0123456789012345678901234567890123456")
+    assert target_rules(percent)[0].target_value == Decimal("0.0123456789012345678901234567890123456")
 
 
 def test_a_summary_bears_the_variance_of_each_target() -> None:
     plan = Targets(win_rate_target=Decimal(60), max_drawdown_target=Decimal(-100))
-    found = beside_targets(summary(win_rate=0.7, max_drawdown=Decimal(150)), plan)
+    found = evaluate_targets(summary(win_rate=0.7, max_drawdown=Decimal(150)), plan)
     assert [(v.target, v.met, v.wanted) for v in found.targets] == [
         ("win_rate_target", True, Decimal("0.6")),
         ("max_drawdown_target", False, 100),
@@ -152,14 +154,14 @@ def test_a_summary_bears_the_variance_of_each_target() -> None:
 
 def test_a_message_writes_money_without_exponent() -> None:
     deep = summary(max_drawdown=Decimal("3E+2"))
-    alert = raise_alert(deep, find(Targets(max_drawdown_target=Decimal(-200)), deep), "x")
+    alert = new_alert(deep, find(Targets(max_drawdown_target=Decimal(-200)), deep), "x")
     assert alert.message.startswith("max_drawdown 300 is above 200")
 
 
 def test_no_targets_no_rules_but_the_rolling_floor() -> None:
     assert target_rules(Targets()) == []
     ((trades, rule),) = rolling_rules(Targets(), 20)
-    assert (trades, rule.name, rule.wanted) == (10, "risk_reward_breach", 1)
+    assert (trades, rule.name, rule.target_value) == (10, "risk_reward_breach", 1)
     assert [n for n, _ in rolling_rules(Targets(win_rate_target=Decimal(50)), 33)] == [10, 33]
 
 
@@ -174,14 +176,14 @@ def test_episodes_are_told_apart_by_window_and_scope_but_rolling_ones_go_on() ->
 def test_an_alert_says_what_is_wrong() -> None:
     found = summary(win_rate=0.25, account="A")
     finding = find(Targets(win_rate_target=Decimal(60)), found)
-    alert = raise_alert(found, finding, "0123456789abcdef")
+    alert = new_alert(found, finding, "0123456789abcdef")
     assert alert.message == "win_rate 0.2500 is below 0.60 (daily 2026-11-20, A)"
     assert (alert.actual, alert.target, alert.severity) == (Decimal("0.25"), Decimal("0.60"), "warning")
     assert (alert.window_start, alert.raised_at, alert.state) == ("2026-11-20", NOON, "raised")
     deep = summary(max_drawdown=Decimal(300))
-    drawdown = raise_alert(deep, find(Targets(max_drawdown_target=Decimal(-200)), deep), "x")
+    drawdown = new_alert(deep, find(Targets(max_drawdown_target=Decimal(-200)), deep), "x")
     assert drawdown.severity == "critical"
     assert drawdown.message == "max_drawdown 300 is above 200 (daily 2026-11-20, all accounts)"
     rolling = summary(last=20, win_rate=0.25)
-    event = raise_alert(rolling, find(Targets(win_rate_target=Decimal(60)), rolling), "x")
+    event = new_alert(rolling, find(Targets(win_rate_target=Decimal(60)), rolling), "x")
     assert (event.window, event.window_start) == ("rolling-20", None)

@@ -13,7 +13,7 @@ import pytest
 
 from tearsheet.app.limits.verdicts import verdicts_of
 from tearsheet.performance.summary import Scope
-from tearsheet.sample import SampleReport, state_limits, write_fills_csv, write_log, write_sample
+from tearsheet.sample import SampleReport, write_fills_csv, write_limits, write_log, write_sample
 from tearsheet.sample.account import FUTURES_ZONE
 from tearsheet.settings import Settings, exchange_holidays
 from tearsheet.tracker import PerformanceTracker
@@ -147,7 +147,7 @@ def test_the_whole_job_takes_it_in(tmp_path: Path, seed: int) -> None:
         )
         assert any(p.held is not None and p.held > timedelta(hours=12) for p in nights)
         assert tracker.verify().agrees
-        state_limits(made)
+        write_limits(made)
         verdicts = verdicts_of(tracker).all()
         assert [(v.account, v.state) for v in verdicts] == [("EQ-1", "ok"), ("FUT-1", "ok")]
         assert all(one.headroom for found in verdicts for one in found.limits)

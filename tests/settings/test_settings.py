@@ -112,7 +112,7 @@ def test_a_folder_is_no_settings_file(place: Place) -> None:
 
 def test_every_setting_has_words_and_a_default_that_is_allowed() -> None:
     for setting in SETTINGS:
-        assert setting.words.endswith(".")
+        assert setting.description.endswith(".")
         assert setting.allowed
         setting.read(setting.default)
 

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from tearsheet.errors import TearsheetError
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import layouts
-from tearsheet.sources.layouts.layout import folded
+from tearsheet.sources.layouts.layout import normalize_name
 from tearsheet.sources.statements.diagnosis import diagnose
-from tearsheet.sources.statements.row_kinds import Ending, RowKinds, Skipped
+from tearsheet.sources.statements.row_kinds import ExpirationRow, RowClassifier, SkippedRow
 from tearsheet.sources.statements.statement import StatementOptions, open_statement
 from tearsheet.sources.text.contracts import coin_pair, expiry_of, fraction_price, option_symbol
-from tearsheet.sources.text.encoding import NumberForm
+from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError
-from tearsheet.sources.text.times import TimeReader, TimeTextError, leaves_no_doubt
-from tearsheet.trade.amount import accepted
+from tearsheet.sources.text.times import TimeFormatError, TimeParser, is_unambiguous
+from tearsheet.trade.amount import is_valid_amount
 from tearsheet.trade.fill import REJECTION_CODES, Fill
 from tests.support.place import SAMPLES
 
@@ -106,8 +106,8 @@ def is_read_or_refused(path: Path) -> None:
             if isinstance(row, Fill):
                 assert row.quantity > 0
                 assert row.commission.is_finite()
-                assert accepted(row.quantity)
-                assert accepted(row.price)
+                assert is_valid_amount(row.quantity)
+                assert is_valid_amount(row.price)
                 assert row.time.tzinfo is UTC
                 assert (row.account + row.symbol + row.currency + (row.fill_id or "")).encode()
             else:
@@ -153,7 +153,7 @@ def test_any_bytes_behind_the_mark_of_a_kind(tmp_path: Path, mark: bytes, tail: 
     path = tmp_path / "fuzz.bin"
     path.write_bytes(mark + tail)
     is_read_or_refused(path)
-    assert diagnose(path, INSTRUMENTS, OPTIONS).trouble
+    assert diagnose(path, INSTRUMENTS, OPTIONS).error
 
 
 SHEET = b"""<?xml version="1.0"?><worksheet><sheetData>
@@ -212,26 +212,26 @@ ANY = st.text(max_size=40) | st.text("0123456789.,-+()'’ \u2009$€%/:;ETZ", m
 @settings(max_examples=400, deadline=None)
 @given(ANY, st.sampled_from([".", ","]))
 def test_any_text_as_a_number(text: str, mark: Any) -> None:
-    form = NumberForm(mark)
-    assert form.sign(text) in (-1, 0, 1)
+    form = NumberFormat(mark)
+    assert form.sign_of(text) in (-1, 0, 1)
     try:
         number = form.parse(text)
     except ValueError as error:
         assert str(error)
     else:
-        assert number is None or accepted(number)
+        assert number is None or is_valid_amount(number)
 
 
 @settings(max_examples=400, deadline=None)
 @given(ANY, st.sampled_from([None, "day-first", "month-first"]), st.booleans())
 def test_any_text_as_a_time(text: str, order: Any, ascending: bool) -> None:
-    reader = TimeReader(ZoneInfo("America/New_York"), order, ascending=ascending)
+    reader = TimeParser(ZoneInfo("America/New_York"), order, ascending=ascending)
     try:
-        assert reader.read(text).tzinfo is UTC
-    except TimeTextError as error:
+        assert reader.parse(text).tzinfo is UTC
+    except TimeFormatError as error:
         assert error.reason
         assert error.hint
-    assert leaves_no_doubt(text) in (True, False)
+    assert is_unambiguous(text) in (True, False)
 
 
 @settings(max_examples=300, deadline=None)
@@ -242,7 +242,7 @@ def test_any_text_as_an_instrument(pieces: dict[str, str], text: str) -> None:
     except RowError as error:
         assert error.problem.code in REJECTION_CODES
     try:
-        assert fraction_price(text) is None or accepted(fraction_price(text))
+        assert fraction_price(text) is None or is_valid_amount(fraction_price(text))
     except RowError as error:
         assert error.problem.code in REJECTION_CODES
     assert len(coin_pair(text, ["USDT", "BTC"])) == 2
@@ -253,10 +253,10 @@ def test_any_text_as_an_instrument(pieces: dict[str, str], text: str) -> None:
 @given(st.sampled_from(sorted(layouts())), st.lists(ANY, min_size=1, max_size=4))
 def test_any_words_as_kinds_of_rows(name: str, words: list[str]) -> None:
     for rule in layouts()[name].rows:
-        kinds = RowKinds([rule], {folded(rule.column): 0})
+        kinds = RowClassifier([rule], {normalize_name(rule.column): 0})
         for word in words:
             try:
-                assert isinstance(kinds.of([word]), Skipped | Ending | None)
+                assert isinstance(kinds.classify([word]), SkippedRow | ExpirationRow | None)
             except RowError as error:
                 assert error.problem.code in REJECTION_CODES
                 assert error.problem.hint

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tearsheet.sources.config.instruments import load_instruments
-from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, read_layout
+from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, parse_layout
 from tearsheet.sources.statements.statement import StatementOptions, open_statement
 from tearsheet.trade.fill import Fill, Rejection
 from tests.support.place import TOP
@@ -68,4 +68,4 @@ def test_every_key_of_a_layout_is_on_the_page() -> None:
 
 def test_a_layout_of_the_page_without_a_column_is_refused() -> None:
     (example,) = re.findall(r"```toml\n(title = .+?)```", PAGE, re.DOTALL)
-    assert read_layout("my_broker", example).needed[:3] == ["Trade Date", "Trade Time", "Symbol"]
+    assert parse_layout("my_broker", example).needed[:3] == ["Trade Date", "Trade Time", "Symbol"]

@@ -10,7 +10,7 @@ import pytest
 
 from tearsheet.export.files import export_summary
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.rules import beside_targets
+from tearsheet.rules import evaluate_targets
 from tearsheet.settings import CONFIG_FILE, CONFIG_VARIABLE, SETTINGS, Settings
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.config.targets import load_targets
@@ -36,7 +36,7 @@ def judged_week(folder: Path) -> PerformanceSummary:
         assert tracker.import_file(folder / "fills.csv").new == 12
         summary, targets = tracker.get_summary(WEEK), tracker.targets()
         run = tracker.check(summary, targets)
-        summary = beside_targets(summary, targets, settings.alert_min_sample)
+        summary = evaluate_targets(summary, targets, settings.alert_min_sample)
         export_summary(summary, run.open, settings.output_dir)
         return summary
 

@@ -17,7 +17,7 @@ import pytest
 from tearsheet.errors import SchemaError, StoreError
 from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.store.db import connection
-from tearsheet.store.db.statements import statements
+from tearsheet.store.db.statements import load_statements
 from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
 
 SYNC = "import sys; from tearsheet.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -189,7 +189,7 @@ def test_no_question_scans_a_table_for_a_window(place: Place) -> None:
     with place.tracker() as tracker:
         tracker.sync()
         query = tracker._ledger.connection.execute
-        for name, sql in statements().items():
+        for name, sql in load_statements().items():
             if name in WHOLE or not sql.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
                 continue
             plan = [

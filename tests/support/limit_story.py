@@ -7,11 +7,11 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from tearsheet.performance.summary import PartialReason
-from tearsheet.rules.breach import Breach, Release, release_breach
+from tearsheet.rules.breach import Breach, Release, make_release
 from tearsheet.rules.limit import AccountLimits
-from tearsheet.rules.limit_book import LimitBook, Terms
-from tearsheet.rules.limit_sums import OutcomeRules, open_pnl
-from tearsheet.rules.verdict import Feed, LimitView, Verdict, verdict
+from tearsheet.rules.limit_book import LimitBook, LimitContext
+from tearsheet.rules.limit_sums import OutcomeRules, compute_unrealized_pnl
+from tearsheet.rules.verdict import FeedStatus, LimitView, Verdict, verdict
 from tearsheet.sources.config.limits import parse_limits
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book, Booking, Position
@@ -70,7 +70,7 @@ class Story:
         self.book = LimitBook(
             "A",
             self.plan,
-            Terms(self.calendar, "USD", self.outcomes),
+            LimitContext(self.calendar, "USD", self.outcomes),
             breaches=self.breaches.values(),
             releases=self.releases,
         )
@@ -92,12 +92,12 @@ class Story:
         if self.feed_runs:
             self.heard = now
         self.sequence += 1
-        feed = Feed(
+        feed = FeedStatus(
             sequence=self.sequence,
-            heard_at=self.heard,
+            last_update_at=self.heard,
             rejected_lines=self.rejected,
             partial=self.partial,
-            trouble=self.trouble,
+            store_error=self.trouble,
         )
         found = verdict(self.book, feed, now)
         self.keep(tuple(view.breach for view in found.limits if view.breach))
@@ -129,7 +129,7 @@ class Story:
         elif found := _RELEASE.match(what):
             self.release(at, *found.groups())
         elif what.startswith("price "):
-            pnl = open_pnl(self.positions.open_positions(), {"X": Decimal(what[6:])})
+            pnl = compute_unrealized_pnl(self.positions.open_positions(), {"X": Decimal(what[6:])})
             self.keep(self.book.mark(at, pnl))
         elif what in ("feed stops", "feed runs"):
             self.feed_runs = what == "feed runs"
@@ -143,7 +143,7 @@ class Story:
         (view,) = [v for v in self.judge(at).limits if v.name == limit]
         assert view.breach is not None
         assert view.value is not None
-        release = release_breach(
+        release = make_release(
             view.breach, value=view.value, actor=actor, reason=reason, at=at, allowance=Decimal(more or 0)
         )
         self.releases.append(release)

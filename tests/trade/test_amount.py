@@ -7,7 +7,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tearsheet.trade.amount import accepted, all_accepted, exact, parse_amount, plain, ratio, share
+from tearsheet.trade.amount import (
+    are_valid_amounts,
+    exact,
+    is_valid_amount,
+    parse_amount,
+    proportional_share,
+    ratio,
+    to_plain_string,
+)
 
 #: Every shape that an input may have: 36 digits anywhere between 10^18 and, but for 0, 10^-18.
 amounts = st.builds(
@@ -15,7 +23,7 @@ amounts = st.builds(
     st.integers(1, 10**36 - 1),
     st.integers(0, 53),
     st.sampled_from((1, -1)),
-).filter(accepted)
+).filter(is_valid_amount)
 positive = amounts.map(abs)
 
 
@@ -68,10 +76,10 @@ def test_what_is_no_money_is_refused_with_the_text(text: str) -> None:
 
 
 def test_none_is_accepted_beside_numbers_and_one_bad_number_is_not() -> None:
-    assert all_accepted((None, Decimal(1), None))
-    assert all_accepted(())
-    assert not all_accepted((Decimal(1), Decimal("NaN")))
-    assert not accepted(Decimal("-Infinity"))
+    assert are_valid_amounts((None, Decimal(1), None))
+    assert are_valid_amounts(())
+    assert not are_valid_amounts((Decimal(1), Decimal("NaN")))
+    assert not is_valid_amount(Decimal("-Infinity"))
 
 
 @settings(max_examples=500)
@@ -79,7 +87,7 @@ def test_none_is_accepted_beside_numbers_and_one_bad_number_is_not() -> None:
 def test_a_share_is_cut_off_after_12_decimals(total: Decimal, part: Decimal, rest: Decimal) -> None:
     with exact():
         whole = part + rest
-        found = share(total, part, whole)
+        found = proportional_share(total, part, whole)
     cut = int(Fraction(total) * Fraction(part) / Fraction(whole) * 10**12)  # towards zero
     assert Fraction(found) == Fraction(cut, 10**12)
 
@@ -105,7 +113,7 @@ def test_nothing_is_divided_by_zero() -> None:
 def test_writing_and_reading_again_loses_no_digit(a: Decimal, b: Decimal, c: Decimal, d: Decimal) -> None:
     with exact():
         value = a * b * d + c * d * d
-    text = plain(value)
+    text = to_plain_string(value)
     assert Fraction(text) == Fraction(value)
     assert "E" not in text
     assert text == "0" or not text.endswith((".", "-"))
@@ -117,7 +125,7 @@ def test_writing_and_reading_again_loses_no_digit(a: Decimal, b: Decimal, c: Dec
     [("0E-12", "0"), ("-0", "0"), ("1E+2", "100"), ("1.500", "1.5"), ("-5E-7", "-0.0000005")],
 )
 def test_the_canonical_text(value: str, text: str) -> None:
-    assert plain(Decimal(value)) == text
+    assert to_plain_string(Decimal(value)) == text
 
 
 def test_what_does_not_fit_raises_rather_than_rounds() -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from tearsheet.errors import SettingsError
 from tearsheet.sources.config.instruments import load_instruments
-from tearsheet.trade.instrument import AssetClass, Instrument, Instruments, Override, UnknownInstrument
+from tearsheet.trade.instrument import (
+    AssetClass,
+    Instrument,
+    InstrumentOverride,
+    Instruments,
+    UnknownInstrument,
+)
 
 ON = date(2026, 3, 2)
 
@@ -127,11 +133,11 @@ def test_a_bare_root_may_be_a_share_and_is_not_guessed(instruments: Instruments)
 
 def test_the_users_word_goes_before_the_table() -> None:
     rules = {
-        "MNQ": Override(multiplier=Decimal(3)),
-        "QQQQ": Override(multiplier=Decimal(7), currency="CAD", tick=Decimal("0.5")),
-        "ES": Override(asset_class="equity"),
-        "CL": Override(asset_class="future", multiplier=Decimal(1000)),
-        "MNQH26": Override(multiplier=Decimal(4)),
+        "MNQ": InstrumentOverride(multiplier=Decimal(3)),
+        "QQQQ": InstrumentOverride(multiplier=Decimal(7), currency="CAD", tick=Decimal("0.5")),
+        "ES": InstrumentOverride(asset_class="equity"),
+        "CL": InstrumentOverride(asset_class="future", multiplier=Decimal(1000)),
+        "MNQH26": InstrumentOverride(multiplier=Decimal(4)),
     }
     known = load_instruments(Path("/nonexistent.yaml"), "USD").futures
     instruments = Instruments(known, rules)
@@ -182,7 +188,7 @@ def test_what_looks_like_a_future_or_an_option_is_never_a_share(
     assert isinstance(found, UnknownInstrument)
     assert found.code == "unknown_instrument"
     assert " ".join(written.upper().split()) in found.reason
-    stated = Instruments(instruments.futures, {written.upper(): Override(Decimal(7))})
+    stated = Instruments(instruments.futures, {written.upper(): InstrumentOverride(Decimal(7))})
     known = stated.resolve(written, ON, asset_class=said)
     assert isinstance(known, Instrument)
     assert known.multiplier == 7
@@ -204,14 +210,14 @@ def test_a_bare_root_that_is_said_to_be_a_future_has_its_multiplier(instruments:
 
 
 def test_a_root_that_is_a_share_here_leaves_its_contracts_alone(instruments: Instruments) -> None:
-    share = Override(Decimal(1), "EUR", "equity")
+    share = InstrumentOverride(Decimal(1), "EUR", "equity")
     found = Instruments(instruments.futures, {"ES": share}).resolve("ESZ6", ON)
     assert isinstance(found, Instrument)
     assert (found.multiplier, found.currency) == (50, "USD")
 
 
 def test_an_override_without_multiplier_settles_no_root(instruments: Instruments) -> None:
-    rules = {"MNQ": Override(tick=Decimal("0.5")), "AAPL": Override(currency="CAD")}
+    rules = {"MNQ": InstrumentOverride(tick=Decimal("0.5")), "AAPL": InstrumentOverride(currency="CAD")}
     known = Instruments(instruments.futures, rules)
     bare, apple, contract = (known.resolve(s, ON) for s in ("MNQ", "AAPL", "MNQZ6"))
     assert isinstance(bare, UnknownInstrument)
@@ -222,7 +228,7 @@ def test_an_override_without_multiplier_settles_no_root(instruments: Instruments
 
 
 def test_a_bare_root_with_a_stated_multiplier_is_a_future(instruments: Instruments) -> None:
-    found = Instruments(instruments.futures, {"MNQ": Override(Decimal(3))}).resolve("MNQ", ON)
+    found = Instruments(instruments.futures, {"MNQ": InstrumentOverride(Decimal(3))}).resolve("MNQ", ON)
     assert isinstance(found, Instrument)
     assert (found.asset_class, found.multiplier) == ("future", 3)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Side, TradeRecord, content_key, execution_key
-from tearsheet.trade.position import fill_of, logged_position, outcome_of
+from tearsheet.trade.position import fill_from_record, outcome_of, position_from_record
 
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 LATER = AT + timedelta(minutes=10)
@@ -53,7 +53,7 @@ def test_gross_fees_and_net(
     profit: str | None, commission: str | None, net: str | None, gross: str, fees: str
 ) -> None:
     record = logged(profit_loss=money(profit), commission=money(commission), net_profit_loss=money(net))
-    position, booking = logged_position(record, "o:1", "USD")
+    position, booking = position_from_record(record, "o:1", "USD")
     assert (position.gross, position.fees) == (Decimal(gross), Decimal(fees))
     assert (booking.gross, booking.fees) == (Decimal(gross), Decimal(fees))
     assert position.net == Decimal(gross) - Decimal(fees)
@@ -61,7 +61,7 @@ def test_gross_fees_and_net(
 
 def test_the_outcome_is_by_net_whatever_the_record_says() -> None:
     record = logged(profit_loss=Decimal(5), commission=Decimal(7), outcome="win")
-    assert outcome_of(logged_position(record, "o:1", "USD")[0].net) == "loss"
+    assert outcome_of(position_from_record(record, "o:1", "USD")[0].net) == "loss"
 
 
 def test_a_record_written_at_the_entry_bears_the_entry() -> None:
@@ -72,7 +72,7 @@ def test_a_record_written_at_the_entry_bears_the_entry() -> None:
         execution_mode="PAPER",
         account_id="EQ",
     )
-    position, booking = logged_position(record, "o:1", "EUR")
+    position, booking = position_from_record(record, "o:1", "EUR")
     assert (position.side, position.quantity, position.open_quantity) == (Side.BUY, 100, 0)
     assert (position.average_entry, position.average_exit) == (Decimal("150.5"), 0)
     assert (position.opened_at, position.closed_at, position.last_at) == (AT, LATER, LATER)
@@ -96,7 +96,7 @@ def test_a_record_written_at_the_exit_bears_the_exit(exit_timestamp: datetime | 
         exit_timestamp=exit_timestamp,
         hold_duration_seconds=Decimal("90.5"),
     )
-    position, booking = logged_position(record, "o:1", "USD")
+    position, booking = position_from_record(record, "o:1", "USD")
     closed_at = exit_timestamp or AT
     assert position.side is Side.BUY
     assert (position.entry_value, position.exit_value) == (0, 15050)
@@ -112,14 +112,14 @@ def test_a_short_is_bought_back() -> None:
     at_entry = logged(action=Side.SELL, profit_loss=Decimal(1), exit_timestamp=LATER)
     at_exit = logged(action=Side.BUY, profit_loss=Decimal(1))
     for record in (at_entry, at_exit):
-        position, booking = logged_position(record, "o:1", "USD")
+        position, booking = position_from_record(record, "o:1", "USD")
         assert (position.side, booking.quantity) == (Side.SELL, 100)
         assert position.account == "default"
 
 
 def test_the_logged_risk_reward_goes_before_the_prices() -> None:
     record = logged(profit_loss=Decimal(1), exit_timestamp=LATER, risk_reward_ratio=Decimal(3))
-    assert logged_position(record, "o:1", "USD")[0].planned_risk_reward == 3
+    assert position_from_record(record, "o:1", "USD")[0].planned_risk_reward == 3
 
 
 @pytest.mark.parametrize(
@@ -138,13 +138,13 @@ def test_the_logged_risk_reward_goes_before_the_prices() -> None:
 def test_a_holding_time_that_cannot_be_is_none(seconds: str | None, held: timedelta | None) -> None:
     at = datetime.fromtimestamp(1772463600 + 86400, UTC)  # so many seconds after 1970-01-02
     record = logged(timestamp=at, profit_loss=Decimal(1), hold_duration_seconds=money(seconds))
-    assert logged_position(record, "o:1", "USD")[0].held == held
+    assert position_from_record(record, "o:1", "USD")[0].held == held
 
 
 def test_the_risk_of_a_future_is_by_its_multiplier_and_unknown_without_one() -> None:
     record = logged(profit_loss=Decimal(500), exit_timestamp=LATER)
-    future, _ = logged_position(record, "o:1", "USD", Decimal(2))
-    unknown, _ = logged_position(record, "o:1", "USD", None)
+    future, _ = position_from_record(record, "o:1", "USD", Decimal(2))
+    unknown, _ = position_from_record(record, "o:1", "USD", None)
     with exact():
         assert (future.initial_risk, future.r_multiple) == (500, 1)
         assert (unknown.initial_risk, unknown.r_multiple) == (None, None)
@@ -165,13 +165,13 @@ def test_an_order_as_an_execution() -> None:
     record = logged(
         commission=Decimal("0.5"), order_id="77", account_id="EQ", strategy_name="orb", execution_mode="LIVE"
     )
-    fill = fill_of(record, "AAPL", Decimal(1), "USD", "r:o:77", 12)
+    fill = fill_from_record(record, "AAPL", Decimal(1), "USD", "r:o:77", 12)
     assert (fill.account, fill.symbol, fill.time, fill.side) == ("EQ", "AAPL", AT, Side.BUY)
     assert (fill.quantity, fill.price, fill.commission) == (100, Decimal("150.5"), Decimal("0.5"))
     assert (fill.order_id, fill.strategy, fill.mode) == ("77", "orb", "LIVE")
     assert (fill.stop_loss, fill.target) == (148, 156)
     assert fill.order == (AT, 12, "r:o:77")
-    assert fill_of(logged(), "AAPL", Decimal(1), "USD", "k", 0).commission == 0
+    assert fill_from_record(logged(), "AAPL", Decimal(1), "USD", "k", 0).commission == 0
 
 
 def test_a_content_key_is_of_the_content_however_it_is_written() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tearsheet.performance.tally import Tally
-from tearsheet.trade.amount import accepted, exact
+from tearsheet.trade.amount import exact, is_valid_amount
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book, Booking, Position, position_id
 
@@ -157,7 +157,7 @@ def state(p: Position) -> tuple[Any, ...]:
 usual = st.integers(1, 6).map(Decimal) | st.integers(1, 90_000).map(lambda digits: Decimal(digits).scaleb(-4))
 extreme = st.builds(
     lambda digits, places: Decimal(digits).scaleb(-places), st.integers(1, 10**36 - 1), st.integers(0, 53)
-).filter(accepted)
+).filter(is_valid_amount)
 signs = st.sampled_from((1, -1))
 
 

@@ -7,17 +7,17 @@ from tearsheet import __version__
 from tearsheet.errors import StoreError
 from tearsheet.settings import Settings
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.write.transaction import BookRules
+from tearsheet.store.write.transaction import BookingRules
 
 #: Raised when the same facts would give other rows than before, so that ledgers are rebuilt.
 _BOOKS_VERSION = 1
 
 
-def book_rules(settings: Settings) -> BookRules:
+def book_rules(settings: Settings) -> BookingRules:
     """The rules by which facts are booked. Raises SettingsError for a bad instruments file."""
     from tearsheet.sources.config.instruments import load_instruments
 
-    return BookRules(
+    return BookingRules(
         calendar=settings.calendar,
         instruments=load_instruments(settings.instruments_file, settings.currency),
         trade_log_mode=settings.trade_log_mode,
@@ -58,11 +58,11 @@ class RulesInForce:
     def _renewed(self, kept: str | None) -> Settings:
         if kept is None or _of_settings(kept) == self._own:
             return self._settings
-        again = self._settings.again()
+        again = self._settings.reload()
         changed = {key: getattr(again, key) for key in BOOKED}
         if all(getattr(self._settings, key) == value for key, value in changed.items()):
             return self._settings
-        return self._settings.but(**changed)
+        return self._settings.with_values(**changed)
 
 
 def _of_settings(rules: str) -> str:

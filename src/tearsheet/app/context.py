@@ -32,7 +32,7 @@ class Context:
         self._clock = clock
         self._ledger = Ledger(settings.ledger)
         self.rules = RulesInForce(self._ledger, settings)
-        self._ledger.check = self.rules.check
+        self._ledger.on_begin = self.rules.check
         #: what judges the limits, made by `verdicts_of` when it is first needed
         self.judging: Judging | None = None
         #: when this process last knew all of the logs
@@ -78,7 +78,7 @@ class Context:
     @property
     def stamp(self) -> str:
         """A name for the present state of the ledger that no other state bears. Raises StoreError."""
-        return self._ledger.stamp
+        return self._ledger.state_id
 
     @property
     def alerts(self) -> AlertEvaluator:

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tearsheet.performance.metric import MetricValue
-from tearsheet.trade.fill import Orphan, Rejection
+from tearsheet.trade.fill import Rejection, UnmatchedClose
 from tearsheet.trade.position import Outcome
 
 #: Called with bytes done, bytes in all, and the file at hand.
@@ -47,7 +47,7 @@ class ImportReport(Struct, kw_only=True):
     repeated: bool = False
     rejections: list[Rejection] = []
     skipped: dict[str, int] = {}
-    orphans: list[Orphan] = []
+    orphans: list[UnmatchedClose] = []
     revision: int = 0
 
 

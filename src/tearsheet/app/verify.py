@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from tearsheet.app.reports import VerifyReport
-from tearsheet.sources.trade_logs.log_folder import ReadSoFar, read_so_far_matches
+from tearsheet.sources.trade_logs.log_folder import LogReadPosition, prefix_matches
 from tearsheet.store.db.connection import Row
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.notes import Notes
+from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.tallies import decode
-from tearsheet.store.write.transaction import BookRules, Posting
+from tearsheet.store.write.transaction import BookingRules, LedgerTransaction
 
 _FACTS = ("source", "record", "fill", "sighting", "rejection", "log_stream")
 _SHOWN = 20
@@ -44,7 +44,7 @@ Pair = tuple[Row | None, Row | None]
 
 
 def verify(
-    ledger: Ledger, log_folder: Path, rules: BookRules, now: datetime, step: Callable[[str], None]
+    ledger: Ledger, log_folder: Path, rules: BookingRules, now: datetime, step: Callable[[str], None]
 ) -> VerifyReport:
     """Rebuild from the facts and compare positions, bookings and tallies; check the log files too.
 
@@ -58,14 +58,14 @@ def verify(
     ):
         step("copying the facts")
         with rebuilt.writing():
-            rebuilt.connection.hold_little()
+            rebuilt.connection.limit_memory()
             for table in _FACTS:
                 _copy(ledger, rebuilt, table)
         step("booking them anew")
         with rebuilt.writing():
-            posting = Posting(rebuilt, rules, now)
+            posting = LedgerTransaction(rebuilt, rules, now)
             posting.rebuild()
-            posting.finish()
+            posting.commit()
         step("comparing")
         with rebuilt.snapshot():
             for books in _BOOKS:
@@ -81,7 +81,7 @@ def _copy(ledger: Ledger, rebuilt: Ledger, table: str) -> None:
     into = rebuilt.connection
     columns = ", ".join(f'"{row[1]}"' for row in into.execute(f"PRAGMA table_info({table})"))
     marks = ", ".join("?" * (columns.count(",") + 1))
-    indexes = into.set_indexes_aside(table)
+    indexes = into.drop_indexes_temporarily(table)
     rows = ledger.connection.stream(f"SELECT {columns} FROM {table}")  # noqa: S608
     into.execute_many(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608
     for statement in indexes:
@@ -136,7 +136,7 @@ def _same_tally(one: Row, other: Row) -> bool:
 
 def _check_notes(ledger: Ledger, report: VerifyReport) -> None:
     """Whether every note stands with the position that its fill is in."""
-    for kept, right in Notes(ledger.reading).misplaced():
+    for kept, right in NoteTable(ledger.queries).find_misattached():
         report.differences.append(
             f"note {kept.id} stands with position {kept.position_id}, its fill in {right.position_id}"
         )
@@ -144,15 +144,15 @@ def _check_notes(ledger: Ledger, report: VerifyReport) -> None:
 
 def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:
     """Whether every byte of the logs that was read is still there as it was."""
-    logs = ledger.logs()
+    logs = ledger.log_files()
     report.rows["log files"] = len(logs)
     for name, source in sorted(logs.items()):
         path = folder / name
         if not path.exists() or source.size < 0:
             continue
         with path.open("rb") as file:
-            so_far = ReadSoFar(source.offset, source.lines, source.checksum)
-            if not read_so_far_matches(file, so_far):
+            so_far = LogReadPosition(source.offset, source.lines, source.checksum)
+            if not prefix_matches(file, so_far):
                 report.differences.append(
                     f"{path}: what was read of it has changed since; run `tearsheet sync --reread`"
                 )

@@ -8,27 +8,27 @@ import click
 
 from tearsheet import __version__, errors
 
-HEALTHY = 0
-BREACHED = 2
-USAGE = 64
-BAD_DATA = 65
-INTERNAL = 70
-UNKNOWN = 69
-STORE = 75
-GUARD_FAILED = 76
-INTERRUPTED = 130
+EXIT_OK = 0
+EXIT_BREACH = 2
+EXIT_USAGE = 64
+EXIT_BAD_DATA = 65
+EXIT_INTERNAL = 70
+EXIT_UNKNOWN = 69
+EXIT_UNAVAILABLE = 75
+EXIT_GUARD_FAILED = 76
+EXIT_INTERRUPTED = 130
 
 #: Every error class has its exit code; a test proves that none is left out.
 EXIT_CODES: dict[type[errors.TearsheetError], int] = {
-    errors.TearsheetError: INTERNAL,
-    errors.UsageError: USAGE,
-    errors.NotFoundError: USAGE,
-    errors.MixedCurrencyError: USAGE,
-    errors.SettingsError: BAD_DATA,
-    errors.InputError: BAD_DATA,
-    errors.FormatError: BAD_DATA,
-    errors.SchemaError: BAD_DATA,
-    errors.StoreError: STORE,
+    errors.TearsheetError: EXIT_INTERNAL,
+    errors.UsageError: EXIT_USAGE,
+    errors.NotFoundError: EXIT_USAGE,
+    errors.MixedCurrencyError: EXIT_USAGE,
+    errors.SettingsError: EXIT_BAD_DATA,
+    errors.InputError: EXIT_BAD_DATA,
+    errors.FormatError: EXIT_BAD_DATA,
+    errors.SchemaError: EXIT_BAD_DATA,
+    errors.StoreError: EXIT_UNAVAILABLE,
 }
 
 #: Commands and the module of this package that holds each; imported only when called.
@@ -114,23 +114,23 @@ def main(arguments: Sequence[str] | None = None, program: str = "tearsheet") -> 
             standalone_mode=False,
         )
         sys.stdout.flush()
-        return result if isinstance(result, int) else HEALTHY
+        return result if isinstance(result, int) else EXIT_OK
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     except click.ClickException as error:
         error.show()
-        return USAGE
+        return EXIT_USAGE
     except errors.TearsheetError as error:
         click.echo(f"tearsheet: {error}", err=True)
         return EXIT_CODES[type(error)]
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # the reader went away: give Python something to flush into
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return HEALTHY
+        return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the outermost function
         return _report_internal_error(error)
 
@@ -144,7 +144,7 @@ def _report_internal_error(error: Exception) -> int:
         "  hint: this is a bug; the log above says where. Your data is untouched.",
         err=True,
     )
-    return INTERNAL
+    return EXIT_INTERNAL
 
 
 def run() -> None:

@@ -13,13 +13,13 @@ from msgspec.structs import replace
 
 from tearsheet import log
 from tearsheet.app.limits.verdicts import verdicts_of
-from tearsheet.cli.tables import alert_line, rejection_text, summary_text
-from tearsheet.cli.verdict import verdict_text
+from tearsheet.cli.tables import format_alert, format_rejection, format_summary
+from tearsheet.cli.verdict import format_verdict
 from tearsheet.errors import UsageError
 from tearsheet.export.files import export_summary
 from tearsheet.performance.summary import Scope
-from tearsheet.rules import beside_targets
-from tearsheet.sample import SampleReport, state_limits, write_sample
+from tearsheet.rules import evaluate_targets
+from tearsheet.sample import SampleReport, write_limits, write_sample
 from tearsheet.sample.account import FUTURES_ZONE
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
@@ -112,7 +112,7 @@ def _import_sample(tracker: PerformanceTracker, sample: SampleReport) -> None:
         f"{report.rejected} rejected line, kept and shown:"
     )
     for rejection in tracker.rejections(1):
-        click.echo(rejection_text(rejection))
+        click.echo(format_rejection(rejection))
     for path in sample.statements:
         zone = ZoneInfo(FUTURES_ZONE)
         done = tracker.import_file(path, timezone=zone)
@@ -136,12 +136,12 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     )
     week = tracker.get_summary(Window.containing("weekly", sample.last_day))
     run = tracker.check(week, targets)
-    judged = beside_targets(week, targets, tracker.settings.alert_min_sample)
-    click.echo(summary_text(judged, run.open, run.raised))
+    judged = evaluate_targets(week, targets, tracker.settings.alert_min_sample)
+    click.echo(format_summary(judged, run.open, run.raised))
     click.echo(click.style("3. The losing week", bold=True))
     losing = tracker.get_summary(Window.containing("weekly", sample.losing_week))
     for alert in tracker.check(losing, targets).raised:
-        click.echo(alert_line(alert, new=True))
+        click.echo(format_alert(alert, new=True))
     click.echo(click.style("\n4. What is behind a number: net_pnl of FUT-1 on the last day", bold=True))
     day = Window.containing("daily", sample.last_day)
     behind = tracker.explain("net_pnl", day, scope=Scope(account="FUT-1"))
@@ -155,9 +155,9 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
 
 
 def _show_limits(tracker: PerformanceTracker, sample: SampleReport) -> None:
-    state_limits(sample)
+    write_limits(sample)
     click.echo(click.style("\n5. Limits are stated in the same file: how far from them?", bold=True))
-    click.echo("\n".join(map(verdict_text, verdicts_of(tracker).all())).rstrip())
+    click.echo("\n".join(map(format_verdict, verdicts_of(tracker).all())).rstrip())
 
 
 def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path) -> None:
@@ -166,7 +166,7 @@ def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path
     for kind, day in (("daily", sample.last_day), ("weekly", sample.last_day), ("monthly", sample.last_day)):
         found = tracker.get_summary(Window.containing(kind, day))  # type: ignore[arg-type]
         run = tracker.check(found, targets)
-        whole = beside_targets(found, targets, tracker.settings.alert_min_sample)
+        whole = evaluate_targets(found, targets, tracker.settings.alert_min_sample)
         for file in export_summary(whole, run.open, tracker.settings.output_dir):
             click.echo(f"   {file.path.relative_to(folder.resolve())}")
 

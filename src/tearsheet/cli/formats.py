@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from tearsheet.app.imports.import_file import Diagnosis, examine, known_formats
-from tearsheet.cli import BAD_DATA, HEALTHY
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.options import F
-from tearsheet.cli.tables import columns, rejection_text
+from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
-from tearsheet.trade.amount import parse_amount, plain
+from tearsheet.trade.amount import parse_amount, to_plain_string
 from tearsheet.trade.fill import Fill
 
 _LAYOUTS = Path("config/layouts")
@@ -23,7 +23,7 @@ _SHOWN = 300
 _ORPHANS = 10
 
 
-def layouts_option(command: F) -> F:
+def formats_dir_option(command: F) -> F:
     """Where the user's own layouts are: --layouts."""
     return click.option(
         "--layouts",
@@ -79,10 +79,10 @@ def file_options(command: F) -> F:
         )
     ):
         command = option(command)
-    return layouts_option(command)
+    return formats_dir_option(command)
 
 
-def said(values: Mapping[str, Any]) -> dict[str, Any]:
+def file_options_from(values: Mapping[str, Any]) -> dict[str, Any]:
     """The options of `file_options` as the tracker takes them. Raises UsageError."""
     mark = values["decimal_mark"]
     return {
@@ -100,7 +100,7 @@ def said(values: Mapping[str, Any]) -> dict[str, Any]:
 
 @click.command(short_help="What can be imported.")
 @click.argument("name", required=False)
-@layouts_option
+@formats_dir_option
 def formats(name: str | None, layouts: Path) -> None:
     """The formats of statements that can be imported; with a NAME, all of one.
 
@@ -135,20 +135,20 @@ def doctor(file: Path, **values: Any) -> int:
     tearsheet doctor statement.csv
     tearsheet doctor statement.csv --timezone America/New_York --account U1
     """
-    found = examine(file, Settings.load(), **said(values))
-    click.echo("\n".join(_told(found)))
+    found = examine(file, Settings.load(), **file_options_from(values))
+    click.echo("\n".join(_format_diagnosis(found)))
     for rejection in found.rejections:
-        click.echo(rejection_text(rejection))
-    if found.trouble:
-        click.echo(click.style(f"Not readable: {found.trouble}", fg="red", bold=True))
+        click.echo(format_rejection(rejection))
+    if found.error:
+        click.echo(click.style(f"Not readable: {found.error}", fg="red", bold=True))
         if found.hint:
             click.echo(f"  hint: {found.hint}")
     else:
         click.echo(click.style("Readable", fg="green", bold=True))
-    return HEALTHY if found.is_readable else BAD_DATA
+    return EXIT_OK if found.is_readable else EXIT_BAD_DATA
 
 
-def _told(found: Diagnosis) -> list[str]:
+def _format_diagnosis(found: Diagnosis) -> list[str]:
     """What was seen, a line each."""
     lines = [click.style(found.file, bold=True)]
     table = found.separator and f", separated by {found.separator}"
@@ -157,7 +157,7 @@ def _told(found: Diagnosis) -> list[str]:
         "header": f"line {found.header_line}: {', '.join(filter(None, found.header))}"[:_SHOWN],
         "layout": f"{found.layout}: {found.title}" if found.layout else "none fits",
         "know": found.notes,
-        "states": ", ".join(f"{field} {value}" for field, value in found.stated.items()),
+        "states": ", ".join(f"{field} {value}" for field, value in found.header_values.items()),
         "zone": found.zone,
         "numbers": found.decimal_mark and f"decimal {found.decimal_mark}",
         "dates": found.date_order,
@@ -168,12 +168,15 @@ def _told(found: Diagnosis) -> list[str]:
     lines += [
         f"  {'not' if one.missing else 'also'} {one.name}"
         + (f": lacks {', '.join(one.missing)}" if one.missing else ": fits too, with --layout")
-        for one in found.runners_up
+        for one in found.alternatives
     ]
     if found.fills or found.rejected:
         lines.append(f"  rows     {found.fills:,} fills, {found.rejected:,} rejected")
     lines += [f"  passed over: {number:,} {name}" for name, number in found.skipped.items()]
-    lines += [click.style(f"  orphan   {orphan.message}", fg="yellow") for orphan in found.orphans[:_ORPHANS]]
+    lines += [
+        click.style(f"  orphan   {orphan.message}", fg="yellow")
+        for orphan in found.unmatched_closes[:_ORPHANS]
+    ]
     return [*lines, *map(_fill_line, found.first)]
 
 
@@ -181,9 +184,9 @@ def _fill_line(fill: Fill) -> str:
     """A fill as it was read."""
     when = fill.time.isoformat(" ", "seconds")
     return (
-        f"    {fill.account}  {when}  {fill.side.value:<4} {plain(fill.quantity)} {fill.symbol} "
-        f"@ {plain(fill.price)}  fee {plain(fill.commission)} {fill.currency}  "
-        f"x{plain(fill.multiplier)}  {fill.fill_id or 'no id'}"
+        f"    {fill.account}  {when}  {fill.side.value:<4} {to_plain_string(fill.quantity)} {fill.symbol} "
+        f"@ {to_plain_string(fill.price)}  fee {to_plain_string(fill.commission)} {fill.currency}  "
+        f"x{to_plain_string(fill.multiplier)}  {fill.fill_id or 'no id'}"
     )
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from tearsheet.cli import BREACHED, GUARD_FAILED, HEALTHY, UNKNOWN
+from tearsheet.cli import EXIT_BREACH, EXIT_GUARD_FAILED, EXIT_OK, EXIT_UNKNOWN
 from tearsheet.guard.acting import Command
-from tearsheet.guard.asking import Address, Asker, Token
-from tearsheet.guard.audit import Audit
-from tearsheet.guard.guarding import Guard, Orders
-from tearsheet.guard.listening import Listener
-from tearsheet.guard.memory import Memory
-from tearsheet.guard.trust import Bounds
+from tearsheet.guard.asking import ServiceUrl, TokenFile, VerdictClient
+from tearsheet.guard.audit import AuditLog
+from tearsheet.guard.guarding import Guard, GuardOptions
+from tearsheet.guard.listening import EventListener
+from tearsheet.guard.memory import StateFile
+from tearsheet.guard.trust import ValidationLimits
 
 _SECONDS = click.FloatRange(0.2, 86_400)
 
@@ -103,41 +103,41 @@ def guard(url: str, account: str, command: str, **values: Any) -> int:
                 69 with --once: no usable verdict · 75 another guard, or the state cannot be written
                 76 a command failed for good, or nobody knows whether it ran
     """
-    orders = Orders(
+    orders = GuardOptions(
         values["every"],
         values["dead_after"],
         values["on_unknown"],
         values["retries"],
         values["repeat_if_unsure"],
     )
-    address = Address(url, values["ca_file"], allow_http=values["allow_http"])
-    token = Token(values["token_file"])
+    address = ServiceUrl(url, values["ca_file"], allow_http=values["allow_http"])
+    token = TokenFile(values["token_file"])
     token.headers()
     runs = Command(command, values["command_timeout"], shell=values["shell"])
-    bounds = Bounds(values["max_skew"], values["max_data_age"])
-    with closing(Memory(values["state"] or _file(account, ".json"), account)) as memory:
+    bounds = ValidationLimits(values["max_skew"], values["max_data_age"])
+    with closing(StateFile(values["state"] or _default_path(account, ".json"), account)) as memory:
         if values["accept_lower_sequence"]:
-            memory.kept.sequence = 0
-        audit = Audit(values["audit"] or _file(account, ".audit.jsonl"), account, click.echo)
-        asker = Asker(address, token, account, values["timeout"])
+            memory.state.sequence = 0
+        audit = AuditLog(values["audit"] or _default_path(account, ".audit.jsonl"), account, click.echo)
+        asker = VerdictClient(address, token, account, values["timeout"])
         guarding = Guard(orders, bounds, asker, runs, memory, audit)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: guarding.end())
         if not values["once"]:
-            Listener(address, token, account, guarding.wake).start()
+            EventListener(address, token, account, guarding.wake).start()
         guarding.run(once=values["once"])
         return _exit_code(guarding, once=values["once"])
 
 
 def _exit_code(guarding: Guard, *, once: bool) -> int:
     if guarding.failed:
-        return GUARD_FAILED
+        return EXIT_GUARD_FAILED
     if once and guarding.must_be_flat:
-        return BREACHED
-    return UNKNOWN if once and guarding.state == "unknown" else HEALTHY
+        return EXIT_BREACH
+    return EXIT_UNKNOWN if once and guarding.state == "unknown" else EXIT_OK
 
 
-def _file(account: str, ending: str) -> Path:
+def _default_path(account: str, ending: str) -> Path:
     """The file of an account, whatever its name is made of."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", account)[:60]
     if plain != account:

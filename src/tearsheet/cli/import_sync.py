@@ -9,12 +9,12 @@ import click
 from tearsheet.app.imports.history import Batches
 from tearsheet.app.imports.import_file import save_mapping
 from tearsheet.app.reports import ImportReport
-from tearsheet.cli import BAD_DATA, HEALTHY
-from tearsheet.cli.formats import file_options, said
-from tearsheet.cli.imports import changes
-from tearsheet.cli.options import opened_tracker
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
+from tearsheet.cli.formats import file_options, file_options_from
+from tearsheet.cli.imports import format_changes
+from tearsheet.cli.options import open_tracker
 from tearsheet.cli.progress import progress
-from tearsheet.cli.tables import rejection_text
+from tearsheet.cli.tables import format_rejection
 
 _SHOWN = 10
 
@@ -25,7 +25,7 @@ def sync() -> None:
 
     Unchanged files are not opened; an appended one is read on from where it was left.
     """
-    with opened_tracker() as tracker, progress("Reading logs") as on_progress:
+    with open_tracker() as tracker, progress("Reading logs") as on_progress:
         report = tracker.sync(on_progress)
     click.echo(
         f"{report.files} log files: {report.unchanged_files} unchanged, {report.read_files} read, "
@@ -51,9 +51,9 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
     tearsheet import NinjaTrader.csv --timezone America/New_York
     tearsheet import own.csv --map Ticker=symbol --map Qty=quantity --save-layout own
     """
-    options = said(values)
+    options = file_options_from(values)
     failed = False
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         for path in files:
             with progress(f"Importing {path.name}") as on_progress:
                 if dry_run:
@@ -76,23 +76,23 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             for orphan in report.orphans[:_SHOWN]:
                 click.echo(click.style(f"  orphan close: {orphan.message}", fg="yellow"))
             for rejection in report.rejections[:_SHOWN]:
-                click.echo(rejection_text(rejection))
+                click.echo(format_rejection(rejection))
             if len(report.rejections) > _SHOWN:
                 click.echo("  … `tearsheet rejections` shows them all")
             if dry_run:
-                click.echo("\n".join(changes(preview)))
+                click.echo("\n".join(format_changes(preview)))
             failed = failed or (report.rejected > 0 and not report.new + report.known)
     if save_layout is not None and not dry_run:
         click.echo(
             f"Kept as {save_mapping(save_layout, options)}; it is recognised by its columns from now on."
         )
-    return BAD_DATA if failed else HEALTHY
+    return EXIT_BAD_DATA if failed else EXIT_OK
 
 
 @click.command(short_help="Rebuild everything and compare row by row.")
 def verify() -> int:
     """Make everything anew from the stored facts and compare it row by row with what is kept."""
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         tracker.sync()
         report = tracker.verify(lambda words: click.echo(f"  {words} …", err=True))
     for difference in report.differences:
@@ -100,7 +100,7 @@ def verify() -> int:
     counts = ", ".join(f"{number:,} {name}" for name, number in report.rows.items())
     verdict = "agrees" if report.agrees else f"{len(report.differences)} differences"
     click.echo(f"{verdict}: {counts}")
-    return HEALTHY if report.agrees else BAD_DATA
+    return EXIT_OK if report.agrees else EXIT_BAD_DATA
 
 
 COMMANDS = {"sync": sync, "import": import_, "verify": verify}

@@ -7,10 +7,10 @@ import click
 
 from tearsheet.app.imports.history import Batch, Batches, Undo
 from tearsheet.app.imports.preview import Preview
-from tearsheet.cli.options import opened_tracker
-from tearsheet.cli.tables import columns, rejection_text
+from tearsheet.cli.options import open_tracker
+from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
-from tearsheet.trade.amount import plain
+from tearsheet.trade.amount import to_plain_string
 
 _MOST = 1000
 
@@ -39,12 +39,12 @@ def imports(ctx: click.Context, as_json: bool) -> None:
     """
     if ctx.invoked_subcommand is not None:
         return
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         found = Batches(tracker).list(_MOST)
     if as_json:
         click.echo(json_bytes(found))
         return
-    listed = [(*_numbers(b), b.layout, f"{b.file}{_undo_suffix(b.undone)}") for b in found]
+    listed = [(*_counts(b), b.layout, f"{b.file}{_undo_suffix(b.undone)}") for b in found]
     head = ("import", "read (UTC)", "new", "known", "rejected", "format", "file")
     click.echo(columns(head, listed, "rlrrrll") if listed else "Nothing was imported.")
 
@@ -54,19 +54,19 @@ def imports(ctx: click.Context, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def show(number: int, as_json: bool) -> None:
     """One import: what it came to, and the lines that could not be used."""
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         batch = Batches(tracker).get(number)
         rejected = Batches(tracker).rejections(number, _MOST)
     if as_json:
         click.echo(json_bytes({"batch": batch, "rejections": rejected}))
         return
-    _, read_at, new, known, refused = _numbers(batch)
+    _, read_at, new, known, refused = _counts(batch)
     click.echo(f"Import {number}: {batch.file} ({batch.layout}), {read_at} UTC{_undo_suffix(batch.undone)}")
     click.echo(f"  {new} new, {known} known, {refused} rejected")
     for rule, count in batch.skipped.items():
         click.echo(f"  passed over: {count:,} {rule}")
     for one in rejected:
-        click.echo(rejection_text(one.rejection) + ("" if one.counts else "\n      taken back since"))
+        click.echo(format_rejection(one.rejection) + ("" if one.counts else "\n      taken back since"))
 
 
 @imports.command()
@@ -74,11 +74,11 @@ def show(number: int, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Only show what would change.")
 def undo(number: int, dry_run: bool) -> None:
     """Take an import out, as if it had never come; what other imports say too stays."""
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         if dry_run:
             preview = Batches(tracker).try_undo(number, getpass.getuser())
             click.echo(f"Import {number} would go with {preview.report.gone:,} fills")
-            click.echo("\n".join(changes(preview)))
+            click.echo("\n".join(format_changes(preview)))
             return
         done = Batches(tracker).undo(number, getpass.getuser())
     click.echo(
@@ -87,15 +87,18 @@ def undo(number: int, dry_run: bool) -> None:
     )
 
 
-def changes(preview: Preview) -> list[str]:
+def format_changes(preview: Preview) -> list[str]:
     """What a change would do to days and positions, a line each."""
-    days = [(str(d.session), d.account, plain(d.before), plain(d.after), d.currency) for d in preview.days]
+    days = [
+        (str(d.session), d.account, to_plain_string(d.before), to_plain_string(d.after), d.currency)
+        for d in preview.days
+    ]
     held = [
         (
             p.account,
             p.symbol,
-            plain(p.open_before),
-            plain(p.open_after),
+            to_plain_string(p.open_before),
+            to_plain_string(p.open_after),
             f"{p.closed_before:,}",
             f"{p.closed_after:,}",
         )
@@ -110,7 +113,7 @@ def changes(preview: Preview) -> list[str]:
     return lines or ["No day and no position would change."]
 
 
-def _numbers(b: Batch) -> tuple[str, ...]:
+def _counts(b: Batch) -> tuple[str, ...]:
     read_at = f"{b.read_at:%Y-%m-%d %H:%M}"
     return str(b.id), read_at, f"{b.new:,}", f"{b.known:,}", f"{b.rejected:,}"
 

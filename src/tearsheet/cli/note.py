@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 import click
 
 from tearsheet.app.analysis.notes import Notes, NoteVersion, NoteView
-from tearsheet.cli.options import opened_tracker
-from tearsheet.cli.tables import printable
+from tearsheet.cli.options import open_tracker
+from tearsheet.cli.tables import strip_control
 from tearsheet.errors import UsageError
 from tearsheet.export.files import json_bytes
-from tearsheet.trade.note import Said, said, tag_of
+from tearsheet.trade.note import NoteText, normalize_tag, validate_note
 
 _MOST = 1000
 
@@ -43,55 +43,55 @@ def note(
     """
     if orphaned is (position is not None):
         raise UsageError("a note is of one position", "give its id, or --orphaned for a list")
-    change = _change(text, tags, gone, clears=clears)
-    with opened_tracker() as tracker:
+    change = _edit(text, tags, gone, clears=clears)
+    with open_tracker() as tracker:
         tracker.sync()
         notes = Notes(tracker)
         if position is None:
-            _show(notes.orphaned(_MOST), [], as_json=as_json)
+            _print(notes.orphaned(_MOST), [], as_json=as_json)
             return
         if change is not None:
             notes.change(position, change, getpass.getuser())
         found = notes.of(position)
-        _show(found, notes.versions(found[0].id), as_json=as_json)
+        _print(found, notes.versions(found[0].id), as_json=as_json)
 
 
-def _change(
+def _edit(
     text: str | None, tags: Sequence[str], gone: Sequence[str], *, clears: bool
-) -> Callable[[Said], Said] | None:
+) -> Callable[[NoteText], NoteText] | None:
     """What becomes of a note; None where it is only shown. Raises UsageError."""
     if clears and (text is not None or tags or gone):
         raise UsageError("--clear takes everything back", "leave the text and the tags out")
     if clears:
-        return lambda before: Said()
+        return lambda before: NoteText()
     if text is None and not tags and not gone:
         return None
-    off = {tag_of(tag) for tag in gone}
+    off = {normalize_tag(tag) for tag in gone}
 
-    def change(before: Said) -> Said:
+    def change(before: NoteText) -> NoteText:
         kept = [tag for tag in before.tags if tag not in off]
-        return said(before.text if text is None else text, [*kept, *tags])
+        return validate_note(before.text if text is None else text, [*kept, *tags])
 
     return change
 
 
-def _show(found: Sequence[NoteView], versions: Sequence[NoteVersion], *, as_json: bool) -> None:
+def _print(found: Sequence[NoteView], versions: Sequence[NoteVersion], *, as_json: bool) -> None:
     if as_json:
         click.echo(json_bytes({"notes": found, "versions": versions}).decode(), nl=False)
         return
     said_of = [one for one in found if one.text or one.tags]
-    click.echo("\n\n".join(map(_text, said_of)) or "Nothing is said.")
+    click.echo("\n\n".join(map(_format_note, said_of)) or "Nothing is said.")
     for one in versions[:-1]:
         tags = f" [{', '.join(one.tags)}]" if one.tags else ""
-        words = printable(one.text.partition("\n")[0]) or "taken back"
+        words = strip_control(one.text.partition("\n")[0]) or "taken back"
         click.echo(f"  version {one.version}, {one.by}, {one.at:%Y-%m-%d %H:%M}: {words}{tags}")
 
 
-def _text(one: NoteView) -> str:
+def _format_note(one: NoteView) -> str:
     """A note as a person reads it."""
     head = f"{one.symbol} · {one.account} · fill of {one.filled_at:%Y-%m-%d %H:%M:%S} UTC"
     lines = [click.style(head, bold=True)]
-    lines += [f"  {printable(line)}" for line in one.text.splitlines()]
+    lines += [f"  {strip_control(line)}" for line in one.text.splitlines()]
     if one.tags:
         lines.append(f"  tags: {', '.join(one.tags)}")
     assert one.at is not None

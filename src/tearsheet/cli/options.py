@@ -17,7 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all")
 
 
-class Day(click.ParamType[date]):
+class DateType(click.ParamType[date]):
     """A date, YYYY-MM-DD."""
 
     name = "DATE"
@@ -44,8 +44,10 @@ def window_options(command: F) -> F:
                 show_default=True,
                 help="The day, Monday–Sunday week, month … of --start, or the present one.",
             ),
-            click.option("--start", type=Day(), help="First day; alone, it picks the window that holds it."),
-            click.option("--end", type=Day(), help="Last day, included."),
+            click.option(
+                "--start", type=DateType(), help="First day; alone, it picks the window that holds it."
+            ),
+            click.option("--end", type=DateType(), help="Last day, included."),
             click.option(
                 "--rolling",
                 type=click.IntRange(1, 100_000),
@@ -82,14 +84,14 @@ def scope(values: dict[str, Any]) -> Scope:
     return Scope(values["account"], values["strategy"], values["symbol"], values["mode"])
 
 
-def chosen_window(tracker: PerformanceTracker, values: dict[str, Any]) -> Window:
+def window_from_options(tracker: PerformanceTracker, values: dict[str, Any]) -> Window:
     """The window that the options name."""
     kind: WindowKind = values["kind"]
     return tracker.window(kind, start=values["start"], end=values["end"], rolling=values["rolling"])
 
 
 @contextmanager
-def opened_tracker() -> Iterator[PerformanceTracker]:
+def open_tracker() -> Iterator[PerformanceTracker]:
     """A tracker by the settings of this place, closed at the end; logging is set up."""
     settings = Settings.load()
     verbose = click.get_current_context().find_root().obj or 0

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tearsheet.app.reports import OnProgress
-from tearsheet.log import event
+from tearsheet.log import log_event
 
 #: Smaller reads are done before a bar could be drawn.
 _WORTH_BYTES = 4_000_000
@@ -39,7 +39,7 @@ class _LogProgress:
     def __call__(self, done: int, total: int, name: str) -> None:
         if time.monotonic() >= self._next:
             self._next += _LOG_SECONDS
-            event(_log, "tearsheet.progress", task=self._title, file=name, done=done, total=total)
+            log_event(_log, "tearsheet.progress", task=self._title, file=name, done=done, total=total)
 
 
 class _ProgressBar:

@@ -7,13 +7,13 @@ from msgspec.structs import asdict
 
 from tearsheet.app.analysis.notes import Notes, Remark
 from tearsheet.app.reports import BookingTerm, Explanation, PositionTerm, SupersededTerm
-from tearsheet.cli.options import chosen_window, opened_tracker, scope, scope_options, window_options
-from tearsheet.cli.tables import columns, rejection_text
+from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
+from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
 from tearsheet.performance.metric import METRICS
-from tearsheet.trade.note import tag_of
+from tearsheet.trade.note import normalize_tag
 from tearsheet.trade.position import Position
-from tearsheet.words import number, shown
+from tearsheet.words import format_metric, format_number
 
 
 @click.command(short_help="The fills behind a number.")
@@ -27,14 +27,14 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
 
     METRIC is a name such as net_pnl, fees, win_rate; docs/metrics.md has them all.
     """
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         found = tracker.explain(
-            metric, chosen_window(tracker, values), scope=scope(values), currency=values["currency"]
+            metric, window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
         )
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
         return
-    click.echo(explanation_text(found, most))
+    click.echo(format_explanation(found, most))
 
 
 @click.command()
@@ -46,18 +46,18 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
 def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **values: Any) -> None:
     """Positions closed in a window, or those still open, with their notes and tags."""
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         tracker.sync()
         found = (
             tracker.open_positions(scope(values))
             if only_open
-            else tracker.closed_positions(chosen_window(tracker, values), scope(values), values["currency"])[
-                ::-1
-            ]
+            else tracker.closed_positions(
+                window_from_options(tracker, values), scope(values), values["currency"]
+            )[::-1]
         )
         notes = Notes(tracker)
         if tag is not None:
-            tagged = notes.with_tag(tag_of(tag))
+            tagged = notes.with_tag(normalize_tag(tag))
             found = [position for position in found if position.id in tagged]
         remarks = notes.remarks([position.id for position in found[:most]])
     if as_json:
@@ -82,7 +82,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         "id",
         "tags",
     )
-    lines = [(*_position(p), _said(remarks.get(p.id, Remark()))) for p in found[:most]]
+    lines = [(*_position_cells(p), _note_cell(remarks.get(p.id, Remark()))) for p in found[:most]]
     click.echo(columns(head, lines, "llllrrrrrlll"))
     if len(found) > most:
         click.echo(f"… and {len(found) - most:,} more; -n {len(found)} shows all")
@@ -91,7 +91,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
 @click.command()
 def accounts() -> None:
     """Every account that traded."""
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         tracker.sync()
         for account in tracker.accounts():
             click.echo(account)
@@ -102,31 +102,31 @@ def accounts() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def rejections(most: int, as_json: bool) -> None:
     """Lines that could not be used: where they stand, why, and what to do."""
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         found = tracker.rejections(most)
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
         return
     for rejection in found:
-        click.echo(rejection_text(rejection))
+        click.echo(format_rejection(rejection))
     if not found:
         click.echo("No rejected lines.")
 
 
-def explanation_text(found: Explanation, most: int) -> str:
+def format_explanation(found: Explanation, most: int) -> str:
     """An explanation with its first terms, and the sum of all of them."""
-    value = shown(METRICS[found.metric], found.value)
+    value = format_metric(METRICS[found.metric], found.value)
     title = click.style(f"{found.label} {value} · {found.window} · {found.currency}", bold=True)
     lines = [title, found.words, ""]
     if found.bookings:
-        lines.append(columns(_BOOKING_HEAD, map(_booking, found.bookings[:most]), "lllrrrrrl"))
+        lines.append(columns(_BOOKING_HEAD, map(_booking_cells, found.bookings[:most]), "lllrrrrrl"))
     elif found.positions:
-        lines.append(columns(_POSITION_HEAD, map(_closed, found.positions[:most]), "llllrrlrl"))
+        lines.append(columns(_POSITION_HEAD, map(_closed_cells, found.positions[:most]), "llllrrlrl"))
     number_of = len(found.bookings) or len(found.positions)
     if number_of > most:
         lines.append(f"… and {number_of - most:,} more; --json shows all")
-    lines += [_superseded(one) for one in found.superseded[:most]]
-    total = f"sum of {number_of:,} {found.basis}: {number(found.total)}"
+    lines += [_replaced_line(one) for one in found.superseded[:most]]
+    total = f"sum of {number_of:,} {found.basis}: {format_number(found.total)}"
     return "\n".join([*lines, "", f"{total}{' = the value' if found.is_sum else ''}"])
 
 
@@ -144,66 +144,66 @@ _POSITION_HEAD = (
 )
 
 
-def _booking(b: BookingTerm) -> tuple[str, ...]:
+def _booking_cells(b: BookingTerm) -> tuple[str, ...]:
     places = ", ".join(f"{place.file}:{place.line}" for place in b.places)
     return (
         f"{b.time:%Y-%m-%d %H:%M:%S}",
         b.account,
         b.symbol,
-        number(b.quantity),
-        number(b.price),
-        number(b.gross),
-        number(b.fees),
-        number(b.adds),
+        format_number(b.quantity),
+        format_number(b.price),
+        format_number(b.gross),
+        format_number(b.fees),
+        format_number(b.adds),
         places,
     )
 
 
-def _superseded(one: SupersededTerm) -> str:
+def _replaced_line(one: SupersededTerm) -> str:
     return (
-        f"superseded: {one.account} {one.symbol} {one.side} {number(one.quantity)} @ "
-        f"{number(one.price)} fee {number(one.fees)} ({one.fill_id}, {one.place.file}:{one.place.line}), "
+        f"superseded: {one.account} {one.symbol} {one.side} {format_number(one.quantity)} @ "
+        f"{format_number(one.price)} fee {format_number(one.fees)} ({one.fill_id}, {one.place.file}:{one.place.line}), "
         f"by a {one.by} read {one.since:%Y-%m-%d %H:%M} ({one.by_place.file}:{one.by_place.line})"
     )
 
 
-def _closed(p: PositionTerm) -> tuple[str, ...]:
+def _closed_cells(p: PositionTerm) -> tuple[str, ...]:
     return (
         f"{p.closed_at:%Y-%m-%d %H:%M:%S}",
         p.account,
         p.symbol,
         p.side,
-        number(p.quantity),
-        number(p.net),
+        format_number(p.quantity),
+        format_number(p.net),
         p.outcome,
-        number(p.adds),
+        format_number(p.adds),
         p.id,
     )
 
 
-def _position(p: Position) -> tuple[str, ...]:
+def _position_cells(p: Position) -> tuple[str, ...]:
     closed = f"{p.closed_at:%Y-%m-%d %H:%M:%S}" if p.closed_at else "open"
     quantity = p.quantity if p.closed_at else p.open_quantity
-    entry = number(p.average_entry) if p.entry_value or not p.closed_at else "—"
+    entry = format_number(p.average_entry) if p.entry_value or not p.closed_at else "—"
     # A logged trade states one price; a position of fills may have ended at 0, as options do.
-    leaving = number(p.average_exit) if p.exit_value or p.fills > 1 else "—"
+    leaving = format_number(p.average_exit) if p.exit_value or p.fills > 1 else "—"
     side = "long" if p.side.value == "BUY" else "short"
     return (
         closed,
         p.account,
         p.symbol,
         side,
-        number(quantity),
+        format_number(quantity),
         entry,
         leaving,
-        number(p.net),
-        number(p.fees),
+        format_number(p.net),
+        format_number(p.fees),
         p.strategy or "",
         p.id,
     )
 
 
-def _said(remark: Remark) -> str:
+def _note_cell(remark: Remark) -> str:
     """The tags, and a pen where there is a note."""
     pen = "✎ " if remark.note else ""
     return f"{pen}{', '.join(remark.tags)}".strip()

@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from tearsheet.app.reconcile.reconcile import DayCompared, Difference, TieOut, tie_out
-from tearsheet.cli import BREACHED, HEALTHY
-from tearsheet.cli.formats import file_options, said
-from tearsheet.cli.options import opened_tracker
-from tearsheet.cli.tables import rejection_text, table
+from tearsheet.cli import EXIT_BREACH, EXIT_OK
+from tearsheet.cli.formats import file_options, file_options_from
+from tearsheet.cli.options import open_tracker
+from tearsheet.cli.tables import format_rejection, table
 from tearsheet.export.files import json_bytes
-from tearsheet.trade.amount import plain
+from tearsheet.trade.amount import to_plain_string
 
 _SHOWN = 20
 _DIFFERENCES = ("session", "account", "symbol", "what", "theirs", "ours", "difference", "kind", "because")
@@ -40,42 +40,44 @@ def reconcile(statement: Path, method: Any, by_day: bool, as_json: bool, **value
     tearsheet reconcile broker.csv
     tearsheet reconcile U1234567.csv --timezone America/New_York --method fifo
     """
-    options = said(values)
-    with opened_tracker() as tracker:
+    options = file_options_from(values)
+    with open_tracker() as tracker:
         found = tie_out(tracker, statement, method=method, **options)
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
     else:
-        click.echo("\n".join(_told(found, by_day=by_day)))
-    return HEALTHY if found.agrees else BREACHED
+        click.echo("\n".join(_format(found, by_day=by_day)))
+    return EXIT_OK if found.agrees else EXIT_BREACH
 
 
-def _told(found: TieOut, *, by_day: bool) -> list[str]:
+def _format(found: TieOut, *, by_day: bool) -> list[str]:
     lines = [f"{found.file} ({found.layout}): {found.lines:,} lines, {found.compared:,} numbers compared"]
     if by_day or not found.agrees:
         days = [one for one in found.days if by_day or one.difference]
-        lines += _part("Days", table(_DAYS, map(_day, days), "lllrrrl")) if days else []
+        lines += _section("Days", table(_DAYS, map(_day, days), "lllrrrl")) if days else []
     if found.agrees:
         lines += [f"note: {note}" for note in found.notes]
         return [*lines, click.style("They agree.", fg="green", bold=True)]
     if found.differences:
         rows = map(_row, found.differences[:_SHOWN])
-        lines += _part("Differences", table(_DIFFERENCES, rows, "llllrrrll"))
+        lines += _section("Differences", table(_DIFFERENCES, rows, "llllrrrll"))
         lines += _truncation_note(len(found.differences))
     if found.fills:
-        lines += _part("Fills", "\n".join(f"  {one.words}" for one in found.fills[:_SHOWN]))
+        lines += _section("Fills", "\n".join(f"  {one.words}" for one in found.fills[:_SHOWN]))
         lines += _truncation_note(len(found.fills))
     if found.orphans:
-        lines += _part("Orphan closes", "\n".join(f"  {one.message}" for one in found.orphans[:_SHOWN]))
+        lines += _section("Orphan closes", "\n".join(f"  {one.message}" for one in found.orphans[:_SHOWN]))
         lines += _truncation_note(len(found.orphans))
     if found.unread:
-        lines += _part("Lines that cannot be read", "\n".join(map(rejection_text, found.unread[:_SHOWN])))
+        lines += _section(
+            "Lines that cannot be read", "\n".join(map(format_rejection, found.unread[:_SHOWN]))
+        )
         lines += _truncation_note(len(found.unread))
     lines += [f"note: {note}" for note in found.notes]
-    return [*lines, "", click.style(f"They differ: {_counted(found)}.", fg="red", bold=True)]
+    return [*lines, "", click.style(f"They differ: {_difference_counts(found)}.", fg="red", bold=True)]
 
 
-def _part(title: str, text: str) -> list[str]:
+def _section(title: str, text: str) -> list[str]:
     return ["", click.style(title, bold=True), text]
 
 
@@ -83,7 +85,7 @@ def _truncation_note(number: int) -> list[str]:
     return [f"  … {number - _SHOWN:,} more; --json has them all"] if number > _SHOWN else []
 
 
-def _counted(found: TieOut) -> str:
+def _difference_counts(found: TieOut) -> str:
     kinds = [one.kind for one in found.differences]
     counted = [f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds)]
     counted += [f"fills: {len(found.fills):,}"] if found.fills else []
@@ -99,9 +101,9 @@ def _row(d: Difference) -> tuple[str, ...]:
         d.account,
         d.symbol or "all",
         _LABELS.get(d.what, d.what),
-        plain(d.theirs),
-        plain(d.ours),
-        plain(d.difference),
+        to_plain_string(d.theirs),
+        to_plain_string(d.ours),
+        to_plain_string(d.difference),
         d.kind,
         d.words,
     )
@@ -113,9 +115,9 @@ def _day(one: DayCompared) -> tuple[str, ...]:
         str(one.session),
         one.account,
         _LABELS.get(one.what, one.what),
-        plain(one.theirs),
-        plain(one.ours),
-        plain(one.difference),
+        to_plain_string(one.theirs),
+        to_plain_string(one.ours),
+        to_plain_string(one.difference),
         verdict,
     )
 

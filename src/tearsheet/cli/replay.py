@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from tearsheet.app.limits.replay import limits_of, replay_history
-from tearsheet.cli.options import Day, opened_tracker
+from tearsheet.cli.options import DateType, open_tracker
 from tearsheet.cli.tables import columns
 from tearsheet.export.files import json_bytes, write_file
 from tearsheet.export.svg import replay_svg
 from tearsheet.rules.replay import Replay, Stop
-from tearsheet.words import money, number
+from tearsheet.words import format_money, format_number
 
 
 @click.command(short_help="When would my limits have stopped me?")
@@ -23,8 +23,8 @@ from tearsheet.words import money, number
     metavar="FILE",
     help="The file with `limits:`; without it, the targets file.",
 )
-@click.option("--start", type=Day(), help="First day; without it, the first that was traded.")
-@click.option("--end", type=Day(), help="Last day, included; without it, today.")
+@click.option("--start", type=DateType(), help="First day; without it, the first that was traded.")
+@click.option("--end", type=DateType(), help="Last day, included; without it, today.")
 @click.option("-a", "--account", help="Only this account.")
 @click.option("--currency", metavar="CODE", help="Which money, where there are several.")
 @click.option(
@@ -50,7 +50,7 @@ def replay(
     tearsheet replay                                   the limits you have
     tearsheet replay --limits stricter.yaml --start 2026-01-01 --picture replay.svg
     """
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         found = replay_history(
             tracker, limits_of(tracker, limits_file), start=start, end=end, account=account, currency=currency
         )
@@ -61,29 +61,31 @@ def replay(
         click.echo(json_bytes(found).decode(), nl=False)
         return
     for one in found:
-        click.echo(replay_text(one, zone))
+        click.echo(format_replay(one, zone))
     if not found:
         click.echo("No trades yet.")
     elif picture is not None:
         click.echo(f"  written  {picture}")
 
 
-def replay_text(found: Replay, zone: ZoneInfo) -> str:
+def format_replay(found: Replay, zone: ZoneInfo) -> str:
     """A replay as a person reads it: each stop by the clock of the trading day, and the sum."""
     title = f"{found.account} · {found.start} to {found.end} · {found.currency}"
     lines = [click.style(title, bold=True)]
     if found.stops:
-        lines.append(columns(_HEAD, [_row(stop, zone) for stop in found.stops], "lllrrrrrl"))
+        lines.append(columns(_COLUMNS, [_row(stop, zone) for stop in found.stops], "lllrrrrrl"))
     else:
         lines.append("  never stopped")
     verb, colour = ("saved", "green") if found.saved >= 0 else ("cost", "red")
-    saved = click.style(f"{verb} {money(abs(found.saved))}", fg=colour, bold=True)
-    lines.append(f"  as it was {money(found.net)}, as stopped {money(found.net_as_stopped)}: {saved}")
+    saved = click.style(f"{verb} {format_money(abs(found.saved))}", fg=colour, bold=True)
+    lines.append(
+        f"  as it was {format_money(found.net)}, as stopped {format_money(found.net_as_stopped)}: {saved}"
+    )
     lines += [f"  note: {note}" for note in found.notes]
     return "\n".join([*lines, ""])
 
 
-_HEAD = ("stopped at", "limit", "until", "value", "of", "day's result", "rest", "saved", "left open")
+_COLUMNS = ("stopped at", "limit", "until", "value", "of", "day's result", "rest", "saved", "left open")
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -94,11 +96,11 @@ def _row(stop: Stop, zone: ZoneInfo) -> tuple[str, ...]:
         stop.at.astimezone(zone).strftime(_TIME),
         limits,
         until,
-        number(stop.value),
-        number(stop.threshold),
-        money(stop.day_net),
-        money(stop.rest),
-        money(stop.saved),
+        format_number(stop.value),
+        format_number(stop.threshold),
+        format_money(stop.day_net),
+        format_money(stop.rest),
+        format_money(stop.saved),
         ", ".join(stop.open_at_stop),
     )
 

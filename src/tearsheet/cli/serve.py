@@ -62,7 +62,7 @@ def serve(
         raise UsageError("--statements is for a watcher", "say --watch too")
     settings = Settings.load()
     given = {"host": host, "port": port, "workers": workers}
-    settings = settings.but(
+    settings = settings.with_values(
         **{name: value for name, value in given.items() if value is not None},
         anonymous_read=settings.anonymous_read or allow_anonymous_read,
         # where streams share the threads, every other request needs one too

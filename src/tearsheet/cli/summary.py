@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from tearsheet.cli import BREACHED, HEALTHY
-from tearsheet.cli.options import chosen_window, opened_tracker, scope, scope_options, window_options
-from tearsheet.cli.tables import alert_line, summary_text
+from tearsheet.cli import EXIT_BREACH, EXIT_OK
+from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
+from tearsheet.cli.tables import format_alert, format_summary
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.export.files import export_summary, json_bytes
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.rules import AlertEvent, Targets, beside_targets
+from tearsheet.rules import AlertEvent, Targets, evaluate_targets
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
@@ -51,12 +51,12 @@ def summary(export: bool, form: str, backfill: int | None, as_json: bool, **valu
     """
     if form == "html" and not export:
         raise UsageError("--format html is for files", "say --export too")
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         targets = tracker.targets()
         if backfill is None:
             summaries = [
                 tracker.get_summary(
-                    chosen_window(tracker, values), scope=scope(values), currency=values["currency"]
+                    window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
                 )
             ]
         else:
@@ -72,14 +72,14 @@ def check(**values: Any) -> int:
 
     Exit code 2 says that a target is missed or a rolling rule is broken.
     """
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         found = tracker.get_summary(
-            chosen_window(tracker, values), scope=scope(values), currency=values["currency"]
+            window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
         )
         run = tracker.check(found, tracker.targets())
         for alert in run.open:
-            click.echo(alert_line(alert))
-        return BREACHED if run.breached else HEALTHY
+            click.echo(format_alert(alert))
+        return EXIT_BREACH if run.breached else EXIT_OK
 
 
 @click.group(invoke_without_command=True)
@@ -91,13 +91,13 @@ def alerts(ctx: click.Context, only_open: bool, most: int, as_json: bool) -> Non
     """Alerts that were raised, and what became of them."""
     if ctx.invoked_subcommand is not None:
         return
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         found = tracker.alerts.newest(most, only_open=only_open)
         if as_json:
             click.echo(json_bytes(found).decode(), nl=False)
             return
         for alert in found:
-            click.echo(alert_line(alert))
+            click.echo(format_alert(alert))
         if not found:
             click.echo("No alerts.")
 
@@ -108,9 +108,9 @@ def alerts(ctx: click.Context, only_open: bool, most: int, as_json: bool) -> Non
 @click.option("--note", help="What is done about it.")
 def ack(identity: str, actor: str, note: str | None) -> None:
     """Say that you have seen an alert; it stays open until the rule is kept again."""
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         alert = tracker.alerts.acknowledge(identity, actor, note, tracker.now)
-        click.echo(alert_line(alert))
+        click.echo(format_alert(alert))
 
 
 @alerts.command()
@@ -118,13 +118,13 @@ def ack(identity: str, actor: str, note: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(identity: str, as_json: bool) -> None:
     """The life of an alert, from its beginning on."""
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         found = tracker.alerts.changes(identity)
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
         return
     for change in found:
-        click.echo(alert_line(change))
+        click.echo(format_alert(change))
 
 
 @alerts.command()
@@ -137,14 +137,14 @@ def deliver(once: bool) -> int:
     import time
 
     from tearsheet.app.alerts.webhook import deliveries_of
-    from tearsheet.cli import STORE
+    from tearsheet.cli import EXIT_UNAVAILABLE
 
     deliveries = deliveries_of(Settings.load(), lambda: datetime.now(UTC))
     if deliveries is None:
         raise SettingsError("no webhook is set", "name one with TEARSHEET_WEBHOOK_URL")
     while (left := deliveries.deliver()) >= 0 and not once:
         time.sleep(deliveries.wait_s())
-    return STORE if left else HEALTHY
+    return EXIT_UNAVAILABLE if left else EXIT_OK
 
 
 def _report(
@@ -160,15 +160,15 @@ def _report(
     for found in summaries:
         run = tracker.check(found, targets)
         breached = breached or run.breached
-        whole = beside_targets(found, targets, tracker.settings.alert_min_sample)
+        whole = evaluate_targets(found, targets, tracker.settings.alert_min_sample)
         shown.append(whole)
         if not as_json:
-            click.echo(summary_text(whole, run.open, run.raised))
+            click.echo(format_summary(whole, run.open, run.raised))
         if export:
             _export(tracker, whole, run.open, export, quiet=as_json)
     if as_json:
         click.echo(json_bytes(shown[0] if len(shown) == 1 else shown).decode(), nl=False)
-    return BREACHED if breached else HEALTHY
+    return EXIT_BREACH if breached else EXIT_OK
 
 
 def _export(

@@ -10,7 +10,7 @@ from tearsheet.performance.metric import METRICS, MetricValue
 from tearsheet.performance.summary import PerformanceSummary, Variance
 from tearsheet.rules import AlertEvent
 from tearsheet.trade.fill import Rejection
-from tearsheet.words import shown
+from tearsheet.words import format_metric
 
 #: The first lines of a summary; the rest follows below.
 _HEAD = ("net_pnl", "total_trades", "win_rate", "profit_factor", "expectancy", "max_drawdown")
@@ -18,11 +18,11 @@ _SIGNED = {"net_pnl", "closed_pnl", "expectancy", "average_daily_pnl", "best_day
 _LABEL, _VALUE = 28, 18
 
 
-def summary_text(
+def format_summary(
     summary: PerformanceSummary, open_alerts: Sequence[AlertEvent], raised: Sequence[AlertEvent]
 ) -> str:
     """A summary as a person reads it."""
-    lines = [_title(summary), _state(summary)]
+    lines = [_title(summary), _data_status(summary)]
     if summary.is_empty:
         return "\n".join([*lines, ""])
     rest = [name for name in METRICS if name not in _HEAD]
@@ -34,11 +34,11 @@ def summary_text(
     if open_alerts:
         new = {alert.id for alert in raised}
         lines += ["", click.style("Alerts", bold=True)]
-        lines += [alert_line(alert, new=alert.id in new) for alert in open_alerts]
+        lines += [format_alert(alert, new=alert.id in new) for alert in open_alerts]
     return "\n".join([*lines, ""])
 
 
-def alert_line(alert: AlertEvent, *, new: bool = False) -> str:
+def format_alert(alert: AlertEvent, *, new: bool = False) -> str:
     """An alert in one line."""
     colour = {"raised": "red", "escalated": "red", "acknowledged": "yellow"}.get(alert.state)
     state = click.style(f"{alert.state.upper():<13}", fg=colour, bold=colour == "red")
@@ -48,7 +48,7 @@ def alert_line(alert: AlertEvent, *, new: bool = False) -> str:
     return f"  {state}{alert.id}  {since}  {alert.message}{' · new' if new else ''}{seen}{note}"
 
 
-def rejection_text(rejection: Rejection) -> str:
+def format_rejection(rejection: Rejection) -> str:
     """A rejected line with its place, reason and hint."""
     where = click.style(f"{rejection.file}:{rejection.line}", bold=True)
     text = f"\n      {rejection.text[:120]}" if rejection.text else ""
@@ -56,7 +56,7 @@ def rejection_text(rejection: Rejection) -> str:
     return f"  {where}  {rejection.code}: {rejection.reason}{text}{hint}"
 
 
-def printable(text: str) -> str:
+def strip_control(text: str) -> str:
     """A text of other people as a terminal may have it: nothing that steers it or turns the writing."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
@@ -99,7 +99,7 @@ def _title(summary: PerformanceSummary) -> str:
     return f"{click.style(title, bold=True)}  {click.style(zone, dim=True)}"
 
 
-def _state(summary: PerformanceSummary) -> str:
+def _data_status(summary: PerformanceSummary) -> str:
     last = summary.freshness.last_fill_at
     fresh = f"last fill {last:%Y-%m-%d %H:%M:%S} UTC" if last else "no fills yet"
     if not summary.partial:
@@ -117,7 +117,7 @@ def _metrics(summary: PerformanceSummary, names: Iterable[str]) -> list[str]:
 
 def _metric(name: str, value: MetricValue) -> str:
     metric = METRICS[name]
-    text = f"{shown(metric, value):>{_VALUE}}"
+    text = f"{format_metric(metric, value):>{_VALUE}}"
     if value.value is None:
         return click.style(f"  {metric.label:<{_LABEL}}{text}   {value.reason}", dim=True)
     if name in _SIGNED and isinstance(value.value, Decimal | float) and value.value:
@@ -129,8 +129,8 @@ def _metric(name: str, value: MetricValue) -> str:
 def _variance(variance: Variance) -> str:
     metric = METRICS[variance.metric]
     known = MetricValue(variance.actual, 0)
-    actual = shown(metric, known) if variance.actual is not None else "—"
-    wanted = shown(metric, MetricValue(variance.wanted, 0))
+    actual = format_metric(metric, known) if variance.actual is not None else "—"
+    wanted = format_metric(metric, MetricValue(variance.wanted, 0))
     verdict = {
         True: click.style("met", fg="green"),
         False: click.style("MISSED", fg="red", bold=True),

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from tearsheet.app.limits.verdicts import verdicts_of
-from tearsheet.cli.options import opened_tracker
+from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import columns
 from tearsheet.errors import UsageError
 from tearsheet.export.files import json_bytes
 from tearsheet.rules.limit import LIMITS
-from tearsheet.rules.verdict import LimitView, Verdict, worst
+from tearsheet.rules.verdict import LimitView, Verdict, worst_state
 from tearsheet.trade.amount import ZERO, parse_amount
-from tearsheet.words import number
+from tearsheet.words import format_number
 
 _COLOURS = {"ok": "green", "warn": "yellow", "breach": "red", "unknown": "magenta"}
 
@@ -41,9 +41,9 @@ def verdict(account: str | None, as_json: bool) -> int:
     Exit code 0 says ok or warn, 2 that a limit is breached, 75 that nobody can say; see
     docs/limits.md.
     """
-    from tearsheet.cli import BREACHED, HEALTHY, STORE
+    from tearsheet.cli import EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         stale = tracker.refresh(30.0)
         verdicts = verdicts_of(tracker)
         found = verdicts.all(stale) if account is None else [verdicts.of(account, stale)]
@@ -51,9 +51,9 @@ def verdict(account: str | None, as_json: bool) -> int:
         shown = found if account is None else found[0]
         click.echo(json_bytes(shown).decode(), nl=False)
     else:
-        click.echo("\n".join(map(verdict_text, found)) or "No account has limits.")
-    codes = {"ok": HEALTHY, "warn": HEALTHY, "breach": BREACHED, "unknown": STORE}
-    return codes[worst(found)]
+        click.echo("\n".join(map(format_verdict, found)) or "No account has limits.")
+    codes = {"ok": EXIT_OK, "warn": EXIT_OK, "breach": EXIT_BREACH, "unknown": EXIT_UNAVAILABLE}
+    return codes[worst_state(found)]
 
 
 @click.command(short_help="Lift a breach.")
@@ -72,34 +72,34 @@ def release(account: str, limit: str, actor: str, reason: str, allowance: Decima
     """Lift the breach that LIMIT of ACCOUNT has now; who and why is kept for ever."""
     if not reason.strip():
         raise UsageError("a release needs a reason", 'say it with --reason "…"')
-    with opened_tracker() as tracker:
+    with open_tracker() as tracker:
         tracker.refresh(30.0)
         record, _ = verdicts_of(tracker).release(account, limit, actor, reason, allowance)
     assert record.release is not None
     click.echo(
         f"{limit} of {account} is released by {record.release.actor}; "
-        f"it breaks again beyond {number(record.release.upto)}"
+        f"it breaks again beyond {format_number(record.release.upto)}"
     )
 
 
-def verdict_text(found: Verdict) -> str:
+def format_verdict(found: Verdict) -> str:
     """A verdict as a person reads it."""
     state = click.style(found.state.upper(), fg=_COLOURS[found.state], bold=True)
     flat = click.style(" · must be flat", fg="red", bold=True) if found.must_be_flat else ""
     title = click.style(f"{found.account} · {found.trading_day} · {found.currency}", bold=True)
     lines = [f"{title}  {state}{flat}"]
     if found.limits:
-        lines.append(columns(_HEAD, [_row(view) for view in found.limits], "llrrrll"))
+        lines.append(columns(_COLUMNS, [_row(view) for view in found.limits], "llrrrll"))
     lines += _reasons(found)
     return "\n".join([*lines, ""])
 
 
-_HEAD = ("  limit", "state", "value", "of", "left", "resets at (UTC)", "")
+_COLUMNS = ("  limit", "state", "value", "of", "left", "resets at (UTC)", "")
 
 
 def _row(view: LimitView) -> Sequence[str]:
     value, threshold, left = (
-        "—" if one is None else number(one) for one in (view.value, view.threshold, view.headroom)
+        "—" if one is None else format_number(one) for one in (view.value, view.threshold, view.headroom)
     )
     resets = f"{view.resets_at:%Y-%m-%d %H:%M}" if view.resets_at else "when released"
     return (f"  {view.name}", view.level, value, threshold, left, resets, view.note or "")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tearsheet import log
-from tearsheet.cli.formats import file_options, said
+from tearsheet.cli.formats import file_options, file_options_from
 from tearsheet.export.files import json_line
 from tearsheet.settings import Settings
 from tearsheet.watch.watcher import Change, Watcher
@@ -44,7 +44,7 @@ def watch(statements: tuple[Path, ...], as_json: bool, while_parent: int | None,
         settings,
         lambda change: _write(shows(change)),
         folders,
-        said(values),
+        file_options_from(values),
         is_wanted=lambda: while_parent is None or os.getppid() == while_parent,
     )
     for number in (signal.SIGTERM, signal.SIGINT):

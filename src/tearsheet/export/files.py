@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from tearsheet.errors import InputError
 from tearsheet.performance.metric import METRICS, MetricValue
-from tearsheet.performance.summary import PerformanceSummary, Variance, as_plain
+from tearsheet.performance.summary import PerformanceSummary, Variance, to_plain_builtins
 from tearsheet.rules import AlertEvent
 from tearsheet.trade.fill import digest
-from tearsheet.words import NONE, shown
+from tearsheet.words import NONE, format_metric
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -41,7 +41,7 @@ def json_bytes(value: object) -> bytes:
 
 def json_line(value: object) -> bytes:
     """A value as JSON in one line; decimals are numbers with every digit and no exponent."""
-    return _encode(_plain_decimals(as_plain(value)))
+    return _encode(_plain_decimals(to_plain_builtins(value)))
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -60,13 +60,13 @@ def export_summary(
     Raises InputError where the folder cannot be written.
     """
     name = file_name(summary)
-    content = json_bytes({**as_plain(summary), "alerts": as_plain(list(alerts))})
-    page = markdown(summary, alerts, f"{name}.svg" if picture else "").encode()
+    content = json_bytes({**to_plain_builtins(summary), "alerts": to_plain_builtins(list(alerts))})
+    page = render_markdown(summary, alerts, f"{name}.svg" if picture else "").encode()
     # the picture first, so that no page names one that is not there
     files = [write_file(folder / f"{name}.svg", picture.encode())] if picture else []
     files += [
-        _put(folder / f"{name}.json", content, _fields_without_freshness),
-        _put(folder / f"{name}.md", page, _lines_without_freshness),
+        _write_if_changed(folder / f"{name}.json", content, _fields_without_freshness),
+        _write_if_changed(folder / f"{name}.md", page, _lines_without_freshness),
     ]
     if any(file.changed for file in files):
         _remove_temp_files(folder)
@@ -75,7 +75,7 @@ def export_summary(
 
 def write_file(path: Path, data: bytes) -> ExportedFile:
     """Write a file whole, unless it says the same already. Raises InputError."""
-    return _put(path, data, lambda content: content)
+    return _write_if_changed(path, data, lambda content: content)
 
 
 def file_name(summary: PerformanceSummary) -> str:
@@ -99,7 +99,7 @@ def file_name(summary: PerformanceSummary) -> str:
     return f"{name}-{slug}-{digest(whole)[:6]}"
 
 
-def markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent], picture: str = "") -> str:
+def render_markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent], picture: str = "") -> str:
     """A summary as a page: Overview, Metrics, Alerts; `picture` is the file beside it to show."""
     window = summary.window
     kind = "" if window.last_trades else f"{window.kind.capitalize()} "
@@ -133,7 +133,7 @@ def _overview(summary: PerformanceSummary) -> list[str]:
         ("Sessions", f"{window.start} to {window.end}" if not window.last_trades else window.label),
         ("Trading day", f"{window.timezone}, starts at {window.day_starts_at}"),
         ("Currency", summary.currency),
-        ("Result", _head(summary)),
+        ("Result", _headline(summary)),
         ("Last fill", f"{last:%Y-%m-%d %H:%M:%S} UTC" if last else NONE),
         ("Open positions", str(summary.open_positions)),
         ("Complete", _data_status(summary)),
@@ -141,11 +141,12 @@ def _overview(summary: PerformanceSummary) -> list[str]:
     return ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)]
 
 
-def _head(summary: PerformanceSummary) -> str:
+def _headline(summary: PerformanceSummary) -> str:
     if summary.is_empty:
         return summary.message
     net, trades, rate = (
-        shown(METRICS[name], summary.metrics[name]) for name in ("net_pnl", "total_trades", "win_rate")
+        format_metric(METRICS[name], summary.metrics[name])
+        for name in ("net_pnl", "total_trades", "win_rate")
     )
     return f"**{net} {summary.currency}** net in {trades} trades, {rate} won"
 
@@ -162,7 +163,9 @@ def _metrics(summary: PerformanceSummary) -> list[str]:
     lines = ["| Metric | Value | n | |", "|---|---:|---:|---|"]
     for name, value in summary.metrics.items():
         metric = METRICS[name]
-        lines.append(f"| {metric.label} | {shown(metric, value)} | {value.n:,} | {value.reason or ''} |")
+        lines.append(
+            f"| {metric.label} | {format_metric(metric, value)} | {value.n:,} | {value.reason or ''} |"
+        )
     return lines
 
 
@@ -176,8 +179,8 @@ def _targets(targets: Iterable[Variance]) -> list[str]:
 def _target(variance: Variance) -> str:
     metric = METRICS[variance.metric]
     verdict = {True: "met", False: "**missed**", None: f"not judged: {variance.reason}"}[variance.met]
-    actual = shown(metric, MetricValue(variance.actual, 0))
-    wanted = shown(metric, MetricValue(variance.wanted, 0))
+    actual = format_metric(metric, MetricValue(variance.actual, 0))
+    wanted = format_metric(metric, MetricValue(variance.wanted, 0))
     return f"| {metric.label} | {actual} | {wanted} | {verdict} |"
 
 
@@ -186,7 +189,8 @@ def _alerts(alerts: Sequence[AlertEvent]) -> list[str]:
         return ["None."]
     head = ["| Since (UTC) | Alert | State | Id |", "|---|---|---|---|"]
     return head + [
-        f"| {a.raised_at:%Y-%m-%d %H:%M} | {_escape_markdown(a.message)} | {a.state} | `{a.id}` |" for a in alerts
+        f"| {a.raised_at:%Y-%m-%d %H:%M} | {_escape_markdown(a.message)} | {a.state} | `{a.id}` |"
+        for a in alerts
     ]
 
 
@@ -209,7 +213,7 @@ def _lines_without_freshness(data: bytes) -> object:
     return [line for line in data.split(b"\n") if not line.startswith(_FRESH_LINE)]
 
 
-def _put(path: Path, data: bytes, but_freshness: Callable[[bytes], object]) -> ExportedFile:
+def _write_if_changed(path: Path, data: bytes, but_freshness: Callable[[bytes], object]) -> ExportedFile:
     """Write a file unless it says the same already, but for how fresh it is."""
     try:
         kept = path.read_bytes()
@@ -237,7 +241,7 @@ def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync_folder(path.parent)
+        _fsync_folder(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -259,7 +263,7 @@ def _write_error(path: Path, error: OSError) -> InputError:
     )
 
 
-def _sync_folder(folder: Path) -> None:
+def _fsync_folder(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

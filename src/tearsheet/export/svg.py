@@ -8,14 +8,14 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import accumulate
 from xml.sax.saxutils import escape
 
-from tearsheet.performance.series import EquityDay
+from tearsheet.performance.series import DailyPoint
 from tearsheet.rules.replay import Replay, ReplayDay
-from tearsheet.trade.amount import plain
-from tearsheet.words import money
+from tearsheet.trade.amount import to_plain_string
+from tearsheet.words import format_money
 
 WIDTH, PANEL = 960, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96, 24, 72, 40
-_APART = 16
+_MIN_LABEL_GAP = 16
 #: Told apart by dash and mark as well as by colour.
 _STYLE = """\
 text{font:13px system-ui,sans-serif;fill:#334155}
@@ -65,7 +65,7 @@ class _ReplayScale:
     def labelled(self) -> list[Decimal]:
         """The lowest and the highest amount, and 0; what would lie over the label of 0 is left out."""
         zero = self.y(Decimal(0))
-        ends = [end for end in (self.low, self.high) if end and abs(self.y(end) - zero) > _APART]
+        ends = [end for end in (self.low, self.high) if end and abs(self.y(end) - zero) > _MIN_LABEL_GAP]
         return sorted([Decimal(0), *ends])
 
 
@@ -75,23 +75,23 @@ def _panel(replay: Replay) -> Iterator[str]:
     stopped = list(accumulate((day.net_as_stopped for day in days), initial=Decimal(0)))
     scale = _ReplayScale(len(days), [*was, *stopped])
     yield f'<text class="title" x="{_LEFT}" y="26">{escape(replay.account)}</text>'
-    yield f'<text x="{_LEFT}" y="46">{escape(_sentence(replay))}</text>'
+    yield f'<text x="{_LEFT}" y="46">{escape(_summary_line(replay))}</text>'
     for amount in scale.labelled():
         kind = "zero" if not amount else "grid"
         y = scale.y(amount)
         yield f'<path class="{kind}" d="M{_LEFT} {y}H{WIDTH - _RIGHT}"/>'
-        yield f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{money(amount)}</text>'
+        yield f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{format_money(amount)}</text>'
     yield _line("was", scale, was)
     yield _line("stopped", scale, stopped)
-    yield from _marks(replay, scale, stopped)
-    yield from _dates(days, PANEL - 14)
+    yield from _stop_markers(replay, scale, stopped)
+    yield from _date_labels(days, PANEL - 14)
 
 
-def _sentence(replay: Replay) -> str:
+def _summary_line(replay: Replay) -> str:
     verb = "saved" if replay.saved >= 0 else "cost"
     return (
-        f"as it was {money(replay.net)} (dashed), as stopped {money(replay.net_as_stopped)},"
-        f" {verb} {money(abs(replay.saved))} {replay.currency}; stops: {len(replay.stops)}"
+        f"as it was {format_money(replay.net)} (dashed), as stopped {format_money(replay.net_as_stopped)},"
+        f" {verb} {format_money(abs(replay.saved))} {replay.currency}; stops: {len(replay.stops)}"
     )
 
 
@@ -100,19 +100,19 @@ def _line(kind: str, scale: _ReplayScale, amounts: list[Decimal]) -> str:
     return f'<polyline class="{kind}" points="{points}"/>'
 
 
-def _marks(replay: Replay, scale: _ReplayScale, stopped: list[Decimal]) -> Iterator[str]:
+def _stop_markers(replay: Replay, scale: _ReplayScale, stopped: list[Decimal]) -> Iterator[str]:
     """A ring at the end of each day that was stopped, with its words for those who point at it."""
     names = {day.session: number for number, day in enumerate(replay.days, 1)}
     for stop in replay.stops:
         number = names.get(stop.trading_day, 0)
-        words = f"{stop.trading_day} {stop.limit} {plain(stop.value)} of {plain(stop.threshold)}"
+        words = f"{stop.trading_day} {stop.limit} {to_plain_string(stop.value)} of {to_plain_string(stop.threshold)}"
         yield (
             f'<circle class="stop" cx="{scale.x(number)}" cy="{scale.y(stopped[number])}" r="5">'
-            f"<title>{escape(words)}, saved {money(stop.saved)}</title></circle>"
+            f"<title>{escape(words)}, saved {format_money(stop.saved)}</title></circle>"
         )
 
 
-def _dates(days: Sequence[ReplayDay] | Sequence[EquityDay], y: int) -> Iterator[str]:
+def _date_labels(days: Sequence[ReplayDay] | Sequence[DailyPoint], y: int) -> Iterator[str]:
     """The first and the last day."""
     if days:
         yield f'<text x="{_LEFT}" y="{y}">{days[0].session}</text>'
@@ -123,7 +123,7 @@ def _dates(days: Sequence[ReplayDay] | Sequence[EquityDay], y: int) -> Iterator[
 #: The panels of a window: where each begins, and how high it is.
 _TOTAL, _DEPTH, _DAYS = (40, 230), (318, 84), (450, 112)
 _HEIGHT = 600
-_MOST_LINES = 4
+_MAX_LINES = 4
 _SUMMARY_STYLE = """\
 .ts text{font:13px system-ui,sans-serif;fill:#58626f}
 .ts .heading{font-weight:600;fill:#151a21}
@@ -137,7 +137,7 @@ _SUMMARY_STYLE = """\
 .ts .gain{fill:#2fbf9b}.ts .loss{fill:#f27240}}"""
 
 
-def summary_svg(days: Sequence[EquityDay], currency: str) -> str:
+def summary_svg(days: Sequence[DailyPoint], currency: str) -> str:
     """The running total of a window's sessions, its drawdown underneath, and each session's result."""
     words = f"Cumulative P&L with its drawdown, and net P&L by day, of {len(days)} days in {currency}"
     head = (
@@ -150,7 +150,7 @@ def summary_svg(days: Sequence[EquityDay], currency: str) -> str:
     lines += _curve(f"Cumulative P&L, {currency}", totals, _TOTAL, ("under", "total"))
     lines += _curve("Drawdown", depths, _DEPTH, ("fall", "depth"))
     lines += _columns(days)
-    lines += _dates(days, _HEIGHT - 14)
+    lines += _date_labels(days, _HEIGHT - 14)
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -173,7 +173,7 @@ class _ChartPanel:
         span = self._high - self._low
         if not span:
             return [Decimal(0)]
-        step = _nice_step(_WHOLE.divide(span, Decimal(_MOST_LINES)))
+        step = _nice_step(_WHOLE.divide(span, Decimal(_MAX_LINES)))
         first = int(_WHOLE.divide_int(self._low, step))
         last = int(_WHOLE.divide_int(self._high, step))
         return [step * n for n in range(first, last + 1)]
@@ -194,7 +194,7 @@ def _axis(heading: str, panel: _ChartPanel) -> Iterator[str]:
 
 
 def _tick(amount: Decimal) -> str:
-    text = money(amount)
+    text = format_money(amount)
     return text.removesuffix(".00")
 
 
@@ -210,7 +210,7 @@ def _curve(
     yield f'<polyline class="{kinds[1]}" points="{points}"/>'
 
 
-def _columns(days: Sequence[EquityDay]) -> Iterator[str]:
+def _columns(days: Sequence[DailyPoint]) -> Iterator[str]:
     panel = _ChartPanel(_DAYS, (day.net_pnl for day in days))
     yield from _axis("Net P&L by day", panel)
     zero = panel.y(Decimal(0))
@@ -220,7 +220,7 @@ def _columns(days: Sequence[EquityDay]) -> Iterator[str]:
         wide = max(right - left - (2 if right - left > 5 else 0), 1)
         yield (
             f'<rect class="{"gain" if day.net_pnl >= 0 else "loss"}" x="{left}" y="{min(y, zero)}"'
-            f' width="{wide}" height="{abs(zero - y)}"><title>{day.session} {money(day.net_pnl)}'
+            f' width="{wide}" height="{abs(zero - y)}"><title>{day.session} {format_money(day.net_pnl)}'
             "</title></rect>"
         )
 

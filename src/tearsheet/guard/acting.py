@@ -18,12 +18,12 @@ _SHOWN = 2000
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CommandResult:
     """How a run ended. `unsure` says that it was stopped in the middle of who knows what."""
 
-    standing: Literal["done", "failed", "unsure"]
+    status: Literal["done", "failed", "unsure"]
     exit_code: int | None
-    words: str
+    message: str
 
 
 class Command:
@@ -39,7 +39,7 @@ class Command:
         self._words = ["/bin/sh", "-c", line] if shell else words
         self._timeout_s = timeout_s
 
-    def run(self, about: Mapping[str, str]) -> Outcome:
+    def run(self, about: Mapping[str, str]) -> CommandResult:
         """Run it, and wait. It sees `about` in its environment, and never the token."""
         inherited = {k: v for k, v in os.environ.items() if k != TOKEN_VARIABLE}
         with tempfile.TemporaryFile() as output:
@@ -53,14 +53,14 @@ class Command:
                     start_new_session=True,
                 )
             except (OSError, ValueError) as error:
-                return Outcome("failed", None, f"it cannot be started: {error}")
+                return CommandResult("failed", None, f"it cannot be started: {error}")
             try:
                 code = process.wait(self._timeout_s)
             except subprocess.TimeoutExpired:
                 _stop(process)
-                words = f"stopped after {self._timeout_s:g} s; {_tail(output)}"
-                return Outcome("unsure", process.returncode, words)
-            return Outcome("failed" if code else "done", code, _tail(output))
+                words = f"stopped after {self._timeout_s:g} s; {_output_tail(output)}"
+                return CommandResult("unsure", process.returncode, words)
+            return CommandResult("failed" if code else "done", code, _output_tail(output))
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
@@ -76,7 +76,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _tail(output: IO[bytes]) -> str:
+def _output_tail(output: IO[bytes]) -> str:
     size = output.seek(0, os.SEEK_END)
     output.seek(max(0, size - _SHOWN))
     return output.read().decode("utf-8", "replace").strip()

@@ -13,21 +13,21 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from tearsheet.errors import SettingsError, UsageError
-from tearsheet.guard.reading import UntrustedError
+from tearsheet.guard.reading import UntrustedResponseError
 
 TOKEN_VARIABLE = "TEARSHEET_TOKEN"
-_LARGEST = 2_000_000
+_MAX_BYTES = 2_000_000
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back."""
 
     body: bytes
     etag: str | None
 
 
-class Token:
+class TokenFile:
     """The token, read anew each time so that it can be changed; never shown."""
 
     def __init__(self, file: Path | None) -> None:
@@ -50,7 +50,7 @@ class Token:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-class Address:
+class ServiceUrl:
     """Where the service is; redirects are not followed, as they could lead a token elsewhere."""
 
     def __init__(self, url: str, ca_file: Path | None, *, allow_http: bool) -> None:
@@ -82,74 +82,74 @@ class Address:
         return f"{self._prefix}{path}?account={quote(account, safe='')}"
 
 
-class Asker:
+class VerdictClient:
     """Asks for one account's verdict."""
 
-    def __init__(self, address: Address, token: Token, account: str, timeout_s: float) -> None:
+    def __init__(self, address: ServiceUrl, token: TokenFile, account: str, timeout_s: float) -> None:
         self._address, self._token = address, token
         self._path = address.path("/api/risk/verdict", account)
         self._timeout_s = timeout_s
-        self._asking: _RequestThread | None = None
+        self._pending: _RequestThread | None = None
 
-    def ask(self) -> Answer:
+    def fetch(self) -> Response:
         """The answer, after the time given at most. Raises UntrustedError."""
-        if self._asking is not None and self._asking.is_alive():
-            raise UntrustedError("no_answer", "an earlier question is still under way")
+        if self._pending is not None and self._pending.is_alive():
+            raise UntrustedResponseError("no_answer", "an earlier question is still under way")
         connection = self._address.connect(self._timeout_s)
-        self._asking = _RequestThread(lambda: self._exchange(connection))
-        self._asking.start()
-        self._asking.join(self._timeout_s)
-        if self._asking.is_alive():
-            _cut(connection)
-            raise UntrustedError("no_answer", f"not whole after {self._timeout_s:g} s")
-        return self._asking.result()
+        self._pending = _RequestThread(lambda: self._request(connection))
+        self._pending.start()
+        self._pending.join(self._timeout_s)
+        if self._pending.is_alive():
+            _shut_down(connection)
+            raise UntrustedResponseError("no_answer", f"not whole after {self._timeout_s:g} s")
+        return self._pending.result()
 
-    def _exchange(self, connection: http.client.HTTPConnection) -> Answer:
+    def _request(self, connection: http.client.HTTPConnection) -> Response:
         headers = {"Accept": "application/json", "Cache-Control": "no-cache", "Connection": "close"}
         try:
             connection.request("GET", self._path, headers=headers | self._token.headers())
             response = connection.getresponse()
-            body = response.read(_LARGEST + 1)
+            body = response.read(_MAX_BYTES + 1)
         except SettingsError as error:
-            raise UntrustedError("no_token", error.message) from None
+            raise UntrustedResponseError("no_token", error.message) from None
         except ssl.SSLError as error:
-            raise UntrustedError("not_verified", str(error)) from None
+            raise UntrustedResponseError("not_verified", str(error)) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise UntrustedError("no_answer", f"{type(error).__name__}: {error}") from None
+            raise UntrustedResponseError("no_answer", f"{type(error).__name__}: {error}") from None
         finally:
             connection.close()
         if response.status != 200:
-            raise UntrustedError("not_answered", f"status {response.status}: {body[:120]!r}")
+            raise UntrustedResponseError("not_answered", f"status {response.status}: {body[:120]!r}")
         length = response.headers.get("Content-Length")
-        if len(body) > _LARGEST or (length is not None and length != str(len(body))):
-            raise UntrustedError("not_whole", f"{len(body)} bytes of {length}")
-        return Answer(body, response.headers.get("ETag"))
+        if len(body) > _MAX_BYTES or (length is not None and length != str(len(body))):
+            raise UntrustedResponseError("not_whole", f"{len(body)} bytes of {length}")
+        return Response(body, response.headers.get("ETag"))
 
 
 class _RequestThread(threading.Thread):
     """An exchange beside the guard's own thread, as finding a name may take for ever."""
 
-    def __init__(self, exchange: Callable[[], Answer]) -> None:
+    def __init__(self, exchange: Callable[[], Response]) -> None:
         super().__init__(name="question", daemon=True)
         self._exchange = exchange
-        self._answer: Answer | None = None
-        self._why = UntrustedError("no_answer", "the question broke off")
+        self._answer: Response | None = None
+        self._why = UntrustedResponseError("no_answer", "the question broke off")
 
     def run(self) -> None:
         """Ask."""
         try:
             self._answer = self._exchange()
-        except UntrustedError as error:
+        except UntrustedResponseError as error:
             self._why = error
 
-    def result(self) -> Answer:
+    def result(self) -> Response:
         """The answer. Raises UntrustedError."""
         if self._answer is None:
             raise self._why
         return self._answer
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
+def _shut_down(connection: http.client.HTTPConnection) -> None:
     if connection.sock is not None:
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)

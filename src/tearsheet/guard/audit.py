@@ -11,13 +11,13 @@ from typing import Any
 from tearsheet.errors import SettingsError
 
 
-class Audit:
+class AuditLog:
     """Appends JSON lines to a file. Where that fails, standard error says so and the guard goes on:
     protecting the account comes before writing about it."""
 
     def __init__(self, file: Path, account: str, tell: Callable[[str], None]) -> None:
-        self._file, self._account, self._tell = file, account, tell
-        self._told = ""
+        self._file, self._account, self._print = file, account, tell
+        self._last_printed = ""
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.open("ab").close()
@@ -37,9 +37,9 @@ class Audit:
             **fields,
         }
         self._append(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-        if (told := f"{decision}: {words}") != self._told:
-            self._told = told
-            self._tell(f"{at:%Y-%m-%d %H:%M:%S}Z  {self._account}  {told}")
+        if (told := f"{decision}: {words}") != self._last_printed:
+            self._last_printed = told
+            self._print(f"{at:%Y-%m-%d %H:%M:%S}Z  {self._account}  {told}")
 
     def _append(self, line: str) -> None:
         data = line.encode("utf-8", "backslashreplace")

@@ -6,19 +6,19 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tearsheet.errors import SettingsError
-from tearsheet.guard.asking import Address, Token
+from tearsheet.guard.asking import ServiceUrl, TokenFile
 
 #: Seconds without a line, heartbeats included, after which a stream is taken for dead.
 _SILENT_S = 45.0
 #: Seconds before a stream is asked for again: after it ended, and where none is offered.
-_AGAIN_S, _NOT_OFFERED_S = 2.0, 60.0
-_LONGEST = 1 << 16
+_RETRY_S, _NOT_OFFERED_S = 2.0, 60.0
+_MAX_LINE_BYTES = 1 << 16
 
 
-class Listener:
+class EventListener:
     """A thread that calls `wake` at each event; without events to be had it only waits."""
 
-    def __init__(self, address: Address, token: Token, account: str, wake: Callable[[], None]) -> None:
+    def __init__(self, address: ServiceUrl, token: TokenFile, account: str, wake: Callable[[], None]) -> None:
         self._address, self._token, self._wake = address, token, wake
         self._path = address.path("/api/events", account)
         self._ended = threading.Event()
@@ -33,7 +33,7 @@ class Listener:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            wait = _AGAIN_S
+            wait = _RETRY_S
             with suppress(OSError, http.client.HTTPException, ValueError, SettingsError):
                 wait = self._listen()
             self._ended.wait(wait)
@@ -47,11 +47,11 @@ class Listener:
             kind = response.headers.get_content_type()
             if response.status != 200 or kind != "text/event-stream":
                 return _NOT_OFFERED_S
-            while line := response.readline(_LONGEST):
+            while line := response.readline(_MAX_LINE_BYTES):
                 if self._ended.is_set():
                     break
                 if line.startswith(b"event:") and not line.startswith(b"event: alive"):
                     self._wake()
-            return _AGAIN_S
+            return _RETRY_S
         finally:
             connection.close()

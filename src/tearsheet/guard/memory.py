@@ -17,16 +17,16 @@ from tearsheet.errors import SettingsError, StoreError, UsageError
 SCHEMA = "tearsheet.guard/1"
 _MAX_ACTIONS = 1000
 #: started: it may have run. failed: it said that it failed, and is tried again.
-Standing = Literal["started", "done", "failed", "gave_up", "unsure", "dropped"]
-Cause = Literal["breach", "unknown", "silence"]
+ActionStatus = Literal["started", "done", "failed", "gave_up", "unsure", "dropped"]
+ActionCause = Literal["breach", "unknown", "silence"]
 
 
 @dataclass
-class Act:
+class Action:
     """What was done about a breach, or about not knowing."""
 
-    cause: Cause
-    standing: Standing
+    cause: ActionCause
+    standing: ActionStatus
     about: dict[str, str]
     attempts: int = 0
     last_at: str = ""
@@ -34,7 +34,7 @@ class Act:
 
 
 @dataclass
-class Kept:
+class GuardState:
     """All that the file holds. `trouble_since` is when verdicts stopped being usable."""
 
     account: str
@@ -42,16 +42,16 @@ class Kept:
     as_of: str | None = None
     trouble_since: str | None = None
     flat_since: str | None = None
-    acts: dict[str, Act] = field(default_factory=dict)
+    acts: dict[str, Action] = field(default_factory=dict)
 
 
-class Memory:
+class StateFile:
     """The file, held by this guard alone as long as it runs. Raises SettingsError, UsageError, StoreError."""
 
     def __init__(self, file: Path, account: str) -> None:
         self._file = file
         self._lock = _lock(file)
-        self.kept = _read(file, account)
+        self.state = _load(file, account)
 
     def close(self) -> None:
         """Let another guard have the file."""
@@ -59,9 +59,9 @@ class Memory:
 
     def save(self) -> None:
         """Replace the file, on the disk before this returns. Raises StoreError."""
-        newest = list(self.kept.acts.items())[-_MAX_ACTIONS:]
-        self.kept.acts = dict(newest)
-        content = json.dumps({"schema": SCHEMA, **asdict(self.kept)}, indent=1)
+        newest = list(self.state.acts.items())[-_MAX_ACTIONS:]
+        self.state.acts = dict(newest)
+        content = json.dumps({"schema": SCHEMA, **asdict(self.state)}, indent=1)
         beside = self._file.with_name(f"{self._file.name}.new")
         try:
             with beside.open("w", encoding="utf-8") as file:
@@ -69,7 +69,7 @@ class Memory:
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(self._file)
-            _sync_folder(self._file.parent)
+            _fsync_folder(self._file.parent)
         except OSError as error:
             raise StoreError(
                 f"the guard's state {self._file} cannot be written: {error.strerror or error}",
@@ -77,12 +77,12 @@ class Memory:
             ) from None
 
 
-def instant(text: str | None) -> datetime | None:
+def parse_time(text: str | None) -> datetime | None:
     """An instant as the file holds it."""
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _sync_folder(folder: Path) -> None:
+def _fsync_folder(folder: Path) -> None:
     number = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -109,12 +109,12 @@ def _lock(file: Path) -> IO[bytes]:
     return opened
 
 
-def _read(file: Path, account: str) -> Kept:
+def _load(file: Path, account: str) -> GuardState:
     try:
         content = json.loads(file.read_text("utf-8"))
-        kept = _kept(content)
+        kept = _state_from(content)
     except FileNotFoundError:
-        return Kept(account)
+        return GuardState(account)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(
             f"the guard's state {file} cannot be used: {type(error).__name__}: {error}",
@@ -128,11 +128,11 @@ def _read(file: Path, account: str) -> Kept:
     return kept
 
 
-def _kept(content: dict[str, Any]) -> Kept:
+def _state_from(content: dict[str, Any]) -> GuardState:
     if content.pop("schema") != SCHEMA:
         raise ValueError("it is of another version")
-    acts = {key: Act(**act) for key, act in content.pop("acts").items()}
-    kept = Kept(**content, acts=acts)
+    acts = {key: Action(**act) for key, act in content.pop("acts").items()}
+    kept = GuardState(**content, acts=acts)
     for text in (kept.as_of, kept.trouble_since, kept.flat_since):
-        instant(text)
+        parse_time(text)
     return kept

@@ -10,7 +10,7 @@ _STATES = ("ok", "warn", "breach", "unknown")
 _SHOWN = 200
 
 
-class UntrustedError(Exception):
+class UntrustedResponseError(Exception):
     """Why an answer is no ground for a decision: a code, and what was found."""
 
     def __init__(self, code: str, detail: str) -> None:
@@ -20,7 +20,7 @@ class UntrustedError(Exception):
 
 
 @dataclass(frozen=True)
-class Broken:
+class BreachInfo:
     """A limit that is broken: the breach's id, the limit, and its numbers as they were written."""
 
     id: str
@@ -30,7 +30,7 @@ class Broken:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReceivedVerdict:
     """What an answer says, after it was found to be whole and not to contradict itself."""
 
     account: str
@@ -40,27 +40,27 @@ class Seen:
     as_of: datetime
     data_age_s: float | None
     sequence: int
-    broken: tuple[Broken, ...]
+    breaches: tuple[BreachInfo, ...]
     reasons: tuple[str, ...]
 
 
-def read_verdict(body: bytes, account: str) -> Seen:
+def parse_verdict(body: bytes, account: str) -> ReceivedVerdict:
     """Read the body of an answer. Raises UntrustedError."""
     try:
         whole = json.loads(body, parse_float=str)
     except (ValueError, RecursionError) as error:
-        raise UntrustedError("no_json", f"{error}: {body[:80]!r}") from None
+        raise UntrustedResponseError("no_json", f"{error}: {body[:80]!r}") from None
     try:
-        seen = _seen(whole)
+        seen = _parse_data(whole)
     except (KeyError, TypeError, ValueError) as error:
-        raise UntrustedError("wrong_shape", f"{type(error).__name__}: {error}") from None
+        raise UntrustedResponseError("wrong_shape", f"{type(error).__name__}: {error}") from None
     if seen.account != account:
-        raise UntrustedError("other_account", f"it is of {seen.account!r}, not of {account!r}")
+        raise UntrustedResponseError("other_account", f"it is of {seen.account!r}, not of {account!r}")
     _check_consistency(seen, whole["data"])
     return seen
 
 
-def _seen(whole: Any) -> Seen:
+def _parse_data(whole: Any) -> ReceivedVerdict:
     data = whole["data"]
     if whole["status"] != "success" or data["schema"] != SCHEMA:
         raise ValueError(f"status {whole['status']!r}, schema {data.get('schema')!r}")
@@ -70,7 +70,7 @@ def _seen(whole: Any) -> Seen:
     if as_of.tzinfo is None:
         raise ValueError(f"as_of {data['as_of']!r} has no zone")
     age = data["data_age_s"]
-    return Seen(
+    return ReceivedVerdict(
         account=_require_type(data["account"], str),
         state=data["state"],
         must_be_flat=_require_type(data["must_be_flat"], bool),
@@ -78,14 +78,14 @@ def _seen(whole: Any) -> Seen:
         as_of=as_of,
         data_age_s=None if age is None else float(age),
         sequence=_require_type(data["sequence"], int),
-        broken=tuple(_parse_breach(view) for view in data["limits"] if view["level"] == "breach"),
+        breaches=tuple(_parse_breach(view) for view in data["limits"] if view["level"] == "breach"),
         reasons=tuple(_require_type(reason["code"], str) for reason in data["reasons"]),
     )
 
 
-def _parse_breach(view: Any) -> Broken:
+def _parse_breach(view: Any) -> BreachInfo:
     breach = view["breach"]
-    return Broken(
+    return BreachInfo(
         id=_require_type(breach["id"], str),
         limit=_require_type(view["name"], str),
         value=str(breach["value"]),
@@ -99,11 +99,15 @@ def _require_type(value: Any, kind: type) -> Any:
     return value
 
 
-def _check_consistency(seen: Seen, data: Any) -> None:
+def _check_consistency(seen: ReceivedVerdict, data: Any) -> None:
     """An answer that contradicts itself says nothing."""
-    if bool(seen.broken) != (seen.state == "breach"):
-        raise UntrustedError("contradiction", f"state {seen.state} with {len(seen.broken)} broken limits")
+    if bool(seen.breaches) != (seen.state == "breach"):
+        raise UntrustedResponseError(
+            "contradiction", f"state {seen.state} with {len(seen.breaches)} broken limits"
+        )
     if seen.must_be_flat != (seen.state == "breach") and seen.state != "unknown":
-        raise UntrustedError("contradiction", f"state {seen.state} with must_be_flat {seen.must_be_flat}")
+        raise UntrustedResponseError(
+            "contradiction", f"state {seen.state} with must_be_flat {seen.must_be_flat}"
+        )
     if seen.state == "ok" and any(view["level"] != "ok" for view in data["limits"]):
-        raise UntrustedError("contradiction", "state ok with a limit that is not")
+        raise UntrustedResponseError("contradiction", "state ok with a limit that is not")

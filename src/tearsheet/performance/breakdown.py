@@ -9,12 +9,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.performance.closing import Closing
-from tearsheet.performance.metric import Ratio, Stretch, ratio_of
+from tearsheet.performance.closing import ClosedTrade
+from tearsheet.performance.metric import MetricInput, Ratio, ratio_of
 from tearsheet.performance.tally import Tally
 from tearsheet.trade.amount import ONE, ZERO, exact
 
-Key = tuple[Any, str]  # what it is ordered by, and its label
+GroupKey = tuple[Any, str]  # what it is ordered by, and its label
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DURATIONS = (
@@ -46,10 +46,10 @@ class Group(Struct, frozen=True):
     profit_factor: Ratio
 
 
-def break_down(closings: Iterable[Closing], by: str) -> tuple[Group, ...]:
+def breakdown(closings: Iterable[ClosedTrade], by: str) -> tuple[Group, ...]:
     """The groups by a name of `GROUPINGS`: times and sizes in their order, names by their result."""
     key_of = GROUPINGS[by][1]
-    members: dict[Key, list[Closing]] = defaultdict(list)
+    members: dict[GroupKey, list[ClosedTrade]] = defaultdict(list)
     for closing in closings:
         members[key_of(closing)].append(closing)
     ordered = sorted(members, key=lambda key: (key[0] is None, key[0] or 0, key[1]))
@@ -59,7 +59,7 @@ def break_down(closings: Iterable[Closing], by: str) -> tuple[Group, ...]:
     return groups
 
 
-def tally_of(closings: Iterable[Closing]) -> Tally:
+def tally_closed_trades(closings: Iterable[ClosedTrade]) -> Tally:
     """The outcomes of closed positions as a tally; it bears no bookings and no streaks."""
     nets: dict[str, list[Decimal]] = {"win": [], "loss": [], "breakeven": []}
     for closing in closings:
@@ -77,9 +77,9 @@ def tally_of(closings: Iterable[Closing]) -> Tally:
         )
 
 
-def _group(label: str, members: list[Closing]) -> Group:
-    tally = tally_of(members)
-    stretch = Stretch(tally)
+def _group(label: str, members: list[ClosedTrade]) -> Group:
+    tally = tally_closed_trades(members)
+    stretch = MetricInput(tally)
     return Group(
         label=label,
         trades=tally.closed,
@@ -95,31 +95,31 @@ def _group(label: str, members: list[Closing]) -> Group:
     )
 
 
-def _weekday(closing: Closing) -> Key:
+def _weekday(closing: ClosedTrade) -> GroupKey:
     number = closing.session.weekday()
     return number, _WEEKDAYS[number]
 
 
-def _hour(closing: Closing) -> Key:
+def _hour(closing: ClosedTrade) -> GroupKey:
     return closing.hour, f"{closing.hour:02d}:00"
 
 
-def _strategy(closing: Closing) -> Key:
+def _strategy(closing: ClosedTrade) -> GroupKey:
     return 0, closing.strategy or _NOT_STATED
 
 
-def _held(closing: Closing) -> Key:
+def _duration_group(closing: ClosedTrade) -> GroupKey:
     if closing.held is None:
         return None, _NOT_STATED
     return next((bound, label) for bound, label in _DURATIONS if closing.held < bound)
 
 
-def _size(closing: Closing) -> Key:
+def _size(closing: ClosedTrade) -> GroupKey:
     return _size_bucket(closing.quantity)
 
 
 @lru_cache(10_000)
-def _size_bucket(quantity: Decimal) -> Key:
+def _size_bucket(quantity: Decimal) -> GroupKey:
     """A bucket of 1, 2, 5, 10, 20 …: from the number below the quantity to the next."""
     with exact():
         decade = ONE.scaleb(quantity.adjusted())
@@ -130,13 +130,13 @@ def _size_bucket(quantity: Decimal) -> Key:
 
 
 #: Every grouping: its words, and the group of a closed position.
-GROUPINGS: dict[str, tuple[str, Callable[[Closing], Key]]] = {
+GROUPINGS: dict[str, tuple[str, Callable[[ClosedTrade], GroupKey]]] = {
     "weekday": ("Weekday of the closing session", _weekday),
     "hour": ("Hour of the closing fill, in the trading day's zone", _hour),
     "symbol": ("Symbol", lambda closing: (0, closing.symbol)),
     "strategy": ("Strategy", _strategy),
     "side": ("Side", lambda closing: (0, closing.side)),
-    "held": ("Holding time", _held),
+    "held": ("Holding time", _duration_group),
     "size": ("Quantity entered", _size),
     "tag": ("Tag; a trade with several counts in each", lambda c: (0, c.tag or "no tag")),
 }

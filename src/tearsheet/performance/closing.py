@@ -9,7 +9,7 @@ from msgspec import Struct
 from tearsheet.trade.position import Outcome
 
 
-class Closing(Struct, frozen=True, gc=False):
+class ClosedTrade(Struct, frozen=True, gc=False):
     """The end of a position: its session and wall-clock hour, whose it was, and what it brought."""
 
     id: str

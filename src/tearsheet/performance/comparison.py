@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tearsheet.performance.metric import METRICS, MetricValue, Unit, Value
+from tearsheet.performance.metric import METRICS, MetricScalar, MetricValue, Unit
 from tearsheet.trade.amount import exact
 
 #: More of these is worse; of what is neither here nor in `_NEITHER`, more is better.
@@ -23,7 +23,7 @@ _NEITHER = {
 }
 
 
-class Compared(Struct, frozen=True):
+class MetricComparison(Struct, frozen=True):
     """A metric of this stretch and of the other. `change` is this − other, null where there is none.
 
     `better` is null where neither is, or where no more can be said than that they differ.
@@ -34,25 +34,27 @@ class Compared(Struct, frozen=True):
     unit: Unit
     this: MetricValue
     other: MetricValue
-    change: Value
+    change: MetricScalar
     better: bool | None
 
 
-def compare(this: Mapping[str, MetricValue], other: Mapping[str, MetricValue]) -> tuple[Compared, ...]:
+def compare(
+    this: Mapping[str, MetricValue], other: Mapping[str, MetricValue]
+) -> tuple[MetricComparison, ...]:
     """Every metric of both, in the order of the table."""
-    return tuple(_compared(name, this[name], other[name]) for name in METRICS)
+    return tuple(_compare_metric(name, this[name], other[name]) for name in METRICS)
 
 
-def _compared(name: str, this: MetricValue, other: MetricValue) -> Compared:
+def _compare_metric(name: str, this: MetricValue, other: MetricValue) -> MetricComparison:
     metric = METRICS[name]
     change = _difference(this.value, other.value)
     better = None
     if change and not isinstance(change, str) and name not in _NEITHER:
         better = (change > 0) is not (name in _LESS_IS_BETTER)
-    return Compared(name, metric.label, metric.unit, this, other, change, better)
+    return MetricComparison(name, metric.label, metric.unit, this, other, change, better)
 
 
-def _difference(this: Value, other: Value) -> Value:
+def _difference(this: MetricScalar, other: MetricScalar) -> MetricScalar:
     if this is None or other is None or isinstance(this, str) or isinstance(other, str):
         return None
     with exact():

@@ -16,7 +16,7 @@ from tearsheet.performance.tally import LOSS, WIN, Tally
 from tearsheet.trade.amount import exact
 
 Unit = Literal["count", "money", "ratio", "percent", "r", "seconds", "quantity", "streak", "day"]
-Value = Decimal | float | int | str | None
+MetricScalar = Decimal | float | int | str | None
 Ratio = float | None
 
 TRADING_DAYS_A_YEAR = 252
@@ -33,7 +33,7 @@ class Day(Struct, frozen=True):
     trades: int = 0
 
 
-class Stretch(Struct, frozen=True):
+class MetricInput(Struct, frozen=True):
     """What a metric is computed from: a tally, its days in order, and the balance before them.
 
     `days` holds the sessions with bookings and, for the daily ratios, the idle exchange days between.
@@ -54,8 +54,8 @@ class Metric(Struct, frozen=True):
     label: str
     unit: Unit
     description: str
-    formula: Callable[[Stretch], Value]
-    sample_size: Callable[[Stretch], int]
+    formula: Callable[[MetricInput], MetricScalar]
+    sample_size: Callable[[MetricInput], int]
     min_sample: int = 0
     reason_undefined: str = ""
     reason_constant: str = ""
@@ -64,36 +64,36 @@ class Metric(Struct, frozen=True):
 class MetricValue(Struct, frozen=True, omit_defaults=False):
     """A metric's value with the size of its sample, or None with the reason."""
 
-    value: Value
+    value: MetricScalar
     n: int
     reason: str | None = None
 
 
-def _closed(s: Stretch) -> int:
+def _closed(s: MetricInput) -> int:
     return s.tally.closed
 
 
-def _fills(s: Stretch) -> int:
+def _fills(s: MetricInput) -> int:
     return s.tally.fills
 
 
-def _wins(s: Stretch) -> int:
+def _wins(s: MetricInput) -> int:
     return s.tally.wins
 
 
-def _losses(s: Stretch) -> int:
+def _losses(s: MetricInput) -> int:
     return s.tally.losses
 
 
-def _wins_and_losses(s: Stretch) -> int:
+def _wins_and_losses(s: MetricInput) -> int:
     return s.tally.wins + s.tally.losses
 
 
-def _active_days(s: Stretch) -> list[Day]:
+def _active_days(s: MetricInput) -> list[Day]:
     return [day for day in s.days if day.net_pnl or day.trades]
 
 
-def _sessions(s: Stretch) -> int:
+def _sessions(s: MetricInput) -> int:
     return len(_active_days(s))
 
 
@@ -102,11 +102,11 @@ def _quotient(numerator: Decimal | int, denominator: Decimal | int) -> float:
     return float(_RATIO.divide(Decimal(numerator), Decimal(denominator)))
 
 
-def _streak_type(s: Stretch) -> str:
+def _streak_type(s: MetricInput) -> str:
     return {WIN: "win", LOSS: "loss"}.get(s.tally.streaks.last, "breakeven")
 
 
-def _sqn(s: Stretch) -> Value:
+def _sqn(s: MetricInput) -> MetricScalar:
     t = s.tally
     with exact():
         spread = t.r_squares * t.r_count - t.r_sum * t.r_sum
@@ -117,15 +117,15 @@ def _sqn(s: Stretch) -> Value:
     return math.sqrt(t.r_count) * _quotient(mean, deviation)
 
 
-def _best_day(s: Stretch) -> Day:
+def _best_day(s: MetricInput) -> Day:
     return max(_active_days(s), key=lambda day: (day.net_pnl, -day.session.toordinal()))
 
 
-def _worst_day(s: Stretch) -> Day:
+def _worst_day(s: MetricInput) -> Day:
     return min(_active_days(s), key=lambda day: (day.net_pnl, day.session.toordinal()))
 
 
-def _balances(s: Stretch) -> list[Decimal]:
+def _balances(s: MetricInput) -> list[Decimal]:
     """The balance before the first day and after each day."""
     assert s.opening_balance is not None
     balances = [s.opening_balance]
@@ -135,12 +135,12 @@ def _balances(s: Stretch) -> list[Decimal]:
     return balances
 
 
-def _returns(s: Stretch) -> list[float]:
+def _returns(s: MetricInput) -> list[float]:
     """Daily net P&L over the balance at the start of that day."""
     return [_quotient(day.net_pnl, before) for day, before in zip(s.days, _balances(s), strict=False)]
 
 
-def _days_with_balance(s: Stretch) -> int:
+def _days_with_balance(s: MetricInput) -> int:
     return len(s.days) if s.opening_balance is not None and min(_balances(s)) > 0 else 0
 
 
@@ -148,7 +148,7 @@ def _mean(values: list[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _sharpe(s: Stretch) -> Value:
+def _sharpe(s: MetricInput) -> MetricScalar:
     returns = _returns(s)
     if min(returns) == max(returns):  # the mean's own rounding must not become a deviation
         return None
@@ -157,13 +157,13 @@ def _sharpe(s: Stretch) -> Value:
     return mean / math.sqrt(variance) * math.sqrt(TRADING_DAYS_A_YEAR)
 
 
-def _sortino(s: Stretch) -> Value:
+def _sortino(s: MetricInput) -> MetricScalar:
     returns = _returns(s)
     downside = math.fsum(min(r, 0.0) ** 2 for r in returns) / (len(returns) - 1)
     return _mean(returns) / math.sqrt(downside) * math.sqrt(TRADING_DAYS_A_YEAR) if downside else None
 
 
-def _max_drawdown_percent(s: Stretch) -> float:
+def _max_drawdown_percent(s: MetricInput) -> float:
     high, deepest = Decimal(0), 0.0
     for balance in _balances(s):
         high = max(high, balance)
@@ -171,7 +171,7 @@ def _max_drawdown_percent(s: Stretch) -> float:
     return deepest
 
 
-def _calmar(s: Stretch) -> Value:
+def _calmar(s: MetricInput) -> MetricScalar:
     drawdown = _max_drawdown_percent(s)
     if not drawdown:
         return None
@@ -187,8 +187,8 @@ def _money(
     name: str,
     label: str,
     words: str,
-    formula: Callable[[Tally], Value],
-    sample: Callable[[Stretch], int] = _closed,
+    formula: Callable[[Tally], MetricScalar],
+    sample: Callable[[MetricInput], int] = _closed,
     needs: int = 0,
     undefined: str = "",
 ) -> Metric:
@@ -296,12 +296,12 @@ _ROWS = (
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 
 
-def evaluate(stretch: Stretch) -> dict[str, MetricValue]:
+def compute_all(stretch: MetricInput) -> dict[str, MetricValue]:
     """Every metric of a stretch: a value with its n, or None with its n and a reason."""
-    return {name: measure(metric, stretch) for name, metric in METRICS.items()}
+    return {name: compute(metric, stretch) for name, metric in METRICS.items()}
 
 
-def measure(metric: Metric, stretch: Stretch) -> MetricValue:
+def compute(metric: Metric, stretch: MetricInput) -> MetricValue:
     """One metric of a stretch."""
     n = metric.sample_size(stretch)
     if n < metric.min_sample:
@@ -312,7 +312,7 @@ def measure(metric: Metric, stretch: Stretch) -> MetricValue:
     return MetricValue(value, n)
 
 
-def ratio_of(name: str, stretch: Stretch) -> Ratio:
+def ratio_of(name: str, stretch: MetricInput) -> Ratio:
     """The value of a metric that is a ratio; None where it is undefined."""
-    value = measure(METRICS[name], stretch).value
+    value = compute(METRICS[name], stretch).value
     return value if isinstance(value, float) else None

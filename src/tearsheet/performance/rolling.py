@@ -10,12 +10,12 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from msgspec import Struct
 
-from tearsheet.performance.closing import Closing
+from tearsheet.performance.closing import ClosedTrade
 from tearsheet.trade.amount import ZERO, exact
 
 _C = Context(prec=50, rounding=ROUND_HALF_EVEN)
 _Z = Decimal("1.96")
-_SHOWN = Decimal("1E-8")
+_PRECISION = Decimal("1E-8")
 
 
 class RollingPoint(Struct, frozen=True):
@@ -31,7 +31,9 @@ class RollingPoint(Struct, frozen=True):
     expectancy_high: Decimal | None
 
 
-def rolling(closings: Sequence[Closing], window: int, most: int = 500) -> tuple[RollingPoint, ...]:
+def rolling_metrics(
+    closings: Sequence[ClosedTrade], window: int, most: int = 500
+) -> tuple[RollingPoint, ...]:
     """A point for each closing that has `window` closings up to itself, thinned evenly to `most`."""
     points = len(closings) - window + 1
     if points < 1:
@@ -55,7 +57,7 @@ def rolling(closings: Sequence[Closing], window: int, most: int = 500) -> tuple[
 
 
 def _point(
-    number: int, closing: Closing, n: int, wins: int, total: Decimal, squares: Decimal
+    number: int, closing: ClosedTrade, n: int, wins: int, total: Decimal, squares: Decimal
 ) -> RollingPoint:
     rate_low, rate_high = wilson(wins, n)
     mean = _C.divide(total, Decimal(n))
@@ -63,12 +65,12 @@ def _point(
     return RollingPoint(
         number=number,
         closed_at=closing.closed_at,
-        win_rate=_shown(_C.divide(Decimal(wins), Decimal(n))),
+        win_rate=_rounded(_C.divide(Decimal(wins), Decimal(n))),
         win_rate_low=rate_low,
         win_rate_high=rate_high,
-        expectancy=_shown(mean),
-        expectancy_low=None if error is None else _shown(mean - _Z * error),
-        expectancy_high=None if error is None else _shown(mean + _Z * error),
+        expectancy=_rounded(mean),
+        expectancy_low=None if error is None else _rounded(mean - _Z * error),
+        expectancy_high=None if error is None else _rounded(mean + _Z * error),
     )
 
 
@@ -81,7 +83,7 @@ def wilson(wins: int, n: int) -> tuple[Decimal, Decimal]:
     whole = 1 + _C.divide(square, number)
     low = _C.divide(_C.subtract(middle, reach), whole)
     high = _C.divide(_C.add(middle, reach), whole)
-    return _shown(max(low, ZERO)), _shown(min(high, Decimal(1)))
+    return _rounded(max(low, ZERO)), _rounded(min(high, Decimal(1)))
 
 
 def _standard_error(n: int, total: Decimal, squares: Decimal) -> Decimal | None:
@@ -94,5 +96,5 @@ def _standard_error(n: int, total: Decimal, squares: Decimal) -> Decimal | None:
     return _C.sqrt(_C.divide(variance, Decimal(n)))
 
 
-def _shown(value: Decimal) -> Decimal:
-    return _C.quantize(value, _SHOWN)
+def _rounded(value: Decimal) -> Decimal:
+    return _C.quantize(value, _PRECISION)

@@ -11,7 +11,7 @@ from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking
 
 
-class EquityDay(Struct, frozen=True):
+class DailyPoint(Struct, frozen=True):
     """A session: its own net P&L, the total so far, and how far below its high that is.
 
     `drawdown` is that at the end of the session, `deepest` the deepest within it; both from the
@@ -37,7 +37,7 @@ class FillPoint(Struct, frozen=True):
     drawdown: Decimal
 
 
-def equity(sessions: Iterable[tuple[date, Tally]]) -> tuple[EquityDay, ...]:
+def daily_curve(sessions: Iterable[tuple[date, Tally]]) -> tuple[DailyPoint, ...]:
     """The curve of neighbouring sessions in order."""
     days = []
     total = high = ZERO
@@ -47,11 +47,11 @@ def equity(sessions: Iterable[tuple[date, Tally]]) -> tuple[EquityDay, ...]:
             deepest = max(curve.drawdown, high - (total + curve.low))
             high = max(high, total + curve.high)
             total += curve.net
-            days.append(EquityDay(session, curve.net, tally.closed, total, high - total, deepest))
+            days.append(DailyPoint(session, curve.net, tally.closed, total, high - total, deepest))
     return tuple(days)
 
 
-def by_fill(bookings: Sequence[Booking], most: int = 1000) -> tuple[FillPoint, ...]:
+def fill_curve(bookings: Sequence[Booking], most: int = 1000) -> tuple[FillPoint, ...]:
     """The total after each booking in order; of more than `most`, each stretch's lowest and highest."""
     points = []
     total = high = ZERO

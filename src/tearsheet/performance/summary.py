@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from msgspec import Struct, to_builtins
 
-from tearsheet.performance.metric import Day, MetricValue, Value
-from tearsheet.trade.amount import plain
+from tearsheet.performance.metric import Day, MetricScalar, MetricValue
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.session import WindowKind
 
 SCHEMA = "tearsheet.summary/1"
@@ -81,14 +81,14 @@ class Variance(Struct, frozen=True):
 
     target: str
     metric: str
-    actual: Value
+    actual: MetricScalar
     wanted: Decimal
     variance: Decimal | float | None
     met: bool | None
     reason: str | None = None
 
 
-class TradeLogUse(Struct, frozen=True):
+class TradeLogCounts(Struct, frozen=True):
     """How many account–symbol pairs of the trade log were read as results, and how many as fills."""
 
     mode: str
@@ -118,10 +118,10 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
     partial_reasons: tuple[PartialReason, ...]
     missing_days: tuple[date, ...]
     rejected_lines: int
-    trade_log: TradeLogUse
+    trade_log: TradeLogCounts
     freshness: Freshness
 
-    def value(self, metric: str) -> Value:
+    def value(self, metric: str) -> MetricScalar:
         """The value of a metric by its name."""
         return self.metrics[metric].value
 
@@ -131,14 +131,14 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
         return not self.metrics["total_trades"].value and not self.metrics["net_pnl"].n
 
 
-def as_plain(value: object) -> Any:
+def to_plain_builtins(value: object) -> Any:
     """A value as dicts, lists and scalars; decimals stay `Decimal` in canonical digits."""
     return _canonical(to_builtins(value, builtin_types=(Decimal, date, datetime)))
 
 
 def _canonical(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return Decimal(plain(value))
+        return Decimal(to_plain_string(value))
     if isinstance(value, dict):
         return {key: _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

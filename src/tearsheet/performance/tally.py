@@ -180,7 +180,7 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
             )
 
 
-def total(tallies: Iterable[Tally]) -> Tally:
+def merge(tallies: Iterable[Tally]) -> Tally:
     """Neighbouring tallies, in time order, as one."""
     return reduce(Tally.__add__, tallies, Tally())
 

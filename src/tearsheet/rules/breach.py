@@ -47,7 +47,7 @@ def breach_id(account: str, limit: LimitName, start: date | None, number: int) -
     return digest(f"{account}\0{limit}\0{start or ''}\0{number}")
 
 
-def release_breach(
+def make_release(
     breach: Breach, *, value: Decimal, actor: str, reason: str, at: datetime, allowance: Decimal = ZERO
 ) -> Release:
     """Lift a breach while its limit stands at `value`; it may worsen by `allowance` and no more.
@@ -63,7 +63,7 @@ def release_breach(
     return Release(breach_id=breach.id, at=at, actor=actor.strip(), reason=reason.strip(), upto=upto)
 
 
-class Latches:
+class BreachRegister:
     """What is known of an account's breaches and releases."""
 
     def __init__(self, breaches: Iterable[Breach] = (), releases: Iterable[Release] = ()) -> None:
@@ -119,10 +119,10 @@ class Latches:
             breach
             for (limit, start), known in self._known.items()
             for breach in known
-            if breach.id not in self._releases and holds_in(limit, start, session)
+            if breach.id not in self._releases and is_active_in(limit, start, session)
         ]
 
 
-def holds_in(limit: LimitName, start: date | None, session: date) -> bool:
+def is_active_in(limit: LimitName, start: date | None, session: date) -> bool:
     """Whether a breach of a period that began then still counts in a session."""
     return start is None or period_start(LIMITS[limit].period, session) == start

@@ -10,20 +10,20 @@ from msgspec.structs import replace
 from tearsheet.rules.limit import LIMITS, LimitName, period_start
 from tearsheet.rules.target import AlertEvent
 from tearsheet.rules.verdict import LimitView, Verdict
-from tearsheet.trade.amount import ZERO, plain
+from tearsheet.trade.amount import ZERO, to_plain_string
 from tearsheet.trade.fill import digest
 
 #: The last state of an episode's newest alert, None where there is none.
-Last = Callable[[str], AlertEvent | None]
+LatestIncident = Callable[[str], AlertEvent | None]
 
 
-def incident_changes(verdict: Verdict, last: Last) -> Iterator[AlertEvent]:
+def incident_events(verdict: Verdict, last: LatestIncident) -> Iterator[AlertEvent]:
     """What a verdict changes in the incidents of its account; `unknown` changes nothing.
 
     A limit that is gone from the file, and whose breach no longer holds, ends its incident.
     """
     for view in verdict.limits:
-        changed = _change(verdict, view, last(_episode_id(verdict.account, view.name)))
+        changed = _changed_incident(verdict, view, last(_episode_id(verdict.account, view.name)))
         if changed is not None:
             yield changed
     if any(reason.code == "bad_limits" for reason in verdict.reasons):
@@ -35,7 +35,7 @@ def incident_changes(verdict: Verdict, last: Last) -> Iterator[AlertEvent]:
             yield replace(gone, state="resolved", resolved_at=verdict.as_of, resolution="limit_removed")
 
 
-def _change(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent | None:
+def _changed_incident(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent | None:
     is_open = last is not None and last.state != "resolved"
     if view.level == "breach":
         return _escalate(verdict, view, last if is_open else _open(verdict, view, last))
@@ -66,7 +66,7 @@ def _open(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEv
         target=view.threshold or ZERO,
         severity="warning",
         sample=0,
-        message=_sentence(verdict, view),
+        message=_message(verdict, view),
         raised_at=again.raised_at if again else verdict.as_of,
     )
 
@@ -85,7 +85,7 @@ def _escalate(verdict: Verdict, view: LimitView, incident: AlertEvent | None) ->
         breach_id=view.breach.id,
         actual=view.breach.value,
         target=view.breach.threshold,
-        message=_sentence(verdict, view),
+        message=_message(verdict, view),
         acknowledged_at=None,
         acknowledged_by=None,
         note=None,
@@ -96,9 +96,11 @@ def _episode_id(account: str, name: LimitName) -> str:
     return digest(f"limit\0{account}\0{name}")
 
 
-def _sentence(verdict: Verdict, view: LimitView) -> str:
+def _message(verdict: Verdict, view: LimitView) -> str:
     if view.breach is not None:
-        of = f"{plain(view.breach.value)} of {plain(view.breach.threshold)}"
+        of = f"{to_plain_string(view.breach.value)} of {to_plain_string(view.breach.threshold)}"
         return f"{view.name} of {verdict.account} is breached: {of} ({view.breach.trading_day})"
-    value, threshold = (plain(one) if one is not None else "—" for one in (view.value, view.threshold))
+    value, threshold = (
+        to_plain_string(one) if one is not None else "—" for one in (view.value, view.threshold)
+    )
     return f"{view.name} of {verdict.account} is at {value} of {threshold} ({verdict.trading_day})"

@@ -25,7 +25,7 @@ LimitName = Literal[
 LimitUnit = Literal["money", "count", "quantity"]
 #: What a breach lasts: its trading day, its week, its month, or until somebody releases it.
 Period = Literal["day", "week", "month", "life"]
-Basis = Literal["closed", "end_of_day", "open_pnl"]
+EquityBasis = Literal["closed", "end_of_day", "open_pnl"]
 #: What a guard does while nobody knows: keep what it holds, or act as if the limit were breached.
 OnUnknown = Literal["hold", "breach"]
 
@@ -34,7 +34,7 @@ HYSTERESIS = Decimal(5)
 STALE_AFTER = timedelta(minutes=15)
 
 
-class Nature(Struct, frozen=True):
+class LimitType(Struct, frozen=True):
     """A row of the table of limits. `reached` says that a value equal to the threshold breaks it."""
 
     unit: LimitUnit
@@ -43,20 +43,20 @@ class Nature(Struct, frozen=True):
     description: str
 
 
-LIMITS: dict[LimitName, Nature] = {
-    "daily_loss": Nature("money", "day", True, "net loss of the trading day"),
-    "weekly_loss": Nature("money", "week", True, "net loss since Monday's session began"),
-    "monthly_loss": Nature("money", "month", True, "net loss of the calendar month"),
-    "max_drawdown": Nature("money", "life", True, "how far equity is below its start or its high"),
-    "max_trades": Nature("count", "day", True, "trades closed in the trading day"),
-    "max_losses_in_a_row": Nature("count", "day", True, "losing trades one after another, today"),
-    "max_open_quantity": Nature("quantity", "day", False, "quantity that is open at once"),
-    "profit_lock": Nature("money", "day", True, "how much of the day's best was given back"),
-    "trading_hours": Nature("count", "day", True, "fills and open positions outside the hours"),
+LIMITS: dict[LimitName, LimitType] = {
+    "daily_loss": LimitType("money", "day", True, "net loss of the trading day"),
+    "weekly_loss": LimitType("money", "week", True, "net loss since Monday's session began"),
+    "monthly_loss": LimitType("money", "month", True, "net loss of the calendar month"),
+    "max_drawdown": LimitType("money", "life", True, "how far equity is below its start or its high"),
+    "max_trades": LimitType("count", "day", True, "trades closed in the trading day"),
+    "max_losses_in_a_row": LimitType("count", "day", True, "losing trades one after another, today"),
+    "max_open_quantity": LimitType("quantity", "day", False, "quantity that is open at once"),
+    "profit_lock": LimitType("money", "day", True, "how much of the day's best was given back"),
+    "trading_hours": LimitType("count", "day", True, "fills and open positions outside the hours"),
 }
 
 
-class Span(Struct, frozen=True):
+class TimeOfDayRange(Struct, frozen=True):
     """A stretch of the local day `[start, end)`; it may cross midnight."""
 
     start: time
@@ -82,18 +82,18 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
     warn_at: tuple[Decimal, ...] = WARN_AT
     hysteresis: Decimal = HYSTERESIS
     min_trades: int = 0
-    silence: tuple[Span, ...] = ()
+    silence: tuple[TimeOfDayRange, ...] = ()
     on_unknown: OnUnknown = "hold"
-    basis: Basis = "closed"
+    basis: EquityBasis = "closed"
     trailing: bool = False
     lock_at: Decimal | None = None
     since: date | None = None
     per_symbol: bool = False
     armed_from: Decimal = ZERO
-    hours: tuple[Span, ...] = ()
+    hours: tuple[TimeOfDayRange, ...] = ()
 
     @property
-    def type(self) -> Nature:
+    def type(self) -> LimitType:
         """The limit's row of the table."""
         return LIMITS[self.name]
 
@@ -143,18 +143,20 @@ def period_end(period: Period, session: date) -> date | None:
     return Window.containing("monthly", session).end if period == "month" else None
 
 
-def within(spans: tuple[Span, ...], at: datetime, zone: ZoneInfo) -> bool:
+def is_within(spans: tuple[TimeOfDayRange, ...], at: datetime, zone: ZoneInfo) -> bool:
     """Whether an instant lies in one of the spans by the local wall clock."""
     clock = at.astimezone(zone).time()
     return any(span.contains(clock) for span in spans)
 
 
-def closings(spans: tuple[Span, ...], since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+def range_ends(
+    spans: tuple[TimeOfDayRange, ...], since: datetime, until: datetime, zone: ZoneInfo
+) -> Iterator[datetime]:
     """The instants in `[since, until)` at which the last of the spans ends, in order."""
     day, last = since.astimezone(zone).date() - DAY, until.astimezone(zone).date() + DAY
     while day <= last:
         ends = {datetime.combine(day, span.end, zone).astimezone(UTC) for span in spans}
         for end in sorted(ends):
-            if since <= end < until and not within(spans, end, zone):
+            if since <= end < until and not is_within(spans, end, zone):
                 yield end
         day += DAY

@@ -23,7 +23,7 @@ class OutcomeRules(Struct, frozen=True):
     breakeven_breaks_streak: bool = False
 
 
-class Held(Struct, frozen=True):
+class OpenHolding(Struct, frozen=True):
     """A position that is not flat: its signed quantity and what has been booked on it so far."""
 
     position_id: str
@@ -32,14 +32,14 @@ class Held(Struct, frozen=True):
     net: Decimal
 
 
-class OpenPnl(Struct, frozen=True):
+class UnrealizedPnl(Struct, frozen=True):
     """What is open, at the last known prices: None where a price is missing."""
 
     amount: Decimal | None
     missing: tuple[str, ...] = ()
 
 
-def open_pnl(positions: Iterable[Position], prices: Mapping[str, Decimal]) -> OpenPnl:
+def compute_unrealized_pnl(positions: Iterable[Position], prices: Mapping[str, Decimal]) -> UnrealizedPnl:
     """The unrealised result of open positions at prices by symbol."""
     total, missing = ZERO, []
     with exact():
@@ -50,10 +50,10 @@ def open_pnl(positions: Iterable[Position], prices: Mapping[str, Decimal]) -> Op
                 continue
             value = price * position.open_quantity * position.multiplier
             total += value - position.cost if position.side is Side.BUY else position.cost - value
-    return OpenPnl(None if missing else total, tuple(sorted(set(missing))))
+    return UnrealizedPnl(None if missing else total, tuple(sorted(set(missing))))
 
 
-def held_before(positions: Iterable[Position], bookings: Iterable[Booking]) -> list[Held]:
+def holdings_before(positions: Iterable[Position], bookings: Iterable[Booking]) -> list[OpenHolding]:
     """What was held before the first of the bookings, wound back from how its positions ended.
 
     `positions` are those that are open or that a booking concerns. A logged trade, whose one
@@ -71,11 +71,11 @@ def held_before(positions: Iterable[Position], bookings: Iterable[Booking]) -> l
             now = p.open_quantity if p.side is Side.BUY else -p.open_quantity
             before = now - quantity.get(p.id, ZERO)
             if before and (p.fills > 1 or p.closed_at is None):
-                found.append(Held(p.id, p.symbol, before, p.net - net.get(p.id, ZERO)))
+                found.append(OpenHolding(p.id, p.symbol, before, p.net - net.get(p.id, ZERO)))
     return found
 
 
-class Sums(Struct, frozen=True, kw_only=True):
+class LimitSumsSnapshot(Struct, frozen=True, kw_only=True):
     """The sums of `Running` at the end of a session, as values."""
 
     session: date
@@ -94,17 +94,17 @@ class Sums(Struct, frozen=True, kw_only=True):
     high_with_open: Decimal
 
 
-class Running:
+class LimitSums:
     """One account's sums as they stand: of the day, the week, the month, and since `since`."""
 
     __slots__ = (
         "best",
         "day_net",
         "equity",
-        "held",
         "high",
         "high_at_close",
         "high_with_open",
+        "holdings",
         "losses",
         "month",
         "month_net",
@@ -125,19 +125,21 @@ class Running:
         self.day_net = self.week_net = self.month_net = self.best = ZERO
         self.trades = self.losses = self.outside = 0
         self.equity = self.high = self.high_at_close = self.high_with_open = ZERO
-        self.held: dict[str, Held] = {}
+        self.holdings: dict[str, OpenHolding] = {}
         self.pnl_open: Decimal | None = ZERO
 
-    def sums(self) -> Sums:
+    def snapshot(self) -> LimitSumsSnapshot:
         """The sums as they stand, without what is held."""
-        return Sums(**{name: getattr(self, name) for name in Sums.__struct_fields__})
+        return LimitSumsSnapshot(
+            **{name: getattr(self, name) for name in LimitSumsSnapshot.__struct_fields__}
+        )
 
-    def begin(self, sums: Sums) -> None:
+    def restore(self, sums: LimitSumsSnapshot) -> None:
         """Go on from sums."""
-        for name in Sums.__struct_fields__:
+        for name in LimitSumsSnapshot.__struct_fields__:
             setattr(self, name, getattr(sums, name))
 
-    def roll(self, session: date) -> None:
+    def start_session(self, session: date) -> None:
         """Begin a later session; the ended one's equity is now an end of day."""
         self.high_at_close = max(self.high_at_close, self.equity)
         self.session = session
@@ -151,10 +153,10 @@ class Running:
         if month != self.month:
             self.month, self.month_net = month, ZERO
 
-    def take(self, booking: Booking, position: Position | None, *, outside: bool) -> None:
+    def add_booking(self, booking: Booking, position: Position | None, *, outside: bool) -> None:
         """One booking; `position` is the closed one, where it was not held from the first fill on."""
         net = booking.gross - booking.fees
-        before = self.held.get(booking.position_id)
+        before = self.holdings.get(booking.position_id)
         self._add(net)
         if outside and not self._is_reducing(before, booking):
             self.outside += 1
@@ -162,18 +164,18 @@ class Running:
             whole = position.net if position else net + (before.net if before else ZERO)
             self._close(booking.position_id, whole)
         else:
-            self._hold(before, booking, net)
-        self.pnl_open = None if self.held else ZERO
-        if not self.held:
+            self._update_holding(before, booking, net)
+        self.pnl_open = None if self.holdings else ZERO
+        if not self.holdings:
             self.high_with_open = max(self.high_with_open, self.equity)
 
     def mark(self, pnl: Decimal | None) -> None:
         """What is open is worth so much; None where a price is missing."""
-        self.pnl_open = pnl if self.held else ZERO
-        if pnl is not None and self._counts:
+        self.pnl_open = pnl if self.holdings else ZERO
+        if pnl is not None and self._has_equity_started:
             self.high_with_open = max(self.high_with_open, self.equity + pnl)
 
-    def whole_session(self, tally: Tally, judge: Callable[[], None]) -> None:
+    def add_session_tally(self, tally: Tally, judge: Callable[[], None]) -> None:
         """The bookings of a session, or of its first part, as their tally.
 
         `judge` is called at the deepest point too, so that a loss that was won back is seen. What was
@@ -188,7 +190,7 @@ class Running:
         judge()
         self.day_net, self.week_net, self.month_net, self.equity, self.losses = nets
         self.best = max(self.best, self.day_net + curve.high)
-        if self._counts:
+        if self._has_equity_started:
             self.high = max(self.high, self.equity + curve.high)
         self._add(curve.net)
         self.trades += tally.closed
@@ -199,22 +201,22 @@ class Running:
         self.high_with_open = max(self.high_with_open, self.equity)
         judge()
 
-    def carry(self, held: Iterable[Held]) -> None:
+    def set_holdings(self, held: Iterable[OpenHolding]) -> None:
         """What is held after the sessions that were taken as tallies, which do not know it."""
-        self.held = {one.position_id: one for one in held}
-        self.pnl_open = None if self.held else ZERO
+        self.holdings = {one.position_id: one for one in held}
+        self.pnl_open = None if self.holdings else ZERO
 
     def open_quantity(self, *, per_symbol: bool) -> Decimal:
         """What is open, without sign: of all instruments, or of the one with the most."""
         by_symbol: dict[str, Decimal] = {}
-        for one in self.held.values():
+        for one in self.holdings.values():
             by_symbol[one.symbol] = by_symbol.get(one.symbol, ZERO) + abs(one.quantity)
         if per_symbol:
             return max(by_symbol.values(), default=ZERO)
         return sum(by_symbol.values(), ZERO)
 
     @property
-    def _counts(self) -> bool:
+    def _has_equity_started(self) -> bool:
         """Whether equity has begun."""
         return self.since is None or self.session >= self.since
 
@@ -224,17 +226,17 @@ class Running:
         self.month_net += net
         if self.day_net > self.best:
             self.best = self.day_net
-        if self._counts:
+        if self._has_equity_started:
             self.equity += net
             if self.equity > self.high:
                 self.high = self.equity
 
-    def _is_reducing(self, before: Held | None, booking: Booking) -> bool:
+    def _is_reducing(self, before: OpenHolding | None, booking: Booking) -> bool:
         """Whether a booking takes something off what is held."""
         return before is not None and (before.quantity > 0) != (booking.quantity > 0)
 
     def _close(self, identity: str, net: Decimal) -> None:
-        self.held.pop(identity, None)
+        self.holdings.pop(identity, None)
         self.trades += 1
         outcome = outcome_of(net, self.outcomes.breakeven_band)
         if outcome == "loss":
@@ -242,7 +244,7 @@ class Running:
         elif outcome == "win" or self.outcomes.breakeven_breaks_streak:
             self.losses = 0
 
-    def _hold(self, before: Held | None, booking: Booking, net: Decimal) -> None:
+    def _update_holding(self, before: OpenHolding | None, booking: Booking, net: Decimal) -> None:
         quantity = booking.quantity + (before.quantity if before else ZERO)
         net += before.net if before else ZERO
-        self.held[booking.position_id] = Held(booking.position_id, booking.symbol, quantity, net)
+        self.holdings[booking.position_id] = OpenHolding(booking.position_id, booking.symbol, quantity, net)

@@ -8,20 +8,22 @@ from msgspec.structs import replace
 from tearsheet.rules.limit import AccountLimits, Limit, Limits
 
 
-def loosened(old: Limits, new: Limits) -> list[str]:
+def find_relaxed_limits(old: Limits, new: Limits) -> list[str]:
     """Every limit that is not provably as strict as before, in words; nothing where all are.
 
     Only a lower threshold, a limit that is new, a shorter time until data is stale, and being flat while
     nobody knows are taken for stricter; all else might not be.
     """
     named = sorted({*old.accounts, *new.accounts})
-    found = [f"default: {words}" for words in _of(old.default, new.default)]
+    found = [f"default: {words}" for words in _describe(old.default, new.default)]
     for account in named:
-        found += [f"{account}: {words}" for words in _of(old.for_account(account), new.for_account(account))]
+        found += [
+            f"{account}: {words}" for words in _describe(old.for_account(account), new.for_account(account))
+        ]
     return found
 
 
-def _of(old: AccountLimits, new: AccountLimits) -> Iterator[str]:
+def _describe(old: AccountLimits, new: AccountLimits) -> Iterator[str]:
     if old.limits and not _is_shorter_range(new.stale_after, old.stale_after):
         yield "stale_after is longer"
     for limit in old.limits:

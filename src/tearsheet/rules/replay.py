@@ -72,7 +72,7 @@ class _ActiveStop:
         self.breach = max(found, key=lambda b: (ends[b.id] is None, ends[b.id] or b.at))
         self.until = ends[self.breach.id]
         self.beside = tuple(b.limit for b in found if b.id != self.breach.id)
-        self.day_net = book.running.day_net
+        self.day_net = book.sums.day_net
         self.rest, self.fills = ZERO, 0
         self.open: set[str] = set()
 
@@ -107,36 +107,36 @@ class _ActiveStop:
         )
 
 
-class Rerun:
+class Simulation:
     """Takes an account's bookings in order, and leaves out what its limits would have prevented."""
 
     def __init__(self, book: LimitBook, start: date, end: date) -> None:
         self._book = book
         self._start, self._end = start, end
         self._stops: list[_ActiveStop] = []
-        self._dropped: dict[str, _ActiveStop] = {}
+        self._prevented: dict[str, _ActiveStop] = {}
         self._days: dict[date, list[Decimal]] = {}
-        begins = book.terms.calendar.start(start)
-        book.pass_time(begins)
-        standing = tuple(book.latches.active_in(book.session))
+        begins = book.context.calendar.start(start)
+        book.advance_time(begins)
+        standing = tuple(book.breach_register.active_in(book.session))
         if standing:
-            self._stop(standing)
+            self._record_stop(standing)
 
-    def take(self, booking: Booking, position: Position | None = None) -> None:
+    def add_booking(self, booking: Booking, position: Position | None = None) -> None:
         """The next booking as it happened; `position` is the closed one, where it is at hand."""
-        if booking.currency != self._book.terms.currency:
+        if booking.currency != self._book.context.currency:
             return
         with exact():
-            self._take(booking, position, booking.gross - booking.fees)
+            self._add_booking(booking, position, booking.gross - booking.fees)
 
-    def _take(self, booking: Booking, position: Position | None, net: Decimal) -> None:
-        day = self._days.setdefault(self._book.terms.calendar.trading_day_of(booking.time), [ZERO, ZERO])
+    def _add_booking(self, booking: Booking, position: Position | None, net: Decimal) -> None:
+        day = self._days.setdefault(self._book.context.calendar.trading_day_of(booking.time), [ZERO, ZERO])
         day[0] += net
         stop = self._cause(booking)
         if stop is not None:
             stop.rest += net
             stop.fills += 1
-            self._dropped[booking.position_id] = stop
+            self._prevented[booking.position_id] = stop
             return
         day[1] += net
         found = self._book.book(booking, position)
@@ -144,7 +144,7 @@ class Rerun:
             self._stops[-1].join(self._book, found)
             self._close_positions(self._stops[-1])
         elif found:
-            self._stop(found)
+            self._record_stop(found)
 
     def result(self, notes: tuple[str, ...] = ()) -> Replay:
         """What came out."""
@@ -158,7 +158,7 @@ class Rerun:
             kept = sum((day.net_as_stopped for day in days), ZERO)
             return Replay(
                 account=self._book.account,
-                currency=self._book.terms.currency,
+                currency=self._book.context.currency,
                 start=self._start,
                 end=self._end,
                 net=net,
@@ -172,25 +172,25 @@ class Rerun:
     def _cause(self, booking: Booking) -> _ActiveStop | None:
         """The stop that prevents a booking, also one that time brings before it."""
         while True:
-            stop = self._standing(booking)
+            stop = self._stop_for(booking)
             if stop is not None:
                 return stop
             found = self._advance_time(booking.time)
             if not found:
                 return None
-            self._stop(found)
+            self._record_stop(found)
 
     def _advance_time(self, now: datetime) -> tuple[Breach, ...]:
         """Let time pass up to its first breach, since what comes after a stop finds nothing held."""
-        while self._book.running.held and (turn := self._book.next_turn) < now:
-            found = self._book.pass_time(turn + INSTANT)
+        while self._book.sums.holdings and (turn := self._book.next_time_event) < now:
+            found = self._book.advance_time(turn + INSTANT)
             if found:
                 return found
-        return self._book.pass_time(now)
+        return self._book.advance_time(now)
 
-    def _standing(self, booking: Booking) -> _ActiveStop | None:
+    def _stop_for(self, booking: Booking) -> _ActiveStop | None:
         """The stop because of which a booking would not have been made."""
-        dropped = self._dropped.get(booking.position_id)
+        dropped = self._prevented.get(booking.position_id)
         if dropped is not None:
             return dropped
         if self._stops and self._stops[-1].covers(booking.time):
@@ -201,18 +201,18 @@ class Rerun:
         """Whether a booking is the other part of the fill that led to the last stop."""
         return bool(self._stops) and self._stops[-1].breach.fill_key == booking.fill_key
 
-    def _stop(self, found: tuple[Breach, ...]) -> _ActiveStop:
+    def _record_stop(self, found: tuple[Breach, ...]) -> _ActiveStop:
         stop = _ActiveStop(self._book, found)
         self._stops.append(stop)
         self._close_positions(stop)
         return stop
 
     def _close_positions(self, stop: _ActiveStop) -> None:
-        for held in self._book.flatten():
-            self._dropped[held.position_id] = stop
+        for held in self._book.clear_positions():
+            self._prevented[held.position_id] = stop
             stop.open.add(held.symbol)
 
 
 def _until(book: LimitBook, breach: Breach) -> datetime | None:
     end = period_end(LIMITS[breach.limit].period, breach.trading_day)
-    return None if end is None else book.terms.calendar.start(end)
+    return None if end is None else book.context.calendar.start(end)

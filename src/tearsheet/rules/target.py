@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.performance.metric import MetricValue, Value
+from tearsheet.performance.metric import MetricScalar, MetricValue
 from tearsheet.performance.summary import PerformanceSummary, Variance
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import digest
@@ -54,10 +54,10 @@ class Rule(Struct, frozen=True):
     name: str
     target: str
     metric: str
-    wanted: Decimal
+    target_value: Decimal
     direction: Direction
-    samples: bool = False
-    when_over: bool = False
+    needs_min_sample: bool = False
+    only_when_ended: bool = False
 
 
 class AlertEvent(Struct, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
     resolution: Literal["limit_removed"] | None = None
 
 
-class Finding(Struct, frozen=True):
+class TargetResult(Struct, frozen=True):
     """A rule held against a summary: the variance shown, and the alert key of its episode."""
 
     rule: Rule
@@ -101,7 +101,7 @@ class Finding(Struct, frozen=True):
     episode: str
 
     @property
-    def breached(self) -> bool:
+    def is_missed(self) -> bool:
         """Whether the rule is definitely broken."""
         return self.variance.met is False
 
@@ -128,12 +128,12 @@ def target_rules(targets: Targets) -> list[Rule]:
         if value is None:
             continue
         waits = target == "trades_per_day_target" or (target == "daily_pl_target" and value > 0)
-        wanted = _wanted(target, value)
+        wanted = _target_value(target, value)
         rules.append(Rule(name, target, metric, wanted, direction, samples, waits))
     return rules
 
 
-def _wanted(target: str, value: Decimal) -> Decimal:
+def _target_value(target: str, value: Decimal) -> Decimal:
     """A target in the unit of its metric: a percentage as a ratio, a drawdown as an amount."""
     with exact():
         if target == "win_rate_target":
@@ -152,31 +152,40 @@ def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule
                 "average_risk_reward",
                 RISK_REWARD_FLOOR,
                 "at_least",
-                samples=True,
+                needs_min_sample=True,
             ),
         )
     ]
     if targets.win_rate_target is not None:
-        wanted = _wanted("win_rate_target", targets.win_rate_target)
+        wanted = _target_value("win_rate_target", targets.win_rate_target)
         rule = Rule(
-            "rolling_win_rate_breach", "win_rate_target", "win_rate", wanted, "at_least", samples=True
+            "rolling_win_rate_breach",
+            "win_rate_target",
+            "win_rate",
+            wanted,
+            "at_least",
+            needs_min_sample=True,
         )
         rules.append((rolling_window, rule))
     return rules
 
 
-def judge(summary: PerformanceSummary, rules: Iterable[Rule], min_sample: int = 1) -> list[Finding]:
+def evaluate_rules(
+    summary: PerformanceSummary, rules: Iterable[Rule], min_sample: int = 1
+) -> list[TargetResult]:
     """Hold rules against a summary, in order."""
     return [_evaluate(summary, rule, min_sample) for rule in rules]
 
 
-def beside_targets(summary: PerformanceSummary, targets: Targets, min_sample: int = 1) -> PerformanceSummary:
+def evaluate_targets(
+    summary: PerformanceSummary, targets: Targets, min_sample: int = 1
+) -> PerformanceSummary:
     """A summary with the variance of each target beside it."""
-    found = judge(summary, target_rules(targets), min_sample)
+    found = evaluate_rules(summary, target_rules(targets), min_sample)
     return replace(summary, targets=tuple(finding.variance for finding in found))
 
 
-def _evaluate(summary: PerformanceSummary, rule: Rule, min_sample: int) -> Finding:
+def _evaluate(summary: PerformanceSummary, rule: Rule, min_sample: int) -> TargetResult:
     found = summary.metrics[rule.metric]
     reason = _reason_not_evaluated(summary, rule, found, min_sample)
     met = None if reason else _is_met(rule, found.value)
@@ -184,40 +193,42 @@ def _evaluate(summary: PerformanceSummary, rule: Rule, min_sample: int) -> Findi
         target=rule.target,
         metric=rule.metric,
         actual=found.value,
-        wanted=rule.wanted,
-        variance=_difference(found.value, rule.wanted),
+        wanted=rule.target_value,
+        variance=_difference(found.value, rule.target_value),
         met=met,
         reason=reason,
     )
-    return Finding(rule, variance, found.n, episode_id(summary, rule))
+    return TargetResult(rule, variance, found.n, episode_id(summary, rule))
 
 
-def _reason_not_evaluated(summary: PerformanceSummary, rule: Rule, found: MetricValue, min_sample: int) -> str | None:
+def _reason_not_evaluated(
+    summary: PerformanceSummary, rule: Rule, found: MetricValue, min_sample: int
+) -> str | None:
     """Why a rule cannot be judged now, None if it can."""
     if summary.is_empty:
         return "no trades in window"
     if found.value is None:
         return found.reason
-    if rule.samples and found.n < min_sample:
+    if rule.needs_min_sample and found.n < min_sample:
         return f"{found.n} of at least {min_sample} trades"
-    if rule.when_over and summary.freshness.as_of < summary.window.ends_at:
+    if rule.only_when_ended and summary.freshness.as_of < summary.window.ends_at:
         return "the window is not over"
     return None
 
 
-def _is_met(rule: Rule, value: Value) -> bool:
+def _is_met(rule: Rule, value: MetricScalar) -> bool:
     actual = _decimal(value)
-    return actual >= rule.wanted if rule.direction == "at_least" else actual <= rule.wanted
+    return actual >= rule.target_value if rule.direction == "at_least" else actual <= rule.target_value
 
 
-def _difference(value: Value, wanted: Decimal) -> Decimal | None:
+def _difference(value: MetricScalar, wanted: Decimal) -> Decimal | None:
     if value is None or isinstance(value, str):
         return None
     with exact():
         return _decimal(value) - wanted
 
 
-def _decimal(value: Value) -> Decimal:
+def _decimal(value: MetricScalar) -> Decimal:
     """The number to compare: a float by its shortest text, so that 0.6 keeps a target of 60 %."""
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value))
 
@@ -244,7 +255,7 @@ def episode_id(summary: PerformanceSummary, rule: Rule) -> str:
     return digest("\0".join(parts))
 
 
-def raise_alert(summary: PerformanceSummary, finding: Finding, alert_id: str) -> AlertEvent:
+def new_alert(summary: PerformanceSummary, finding: TargetResult, alert_id: str) -> AlertEvent:
     """The event that says a rule is broken."""
     rule, window = finding.rule, summary.window
     rolling = window.last_trades is not None
@@ -259,16 +270,16 @@ def raise_alert(summary: PerformanceSummary, finding: Finding, alert_id: str) ->
         account=summary.scope.account,
         metric=rule.metric,
         actual=_decimal(finding.variance.actual),
-        target=rule.wanted,
+        target=rule.target_value,
         severity="critical" if rule.metric in ("max_drawdown", "average_daily_pnl") else "warning",
         sample=finding.sample,
-        message=_sentence(rule, finding.variance.actual, kind, window.label, summary.scope.label),
+        message=_message(rule, finding.variance.actual, kind, window.label, summary.scope.label),
         raised_at=summary.freshness.as_of,
     )
 
 
-def _sentence(rule: Rule, actual: Value, kind: str, label: str, scope: str) -> str:
+def _message(rule: Rule, actual: MetricScalar, kind: str, label: str, scope: str) -> str:
     sense = "below" if rule.direction == "at_least" else "above"
     shown = f"{actual:.4f}" if isinstance(actual, float) else f"{_decimal(actual):f}"
     where = f"{label}" if kind.startswith("rolling") else f"{kind} {label}"
-    return f"{rule.metric} {shown} is {sense} {rule.wanted:f} ({where}, {scope})"
+    return f"{rule.metric} {shown} is {sense} {rule.target_value:f} ({where}, {scope})"

@@ -12,13 +12,13 @@ from msgspec import Struct
 
 from tearsheet.performance.summary import PartialReason
 from tearsheet.rules.breach import Breach
-from tearsheet.rules.limit import LIMITS, LimitName, LimitUnit, OnUnknown, period_end, within
-from tearsheet.rules.limit_book import LimitBook, Watch
-from tearsheet.rules.limit_usage import UNKNOWN, crossed
-from tearsheet.trade.amount import exact, plain
+from tearsheet.rules.limit import LIMITS, LimitName, LimitUnit, OnUnknown, is_within, period_end
+from tearsheet.rules.limit_book import LimitBook, LimitState
+from tearsheet.rules.limit_usage import UNKNOWN_USAGE, is_breached
+from tearsheet.trade.amount import exact, to_plain_string
 
-Level = Literal["ok", "warn", "breach", "unknown"]
-_WORST_FIRST: tuple[Level, ...] = ("breach", "unknown", "warn", "ok")
+VerdictState = Literal["ok", "warn", "breach", "unknown"]
+_WORST_FIRST: tuple[VerdictState, ...] = ("breach", "unknown", "warn", "ok")
 SCHEMA = "tearsheet.verdict/1"
 #: How far fills may lie in the future before the clock is not believed.
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -38,7 +38,7 @@ UNKNOWN_CODES = {
 }
 
 
-class Feed(Struct, frozen=True, kw_only=True):
+class FeedStatus(Struct, frozen=True, kw_only=True):
     """How far the data behind a verdict can be trusted.
 
     `sequence` is the ledger's revision. `heard_at` is when the source last said something, a look
@@ -46,11 +46,11 @@ class Feed(Struct, frozen=True, kw_only=True):
     """
 
     sequence: int
-    heard_at: datetime | None
+    last_update_at: datetime | None
     last_fill_at: datetime | None = None
     rejected_lines: int = 0
     partial: tuple[PartialReason, ...] = ()
-    trouble: str | None = None
+    store_error: str | None = None
 
 
 class VerdictReason(Struct, frozen=True):
@@ -69,7 +69,7 @@ class LimitView(Struct, frozen=True, kw_only=True):
     """
 
     name: LimitName
-    level: Level
+    level: VerdictState
     unit: LimitUnit
     value: Decimal | None
     threshold: Decimal | None
@@ -89,7 +89,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
     schema: str = SCHEMA
     account: str
-    state: Level
+    state: VerdictState
     must_be_flat: bool
     policy: OnUnknown
     currency: str
@@ -103,31 +103,31 @@ class Verdict(Struct, frozen=True, kw_only=True):
     reasons: tuple[VerdictReason, ...]
 
 
-def verdict(book: LimitBook, feed: Feed, now: datetime) -> Verdict:
+def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
     """Judge an account by its book and by how far the data can be trusted.
 
     Time is passed on the book, which may begin a day or end the trading hours; a breach found so
     stands in the limits of the verdict like any other.
     """
     clock_back = now + CLOCK_TOLERANCE < book.at
-    book.look(now)
+    book.evaluate(now)
     with exact():
         doubts = list(_uncertainty_reasons(book, feed, now, clock_back=clock_back))
-        views = (*_views(book, feed, now, doubts), *_removed(book))
+        views = (*_limit_views(book, feed, now, doubts), *_removed_limit_views(book))
     concerned = [view for view in views if view.level == "unknown"]
     policy: OnUnknown = "breach" if any(v.on_unknown == "breach" for v in concerned) else "hold"
     state = _state(views, doubts)
-    calendar = book.terms.calendar
+    calendar = book.context.calendar
     return Verdict(
         account=book.account,
         state=state,
         must_be_flat=state == "breach" or (state == "unknown" and policy == "breach"),
         policy=policy,
-        currency=book.terms.currency,
+        currency=book.context.currency,
         trading_day=book.session,
         resets_at=calendar.end(book.session),
         as_of=now,
-        last_fill_at=_latest(feed.last_fill_at, book.last_fill_at),
+        last_fill_at=_latest_update(feed.last_fill_at, book.last_fill_at),
         data_age_s=_age(book, feed, now),
         sequence=feed.sequence,
         limits=views,
@@ -135,13 +135,13 @@ def verdict(book: LimitBook, feed: Feed, now: datetime) -> Verdict:
     )
 
 
-def worst(verdicts: Iterable[Verdict]) -> Level:
+def worst_state(verdicts: Iterable[Verdict]) -> VerdictState:
     """The state that several verdicts come to; without any nothing is known."""
     states = {found.state for found in verdicts} or {"unknown"}
     return next(level for level in _WORST_FIRST if level in states)
 
 
-def _state(views: tuple[LimitView, ...], doubts: list[VerdictReason]) -> Level:
+def _state(views: tuple[LimitView, ...], doubts: list[VerdictReason]) -> VerdictState:
     levels = {view.level for view in views}
     if "breach" in levels:
         return "breach"
@@ -150,12 +150,14 @@ def _state(views: tuple[LimitView, ...], doubts: list[VerdictReason]) -> Level:
     return "warn" if "warn" in levels else "ok"
 
 
-def _uncertainty_reasons(book: LimitBook, feed: Feed, now: datetime, *, clock_back: bool) -> Iterator[VerdictReason]:
+def _uncertainty_reasons(
+    book: LimitBook, feed: FeedStatus, now: datetime, *, clock_back: bool
+) -> Iterator[VerdictReason]:
     """Every reason for which the account as a whole, or one of its limits, cannot be judged."""
     if not book.plan.limits:
         yield VerdictReason("no_limits", f"the limits file has none for {book.account}")
-    if feed.trouble is not None:
-        yield VerdictReason("store_unavailable", feed.trouble)
+    if feed.store_error is not None:
+        yield VerdictReason("store_unavailable", feed.store_error)
     if clock_back:
         detail = f"it shows {now.isoformat()}, but {book.at.isoformat()} has passed"
         yield VerdictReason("clock_back", detail)
@@ -169,15 +171,15 @@ def _uncertainty_reasons(book: LimitBook, feed: Feed, now: datetime, *, clock_ba
             yield VerdictReason(reason.code, reason.detail)
     if book.other_currencies:
         named = ", ".join(sorted(book.other_currencies))
-        yield VerdictReason("other_currencies", f"{named} beside {book.terms.currency}")
-    for watch in book.watches:
-        if watch.limit.needs_marks and book.running.pnl_open is None:
+        yield VerdictReason("other_currencies", f"{named} beside {book.context.currency}")
+    for watch in book.limit_states:
+        if watch.limit.needs_marks and book.sums.pnl_open is None:
             missing = ", ".join(book.missing_marks) or "no price since the last fill"
             yield VerdictReason("missing_marks", missing, watch.limit.name)
 
 
-def _stale_reasons(book: LimitBook, feed: Feed, now: datetime) -> Iterator[VerdictReason]:
-    if feed.last_fill_at is not None and feed.last_fill_at > book.seen_until:
+def _stale_reasons(book: LimitBook, feed: FeedStatus, now: datetime) -> Iterator[VerdictReason]:
+    if feed.last_fill_at is not None and feed.last_fill_at > book.processed_until:
         yield VerdictReason("behind", f"the ledger's last fill is of {feed.last_fill_at.isoformat()}")
     allowed, age = book.plan.stale_after, _age(book, feed, now)
     if allowed is None or not _is_within_hours(book, now):
@@ -191,33 +193,37 @@ def _stale_reasons(book: LimitBook, feed: Feed, now: datetime) -> Iterator[Verdi
 
 def _is_within_hours(book: LimitBook, now: datetime) -> bool:
     """Whether the source is expected to speak: within trading hours, always where there are none."""
-    limit, calendar = book.plan.get("trading_hours"), book.terms.calendar
+    limit, calendar = book.plan.get("trading_hours"), book.context.calendar
     if limit is None:
         return True
-    return calendar.is_weekday(book.session) and within(limit.hours, now, calendar.timezone)
+    return calendar.is_weekday(book.session) and is_within(limit.hours, now, calendar.timezone)
 
 
-def _age(book: LimitBook, feed: Feed, now: datetime) -> float | None:
-    heard = _latest(feed.heard_at, _latest(feed.last_fill_at, book.last_fill_at))
+def _age(book: LimitBook, feed: FeedStatus, now: datetime) -> float | None:
+    heard = _latest_update(feed.last_update_at, _latest_update(feed.last_fill_at, book.last_fill_at))
     return None if heard is None else max(now - heard, timedelta(0)) / timedelta(seconds=1)
 
 
-def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
+def _latest_update(one: datetime | None, other: datetime | None) -> datetime | None:
     return max((at for at in (one, other) if at is not None), default=None)
 
 
-def _views(book: LimitBook, feed: Feed, now: datetime, doubts: list[VerdictReason]) -> Iterator[LimitView]:
-    for watch in book.watches:
+def _limit_views(
+    book: LimitBook, feed: FeedStatus, now: datetime, doubts: list[VerdictReason]
+) -> Iterator[LimitView]:
+    for watch in book.limit_states:
         doubted = any(reason.limit in (None, watch.limit.name) for reason in doubts)
-        yield _view(book, watch, now, doubted=doubted, unread=feed.trouble is not None)
+        yield _limit_view(book, watch, now, doubted=doubted, unread=feed.store_error is not None)
 
 
-def _view(book: LimitBook, watch: Watch, now: datetime, *, doubted: bool, unread: bool) -> LimitView:
+def _limit_view(
+    book: LimitBook, watch: LimitState, now: datetime, *, doubted: bool, unread: bool
+) -> LimitView:
     limit, moved = watch.limit, watch.moved_by
-    reading = UNKNOWN if unread else watch.reading
-    breach = book.latches.active(limit.name, watch.start)
+    reading = UNKNOWN_USAGE if unread else watch.usage
+    breach = book.breach_register.active(limit.name, watch.start)
     quiet = _warning_muted_reason(book, watch, now)
-    level: Level = "ok"
+    level: VerdictState = "ok"
     if breach is not None:
         level = "breach"
     elif doubted:
@@ -238,33 +244,35 @@ def _view(book: LimitBook, watch: Watch, now: datetime, *, doubted: bool, unread
         resets_at=_resets_at(book, limit.name),
         on_unknown=limit.on_unknown,
         breach=breach,
-        note=_note(book, watch, breach) or (quiet if watch.level else None),
+        note=_view_note(book, watch, breach) or (quiet if watch.level else None),
     )
 
 
-def _warning_muted_reason(book: LimitBook, watch: Watch, now: datetime) -> str | None:
+def _warning_muted_reason(book: LimitBook, watch: LimitState, now: datetime) -> str | None:
     """Why a warning is not given now."""
-    limit, trades = watch.limit, book.running.trades
+    limit, trades = watch.limit, book.sums.trades
     if trades < limit.min_trades:
         return f"no warning before {limit.min_trades} closed trades, {trades} so far"
-    if within(limit.silence, now, book.terms.calendar.timezone):
+    if is_within(limit.silence, now, book.context.calendar.timezone):
         return "no warning in a silence window"
     return None
 
 
-def _note(book: LimitBook, watch: Watch, breach: Breach | None) -> str | None:
+def _view_note(book: LimitBook, watch: LimitState, breach: Breach | None) -> str | None:
     """What a reader must know where value and level seem to disagree."""
-    if breach is not None and not crossed(watch.limit, watch.reading):
-        return f"latched at {plain(breach.value)} of {plain(breach.threshold)}; the books have changed since"
-    release = book.latches.latest_release(watch.limit.name, watch.start)
+    if breach is not None and not is_breached(watch.limit, watch.usage):
+        return f"latched at {to_plain_string(breach.value)} of {to_plain_string(breach.threshold)}; the books have changed since"
+    release = book.breach_register.latest_release(watch.limit.name, watch.start)
     if breach is None and release is not None:
-        return f"released by {release.actor}: {release.reason}; it breaks beyond {plain(release.upto)}"
+        return (
+            f"released by {release.actor}: {release.reason}; it breaks beyond {to_plain_string(release.upto)}"
+        )
     return None
 
 
-def _removed(book: LimitBook) -> Iterator[LimitView]:
+def _removed_limit_views(book: LimitBook) -> Iterator[LimitView]:
     """Breaches that hold although their limit is gone from the file."""
-    for breach in book.latches.active_in(book.session):
+    for breach in book.breach_register.active_in(book.session):
         if book.plan.get(breach.limit) is None:
             yield LimitView(
                 name=breach.limit,
@@ -286,19 +294,19 @@ def _removed(book: LimitBook) -> Iterator[LimitView]:
 
 def _resets_at(book: LimitBook, name: LimitName) -> datetime | None:
     end = period_end(LIMITS[name].period, book.session)
-    return None if end is None else book.terms.calendar.start(end)
+    return None if end is None else book.context.calendar.start(end)
 
 
 def _breaches(views: tuple[LimitView, ...]) -> Iterator[VerdictReason]:
     for view in views:
         if view.breach is not None:
             at = view.breach
-            detail = f"{plain(at.value)} of {plain(at.threshold)} at {at.at.isoformat()}"
+            detail = f"{to_plain_string(at.value)} of {to_plain_string(at.threshold)} at {at.at.isoformat()}"
             yield VerdictReason("breach", detail, view.name)
 
 
 def _warnings(views: tuple[LimitView, ...]) -> Iterator[VerdictReason]:
     for view in views:
         if view.level == "warn" and view.value is not None and view.threshold is not None:
-            detail = f"{plain(view.value)} of {plain(view.threshold)}"
+            detail = f"{to_plain_string(view.value)} of {to_plain_string(view.threshold)}"
             yield VerdictReason("warn", f"{detail}, warned from {view.warned_at} %", view.name)

@@ -120,7 +120,7 @@ def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -
     return SampleReport(logs, statements, targets, days[0], days[-1], losing, late, broken, since)
 
 
-def state_limits(sample: SampleReport) -> None:
+def write_limits(sample: SampleReport) -> None:
     """Write the accounts' limits below the targets; once all is imported, as what was missing may break one."""
     with sample.targets.open("a", encoding="utf-8") as file:
         file.write(_LIMITS.replace("SINCE", str(sample.limits_since)))
@@ -290,7 +290,9 @@ def _round_trip(
     return at
 
 
-def _overnight(tape: _ExecutionList, prices: dict[str, float], days: list[date], chance: random.Random) -> None:
+def _overnight(
+    tape: _ExecutionList, prices: dict[str, float], days: list[date], chance: random.Random
+) -> None:
     """Crude oil bought before the roll of the day and sold in the morning of the next, if it came."""
     day, *next_days = days
     contract, tick = _contract("MCL", day), _FUTURES["MCL"][1]

@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.errors import SettingsError
-from tearsheet.settings.table import POSTGRES, SETTINGS, RefusedError, Setting
+from tearsheet.settings.table import POSTGRES, SETTINGS, InvalidValueError, Setting
 from tearsheet.trade.session import TradingCalendar
 
 __all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "SETTINGS", "Settings", "exchange_holidays"]
@@ -85,7 +85,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
         for setting in SETTINGS:
             if setting.env in env:
                 place = f"environment variable {setting.env}"
-                values[setting.key] = _read(setting, env[setting.env], place)
+                values[setting.key] = _parse_value(setting, env[setting.env], place)
         for key in _PATHS:
             values[key] = None if values[key] is None else folder / values[key]
         place = values.pop("database_url")
@@ -99,11 +99,11 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
         """The environment and folder that they were read from; None where they were made otherwise."""
         return self.__dict__.get("origin")
 
-    def again(self) -> Self:
+    def reload(self) -> Self:
         """What environment and file say by now. Raises SettingsError."""
         return self if self.origin is None else type(self).load(*self.origin)
 
-    def but(self, **changes: Any) -> Self:
+    def with_values(self, **changes: Any) -> Self:
         """The same with other values, of the same origin."""
         changed = replace(self, **changes)
         changed.__dict__["origin"] = self.origin
@@ -114,7 +114,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
         env, folder = self.origin or ({}, Path.cwd())
         return folder / env.get(CONFIG_VARIABLE, CONFIG_FILE)
 
-    def variable(self, key: str) -> str | None:
+    def env_variable_of(self, key: str) -> str | None:
         """The environment variable by which a setting is given, None where the file may give it."""
         env = self.origin[0] if self.origin else {}
         return _BY_KEY[key].env if _BY_KEY[key].env in env else None
@@ -153,12 +153,14 @@ def exchange_holidays() -> frozenset[date]:
     return frozenset(date.fromisoformat(line) for line in lines if line and line[0] != "#")
 
 
-def _read(setting: Setting, text: str, place: str) -> Any:
+def _parse_value(setting: Setting, text: str, place: str) -> Any:
     try:
         return setting.read(text)
     except ValueError as error:
-        why = f", and {error}" if isinstance(error, RefusedError) else ""
-        raise SettingsError(f"{place} is {_redact_secret(text)!r}{why}", f"allowed is {setting.allowed}") from None
+        why = f", and {error}" if isinstance(error, InvalidValueError) else ""
+        raise SettingsError(
+            f"{place} is {_redact_secret(text)!r}{why}", f"allowed is {setting.allowed}"
+        ) from None
 
 
 def _redact_secret(text: str) -> str:
@@ -197,7 +199,7 @@ def _from_file(env: Mapping[str, str], folder: Path) -> dict[str, Any]:
             raise SettingsError(f"{path}: {key} is no setting", _did_you_mean(key, list(_BY_KEY)))
         if isinstance(value, dict | list | bool):
             raise SettingsError(f"{path}: {key} is {value!r}", f"allowed is {setting.allowed}")
-        values[key] = _read(setting, _as_text(value), f"{path}: {key}")
+        values[key] = _parse_value(setting, _as_text(value), f"{path}: {key}")
     return values
 
 

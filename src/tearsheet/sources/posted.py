@@ -15,11 +15,11 @@ from msgspec import Struct
 from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.catalogue import layouts
 from tearsheet.sources.layouts.layout import FIELDS
-from tearsheet.sources.statements.fill_rows import FillRows
-from tearsheet.sources.text.encoding import NumberForm
-from tearsheet.sources.text.lines import shown
-from tearsheet.sources.text.problem import Problem, RowError
-from tearsheet.sources.text.times import TimeReader, TimeTextError
+from tearsheet.sources.statements.fill_rows import FillParser
+from tearsheet.sources.text.encoding import NumberFormat
+from tearsheet.sources.text.lines import truncate
+from tearsheet.sources.text.problem import RowError, RowProblem
+from tearsheet.sources.text.times import TimeFormatError, TimeParser
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstrument
 from tearsheet.trade.session import DATE_PATTERN
@@ -45,12 +45,12 @@ class _RawNumber(str):
     __slots__ = ()
 
 
-class Field(Struct, frozen=True):
+class JsonField(Struct, frozen=True):
     """A field of a posted object: its JSON Schema, and what turns its value into a text."""
 
-    words: str
+    description: str
     schema: Mapping[str, Any]
-    read: Callable[[Any], str]
+    parse: Callable[[Any], str]
     required: bool = True
 
 
@@ -134,31 +134,31 @@ _SIDES = ("BUY", "SELL")
 _STATUSES = ("fill", "correction", "bust")
 
 FILL_FIELDS = {
-    "account": Field("Whose fill it is.", _NAME_SCHEMA, _name),
-    "symbol": Field("Instrument; a futures contract with its month, such as ES 12-26 or ESZ6.", _NAME_SCHEMA, _name),
-    "time": Field("When it was executed.", _TIME_SCHEMA, _time),
-    "side": Field("BUY or SELL.", {"type": "string", "enum": list(_SIDES)}, _choice(*_SIDES)),
-    "quantity": Field("How much; positive.", _QUANTITY_SCHEMA, _quantity),
-    "price": Field("At which price; may be zero or negative.", _AMOUNT_SCHEMA, _amount),
-    "fill_id": Field("The broker's execution id, unique within the account.", _ID_SCHEMA, _identity),
-    "commission": Field("All fees; a cost is positive, a rebate negative.", _AMOUNT_SCHEMA, _amount, False),
-    "order_id": Field("The order it belongs to.", _NAME_SCHEMA, _name, False),
-    "strategy": Field("The strategy that traded.", _NAME_SCHEMA, _name, False),
-    "stop_loss": Field("The initial stop, as a price.", _AMOUNT_SCHEMA, _amount, False),
-    "target": Field("The initial target, as a price.", _AMOUNT_SCHEMA, _amount, False),
-    "currency": Field("Money of the fill.", {"type": "string", "pattern": "^[A-Z]{3,5}$"}, _currency, False),
-    "asset_class": Field("What kind of instrument it is.", {"type": "string", "enum": list(ASSET_CLASSES)}, _choice(*ASSET_CLASSES), False),
-    "status": Field("A correction takes the place of what its fill_id said before, a bust takes it back.", {"type": "string", "enum": list(_STATUSES)}, _choice(*_STATUSES), False),
+    "account": JsonField("Whose fill it is.", _NAME_SCHEMA, _name),
+    "symbol": JsonField("Instrument; a futures contract with its month, such as ES 12-26 or ESZ6.", _NAME_SCHEMA, _name),
+    "time": JsonField("When it was executed.", _TIME_SCHEMA, _time),
+    "side": JsonField("BUY or SELL.", {"type": "string", "enum": list(_SIDES)}, _choice(*_SIDES)),
+    "quantity": JsonField("How much; positive.", _QUANTITY_SCHEMA, _quantity),
+    "price": JsonField("At which price; may be zero or negative.", _AMOUNT_SCHEMA, _amount),
+    "fill_id": JsonField("The broker's execution id, unique within the account.", _ID_SCHEMA, _identity),
+    "commission": JsonField("All fees; a cost is positive, a rebate negative.", _AMOUNT_SCHEMA, _amount, False),
+    "order_id": JsonField("The order it belongs to.", _NAME_SCHEMA, _name, False),
+    "strategy": JsonField("The strategy that traded.", _NAME_SCHEMA, _name, False),
+    "stop_loss": JsonField("The initial stop, as a price.", _AMOUNT_SCHEMA, _amount, False),
+    "target": JsonField("The initial target, as a price.", _AMOUNT_SCHEMA, _amount, False),
+    "currency": JsonField("Money of the fill.", {"type": "string", "pattern": "^[A-Z]{3,5}$"}, _currency, False),
+    "asset_class": JsonField("What kind of instrument it is.", {"type": "string", "enum": list(ASSET_CLASSES)}, _choice(*ASSET_CLASSES), False),
+    "status": JsonField("A correction takes the place of what its fill_id said before, a bust takes it back.", {"type": "string", "enum": list(_STATUSES)}, _choice(*_STATUSES), False),
 }  # fmt: skip
 
 MARK_FIELDS = {
-    "symbol": Field("Instrument, spelled as in its fills.", _NAME_SCHEMA, _name),
-    "price": Field("The last known price.", _AMOUNT_SCHEMA, _amount),
-    "time": Field("When it was known.", _TIME_SCHEMA, _time),
+    "symbol": JsonField("Instrument, spelled as in its fills.", _NAME_SCHEMA, _name),
+    "price": JsonField("The last known price.", _AMOUNT_SCHEMA, _amount),
+    "time": JsonField("When it was known.", _TIME_SCHEMA, _time),
 }
 
 
-class PostedMark(Struct, frozen=True):
+class MarkInput(Struct, frozen=True):
     """A price as it was told, of an instrument in its canonical spelling."""
 
     symbol: str
@@ -166,17 +166,17 @@ class PostedMark(Struct, frozen=True):
     time: datetime
 
 
-def object_schema(fields: Mapping[str, Field]) -> Json:
+def object_schema(fields: Mapping[str, JsonField]) -> Json:
     """The JSON Schema of an object with these fields."""
     return {
         "type": "object",
-        "properties": {name: _nullable(f) | {"description": f.words} for name, f in fields.items()},
+        "properties": {name: _nullable(f) | {"description": f.description} for name, f in fields.items()},
         "required": [name for name, f in fields.items() if f.required],
         "additionalProperties": False,
     }
 
 
-def posted_objects(body: bytes, key: str) -> list[Json]:
+def parse_objects(body: bytes, key: str) -> list[Json]:
     """The objects of a body: one, a list of them, or `{key: [...]}`.
 
     Raises FormatError where the body is no such JSON.
@@ -188,7 +188,7 @@ def posted_objects(body: bytes, key: str) -> list[Json]:
             parse_float=_RawNumber,
             parse_int=_RawNumber,
             parse_constant=_reject_nan,
-            object_pairs_hook=_no_doubles,
+            object_pairs_hook=_reject_duplicate_keys,
         )
     except UnicodeDecodeError as error:
         raise FormatError(f"the body is not UTF-8: {error}", "send UTF-8") from None
@@ -202,75 +202,75 @@ def posted_objects(body: bytes, key: str) -> list[Json]:
     return objects
 
 
-def posted_fills(objects: Iterable[Json], name: str, instruments: Instruments) -> list[Fill | Rejection]:
+def parse_fills(objects: Iterable[Json], name: str, instruments: Instruments) -> list[Fill | Rejection]:
     """The fills of a request, or why one is none; `line` counts from 1."""
-    rows = FillRows(
+    rows = FillParser(
         file=name,
         instruments=instruments,
-        times=TimeReader(None, None, ascending=False),
-        numbers=NumberForm("."),
+        times=TimeParser(None, None, ascending=False),
+        numbers=NumberFormat("."),
         account=None,
         newest_first=False,
         sides=layouts()["generic_fills"].side_words(Side.BUY, Side.SELL),
     )
     made = []
     for line, content in enumerate(objects, 1):
-        text = [shown(json.dumps(content), _SHOWN)]
+        text = [truncate(json.dumps(content), _SHOWN)]
         try:
-            fill = rows.make(_texts(content, FILL_FIELDS, FIELDS), line, text)
+            fill = rows.parse(_texts(content, FILL_FIELDS, FIELDS), line, text)
         except RowError as bad:
             fill = rows.reject(line, text, bad.problem)
         made.append(fill or rows.reject(line, text, _TWICE))
     return made
 
 
-def posted_marks(
-    objects: Iterable[Json], name: str, instruments: Instruments
-) -> list[PostedMark | Rejection]:
+def parse_marks(objects: Iterable[Json], name: str, instruments: Instruments) -> list[MarkInput | Rejection]:
     """The marks of a request, or why one is none; `line` counts from 1."""
-    times = TimeReader(None, None, ascending=False)
-    made: list[PostedMark | Rejection] = []
+    times = TimeParser(None, None, ascending=False)
+    made: list[MarkInput | Rejection] = []
     for line, content in enumerate(objects, 1):
         try:
             made.append(_mark(_texts(content, MARK_FIELDS, tuple(MARK_FIELDS)), times, instruments))
         except RowError as bad:
-            p, text = bad.problem, shown(json.dumps(content), _SHOWN)
+            p, text = bad.problem, truncate(json.dumps(content), _SHOWN)
             made.append(Rejection(file=name, line=line, text=text, code=p.code, reason=p.reason, hint=p.hint))
     return made
 
 
-_TWICE = Problem("conflicting_id", "the same execution stands twice in this request", "send it once")
+_TWICE = RowProblem("conflicting_id", "the same execution stands twice in this request", "send it once")
 
 
-def _mark(texts: Sequence[str], times: TimeReader, instruments: Instruments) -> PostedMark:
+def _mark(texts: Sequence[str], times: TimeParser, instruments: Instruments) -> MarkInput:
     symbol, price, time = texts
     try:
-        at = times.read(time)
-    except TimeTextError as bad:
+        at = times.parse(time)
+    except TimeFormatError as bad:
         raise RowError("bad_time", bad.reason, bad.hint) from None
     found = instruments.resolve(symbol, times.day)
     if isinstance(found, UnknownInstrument):
         raise RowError(found.code, found.reason, found.hint)
-    return PostedMark(found.symbol, Decimal(price), at)
+    return MarkInput(found.symbol, Decimal(price), at)
 
 
-def _texts(content: Json, fields: Mapping[str, Field], order: Sequence[str]) -> list[str]:
+def _texts(content: Json, fields: Mapping[str, JsonField], order: Sequence[str]) -> list[str]:
     """The fields as texts in an order, "" for what is not given. Raises RowError."""
     for key in content:
         if key not in fields:
-            raise RowError("bad_value", f"{shown(key, 60)!r} is no field", f"allowed are {', '.join(fields)}")
+            raise RowError(
+                "bad_value", f"{truncate(key, 60)!r} is no field", f"allowed are {', '.join(fields)}"
+            )
     return [_text(name, fields[name], content.get(name)) if name in fields else "" for name in order]
 
 
-def _text(name: str, field: Field, value: Any) -> str:
+def _text(name: str, field: JsonField, value: Any) -> str:
     if value is None:
         if field.required:
-            raise RowError("missing_field", f"{name} is missing", field.words)
+            raise RowError("missing_field", f"{name} is missing", field.description)
         return ""
     try:
-        return field.read(value)
+        return field.parse(value)
     except ValueError as error:
-        said = shown(json.dumps(value), 100)
+        said = truncate(json.dumps(value), 100)
         raise RowError(_CODES.get(name, "bad_value"), f"{name} is {said}", str(error)) from None
 
 
@@ -279,7 +279,7 @@ _CODES = {"time": "bad_time", "side": "bad_side", "quantity": "bad_quantity"} | 
 )
 
 
-def _nullable(field: Field) -> Json:
+def _nullable(field: JsonField) -> Json:
     return dict(field.schema) if field.required else {"anyOf": [field.schema, {"type": "null"}]}
 
 
@@ -287,7 +287,7 @@ def _reject_nan(text: str) -> Any:
     raise ValueError(f"{text} is no JSON number")
 
 
-def _no_doubles(pairs: list[tuple[str, Any]]) -> Json:
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> Json:
     content = dict(pairs)
     if len(content) < len(pairs):
         raise ValueError("a key stands twice in one object")

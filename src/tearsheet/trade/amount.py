@@ -39,12 +39,12 @@ def exact() -> AbstractContextManager[Context]:
     return localcontext(EXACT)
 
 
-def accepted(value: Decimal) -> bool:
+def is_valid_amount(value: Decimal) -> bool:
     """Whether a decimal is finite and of a size that money, prices and quantities have."""
-    return all_accepted((value,))
+    return are_valid_amounts((value,))
 
 
-def all_accepted(values: Iterable[Decimal | None]) -> bool:
+def are_valid_amounts(values: Iterable[Decimal | None]) -> bool:
     """Whether every decimal is `accepted`; None counts as one. Fast: it sees every number read."""
     try:
         for value in values:
@@ -65,12 +65,12 @@ def parse_amount(text: str) -> Decimal:
         raise ValueError(f"is not a number, was {text!r}") from None
     if "_" in text or not text.isascii():  # Decimal takes 1_000 and Arabic digits
         raise ValueError(f"is not a number, was {text!r}")
-    if not accepted(value):
+    if not is_valid_amount(value):
         raise ValueError(f"is not a usable number, was {text!r}")
     return value
 
 
-def share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+def proportional_share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """`total` × `part` / `whole`, cut off after 12 decimals; to be called inside `exact()`.
 
     The caller keeps `total - share` for the rest, so that nothing is lost or made.
@@ -88,7 +88,7 @@ def ratio(numerator: Decimal, denominator: Decimal) -> Decimal | None:
     return (numerator * _E8 // denominator * _E_8).normalize()
 
 
-def plain(value: Decimal) -> str:
+def to_plain_string(value: Decimal) -> str:
     """The canonical text of a decimal: no exponent, no trailing zeros, no negative zero."""
     if not value:
         return "0"

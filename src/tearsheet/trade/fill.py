@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from tearsheet.trade.amount import ZERO, plain
+from tearsheet.trade.amount import ZERO, to_plain_string
 
 Moment = Annotated[datetime, Meta(tz=True)]
 Mode = Literal["PAPER", "LIVE"]
@@ -61,7 +61,7 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
         return (self.time, self.rank, self.key)
 
 
-class Revision(Fill, frozen=True, gc=False, kw_only=True):
+class FillRevision(Fill, frozen=True, gc=False, kw_only=True):
     """A later word on an execution, by its id: a correction takes its place, a bust takes it away."""
 
     kind: Literal["correction", "bust"]
@@ -134,7 +134,7 @@ class Rejection(Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
-class Orphan(Struct, frozen=True):
+class UnmatchedClose(Struct, frozen=True):
     """So much of an instrument was closed, on this side, without having been opened; `at` and `line` are
     those of the first such fill."""
 
@@ -150,7 +150,7 @@ class Orphan(Struct, frozen=True):
         """What is missing, in words."""
         opens = "sold" if self.side == "BUY" else "bought"
         return (
-            f"line {self.line}: {self.account} {self.side} {plain(self.quantity)} {self.symbol} at "
+            f"line {self.line}: {self.account} {self.side} {to_plain_string(self.quantity)} {self.symbol} at "
             f"{self.at.isoformat()} closes what nothing opened: the fills that {opens} it are missing"
         )
 
@@ -196,9 +196,9 @@ def content_key(
             symbol,
             time.astimezone(UTC).isoformat(),
             side.value,
-            plain(quantity),
-            plain(price),
-            plain(commission),
+            to_plain_string(quantity),
+            to_plain_string(price),
+            to_plain_string(commission),
         )
     )
     return f"c:{digest(content)}:{occurrence}"

@@ -78,7 +78,7 @@ class FutureRoot(Struct, frozen=True, gc=False):
     tick: Decimal
 
 
-class Override(Struct, frozen=True, forbid_unknown_fields=True):
+class InstrumentOverride(Struct, frozen=True, forbid_unknown_fields=True):
     """What the user says of a symbol or a futures root; it goes before the table."""
 
     multiplier: Decimal | None = None
@@ -101,7 +101,7 @@ class Instruments:
     def __init__(
         self,
         futures: Mapping[str, FutureRoot],
-        overrides: Mapping[str, Override] | None = None,
+        overrides: Mapping[str, InstrumentOverride] | None = None,
         default_currency: str = "USD",
     ) -> None:
         self.futures = futures
@@ -138,13 +138,13 @@ class Instruments:
         return self._build_instrument(text, kind or spot, ONE, override, quote)
 
     def _contract(
-        self, text: str, on: date, override: Override | None, currency: str | None
+        self, text: str, on: date, override: InstrumentOverride | None, currency: str | None
     ) -> Instrument | UnknownInstrument | None:
         contract = _contract(text, on)
         return None if contract is None else self._from_root(*contract, text, override, currency)
 
     def _from_root(
-        self, root: str, canonical: str, text: str, override: Override | None, currency: str | None
+        self, root: str, canonical: str, text: str, override: InstrumentOverride | None, currency: str | None
     ) -> Instrument | UnknownInstrument:
         row = self.futures.get(root)
         rule = override or self._find_override(root)
@@ -160,10 +160,10 @@ class Instruments:
             root=root,
         )
 
-    def _find_override(self, root: str) -> Override:
+    def _find_override(self, root: str) -> InstrumentOverride:
         """What the user says of a root; that a share bears its name says nothing of the future."""
         rule = self.overrides.get(root)
-        return rule if rule and rule.asset_class in (None, "future") else Override()
+        return rule if rule and rule.asset_class in (None, "future") else InstrumentOverride()
 
     def _future_without_month(
         self, text: str, kind: AssetClass | None, currency: str | None
@@ -178,7 +178,7 @@ class Instruments:
         return _unknown_spelling(text)
 
     def _option(
-        self, text: str, kind: AssetClass | None, override: Override | None, currency: str | None
+        self, text: str, kind: AssetClass | None, override: InstrumentOverride | None, currency: str | None
     ) -> Instrument | UnknownInstrument | None:
         found = _OCC_OPTION.match(text)
         stated = override is not None and override.multiplier is not None
@@ -214,10 +214,10 @@ class Instruments:
         symbol: str,
         kind: AssetClass,
         multiplier: Decimal,
-        override: Override | None,
+        override: InstrumentOverride | None,
         currency: str | None,
     ) -> Instrument:
-        rule = override or Override()
+        rule = override or InstrumentOverride()
         return Instrument(
             symbol=symbol,
             multiplier=multiplier if rule.multiplier is None else rule.multiplier,

@@ -8,14 +8,14 @@ from msgspec import Struct
 from tearsheet.errors import UsageError
 from tearsheet.trade.fill import digest
 
-LONGEST_TEXT = 4000
-LONGEST_TAG = 40
-MOST_TAGS = 20
+MAX_TEXT_LENGTH = 4000
+MAX_TAG_LENGTH = 40
+MAX_TAGS = 20
 #: Of a bot's logged order taken as a fill, the fill's key is the order's after this.
 _RECORD_PREFIX = "r:"
 
 
-class Said(Struct, frozen=True):
+class NoteText(Struct, frozen=True):
     """A text and tags, both as they are kept; with neither, a note is taken back."""
 
     text: str = ""
@@ -25,12 +25,12 @@ class Said(Struct, frozen=True):
         return bool(self.text or self.tags)
 
 
-def said(text: str, tags: Iterable[str]) -> Said:
+def validate_note(text: str, tags: Iterable[str]) -> NoteText:
     """What somebody says, checked. Raises UsageError."""
-    return Said(_text(text), _tags(tags))
+    return NoteText(_normalize_text(text), _normalize_tags(tags))
 
 
-def opening_key(fill_key: str) -> str:
+def opening_fill_key(fill_key: str) -> str:
     """By what a note knows the fill or logged result that opened its position.
 
     It is the same whether a bot's orders are read as results or as fills.
@@ -48,44 +48,44 @@ def note_id(account: str, opening: str) -> str:
     return digest(f"note\0{account}\0{opening}")
 
 
-def tag_of(text: str) -> str:
+def normalize_tag(text: str) -> str:
     """A tag as it is kept: in small letters, one space between words. Raises UsageError."""
     tag = unicodedata.normalize("NFC", " ".join(text.strip().lstrip("#").split())).lower()
     if not tag:
         raise UsageError("a tag is empty", "write a word or a few, such as breakout")
-    if len(tag) > LONGEST_TAG:
+    if len(tag) > MAX_TAG_LENGTH:
         raise UsageError(
-            f"the tag {tag[:LONGEST_TAG]!r}… has {len(tag)} characters",
-            f"at most {LONGEST_TAG} are allowed; longer words belong into the note",
+            f"the tag {tag[:MAX_TAG_LENGTH]!r}… has {len(tag)} characters",
+            f"at most {MAX_TAG_LENGTH} are allowed; longer words belong into the note",
         )
     for sign in tag:
         if sign == "," or unicodedata.category(sign)[0] == "C":
             raise UsageError(
-                f"the tag {tag!r} contains {_named(sign)}",
+                f"the tag {tag!r} contains {_character_name(sign)}",
                 "allowed are letters, digits, signs and spaces; a comma stands between two tags",
             )
     return tag
 
 
-def _tags(tags: Iterable[str]) -> tuple[str, ...]:
-    kept = tuple(sorted({tag_of(tag) for tag in tags}))
-    if len(kept) > MOST_TAGS:
-        raise UsageError(f"a note has {len(kept)} tags", f"at most {MOST_TAGS} are allowed; take some out")
+def _normalize_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    kept = tuple(sorted({normalize_tag(tag) for tag in tags}))
+    if len(kept) > MAX_TAGS:
+        raise UsageError(f"a note has {len(kept)} tags", f"at most {MAX_TAGS} are allowed; take some out")
     return kept
 
 
-def _text(text: str) -> str:
+def _normalize_text(text: str) -> str:
     kept = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if len(kept) > LONGEST_TEXT:
-        raise UsageError(f"the note has {len(kept):,} characters", f"at most {LONGEST_TEXT:,} are allowed")
+    if len(kept) > MAX_TEXT_LENGTH:
+        raise UsageError(f"the note has {len(kept):,} characters", f"at most {MAX_TEXT_LENGTH:,} are allowed")
     for sign in kept:
         if sign not in "\n\t" and unicodedata.category(sign) in ("Cc", "Cs"):
             raise UsageError(
-                f"the note contains {_named(sign)}",
+                f"the note contains {_character_name(sign)}",
                 "of the control characters only the line break and the tab are allowed",
             )
     return kept
 
 
-def _named(sign: str) -> str:
+def _character_name(sign: str) -> str:
     return "a comma" if sign == "," else f"the character U+{ord(sign):04X}"

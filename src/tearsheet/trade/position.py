@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tearsheet.trade.amount import ONE, ZERO, exact, ratio, share
+from tearsheet.trade.amount import ONE, ZERO, exact, proportional_share, ratio
 from tearsheet.trade.fill import Fill, Mode, Side, TradeRecord, digest
 from tearsheet.trade.session import EARLIEST
 
@@ -252,8 +252,8 @@ class Book:
                     closes = quantity >= left
                     beyond = quantity - left if closes else ZERO
                     leaving = left if beyond else quantity
-                    paid = share(fees, left, quantity) if beyond else fees
-                    cost = held.cost if closes else share(held.cost, quantity, left)
+                    paid = proportional_share(fees, left, quantity) if beyond else fees
+                    cost = held.cost if closes else proportional_share(held.cost, quantity, left)
                     value = leaving * price
                     proceeds = value * held.multiplier
                     gross = cost - proceeds if side is buy else proceeds - cost
@@ -349,7 +349,7 @@ def outcome_of(net: Decimal, breakeven_band: Decimal = ZERO) -> Outcome:
     return "loss" if net < -breakeven_band else "breakeven"
 
 
-def logged_position(
+def position_from_record(
     record: TradeRecord, key: str, currency: str, multiplier: Decimal | None = ONE
 ) -> tuple[Position, Booking]:
     """The closed position that a bot's record states, and its one booking at the exit.
@@ -365,7 +365,7 @@ def logged_position(
     with exact():
         value = record.quantity * record.price
         signed = record.quantity if record.action is Side.BUY else -record.quantity
-    held = _held(record, closed_at)
+    held = _logged_duration(record, closed_at)
     account = record.account
     identity = position_id(account, record.symbol, key)
     planned = record.risk_reward_ratio
@@ -427,7 +427,7 @@ def _logged_result(record: TradeRecord) -> tuple[Decimal, Decimal]:
         return gross, commission if net is None else gross - net
 
 
-def _held(record: TradeRecord, closed_at: datetime) -> timedelta | None:
+def _logged_duration(record: TradeRecord, closed_at: datetime) -> timedelta | None:
     """How long a logged trade was held: between its two times, else as it says if that can be."""
     if closed_at > record.timestamp:
         return closed_at - record.timestamp
@@ -440,7 +440,7 @@ def _held(record: TradeRecord, closed_at: datetime) -> timedelta | None:
     return timedelta(microseconds=micros) if micros <= longest else None
 
 
-def fill_of(
+def fill_from_record(
     record: TradeRecord, instrument_symbol: str, multiplier: Decimal, currency: str, key: str, rank: int
 ) -> Fill:
     """A logged order taken as an execution, for logs that never state a result."""

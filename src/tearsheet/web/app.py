@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from tearsheet import log
 from tearsheet.errors import TearsheetError
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.settings import Settings
 from tearsheet.web.api.charts import add_insights
 from tearsheet.web.api.events import add_events
@@ -89,7 +89,7 @@ def _add_errors(app: Flask, served: Served) -> None:
     def broken(error: TearsheetError) -> Response:
         answer = of_error(error)
         if answer.status >= 500:
-            event(
+            log_event(
                 _log,
                 "tearsheet.error",
                 level=logging.ERROR,

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tearsheet.app.alerts.evaluator import AlertEvaluator, AlertRun, AlertWish
+from tearsheet.app.alerts.evaluator import AlertCheck, AlertEvaluator, AlertFilter
 from tearsheet.errors import InputError, NotFoundError, UsageError
 from tearsheet.export.files import json_line, schema
 from tearsheet.rules import AlertEvent
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.both_databases
 TODAY = "2026-11-20"
 
 
-def run(tracker: PerformanceTracker) -> AlertRun:
+def run(tracker: PerformanceTracker) -> AlertCheck:
     return tracker.check(tracker.get_summary("daily"), tracker.targets())
 
 
@@ -96,7 +96,7 @@ def test_nothing_is_said_of_empty_windows_and_thin_samples(place: Place) -> None
         avg_risk_reward_target=3,
     )
     with place.tracker() as tracker:
-        assert run(tracker) == AlertRun(run(tracker).findings, (), (), ())
+        assert run(tracker) == AlertCheck(run(tracker).findings, (), (), ())
         lose(place, 4)
         thin = run(tracker)
         assert {alert.metric for alert in thin.raised} == {"average_daily_pnl", "max_drawdown"}
@@ -264,18 +264,18 @@ def test_what_is_open_is_found_however_much_is_over(place: Place) -> None:
     with place.tracker() as tracker:
         alerts = tracker.alerts
         assert [a.id for a in alerts.newest(5, only_open=True)] == [f"{0:016x}"]
-        assert alerts.page(5, None, AlertWish("new")).items[0].id == f"{0:016x}"
+        assert alerts.page(5, None, AlertFilter("new")).items[0].id == f"{0:016x}"
         assert len(alerts.newest(5)) == 5
 
         def ids(**wish: Any) -> list[int]:
-            return [int(a.id, 16) for a in alerts.page(1000, None, AlertWish(**wish)).items]
+            return [int(a.id, 16) for a in alerts.page(1000, None, AlertFilter(**wish)).items]
 
         assert ids(state="resolved", account="A") == list(range(599, 0, -2))
         assert ids(severity="warning") == list(range(597, -1, -3))
         assert ids(rule="daily_loss") == []
         since, until = at + timedelta(minutes=10), at + timedelta(minutes=13)
         assert ids(since=since, until=until) == [12, 11, 10]
-        page = alerts.page(2, None, AlertWish(since=since, until=until))
-        rest = alerts.page(2, page.next, AlertWish(since=since, until=until))
+        page = alerts.page(2, None, AlertFilter(since=since, until=until))
+        rest = alerts.page(2, page.next, AlertFilter(since=since, until=until))
         assert [int(a.id, 16) for a in (*page.items, *rest.items)] == [12, 11, 10]
         assert rest.next is None

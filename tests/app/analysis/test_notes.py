@@ -16,7 +16,7 @@ from tearsheet.errors import NotFoundError, StoreError, UsageError
 from tearsheet.store.db.connection import SCHEMA_VERSION, migrations
 from tearsheet.store.db.dialect import schema_statement
 from tearsheet.tracker import PerformanceTracker
-from tearsheet.trade.note import LONGEST_TAG, LONGEST_TEXT, MOST_TAGS, Said, said
+from tearsheet.trade.note import MAX_TAG_LENGTH, MAX_TAGS, MAX_TEXT_LENGTH, NoteText, validate_note
 from tearsheet.trade.session import Window
 from tests.app.imports.test_history import batches, bring
 from tests.app.imports.test_import_file import line
@@ -53,7 +53,7 @@ def on(tracker: PerformanceTracker, position: str) -> list[str]:
 
 def write(tracker: PerformanceTracker, position: str, text: str, *tags: str) -> NoteView:
     """Say something first."""
-    return Notes(tracker).write(position, said(text, tags), "kim", 0)
+    return Notes(tracker).write(position, validate_note(text, tags), "kim", 0)
 
 
 def agrees(tracker: PerformanceTracker) -> bool:
@@ -71,7 +71,7 @@ def test_a_note_is_kept_with_who_when_and_all_that_it_said_before(place: Place) 
         written = write(tracker, first, "  chased it \r\n", "FOMO", "#Breakout  retest", "fomo")
         assert (written.text, written.tags) == ("chased it", ("breakout retest", "fomo"))
         assert (written.version, written.by, written.at) == (1, "kim", NOON)
-        changed = notes.write(first, said("waited", ["patience"]), "lee", 1)
+        changed = notes.write(first, validate_note("waited", ["patience"]), "lee", 1)
         assert notes.of(first) == [changed]
         assert [(v.version, v.text, v.tags, v.by) for v in notes.versions(changed.id)] == [
             (1, "chased it", ("breakout retest", "fomo"), "kim"),
@@ -90,14 +90,14 @@ def test_what_is_written_upon_an_old_version_is_refused(place: Place) -> None:
         first = ids(tracker)[0]
         notes = Notes(tracker)
         with pytest.raises(UsageError, match=r"upon version 2 .* but nothing was said of it yet"):
-            notes.write(first, said("x", []), "lee", 2)
+            notes.write(first, validate_note("x", []), "lee", 2)
         write(tracker, first, "mine")
         with pytest.raises(
             UsageError, match=r"upon version 0 .* but kim wrote version 1 at 2026-11-20 12:00:00"
         ):
             write(tracker, first, "yours")
         assert on(tracker, first) == ["mine"]
-        assert notes.write(first, said("mine", []), "lee", 1).version == 1  # the same is no change
+        assert notes.write(first, validate_note("mine", []), "lee", 1).version == 1  # the same is no change
 
 
 def test_a_note_taken_back_stands_nowhere_but_in_its_history(place: Place) -> None:
@@ -105,11 +105,11 @@ def test_a_note_taken_back_stands_nowhere_but_in_its_history(place: Place) -> No
         take(tracker, place, "a", TWO)
         first = ids(tracker)[0]
         write(tracker, first, "oops", "x")
-        empty = Notes(tracker).write(first, said(" ", []), "kim", 1)
+        empty = Notes(tracker).write(first, validate_note(" ", []), "kim", 1)
         assert (empty.version, empty.text, empty.tags) == (2, "", ())
         assert Notes(tracker).tags() == []
         assert [v.text for v in Notes(tracker).versions(empty.id)] == ["oops", ""]
-        assert Notes(tracker).write(first, said("again", []), "kim", 2).version == 3
+        assert Notes(tracker).write(first, validate_note("again", []), "kim", 2).version == 3
 
 
 def test_there_is_no_note_on_what_is_not_there(place: Place) -> None:
@@ -117,7 +117,7 @@ def test_there_is_no_note_on_what_is_not_there(place: Place) -> None:
         with pytest.raises(NotFoundError, match="no position '0123456789abcdef'"):
             write(tracker, "0123456789abcdef", "x")
         with pytest.raises(NotFoundError, match="no note '0123456789abcdef'"):
-            Notes(tracker).rewrite("0123456789abcdef", said("x", []), "kim", 0)
+            Notes(tracker).rewrite("0123456789abcdef", validate_note("x", []), "kim", 0)
 
 
 def test_a_change_by_function_needs_no_version(place: Place) -> None:
@@ -125,7 +125,7 @@ def test_a_change_by_function_needs_no_version(place: Place) -> None:
         take(tracker, place, "a", TWO)
         first = ids(tracker)[0]
         write(tracker, first, "text", "a")
-        more = Notes(tracker).change(first, lambda s: said(s.text, [*s.tags, "b"]), "bot")
+        more = Notes(tracker).change(first, lambda s: validate_note(s.text, [*s.tags, "b"]), "bot")
         assert (more.text, more.tags, more.version) == ("text", ("a", "b"), 2)
 
 
@@ -148,7 +148,7 @@ def test_a_late_fill_that_joins_two_positions_leaves_both_notes_with_the_one(pla
         assert (own.version, carried.text, carried.position) == (0, "the short", joined)
         assert agrees(tracker)
         # it can be written on where it stands now, and goes back with its fill
-        Notes(tracker).rewrite(carried.id, said("the short, later", ["two"]), "lee", 1)
+        Notes(tracker).rewrite(carried.id, validate_note("the short, later", ["two"]), "lee", 1)
         Batches(tracker).undo(late, "kim")
         assert ids(tracker) == [first, second]
         assert (on(tracker, first), on(tracker, second)) == (["the long"], ["the short, later"])
@@ -180,7 +180,7 @@ def test_the_note_of_an_undone_batch_is_kept_and_comes_back_with_it(place: Place
         assert (orphan.position, orphan.text, orphan.account, orphan.symbol) == (None, "the short", "A", "X")
         assert orphan.filled_at == written.filled_at
         assert agrees(tracker)
-        again = Notes(tracker).rewrite(orphan.id, said("still here", ["two"]), "lee", 1)
+        again = Notes(tracker).rewrite(orphan.id, validate_note("still here", ["two"]), "lee", 1)
         assert again.position is None
         take(tracker, place, "c", TWO[2:])
         assert Notes(tracker).orphaned(10) == []
@@ -227,7 +227,7 @@ def test_no_note_is_ever_lost(drawn: list[Any], data: st.DataObject) -> None:
             for position in (*ids(tracker), *(p.id for p in tracker.open_positions())):
                 own = Notes(tracker).of(position)[0]
                 if own.version == 0 and data.draw(st.booleans()):
-                    note = Notes(tracker).write(position, said(position, ["t"]), "kim", 0)
+                    note = Notes(tracker).write(position, validate_note(position, ["t"]), "kim", 0)
                     written[note.id] = note.text
         for identity in [b.id for b in Batches(tracker).list(100)]:
             if data.draw(st.booleans()):
@@ -247,30 +247,30 @@ def test_no_note_is_ever_lost(drawn: list[Any], data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("text", "tags", "message"),
     [
-        ("x" * (LONGEST_TEXT + 1), [], "the note has 4,001 characters"),
+        ("x" * (MAX_TEXT_LENGTH + 1), [], "the note has 4,001 characters"),
         ("a\0b", [], r"the note contains the character U\+0000"),
         ("a\x1b[31mb", [], r"the note contains the character U\+001B"),
         ("a\ud800b", [], r"the note contains the character U\+D800"),
-        ("", ["x" * (LONGEST_TAG + 1)], "has 41 characters"),
+        ("", ["x" * (MAX_TAG_LENGTH + 1)], "has 41 characters"),
         ("", [" "], "a tag is empty"),
         ("", ["a,b"], "contains a comma"),
         ("", ["\u202etxt"], r"contains the character U\+202E"),
         ("", ["a\u200bb"], r"contains the character U\+200B"),
-        ("", [f"t{n}" for n in range(MOST_TAGS + 1)], "a note has 21 tags"),
+        ("", [f"t{n}" for n in range(MAX_TAGS + 1)], "a note has 21 tags"),
     ],
 )
 @pytest.mark.sqlite
 def test_what_may_not_be_said_is_refused_with_its_reason(text: str, tags: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        said(text, tags)
+        validate_note(text, tags)
 
 
 @pytest.mark.sqlite
 def test_what_may_be_said() -> None:
-    assert said("a\tb\r\nc\rd \u202e", ["A+ Setup", "a+  setup", "e\u0301", "\u00e9", "<b>"]) == Said(
-        "a\tb\nc\nd \u202e", ("<b>", "a+ setup", "\u00e9")
-    )
-    assert not said("\n", [])
+    assert validate_note(
+        "a\tb\r\nc\rd \u202e", ["A+ Setup", "a+  setup", "e\u0301", "\u00e9", "<b>"]
+    ) == NoteText("a\tb\nc\nd \u202e", ("<b>", "a+ setup", "\u00e9"))
+    assert not validate_note("\n", [])
 
 
 def test_a_ledger_that_cannot_be_written_takes_no_notes(

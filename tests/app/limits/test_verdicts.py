@@ -165,7 +165,7 @@ def test_a_breach_is_kept_with_the_fill_or_not_at_all(place: Place, monkeypatch:
             raise StoreError("the disk is full")
 
         with monkeypatch.context() as patch:
-            patch.setattr(Ledger, "note_overlaps", fail)
+            patch.setattr(Ledger, "find_overlaps", fail)
             with pytest.raises(StoreError):
                 post(tracker, [filled(2, "SELL", 800, 2)])
         assert (verdicts_of(tracker).of("A").state, known(tracker)) == ("ok", [])

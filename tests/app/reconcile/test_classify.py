@@ -223,7 +223,10 @@ def test_another_day_start_is_one(history: list[Fill], hour: int) -> None:
     calendar = TradingCalendar(ZoneInfo("UTC"), time(hour))
     moved = [f for f in history if calendar.trading_day_of(f.time) != f.time.date()]
     assume(
-        any(min(other) <= f.time.date() <= max(other) and calendar.trading_day_of(f.time) in other for f in moved)
+        any(
+            min(other) <= f.time.date() <= max(other) and calendar.trading_day_of(f.time) in other
+            for f in moved
+        )
     )
     assume(
         {d: (x.realized, x.fees, x.position) for d, x in own.items()}

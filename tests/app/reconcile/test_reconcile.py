@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tearsheet.app.reconcile.reconcile import TieOut, tie_out
-from tearsheet.cli import BAD_DATA, BREACHED, HEALTHY, main
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_BREACH, EXIT_OK, main
 from tearsheet.errors import FormatError, InputError, TearsheetError
 from tearsheet.export.files import schema
 from tearsheet.sources.config.instruments import load_instruments
@@ -189,17 +189,17 @@ def test_the_command_exits_by_what_it_finds(
     place.write("bad.csv", HEAD + "A,2026-11-16,MSFT,13,2,0\n")
     place.write("nothing.csv", "some,text\nno,trade\n")
     place.write("broken.csv", HEAD + "A,16.11.26,MSFT,13,2,0\n")
-    assert main(["import", "fills.csv"]) == HEALTHY
-    assert main(["reconcile", "good.csv"]) == HEALTHY
+    assert main(["import", "fills.csv"]) == EXIT_OK
+    assert main(["reconcile", "good.csv"]) == EXIT_OK
     assert "They agree." in capsys.readouterr().out
-    assert main(["reconcile", "bad.csv", "--json"]) == BREACHED
+    assert main(["reconcile", "bad.csv", "--json"]) == EXIT_BREACH
     told = json.loads(capsys.readouterr().out)
     jsonschema.validate(told, schema("tie-out"), format_checker=jsonschema.FormatChecker())
     assert (told["differences"][0]["kind"], told["agrees"]) == ("unknown", False)
-    assert main(["reconcile", "bad.csv"]) == BREACHED
+    assert main(["reconcile", "bad.csv"]) == EXIT_BREACH
     assert "unknown" in capsys.readouterr().out
     for name in ("broken.csv", "nothing.csv", "none.csv"):
-        assert main(["reconcile", name]) == BAD_DATA
+        assert main(["reconcile", name]) == EXIT_BAD_DATA
     said = capsys.readouterr().err
     assert "line 2: date '16.11.26' is none" in said
     assert "no layout fits" in said

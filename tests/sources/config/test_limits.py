@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tearsheet.errors import SettingsError
-from tearsheet.rules.limit import LIMITS, AccountLimits, Limit, Limits, Span
+from tearsheet.rules.limit import LIMITS, AccountLimits, Limit, Limits, TimeOfDayRange
 from tearsheet.sources.config.limits import load_limits, parse_limits
 from tearsheet.sources.config.targets import parse_targets
 
@@ -60,12 +60,12 @@ def test_every_limit_and_key_is_read() -> None:
     plan = limits(WHOLE).for_account("somebody")
     assert [limit.name for limit in plan.limits] == list(LIMITS)
     assert plan.stale_after == timedelta(seconds=90)
-    assert {limit.silence for limit in plan.limits} == {(Span(time(11, 30), time(12, 30)),)}
+    assert {limit.silence for limit in plan.limits} == {(TimeOfDayRange(time(11, 30), time(12, 30)),)}
     assert get(plan, "daily_loss") == Limit(
         name="daily_loss",
         threshold=Decimal(500),
         on_unknown="breach",
-        silence=(Span(time(11, 30), time(12, 30)),),
+        silence=(TimeOfDayRange(time(11, 30), time(12, 30)),),
     )
     weekly = get(plan, "weekly_loss")
     assert (weekly.threshold, weekly.warn_at, weekly.on_unknown) == (
@@ -84,7 +84,10 @@ def test_every_limit_and_key_is_read() -> None:
     assert get(plan, "max_open_quantity").per_symbol
     lock = get(plan, "profit_lock")
     assert (lock.threshold, lock.armed_from, lock.hysteresis) == (40, 200, 0)
-    assert get(plan, "trading_hours").hours == (Span(time(17), time(23, 30)), Span(time(8, 30), time(15)))
+    assert get(plan, "trading_hours").hours == (
+        TimeOfDayRange(time(17), time(23, 30)),
+        TimeOfDayRange(time(8, 30), time(15)),
+    )
 
 
 def test_an_account_takes_the_default_but_for_what_it_says_itself() -> None:

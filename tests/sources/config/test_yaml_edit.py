@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tearsheet.errors import SettingsError, UsageError
-from tearsheet.sources.config.yaml import yaml_mapping
-from tearsheet.sources.config.yaml_edit import edited
+from tearsheet.sources.config.yaml import load_mapping
+from tearsheet.sources.config.yaml_edit import edit_yaml
 
 FILE = """\
 # the desk
@@ -93,7 +93,7 @@ limits:            # see the manual
 )
 def test_a_value_is_changed_where_it_stands(path: Any, value: Any, gone: str, come: str) -> None:
     assert FILE.count(gone) == 1
-    assert edited(FILE, [(path, value)], "x") == FILE.replace(gone, come)
+    assert edit_yaml(FILE, [(path, value)], "x") == FILE.replace(gone, come)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_a_value_is_changed_where_it_stands(path: Any, value: Any, gone: str, co
     ],
 )
 def test_a_key_is_put_where_it_belongs(text: str, path: Any, come: str) -> None:
-    assert edited(text, [(path, "1")], "x") == come
+    assert edit_yaml(text, [(path, "1")], "x") == come
 
 
 def test_several_changes_follow_each_other() -> None:
     edits: Any = [(("a", "b"), "1"), (("a", "c"), ["2", "3"]), (("a", "b"), None), (("a", "d"), "x y")]
-    text = edited("", edits, "x")
-    assert yaml_mapping(text, "x") == {"a": {"c": ["2", "3"], "d": "x y"}}
+    text = edit_yaml("", edits, "x")
+    assert load_mapping(text, "x") == {"a": {"c": ["2", "3"], "d": "x y"}}
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_several_changes_follow_each_other() -> None:
 )
 def test_what_is_written_too_artfully_is_left_alone(text: str, path: Any) -> None:
     with pytest.raises(UsageError, match=r"f\.yaml is written in a way"):
-        edited(text, [(path, "2")], "f.yaml")
+        edit_yaml(text, [(path, "2")], "f.yaml")
 
 
 def test_what_is_no_yaml_says_so() -> None:
     with pytest.raises(SettingsError, match="is no YAML"):
-        edited("a: [", [(("a",), "1")], "f.yaml")
+        edit_yaml("a: [", [(("a",), "1")], "f.yaml")

@@ -4,7 +4,7 @@ import pytest
 
 from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.catalogue import known_layouts, layouts
-from tearsheet.sources.layouts.layout import read_layout
+from tearsheet.sources.layouts.layout import parse_layout
 
 GOOD = """
 title = "Test"
@@ -22,9 +22,9 @@ sell = ["S"]
 
 
 def test_a_layout_is_read() -> None:
-    layout = read_layout("test", GOOD)
+    layout = parse_layout("test", GOOD)
     assert (layout.name, layout.needed) == ("test", ["S", "T", "D", "Q", "P"])
-    assert layout.find(["p", "q", "D", "x", " t ", "S"]) == {
+    assert layout.match_header(["p", "q", "D", "x", " t ", "S"]) == {
         "symbol": 5,
         "time": 4,
         "side": 2,
@@ -49,14 +49,14 @@ def test_a_layout_is_read() -> None:
 )
 def test_a_wrong_layout_is_refused(old: str, new: str, message: str) -> None:
     with pytest.raises(FormatError) as caught:
-        read_layout("test", GOOD.replace(old, new, 1))
+        parse_layout("test", GOOD.replace(old, new, 1))
     assert caught.value.message.startswith(message)
     assert caught.value.hint
 
 
 def test_an_unused_side_may_be_empty_but_not_both() -> None:
     with pytest.raises(FormatError, match="a word stands for buy and for sell"):
-        read_layout("test", GOOD.replace('["B"]', "[]").replace('sell = ["S"]', "sell = []"))
+        parse_layout("test", GOOD.replace('["B"]', "[]").replace('sell = ["S"]', "sell = []"))
 
 
 def test_the_packaged_layouts() -> None:

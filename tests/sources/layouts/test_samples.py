@@ -13,7 +13,7 @@ import pytest
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import layouts
 from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
-from tearsheet.trade.amount import plain
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import REJECTION_CODES, Fill
 from tests.support.place import SAMPLES, TOP
 
@@ -38,11 +38,11 @@ def told(statement: Statement) -> list[str]:
             assert row.hint
             lines.append(f"! line {row.line}: {row.code}: {row.reason}")
             continue
-        money = f"fee {plain(row.commission)} {row.currency} x{plain(row.multiplier)}"
+        money = f"fee {to_plain_string(row.commission)} {row.currency} x{to_plain_string(row.multiplier)}"
         ids = f"id {row.fill_id or '-'} order {row.order_id or '-'}"
         lines.append(
             f"{row.account} {row.symbol} {row.time.isoformat()} {row.side.value} "
-            f"{plain(row.quantity)} @ {plain(row.price)} {money} {ids}"
+            f"{to_plain_string(row.quantity)} @ {to_plain_string(row.price)} {money} {ids}"
         )
     return [*lines, *(f"- {name}: {n}" for name, n in sorted(statement.skipped.items()))]
 

@@ -30,7 +30,7 @@ def test_a_file_that_can_be_read() -> None:
         "Action 'Mystery R",
         "the expiry has no",
     ]
-    assert "schwab_transactions" not in {one.name for one in found.runners_up}
+    assert "schwab_transactions" not in {one.name for one in found.alternatives}
 
 
 def test_a_european_file_is_told_as_such(tmp_path: Path) -> None:
@@ -58,8 +58,8 @@ def test_a_file_that_no_layout_fits_names_the_closest(tmp_path: Path) -> None:
     found = seen(path)
     assert not found.is_readable
     assert (found.layout, found.header_line) == ("", 3)
-    assert [(one.name, one.missing) for one in found.runners_up][:1] == [("generic_fills", ["quantity"])]
-    assert "no layout fits its header: account, symbol" in found.trouble
+    assert [(one.name, one.missing) for one in found.alternatives][:1] == [("generic_fills", ["quantity"])]
+    assert "no layout fits its header: account, symbol" in found.error
     assert "--map" in found.hint
 
 
@@ -75,7 +75,7 @@ def test_a_file_that_no_layout_fits_names_the_closest(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_said_with_what_to_do(name: str, options: dict[str, object], trouble: str) -> None:
     found = seen(SAMPLES / name, **options)
-    assert trouble in found.trouble
+    assert trouble in found.error
     assert found.hint
     assert not found.is_readable
 
@@ -126,7 +126,7 @@ def test_reports_of_results_say_what_to_export_instead(tmp_path: Path, header: s
     path = tmp_path / "report.csv"
     path.write_text(f"{header}\n1,2,3,4\n")
     found = seen(path, timezone=ZoneInfo("UTC"))
-    assert found.trouble.startswith(f"{path}: {name}")
+    assert found.error.startswith(f"{path}: {name}")
     assert any(word in found.hint for word in ("export", "download", "save"))
 
 
@@ -137,10 +137,10 @@ def test_a_file_that_lacks_only_its_zone_names_the_layout_that_fits(tmp_path: Pa
         "MES DEC26,Buy,1,6000.25,11/16/2026 9:31:00 AM,x1,Entry,1 L,o1,Entry,$0.62,1,Sim1,Sim,\n"
     )
     found = seen(path)
-    assert "local time" in found.trouble
+    assert "local time" in found.error
     assert "--timezone" in found.hint
     assert (found.layout, found.title) == ("ninjatrader_executions", "NinjaTrader executions")
-    assert found.layout not in {one.name for one in found.runners_up}
+    assert found.layout not in {one.name for one in found.alternatives}
 
 
 def test_a_column_of_the_mapping_that_is_not_there_is_named(tmp_path: Path) -> None:

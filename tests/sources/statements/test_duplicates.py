@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.errors import InputError
-from tearsheet.sources.statements.duplicates import Executions, Occurrences
+from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
 from tearsheet.sources.text.problem import RowError
 
 
@@ -29,9 +29,9 @@ minutes = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)))
 
 
 def numbers(rows: list[tuple[int, int]]) -> list[int]:
-    occurrences = Occurrences()
+    occurrences = OccurrenceCounter()
     return [
-        occurrences.number(minute * 10 + content, START + timedelta(minutes=minute))
+        occurrences.next_number(minute * 10 + content, START + timedelta(minutes=minute))
         for minute, content in rows
     ]
 
@@ -54,13 +54,13 @@ def test_a_file_that_turns_after_long_still_counts_its_beginning() -> None:
 
 
 def test_executions_are_known_by_account_and_id() -> None:
-    executions = Executions()
-    assert not executions.is_known("A", "7", 1, 2)
-    assert executions.is_known("A", "7", 1, 3)
-    assert not executions.is_known("B", "7", -5, 4)
-    assert executions.is_known("B", "7", -5, 5)
+    executions = ExecutionIndex()
+    assert not executions.is_duplicate("A", "7", 1, 2)
+    assert executions.is_duplicate("A", "7", 1, 3)
+    assert not executions.is_duplicate("B", "7", -5, 4)
+    assert executions.is_duplicate("B", "7", -5, 5)
     with pytest.raises(RowError) as caught:
-        executions.is_known("A", "7", 9, 6)
+        executions.is_duplicate("A", "7", 9, 6)
     assert caught.value.problem.code == "conflicting_id"
     assert "execution 7 of account A stands in line 2" in caught.value.problem.reason
 
@@ -72,16 +72,16 @@ ids = st.tuples(st.sampled_from("AB"), st.integers(0, 30).map(str), st.integers(
 def test_executions_are_those_of_a_full_memory(rows: list[tuple[str, str, int]], order: str) -> None:
     if order != "as they come":
         rows.sort(key=lambda row: (len(row[1]), row[1]), reverse=order == "falling")
-    executions = Executions()
+    executions = ExecutionIndex()
     first: dict[tuple[str, str], tuple[int, int]] = {}
     for line, (account, fill_id, content) in enumerate(rows, 1):
         kept, where = first.setdefault((account, fill_id), (content, line))
         if kept == content:
-            known = executions.is_known(account, fill_id, content, line)
+            known = executions.is_duplicate(account, fill_id, content, line)
             assert known is (where != line)
             continue
         with pytest.raises(RowError) as caught:
-            executions.is_known(account, fill_id, content, line)
+            executions.is_duplicate(account, fill_id, content, line)
         assert f"stands in line {where} " in caught.value.problem.reason
 
 
@@ -90,9 +90,9 @@ def test_a_disk_without_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("tearsheet.sources.statements.spill.TemporaryFile", full)
-    executions = Executions()
+    executions = ExecutionIndex()
     with pytest.raises(InputError) as caught:  # noqa: PT012 - which of them it is does not matter
         for n in range(9):
-            executions.is_known("A", str(n), 1, n)
+            executions.is_duplicate("A", str(n), 1, n)
     assert "does not fit on the disk" in caught.value.message
     assert "TMPDIR" in caught.value.hint

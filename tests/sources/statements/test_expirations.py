@@ -9,7 +9,7 @@ import pytest
 from tearsheet.errors import FormatError
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.statements.statement import StatementOptions, open_statement
-from tearsheet.trade.amount import plain
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Fill, Rejection
 
 RH = '"Activity Date","Process Date","Settle Date","Instrument","Description","Trans Code","Quantity","Price","Amount"\n'
@@ -24,7 +24,7 @@ def rows(path: Path, text: str, **options: Any) -> list[Fill | Rejection]:
 
 def told(found: list[Fill | Rejection]) -> list[str]:
     return [
-        f"{row.time:%m-%d %H:%M} {row.side.value} {plain(row.quantity)} @ {plain(row.price)} {row.order_id or ''}".strip()
+        f"{row.time:%m-%d %H:%M} {row.side.value} {to_plain_string(row.quantity)} @ {to_plain_string(row.price)} {row.order_id or ''}".strip()
         if isinstance(row, Fill)
         else f"! {row.line}: {row.reason}"
         for row in found
@@ -120,7 +120,7 @@ def test_a_split_says_what_to_write(tmp_path: Path) -> None:
 def test_a_fee_is_what_the_cash_leaves(tmp_path: Path, row: str, fee: str) -> None:
     (fill,) = rows(tmp_path / "a.csv", f'{RH}"3/4/2026","3/4/2026","3/4/2026","XYZ",{row}\n')
     assert isinstance(fill, Fill)
-    assert plain(fill.commission) == fee
+    assert to_plain_string(fill.commission) == fee
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_rebate_among_costs_is_one(tmp_path: Path) -> None:
         "AAPL,2026-03-02T09:31:00,SELL,100,121.50,-1.00,STK\n"
     )
     found = rows(tmp_path / "a.csv", text)
-    assert [plain(f.commission) for f in found if isinstance(f, Fill)] == ["-0.3", "1"]
+    assert [to_plain_string(f.commission) for f in found if isinstance(f, Fill)] == ["-0.3", "1"]
 
 
 def test_an_amount_may_have_the_fee_in_it_and_nothing_else(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_an_amount_may_have_the_fee_in_it_and_nothing_else(tmp_path: Path) -> No
     )
     (fill,) = rows(tmp_path / "a.csv", f'{head}"$0.34"\n')
     assert isinstance(fill, Fill)
-    assert plain(fill.commission) == "0.66"
+    assert to_plain_string(fill.commission) == "0.66"
     (rejected,) = rows(tmp_path / "b.csv", f'{head}"$34.00"\n')
     assert isinstance(rejected, Rejection)
     assert rejected.code == "contradiction"

@@ -14,7 +14,7 @@ from tearsheet.sources.layouts.mapping import layout_text, mapped_layout
 from tearsheet.sources.statements.statement import StatementOptions, open_statement
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol
 from tearsheet.sources.text.problem import RowError
-from tearsheet.sources.text.times import TimeReader, TimeTextError
+from tearsheet.sources.text.times import TimeFormatError, TimeParser
 from tearsheet.trade.fill import Fill, Rejection, Side
 
 INSTRUMENTS = load_instruments(None, "USD")
@@ -63,7 +63,7 @@ def fills(folder: Path, text: str, name: str = "fills.csv", **options: object) -
     ],
 )
 def test_times_of_brokers(text: str) -> None:
-    assert TimeReader(ZoneInfo("UTC"), "month-first", ascending=True).read(text) == NOON
+    assert TimeParser(ZoneInfo("UTC"), "month-first", ascending=True).parse(text) == NOON
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_times_of_brokers(text: str) -> None:
     ],
 )
 def test_times_that_are_not_guessed(text: str, reason: str) -> None:
-    with pytest.raises(TimeTextError) as caught:
-        TimeReader(CHICAGO, "month-first", ascending=True).read(text)
+    with pytest.raises(TimeFormatError) as caught:
+        TimeParser(CHICAGO, "month-first", ascending=True).parse(text)
     assert reason in caught.value.reason
     assert caught.value.hint
 
 
 def test_excel_days_know_milliseconds() -> None:
-    at = TimeReader(ZoneInfo("UTC"), None, ascending=True).read("46083.395833333336")
+    at = TimeParser(ZoneInfo("UTC"), None, ascending=True).parse("46083.395833333336")
     assert at == datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 

@@ -12,8 +12,8 @@ from tearsheet.errors import FormatError
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.statements.diagnosis import diagnose
 from tearsheet.sources.statements.statement import StatementOptions, open_statement
-from tearsheet.sources.text.encoding import NumberForm, number_form
-from tearsheet.trade.amount import plain
+from tearsheet.sources.text.encoding import NumberFormat, detect_number_format
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Fill, Rejection
 
 HEADER = "account,symbol,time,side,quantity,price,commission\n"
@@ -29,8 +29,8 @@ def rows(path: Path, content: str | bytes, **options: Any) -> list[Fill | Reject
 
 def told(found: list[Fill | Rejection]) -> list[str]:
     return [
-        f"{row.account} {row.time:%m-%d %H:%M} {row.side.value} {plain(row.quantity)} {row.symbol} @ "
-        f"{plain(row.price)} fee {plain(row.commission)} {row.currency}"
+        f"{row.account} {row.time:%m-%d %H:%M} {row.side.value} {to_plain_string(row.quantity)} {row.symbol} @ "
+        f"{to_plain_string(row.price)} fee {to_plain_string(row.commission)} {row.currency}"
         if isinstance(row, Fill)
         else f"! {row.line} {row.code}"
         for row in found
@@ -104,9 +104,9 @@ def test_a_german_file(tmp_path: Path) -> None:
     ],
 )
 def test_numbers_of_people(text: str, value: str) -> None:
-    number = NumberForm(".").parse(text)
+    number = NumberFormat(".").parse(text)
     assert number is not None
-    assert plain(number) == value
+    assert to_plain_string(number) == value
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_numbers_of_people(text: str, value: str) -> None:
 )
 def test_numbers_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match="is not a number"):
-        NumberForm(".").parse(text)
+        NumberFormat(".").parse(text)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_numbers_that_are_none(text: str) -> None:
     ],
 )
 def test_the_form_of_the_numbers_of_a_file(cells: list[str], mark: str) -> None:
-    assert number_form(cells, cells, ";", "a.csv").mark == mark
+    assert detect_number_format(cells, cells, ";", "a.csv").decimal_mark == mark
 
 
 def test_a_form_that_nothing_settles_is_asked_for(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tearsheet.app.imports.import_file import examine
 from tearsheet.app.reconcile.reconcile import tie_out
-from tearsheet.cli import BREACHED, HEALTHY, main
-from tearsheet.sources.statements.unmatched_closes import Orphans
+from tearsheet.cli import EXIT_BREACH, EXIT_OK, main
+from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.fill import Orphan
+from tearsheet.trade.fill import UnmatchedClose
 from tests.support.place import Place, make_fill
 
 NINJA = (
@@ -36,7 +36,7 @@ def test_a_file_that_begins_in_a_position_says_so(place: Place, rows: str) -> No
     path = place.write("late.csv", NINJA + rows)
     said = {"timezone": NEW_YORK, "date_order": "month-first"}
     expected = [
-        Orphan(
+        UnmatchedClose(
             "Sim101",
             "MESZ26",
             "SELL",
@@ -45,7 +45,7 @@ def test_a_file_that_begins_in_a_position_says_so(place: Place, rows: str) -> No
             2 if rows.startswith(CLOSING) else 4,
         )
     ]
-    assert examine(path, place.settings(), **said).orphans == expected
+    assert examine(path, place.settings(), **said).unmatched_closes == expected
     with place.tracker() as tracker:
         assert tracker.import_file(path, **said).orphans == expected
         found = tie_out(tracker, path, **said)
@@ -67,10 +67,10 @@ def test_a_sale_on_a_spot_exchange_without_holdings_is_an_orphan(place: Place) -
     spot = "portfolio,trade id,product,side,created at,size,size unit,price,fee,total,price/fee/total unit\n"
     row = "p,{},BTC-USD,{},2026-11-16T1{}:00:00Z,{},BTC,100,0,100,USD\n"
     rows = row.format(1, "BUY", 0, 1) + row.format(2, "SELL", 1, 3) + row.format(3, "BUY", 2, 5)
-    [orphan] = examine(place.write("spot.csv", spot + rows), place.settings()).orphans
+    [orphan] = examine(place.write("spot.csv", spot + rows), place.settings()).unmatched_closes
     assert (orphan.symbol, orphan.quantity, orphan.line) == ("BTC-USD", 2, 3)
     generic = "account,symbol,time,side,quantity,price,commission\nA,MSFT,2026-11-16T15:00:00Z,sell,1,100,0\n"
-    assert examine(place.write("generic.csv", generic), place.settings()).orphans == []
+    assert examine(place.write("generic.csv", generic), place.settings()).unmatched_closes == []
 
 
 def test_the_commands_name_it(
@@ -80,11 +80,11 @@ def test_the_commands_name_it(
     place.write("late.csv", NINJA + CLOSING)
     said = ["late.csv", "--timezone", "America/New_York", "--date-order", "month-first"]
     words = "Sim101 SELL 2 MESZ26 at 2026-11-16T14:42:15+00:00 closes what nothing opened"
-    assert main(["doctor", *said]) == HEALTHY
+    assert main(["doctor", *said]) == EXIT_OK
     assert words in capsys.readouterr().out
-    assert main(["import", *said]) == HEALTHY
+    assert main(["import", *said]) == EXIT_OK
     assert words in capsys.readouterr().out
-    assert main(["reconcile", *said]) == BREACHED
+    assert main(["reconcile", *said]) == EXIT_BREACH
     assert words in capsys.readouterr().out
 
 
@@ -100,9 +100,9 @@ def test_as_much_is_orphaned_as_stands_below_nothing_at_the_worst(
         deepest = min(deepest, stands)
         side, at = "buy" if opens else "sell", START + timedelta(minutes=number)
         fills.append((make_fill(number, at, side, str(quantity), "1"), opens, number))
-    watch = Orphans()
+    watch = UnmatchedCloseFinder()
     for fill, opens, line in reversed(fills) if is_backwards else fills:
-        watch.see(fill, "open" if opens else "close", line)
-    found = watch.found(lambda account, symbol, at: ZERO)
+        watch.add(fill, "open" if opens else "close", line)
+    found = watch.results(lambda account, symbol, at: ZERO)
     assert sum(one.quantity for one in found) == -deepest
-    assert watch.found(lambda account, symbol, at: Decimal(-deepest)) == []
+    assert watch.results(lambda account, symbol, at: Decimal(-deepest)) == []

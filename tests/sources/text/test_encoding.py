@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.text.encoding import DecimalMark, NumberForm, number_form
+from tearsheet.sources.text.encoding import DecimalMark, NumberFormat, detect_number_format
 
-POINT, COMMA = NumberForm("."), NumberForm(",")
+POINT, COMMA = NumberFormat("."), NumberFormat(",")
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_a_decimal_point_in_a_file_with_decimal_commas_is_refused(written: str) 
     ],
 )
 def test_the_cells_of_a_file_settle_its_decimal_mark(cells: list[str], mark: DecimalMark) -> None:
-    assert number_form(cells, cells, ";", "f.csv") == NumberForm(mark)
+    assert detect_number_format(cells, cells, ";", "f.csv") == NumberFormat(mark)
 
 
 def test_the_whole_file_is_asked_where_its_first_rows_say_nothing() -> None:
-    assert number_form(["1", "2"], ["1", "2", "7,125", "7,15"], ";", "f.csv") == COMMA
+    assert detect_number_format(["1", "2"], ["1", "2", "7,125", "7,15"], ";", "f.csv") == COMMA
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_whole_file_is_asked_where_its_first_rows_say_nothing() -> None:
 )
 def test_a_file_that_leaves_it_open_is_refused(cell: str, separator: str) -> None:
     with pytest.raises(FormatError) as caught:
-        number_form([cell], [cell, "5"], separator, "f.csv")
+        detect_number_format([cell], [cell, "5"], separator, "f.csv")
     assert caught.value.message == (
         "f.csv: its numbers may have a decimal comma or thousands, such as 1,234 or 1.234"
     )
@@ -116,7 +116,7 @@ def test_a_file_that_leaves_it_open_is_refused(cell: str, separator: str) -> Non
 
 @pytest.mark.parametrize(("cell", "separator"), [("1,234", ","), ("1.234", ","), ("1.234", "\t")])
 def test_separated_by_commas_a_comma_inside_is_for_thousands(cell: str, separator: str) -> None:
-    assert number_form([cell], [cell], separator, "f.csv") == POINT
+    assert detect_number_format([cell], [cell], separator, "f.csv") == POINT
 
 
 @given(st.decimals(-(10**12), 10**12, places=2), st.sampled_from(["", "$", "€ "]))
@@ -125,5 +125,5 @@ def test_what_a_locale_writes_is_read_back(number: Decimal, money: str) -> None:
     european = american.translate(str.maketrans(",.", ".,"))
     assert POINT.parse(money + american) == number
     assert COMMA.parse(money + european) == number
-    assert number_form([european], [european], ";", "f.csv") == COMMA
-    assert number_form([american], [american], ";", "f.csv") == POINT
+    assert detect_number_format([european], [european], ";", "f.csv") == COMMA
+    assert detect_number_format([american], [american], ";", "f.csv") == POINT

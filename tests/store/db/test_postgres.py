@@ -20,7 +20,7 @@ from tearsheet.export.files import json_bytes
 from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.store.db import connection, dialect
 from tearsheet.store.db import postgres as store_postgres
-from tearsheet.store.db.statements import statements
+from tearsheet.store.db.statements import load_statements
 from tearsheet.store.tables.ledger import Ledger
 from tests.stories.test_faults import WHOLE
 from tests.support.place import NOON, TOP, Place, as_rows, fills_csv, record
@@ -89,13 +89,13 @@ def test_a_writer_of_one_account_does_not_wait_for_one_of_another(
             post(serial, posted)
         post(one, fills["A"][0])
         post(other, fills["B"][0])
-        join = one._ledger.join
+        join = one._ledger.acquire_commit_lock
 
         def join_late() -> None:
             assert post(other, fills["B"][1]) == 3
             join()
 
-        monkeypatch.setattr(one._ledger, "join", join_late)
+        monkeypatch.setattr(one._ledger, "acquire_commit_lock", join_late)
         assert post(one, fills["A"][1]) == 4
         assert as_rows(one) == as_rows(serial)
         assert one.verify().differences == []
@@ -299,20 +299,20 @@ def test_postgresql_understands_every_statement_and_has_an_index_for_it(place: P
         query = tracker._ledger.connection.execute
         query("SET enable_seqscan = off")
         query("SET plan_cache_mode = force_generic_plan")
-        for name, statement in statements().items():
+        for name, statement in load_statements().items():
             query(f"PREPARE {name} AS {statement}")
             if name in WHOLE or not statement.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
                 continue
-            number = len(set(re.findall(r"\$\d+", dialect.with_numbers(statement))))
+            number = len(set(re.findall(r"\$\d+", dialect.numbered_placeholders(statement))))
             given = f"({', '.join(['NULL'] * number)})" if number else ""
             plan = [line for (line,) in query(f"EXPLAIN EXECUTE {name}{given}").fetchall()]
             assert not any("Seq Scan" in line for line in plan), (name, plan)
 
 
 def test_statements_and_schema_are_put_in_other_words() -> None:
-    assert dialect.with_numbers("a = ? AND b = ?") == "a = $1 AND b = $2"
-    assert dialect.with_numbers("a < ?1 OR a > ?1") == "a < $1 OR a > $1"
-    assert dialect.for_each("SELECT x FROM t WHERE a = ? AND b = ?", (str, int)) == (
+    assert dialect.numbered_placeholders("a = ? AND b = ?") == "a = $1 AND b = $2"
+    assert dialect.numbered_placeholders("a < ?1 OR a > ?1") == "a < $1 OR a > $1"
+    assert dialect.select_for_each("SELECT x FROM t WHERE a = ? AND b = ?", (str, int)) == (
         "SELECT asked.n, found.* FROM unnest($1::TEXT[], $2::BIGINT[]) WITH ORDINALITY"
         " AS asked (p1, p2, n), LATERAL (SELECT x FROM t WHERE a = asked.p1 AND b = asked.p2)"
         " AS found ORDER BY asked.n"

@@ -17,8 +17,8 @@ from tearsheet.app.analysis.notes import Notes
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables.rows import sortable
 from tearsheet.tracker import PerformanceTracker
-from tearsheet.trade.amount import accepted
-from tearsheet.trade.note import said
+from tearsheet.trade.amount import is_valid_amount
+from tearsheet.trade.note import validate_note
 from tearsheet.trade.session import Window
 from tests.support.place import NOON, Place, fills_csv, record
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.both_databases
 
 EVER = Window.choose("all", NOON.date(), None, None)
 HEADER = "account,symbol,time,side,quantity,price,commission,fill_id,strategy,stop_loss"
-amounts = st.decimals(allow_nan=False, allow_infinity=False).filter(accepted)
+amounts = st.decimals(allow_nan=False, allow_infinity=False).filter(is_valid_amount)
 
 
 @given(st.lists(amounts, min_size=2))
@@ -56,7 +56,7 @@ def traded(place: Place) -> Iterator[PerformanceTracker]:
         tracker.import_file(place.write("a.csv", fills_csv(lines, HEADER)))
         for number, position in enumerate(tracker.closed_positions(EVER)):
             if number % 4 == 0:
-                Notes(tracker).write(position.id, said("x", ["good", f"t{number % 3}"]), "kim", 0)
+                Notes(tracker).write(position.id, validate_note("x", ["good", f"t{number % 3}"]), "kim", 0)
         yield tracker
 
 

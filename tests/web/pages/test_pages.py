@@ -15,7 +15,7 @@ from tearsheet.web.http.auth import COOKIE, Tokens
 from tearsheet.web.pages.assets import assets
 from tearsheet.web.pages.frame import worded
 from tearsheet.web.pages.locales import locale_of
-from tearsheet.words import duration
+from tearsheet.words import format_duration
 from tests.support.api import Api, fill
 from tests.support.place import NOON, record
 
@@ -459,7 +459,7 @@ def test_before_the_first_trade_of_a_day_those_of_the_last_day_stand_there(api: 
 
 
 def test_a_change_of_a_time_is_told_with_its_sign() -> None:
-    assert duration(-90) == "-1m 30s"
+    assert format_duration(-90) == "-1m 30s"
     assert locale_of("en").of_unit("seconds", -4000, "", signed=True) == "−1h 06m"
 
 

@@ -11,7 +11,7 @@ import pytest
 from tearsheet.app.analysis.lists import PositionView, view_of
 from tearsheet.app.analysis.notes import Notes, Remark
 from tearsheet.trade.fill import Side
-from tearsheet.trade.note import said
+from tearsheet.trade.note import validate_note
 from tearsheet.trade.position import Position
 from tearsheet.web.http.csv_download import csv_answer
 from tests.support.api import Api, fill
@@ -256,6 +256,6 @@ def test_a_line_cut_at_semicolons_or_tabs_has_no_formula_either() -> None:
 def test_a_note_on_the_command_line_of_another_process_is_seen_at_once(api: Api, position: str) -> None:
     page(api, "/trades")
     with api.place.tracker() as tracker:
-        Notes(tracker).write(position, said("from outside", ["x"]), "kim", 0)
+        Notes(tracker).write(position, validate_note("from outside", ["x"]), "kim", 0)
     assert "has a note" in page(api, "/trades")
     assert "from outside" in page(api, f"/trades/{position}")

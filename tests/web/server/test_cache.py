@@ -11,7 +11,7 @@ import redis
 from tearsheet.errors import SettingsError
 from tearsheet.settings import Settings
 from tearsheet.web.server import answer_cache as cache
-from tearsheet.web.server.answer_cache import AnswerCache, Memory, Shared, redis_cache
+from tearsheet.web.server.answer_cache import AnswerCache, LocalCache, SharedCache, redis_cache
 from tearsheet.web.server.cache import answer_cache
 from tests.support.redis_server import RedisServer, redis_server
 
@@ -30,7 +30,7 @@ class Clock:
 
 def test_an_answer_is_kept_for_its_time() -> None:
     clock = Clock()
-    memory = Memory(45, clock)
+    memory = LocalCache(45, clock)
     memory.put("k", b"v")
     clock.now += 44.9
     assert memory.get("k") == b"v"
@@ -39,7 +39,7 @@ def test_an_answer_is_kept_for_its_time() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    memory = Memory(45)
+    memory = LocalCache(45)
     for number in range(100):
         memory.put(str(number), b"x" * 100_000)
     kept = [n for n in range(100) if memory.get(str(n)) is not None]
@@ -50,7 +50,7 @@ def test_memory_is_bounded() -> None:
 
 
 def test_a_stampede_computes_once() -> None:
-    answers, computed = AnswerCache(Memory(45)), []
+    answers, computed = AnswerCache(LocalCache(45)), []
 
     def compute() -> bytes:
         computed.append(1)
@@ -65,7 +65,7 @@ def test_a_stampede_computes_once() -> None:
 
 
 def test_a_failure_is_told_to_each_and_kept_for_nobody() -> None:
-    answers = AnswerCache(Memory(45))
+    answers = AnswerCache(LocalCache(45))
 
     def fail() -> bytes:
         raise ValueError("no")
@@ -77,7 +77,7 @@ def test_a_failure_is_told_to_each_and_kept_for_nobody() -> None:
     assert not answers._flights
 
 
-def shared_of(server: RedisServer) -> tuple[Shared, list[str | None]]:
+def shared_of(server: RedisServer) -> tuple[SharedCache, list[str | None]]:
     told: list[str | None] = []
     return redis_cache(server.url, 45, told.append), told
 
@@ -90,7 +90,7 @@ def test_processes_share_answers_and_compute_once(redis_server: RedisServer) -> 
         time.sleep(0.03)
         return b"v"
 
-    caches = [AnswerCache(Memory(45), shared_of(redis_server)[0]) for _ in range(6)]
+    caches = [AnswerCache(LocalCache(45), shared_of(redis_server)[0]) for _ in range(6)]
     barrier = threading.Barrier(6)
 
     def ask(one: AnswerCache) -> tuple[bytes, str]:
@@ -125,7 +125,7 @@ def test_an_answer_that_was_tampered_with_is_computed_anew(redis_server: RedisSe
 
 def test_redis_gone_costs_time_and_is_told_once(redis_server: RedisServer) -> None:
     shared, told = shared_of(redis_server)
-    answers = AnswerCache(Memory(45), shared)
+    answers = AnswerCache(LocalCache(45), shared)
     assert answers.answer("a", lambda: b"1") == (b"1", "computed")
     redis_server.kill()
     started = time.monotonic()
@@ -145,7 +145,7 @@ def test_redis_gone_costs_time_and_is_told_once(redis_server: RedisServer) -> No
 
 def test_redis_hanging_costs_one_short_wait(redis_server: RedisServer) -> None:
     shared, told = shared_of(redis_server)
-    answers = AnswerCache(Memory(45), shared)
+    answers = AnswerCache(LocalCache(45), shared)
     answers.answer("a", lambda: b"1")
     redis_server.hang()
     try:
@@ -183,7 +183,7 @@ class Broken:
 
 def test_a_failing_cache_is_asked_ever_more_seldom() -> None:
     client, clock, told = Broken(), Clock(), []
-    shared = Shared(client, (OSError,), 45, told.append, clock)
+    shared = SharedCache(client, (OSError,), 45, told.append, clock)
     asked = []
     for _ in range(200):
         before = client.calls

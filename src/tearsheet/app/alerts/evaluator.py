@@ -17,12 +17,12 @@ from msgspec.structs import replace
 
 from tearsheet.errors import InputError, NotFoundError, UsageError
 from tearsheet.export.files import json_line
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.rules import AlertEvent, Finding, Rule, judge, raise_alert
+from tearsheet.rules import AlertEvent, Rule, TargetResult, evaluate_rules, new_alert
 from tearsheet.store.tables.alert_index import AlertIndex
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.pages import Page, Place, page_of
+from tearsheet.store.tables.pages import Page, PageCursor, make_page
 from tearsheet.trade.fill import digest
 from tearsheet.trade.session import to_micros
 
@@ -33,10 +33,10 @@ _decode = msgspec.json.Decoder(AlertEvent).decode
 
 Publish = Callable[[AlertEvent], None]
 #: The last state of an episode's newest alert, None where there is none.
-Last = Callable[[str], AlertEvent | None]
+LatestAlert = Callable[[str], AlertEvent | None]
 
 
-class AlertWish(Struct, frozen=True):
+class AlertFilter(Struct, frozen=True):
     """Which alerts somebody wishes to see: their state, whose, of which rule, how bad, raised when.
 
     What is open is not over yet; of that, new is what nobody has acknowledged.
@@ -68,13 +68,13 @@ class AlertWish(Struct, frozen=True):
         return self.state in ("all", alert.state)
 
 
-EVERY_ALERT = AlertWish()
+EVERY_ALERT = AlertFilter()
 
 
-class AlertRun(Struct, frozen=True):
+class AlertCheck(Struct, frozen=True):
     """What a run of the evaluator found: every rule's finding, and what changed."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[TargetResult, ...]
     raised: tuple[AlertEvent, ...]
     resolved: tuple[AlertEvent, ...]
     open: tuple[AlertEvent, ...]
@@ -82,7 +82,7 @@ class AlertRun(Struct, frozen=True):
     @property
     def breached(self) -> bool:
         """Whether any rule is broken now."""
-        return any(finding.breached for finding in self.findings)
+        return any(finding.is_missed for finding in self.findings)
 
 
 class AlertEvaluator:
@@ -104,12 +104,12 @@ class AlertEvaluator:
         self._min_sample = min_sample
         self._listeners = listeners
 
-    def evaluate(self, judged: Iterable[tuple[PerformanceSummary, list[Rule]]]) -> AlertRun:
+    def evaluate(self, judged: Iterable[tuple[PerformanceSummary, list[Rule]]]) -> AlertCheck:
         """Judge summaries by their rules, and write what began or ended since the last run."""
         pairs = [
             (summary, finding)
             for summary, rules in judged
-            for finding in judge(summary, rules, self._min_sample)
+            for finding in evaluate_rules(summary, rules, self._min_sample)
         ]
         if self._ledger.read_only:
             raised, resolved = self._changes(pairs) if self._is_index_current() else ([], [])
@@ -119,9 +119,9 @@ class AlertEvaluator:
             raised, resolved = [], []
         self._publish([*raised, *resolved])
         findings = tuple(finding for _, finding in pairs)
-        return AlertRun(findings, tuple(raised), tuple(resolved), tuple(self._open_alerts(findings)))
+        return AlertCheck(findings, tuple(raised), tuple(resolved), tuple(self._open_alerts(findings)))
 
-    def update_incidents(self, changes: Callable[[Last], Iterable[AlertEvent]]) -> list[AlertEvent]:
+    def update_incidents(self, changes: Callable[[LatestAlert], Iterable[AlertEvent]]) -> list[AlertEvent]:
         """Write what has changed, decided by each episode's last alert; returns it."""
         if self._ledger.read_only or (self._is_index_current() and not list(changes(self._latest))):
             return []
@@ -160,30 +160,32 @@ class AlertEvaluator:
 
     def newest(self, most: int = 50, *, only_open: bool = False) -> list[AlertEvent]:
         """The newest alerts in their last state, newest first."""
-        return self.page(most, None, AlertWish("open" if only_open else "all")).items
+        return self.page(most, None, AlertFilter("open" if only_open else "all")).items
 
-    def page(self, number: int, after: Place | None, wish: AlertWish = EVERY_ALERT) -> Page[AlertEvent]:
+    def page(
+        self, number: int, after: PageCursor | None, wish: AlertFilter = EVERY_ALERT
+    ) -> Page[AlertEvent]:
         """A page of the alerts that somebody wishes to see, in their last state, the newest first."""
         self._update_index()
         is_open = wish.state not in ("all", "resolved")
         if after is None and wish.until is not None:
-            after = Place(to_micros(wish.until), "")
+            after = PageCursor(to_micros(wish.until), "")
         rows = self._index.after(after, only_open=is_open)
-        return page_of(_until(wish, rows), wish.matches, number)
+        return make_page(_before(wish, rows), wish.matches, number)
 
     def accounts_with_open_limit_alerts(self) -> set[str]:
         """The accounts that have an incident of a limit that is not over yet."""
         found = (_decode(body) for _, body in self._index.after(None, only_open=True))
         return {alert.account for alert in found if alert.kind == "limit" and alert.account}
 
-    def _has_changes(self, pairs: list[tuple[PerformanceSummary, Finding]]) -> bool:
+    def _has_changes(self, pairs: list[tuple[PerformanceSummary, TargetResult]]) -> bool:
         if not self._is_index_current():
             return True
         raised, resolved = self._changes(pairs)
         return bool(raised or resolved)
 
     def _write(
-        self, pairs: list[tuple[PerformanceSummary, Finding]]
+        self, pairs: list[tuple[PerformanceSummary, TargetResult]]
     ) -> tuple[list[AlertEvent], list[AlertEvent]]:
         """Decide and write in one turn, so that two processes never raise the same breach."""
         with self._ledger.writing():
@@ -193,26 +195,26 @@ class AlertEvaluator:
         return raised, resolved
 
     def _changes(
-        self, pairs: list[tuple[PerformanceSummary, Finding]]
+        self, pairs: list[tuple[PerformanceSummary, TargetResult]]
     ) -> tuple[list[AlertEvent], list[AlertEvent]]:
         raised, resolved = [], []
         for summary, finding in pairs:
             last = self._latest(finding.episode)
             is_open = last is not None and last.state != "resolved"
-            if finding.breached and not is_open:
+            if finding.is_missed and not is_open:
                 previous = last.id if last else ""
                 identity = digest(f"{finding.episode}\0{previous}")
-                raised.append(raise_alert(summary, finding, identity))
+                raised.append(new_alert(summary, finding, identity))
             elif last is not None and is_open and finding.variance.met:
                 now = summary.freshness.as_of
                 resolved.append(replace(last, state="resolved", resolved_at=now))
         return raised, resolved
 
     def _latest(self, episode: str) -> AlertEvent | None:
-        body = self._index.last_of(episode)
+        body = self._index.latest_by_episode(episode)
         return None if body is None else _decode(body)
 
-    def _open_alerts(self, findings: Iterable[Finding]) -> Iterable[AlertEvent]:
+    def _open_alerts(self, findings: Iterable[TargetResult]) -> Iterable[AlertEvent]:
         for finding in findings:
             last = self._latest(finding.episode)
             if last is not None and last.state != "resolved":
@@ -220,9 +222,9 @@ class AlertEvaluator:
 
     def _is_index_current(self) -> bool:
         try:
-            return self._file.stat().st_size == self._index.offset
+            return self._file.stat().st_size == self._index.position
         except FileNotFoundError:
-            return self._index.offset == 0
+            return self._index.position == 0
 
     def _update_index(self) -> None:
         if not self._ledger.read_only and not self._is_index_current():
@@ -232,15 +234,15 @@ class AlertEvaluator:
     def _index_new_lines(self) -> None:
         """Take into the index what the alerts file says beyond it; a replaced file is read anew."""
         size = self._file.stat().st_size if self._file.exists() else 0
-        if size < self._index.offset:
+        if size < self._index.position:
             self._index.clear()
-        if size == self._index.offset:
+        if size == self._index.position:
             return
-        data = self._lines_after(self._index.offset)
+        data = self._lines_after(self._index.position)
         end = data.rfind(b"\n") + 1
         for line in data[:end].splitlines():
             self._index_line(line)
-        self._index.reach(self._index.offset + end)
+        self._index.set_position(self._index.position + end)
 
     def _lines_after(self, offset: int) -> bytes:
         try:
@@ -262,7 +264,7 @@ class AlertEvaluator:
         try:
             alert = _decode(line)
         except msgspec.MsgspecError as error:
-            event(
+            log_event(
                 _log,
                 "tearsheet.alerts_file",
                 level=logging.WARNING,
@@ -285,7 +287,7 @@ class AlertEvaluator:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with self._file.open("ab") as file:
-                if _ends_in_half_a_line(self._file):
+                if _ends_with_partial_line(self._file):
                     data = b"\n" + data
                 file.write(data)
                 file.flush()
@@ -295,17 +297,19 @@ class AlertEvaluator:
             raise self._file_error("written", error) from error
         for alert in alerts:
             self._save(alert)
-        self._index.reach(end)
+        self._index.set_position(end)
 
     def _publish(self, alerts: Iterable[AlertEvent]) -> None:
         for alert in alerts:
             level = logging.WARNING if alert.state in ("raised", "escalated") else logging.INFO
-            event(_log, alert.event, level=level, **_told(alert))
+            log_event(_log, alert.event, level=level, **_log_fields(alert))
             for publish in self._listeners():
-                _publish(publish, alert)
+                _call_listener(publish, alert)
 
 
-def _until(wish: AlertWish, found: Iterable[tuple[Place, str]]) -> Iterator[tuple[AlertEvent, Place]]:
+def _before(
+    wish: AlertFilter, found: Iterable[tuple[PageCursor, str]]
+) -> Iterator[tuple[AlertEvent, PageCursor]]:
     """Alerts with their places, down to the first instant that is wished for."""
     earliest = None if wish.since is None else to_micros(wish.since)
     for place, body in found:
@@ -321,7 +325,7 @@ def listeners() -> list[Publish]:
     return [entry.load() for entry in entry_points(group=PUBLISH_GROUP)]
 
 
-def _publish(publish: Publish, alert: AlertEvent) -> None:
+def _call_listener(publish: Publish, alert: AlertEvent) -> None:
     """Tell a listener; one that fails is logged and hinders nobody."""
     try:
         publish(alert)
@@ -333,7 +337,7 @@ def _alert_not_found(identity: str) -> NotFoundError:
     return NotFoundError(f"no alert {identity!r}", "`tearsheet alerts` lists them")
 
 
-def _told(alert: AlertEvent) -> dict[str, object]:
+def _log_fields(alert: AlertEvent) -> dict[str, object]:
     return {
         "id": alert.id,
         "state": alert.state,
@@ -347,7 +351,7 @@ def _told(alert: AlertEvent) -> dict[str, object]:
     }
 
 
-def _ends_in_half_a_line(path: Path) -> bool:
+def _ends_with_partial_line(path: Path) -> bool:
     with path.open("rb") as file:
         if not file.seek(0, os.SEEK_END):
             return False

@@ -13,27 +13,34 @@ from tearsheet.app.analysis.summaries import Summaries, terms_of
 from tearsheet.app.context import Context
 from tearsheet.app.reports import BookingTerm
 from tearsheet.errors import NotFoundError, UsageError
-from tearsheet.performance.breakdown import Group, break_down
-from tearsheet.performance.closing import Closing
-from tearsheet.performance.comparison import Compared, compare
+from tearsheet.performance.breakdown import Group, breakdown
+from tearsheet.performance.closing import ClosedTrade
+from tearsheet.performance.comparison import MetricComparison, compare
 from tearsheet.performance.distribution import Distribution, distribution
-from tearsheet.performance.grid import Grid, grid
-from tearsheet.performance.rolling import RollingPoint, rolling
-from tearsheet.performance.series import EquityDay, FillPoint, by_fill, equity
+from tearsheet.performance.grid import CalendarResults, calendar_results
+from tearsheet.performance.rolling import RollingPoint, rolling_metrics
+from tearsheet.performance.series import DailyPoint, FillPoint, daily_curve, fill_curve
 from tearsheet.performance.summary import PerformanceSummary, Scope
-from tearsheet.store.tables.closed_trades import Closings
-from tearsheet.store.tables.ledger import NOTES_STAMP
-from tearsheet.store.tables.trade_list import SORTS, TradeFilter, TradeList, TradePlace, Trades, names_of
+from tearsheet.store.tables.closed_trades import ClosedTradeQuery
+from tearsheet.store.tables.ledger import NOTES_STATE_ID
+from tearsheet.store.tables.trade_list import (
+    SORTS,
+    TradeCursor,
+    TradeFilter,
+    TradeList,
+    TradeScope,
+    distinct_names,
+)
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
 
-__all__ = ["SORTS", "Chosen", "Insights", "PositionDetail", "TradeFilter", "TradePage", "TradePlace"]
+__all__ = ["SORTS", "Chosen", "Insights", "PositionDetail", "TradeCursor", "TradeFilter", "TradePage"]
 
 #: How long the lists were that were asked for last, by the state they are of.
 _counts: dict[object, int] = {}
 _MOST_COUNTS = 500
 #: The closings that were asked for last, by the state they are of, so that the charts and pages of
 #: one state share them; so many at most, counted together, and the newest in any case.
-_last: dict[object, list[Closing]] = {}
+_last: dict[object, list[ClosedTrade]] = {}
 _MOST_KEPT = 250_000
 
 
@@ -61,8 +68,8 @@ class TradePage(Struct, frozen=True):
     total: int
     offset: int
     items: tuple[PositionView, ...]
-    previous: TradePlace | None = None
-    next: TradePlace | None = None
+    previous: TradeCursor | None = None
+    next: TradeCursor | None = None
 
 
 class Names(Struct, frozen=True):
@@ -87,9 +94,9 @@ class Insights:
         self._answers = Summaries(context.ledger, terms_of(context.settings), context.now)
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
-        self._closings = Closings(self._calendar, self._band)
+        self._closings = ClosedTradeQuery(self._calendar, self._band)
 
-    def grid(self, chosen: Chosen) -> Grid:
+    def grid(self, chosen: Chosen) -> CalendarResults:
         """The calendar of a window. Raises UsageError where it has no dates."""
         window = chosen.window
         if window.last_trades is not None:
@@ -103,19 +110,19 @@ class Insights:
                 max(first - DAY * first.weekday(), EARLIEST.date()),
                 min(last + DAY * (7 - last.weekday()), LATEST.date()),
             )
-            return grid(first, last, self._answers.sessions(wide, chosen.scope, currency))
+            return calendar_results(first, last, self._answers.sessions(wide, chosen.scope, currency))
 
-    def equity(self, chosen: Chosen) -> tuple[EquityDay, ...]:
+    def equity(self, chosen: Chosen) -> tuple[DailyPoint, ...]:
         """The running total by session."""
         with self._ledger.snapshot():
             currency = self._currency(chosen)
-            return equity(self._answers.sessions(chosen.window, chosen.scope, currency))
+            return daily_curve(self._answers.sessions(chosen.window, chosen.scope, currency))
 
     def fills(self, chosen: Chosen) -> tuple[FillPoint, ...]:
         """The running total by fill."""
         with self._ledger.snapshot():
             currency = self._currency(chosen)
-            return by_fill(self._answers.rows(chosen.window, chosen.scope, currency).bookings)
+            return fill_curve(self._answers.rows(chosen.window, chosen.scope, currency).bookings)
 
     def breakdown(self, chosen: Chosen, by: str) -> tuple[Group, ...]:
         """Closed positions by a grouping; by tag, one with several is in the group of each."""
@@ -123,7 +130,7 @@ class Insights:
         if by == "tag":
             with self._ledger.snapshot() as reading:
                 found = _tagged(found, tags_by_position(reading))
-        return break_down(found, by)
+        return breakdown(found, by)
 
     def distribution(self, chosen: Chosen, of: Literal["net", "r"]) -> Distribution:
         """How the results of closed positions spread, in money or in R."""
@@ -134,11 +141,11 @@ class Insights:
 
     def rolling(self, chosen: Chosen, trades: int) -> tuple[RollingPoint, ...]:
         """Win rate and expectancy over the last `trades` closed positions, one by one."""
-        return rolling(self.closings(chosen), trades)
+        return rolling_metrics(self.closings(chosen), trades)
 
     def compare(
         self, this: Chosen, other: Chosen
-    ) -> tuple[PerformanceSummary, PerformanceSummary, tuple[Compared, ...]]:
+    ) -> tuple[PerformanceSummary, PerformanceSummary, tuple[MetricComparison, ...]]:
         """Two windows or scopes side by side, in one currency."""
         with self._ledger.snapshot():
             first = self._answers.summary(this.window, this.scope, this.currency)
@@ -151,15 +158,15 @@ class Insights:
         wanted: TradeFilter,
         offset: int,
         number: int,
-        after: TradePlace | None = None,
-        before: TradePlace | None = None,
+        after: TradeCursor | None = None,
+        before: TradeCursor | None = None,
     ) -> TradePage:
         """A page of closed positions, filtered and in order: from an offset on, or beside a place."""
         window, scope = chosen.window, chosen.scope
         start, end = self._calendar.start(window.start), self._calendar.start(window.end)
         with self._ledger.snapshot() as reading:
             currency = self._currency(chosen)
-            of = Trades(scope, currency, to_micros(start), to_micros(end), window.last_trades)
+            of = TradeScope(scope, currency, to_micros(start), to_micros(end), window.last_trades)
             found = TradeList(reading, of, wanted, self._band)
             items, previous, following = found.page(number, offset, after, before)
             remarks = remarks_on(reading, [position.id for position in items])
@@ -175,9 +182,9 @@ class Insights:
         if wanted.is_all and window.last_trades is None and not scope.needs_row_filter:
             sessions = self._answers.sessions(window, scope, currency)
             return sum(tally.closed for _, tally in sessions)
-        notes = self._ledger.get(NOTES_STAMP) if wanted.tag else None
+        notes = self._ledger.get(NOTES_STATE_ID) if wanted.tag else None
         of = (wanted.side, wanted.outcome, wanted.text, wanted.tag)
-        key = (self._ledger.stamp, notes, self._band, window, scope, currency, of)
+        key = (self._ledger.state_id, notes, self._band, window, scope, currency, of)
         if key not in _counts:
             while len(_counts) >= _MOST_COUNTS:
                 _counts.pop(next(iter(_counts)), None)
@@ -187,8 +194,8 @@ class Insights:
     def names(self, account: str | None, most: int) -> Names:
         """The symbols and strategies of closed positions, of one account or all; some of many."""
         with self._ledger.snapshot() as reading:
-            symbols = names_of(reading, "symbol", account)
-            return Names(symbols[:most], names_of(reading, "strategy", account)[:most])
+            symbols = distinct_names(reading, "symbol", account)
+            return Names(symbols[:most], distinct_names(reading, "strategy", account)[:most])
 
     def position(self, identity: str) -> PositionDetail:
         """A position with its bookings. Raises NotFoundError."""
@@ -212,12 +219,12 @@ class Insights:
             last -= DAY
         return Window.containing(window.kind, last)
 
-    def closings(self, chosen: Chosen) -> list[Closing]:
+    def closings(self, chosen: Chosen) -> list[ClosedTrade]:
         """The closed positions of a window, in order."""
         window, scope = chosen.window, chosen.scope
         with self._ledger.snapshot() as reading:
             currency = self._currency(chosen)
-            key = (self._ledger.stamp, window, scope, currency)
+            key = (self._ledger.state_id, window, scope, currency)
             start, end = self._calendar.start(window.start), self._calendar.start(window.end)
 
             if (kept := _last.get(key)) is not None:
@@ -226,7 +233,7 @@ class Insights:
                 found = self._closings.between(reading, scope, currency, start, end)
             else:
                 last = reading.last_closed(scope, currency, end, window.last_trades)
-                found = [self._closings.of(position) for position in last]
+                found = [self._closings.to_closed_trade(position) for position in last]
             _remember(key, found)
             return found
 
@@ -245,7 +252,7 @@ class Insights:
         return self._answers.currency(chosen.window, chosen.scope, chosen.currency)
 
 
-def _tagged(found: list[Closing], tags: Mapping[str, frozenset[str]]) -> list[Closing]:
+def _tagged(found: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -> list[ClosedTrade]:
     """Each closing once for each of its tags, or once without."""
     none: tuple[str | None, ...] = (None,)
     return [
@@ -253,7 +260,7 @@ def _tagged(found: list[Closing], tags: Mapping[str, frozenset[str]]) -> list[Cl
     ]
 
 
-def _remember(key: object, found: list[Closing]) -> None:
+def _remember(key: object, found: list[ClosedTrade]) -> None:
     while _last and len(found) + sum(map(len, _last.values())) > _MOST_KEPT:
         _last.pop(next(iter(_last)), None)
     _last[key] = found

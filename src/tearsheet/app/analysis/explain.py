@@ -77,9 +77,9 @@ def _superseded(ledger: Ledger, summary: PerformanceSummary) -> tuple[Superseded
     span = (to_micros(summary.window.starts_at), to_micros(summary.window.ends_at))
     scope = (summary.scope.account, summary.scope.symbol)
     terms = []
-    for row in ledger.reading.execute("superseded_claims", (*span, *scope)).fetchall():
+    for row in ledger.queries.execute("superseded_claims", (*span, *scope)).fetchall():
         account, symbol, time_us, side, quantity, price, commission, fill_id, key, file, line = row
-        by = ledger.reading.one("superseding_claims", (account, key))
+        by = ledger.queries.fetch_one("superseding_claims", (account, key))
         if by is None:
             continue
         terms.append(
@@ -128,7 +128,7 @@ class Behind:
         return tuple(terms)
 
     def _position(self, p: Position, net: Decimal, outcome: Outcome, adds: Decimal) -> PositionTerm:
-        its = self._ledger.reading.bookings_of(p.id)
+        its = self._ledger.queries.bookings_of(p.id)
         return PositionTerm(
             p.id,
             p.account,

@@ -14,15 +14,15 @@ from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables import pages
 from tearsheet.store.tables.marks import Mark, Marks
-from tearsheet.store.tables.pages import Page, Place, Span
+from tearsheet.store.tables.pages import Page, PageCursor, RowRange
 from tearsheet.store.tables.queries import Reading
-from tearsheet.store.tables.trade_list import TradeFilter, TradeList, TradePlace, Trades
+from tearsheet.store.tables.trade_list import TradeCursor, TradeFilter, TradeList, TradeScope
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.position import Outcome, Position, outcome_of
 from tearsheet.trade.session import Window, to_micros
 
-__all__ = ["Lists", "Page", "Place", "PositionView"]
+__all__ = ["Lists", "Page", "PageCursor", "PositionView"]
 
 _CLOSED, _NOTHING = Unrealized(None), Remark()
 
@@ -69,25 +69,25 @@ class Lists:
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
 
-    def fills(self, window: Window, scope: Scope, number: int, after: Place | None) -> Page[Fill]:
+    def fills(self, window: Window, scope: Scope, number: int, after: PageCursor | None) -> Page[Fill]:
         """Fills of a window, the newest first. Logged results are none. Raises UsageError."""
         with self._ledger.snapshot() as reading:
             return pages.fills(reading, self._span(window, scope, after), number)
 
     def closed(
-        self, window: Window, scope: Scope, number: int, after: Place | None, tag: str | None = None
+        self, window: Window, scope: Scope, number: int, after: PageCursor | None, tag: str | None = None
     ) -> Page[PositionView]:
         """Positions closed in a window, the newest first, of one tag or all. Raises UsageError."""
         span = self._span(window, scope, after)
-        of = Trades(scope, None, to_micros(span.since), to_micros(span.until))
-        place = None if after is None else TradePlace(None, after.time_us, str(after.id))
+        of = TradeScope(scope, None, to_micros(span.since), to_micros(span.until))
+        place = None if after is None else TradeCursor(None, after.time_us, str(after.id))
         with self._ledger.snapshot() as reading:
             found = TradeList(reading, of, TradeFilter(tag=tag), self._band)
             items, _, last = found.page(number, after=place)
             views = self._views(reading, items)
-        return Page(views, None if last is None else Place(last.time_us, last.id))
+        return Page(views, None if last is None else PageCursor(last.time_us, last.id))
 
-    def rejections(self, number: int, after: Place | None) -> Page[Rejection]:
+    def rejections(self, number: int, after: PageCursor | None) -> Page[Rejection]:
         """Lines that could not be used, those read last first."""
         with self._ledger.snapshot() as reading:
             return pages.rejections(reading, after, number)
@@ -106,11 +106,11 @@ class Lists:
             for p in positions
         ]
 
-    def _span(self, window: Window, scope: Scope, after: Place | None) -> Span:
+    def _span(self, window: Window, scope: Scope, after: PageCursor | None) -> RowRange:
         if window.last_trades is not None:
             raise UsageError("a list is of a stretch of time", "leave rolling out")
         since, until = self._calendar.start(window.start), self._calendar.start(window.end)
-        return Span(scope, since, until, after)
+        return RowRange(scope, since, until, after)
 
 
 def view_of(

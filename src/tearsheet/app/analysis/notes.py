@@ -9,12 +9,12 @@ from msgspec.structs import replace
 
 from tearsheet.app.context import Context
 from tearsheet.errors import NotFoundError, UsageError
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.store.tables import notes as kept
-from tearsheet.store.tables.ledger import NOTES_STAMP
+from tearsheet.store.tables.ledger import NOTES_STATE_ID
 from tearsheet.store.tables.notes import Note, NoteVersion
 from tearsheet.store.tables.queries import Reading
-from tearsheet.trade.note import Said
+from tearsheet.trade.note import NoteText
 
 __all__ = [
     "NoteVersion",
@@ -33,7 +33,7 @@ _LONGEST_NAME = 100
 
 def notes_stamp(context: Context) -> str:
     """A name for the present state of all notes, which change no number. Raises StoreError."""
-    return context.ledger.get(NOTES_STAMP) or "0"
+    return context.ledger.get(NOTES_STATE_ID) or "0"
 
 
 class NoteView(Struct, frozen=True):
@@ -80,7 +80,7 @@ class Notes:
         """
         with self._ledger.snapshot() as reading:
             own = _own(reading, position)
-            found = kept.Notes(reading).of([position]).get(position, [])
+            found = kept.NoteTable(reading).for_positions([position]).get(position, [])
         others = [note for note in found if note.id != own.id]
         return [_view(note) for note in (own, *others)]
 
@@ -92,7 +92,7 @@ class Notes:
     def versions(self, identity: str) -> Sequence[NoteVersion]:
         """Everything that a note ever said, the first first."""
         with self._ledger.snapshot() as reading:
-            return kept.Notes(reading).versions(identity)
+            return kept.NoteTable(reading).versions(identity)
 
     def orphaned(self, most: int, after: str = "") -> Sequence[NoteView]:
         """Notes whose fill is not in the ledger now: its import was undone, or its log written anew.
@@ -100,56 +100,60 @@ class Notes:
         They stand where they were as soon as the fill is back.
         """
         with self._ledger.snapshot() as reading:
-            return [_view(note) for note in kept.Notes(reading).orphaned(after, most)]
+            return [_view(note) for note in kept.NoteTable(reading).unattached(after, most)]
 
     def tags(self) -> Sequence[TagCount]:
         """Every tag, in order."""
         with self._ledger.snapshot() as reading:
-            return [TagCount(tag, number) for tag, number in kept.Notes(reading).tags()]
+            return [TagCount(tag, number) for tag, number in kept.NoteTable(reading).tags()]
 
     def with_tag(self, tag: str) -> frozenset[str]:
         """The ids of the positions that bear a tag."""
         with self._ledger.snapshot() as reading:
-            return kept.Notes(reading).with_tag(tag)
+            return kept.NoteTable(reading).with_tag(tag)
 
     def remarks(self, positions: Sequence[str]) -> Mapping[str, Remark]:
         """What is said of each of some positions."""
         with self._ledger.snapshot() as reading:
             return remarks_on(reading, positions)
 
-    def write(self, position: str, said: Said, by: str, version: int) -> NoteView:
+    def write(self, position: str, said: NoteText, by: str, version: int) -> NoteView:
         """Say something of a position. `version` is the one that it is said upon, 0 for the first.
 
         Raises NotFoundError; UsageError where somebody else wrote meanwhile; StoreError.
         """
         return self._write(lambda reading: _own(reading, position), lambda _: said, by, version)
 
-    def rewrite(self, note: str, said: Said, by: str, version: int) -> NoteView:
+    def rewrite(self, note: str, said: NoteText, by: str, version: int) -> NoteView:
         """The same of a note by its id, also of one whose fill is gone."""
         return self._write(lambda reading: _known(reading, note), lambda _: said, by, version)
 
-    def change(self, position: str, change: Callable[[Said], Said], by: str) -> NoteView:
+    def change(self, position: str, change: Callable[[NoteText], NoteText], by: str) -> NoteView:
         """Say of a position what a function makes of what is said now. Raises as `write` does."""
         return self._write(lambda reading: _own(reading, position), change, by, None)
 
     def _write(
-        self, find: Callable[[Reading], Note], change: Callable[[Said], Said], by: str, version: int | None
+        self,
+        find: Callable[[Reading], Note],
+        change: Callable[[NoteText], NoteText],
+        by: str,
+        version: int | None,
     ) -> NoteView:
         with self._ledger.snapshot() as reading:
             account = find(reading).account
         with self._ledger.writing(frozenset({account})) as reading:
-            notes, before = kept.Notes(reading), find(reading)
-            said = change(before.said)
-            if said == before.said:  # also where a request is repeated
+            notes, before = kept.NoteTable(reading), find(reading)
+            said = change(before.content)
+            if said == before.content:  # also where a request is repeated
                 return _view(before)
             _check(before, version)
             after = replace(
-                before, version=before.version + 1, said=said, by=by[:_LONGEST_NAME], at=self._context.now
+                before, version=before.version + 1, content=said, by=by[:_LONGEST_NAME], at=self._context.now
             )
-            notes.put(after)
-            self._ledger.join()
-            self._ledger.change_notes()
-        event(
+            notes.save(after)
+            self._ledger.acquire_commit_lock()
+            self._ledger.bump_notes_version()
+        log_event(
             _log,
             "tearsheet.note",
             id=after.id,
@@ -162,17 +166,17 @@ class Notes:
 
 def remarks_on(reading: Reading, positions: Sequence[str]) -> Mapping[str, Remark]:
     """What is said of each of some positions, all notes on it together."""
-    return {one: _together(notes) for one, notes in kept.Notes(reading).of(positions).items()}
+    return {one: _together(notes) for one, notes in kept.NoteTable(reading).for_positions(positions).items()}
 
 
 def tags_by_position(reading: Reading) -> Mapping[str, frozenset[str]]:
     """The tags of each position that bears any."""
-    return kept.Notes(reading).tags_by_position()
+    return kept.NoteTable(reading).tags_by_position()
 
 
 def _together(notes: Sequence[Note]) -> Remark:
-    texts = [note.said.text for note in notes if note.said.text]
-    tags = sorted({tag for note in notes for tag in note.said.tags})
+    texts = [note.content.text for note in notes if note.content.text]
+    tags = sorted({tag for note in notes for tag in note.content.tags})
     return Remark("\n\n".join(texts) or None, tuple(tags))
 
 
@@ -181,12 +185,12 @@ def _own(reading: Reading, position: str) -> Note:
     bookings = reading.bookings_of(position)
     if not bookings:
         raise NotFoundError(f"no position {position!r}", "`tearsheet positions` lists them")
-    unsaid = Note.unsaid(bookings[0])
-    return kept.Notes(reading).get(unsaid.id) or unsaid
+    unsaid = Note.empty(bookings[0])
+    return kept.NoteTable(reading).get(unsaid.id) or unsaid
 
 
 def _known(reading: Reading, identity: str) -> Note:
-    note = kept.Notes(reading).get(identity)
+    note = kept.NoteTable(reading).get(identity)
     if note is None:
         raise NotFoundError(f"no note {identity!r}", "a position's page shows its notes")
     return note
@@ -215,8 +219,8 @@ def _view(note: Note) -> NoteView:
         note.symbol,
         note.time,
         note.version,
-        note.said.text,
-        note.said.tags,
+        note.content.text,
+        note.content.tags,
         note.by if is_said else None,
         note.at if is_said else None,
     )

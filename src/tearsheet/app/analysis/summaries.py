@@ -9,19 +9,19 @@ from msgspec import Struct
 
 from tearsheet.app.analysis.unrealized import Unrealized, unrealized_of
 from tearsheet.errors import MixedCurrencyError, NotFoundError
-from tearsheet.performance.metric import Day, MetricValue, Stretch, evaluate
+from tearsheet.performance.metric import Day, MetricInput, MetricValue, compute_all
 from tearsheet.performance.summary import (
     Freshness,
     PartialReason,
     PerformanceSummary,
     Scope,
-    TradeLogUse,
+    TradeLogCounts,
     WindowView,
 )
-from tearsheet.performance.tally import Tally, total
+from tearsheet.performance.tally import Tally, merge
 from tearsheet.settings import Settings
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.queries import matches
+from tearsheet.store.tables.queries import is_in_scope
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Position
@@ -74,12 +74,12 @@ class Summaries:
         window = self.from_first_session(window, scope)
         chosen, others = self._currency(window, scope, currency)
         tally, days = self._tally(window, scope, chosen)
-        stretch = Stretch(tally, self._with_idle_days(window, days), self._balance(window, scope, chosen))
-        metrics = evaluate(stretch)
+        stretch = MetricInput(tally, self._with_idle_days(window, days), self._balance(window, scope, chosen))
+        metrics = compute_all(stretch)
         missing = self._missing_days(window)
         rejected = self._rejected(window, scope)
         reasons = [*stale, *self._reasons(window, missing, rejected, tally, scope), *_others(others, chosen)]
-        held = self._ledger.reading.open_positions(scope)
+        held = self._ledger.queries.open_positions(scope)
         open_log_trades = self._ledger.open_log_trades(scope)
         unrealized = self._unrealized(window, chosen, held, open_log_trades)
         return PerformanceSummary(
@@ -103,17 +103,17 @@ class Summaries:
     def doubts(self, window: Window, scope: Scope, currency: str) -> list[PartialReason]:
         """Why a summary of the window and scope would be partial."""
         kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
-        tally = total(tally for _, tally in kept)
+        tally = merge(tally for _, tally in kept)
         missing, rejected = self._missing_days(window), self._rejected(window, scope)
         return list(self._reasons(window, missing, rejected, tally, scope))
 
     def rows(self, window: Window, scope: Scope, currency: str) -> Rows:
         """The rows that a summary of the window and scope rests on."""
         if window.last_trades is not None:
-            closed = self._ledger.reading.last_closed(scope, currency, self._end(window), window.last_trades)
+            closed = self._ledger.queries.last_closed(scope, currency, self._end(window), window.last_trades)
             return Rows([_closing(position) for position in closed], closed)
         since, until = self._start(window), self._end(window)
-        found = self._ledger.reading.window(scope.account, since, until)
+        found = self._ledger.queries.in_window(scope.account, since, until)
         bookings = [booking for booking in found[0] if booking.currency == currency]
         closed = [position for position in found[1] if position.currency == currency]
         if scope.needs_row_filter:
@@ -142,10 +142,10 @@ class Summaries:
         self, bookings: list[Booking], closed: list[Position], scope: Scope
     ) -> tuple[list[Booking], list[Position]]:
         """What belongs to a strategy, symbol or mode; a booking does if its position does."""
-        fits: dict[str, bool] = {p.id: matches(scope, p) for p in closed}
+        fits: dict[str, bool] = {p.id: is_in_scope(scope, p) for p in closed}
         for identity in {b.position_id for b in bookings} - fits.keys():
-            position = self._ledger.reading.position(identity)
-            fits[identity] = position is not None and matches(scope, position)
+            position = self._ledger.queries.position(identity)
+            fits[identity] = position is not None and is_in_scope(scope, position)
         return [b for b in bookings if fits[b.position_id]], [p for p in closed if fits[p.id]]
 
     def check_account(self, scope: Scope) -> None:
@@ -153,7 +153,7 @@ class Summaries:
         if scope.account is None:
             return
         known = self._ledger.accounts()
-        open_too = {p.account for p in self._ledger.reading.open_positions(Scope())}
+        open_too = {p.account for p in self._ledger.queries.open_positions(Scope())}
         if scope.account not in known and scope.account not in open_too:
             named = ", ".join(sorted({*known, *open_too})) or "none yet"
             raise NotFoundError(f"no account {scope.account!r}", f"known accounts: {named}")
@@ -181,7 +181,7 @@ class Summaries:
         if window.last_trades is None and not scope.needs_row_filter:
             kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
             self.sessions_kept += len(kept)
-            return total(tally for _, tally in kept), [
+            return merge(tally for _, tally in kept), [
                 Day(session, tally.curve.net, tally.closed) for session, tally in kept
             ]
         rows = self.rows(window, scope, currency)
@@ -253,7 +253,7 @@ class Summaries:
             yield PartialReason("unfinished_line", _listed(unfinished))
         overlaps = [
             f"{account} {symbol}"
-            for account, symbol in self._ledger.overlaps()
+            for account, symbol in self._ledger.source_overlaps()
             if scope.account in (None, account) and scope.symbol in (None, symbol)
         ]
         if overlaps:
@@ -269,14 +269,14 @@ class Summaries:
         if window.end <= self._terms.calendar.trading_day_of(self._now):
             return Unrealized(None, "the window is past")
         return unrealized_of(
-            self._ledger.reading,
+            self._ledger.queries,
             [position for position in held if position.currency == currency],
             open_log_trades,
         )
 
-    def _trade_log(self) -> TradeLogUse:
-        use = self._ledger.log_use()
-        return TradeLogUse(
+    def _trade_log(self) -> TradeLogCounts:
+        use = self._ledger.log_usage()
+        return TradeLogCounts(
             mode=self._terms.trade_log_mode, as_trades=use.streams - use.as_fills, as_fills=use.as_fills
         )
 

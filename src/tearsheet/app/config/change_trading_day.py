@@ -13,11 +13,11 @@ from tearsheet.app.context import Context
 from tearsheet.app.imports.preview import Preview, previewed
 from tearsheet.app.limits.verdicts import verdicts_of
 from tearsheet.errors import SettingsError, UsageError
-from tearsheet.rules.breach import holds_in
+from tearsheet.rules.breach import is_active_in
 from tearsheet.settings import SETTINGS, Settings
-from tearsheet.store.tables.breaches import LatchRecords
+from tearsheet.store.tables.breaches import BreachTable
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.write.transaction import Posting
+from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.session import DAY
 
 #: What can be changed here.
@@ -51,7 +51,13 @@ class CalendarChange:
         """The settings that can be changed."""
         shown = {"timezone": self._settings.timezone, "day_starts_at": _clock(self._settings)}
         return [
-            CalendarField(key, _ROWS[key].words, shown[key], _ROWS[key].allowed, self._settings.variable(key))
+            CalendarField(
+                key,
+                _ROWS[key].description,
+                shown[key],
+                _ROWS[key].allowed,
+                self._settings.env_variable_of(key),
+            )
             for key in KEYS
         ]
 
@@ -66,14 +72,14 @@ class CalendarChange:
                 raise SettingsError(
                     f"{key} is {text[:100]!r}", f"allowed is {_ROWS[key].allowed}", (key,)
                 ) from None
-            variable = self._settings.variable(key)
+            variable = self._settings.env_variable_of(key)
             if variable is not None and values[key] != getattr(self._settings, key):
                 raise SettingsError(
                     f"{key} is given by the environment variable {variable}",
                     "change it there, and start the service again",
                     (key,),
                 )
-        return self._settings.but(**values)
+        return self._settings.with_values(**values)
 
     def tried(self, wanted: Settings) -> Preview:
         """What every day and position would become; nothing is kept."""
@@ -107,25 +113,25 @@ class CalendarChange:
     def _other(self, wanted: Settings) -> Context:
         """A context that goes by the wanted settings, whatever the file says."""
         now = self._context.now
-        apart = wanted.but()
+        apart = wanted.with_values()
         apart.__dict__["origin"] = None
         return Context(apart, lambda: now)
 
     def _rebook(self, other: Context) -> int:
         self._refuse_while_broken(other.ledger)
-        posting = Posting(other.ledger, book_rules(other.settings), other.now)
+        posting = LedgerTransaction(other.ledger, book_rules(other.settings), other.now)
         posting.rebuild()
-        return posting.finish()
+        return posting.commit()
 
     def _refuse_while_broken(self, ledger: Ledger) -> None:
         """Another calendar could end what holds for a day, a week or a month by this one."""
         session = self._settings.calendar.trading_day_of(self._context.now)
-        records = LatchRecords(ledger.reading)
+        records = BreachTable(ledger.queries)
         for account in records.accounts():
-            for record in records.of(account, session - _PERIOD):
+            for record in records.for_account(account, session - _PERIOD):
                 one = record.breach
                 is_bound = one.period_start is not None and record.release is None
-                if is_bound and holds_in(one.limit, one.period_start, session):
+                if is_bound and is_active_in(one.limit, one.period_start, session):
                     raise UsageError(
                         f"{one.limit} of {account} is broken since {one.at.isoformat()}, and another "
                         "calendar could end that",

@@ -10,12 +10,12 @@ from msgspec import Struct
 from tearsheet.app.config.settings_audit import ChangedFile, SettingChange, content_of
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.rules.limit import LIMITS, Limits
-from tearsheet.rules.relaxed import loosened
-from tearsheet.sources.config.limits import parse_limits, words_of_limits, words_of_terms
+from tearsheet.rules.relaxed import find_relaxed_limits
+from tearsheet.sources.config.limits import limit_keys, option_keys, parse_limits
 from tearsheet.sources.config.targets import parse_targets
-from tearsheet.sources.config.yaml import yaml_mapping
+from tearsheet.sources.config.yaml import load_mapping
 from tearsheet.sources.config.yaml_edit import Path as Way
-from tearsheet.sources.config.yaml_edit import Value, edited
+from tearsheet.sources.config.yaml_edit import Value, edit_yaml
 
 #: Where a limit of an account comes from: the block of all accounts, its own, or there is none.
 State = Literal["default", "own", "none"]
@@ -66,7 +66,7 @@ class LimitsDesk:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._text, self._digest = content_of(path)
-        self._content = _section(yaml_mapping(self._text, str(path)).get("limits"))
+        self._content = _section(load_mapping(self._text, str(path)).get("limits"))
 
     def form(self, account: str | None) -> LimitForm:
         """The fields as they are in the file. Raises SettingsError."""
@@ -75,7 +75,7 @@ class LimitsDesk:
             _limit_fields(name, block, default if account is not None else None) for name in LIMITS
         )
         terms = tuple(
-            Field(key, key, _text(block.get(key)), allowed) for key, allowed in words_of_terms().items()
+            Field(key, key, _text(block.get(key)), allowed) for key, allowed in option_keys().items()
         )
         named = tuple(_section(self._content.get("accounts")))
         return LimitForm(account, self._digest, limits, terms, named)
@@ -89,16 +89,16 @@ class LimitsDesk:
         way: Way = ("limits", "default") if account is None else ("limits", "accounts", account)
         block = self._block(account)
         edits: list[tuple[Way, Value]] = []
-        for name, (short, keys) in words_of_limits().items():
+        for name, (short, keys) in limit_keys().items():
             state = given.get(f"{name}.state", "")
             if state not in ("default", "own", "none"):
                 raise UsageError(f"the form says nothing of {name}", "open the page and try again")
             values = {k: given.get(f"{name}.{k}", "").strip() for k in (short, *keys)}
             wanted = _limit_value(name, short, values, state, way)
             edits += _edits((*way, name), block, wanted, short)
-        for key in words_of_terms():
+        for key in option_keys():
             edits += _edits((*way, key), block, _listed(key, given.get(key, "").strip()), "")
-        text = edited(self._text, edits, str(self._path)) if edits else self._text
+        text = edit_yaml(self._text, edits, str(self._path)) if edits else self._text
         parse_targets(text, str(self._path))
         old, new = self._limits(self._text), self._limits(text)
         changes = tuple(
@@ -108,7 +108,7 @@ class LimitsDesk:
             for path, value in edits
         )
         file = ChangedFile(self._path, self._digest, text)
-        return Wish(file, changes, tuple(loosened(old, new)))
+        return Wish(file, changes, tuple(find_relaxed_limits(old, new)))
 
     def _limits(self, text: str) -> Limits:
         return parse_limits(text, str(self._path)) or Limits()
@@ -124,7 +124,7 @@ def _section(content: Any) -> dict[str, Any]:
 
 
 def _limit_fields(name: Any, block: dict[str, Any], default: dict[str, Any] | None) -> LimitFields:
-    short, keys = words_of_limits()[name]
+    short, keys = limit_keys()[name]
     value = block.get(name)
     own = value if isinstance(value, dict) else {short: value} if value not in _NULL else {}
     fields = tuple(
@@ -143,7 +143,7 @@ def _limit_value(name: str, short: str, values: dict[str, str], state: str, way:
     if state == "default":
         return None
     if not values[short]:
-        allowed = words_of_limits()[name][1][short]
+        allowed = limit_keys()[name][1][short]
         raise SettingsError(f"{name} has no {short}", f"allowed is {allowed}", (*way, name, short))
     found = {key: _listed(key, text) for key, text in values.items() if text}
     return found if len(found) > 1 else found[short]
@@ -195,6 +195,6 @@ def refused_field(error: SettingsError | UsageError) -> str:
     inside = place[2:] if place[:2] == ("limits", "default") else place[3:]
     if not inside or place[:1] != ("limits",):
         return ""
-    if len(inside) == 1 and inside[0] in words_of_limits():
-        return f"{inside[0]}.{words_of_limits()[inside[0]][0]}"
+    if len(inside) == 1 and inside[0] in limit_keys():
+        return f"{inside[0]}.{limit_keys()[inside[0]][0]}"
     return ".".join(inside[:2])

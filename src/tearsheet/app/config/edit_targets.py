@@ -6,8 +6,8 @@ from tearsheet.app.config.settings_audit import ChangedFile, SettingChange, cont
 from tearsheet.app.context import Context
 from tearsheet.rules import Targets
 from tearsheet.sources.config.targets import load_targets, parse_targets
-from tearsheet.sources.config.yaml import yaml_mapping
-from tearsheet.sources.config.yaml_edit import Value, edited
+from tearsheet.sources.config.yaml import load_mapping
+from tearsheet.sources.config.yaml_edit import Value, edit_yaml
 
 NAMES = Targets.__struct_fields__
 
@@ -37,7 +37,7 @@ class Promises:
         if seen != digest:
             return False
         file, now = str(self._path), self._context.now
-        content = yaml_mapping(text, file)
+        content = load_mapping(text, file)
         way = ("targets",) if "targets" in content else ()
         old = (content["targets"] or {}) if way else content
         edits: list[tuple[tuple[str, ...], Value]] = []
@@ -45,7 +45,7 @@ class Promises:
             wanted = values[name].strip() if name in values else None
             if wanted is not None and (wanted or "null") != (old.get(name) or "null"):
                 edits.append(((*way, name), wanted or "null"))
-        text = edited(text, edits, file)
+        text = edit_yaml(text, edits, file)
         parse_targets(text, file)
         changes = [
             SettingChange(now, who, self._path.name, path[-1], old.get(path[-1]), str(value))

@@ -16,7 +16,7 @@ from msgspec import Struct
 from tearsheet.app.book_rules import digest_of, digest_of_bytes
 from tearsheet.errors import InputError, SettingsError
 from tearsheet.export.files import replace_file
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.session import from_micros, to_micros
 
@@ -75,7 +75,7 @@ def keep_change(
                 return False
             before()
             for one in changes:
-                ledger.reading.execute(
+                ledger.queries.execute(
                     "add_setting_change", (to_micros(one.at), one.who, one.file, one.name, one.old, one.new)
                 )
             was = path.read_bytes() if path.exists() else b""
@@ -86,7 +86,7 @@ def keep_change(
                 _write(path, was)
         raise
     for one in changes:
-        event(
+        log_event(
             _log,
             "tearsheet.setting",
             level=logging.WARNING,

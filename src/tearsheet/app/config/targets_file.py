@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from tearsheet.app.book_rules import digest_of
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.rules import Targets
 from tearsheet.sources.config.targets import load_targets
 from tearsheet.store.tables.ledger import Ledger
@@ -21,7 +21,7 @@ def stated_targets(ledger: Ledger, path: Path) -> Targets:
         return msgspec.json.decode(ledger.get("targets") or "", type=Targets)
     targets, existed = load_targets(path)
     if not existed:
-        event(_log, "tearsheet.targets", reason=f"no {path}: nothing is judged but risk-reward")
+        log_event(_log, "tearsheet.targets", reason=f"no {path}: nothing is judged but risk-reward")
     elif not ledger.read_only:
         with ledger.writing():
             ledger.put("targets", msgspec.json.encode(targets).decode())

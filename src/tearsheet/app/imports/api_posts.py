@@ -12,14 +12,14 @@ from msgspec.structs import replace
 from tearsheet.app.book_rules import book_rules
 from tearsheet.app.context import Context
 from tearsheet.app.reports import ImportReport, PostReport, Request
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.performance.summary import Scope
-from tearsheet.sources.posted import PostedMark, posted_fills, posted_marks, posted_objects
-from tearsheet.store.tables.account_states import note_heard
-from tearsheet.store.tables.idempotency import Receipt, Receipts
+from tearsheet.sources.posted import MarkInput, parse_fills, parse_marks, parse_objects
+from tearsheet.store.tables.account_states import record_heartbeat
+from tearsheet.store.tables.idempotency import IdempotencyKey, IdempotencyTable
 from tearsheet.store.tables.marks import Mark, Marks
-from tearsheet.store.write.imported_fills import ImportCounts, standing
-from tearsheet.store.write.transaction import BookRules, FileState, Posting, writing_of
+from tearsheet.store.write.imported_fills import ImportCounts, existing_fills
+from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, transaction_of
 from tearsheet.trade.fill import Fill, Rejection
 
 _log = logging.getLogger("tearsheet")
@@ -39,8 +39,8 @@ class Posts:
         """
         started = time.perf_counter()
         rules = book_rules(self._context.settings)
-        objects = posted_objects(request.body, "fills")
-        made = posted_fills(objects, request.name, rules.instruments)
+        objects = parse_objects(request.body, "fills")
+        made = parse_fills(objects, request.name, rules.instruments)
         refused = [row for row in made if isinstance(row, Rejection)]
         lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
         report = PostReport(rejections=refused) if refused else self._keep_fills(request, rules, lines)
@@ -54,9 +54,9 @@ class Posts:
         """
         started = time.perf_counter()
         instruments = book_rules(self._context.settings).instruments
-        made = posted_marks(posted_objects(request.body, "marks"), request.name, instruments)
+        made = parse_marks(parse_objects(request.body, "marks"), request.name, instruments)
         refused = [row for row in made if isinstance(row, Rejection)]
-        told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, PostedMark)]
+        told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, MarkInput)]
         report = PostReport(rejections=refused) if refused else self._keep_marks(request, told)
         self._context.tell()
         return _told("tearsheet.marks", started, report)
@@ -70,62 +70,64 @@ class Posts:
             return take()
         receipt = _receipt(Request(path.read_bytes(), "", key), "import")
         with self._ledger.snapshot() as reading:
-            answer = Receipts(reading).find(receipt)
+            answer = IdempotencyTable(reading).find(receipt)
         if answer is not None:
             return _imported_before(answer)
         report = take()
         with self._ledger.writing() as reading:
-            receipts = Receipts(reading)
+            receipts = IdempotencyTable(reading)
             if (answer := receipts.find(receipt)) is not None:
                 return _imported_before(answer)
-            receipts.keep(receipt, json.encode(report).decode(), self._context.now)
+            receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 
     def _keep_fills(
-        self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]]
+        self, request: Request, rules: BookingRules, lines: Sequence[tuple[int, Fill]]
     ) -> PostReport:
         receipt = _receipt(request, "fills")
-        with writing_of(self._ledger, rules, _held(lines, receipt)) as reading:
-            receipts = Receipts(reading)
+        with transaction_of(self._ledger, rules, _held(lines, receipt)) as reading:
+            receipts = IdempotencyTable(reading)
             if answer := receipts.find(receipt):
                 return _repeated(answer)
-            known = standing(reading, request.name, lines)
+            known = existing_fills(reading, request.name, lines)
             conflicts = [found for found in known if isinstance(found, Rejection)]
             if conflicts:
                 return PostReport(rejections=conflicts)
             new = known.count(False)
-            note_heard(reading, {fill.account for _, fill in lines}, self._context.now)
+            record_heartbeat(reading, {fill.account for _, fill in lines}, self._context.now)
             revision = self._book(request, rules, lines, new)
             report = PostReport(new=new, known=len(lines) - new, revision=revision)
-            receipts.keep(receipt, json.encode(report).decode(), self._context.now)
+            receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 
     def _keep_marks(self, request: Request, told: Sequence[Mark]) -> PostReport:
         receipt = _receipt(request, "marks")
         with self._ledger.writing() as reading:
-            receipts = Receipts(reading)
+            receipts = IdempotencyTable(reading)
             if answer := receipts.find(receipt):
                 return _repeated(answer)
-            new = sum(Marks(reading).put(mark) for mark in told)
-            revision = self._ledger.bump() if new else self._ledger.revision
+            new = sum(Marks(reading).save(mark) for mark in told)
+            revision = self._ledger.bump_revision() if new else self._ledger.revision
             if new:
-                self._ledger.judge(self._holders({mark.symbol for mark in told}))
+                self._ledger.on_commit(self._holders({mark.symbol for mark in told}))
             report = PostReport(new=new, known=len(told) - new, revision=revision)
-            receipts.keep(receipt, json.encode(report).decode(), self._context.now)
+            receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 
     def _holders(self, symbols: set[str]) -> frozenset[str]:
         """The accounts that hold one of the instruments."""
-        held = self._ledger.reading.open_positions(Scope())
+        held = self._ledger.queries.open_positions(Scope())
         return frozenset(p.account for p in held if p.symbol in symbols)
 
-    def _book(self, request: Request, rules: BookRules, lines: Sequence[tuple[int, Fill]], new: int) -> int:
+    def _book(
+        self, request: Request, rules: BookingRules, lines: Sequence[tuple[int, Fill]], new: int
+    ) -> int:
         """Keep fills as a batch; one that says nothing new is remembered, but changes no answer."""
         checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
-        if not new and self._ledger.imports_of(checksum, len(request.body)):
+        if not new and self._ledger.imports_for(checksum, len(request.body)):
             return self._ledger.revision
-        posting = Posting(self._ledger, rules, self._context.now)
-        posting.catch_up()
+        posting = LedgerTransaction(self._ledger, rules, self._context.now)
+        posting.rebuild_if_outdated()
         state = FileState(name=request.name, size=len(request.body), mtime_ns=0, inode=0)
         source = posting.open_import(state, "api")
         counts = ImportCounts()
@@ -134,21 +136,21 @@ class Posts:
         changed = posting.changed
         posting.close_import(source, state, checksum, len(lines), counts, [])
         posting.changed = changed or new > 0
-        return posting.finish()
+        return posting.commit()
 
 
-def _held(lines: Sequence[tuple[int, Fill]], receipt: Receipt | None) -> frozenset[str]:
+def _held(lines: Sequence[tuple[int, Fill]], receipt: IdempotencyKey | None) -> frozenset[str]:
     """What a request of fills holds for itself: their accounts, and its key."""
     accounts = {fill.account for _, fill in lines}
     return frozenset(accounts if receipt is None else {*accounts, f"key\0{receipt.key}"})
 
 
-def _receipt(request: Request, what: str) -> Receipt | None:
+def _receipt(request: Request, what: str) -> IdempotencyKey | None:
     """The request's key with a digest of all that it asks for."""
     if request.key is None:
         return None
     digest = blake2b(what.encode() + b"\0" + request.body, digest_size=16).hexdigest()
-    return Receipt(request.key, digest)
+    return IdempotencyKey(request.key, digest)
 
 
 def _repeated(answer: str) -> PostReport:
@@ -162,7 +164,7 @@ def _imported_before(answer: str) -> ImportReport:
 
 
 def _told(name: str, started: float, report: PostReport) -> PostReport:
-    event(
+    log_event(
         _log,
         name,
         level=logging.WARNING if report.rejections else logging.INFO,

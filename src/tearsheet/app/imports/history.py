@@ -15,10 +15,10 @@ from tearsheet.app.imports.import_file import try_import
 from tearsheet.app.imports.preview import Preview, previewed
 from tearsheet.app.reports import OnProgress, silent
 from tearsheet.errors import NotFoundError, UsageError
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.sources.statements.statement import StatementOptions
 from tearsheet.store.tables import rows
-from tearsheet.store.write.transaction import Posting
+from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import from_micros
 
@@ -86,7 +86,7 @@ class Batches:
     def get(self, number: int) -> Batch:
         """One import. Raises NotFoundError."""
         with self._ledger.snapshot() as reading:
-            row = reading.one("batch", (number,)) if 0 < number < _LAST else None
+            row = reading.fetch_one("batch", (number,)) if 0 < number < _LAST else None
         if row is None:
             raise NotFoundError(f"there is no import {number}", "`tearsheet imports` lists them")
         return _batch(row)
@@ -95,7 +95,7 @@ class Batches:
         """The lines of an import that could not be used."""
         with self._ledger.snapshot() as reading:
             found = reading.execute("rejections_of_batch", (number, most)).fetchall()
-        return [RejectedLine(rows.rejection(row), row[7] is None) for row in found]
+        return [RejectedLine(rows.rejection_from_row(row), row[7] is None) for row in found]
 
     def undo(self, number: int, who: str) -> UndoReport:
         """Take an import out, as if it had never come. Raises NotFoundError, UsageError, StoreError."""
@@ -104,7 +104,7 @@ class Batches:
         with self._ledger.writing():
             report = self._take_out(batch, who)
         self._context.tell()
-        event(
+        log_event(
             _log,
             "tearsheet.undo",
             level=logging.WARNING,
@@ -148,14 +148,14 @@ class Batches:
         return batch
 
     def _take_out(self, batch: Batch, who: str) -> UndoReport:
-        posting = Posting(self._ledger, book_rules(self._context.settings), self._context.now)
-        posting.catch_up()
+        posting = LedgerTransaction(self._ledger, book_rules(self._context.settings), self._context.now)
+        posting.rebuild_if_outdated()
         source = self._ledger.source(batch.id)
-        if self._ledger.reading.one("undo", (batch.id,)) is not None:
+        if self._ledger.queries.fetch_one("undo", (batch.id,)) is not None:
             raise UsageError(f"import {batch.id} was undone just now", "nothing is left to do")
         undone = posting.undo_import(source, who)
-        revision = posting.finish()
-        return UndoReport(batch.id, batch.file, undone.gone, undone.stayed, revision)
+        revision = posting.commit()
+        return UndoReport(batch.id, batch.file, undone.removed, undone.retained, revision)
 
 
 def _batch(row: rows.Row) -> Batch:

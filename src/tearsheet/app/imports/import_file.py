@@ -17,28 +17,33 @@ from tearsheet.app.reports import ImportReport, OnProgress
 from tearsheet.errors import InputError, UsageError
 from tearsheet.settings import Settings
 from tearsheet.sources.config.instruments import load_instruments
-from tearsheet.sources.layouts.catalogue import FormatLine, format_lines, layouts
+from tearsheet.sources.layouts.catalogue import FormatInfo, layouts, list_formats
 from tearsheet.sources.layouts.mapping import layout_text, mapped_layout
-from tearsheet.sources.statements.diagnosis import Diagnosis, diagnose, trade_log_diagnosis, understood
+from tearsheet.sources.statements.diagnosis import (
+    Diagnosis,
+    describe_parse_rules,
+    diagnose,
+    trade_log_diagnosis,
+)
 from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
-from tearsheet.sources.statements.unmatched_closes import Orphans
-from tearsheet.sources.trade_logs.log_folder import ReadSoFar, read_on
-from tearsheet.store.tables.holdings import held_before
-from tearsheet.store.tables.ledger import Ledger, Source
+from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
+from tearsheet.sources.trade_logs.log_folder import LogReadPosition, read_new
+from tearsheet.store.tables.holdings import holding_before
+from tearsheet.store.tables.ledger import Ledger, SourceFile
 from tearsheet.store.write.imported_fills import ImportCounts
-from tearsheet.store.write.transaction import BookRules, FileState, Posting
+from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros
 
 __all__ = [
     "Diagnosis",
     "StatementOptions",
+    "describe_parse_rules",
     "examine",
     "import_file",
     "known_formats",
     "save_mapping",
     "try_import",
-    "understood",
 ]
 
 _AT_ONCE = 10_000
@@ -50,7 +55,7 @@ def import_file(
     ledger: Ledger,
     path: Path,
     name: str,
-    rules: BookRules,
+    rules: BookingRules,
     options: StatementOptions,
     now: datetime,
     on_progress: OnProgress,
@@ -69,7 +74,7 @@ def try_import(
     ledger: Ledger,
     path: Path,
     name: str,
-    rules: BookRules,
+    rules: BookingRules,
     options: StatementOptions,
     now: datetime,
     on_progress: OnProgress,
@@ -87,7 +92,7 @@ class Taking:
         ledger: Ledger,
         path: Path,
         name: str,
-        rules: BookRules,
+        rules: BookingRules,
         options: StatementOptions,
         now: datetime,
         on_progress: OnProgress,
@@ -100,18 +105,18 @@ class Taking:
         self.statement = None if is_log else open_statement(path, rules.instruments, options)
         layout = "trade_log" if self.statement is None else self.statement.layout
         self._report = ImportReport(file=name, layout=layout)
-        self._orphans = Orphans()
+        self._orphans = UnmatchedCloseFinder()
 
     def all(self) -> ImportReport:
         """Keep all that the file says; a content read before changes nothing."""
         report, state = self._report, self._state
-        earlier = self._ledger.imports_of(self._checksum, state.size)
+        earlier = self._ledger.imports_for(self._checksum, state.size)
         if earlier and not earlier[0].rejected:
             return _repeated(report, earlier[0], self._ledger.revision)
-        posting = Posting(self._ledger, self._rules, self._now)
-        posting.catch_up()
+        posting = LedgerTransaction(self._ledger, self._rules, self._now)
+        posting.rebuild_if_outdated()
         report.id = posting.open_import(state, report.layout)
-        posting.supersede_rejections(report.id, earlier)
+        posting.mark_rejections_superseded(report.id, earlier)
         if self.statement is None:
             counts, lines = _take_records(posting, report.id, self._path, report)
         else:
@@ -121,15 +126,15 @@ class Taking:
         posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, self._who)
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
         self._on_progress(state.size, state.size, "booking")
-        report.revision = posting.finish()
-        report.orphans = self._orphans.found(partial(held_before, self._ledger.reading))
+        report.revision = posting.commit()
+        report.orphans = self._orphans.results(partial(holding_before, self._ledger.queries))
         return report
 
 
-def known_formats(folder: Path | None = None) -> dict[str, FormatLine]:
+def known_formats(folder: Path | None = None) -> dict[str, FormatInfo]:
     """Every format of statements by name: what it needs, and what to know of it."""
-    trade_log = FormatLine("trade_log", "Trade log (JSON Lines)", list(_TRADE_LOG))
-    return {line.name: line for line in (*format_lines(folder), trade_log)}
+    trade_log = FormatInfo("trade_log", "Trade log (JSON Lines)", list(_TRADE_LOG))
+    return {line.name: line for line in (*list_formats(folder), trade_log)}
 
 
 def examine(path: Path, settings: Settings, **said: Any) -> Diagnosis:
@@ -165,7 +170,7 @@ def save_mapping(name: str, said: Mapping[str, Any]) -> Path:
     return path
 
 
-def _repeated(report: ImportReport, earlier: Source, revision: int) -> ImportReport:
+def _repeated(report: ImportReport, earlier: SourceFile, revision: int) -> ImportReport:
     report.repeated, report.id = True, earlier.id
     report.known = earlier.facts
     report.revision = revision
@@ -173,7 +178,7 @@ def _repeated(report: ImportReport, earlier: Source, revision: int) -> ImportRep
 
 
 def _take_fills(
-    posting: Posting,
+    posting: LedgerTransaction,
     source_id: int,
     statement: Statement,
     rows: Iterator[tuple[int, Fill | Rejection]],
@@ -191,15 +196,15 @@ def _take_fills(
     return counts, lines
 
 
-def _numbered(statement: Statement, orphans: Orphans) -> Iterator[tuple[int, Fill | Rejection]]:
+def _numbered(statement: Statement, orphans: UnmatchedCloseFinder) -> Iterator[tuple[int, Fill | Rejection]]:
     """Every row with its line, watched for fills that close what nothing opened."""
-    if not statement.found.layout.tells_effect:
+    if not statement.detected.layout.has_effect:
         for row in statement.rows():
             yield statement.line, row
         return
     for row in statement.rows():
         if isinstance(row, Fill):
-            orphans.see(row, statement.effect(row), statement.line)
+            orphans.add(row, statement.effect(row), statement.line)
         yield statement.line, row
 
 
@@ -209,19 +214,19 @@ def _batches(rows: Iterator[tuple[int, Fill | Rejection]]) -> Iterable[list[tupl
 
 
 def _take_records(
-    posting: Posting, source_id: int, path: Path, report: ImportReport
+    posting: LedgerTransaction, source_id: int, path: Path, report: ImportReport
 ) -> tuple[ImportCounts, int]:
     counts, ended = ImportCounts(), 0
     name = report.file.rpartition("/")[2]
     with path.open("rb") as file:
-        for part, reached in read_on(file, name, None, ReadSoFar()):
+        for part, reached in read_new(file, name, None, LogReadPosition()):
             ended = reached.lines
             lines = [(r.line, r.key, r.record) for r in part.records]
             posting.add_records(source_id, name, lines, [])
             report.rejections += part.rejections
             counts.new += len(lines)
             for one in part.records:
-                counts.span(to_micros(one.record.result_time))
+                counts.extend_time_range(to_micros(one.record.result_time))
     return counts, ended
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from tearsheet.app.reports import OnProgress, SyncReport
 from tearsheet.sources.trade_logs.log_folder import (
     LogFile,
-    ReadSoFar,
-    is_continued,
+    LogReadPosition,
+    is_appended,
     log_files,
-    read_on,
+    read_new,
     signature,
 )
-from tearsheet.store.tables.ledger import Ledger, Source
-from tearsheet.store.write.transaction import BookRules, FileState, Posting, Progress
+from tearsheet.store.tables.ledger import Ledger, SourceFile
+from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, ReadPosition
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import DAY, EARLIEST
 
@@ -31,16 +31,16 @@ def is_up_to_date(ledger: Ledger, folder: Path, fingerprint: str) -> tuple[bool,
 
 
 def sync_logs(
-    ledger: Ledger, folder: Path, rules: BookRules, now: datetime, on_progress: OnProgress
+    ledger: Ledger, folder: Path, rules: BookingRules, now: datetime, on_progress: OnProgress
 ) -> SyncReport:
     """Read what is new in the folder; a process that syncs at the same time is waited for."""
     with ledger.writing():
         _, signed = signature(folder)
         files = log_files(folder)
         report = SyncReport(files=len(files))
-        posting = Posting(ledger, rules, now)
-        report.rebuilt = posting.catch_up()
-        known = ledger.logs()
+        posting = LedgerTransaction(ledger, rules, now)
+        report.rebuilt = posting.rebuild_if_outdated()
+        known = ledger.log_files()
         todo = [file for file in files if _has_changed(known.get(file.name), file)]
         report.unchanged_files = len(files) - len(todo)
         total = sum(file.size for file in todo)
@@ -48,13 +48,13 @@ def sync_logs(
             on_progress(report.read_bytes, total, file.name)
             _read(posting, folder, file, known.get(file.name), report)
         on_progress(report.read_bytes, total, "booking")
-        report.revision = posting.finish()
+        report.revision = posting.commit()
         report.changed = posting.changed
         ledger.put(SIGNATURE, signed)
     return report
 
 
-def _has_changed(source: Source | None, file: LogFile) -> bool:
+def _has_changed(source: SourceFile | None, file: LogFile) -> bool:
     return source is None or (source.size, source.mtime_ns, source.inode) != (
         file.size,
         file.mtime_ns,
@@ -62,23 +62,25 @@ def _has_changed(source: Source | None, file: LogFile) -> bool:
     )
 
 
-def _read(posting: Posting, folder: Path, file: LogFile, source: Source | None, report: SyncReport) -> None:
+def _read(
+    posting: LedgerTransaction, folder: Path, file: LogFile, source: SourceFile | None, report: SyncReport
+) -> None:
     """Read one changed file; one that cannot be opened is rejected whole and tried again next time."""
     state = FileState(file.name, file.size, file.mtime_ns, file.inode)
     source_id = source.id if source else posting.open_log(state, file.day.isoformat())
     try:
         with (folder / file.name).open("rb") as opened:
-            so_far = ReadSoFar()
+            so_far = LogReadPosition()
             if source is not None:
                 so_far = _so_far(source)
                 same = source.inode == file.inode
-                if source.size < 0 or not is_continued(opened, file, so_far, same):
+                if source.size < 0 or not is_appended(opened, file, so_far, same):
                     posting.forget_log(source)
-                    so_far = ReadSoFar()
+                    so_far = LogReadPosition()
             started = so_far.offset
             facts = source.facts if source and started else 0
             rejected = source.rejected if source and started else 0
-            for part, reached in read_on(opened, file.name, file.day, so_far):
+            for part, reached in read_new(opened, file.name, file.day, so_far):
                 so_far = reached
                 lines = [(r.line, r.key, r.record) for r in part.records]
                 posting.add_records(source_id, file.name, lines, part.rejections)
@@ -97,7 +99,12 @@ def _read(posting: Posting, folder: Path, file: LogFile, source: Source | None, 
 
 
 def _reject_file(
-    posting: Posting, source_id: int, source: Source | None, file: LogFile, error: OSError, report: SyncReport
+    posting: LedgerTransaction,
+    source_id: int,
+    source: SourceFile | None,
+    file: LogFile,
+    error: OSError,
+    report: SyncReport,
 ) -> None:
     if source is not None:
         posting.forget_log(source)
@@ -114,13 +121,13 @@ def _reject_file(
     )
     posting.add_records(source_id, file.name, [], [rejection])
     never = FileState(file.name, -1, -1, -1)
-    posting.close_log(source_id, never, _progress(ReadSoFar()), 0, 1)
+    posting.close_log(source_id, never, _progress(LogReadPosition()), 0, 1)
     report.rejected += 1
 
 
-def _so_far(source: Source) -> ReadSoFar:
-    return ReadSoFar(source.offset, source.lines, source.checksum, source.tail, source.complete)
+def _so_far(source: SourceFile) -> LogReadPosition:
+    return LogReadPosition(source.offset, source.lines, source.checksum, source.tail, source.complete)
 
 
-def _progress(so_far: ReadSoFar) -> Progress:
-    return Progress(so_far.offset, so_far.lines, so_far.checksum, so_far.tail, so_far.complete)
+def _progress(so_far: LogReadPosition) -> ReadPosition:
+    return ReadPosition(so_far.offset, so_far.lines, so_far.checksum, so_far.tail, so_far.complete)

@@ -80,7 +80,7 @@ def previewed(ledger: Ledger, change: Callable[[], object]) -> Preview:
 
 
 def _books(ledger: Ledger) -> _Books:
-    reading = ledger.reading
+    reading = ledger.queries
     days = {}
     with exact():
         for account, session, currency, body in reading.execute("days_of_accounts"):

@@ -15,7 +15,7 @@ _MINUTE = timedelta(minutes=1)
 
 def note_asked(context: Context, account: str, patience_s: float) -> None:
     """Remember that somebody asked now. Raises StoreError."""
-    with context.ledger.patience(patience_s), context.ledger.writing():
+    with context.ledger.lock_timeout(patience_s), context.ledger.writing():
         asked = _asked(context) | {account: context.now.timestamp()}
         context.ledger.put(_KEY, msgspec.json.encode(asked).decode())
 

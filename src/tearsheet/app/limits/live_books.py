@@ -12,19 +12,25 @@ from msgspec import MsgspecError, Struct, json
 
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
-from tearsheet.rules.breach import Breach, holds_in
+from tearsheet.rules.breach import Breach, is_active_in
 from tearsheet.rules.limit import AccountLimits, period_start
-from tearsheet.rules.limit_book import BookBase, LimitBook, Terms, account_book, past_from
-from tearsheet.rules.limit_sums import OpenPnl, OutcomeRules, open_pnl
+from tearsheet.rules.limit_book import (
+    LimitBook,
+    LimitBookSnapshot,
+    LimitContext,
+    build_limit_book,
+    first_session_needed,
+)
+from tearsheet.rules.limit_sums import OutcomeRules, UnrealizedPnl, compute_unrealized_pnl
 from tearsheet.settings import Settings
 from tearsheet.store.tables.account_states import AccountState, account_state
 from tearsheet.store.tables.breaches import (
     BreachRecord,
-    LatchRecords,
-    keep_base,
-    keep_open_high,
-    the_base,
-    the_open_high,
+    BreachTable,
+    load_equity_peak,
+    load_snapshot,
+    save_equity_peak,
+    save_snapshot,
 )
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.marks import Marks
@@ -66,7 +72,7 @@ class Standing:
         """What is kept of breaches and releases."""
         for record in records:
             self.kept.add(record.breach.id)
-            self.book.latches.add(record.breach)
+            self.book.breach_register.add(record.breach)
             if record.release is not None:
                 self.book.release(record.release)
 
@@ -75,15 +81,15 @@ class Standing:
         book = self.book
         return [
             breach
-            for breach in book.found
-            if breach.id not in self.kept and holds_in(breach.limit, breach.period_start, book.session)
+            for breach in book.new_breaches
+            if breach.id not in self.kept and is_active_in(breach.limit, breach.period_start, book.session)
         ]
 
 
 class Base(Struct, frozen=True):
     """A book as it stood before a session, with the currencies that it had met."""
 
-    book: BookBase
+    book: LimitBookSnapshot
     currency: str
     others: tuple[str, ...]
 
@@ -104,30 +110,30 @@ class LimitBooks:
 
     def of(self, account: str, plan: AccountLimits, now: datetime) -> Standing:
         """The book of an account with the clock at an instant; nothing is written."""
-        stamp = self._ledger.stamp
+        stamp = self._ledger.state_id
         standing = self._standing.get(account)
         if standing is None or standing.book.plan != plan or not self._goes_on(standing, stamp):
             standing = self._make(account, plan, now)
         standing.stamp = stamp
         self._mark(standing, now)
-        standing.book.look(now)
+        standing.book.evaluate(now)
         return standing
 
     def keep_high(self, standing: Standing) -> None:
         """Remember the highest equity that prices made; inside a transaction that writes."""
         high, book = standing.high, standing.book
         if high is not None and high > (self._kept_high(book) or high - 1):
-            keep_open_high(self._ledger.reading, book.account, book.running.since, high)
+            save_equity_peak(self._ledger.queries, book.account, book.sums.since, high)
 
     def _kept_high(self, book: LimitBook) -> Decimal | None:
-        return the_open_high(self._ledger.reading, book.account, book.running.since)
+        return load_equity_peak(self._ledger.queries, book.account, book.sums.since)
 
     def _goes_on(self, standing: Standing, stamp: str) -> bool:
         """Feed what came since; says whether the book could take it."""
         if standing.stamp == stamp:
             return True
         account = standing.book.account
-        standing.state = account_state(self._ledger.reading, account)
+        standing.state = account_state(self._ledger.queries, account)
         if standing.state.rewrites != standing.rewrites:
             return False
         standing.take(self._latched(account, standing.book.session))
@@ -137,7 +143,7 @@ class LimitBooks:
         last, last_us = standing.last, standing.state.last_us
         if last is None or last_us is None:
             return last_us is None
-        found, closed = self._ledger.reading.window(standing.book.account, last.time, LATEST)
+        found, closed = self._ledger.queries.in_window(standing.book.account, last.time, LATEST)
         found.sort(key=_order)
         seen = sum(b.time == last.time and b.order <= last.order for b in found)
         fresh = found[seen:]
@@ -156,31 +162,31 @@ class LimitBooks:
 
     def _make(self, account: str, plan: AccountLimits, now: datetime) -> Standing:
         """The book from kept tallies up to the last traded session, whose bookings are read."""
-        reading, calendar = self._ledger.reading, self._settings.calendar
+        reading, calendar = self._ledger.queries, self._settings.calendar
         session = calendar.trading_day_of(now)
         cut = min(session, self._ledger.last_session(account) or session)
-        first = past_from(plan, cut) or EARLIEST.date()
+        first = first_session_needed(plan, cut) or EARLIEST.date()
         digest = self._digest(plan, first)
         begun, base = self._base(account, digest, first, cut)
         currency, others = self._currency(account, begun, base)
         if base is not None and currency != base.currency:
             begun, base = first, None
-        bookings, closed = reading.window(account, calendar.start(cut), LATEST)
+        bookings, closed = reading.in_window(account, calendar.start(cut), LATEST)
         bookings.sort(key=_order)
         past = self._ledger.tallies(account, begun, cut, currency)
         records = self._latched(account, session)
-        bases: list[BookBase] = []
-        book = account_book(
+        bases: list[LimitBookSnapshot] = []
+        book = build_limit_book(
             account,
             plan,
-            Terms(calendar, currency, self._outcomes()),
+            LimitContext(calendar, currency, self._outcomes()),
             past=past,
             bookings=bookings,
             positions=[*closed, *self._open(account)],
             breaches=[record.breach for record in records],
             releases=[record.release for record in records if record.release],
             base=base.book if base else None,
-            between=lambda book: bases.append(book.base()),
+            between=lambda book: bases.append(book.snapshot()),
         )
         book.other_currencies |= others
         standing = Standing(book, account_state(reading, account))
@@ -201,12 +207,12 @@ class LimitBooks:
             digest, session, base = standing.base
             start = self._settings.calendar.start(session)
             body = json.encode(base).decode()
-            keep_base(self._ledger.reading, standing.book.account, digest, session, start, body)
+            save_snapshot(self._ledger.queries, standing.book.account, digest, session, start, body)
             standing.base = None
 
     def _base(self, account: str, digest: str, first: date, cut: date) -> tuple[date, Base | None]:
         """From which session on tallies are needed, and what was before them."""
-        found = the_base(self._ledger.reading, account, digest)
+        found = load_snapshot(self._ledger.queries, account, digest)
         if found is None or found[0] > cut or first != EARLIEST.date():
             return first, None
         try:
@@ -225,7 +231,7 @@ class LimitBooks:
     def _raise_high(self, book: LimitBook) -> None:
         high = self._kept_high(book)
         if high is not None:
-            book.running.high_with_open = max(book.running.high_with_open, high)
+            book.sums.high_with_open = max(book.sums.high_with_open, high)
 
     def _currency(self, account: str, first: date, base: Base | None) -> tuple[str, set[str]]:
         """The currency of an account's limits, and the others that it traded in."""
@@ -245,43 +251,43 @@ class LimitBooks:
         """The breaches that may still hold in a session, or in the one before."""
         starts = (period_start(period, session - DAY) for period in ("day", "week", "month"))
         since = min(start for start in starts if start is not None)
-        return LatchRecords(self._ledger.reading).of(account, since)
+        return BreachTable(self._ledger.queries).for_account(account, since)
 
     def _open(self, account: str) -> list[Position]:
-        return self._ledger.reading.open_positions(Scope(account))
+        return self._ledger.queries.open_positions(Scope(account))
 
     def _mark(self, standing: Standing, now: datetime) -> None:
         """Judge what is open at the last known prices, where a limit asks for it."""
         book = standing.book
         if not any(limit.needs_marks for limit in book.plan.limits):
             return
-        if not book.running.held:
+        if not book.sums.holdings:
             self._mark_open_log_trades(book)
             return
-        positions = [p for p in self._open(book.account) if p.currency == book.terms.currency]
+        positions = [p for p in self._open(book.account) if p.currency == book.context.currency]
         at, pnl = self._priced(positions, book.plan, now)
         book.mark(at, pnl)
         if pnl.amount is not None:
-            standing.high = book.running.high_with_open
+            standing.high = book.sums.high_with_open
 
     def _mark_open_log_trades(self, book: LimitBook) -> None:
         """The log says of open trades no size left, so that nobody knows what they would bring."""
         number = self._ledger.open_log_trades(Scope(book.account))
-        book.running.pnl_open = None if number else ZERO
+        book.sums.pnl_open = None if number else ZERO
         book.missing_marks = (f"{number} open trades of the log",) if number else ()
 
     def _priced(
         self, positions: list[Position], plan: AccountLimits, now: datetime
-    ) -> tuple[datetime, OpenPnl]:
+    ) -> tuple[datetime, UnrealizedPnl]:
         """What positions would bring, and since when; a price older than the fill or too old is none."""
-        marks = Marks(self._ledger.reading).of(p.symbol for p in positions)
+        marks = Marks(self._ledger.queries).for_symbols(p.symbol for p in positions)
         filled = {p.symbol: p.last_at for p in positions}
         for symbol, mark in list(marks.items()):
             too_old = plan.stale_after is not None and now - mark.time > plan.stale_after
             if mark.time < filled[symbol] or too_old:
                 del marks[symbol]
         at = max((mark.time for mark in marks.values()), default=EARLIEST)
-        return at, open_pnl(positions, {symbol: mark.price for symbol, mark in marks.items()})
+        return at, compute_unrealized_pnl(positions, {symbol: mark.price for symbol, mark in marks.items()})
 
 
 def _order(booking: Booking) -> tuple[object, ...]:

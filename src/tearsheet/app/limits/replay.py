@@ -10,9 +10,9 @@ from tearsheet.app.context import Context
 from tearsheet.errors import MixedCurrencyError, NotFoundError, SettingsError
 from tearsheet.performance.summary import Scope
 from tearsheet.rules.limit import AccountLimits, Limits
-from tearsheet.rules.limit_book import LimitBook, Terms, past_from
-from tearsheet.rules.limit_sums import Held, OutcomeRules
-from tearsheet.rules.replay import Replay, Rerun
+from tearsheet.rules.limit_book import LimitBook, LimitContext, first_session_needed
+from tearsheet.rules.limit_sums import OpenHolding, OutcomeRules
+from tearsheet.rules.replay import Replay, Simulation
 from tearsheet.sources.config.limits import load_limits
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO, exact
@@ -63,7 +63,9 @@ def _limited(ledger: Ledger, limits: Limits, account: str | None) -> list[str]:
     return limited
 
 
-def _terms(context: Context, ledger: Ledger, window: Window, account: str, wanted: str | None) -> Terms:
+def _terms(
+    context: Context, ledger: Ledger, window: Window, account: str, wanted: str | None
+) -> LimitContext:
     settings = context.settings
     found = ledger.currencies(account, window.start, window.end)
     if wanted is None and len(found) > 1 and settings.currency not in found:
@@ -73,14 +75,14 @@ def _terms(context: Context, ledger: Ledger, window: Window, account: str, wante
         )
     currency = wanted or (found[0] if len(found) == 1 else settings.currency)
     breaks = settings.breakeven_streak == "break"
-    return Terms(settings.calendar, currency, OutcomeRules(settings.breakeven_band, breaks))
+    return LimitContext(settings.calendar, currency, OutcomeRules(settings.breakeven_band, breaks))
 
 
 class _Account:
     """The replay of one account, from its first session or a later start."""
 
     def __init__(
-        self, ledger: Ledger, account: str, plan: AccountLimits, window: Window, terms: Terms
+        self, ledger: Ledger, account: str, plan: AccountLimits, window: Window, terms: LimitContext
     ) -> None:
         first = ledger.first_session(account) or window.start
         self._ledger, self._account, self._terms = ledger, account, terms
@@ -94,29 +96,29 @@ class _Account:
 
     def replay(self) -> Replay:
         """What the limits would have made of it."""
-        run = Rerun(self._book(), self._start, self._last)
-        reading = self._ledger.reading
-        for bookings, closed in reading.stretches(self._account, self._since, self._until):
+        run = Simulation(self._book(), self._start, self._last)
+        reading = self._ledger.queries
+        for bookings, closed in reading.time_chunks(self._account, self._since, self._until):
             ended = {position.id: position for position in closed}
             for booking in sorted(bookings, key=lambda b: b.order):
-                run.take(booking, ended.get(booking.position_id) if booking.closes else None)
+                run.add_booking(booking, ended.get(booking.position_id) if booking.closes else None)
         return run.result(self._notes)
 
     def _book(self) -> LimitBook:
         """The book as it stood before the first session of the replay."""
         book = LimitBook(self._account, self._plan, self._terms)
-        past = past_from(self._plan, self._start)
+        past = first_session_needed(self._plan, self._start)
         if self._looks_back and past is not None:
             currency = self._terms.currency
             for session, tally in self._ledger.tallies(self._account, past, self._start, currency):
-                book.take_session(session, tally)
-            book.carry(self._held())
+                book.add_session_tally(session, tally)
+            book.set_open_positions(self._held())
         return book
 
-    def _held(self) -> Iterator[Held]:
+    def _held(self) -> Iterator[OpenHolding]:
         """What was open when the replay begins: it has closed since, or is still open."""
-        reading = self._ledger.reading
-        for _, closed in reading.stretches(self._account, self._since, LATEST):
+        reading = self._ledger.queries
+        for _, closed in reading.time_chunks(self._account, self._since, LATEST):
             yield from map(self._wound_back, filter(self._is_earlier, closed))
         still = filter(self._is_earlier, reading.open_positions(Scope(self._account)))
         yield from map(self._wound_back, still)
@@ -126,13 +128,13 @@ class _Account:
         is_logged = position.fills == 1 and position.closed_at is not None
         return opened is not None and opened < self._since and not is_logged
 
-    def _wound_back(self, position: Position) -> Held:
-        bookings = self._ledger.reading.bookings_of(position.id)
+    def _wound_back(self, position: Position) -> OpenHolding:
+        bookings = self._ledger.queries.bookings_of(position.id)
         earlier = [booking for booking in bookings if booking.time < self._since]
         with exact():
             quantity = sum((booking.quantity for booking in earlier), ZERO)
             net = sum((booking.gross - booking.fees for booking in earlier), ZERO)
-        return Held(position.id, position.symbol, quantity, net)
+        return OpenHolding(position.id, position.symbol, quantity, net)
 
 
 def _without_marks(plan: AccountLimits) -> tuple[AccountLimits, tuple[str, ...]]:

@@ -18,17 +18,17 @@ from tearsheet.app.context import Context
 from tearsheet.app.limits.limits_file import LimitsFile, StatedLimits
 from tearsheet.app.limits.live_books import LimitBooks, Standing
 from tearsheet.errors import InputError, StoreError
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.performance.summary import PartialReason, Scope
-from tearsheet.rules.breach import Breach, Release, release_breach
-from tearsheet.rules.incident import incident_changes
+from tearsheet.rules.breach import Breach, Release, make_release
+from tearsheet.rules.incident import incident_events
 from tearsheet.rules.limit import AccountLimits, period_start
-from tearsheet.rules.limit_book import LimitBook, past_from
-from tearsheet.rules.verdict import Feed, Verdict, VerdictReason, verdict
-from tearsheet.store.tables.account_states import account_state, note_heard
-from tearsheet.store.tables.breaches import BreachRecord, LatchRecords, no_such_breach
-from tearsheet.store.tables.idempotency import Receipt, Receipts
-from tearsheet.store.tables.pages import Page, Place
+from tearsheet.rules.limit_book import LimitBook, first_session_needed
+from tearsheet.rules.verdict import FeedStatus, Verdict, VerdictReason, verdict
+from tearsheet.store.tables.account_states import account_state, record_heartbeat
+from tearsheet.store.tables.breaches import BreachRecord, BreachTable, breach_not_found
+from tearsheet.store.tables.idempotency import IdempotencyKey, IdempotencyTable
+from tearsheet.store.tables.pages import Page, PageCursor
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 
@@ -51,7 +51,7 @@ class Verdicts:
         self._ledger, self._settings = context.ledger, context.settings
         self._file = LimitsFile(self._ledger, self._settings.targets_file)
         self.books = LimitBooks(self._ledger, self._settings)
-        self._ledger.undone = self.books.forget
+        self._ledger.on_rollback = self.books.forget
         self._touched: set[str] = set()
         self._told: dict[str, tuple[object, ...]] = {}
 
@@ -71,7 +71,7 @@ class Verdicts:
             try:
                 self.of(account)
             except StoreError as error:  # the next verdict tells it
-                event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
+                log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
 
     def _of(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.snapshot():
@@ -89,10 +89,10 @@ class Verdicts:
         if self._told.get(found.account) == levels:
             return
         try:
-            with self._ledger.patience(_ALERT_PATIENCE_S):
-                self._context.alerts.update_incidents(lambda last: incident_changes(found, last))
+            with self._ledger.lock_timeout(_ALERT_PATIENCE_S):
+                self._context.alerts.update_incidents(lambda last: incident_events(found, last))
         except (StoreError, InputError) as error:
-            event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
+            log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
             return
         self._told[found.account] = levels
 
@@ -101,7 +101,7 @@ class Verdicts:
         reasons = list(stale)
         with self._ledger.snapshot():
             names = self._limited()
-            broken = set(LatchRecords(self._ledger.reading).accounts()) - set(names)
+            broken = set(BreachTable(self._ledger.queries).accounts()) - set(names)
         for account in self._context.alerts.accounts_with_open_limit_alerts() - broken - set(names):
             self.of(account, reasons)  # its limits are gone, so its incidents are over
         found = [self.of(account, reasons) for account in names]
@@ -135,7 +135,7 @@ class Verdicts:
         """
         receipt = _receipt(key, account, limit, actor, reason, allowance)
         with self._ledger.writing(frozenset({account})) as reading:
-            receipts = Receipts(reading)
+            receipts = IdempotencyTable(reading)
             if (answer := receipts.find(receipt)) is not None:
                 return json.decode(answer, type=BreachRecord), True
             stated, now = self._file.stated(), self._context.now
@@ -143,23 +143,23 @@ class Verdicts:
             self._keep(standing, now)
             record = _released(standing.book, limit, actor, reason, allowance, now)
             assert record.release is not None
-            LatchRecords(reading).release(record.release)
+            BreachTable(reading).release(record.release)
             standing.take([record])
-            self._ledger.join()
-            self._ledger.bump()
-            receipts.keep(receipt, json.encode(record).decode(), now)
+            self._ledger.acquire_commit_lock()
+            self._ledger.bump_revision()
+            receipts.save(receipt, json.encode(record).decode(), now)
         _tell_of_release(record.breach, record.release)
         return record, False
 
     def hear(self, account: str) -> None:
         """Note that an account's source is there, though it has nothing new to say."""
         with self._ledger.writing(frozenset({account})) as reading:
-            note_heard(reading, [account], self._context.now)
+            record_heartbeat(reading, [account], self._context.now)
 
-    def history(self, account: str | None, number: int, after: Place | None) -> Page[BreachRecord]:
+    def history(self, account: str | None, number: int, after: PageCursor | None) -> Page[BreachRecord]:
         """A page of all breaches ever, with who lifted them and why, the newest first."""
         with self._ledger.snapshot() as reading:
-            return LatchRecords(reading).page(account, number, after)
+            return BreachTable(reading).page(account, number, after)
 
     def _limited(self) -> list[str]:
         """The accounts that are judged; while the limits cannot be read, all of them."""
@@ -175,7 +175,7 @@ class Verdicts:
         trouble = f"the ledger {self._ledger.name} is read-only"
         if not self._ledger.read_only:
             try:
-                with self._ledger.patience(_PATIENCE_S):
+                with self._ledger.lock_timeout(_PATIENCE_S):
                     return self._keep_and_tell(account, reasons)
             except StoreError as error:
                 trouble = error.message
@@ -190,19 +190,19 @@ class Verdicts:
             stated, now = self._file.stated(), self._context.now
             standing = self.books.of(account, stated.limits.for_account(account), now)
             if self._keep(standing, now):
-                self._ledger.join()
-                self._ledger.bump()
+                self._ledger.acquire_commit_lock()
+                self._ledger.bump_revision()
             return self._verdict(standing, stated, now, reasons)
 
     def _keep(self, standing: Standing, now: datetime) -> list[Breach]:
         """Keep what a book found; returns it."""
         unkept = standing.unkept()
-        LatchRecords(self._ledger.reading).add(unkept, now)
+        BreachTable(self._ledger.queries).add(unkept, now)
         standing.kept |= {breach.id for breach in unkept}
         self.books.keep_high(standing)
         self.books.keep_base(standing)
         for breach in unkept:
-            event(
+            log_event(
                 _log,
                 "tearsheet.breach",
                 level=logging.WARNING,
@@ -225,31 +225,31 @@ class Verdicts:
             partial.append(PartialReason("bad_limits", stated.trouble))
         return verdict(book, replace(feed, partial=tuple(partial)), now)
 
-    def _feed(self, standing: Standing, now: datetime) -> Feed:
+    def _feed(self, standing: Standing, now: datetime) -> FeedStatus:
         """How far the ledger can be trusted about an account; asked anew when it or the day changes."""
         account, calendar = standing.book.account, self._settings.calendar
-        key = (self._ledger.stamp, calendar.trading_day_of(now))
+        key = (self._ledger.state_id, calendar.trading_day_of(now))
         if standing.doubts[0] != key:
             standing.doubts = (key, self._feed_of(standing.book, now))
         feed = standing.doubts[1]
-        assert isinstance(feed, Feed)
-        heard = [account_state(self._ledger.reading, account).heard_at]
-        if self._ledger.reads_log_of(account) and self._settings.log_dir.is_dir():
+        assert isinstance(feed, FeedStatus)
+        heard = [account_state(self._ledger.queries, account).last_update_at]
+        if self._ledger.uses_trade_log(account) and self._settings.log_dir.is_dir():
             heard.append(self._context.looked_at)
-        feed = replace(feed, heard_at=max((at for at in heard if at), default=None))
-        if feed.heard_at is None and feed.last_fill_at is None:
+        feed = replace(feed, last_update_at=max((at for at in heard if at), default=None))
+        if feed.last_update_at is None and feed.last_fill_at is None:
             detail = f"the ledger has neither fill nor heartbeat of {account!r}"
             unheard = PartialReason("nothing_heard", detail)
             return replace(feed, partial=(*feed.partial, unheard))
         return feed
 
-    def _feed_of(self, book: LimitBook, now: datetime) -> Feed:
+    def _feed_of(self, book: LimitBook, now: datetime) -> FeedStatus:
         account, ledger = book.account, self._ledger
-        since = past_from(book.plan, book.session)
+        since = first_session_needed(book.plan, book.session)
         begins = EARLIEST if since is None else self._settings.calendar.start(since)
-        return Feed(
+        return FeedStatus(
             sequence=ledger.revision,
-            heard_at=None,
+            last_update_at=None,
             last_fill_at=ledger.last_fill_at(account),
             rejected_lines=ledger.count_rejections(account, begins, LATEST),
             partial=tuple(self._partial(book, now)),
@@ -260,8 +260,8 @@ class Verdicts:
         session = self._settings.calendar.trading_day_of(now)
         window = Window("custom", _first_day(book.plan, session), max(session, book.session) + DAY)
         answers = Summaries(self._ledger, terms_of(self._settings), now)
-        found = answers.doubts(window, Scope(book.account), book.terms.currency)
-        logged = self._ledger.reads_log_of(book.account)
+        found = answers.doubts(window, Scope(book.account), book.context.currency)
+        logged = self._ledger.uses_trade_log(book.account)
         return [
             reason
             for reason in found
@@ -286,30 +286,30 @@ def _released(
     book: LimitBook, limit: str, actor: str, reason: str, allowance: Decimal, now: datetime
 ) -> BreachRecord:
     """The breach of a limit that holds now, with its release."""
-    breach = next((b for b in book.latches.active_in(book.session) if b.limit == limit), None)
+    breach = next((b for b in book.breach_register.active_in(book.session) if b.limit == limit), None)
     if breach is None:
-        raise no_such_breach(book.account, limit)
+        raise breach_not_found(book.account, limit)
     readings: Sequence[Decimal | None] = [
-        watch.reading.value for watch in book.watches if watch.limit.name == limit
+        watch.usage.value for watch in book.limit_states if watch.limit.name == limit
     ]
     value = readings[0] if readings and readings[0] is not None else breach.value
     # after all that the book has seen, also where a fill is stamped ahead of this clock
     at = max(now, book.at)
-    release = release_breach(breach, value=value, actor=actor, reason=reason, at=at, allowance=allowance)
+    release = make_release(breach, value=value, actor=actor, reason=reason, at=at, allowance=allowance)
     return BreachRecord(breach, release)
 
 
 def _receipt(
     key: str | None, account: str, limit: str, actor: str, reason: str, allowance: Decimal
-) -> Receipt | None:
+) -> IdempotencyKey | None:
     if key is None:
         return None
     content = json.encode(["release", account, limit, actor, reason, allowance])
-    return Receipt(key, blake2b(content, digest_size=16).hexdigest())
+    return IdempotencyKey(key, blake2b(content, digest_size=16).hexdigest())
 
 
 def _tell_of_release(breach: Breach, release: Release) -> None:
-    event(
+    log_event(
         _log,
         "tearsheet.release",
         level=logging.WARNING,

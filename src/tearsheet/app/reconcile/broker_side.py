@@ -45,7 +45,7 @@ def stated_of(
     found = Stated({}, defaultdict(list), min(covered)[0], max(day for _, day in covered))
     for day, line in by_day:
         span = Span(day, line.since or day, line.symbol or "", line.currency or "")
-        for said, amount in line.says.items():
+        for said, amount in line.amounts.items():
             if said not in ("balance", "deposit"):
                 what = cast(What, said)
                 is_sum = what not in ("position", "price")
@@ -103,12 +103,12 @@ def _state_balances(found: Stated, by_day: Sequence[tuple[date, ReportLine]], st
     last: dict[date, tuple[Decimal, int]] = {}
     opened: set[tuple[int, Decimal]] = set()
     for day, line in by_day:
-        if "deposit" in line.says:
-            deposits[day] += line.says["deposit"]
-            opened.add((line.line, line.says["deposit"]))
-        if "balance" in line.says:
-            last[day] = (line.says["balance"], line.line)
-    firsts = [(n.line, n.says["balance"]) for _, n in by_day if "balance" in n.says]
+        if "deposit" in line.amounts:
+            deposits[day] += line.amounts["deposit"]
+            opened.add((line.line, line.amounts["deposit"]))
+        if "balance" in line.amounts:
+            last[day] = (line.amounts["balance"], line.line)
+    firsts = [(n.line, n.amounts["balance"]) for _, n in by_day if "balance" in n.amounts]
     before: tuple[date, Decimal] | None = None
     if firsts and min(firsts) in opened:  # the account began with this deposit
         before = (min(last) - DAY, ZERO)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from tearsheet.app.reconcile.explanations import Cause, Finish, Key, Sides, other_fee
 from tearsheet.app.reconcile.our_sums import ADDED, Span
-from tearsheet.trade.amount import ZERO, plain
+from tearsheet.trade.amount import ZERO, to_plain_string
 
 _FEES = ("fees", "paid")
 _UNKNOWN = Cause("unknown", "nothing that can be shown explains it")
@@ -91,7 +91,7 @@ class _Alone:
             if any(not sides.gives(ours, other, finish) for other in same):
                 continue  # another day is stated as it is without
             if finish.ratio is not None:
-                return Cause("multiplier", f"theirs is {plain(finish.ratio)} times ours")
+                return Cause("multiplier", f"theirs is {to_plain_string(finish.ratio)} times ours")
             if finish.rounding is not None:
                 return Cause("rounding", f"{finish.rounding.words} gives exactly theirs")
         return None
@@ -115,7 +115,7 @@ class _Alone:
         if self._books and self._exactly(self._books, key):
             return Cause("missing fill", "with the report's fills the position is theirs")
         side = "bought" if gap > 0 else "sold"
-        return Cause("missing fill", f"by the end of the day {plain(abs(gap))} more were {side}")
+        return Cause("missing fill", f"by the end of the day {to_plain_string(abs(gap))} more were {side}")
 
     def _nothing(self, span: Span) -> Cause | None:
         """One of both has nothing at all of these days."""

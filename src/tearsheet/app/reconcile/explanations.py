@@ -21,7 +21,7 @@ from tearsheet.app.reconcile.our_sums import (
     prices,
     roundings,
 )
-from tearsheet.trade.amount import plain
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.session import TradingCalendar
 
 Kind = Literal["missing fill", "fee", "multiplier", "day boundary", "method", "rounding", "unknown"]
@@ -288,7 +288,7 @@ def other_fee() -> Cause:
 
 def _finished(finish: Finish, plainly: Finish) -> Cause:
     if finish.ratio is not None:
-        return Cause("multiplier", f"theirs is {plain(finish.ratio)} times ours on every day")
+        return Cause("multiplier", f"theirs is {to_plain_string(finish.ratio)} times ours on every day")
     words = [_METHOD_WORDS[finish.method]] if finish.method != plainly.method else []
     if finish.with_fees != plainly.with_fees:
         has = "has the fees in it" if finish.with_fees else "is without fees"

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.queries import Reading
-from tearsheet.trade.amount import ZERO, share
+from tearsheet.trade.amount import ZERO, proportional_share
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
 from tearsheet.trade.session import to_micros
@@ -69,7 +69,7 @@ class _Lots:
         while left:
             lot = self.lots[0]
             taken = min(left, lot.left)
-            fees = lot.fees if taken == lot.left else share(lot.fees, taken, lot.left)
+            fees = lot.fees if taken == lot.left else proportional_share(lot.fees, taken, lot.left)
             made += (price - lot.price) * taken * sign
             paid += fees
             self.value -= lot.price * taken
@@ -82,7 +82,7 @@ class _Lots:
         self.held += quantity
         average = self.average_fees
         if self.held:
-            average = share(average, abs(quantity), before)
+            average = proportional_share(average, abs(quantity), before)
         self.average_fees -= average
         return made, paid, average
 
@@ -137,10 +137,10 @@ def stream_fills(reading: Reading, account: str, symbol: str, since: datetime) -
     while since_us != before:
         before = since_us
         for row in reading.execute("positions_of_stream_since", (account, symbol, since_us)):
-            opened = rows.position(row).opened_at
+            opened = rows.position_from_row(row).opened_at
             since_us = min(since_us, since_us if opened is None else to_micros(opened))
     found = reading.stream("fills_of_stream", (account, symbol, since_us))
-    return [rows.fill(row) for row in found]
+    return [rows.fill_from_row(row) for row in found]
 
 
 def streams(reading: Reading, account: str, since: datetime) -> list[str]:
@@ -154,7 +154,7 @@ def logged_steps(reading: Reading, account: str, since: datetime, until: datetim
     steps = []
     for row in reading.stream("closed_account", (account, to_micros(since), to_micros(until))):
         if rows.is_logged(row):
-            p = rows.position(row)
+            p = rows.position_from_row(row)
             net = p.gross - p.fees
             steps.append(
                 Step(

@@ -23,11 +23,11 @@ from tearsheet.errors import FormatError
 from tearsheet.sources.reports.broker_report import GENERIC, read_report
 from tearsheet.sources.reports.reported import BrokerReport, ReportLine
 from tearsheet.sources.statements.statement import StatementOptions
-from tearsheet.sources.statements.unmatched_closes import Orphans
-from tearsheet.store.tables.holdings import held_before
+from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
+from tearsheet.store.tables.holdings import holding_before
 from tearsheet.store.tables.queries import Reading
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.fill import Fill, Orphan, Rejection
+from tearsheet.trade.fill import Fill, Rejection, UnmatchedClose
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar
 
@@ -78,7 +78,7 @@ class TieOut(Struct, frozen=True):
     agrees: bool
     differences: list[Difference]
     fills: list[FillDifference]
-    orphans: list[Orphan]
+    orphans: list[UnmatchedClose]
     unread: list[Rejection]
     days: list[DayCompared]
     notes: list[str]
@@ -102,12 +102,12 @@ def tie_out(
         for line in report.lines:
             by_account[line.account].append(line)
         accounts = [
-            _Account(name, report, lines, ledger.reading, settings.calendar, method, start)
+            _Account(name, report, lines, ledger.queries, settings.calendar, method, start)
             for name, lines in sorted(by_account.items())
         ]
         for one in accounts:
             one.compare(instruments)
-        orphans = _orphans(report, ledger.reading)
+        orphans = _orphans(report, ledger.queries)
     if not (report.fills or report.rejected or any(one.compared for one in accounts)):
         raise FormatError(
             f"{path}: it states nothing that could be compared",
@@ -196,10 +196,10 @@ class _Account:
 
     def _balance_before(self, first: date) -> Decimal | None:
         """What the account had before the report, where it is known with what it began."""
-        if self._start is None or not any("balance" in line.says for line in self._lines):
+        if self._start is None or not any("balance" in line.amounts for line in self._lines):
             return None
         total = self._start
-        for bookings, _ in self._reading.stretches(self._name, EARLIEST, self._calendar.start(first)):
+        for bookings, _ in self._reading.time_chunks(self._name, EARLIEST, self._calendar.start(first)):
             total += sum((b.gross - b.fees for b in bookings), ZERO)
         return total
 
@@ -224,7 +224,7 @@ class _Account:
         ids_known = any(one.fill.key in ids for its in theirs.values() for one in its)
         window = self._window(stated)
         results = {
-            s: matched(theirs[s], ours[s], window, pairs=self._report.pairs, ids_known=ids_known)
+            s: matched(theirs[s], ours[s], window, pairs=self._report.from_round_trips, ids_known=ids_known)
             for s in sorted(symbols)
         }
         self.fills = [d for one in results.values() for d in one.differences]
@@ -238,7 +238,7 @@ class _Account:
 
     def _window(self, stated: Stated) -> tuple[datetime, datetime] | None:
         """When our fills need a counterpart in the report."""
-        if not (self._report.whole or self._report.pairs):
+        if not (self._report.is_complete or self._report.from_round_trips):
             return None
         times = [o.fill.time for o in self._report.fills if o.fill.account == self._name]
         period, zone = self._report.period.get(self._name), self._report.zone
@@ -283,13 +283,13 @@ def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
     ]
 
 
-def _orphans(report: BrokerReport, reading: Reading) -> list[Orphan]:
+def _orphans(report: BrokerReport, reading: Reading) -> list[UnmatchedClose]:
     """Fills that close, as the report says, what neither it nor our books before it have opened."""
-    watch = Orphans()
+    watch = UnmatchedCloseFinder()
     for one in report.fills:
-        if not report.pairs:
-            watch.see(one.fill, one.effect, one.line)
-    return watch.found(partial(held_before, reading))
+        if not report.from_round_trips:
+            watch.add(one.fill, one.effect, one.line)
+    return watch.results(partial(holding_before, reading))
 
 
 def _amended(
@@ -331,7 +331,7 @@ def _places(lines: Iterable[ReportLine]) -> dict[What, int]:
     """How many decimals the report shows of each kind of number."""
     places: dict[Any, int] = defaultdict(int)
     for line in lines:
-        for said, amount in line.says.items():
+        for said, amount in line.amounts.items():
             places[said] = max(places[said], -int(amount.as_tuple().exponent))
     return dict(places)
 

@@ -7,7 +7,7 @@ from typing import Any
 from tearsheet import trade
 from tearsheet.errors import SettingsError
 from tearsheet.trade.amount import parse_amount
-from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, Override, futures_table
+from tearsheet.trade.instrument import ASSET_CLASSES, InstrumentOverride, Instruments, futures_table
 
 
 def load_instruments(overrides_file: Path | None, default_currency: str) -> Instruments:
@@ -20,7 +20,7 @@ def load_instruments(overrides_file: Path | None, default_currency: str) -> Inst
     return Instruments(futures_table(table), _overrides(overrides_file), default_currency)
 
 
-def _overrides(path: Path | None) -> dict[str, Override]:
+def _overrides(path: Path | None) -> dict[str, InstrumentOverride]:
     if path is None:
         return {}
     try:
@@ -30,13 +30,13 @@ def _overrides(path: Path | None) -> dict[str, Override]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingsError(f"{path} cannot be read: {reason}", "it is a YAML file") from None
-    from tearsheet.sources.config.yaml import yaml_mapping
+    from tearsheet.sources.config.yaml import load_mapping
 
-    content = yaml_mapping(text, str(path))
+    content = load_mapping(text, str(path))
     return {symbol.upper(): _override(str(path), symbol, rule) for symbol, rule in content.items()}
 
 
-def _override(file: str, symbol: str, rule: Any) -> Override:
+def _override(file: str, symbol: str, rule: Any) -> InstrumentOverride:
     if not isinstance(rule, dict):
         raise SettingsError(f"{file}: {symbol} is {rule!r}", "write it as {multiplier: 5, currency: USD}")
     for key in rule:
@@ -49,7 +49,7 @@ def _override(file: str, symbol: str, rule: Any) -> Override:
         raise SettingsError(
             f"{file}: {symbol}.asset_class is {asset_class!r}", f"allowed is {', '.join(ASSET_CLASSES)}"
         )
-    return Override(
+    return InstrumentOverride(
         multiplier=_positive(file, symbol, "multiplier", rule),
         currency=_currency(file, symbol, rule),
         asset_class=asset_class,

@@ -11,8 +11,8 @@ from typing import Any
 from msgspec import Struct
 
 from tearsheet.errors import SettingsError
-from tearsheet.rules.limit import LIMITS, STALE_AFTER, AccountLimits, Limit, Limits, Span
-from tearsheet.sources.config.yaml import yaml_lines, yaml_mapping
+from tearsheet.rules.limit import LIMITS, STALE_AFTER, AccountLimits, Limit, Limits, TimeOfDayRange
+from tearsheet.sources.config.yaml import key_lines, load_mapping
 from tearsheet.trade.amount import parse_amount
 from tearsheet.trade.session import EARLIEST, LATEST
 
@@ -22,14 +22,14 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _Path = tuple[str, ...]
 
 
-class Word(Struct, frozen=True):
+class KeySpec(Struct, frozen=True):
     """A key of the file: what is allowed, and how its value is read (ValueError where it is not)."""
 
     allowed: str
-    read: Callable[[Any], Any]
+    parse: Callable[[Any], Any]
 
 
-def words_of_limits() -> dict[str, tuple[str, dict[str, str]]]:
+def limit_keys() -> dict[str, tuple[str, dict[str, str]]]:
     """Of each limit the key that its short form stands for, and what is allowed for each of its keys."""
     return {
         name: (short, {key: word.allowed for key, word in {**words, **_OPTION_KEYS}.items()})
@@ -37,7 +37,7 @@ def words_of_limits() -> dict[str, tuple[str, dict[str, str]]]:
     }
 
 
-def words_of_terms() -> dict[str, str]:
+def option_keys() -> dict[str, str]:
     """What is allowed for each key that holds for all limits of an account."""
     return {key: word.allowed for key, word in {**_OPTION_KEYS, "stale_after": _DURATION_KEY}.items()}
 
@@ -65,10 +65,10 @@ def parse_limits(text: str, file: str) -> Limits | None:
 
     Raises SettingsError naming file, line, key, value and what is allowed.
     """
-    content = yaml_mapping(text, file)
+    content = load_mapping(text, file)
     if "limits" not in content:
         return None
-    return _LimitsParser(file, yaml_lines(text)).limits(content["limits"])
+    return _LimitsParser(file, key_lines(text)).parse(content["limits"])
 
 
 class _LimitsParser:
@@ -78,7 +78,7 @@ class _LimitsParser:
         self._file = file
         self._lines = lines
 
-    def limits(self, content: Any) -> Limits:
+    def parse(self, content: Any) -> Limits:
         top: _Path = ("limits",)
         blocks = self._mapping(content, top)
         self._check_keys(blocks, ("default", "accounts"), top)
@@ -97,7 +97,9 @@ class _LimitsParser:
         return {key: (value, (*path, key)) for key, value in block.items()}
 
     def _account(self, block: Mapping[str, tuple[Any, _Path]]) -> AccountLimits:
-        terms = {key: self._read(_OPTION_KEYS[key], *block[key]) for key in _OPTION_KEYS if key in block}
+        terms = {
+            key: self._parse_value(_OPTION_KEYS[key], *block[key]) for key in _OPTION_KEYS if key in block
+        }
         limits = tuple(
             self._limit(name, *block[name], terms)
             for name in LIMITS
@@ -106,7 +108,7 @@ class _LimitsParser:
         stale: timedelta | None = STALE_AFTER
         if "stale_after" in block:
             value, path = block["stale_after"]
-            stale = None if value in _NULL else self._read(_DURATION_KEY, value, path)
+            stale = None if value in _NULL else self._parse_value(_DURATION_KEY, value, path)
         return AccountLimits(limits, stale)
 
     def _limit(self, name: str, value: Any, path: _Path, terms: dict[str, Any]) -> Limit:
@@ -120,7 +122,7 @@ class _LimitsParser:
         if short not in value:
             raise self._error(path, value, f"it needs {short}: {words[short].allowed}")
         known = {**words, **_OPTION_KEYS}
-        read = {key: self._read(known[key], item, at[key]) for key, item in value.items()}
+        read = {key: self._parse_value(known[key], item, at[key]) for key, item in value.items()}
         limit = Limit(name=name, **_fields(name, {**terms, **read}))  # type: ignore[arg-type]
         self._check_combination(limit, path, value)
         return limit
@@ -135,9 +137,9 @@ class _LimitsParser:
         if limit.lock_at is not None and limit.lock_at <= -limit.threshold:
             raise self._error(path, value, f"lock_at lies above -{limit.threshold:f}, where the floor begins")
 
-    def _read(self, word: Word, value: Any, path: _Path) -> Any:
+    def _parse_value(self, word: KeySpec, value: Any, path: _Path) -> Any:
         try:
-            return word.read(value)
+            return word.parse(value)
         except ValueError:
             raise self._error(path, value, f"allowed is {word.allowed}") from None
 
@@ -191,7 +193,7 @@ def _text(value: Any) -> str:
     return value
 
 
-def _whole(value: Any) -> int:
+def _integer(value: Any) -> int:
     return int(_number(low="0", above=False, high="100000", whole=True)(value))
 
 
@@ -212,11 +214,11 @@ def _percents(value: Any) -> tuple[Decimal, ...]:
     return marks
 
 
-def _span(value: Any) -> Span:
+def _parse_range(value: Any) -> TimeOfDayRange:
     start, dash, end = _text(value).partition("-")
     if not dash:
         raise ValueError
-    span = Span(_clock(start.strip()), _clock(end.strip()))
+    span = TimeOfDayRange(_clock(start.strip()), _clock(end.strip()))
     if span.start == span.end:
         raise ValueError
     return span
@@ -228,16 +230,16 @@ def _clock(text: str) -> time:
     return time.fromisoformat("00:00" if text == "24:00" else text)
 
 
-def _spans(value: Any) -> tuple[Span, ...]:
-    return tuple(_span(item) for item in (value if isinstance(value, list) else [value]))
+def _parse_ranges(value: Any) -> tuple[TimeOfDayRange, ...]:
+    return tuple(_parse_range(item) for item in (value if isinstance(value, list) else [value]))
 
 
-def _parse_optional_ranges(value: Any) -> tuple[Span, ...]:
-    return () if value in _NULL else _spans(value)
+def _parse_optional_ranges(value: Any) -> tuple[TimeOfDayRange, ...]:
+    return () if value in _NULL else _parse_ranges(value)
 
 
-def _hours(value: Any) -> tuple[Span, ...]:
-    spans = _spans(value)
+def _parse_hours(value: Any) -> tuple[TimeOfDayRange, ...]:
+    spans = _parse_ranges(value)
     if not spans:
         raise ValueError
     return spans
@@ -258,24 +260,24 @@ def _day(value: Any) -> date:
 
 
 _SPANS = "HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone"
-_DURATION_KEY = Word("a duration such as 90s, 15m or 2h, or null", _duration)
-_MONEY = Word("an amount of money above 0, such as 500", _number(low="0"))
-_COUNT = Word("a whole number above 0", _number(low="0", whole=True, high="1000000"))
-_LOSS_BASIS = Word("closed or open_pnl", _choice(closed="closed", open_pnl="open_pnl"))
+_DURATION_KEY = KeySpec("a duration such as 90s, 15m or 2h, or null", _duration)
+_MONEY = KeySpec("an amount of money above 0, such as 500", _number(low="0"))
+_COUNT = KeySpec("a whole number above 0", _number(low="0", whole=True, high="1000000"))
+_LOSS_BASIS = KeySpec("closed or open_pnl", _choice(closed="closed", open_pnl="open_pnl"))
 
 #: Keys that every limit may have; beside the limits they hold for all of an account.
-_OPTION_KEYS: dict[str, Word] = {
-    "warn_at": Word("a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents),
-    "hysteresis": Word("percentage points from 0 to 50", _number(low="0", above=False, high="50")),
-    "min_trades": Word("a whole number not below 0", _whole),
-    "silence": Word(_SPANS, _parse_optional_ranges),
-    "on_unknown": Word("hold or breach", _choice(hold="hold", breach="breach")),
+_OPTION_KEYS: dict[str, KeySpec] = {
+    "warn_at": KeySpec("a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents),
+    "hysteresis": KeySpec("percentage points from 0 to 50", _number(low="0", above=False, high="50")),
+    "min_trades": KeySpec("a whole number not below 0", _integer),
+    "silence": KeySpec(_SPANS, _parse_optional_ranges),
+    "on_unknown": KeySpec("hold or breach", _choice(hold="hold", breach="breach")),
 }
 
-_LOSS: tuple[str, dict[str, Word]] = ("amount", {"amount": _MONEY, "basis": _LOSS_BASIS})
-_SINCE = Word("a date, YYYY-MM-DD", _day)
+_LOSS: tuple[str, dict[str, KeySpec]] = ("amount", {"amount": _MONEY, "basis": _LOSS_BASIS})
+_SINCE = KeySpec("a date, YYYY-MM-DD", _day)
 #: Of each limit: the key that its short form `name: value` stands for, and the keys it may have.
-_SHAPES: dict[str, tuple[str, dict[str, Word]]] = {
+_SHAPES: dict[str, tuple[str, dict[str, KeySpec]]] = {
     "daily_loss": _LOSS,
     "weekly_loss": _LOSS,
     "monthly_loss": _LOSS,
@@ -283,12 +285,12 @@ _SHAPES: dict[str, tuple[str, dict[str, Word]]] = {
         "amount",
         {
             "amount": _MONEY,
-            "kind": Word("static or trailing", _choice(static=False, trailing=True)),
-            "basis": Word(
+            "kind": KeySpec("static or trailing", _choice(static=False, trailing=True)),
+            "basis": KeySpec(
                 "closed, end_of_day or open_pnl",
                 _choice(closed="closed", end_of_day="end_of_day", open_pnl="open_pnl"),
             ),
-            "lock_at": Word("an amount of money, 0 is the start", _number(low="-1E18")),
+            "lock_at": KeySpec("an amount of money, 0 is the start", _number(low="-1E18")),
             "since": _SINCE,
         },
     ),
@@ -297,18 +299,18 @@ _SHAPES: dict[str, tuple[str, dict[str, Word]]] = {
     "max_open_quantity": (
         "quantity",
         {
-            "quantity": Word("a quantity above 0", _number(low="0")),
-            "per": Word("account or symbol", _choice(account=False, symbol=True)),
+            "quantity": KeySpec("a quantity above 0", _number(low="0")),
+            "per": KeySpec("account or symbol", _choice(account=False, symbol=True)),
         },
     ),
     "profit_lock": (
         "give_back",
         {
-            "give_back": Word("a percentage above 0 and up to 100", _number(low="0", high="100")),
-            "from": Word("an amount of money not below 0", _number(low="0", above=False)),
+            "give_back": KeySpec("a percentage above 0 and up to 100", _number(low="0", high="100")),
+            "from": KeySpec("an amount of money not below 0", _number(low="0", above=False)),
         },
     ),
-    "trading_hours": ("hours", {"hours": Word(_SPANS, _hours)}),
+    "trading_hours": ("hours", {"hours": KeySpec(_SPANS, _parse_hours)}),
 }  # fmt: skip
 _FIELDS = {
     "amount": "threshold",

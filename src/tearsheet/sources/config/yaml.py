@@ -5,7 +5,7 @@ from typing import Any
 from tearsheet.errors import SettingsError
 
 
-def yaml_mapping(text: str, file: str) -> dict[str, Any]:
+def load_mapping(text: str, file: str) -> dict[str, Any]:
     """A YAML text as a mapping whose scalars are all text.
 
     PyYAML is imported here because it takes 25 ms, which a start without such a file is spared.
@@ -14,7 +14,7 @@ def yaml_mapping(text: str, file: str) -> dict[str, Any]:
     import yaml
 
     try:
-        _refuse_doubles(yaml.compose(text, Loader=yaml.BaseLoader), file)
+        _reject_duplicate_keys(yaml.compose(text, Loader=yaml.BaseLoader), file)
         content = yaml.load(text, Loader=yaml.BaseLoader)
     except RecursionError:
         raise SettingsError(f"{file} is nested too deeply", "write `key: value` lines") from None
@@ -30,7 +30,7 @@ def yaml_mapping(text: str, file: str) -> dict[str, Any]:
     return content
 
 
-def _refuse_doubles(node: Any, file: str) -> None:
+def _reject_duplicate_keys(node: Any, file: str) -> None:
     """YAML takes the last of equal keys in silence; here they are an error."""
     if getattr(node, "id", "") != "mapping":
         return
@@ -42,10 +42,10 @@ def _refuse_doubles(node: Any, file: str) -> None:
         if key.value in seen:
             raise SettingsError(f"{file}:{line}: {key.value} stands twice", "keep one of them")
         seen.add(key.value)
-        _refuse_doubles(value, file)
+        _reject_duplicate_keys(value, file)
 
 
-def yaml_lines(text: str) -> dict[tuple[str, ...], int]:
+def key_lines(text: str) -> dict[tuple[str, ...], int]:
     """The line of each key of a YAML text that `yaml_mapping` took, by the keys that lead to it."""
     import yaml
 

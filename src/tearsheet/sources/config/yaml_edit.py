@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tearsheet.errors import UsageError
-from tearsheet.sources.config.yaml import yaml_mapping
+from tearsheet.sources.config.yaml import load_mapping
 
 #: A value to write: a text, a list of texts, a mapping of such, or None to take the key out.
 Value = str | Sequence[str] | Mapping[str, Any] | None
@@ -15,17 +15,17 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.+-]+(?::[A-Za-z0-9_.+-]+)*")
 _STEP = "  "
 
 
-def edited(text: str, edits: Sequence[tuple[Path, Value]], file: str) -> str:
+def edit_yaml(text: str, edits: Sequence[tuple[Path, Value]], file: str) -> str:
     """The text with other values at some places, one after the other.
 
     Raises UsageError where it is written in a way that leaves open how, and SettingsError where it is
     no YAML at all.
     """
-    wanted = _copy_without_aliases(yaml_mapping(text, file))
+    wanted = _copy_without_aliases(load_mapping(text, file))
     for path, value in edits:
-        _put(wanted, path, value)
-        text = _with(text, path, value, file)
-    if _normalized(yaml_mapping(text, file)) != _normalized(wanted):
+        _set_value(wanted, path, value)
+        text = _set_text(text, path, value, file)
+    if _normalized(load_mapping(text, file)) != _normalized(wanted):
         raise _unsupported_syntax(file)
     return text
 
@@ -37,7 +37,7 @@ def _unsupported_syntax(file: str) -> UsageError:
     )
 
 
-def _put(content: dict[str, Any], path: Path, value: Value) -> None:
+def _set_value(content: dict[str, Any], path: Path, value: Value) -> None:
     """Change a mapping as its text is to be changed."""
     *way, last = path
     for key in way:
@@ -68,7 +68,7 @@ def _normalized(content: Any) -> Any:
     return content or None
 
 
-def _with(text: str, path: Path, value: Value, file: str) -> str:
+def _set_text(text: str, path: Path, value: Value, file: str) -> str:
     import yaml
 
     node: Any = yaml.compose(text, Loader=yaml.BaseLoader)
@@ -82,7 +82,7 @@ def _with(text: str, path: Path, value: Value, file: str) -> str:
         parent, key, node, depth = node, found[0], found[1], depth + 1
     if depth == len(path):
         if value is None:
-            return _removed(text, parent, key, node)
+            return _remove(text, parent, key, node)
         return _replace(text, node, value, file)
     if value is None:
         return text
@@ -97,7 +97,7 @@ def _replace(text: str, node: Any, value: Value, file: str) -> str:
     return f"{text[:start]}{space}{_flow_style(value)}{text[end:]}"
 
 
-def _removed(text: str, parent: Any, key: Any, node: Any) -> str:
+def _remove(text: str, parent: Any, key: Any, node: Any) -> str:
     start, end = key.start_mark.index, _end(node)
     if parent.flow_style:
         before, after = text[:start], text[end:]
@@ -128,7 +128,7 @@ def _add(text: str, node: Any, key: Any, way: Path, value: Value) -> str:
     else:
         at, column = len(text), 0
     newline = "" if not at or text[at - 1] == "\n" else "\n"
-    return f"{text[:at]}{newline}{_block(way, value, ' ' * column)}{text[at:]}"
+    return f"{text[:at]}{newline}{_block_style(way, value, ' ' * column)}{text[at:]}"
 
 
 def _end(node: Any) -> int:
@@ -145,7 +145,7 @@ def _line_end(text: str, at: int) -> int:
     return len(text) if end < 0 else end + 1
 
 
-def _block(way: Path, value: Value, indent: str) -> str:
+def _block_style(way: Path, value: Value, indent: str) -> str:
     lines = [f"{indent}{_STEP * depth}{_flow_style(key)}:" for depth, key in enumerate(way)]
     lines[-1] += f" {_flow_style(value)}"
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ from xml.parsers import expat
 
 from tearsheet.errors import FormatError
 from tearsheet.sources.text.lines import is_text
-from tearsheet.sources.text.problem import NOT_TEXT, Problem
+from tearsheet.sources.text.problem import NOT_TEXT, RowProblem
 
 _LARGEST = 256 << 20
 _MOST_COLUMNS = 16_384
@@ -18,22 +18,22 @@ _SHEETS = re.compile(r"^xl/worksheets/sheet(\d+)\.xml$")
 _PLACE = re.compile(r"^([A-Z]{1,3})(\d{1,7})$")
 
 
-class XlsxGrid:
+class ExcelSheets:
     """The rows of all sheets, one below the other. `line` is the number of the row in its sheet."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._table: list[tuple[int, list[str]]] | None = None
-        self.line = self.through = self.place = 0
+        self.line = self.last_line = self.resume_after = 0
         self.bytes_read = 0
 
-    def rows(self, after: int) -> Iterator[tuple[list[str], Problem | None]]:
+    def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
         """The cells of every row below a row. Raises FormatError where it is no workbook."""
         if self._table is None:
             self._table = list(self._read())
         for number, cells in self._table:
             if number > after:
-                self.line = self.through = self.place = number
+                self.line = self.last_line = self.resume_after = number
                 yield list(cells), None if is_text("".join(cells)) else NOT_TEXT
 
     def _read(self) -> Iterator[tuple[int, list[str]]]:
@@ -48,7 +48,7 @@ class XlsxGrid:
                 found = sorted((int(m[1]), m[0]) for m in map(_SHEETS.match, names) if m)
                 above = 0
                 for _, name in found:
-                    sheet = _SheetParser(shared.texts)
+                    sheet = _SheetParser(shared.strings)
                     sheet.parse(archive.read(name))
                     yield from ((above + number, cells) for number, cells in sheet.rows)
                     above += sheet.rows[-1][0] + 1 if sheet.rows else 0
@@ -77,7 +77,7 @@ class _Parser:
         parser.StartElementHandler = self.start
         parser.EndElementHandler = self.end
         parser.CharacterDataHandler = self.text
-        parser.StartDoctypeDeclHandler = _refuse
+        parser.StartDoctypeDeclHandler = _reject_doctype
         parser.Parse(content, True)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -94,20 +94,20 @@ class _SharedStrings(_Parser):
     """The texts that cells share."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
+        self.strings: list[str] = []
         self._is_text = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "si":
-            self.texts.append("")
+            self.strings.append("")
         self._is_text = name == "t"
 
     def end(self, name: str) -> None:
         self._is_text = False
 
     def text(self, text: str) -> None:
-        if self._is_text and self.texts:
-            self.texts[-1] += text
+        if self._is_text and self.strings:
+            self.strings[-1] += text
 
 
 class _SheetParser(_Parser):
@@ -162,5 +162,5 @@ def _column(letters: str) -> int:
     return number - 1
 
 
-def _refuse(*_: object) -> None:
+def _reject_doctype(*_: object) -> None:
     raise ValueError("it declares a document type")

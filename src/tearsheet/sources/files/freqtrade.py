@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.files.records import RecordGrid
-from tearsheet.trade.amount import accepted, exact, parse_amount, plain
+from tearsheet.sources.files.records import RecordTable
+from tearsheet.trade.amount import exact, is_valid_amount, parse_amount, to_plain_string
 
 _TRADE = {"pair", "open_rate", "open_date", "fee_open", "fee_close", "amount"}
 _TABLES = {
@@ -31,11 +31,11 @@ _FINEST = Decimal("1E-12")
 _ROUNDING = Context(prec=200)
 
 
-def database_grids(path: Path) -> Sequence[RecordGrid]:
+def read_database_tables(path: Path) -> Sequence[RecordTable]:
     """The orders of freqtrade's database, which is only read. Raises FormatError."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
-            return [RecordGrid([_order(*row) for row in _rows(database, path)])]
+            return [RecordTable([_order(*row) for row in _rows(database, path)])]
     except sqlite3.Error as error:
         raise FormatError(
             f"{path}: the database cannot be read: {error}", "name freqtrade's tradesv3.sqlite"
@@ -47,7 +47,7 @@ def is_trades(records: Sequence[Mapping[str, str]]) -> bool:
     return bool(records) and records[0].keys() >= _TRADE
 
 
-def orders_of(trades: Iterable[Any]) -> list[dict[str, str]]:
+def orders_from_json(trades: Iterable[Any]) -> list[dict[str, str]]:
     """The orders of freqtrade's trades in JSON: those listed, else the entry and the exit."""
     found = []
     for trade in trades:
@@ -55,7 +55,7 @@ def orders_of(trades: Iterable[Any]) -> list[dict[str, str]]:
             continue
         listed = [order for order in trade.get("orders") or () if isinstance(order, dict)]
         name = _text(trade.get("trade_id"))
-        orders = [_listed(order, trade) for order in listed] or _entry_and_exit(trade)
+        orders = [_order_from_json(order, trade) for order in listed] or _entry_and_exit(trade)
         for n, order in enumerate(orders, 1):
             order["trade"] = name
             order["id"] = order["id"] or (f"{name}:{n}" if name else "")
@@ -112,7 +112,7 @@ def _order(
     }
 
 
-def _listed(order: Mapping[str, Any], trade: Mapping[str, Any]) -> dict[str, str]:
+def _order_from_json(order: Mapping[str, Any], trade: Mapping[str, Any]) -> dict[str, str]:
     filled = order.get("filled") if "filled" in order else order.get("amount")
     price = order.get("average") or order.get("safe_price")
     time = order.get("order_filled_timestamp") or order.get("order_filled_date")
@@ -145,7 +145,7 @@ def _entry_and_exit(trade: Mapping[str, Any]) -> list[dict[str, str]]:
             "average": trade.get(f"{when}_rate"),
             "order_filled_date": trade.get(f"{when}_date"),
         }
-        both.append(_listed(order, trade))
+        both.append(_order_from_json(order, trade))
     return both
 
 
@@ -168,7 +168,7 @@ def _fee(quantity: str, price: str, share: str) -> str:
         return f"{quantity} × {price} × {share}"
     with exact():
         fee = _ROUNDING.quantize(parts[0] * parts[1] * parts[2], _FINEST)
-    return plain(fee) if accepted(fee) else "too large"
+    return to_plain_string(fee) if is_valid_amount(fee) else "too large"
 
 
 def _text(value: Any) -> str:

@@ -5,38 +5,38 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from tearsheet.sources.text.lines import Lines, is_text
-from tearsheet.sources.text.problem import NOT_TEXT, Problem
+from tearsheet.sources.text.problem import NOT_TEXT, RowProblem
 
 _WIDEST = 100
 _Attributes = list[tuple[str, str | None]]
 
 
-class HtmlGrid:
+class HtmlTables:
     """The tables of an HTML report, one below the other."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._path = path
         self._encoding = encoding
-        self.line = self.through = self.place = 0
+        self.line = self.last_line = self.resume_after = 0
         self.bytes_read = 0
 
-    def rows(self, after: int) -> Iterator[tuple[list[str], Problem | None]]:
+    def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
         """The cells of every row that begins below a line."""
         parser = _Rows()
         with Lines(self._path, self._encoding) as lines:
             for line in lines:
                 parser.feed(line)
-                self.bytes_read = lines.tell()
+                self.bytes_read = lines.position()
                 yield from self._rows_after(parser, after)
             parser.close()
             parser.end_row()
             yield from self._rows_after(parser, after)
 
-    def _rows_after(self, parser: "_Rows", after: int) -> Iterator[tuple[list[str], Problem | None]]:
+    def _rows_after(self, parser: "_Rows", after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
         ready, parser.ready = parser.ready, []
         for number, (line, cells) in ready:
             if number > after:
-                self.line, self.through, self.place = line, line, number
+                self.line, self.last_line, self.resume_after = line, line, number
                 yield cells, None if is_text("".join(cells)) else NOT_TEXT
 
 

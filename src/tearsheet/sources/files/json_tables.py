@@ -7,20 +7,20 @@ from typing import Any
 
 from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.files import freqtrade
-from tearsheet.sources.files.records import LARGEST, RecordGrid
+from tearsheet.sources.files.records import LARGEST, RecordTable
 
 _DEEPEST = 6
 _KEY = "key"
 
 
-def json_grids(path: Path, encoding: str) -> Sequence[RecordGrid]:
+def read_json_tables(path: Path, encoding: str) -> Sequence[RecordTable]:
     """Every list of objects in the file, as a grid each. Raises InputError and FormatError."""
     grids = []
     for found in _lists(_document(path, encoding), 0):
         records = [_flatten(record) for record in found if isinstance(record, dict)]
         if freqtrade.is_trades(records):
-            records = freqtrade.orders_of(found)
-        grids.append(RecordGrid(records))
+            records = freqtrade.orders_from_json(found)
+        grids.append(RecordTable(records))
     if not grids:
         raise FormatError(
             f"{path}: no layout fits its keys: it holds no list of objects",
@@ -41,26 +41,26 @@ def _document(path: Path, encoding: str) -> Any:
     except UnicodeError:
         raise FormatError(f"{path}: its bytes are no text", "save the file as UTF-8") from None
     try:
-        return _parsed(text)
+        return _parse_json(text)
     except (ValueError, RecursionError) as error:
         lines = [line for line in text.splitlines() if line.strip()]
         try:
-            return [_parsed(line) for line in lines]
+            return [_parse_json(line) for line in lines]
         except (ValueError, RecursionError):
             raise FormatError(f"{path}: it is no JSON: {error}", "export the file again") from None
 
 
-def _parsed(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     return json.loads(
         text.lstrip("\ufeff"),
         parse_float=str,
         parse_int=str,
         parse_constant=str,
-        object_pairs_hook=_no_doubles,
+        object_pairs_hook=_reject_duplicates,
     )
 
 
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         raise ValueError("a key stands twice in an object")

@@ -3,29 +3,29 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from tearsheet.sources.text.lines import is_text
-from tearsheet.sources.text.problem import NOT_TEXT, Problem
+from tearsheet.sources.text.problem import NOT_TEXT, RowProblem
 
 #: Beyond it a file that has to be held in memory as a whole is refused.
 LARGEST = 512 << 20
 
 
-class RecordGrid:
+class RecordTable:
     """Records in memory; `line` is the number of the record, for there are no lines to count."""
 
     def __init__(self, records: Sequence[Mapping[str, str]]) -> None:
         self._records = records
         self._names = list(dict.fromkeys(name for record in records for name in record))
-        self.line = self.through = 0
-        self.place = 1
+        self.line = self.last_line = 0
+        self.resume_after = 1
         self.bytes_read = 0
 
-    def rows(self, after: int) -> Iterator[tuple[list[str], Problem | None]]:
+    def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
         """The names, unless `after` is beyond them, then the values of each record."""
-        self.line = self.through = 0
+        self.line = self.last_line = 0
         if not after:
-            self.line = self.through = 1
+            self.line = self.last_line = 1
             yield list(self._names), None
         for number, record in enumerate(self._records, 1):
-            self.line = self.through = number
+            self.line = self.last_line = number
             cells = [record.get(name, "") for name in self._names]
             yield cells, None if is_text("".join(cells)) else NOT_TEXT

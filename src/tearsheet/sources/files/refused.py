@@ -18,14 +18,14 @@ _MARKS = (
 _SHOWN = 5
 
 
-def refuse_other(path: Path, head: bytes) -> None:
+def reject_unsupported(path: Path, head: bytes) -> None:
     """Raises FormatError where the first bytes are those of a file that holds no rows of text."""
     for mark, what, hint in _MARKS:
         if head.startswith(mark):
             raise FormatError(f"{path} is {what}", hint)
 
 
-def refuse_archive(path: Path) -> None:
+def reject_archive(path: Path) -> None:
     """Raises FormatError for an archive that is no workbook of Excel, naming what is in it."""
     try:
         with zipfile.ZipFile(path) as archive:

@@ -5,23 +5,23 @@ from pathlib import Path
 from xml.parsers import expat
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.text.problem import Problem
+from tearsheet.sources.text.problem import RowProblem
 
 _CHUNK = 1 << 16
 _ELEMENT = "element"
 
 
-class XmlGrid:
+class XmlElements:
     """Every element that has attributes. Documents that declare types or entities are refused."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._names: list[str] | None = None
-        self.line = self.through = 0
-        self.place = 1
+        self.line = self.last_line = 0
+        self.resume_after = 1
         self.bytes_read = 0
 
-    def rows(self, after: int) -> Iterator[tuple[list[str], Problem | None]]:
+    def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
         """The names of all attributes, unless `after` is beyond them, then each element's values.
 
         Raises FormatError where the file is no XML.
@@ -30,10 +30,10 @@ class XmlGrid:
             found = dict.fromkeys(name for _, record in self._elements() for name in record)
             self._names = list(found)
         if not after:
-            self.line = self.through = 1
+            self.line = self.last_line = 1
             yield list(self._names), None
         for line, record in self._elements():
-            self.line = self.through = line
+            self.line = self.last_line = line
             yield [record.get(name, "") for name in self._names], None
 
     def _elements(self) -> Iterator[tuple[int, dict[str, str]]]:
@@ -45,7 +45,7 @@ class XmlGrid:
                 ready.append((parser.CurrentLineNumber, {_ELEMENT: name, **attributes}))
 
         parser.StartElementHandler = start
-        parser.StartDoctypeDeclHandler = self._refuse
+        parser.StartDoctypeDeclHandler = self._reject_doctype
         with self._path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 self._parse(parser, chunk, is_last=False)
@@ -61,7 +61,7 @@ class XmlGrid:
         except (expat.ExpatError, LookupError, ValueError) as error:
             raise FormatError(f"{self._path}: it is no XML: {error}", "download the file again") from None
 
-    def _refuse(self, *_: object) -> None:
+    def _reject_doctype(self, *_: object) -> None:
         raise FormatError(
             f"{self._path}: it declares a document type, which no statement does",
             "download the file again from the broker",

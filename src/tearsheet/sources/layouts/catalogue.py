@@ -7,22 +7,29 @@ from pathlib import Path
 from msgspec import Struct
 
 from tearsheet.errors import FormatError, InputError
-from tearsheet.sources.layouts.layout import JSON_LINES, Kind, Layout, folded, header_places, read_layout
-from tearsheet.sources.text.lines import shown
+from tearsheet.sources.layouts.layout import (
+    JSON_LINES,
+    Kind,
+    Layout,
+    header_places,
+    normalize_name,
+    parse_layout,
+)
+from tearsheet.sources.text.lines import truncate
 
 _SHOWN = 500
 _CLOSEST = 3
 _CLOSE = 0.4
 
 
-class Candidate(Struct, frozen=True):
+class LayoutMatch(Struct, frozen=True):
     """A layout beside a header: the columns that the header lacks."""
 
     layout: Layout
     missing: list[str]
 
     @property
-    def share(self) -> float:
+    def overlap(self) -> float:
         """How much of what the layout needs is there."""
         needed = len(self.layout.needed) or 1
         return 1 - len(self.missing) / needed
@@ -52,7 +59,7 @@ def known_layouts(folder: Path | None = None) -> dict[str, tuple[str, list[str]]
     return rows
 
 
-class FormatLine(Struct, frozen=True):
+class FormatInfo(Struct, frozen=True):
     """A format as it is listed; one that is `refused` is recognised to say what to export instead."""
 
     name: str
@@ -63,25 +70,25 @@ class FormatLine(Struct, frozen=True):
     notes: str = ""
 
 
-def format_lines(folder: Path | None = None) -> list[FormatLine]:
+def list_formats(folder: Path | None = None) -> list[FormatInfo]:
     """Every format of fills, by name."""
     known = all_layouts(folder)
     lines = [
-        FormatLine(name, one.title, one.needed, one.kinds, one.refused, one.notes)
+        FormatInfo(name, one.title, one.needed, one.kinds, one.refused, one.notes)
         for name, one in known.items()
     ]
     generic = known["generic_fills"]
-    return [*lines, FormatLine(JSON_LINES, "Generic fills (JSON Lines)", generic.needed)]
+    return [*lines, FormatInfo(JSON_LINES, "Generic fills (JSON Lines)", generic.needed)]
 
 
-def candidates(header: Sequence[str], known: Iterable[Layout]) -> list[Candidate]:
+def rank_layouts(header: Sequence[str], known: Iterable[Layout]) -> list[LayoutMatch]:
     """The layouts beside a header, the closest first: nothing missing, then the most specific."""
     names = header_places(header)
-    found = [Candidate(layout, layout.missing(names)) for layout in known]
-    return sorted(found, key=lambda c: (bool(c.missing), -c.share, -len(c.layout.needed), c.layout.name))
+    found = [LayoutMatch(layout, layout.missing(names)) for layout in known]
+    return sorted(found, key=lambda c: (bool(c.missing), -c.overlap, -len(c.layout.needed), c.layout.name))
 
 
-class Choice:
+class LayoutSelector:
     """Finds the layout of a header among those that come into question, and remembers the header
     that came closest, to tell of it where none fits."""
 
@@ -102,14 +109,14 @@ class Choice:
         ]
         self._closest: tuple[tuple[float, int], Sequence[str]] | None = None
 
-    def of(self, header: Sequence[str]) -> tuple[Layout, dict[str, int]] | None:
+    def select(self, header: Sequence[str]) -> tuple[Layout, dict[str, int]] | None:
         """The layout of a header, and where its fields stand. Raises FormatError for doubled columns."""
         names = header_places(header)
         fitting = [layout for layout in self._known if not layout.missing(names)]
         if fitting:
             layout = max(fitting, key=_priority)
-            _refuse_doubles(layout, header, self._file)
-            return layout, layout.find(header) or {}
+            _reject_duplicate_columns(layout, header, self._file)
+            return layout, layout.match_header(header) or {}
         if len(names) > 1 or self._closest is None:
             shares = (_overlap(layout, names) for layout in self._known)
             rank = (max(shares, default=0.0), len(names))
@@ -117,20 +124,22 @@ class Choice:
                 self._closest = (rank, header)
         return None
 
-    def failure(self) -> FormatError | None:
+    def no_match_error(self) -> FormatError | None:
         """Why no header fitted: what was seen, and which layouts come closest."""
         if self._closest is None:
             return None
         header = self._closest[1]
         seen = ", ".join(cell.strip() for cell in header if cell.strip()) or "nothing"
-        close = [c for c in candidates(header, self._known) if c.share >= _CLOSE or self._wanted][:_CLOSEST]
+        close = [c for c in rank_layouts(header, self._known) if c.overlap >= _CLOSE or self._wanted][
+            :_CLOSEST
+        ]
         lines = [f"  {c.layout.name}: lacking are {', '.join(c.missing)}" for c in close]
         if self._generic is not None and all(c.layout is not self._generic for c in close):
             lines.append(f"  generic_fills: {', '.join(self._generic.needed)}")
         what = "no layout fits" if self._wanted is None else f"layout {self._wanted} does not fit"
         where = "keys" if self._kind == "json" else "header"
         return FormatError(
-            f"{self._file}: {what} its {where}: {shown(seen, _SHOWN)}",
+            f"{self._file}: {what} its {where}: {truncate(seen, _SHOWN)}",
             "say what its columns are with --map COLUMN=FIELD; `tearsheet formats` lists what is "
             "known. What comes closest, or could be written instead:\n" + "\n".join(lines),
         )
@@ -142,7 +151,7 @@ def _priority(layout: Layout) -> tuple[bool, int]:
 
 
 def _overlap(layout: Layout, names: Mapping[str, int]) -> float:
-    return Candidate(layout, layout.missing(names)).share
+    return LayoutMatch(layout, layout.missing(names)).overlap
 
 
 def _load_folder(folder: Path) -> dict[str, Layout]:
@@ -152,21 +161,21 @@ def _load_folder(folder: Path) -> dict[str, Layout]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{folder} cannot be read: {reason}", "layouts are TOML files") from None
-    return {name: read_layout(name, text) for name, text in texts}
+    return {name: parse_layout(name, text) for name, text in texts}
 
 
-def _refuse_doubles(layout: Layout, header: Sequence[str], file: str) -> None:
+def _reject_duplicate_columns(layout: Layout, header: Sequence[str], file: str) -> None:
     """Of two columns with one name, nobody can say which is meant, but where the layout says it."""
-    names = [folded(cell) for cell in header]
+    names = [normalize_name(cell) for cell in header]
     numbered = {
-        folded(name).partition(" #")[0]
+        normalize_name(name).partition(" #")[0]
         for options in (*layout.columns.values(), *layout.optional.values())
         for name in options
         if " #" in name
     }
-    for place in (layout.find(header) or {}).values():
+    for place in (layout.match_header(header) or {}).values():
         if names.count(names[place]) > 1 and names[place] not in numbered:
             raise FormatError(
-                f"{file}: the column {shown(header[place].strip(), _SHOWN)} stands twice in its header",
+                f"{file}: the column {truncate(header[place].strip(), _SHOWN)} stands twice in its header",
                 "rename the one that is not meant",
             )

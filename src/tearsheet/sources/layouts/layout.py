@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.layouts.report_rules import Report, RoundTrips
+from tearsheet.sources.layouts.report_rules import ReportRules, RoundTripRules
 from tearsheet.sources.text.times import DateOrder
 from tearsheet.trade.fill import Side
 from tearsheet.trade.instrument import ASSET_CLASSES
@@ -64,11 +64,11 @@ Kind = Literal["csv", "html", "xlsx", "json", "xml", "sqlite"]
 Effect = Literal["open", "close", ""]
 #: How a position ends without a trade; a delivery is the leg in the underlying.
 Event = Literal["expiry", "assignment", "exercise", "delivery"]
-Names = Annotated[list[str], Meta(min_length=1)]
+NonEmptyList = Annotated[list[str], Meta(min_length=1)]
 _Word = TypeVar("_Word")
 
 
-class RecognisedBy(Struct, frozen=True, forbid_unknown_fields=True):
+class DetectionColumns(Struct, frozen=True, forbid_unknown_fields=True):
     """Columns that tell the format from others, whether they are read or not: all of `columns`,
     and one of `any`."""
 
@@ -76,14 +76,14 @@ class RecognisedBy(Struct, frozen=True, forbid_unknown_fields=True):
     any: list[str] = []
 
 
-class Sides(Struct, frozen=True, forbid_unknown_fields=True):
+class SideWords(Struct, frozen=True, forbid_unknown_fields=True):
     """What the format calls a buy and a sell; case does not matter."""
 
     buy: list[str] = []
     sell: list[str] = []
 
 
-class Effects(Struct, frozen=True, forbid_unknown_fields=True):
+class OpenCloseWords(Struct, frozen=True, forbid_unknown_fields=True):
     """What the format calls a fill that opens and one that closes; of other words nothing is known.
     `split` parts a cell of several words; `sells`: nobody can sell short there, so a sale closes."""
 
@@ -110,11 +110,11 @@ class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
     optional: bool = False
 
 
-class Part(Struct, frozen=True, forbid_unknown_fields=True):
+class ExtractPattern(Struct, frozen=True, forbid_unknown_fields=True):
     """Patterns that take fields out of a text; the first that fits the whole text counts."""
 
     column: str
-    patterns: Names
+    patterns: NonEmptyList
     optional: bool = False
 
 
@@ -130,7 +130,7 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     `futures_pay_fees_only`: the `cash` of a future is its fee, for its gains are settled daily.
     """
 
-    columns: list[Names] = []
+    columns: list[NonEmptyList] = []
     cost: Literal["positive", "negative", "unsigned", "unknown"] = "positive"
     per: Literal["fill", "unit"] = "fill"
     unit: Literal["stated", "received", ""] = ""
@@ -150,8 +150,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     title: str
     names_zone: bool
     columns: dict[str, list[str]]
-    sides: Sides = Sides()
-    recognised_by: RecognisedBy = RecognisedBy()
+    sides: SideWords = SideWords()
+    recognised_by: DetectionColumns = DetectionColumns()
     optional: dict[str, list[str]] = {}
     name: str = ""
     notes: str = ""
@@ -172,19 +172,19 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     constants: dict[str, str] = {}
     preamble: dict[str, str] = {}
     rows: list[RowRule] = []
-    parts: list[Part] = []
+    parts: list[ExtractPattern] = []
     fees: Fees = Fees()
     table_ends: Literal["never", "blank"] = "never"
     opens: list[str] = []
     endings: Literal["opened", "signed"] = "opened"
     carried: list[str] = []
     refused: str = ""
-    effects: Effects = Effects()
-    round_trips: RoundTrips | None = None
-    report: Report | None = None
+    effects: OpenCloseWords = OpenCloseWords()
+    round_trips: RoundTripRules | None = None
+    report: ReportRules | None = None
 
     @property
-    def tells_effect(self) -> bool:
+    def has_effect(self) -> bool:
         """Whether a file may say of a fill that it closes."""
         return bool(self.effects.closes or self.effects.sells)
 
@@ -200,12 +200,12 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
 
     def zone_of(self, header: Sequence[str]) -> str | None:
         """The zone that the format always has, or the one that a column of the header names."""
-        names = {folded(cell) for cell in header}
-        named = (zone for column, zone in self.zones.items() if folded(column) in names)
+        names = {normalize_name(cell) for cell in header}
+        named = (zone for column, zone in self.zones.items() if normalize_name(column) in names)
         return self.zone or next(named, None)
 
     @property
-    def is_plain(self) -> bool:
+    def is_simple(self) -> bool:
         """Whether its cells are the fields as they stand, so that no rule has to be asked."""
         ruled = (
             self.rows,
@@ -235,13 +235,15 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     def missing(self, names: Mapping[str, int]) -> list[str]:
         """The columns that a header, by its folded names, lacks; none if it is of this layout."""
         wanted = (*self.columns.values(), *self.fees.columns[:1])
-        lacking = [options[0] for options in wanted if not any(folded(option) in names for option in options)]
+        lacking = [
+            options[0] for options in wanted if not any(normalize_name(option) in names for option in options)
+        ]
         rules = (rule.column for rule in self.rows if not rule.optional)
         parts = (part.column for part in self.parts if not part.optional)
         others = dict.fromkeys((*self.recognised_by.columns, *rules, *parts))
-        lacking += [name for name in others if folded(name) not in names]
+        lacking += [name for name in others if normalize_name(name) not in names]
         some = self.recognised_by.any
-        if some and not any(folded(name) in names for name in some):
+        if some and not any(normalize_name(name) in names for name in some):
             lacking.append(" or ".join(some))
         return lacking
 
@@ -256,20 +258,20 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
             return "close" if side is Side.SELL else "open"
         return ""
 
-    def find(self, header: Sequence[str]) -> dict[str, int] | None:
+    def match_header(self, header: Sequence[str]) -> dict[str, int] | None:
         """Where each field stands in a header, None if the header is not of this layout."""
         places = header_places(header)
         if self.missing(places):
             return None
         found = {}
         for field, names in (*self.columns.items(), *self.optional.items()):
-            place = next((places[folded(n)] for n in names if folded(n) in places), None)
+            place = next((places[normalize_name(n)] for n in names if normalize_name(n) in places), None)
             if place is not None:
                 found[field] = place
         return found
 
 
-def folded(cell: str) -> str:
+def normalize_name(cell: str) -> str:
     """A column's name as it is compared: without its case and surplus spaces."""
     return " ".join(cell.split()).casefold()
 
@@ -282,13 +284,13 @@ def header_places(header: Sequence[str]) -> dict[str, int]:
     places: dict[str, int] = {}
     seen: dict[str, int] = {}
     for place, cell in enumerate(header):
-        name = folded(cell)
+        name = normalize_name(cell)
         seen[name] = seen.get(name, 0) + 1
         places.setdefault(name if seen[name] == 1 else f"{name} #{seen[name]}", place)
     return places
 
 
-def read_layout(name: str, text: str) -> Layout:
+def parse_layout(name: str, text: str) -> Layout:
     """A layout from its TOML text. Raises FormatError naming the layout and what is wrong."""
     where = f"layout {name}.toml"
     try:

@@ -4,21 +4,21 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Names = Annotated[list[str], Meta(min_length=1)]
+ColumnNames = Annotated[list[str], Meta(min_length=1)]
 #: How a broker pairs closings with openings; nothing where it does not say.
 Method = Literal["fifo", "average", ""]
 #: What a part of a statement may say of an account, an instrument or a day.
-Said = Literal["realized", "net", "fees", "paid", "position", "price", "balance", "deposit", "cash"]
+StatedQuantity = Literal["realized", "net", "fees", "paid", "position", "price", "balance", "deposit", "cash"]
 
 
-class RoundTrips(Struct, frozen=True, forbid_unknown_fields=True):
+class RoundTripRules(Struct, frozen=True, forbid_unknown_fields=True):
     """Columns of a report of round trips. `pairs`: each row is two fills, or parts of two; else its
     prices are means, and fills cannot be looked for. `day` is the broker's own trading day."""
 
-    symbol: Names
-    quantity: Names
-    pnl: Names
-    fees: list[Names] = []
+    symbol: ColumnNames
+    quantity: ColumnNames
+    pnl: ColumnNames
+    fees: list[ColumnNames] = []
     fee_sign: Literal["positive", "negative", "unsigned"] = "positive"
     account: list[str] = []
     side: list[str] = []
@@ -38,7 +38,7 @@ class RoundTrips(Struct, frozen=True, forbid_unknown_fields=True):
     pairs: bool = True
 
 
-class Stated(Struct, frozen=True, forbid_unknown_fields=True):
+class SectionRule(Struct, frozen=True, forbid_unknown_fields=True):
     """A part of a statement that states sums. `part` is the first cell of its rows, or its element.
 
     `of` says of when: a row with a time, the end of the period, or the whole period. `columns` name
@@ -48,26 +48,26 @@ class Stated(Struct, frozen=True, forbid_unknown_fields=True):
     are added up to a field.
     """
 
-    columns: dict[str, Names]
+    columns: dict[str, ColumnNames]
     of: Literal["row", "end", "period"]
     part: str = ""
     word: str = ""
-    words: dict[str, list[Said]] = {}
+    words: dict[str, list[StatedQuantity]] = {}
     only: dict[str, list[str]] = {}
     never: dict[str, list[str]] = {}
-    negative: list[Said] = []
-    adds: dict[Said, list[str]] = {}
+    negative: list[StatedQuantity] = []
+    adds: dict[StatedQuantity, list[str]] = {}
 
 
-class About(Struct, frozen=True, forbid_unknown_fields=True):
+class HeaderFact(Struct, frozen=True, forbid_unknown_fields=True):
     """What a statement says of itself: a cell that names an account, a currency or the period."""
 
     part: str
-    columns: dict[str, Names]
+    columns: dict[str, ColumnNames]
     only: dict[str, list[str]] = {}
 
 
-class Report(Struct, frozen=True, forbid_unknown_fields=True):
+class ReportRules(Struct, frozen=True, forbid_unknown_fields=True):
     """A statement with results of its own. `result` says what the result of a trade is: before fees, or
     after those of both sides of what was closed. `sections`: rows begin with the name of their part and
     Header or Data. `whole`: it lists all fills of its period."""
@@ -76,5 +76,5 @@ class Report(Struct, frozen=True, forbid_unknown_fields=True):
     result: Literal["realized", "net"] = "realized"
     sections: bool = False
     whole: bool = True
-    about: list[About] = []
-    stated: list[Stated] = []
+    about: list[HeaderFact] = []
+    stated: list[SectionRule] = []

@@ -11,19 +11,19 @@ from msgspec.structs import replace
 
 from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.catalogue import all_layouts
-from tearsheet.sources.layouts.layout import Layout, folded
-from tearsheet.sources.layouts.report_rules import Report, Said
+from tearsheet.sources.layouts.layout import Layout, normalize_name
+from tearsheet.sources.layouts.report_rules import ReportRules, StatedQuantity
 from tearsheet.sources.reports.report_table import ReportTable, instrument_of
 from tearsheet.sources.reports.reported import BrokerReport, ReportedFill, ReportLine
 from tearsheet.sources.reports.round_trips import read_round_trips
-from tearsheet.sources.reports.sections import read_parts
-from tearsheet.sources.statements.csv_rows import CsvGrid
-from tearsheet.sources.statements.detect import header_rows, recognise, sniff
+from tearsheet.sources.reports.sections import read_sections
+from tearsheet.sources.statements.csv_rows import CsvTable
+from tearsheet.sources.statements.detect import detect_kind, detect_layout, header_rows
 from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
-from tearsheet.sources.text.encoding import NumberForm
-from tearsheet.sources.text.lines import shown
+from tearsheet.sources.text.encoding import NumberFormat
+from tearsheet.sources.text.lines import truncate
 from tearsheet.trade.amount import exact
-from tearsheet.trade.fill import Fill, Rejection, Revision
+from tearsheet.trade.fill import Fill, FillRevision, Rejection
 from tearsheet.trade.instrument import Instruments
 
 #: How layouts call the rows in which one money is changed into another.
@@ -31,7 +31,7 @@ _CONVERSIONS = "currency_conversions"
 GENERIC = "generic_statement"
 _NEEDED = ("account", "date")
 #: The columns of the generic form, and what they say.
-_AMOUNTS: dict[str, Said] = {
+_AMOUNTS: dict[str, StatedQuantity] = {
     "realized_pnl": "realized",
     "net_pnl": "net",
     "fees": "fees",
@@ -46,8 +46,12 @@ _EXAMPLE = ",".join(("account", "date", "symbol", *_AMOUNTS))
 def read_report(path: Path, instruments: Instruments, options: StatementOptions) -> BrokerReport:
     """Read a broker's report. Raises InputError where it cannot be read, FormatError where it is none."""
     if options.layout in (None, GENERIC) and (table := _generic_table(path)):
-        return BrokerReport(layout=GENERIC, title="Sums of days", lines=_generic(table, instruments, options))
-    found = recognise(path, all_layouts(options.layouts), options.layout, options.mapping, options.fee_sign)
+        return BrokerReport(
+            layout=GENERIC, title="Sums of days", lines=_read_generic(table, instruments, options)
+        )
+    found = detect_layout(
+        path, all_layouts(options.layouts), options.layout, options.mapping, options.fee_sign
+    )
     if found.layout.round_trips is not None:
         return read_round_trips(path, found, instruments, options)
     if found.layout.refused:
@@ -67,20 +71,22 @@ def _report_formats(options: StatementOptions) -> list[str]:
 
 
 def _generic_table(path: Path) -> ReportTable | None:
-    sniffed = sniff(path)
+    sniffed = detect_kind(path)
     if sniffed.kind != "csv":
         return None
     for number, separator, header in header_rows(path, sniffed.encoding):
-        names = {folded(cell) for cell in header}
+        names = {normalize_name(cell) for cell in header}
         if names.issuperset(_NEEDED) and names & {*_AMOUNTS}:
-            grid = CsvGrid(path, sniffed.encoding, separator)
+            grid = CsvTable(path, sniffed.encoding, separator)
             return ReportTable(path, grid, header, number, separator)
     return None
 
 
-def _generic(table: ReportTable, instruments: Instruments, options: StatementOptions) -> list[ReportLine]:
+def _read_generic(
+    table: ReportTable, instruments: Instruments, options: StatementOptions
+) -> list[ReportLine]:
     mark = options.decimal_mark
-    form = table.form([*_AMOUNTS]) if mark is None else NumberForm(mark)
+    form = table.number_format([*_AMOUNTS]) if mark is None else NumberFormat(mark)
     lines = []
     for line, cells in table.rows:
         account = table.text(cells, ["account"]) or options.account
@@ -89,18 +95,18 @@ def _generic(table: ReportTable, instruments: Instruments, options: StatementOpt
             day = date.fromisoformat(text)
         except ValueError:
             raise FormatError(
-                f"{table.path}, line {line}: date {shown(text, 40)!r} is none", "write YYYY-MM-DD"
+                f"{table.path}, line {line}: date {truncate(text, 40)!r} is none", "write YYYY-MM-DD"
             ) from None
         if not account:
             raise FormatError(f"{table.path}, line {line}: account is empty", "say --account")
-        says: dict[Said, Decimal] = {}
+        says: dict[StatedQuantity, Decimal] = {}
         for column, said in _AMOUNTS.items():
             amount = table.number(line, cells, column, form)
             if amount is not None:
                 says[said] = amount
         symbol = table.text(cells, ["symbol"])
         name = instrument_of(table.path, line, symbol, day, instruments).symbol if symbol else None
-        lines.append(ReportLine(line=line, account=account, day=day, symbol=name, says=says))
+        lines.append(ReportLine(line=line, account=account, day=day, symbol=name, amounts=says))
     return lines
 
 
@@ -108,49 +114,56 @@ def _read_statement(
     path: Path, statement: Statement, instruments: Instruments, options: StatementOptions
 ) -> BrokerReport:
     """A statement of fills: each with its fees and, where it says so, its result; and its other parts."""
-    layout = statement.found.layout
-    rules = layout.report or Report()
+    layout = statement.detected.layout
+    rules = layout.report or ReportRules()
     report = BrokerReport(
         layout=statement.layout,
         title=layout.title,
         lines=[],
         method=rules.method,
-        whole=rules.whole,
-        zone=statement.reading.zone,
+        is_complete=rules.whole,
+        zone=statement.parse_rules.zone,
         fees_in_price=rules.result == "net",
     )
     has_fees = _includes_fees(layout)
     for row in statement.rows():
         if isinstance(row, Rejection):
             report.rejected.append(row)
-        elif not isinstance(row, Revision):
+        elif not isinstance(row, FillRevision):
             line = statement.line
             report.fills.append(ReportedFill(line, row, "", has_fees, statement.effect(row)))
             report.lines.append(_report_line(statement, row, line, rules, has_fees=has_fees))
     if rules.stated:
-        read_parts(path, statement, rules, instruments, options.account, report)
+        read_sections(path, statement, rules, instruments, options.account, report)
     if statement.skipped.get(_CONVERSIONS):
-        _leave_out_cash(report)
+        _drop_converted_cash(report)
     if not (report.lines or report.rejected):
         raise FormatError(f"{path}: it states nothing that could be compared", "export it again")
     return report
 
 
-def _leave_out_cash(report: BrokerReport) -> None:
+def _drop_converted_cash(report: BrokerReport) -> None:
     """Where money was changed into other money, that is among what trades moved, and is no fill here."""
     for n, line in enumerate(report.lines):
-        if "cash" in line.says:
-            says = {said: amount for said, amount in line.says.items() if said != "cash"}
-            report.lines[n] = replace(line, says=says)
+        if "cash" in line.amounts:
+            says = {said: amount for said, amount in line.amounts.items() if said != "cash"}
+            report.lines[n] = replace(line, amounts=says)
     report.notes.append("currencies were converted, so the cash that trades moved is not compared")
 
 
-def _report_line(statement: Statement, fill: Fill, line: int, rules: Report, *, has_fees: bool) -> ReportLine:
-    says: dict[Said, Decimal] = {"fees": fill.commission} if has_fees else {}
+def _report_line(
+    statement: Statement, fill: Fill, line: int, rules: ReportRules, *, has_fees: bool
+) -> ReportLine:
+    says: dict[StatedQuantity, Decimal] = {"fees": fill.commission} if has_fees else {}
     if (result := statement.result) is not None:
         says[rules.result] = result
     return ReportLine(
-        line=line, account=fill.account, symbol=fill.symbol, says=says, at=fill.time, day=statement.trade_day
+        line=line,
+        account=fill.account,
+        symbol=fill.symbol,
+        amounts=says,
+        at=fill.time,
+        day=statement.trade_day,
     )
 
 

@@ -6,10 +6,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.layouts.layout import folded, header_places
-from tearsheet.sources.statements.csv_rows import trimmed
-from tearsheet.sources.statements.table import Grid
-from tearsheet.sources.text.encoding import NumberForm, number_form
+from tearsheet.sources.layouts.layout import header_places, normalize_name
+from tearsheet.sources.statements.csv_rows import strip_cells
+from tearsheet.sources.statements.table import TableSource
+from tearsheet.sources.text.encoding import NumberFormat, detect_number_format
 from tearsheet.trade.instrument import Instrument, Instruments, UnknownInstrument
 
 
@@ -17,44 +17,44 @@ class ReportTable:
     """A table of a report. Its header may come again; a row of one cell is a title."""
 
     def __init__(
-        self, path: Path, grid: Grid, header: Sequence[str], header_line: int, separator: str
+        self, path: Path, grid: TableSource, header: Sequence[str], header_line: int, separator: str
     ) -> None:
         self.path = path
         self.places = header_places(header)
         self.separator = separator or ","
         self.rows: list[tuple[int, list[str]]] = []
         self._titles: list[tuple[int, str]] = []
-        whole = trimmed(header)
+        whole = strip_cells(header)
         for cells, problem in grid.rows(0):
             if problem is not None:
                 raise FormatError(f"{path}, line {grid.line}: {problem.reason}", problem.hint)
-            if not "".join(cells).strip() or trimmed(cells) == whole:
+            if not "".join(cells).strip() or strip_cells(cells) == whole:
                 continue
             if len(whole) > 1 and not "".join(cells[1:]).strip():
                 self._titles.append((grid.line, cells[0].strip()))
-            elif grid.place > header_line:
+            elif grid.resume_after > header_line:
                 self.rows.append((grid.line, cells))
         if not self.rows:
             raise FormatError(f"{path}: there is no row below its header", "export it again")
 
-    def above(self, line: int) -> str:
+    def title_above(self, line: int) -> str:
         """The last title above a line: some reports name the instrument there."""
         return next((title for at, title in reversed(self._titles) if at < line), "")
 
     def text(self, cells: Sequence[str], names: Sequence[str]) -> str:
         """The cell of the first of some columns that the table has."""
         for name in names:
-            place = self.places.get(folded(name))
+            place = self.places.get(normalize_name(name))
             if place is not None and place < len(cells):
                 return cells[place].strip()
         return ""
 
-    def form(self, names: Sequence[str]) -> NumberForm:
+    def number_format(self, names: Sequence[str]) -> NumberFormat:
         """How its numbers are written."""
         cells = [self.text(row, [name]) for _, row in self.rows for name in names]
-        return number_form(cells, cells, self.separator, str(self.path))
+        return detect_number_format(cells, cells, self.separator, str(self.path))
 
-    def number(self, line: int, cells: Sequence[str], name: str, form: NumberForm) -> Decimal | None:
+    def number(self, line: int, cells: Sequence[str], name: str, form: NumberFormat) -> Decimal | None:
         """The number in a column, None where it is empty. Raises FormatError."""
         text = self.text(cells, [name])
         try:

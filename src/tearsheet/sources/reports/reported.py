@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from tearsheet.sources.layouts.layout import Effect
-from tearsheet.sources.layouts.report_rules import Method, Said
+from tearsheet.sources.layouts.report_rules import Method, StatedQuantity
 from tearsheet.trade.fill import Fill, Rejection
 
 Role = Literal["opening", "closing", ""]
@@ -26,7 +26,7 @@ class ReportLine(Struct, frozen=True, kw_only=True):
 
     line: int
     account: str
-    says: Mapping[Said, Decimal]
+    amounts: Mapping[StatedQuantity, Decimal]
     symbol: str | None = None
     currency: str | None = None
     since: date | None = None
@@ -57,8 +57,8 @@ class BrokerReport(Struct, kw_only=True):
     lines: list[ReportLine]
     fills: list[ReportedFill] = []
     method: Method = ""
-    whole: bool = False
-    pairs: bool = False
+    is_complete: bool = False
+    from_round_trips: bool = False
     fees_in_price: bool = False
     period: dict[str, tuple[date, date]] = {}
     zone: ZoneInfo | None = None

@@ -6,17 +6,17 @@ from decimal import Decimal
 from pathlib import Path
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.layouts.layout import Layout, folded
-from tearsheet.sources.layouts.report_rules import RoundTrips, Said
+from tearsheet.sources.layouts.layout import Layout, normalize_name
+from tearsheet.sources.layouts.report_rules import RoundTripRules, StatedQuantity
 from tearsheet.sources.reports.report_table import ReportTable, instrument_of
 from tearsheet.sources.reports.reported import BrokerReport, ReportedFill, ReportLine, Role
-from tearsheet.sources.statements.detect import Found
+from tearsheet.sources.statements.detect import DetectedFile
 from tearsheet.sources.statements.statement import StatementOptions
 from tearsheet.sources.text.contracts import fraction_price
-from tearsheet.sources.text.encoding import NumberForm
-from tearsheet.sources.text.lines import shown
+from tearsheet.sources.text.encoding import NumberFormat
+from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
-from tearsheet.sources.text.times import TimeReader, TimeTextError, date_order, stated_day
+from tearsheet.sources.text.times import TimeFormatError, TimeParser, date_in_text, detect_date_order
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill, Side, content_key, execution_key
 from tearsheet.trade.instrument import Instrument, Instruments
@@ -25,7 +25,7 @@ _SHOWN = 40
 
 
 def read_round_trips(
-    path: Path, found: Found, instruments: Instruments, options: StatementOptions
+    path: Path, found: DetectedFile, instruments: Instruments, options: StatementOptions
 ) -> BrokerReport:
     """The lines and fills of a report of round trips. Raises FormatError naming the line."""
     columns = found.layout.round_trips
@@ -35,11 +35,13 @@ def read_round_trips(
             f"{path}: its times are local, and it does not say of where",
             "say which with --timezone, such as America/Chicago",
         )
-    table = ReportTable(path, found.grid, found.shape.header, found.shape.header_line, found.shape.separator)
+    table = ReportTable(
+        path, found.table, found.position.header, found.position.header_line, found.position.separator
+    )
     account = found.preamble.get("account")
     reading = _RoundTripReader(table, columns, instruments, options, account, found.layout)
     report = BrokerReport(layout=found.layout.name, title=found.layout.title, lines=[])
-    report.pairs = columns.pairs
+    report.from_round_trips = columns.pairs
     with exact():
         for line, cells in table.rows:
             row, legs = reading.line(line, cells)
@@ -52,7 +54,7 @@ class _RoundTripReader:
     def __init__(
         self,
         table: ReportTable,
-        columns: RoundTrips,
+        columns: RoundTripRules,
         instruments: Instruments,
         options: StatementOptions,
         account: str | None,
@@ -61,24 +63,24 @@ class _RoundTripReader:
         self._table, self._columns = table, columns
         self._instruments, self._account = instruments, options.account or account
         fees = [name for names in columns.fees for name in names]
-        self._form = table.form([*columns.pnl, *fees, *columns.quantity])
+        self._number_format = table.number_format([*columns.pnl, *fees, *columns.quantity])
         if options.decimal_mark is not None:
-            self._form = NumberForm(options.decimal_mark)
+            self._number_format = NumberFormat(options.decimal_mark)
         named = [
             (columns.entered, columns.entered_clock),
             (columns.left, columns.left_clock),
             (columns.bought, []),
             (columns.sold, []),
         ]
-        times = [self._when(row, *names) for _, row in table.rows for names in named if names[0]]
+        times = [self._timestamp(row, *names) for _, row in table.rows for names in named if names[0]]
         days = [f"{table.text(row, columns.day)} 00:00" for _, row in table.rows if columns.day]
         self._order = (
             options.date_order
             or layout.date_order
-            or date_order([*times, *days], is_european=False, file=str(table.path))
+            or detect_date_order([*times, *days], is_european=False, file=str(table.path))
         )
         self._is_fraction = layout.prices == "fractions"
-        self._times = TimeReader(options.timezone, self._order, ascending=False)
+        self._times = TimeParser(options.timezone, self._order, ascending=False)
 
     def line(self, line: int, cells: Sequence[str]) -> tuple[ReportLine, list[ReportedFill]]:
         """A row as what it says, and its two fills."""
@@ -90,13 +92,13 @@ class _RoundTripReader:
                 "say whose with --account",
             )
         sides, times = self._sides(cells), self._entry_and_exit_time(line, cells)
-        symbol = text(cells, columns.symbol) or self._table.above(line)
+        symbol = text(cells, columns.symbol) or self._table.title_above(line)
         instrument = instrument_of(self._table.path, line, symbol, max(times).date(), self._instruments)
         fills = self._fills(line, cells, account, instrument, sides, times)
         profit = self._amount(line, cells, columns.pnl) or ZERO
         fees = self._fees(line, cells)
         gross = _add_fees_back(profit, fees or ZERO, [one.fill for one in fills])
-        says: dict[Said, Decimal] = {"realized": gross}
+        says: dict[StatedQuantity, Decimal] = {"realized": gross}
         if fees is not None:
             says["paid"] = fees
         row = ReportLine(
@@ -104,7 +106,7 @@ class _RoundTripReader:
             account=account,
             symbol=instrument.symbol,
             at=max(times),
-            says=says,
+            amounts=says,
             day=self._day(line, cells),
         )
         return row, [one for one in fills if one.fill.price is not None]
@@ -190,35 +192,35 @@ class _RoundTripReader:
 
     def _day(self, line: int, cells: Sequence[str]) -> date | None:
         text = self._table.text(cells, self._columns.day)
-        day = stated_day(text, self._order)
+        day = date_in_text(text, self._order)
         if text and day is None:
             raise FormatError(
-                f"{self._table.path}, line {line}: {self._columns.day[0]} {shown(text, _SHOWN)!r} is no date",
+                f"{self._table.path}, line {line}: {self._columns.day[0]} {truncate(text, _SHOWN)!r} is no date",
                 "say --date-order day-first or month-first",
             )
         return day
 
-    def _when(self, cells: Sequence[str], names: Sequence[str], clock: Sequence[str]) -> str:
+    def _timestamp(self, cells: Sequence[str], names: Sequence[str], clock: Sequence[str]) -> str:
         text = self._table.text
         return f"{text(cells, names)} {text(cells, clock)}".strip()
 
     def _time(self, line: int, cells: Sequence[str], names: Sequence[str], clock: Sequence[str]) -> datetime:
         try:
-            return self._times.read(self._when(cells, names, clock))
-        except TimeTextError as error:
+            return self._times.parse(self._timestamp(cells, names, clock))
+        except TimeFormatError as error:
             where = f"{self._table.path}, line {line}"
             raise FormatError(f"{where}: {names[0]} {error.reason}", error.hint) from None
 
     def _amount(self, line: int, cells: Sequence[str], names: Sequence[str]) -> Decimal | None:
-        name = next((n for n in names if folded(n) in self._table.places), "")
-        return self._table.number(line, cells, name, self._form) if name else None
+        name = next((n for n in names if normalize_name(n) in self._table.places), "")
+        return self._table.number(line, cells, name, self._number_format) if name else None
 
     def _price(self, cells: Sequence[str], names: Sequence[str]) -> Decimal | None:
         """A price, None where it is no number: it then tells nothing here."""
         text = self._table.text(cells, names)
         try:
             fraction = fraction_price(text) if self._is_fraction else None
-            return self._form.parse(text) if fraction is None else fraction
+            return self._number_format.parse(text) if fraction is None else fraction
         except (ValueError, RowError):
             return None
 

@@ -8,27 +8,36 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tearsheet.sources.layouts.layout import Layout, folded, header_places
-from tearsheet.sources.layouts.report_rules import About, Report, Said, Stated
+from tearsheet.sources.layouts.layout import Layout, header_places, normalize_name
+from tearsheet.sources.layouts.report_rules import HeaderFact, ReportRules, SectionRule, StatedQuantity
 from tearsheet.sources.reports.reported import BrokerReport, ReportLine
 from tearsheet.sources.statements.fill_rows import asset_class_of
 from tearsheet.sources.statements.statement import Statement
-from tearsheet.sources.statements.table import Grid
+from tearsheet.sources.statements.table import TableSource
 from tearsheet.sources.text.contracts import option_symbol
-from tearsheet.sources.text.lines import shown
-from tearsheet.sources.text.problem import Problem, RowError
-from tearsheet.sources.text.times import TimeReader, TimeTextError, stated_day
+from tearsheet.sources.text.lines import truncate
+from tearsheet.sources.text.problem import RowError, RowProblem
+from tearsheet.sources.text.times import TimeFormatError, TimeParser, date_in_text
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 
-_SAID: tuple[Said, ...] = ("realized", "net", "fees", "position", "price", "balance", "deposit", "cash")
+_QUANTITIES: tuple[StatedQuantity, ...] = (
+    "realized",
+    "net",
+    "fees",
+    "position",
+    "price",
+    "balance",
+    "deposit",
+    "cash",
+)
 _SHOWN = 200
 _DAY = re.compile(r"([A-Z][a-z]+) (\d{1,2}), (\d{4})")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class _Row(Struct, frozen=True):
+class _SectionRow(Struct, frozen=True):
     """A row: its part, its line and its cells by the folded names of their columns."""
 
     part: str
@@ -37,23 +46,25 @@ class _Row(Struct, frozen=True):
 
     def text(self, names: Sequence[str]) -> str:
         """The cell of the first of some columns that is there."""
-        return next((self.cells[folded(n)].strip() for n in names if folded(n) in self.cells), "")
+        return next(
+            (self.cells[normalize_name(n)].strip() for n in names if normalize_name(n) in self.cells), ""
+        )
 
-    def counts(self, rule: About | Stated) -> bool:
+    def matches(self, rule: HeaderFact | SectionRule) -> bool:
         """Whether a rule about its part is about this row."""
         if rule.part and rule.part != self.part:
             return False
-        if isinstance(rule, Stated):
+        if isinstance(rule, SectionRule):
             for column, words in rule.never.items():
                 if self.text([column]) in words:
                     return False
         return all(self.text([column]) in words for column, words in rule.only.items())
 
 
-def read_parts(
+def read_sections(
     path: Path,
     statement: Statement,
-    report: Report,
+    report: ReportRules,
     instruments: Instruments,
     account: str | None,
     into: BrokerReport,
@@ -62,11 +73,11 @@ def read_parts(
     parts = _SectionReader(path, statement, report, instruments, account, into)
     rows = list(_rows(statement, report))
     for row in rows:
-        parts.learn(row)
+        parts.read_header(row)
     for row in rows:
         for rule in report.stated:
-            if row.counts(rule):
-                parts.take(row, rule)
+            if row.matches(rule):
+                parts.add_row(row, rule)
 
 
 class _SectionReader:
@@ -74,30 +85,30 @@ class _SectionReader:
         self,
         path: Path,
         statement: Statement,
-        report: Report,
+        report: ReportRules,
         instruments: Instruments,
         account: str | None,
         into: BrokerReport,
     ) -> None:
         self._path, self._report, self._target = path, report, into
-        self._layout, self._reading = statement.found.layout, statement.reading
+        self._layout, self._parse_rules = statement.detected.layout, statement.parse_rules
         self._instruments = instruments
-        self._account = account or statement.found.preamble.get("account")
+        self._account = account or statement.detected.preamble.get("account")
         self._given_account = account
         self._base: str | None = None
-        self._times = TimeReader(self._reading.zone, self._reading.order, ascending=False)
+        self._times = TimeParser(self._parse_rules.zone, self._parse_rules.order, ascending=False)
         self._multipliers = {one.fill.symbol: one.fill for one in into.fills}
 
-    def learn(self, row: _Row) -> None:
+    def read_header(self, row: _SectionRow) -> None:
         """What the statement says of itself: account, base currency, period."""
         for rule in self._report.about:
-            if not row.counts(rule):
+            if not row.matches(rule):
                 continue
             text = {name: row.text(names) for name, names in rule.columns.items()}
             account = self._given_account or text.get("account") or self._account
             self._account = account
             self._base = text.get("base_currency") or self._base
-            days = [stated_day(text.get(name, ""), None) for name in ("since", "until")]
+            days = [date_in_text(text.get(name, ""), None) for name in ("since", "until")]
             if text.get("period"):
                 days = _period(text["period"])
             if account and len(days) == 2 and days[0] and days[1]:
@@ -107,17 +118,17 @@ class _SectionReader:
         if (owner := self._account) and (stated := self._target.period.pop("", None)):
             self._target.period[owner] = stated
 
-    def take(self, row: _Row, rule: Stated) -> None:
+    def add_row(self, row: _SectionRow, rule: SectionRule) -> None:
         """Add the line that a row makes; one that is a total of others makes none."""
         try:
             if line := self._line(row, rule):
                 self._target.lines.append(line)
         except RowError as bad:
-            self._reject(row, bad.problem)
-        except TimeTextError as bad:
-            self._reject(row, Problem("bad_time", bad.reason, bad.hint))
+            self._add_rejection(row, bad.problem)
+        except TimeFormatError as bad:
+            self._add_rejection(row, RowProblem("bad_time", bad.reason, bad.hint))
 
-    def _line(self, row: _Row, rule: Stated) -> ReportLine | None:
+    def _line(self, row: _SectionRow, rule: SectionRule) -> ReportLine | None:
         says = self._amounts(row, rule)
         account = self._given_account or row.text(rule.columns.get("account", [])) or self._account
         if not says or ("symbol" in rule.columns and not row.text(rule.columns["symbol"])):
@@ -125,18 +136,18 @@ class _SectionReader:
         if not account:
             raise RowError("missing_field", "account is empty", "say whose with --account")
         currency = row.text(rule.columns.get("currency", [])) or None
-        since, day, at = self._when(row, rule, account)
+        since, day, at = self._date(row, rule, account)
         symbol = None
         if "symbol" in rule.columns:
             symbol, money = self._instrument(row, rule, currency, day or (at.date() if at else None))
             if rule.of == "period" and "net" in says and self._base not in (None, money):
-                self._note(f"results in {money} are stated in {self._base}, and not compared")
+                self._add_note(f"results in {money} are stated in {self._base}, and not compared")
                 return None
             currency = None
         return ReportLine(
             line=row.line,
             account=account,
-            says=says,
+            amounts=says,
             symbol=symbol,
             currency=currency,
             since=since,
@@ -144,14 +155,14 @@ class _SectionReader:
             at=at,
         )
 
-    def _amounts(self, row: _Row, rule: Stated) -> dict[Said, Decimal]:
-        amounts = {name: [row.text(rule.columns[name])] for name in _SAID if name in rule.columns}
+    def _amounts(self, row: _SectionRow, rule: SectionRule) -> dict[StatedQuantity, Decimal]:
+        amounts = {name: [row.text(rule.columns[name])] for name in _QUANTITIES if name in rule.columns}
         for name, columns in rule.adds.items():
             amounts[name] = [row.text([column]) for column in columns]
         if rule.word:
             words = rule.words.get(row.text([rule.word]), [])
             amounts |= {name: [row.text(rule.columns["amount"])] for name in words}
-        said: dict[Said, Decimal] = {}
+        said: dict[StatedQuantity, Decimal] = {}
         for name, texts in amounts.items():
             numbers = [self._number(name, text) for text in texts]
             stated = [one for one in numbers if one is not None]
@@ -162,16 +173,16 @@ class _SectionReader:
 
     def _number(self, name: str, text: str) -> Decimal | None:
         try:
-            return self._reading.numbers.parse(text)
+            return self._parse_rules.numbers.parse(text)
         except ValueError as error:
             raise RowError("bad_number", f"{name} {error}", "check it with the broker") from None
 
-    def _when(
-        self, row: _Row, rule: Stated, account: str
+    def _date(
+        self, row: _SectionRow, rule: SectionRule, account: str
     ) -> tuple[date | None, date | None, datetime | None]:
         if "time" in rule.columns:
-            return None, None, self._times.read(row.text(rule.columns["time"]))
-        if stated := stated_day(row.text(rule.columns.get("day", [])), self._reading.order):
+            return None, None, self._times.parse(row.text(rule.columns["time"]))
+        if stated := date_in_text(row.text(rule.columns.get("day", [])), self._parse_rules.order):
             return None, stated, None
         if account not in self._target.period:
             raise RowError(
@@ -180,7 +191,9 @@ class _SectionReader:
         since, until = self._target.period[account]
         return (since if rule.of == "period" else None), until, None
 
-    def _instrument(self, row: _Row, rule: Stated, currency: str | None, day: date | None) -> tuple[str, str]:
+    def _instrument(
+        self, row: _SectionRow, rule: SectionRule, currency: str | None, day: date | None
+    ) -> tuple[str, str]:
         """Symbol and currency. What the fills of the statement name needs no table."""
         text = row.text(rule.columns["symbol"])
         word = row.text(rule.columns.get("asset_class", []))
@@ -203,17 +216,17 @@ class _SectionReader:
                     return option_symbol(match.groupdict(), self._layout.expiries)
         return ""
 
-    def _note(self, words: str) -> None:
+    def _add_note(self, words: str) -> None:
         if words not in self._target.notes:
             self._target.notes.append(words)
 
-    def _reject(self, row: _Row, problem: Problem) -> None:
+    def _add_rejection(self, row: _SectionRow, problem: RowProblem) -> None:
         text = ",".join(cell for cell in row.cells.values() if cell)
         self._target.rejected.append(
             Rejection(
                 file=self._path.name,
                 line=row.line,
-                text=shown(text, _SHOWN),
+                text=truncate(text, _SHOWN),
                 code=problem.code,
                 reason=problem.reason,
                 hint=problem.hint,
@@ -221,18 +234,18 @@ class _SectionReader:
         )
 
 
-def _rows(statement: Statement, report: Report) -> Iterator[_Row]:
+def _rows(statement: Statement, report: ReportRules) -> Iterator[_SectionRow]:
     """Every row of every part."""
-    found, grid = statement.found, statement.found.grid
+    found, grid = statement.detected, statement.detected.table
     if report.sections:
         yield from _section_rows(grid)
     elif found.kind == "xml":
         yield from _element_rows(grid)
     else:
-        yield from _table_rows(grid, found.shape.header, found.shape.header_line, found.layout)
+        yield from _table_rows(grid, found.position.header, found.position.header_line, found.layout)
 
 
-def _section_rows(grid: Grid) -> Iterator[_Row]:
+def _section_rows(grid: TableSource) -> Iterator[_SectionRow]:
     headers: dict[str, dict[str, int]] = {}
     for cells, problem in grid.rows(0):
         if problem is not None or len(cells) < 3:
@@ -241,26 +254,28 @@ def _section_rows(grid: Grid) -> Iterator[_Row]:
         if kind == "Header":
             headers[part] = header_places(cells)
         elif kind == "Data" and part in headers:
-            yield _Row(part, grid.line, _columns_by_name(headers[part], cells))
+            yield _SectionRow(part, grid.line, _columns_by_name(headers[part], cells))
 
 
-def _element_rows(grid: Grid) -> Iterator[_Row]:
+def _element_rows(grid: TableSource) -> Iterator[_SectionRow]:
     places: dict[str, int] = {}
     for cells, problem in grid.rows(0):
         if not places:
             places = header_places(cells)
         elif problem is None:
             row = _columns_by_name(places, cells)
-            yield _Row(row.get("element", ""), grid.line, row)
+            yield _SectionRow(row.get("element", ""), grid.line, row)
 
 
-def _table_rows(grid: Grid, header: Sequence[str], header_line: int, layout: Layout) -> Iterator[_Row]:
+def _table_rows(
+    grid: TableSource, header: Sequence[str], header_line: int, layout: Layout
+) -> Iterator[_SectionRow]:
     places = header_places(header)
     for cells, problem in grid.rows(header_line):
         if layout.table_ends == "blank" and not "".join(cells[1:]).strip():
             return
         if problem is None:
-            yield _Row("", grid.line, _columns_by_name(places, cells))
+            yield _SectionRow("", grid.line, _columns_by_name(places, cells))
 
 
 def _columns_by_name(places: Mapping[str, int], cells: Sequence[str]) -> dict[str, str]:

@@ -8,17 +8,19 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from tearsheet.sources.layouts.layout import FIELDS
-from tearsheet.sources.statements.fill_rows import FillRows
+from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.text.lines import Lines
-from tearsheet.sources.text.problem import NOT_TEXT, Problem
+from tearsheet.sources.text.problem import NOT_TEXT, RowProblem
 from tearsheet.trade.fill import Fill, Rejection
 
-_TOO_LONG = Problem("line_too_long", "a cell is far longer than any value", "check for a missing quote")
-_EXTRA_COLUMNS = Problem("extra_columns", "the row has more cells than the header", "quote cells with separators")
+_TOO_LONG = RowProblem("line_too_long", "a cell is far longer than any value", "check for a missing quote")
+_EXTRA_COLUMNS = RowProblem(
+    "extra_columns", "the row has more cells than the header", "quote cells with separators"
+)
 _PROGRESS_EVERY = 1000
 
 
-class CsvShape(Struct, frozen=True):
+class CsvPosition(Struct, frozen=True):
     """Where the rows of a CSV file begin, and where its fields stand in them."""
 
     encoding: str
@@ -28,7 +30,7 @@ class CsvShape(Struct, frozen=True):
     places: Mapping[str, int]
 
 
-class CsvGrid:
+class CsvTable:
     """The rows of a CSV file as cells, from a line on; `line` and `through` are those of the row given last."""
 
     def __init__(self, path: Path, encoding: str, separator: str) -> None:
@@ -36,96 +38,96 @@ class CsvGrid:
         self._encoding = encoding
         self._separator = separator
         self.line = 0
-        self.through = 0
+        self.last_line = 0
         self.bytes_read = 0
 
     @property
-    def place(self) -> int:
+    def resume_after(self) -> int:
         """The last line of the row given last."""
-        return self.through
+        return self.last_line
 
-    def rows(self, after: int) -> Iterator[tuple[list[str], Problem | None]]:
+    def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
         """The cells of every row below a line, with what is wrong with them as text."""
-        with self.opened() as lines:
-            for cells in self.cells(lines, after):
-                yield cells, marked(lines)
+        with self.open_lines() as lines:
+            for cells in self.iter_cells(lines, after):
+                yield cells, encoding_problem(lines)
         self.bytes_read = self._path.stat().st_size
 
-    def opened(self) -> Lines:
+    def open_lines(self) -> Lines:
         """The lines of the file."""
         return Lines(self._path, self._encoding)
 
-    def cells(self, lines: Lines, after: int) -> Iterator[list[str]]:
+    def iter_cells(self, lines: Lines, after: int) -> Iterator[list[str]]:
         """The cells of every row below a line; none where one was beyond all limits."""
         stream = iter(lines)
         for _ in range(after):
             next(stream, None)
-        lines.odd = lines.cut = False
+        lines.has_invalid = lines.has_truncated = False
         rows = csv.reader(stream, delimiter=self._separator)
-        self.line = self.through = after
+        self.line = self.last_line = after
         while True:
             try:
                 for cells in rows:
-                    self.line, self.through = self.through + 1, after + rows.line_num
-                    if not self.through % _PROGRESS_EVERY:
-                        self.bytes_read = lines.tell()
+                    self.line, self.last_line = self.last_line + 1, after + rows.line_num
+                    if not self.last_line % _PROGRESS_EVERY:
+                        self.bytes_read = lines.position()
                     yield cells
                 return
             except csv.Error:  # a cell beyond the limit of the csv module
-                self.line, self.through = self.through + 1, after + rows.line_num
-                lines.cut = True
+                self.line, self.last_line = self.last_line + 1, after + rows.line_num
+                lines.has_truncated = True
                 yield []
 
 
 class CsvReader:
     """Reads a CSV file whose cells are the fields as they stand, from its header on."""
 
-    def __init__(self, path: Path, shape: CsvShape) -> None:
-        self._grid = CsvGrid(path, shape.encoding, shape.separator)
+    def __init__(self, path: Path, shape: CsvPosition) -> None:
+        self._table = CsvTable(path, shape.encoding, shape.separator)
         self._path = path
         self._position = shape
-        self._header = trimmed(shape.header) or [""]
+        self._header = strip_cells(shape.header) or [""]
         self._read = 0
 
     @property
     def line(self) -> int:
         """The first line of the row given last."""
-        return self._grid.line
+        return self._table.line
 
     @property
     def bytes_read(self) -> int:
         """How far the file has been read."""
-        return self._read or self._grid.bytes_read
+        return self._read or self._table.bytes_read
 
     def texts(self) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
         """The fields of every row that is one, and its cells."""
         for row, cells in self._rows():
-            if not isinstance(row, Problem):
+            if not isinstance(row, RowProblem):
                 yield row, cells
 
-    def read(self, rows: FillRows) -> Iterator[Fill | Rejection]:
+    def read(self, rows: FillParser) -> Iterator[Fill | Rejection]:
         """The fills and rejections of the file."""
         self._read = 0
         for row, cells in self._rows():
             made = (
                 rows.reject(self.line, cells, row)
-                if isinstance(row, Problem)
-                else rows.make(row, self.line, cells)
+                if isinstance(row, RowProblem)
+                else rows.parse(row, self.line, cells)
             )
             if made is not None:
-                yield made if isinstance(made, Fill) else spanning(made, self._grid.through)
+                yield made if isinstance(made, Fill) else describe_span(made, self._table.last_line)
         self._read = self._path.stat().st_size
 
-    def _rows(self) -> Iterator[tuple[Sequence[str] | Problem, list[str]]]:
+    def _rows(self) -> Iterator[tuple[Sequence[str] | RowProblem, list[str]]]:
         """Every row below the header that is not blank and no header again."""
         shape = self._position
         width = len(shape.header)
         pick = itemgetter(*(shape.places.get(field, width) for field in FIELDS))
         header, is_no_row = self._header[0], self._is_blank_or_header
-        with self._grid.opened() as lines:
-            for cells in self._grid.cells(lines, shape.header_line):
-                if len(cells) != width or lines.odd or lines.cut:
-                    if problem := marked(lines) or surplus(cells, width):
+        with self._table.open_lines() as lines:
+            for cells in self._table.iter_cells(lines, shape.header_line):
+                if len(cells) != width or lines.has_invalid or lines.has_truncated:
+                    if problem := encoding_problem(lines) or extra_columns_problem(cells, width):
                         yield problem, cells
                         continue
                     cells[width:] = [""] * (width - len(cells))
@@ -140,10 +142,10 @@ class CsvReader:
         first = cells[0].strip()
         if not first:
             return not "".join(cells).strip()
-        return first == self._header[0] and trimmed(cells) == self._header
+        return first == self._header[0] and strip_cells(cells) == self._header
 
 
-def spanning(rejection: Rejection, through: int) -> Rejection:
+def describe_span(rejection: Rejection, through: int) -> Rejection:
     """A rejection of several lines says so: a quote that is never closed swallows rows."""
     if through == rejection.line:
         return rejection
@@ -154,19 +156,19 @@ def spanning(rejection: Rejection, through: int) -> Rejection:
     )
 
 
-def marked(lines: Lines) -> Problem | None:
+def encoding_problem(lines: Lines) -> RowProblem | None:
     """What is wrong with a row as text; the marks of its lines are taken away."""
-    problem = _TOO_LONG if lines.cut else NOT_TEXT if lines.odd else None
-    lines.cut = lines.odd = False
+    problem = _TOO_LONG if lines.has_truncated else NOT_TEXT if lines.has_invalid else None
+    lines.has_truncated = lines.has_invalid = False
     return problem
 
 
-def surplus(cells: Sequence[str], width: int) -> Problem | None:
+def extra_columns_problem(cells: Sequence[str], width: int) -> RowProblem | None:
     """Whether cells stand beyond the header."""
     return _EXTRA_COLUMNS if "".join(cells[width:]).strip() else None
 
 
-def trimmed(cells: Sequence[str]) -> list[str]:
+def strip_cells(cells: Sequence[str]) -> list[str]:
     """Cells without the spaces around them and the empty ones at the end."""
     bare = [cell.strip() for cell in cells]
     while bare and not bare[-1]:

@@ -9,15 +9,15 @@ from pathlib import Path
 from msgspec import Struct
 
 from tearsheet.errors import FormatError, InputError
-from tearsheet.sources.files.refused import refuse_archive, refuse_other
-from tearsheet.sources.layouts.catalogue import Choice
+from tearsheet.sources.files.refused import reject_archive, reject_unsupported
+from tearsheet.sources.layouts.catalogue import LayoutSelector
 from tearsheet.sources.layouts.layout import JSON_LINES, Kind, Layout
 from tearsheet.sources.layouts.mapping import FeeSign, mapped_layout
-from tearsheet.sources.statements.csv_rows import CsvGrid, CsvShape
+from tearsheet.sources.statements.csv_rows import CsvPosition, CsvTable
 from tearsheet.sources.statements.json_rows import JsonReader
-from tearsheet.sources.statements.table import Grid
+from tearsheet.sources.statements.table import TableSource
 from tearsheet.sources.text import encoding as texts
-from tearsheet.sources.text.lines import Lines, shown
+from tearsheet.sources.text.lines import Lines, truncate
 
 _HEAD = 1 << 16
 _HEADER_WITHIN = 3000
@@ -25,18 +25,18 @@ _LONGEST_HEADER = 10_000
 _OBJECTS = 1000
 
 
-class Found(Struct, frozen=True):
+class DetectedFile(Struct, frozen=True):
     """A file that was recognised: how to read it, and what stands above its rows."""
 
     layout: Layout
     kind: Kind
-    shape: CsvShape
-    grid: Grid
+    position: CsvPosition
+    table: TableSource
     preamble: dict[str, str] = {}
     is_json_lines: bool = False
 
 
-class Sniffed(Struct, frozen=True):
+class FileKind(Struct, frozen=True):
     """What the first bytes of a file tell."""
 
     kind: Kind
@@ -44,39 +44,39 @@ class Sniffed(Struct, frozen=True):
     first_line: str
 
 
-def sniff(path: Path) -> Sniffed:
+def detect_kind(path: Path) -> FileKind:
     """The kind of a file and its encoding. Raises InputError where it cannot be read."""
-    head = _head(path)
-    refuse_other(path, head)
+    head = _first_bytes(path)
+    reject_unsupported(path, head)
     if head.startswith(b"PK\x03\x04"):
-        refuse_archive(path)
-        return Sniffed("xlsx", "", "")
+        reject_archive(path)
+        return FileKind("xlsx", "", "")
     if head.startswith(b"SQLite format 3\0"):
-        return Sniffed("sqlite", "", "")
+        return FileKind("sqlite", "", "")
     encoding = texts.encoding_of(head)
     text = head.decode(encoding, "replace").lstrip("\ufeff")
     first = next((line.lstrip() for line in text.splitlines() if line.strip()), "")
     if first.startswith("<"):
         is_html = re.search(r"<(?:!doctype html|html|table)\b", text, re.IGNORECASE) is not None
-        return Sniffed("html" if is_html else "xml", encoding, first)
-    return Sniffed("json" if first.startswith(("{", "[")) else "csv", encoding, first)
+        return FileKind("html" if is_html else "xml", encoding, first)
+    return FileKind("json" if first.startswith(("{", "[")) else "csv", encoding, first)
 
 
-def recognise(
+def detect_layout(
     path: Path,
     known: Mapping[str, Layout],
     wanted: str | None,
     mapping: Mapping[str, str],
     fee_sign: FeeSign | None,
-) -> Found:
+) -> DetectedFile:
     """The layout of a file and where its rows begin. Raises InputError and FormatError."""
-    sniffed = sniff(path)
+    sniffed = detect_kind(path)
     if sniffed.kind == "json" and _is_json_lines(path, sniffed, wanted):
         return _detect_json_lines(path, sniffed, known["generic_fills"])
     if mapping:
         return _detect_mapped(path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign))
     if sniffed.kind == "csv" or wanted == "generic_fills":
-        return _csv(path, sniffed.encoding, known, wanted)
+        return _detect_csv(path, sniffed.encoding, known, wanted)
     return _detect_in_tables(path, sniffed, known, wanted)
 
 
@@ -90,7 +90,7 @@ def header_rows(path: Path, encoding: str) -> Iterator[tuple[int, str, list[str]
                 yield (number, separator, next(csv.reader([line[:_LONGEST_HEADER]], delimiter=separator)))
 
 
-def rows_of(path: Path, sniffed: Sniffed) -> Iterator[tuple[int, str, list[str]]]:
+def open_rows(path: Path, sniffed: FileKind) -> Iterator[tuple[int, str, list[str]]]:
     """The rows of a file that is no CSV, any of which may be a header: line, nothing, cells."""
     for grid in _open_tables(path, sniffed):
         for cells, problem in itertools.islice(grid.rows(0), _HEADER_WITHIN):
@@ -98,19 +98,19 @@ def rows_of(path: Path, sniffed: Sniffed) -> Iterator[tuple[int, str, list[str]]
                 yield grid.line, "", cells
 
 
-def _csv(path: Path, encoding: str, known: Mapping[str, Layout], wanted: str | None) -> Found:
+def _detect_csv(path: Path, encoding: str, known: Mapping[str, Layout], wanted: str | None) -> DetectedFile:
     """By the first line that is a header of a layout."""
-    choice = Choice(str(path), known, wanted)
+    choice = LayoutSelector(str(path), known, wanted)
     for number, separator, header in header_rows(path, encoding):
-        chosen = choice.of(header)
+        chosen = choice.select(header)
         if chosen is None:
             continue
         layout, places = chosen
-        shape = CsvShape(encoding, separator, header, number, places)
-        grid = CsvGrid(path, encoding, separator)
+        shape = CsvPosition(encoding, separator, header, number, places)
+        grid = CsvTable(path, encoding, separator)
         above = _lines_above(path, encoding, number) if layout.preamble else []
-        return Found(layout, "csv", shape, grid, stated_above(layout, above))
-    raise choice.failure() or without_text(path, "holds no text")
+        return DetectedFile(layout, "csv", shape, grid, header_values(layout, above))
+    raise choice.no_match_error() or empty_file_error(path, "holds no text")
 
 
 def _lines_above(path: Path, encoding: str, line: int) -> list[str]:
@@ -118,7 +118,7 @@ def _lines_above(path: Path, encoding: str, line: int) -> list[str]:
         return list(itertools.islice(lines, line - 1))
 
 
-def stated_above(layout: Layout, above: Sequence[str]) -> dict[str, str]:
+def header_values(layout: Layout, above: Sequence[str]) -> dict[str, str]:
     """What the lines above the table state, by the patterns of the layout."""
     found = {}
     for field, pattern in layout.preamble.items():
@@ -129,48 +129,50 @@ def stated_above(layout: Layout, above: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _detect_in_tables(path: Path, sniffed: Sniffed, known: Mapping[str, Layout], wanted: str | None) -> Found:
+def _detect_in_tables(
+    path: Path, sniffed: FileKind, known: Mapping[str, Layout], wanted: str | None
+) -> DetectedFile:
     """By the first row of a table that is a header of a layout."""
-    choice = Choice(str(path), known, wanted, sniffed.kind)
+    choice = LayoutSelector(str(path), known, wanted, sniffed.kind)
     above: list[str] = []
     for grid in _open_tables(path, sniffed):
         for cells, problem in itertools.islice(grid.rows(0), _HEADER_WITHIN):
             if problem is not None or not "".join(cells).strip():
                 continue
-            chosen = choice.of(cells)
+            chosen = choice.select(cells)
             if chosen is None:
                 above.append(",".join(cell for cell in cells if cell))
                 continue
             layout, places = chosen
-            shape = CsvShape(sniffed.encoding, "", list(cells), grid.place, places)
-            return Found(layout, sniffed.kind, shape, grid, stated_above(layout, above))
-    raise choice.failure() or without_text(path, "holds no table")
+            shape = CsvPosition(sniffed.encoding, "", list(cells), grid.resume_after, places)
+            return DetectedFile(layout, sniffed.kind, shape, grid, header_values(layout, above))
+    raise choice.no_match_error() or empty_file_error(path, "holds no table")
 
 
-def _open_tables(path: Path, sniffed: Sniffed) -> Sequence[Grid]:
+def _open_tables(path: Path, sniffed: FileKind) -> Sequence[TableSource]:
     """The tables of a file that is no CSV; what reads them is imported only then."""
     if sniffed.kind == "html":
-        from tearsheet.sources.files.html import HtmlGrid
+        from tearsheet.sources.files.html import HtmlTables
 
-        return [HtmlGrid(path, sniffed.encoding)]
+        return [HtmlTables(path, sniffed.encoding)]
     if sniffed.kind == "xlsx":
-        from tearsheet.sources.files.excel import XlsxGrid
+        from tearsheet.sources.files.excel import ExcelSheets
 
-        return [XlsxGrid(path)]
+        return [ExcelSheets(path)]
     if sniffed.kind == "xml":
-        from tearsheet.sources.files.xml import XmlGrid
+        from tearsheet.sources.files.xml import XmlElements
 
-        return [XmlGrid(path)]
+        return [XmlElements(path)]
     if sniffed.kind == "sqlite":
-        from tearsheet.sources.files.freqtrade import database_grids
+        from tearsheet.sources.files.freqtrade import read_database_tables
 
-        return database_grids(path)
-    from tearsheet.sources.files.json_tables import json_grids
+        return read_database_tables(path)
+    from tearsheet.sources.files.json_tables import read_json_tables
 
-    return json_grids(path, sniffed.encoding)
+    return read_json_tables(path, sniffed.encoding)
 
 
-def _is_json_lines(path: Path, sniffed: Sniffed, wanted: str | None) -> bool:
+def _is_json_lines(path: Path, sniffed: FileKind, wanted: str | None) -> bool:
     """Whether each line is a fill in the generic format; a format of a broker has other keys."""
     if wanted is not None:
         return wanted == JSON_LINES
@@ -180,27 +182,27 @@ def _is_json_lines(path: Path, sniffed: Sniffed, wanted: str | None) -> bool:
     return any({"symbol", "side", "price"} <= names for names in keys) and not others
 
 
-def _detect_json_lines(path: Path, sniffed: Sniffed, layout: Layout) -> Found:
+def _detect_json_lines(path: Path, sniffed: FileKind, layout: Layout) -> DetectedFile:
     objects = list(itertools.islice(JsonReader(path, sniffed.encoding).objects(), _OBJECTS))
     if not any({"symbol", "side", "price"} <= content.keys() for content in objects):
         seen = ", ".join(objects[0]) if objects else "no JSON object"
         raise FormatError(
-            f"{path}: no layout fits its keys: {shown(seen, 500)}",
+            f"{path}: no layout fits its keys: {truncate(seen, 500)}",
             f"a JSON Lines file of fills needs: {', '.join(layout.needed)}",
         )
-    shape = CsvShape(sniffed.encoding, "", [], 0, {})
-    return Found(layout, "json", shape, CsvGrid(path, sniffed.encoding, ","), {}, True)
+    shape = CsvPosition(sniffed.encoding, "", [], 0, {})
+    return DetectedFile(layout, "json", shape, CsvTable(path, sniffed.encoding, ","), {}, True)
 
 
-def _detect_mapped(path: Path, sniffed: Sniffed, layout: Layout) -> Found:
+def _detect_mapped(path: Path, sniffed: FileKind, layout: Layout) -> DetectedFile:
     """By the columns that the user names."""
     kinds = {layout.name: layout}
     if sniffed.kind == "csv":
-        return _csv(path, sniffed.encoding, kinds, layout.name)
+        return _detect_csv(path, sniffed.encoding, kinds, layout.name)
     return _detect_in_tables(path, sniffed, kinds, layout.name)
 
 
-def _head(path: Path) -> bytes:
+def _first_bytes(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():
             what = "folder" if path.is_dir() else "device or pipe"
@@ -212,10 +214,10 @@ def _head(path: Path) -> bytes:
             f"{path} cannot be read: {error.strerror or error}", "check the path and permissions"
         ) from None
     if not head:
-        raise without_text(path, "is empty")
+        raise empty_file_error(path, "is empty")
     return head
 
 
-def without_text(path: Path, what: str) -> InputError:
+def empty_file_error(path: Path, what: str) -> InputError:
     """The error for a file in which there is nothing to read."""
     return InputError(f"{path} {what}", "a file of fills needs a header and at least one row")

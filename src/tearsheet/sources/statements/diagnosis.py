@@ -7,12 +7,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from tearsheet.errors import TearsheetError
-from tearsheet.sources.layouts.catalogue import Candidate, all_layouts, candidates
-from tearsheet.sources.statements.detect import Sniffed, header_rows, rows_of, sniff
+from tearsheet.sources.layouts.catalogue import LayoutMatch, all_layouts, rank_layouts
+from tearsheet.sources.statements.detect import FileKind, detect_kind, header_rows, open_rows
 from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
-from tearsheet.sources.statements.unmatched_closes import Orphans
+from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.fill import Fill, Orphan, Rejection
+from tearsheet.trade.fill import Fill, Rejection, UnmatchedClose
 from tearsheet.trade.instrument import Instruments
 
 _FIRST = 5
@@ -22,7 +22,7 @@ _CLOSE = 0.3
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
 
 
-class RunnerUp(Struct, frozen=True):
+class AlternativeLayout(Struct, frozen=True):
     """A layout that does not fit, or fits less well, and the columns that the header lacks for it."""
 
     name: str
@@ -41,8 +41,8 @@ class Diagnosis(Struct, kw_only=True):
     layout: str = ""
     title: str = ""
     notes: str = ""
-    runners_up: list[RunnerUp] = []
-    stated: dict[str, str] = {}
+    alternatives: list[AlternativeLayout] = []
+    header_values: dict[str, str] = {}
     zone: str = ""
     decimal_mark: str = ""
     date_order: str = ""
@@ -51,28 +51,28 @@ class Diagnosis(Struct, kw_only=True):
     rejected: int = 0
     rejections: list[Rejection] = []
     skipped: dict[str, int] = {}
-    orphans: list[Orphan] = []
-    trouble: str = ""
+    unmatched_closes: list[UnmatchedClose] = []
+    error: str = ""
     hint: str = ""
 
     @property
     def is_readable(self) -> bool:
         """Whether an import would take fills from it, or would rightly find none."""
-        return not self.trouble and (self.fills > 0 or not self.rejected)
+        return not self.error and (self.fills > 0 or not self.rejected)
 
 
 def diagnose(path: Path, instruments: Instruments, options: StatementOptions) -> Diagnosis:
     """Look at a file as an import would, and tell all of it. Nothing is raised for a bad file."""
     found = Diagnosis(file=str(path))
     try:
-        sniffed = sniff(path)
+        sniffed = detect_kind(path)
         found.kind, found.encoding = sniffed.kind, sniffed.encoding
         _diagnose_header(found, path, sniffed, options)
         statement = open_statement(path, instruments, options)
         _diagnose_statement(found, statement)
-        _read(found, statement)
+        _diagnose_rows(found, statement)
     except TearsheetError as error:
-        found.trouble, found.hint = error.message, error.hint
+        found.error, found.hint = error.message, error.hint
     return found
 
 
@@ -88,14 +88,14 @@ def trade_log_diagnosis(path: Path) -> Diagnosis:
     )
 
 
-def _diagnose_header(found: Diagnosis, path: Path, sniffed: Sniffed, options: StatementOptions) -> None:
+def _diagnose_header(found: Diagnosis, path: Path, sniffed: FileKind, options: StatementOptions) -> None:
     """The row that comes closest to a header, and the layouts beside it."""
     known = [one for one in all_layouts(options.layouts).values() if sniffed.kind in one.kinds]
-    best: tuple[float, int, str, list[str], list[Candidate]] | None = None
+    best: tuple[float, int, str, list[str], list[LayoutMatch]] | None = None
     for line, separator, header in itertools.islice(_rows(path, sniffed), _HEADER_LINES):
-        near = candidates(header, known)
-        if near and (best is None or near[0].share > best[0]):
-            best = (near[0].share, line, separator, header, near)
+        near = rank_layouts(header, known)
+        if near and (best is None or near[0].overlap > best[0]):
+            best = (near[0].overlap, line, separator, header, near)
     if best is None:
         return
     _, found.header_line, separator, header, near = best
@@ -103,51 +103,51 @@ def _diagnose_header(found: Diagnosis, path: Path, sniffed: Sniffed, options: St
     found.header = [cell.strip() for cell in header]
     if not near[0].missing and options.layout is None and not options.mapping:
         found.layout, found.title = near[0].layout.name, near[0].layout.title
-    found.runners_up = [
-        RunnerUp(one.layout.name, one.missing)
+    found.alternatives = [
+        AlternativeLayout(one.layout.name, one.missing)
         for one in near
-        if one.share >= _CLOSE and one.layout.name != found.layout
+        if one.overlap >= _CLOSE and one.layout.name != found.layout
     ][: _MAX_ALTERNATIVES + 1]
 
 
-def _rows(path: Path, sniffed: Sniffed) -> Iterator[tuple[int, str, list[str]]]:
+def _rows(path: Path, sniffed: FileKind) -> Iterator[tuple[int, str, list[str]]]:
     if sniffed.kind == "csv":
         yield from header_rows(path, sniffed.encoding)
     else:
-        yield from rows_of(path, sniffed)
+        yield from open_rows(path, sniffed)
 
 
 def _diagnose_statement(found: Diagnosis, statement: Statement) -> None:
-    layout = statement.found.layout
+    layout = statement.detected.layout
     found.layout, found.title, found.notes = statement.layout, layout.title, layout.notes
-    if statement.found.shape.header:
-        found.header = [cell.strip() for cell in statement.found.shape.header]
-        found.header_line = statement.found.shape.header_line
-    found.runners_up = [one for one in found.runners_up if one.name != layout.name][:_MAX_ALTERNATIVES]
-    found.stated = dict(statement.found.preamble)
-    found.zone, found.date_order, found.decimal_mark = understood(statement)
+    if statement.detected.position.header:
+        found.header = [cell.strip() for cell in statement.detected.position.header]
+        found.header_line = statement.detected.position.header_line
+    found.alternatives = [one for one in found.alternatives if one.name != layout.name][:_MAX_ALTERNATIVES]
+    found.header_values = dict(statement.detected.preamble)
+    found.zone, found.date_order, found.decimal_mark = describe_parse_rules(statement)
 
 
-def understood(statement: Statement) -> tuple[str, str, str]:
+def describe_parse_rules(statement: Statement) -> tuple[str, str, str]:
     """How the times, dates and numbers of a file are understood, in words."""
-    reading = statement.reading
+    reading = statement.parse_rules
     zone = reading.zone.key if reading.zone else "stated with each time"
-    mark = "point" if reading.numbers.mark == "." else "comma"
+    mark = "point" if reading.numbers.decimal_mark == "." else "comma"
     return zone, reading.order or "no doubt", mark
 
 
-def _read(found: Diagnosis, statement: Statement) -> None:
-    orphans = Orphans()
+def _diagnose_rows(found: Diagnosis, statement: Statement) -> None:
+    orphans = UnmatchedCloseFinder()
     for row in statement.rows():
         if isinstance(row, Fill):
             found.fills += 1
-            orphans.see(row, statement.effect(row), statement.line)
+            orphans.add(row, statement.effect(row), statement.line)
             found.first += [row] if found.fills <= _FIRST else []
         else:
             found.rejected += 1
             found.rejections += [row] if found.rejected <= _FIRST else []
     found.skipped = statement.skipped
-    found.orphans = orphans.found(lambda account, symbol, at: ZERO)
+    found.unmatched_closes = orphans.results(lambda account, symbol, at: ZERO)
     if found.rejected and not found.fills:
-        found.trouble = f"all of its {found.rejected} trades are rejected"
+        found.error = f"all of its {found.rejected} trades are rejected"
         found.hint = found.rejections[0].hint

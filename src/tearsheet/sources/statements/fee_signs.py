@@ -7,11 +7,11 @@ from msgspec import structs
 from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.layout import Fees
 from tearsheet.sources.layouts.mapping import FeeSign
-from tearsheet.sources.statements.detect import Found
+from tearsheet.sources.statements.detect import DetectedFile
 from tearsheet.sources.statements.table import TableReader
 
 
-def with_fee_sign(found: Found, sign: FeeSign | None) -> Found:
+def with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
     """A recognised file with the sign of its fees as the user says it."""
     if sign is None or found.layout.fees.cost == sign or found.is_json_lines:
         return found
@@ -23,7 +23,7 @@ def check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_said: boo
     """Raises FormatError where the signs of a file leave open what costs and what pays."""
     if is_said or fees.cost not in ("unknown", "negative"):
         return
-    signs = {reader.form.sign(text) for text in reader.fees()}
+    signs = {reader.number_format.sign_of(text) for text in reader.fees()}
     if fees.cost == "unknown" and -1 in signs:
         raise FormatError(
             f"{path}: it has fees below 0, and nothing tells whether these are costs or rebates",

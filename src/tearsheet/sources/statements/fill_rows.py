@@ -8,14 +8,14 @@ from typing import Literal
 from msgspec import structs
 
 from tearsheet.sources.layouts.layout import FIELDS
-from tearsheet.sources.statements.duplicates import Executions, Occurrences
-from tearsheet.sources.statements.settlement import AS_WRITTEN, Settlement, Terms
-from tearsheet.sources.text.encoding import NumberForm
-from tearsheet.sources.text.lines import shown
-from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, Problem, RowError
-from tearsheet.sources.text.times import TimeReader, TimeTextError
+from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
+from tearsheet.sources.statements.settlement import AS_WRITTEN, Settlement, TradeTerms
+from tearsheet.sources.text.encoding import NumberFormat
+from tearsheet.sources.text.lines import truncate
+from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, RowProblem
+from tearsheet.sources.text.times import TimeFormatError, TimeParser
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.fill import Fill, Rejection, Revision, Side, content_key, execution_key
+from tearsheet.trade.fill import Fill, FillRevision, Rejection, Side, content_key, execution_key
 from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instrument, Instruments, UnknownInstrument
 
 #: The fields that are numbers, and where they stand in a row.
@@ -35,19 +35,19 @@ _NUMBER_HINT = "allowed is a finite decimal number below 10^18"
 class _NumberCache(dict[str, Decimal | None]):
     """Numbers by their texts: prices, quantities and fees come again and again."""
 
-    def __init__(self, form: NumberForm) -> None:
+    def __init__(self, form: NumberFormat) -> None:
         super().__init__()
-        self._form = form
+        self._number_format = form
 
     def __missing__(self, text: str) -> Decimal | None:
-        number = self._form.parse(text)
+        number = self._number_format.parse(text)
         if len(self) >= _REMEMBERED:
             self.clear()
         self[text] = number
         return number
 
 
-class FillRows:
+class FillParser:
     """Makes fills of a file's rows; it remembers what identity and order need, and no more."""
 
     def __init__(
@@ -55,8 +55,8 @@ class FillRows:
         *,
         file: str,
         instruments: Instruments,
-        times: TimeReader,
-        numbers: NumberForm,
+        times: TimeParser,
+        numbers: NumberFormat,
         sides: Mapping[str, Side],
         account: str | None,
         newest_first: bool,
@@ -75,12 +75,12 @@ class FillRows:
         self._account = account
         self._step = -1 if newest_first else 1
         self._ranks: dict[tuple[str, str], tuple[datetime, int]] = {}
-        self._occurrences = Occurrences()
-        self._executions = Executions()
+        self._occurrences = OccurrenceCounter()
+        self._executions = ExecutionIndex()
         #: what the row read last says of its effect on a position, its result and its day, as written
         self.effect = self.result = self.trade_day = ""
 
-    def make(self, row: Sequence[str], line: int, cells: Sequence[str]) -> Fill | Rejection | None:
+    def parse(self, row: Sequence[str], line: int, cells: Sequence[str]) -> Fill | Rejection | None:
         """The fill of a row; None where the same execution stood in the file before."""
         account, at = None, None
         self.effect, self.result, self.trade_day = row[_EFFECT], row[_RESULT], row[_TRADE_DAY]
@@ -88,10 +88,10 @@ class FillRows:
             account = row[0].strip() or self._account
             if not account:
                 raise RowError("missing_field", "account is empty", "say whose fills with --account")
-            at = self._times.read(row[2].strip() or _required(row[2], "time"))
+            at = self._times.parse(row[2].strip() or _required(row[2], "time"))
             return self._fill(row, account, at, line)
-        except TimeTextError as bad:
-            problem = Problem("bad_time", bad.reason, bad.hint)
+        except TimeFormatError as bad:
+            problem = RowProblem("bad_time", bad.reason, bad.hint)
         except RowError as bad:
             problem = bad.problem
         return self.reject(line, cells, problem, account, at)
@@ -100,7 +100,7 @@ class FillRows:
         self,
         line: int,
         cells: Sequence[str],
-        problem: Problem,
+        problem: RowProblem,
         account: str | None = None,
         at: datetime | None = None,
     ) -> Rejection:
@@ -108,7 +108,7 @@ class FillRows:
         return Rejection(
             file=self._file,
             line=line,
-            text=shown(self._separator.join(cells), _SHOWN),
+            text=truncate(self._separator.join(cells), _SHOWN),
             code=problem.code,
             reason=problem.reason,
             hint=problem.hint,
@@ -148,9 +148,9 @@ class FillRows:
         named = (symbol, currency, asset_class, multiplier, self._times.day)
         instrument = self._known.get(named) or self._instrument(*named)
         if amount or cash or fee_currency:
-            terms = Terms(side, quantity, price, commission)
+            terms = TradeTerms(side, quantity, price, commission)
             money = (amount, cash, fee_currency, base)
-            quantity, commission = self._settlement.settle(terms, instrument, *money)
+            quantity, commission = self._settlement.resolve_fee(terms, instrument, *money)
         symbol, fill_id = instrument.symbol, fill_id.strip()
         if len(account) + len(symbol) + len(fill_id) > LONGEST_NAME:
             _check_names(account=account, symbol=symbol, fill_id=fill_id)
@@ -160,7 +160,7 @@ class FillRows:
             key = self._content_key(account, symbol, at, side, quantity, price, commission)
         else:
             content = hash((symbol, at, side is Side.BUY, quantity, price, commission))
-            if kind is None and self._executions.is_known(account, fill_id, content, line):
+            if kind is None and self._executions.is_duplicate(account, fill_id, content, line):
                 return None
             key = execution_key(fill_id)
         fill = Fill(
@@ -181,7 +181,7 @@ class FillRows:
             stop_loss=stop_loss,
             target=target,
         )
-        return fill if kind is None else Revision(**structs.asdict(fill), kind=kind)
+        return fill if kind is None else FillRevision(**structs.asdict(fill), kind=kind)
 
     def _amounts(self, row: Sequence[str]) -> _Amounts:
         """Quantity, price, commission, stop loss and target."""
@@ -224,7 +224,7 @@ class FillRows:
         kind, money = asset_class_of(asset_class), _currency(currency)
         text = _required(symbol, "symbol").strip()
         resolved = self._instruments.resolve(text, _contract_day(day), kind, money)
-        found = self._settlement.multiplied(resolved, text, kind, money, multiplier, self._instruments)
+        found = self._settlement.with_multiplier(resolved, text, kind, money, multiplier, self._instruments)
         if isinstance(found, UnknownInstrument):
             raise RowError(found.code, found.reason, found.hint)
         if len(self._known) >= _REMEMBERED:
@@ -253,7 +253,7 @@ class FillRows:
             commission=commission,
             occurrence=0,
         )
-        number = self._occurrences.number(int(first[2:-2], 16), at)
+        number = self._occurrences.next_number(int(first[2:-2], 16), at)
         return f"{first[:-1]}{number}" if number else first
 
     def _next_rank(self, account: str, symbol: str, at: datetime) -> int:
@@ -275,7 +275,7 @@ def _status(text: str, fill_id: str) -> _Kind | None:
     if bare not in ("correction", "bust"):
         raise RowError(
             "bad_value",
-            f"status is not known, was {shown(text.strip(), _SHOWN)!r}",
+            f"status is not known, was {truncate(text.strip(), _SHOWN)!r}",
             "allowed is fill, correction, bust",
         )
     if fill_id in _NO_ID:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from tearsheet.sources.layouts.layout import FIELDS
-from tearsheet.sources.statements.fill_rows import FillRows
+from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.text.lines import Lines, is_text
-from tearsheet.sources.text.problem import NOT_TEXT, Problem, RowError
+from tearsheet.sources.text.problem import NOT_TEXT, RowError, RowProblem
 from tearsheet.trade.fill import Fill, Rejection
 
 _HINT = "one JSON object a line"
-_TOO_LONG = Problem("line_too_long", "the line is far longer than any fill", "one fill a line")
+_TOO_LONG = RowProblem("line_too_long", "the line is far longer than any fill", "one fill a line")
 _PROGRESS_EVERY = 1000
 
 
@@ -28,34 +28,34 @@ class JsonReader:
     def objects(self) -> Iterator[dict[str, Any]]:
         """The objects that can be read, their keys in small letters."""
         for line in self._lines():
-            if not isinstance(line, Problem):
+            if not isinstance(line, RowProblem):
                 try:
                     yield _json_object(line)
                 except RowError:
                     continue
 
-    def read(self, rows: FillRows) -> Iterator[Fill | Rejection]:
+    def read(self, rows: FillParser) -> Iterator[Fill | Rejection]:
         """The fills and rejections of the file."""
         for line in self._lines():
-            text = "" if isinstance(line, Problem) else line
-            row = line if isinstance(line, Problem) else _row(line)
+            text = "" if isinstance(line, RowProblem) else line
+            row = line if isinstance(line, RowProblem) else _row(line)
             made = (
                 rows.reject(self.line, [text], row)
-                if isinstance(row, Problem)
-                else rows.make(row, self.line, [text])
+                if isinstance(row, RowProblem)
+                else rows.parse(row, self.line, [text])
             )
             if made is not None:
                 yield made
         self.bytes_read = self._path.stat().st_size
 
-    def _lines(self) -> Iterator[str | Problem]:
+    def _lines(self) -> Iterator[str | RowProblem]:
         with Lines(self._path, self._encoding) as lines:
             for self.line, line in enumerate(lines, 1):
                 if self.line % _PROGRESS_EVERY == 0:
-                    self.bytes_read = lines.tell()
-                if lines.odd or lines.cut:
-                    yield _TOO_LONG if lines.cut else NOT_TEXT
-                    lines.odd = lines.cut = False
+                    self.bytes_read = lines.position()
+                if lines.has_invalid or lines.has_truncated:
+                    yield _TOO_LONG if lines.has_truncated else NOT_TEXT
+                    lines.has_invalid = lines.has_truncated = False
                 elif bare := line.strip():
                     yield bare
 
@@ -65,7 +65,7 @@ def fields_of(content: dict[str, Any]) -> Sequence[str]:
     return [_text(content[field]) if field in content else "" for field in FIELDS]
 
 
-def _row(line: str) -> Sequence[str] | Problem:
+def _row(line: str) -> Sequence[str] | RowProblem:
     try:
         return fields_of(_json_object(line))
     except RowError as bad:
@@ -76,7 +76,7 @@ def _json_object(line: str) -> dict[str, Any]:
     """The object of a line, with numbers as texts and keys in small letters. Raises RowError."""
     try:
         content = json.loads(
-            line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_no_doubles
+            line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_reject_duplicate_keys
         )
     except (ValueError, RecursionError) as error:
         raise RowError("bad_json", f"the line is no JSON object: {error}", _HINT) from None
@@ -98,7 +98,7 @@ def _text(value: Any) -> str:
     return text
 
 
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         raise ValueError(f"key {_find_duplicate([key for key, _ in pairs])!r} stands twice")

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from tearsheet.sources.layouts.layout import RowRule, folded
-from tearsheet.sources.text.lines import shown
+from tearsheet.sources.layouts.layout import RowRule, normalize_name
+from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
 
 _ANY = "*"
@@ -20,13 +20,13 @@ _SPLIT_HINT = (
 )
 
 
-class Skipped(Struct, frozen=True):
+class SkippedRow(Struct, frozen=True):
     """A row that is no trade by a rule of its layout, and the name of the rule."""
 
     rule: str
 
 
-class Ending(Struct, frozen=True):
+class ExpirationRow(Struct, frozen=True):
     """A row that ends a position without a trade, and what happened: expiry, assignment, …"""
 
     event: str
@@ -38,7 +38,7 @@ class _RefusedRow(Struct, frozen=True):
     is_known: bool = True
 
 
-_Classification = Skipped | Ending | _RefusedRow | None
+_Classification = SkippedRow | ExpirationRow | _RefusedRow | None
 
 
 class _RowTest:
@@ -47,37 +47,37 @@ class _RowTest:
     def __init__(self, rule: RowRule, place: int) -> None:
         self.place = place
         self._rule = rule
-        self._words = _verdicts(rule)
+        self._words = _build_table(rule)
         open_words = [word for word in self._words if _ANY in word and word != _ANY]
         # The longest word tells most: "you bought assigned*" goes before "you bought*".
         self._open_words = [
             (word, re.compile(re.escape(word).replace(r"\*", ".*"), re.DOTALL))
             for word in sorted(open_words, key=len, reverse=True)
         ]
-        self._cache: dict[str, Skipped | Ending | None] = {}
+        self._cache: dict[str, SkippedRow | ExpirationRow | None] = {}
 
-    def of(self, cell: str) -> Skipped | Ending | None:
+    def apply(self, cell: str) -> SkippedRow | ExpirationRow | None:
         """None for a trade. Raises RowError."""
         if cell in self._cache:
             return self._cache[cell]
-        kind = self._judge(bare(cell))
+        kind = self._classify_value(normalize_word(cell))
         if len(self._cache) < _REMEMBERED:
             self._cache[cell] = kind
         return kind
 
-    def _judge(self, text: str) -> Skipped | Ending | None:
+    def _classify_value(self, text: str) -> SkippedRow | ExpirationRow | None:
         split = self._rule.split
         words = text.split(split) if split else [text]
-        kinds = [self._verdict(word.strip().casefold()) for word in words]
-        skipped = next((kind for kind in kinds if isinstance(kind, Skipped)), None)
+        kinds = [self._classify_word(word.strip().casefold()) for word in words]
+        skipped = next((kind for kind in kinds if isinstance(kind, SkippedRow)), None)
         refused = next((kind for kind in kinds if isinstance(kind, _RefusedRow)), None)
         if skipped is None and refused is not None:
-            column, word = self._rule.column, f"{shown(text, _LONGEST)!r}"
+            column, word = self._rule.column, f"{truncate(text, _LONGEST)!r}"
             what = f"{column} is {word}: " if refused.is_known else f"{column} {word} is "
             raise RowError("unknown_row", what + refused.reason, refused.hint)
-        return skipped or next((kind for kind in kinds if isinstance(kind, Ending)), None)
+        return skipped or next((kind for kind in kinds if isinstance(kind, ExpirationRow)), None)
 
-    def _verdict(self, word: str) -> _Classification:
+    def _classify_word(self, word: str) -> _Classification:
         if word in self._words:
             return self._words[word]
         if len(word) <= _LONGEST:
@@ -91,27 +91,29 @@ class _RowTest:
         return _RefusedRow("no kind of row that is known here", hint, is_known=False)
 
 
-class RowKinds:
+class RowClassifier:
     """The rules of a layout about rows, bound to a header."""
 
     def __init__(self, rules: Sequence[RowRule], names: Mapping[str, int]) -> None:
         self._tests = [
-            _RowTest(rule, names[folded(rule.column)]) for rule in rules if folded(rule.column) in names
+            _RowTest(rule, names[normalize_name(rule.column)])
+            for rule in rules
+            if normalize_name(rule.column) in names
         ]
 
-    def of(self, cells: Sequence[str]) -> Skipped | Ending | None:
+    def classify(self, cells: Sequence[str]) -> SkippedRow | ExpirationRow | None:
         """None for a trade; else the first rule decides that knows more of the row.
 
         Raises RowError where it refuses the row, or does not know its word.
         """
         for test in self._tests:
-            kind = test.of(cells[test.place])
+            kind = test.apply(cells[test.place])
             if kind is not None:
                 return kind
         return None
 
 
-def bare(cell: str) -> str:
+def normalize_word(cell: str) -> str:
     """A cell without the spaces around it and without the formula that keeps Excel from reading it."""
     text = cell.strip()
     if text.startswith('="') and text.endswith('"') and len(text) > 2:
@@ -119,13 +121,13 @@ def bare(cell: str) -> str:
     return text
 
 
-def _verdicts(rule: RowRule) -> dict[str, _Classification]:
+def _build_table(rule: RowRule) -> dict[str, _Classification]:
     """What each word of the column means, in small letters; a `*` within it stands for any text."""
     verdicts: dict[str, _Classification] = dict.fromkeys(map(str.casefold, rule.trades))
     for name, words in rule.skipped.items():
-        verdicts |= dict.fromkeys(map(str.casefold, words), Skipped(name))
+        verdicts |= dict.fromkeys(map(str.casefold, words), SkippedRow(name))
     for event, words in rule.ends.items():
-        verdicts |= dict.fromkeys(map(str.casefold, words), Ending(event))
+        verdicts |= dict.fromkeys(map(str.casefold, words), ExpirationRow(event))
     for word, reason in rule.refused.items():
         verdicts[word.casefold()] = _RefusedRow(reason, _FILLS_HINT)
     return verdicts | dict.fromkeys(map(str.casefold, rule.splits), _RefusedRow(_SPLIT, _SPLIT_HINT))

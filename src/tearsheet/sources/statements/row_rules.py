@@ -10,13 +10,13 @@ from decimal import Decimal
 from functools import lru_cache
 from operator import itemgetter
 
-from tearsheet.sources.layouts.layout import FIELDS, Layout, folded, header_places
-from tearsheet.sources.statements.row_kinds import RowKinds, Skipped, bare
+from tearsheet.sources.layouts.layout import FIELDS, Layout, header_places, normalize_name
+from tearsheet.sources.statements.row_kinds import RowClassifier, SkippedRow, normalize_word
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol
-from tearsheet.sources.text.encoding import NumberForm
-from tearsheet.sources.text.lines import shown
+from tearsheet.sources.text.encoding import NumberFormat
+from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
-from tearsheet.trade.amount import ZERO, exact, plain
+from tearsheet.trade.amount import ZERO, exact, to_plain_string
 from tearsheet.trade.fill import Side
 
 NUMBERS = (
@@ -44,40 +44,40 @@ _in_order: Callable[[Mapping[str, str]], tuple[str, ...]] = itemgetter(*FIELDS)
 _LONGEST_TEXT = 300
 
 
-class RowRules:
+class RowMapper:
     """A layout bound to a header. `values` picks, `fills` makes canonical texts of what was picked."""
 
     def __init__(self, layout: Layout, header: Sequence[str], preamble: Mapping[str, str]) -> None:
         names = header_places(header)
         self._layout = layout
         self._preamble = preamble
-        self._places = layout.find(header) or {}
-        self._classifier = RowKinds(layout.rows, names)
-        self._others = _fallback_columns(layout, names)
+        self._places = layout.match_header(header) or {}
+        self._classifier = RowClassifier(layout.rows, names)
+        self._fallbacks = _fallback_columns(layout, names)
         self._carried: dict[str, str] = {}
         self._parts = [
-            (part, names[folded(part.column)], [re.compile(p) for p in part.patterns])
+            (part, names[normalize_name(part.column)], [re.compile(p) for p in part.patterns])
             for part in layout.parts
-            if folded(part.column) in names
+            if normalize_name(part.column) in names
         ]
-        self._fees = [
-            next((names[folded(name)] for name in fee if folded(name) in names), None)
+        self._fee_places = [
+            next((names[normalize_name(name)] for name in fee if normalize_name(name) in names), None)
             for fee in layout.fees.columns
         ]
         self._sides = layout.side_words(Side.BUY, Side.SELL)
 
-    def values(self, cells: Sequence[str]) -> dict[str, str] | Skipped:
+    def extract(self, cells: Sequence[str]) -> dict[str, str] | SkippedRow:
         """What the row says of each field, as written. Raises RowError for an unknown row."""
-        kind = self._classifier.of(cells)
-        if isinstance(kind, Skipped):
+        kind = self._classifier.classify(cells)
+        if isinstance(kind, SkippedRow):
             return kind
-        found = {field: bare(cells[place]) for field, place in self._places.items()}
-        for field, places in self._others:
-            found[field] = next((t for p in places if (t := bare(cells[p]))), "")
+        found = {field: normalize_word(cells[place]) for field, place in self._places.items()}
+        for field, places in self._fallbacks:
+            found[field] = next((t for p in places if (t := normalize_word(cells[p]))), "")
         if kind is not None:
             found["event"] = kind.event
         for part, place, patterns in self._parts:
-            text = bare(cells[place])
+            text = normalize_word(cells[place])
             fitting = patterns if len(text) <= _LONGEST_TEXT else []
             match = next((m for p in fitting if (m := p.fullmatch(text))), None)
             if match is not None:
@@ -85,7 +85,7 @@ class RowRules:
             elif not part.optional:
                 raise RowError(
                     "unknown_row",
-                    f"{part.column} is not understood, was {shown(text, _LONGEST_TEXT)!r}",
+                    f"{part.column} is not understood, was {truncate(text, _LONGEST_TEXT)!r}",
                     self._layout.notes or "write the fill in the generic format instead",
                 )
         for field in self._layout.carried:
@@ -99,14 +99,14 @@ class RowRules:
         for field in NUMBERS:
             if field in values and not (field.endswith("price") and self._is_fraction()):
                 yield _split_unit(values[field])[0]
-        for place in self._fees:
+        for place in self._fee_places:
             if place is not None:
-                yield _split_unit(bare(cells[place]))[0]
+                yield _split_unit(normalize_word(cells[place]))[0]
 
-    def fee(self, values: Mapping[str, str], cells: Sequence[str]) -> str:
+    def fee_text(self, values: Mapping[str, str], cells: Sequence[str]) -> str:
         """The first of its fees, as written."""
         if self._layout.fees.columns:
-            return bare(cells[self._fees[0]]) if self._fees[0] is not None else ""
+            return normalize_word(cells[self._fee_places[0]]) if self._fee_places[0] is not None else ""
         return values.get("commission", "")
 
     def times(self, values: Mapping[str, str]) -> Iterator[str]:
@@ -115,10 +115,12 @@ class RowRules:
         if "exit_time" in values:
             yield self._time(values, "exit_time", "exit_clock")
 
-    def fills(self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm) -> list[Sequence[str]]:
+    def to_fill_rows(
+        self, values: Mapping[str, str], cells: Sequence[str], form: NumberFormat
+    ) -> list[Sequence[str]]:
         """The canonical texts of the row's fill; of both fills for a round trip. Raises RowError."""
         with exact():
-            row = self._row(values, cells, form)
+            row = self._build_row(values, cells, form)
         if "exit_time" not in values:
             return [_in_order(row)]
         both = row | {
@@ -132,23 +134,25 @@ class RowRules:
             both["fill_id"], row["fill_id"] = f"{row['fill_id']}:out", f"{row['fill_id']}:in"
         return [_in_order(row), _in_order(both)]
 
-    def result(self, values: Mapping[str, str], form: NumberForm) -> Decimal | None:
+    def stated_result(self, values: Mapping[str, str], form: NumberFormat) -> Decimal | None:
         """What the row says that its round trip came to. Raises RowError."""
         return _number("result", values["result"], form)[0] if "result" in values else None
 
-    def _row(self, values: Mapping[str, str], cells: Sequence[str], form: NumberForm) -> dict[str, str]:
+    def _build_row(
+        self, values: Mapping[str, str], cells: Sequence[str], form: NumberFormat
+    ) -> dict[str, str]:
         row = {**_BLANK, **values, "time": self._time(values, "time", "clock")}
-        row |= self._named(values)
+        row |= self._instrument_fields(values)
         row["currency"] = self._layout.coin_names.get(row["currency"], row["currency"])
         quantity, coin = _number("quantity", values.get("quantity", ""), form)
         row["price"] = self._price("price", values.get("price", ""), form)
         for field in _OTHER_NUMBERS:
             if text := values.get(field, ""):
                 number, unit = _number(field, text, form)
-                row[field] = "" if number is None else _plain(number)
+                row[field] = "" if number is None else _to_plain(number)
                 _check_unit(row, "currency", unit if field in ("amount", "cash") else "", field)
         row["side"] = self._signed_side(row, quantity)
-        row["quantity"] = "" if quantity is None else _plain(abs(quantity))
+        row["quantity"] = "" if quantity is None else _to_plain(abs(quantity))
         if self._layout.fees.in_kind or coin:
             row["base"] = row.get("base") or coin_pair(row["symbol"], ())[0]
             _check_unit(row, "base", coin, "quantity")
@@ -157,7 +161,7 @@ class RowRules:
             row["base"] = ""
         return row
 
-    def _named(self, values: Mapping[str, str]) -> dict[str, str]:
+    def _instrument_fields(self, values: Mapping[str, str]) -> dict[str, str]:
         """Symbol, asset class, base and currency."""
         layout, symbol = self._layout, values.get("symbol", "")
         named = {"symbol": symbol, "asset_class": self._asset_class(values.get("asset_class", ""))}
@@ -186,15 +190,15 @@ class RowRules:
                 return kind
         raise RowError(
             "unknown_row",
-            f"the kind of instrument is not known, was {shown(word, _LONGEST_TEXT)!r}",
+            f"the kind of instrument is not known, was {truncate(word, _LONGEST_TEXT)!r}",
             f"known are {', '.join(self._layout.asset_classes)}",
         )
 
-    def _price(self, field: str, text: str, form: NumberForm) -> str:
+    def _price(self, field: str, text: str, form: NumberFormat) -> str:
         if self._is_fraction() and (fraction := fraction_price(text)) is not None:
-            return plain(fraction)
+            return to_plain_string(fraction)
         number = _number(field, text, form)[0]
-        return "" if number is None else _plain(number)
+        return "" if number is None else _to_plain(number)
 
     def _is_fraction(self) -> bool:
         return self._layout.prices == "fractions"
@@ -206,14 +210,16 @@ class RowRules:
             return word
         if self._layout.quantity == "unsigned":
             raise RowError(
-                "bad_quantity", f"quantity must be positive, was {plain(quantity)}", "the side gives the sign"
+                "bad_quantity",
+                f"quantity must be positive, was {to_plain_string(quantity)}",
+                "the side gives the sign",
             )
         if not word:
             return "SELL" if quantity < ZERO else "BUY"
         if quantity < ZERO and self._sides.get(word.casefold()) is Side.BUY:
             raise RowError(
                 "contradiction",
-                f"side is {word!r}, but quantity is {plain(quantity)}",
+                f"side is {word!r}, but quantity is {to_plain_string(quantity)}",
                 "check the row with the broker",
             )
         return word
@@ -224,19 +230,21 @@ class RowRules:
         if side is None:
             raise RowError(
                 "bad_side",
-                f"side is neither a buy nor a sell, was {shown(word, _LONGEST_TEXT)!r}",
+                f"side is neither a buy nor a sell, was {truncate(word, _LONGEST_TEXT)!r}",
                 f"allowed is {', '.join(self._sides)}",
             )
         return side
 
-    def _total_fee(self, row: Mapping[str, str], cells: Sequence[str], form: NumberForm) -> dict[str, str]:
+    def _total_fee(self, row: Mapping[str, str], cells: Sequence[str], form: NumberFormat) -> dict[str, str]:
         """The cost of the fill, positive, and the money it is in."""
         fees = self._layout.fees
         if not fees.columns:
             return self._single_fee(row, form)
         total, units = ZERO, set()
-        for place in self._fees:
-            number, unit = _number("commission", bare(cells[place]) if place is not None else "", form)
+        for place in self._fee_places:
+            number, unit = _number(
+                "commission", normalize_word(cells[place]) if place is not None else "", form
+            )
             if number:
                 units.add(unit)
                 total += number
@@ -248,7 +256,7 @@ class RowRules:
             )
         return self._fee_fields(total, units.pop() if units else "", row)
 
-    def _single_fee(self, row: Mapping[str, str], form: NumberForm) -> dict[str, str]:
+    def _single_fee(self, row: Mapping[str, str], form: NumberFormat) -> dict[str, str]:
         text = row.get("commission", "")
         number, unit = _number("commission", text, form)
         if number is None and self._layout.fees.required:
@@ -267,10 +275,10 @@ class RowRules:
         if cost and not money and fees.unit == "stated":
             raise RowError(
                 "foreign_fee",
-                f"the file does not say in which currency the fee {plain(cost)} is",
+                f"the file does not say in which currency the fee {to_plain_string(cost)} is",
                 "write the fill in the generic format, with the fee in the currency of the trade",
             )
-        return {"commission": _plain(cost), "fee_currency": money if cost else ""}
+        return {"commission": _to_plain(cost), "fee_currency": money if cost else ""}
 
     def _time(self, values: Mapping[str, str], field: str, clock: str) -> str:
         text = values.get(field, "")
@@ -278,14 +286,14 @@ class RowRules:
             text = f"{text} {values[clock]}"
         if self._layout.short_years:
             text = text.replace("-", "/", 2)  # behind hyphens the year may come first, here it does not
-        return _instant(text) if self._layout.epoch and text else text
+        return _epoch_time(text) if self._layout.epoch and text else text
 
 
 def _fallback_columns(layout: Layout, names: Mapping[str, int]) -> list[tuple[str, list[int]]]:
     """The fields for which a file has several columns: of a row, the first that is not empty counts."""
     found = []
     for field, options in (*layout.columns.items(), *layout.optional.items()):
-        places = [names[folded(option)] for option in options if folded(option) in names]
+        places = [names[normalize_name(option)] for option in options if normalize_name(option) in names]
         if len(places) > 1:
             found.append((field, places))
     return found
@@ -298,23 +306,23 @@ def _split_unit(text: str) -> tuple[str, str]:
     return (found["number"].strip(), found["unit"]) if found else (text, "")
 
 
-def _number(field: str, text: str, form: NumberForm) -> tuple[Decimal | None, str]:
+def _number(field: str, text: str, form: NumberFormat) -> tuple[Decimal | None, str]:
     """A number and the code of money or coin behind it. Raises RowError."""
     try:
-        return _parsed(form, text)
+        return _parse_number(form, text)
     except ValueError as error:
         raise RowError("bad_number", f"{field} {error}", _NUMBER_HINT) from None
 
 
 @lru_cache(maxsize=10_000)
-def _parsed(form: NumberForm, text: str) -> tuple[Decimal | None, str]:
+def _parse_number(form: NumberFormat, text: str) -> tuple[Decimal | None, str]:
     number, unit = _split_unit(text)
     return form.parse(number), unit
 
 
 @lru_cache(maxsize=10_000)
-def _plain(number: Decimal) -> str:
-    return plain(number)
+def _to_plain(number: Decimal) -> str:
+    return to_plain_string(number)
 
 
 def _check_unit(row: dict[str, str], field: str, unit: str, where: str) -> None:
@@ -331,7 +339,7 @@ def _check_unit(row: dict[str, str], field: str, unit: str, where: str) -> None:
     row[field] = known or unit
 
 
-def _instant(text: str) -> str:
+def _epoch_time(text: str) -> str:
     """The time of seconds, milli-, micro- or nanoseconds since 1970, by their number of digits."""
     whole, _, fraction = text.partition(".")
     scale = _EPOCH_UNITS.get(len(whole))

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tearsheet.sources.text.problem import Problem, RowError
-from tearsheet.trade.amount import ZERO, exact, plain
+from tearsheet.sources.text.problem import RowError, RowProblem
+from tearsheet.trade.amount import ZERO, exact, to_plain_string
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.instrument import AssetClass, Instrument, Instruments, UnknownInstrument
 
@@ -22,7 +22,7 @@ _FEE_OF_A_CONTRACT = Decimal(2)
 _FEE_OF_A_FUTURE = Decimal(10)
 
 
-class Terms(Struct, frozen=True):
+class TradeTerms(Struct, frozen=True):
     """Side, quantity, price and cost of a fill, as written."""
 
     side: Side
@@ -40,7 +40,7 @@ class Settlement(Struct, frozen=True):
     futures_pay_fees_only: bool = False
     rates: Mapping[str, Decimal] = {}
 
-    def multiplied(
+    def with_multiplier(
         self,
         found: Instrument | UnknownInstrument,
         symbol: str,
@@ -69,13 +69,13 @@ class Settlement(Struct, frozen=True):
         if stated not in (ZERO, found.multiplier) and not is_known:
             raise RowError(
                 "contradiction",
-                f"the file has a multiplier of {plain(stated)} for {found.symbol}, the table {plain(found.multiplier)}",
+                f"the file has a multiplier of {to_plain_string(stated)} for {found.symbol}, the table {to_plain_string(found.multiplier)}",
                 f"state the right one in the instruments file: {found.root or text}: {{multiplier: …}}",
             )
         return found
 
-    def settle(
-        self, terms: Terms, instrument: Instrument, amount: str, cash: str, fee_currency: str, base: str
+    def resolve_fee(
+        self, terms: TradeTerms, instrument: Instrument, amount: str, cash: str, fee_currency: str, base: str
     ) -> tuple[Decimal, Decimal]:
         """Quantity and commission once the fee is in the currency of the trade. Raises RowError."""
         with exact():
@@ -89,7 +89,7 @@ class Settlement(Struct, frozen=True):
             return self._convert_fee(terms, instrument, fee_currency.strip().upper(), base.strip().upper())
 
     def _convert_fee(
-        self, terms: Terms, instrument: Instrument, money: str, base: str
+        self, terms: TradeTerms, instrument: Instrument, money: str, base: str
     ) -> tuple[Decimal, Decimal]:
         fee, quantity = terms.commission, terms.quantity
         if not fee or not money or money == instrument.currency:
@@ -100,7 +100,7 @@ class Settlement(Struct, frozen=True):
         if rate is None:
             raise RowError(
                 "foreign_fee",
-                f"the fee is {plain(fee)} {money}, the trade is in {instrument.currency}",
+                f"the fee is {to_plain_string(fee)} {money}, the trade is in {instrument.currency}",
                 f"say what one {money} is worth with --fee-rate {money}=RATE",
             )
         return quantity, fee * rate
@@ -119,7 +119,7 @@ def _unknown_lot_size(symbol: str) -> UnknownInstrument:
     )
 
 
-def _fee_in_base_coin(terms: Terms) -> tuple[Decimal, Decimal]:
+def _fee_in_base_coin(terms: TradeTerms) -> tuple[Decimal, Decimal]:
     """A fee in the coin that is traded: it changes the quantity held, and is worth its price.
 
     Bought 1 at 100 with a fee of 0.001: 0.999 are held, 100 were paid, that is 0.999 × 100 + 0.1.
@@ -127,11 +127,13 @@ def _fee_in_base_coin(terms: Terms) -> tuple[Decimal, Decimal]:
     fee = terms.commission
     quantity = terms.quantity - fee if terms.side is Side.BUY else terms.quantity + fee
     if quantity <= ZERO:
-        raise RowError("contradiction", f"the fee {plain(fee)} is no less than the quantity", "check the row")
+        raise RowError(
+            "contradiction", f"the fee {to_plain_string(fee)} is no less than the quantity", "check the row"
+        )
     return quantity, fee * terms.price
 
 
-def _fee_from_cash(terms: Terms, gross: Decimal, cash: Decimal, instrument: Instrument) -> Decimal:
+def _fee_from_cash(terms: TradeTerms, gross: Decimal, cash: Decimal, instrument: Instrument) -> Decimal:
     """The fee as the difference between the trade's amount and the cash that moved."""
     fee = -cash - gross if terms.side is Side.BUY else gross - cash
     size = abs(gross)
@@ -141,17 +143,17 @@ def _fee_from_cash(terms: Terms, gross: Decimal, cash: Decimal, instrument: Inst
     if abs(fee) > max(limits):
         raise RowError(
             "contradiction",
-            f"quantity × price is {plain(gross)}, but the cash that moved is {plain(cash)}",
+            f"quantity × price is {to_plain_string(gross)}, but the cash that moved is {to_plain_string(cash)}",
             "check side, quantity and price, and the multiplier of the instrument",
         )
     return fee
 
 
-def _fee_from_cash_only(terms: Terms, cash: Decimal) -> Decimal:
+def _fee_from_cash_only(terms: TradeTerms, cash: Decimal) -> Decimal:
     if abs(cash) > terms.quantity * _FEE_OF_A_FUTURE:
         raise RowError(
             "contradiction",
-            f"the cash that moved is {plain(cash)}, which is too much for the fee of a future",
+            f"the cash that moved is {to_plain_string(cash)}, which is too much for the fee of a future",
             "check the row with the broker",
         )
     return -cash
@@ -163,7 +165,7 @@ def _rounding_unit(number: Decimal) -> Decimal:
     return min(_CENT, Decimal(1).scaleb(exponent)) if isinstance(exponent, int) else _CENT
 
 
-def _check_amount(terms: Terms, gross: Decimal, amount: Decimal, instrument: Instrument) -> None:
+def _check_amount(terms: TradeTerms, gross: Decimal, amount: Decimal, instrument: Instrument) -> None:
     """The amount may have the fee in it, and differ by a hundredth and by what was rounded."""
     stated, slack = abs(amount), abs(gross) * _CENT
     if abs(abs(gross) - stated) <= slack:
@@ -173,12 +175,12 @@ def _check_amount(terms: Terms, gross: Decimal, amount: Decimal, instrument: Ins
     if min(abs(abs(gross + with_fee) - stated) for with_fee in (ZERO, fee, -fee)) > slack:
         raise RowError(
             "contradiction",
-            f"quantity × price × multiplier is {plain(gross)}, but the file says {plain(amount)}",
-            f"check the multiplier of {instrument.symbol}, which is {plain(instrument.multiplier)}",
+            f"quantity × price × multiplier is {to_plain_string(gross)}, but the file says {to_plain_string(amount)}",
+            f"check the multiplier of {instrument.symbol}, which is {to_plain_string(instrument.multiplier)}",
         )
 
 
-def unlike(result: Decimal, fills: Sequence[Fill], currency: str) -> Problem | None:
+def result_mismatch(result: Decimal, fills: Sequence[Fill], currency: str) -> RowProblem | None:
     """What is wrong where both fills of a round trip do not come to what the file says, before or after fees.
 
     In another currency than that of the trade, nothing can be said.
@@ -192,8 +194,8 @@ def unlike(result: Decimal, fills: Sequence[Fill], currency: str) -> Problem | N
         slack = 2 * _CENT + abs(gross) * _CENT
         if min(abs(gross - result), abs(gross - fees - result)) <= slack:
             return None
-    return Problem(
+    return RowProblem(
         "contradiction",
-        f"entry and exit come to {plain(gross)}, but the file says {plain(result)}",
-        f"check the multiplier of {fills[0].symbol}, which is {plain(fills[0].multiplier)}",
+        f"entry and exit come to {to_plain_string(gross)}, but the file says {to_plain_string(result)}",
+        f"check the multiplier of {fills[0].symbol}, which is {to_plain_string(fills[0].multiplier)}",
     )

@@ -31,7 +31,7 @@ class _SortedRun(Struct, frozen=True):
         return self.numbers[place] if is_here else None
 
 
-class Seen:
+class DiskMap:
     """Remembers a number for each mark, however many there are, in as much memory as a few need."""
 
     def __init__(self) -> None:
@@ -55,20 +55,22 @@ class Seen:
         latest = self._latest
         latest[mark] = number
         if len(latest) >= _MOST:
-            self._put_by(sorted(latest))
+            self._flush(sorted(latest))
             latest.clear()
 
-    def _put_by(self, marks: list[int]) -> None:
+    def _flush(self, marks: list[int]) -> None:
         self._bits = bits = self._bits or bytearray(_BITS + 1 >> 3)
         for mark in marks:
             one, other = mark & _BITS, mark >> _APART & _BITS
             bits[one >> 3] |= 1 << (one & 7)
             bits[other >> 3] |= 1 << (other & 7)
         numbers = map(self._latest.__getitem__, marks)
-        self._runs.append(_SortedRun(_write_temp_file(array("Q", marks)), _write_temp_file(array("Q", numbers))))
+        self._runs.append(
+            _SortedRun(_write_temp_file(array("Q", marks)), _write_temp_file(array("Q", numbers)))
+        )
 
 
-class PastNumbers:
+class SpilledNumbers:
     """Numbers of 64 bits in the order in which they came."""
 
     def __init__(self) -> None:

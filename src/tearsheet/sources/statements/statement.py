@@ -15,22 +15,22 @@ from tearsheet.sources.layouts.catalogue import all_layouts, known_layouts
 from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Effect, Layout
 from tearsheet.sources.layouts.mapping import FeeSign
 from tearsheet.sources.statements.csv_rows import CsvReader
-from tearsheet.sources.statements.detect import Found, recognise
+from tearsheet.sources.statements.detect import DetectedFile, detect_layout
 from tearsheet.sources.statements.fee_signs import check_fee_signs, with_fee_sign
-from tearsheet.sources.statements.fill_rows import NUMBER_PLACES, FillRows
+from tearsheet.sources.statements.fill_rows import NUMBER_PLACES, FillParser
 from tearsheet.sources.statements.json_rows import JsonReader, fields_of
 from tearsheet.sources.statements.settlement import Settlement
 from tearsheet.sources.statements.table import TableReader
 from tearsheet.sources.text import encoding as texts
-from tearsheet.sources.text.encoding import DecimalMark, NumberForm
+from tearsheet.sources.text.encoding import DecimalMark, NumberFormat
 from tearsheet.sources.text.problem import RowError
 from tearsheet.sources.text.times import (
     DateOrder,
-    TimeReader,
-    TimeTextError,
-    date_order,
-    leaves_no_doubt,
-    stated_day,
+    TimeFormatError,
+    TimeParser,
+    date_in_text,
+    detect_date_order,
+    is_unambiguous,
 )
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import Instruments
@@ -41,7 +41,7 @@ _SAMPLE = 1000
 _TIME = FIELDS.index("time")
 _HOUR = timedelta(hours=1)
 _OTHER_ZONE = re.compile(r"UTC[+-](?!0?0\b)\d{1,2}")
-_Row = Sequence[str]
+_RowTexts = Sequence[str]
 
 
 class StatementOptions(Struct, frozen=True):
@@ -64,15 +64,15 @@ class Statement:
     def __init__(
         self,
         path: Path,
-        found: Found,
-        fill_rows: Callable[[], FillRows],
+        found: DetectedFile,
+        fill_rows: Callable[[], FillParser],
         reader: CsvReader | JsonReader | TableReader,
-        reading: "Reading",
+        reading: "ParseRules",
     ) -> None:
         self.path = path
-        self.found = found
+        self.detected = found
         self.layout = JSON_LINES if isinstance(reader, JsonReader) else found.layout.name
-        self.reading = reading
+        self.parse_rules = reading
         self.total_bytes = path.stat().st_size
         self._new_parser = fill_rows
         self._parser = fill_rows()
@@ -100,59 +100,59 @@ class Statement:
 
     def effect(self, fill: Fill) -> Effect:
         """Whether the fill given last opened or closed, as far as the file tells."""
-        return self.found.layout.effect(self._parser.effect, fill.side)
+        return self.detected.layout.effect(self._parser.effect, fill.side)
 
     @property
     def trade_day(self) -> date | None:
         """The trading day that the file gives the fill given last, None where it gives none."""
-        return stated_day(self._parser.trade_day, self.reading.order)
+        return date_in_text(self._parser.trade_day, self.parse_rules.order)
 
     @property
     def result(self) -> Decimal | None:
         """What the file says that the fill given last realised, None where it says nothing."""
         text = self._parser.result
         try:
-            return self.reading.numbers.parse(text) if text else None
+            return self.parse_rules.numbers.parse(text) if text else None
         except ValueError:
             return None
 
 
-class Reading(Struct, frozen=True):
+class ParseRules(Struct, frozen=True):
     """How the texts of a file are understood."""
 
     zone: ZoneInfo | None
     order: DateOrder | None
-    numbers: NumberForm
+    numbers: NumberFormat
 
 
 def open_statement(path: Path, instruments: Instruments, options: StatementOptions) -> Statement:
     """Recognise a file of fills. Raises InputError where it cannot be read, FormatError where it
     is not known or leaves open what has to be said."""
     known = all_layouts(options.layouts)
-    found = recognise(path, known, options.layout, options.mapping, options.fee_sign)
-    _refuse(path, found.layout)
+    found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign)
+    _raise_unsupported(path, found.layout)
     found = with_fee_sign(found, options.fee_sign)
     zone = _zone(path, found, options)
     if found.is_json_lines:
         return _open_json(path, found, instruments, options, zone)
-    if found.layout.is_plain:
+    if found.layout.is_simple:
         return _open_simple(path, found, instruments, options, zone)
     return _open_table(path, found, instruments, options, zone)
 
 
-def _refuse(path: Path, layout: Layout) -> None:
+def _raise_unsupported(path: Path, layout: Layout) -> None:
     """A report that is known and cannot be read as fills."""
     if layout.refused:
         raise FormatError(f"{path}: {layout.title}: {layout.refused}", layout.notes)
 
 
-def _zone(path: Path, found: Found, options: StatementOptions) -> ZoneInfo | None:
+def _zone(path: Path, found: DetectedFile, options: StatementOptions) -> ZoneInfo | None:
     """The zone of times without an offset: the format's own, else what the user says.
 
     Binance writes another zone than UTC into the name of its files.
     """
     layout = found.layout
-    zone = layout.zone_of(found.shape.header)
+    zone = layout.zone_of(found.position.header)
     elsewhere = _OTHER_ZONE.search(path.name) if zone == "UTC" else None
     if zone is not None and elsewhere is None:
         return ZoneInfo(zone)
@@ -170,61 +170,73 @@ def _zone(path: Path, found: Found, options: StatementOptions) -> ZoneInfo | Non
 
 
 def _open_simple(
-    path: Path, found: Found, instruments: Instruments, options: StatementOptions, zone: ZoneInfo | None
+    path: Path,
+    found: DetectedFile,
+    instruments: Instruments,
+    options: StatementOptions,
+    zone: ZoneInfo | None,
 ) -> Statement:
-    reader = CsvReader(path, found.shape)
+    reader = CsvReader(path, found.position)
     sample = [row for row, _ in itertools.islice(reader.texts(), _SAMPLE)]
     everything = (row for row, _ in reader.texts())
-    numbers = _form(options, _number_cells(sample), _number_cells(everything), found.shape.separator, path)
-    is_european = found.shape.separator == ";" or numbers.mark == ","
+    numbers = _detect_number_format(
+        options, _number_cells(sample), _number_cells(everything), found.position.separator, path
+    )
+    is_european = found.position.separator == ";" or numbers.decimal_mark == ","
     times = (row[_TIME] for row, _ in reader.texts())
-    order = _order(options, found.layout, [row[_TIME] for row in sample], times, is_european, path)
-    reading = Reading(zone, order, numbers)
+    order = _detect_date_order(
+        options, found.layout, [row[_TIME] for row in sample], times, is_european, path
+    )
+    reading = ParseRules(zone, order, numbers)
     sampled = (row[_TIME] for row in sample)
     make = _parser_factory(path, instruments, options, found, reading, sampled)
     return Statement(path, found, make, reader, reading)
 
 
 def _open_table(
-    path: Path, found: Found, instruments: Instruments, options: StatementOptions, zone: ZoneInfo | None
+    path: Path,
+    found: DetectedFile,
+    instruments: Instruments,
+    options: StatementOptions,
+    zone: ZoneInfo | None,
 ) -> Statement:
     stated = dict(found.preamble)
     if options.account:
         stated.pop("account", None)
     says_account = "account" in found.layout.columns
     reader = TableReader(
-        found.grid,
+        found.table,
         found.layout,
-        found.shape.header,
-        found.shape.header_line,
+        found.position.header,
+        found.position.header_line,
         stated,
         None if says_account else options.account,
     )
-    separator = found.shape.separator or ","
+    separator = found.position.separator or ","
     first = list(itertools.islice(reader.numbers(), _SAMPLE))
-    reader.form = _form(options, first, reader.numbers(), separator, path)
+    reader.number_format = _detect_number_format(options, first, reader.numbers(), separator, path)
     check_fee_signs(path, found.layout.fees, reader, is_said=options.fee_sign is not None)
-    is_european = separator == ";" or reader.form.mark == ","
+    is_european = separator == ";" or reader.number_format.decimal_mark == ","
     sample = list(itertools.islice(reader.times(), _SAMPLE))
-    order = _order(options, found.layout, sample, reader.times(), is_european, path)
-    plain = Reading(zone, order, NumberForm("."))
+    order = _detect_date_order(options, found.layout, sample, reader.times(), is_european, path)
+    plain = ParseRules(zone, order, NumberFormat("."))
     make = _parser_factory(path, instruments, options, found, plain, sample)
-    return Statement(path, found, make, reader, Reading(zone, order, reader.form))
+    return Statement(path, found, make, reader, ParseRules(zone, order, reader.number_format))
 
 
-def _form(
+def _detect_number_format(
     options: StatementOptions, sample: Iterable[str], everything: Iterable[str], separator: str, path: Path
-) -> NumberForm:
+) -> NumberFormat:
     if options.decimal_mark is not None:
-        return NumberForm(options.decimal_mark)
-    return texts.number_form(sample, everything, separator, str(path))
+        return NumberFormat(options.decimal_mark)
+    return texts.detect_number_format(sample, everything, separator, str(path))
 
 
-def _number_cells(rows: Iterable[_Row]) -> Iterator[str]:
+def _number_cells(rows: Iterable[_RowTexts]) -> Iterator[str]:
     return (row[place] for row in rows for place in NUMBER_PLACES.values())
 
 
-def _order(
+def _detect_date_order(
     options: StatementOptions,
     layout: Layout,
     sample: Sequence[str],
@@ -234,19 +246,19 @@ def _order(
 ) -> DateOrder | None:
     """The date order, from the whole file unless its first times leave no doubt."""
     stated = options.date_order or layout.date_order
-    if stated is not None or all(leaves_no_doubt(text.strip()) for text in sample):
+    if stated is not None or all(is_unambiguous(text.strip()) for text in sample):
         return stated
-    return date_order(everything, is_european=is_european, file=str(path))
+    return detect_date_order(everything, is_european=is_european, file=str(path))
 
 
 def _parser_factory(
     path: Path,
     instruments: Instruments,
     options: StatementOptions,
-    found: Found,
-    reading: Reading,
+    found: DetectedFile,
+    reading: ParseRules,
     sample: Iterable[str],
-) -> Callable[[], FillRows]:
+) -> Callable[[], FillParser]:
     """Makes what reads the rows; it remembers rows, so that every reading needs its own."""
     newest_first, ascending = _time_direction(sample, reading, is_said=found.layout.newest_first)
     settlement = Settlement(
@@ -255,37 +267,37 @@ def _parser_factory(
         futures_pay_fees_only=found.layout.fees.futures_pay_fees_only,
     )
     sides = found.layout.side_words(Side.BUY, Side.SELL)
-    if not found.layout.is_plain:
+    if not found.layout.is_simple:
         sides |= {"buy": Side.BUY, "sell": Side.SELL}
 
-    def make() -> FillRows:
-        return FillRows(
+    def make() -> FillParser:
+        return FillParser(
             file=path.name,
             instruments=instruments,
-            times=TimeReader(reading.zone, reading.order, ascending=ascending),
+            times=TimeParser(reading.zone, reading.order, ascending=ascending),
             numbers=reading.numbers,
             sides=sides,
             account=options.account,
             newest_first=newest_first,
-            separator=found.shape.separator or ("" if found.is_json_lines else ","),
+            separator=found.position.separator or ("" if found.is_json_lines else ","),
             settlement=settlement,
         )
 
     return make
 
 
-def _time_direction(sample: Iterable[str], reading: Reading, *, is_said: bool) -> tuple[bool, bool]:
+def _time_direction(sample: Iterable[str], reading: ParseRules, *, is_said: bool) -> tuple[bool, bool]:
     """Whether times only ever fall down the file, and whether they never do.
 
     A fall of an hour or less may be the clock put back, so it does not tell. Where all times are
     one, it is as the layout says.
     """
     times = []
-    reader = TimeReader(reading.zone, reading.order, ascending=False)
+    reader = TimeParser(reading.zone, reading.order, ascending=False)
     for text in sample:
         try:
-            times.append(reader.read(text.strip()))
-        except TimeTextError:
+            times.append(reader.parse(text.strip()))
+        except TimeFormatError:
             continue
     steps = [later - earlier for earlier, later in itertools.pairwise(times) if later != earlier]
     if not steps:
@@ -295,16 +307,20 @@ def _time_direction(sample: Iterable[str], reading: Reading, *, is_said: bool) -
 
 
 def _open_json(
-    path: Path, found: Found, instruments: Instruments, options: StatementOptions, zone: ZoneInfo | None
+    path: Path,
+    found: DetectedFile,
+    instruments: Instruments,
+    options: StatementOptions,
+    zone: ZoneInfo | None,
 ) -> Statement:
-    reader = JsonReader(path, found.shape.encoding)
+    reader = JsonReader(path, found.position.encoding)
     sample = [row[_TIME] for row in _valid_objects(itertools.islice(reader.objects(), _SAMPLE))]
-    reading = Reading(zone, options.date_order, NumberForm("."))
+    reading = ParseRules(zone, options.date_order, NumberFormat("."))
     make = _parser_factory(path, instruments, options, found, reading, sample)
     return Statement(path, found, make, reader, reading)
 
 
-def _valid_objects(objects: Iterable[dict[str, object]]) -> Iterator[_Row]:
+def _valid_objects(objects: Iterable[dict[str, object]]) -> Iterator[_RowTexts]:
     for content in objects:
         try:
             yield fields_of(content)

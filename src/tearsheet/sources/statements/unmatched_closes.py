@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from tearsheet.sources.layouts.layout import Effect
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.fill import Fill, Orphan, Revision, Side
+from tearsheet.trade.fill import Fill, FillRevision, Side, UnmatchedClose
 
 
 class _Direction:
@@ -25,7 +25,7 @@ class _Direction:
         self.first_line = self.last_line = 0
         self.is_bare = False
 
-    def settle(self) -> None:
+    def end_instant(self) -> None:
         """The instant at hand is over: what stands now counts. Fills of one instant have no order."""
         if self.now < self.low:
             if not self.is_bare:
@@ -35,23 +35,23 @@ class _Direction:
 
 
 class _Stream:
-    __slots__ = ("begins", "ends", "falls", "last", "rises", "unknown", "ways")
+    __slots__ = ("begins", "directions", "ends", "falls", "last", "rises", "unknown")
 
     def __init__(self, at: datetime) -> None:
-        self.ways: dict[Side, _Direction] = {}
+        self.directions: dict[Side, _Direction] = {}
         self.begins = self.ends = self.last = at
         self.rises = self.falls = self.unknown = False
 
 
-class Orphans:
+class UnmatchedCloseFinder:
     """Watches the fills of a file as they come, in time or against it."""
 
     def __init__(self) -> None:
         self._streams: dict[tuple[str, str], _Stream] = {}
 
-    def see(self, fill: Fill, effect: Effect, line: int) -> None:
+    def add(self, fill: Fill, effect: Effect, line: int) -> None:
         """Take a fill into account; a later word on one brings nothing new."""
-        if isinstance(fill, Revision):
+        if isinstance(fill, FillRevision):
             return
         key = (fill.account, fill.symbol)
         stream = self._streams.get(key)
@@ -65,23 +65,23 @@ class Orphans:
             stream.unknown = True
             return
         closes = effect == "close"
-        way = stream.ways.setdefault(fill.side if closes else fill.side.opposite, _Direction())
+        way = stream.directions.setdefault(fill.side if closes else fill.side.opposite, _Direction())
         with exact():
             if way.at != fill.time:
-                way.settle()
+                way.end_instant()
                 way.at, way.first_line = fill.time, way.first_line if way.is_bare else 0
             way.now += -fill.quantity if closes else fill.quantity
         if closes:
             way.last_line = line
             way.first_line = way.first_line or line
 
-    def found(self, held: Callable[[str, str, datetime], Decimal]) -> list[Orphan]:
+    def results(self, held: Callable[[str, str, datetime], Decimal]) -> list[UnmatchedClose]:
         """The orphan closes. `held` says what was held before an instant (short is negative)."""
         orphans = []
         with exact():
             for (account, symbol), stream in sorted(self._streams.items()):
-                for side, way in stream.ways.items():
-                    way.settle()
+                for side, way in stream.directions.items():
+                    way.end_instant()
                     lacking = _shortfall(stream, way)
                     if lacking <= ZERO or stream.unknown:
                         continue
@@ -91,7 +91,7 @@ class Orphans:
                         is_forward = not stream.falls
                         at = way.first if is_forward and way.first else stream.begins
                         line = way.first_line if is_forward else way.last_line
-                        orphans.append(Orphan(account, symbol, side.value, lacking, at, line))
+                        orphans.append(UnmatchedClose(account, symbol, side.value, lacking, at, line))
         return orphans
 
 

@@ -42,23 +42,23 @@ _NOT_A_DIGIT = re.compile(r"[^0-9.]")
 _SWAPPED = str.maketrans(",.", ".,")
 
 
-class NumberForm(Struct, frozen=True):
+class NumberFormat(Struct, frozen=True):
     """How a file writes numbers: its decimal mark."""
 
-    mark: DecimalMark = "."
+    decimal_mark: DecimalMark = "."
 
     def parse(self, text: str) -> Decimal | None:
         """The exact number of a cell, None for an empty one. Raises ValueError with a reason."""
         if len(text) > _LONGEST:
             raise ValueError(f"is not a number, was {text[:_LONGEST]!r}…")
-        if self.mark == "." and _PLAIN.match(text):
+        if self.decimal_mark == "." and _PLAIN.match(text):
             return parse_amount(text)
         bare = text.strip()
         if bare in _EMPTY:
             return None
         return parse_amount(self._normal(bare, text))
 
-    def sign(self, text: str) -> int:
+    def sign_of(self, text: str) -> int:
         """-1 for a number below 0, 1 above; 0 for 0, for nothing, and for what is no number."""
         try:
             number = self.parse(text)
@@ -69,7 +69,7 @@ class NumberForm(Struct, frozen=True):
     def _normal(self, bare: str, text: str) -> str:
         """A number with its sign in front, a point, and no signs of money or thousands."""
         signs, bare = _strip_wrapping(bare)
-        if self.mark == ",":
+        if self.decimal_mark == ",":
             bare = bare.translate(_SWAPPED)
         if _GROUPS.match(bare) or _INDIAN.match(bare):
             bare = _NOT_A_DIGIT.sub("", bare)
@@ -101,7 +101,9 @@ def separator_of(header: str) -> str:
     return max(SEPARATORS, key=header.count)
 
 
-def number_form(sample: Iterable[str], everything: Iterable[str], separator: str, file: str) -> NumberForm:
+def detect_number_format(
+    sample: Iterable[str], everything: Iterable[str], separator: str, file: str
+) -> NumberFormat:
     """The form in which the numbers of a file are written.
 
     The cells of the sample vote; where none of them can be read in one way only, the first such
@@ -110,11 +112,11 @@ def number_form(sample: Iterable[str], everything: Iterable[str], separator: str
     """
     votes = Counter(filter(None, map(_decimal_mark_of, sample)))
     if votes:
-        return NumberForm("," if votes[","] > votes["."] else ".")
+        return NumberFormat("," if votes[","] > votes["."] else ".")
     doubts: set[str] = set()
     for cell in everything:
         if mark := _decimal_mark_of(cell):
-            return NumberForm(mark)
+            return NumberFormat(mark)
         bare = _strip_wrapping(cell[:_LONGEST].strip())[1]
         if _OPEN.match(bare):
             doubts |= {",", "."} & set(bare)
@@ -123,7 +125,7 @@ def number_form(sample: Iterable[str], everything: Iterable[str], separator: str
             f"{file}: its numbers may have a decimal comma or thousands, such as 1,234 or 1.234",
             "say --decimal-mark point or --decimal-mark comma",
         )
-    return NumberForm(".")
+    return NumberFormat(".")
 
 
 def _decimal_mark_of(cell: str) -> DecimalMark | None:

@@ -18,7 +18,7 @@ def is_text(text: str) -> bool:
     return _NO_TEXT.search(text) is None
 
 
-def shown(text: str, length: int) -> str:
+def truncate(text: str, length: int) -> str:
     """The beginning of a text that can be stored and printed: what is no text stands as its codes."""
     begin = text if len(text) <= length else f"{text[:length]}…"
     return begin.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
@@ -31,8 +31,8 @@ class Lines:
     def __init__(self, path: Path, encoding: str) -> None:
         self._raw: BinaryIO = path.open("rb")
         self._text = io.TextIOWrapper(self._raw, encoding=encoding, errors=_MARKING, newline="")
-        self.odd = False
-        self.cut = False
+        self.has_invalid = False
+        self.has_truncated = False
 
     def __enter__(self) -> "Lines":
         return self
@@ -46,20 +46,20 @@ class Lines:
             if len(line) > LONGEST_LINE and line[-1] not in "\r\n":
                 self._skip_rest()
             if "\0" in line or not (line.isascii() or is_text(line)):
-                self.odd = True
+                self.has_invalid = True
             yield line
 
-    def tell(self) -> int:
+    def position(self) -> int:
         """How many bytes of the file have been read."""
         return self._raw.tell()
 
     def _skip_rest(self) -> None:
-        self.cut = True
+        self.has_truncated = True
         while (rest := self._text.readline(LONGEST_LINE)) and rest[-1] not in "\r\n":
             pass
 
 
-def _mark(error: UnicodeError) -> tuple[str, int]:
+def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
     """Half characters in place of bytes that cannot be decoded, in any encoding.
 
     The standard `surrogateescape` does it for bytes above 127 only, which UTF-16 is not made of.
@@ -69,4 +69,4 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
     return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
 
 
-codecs.register_error(_MARKING, _mark)
+codecs.register_error(_MARKING, _mark_undecodable)

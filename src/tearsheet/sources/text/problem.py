@@ -7,7 +7,7 @@ LONGEST_NAME = 200
 NAME_HINT = f"the name of an account, symbol or order is a text of at most {LONGEST_NAME} characters"
 
 
-class Problem(Struct, frozen=True):
+class RowProblem(Struct, frozen=True):
     """A rejection's code, reason and hint, before it is known where the row stands."""
 
     code: str
@@ -20,7 +20,7 @@ class RowError(Exception):
 
     def __init__(self, code: str, reason: str, hint: str) -> None:
         super().__init__(reason)
-        self.problem = Problem(code, reason, hint)
+        self.problem = RowProblem(code, reason, hint)
 
 
-NOT_TEXT = Problem("bad_encoding", "the row has bytes that are no text", "save the file as UTF-8")
+NOT_TEXT = RowProblem("bad_encoding", "the row has bytes that are no text", "save the file as UTF-8")

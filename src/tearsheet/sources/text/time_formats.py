@@ -33,7 +33,7 @@ _ABBREVIATIONS = {"EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-def zone_apart(text: str) -> tuple[str, tzinfo | None]:
+def split_zone(text: str) -> tuple[str, tzinfo | None]:
     """A text without the zone behind its clock, and the zone. Raises ValueError for a strange one."""
     found = _WITH_ZONE.match(text)
     if found is None:
@@ -49,7 +49,7 @@ def zone_apart(text: str) -> tuple[str, tzinfo | None]:
     return found["wall"], timezone(-offset if found["sign"] == "-" else offset)
 
 
-def settled(text: str) -> datetime | None:
+def parse_unambiguous(text: str) -> datetime | None:
     """The wall clock of a text that leaves no doubt which number is the day; None for others.
 
     Raises ValueError where there is no such day or hour.
@@ -58,40 +58,40 @@ def settled(text: str) -> datetime | None:
         return datetime.fromisoformat(f"{found[2]} {found[1].zfill(5)}")
     if found := _YEAR_FIRST.match(text):
         year, month, day = (int(part) for part in found.groups()[:3])
-        return _at(year, month, day, found.groups()[3:])
+        return _make_datetime(year, month, day, found.groups()[3:])
     if found := _COMPACT.match(text):
         year, month, day = (int(part) for part in found.groups()[:3])
-        return _at(year, month, day, (*found.groups()[3:], None, None))
+        return _make_datetime(year, month, day, (*found.groups()[3:], None, None))
     if _EXCEL.match(text):
         return _parse_excel_date(text)
     if named := _NAMED.match(text):
-        return _named(named)
+        return _parse_month_name(named)
     return None
 
 
-def in_order(found: re.Match[str], order: DateOrder) -> datetime:
+def parse_with_order(found: re.Match[str], order: DateOrder) -> datetime:
     """The wall clock of a `LOCAL` text. Raises ValueError."""
     first, second, year = (int(part) for part in found.groups()[:3])
     if len(found[3]) == 2 and "-" in found[0][:6]:
         raise ValueError("the year may come first")
     day, month = (first, second) if order == "day-first" else (second, first)
-    return _at(year if len(found[3]) > 2 else 2000 + year, month, day, found.groups()[3:])
+    return _make_datetime(year if len(found[3]) > 2 else 2000 + year, month, day, found.groups()[3:])
 
 
-def _at(year: int, month: int, day: int, clock: tuple[str | None, ...]) -> datetime:
+def _make_datetime(year: int, month: int, day: int, clock: tuple[str | None, ...]) -> datetime:
     hour, minute, second, fraction, half = clock
     hours = _to_24h(int(hour or 0), half) if half else int(hour or 0)
     micros = int((fraction or "0").ljust(6, "0")[:6])
     return datetime(year, month, day, hours, int(minute or 0), int(second or 0), micros)  # noqa: DTZ001
 
 
-def _named(found: re.Match[str]) -> datetime | None:
+def _parse_month_name(found: re.Match[str]) -> datetime | None:
     clock = _ONLY_CLOCK.match(found["clock"])
     month = (found["m1"] or found["m2"]).lower()
     if clock is None or month not in _MONTHS:
         return None
     day = int(found["d1"] or found["d2"])
-    return _at(int(found["year"]), _MONTHS.index(month) + 1, day, clock.groups())
+    return _make_datetime(int(found["year"]), _MONTHS.index(month) + 1, day, clock.groups())
 
 
 def _parse_excel_date(text: str) -> datetime:

@@ -6,16 +6,29 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.text.time_formats import LOCAL, DateOrder, in_order, settled, zone_apart
+from tearsheet.sources.text.time_formats import (
+    LOCAL,
+    DateOrder,
+    parse_unambiguous,
+    parse_with_order,
+    split_zone,
+)
 from tearsheet.trade.session import EARLIEST, LATEST
 
-__all__ = ["DateOrder", "TimeReader", "TimeTextError", "date_order", "leaves_no_doubt", "stated_day"]
+__all__ = [
+    "DateOrder",
+    "TimeFormatError",
+    "TimeParser",
+    "date_in_text",
+    "detect_date_order",
+    "is_unambiguous",
+]
 
 
 _LONGEST = 100
 
 
-class TimeTextError(ValueError):
+class TimeFormatError(ValueError):
     """A text that is no usable time, with a reason for people and a hint."""
 
     def __init__(self, reason: str, hint: str) -> None:
@@ -24,7 +37,7 @@ class TimeTextError(ValueError):
         self.hint = hint
 
 
-def date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrder:
+def detect_date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrder:
     """Whether days or months come first in a file's dates, by all of its times.
 
     A day above 12 settles it, else semicolons or decimal commas (`is_european`) or dots (day
@@ -53,7 +66,7 @@ def date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrd
     return hint or "month-first"
 
 
-def stated_day(text: str, order: DateOrder | None) -> date | None:
+def date_in_text(text: str, order: DateOrder | None) -> date | None:
     """The date that a text begins with, None where it has none, or leaves open which number is the day."""
     words = text.split()
     first = words[0] if words else ""
@@ -62,24 +75,24 @@ def stated_day(text: str, order: DateOrder | None) -> date | None:
     except ValueError:
         match = LOCAL.match(f"{first[:_LONGEST]} 00:00")
     try:
-        return in_order(match, order).date() if match is not None and order is not None else None
+        return parse_with_order(match, order).date() if match is not None and order is not None else None
     except ValueError:
         return None
 
 
-def leaves_no_doubt(text: str) -> bool:
+def is_unambiguous(text: str) -> bool:
     """Whether a time says itself which number is the day; an empty text does too."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
         try:
-            return not text or settled(zone_apart(text[:_LONGEST])[0]) is not None
+            return not text or parse_unambiguous(split_zone(text[:_LONGEST])[0]) is not None
         except ValueError:
             return False
     return True
 
 
-class TimeReader:
+class TimeParser:
     """Turns a file's times into instants (UTC); `zone` is that of times without an offset.
 
     In the hour that the clock repeats, the first occurrence is taken, but the second where the
@@ -95,12 +108,12 @@ class TimeReader:
         self._before = EARLIEST
         self.day: date = EARLIEST.date()
 
-    def read(self, text: str) -> datetime:
+    def parse(self, text: str) -> datetime:
         """The instant that a text states. Raises TimeTextError."""
         if text == self._text:
             return self._before
         if len(text) > _LONGEST:
-            raise TimeTextError(f"time is not valid, was {text[:_LONGEST]!r}…", "check for a missing quote")
+            raise TimeFormatError(f"time is not valid, was {text[:_LONGEST]!r}…", "check for a missing quote")
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
@@ -111,42 +124,44 @@ class TimeReader:
         elif at.tzinfo is not UTC:
             at = _to_utc(at, text)
         if not 1970 < at.year < 2100 and not EARLIEST <= at < LATEST:
-            raise TimeTextError(f"time lies outside 1970–2100, was {text!r}", "check the year")
+            raise TimeFormatError(f"time lies outside 1970–2100, was {text!r}", "check the year")
         self._text, self._before, self.day = text, at, day
         return at
 
     def _local(self, text: str) -> datetime:
         try:
-            bare, zone = zone_apart(text.lstrip("'"))
-            at = settled(bare)
+            bare, zone = split_zone(text.lstrip("'"))
+            at = parse_unambiguous(bare)
             match = LOCAL.match(bare) if at is None else None
             if match is not None and self._order is not None:
-                at = in_order(match, self._order)
+                at = parse_with_order(match, self._order)
         except ValueError as error:
             hint = f"dates are read {self._order}" if self._order else "check the date"
-            raise TimeTextError(f"time is not valid, was {text!r}: {error}", hint) from None
+            raise TimeFormatError(f"time is not valid, was {text!r}: {error}", hint) from None
         if at is not None:
             return at.replace(tzinfo=zone)
         if match is not None:
-            raise TimeTextError(
+            raise TimeFormatError(
                 f"days or months may come first, was {text!r}",
                 "write ISO 8601 dates, or say --date-order day-first or month-first",
             )
-        raise TimeTextError(
+        raise TimeFormatError(
             f"time is not valid, was {text!r}",
             "allowed is ISO 8601 with an offset, such as 2026-01-09T14:32:15Z",
         )
 
     def _in_zone(self, wall: datetime, text: str) -> datetime:
         if self._zone is None:
-            raise TimeTextError(f"time has no zone, was {text!r}", "write the offset, or say --timezone ZONE")
+            raise TimeFormatError(
+                f"time has no zone, was {text!r}", "write the offset, or say --timezone ZONE"
+            )
         early = wall.replace(tzinfo=self._zone)
         late = early.replace(fold=1)
         if early.utcoffset() == late.utcoffset():
             return _to_utc(early, text)
         first, second = _to_utc(early, text), _to_utc(late, text)
         if first.astimezone(self._zone).replace(tzinfo=None) != wall:
-            raise TimeTextError(
+            raise TimeFormatError(
                 f"time does not exist in {self._zone.key}, was {text!r}",
                 "the clock was put forward then; check --timezone",
             )
@@ -157,12 +172,12 @@ def _to_utc(at: datetime, text: str) -> datetime:
     try:
         return at.astimezone(UTC)
     except OverflowError:
-        raise TimeTextError(f"time lies outside 1970–2100, was {text!r}", "check the year") from None
+        raise TimeFormatError(f"time lies outside 1970–2100, was {text!r}", "check the year") from None
 
 
 def _local_date(text: str) -> re.Match[str] | None:
     """The parts of a date like 3/4/2026 14:30, whatever zone stands behind it."""
     try:
-        return LOCAL.match(zone_apart(text[:_LONGEST])[0])
+        return LOCAL.match(split_zone(text[:_LONGEST])[0])
     except ValueError:
         return None

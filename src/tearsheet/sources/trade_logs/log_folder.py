@@ -14,7 +14,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from tearsheet.errors import InputError
-from tearsheet.sources.trade_logs.trade_log import LogPart, read_part
+from tearsheet.sources.trade_logs.trade_log import LogChunk, read_chunk
 
 _SUFFIX = ".jsonl"
 _NAME_LENGTH = len("2026-01-31.jsonl")
@@ -36,7 +36,7 @@ class LogFile(Struct, frozen=True):
         return date.fromisoformat(self.name[: -len(_SUFFIX)])
 
 
-class ReadSoFar(Struct, frozen=True):
+class LogReadPosition(Struct, frozen=True):
     """How far a file was read: bytes, lines ended, checksum of the bytes, digest of the last ones."""
 
     offset: int = 0
@@ -52,18 +52,18 @@ def signature(folder: Path) -> tuple[int, str]:
     It looks at each file once and makes no value of it, as every question begins here. A folder that
     is not there has no logs. Raises InputError where it cannot be listed.
     """
-    states = [f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}" for name, info in _listed(folder)]
+    states = [f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}" for name, info in _list_files(folder)]
     states.sort()
     return len(states), blake2b("\n".join(states).encode(), digest_size=16).hexdigest()
 
 
 def log_files(folder: Path) -> list[LogFile]:
     """The log files of a folder by name."""
-    files = [LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino) for name, info in _listed(folder)]
+    files = [LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino) for name, info in _list_files(folder)]
     return sorted((file for file in files if _is_dated(file.name)), key=lambda file: file.name)
 
 
-def _listed(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -90,7 +90,7 @@ def _is_dated(name: str) -> bool:
     return name[4] == name[7] == "-"
 
 
-def is_continued(file: BinaryIO, state: LogFile, so_far: ReadSoFar, same_inode: bool) -> bool:
+def is_appended(file: BinaryIO, state: LogFile, so_far: LogReadPosition, same_inode: bool) -> bool:
     """Whether what was read of a file is still its beginning.
 
     A longer file with the same inode is recognised by its last bytes read; where the inode is
@@ -104,9 +104,9 @@ def is_continued(file: BinaryIO, state: LogFile, so_far: ReadSoFar, same_inode: 
     return _checksum(file, so_far.offset) == so_far.checksum
 
 
-def read_on(
-    file: BinaryIO, name: str, day: date | None, so_far: ReadSoFar
-) -> Iterator[tuple[LogPart, ReadSoFar]]:
+def read_new(
+    file: BinaryIO, name: str, day: date | None, so_far: LogReadPosition
+) -> Iterator[tuple[LogChunk, LogReadPosition]]:
     """Read a file from where it was left to its end, in stretches of a few megabytes."""
     file.seek(so_far.offset)
     buffer = b""
@@ -114,8 +114,8 @@ def read_on(
         chunk = file.read(_CHUNK)
         at_end = len(chunk) < _CHUNK
         buffer += chunk
-        part = read_part(buffer, file=name, day=day, first_line=so_far.lines + 1, last=at_end)
-        so_far = ReadSoFar(
+        part = read_chunk(buffer, file=name, day=day, first_line=so_far.lines + 1, last=at_end)
+        so_far = LogReadPosition(
             offset=so_far.offset + part.used_bytes,
             lines=so_far.lines + part.ended_lines,
             checksum=zlib.crc32(buffer[: part.used_bytes], so_far.checksum),
@@ -129,14 +129,14 @@ def read_on(
         yield part, so_far
 
 
-def read_so_far_matches(file: BinaryIO, so_far: ReadSoFar) -> bool:
+def prefix_matches(file: BinaryIO, so_far: LogReadPosition) -> bool:
     """Whether every byte that was read is still there as it was."""
     file.seek(0)
     return _checksum(file, so_far.offset) == so_far.checksum
 
 
-def _with_tail_digest(file: BinaryIO, so_far: ReadSoFar) -> ReadSoFar:
-    return ReadSoFar(
+def _with_tail_digest(file: BinaryIO, so_far: LogReadPosition) -> LogReadPosition:
+    return LogReadPosition(
         so_far.offset, so_far.lines, so_far.checksum, _tail(file, so_far.offset), so_far.complete
     )
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT
-from tearsheet.trade.amount import all_accepted
+from tearsheet.trade.amount import are_valid_amounts
 from tearsheet.trade.fill import Rejection, TradeRecord
 from tearsheet.trade.session import DAY, EARLIEST, LATEST
 
@@ -62,7 +62,7 @@ class LoggedRecord(Struct, frozen=True, gc=False):
     record: TradeRecord
 
 
-class LogPart(Struct, frozen=True):
+class LogChunk(Struct, frozen=True):
     """What a stretch of a log file says, and how many bytes and lines of it were used up."""
 
     records: list[LoggedRecord]
@@ -72,7 +72,7 @@ class LogPart(Struct, frozen=True):
     complete: bool
 
 
-def read_part(data: bytes, *, file: str, day: date | None, first_line: int, last: bool) -> LogPart:
+def read_chunk(data: bytes, *, file: str, day: date | None, first_line: int, last: bool) -> LogChunk:
     """Decode the lines of `data`, the first of which is line `first_line` of the file.
 
     `last` says that the file ends here: then a final line without line break counts if it is whole.
@@ -84,17 +84,17 @@ def read_part(data: bytes, *, file: str, day: date | None, first_line: int, last
     ended = len(lines)
     complete = True
     if rest and last:
-        complete = _is_whole(rest)
+        complete = _is_complete(rest)
         if complete:
             lines.append(rest)
             end = len(data)
     if first_line == 1 and lines:
         lines[0] = lines[0].removeprefix(_BOM)
     records, rejections = _decode_lines(lines, file, day, first_line)
-    return LogPart(records, rejections, end, ended, complete)
+    return LogChunk(records, rejections, end, ended, complete)
 
 
-def _is_whole(line: bytes) -> bool:
+def _is_complete(line: bytes) -> bool:
     """Whether a line without line break is finished: a closed JSON object, or nothing but space."""
     text = line.removeprefix(_BOM).strip()
     if not text:
@@ -118,7 +118,7 @@ def _decode_lines(
             record = _decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if line.strip():
-                code, reason, hint = _explain(line, str(error))
+                code, reason, hint = _describe_error(line, str(error))
                 rejections.append(_rejection(file, number, line, day, code, reason, hint))
             continue
         problem = _problem(record, len(line))
@@ -151,8 +151,8 @@ def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
         r.slippage,
         r.hold_duration_seconds,
     )
-    if not all_accepted(numbers):
-        name = next(n for n in _NUMBERS if not all_accepted((getattr(r, n),)))
+    if not are_valid_amounts(numbers):
+        name = next(n for n in _NUMBERS if not are_valid_amounts((getattr(r, n),)))
         return (
             "bad_number",
             f"{name} is not a usable number, was {getattr(r, name)}",
@@ -194,7 +194,7 @@ def _too_long(length: int) -> tuple[str, str, str]:
     return ("line_too_long", f"the line has {length:,} bytes", f"a trade record has at most {LONGEST_LINE:,}")
 
 
-def _explain(line: bytes, error: str) -> tuple[str, str, str]:
+def _describe_error(line: bytes, error: str) -> tuple[str, str, str]:
     """Code, reason and hint for a line that does not decode."""
     if len(line) > LONGEST_LINE:
         return _too_long(len(line))
@@ -222,10 +222,10 @@ def _describe_field(line: bytes, field: str, error: str) -> tuple[str, str, str]
         return code, f"{field} has no time zone, was {shown}", f"allowed is {allowed}"
     if value == "":
         return code, f"{field} is empty", f"allowed is {allowed}"
-    return code, f"{field} is not valid, was {_cut(shown)}", f"allowed is {allowed}"
+    return code, f"{field} is not valid, was {_truncate(shown)}", f"allowed is {allowed}"
 
 
-def _cut(text: str) -> str:
+def _truncate(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
@@ -240,11 +240,11 @@ def _rejection(
     *,
     record: TradeRecord | None = None,
 ) -> Rejection:
-    since, until = _about(day)
+    since, until = _possible_range(day)
     return Rejection(
         file=file,
         line=number,
-        text=_cut(line[: 4 * _SHOWN].decode("utf-8", "replace").strip()),
+        text=_truncate(line[: 4 * _SHOWN].decode("utf-8", "replace").strip()),
         code=code,
         reason=reason,
         hint=hint,
@@ -254,7 +254,7 @@ def _rejection(
     )
 
 
-def _about(day: date | None) -> tuple[datetime | None, datetime | None]:
+def _possible_range(day: date | None) -> tuple[datetime | None, datetime | None]:
     """The instants that a line in the log of a day may speak of, in whatever time zone."""
     if day is None:
         return None, None

@@ -48,7 +48,7 @@ class Connection(Protocol):
         """Run a statement that gives nothing once for each row of parameters."""
         ...
 
-    def add_new(self, statement: str, rows: Sequence[Row]) -> bool:
+    def insert_if_new(self, statement: str, rows: Sequence[Row]) -> bool:
         """Insert rows of which none is there yet; False where one is, and then some may be in."""
         ...
 
@@ -69,22 +69,22 @@ class Connection(Protocol):
         """
         ...
 
-    def wait_at_most(self, seconds: float) -> None:
+    def set_lock_timeout(self, seconds: float) -> None:
         """From now on wait no longer for another writer."""
         ...
 
-    def hold_little(self) -> None:
+    def limit_memory(self) -> None:
         """Until the end of the transaction hold little in memory, however much is written."""
         ...
 
-    def set_indexes_aside(self, table: str) -> list[str]:
+    def drop_indexes_temporarily(self, table: str) -> list[str]:
         """Drop a table's indexes, where that makes filling an empty table faster and hinders nobody.
 
         Returns the statements that make them again, which has to be done in the same transaction.
         """
         ...
 
-    def join(self) -> None:
+    def acquire_commit_lock(self) -> None:
         """From here to its end a writer is alone, and sees all that others have written."""
         ...
 

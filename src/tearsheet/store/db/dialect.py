@@ -29,7 +29,7 @@ class CopyTarget(Struct, frozen=True):
 
 
 @lru_cache(2000)
-def with_numbers(statement: str) -> str:
+def numbered_placeholders(statement: str) -> str:
     """A statement with `$1`, `$2` … for its `?`; `?3` is `$3`."""
     count = 0
 
@@ -42,14 +42,14 @@ def with_numbers(statement: str) -> str:
 
 
 @cache
-def for_each(statement: str, kinds: tuple[type, ...]) -> str:
+def select_for_each(statement: str, kinds: tuple[type, ...]) -> str:
     """A question asked for every row of parameters at once, each given as an array of its kind.
 
     The number of the row stands before the columns of its answer.
     """
     arrays = ", ".join(f"${n}::{_ARRAYS[kind]}" for n, kind in enumerate(kinds, 1))
     names = ", ".join(f"p{n}" for n in range(1, len(kinds) + 1))
-    inner = re.sub(r"\$(\d+)", r"asked.p\1", with_numbers(statement))
+    inner = re.sub(r"\$(\d+)", r"asked.p\1", numbered_placeholders(statement))
     return (
         f"SELECT asked.n, found.* FROM unnest({arrays}) WITH ORDINALITY AS asked ({names}, n), "  # noqa: S608
         f"LATERAL ({inner}) AS found ORDER BY asked.n"
@@ -64,7 +64,7 @@ def copy_target(statement: str) -> CopyTarget | None:
 
 
 @cache
-def with_nulls(statement: str, places: tuple[int, ...]) -> str:
+def insert_with_nulls(statement: str, places: tuple[int, ...]) -> str:
     """A bare INSERT whose parameters at some places are NULL, and no parameters any more."""
     head, values, tail = statement.rpartition("VALUES (")
     cells = tail.removesuffix(")").split(", ")

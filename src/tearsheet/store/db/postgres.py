@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from tearsheet.errors import StoreError
 from tearsheet.store.db import connection as limits
 from tearsheet.store.db.connection import Parameters, Row
-from tearsheet.store.db.dialect import copy_target, for_each, with_numbers
+from tearsheet.store.db.dialect import copy_target, numbered_placeholders, select_for_each
 
 try:
     import psycopg
@@ -23,8 +23,8 @@ except ImportError as error:
         "pip install 'tearsheet[postgres]'",
     ) from error
 
-from tearsheet.store.db.postgres_errors import in_plain_words, is_lost
-from tearsheet.store.db.postgres_schema import bring_up_to_date, prepare
+from tearsheet.store.db.postgres_errors import describe_error, is_lost
+from tearsheet.store.db.postgres_schema import migrate, prepare
 
 CONNECT_SECONDS = 5
 #: With more accounts than this a writer takes the whole ledger rather than a lock for each.
@@ -53,7 +53,7 @@ class PostgresConnection:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self.name = _shown(url)
+        self.name = _redact_url(url)
         self.read_only = False
         self._raw: Raw | None = None
         self._in_transaction = False
@@ -63,7 +63,7 @@ class PostgresConnection:
 
     def execute(self, statement: str, parameters: Parameters = (), /) -> psycopg.Cursor[Row]:
         """Run a statement and take all its rows."""
-        sql = with_numbers(statement).encode()
+        sql = numbered_placeholders(statement).encode()
         with self._errors():
             return self._run(lambda raw: raw.cursor().execute(sql, parameters))
 
@@ -74,11 +74,11 @@ class PostgresConnection:
             return
         with self._errors(), self._ensure_connected().cursor() as cursor:
             if copy_target(statement) is None or len(batch) == 1:
-                cursor.executemany(with_numbers(statement).encode(), batch)
+                cursor.executemany(numbered_placeholders(statement).encode(), batch)
             else:
                 _copy(cursor, statement, batch)
 
-    def add_new(self, statement: str, rows: Sequence[Row]) -> bool:
+    def insert_if_new(self, statement: str, rows: Sequence[Row]) -> bool:
         """Copy rows of which none is there yet; False where one is, and then none of them is in."""
         self.execute("SAVEPOINT add_new")
         try:
@@ -98,7 +98,7 @@ class PostgresConnection:
         batch = list(rows)
         if not batch:
             return []
-        sql = for_each(statement, tuple(map(type, batch[0])))
+        sql = select_for_each(statement, tuple(map(type, batch[0])))
         found: list[list[Row]] = [[] for _ in batch]
         with self._errors():
             parameters = [list(column) for column in zip(*batch, strict=True)]
@@ -132,19 +132,19 @@ class PostgresConnection:
                 raise
             self._commit()
 
-    def wait_at_most(self, seconds: float) -> None:
+    def set_lock_timeout(self, seconds: float) -> None:
         """Set how long another writer is waited for; at least a millisecond, as 0 would be for ever."""
         milliseconds = f"{max(seconds * 1000, 1):.0f}"
         self.execute("SELECT set_config('lock_timeout', ?, false)", (milliseconds,))
 
-    def hold_little(self) -> None:
+    def limit_memory(self) -> None:
         """The server holds what is written."""
 
-    def set_indexes_aside(self, table: str) -> list[str]:
+    def drop_indexes_temporarily(self, table: str) -> list[str]:
         """None: readers would have to wait, and rows are copied in anyway."""
         return []
 
-    def join(self) -> None:
+    def acquire_commit_lock(self) -> None:
         """Wait until no other writer is in its last step; from here on this one is alone in it."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (_LAST_STEP,))
 
@@ -175,7 +175,7 @@ class PostgresConnection:
         except psycopg.Error as error:
             if not raw.closed and not is_lost(error):
                 raise
-            self._drop()
+            self._discard()
             raise StoreError(
                 f"the ledger {self.name} was lost at the end of a change, which may be kept or not",
                 "do it again; what was kept is not counted twice",
@@ -191,7 +191,7 @@ class PostgresConnection:
             if not raw.closed:
                 raw.cursor().execute(b"ROLLBACK")
         except psycopg.Error:
-            self._drop()
+            self._discard()
 
     def _run(self, work: Callable[[Raw], T]) -> T:
         """Work on the connection; outside of a transaction once more where it turns out lost."""
@@ -215,7 +215,7 @@ class PostgresConnection:
         raw = _open(self._url)
         try:
             self.read_only = prepare(raw, self.name, limits.BUSY_SECONDS)
-            bring_up_to_date(raw, self.name, self.read_only)
+            migrate(raw, self.name, self.read_only)
         except BaseException:
             raw.close()
             raise
@@ -228,7 +228,7 @@ class PostgresConnection:
             if not self._in_transaction:
                 self._raw = None
 
-    def _drop(self) -> None:
+    def _discard(self) -> None:
         if self._raw is not None:
             self._raw.close()
         self._raw = None
@@ -240,7 +240,7 @@ class PostgresConnection:
         except psycopg.Error as error:
             was_connected = self._raw is not None
             self._close_if_lost(error)
-            raise in_plain_words(error, self.name, was_connected) from error
+            raise describe_error(error, self.name, was_connected) from error
 
 
 def connect(url: str) -> PostgresConnection:
@@ -274,7 +274,7 @@ def _account_key(account: str) -> int:
 
 
 def _open(url: str) -> Raw:
-    given = _parts(url)
+    given = _url_parts(url)
     defaults = {"connect_timeout": CONNECT_SECONDS, "application_name": "tearsheet", **_KEEPALIVES}
     options: dict[str, Any] = defaults | given
     raw = psycopg.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **options)
@@ -284,17 +284,17 @@ def _open(url: str) -> Raw:
     return raw
 
 
-def _parts(url: str) -> dict[str, Any]:
+def _url_parts(url: str) -> dict[str, Any]:
     try:
         return dict(psycopg.conninfo.conninfo_to_dict(url))
     except psycopg.ProgrammingError:
         raise StoreError(
-            f"DATABASE_URL {_shown(url)} is not understood by PostgreSQL's driver",
+            f"DATABASE_URL {_redact_url(url)} is not understood by PostgreSQL's driver",
             "it looks like postgresql://user:password@host:5432/database?sslmode=require",
         ) from None
 
 
-def _shown(url: str) -> str:
+def _redact_url(url: str) -> str:
     """A URL without user, password and query."""
     scheme, _, rest = url.partition("://")
     place = rest.rpartition("@")[2].partition("?")[0]

@@ -6,7 +6,7 @@ from tearsheet.errors import StoreError
 
 _AGAIN = "try again; nothing was lost"
 #: By SQLSTATE, or by its class: what happened, and what to do.
-_WORDS = {
+_MESSAGES = {
     "55P03": ("is locked by another writer", "try again; a long import may be under way"),
     "57014": ("took too long and was stopped", _AGAIN),
     "57P01": ("was lost: the server is shutting down", _AGAIN),
@@ -35,9 +35,9 @@ _LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
 _UNREACHABLE = ("cannot be reached", "check that PostgreSQL runs there, and DATABASE_URL")
 
 
-def in_plain_words(error: psycopg.Error, name: str, was_connected: bool) -> StoreError:
+def describe_error(error: psycopg.Error, name: str, was_connected: bool) -> StoreError:
     """The error that a user is told."""
-    what, hint = _told(error, was_connected)
+    what, hint = _message_and_hint(error, was_connected)
     said = " ".join(str(error).split()) or type(error).__name__
     return StoreError(f"the ledger {name} {what} ({said})", hint)
 
@@ -47,12 +47,12 @@ def is_lost(error: psycopg.Error) -> bool:
     return (error.sqlstate or "").startswith(_LOST)
 
 
-def _told(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
+def _message_and_hint(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
     state = error.sqlstate
     if state is None:
         return _from_text(error, was_connected)
     for length in (5, 2):
-        if words := _WORDS.get(state[:length]):
+        if words := _MESSAGES.get(state[:length]):
             return words
     return "failed", "run `tearsheet verify`"
 
@@ -70,9 +70,9 @@ def _from_text(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
         ("shutting down", "57P03"),
     ):
         if words in said:
-            return _WORDS[state]
+            return _MESSAGES[state]
     if 'database "' in said and "does not exist" in said:
-        return _WORDS["3D000"]
+        return _MESSAGES["3D000"]
     if isinstance(error, psycopg.DataError):
-        return _WORDS["22021"]
-    return _WORDS["08"] if was_connected else _UNREACHABLE
+        return _MESSAGES["22021"]
+    return _MESSAGES["08"] if was_connected else _UNREACHABLE

@@ -43,7 +43,7 @@ def prepare(raw: Raw, name: str, busy_seconds: float) -> bool:
     return bool(read_only)
 
 
-def bring_up_to_date(raw: Raw, name: str, read_only: bool) -> None:
+def migrate(raw: Raw, name: str, read_only: bool) -> None:
     """Make the schema, or migrate it, where it is not the newest."""
     version = _version(raw)
     _reject_newer(version, name)

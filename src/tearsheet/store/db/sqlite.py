@@ -11,7 +11,7 @@ from pathlib import Path
 from tearsheet.errors import SchemaError, StoreError
 from tearsheet.store.db import connection as limits
 from tearsheet.store.db.connection import SCHEMA_VERSION, Parameters, Row, migrations
-from tearsheet.store.db.dialect import copy_target, with_nulls
+from tearsheet.store.db.dialect import copy_target, insert_with_nulls
 
 #: So many rows are written at a time; fewer than the least are not worth a statement of their own.
 _AT_ONCE, _LEAST = 10_000, 50
@@ -43,7 +43,7 @@ class SqliteConnection(sqlite3.Connection):
         while batch := list(islice(stream, _AT_ONCE)):
             self.executemany(*_drop_null_columns(statement, batch))
 
-    def add_new(self, statement: str, rows: Sequence[Row]) -> bool:
+    def insert_if_new(self, statement: str, rows: Sequence[Row]) -> bool:
         """Insert rows of which none is there yet; False where one is, and then the others are in."""
         lean, values = _drop_null_columns(statement, rows)
         either = lean.replace("INSERT INTO", "INSERT OR IGNORE INTO", 1)
@@ -60,7 +60,7 @@ class SqliteConnection(sqlite3.Connection):
     @contextmanager
     def transaction(self, *, write: bool, accounts: frozenset[str] | None = None) -> Iterator[None]:
         """One transaction: a writer takes its turn at once, a reader sees one state throughout."""
-        with store_errors(self.path):
+        with translate_errors(self.path):
             self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             try:
                 yield
@@ -71,22 +71,22 @@ class SqliteConnection(sqlite3.Connection):
                 raise
             finally:
                 if self._is_memory_limited:
-                    self._hold(_MANY_KIB)
+                    self._set_cache_size(_MANY_KIB)
 
-    def wait_at_most(self, seconds: float) -> None:
+    def set_lock_timeout(self, seconds: float) -> None:
         """Set how long another writer is waited for."""
         self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
-    def hold_little(self) -> None:
+    def limit_memory(self) -> None:
         """Until the end of the transaction hold few pages in memory."""
-        self._hold(_FEW_KIB)
+        self._set_cache_size(_FEW_KIB)
         self._is_memory_limited = True
 
-    def _hold(self, kib: int) -> None:
+    def _set_cache_size(self, kib: int) -> None:
         self.execute(f"PRAGMA cache_size = -{kib}")
         self._is_memory_limited = False
 
-    def set_indexes_aside(self, table: str) -> list[str]:
+    def drop_indexes_temporarily(self, table: str) -> list[str]:
         """Drop a table's indexes; returns the statements that make them again."""
         found = self.execute(
             "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
@@ -96,7 +96,7 @@ class SqliteConnection(sqlite3.Connection):
             self.execute(f"DROP INDEX {name}")
         return [statement for _, statement in found]
 
-    def join(self) -> None:
+    def acquire_commit_lock(self) -> None:
         """A writer of a file is alone from its beginning."""
 
 
@@ -109,7 +109,7 @@ def _drop_null_columns(statement: str, batch: Sequence[Row]) -> tuple[str, Itera
     if not 0 < len(empty) < len(batch[0]) - 1:
         return statement, batch
     kept = itemgetter(*(place for place in range(len(batch[0])) if place not in empty))
-    return with_nulls(statement, tuple(empty)), map(kept, batch)
+    return insert_with_nulls(statement, tuple(empty)), map(kept, batch)
 
 
 def connect(path: Path) -> SqliteConnection:
@@ -117,7 +117,7 @@ def connect(path: Path) -> SqliteConnection:
 
     Raises StoreError where it cannot be opened, SchemaError where a newer Tearsheet wrote it.
     """
-    with store_errors(path):
+    with translate_errors(path):
         read_only = _is_read_only(path)
         if not read_only:
             _make_folder(path)
@@ -215,7 +215,7 @@ _HINTS = {
 
 
 @contextmanager
-def store_errors(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says into a StoreError in plain words."""
     try:
         yield

@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @cache
-def statements() -> dict[str, str]:
+def load_statements() -> dict[str, str]:
     """Every statement by its name."""
     text = (Path(__file__).parent / "queries.sql").read_text("utf-8")
     blocks = text.split("-- name: ")[1:]

@@ -23,17 +23,17 @@ class AccountState(Struct, frozen=True):
 
     rewrites: int = 0
     last_us: int | None = None
-    heard_us: int | None = None
+    last_update_us: int | None = None
 
     @property
-    def heard_at(self) -> datetime | None:
+    def last_update_at(self) -> datetime | None:
         """When the account's source was last heard."""
-        return None if self.heard_us is None else from_micros(self.heard_us)
+        return None if self.last_update_us is None else from_micros(self.last_update_us)
 
 
 def account_state(reading: Reading, account: str) -> AccountState:
     """The state of an account; that of one never met is empty."""
-    row = reading.one("account_state", (account,))
+    row = reading.fetch_one("account_state", (account,))
     return AccountState() if row is None else AccountState(*row)
 
 
@@ -41,7 +41,7 @@ class AccountStates:
     """The accounts that one posting touches."""
 
     def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+        self._queries = reading
         self._spans: dict[str, tuple[datetime, datetime]] = {}
         #: bookings that were taken out and did not come back the same
         self._removed: dict[str, dict[_BookingKey, Booking]] = {}
@@ -51,7 +51,7 @@ class AccountStates:
         #: since when an account has changed, where too much went to wait for what comes back
         self._changed: dict[str, datetime] = {}
 
-    def added(self, bookings: Sequence[Booking]) -> None:
+    def on_added(self, bookings: Sequence[Booking]) -> None:
         """Bookings, in order of time, that were just stored."""
         if self._removed:
             bookings = [booking for booking in bookings if not self._is_restored(booking)]
@@ -64,19 +64,19 @@ class AccountStates:
     def _is_restored(self, booking: Booking) -> bool:
         """Whether a booking was taken out before, just as it is."""
         gone = self._removed.get(booking.account)
-        if not gone or gone.get(_name(booking)) != booking:
+        if not gone or gone.get(_booking_key(booking)) != booking:
             return False
-        del gone[_name(booking)]
+        del gone[_booking_key(booking)]
         return True
 
-    def take_back(self) -> None:
+    def rollback_added(self) -> None:
         """Forget all that was added, since it was taken out."""
         self._spans.clear()
 
-    def removed(self, booking: Booking) -> None:
+    def on_removed(self, booking: Booking) -> None:
         """A booking that was just taken out."""
         if self._held < _MOST_HELD:
-            self._removed.setdefault(booking.account, {})[_name(booking)] = booking
+            self._removed.setdefault(booking.account, {})[_booking_key(booking)] = booking
             self._held += 1
         else:
             since = self._changed.get(booking.account, booking.time)
@@ -94,7 +94,7 @@ class AccountStates:
         return frozenset(touched)
 
     def _write(self, account: str, now_us: int | None) -> None:
-        known = account_state(self._reading, account)
+        known = account_state(self._queries, account)
         span, last_us = self._spans.get(account), known.last_us
         changed = [to_micros(one.time) for one in self._removed.get(account, {}).values()]
         if account in self._changed:
@@ -106,16 +106,16 @@ class AccountStates:
             last_us = max(last, last_us or last)
         if changed:
             self.rewritten[account] = min(changed)
-            self._reading.execute("remove_limit_bases_after", (account, min(changed)))
-        heard = known.heard_us if now_us is None else now_us
+            self._queries.execute("remove_limit_bases_after", (account, min(changed)))
+        heard = known.last_update_us if now_us is None else now_us
         row = (account, known.rewrites + bool(changed), last_us, heard)
-        self._reading.execute("put_account_state", row)
+        self._queries.execute("put_account_state", row)
 
 
-def note_heard(reading: Reading, accounts: Iterable[str], now: datetime) -> None:
+def record_heartbeat(reading: Reading, accounts: Iterable[str], now: datetime) -> None:
     """Note that the source of accounts was heard, also where it had nothing new to say."""
     reading.execute_many("heard_account", [(name, to_micros(now)) for name in sorted(accounts)])
 
 
-def _name(booking: Booking) -> _BookingKey:
+def _booking_key(booking: Booking) -> _BookingKey:
     return booking.position_id, booking.fill_key, booking.part

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.pages import AT_ONCE, LAST_INSTANT, LAST_TEXT, Place
+from tearsheet.store.tables.pages import AT_ONCE, LAST_INSTANT, LAST_TEXT, PageCursor
 
 OFFSET = "alerts_offset"
 
@@ -15,48 +15,48 @@ class AlertIndex:
         self._ledger = ledger
 
     @property
-    def offset(self) -> int:
+    def position(self) -> int:
         """How many bytes of the alerts file are in the index."""
         return int(self._ledger.get(OFFSET) or 0)
 
-    def reach(self, offset: int) -> None:
+    def set_position(self, offset: int) -> None:
         """Remember how far the alerts file was read."""
         self._ledger.put(OFFSET, str(offset))
 
     def put(self, identity: str, episode: str, state: str, raised_us: int, body: str) -> None:
         """Keep the newest state of an alert."""
-        self._ledger.reading.execute("put_alert", (identity, episode, state, raised_us, body))
-        self._ledger.reading.execute("add_alert_change", (identity, body))
+        self._ledger.queries.execute("put_alert", (identity, episode, state, raised_us, body))
+        self._ledger.queries.execute("add_alert_change", (identity, body))
 
     def get(self, identity: str) -> str | None:
         """The newest state of an alert by its id."""
-        row = self._ledger.reading.one("alert", (identity,))
+        row = self._ledger.queries.fetch_one("alert", (identity,))
         return None if row is None else str(row[1])
 
     def changes(self, identity: str) -> list[str]:
         """Every state that an alert was in, the first one first."""
-        return [body for (body,) in self._ledger.reading.execute("alert_changes", (identity,))]
+        return [body for (body,) in self._ledger.queries.execute("alert_changes", (identity,))]
 
-    def last_of(self, episode: str) -> str | None:
+    def latest_by_episode(self, episode: str) -> str | None:
         """The newest alert of an episode's key."""
-        row = self._ledger.reading.one("last_alert_of_episode", (episode,))
+        row = self._ledger.queries.fetch_one("last_alert_of_episode", (episode,))
         return None if row is None else str(row[2])
 
-    def after(self, place: Place | None, *, only_open: bool = False) -> Iterator[tuple[Place, str]]:
+    def after(self, place: PageCursor | None, *, only_open: bool = False) -> Iterator[tuple[PageCursor, str]]:
         """All alerts after a place, or those not over yet, newest first, each with its own place."""
-        place = place or Place(LAST_INSTANT, LAST_TEXT)
+        place = place or PageCursor(LAST_INSTANT, LAST_TEXT)
         name = "page_of_open_alerts" if only_open else "page_of_alerts"
         while True:
             bounds = (place.time_us, place.time_us, place.id, AT_ONCE)
-            found = self._ledger.reading.execute(name, bounds).fetchall()
+            found = self._ledger.queries.execute(name, bounds).fetchall()
             for raised_us, identity, body in found:
-                place = Place(raised_us, identity)
+                place = PageCursor(raised_us, identity)
                 yield place, body
             if len(found) < AT_ONCE:
                 return
 
     def clear(self) -> None:
         """Forget everything, because the alerts file was replaced."""
-        self._ledger.reading.execute("remove_all_alerts")
-        self._ledger.reading.execute("remove_all_alert_changes")
-        self.reach(0)
+        self._ledger.queries.execute("remove_all_alerts")
+        self._ledger.queries.execute("remove_all_alert_changes")
+        self.set_position(0)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tearsheet.errors import NotFoundError
 from tearsheet.rules.breach import Breach, Release
-from tearsheet.store.tables.pages import AT_ONCE, LAST_INSTANT, LAST_TEXT, Page, Place
+from tearsheet.store.tables.pages import AT_ONCE, LAST_INSTANT, LAST_TEXT, Page, PageCursor
 from tearsheet.store.tables.queries import Reading
 from tearsheet.store.tables.rows import Row
 from tearsheet.trade.session import from_micros, to_micros
@@ -21,15 +21,15 @@ class BreachRecord(Struct, frozen=True):
     release: Release | None
 
 
-class LatchRecords:
+class BreachTable:
     """Keeps breaches and releases; used inside the transaction that found them."""
 
     def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+        self._queries = reading
 
-    def of(self, account: str, since: date) -> list[BreachRecord]:
+    def for_account(self, account: str, since: date) -> list[BreachRecord]:
         """Those of an account whose period began on a day or later, or never ends."""
-        found = self._reading.execute("breaches_of_account", (account, since.isoformat()))
+        found = self._queries.execute("breaches_of_account", (account, since.isoformat()))
         return [_record(row) for row in found]
 
     def add(self, breaches: Iterable[Breach], now: datetime) -> None:
@@ -49,55 +49,57 @@ class LatchRecords:
                 b.fill_key,
                 to_micros(now),
             )
-            self._reading.execute("add_breach", row)
+            self._queries.execute("add_breach", row)
 
     def release(self, release: Release) -> None:
         """Keep a release of a breach that nobody has released yet."""
         r = release
         row = (r.breach_id, to_micros(r.at), r.actor, r.reason, str(r.upto))
-        self._reading.execute("add_release", row)
+        self._queries.execute("add_release", row)
 
     def accounts(self) -> list[str]:
         """Every account that ever broke a limit."""
-        return [name for (name,) in self._reading.execute("accounts_with_breaches")]
+        return [name for (name,) in self._queries.execute("accounts_with_breaches")]
 
-    def page(self, account: str | None, number: int, after: Place | None) -> Page[BreachRecord]:
+    def page(self, account: str | None, number: int, after: PageCursor | None) -> Page[BreachRecord]:
         """Breaches with their releases, those found last first."""
-        place = after or Place(LAST_INSTANT, LAST_TEXT)
+        place = after or PageCursor(LAST_INSTANT, LAST_TEXT)
         bounds = (place.time_us, place.time_us, place.id, min(number, AT_ONCE) + 1)
         which, scope = ("all", ()) if account is None else ("account", (account,))
-        found = self._reading.execute(f"page_of_breaches_{which}", (*scope, *bounds)).fetchall()
+        found = self._queries.execute(f"page_of_breaches_{which}", (*scope, *bounds)).fetchall()
         items, more = found[: bounds[-1] - 1], len(found) == bounds[-1]
-        following = Place(items[-1][14], items[-1][0]) if more else None
+        following = PageCursor(items[-1][14], items[-1][0]) if more else None
         return Page([_record(row) for row in items], following)
 
 
-def the_open_high(reading: Reading, account: str, since: date | None) -> Decimal | None:
+def load_equity_peak(reading: Reading, account: str, since: date | None) -> Decimal | None:
     """The highest that equity with what was open was seen at a price, None if it never was."""
-    row = reading.one("open_high", (account, since.isoformat() if since else ""))
+    row = reading.fetch_one("open_high", (account, since.isoformat() if since else ""))
     return None if row is None else Decimal(row[0])
 
 
-def keep_open_high(reading: Reading, account: str, since: date | None, high: Decimal) -> None:
+def save_equity_peak(reading: Reading, account: str, since: date | None, high: Decimal) -> None:
     """Remember how high equity with what was open has been seen."""
     row = (account, since.isoformat() if since else "", str(high))
     reading.execute("put_open_high", row)
 
 
-def the_base(reading: Reading, account: str, plan: str) -> tuple[date, str] | None:
+def load_snapshot(reading: Reading, account: str, plan: str) -> tuple[date, str] | None:
     """The session at which a plan's running sums are kept, and the sums."""
-    row = reading.one("limit_base", (account, plan))
+    row = reading.fetch_one("limit_base", (account, plan))
     return None if row is None else (date.fromisoformat(row[0]), row[1])
 
 
-def keep_base(reading: Reading, account: str, plan: str, session: date, start: datetime, body: str) -> None:
+def save_snapshot(
+    reading: Reading, account: str, plan: str, session: date, start: datetime, body: str
+) -> None:
     """Keep the running sums at the start of a session; those of other plans are of no use any more."""
     reading.execute("remove_other_limit_bases", (account, plan))
     row = (account, plan, session.isoformat(), to_micros(start), body)
     reading.execute("put_limit_base", row)
 
 
-def no_such_breach(account: str, limit: str) -> NotFoundError:
+def breach_not_found(account: str, limit: str) -> NotFoundError:
     """What is said where there is no breach to lift."""
     return NotFoundError(f"{limit} of {account} is not breached now", "`tearsheet verdict` shows what is")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tearsheet.performance.closing import Closing
+from tearsheet.performance.closing import ClosedTrade
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.queries import Reading
@@ -19,7 +19,7 @@ from tearsheet.trade.session import TradingCalendar, from_micros, to_micros
 _SIDES = {"BUY": "long", "SELL": "short"}
 
 
-class Closings:
+class ClosedTradeQuery:
     """Makes closings, by the trading day and the breakeven band."""
 
     def __init__(self, calendar: TradingCalendar, band: Decimal) -> None:
@@ -29,7 +29,7 @@ class Closings:
 
     def between(
         self, reading: Reading, scope: Scope, currency: str, since: datetime, until: datetime
-    ) -> list[Closing]:
+    ) -> list[ClosedTrade]:
         """Those of a scope and currency that closed in `[since, until)`, in order."""
         span = (to_micros(since), to_micros(until))
         account = scope.account
@@ -39,10 +39,10 @@ class Closings:
         found.sort(key=_order)
         return found
 
-    def of(self, position: Position) -> Closing:
+    def to_closed_trade(self, position: Position) -> ClosedTrade:
         """The closing of a position."""
         with exact():
-            return self._closing(
+            return self._make_closed_trade(
                 position.id,
                 position.account,
                 position.symbol,
@@ -55,7 +55,7 @@ class Closings:
                 position.r_multiple,
             )
 
-    def _read(self, found: Iterable[rows.Row], scope: Scope, currency: str) -> Iterator[Closing]:
+    def _read(self, found: Iterable[rows.Row], scope: Scope, currency: str) -> Iterator[ClosedTrade]:
         strategy, symbol, mode = scope.strategy, scope.symbol, scope.mode
         for row in found:
             if (
@@ -66,8 +66,8 @@ class Closings:
             ):
                 continue
             held = None if row[25] is None else timedelta(microseconds=row[25])
-            multiple = None if row[21] is None else rows.position(row).r_multiple
-            yield self._closing(
+            multiple = None if row[21] is None else rows.position_from_row(row).r_multiple
+            yield self._make_closed_trade(
                 row[0],
                 row[1],
                 row[2],
@@ -80,7 +80,7 @@ class Closings:
                 multiple,
             )
 
-    def _closing(
+    def _make_closed_trade(
         self,
         identity: str,
         account: str,
@@ -92,8 +92,8 @@ class Closings:
         quantity: Decimal,
         net: Decimal,
         r: Decimal | None,
-    ) -> Closing:
-        return Closing(
+    ) -> ClosedTrade:
+        return ClosedTrade(
             identity,
             account,
             symbol,
@@ -110,6 +110,6 @@ class Closings:
         )
 
 
-def _order(closing: Closing) -> tuple[datetime, str]:
+def _order(closing: ClosedTrade) -> tuple[datetime, str]:
     """The order in which pages of closed positions follow each other."""
     return closing.closed_at, closing.id

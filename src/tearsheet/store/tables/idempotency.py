@@ -9,25 +9,25 @@ from tearsheet.store.tables.queries import Reading
 from tearsheet.trade.session import to_micros
 
 #: How long a key is remembered.
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 
 
-class Receipt(Struct, frozen=True):
+class IdempotencyKey(Struct, frozen=True):
     """A request's idempotency key, and a digest of all that it asks for."""
 
     key: str
     request: str
 
 
-class Receipts:
+class IdempotencyTable:
     """Keeps answers by their keys; used inside the transaction of the change they speak of."""
 
     def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+        self._queries = reading
 
-    def find(self, receipt: Receipt | None) -> str | None:
+    def find(self, receipt: IdempotencyKey | None) -> str | None:
         """The answer that was given to this very request. Raises UsageError for another with its key."""
-        row = None if receipt is None else self._reading.one("receipt", (receipt.key,))
+        row = None if receipt is None else self._queries.fetch_one("receipt", (receipt.key,))
         if receipt is None or row is None:
             return None
         if row[0] != receipt.request:
@@ -37,9 +37,9 @@ class Receipts:
             )
         return str(row[1])
 
-    def keep(self, receipt: Receipt | None, answer: str, now: datetime) -> None:
+    def save(self, receipt: IdempotencyKey | None, answer: str, now: datetime) -> None:
         """Remember an answer, and forget those older than a week."""
         if receipt is None:
             return
-        self._reading.execute("remove_old_receipts", (to_micros(now - KEPT),))
-        self._reading.execute("put_receipt", (receipt.key, receipt.request, answer, to_micros(now)))
+        self._queries.execute("remove_old_receipts", (to_micros(now - RETENTION),))
+        self._queries.execute("put_receipt", (receipt.key, receipt.request, answer, to_micros(now)))

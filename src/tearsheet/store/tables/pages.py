@@ -21,7 +21,7 @@ _LAST_ID = (1 << 63) - 1
 LAST_TEXT = "~"
 
 
-class Place(Struct, frozen=True):
+class PageCursor(Struct, frozen=True):
     """The last row of a page: its instant, and its id among those of the same instant."""
 
     time_us: int
@@ -32,19 +32,19 @@ class Page(Struct, Generic[Item], frozen=True):
     """Some items, and where the next page begins; None after the last."""
 
     items: list[Item]
-    next: Place | None
+    next: PageCursor | None
 
 
-class Span(Struct, frozen=True):
+class RowRange(Struct, frozen=True):
     """Which rows a list holds: those of a scope in `[since, until)`, after a place."""
 
     scope: Scope
     since: datetime
     until: datetime
-    after: Place | None = None
+    after: PageCursor | None = None
 
 
-def fills(reading: Reading, span: Span, number: int) -> Page[Fill]:
+def fills(reading: Reading, span: RowRange, number: int) -> Page[Fill]:
     """A page of the fills of a scope."""
 
     def belongs(fill: Fill) -> bool:
@@ -56,43 +56,45 @@ def fills(reading: Reading, span: Span, number: int) -> Page[Fill]:
         )
 
     found = _rows(reading, "page_of_fills", span, _LAST_ID, lambda row: (row[3], row[-1]))
-    return page_of(((rows.fill(row), place) for row, place in found), belongs, number)
+    return make_page(((rows.fill_from_row(row), place) for row, place in found), belongs, number)
 
 
-def rejections(reading: Reading, after: Place | None, number: int) -> Page[Rejection]:
+def rejections(reading: Reading, after: PageCursor | None, number: int) -> Page[Rejection]:
     """A page of the lines that could not be used, those read last first."""
     before = _LAST_ID if after is None else after.id
     found = reading.execute("page_of_rejections", (before, number + 1)).fetchall()
-    items = [rows.rejection(row) for row in found[:number]]
-    return Page(items, Place(0, found[number - 1][-1]) if len(found) > number else None)
+    items = [rows.rejection_from_row(row) for row in found[:number]]
+    return Page(items, PageCursor(0, found[number - 1][-1]) if len(found) > number else None)
 
 
 def _rows(
     reading: Reading,
     name: str,
-    span: Span,
+    span: RowRange,
     last_id: int | str,
     place_of: Callable[[rows.Row], tuple[int, int | str]],
-) -> Iterator[tuple[rows.Row, Place]]:
+) -> Iterator[tuple[rows.Row, PageCursor]]:
     """Rows and their places, fetched some hundred at a time."""
     account = span.scope.account
     since_us = to_micros(span.since)
-    place = span.after or Place(to_micros(span.until) - 1, last_id)
+    place = span.after or PageCursor(to_micros(span.until) - 1, last_id)
     which, scope = ("all", ()) if account is None else ("account", (account,))
     while True:
         bounds = (since_us, place.time_us, place.time_us, place.id, AT_ONCE)
         found = reading.execute(f"{name}_{which}", (*scope, *bounds)).fetchall()
         for row in found:
-            place = Place(*place_of(row))
+            place = PageCursor(*place_of(row))
             yield row, place
         if len(found) < AT_ONCE:
             return
 
 
-def page_of(found: Iterable[tuple[Item, Place]], belongs: Callable[[Item], bool], number: int) -> Page[Item]:
+def make_page(
+    found: Iterable[tuple[Item, PageCursor]], belongs: Callable[[Item], bool], number: int
+) -> Page[Item]:
     """The first `number` items that belong, and where to go on if there are more."""
     items: list[Item] = []
-    last: Place | None = None
+    last: PageCursor | None = None
     for item, place in found:
         if not belongs(item):
             continue

@@ -8,7 +8,7 @@ from typing import Any
 
 from tearsheet.performance.summary import Scope
 from tearsheet.store.db.connection import Connection, Cursor
-from tearsheet.store.db.statements import statements
+from tearsheet.store.db.statements import load_statements
 from tearsheet.store.tables import rows
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import to_micros
@@ -22,7 +22,7 @@ class Reading:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self._sql = statements()
+        self._sql = load_statements()
 
     def execute(self, name: str, parameters: Parameters = ()) -> Cursor:
         """Run a named statement whose rows, if any, are few."""
@@ -36,36 +36,36 @@ class Reading:
         """Run a named statement once for each row of parameters."""
         self.connection.execute_many(self._sql[name], parameters)
 
-    def add_new(self, name: str, parameters: Sequence[rows.Row]) -> bool:
+    def insert_if_new(self, name: str, parameters: Sequence[rows.Row]) -> bool:
         """Insert rows of which none is there yet; False where one is, and then some may be in."""
-        return self.connection.add_new(self._sql[name], parameters)
+        return self.connection.insert_if_new(self._sql[name], parameters)
 
     def execute_each(self, name: str, parameters: Iterable[rows.Row]) -> list[list[rows.Row]]:
         """Ask a named question once for each row of parameters, all together."""
         return self.connection.execute_each(self._sql[name], parameters)
 
-    def one(self, name: str, parameters: Parameters = ()) -> rows.Row | None:
+    def fetch_one(self, name: str, parameters: Parameters = ()) -> rows.Row | None:
         """The first row, None if there is none."""
         found = self.execute(name, parameters).fetchall()
         return found[0] if found else None
 
-    def window(
+    def in_window(
         self, account: str | None, since: datetime, until: datetime
     ) -> tuple[list[Booking], list[Position]]:
         """Bookings and positions closed in `[since, until)`, of one account or all."""
         bookings: list[Booking] = []
         closed: list[Position] = []
-        for its_bookings, its_closed in self.stretches(account, since, until):
+        for its_bookings, its_closed in self.time_chunks(account, since, until):
             bookings += its_bookings
             closed += its_closed
         return bookings, closed
 
-    def stretches(
+    def time_chunks(
         self, account: str | None, since: datetime, until: datetime
     ) -> Iterator[tuple[list[Booking], list[Position]]]:
         """The same as neighbouring stretches of time, so that no day is too large for the memory."""
         which = "all" if account is None else "account"
-        span = _span(account, since, until)
+        span = _time_bounds(account, since, until)
         booked = ((row[4], False, row) for row in self.stream(f"bookings_{which}", span))
         ended = ((row[7], True, row) for row in self.stream(f"closed_{which}", span))
         bookings: list[Booking] = []
@@ -77,9 +77,9 @@ class Reading:
                 bookings, closed = [], []
             last_us = time_us
             if not is_position:
-                bookings.append(rows.booking(row))
+                bookings.append(rows.booking_from_row(row))
                 continue
-            position = rows.position(row)
+            position = rows.position_from_row(row)
             closed.append(position)
             if rows.is_logged(row):
                 bookings.append(rows.logged_booking(position))
@@ -92,33 +92,33 @@ class Reading:
         bound = to_micros(until)
         parameters = (bound,) if scope.account is None else (scope.account, bound)
         for row in self.stream(f"last_closed_{which}", parameters, at_once=200):
-            position = rows.position(row)
-            if matches(scope, position) and currency in (None, position.currency):
+            position = rows.position_from_row(row)
+            if is_in_scope(scope, position) and currency in (None, position.currency):
                 chosen.append(position)
                 # those that ended at the same instant are ordered among each other below
                 if len(chosen) > number and position.last_at < chosen[number - 1].last_at:
                     break
-        return rows.in_order(chosen)[-number:]
+        return rows.in_closing_order(chosen)[-number:]
 
     def position(self, identity: str) -> Position | None:
         """The position with an id."""
-        row = self.one("position", (identity,))
-        return None if row is None else rows.position(row)
+        row = self.fetch_one("position", (identity,))
+        return None if row is None else rows.position_from_row(row)
 
     def bookings_of(self, identity: str) -> list[Booking]:
         """The bookings of a position, in order."""
-        row = self.one("position", (identity,))
+        row = self.fetch_one("position", (identity,))
         if row is not None and rows.is_logged(row):
-            return [rows.logged_booking(rows.position(row))]
-        return [rows.booking(r) for r in self.execute("bookings_of_position", (identity,))]
+            return [rows.logged_booking(rows.position_from_row(row))]
+        return [rows.booking_from_row(r) for r in self.execute("bookings_of_position", (identity,))]
 
     def open_positions(self, scope: Scope) -> list[Position]:
         """Positions that are not flat."""
-        found = map(rows.position, self.execute("open_positions"))
-        return [p for p in found if matches(scope, p, account=True)]
+        found = map(rows.position_from_row, self.execute("open_positions"))
+        return [p for p in found if is_in_scope(scope, p, account=True)]
 
 
-def matches(scope: Scope, position: Position, *, account: bool = False) -> bool:
+def is_in_scope(scope: Scope, position: Position, *, account: bool = False) -> bool:
     """Whether a position belongs to a scope; the account is checked only where asked."""
     return (
         (not account or scope.account in (None, position.account))
@@ -128,6 +128,6 @@ def matches(scope: Scope, position: Position, *, account: bool = False) -> bool:
     )
 
 
-def _span(account: str | None, since: datetime, until: datetime) -> tuple[Any, ...]:
+def _time_bounds(account: str | None, since: datetime, until: datetime) -> tuple[Any, ...]:
     span = (to_micros(since), to_micros(until))
     return span if account is None else (account, *span)

@@ -55,7 +55,7 @@ def sortable(value: Decimal) -> int:
     return beginning + digits if digits > 0 else digits - beginning
 
 
-def position_row(p: Position, *, logged: bool) -> Row:
+def position_to_row(p: Position, *, logged: bool) -> Row:
     """A position as a row of `position`."""
     last_us = to_micros(p.last_at)
     multiple = None
@@ -96,7 +96,7 @@ def position_row(p: Position, *, logged: bool) -> Row:
     )
 
 
-def position(row: Row) -> Position:
+def position_from_row(row: Row) -> Position:
     """A row of `position` as a position."""
     held = row[25]
     return Position(
@@ -134,7 +134,7 @@ def is_logged(row: Row) -> bool:
     return bool(row[26])
 
 
-def booking_row(b: Booking) -> Row:
+def booking_to_row(b: Booking) -> Row:
     """A booking as a row of `booking`."""
     return (
         b.position_id,
@@ -153,7 +153,7 @@ def booking_row(b: Booking) -> Row:
     )
 
 
-def booking(row: Row) -> Booking:
+def booking_from_row(row: Row) -> Booking:
     """A row of `booking` as a booking."""
     return Booking(
         row[0],
@@ -195,7 +195,7 @@ def logged_booking(p: Position) -> Booking:
     )
 
 
-def fill_row(identity: int, f: Fill, record_id: int | None) -> Row:
+def fill_to_row(identity: int, f: Fill, record_id: int | None) -> Row:
     """A fill as a row of `fill`."""
     return (
         identity,
@@ -220,7 +220,7 @@ def fill_row(identity: int, f: Fill, record_id: int | None) -> Row:
     )
 
 
-def fill(row: Row) -> Fill:
+def fill_from_row(row: Row) -> Fill:
     """A row of `fills_of_stream` as a fill."""
     return Fill(
         account=row[0],
@@ -243,7 +243,7 @@ def fill(row: Row) -> Fill:
     )
 
 
-def rejection_row(
+def rejection_to_row(
     source_id: int, r: Rejection, span: tuple[int, int] = ALWAYS, record_id: int | None = None
 ) -> Row:
     """A rejection as a row of `rejection`; `span` bounds it where it does not say itself."""
@@ -254,9 +254,9 @@ def rejection_row(
         record_id,
         r.file,
         r.line,
-        _kept(r.text),
+        _printable(r.text),
         r.code,
-        _kept(r.reason),
+        _printable(r.reason),
         r.hint,
         None if r.account and "\0" in r.account else r.account,
         since,
@@ -264,18 +264,18 @@ def rejection_row(
     )
 
 
-def _kept(text: str) -> str:
+def _printable(text: str) -> str:
     """What a bad line says, with its NULs visible: PostgreSQL keeps none."""
     return text.replace("\0", "\\x00")
 
 
-def rejection(row: Row) -> Rejection:
+def rejection_from_row(row: Row) -> Rejection:
     """A row of `rejections` as a rejection."""
     return Rejection(
         file=row[0], line=row[1], text=row[2], code=row[3], reason=row[4], hint=row[5], account=row[6]
     )
 
 
-def in_order(positions: Iterable[Position]) -> list[Position]:
+def in_closing_order(positions: Iterable[Position]) -> list[Position]:
     """Closed positions in the order in which they came to an end."""
     return sorted(positions, key=lambda p: (p.last_at, p.account, p.symbol, p.last_rank, p.id))

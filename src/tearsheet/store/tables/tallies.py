@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tearsheet.performance.tally import Tally
-from tearsheet.store.tables.rows import in_order
+from tearsheet.store.tables.rows import in_closing_order
 from tearsheet.trade.position import Booking, Position
 
 ALL_ACCOUNTS = ""
@@ -23,7 +23,7 @@ class TallyRules(Struct, frozen=True):
 
     def tally(self, bookings: Iterable[Booking], closed: Iterable[Position]) -> Tally:
         """The tally of bookings and closed positions given in any order."""
-        return self.tally_in_order(sorted(bookings, key=booking_order), in_order(closed))
+        return self.tally_in_order(sorted(bookings, key=booking_order), in_closing_order(closed))
 
     def tally_in_order(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> Tally:
         """The tally of bookings and closed positions that are in order."""

@@ -41,7 +41,7 @@ _FREQUENT = 2000
 _SMALL_PAGE = 500
 #: So many names may fit a text; a database takes no more parameters than some tens of thousands.
 _MOST_NAMES = 10_000
-Name = Literal["symbol", "account", "strategy"]
+NameColumn = Literal["symbol", "account", "strategy"]
 
 
 class TradeFilter(Struct, frozen=True):
@@ -60,7 +60,7 @@ class TradeFilter(Struct, frozen=True):
         return self == TradeFilter(sort=self.sort, ascending=self.ascending)
 
 
-class TradePlace(Struct, frozen=True):
+class TradeCursor(Struct, frozen=True):
     """The last row of a page: what it is sorted by, its instant, and its id."""
 
     value: int | str | None
@@ -68,7 +68,7 @@ class TradePlace(Struct, frozen=True):
     id: str
 
 
-class Trades(Struct, frozen=True):
+class TradeScope(Struct, frozen=True):
     """Whose closed positions: of a scope and a currency in `[since_us, until_us)`, or the last so many."""
 
     scope: Scope
@@ -81,31 +81,35 @@ class Trades(Struct, frozen=True):
 class TradeList:
     """A list of closed positions of one filter; asked inside a snapshot."""
 
-    def __init__(self, reading: Reading, trades: Trades, wanted: TradeFilter, band: Decimal) -> None:
-        self._reading = reading
-        self._wanted = wanted
+    def __init__(self, reading: Reading, trades: TradeScope, wanted: TradeFilter, band: Decimal) -> None:
+        self._queries = reading
+        self._filter = wanted
         self._values: list[Any] = []
-        base = self._base(trades)
-        parts = self._parts(wanted, rows.sortable(band), trades.scope.account)
+        base = self._scope_condition(trades)
+        parts = self._filters(wanted, rows.sortable(band), trades.scope.account)
         self._where = " AND ".join([base, *parts])
 
     def count(self) -> int:
         """How many there are."""
-        found = self._ask(f"SELECT COUNT(*) FROM position WHERE {self._where}", self._values)  # noqa: S608
+        found = self._query(f"SELECT COUNT(*) FROM position WHERE {self._where}", self._values)  # noqa: S608
         return int(found[0][0])
 
     def page(
-        self, number: int, offset: int = 0, after: TradePlace | None = None, before: TradePlace | None = None
-    ) -> tuple[list[Position], TradePlace | None, TradePlace | None]:
+        self,
+        number: int,
+        offset: int = 0,
+        after: TradeCursor | None = None,
+        before: TradeCursor | None = None,
+    ) -> tuple[list[Position], TradeCursor | None, TradeCursor | None]:
         """So many from an offset on, after a place, or before one; with what the neighbours go on from."""
         place, back = before or after, before is not None
-        column, _ = _COLUMNS[self._wanted.sort]
+        column, _ = _COLUMNS[self._filter.sort]
         whole = ", position.*" if number > _SMALL_PAGE else ""
         where, values = self._where, list(self._values)
         if place is not None:
-            beyond, more = self._beyond(place, back)
+            beyond, more = self._after_cursor(place, back)
             where, values, offset = f"{where} AND {beyond}", values + more, 0
-        found = self._ask(
+        found = self._query(
             f"SELECT id, {column}, closed_us{whole} FROM position WHERE {where} "  # noqa: S608
             f"ORDER BY {self._order(back)} LIMIT ? OFFSET ?",
             [*values, number + 1, offset],
@@ -113,31 +117,31 @@ class TradeList:
         goes_on = len(found) > number
         shown = found[:number][::-1] if back else found[:number]
         begins, ends = (goes_on, True) if back else (bool(place or offset), goes_on)
-        places: list[TradePlace | None] = [TradePlace(row[1], row[2], row[0]) for row in shown]
-        items = [rows.position(row) for row in self._whole(shown)]
+        places: list[TradeCursor | None] = [TradeCursor(row[1], row[2], row[0]) for row in shown]
+        items = [rows.position_from_row(row) for row in self._full_rows(shown)]
         if not places:
             return items, None, None
         return items, places[0] if begins else None, places[-1] if ends else None
 
-    def _whole(self, shown: Sequence[rows.Row]) -> Sequence[rows.Row]:
+    def _full_rows(self, shown: Sequence[rows.Row]) -> Sequence[rows.Row]:
         """The rows of `position` for what a page shows of it."""
-        if shown and len(shown[0]) > len(_PLACE):
-            return [row[len(_PLACE) :] for row in shown]
-        return [its[0] for its in self._reading.execute_each("position", [(row[0],) for row in shown])]
+        if shown and len(shown[0]) > len(_CURSOR_COLUMNS):
+            return [row[len(_CURSOR_COLUMNS) :] for row in shown]
+        return [its[0] for its in self._queries.execute_each("position", [(row[0],) for row in shown])]
 
     def _order(self, back: bool) -> str:
         """The order; what has no value stands last in either. `back` reads it from its end."""
-        column, optional = _COLUMNS[self._wanted.sort]
-        way = "ASC" if self._wanted.ascending is not back else "DESC"
+        column, optional = _COLUMNS[self._filter.sort]
+        way = "ASC" if self._filter.ascending is not back else "DESC"
         order = [f"{column} {way}"] if column != "closed_us" else []
         if optional:
             order.insert(0, f"({column} IS NULL) {'DESC' if back else 'ASC'}")
         return ", ".join([*order, f"closed_us {way}", f"id {way}"])
 
-    def _beyond(self, place: TradePlace, back: bool) -> tuple[str, list[Any]]:
+    def _after_cursor(self, place: TradeCursor, back: bool) -> tuple[str, list[Any]]:
         """What stands after a place, or before it."""
-        column, optional = _COLUMNS[self._wanted.sort]
-        sign = ">" if self._wanted.ascending is not back else "<"
+        column, optional = _COLUMNS[self._filter.sort]
+        sign = ">" if self._filter.ascending is not back else "<"
         rest, values = f"(closed_us, id) {sign} (?, ?)", [place.time_us, place.id]
         if column == "closed_us":
             return rest, values
@@ -148,7 +152,7 @@ class TradeList:
         to_the_end = optional and not back
         return (f"({whole} OR {column} IS NULL)" if to_the_end else whole), [place.value, *values]
 
-    def _base(self, t: Trades) -> str:
+    def _scope_condition(self, t: TradeScope) -> str:
         """Whose closed positions these are."""
         scope = t.scope
         parts = ["closed_us >= ?", "closed_us < ?"]
@@ -173,7 +177,7 @@ class TradeList:
             "ORDER BY closed_us DESC, account DESC, symbol DESC, last_rank DESC, id DESC LIMIT ?)"
         )
 
-    def _parts(self, wanted: TradeFilter, band: int, account: str | None) -> list[str]:
+    def _filters(self, wanted: TradeFilter, band: int, account: str | None) -> list[str]:
         """What of these is wanted."""
         parts = []
         if wanted.side is not None:
@@ -187,19 +191,19 @@ class TradeList:
                 else [band if wanted.outcome == "win" else -band]
             )
         if wanted.text is not None:
-            parts.append(self._named(wanted.text.casefold(), account))
+            parts.append(self._name_contains(wanted.text.casefold(), account))
         if wanted.tag is not None:
-            row = self._reading.one("count_tag", (wanted.tag,))
+            row = self._queries.fetch_one("count_tag", (wanted.tag,))
             is_frequent = row is not None and row[0] > _FREQUENT
             parts.append(_WITH_FREQUENT_TAG if is_frequent else _WITH_RARE_TAG)
             self._values.append(wanted.tag)
         return parts
 
-    def _named(self, text: str, account: str | None) -> str:
+    def _name_contains(self, text: str, account: str | None) -> str:
         """That one of a position's names contains a text in any case, which no database compares alike."""
         parts, values = [], []
         for what in _NAMES:
-            fits = [name for name in names_of(self._reading, what, account) if text in name.casefold()]
+            fits = [name for name in distinct_names(self._queries, what, account) if text in name.casefold()]
             values += fits
             if fits:
                 parts.append(f"{what} IN ({', '.join('?' * len(fits))})")
@@ -208,15 +212,15 @@ class TradeList:
         self._values += values
         return f"({' OR '.join(parts)})" if parts else "1 = 0"
 
-    def _ask(self, statement: str, values: Sequence[Any]) -> list[rows.Row]:
-        return self._reading.connection.execute(statement, values).fetchall()
+    def _query(self, statement: str, values: Sequence[Any]) -> list[rows.Row]:
+        return self._queries.connection.execute(statement, values).fetchall()
 
 
-def names_of(reading: Reading, what: Name, account: str | None) -> tuple[str, ...]:
+def distinct_names(reading: Reading, what: NameColumn, account: str | None) -> tuple[str, ...]:
     """The names that closed positions bear, in order; those asked for last are remembered."""
-    stamp = reading.one("get_meta", ("stamp",))
+    stamp = reading.fetch_one("get_meta", ("stamp",))
     key = (None if stamp is None else stamp[0], what, account)
-    if (known := _names.get(key)) is not None:
+    if (known := _name_cache.get(key)) is not None:
         return known
     whose, values = ("", ()) if account is None else (" AND account = ?", (account,))
     found = reading.connection.execute(
@@ -224,18 +228,18 @@ def names_of(reading: Reading, what: Name, account: str | None) -> tuple[str, ..
         (rows.ALWAYS[0], *values),
     )
     names = tuple(name for (name,) in found)
-    while len(_names) >= _MOST_KEPT:
-        _names.pop(next(iter(_names)), None)
-    _names[key] = names
+    while len(_name_cache) >= _MAX_CACHED:
+        _name_cache.pop(next(iter(_name_cache)), None)
+    _name_cache[key] = names
     return names
 
 
 #: Names by the state of the ledger that they are of; no two states of any ledger bear one stamp.
-_names: dict[object, tuple[str, ...]] = {}
-_MOST_KEPT = 60
-_NAMES: tuple[Name, ...] = ("symbol", "account", "strategy")
+_name_cache: dict[object, tuple[str, ...]] = {}
+_MAX_CACHED = 60
+_NAMES: tuple[NameColumn, ...] = ("symbol", "account", "strategy")
 #: What a page reads of each row before the row itself.
-_PLACE = ("id", "value", "closed_us")
+_CURSOR_COLUMNS = ("id", "value", "closed_us")
 _OUTCOMES = {
     "win": "net_order > ?",
     "loss": "net_order < ?",

@@ -22,31 +22,33 @@ _MOST_WAITING = 50_000
 _order = attrgetter("time", "account", "symbol", "rank", "key")
 
 
-def store(reading: Reading, tallies: SessionTallies, bookings: list[Booking], closed: list[Position]) -> None:
+def store_bookings(
+    reading: Reading, tallies: SessionTallies, bookings: list[Booking], closed: list[Position]
+) -> None:
     """Write bookings and the positions that came to an end with them."""
-    reading.execute_many("add_booking", map(rows.booking_row, bookings))
-    reading.execute_many("add_position", [rows.position_row(p, logged=False) for p in closed])
-    tallies.added(bookings, closed)
+    reading.execute_many("add_booking", map(rows.booking_to_row, bookings))
+    reading.execute_many("add_position", [rows.position_to_row(p, logged=False) for p in closed])
+    tallies.on_added(bookings, closed)
 
 
-class StraightBooking:
+class AppendBooking:
     """The books of one posting as its fills come, after all that was booked before it."""
 
     def __init__(self, reading: Reading, tallies: SessionTallies) -> None:
-        self._reading = reading
+        self._queries = reading
         self._tallies = tallies
-        last = [reading.one(f"last_{what}_all") for what in ("booking", "closing")]
+        last = [reading.fetch_one(f"last_{what}_all") for what in ("booking", "closing")]
         self._before_us = max((row[0] for row in last if row and row[0] is not None), default=None)
         before = self._before_us
         self._reached: datetime = EARLIEST if before is None else from_micros(before)
         opened = (row for row in reading.execute("open_positions") if not rows.is_logged(row))
-        self._held = {(p.account, p.symbol): p for p in map(rows.position, opened)}
+        self._held = {(p.account, p.symbol): p for p in map(rows.position_from_row, opened)}
         self._book = Book(self._held.values())
-        self._met: set[Stream] = set()
+        self._touched: set[Stream] = set()
         #: the fills of the last instant, of which more may follow
         self._waiting: list[Fill] = []
 
-    def take(self, fills: Sequence[Fill]) -> bool:
+    def add(self, fills: Sequence[Fill]) -> bool:
         """Book new fills; False, with nothing changed, where one is late."""
         ready = [*self._waiting, *fills]
         times = [fill.time for fill in ready]
@@ -61,37 +63,37 @@ class StraightBooking:
         del ready[cut:], times[cut:]
         if any(map(eq, times, times[1:])):
             ready.sort(key=_order)
-        self._add(ready)
+        self._store_rows(ready)
         return True
 
     def finish(self) -> None:
         """Book what is left, and write what is open."""
-        self._add(sorted(self._waiting, key=_order))
-        still_open = [p for p in self._book.open_positions() if (p.account, p.symbol) in self._met]
-        opened = [rows.position_row(p, logged=False) for p in still_open]
-        self._reading.execute_many("add_position", opened)
+        self._store_rows(sorted(self._waiting, key=_order))
+        still_open = [p for p in self._book.open_positions() if (p.account, p.symbol) in self._touched]
+        opened = [rows.position_to_row(p, logged=False) for p in still_open]
+        self._queries.execute_many("add_position", opened)
 
-    def take_back(self) -> None:
+    def rollback(self) -> None:
         """Take out all that was booked."""
         if self._before_us is None:
-            self._reading.execute("remove_all_bookings")
-            self._reading.execute("remove_all_positions")
+            self._queries.execute("remove_all_bookings")
+            self._queries.execute("remove_all_positions")
         else:
-            self._reading.execute("remove_bookings_after", (self._before_us,))
-            self._reading.execute("remove_positions_closed_after", (self._before_us,))
-        held = [position for stream, position in self._held.items() if stream in self._met]
-        again = [rows.position_row(position, logged=False) for position in held]
-        self._reading.execute_many("add_position", again)
-        self._tallies.take_back()
+            self._queries.execute("remove_bookings_after", (self._before_us,))
+            self._queries.execute("remove_positions_closed_after", (self._before_us,))
+        held = [position for stream, position in self._held.items() if stream in self._touched]
+        again = [rows.position_to_row(position, logged=False) for position in held]
+        self._queries.execute_many("add_position", again)
+        self._tallies.rollback_added()
 
-    def _add(self, fills: Sequence[Fill]) -> None:
+    def _store_rows(self, fills: Sequence[Fill]) -> None:
         if not fills:
             return
         self._reached = fills[-1].time
-        for stream in {(fill.account, fill.symbol) for fill in fills} - self._met:
-            self._met.add(stream)
+        for stream in {(fill.account, fill.symbol) for fill in fills} - self._touched:
+            self._touched.add(stream)
             if stream in self._held:
-                self._reading.execute("remove_position", (self._held[stream].id,))
+                self._queries.execute("remove_position", (self._held[stream].id,))
         bookings = self._book.book_all(fills)
         closed, self._book.closed = self._book.closed, []
-        store(self._reading, self._tallies, bookings, closed)
+        store_bookings(self._queries, self._tallies, bookings, closed)

@@ -18,15 +18,15 @@ from msgspec import Struct
 
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.queries import Reading
-from tearsheet.store.write.rebooking import FillStreams
+from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.fill import Rejection, Side, TradeRecord
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
-from tearsheet.trade.position import fill_of, logged_position
+from tearsheet.trade.position import fill_from_record, position_from_record
 from tearsheet.trade.session import to_micros
 
 TradeLogMode = Literal["auto", "trades", "fills"]
-Stream = tuple[str, str]
+LogStream = tuple[str, str]
 
 
 class _RecordBody(Struct, frozen=True, array_like=True, gc=False):
@@ -60,7 +60,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_RecordBody).decode
 
 
-def body_of(r: TradeRecord) -> bytes:
+def to_body(r: TradeRecord) -> bytes:
     """A record in the form in which it is kept."""
     exit_timestamp = None if r.exit_timestamp is None else r.exit_timestamp.astimezone(UTC)
     return _encode(
@@ -91,7 +91,7 @@ def body_of(r: TradeRecord) -> bytes:
     )
 
 
-def record_of(body: bytes) -> TradeRecord:
+def from_body(body: bytes) -> TradeRecord:
     """The record that a kept form stands for."""
     return TradeRecord(**msgspec.structs.asdict(_decode(body)))
 
@@ -100,7 +100,7 @@ _LINES = (1 << rows.LINE_BITS) - 1
 _AT_ONCE = 20_000
 
 
-class Kept(Struct, gc=False):
+class StoredRecord(Struct, gc=False):
     """A line of a log as kept: where it stands, whose it is, and whether it is valid."""
 
     id: int
@@ -118,9 +118,9 @@ class Kept(Struct, gc=False):
         """The line in its file."""
         return self.id & _LINES
 
-    def read(self) -> TradeRecord:
+    def to_record(self) -> TradeRecord:
         """The record itself."""
-        return record_of(self.body) if self.record is None else self.record
+        return from_body(self.body) if self.record is None else self.record
 
 
 class _StreamMode(Struct):
@@ -138,27 +138,27 @@ class LogRecords:
         self,
         reading: Reading,
         tallies: SessionTallies,
-        streams: FillStreams,
+        streams: StreamRebuilder,
         instruments: Instruments,
         mode: TradeLogMode,
     ) -> None:
-        self._reading = reading
+        self._queries = reading
         self._tallies = tallies
         self._streams = streams
         self._instruments = instruments
         self._mode = mode
         #: with an empty ledger, only keys met in this posting can have earlier versions
-        self._met: set[int] | None = None if reading.one("any_record") else set()
-        self._stream_modes: dict[Stream, _StreamMode] = {}
+        self._added_names: set[int] | None = None if reading.fetch_one("any_record") else set()
+        self._stream_modes: dict[LogStream, _StreamMode] = {}
 
     def add(self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]) -> int:
         """Keep the lines of a file that were read now; returns how many."""
-        fresh = [self._kept(source_id, file, line, key, record) for line, key, record in lines]
+        fresh = [self._to_stored(source_id, file, line, key, record) for line, key, record in lines]
         self._count(fresh)
-        groups: dict[tuple[str, str], list[Kept]] = defaultdict(list)
+        groups: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
         for kept in fresh:
             groups[kept.account, kept.key].append(kept)
-        chosen: list[Kept] = []
+        chosen: list[StoredRecord] = []
         earlier = self._earlier(groups)
         for (account, key), versions in groups.items():
             before = earlier.get((account, key), [])
@@ -166,59 +166,59 @@ class LogRecords:
             for old in before:
                 if old.live and old is not valid:
                     self._revert(old)
-                    self._reading.execute("set_live", (0, old.id))
+                    self._queries.execute("set_live", (0, old.id))
             if not valid.live:
                 valid.live = True
                 chosen.append(valid)
                 if any(valid is old for old in before):
-                    self._reading.execute("set_live", (1, valid.id))
-        self._reading.execute_many("add_record", map(_record_row, fresh))
+                    self._queries.execute("set_live", (1, valid.id))
+        self._queries.execute_many("add_record", map(_record_row, fresh))
         self._apply(chosen)
         return len(fresh)
 
     def remove(self, source_id: int) -> int:
         """Take out what a file had said, and say how many lines that were."""
-        gone = self._select("records_of_source", _span(source_id))
+        gone = self._select("records_of_source", _id_range(source_id))
         for kept in gone:
             if kept.live:
                 self._revert(kept)
             use = self._stream_mode(kept.account, kept.symbol)
             use.records -= 1
             use.closed -= kept.closed
-        self._reading.execute("remove_records", _span(source_id))
+        self._queries.execute("remove_records", _id_range(source_id))
         self._choose_valid(gone)
         for stream in {(kept.account, kept.symbol) for kept in gone}:
-            self._settle(stream, self._stream_modes[stream])
+            self._apply_mode(stream, self._stream_modes[stream])
         return len(gone)
 
     def finish(self) -> None:
         """Write down how each stream of the log was used."""
         for (account, symbol), use in self._stream_modes.items():
             if use.lost_its_last:
-                last = self._reading.one("last_logged_closing", (account, symbol))
+                last = self._queries.fetch_one("last_logged_closing", (account, symbol))
                 use.last_closed_us = last[0] if last else None
             if use.records:
-                self._reading.execute(
+                self._queries.execute(
                     "put_log_stream",
                     (account, symbol, use.records, use.closed, use.as_fills, use.last_closed_us),
                 )
             else:
-                self._reading.execute("remove_log_stream", (account, symbol))
+                self._queries.execute("remove_log_stream", (account, symbol))
 
-    def use_all(self) -> None:
+    def rebuild_all(self) -> None:
         """Make positions and fills of all valid records anew, on empty books."""
-        found = self._reading.execute("log_streams").fetchall()
+        found = self._queries.execute("log_streams").fetchall()
         for account, symbol, records, closed, _ in found:
             self._stream_modes[account, symbol] = _StreamMode(records, closed, self._as_fills(closed))
-        live = map(_from_row, self._reading.stream("live_records"))
+        live = map(_from_row, self._queries.stream("live_records"))
         while batch := list(islice(live, _AT_ONCE)):
             self._apply(batch)
 
-    def _kept(self, source_id: int, file: str, line: int, key: str, record: TradeRecord) -> Kept:
+    def _to_stored(self, source_id: int, file: str, line: int, key: str, record: TradeRecord) -> StoredRecord:
         if key.startswith("c:"):
             key = f"{key}:{self._occurrence(source_id, key)}"
         identity = source_id << rows.LINE_BITS | line
-        return Kept(
+        return StoredRecord(
             identity,
             file,
             key,
@@ -226,7 +226,7 @@ class LogRecords:
             record.symbol,
             record.is_closed,
             False,
-            body_of(record),
+            to_body(record),
             record,
         )
 
@@ -238,14 +238,14 @@ class LogRecords:
 
     def _occurrences(self, source_id: int) -> Counter[str]:
         if getattr(self, "_counted", (None, None))[0] != source_id:
-            keys = self._reading.execute("keys_of_source", _span(source_id))
+            keys = self._queries.execute("keys_of_source", _id_range(source_id))
             counter = Counter(key.rpartition(":")[0] for (key,) in keys if key.startswith("c:"))
             self._counted: tuple[int, Counter[str]] = (source_id, counter)
         return self._counted[1]
 
-    def _count(self, fresh: Sequence[Kept]) -> None:
+    def _count(self, fresh: Sequence[StoredRecord]) -> None:
         """Count what the log says of each stream, and turn streams that now bear a result."""
-        touched: set[Stream] = set()
+        touched: set[LogStream] = set()
         for kept in fresh:
             stream = (kept.account, kept.symbol)
             use = self._stream_mode(*stream)
@@ -253,9 +253,9 @@ class LogRecords:
             use.closed += kept.closed
             touched.add(stream)
         for stream in touched:
-            self._settle(stream, self._stream_modes[stream])
+            self._apply_mode(stream, self._stream_modes[stream])
 
-    def _settle(self, stream: Stream, use: _StreamMode) -> None:
+    def _apply_mode(self, stream: LogStream, use: _StreamMode) -> None:
         """Read a stream as fills or as trades, and turn what was read otherwise before."""
         as_fills = self._as_fills(use.closed)
         if as_fills == use.as_fills:
@@ -272,7 +272,7 @@ class LogRecords:
     def _stream_mode(self, account: str, symbol: str) -> _StreamMode:
         use = self._stream_modes.get((account, symbol))
         if use is None:
-            row = self._reading.one("log_stream", (account, symbol))
+            row = self._queries.fetch_one("log_stream", (account, symbol))
             if row is None:
                 use = _StreamMode(0, 0, self._as_fills(0))
             else:
@@ -280,74 +280,76 @@ class LogRecords:
             self._stream_modes[account, symbol] = use
         return use
 
-    def _earlier(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Kept]]:
+    def _earlier(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[StoredRecord]]:
         """The versions kept before of orders, by account and key."""
-        asked = list(names if self._met is None else filter(self._has_earlier, names))
-        found = self._reading.execute_each("records_of_key", asked)
+        asked = list(names if self._added_names is None else filter(self._has_earlier, names))
+        found = self._queries.execute_each("records_of_key", asked)
         return {name: [_from_row(row) for row in its] for name, its in zip(asked, found, strict=True) if its}
 
     def _has_earlier(self, name: tuple[str, str]) -> bool:
-        assert self._met is not None
+        assert self._added_names is not None
         mark = hash(name)
-        is_met = mark in self._met
-        self._met.add(mark)
+        is_met = mark in self._added_names
+        self._added_names.add(mark)
         return is_met
 
-    def _select(self, name: str, parameters: tuple[Any, ...]) -> list[Kept]:
-        found = self._reading.execute(name, parameters).fetchall()
+    def _select(self, name: str, parameters: tuple[Any, ...]) -> list[StoredRecord]:
+        found = self._queries.execute(name, parameters).fetchall()
         return [_from_row(row) for row in found]
 
-    def _choose_valid(self, gone: Iterable[Kept]) -> None:
+    def _choose_valid(self, gone: Iterable[StoredRecord]) -> None:
         """Choose the valid version of orders that lost some of their versions."""
         for account, key in {(kept.account, kept.key) for kept in gone}:
             left = self._select("records_of_key", (account, key))
             if left and not any(kept.live for kept in left):
                 valid = _valid(left)
-                self._reading.execute("set_live", (1, valid.id))
+                self._queries.execute("set_live", (1, valid.id))
                 self._apply([valid])
             elif left:
-                self._correct(left)
+                self._switch_valid(left)
 
-    def _correct(self, left: list[Kept]) -> None:
+    def _switch_valid(self, left: list[StoredRecord]) -> None:
         valid, live = _valid(left), next(kept for kept in left if kept.live)
         if valid is not live:
             self._revert(live)
-            self._reading.execute("set_live", (0, live.id))
-            self._reading.execute("set_live", (1, valid.id))
+            self._queries.execute("set_live", (0, live.id))
+            self._queries.execute("set_live", (1, valid.id))
             self._apply([valid])
 
-    def _apply(self, chosen: Iterable[Kept]) -> None:
+    def _apply(self, chosen: Iterable[StoredRecord]) -> None:
         """Turn valid records into positions or fills."""
         positions, bookings = [], []
         fills: list[rows.Row] = []
         for kept in chosen:
             use = self._stream_mode(kept.account, kept.symbol)
-            record = kept.read()
+            record = kept.to_record()
             if use.as_fills:
                 fills += self._apply_as_fill(kept, record)
             elif kept.closed:
-                position, booking = logged_position(record, kept.key, self._instruments.default_currency)
+                position, booking = position_from_record(record, kept.key, self._instruments.default_currency)
                 positions.append(position)
                 bookings.append(booking)
                 booked_us = to_micros(position.last_at)
                 if use.last_closed_us is None or booked_us > use.last_closed_us:
                     use.last_closed_us = booked_us
-        self._reading.execute_many("add_fill", fills)
-        self._reading.execute_many("add_position", [rows.position_row(p, logged=True) for p in positions])
-        self._tallies.added(bookings, positions)
+        self._queries.execute_many("add_fill", fills)
+        self._queries.execute_many("add_position", [rows.position_to_row(p, logged=True) for p in positions])
+        self._tallies.on_added(bookings, positions)
 
-    def _apply_as_fill(self, kept: Kept, record: TradeRecord) -> list[rows.Row]:
+    def _apply_as_fill(self, kept: StoredRecord, record: TradeRecord) -> list[rows.Row]:
         """The row of a record's fill, whose id is the record's own; none where it is rejected."""
         day: date = record.timestamp.date()
         found = self._instruments.resolve(record.symbol, day)
         if isinstance(found, UnknownInstrument):
             self._reject(kept, record, found)
             return []
-        fill = fill_of(record, found.symbol, found.multiplier, found.currency, f"r:{kept.key}", kept.line)
-        self._streams.touch(fill.account, fill.symbol, to_micros(fill.time))
-        return [rows.fill_row(kept.id, fill, kept.id)]
+        fill = fill_from_record(
+            record, found.symbol, found.multiplier, found.currency, f"r:{kept.key}", kept.line
+        )
+        self._streams.mark_dirty(fill.account, fill.symbol, to_micros(fill.time))
+        return [rows.fill_to_row(kept.id, fill, kept.id)]
 
-    def _reject(self, kept: Kept, record: TradeRecord, found: UnknownInstrument) -> None:
+    def _reject(self, kept: StoredRecord, record: TradeRecord, found: UnknownInstrument) -> None:
         rejection = Rejection(
             file=kept.file,
             line=kept.line,
@@ -359,42 +361,44 @@ class LogRecords:
             since=record.timestamp,
             until=record.timestamp,
         )
-        row = rows.rejection_row(kept.id >> rows.LINE_BITS, rejection, record_id=kept.id)
-        self._reading.execute("add_rejection", row)
+        row = rows.rejection_to_row(kept.id >> rows.LINE_BITS, rejection, record_id=kept.id)
+        self._queries.execute("add_rejection", row)
 
-    def _revert(self, kept: Kept) -> None:
+    def _revert(self, kept: StoredRecord) -> None:
         """Undo what a record was used for."""
         use = self._stream_mode(kept.account, kept.symbol)
         if use.as_fills:
-            for identity, account, symbol, time_us in self._reading.execute(
+            for identity, account, symbol, time_us in self._queries.execute(
                 "fill_of_record", (kept.id,)
             ).fetchall():
-                self._reading.execute("remove_fill", (identity,))
-                self._streams.touch(account, symbol, time_us)
-            self._reading.execute("remove_rejections_of_record", (kept.id,))
+                self._queries.execute("remove_fill", (identity,))
+                self._streams.mark_dirty(account, symbol, time_us)
+            self._queries.execute("remove_rejections_of_record", (kept.id,))
         elif kept.closed:
-            position, booking = logged_position(kept.read(), kept.key, self._instruments.default_currency)
-            self._reading.execute("remove_position", (position.id,))
-            self._tallies.removed([booking])
+            position, booking = position_from_record(
+                kept.to_record(), kept.key, self._instruments.default_currency
+            )
+            self._queries.execute("remove_position", (position.id,))
+            self._tallies.on_removed([booking])
             if to_micros(position.last_at) == use.last_closed_us:
                 use.lost_its_last = True
         kept.live = False
 
 
-def _from_row(row: rows.Row) -> Kept:
+def _from_row(row: rows.Row) -> StoredRecord:
     identity, file, key, account, symbol, closed, live, body = row
-    return Kept(identity, file, key, account, symbol, bool(closed), bool(live), body)
+    return StoredRecord(identity, file, key, account, symbol, bool(closed), bool(live), body)
 
 
-def _valid(versions: list[Kept]) -> Kept:
+def _valid(versions: list[StoredRecord]) -> StoredRecord:
     """The version of an order that counts: of the contents, the one that appears last."""
-    first_of: dict[bytes, Kept] = {}
+    first_of: dict[bytes, StoredRecord] = {}
     for kept in sorted(versions, key=lambda k: (k.file, k.line)):
         first_of.setdefault(kept.body, kept)
     return list(first_of.values())[-1]
 
 
-def _record_row(k: Kept) -> rows.Row:
+def _record_row(k: StoredRecord) -> rows.Row:
     assert k.record is not None
     return (
         k.id,
@@ -408,6 +412,6 @@ def _record_row(k: Kept) -> rows.Row:
     )
 
 
-def _span(source_id: int) -> tuple[int, int]:
+def _id_range(source_id: int) -> tuple[int, int]:
     """The bounds of the ids of a file's lines."""
     return source_id << rows.LINE_BITS, (source_id + 1) << rows.LINE_BITS

@@ -11,7 +11,7 @@ from itertools import islice
 
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.queries import Reading
-from tearsheet.store.write.append_booking import StraightBooking, store
+from tearsheet.store.write.append_booking import AppendBooking, store_bookings
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill
@@ -21,45 +21,45 @@ from tearsheet.trade.session import to_micros
 _AT_ONCE = 20_000
 #: So many open cursors do not slow SQLite down yet.
 _MERGED = 16
-Order = tuple[datetime, int, str]
+FillOrder = tuple[datetime, int, str]
 #: From which instant fills are read, and before which order of that instant they are booked.
-Start = tuple[int, Order | None]
+RebuildStart = tuple[int, FillOrder | None]
 
 
-class FillStreams:
+class StreamRebuilder:
     """The streams (account, symbol) that one posting touches, and from when on."""
 
     def __init__(self, reading: Reading, tallies: SessionTallies) -> None:
-        self._reading = reading
+        self._queries = reading
         self._tallies = tallies
         self._since: dict[tuple[str, str], int] = {}
-        self._append: StraightBooking | None = None
+        self._append: AppendBooking | None = None
 
-    def book_straight(self) -> None:
+    def try_append(self) -> None:
         """From here on book new fills as they come, as long as they come in order."""
         if not self._since:
-            self._append = StraightBooking(self._reading, self._tallies)
+            self._append = AppendBooking(self._queries, self._tallies)
 
-    def take(self, fills: Sequence[Fill]) -> None:
+    def add_new(self, fills: Sequence[Fill]) -> None:
         """Fills that were just kept, of which nobody had told before."""
-        if self._append is not None and not self._append.take(fills):
+        if self._append is not None and not self._append.add(fills):
             self._disable_append()
         since = self._since
         for fill in fills:
             if self._append is None or (fill.account, fill.symbol) not in since:
-                self._note(fill.account, fill.symbol, to_micros(fill.time))
+                self._mark(fill.account, fill.symbol, to_micros(fill.time))
 
-    def touch(self, account: str, symbol: str, since_us: int) -> None:
+    def mark_dirty(self, account: str, symbol: str, since_us: int) -> None:
         """Something changed in a stream at an instant."""
         self._disable_append()
-        self._note(account, symbol, since_us)
+        self._mark(account, symbol, since_us)
 
     def _disable_append(self) -> None:
         if self._append is not None:
-            self._append.take_back()
+            self._append.rollback()
             self._append = None
 
-    def _note(self, account: str, symbol: str, since_us: int) -> None:
+    def _mark(self, account: str, symbol: str, since_us: int) -> None:
         known = self._since.get((account, symbol))
         if known is None or since_us < known:
             self._since[account, symbol] = since_us
@@ -72,7 +72,7 @@ class FillStreams:
             self._since.clear()
             return
         held: list[Position] = []
-        starts: dict[tuple[str, str], Start] = {}
+        starts: dict[tuple[str, str], RebuildStart] = {}
         for stream, since_us in self._since.items():
             position, start = self._remove_from(*stream, since_us)
             held += position
@@ -82,11 +82,11 @@ class FillStreams:
         while batch := list(islice(fills, _AT_ONCE)):
             bookings = book.book_all(batch)
             closed, book.closed = book.closed, []
-            store(self._reading, self._tallies, bookings, closed)
-        still_open = [rows.position_row(p, logged=False) for p in book.open_positions()]
-        self._reading.execute_many("add_position", still_open)
+            store_bookings(self._queries, self._tallies, bookings, closed)
+        still_open = [rows.position_to_row(p, logged=False) for p in book.open_positions()]
+        self._queries.execute_many("add_position", still_open)
 
-    def _fills(self, starts: dict[tuple[str, str], Start]) -> Iterator[Fill]:
+    def _fills(self, starts: dict[tuple[str, str], RebuildStart]) -> Iterator[Fill]:
         """The fills of all streams from where each starts.
 
         A few streams are merged; for many it is cheaper to pass over the fills of the others.
@@ -95,40 +95,41 @@ class FillStreams:
             return iter(())
         if len(starts) <= _MERGED:
             streams = (
-                self._fills_from(start, "fills_of_stream", (*stream, start[0])) for stream, start in starts.items()
+                self._fills_from(start, "fills_of_stream", (*stream, start[0]))
+                for stream, start in starts.items()
             )
             return merge(*streams, key=_sort_key)
-        return self._of(starts)
+        return self._fills_of(starts)
 
-    def _fills_from(self, start: Start, name: str, parameters: tuple[object, ...]) -> Iterator[Fill]:
+    def _fills_from(self, start: RebuildStart, name: str, parameters: tuple[object, ...]) -> Iterator[Fill]:
         first = start[1]
-        for row in self._reading.stream(name, parameters):
-            fill = rows.fill(row)
+        for row in self._queries.stream(name, parameters):
+            fill = rows.fill_from_row(row)
             if first is None or fill.order >= first:
                 yield fill
 
-    def _of(self, starts: dict[tuple[str, str], Start]) -> Iterator[Fill]:
+    def _fills_of(self, starts: dict[tuple[str, str], RebuildStart]) -> Iterator[Fill]:
         earliest = min(start_us for start_us, _ in starts.values())
-        for row in self._reading.stream("fills_since", (earliest,)):
+        for row in self._queries.stream("fills_since", (earliest,)):
             start = starts.get((row[0], row[1]))
             if start is None or row[3] < start[0]:
                 continue
-            fill = rows.fill(row)
+            fill = rows.fill_from_row(row)
             if start[1] is None or fill.order >= start[1]:
                 yield fill
 
-    def _remove_from(self, account: str, symbol: str, since_us: int) -> tuple[list[Position], Start]:
+    def _remove_from(self, account: str, symbol: str, since_us: int) -> tuple[list[Position], RebuildStart]:
         """Take out what is booked from an instant on.
 
         Returns the open position to go on with, if any, and where to read fills from.
         """
         affected = self._affected_positions(account, symbol, since_us)
         if not affected:
-            row = self._reading.one("open_position_of_stream", (account, symbol))
+            row = self._queries.fetch_one("open_position_of_stream", (account, symbol))
             if row is None:
                 return [], (since_us, None)
-            held = rows.position(row)
-            self._reading.execute("remove_position", (held.id,))
+            held = rows.position_from_row(row)
+            self._queries.execute("remove_position", (held.id,))
             return [held], (to_micros(held.last_at), _next_key_after(held))
         first = min(affected, key=lambda p: (p.opened_at or p.last_at, p.last_at))
         opening = self._remove_positions(affected, first)
@@ -138,23 +139,23 @@ class FillStreams:
                 return [], (since_us, None)
             return [], (opened_us, (opening.time, opening.rank, opening.fill_key))
         seed = _position_at_open(first, opening)
-        store(self._reading, self._tallies, [opening], [])
+        store_bookings(self._queries, self._tallies, [opening], [])
         return [seed], (opened_us, _next_key_after(seed))
 
     def _affected_positions(self, account: str, symbol: str, since_us: int) -> list[Position]:
-        found = self._reading.execute("positions_of_stream_since", (account, symbol, since_us))
-        return [rows.position(row) for row in found.fetchall()]
+        found = self._queries.execute("positions_of_stream_since", (account, symbol, since_us))
+        return [rows.position_from_row(row) for row in found.fetchall()]
 
     def _remove_positions(self, affected: list[Position], first: Position) -> Booking:
         """Take positions and their bookings out; returns the booking that opened the first."""
         opening: Booking | None = None
         for position in affected:
-            bookings = self._reading.bookings_of(position.id)
+            bookings = self._queries.bookings_of(position.id)
             if position.id == first.id:
                 opening = bookings[0]
-            self._tallies.removed(bookings, position.currency)
-            self._reading.execute("remove_bookings", (position.id,))
-            self._reading.execute("remove_position", (position.id,))
+            self._tallies.on_removed(bookings, position.currency)
+            self._queries.execute("remove_bookings", (position.id,))
+            self._queries.execute("remove_position", (position.id,))
         assert opening is not None
         return opening
 
@@ -163,7 +164,7 @@ def _sort_key(fill: Fill) -> tuple[datetime, str, str]:
     return (fill.time, fill.account, fill.symbol)
 
 
-def _next_key_after(position: Position) -> Order:
+def _next_key_after(position: Position) -> FillOrder:
     """The order right after a position's last fill: no key is that plus a low character."""
     return (position.last_at, position.last_rank, f"{position.last_key}\0")
 

@@ -15,15 +15,15 @@ from typing import TypeVar
 from tearsheet.performance.tally import Tally
 from tearsheet.store.tables.account_states import AccountStates
 from tearsheet.store.tables.queries import Reading
-from tearsheet.store.tables.rows import Row, in_order
+from tearsheet.store.tables.rows import Row, in_closing_order
 from tearsheet.store.tables.tallies import ALL_ACCOUNTS, TallyRules, booking_order, decode, encode
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import TradingCalendar, to_micros
 
 T = TypeVar("T")
 #: So many tallies are held in memory before those of past sessions are written.
-_MOST_KEPT = 500
-Key = tuple[str, date, str]  # account or ALL_ACCOUNTS, session, currency
+_MAX_CACHED = 500
+TallyKey = tuple[str, date, str]  # account or ALL_ACCOUNTS, session, currency
 
 
 _booked_at: Callable[[Booking], datetime] = attrgetter("time")
@@ -34,39 +34,39 @@ class SessionTallies:
     """The tallies that one posting touches, written by `finish`."""
 
     def __init__(self, reading: Reading, calendar: TradingCalendar, rules: TallyRules) -> None:
-        self._reading = reading
+        self._queries = reading
         self._calendar = calendar
         self._rules = rules
         self.accounts = AccountStates(reading)
-        self._kept: dict[Key, tuple[int, Tally]] = {}
+        self._cached: dict[TallyKey, tuple[int, Tally]] = {}
         #: what is to be added to the tallies of all accounts, which other writers may be changing
-        self._later: list[tuple[Key, Tally, int, int]] = []
-        self._changed: set[Key] = set()
-        self._stale: set[Key] = set()
+        self._pending: list[tuple[TallyKey, Tally, int, int]] = []
+        self._changed: set[TallyKey] = set()
+        self._stale: set[TallyKey] = set()
         #: those that were written before the end, so that memory stays flat
-        self._written: set[Key] = set()
+        self._written: set[TallyKey] = set()
 
-    def added(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> None:
+    def on_added(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> None:
         """Bookings and closings that were just stored."""
         fresh: dict[tuple[date, str], tuple[list[Booking], list[Position]]]
         fresh = defaultdict(lambda: ([], []))
         bookings = _sorted(bookings)
-        self.accounts.added(bookings)
+        self.accounts.on_added(bookings)
         for day, its_bookings in self._by_session(bookings, _booked_at):
             for booking in its_bookings:
                 fresh[day, booking.currency][0].append(booking)
-        for day, its_closed in self._by_session(in_order(closed), _ended_at):
+        for day, its_closed in self._by_session(in_closing_order(closed), _ended_at):
             for position in its_closed:
                 fresh[day, position.currency][1].append(position)
         for (day, currency), (booked, ended) in fresh.items():
             self._add_scopes(day, currency, booked, ended)
-        if len(self._kept) > _MOST_KEPT:
-            self._put_by(min(day for day, _ in fresh))
+        if len(self._cached) > _MAX_CACHED:
+            self._store(min(day for day, _ in fresh))
 
-    def removed(self, bookings: Iterable[Booking], currency: str | None = None) -> None:
+    def on_removed(self, bookings: Iterable[Booking], currency: str | None = None) -> None:
         """Bookings that were just taken out; a closing, in its position's currency, goes with the last."""
         for booking in bookings:
-            self.accounts.removed(booking)
+            self.accounts.on_removed(booking)
             day = self._calendar.trading_day_of(booking.time)
             for money in {booking.currency, currency or booking.currency}:
                 self._stale.add((booking.account, day, money))
@@ -83,48 +83,46 @@ class SessionTallies:
             yield day, ordered[begin:end]
             begin = end
 
-    def take_back(self) -> None:
+    def rollback_added(self) -> None:
         """Forget all that was added, since it was taken out again."""
-        self._kept.clear()
+        self._cached.clear()
         self._changed.clear()
-        self._later.clear()
+        self._pending.clear()
         self._stale |= self._written
-        self.accounts.take_back()
+        self.accounts.rollback_added()
 
     def finish(self) -> int:
         """Build stale tallies anew and write what changed; returns how many rows were written."""
-        for part in self._later:
+        for part in self._pending:
             self._extend(*part)
-        self._later.clear()
-        by_day: dict[date, list[Key]] = defaultdict(list)
+        self._pending.clear()
+        by_day: dict[date, list[TallyKey]] = defaultdict(list)
         for key in self._stale:
             by_day[key[1]].append(key)
         for day, keys in by_day.items():
             self._rebuild(day, keys)
         written = self._changed | self._stale
-        self._reading.execute_many("remove_tally", map(_name, written - self._kept.keys()))
-        self._reading.execute_many("put_tally", map(self._row, written & self._kept.keys()))
+        self._queries.execute_many("remove_tally", map(_row_key, written - self._cached.keys()))
+        self._queries.execute_many("put_tally", map(self._row, written & self._cached.keys()))
         return len(written)
 
-    def _put_by(self, day: date) -> None:
+    def _store(self, day: date) -> None:
         """Write the tallies of the sessions before one, which few will touch again."""
-        past = [key for key in self._kept if key[1] < day]
-        self._reading.execute_many("put_tally", map(self._row, self._changed.intersection(past)))
+        past = [key for key in self._cached if key[1] < day]
+        self._queries.execute_many("put_tally", map(self._row, self._changed.intersection(past)))
         self._changed.difference_update(past)
         self._written.update(past)
         for key in past:
-            del self._kept[key]
+            del self._cached[key]
 
-    def _row(self, key: Key) -> Row:
-        last_us, tally = self._kept[key]
-        return (*_name(key), last_us, encode(tally).decode())
+    def _row(self, key: TallyKey) -> Row:
+        last_us, tally = self._cached[key]
+        return (*_row_key(key), last_us, encode(tally).decode())
 
-    def _add_scopes(
-        self, day: date, currency: str, bookings: list[Booking], closed: list[Position]
-    ) -> None:
+    def _add_scopes(self, day: date, currency: str, bookings: list[Booking], closed: list[Position]) -> None:
         whole = self._rules.tally_in_order(bookings, closed)
-        span = _span(bookings, closed)
-        self._later.append(((ALL_ACCOUNTS, day, currency), whole, *span))
+        span = _time_bounds(bookings, closed)
+        self._pending.append(((ALL_ACCOUNTS, day, currency), whole, *span))
         its: dict[str, tuple[list[Booking], list[Position]]] = defaultdict(lambda: ([], []))
         for booking in bookings:
             its[booking.account][0].append(booking)
@@ -135,31 +133,31 @@ class SessionTallies:
             return
         for account, (booked, ended) in its.items():
             part = self._rules.tally_in_order(booked, ended)
-            self._extend((account, day, currency), part, *_span(booked, ended))
+            self._extend((account, day, currency), part, *_time_bounds(booked, ended))
 
-    def _extend(self, key: Key, part: Tally, first: int, last: int) -> None:
+    def _extend(self, key: TallyKey, part: Tally, first: int, last: int) -> None:
         if key in self._stale:
             return
-        kept = self._kept.get(key) or self._load(key)
+        kept = self._cached.get(key) or self._load(key)
         if kept is None:
-            self._kept[key] = (last, part)
+            self._cached[key] = (last, part)
         elif first > kept[0]:
-            self._kept[key] = (last, kept[1] + part)
+            self._cached[key] = (last, kept[1] + part)
         else:
             self._stale.add(key)
             return
         self._changed.add(key)
 
-    def _load(self, key: Key) -> tuple[int, Tally] | None:
-        row = self._reading.one("tally", (key[0], key[1].isoformat(), key[2]))
+    def _load(self, key: TallyKey) -> tuple[int, Tally] | None:
+        row = self._queries.fetch_one("tally", (key[0], key[1].isoformat(), key[2]))
         return None if row is None else (row[0], decode(row[1]))
 
-    def _rebuild(self, day: date, keys: list[Key]) -> None:
+    def _rebuild(self, day: date, keys: list[TallyKey]) -> None:
         """Build the stale tallies of a session from its rows, read once, stretch by stretch."""
         for key in keys:
-            self._kept.pop(key, None)
+            self._cached.pop(key, None)
         span = self._calendar.start(day), self._calendar.end(day)
-        for bookings, closed in self._reading.stretches(None, *span):
+        for bookings, closed in self._queries.time_chunks(None, *span):
             accounts = {booking.account for booking in bookings}
             made: dict[tuple[str, str], tuple[int, Tally] | None] = {}
             for key in keys:
@@ -170,10 +168,10 @@ class SessionTallies:
                     made[scope] = self._tally_of(*scope, bookings, closed)
                 self._append(key, made[scope])
 
-    def _append(self, key: Key, part: tuple[int, Tally] | None) -> None:
-        before = self._kept.get(key)
+    def _append(self, key: TallyKey, part: tuple[int, Tally] | None) -> None:
+        before = self._cached.get(key)
         if part is not None:
-            self._kept[key] = part if before is None else (part[0], before[1] + part[1])
+            self._cached[key] = part if before is None else (part[0], before[1] + part[1])
 
     def _tally_of(
         self, account: str, currency: str, bookings: list[Booking], closed: list[Position]
@@ -195,7 +193,7 @@ def _sorted(bookings: Sequence[Booking]) -> Sequence[Booking]:
     return sorted(bookings, key=booking_order)
 
 
-def _span(bookings: list[Booking], closed: list[Position]) -> tuple[int, int]:
+def _time_bounds(bookings: list[Booking], closed: list[Position]) -> tuple[int, int]:
     """When the first and the last of bookings and closings, each in order, happened.
 
     A position is closed by a booking, but that may be in another currency.
@@ -204,5 +202,5 @@ def _span(bookings: list[Booking], closed: list[Position]) -> tuple[int, int]:
     return to_micros(min(ends)), to_micros(max(ends))
 
 
-def _name(key: Key) -> tuple[str, str, str]:
+def _row_key(key: TallyKey) -> tuple[str, str, str]:
     return key[0], key[1].isoformat(), key[2]

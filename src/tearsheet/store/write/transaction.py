@@ -8,15 +8,15 @@ from decimal import Decimal
 from msgspec import Struct, json
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.ledger import Ledger, Source
-from tearsheet.store.tables.notes import Notes
+from tearsheet.store.tables.ledger import Ledger, SourceFile
+from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.queries import Reading
 from tearsheet.store.tables.tallies import TallyRules
-from tearsheet.store.write.imported_fills import ImportCounts, ImportedFills
+from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
 from tearsheet.store.write.log_records import LogRecords, TradeLogMode
-from tearsheet.store.write.rebooking import FillStreams
+from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
-from tearsheet.store.write.undo import Undoing, Undone
+from tearsheet.store.write.undo import ImportUndo, UndoResult
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.session import TradingCalendar, to_micros
@@ -26,7 +26,7 @@ _BULK_BYTES = 1 << 20
 _BULK_FILLS = 50_000
 
 
-class BookRules(Struct, frozen=True):
+class BookingRules(Struct, frozen=True):
     """What the books depend on besides the facts; a change of it makes them be built anew."""
 
     calendar: TradingCalendar
@@ -46,7 +46,7 @@ class FileState(Struct, frozen=True):
     inode: int
 
 
-class Progress(Struct, frozen=True):
+class ReadPosition(Struct, frozen=True):
     """How far a file was read: bytes, lines, checksum of those bytes, and a digest of the last."""
 
     offset: int
@@ -56,22 +56,22 @@ class Progress(Struct, frozen=True):
     complete: bool
 
 
-class Posting:
+class LedgerTransaction:
     """Gathers changes inside one write transaction of the ledger; `finish` makes them whole."""
 
-    def __init__(self, ledger: Ledger, rules: BookRules, now: datetime) -> None:
+    def __init__(self, ledger: Ledger, rules: BookingRules, now: datetime) -> None:
         self._ledger = ledger
-        self._reading = ledger.reading
+        self._queries = ledger.queries
         self._rules = rules
         self._now_us = to_micros(now)
         self._tallies = SessionTallies(
-            ledger.reading, rules.calendar, TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak)
+            ledger.queries, rules.calendar, TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak)
         )
-        self._streams = FillStreams(ledger.reading, self._tallies)
+        self._streams = StreamRebuilder(ledger.queries, self._tallies)
         self._records = LogRecords(
-            ledger.reading, self._tallies, self._streams, rules.instruments, rules.trade_log_mode
+            ledger.queries, self._tallies, self._streams, rules.instruments, rules.trade_log_mode
         )
-        self._fills: ImportedFills | None = None
+        self._fills: FillImporter | None = None
         #: what makes the indexes again that are set aside while a large file fills an empty ledger
         self._fact_indexes: list[str] = []
         self._book_indexes: list[str] = []
@@ -82,10 +82,10 @@ class Posting:
         """Remember a log file that is read for the first time."""
         return self._add_source("log", "trade_log", state, day)
 
-    def forget_log(self, source: Source) -> None:
+    def forget_log(self, source: SourceFile) -> None:
         """Take out all that a log file said, because it was rewritten."""
         self._records.remove(source.id)
-        self._reading.execute("remove_rejections", (source.id,))
+        self._queries.execute("remove_rejections", (source.id,))
         self.changed = True
 
     def add_records(
@@ -97,15 +97,15 @@ class Posting:
     ) -> None:
         """Keep what a stretch of a log file says."""
         self._records.add(source_id, file, lines)
-        self._reading.execute_many("add_rejection", [rows.rejection_row(source_id, r) for r in rejections])
+        self._queries.execute_many("add_rejection", [rows.rejection_to_row(source_id, r) for r in rejections])
         self.changed = self.changed or bool(lines) or bool(rejections)
 
     def close_log(
-        self, source_id: int, state: FileState, progress: Progress, facts: int, rejected: int
+        self, source_id: int, state: FileState, progress: ReadPosition, facts: int, rejected: int
     ) -> None:
         """Remember how far a log file was read."""
         p = progress
-        self._reading.execute(
+        self._queries.execute(
             "update_source",
             (
                 state.size,
@@ -125,15 +125,15 @@ class Posting:
 
     def open_import(self, state: FileState, layout: str) -> int:
         """Begin an import."""
-        self._fills = self._fills or ImportedFills(self._reading, self._streams)
+        self._fills = self._fills or FillImporter(self._queries, self._streams)
         if state.size >= _BULK_BYTES and self._is_empty():
             self._fact_indexes = self._drop_indexes("fill", but="fill_key")
             self._book_indexes = self._drop_indexes("position", "booking")
         if state.size >= _BULK_BYTES:
-            self._reading.connection.hold_little()
+            self._queries.connection.limit_memory()
         # what is made anew in the same change could not be told apart from it, and taken back
         if state.size >= _BULK_BYTES and not self._is_rebuilt:
-            self._streams.book_straight()
+            self._streams.try_append()
         return self._add_source("import", layout, state, None)
 
     def add_fills(
@@ -163,12 +163,12 @@ class Posting:
         span = rows.ALWAYS
         if counts.first_us is not None and counts.last_us is not None:
             span = (counts.first_us, counts.last_us)
-        self._reading.execute_many(
-            "add_rejection", [rows.rejection_row(source_id, r, span) for r in rejections]
+        self._queries.execute_many(
+            "add_rejection", [rows.rejection_to_row(source_id, r, span) for r in rejections]
         )
         counts.rejected += len(rejections)
         facts = counts.new + counts.known
-        self._reading.execute(
+        self._queries.execute(
             "update_source",
             (
                 state.size,
@@ -187,26 +187,26 @@ class Posting:
         )
         skipped = json.encode(counts.skipped).decode()
         batch = (source_id, counts.new, counts.known, counts.rejected, skipped, who)
-        self._reading.execute("add_batch", batch)
+        self._queries.execute("add_batch", batch)
         self.changed = True
 
-    def supersede_rejections(self, source_id: int, earlier: Iterable[Source]) -> None:
+    def mark_rejections_superseded(self, source_id: int, earlier: Iterable[SourceFile]) -> None:
         """Take back the rejections of earlier imports of a file that is now read again."""
         for source in earlier:
-            self._reading.execute("withdraw_rejections", (source_id, source.id))
+            self._queries.execute("withdraw_rejections", (source_id, source.id))
 
-    def undo_import(self, source: Source, who: str) -> Undone:
+    def undo_import(self, source: SourceFile, who: str) -> UndoResult:
         """Take out what an import said, as if it had never come, and remember that."""
-        self._reading.connection.hold_little()
-        self._fills = self._fills or ImportedFills(self._reading, self._streams)
-        undoing = Undoing(self._reading, self._streams, self._fills, source.id)
-        self._reading.execute("add_undo", (source.id, self._now_us, who, 0, 0))
-        undoing.give_back_rejections()
+        self._queries.connection.limit_memory()
+        self._fills = self._fills or FillImporter(self._queries, self._streams)
+        undoing = ImportUndo(self._queries, self._streams, self._fills, source.id)
+        self._queries.execute("add_undo", (source.id, self._now_us, who, 0, 0))
+        undoing.restore_rejections()
         is_log = source.layout == "trade_log"
-        undone = Undone(self._records.remove(source.id), 0) if is_log else undoing.take_out()
-        if not is_log and undone.was_most:
+        undone = UndoResult(self._records.remove(source.id), 0) if is_log else undoing.remove()
+        if not is_log and undone.removed_most:
             self.rebuild()
-        self._reading.execute("count_undo", (undone.gone, undone.stayed, source.id))
+        self._queries.execute("count_undo", (undone.removed, undone.retained, source.id))
         self.changed = True
         return undone
 
@@ -221,23 +221,23 @@ class Posting:
             "rewrite_all_accounts",
             "remove_all_limit_bases",
         ):
-            self._reading.execute(name)
+            self._queries.execute(name)
         if self._is_bulk():
-            self._reading.connection.hold_little()
+            self._queries.connection.limit_memory()
             self._book_indexes = self._drop_indexes("position", "booking")
-        self._records.use_all()
-        for account, symbol in self._reading.execute("streams_of_fills").fetchall():
-            self._streams.touch(account, symbol, rows.ALWAYS[0])
+        self._records.rebuild_all()
+        for account, symbol in self._queries.execute("streams_of_fills").fetchall():
+            self._streams.mark_dirty(account, symbol, rows.ALWAYS[0])
         self._is_rebuilt = self.changed = True
 
-    def catch_up(self) -> bool:
+    def rebuild_if_outdated(self) -> bool:
         """Make all books anew if they were made by other rules; says whether they were."""
         outdated = self._ledger.get("fingerprint") not in (None, self._rules.fingerprint)
         if outdated:
             self.rebuild()
         return outdated
 
-    def finish(self) -> int:
+    def commit(self) -> int:
         """Bring positions, bookings and tallies up to date; returns the new revision."""
         self._records.finish()
         self._recreate_indexes(self._fact_indexes)
@@ -246,51 +246,51 @@ class Posting:
         touched = self._tallies.accounts.finish(None if self._is_rebuilt else self._now_us)
         self._reattach_notes(touched)
         # what follows belongs to all accounts: their tallies, the overlaps, the revision
-        self._ledger.join()
+        self._ledger.acquire_commit_lock()
         self._tallies.finish()
         self._ledger.put("fingerprint", self._rules.fingerprint)
         if self.changed:
-            self._ledger.note_overlaps()
-        revision = self._ledger.bump() if self.changed else self._ledger.revision
-        self._ledger.judge(touched)
+            self._ledger.find_overlaps()
+        revision = self._ledger.bump_revision() if self.changed else self._ledger.revision
+        self._ledger.on_commit(touched)
         return revision
 
     def _reattach_notes(self, touched: frozenset[str]) -> None:
         """Find where notes belong whose fill came, went, or stands in another position now."""
-        notes = Notes(self._reading)
+        notes = NoteTable(self._queries)
         if self._is_rebuilt:
-            notes.settle_all()
+            notes.reattach_all()
             return
         for account in touched:
-            notes.settle(account, self._tallies.accounts.rewritten.get(account))
+            notes.reattach(account, self._tallies.accounts.rewritten.get(account))
 
     def _is_bulk(self) -> bool:
         """Whether it is worth to make the indexes of the books once, at the end of a rebuild.
 
         Where there are trade logs, the indexes are asked before that.
         """
-        if self._reading.one("any_record") is not None:
+        if self._queries.fetch_one("any_record") is not None:
             return False
-        row = self._reading.one("count_fills")
+        row = self._queries.fetch_one("count_fills")
         return row is not None and row[0] >= _BULK_FILLS
 
     def _is_empty(self) -> bool:
-        return all(self._reading.one(f"any_{what}") is None for what in ("fill", "record"))
+        return all(self._queries.fetch_one(f"any_{what}") is None for what in ("fill", "record"))
 
     def _drop_indexes(self, *tables: str, but: str = "-") -> list[str]:
         """Set the indexes of tables aside that will be filled; one has to stay, to know what was met."""
-        found = [one for table in tables for one in self._reading.connection.set_indexes_aside(table)]
+        found = [one for table in tables for one in self._queries.connection.drop_indexes_temporarily(table)]
         for kept in [one for one in found if f" {but} " in one]:
-            self._reading.connection.execute(kept)
+            self._queries.connection.execute(kept)
             found.remove(kept)
         return found
 
     def _recreate_indexes(self, indexes: list[str]) -> None:
         while indexes:
-            self._reading.connection.execute(indexes.pop(0))
+            self._queries.connection.execute(indexes.pop(0))
 
     def _add_source(self, kind: str, layout: str, state: FileState, day: str | None) -> int:
-        row = self._reading.one(
+        row = self._queries.fetch_one(
             "add_source",
             (
                 kind,
@@ -315,7 +315,7 @@ class Posting:
 
 
 @contextmanager
-def writing_of(ledger: Ledger, rules: BookRules, names: frozenset[str]) -> Iterator[Reading]:
+def transaction_of(ledger: Ledger, rules: BookingRules, names: frozenset[str]) -> Iterator[Reading]:
     """A change of the fills of some accounts, beside changes of others where the database can do it.
 
     `names` are all that it holds for itself. Where the books follow other rules it is alone, since

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any, Literal
 
-from tearsheet.app.alerts.evaluator import AlertWish
+from tearsheet.app.alerts.evaluator import AlertFilter
 from tearsheet.rules.limit import LIMITS
 from tearsheet.rules.target import TARGET_RULES
 from tearsheet.trade.session import TradingCalendar
@@ -28,8 +28,8 @@ def wish_parameters(default: Literal["open", "all"]) -> tuple[Parameter, ...]:
     )
 
 
-def wish_of(calendar: TradingCalendar, *, start: date | None, end: date | None, **values: Any) -> AlertWish:
+def wish_of(calendar: TradingCalendar, *, start: date | None, end: date | None, **values: Any) -> AlertFilter:
     """The wish that parameters say."""
     since = None if start is None else calendar.start(start)
     until = None if end is None else calendar.end(end)
-    return AlertWish(since=since, until=until, **values)
+    return AlertFilter(since=since, until=until, **values)

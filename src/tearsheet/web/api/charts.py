@@ -11,8 +11,8 @@ from tearsheet.app.analysis.charts import SORTS, Chosen, Insights, TradeFilter
 from tearsheet.errors import UsageError
 from tearsheet.export.files import json_line
 from tearsheet.performance.breakdown import GROUPINGS
-from tearsheet.performance.summary import Scope, as_plain
-from tearsheet.trade.note import LONGEST_TAG, tag_of
+from tearsheet.performance.summary import Scope, to_plain_builtins
+from tearsheet.trade.note import MAX_TAG_LENGTH, normalize_tag
 from tearsheet.trade.session import WindowKind
 from tearsheet.web.api.performance import success
 from tearsheet.web.http import parameters
@@ -40,13 +40,16 @@ OTHER = (
 
 def _tag(text: str) -> str:
     try:
-        return tag_of(text)
+        return normalize_tag(text)
     except UsageError as error:
         raise ValueError(f"{error.message}; {error.hint}") from None
 
 
 TAG = Parameter(
-    "tag", "Only positions with this tag.", {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG}, _tag
+    "tag",
+    "Only positions with this tag.",
+    {"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH},
+    _tag,
 )
 #: The parameters of a filtered and sorted list.
 FILTER = (
@@ -234,9 +237,9 @@ def _view(served: Served, row: _Row) -> Callable[..., Response]:
             def compute() -> bytes:
                 insights = Insights(asked.tracker)
                 found = {**_about(asked, insights, chosen), **row.find(insights, chosen, more)}
-                return json_line(as_plain(found))[1:]
+                return json_line(to_plain_builtins(found))[1:]
 
-            period = f"{row.path}-{chosen.window.kind}-{json_line(as_plain(more)).hex()}"
+            period = f"{row.path}-{chosen.window.kind}-{json_line(to_plain_builtins(more)).hex()}"
             body = served.answered(asked, period, chosen.window, chosen.scope, chosen.currency, compute)
         return json_answer(_head(served) + body + b"\n")
 

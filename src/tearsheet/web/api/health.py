@@ -153,10 +153,12 @@ def _states(served: Served, asked: Asked) -> list[Gauge]:
 
 def _money(tracker: PerformanceTracker) -> list[Gauge]:
     """The present day of every account, and the targets that it is held against."""
-    gauges = {name: Gauge(f"daily_{name}", METRICS[name].description, ("account", "currency")) for name in _GAUGED}
+    gauges = {
+        name: Gauge(f"daily_{name}", METRICS[name].description, ("account", "currency")) for name in _GAUGED
+    }
     targets = Gauge("target", "What was promised.", ("target",))
     for rule in target_rules(tracker.targets()):
-        targets.put(money(rule.wanted), rule.name)
+        targets.put(money(rule.target_value), rule.name)
     for account in tracker.accounts():
         _put_day(tracker, account, gauges)
     return [*gauges.values(), targets]

@@ -11,7 +11,7 @@ from tearsheet.app.imports.api_posts import Posts
 from tearsheet.app.imports.history import Batches
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import UsageError
-from tearsheet.performance.summary import as_plain
+from tearsheet.performance.summary import to_plain_builtins
 from tearsheet.web.api.performance import success
 from tearsheet.web.api.trading import IMPORT_PARAMETERS
 from tearsheet.web.api.upload import FILE, uploaded
@@ -96,7 +96,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
             take = _try if dry_run == "yes" else _keep
             report, more = take(served, path, said)
         shown = [as_detail(r) for r in report.rejections[:_MOST_SHOWN]]
-        data = as_plain(report) | {"rejections": shown} | more
+        data = to_plain_builtins(report) | {"rejections": shown} | more
         is_made = report.new and not report.repeated and dry_run == "no"
         return json_answer(success(served, data), 201 if is_made else 200)
 

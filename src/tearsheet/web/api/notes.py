@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from tearsheet.app.analysis.notes import Notes, NoteVersion, NoteView, TagCount
 from tearsheet.errors import UsageError
-from tearsheet.trade.note import LONGEST_TAG, LONGEST_TEXT, MOST_TAGS, Said, said
+from tearsheet.trade.note import MAX_TAG_LENGTH, MAX_TAGS, MAX_TEXT_LENGTH, NoteText, validate_note
 from tearsheet.web.api.charts import POSITION_ID
 from tearsheet.web.api.performance import success
 from tearsheet.web.http import parameters
@@ -34,13 +34,13 @@ _NOTE = {
     "properties": {
         "text": {
             "type": "string",
-            "maxLength": LONGEST_TEXT,
+            "maxLength": MAX_TEXT_LENGTH,
             "description": "What is said, with line breaks. Empty and without tags it takes the note back.",
         },
         "tags": {
             "type": "array",
-            "maxItems": MOST_TAGS,
-            "items": {"type": "string", "minLength": 1, "maxLength": LONGEST_TAG},
+            "maxItems": MAX_TAGS,
+            "items": {"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH},
             "description": "Words to find the position by, kept in small letters; no commas or control characters.",
         },
         "version": {
@@ -203,7 +203,7 @@ def _write(served: Served, write: Callable[..., NoteView]) -> Response:
     return json_answer(success(served, asdict(kept)))
 
 
-def _content() -> tuple[Said, int]:
+def _content() -> tuple[NoteText, int]:
     """What a request says, and upon which version. Raises Refused, UsageError."""
     content = json_object("text", "tags", "version")
     text, tags, version = (content.get(name) for name in ("text", "tags", "version"))
@@ -211,7 +211,7 @@ def _content() -> tuple[Said, int]:
         raise Refused(422, "a note is a text and a list of tags", _HINT)
     if type(version) is not int or not 0 <= version <= _MOST_VERSION:
         raise Refused(422, f"the version is {str(version)[:50]!r}, not a whole number", _HINT)
-    return said(text, tags or ()), version
+    return validate_note(text, tags or ()), version
 
 
 def _is_list_of_texts(value: Any) -> bool:

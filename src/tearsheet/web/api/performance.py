@@ -6,11 +6,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from flask import Response
-from msgspec.structs import asdict
 
 from tearsheet.export.files import json_line
 from tearsheet.performance.metric import METRICS
-from tearsheet.performance.summary import PerformanceSummary, Scope, as_plain
+from tearsheet.performance.summary import PerformanceSummary, Scope, to_plain_builtins
 from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Operation
@@ -131,7 +130,7 @@ def _summary_view(served: Served) -> Callable[..., Response]:
         **scope: Any,
     ) -> Response:
         def content(summary: PerformanceSummary, chosen: Window) -> dict[str, Any]:
-            plain = as_plain(summary)
+            plain = to_plain_builtins(summary)
             del plain["freshness"]
             return {"period": chosen.kind, "data": plain}
 
@@ -165,17 +164,22 @@ def _explain_view(served: Served) -> Callable[..., Response]:
 
 def _definitions(served: Served) -> Response:
     rows = [
-        {name: value for name, value in asdict(row).items() if name in _SHOWN} for row in METRICS.values()
+        answers.MetricView(
+            name=row.name,
+            label=row.label,
+            unit=row.unit,
+            words=row.description,
+            needs=row.min_sample,
+            undefined=row.reason_undefined,
+        )
+        for row in METRICS.values()
     ]
     return json_answer(success(served, rows))
 
 
-_SHOWN = answers.MetricView.__struct_fields__
-
-
 def success(served: Served, data: object, **more: object) -> bytes:
     """A successful answer of anything."""
-    fields = {"status": "success", "timestamp": served.timestamp, "data": as_plain(data), **more}
+    fields = {"status": "success", "timestamp": served.timestamp, "data": to_plain_builtins(data), **more}
     return json_line(fields) + b"\n"
 
 

@@ -5,11 +5,11 @@ from typing import Any
 from flask import Response
 from msgspec.structs import asdict
 
-from tearsheet.app.analysis.lists import Place
+from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.app.limits.verdicts import verdicts_of
 from tearsheet.errors import UsageError
 from tearsheet.rules.limit import LIMITS
-from tearsheet.rules.verdict import Level, Verdict, worst
+from tearsheet.rules.verdict import Verdict, VerdictState, worst_state
 from tearsheet.web.api.performance import money, success
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import BY, NOTE, idempotency_key, is_said, json_object, place_of
@@ -21,7 +21,7 @@ from tearsheet.web.schemas import risk as risk_answers
 from tearsheet.web.server.context import Asked, Served, json_answer
 
 #: Levels as numbers, so that the larger one is the worse.
-_RANKS: dict[Level, int] = {"ok": 0, "warn": 1, "unknown": 2, "breach": 3}
+_RANKS: dict[VerdictState, int] = {"ok": 0, "warn": 1, "unknown": 2, "breach": 3}
 _ACCOUNT = {"type": "string", "pattern": NAME}
 _RELEASE = {
     "type": "object",
@@ -146,7 +146,7 @@ def _verdict(served: Served, account: str | None) -> Response:
 
 def _together(served: Served, asked: Asked, found: list[Verdict]) -> risk_answers.Verdicts:
     return risk_answers.Verdicts(
-        state=worst(found),
+        state=worst_state(found),
         must_be_flat=any(one.must_be_flat for one in found),
         as_of=served.now,
         sequence=max((one.sequence for one in found), default=asked.tracker.revision),
@@ -154,7 +154,7 @@ def _together(served: Served, asked: Asked, found: list[Verdict]) -> risk_answer
     )
 
 
-def _breaches(served: Served, account: str | None, limit: int, cursor: Place | None) -> Response:
+def _breaches(served: Served, account: str | None, limit: int, cursor: PageCursor | None) -> Response:
     after = place_of(cursor, str)
     with served.asked() as asked:
         page = verdicts_of(asked.tracker).history(account, limit, after)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from flask import Response, request
 from msgspec.structs import asdict
 
-from tearsheet.app.analysis.lists import Lists, Page, Place
+from tearsheet.app.analysis.lists import Lists, Page, PageCursor
 from tearsheet.app.imports.api_posts import Posts
 from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, known_zones
 from tearsheet.app.reports import PostReport, Request
@@ -226,7 +226,7 @@ def _positions_view(served: Served) -> Callable[..., Response]:
         start: date | None,
         end: date | None,
         limit: int,
-        cursor: Place | None,
+        cursor: PageCursor | None,
         tag: str | None,
         **scope: Any,
     ) -> Response:
@@ -251,7 +251,7 @@ def _fills_view(served: Served) -> Callable[..., Response]:
         start: date | None,
         end: date | None,
         limit: int,
-        cursor: Place | None,
+        cursor: PageCursor | None,
         **scope: Any,
     ) -> Response:
         after = place_of(cursor, int)
@@ -270,7 +270,7 @@ def _accounts(served: Served) -> Response:
         return served.fresh(asked) or json_answer(success(served, asked.tracker.accounts()))
 
 
-def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
+def _rejections(served: Served, limit: int, cursor: PageCursor | None) -> Response:
     after = place_of(cursor, int)
     with served.asked() as asked:
         page = Lists(asked.tracker).rejections(limit, after)
@@ -278,7 +278,7 @@ def _rejections(served: Served, limit: int, cursor: Place | None) -> Response:
     return json_answer(success(served, rows, next_cursor=cursor_of(page.next)))
 
 
-def _alerts(served: Served, limit: int, cursor: Place | None, wish: dict[str, Any]) -> Response:
+def _alerts(served: Served, limit: int, cursor: PageCursor | None, wish: dict[str, Any]) -> Response:
     after = place_of(cursor, str)
     with served.asked() as asked:
         wished = wish_of(asked.tracker.settings.calendar, **wish)

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 
-from tearsheet.app.analysis.lists import Place
+from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.web.http.errors import Refused
 
 _KEY = "Idempotency-Key"
@@ -53,7 +53,7 @@ def idempotency_key() -> str | None:
     return key
 
 
-def place_of(cursor: Place | None, kind: type[int] | type[str]) -> Place | None:
+def place_of(cursor: PageCursor | None, kind: type[int] | type[str]) -> PageCursor | None:
     """The place where a page goes on, if it is one of this list. Raises Refused."""
     if cursor is not None and not isinstance(cursor.id, kind):
         raise Refused(422, "parameter 'cursor' is one of another list", "take `next_cursor` of this one")

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response
 
-from tearsheet.trade.amount import plain
+from tearsheet.trade.amount import to_plain_string
 
 _AT_ONCE = 1 << 16
 #: A spreadsheet takes what begins so for a formula, in full width too.
@@ -51,7 +51,7 @@ def _cell(value: Any) -> str:
         return _text(", ".join(value))
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
-    return str(value) if isinstance(value, int) else plain(value)
+    return str(value) if isinstance(value, int) else to_plain_string(value)
 
 
 def _text(text: str) -> str:

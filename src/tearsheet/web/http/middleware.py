@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.web.http.metrics import Meters
 from tearsheet.web.http.names import ETAG, REQUEST_ID, ROUTE
 
@@ -63,7 +63,7 @@ class Edge:
         route = environ.get(ROUTE, "none")
         self._meters.observe(environ["REQUEST_METHOD"], route, status, took)
         length = next((value for name, value in headers if name == "Content-Length"), None)
-        event(
+        log_event(
             _log,
             "tearsheet.request",
             request_id=environ[REQUEST_ID],

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tearsheet.app.analysis.lists import Place
+from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.performance.metric import METRICS
 from tearsheet.trade.session import DATE_PATTERN
 from tearsheet.web.http.operation import Parameter
@@ -59,7 +59,7 @@ def _currency(text: str) -> str:
     return text
 
 
-def cursor_of(place: Place | None) -> str | None:
+def cursor_of(place: PageCursor | None) -> str | None:
     """The text by which the next page is asked for."""
     if place is None:
         return None
@@ -67,7 +67,7 @@ def cursor_of(place: Place | None) -> str | None:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def _cursor(text: str) -> Place:
+def _cursor(text: str) -> PageCursor:
     try:
         if not _CURSOR.match(text):
             raise ValueError
@@ -77,7 +77,7 @@ def _cursor(text: str) -> Place:
             raise ValueError
     except (ValueError, msgspec.MsgspecError):
         raise ValueError("allowed is the `next_cursor` of the page before") from None
-    return Place(time_us, identity)
+    return PageCursor(time_us, identity)
 
 
 def choice(name: str, words: str, *choices: str, default: str | None = None) -> Parameter:

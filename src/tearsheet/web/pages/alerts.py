@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, redirect, request
 
-from tearsheet.app.analysis.lists import Place
+from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.web.api.alert_filter import RULES, wish_of, wish_parameters
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import Refused
@@ -37,7 +37,7 @@ class _Alerting:
     def __init__(self, pages: Pages) -> None:
         self._pages, self._served = pages, pages.served
 
-    def page(self, cursor: Place | None, **values: Any) -> Response:
+    def page(self, cursor: PageCursor | None, **values: Any) -> Response:
         """The alerts that are wished for, the newest first."""
         if cursor is not None and not isinstance(cursor.id, str):
             raise Refused(422, "parameter 'cursor' is one of another list", "begin at /alerts")

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 
 from tearsheet.app.analysis.charts import Chosen, Insights
-from tearsheet.performance.grid import Grid, Result
+from tearsheet.performance.grid import CalendarResults, PeriodResult
 from tearsheet.performance.summary import Scope
 from tearsheet.trade.session import DAY, Window
 from tearsheet.web.http import parameters
@@ -63,8 +63,8 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
 
 
 def _rows(
-    month: Window, found: Grid, year: Grid
-) -> list[tuple[Result, list[tuple[date, bool, Result | None]]]]:
+    month: Window, found: CalendarResults, year: CalendarResults
+) -> list[tuple[PeriodResult, list[tuple[date, bool, PeriodResult | None]]]]:
     """Each week with its seven days: the date, whether it is of the month, and its result."""
     results = {result.start: result for result in (*year.days, *found.days)}
     return [
@@ -85,7 +85,7 @@ def _column(day: date) -> int:
     return ((day - first).days + first.weekday()) // 7
 
 
-def _map(year: Window, found: Grid) -> list[dict[str, Any]]:
+def _map(year: Window, found: CalendarResults) -> list[dict[str, Any]]:
     """Every day of a year as a square: where it stands, how it went."""
     results = {result.start: result for result in found.days}
     most = drawing.largest(result.net_pnl for result in found.days)

@@ -17,7 +17,7 @@ from tearsheet import __version__
 from tearsheet.errors import SettingsError
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
-from tearsheet.rules import beside_targets
+from tearsheet.rules import evaluate_targets
 from tearsheet.rules.limit import LIMITS
 from tearsheet.trade.session import Window
 from tearsheet.web.http.errors import Refused
@@ -142,7 +142,7 @@ def beside_promises(
         targets = tracker.targets()
     except SettingsError as error:
         return summary, [("the targets cannot be read, so nothing is judged", error.message)]
-    return beside_targets(summary, targets, tracker.settings.alert_min_sample), []
+    return evaluate_targets(summary, targets, tracker.settings.alert_min_sample), []
 
 
 def partial_of(summary: PerformanceSummary) -> list[tuple[str, str]]:

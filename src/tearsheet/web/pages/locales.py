@@ -10,7 +10,7 @@ from flask import Request
 from msgspec import Struct
 
 from tearsheet import words
-from tearsheet.performance.metric import METRICS, MetricValue, Unit, Value
+from tearsheet.performance.metric import METRICS, MetricScalar, MetricValue, Unit
 
 _THIN = "\u202f"
 _NBSP = "\u00a0"
@@ -52,39 +52,39 @@ class Locale(Struct, frozen=True):
     point: str
     currency_follows: bool
 
-    def number(self, value: Value) -> str:
+    def number(self, value: MetricScalar) -> str:
         """A number with all its digits."""
-        return words.NONE if value is None else self._put(words.number(value))
+        return words.NONE if value is None else self._put(words.format_number(value))
 
-    def money(self, value: Value, currency: str, *, signed: bool = False) -> str:
+    def money(self, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
         """Money with its currency; `signed` puts a plus before a gain."""
         if value is None:
             return words.NONE
-        text = words.money(value)
+        text = words.format_money(value)
         sign = _MINUS if text.startswith("-") else "+" if signed and _is_above(text) else ""
         return sign + self._beside(self._put(text.lstrip("-")), currency)
 
-    def amount(self, value: Value) -> str:
+    def amount(self, value: MetricScalar) -> str:
         """Money whose currency is not known, with two decimals."""
-        text = self._put(words.money(value))
+        text = self._put(words.format_money(value))
         return _MINUS + text[1:] if text.startswith("-") else text
 
-    def whole(self, value: Value, currency: str) -> str:
+    def whole(self, value: MetricScalar, currency: str) -> str:
         """Money without its cents and with its sign, for cells of a calendar."""
         if value is None:
             return words.NONE
         rounded = _WHOLE.quantize(Decimal(str(value)), Decimal(1))
         if not rounded and value:
             return self.money(value, currency, signed=True)
-        text = words.number(abs(rounded))
+        text = words.format_number(abs(rounded))
         sign = _MINUS if rounded < 0 else "+" if rounded else ""
         return sign + self._beside(self._put(text), currency)
 
-    def percent(self, value: Value) -> str:
+    def percent(self, value: MetricScalar) -> str:
         """A fraction of 1 as a percentage."""
-        return words.NONE if value is None else self._put(words.percent(value)).replace(" ", _NBSP)
+        return words.NONE if value is None else self._put(words.format_percent(value)).replace(" ", _NBSP)
 
-    def of_unit(self, unit: Unit, value: Value, currency: str, *, signed: bool = False) -> str:
+    def of_unit(self, unit: Unit, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
         """A value in its unit; `signed` is for changes."""
         if value is None:
             return words.NONE
@@ -112,16 +112,16 @@ def _is_above(text: str) -> bool:
     return bool(text.strip("-0.,"))
 
 
-def _shown(unit: Unit, value: Value) -> str:
+def _shown(unit: Unit, value: MetricScalar) -> str:
     if unit in ("day", "streak"):
         return str(value)
     if unit in ("count", "quantity"):
-        return words.number(value)
+        return words.format_number(value)
     if unit == "percent":
-        return words.percent(value)
+        return words.format_percent(value)
     if unit == "seconds":
-        return words.duration(value)
-    return f"{words.money(value)} R" if unit == "r" else words.money(value)
+        return words.format_duration(value)
+    return f"{words.format_money(value)} R" if unit == "r" else words.format_money(value)
 
 
 @cache

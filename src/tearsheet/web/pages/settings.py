@@ -100,7 +100,7 @@ class _Adjusting:
                 seen=seen,
                 form=request.form if "timezone" in request.form else {},
                 most=_MOST_SHOWN,
-                variable=tracker.settings.variable,
+                variable=tracker.settings.env_variable_of,
                 may=self._may("write"),
                 may_desk=self._may("desk"),
                 changes=setting_changes(tracker.ledger, _MOST_CHANGES),

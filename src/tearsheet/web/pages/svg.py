@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from msgspec import Struct
 
 from tearsheet.performance.distribution import Distribution
-from tearsheet.performance.metric import Value
+from tearsheet.performance.metric import MetricScalar
 
 _C = Context(prec=30, rounding=ROUND_HALF_EVEN)
 _ZERO = Decimal(0)
@@ -25,19 +25,19 @@ class Bar(Struct, frozen=True):
     words: str = ""
 
 
-def tone(value: Value) -> str:
+def tone(value: MetricScalar) -> str:
     """The class of a gain, a loss, or neither."""
     if value is None or isinstance(value, str) or not value:
         return "even"
     return "gain" if value > 0 else "loss"
 
 
-def mark(value: Value) -> str:
+def mark(value: MetricScalar) -> str:
     """The sign beside a gain or a loss, so that it is never told by colour alone."""
     return {"gain": "▲", "loss": "▼", "even": "●"}[tone(value)]
 
 
-def share(part: Value, whole: Value) -> str:
+def share(part: MetricScalar, whole: MetricScalar) -> str:
     """How much of a hundred a part is, from 0 to 100."""
     top, bottom = _exact(part), abs(_exact(whole))
     if not bottom:
@@ -45,12 +45,12 @@ def share(part: Value, whole: Value) -> str:
     return _text(min(max(_C.divide(100 * top, bottom), _ZERO), Decimal(100)))
 
 
-def largest(values: Iterable[Value]) -> Decimal:
+def largest(values: Iterable[MetricScalar]) -> Decimal:
     """The largest amount, whatever its sign."""
     return max((abs(_exact(value)) for value in values), default=_ZERO)
 
 
-def shade(value: Value, most: Decimal) -> str:
+def shade(value: MetricScalar, most: Decimal) -> str:
     """How strong a calendar cell is coloured: `gain-1` to `gain-4`, `loss-1` …, or `even`."""
     kind = tone(value)
     if kind == "even" or not most:
@@ -59,7 +59,7 @@ def shade(value: Value, most: Decimal) -> str:
     return f"{kind}-{min(max(step, 1), SHADES)}"
 
 
-def both_ways(value: Value, most: Decimal) -> Bar:
+def both_ways(value: MetricScalar, most: Decimal) -> Bar:
     """A bar from the middle to the right for a gain, to the left for a loss."""
     amount = _exact(value)
     length = _C.divide(50 * abs(amount), most) if most else _ZERO
@@ -67,7 +67,7 @@ def both_ways(value: Value, most: Decimal) -> Bar:
     return Bar(_text(start), "0", _text(length), "100", tone(value))
 
 
-def columns(values: Sequence[tuple[Value, str]]) -> tuple[list[Bar], str]:
+def columns(values: Sequence[tuple[MetricScalar, str]]) -> tuple[list[Bar], str]:
     """Columns up and down from a line at 0, and where that line lies."""
     amounts = [_exact(value) for value, _ in values]
     high, low = max([_ZERO, *amounts]), min([_ZERO, *amounts])
@@ -91,7 +91,7 @@ def columns(values: Sequence[tuple[Value, str]]) -> tuple[list[Bar], str]:
     return bars, _text(zero)
 
 
-def split(parts: Sequence[tuple[Value, str]]) -> list[Bar]:
+def split(parts: Sequence[tuple[MetricScalar, str]]) -> list[Bar]:
     """Amounts beside each other in one bar, each in its tone; what is 0 takes no room."""
     amounts = [(abs(_exact(value)), kind) for value, kind in parts]
     whole = sum(amount for amount, _ in amounts)
@@ -104,7 +104,7 @@ def split(parts: Sequence[tuple[Value, str]]) -> list[Bar]:
     return bars
 
 
-def ticks(values: Sequence[Value], places: int) -> list[Bar]:
+def ticks(values: Sequence[MetricScalar], places: int) -> list[Bar]:
     """A tick up for each gain and down for each loss, in order, of so many places."""
     step = _C.divide(Decimal(100), Decimal(places))
     bars = []
@@ -161,7 +161,7 @@ def curve(values: Sequence[Decimal], height: int, beside: Sequence[Decimal] = ()
     return Curve(joined, zero, f"0,{zero} {joined} 1000,{zero}", high, low)
 
 
-def _exact(value: Value) -> Decimal:
+def _exact(value: MetricScalar) -> Decimal:
     if value is None or isinstance(value, str):
         return _ZERO
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)

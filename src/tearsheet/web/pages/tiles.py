@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.performance.comparison import Compared
+from tearsheet.performance.comparison import MetricComparison
 from tearsheet.performance.metric import METRICS, Metric
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.web.pages import svg as drawing
@@ -45,7 +45,7 @@ class Tile(Struct, frozen=True):
     """A number with its definition, its sample, and how it compares to the period before."""
 
     metric: Metric
-    compared: Compared
+    compared: MetricComparison
     explain: str
     signed: bool
     note: str = ""
@@ -54,7 +54,7 @@ class Tile(Struct, frozen=True):
 
 def tiles(
     summary: PerformanceSummary,
-    compared: Sequence[Compared],
+    compared: Sequence[MetricComparison],
     names: Sequence[str],
     asked_for: Any,
     pictures: Mapping[str, Picture | None],

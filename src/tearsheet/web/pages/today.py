@@ -10,7 +10,7 @@ from tearsheet.app.analysis.charts import Chosen, Insights, TradeFilter, TradePa
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.limits.verdicts import verdicts_of
 from tearsheet.performance.summary import PerformanceSummary, Scope
-from tearsheet.rules.verdict import Verdict, worst
+from tearsheet.rules.verdict import Verdict, worst_state
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
 from tearsheet.web.http import parameters
@@ -69,7 +69,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "tiles": tiles(summary, compared, _TILES, whole, pictures),
         "before": f"{before.start:%a} {before.start.day}",
         "verdicts": verdicts,
-        "worst": worst(verdicts) if verdicts else "",
+        "worst": worst_state(verdicts) if verdicts else "",
         "open": Lists(tracker).open(scope),
         **traded,
         "alerts": tracker.alerts.newest(_LATEST_ALERTS, only_open=True),

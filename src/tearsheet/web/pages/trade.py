@@ -8,7 +8,7 @@ from msgspec import Struct
 from tearsheet.app.analysis.charts import Insights
 from tearsheet.app.analysis.notes import Notes, NoteView
 from tearsheet.errors import UsageError
-from tearsheet.trade.note import LONGEST_TAG, LONGEST_TEXT, MOST_TAGS, said
+from tearsheet.trade.note import MAX_TAG_LENGTH, MAX_TAGS, MAX_TEXT_LENGTH, validate_note
 from tearsheet.web.api.charts import POSITION_ID
 from tearsheet.web.api.notes import AFTER, NOTE_ID
 from tearsheet.web.http import parameters
@@ -18,7 +18,7 @@ from tearsheet.web.pages.frame import Page, Pages, link
 
 _SAID = parameters.choice("said", "What was just done.", "kept")
 _A_PAGE = 50
-_LIMITS = {"text": LONGEST_TEXT, "tags": (LONGEST_TAG + 2) * MOST_TAGS}
+_LIMITS = {"text": MAX_TEXT_LENGTH, "tags": (MAX_TAG_LENGTH + 2) * MAX_TAGS}
 
 
 def add_trade(pages: Pages) -> None:
@@ -140,7 +140,7 @@ def _keep(pages: Pages, write: Callable[..., NoteView]) -> NoteView:
     version = form.get("version", "")
     if not (version.isascii() and version.isdigit() and len(version) < 10):
         raise Refused(422, "the form does not say what it was written upon", "open the page anew")
-    what = said(form.get("text", ""), filter(str.strip, form.get("tags", "").split(",")))
+    what = validate_note(form.get("text", ""), filter(str.strip, form.get("tags", "").split(",")))
     with pages.served.trackers.lent() as tracker:
         return write(Notes(tracker), what, pages.served.access.name_of(request), int(version))
 

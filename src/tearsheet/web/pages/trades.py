@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from flask import Response, request
 
-from tearsheet.app.analysis.charts import Insights, TradePage, TradePlace
+from tearsheet.app.analysis.charts import Insights, TradeCursor, TradePage
 from tearsheet.app.analysis.notes import Notes
 from tearsheet.performance.metric import METRICS
 from tearsheet.web.api.charts import FILTER, filter_of
@@ -62,7 +62,7 @@ _NAMES = [parameter.name for parameter in _WANTED]
 _IN_FORM = ("strategy", "symbol", "start", "end")
 
 
-def _place(text: str) -> TradePlace:
+def _place(text: str) -> TradeCursor:
     try:
         content = bytes.fromhex(text)
         value, time_us, identity = msgspec.json.decode(content, type=tuple[int | str | None, int, str])
@@ -70,10 +70,10 @@ def _place(text: str) -> TradePlace:
         raise ValueError("allowed is what the link to the next page says") from None
     if abs(time_us) >= 1 << 62 or (isinstance(value, int) and abs(value) >= 1 << 63):
         raise ValueError("allowed is what the link to the next page says")
-    return TradePlace(value, time_us, identity)
+    return TradeCursor(value, time_us, identity)
 
 
-def _text_of(place: TradePlace | None) -> str | None:
+def _text_of(place: TradeCursor | None) -> str | None:
     """A place as links bear it."""
     if place is None:
         return None
@@ -94,7 +94,7 @@ def add_trades(pages: Pages) -> None:
 
 
 def _list(pages: Pages) -> Callable[..., Response]:
-    def view(page: int, after: TradePlace | None, before: TradePlace | None, **values: Any) -> Response:
+    def view(page: int, after: TradeCursor | None, before: TradeCursor | None, **values: Any) -> Response:
         more = _wanted(values)
         given = given_of(**values)
         with pages.served.asked() as asked:

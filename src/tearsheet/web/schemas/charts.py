@@ -9,9 +9,9 @@ from tearsheet.app.analysis.charts import PositionDetail
 from tearsheet.app.analysis.lists import PositionView
 from tearsheet.performance.breakdown import Group
 from tearsheet.performance.distribution import Distribution
-from tearsheet.performance.grid import Grid
+from tearsheet.performance.grid import CalendarResults
 from tearsheet.performance.rolling import RollingPoint
-from tearsheet.performance.series import EquityDay, FillPoint
+from tearsheet.performance.series import DailyPoint, FillPoint
 from tearsheet.performance.summary import PartialReason
 from tearsheet.web.schemas.performance import MetricNumber, Success
 
@@ -31,13 +31,13 @@ class About(Struct, kw_only=True):
 class CalendarAnswer(About, kw_only=True):
     """The days that traded, whole weeks, months, and the total of the window."""
 
-    data: Grid
+    data: CalendarResults
 
 
 class EquityAnswer(About, kw_only=True):
     """The running total by session, from 0 at the start of the window."""
 
-    data: tuple[EquityDay, ...]
+    data: tuple[DailyPoint, ...]
 
 
 class ByFillAnswer(About, kw_only=True):

@@ -5,7 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from tearsheet.rules.breach import Breach, Release
-from tearsheet.rules.verdict import Level, Verdict
+from tearsheet.rules.verdict import Verdict, VerdictState
 from tearsheet.web.schemas.performance import Success
 
 
@@ -20,7 +20,7 @@ class VerdictAnswer(Struct, kw_only=True):
 class Verdicts(Struct, kw_only=True):
     """The worst state of all accounts that have limits, and the verdict of each."""
 
-    state: Level
+    state: VerdictState
     must_be_flat: bool
     as_of: datetime
     sequence: int

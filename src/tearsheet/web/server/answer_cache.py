@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 from cachetools import TTLCache
 from msgspec import Struct
 
-Found = Literal["memory", "redis", "computed"]
+CacheSource = Literal["memory", "redis", "computed"]
 #: All answers that one process keeps, in bytes.
 MOST_BYTES = 4 << 20
 _TIMEOUT_S = 0.1
@@ -38,7 +38,7 @@ class RedisLike(Protocol):
         """Whether it answers."""
 
 
-class Health(Struct, frozen=True):
+class CacheHealth(Struct, frozen=True):
     """Whether the shared cache is in use; `failure` says what went wrong last."""
 
     kind: Literal["memory", "redis"]
@@ -46,26 +46,26 @@ class Health(Struct, frozen=True):
     failure: str | None = None
 
 
-class Memory:
+class LocalCache:
     """Answers kept by this process, the oldest dropped first where they become too many."""
 
     def __init__(self, ttl_s: float, timer: Callable[[], float] = time.monotonic) -> None:
-        self._kept: TTLCache[str, bytes] = TTLCache(MOST_BYTES, ttl_s, timer, len)
+        self._entries: TTLCache[str, bytes] = TTLCache(MOST_BYTES, ttl_s, timer, len)
         self._lock = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
         """The answer of a key."""
         with self._lock:
-            return self._kept.get(key)
+            return self._entries.get(key)
 
     def put(self, key: str, answer: bytes) -> None:
         """Keep an answer, unless it is larger than all that may be kept."""
         if len(answer) < MOST_BYTES:
             with self._lock:
-                self._kept[key] = answer
+                self._entries[key] = answer
 
 
-class Shared:
+class SharedCache:
     """Answers kept in Redis for all processes. After a failure it is left alone for a while.
 
     `on_change` is told once when Redis fails (with the reason) and once when it is back (None).
@@ -96,7 +96,7 @@ class Shared:
 
     def get(self, key: str) -> bytes | None:
         """The answer of a key; None too where it was damaged or Redis fails."""
-        data = self._tried(lambda: self._client.get(key))
+        data = self._call(lambda: self._client.get(key))
         if not isinstance(data, bytes):
             return None
         digest, answer = data[:_DIGEST], data[_DIGEST:]
@@ -105,33 +105,33 @@ class Shared:
     def put(self, key: str, answer: bytes) -> None:
         """Keep an answer."""
         data = _digest(key, answer) + answer
-        self._tried(lambda: self._client.set(key, data, px=self._ttl_ms))
+        self._call(lambda: self._client.set(key, data, px=self._ttl_ms))
 
-    def claim(self, key: str) -> bool:
+    def try_lock(self, key: str) -> bool:
         """Whether this process is the one to compute an answer; true where Redis fails."""
         name = f"{key}:claim"
-        claimed = self._tried(lambda: self._client.set(name, b"1", px=_LOCK_MS, nx=True))
+        claimed = self._call(lambda: self._client.set(name, b"1", px=_LOCK_MS, nx=True))
         return claimed is not None or self._failure is not None
 
     def check(self) -> str | None:
         """Ask Redis now, pause or not: None where it answers, else the failure."""
         with self._lock:
             self._closed_until = 0.0
-        self._tried(self._client.ping)
+        self._call(self._client.ping)
         return self._failure
 
-    def _tried(self, ask: Callable[[], object]) -> object:
+    def _call(self, ask: Callable[[], object]) -> object:
         if self._timer() < self._closed_until:
             return None
         try:
             answer = ask()
         except self._failures as error:
-            self._failed(f"{type(error).__name__}: {error}")
+            self._record_failure(f"{type(error).__name__}: {error}")
             return None
         self._record_success()
         return answer
 
-    def _failed(self, failure: str) -> None:
+    def _record_failure(self, failure: str) -> None:
         with self._lock:
             is_news, self._failure = self._failure is None, failure
             self._closed_until = self._timer() + self._pause_s
@@ -152,18 +152,18 @@ class Shared:
 class AnswerCache:
     """Gives the answer of a key, computed once however many ask for it at a time."""
 
-    def __init__(self, memory: Memory, shared: Shared | None = None) -> None:
+    def __init__(self, memory: LocalCache, shared: SharedCache | None = None) -> None:
         self._memory = memory
         self._shared = shared
         self._flights: defaultdict[str, _InFlight] = defaultdict(_InFlight)
         self._lock = threading.Lock()
 
-    def answer(self, key: str, compute: Callable[[], bytes]) -> tuple[bytes, Found]:
+    def answer(self, key: str, compute: Callable[[], bytes]) -> tuple[bytes, CacheSource]:
         """The answer of a key, and where it was found. What `compute` raises is raised."""
         kept = self._memory.get(key)
         if kept is not None:
             return kept, "memory"
-        with self._alone(key):
+        with self._single_flight(key):
             kept = self._memory.get(key)
             if kept is not None:
                 return kept, "memory"
@@ -174,19 +174,19 @@ class AnswerCache:
                 self._shared.put(key, answer)
             return answer, "computed" if shared is None else "redis"
 
-    def health(self, *, ask: bool = False) -> Health:
+    def health(self, *, ask: bool = False) -> CacheHealth:
         """Whether the shared cache answers; with `ask` it is asked now."""
         if self._shared is None:
-            return Health("memory", True)
+            return CacheHealth("memory", True)
         failure = self._shared.check() if ask else self._shared.failure
-        return Health("redis", failure is None, failure)
+        return CacheHealth("redis", failure is None, failure)
 
     def _wait_for_other(self, key: str) -> bytes | None:
         """What another process has computed, or is just computing."""
         if self._shared is None:
             return None
         found = self._shared.get(key)
-        if found is not None or self._shared.claim(key):
+        if found is not None or self._shared.try_lock(key):
             return found
         for _ in range(_MAX_POLLS):
             time.sleep(_POLL_INTERVAL_S)
@@ -195,7 +195,7 @@ class AnswerCache:
         return None
 
     @contextmanager
-    def _alone(self, key: str) -> Iterator[None]:
+    def _single_flight(self, key: str) -> Iterator[None]:
         """One thread a key at a time; the others wait for it."""
         with self._lock:
             flight = self._flights[key]
@@ -218,7 +218,7 @@ class _InFlight:
         self.waiting = 0
 
 
-def redis_cache(url: str, ttl_s: float, on_change: Callable[[str | None], None]) -> Shared:
+def redis_cache(url: str, ttl_s: float, on_change: Callable[[str | None], None]) -> SharedCache:
     """The shared cache behind a Redis URL; it is not asked yet. Raises ModuleNotFoundError."""
     import redis
     from redis.backoff import NoBackoff
@@ -227,7 +227,7 @@ def redis_cache(url: str, ttl_s: float, on_change: Callable[[str | None], None])
     client = redis.Redis.from_url(
         url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
     )
-    return Shared(client, (redis.RedisError, OSError), ttl_s, on_change)
+    return SharedCache(client, (redis.RedisError, OSError), ttl_s, on_change)
 
 
 def _digest(key: str, answer: bytes) -> bytes:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from tearsheet.errors import SettingsError
 from tearsheet.settings import Settings
-from tearsheet.web.server.answer_cache import AnswerCache, Health, Memory, redis_cache
+from tearsheet.web.server.answer_cache import AnswerCache, CacheHealth, LocalCache, redis_cache
 
-__all__ = ["AnswerCache", "Health", "answer_cache"]
+__all__ = ["AnswerCache", "CacheHealth", "answer_cache"]
 
 
 def answer_cache(settings: Settings, on_change: Callable[[str | None], None]) -> AnswerCache:
@@ -14,7 +14,7 @@ def answer_cache(settings: Settings, on_change: Callable[[str | None], None]) ->
 
     Raises SettingsError where Redis is set but its client is not installed.
     """
-    memory = Memory(settings.cache_ttl_s)
+    memory = LocalCache(settings.cache_ttl_s)
     if settings.redis_url is None:
         return AnswerCache(memory)
     try:

@@ -15,7 +15,7 @@ from flask import Response, request
 from tearsheet.app.alerts.webhook import deliveries_of, keep_delivering
 from tearsheet.app.analysis.notes import notes_stamp
 from tearsheet.export.files import json_line
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.performance.summary import PartialReason, Scope
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
@@ -68,7 +68,7 @@ class Served:
         self._delivering = os.getpid()
         keep_delivering(
             self._deliveries,
-            lambda error: event(_log, "tearsheet.webhook", level=logging.WARNING, reason=error.message),
+            lambda error: log_event(_log, "tearsheet.webhook", level=logging.WARNING, reason=error.message),
         )
 
     @contextmanager
@@ -136,10 +136,10 @@ class Served:
 
     def _on_cache_change(self, failure: str | None) -> None:
         if failure is None:
-            event(_log, "tearsheet.cache_up")
+            log_event(_log, "tearsheet.cache_up")
             return
         self.meters.cache_failures.inc()
-        event(_log, "tearsheet.cache_down", level=logging.WARNING, reason=failure)
+        log_event(_log, "tearsheet.cache_down", level=logging.WARNING, reason=failure)
 
 
 class Asked:

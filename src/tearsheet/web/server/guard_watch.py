@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 
 from tearsheet.app.limits.guard_heartbeat import EVERY, absent_guards, last_asked, note_asked
 from tearsheet.errors import StoreError
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.web.http.metrics import Gauge
 from tearsheet.web.server.context import Asked, Served
 
@@ -42,7 +42,7 @@ class Absence:
         """The accounts about which nobody asked for too long, in minutes; told when there is a new one."""
         found = absent_guards(asked.tracker, self._began)
         for account in found.keys() - self._missed:
-            event(
+            log_event(
                 _log, "tearsheet.guard_absent", level=logging.WARNING, account=account, minutes=found[account]
             )
         self._missed = frozenset(found)

@@ -17,7 +17,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from tearsheet.log import event
+from tearsheet.log import log_event
 from tearsheet.settings import Settings
 from tearsheet.web.http.auth import Tokens, may_serve
 from tearsheet.web.http.names import FOLDER
@@ -54,11 +54,11 @@ class Companion:
             self._failed = 0 if now - self._started > _RAN_WELL_S else self._failed + 1
             wait = min(_FIRST_RESTART_S * 2 ** max(self._failed - 1, 0), _LAST_RESTART_S)
             self._not_before = now + wait
-            event(_log, "tearsheet.companion_died", level=logging.WARNING, restart_in_s=wait)
+            log_event(_log, "tearsheet.companion_died", level=logging.WARNING, restart_in_s=wait)
         if self._process is None and now >= self._not_before:
             self._process = subprocess.Popen([*self._command, str(os.getpid())])
             self._started = now
-            event(_log, "tearsheet.companion", pid=self._process.pid)
+            log_event(_log, "tearsheet.companion", pid=self._process.pid)
 
     def end(self) -> None:
         """Let it end what is under way, and wait for that."""

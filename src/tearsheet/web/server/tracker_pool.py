@@ -83,7 +83,7 @@ class Trackers:
 
     def _opened(self) -> PerformanceTracker:
         tracker = PerformanceTracker(self.settings, self._clock)
-        tracker.ledger.set_patience(_WRITE_PATIENCE_S)
+        tracker.ledger.set_lock_timeout(_WRITE_PATIENCE_S)
         self._local.tracker = tracker
         self._local.file = self._file()
         self._local.stale, self._local.looked_at = (), -1e9

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from tearsheet.app.book_rules import book_rules
-from tearsheet.app.imports.import_file import StatementOptions, Taking, known_formats, understood
+from tearsheet.app.imports.import_file import StatementOptions, Taking, describe_parse_rules, known_formats
 from tearsheet.app.imports.preview import Preview, previewed
 from tearsheet.app.imports.uploads import Doing, Noting, Outcome, Seen, Taken, Upload, Uploads
 from tearsheet.app.reports import ImportReport
@@ -118,8 +118,8 @@ def _seen(take: Taking) -> Seen:
     if take.statement is None:
         return Seen(known_formats()["trade_log"].title, "stated with each time", "no doubt", "point")
     formats, layout = known_formats(), take.statement.layout
-    title = formats[layout].title if layout in formats else take.statement.found.layout.title
-    return Seen(title, *understood(take.statement))
+    title = formats[layout].title if layout in formats else take.statement.detected.layout.title
+    return Seen(title, *describe_parse_rules(take.statement))
 
 
 def _shortened(report: ImportReport) -> ImportReport:

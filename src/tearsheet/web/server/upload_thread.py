@@ -50,7 +50,7 @@ class UploadReader:
 
     def _work(self, upload: Upload, doing: Doing) -> None:
         try:
-            with self._served.trackers.lent() as tracker, tracker.ledger.patience(_PATIENCE_S):
+            with self._served.trackers.lent() as tracker, tracker.ledger.lock_timeout(_PATIENCE_S):
                 work_on(tracker, self._uploads, upload, doing)
         except TearsheetError as error:  # the ledger cannot even be opened
             now = self._served.now
