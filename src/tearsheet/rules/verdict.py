@@ -261,7 +261,8 @@ def _warning_muted_reason(book: LimitBook, watch: LimitState, now: datetime) -> 
 def _view_note(book: LimitBook, watch: LimitState, breach: Breach | None) -> str | None:
     """What a reader must know where value and level seem to disagree."""
     if breach is not None and not is_breached(watch.limit, watch.usage):
-        return f"latched at {to_plain_string(breach.value)} of {to_plain_string(breach.threshold)}; the books have changed since"
+        value, threshold = to_plain_string(breach.value), to_plain_string(breach.threshold)
+        return f"latched at {value} of {threshold}; the books have changed since"
     release = book.breach_register.latest_release(watch.limit.name, watch.start)
     if breach is None and release is not None:
         return (

@@ -69,7 +69,8 @@ class Settlement(Struct, frozen=True):
         if stated not in (ZERO, found.multiplier) and not is_known:
             raise RowError(
                 "contradiction",
-                f"the file has a multiplier of {to_plain_string(stated)} for {found.symbol}, the table {to_plain_string(found.multiplier)}",
+                f"the file has a multiplier of {to_plain_string(stated)} for {found.symbol}, "
+                f"the table {to_plain_string(found.multiplier)}",
                 f"state the right one in the instruments file: {found.root or text}: {{multiplier: …}}",
             )
         return found
