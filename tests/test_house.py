@@ -1,6 +1,7 @@
 """The house style that a machine can check."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ SOURCE = Path(tearsheet.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
 #: Measured in statements, so that no layout can meet or miss it.
 MOST_IN_A_MODULE, MOST_IN_A_FUNCTION = 300, 40
+#: So that a folder is read at a glance.
+MOST_IN_A_FOLDER = 15
 #: The one loop that a rebuild of a million fills spends its time in.
 LONG_ON_PURPOSE = {"trade/position.py: book_all": 50}
 #: Tables whose columns a reader compares; everything else is laid out by the formatter.
@@ -54,6 +57,11 @@ def test_functions_are_short() -> None:
     sizes = {f"{name}: {node.name}": statements(node) for name, node in functions()}
     allowed = dict.fromkeys(sizes, MOST_IN_A_FUNCTION) | LONG_ON_PURPOSE
     assert {name: size for name, size in sizes.items() if size > allowed[name]} == {}
+
+
+def test_folders_are_small() -> None:
+    sizes = Counter(name.rpartition("/")[0] for name, _ in trees() if not name.endswith("__init__.py"))
+    assert {folder: size for folder, size in sizes.items() if size > MOST_IN_A_FOLDER} == {}
 
 
 def test_layout_is_the_formatter_s() -> None:

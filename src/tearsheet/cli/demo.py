@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from tearsheet import log
 from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.cli.limits import format_verdict
 from tearsheet.cli.tables import format_alert, format_rejection, format_summary
-from tearsheet.cli.verdict import format_verdict
 from tearsheet.errors import UsageError
 from tearsheet.export.files import export_summary
 from tearsheet.performance.summary import Scope

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tearsheet.cli import EXIT_BREACH, EXIT_OK
+from tearsheet.cli import EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
 from tearsheet.cli.tables import format_alert, format_summary
 from tearsheet.errors import SettingsError, UsageError
@@ -137,7 +137,6 @@ def deliver(once: bool) -> int:
     import time
 
     from tearsheet.app.alerts.webhook import deliveries_of
-    from tearsheet.cli import EXIT_UNAVAILABLE
 
     deliveries = deliveries_of(Settings.load(), lambda: datetime.now(UTC))
     if deliveries is None:

@@ -1,0 +1,204 @@
+"""The commands for limits: verdict, release, replay."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from tearsheet.app.limits.replay import limits_of, replay_history
+from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.cli import EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
+from tearsheet.cli.options import DateType, open_tracker
+from tearsheet.cli.tables import columns
+from tearsheet.errors import UsageError
+from tearsheet.export.files import json_bytes, write_file
+from tearsheet.export.svg import replay_svg
+from tearsheet.rules.limit import LIMITS
+from tearsheet.rules.replay import Replay, Stop
+from tearsheet.rules.verdict import LimitView, Verdict, worst_state
+from tearsheet.trade.amount import ZERO, parse_amount
+from tearsheet.words import format_money, format_number
+
+_COLORS = {"ok": "green", "warn": "yellow", "breach": "red", "unknown": "magenta"}
+_VERDICT_COLUMNS = ("  limit", "state", "value", "of", "left", "resets at (UTC)", "")
+_STOP_COLUMNS = ("stopped at", "limit", "until", "value", "of", "day's result", "rest", "saved", "left open")
+_TIME = "%Y-%m-%d %H:%M:%S"
+
+
+class Amount(click.ParamType[Decimal]):
+    """An exact amount not below 0."""
+
+    name = "AMOUNT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """The amount that a text states."""
+        try:
+            return value if isinstance(value, Decimal) else parse_amount(value)
+        except ValueError:
+            self.fail(f"{value!r} is no amount; write it like 250 or 0.5", param, ctx)
+
+
+@click.command(short_help="May this account go on trading?")
+@click.option("-a", "--account", help="Only this account; without it, all that have limits.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
+def verdict(account: str | None, as_json: bool) -> int:
+    """Judge accounts by their limits, as they stand now.
+
+    Exit code 0 says ok or warn, 2 that a limit is breached, 75 that nobody can say; see
+    docs/limits.md.
+    """
+    with open_tracker() as tracker:
+        stale = tracker.refresh(30.0)
+        verdicts = verdicts_of(tracker)
+        found = verdicts.all(stale) if account is None else [verdicts.of(account, stale)]
+    if as_json:
+        shown = found if account is None else found[0]
+        click.echo(json_bytes(shown).decode(), nl=False)
+    else:
+        click.echo("\n".join(map(format_verdict, found)) or "No account has limits.")
+    codes = {"ok": EXIT_OK, "warn": EXIT_OK, "breach": EXIT_BREACH, "unknown": EXIT_UNAVAILABLE}
+    return codes[worst_state(found)]
+
+
+@click.command(short_help="Lift a breach.")
+@click.argument("account")
+@click.argument("limit", type=click.Choice(list(LIMITS)), metavar="LIMIT")
+@click.option("--by", "actor", envvar="USER", required=True, help="Who lifts it.")
+@click.option("--reason", required=True, help="Why.")
+@click.option(
+    "--allow",
+    "allowance",
+    type=Amount(),
+    default=ZERO,
+    help="By how much the value may still worsen before the limit breaks again.  [default: 0]",
+)
+def release(account: str, limit: str, actor: str, reason: str, allowance: Decimal) -> None:
+    """Lift the breach that LIMIT of ACCOUNT has now; who and why is kept for ever."""
+    if not reason.strip():
+        raise UsageError("a release needs a reason", 'say it with --reason "…"')
+    with open_tracker() as tracker:
+        tracker.refresh(30.0)
+        record, _ = verdicts_of(tracker).release(account, limit, actor, reason, allowance)
+    assert record.release is not None
+    click.echo(
+        f"{limit} of {account} is released by {record.release.actor}; "
+        f"it breaks again beyond {format_number(record.release.upto)}"
+    )
+
+
+def format_verdict(found: Verdict) -> str:
+    """A verdict as a person reads it."""
+    state = click.style(found.state.upper(), fg=_COLORS[found.state], bold=True)
+    flat = click.style(" · must be flat", fg="red", bold=True) if found.must_be_flat else ""
+    title = click.style(f"{found.account} · {found.trading_day} · {found.currency}", bold=True)
+    lines = [f"{title}  {state}{flat}"]
+    if found.limits:
+        lines.append(columns(_VERDICT_COLUMNS, [_limit_row(view) for view in found.limits], "llrrrll"))
+    lines += _reasons(found)
+    return "\n".join([*lines, ""])
+
+
+def _limit_row(view: LimitView) -> Sequence[str]:
+    value, threshold, left = (
+        "—" if one is None else format_number(one) for one in (view.value, view.threshold, view.headroom)
+    )
+    resets = f"{view.resets_at:%Y-%m-%d %H:%M}" if view.resets_at else "when released"
+    return (f"  {view.name}", view.level, value, threshold, left, resets, view.note or "")
+
+
+def _reasons(found: Verdict) -> list[str]:
+    shown = (f"{r.limit}: {r.detail}" if r.limit else r.detail for r in found.reasons)
+    return [f"  {r.code}: {words}" for r, words in zip(found.reasons, shown, strict=True)]
+
+
+@click.command(short_help="When would my limits have stopped me?")
+@click.option(
+    "--limits",
+    "limits_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The file with `limits:`; without it, the targets file.",
+)
+@click.option("--start", type=DateType(), help="First day; without it, the first that was traded.")
+@click.option("--end", type=DateType(), help="Last day, included; without it, today.")
+@click.option("-a", "--account", help="Only this account.")
+@click.option("--currency", metavar="CODE", help="Which money, where there are several.")
+@click.option(
+    "--picture", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw it as SVG, too."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
+def replay(
+    limits_file: Path | None,
+    start: date | None,
+    end: date | None,
+    account: str | None,
+    currency: str | None,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
+    """Hold limits against your own history, fill by fill: when would you have been stopped, and
+    what would that have saved or cost?
+
+    What was traded between a stop and its reset is left out, with what became of positions that
+    were open at the stop; docs/limits.md says how.
+
+    \b
+    tearsheet replay                                   the limits you have
+    tearsheet replay --limits stricter.yaml --start 2026-01-01 --picture replay.svg
+    """
+    with open_tracker() as tracker:
+        found = replay_history(
+            tracker, limits_of(tracker, limits_file), start=start, end=end, account=account, currency=currency
+        )
+        zone = tracker.settings.calendar.timezone
+    if picture is not None:
+        write_file(picture, replay_svg(found).encode())
+    if as_json:
+        click.echo(json_bytes(found).decode(), nl=False)
+        return
+    for one in found:
+        click.echo(format_replay(one, zone))
+    if not found:
+        click.echo("No trades yet.")
+    elif picture is not None:
+        click.echo(f"  written  {picture}")
+
+
+def format_replay(found: Replay, zone: ZoneInfo) -> str:
+    """A replay as a person reads it: each stop by the clock of the trading day, and the sum."""
+    title = f"{found.account} · {found.start} to {found.end} · {found.currency}"
+    lines = [click.style(title, bold=True)]
+    if found.stops:
+        lines.append(columns(_STOP_COLUMNS, [_stop_row(stop, zone) for stop in found.stops], "lllrrrrrl"))
+    else:
+        lines.append("  never stopped")
+    verb, color = ("saved", "green") if found.saved >= 0 else ("cost", "red")
+    saved = click.style(f"{verb} {format_money(abs(found.saved))}", fg=color, bold=True)
+    lines.append(
+        f"  as it was {format_money(found.net)}, as stopped {format_money(found.net_as_stopped)}: {saved}"
+    )
+    lines += [f"  note: {note}" for note in found.notes]
+    return "\n".join([*lines, ""])
+
+
+def _stop_row(stop: Stop, zone: ZoneInfo) -> tuple[str, ...]:
+    limits = " + ".join((stop.limit, *stop.beside))
+    until = stop.until.astimezone(zone).strftime(_TIME) if stop.until else "released"
+    return (
+        stop.at.astimezone(zone).strftime(_TIME),
+        limits,
+        until,
+        format_number(stop.value),
+        format_number(stop.threshold),
+        format_money(stop.day_net),
+        format_money(stop.rest),
+        format_money(stop.saved),
+        ", ".join(stop.open_at_stop),
+    )
+
+
+COMMANDS = {"verdict": verdict, "release": release, "replay": replay}
