@@ -11,7 +11,7 @@ import click
 
 from tearsheet.cli import EXIT_BREACH, EXIT_GUARD_FAILED, EXIT_OK, EXIT_UNKNOWN
 from tearsheet.guard.acting import Command
-from tearsheet.guard.asking import ServiceUrl, TokenFile, VerdictClient
+from tearsheet.guard.asking import ApiUrl, TokenFile, VerdictClient
 from tearsheet.guard.audit import AuditLog
 from tearsheet.guard.guarding import Guard, GuardOptions
 from tearsheet.guard.listening import EventListener
@@ -110,7 +110,7 @@ def guard(url: str, account: str, command: str, **values: Any) -> int:
         values["retries"],
         values["repeat_if_unsure"],
     )
-    address = ServiceUrl(url, values["ca_file"], allow_http=values["allow_http"])
+    address = ApiUrl(url, values["ca_file"], allow_http=values["allow_http"])
     token = TokenFile(values["token_file"])
     token.headers()
     runs = Command(command, values["command_timeout"], shell=values["shell"])

@@ -50,7 +50,7 @@ class TokenFile:
         return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-class ServiceUrl:
+class ApiUrl:
     """Where the service is; redirects are not followed, as they could lead a token elsewhere."""
 
     def __init__(self, url: str, ca_file: Path | None, *, allow_http: bool) -> None:
@@ -85,7 +85,7 @@ class ServiceUrl:
 class VerdictClient:
     """Asks for one account's verdict."""
 
-    def __init__(self, address: ServiceUrl, token: TokenFile, account: str, timeout_s: float) -> None:
+    def __init__(self, address: ApiUrl, token: TokenFile, account: str, timeout_s: float) -> None:
         self._address, self._token = address, token
         self._path = address.path("/api/risk/verdict", account)
         self._timeout_s = timeout_s

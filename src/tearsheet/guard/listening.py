@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tearsheet.errors import SettingsError
-from tearsheet.guard.asking import ServiceUrl, TokenFile
+from tearsheet.guard.asking import ApiUrl, TokenFile
 
 #: Seconds without a line, heartbeats included, after which a stream is taken for dead.
 _SILENT_S = 45.0
@@ -18,7 +18,7 @@ _MAX_LINE_BYTES = 1 << 16
 class EventListener:
     """A thread that calls `wake` at each event; without events to be had it only waits."""
 
-    def __init__(self, address: ServiceUrl, token: TokenFile, account: str, wake: Callable[[], None]) -> None:
+    def __init__(self, address: ApiUrl, token: TokenFile, account: str, wake: Callable[[], None]) -> None:
         self._address, self._token, self._wake = address, token, wake
         self._path = address.path("/api/events", account)
         self._ended = threading.Event()
