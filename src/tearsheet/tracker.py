@@ -245,8 +245,8 @@ class PerformanceTracker(Context):
 
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:
         """Positions that are not flat."""
-        with self._ledger.snapshot() as reading:
-            return reading.open_positions(scope)
+        with self._ledger.snapshot() as queries:
+            return queries.open_positions(scope)
 
     def closed_positions(
         self, window: Window, scope: Scope = Scope(), currency: str | None = None

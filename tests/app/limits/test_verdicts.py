@@ -98,8 +98,8 @@ def test_the_running_book_says_what_one_from_scratch_says(fills: list[dict[str, 
             with closing(place.tracker()) as another:
                 assert shape(verdicts_of(another).of("A")) == shape(running), "from what is kept"
         with closing(place.tracker()) as scratch:
-            with scratch.ledger.writing() as reading:
-                reading.execute("remove_all_limit_bases")
+            with scratch.ledger.writing() as queries:
+                queries.execute("remove_all_limit_bases")
             assert shape(verdicts_of(scratch).of("A")) == shape(running), "from the first fill ever"
         assert tracker.verify().differences == []
 
@@ -123,8 +123,8 @@ def test_undoing_imports_leaves_the_verdict_of_what_is_left_and_every_breach(
             with closing(place.tracker()) as another:
                 assert shape(verdicts_of(another).of("A")) == shape(running)
         with closing(place.tracker()) as scratch:
-            with scratch.ledger.writing() as reading:
-                reading.execute("remove_all_limit_bases")
+            with scratch.ledger.writing() as queries:
+                queries.execute("remove_all_limit_bases")
             assert shape(verdicts_of(scratch).of("A")) == shape(running), "from the first fill ever"
     with closing(limited(fresh_place(), LIMITS).tracker()) as without:
         for number, fill in enumerate(fills, 1):

@@ -128,8 +128,8 @@ class Insights:
         """Closed positions by a grouping; by tag, one with several is in the group of each."""
         found = self.closings(chosen)
         if by == "tag":
-            with self._ledger.snapshot() as reading:
-                found = _tagged(found, tags_by_position(reading))
+            with self._ledger.snapshot() as queries:
+                found = _tagged(found, tags_by_position(queries))
         return breakdown(found, by)
 
     def distribution(self, chosen: Chosen, of: Literal["net", "r"]) -> Distribution:
@@ -164,12 +164,12 @@ class Insights:
         """A page of closed positions, filtered and in order: from an offset on, or beside a place."""
         window, scope = chosen.window, chosen.scope
         start, end = self._calendar.start(window.start), self._calendar.start(window.end)
-        with self._ledger.snapshot() as reading:
+        with self._ledger.snapshot() as queries:
             currency = self._currency(chosen)
             of = TradeScope(scope, currency, to_micros(start), to_micros(end), window.last_trades)
-            found = TradeList(reading, of, wanted, self._band)
+            found = TradeList(queries, of, wanted, self._band)
             items, previous, following = found.page(number, offset, after, before)
-            remarks = remarks_on(reading, [position.id for position in items])
+            remarks = remarks_on(queries, [position.id for position in items])
             views = tuple(
                 view_of(position, self._band, remark=remarks.get(position.id)) for position in items
             )
@@ -193,19 +193,19 @@ class Insights:
 
     def names(self, account: str | None, most: int) -> Names:
         """The symbols and strategies of closed positions, of one account or all; some of many."""
-        with self._ledger.snapshot() as reading:
-            symbols = distinct_names(reading, "symbol", account)
-            return Names(symbols[:most], distinct_names(reading, "strategy", account)[:most])
+        with self._ledger.snapshot() as queries:
+            symbols = distinct_names(queries, "symbol", account)
+            return Names(symbols[:most], distinct_names(queries, "strategy", account)[:most])
 
     def position(self, identity: str) -> PositionDetail:
         """A position with its bookings. Raises NotFoundError."""
-        with self._ledger.snapshot() as reading:
-            position = reading.position(identity)
+        with self._ledger.snapshot() as queries:
+            position = queries.position(identity)
             if position is None:
                 raise NotFoundError(f"no position {identity!r}", "`tearsheet positions` lists them")
             behind = Behind(self._ledger, self._band, self._calendar.trading_day_of)
-            terms = behind.bookings(reading.bookings_of(identity), lambda booking: booking.net)
-            remark = remarks_on(reading, [identity]).get(identity)
+            terms = behind.bookings(queries.bookings_of(identity), lambda booking: booking.net)
+            remark = remarks_on(queries, [identity]).get(identity)
             return PositionDetail(view_of(position, self._band, remark=remark), terms)
 
     def before(self, window: Window) -> Window | None:
@@ -222,7 +222,7 @@ class Insights:
     def closings(self, chosen: Chosen) -> list[ClosedTrade]:
         """The closed positions of a window, in order."""
         window, scope = chosen.window, chosen.scope
-        with self._ledger.snapshot() as reading:
+        with self._ledger.snapshot() as queries:
             currency = self._currency(chosen)
             key = (self._ledger.state_id, window, scope, currency)
             start, end = self._calendar.start(window.start), self._calendar.start(window.end)
@@ -230,9 +230,9 @@ class Insights:
             if (kept := _last.get(key)) is not None:
                 return kept
             if window.last_trades is None:
-                found = self._closings.between(reading, scope, currency, start, end)
+                found = self._closings.between(queries, scope, currency, start, end)
             else:
-                last = reading.last_closed(scope, currency, end, window.last_trades)
+                last = queries.last_closed(scope, currency, end, window.last_trades)
                 found = [self._closings.to_closed_trade(position) for position in last]
             _remember(key, found)
             return found

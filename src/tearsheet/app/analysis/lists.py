@@ -15,7 +15,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.store.tables import pages
 from tearsheet.store.tables.marks import Mark, Marks
 from tearsheet.store.tables.pages import Page, PageCursor, RowRange
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.trade_list import TradeCursor, TradeFilter, TradeList, TradeScope
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill, Rejection
@@ -71,8 +71,8 @@ class Lists:
 
     def fills(self, window: Window, scope: Scope, number: int, after: PageCursor | None) -> Page[Fill]:
         """Fills of a window, the newest first. Logged results are none. Raises UsageError."""
-        with self._ledger.snapshot() as reading:
-            return pages.fills(reading, self._span(window, scope, after), number)
+        with self._ledger.snapshot() as queries:
+            return pages.fills(queries, self._span(window, scope, after), number)
 
     def closed(
         self, window: Window, scope: Scope, number: int, after: PageCursor | None, tag: str | None = None
@@ -81,26 +81,26 @@ class Lists:
         span = self._span(window, scope, after)
         of = TradeScope(scope, None, to_micros(span.since), to_micros(span.until))
         place = None if after is None else TradeCursor(None, after.time_us, str(after.id))
-        with self._ledger.snapshot() as reading:
-            found = TradeList(reading, of, TradeFilter(tag=tag), self._band)
+        with self._ledger.snapshot() as queries:
+            found = TradeList(queries, of, TradeFilter(tag=tag), self._band)
             items, _, last = found.page(number, after=place)
-            views = self._views(reading, items)
+            views = self._views(queries, items)
         return Page(views, None if last is None else PageCursor(last.time_us, last.id))
 
     def rejections(self, number: int, after: PageCursor | None) -> Page[Rejection]:
         """Lines that could not be used, those read last first."""
-        with self._ledger.snapshot() as reading:
-            return pages.rejections(reading, after, number)
+        with self._ledger.snapshot() as queries:
+            return pages.rejections(queries, after, number)
 
     def open(self, scope: Scope, tag: str | None = None) -> list[PositionView]:
         """Open positions with what they would bring at their marks, of one tag or all."""
-        with self._ledger.snapshot() as reading:
-            views = self._views(reading, reading.open_positions(scope))
+        with self._ledger.snapshot() as queries:
+            views = self._views(queries, queries.open_positions(scope))
         return [view for view in views if tag is None or tag in view.tags]
 
-    def _views(self, reading: Reading, positions: Sequence[Position]) -> list[PositionView]:
+    def _views(self, queries: Queries, positions: Sequence[Position]) -> list[PositionView]:
         """Positions as they are shown, with what is said of them."""
-        marks, remarks = Marks(reading), remarks_on(reading, [p.id for p in positions])
+        marks, remarks = Marks(queries), remarks_on(queries, [p.id for p in positions])
         return [
             view_of(p, self._band, None if p.closed_at else marks.get(p.symbol), remarks.get(p.id))
             for p in positions

@@ -13,7 +13,7 @@ from tearsheet.log import log_event
 from tearsheet.store.tables import notes as kept
 from tearsheet.store.tables.ledger import NOTES_STATE_ID
 from tearsheet.store.tables.notes import Note, NoteVersion
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.note import NoteText
 
 __all__ = [
@@ -78,71 +78,71 @@ class Notes:
 
         Raises NotFoundError.
         """
-        with self._ledger.snapshot() as reading:
-            own = _own(reading, position)
-            found = kept.NoteTable(reading).for_positions([position]).get(position, [])
+        with self._ledger.snapshot() as queries:
+            own = _own(queries, position)
+            found = kept.NoteTable(queries).for_positions([position]).get(position, [])
         others = [note for note in found if note.id != own.id]
         return [_view(note) for note in (own, *others)]
 
     def get(self, identity: str) -> NoteView:
         """A note by its id. Raises NotFoundError."""
-        with self._ledger.snapshot() as reading:
-            return _view(_known(reading, identity))
+        with self._ledger.snapshot() as queries:
+            return _view(_known(queries, identity))
 
     def versions(self, identity: str) -> Sequence[NoteVersion]:
         """Everything that a note ever said, the first first."""
-        with self._ledger.snapshot() as reading:
-            return kept.NoteTable(reading).versions(identity)
+        with self._ledger.snapshot() as queries:
+            return kept.NoteTable(queries).versions(identity)
 
     def orphaned(self, most: int, after: str = "") -> Sequence[NoteView]:
         """Notes whose fill is not in the ledger now: its import was undone, or its log written anew.
 
         They stand where they were as soon as the fill is back.
         """
-        with self._ledger.snapshot() as reading:
-            return [_view(note) for note in kept.NoteTable(reading).unattached(after, most)]
+        with self._ledger.snapshot() as queries:
+            return [_view(note) for note in kept.NoteTable(queries).unattached(after, most)]
 
     def tags(self) -> Sequence[TagCount]:
         """Every tag, in order."""
-        with self._ledger.snapshot() as reading:
-            return [TagCount(tag, number) for tag, number in kept.NoteTable(reading).tags()]
+        with self._ledger.snapshot() as queries:
+            return [TagCount(tag, number) for tag, number in kept.NoteTable(queries).tags()]
 
     def with_tag(self, tag: str) -> frozenset[str]:
         """The ids of the positions that bear a tag."""
-        with self._ledger.snapshot() as reading:
-            return kept.NoteTable(reading).with_tag(tag)
+        with self._ledger.snapshot() as queries:
+            return kept.NoteTable(queries).with_tag(tag)
 
     def remarks(self, positions: Sequence[str]) -> Mapping[str, Remark]:
         """What is said of each of some positions."""
-        with self._ledger.snapshot() as reading:
-            return remarks_on(reading, positions)
+        with self._ledger.snapshot() as queries:
+            return remarks_on(queries, positions)
 
     def write(self, position: str, said: NoteText, by: str, version: int) -> NoteView:
         """Say something of a position. `version` is the one that it is said upon, 0 for the first.
 
         Raises NotFoundError; UsageError where somebody else wrote meanwhile; StoreError.
         """
-        return self._write(lambda reading: _own(reading, position), lambda _: said, by, version)
+        return self._write(lambda queries: _own(queries, position), lambda _: said, by, version)
 
     def rewrite(self, note: str, said: NoteText, by: str, version: int) -> NoteView:
         """The same of a note by its id, also of one whose fill is gone."""
-        return self._write(lambda reading: _known(reading, note), lambda _: said, by, version)
+        return self._write(lambda queries: _known(queries, note), lambda _: said, by, version)
 
     def change(self, position: str, change: Callable[[NoteText], NoteText], by: str) -> NoteView:
         """Say of a position what a function makes of what is said now. Raises as `write` does."""
-        return self._write(lambda reading: _own(reading, position), change, by, None)
+        return self._write(lambda queries: _own(queries, position), change, by, None)
 
     def _write(
         self,
-        find: Callable[[Reading], Note],
+        find: Callable[[Queries], Note],
         change: Callable[[NoteText], NoteText],
         by: str,
         version: int | None,
     ) -> NoteView:
-        with self._ledger.snapshot() as reading:
-            account = find(reading).account
-        with self._ledger.writing(frozenset({account})) as reading:
-            notes, before = kept.NoteTable(reading), find(reading)
+        with self._ledger.snapshot() as queries:
+            account = find(queries).account
+        with self._ledger.writing(frozenset({account})) as queries:
+            notes, before = kept.NoteTable(queries), find(queries)
             said = change(before.content)
             if said == before.content:  # also where a request is repeated
                 return _view(before)
@@ -164,14 +164,14 @@ class Notes:
         return _view(after)
 
 
-def remarks_on(reading: Reading, positions: Sequence[str]) -> Mapping[str, Remark]:
+def remarks_on(queries: Queries, positions: Sequence[str]) -> Mapping[str, Remark]:
     """What is said of each of some positions, all notes on it together."""
-    return {one: _together(notes) for one, notes in kept.NoteTable(reading).for_positions(positions).items()}
+    return {one: _together(notes) for one, notes in kept.NoteTable(queries).for_positions(positions).items()}
 
 
-def tags_by_position(reading: Reading) -> Mapping[str, frozenset[str]]:
+def tags_by_position(queries: Queries) -> Mapping[str, frozenset[str]]:
     """The tags of each position that bears any."""
-    return kept.NoteTable(reading).tags_by_position()
+    return kept.NoteTable(queries).tags_by_position()
 
 
 def _together(notes: Sequence[Note]) -> Remark:
@@ -180,17 +180,17 @@ def _together(notes: Sequence[Note]) -> Remark:
     return Remark("\n\n".join(texts) or None, tuple(tags))
 
 
-def _own(reading: Reading, position: str) -> Note:
+def _own(queries: Queries, position: str) -> Note:
     """The note of a position, empty where nothing was said. Raises NotFoundError."""
-    bookings = reading.bookings_of(position)
+    bookings = queries.bookings_of(position)
     if not bookings:
         raise NotFoundError(f"no position {position!r}", "`tearsheet positions` lists them")
     unsaid = Note.empty(bookings[0])
-    return kept.NoteTable(reading).get(unsaid.id) or unsaid
+    return kept.NoteTable(queries).get(unsaid.id) or unsaid
 
 
-def _known(reading: Reading, identity: str) -> Note:
-    note = kept.NoteTable(reading).get(identity)
+def _known(queries: Queries, identity: str) -> Note:
+    note = kept.NoteTable(queries).get(identity)
     if note is None:
         raise NotFoundError(f"no note {identity!r}", "a position's page shows its notes")
     return note

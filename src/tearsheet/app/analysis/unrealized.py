@@ -6,7 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tearsheet.store.tables.marks import Mark, Marks
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Position
 
@@ -28,11 +28,11 @@ def unrealized(position: Position, mark: Mark | None) -> Unrealized:
         return Unrealized(position.unrealized(mark.price))
 
 
-def unrealized_of(reading: Reading, positions: Iterable[Position], open_log_trades: int) -> Unrealized:
+def unrealized_of(queries: Queries, positions: Iterable[Position], open_log_trades: int) -> Unrealized:
     """What all positions, of one currency, would bring; None as soon as one of them has no price."""
     if open_log_trades:
         return Unrealized(None, f"{open_log_trades} open trades of the log say no size left")
-    marks, total = Marks(reading), ZERO
+    marks, total = Marks(queries), ZERO
     for position in positions:
         its = unrealized(position, marks.get(position.symbol))
         if its.value is None:

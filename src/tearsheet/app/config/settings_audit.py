@@ -101,8 +101,8 @@ def keep_change(
 
 def setting_changes(ledger: Ledger, most: int) -> list[SettingChange]:
     """The newest changes, the newest first."""
-    with ledger.snapshot() as reading:
-        found = reading.execute("setting_changes", (_LAST, most)).fetchall()
+    with ledger.snapshot() as queries:
+        found = queries.execute("setting_changes", (_LAST, most)).fetchall()
     return [SettingChange(from_micros(at_us), *rest) for at_us, *rest in found]
 
 

@@ -69,13 +69,13 @@ class Posts:
         if key is None:
             return take()
         receipt = _receipt(Request(path.read_bytes(), "", key), "import")
-        with self._ledger.snapshot() as reading:
-            answer = IdempotencyTable(reading).find(receipt)
+        with self._ledger.snapshot() as queries:
+            answer = IdempotencyTable(queries).find(receipt)
         if answer is not None:
             return _imported_before(answer)
         report = take()
-        with self._ledger.writing() as reading:
-            receipts = IdempotencyTable(reading)
+        with self._ledger.writing() as queries:
+            receipts = IdempotencyTable(queries)
             if (answer := receipts.find(receipt)) is not None:
                 return _imported_before(answer)
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
@@ -85,16 +85,16 @@ class Posts:
         self, request: Request, rules: BookingRules, lines: Sequence[tuple[int, Fill]]
     ) -> PostReport:
         receipt = _receipt(request, "fills")
-        with transaction_of(self._ledger, rules, _held(lines, receipt)) as reading:
-            receipts = IdempotencyTable(reading)
+        with transaction_of(self._ledger, rules, _held(lines, receipt)) as queries:
+            receipts = IdempotencyTable(queries)
             if answer := receipts.find(receipt):
                 return _repeated(answer)
-            known = existing_fills(reading, request.name, lines)
+            known = existing_fills(queries, request.name, lines)
             conflicts = [found for found in known if isinstance(found, Rejection)]
             if conflicts:
                 return PostReport(rejections=conflicts)
             new = known.count(False)
-            record_heartbeat(reading, {fill.account for _, fill in lines}, self._context.now)
+            record_heartbeat(queries, {fill.account for _, fill in lines}, self._context.now)
             revision = self._book(request, rules, lines, new)
             report = PostReport(new=new, known=len(lines) - new, revision=revision)
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
@@ -102,11 +102,11 @@ class Posts:
 
     def _keep_marks(self, request: Request, told: Sequence[Mark]) -> PostReport:
         receipt = _receipt(request, "marks")
-        with self._ledger.writing() as reading:
-            receipts = IdempotencyTable(reading)
+        with self._ledger.writing() as queries:
+            receipts = IdempotencyTable(queries)
             if answer := receipts.find(receipt):
                 return _repeated(answer)
-            new = sum(Marks(reading).save(mark) for mark in told)
+            new = sum(Marks(queries).save(mark) for mark in told)
             revision = self._ledger.bump_revision() if new else self._ledger.revision
             if new:
                 self._ledger.on_commit(self._holders({mark.symbol for mark in told}))

@@ -79,22 +79,22 @@ class Batches:
     def list(self, most: int, before: int | None = None, *, files_only: bool = False) -> Sequence[Batch]:
         """The imports, the newest first, from before an id on; requests of fills are some, too."""
         which = "batches_of_files" if files_only else "batches"
-        with self._ledger.snapshot() as reading:
-            found = reading.execute(which, (before or _LAST, most)).fetchall()
+        with self._ledger.snapshot() as queries:
+            found = queries.execute(which, (before or _LAST, most)).fetchall()
         return [_batch(row) for row in found]
 
     def get(self, number: int) -> Batch:
         """One import. Raises NotFoundError."""
-        with self._ledger.snapshot() as reading:
-            row = reading.fetch_one("batch", (number,)) if 0 < number < _LAST else None
+        with self._ledger.snapshot() as queries:
+            row = queries.fetch_one("batch", (number,)) if 0 < number < _LAST else None
         if row is None:
             raise NotFoundError(f"there is no import {number}", "`tearsheet imports` lists them")
         return _batch(row)
 
     def rejections(self, number: int, most: int) -> Sequence[RejectedLine]:
         """The lines of an import that could not be used."""
-        with self._ledger.snapshot() as reading:
-            found = reading.execute("rejections_of_batch", (number, most)).fetchall()
+        with self._ledger.snapshot() as queries:
+            found = queries.execute("rejections_of_batch", (number, most)).fetchall()
         return [RejectedLine(rows.rejection_from_row(row), row[7] is None) for row in found]
 
     def undo(self, number: int, who: str) -> UndoReport:

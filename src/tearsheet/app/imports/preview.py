@@ -80,13 +80,13 @@ def previewed(ledger: Ledger, change: Callable[[], object]) -> Preview:
 
 
 def _books(ledger: Ledger) -> _Books:
-    reading = ledger.queries
+    queries = ledger.queries
     days = {}
     with exact():
-        for account, session, currency, body in reading.execute("days_of_accounts"):
+        for account, session, currency, body in queries.execute("days_of_accounts"):
             days[date.fromisoformat(session), account, currency] = decode(body).curve.net
-        held = {(p.account, p.symbol): _signed(p) for p in reading.open_positions(Scope())}
-    closed = {(a, s): number for a, s, number in reading.execute("closed_of_streams")}
+        held = {(p.account, p.symbol): _signed(p) for p in queries.open_positions(Scope())}
+    closed = {(a, s): number for a, s, number in queries.execute("closed_of_streams")}
     return _Books(days, held, closed)
 
 

@@ -162,7 +162,7 @@ class LimitBooks:
 
     def _make(self, account: str, plan: AccountLimits, now: datetime) -> Standing:
         """The book from kept tallies up to the last traded session, whose bookings are read."""
-        reading, calendar = self._ledger.queries, self._settings.calendar
+        queries, calendar = self._ledger.queries, self._settings.calendar
         session = calendar.trading_day_of(now)
         cut = min(session, self._ledger.last_session(account) or session)
         first = first_session_needed(plan, cut) or EARLIEST.date()
@@ -171,7 +171,7 @@ class LimitBooks:
         currency, others = self._currency(account, begun, base)
         if base is not None and currency != base.currency:
             begun, base = first, None
-        bookings, closed = reading.in_window(account, calendar.start(cut), LATEST)
+        bookings, closed = queries.in_window(account, calendar.start(cut), LATEST)
         bookings.sort(key=_order)
         past = self._ledger.tallies(account, begun, cut, currency)
         records = self._latched(account, session)
@@ -189,7 +189,7 @@ class LimitBooks:
             between=lambda book: bases.append(book.snapshot()),
         )
         book.other_currencies |= others
-        standing = Standing(book, account_state(reading, account))
+        standing = Standing(book, account_state(queries, account))
         standing.kept = {record.breach.id for record in records}
         standing.currencies = {currency, *others}
         standing.note(bookings)

@@ -97,8 +97,8 @@ class _Account:
     def replay(self) -> Replay:
         """What the limits would have made of it."""
         run = Simulation(self._book(), self._start, self._last)
-        reading = self._ledger.queries
-        for bookings, closed in reading.time_chunks(self._account, self._since, self._until):
+        queries = self._ledger.queries
+        for bookings, closed in queries.time_chunks(self._account, self._since, self._until):
             ended = {position.id: position for position in closed}
             for booking in sorted(bookings, key=lambda b: b.order):
                 run.add_booking(booking, ended.get(booking.position_id) if booking.closes else None)
@@ -117,10 +117,10 @@ class _Account:
 
     def _held(self) -> Iterator[OpenHolding]:
         """What was open when the replay begins: it has closed since, or is still open."""
-        reading = self._ledger.queries
-        for _, closed in reading.time_chunks(self._account, self._since, LATEST):
+        queries = self._ledger.queries
+        for _, closed in queries.time_chunks(self._account, self._since, LATEST):
             yield from map(self._wound_back, filter(self._is_earlier, closed))
-        still = filter(self._is_earlier, reading.open_positions(Scope(self._account)))
+        still = filter(self._is_earlier, queries.open_positions(Scope(self._account)))
         yield from map(self._wound_back, still)
 
     def _is_earlier(self, position: Position) -> bool:

@@ -134,8 +134,8 @@ class Verdicts:
         that was used for something else, StoreError.
         """
         receipt = _receipt(key, account, limit, actor, reason, allowance)
-        with self._ledger.writing(frozenset({account})) as reading:
-            receipts = IdempotencyTable(reading)
+        with self._ledger.writing(frozenset({account})) as queries:
+            receipts = IdempotencyTable(queries)
             if (answer := receipts.find(receipt)) is not None:
                 return json.decode(answer, type=BreachRecord), True
             stated, now = self._file.stated(), self._context.now
@@ -143,7 +143,7 @@ class Verdicts:
             self._keep(standing, now)
             record = _released(standing.book, limit, actor, reason, allowance, now)
             assert record.release is not None
-            BreachTable(reading).release(record.release)
+            BreachTable(queries).release(record.release)
             standing.take([record])
             self._ledger.acquire_commit_lock()
             self._ledger.bump_revision()
@@ -153,13 +153,13 @@ class Verdicts:
 
     def hear(self, account: str) -> None:
         """Note that an account's source is there, though it has nothing new to say."""
-        with self._ledger.writing(frozenset({account})) as reading:
-            record_heartbeat(reading, [account], self._context.now)
+        with self._ledger.writing(frozenset({account})) as queries:
+            record_heartbeat(queries, [account], self._context.now)
 
     def history(self, account: str | None, number: int, after: PageCursor | None) -> Page[BreachRecord]:
         """A page of all breaches ever, with who lifted them and why, the newest first."""
-        with self._ledger.snapshot() as reading:
-            return BreachTable(reading).page(account, number, after)
+        with self._ledger.snapshot() as queries:
+            return BreachTable(queries).page(account, number, after)
 
     def _limited(self) -> list[str]:
         """The accounts that are judged; while the limits cannot be read, all of them."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.amount import ZERO, proportional_share
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
@@ -131,28 +131,28 @@ def steps_of(fills: Iterable[Fill]) -> list[Step]:
     return steps
 
 
-def stream_fills(reading: Reading, account: str, symbol: str, since: datetime) -> list[Fill]:
+def stream_fills(queries: Queries, account: str, symbol: str, since: datetime) -> list[Fill]:
     """The fills of an instrument from the last time it was flat before an instant."""
     since_us, before = to_micros(since), None
     while since_us != before:
         before = since_us
-        for row in reading.execute("positions_of_stream_since", (account, symbol, since_us)):
+        for row in queries.execute("positions_of_stream_since", (account, symbol, since_us)):
             opened = rows.position_from_row(row).opened_at
             since_us = min(since_us, since_us if opened is None else to_micros(opened))
-    found = reading.stream("fills_of_stream", (account, symbol, since_us))
+    found = queries.stream("fills_of_stream", (account, symbol, since_us))
     return [rows.fill_from_row(row) for row in found]
 
 
-def streams(reading: Reading, account: str, since: datetime) -> list[str]:
+def streams(queries: Queries, account: str, since: datetime) -> list[str]:
     """The instruments of an account that were held or traded since an instant."""
-    found = reading.execute("streams_of_account_since", (account, to_micros(since)))
+    found = queries.execute("streams_of_account_since", (account, to_micros(since)))
     return sorted(row[0] for row in found)
 
 
-def logged_steps(reading: Reading, account: str, since: datetime, until: datetime) -> Sequence[Step]:
+def logged_steps(queries: Queries, account: str, since: datetime, until: datetime) -> Sequence[Step]:
     """Trades that a bot's log states whole: a result and fees at one instant."""
     steps = []
-    for row in reading.stream("closed_account", (account, to_micros(since), to_micros(until))):
+    for row in queries.stream("closed_account", (account, to_micros(since), to_micros(until))):
         if rows.is_logged(row):
             p = rows.position_from_row(row)
             net = p.gross - p.fees

@@ -25,7 +25,7 @@ from tearsheet.sources.reports.reported import BrokerReport, ReportLine
 from tearsheet.sources.statements.statement import StatementOptions
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.store.tables.holdings import holding_before
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill, Rejection, UnmatchedClose
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
@@ -139,12 +139,12 @@ class _Account:
         name: str,
         report: BrokerReport,
         lines: Sequence[ReportLine],
-        reading: Reading,
+        queries: Queries,
         calendar: TradingCalendar,
         method: Method,
         start: Decimal | None,
     ) -> None:
-        self._name, self._report, self._reading = name, report, reading
+        self._name, self._report, self._queries = name, report, queries
         self._lines, self._calendar, self._method, self._start = lines, calendar, method, start
         self.differences: list[Difference] = []
         self.fills: list[FillDifference] = []
@@ -199,7 +199,7 @@ class _Account:
         if self._start is None or not any("balance" in line.amounts for line in self._lines):
             return None
         total = self._start
-        for bookings, _ in self._reading.time_chunks(self._name, EARLIEST, self._calendar.start(first)):
+        for bookings, _ in self._queries.time_chunks(self._name, EARLIEST, self._calendar.start(first)):
             total += sum((b.gross - b.fees for b in bookings), ZERO)
         return total
 
@@ -211,13 +211,13 @@ class _Account:
         for one in self._report.fills:
             if one.fill.account == self._name:
                 theirs[one.fill.symbol].append(one)
-        symbols = {*streams(self._reading, self._name, since), *theirs}
+        symbols = {*streams(self._queries, self._name, since), *theirs}
         ours = {
-            s: [f for f in stream_fills(self._reading, self._name, s, since) if f.time < until]
+            s: [f for f in stream_fills(self._queries, self._name, s, since) if f.time < until]
             for s in symbols
         }
         own = {s: steps_of(fills) for s, fills in ours.items()}
-        logged = logged_steps(self._reading, self._name, since, until)
+        logged = logged_steps(self._queries, self._name, since, until)
         if not theirs:
             return [_with_logged(own, logged)]
         ids = {o.key for fills in ours.values() for o in fills}
@@ -283,13 +283,13 @@ def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
     ]
 
 
-def _orphans(report: BrokerReport, reading: Reading) -> list[UnmatchedClose]:
+def _orphans(report: BrokerReport, queries: Queries) -> list[UnmatchedClose]:
     """Fills that close, as the report says, what neither it nor our books before it have opened."""
     watch = UnmatchedCloseFinder()
     for one in report.fills:
         if not report.from_round_trips:
             watch.add(one.fill, one.effect, one.line)
-    return watch.results(partial(holding_before, reading))
+    return watch.results(partial(holding_before, queries))
 
 
 def _amended(

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.position import Booking
 from tearsheet.trade.session import from_micros, to_micros
 
@@ -31,17 +31,17 @@ class AccountState(Struct, frozen=True):
         return None if self.last_update_us is None else from_micros(self.last_update_us)
 
 
-def account_state(reading: Reading, account: str) -> AccountState:
+def account_state(queries: Queries, account: str) -> AccountState:
     """The state of an account; that of one never met is empty."""
-    row = reading.fetch_one("account_state", (account,))
+    row = queries.fetch_one("account_state", (account,))
     return AccountState() if row is None else AccountState(*row)
 
 
 class AccountStates:
     """The accounts that one posting touches."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
         self._spans: dict[str, tuple[datetime, datetime]] = {}
         #: bookings that were taken out and did not come back the same
         self._removed: dict[str, dict[_BookingKey, Booking]] = {}
@@ -112,9 +112,9 @@ class AccountStates:
         self._queries.execute("put_account_state", row)
 
 
-def record_heartbeat(reading: Reading, accounts: Iterable[str], now: datetime) -> None:
+def record_heartbeat(queries: Queries, accounts: Iterable[str], now: datetime) -> None:
     """Note that the source of accounts was heard, also where it had nothing new to say."""
-    reading.execute_many("heard_account", [(name, to_micros(now)) for name in sorted(accounts)])
+    queries.execute_many("heard_account", [(name, to_micros(now)) for name in sorted(accounts)])
 
 
 def _booking_key(booking: Booking) -> _BookingKey:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from tearsheet.errors import NotFoundError
 from tearsheet.rules.breach import Breach, Release
 from tearsheet.store.tables.pages import AT_ONCE, LAST_INSTANT, LAST_TEXT, Page, PageCursor
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import Row
 from tearsheet.trade.session import from_micros, to_micros
 
@@ -24,8 +24,8 @@ class BreachRecord(Struct, frozen=True):
 class BreachTable:
     """Keeps breaches and releases; used inside the transaction that found them."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
 
     def for_account(self, account: str, since: date) -> list[BreachRecord]:
         """Those of an account whose period began on a day or later, or never ends."""
@@ -72,31 +72,31 @@ class BreachTable:
         return Page([_record(row) for row in items], following)
 
 
-def load_equity_peak(reading: Reading, account: str, since: date | None) -> Decimal | None:
+def load_equity_peak(queries: Queries, account: str, since: date | None) -> Decimal | None:
     """The highest that equity with what was open was seen at a price, None if it never was."""
-    row = reading.fetch_one("open_high", (account, since.isoformat() if since else ""))
+    row = queries.fetch_one("open_high", (account, since.isoformat() if since else ""))
     return None if row is None else Decimal(row[0])
 
 
-def save_equity_peak(reading: Reading, account: str, since: date | None, high: Decimal) -> None:
+def save_equity_peak(queries: Queries, account: str, since: date | None, high: Decimal) -> None:
     """Remember how high equity with what was open has been seen."""
     row = (account, since.isoformat() if since else "", str(high))
-    reading.execute("put_open_high", row)
+    queries.execute("put_open_high", row)
 
 
-def load_snapshot(reading: Reading, account: str, plan: str) -> tuple[date, str] | None:
+def load_snapshot(queries: Queries, account: str, plan: str) -> tuple[date, str] | None:
     """The session at which a plan's running sums are kept, and the sums."""
-    row = reading.fetch_one("limit_base", (account, plan))
+    row = queries.fetch_one("limit_base", (account, plan))
     return None if row is None else (date.fromisoformat(row[0]), row[1])
 
 
 def save_snapshot(
-    reading: Reading, account: str, plan: str, session: date, start: datetime, body: str
+    queries: Queries, account: str, plan: str, session: date, start: datetime, body: str
 ) -> None:
     """Keep the running sums at the start of a session; those of other plans are of no use any more."""
-    reading.execute("remove_other_limit_bases", (account, plan))
+    queries.execute("remove_other_limit_bases", (account, plan))
     row = (account, plan, session.isoformat(), to_micros(start), body)
-    reading.execute("put_limit_base", row)
+    queries.execute("put_limit_base", row)
 
 
 def breach_not_found(account: str, limit: str) -> NotFoundError:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from tearsheet.performance.closing import ClosedTrade
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.amount import exact
 from tearsheet.trade.position import Position, outcome_of
 from tearsheet.trade.session import TradingCalendar, from_micros, to_micros
@@ -28,14 +28,14 @@ class ClosedTradeQuery:
         self._band = band
 
     def between(
-        self, reading: Reading, scope: Scope, currency: str, since: datetime, until: datetime
+        self, queries: Queries, scope: Scope, currency: str, since: datetime, until: datetime
     ) -> list[ClosedTrade]:
         """Those of a scope and currency that closed in `[since, until)`, in order."""
         span = (to_micros(since), to_micros(until))
         account = scope.account
         name, bounds = ("all", span) if account is None else ("account", (account, *span))
         with exact():
-            found = list(self._read(reading.execute(f"closed_{name}", bounds), scope, currency))
+            found = list(self._read(queries.execute(f"closed_{name}", bounds), scope, currency))
         found.sort(key=_order)
         return found
 

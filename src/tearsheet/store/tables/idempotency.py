@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from tearsheet.errors import UsageError
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.session import to_micros
 
 #: How long a key is remembered.
@@ -22,8 +22,8 @@ class IdempotencyKey(Struct, frozen=True):
 class IdempotencyTable:
     """Keeps answers by their keys; used inside the transaction of the change they speak of."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
 
     def find(self, receipt: IdempotencyKey | None) -> str | None:
         """The answer that was given to this very request. Raises UsageError for another with its key."""

@@ -18,7 +18,7 @@ from tearsheet.performance.tally import Tally
 from tearsheet.store.db import connection as limits
 from tearsheet.store.db.opening import open_connection
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.tallies import ALL_ACCOUNTS, decode
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import from_micros, to_micros
@@ -74,7 +74,7 @@ class Ledger:
     def __init__(self, place: Path | str) -> None:
         self.on_commit, self.on_rollback, self.on_begin = _no_op_on_commit, lambda: None, lambda: None
         self.connection = open_connection(place)
-        self.queries = Reading(self.connection)
+        self.queries = Queries(self.connection)
         self._lock_timeout = limits.BUSY_SECONDS
 
     @property
@@ -92,7 +92,7 @@ class Ledger:
         self.connection.close()
 
     @contextmanager
-    def snapshot(self) -> Iterator[Reading]:
+    def snapshot(self) -> Iterator[Queries]:
         """Ask several questions about one and the same state."""
         with self.connection.transaction(write=False):
             self.on_begin()
@@ -113,7 +113,7 @@ class Ledger:
         self.connection.set_lock_timeout(seconds)
 
     @contextmanager
-    def writing(self, accounts: frozenset[str] | None = None) -> Iterator[Reading]:
+    def writing(self, accounts: frozenset[str] | None = None) -> Iterator[Queries]:
         """Change the ledger in one transaction, alone.
 
         Who says which accounts are touched, and calls `join` before touching what belongs to all,

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.session import from_micros, to_micros
 
 
@@ -21,8 +21,8 @@ class Mark(Struct, frozen=True):
 class Marks:
     """Keeps one mark an instrument: the one with the latest time, however they arrive."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
 
     def save(self, mark: Mark) -> bool:
         """Keep a mark unless a later one is kept; says whether anything changed."""

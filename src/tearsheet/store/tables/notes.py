@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import Row
 from tearsheet.trade.note import NoteText, fill_keys, note_id, opening_fill_key
 from tearsheet.trade.position import Booking, position_id
@@ -62,8 +62,8 @@ class NoteVersion(Struct, frozen=True):
 class NoteTable:
     """Keeps notes; used inside a transaction of the ledger."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
 
     def get(self, identity: str) -> Note | None:
         """The note with an id."""

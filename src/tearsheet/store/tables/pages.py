@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros
 
@@ -44,7 +44,7 @@ class RowRange(Struct, frozen=True):
     after: PageCursor | None = None
 
 
-def fills(reading: Reading, span: RowRange, number: int) -> Page[Fill]:
+def fills(queries: Queries, span: RowRange, number: int) -> Page[Fill]:
     """A page of the fills of a scope."""
 
     def belongs(fill: Fill) -> bool:
@@ -55,20 +55,20 @@ def fills(reading: Reading, span: RowRange, number: int) -> Page[Fill]:
             and scope.mode in (None, fill.mode)
         )
 
-    found = _rows(reading, "page_of_fills", span, _LAST_ID, lambda row: (row[3], row[-1]))
+    found = _rows(queries, "page_of_fills", span, _LAST_ID, lambda row: (row[3], row[-1]))
     return make_page(((rows.fill_from_row(row), place) for row, place in found), belongs, number)
 
 
-def rejections(reading: Reading, after: PageCursor | None, number: int) -> Page[Rejection]:
+def rejections(queries: Queries, after: PageCursor | None, number: int) -> Page[Rejection]:
     """A page of the lines that could not be used, those read last first."""
     before = _LAST_ID if after is None else after.id
-    found = reading.execute("page_of_rejections", (before, number + 1)).fetchall()
+    found = queries.execute("page_of_rejections", (before, number + 1)).fetchall()
     items = [rows.rejection_from_row(row) for row in found[:number]]
     return Page(items, PageCursor(0, found[number - 1][-1]) if len(found) > number else None)
 
 
 def _rows(
-    reading: Reading,
+    queries: Queries,
     name: str,
     span: RowRange,
     last_id: int | str,
@@ -81,7 +81,7 @@ def _rows(
     which, scope = ("all", ()) if account is None else ("account", (account,))
     while True:
         bounds = (since_us, place.time_us, place.time_us, place.id, AT_ONCE)
-        found = reading.execute(f"{name}_{which}", (*scope, *bounds)).fetchall()
+        found = queries.execute(f"{name}_{which}", (*scope, *bounds)).fetchall()
         for row in found:
             place = PageCursor(*place_of(row))
             yield row, place

@@ -17,7 +17,7 @@ Parameters = Iterable[Any]
 _AT_ONCE = 20_000
 
 
-class Reading:
+class Queries:
     """Runs named statements on a connection and turns rows into values."""
 
     def __init__(self, connection: Connection) -> None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.position import Outcome, Position
 
 Sort = Literal["closed", "symbol", "account", "strategy", "side", "quantity", "held", "net", "r"]
@@ -81,8 +81,8 @@ class TradeScope(Struct, frozen=True):
 class TradeList:
     """A list of closed positions of one filter; asked inside a snapshot."""
 
-    def __init__(self, reading: Reading, trades: TradeScope, wanted: TradeFilter, band: Decimal) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries, trades: TradeScope, wanted: TradeFilter, band: Decimal) -> None:
+        self._queries = queries
         self._filter = wanted
         self._values: list[Any] = []
         base = self._scope_condition(trades)
@@ -216,14 +216,14 @@ class TradeList:
         return self._queries.connection.execute(statement, values).fetchall()
 
 
-def distinct_names(reading: Reading, what: NameColumn, account: str | None) -> tuple[str, ...]:
+def distinct_names(queries: Queries, what: NameColumn, account: str | None) -> tuple[str, ...]:
     """The names that closed positions bear, in order; those asked for last are remembered."""
-    stamp = reading.fetch_one("get_meta", ("stamp",))
+    stamp = queries.fetch_one("get_meta", ("stamp",))
     key = (None if stamp is None else stamp[0], what, account)
     if (known := _name_cache.get(key)) is not None:
         return known
     whose, values = ("", ()) if account is None else (" AND account = ?", (account,))
-    found = reading.connection.execute(
+    found = queries.connection.execute(
         f"SELECT DISTINCT {what} FROM position WHERE closed_us >= ? AND {what} IS NOT NULL{whose} ORDER BY 1",  # noqa: S608
         (rows.ALWAYS[0], *values),
     )

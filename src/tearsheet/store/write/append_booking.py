@@ -10,7 +10,7 @@ from datetime import datetime
 from operator import attrgetter, eq, le
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book, Booking, Position
@@ -23,25 +23,25 @@ _order = attrgetter("time", "account", "symbol", "rank", "key")
 
 
 def store_bookings(
-    reading: Reading, tallies: SessionTallies, bookings: list[Booking], closed: list[Position]
+    queries: Queries, tallies: SessionTallies, bookings: list[Booking], closed: list[Position]
 ) -> None:
     """Write bookings and the positions that came to an end with them."""
-    reading.execute_many("add_booking", map(rows.booking_to_row, bookings))
-    reading.execute_many("add_position", [rows.position_to_row(p, logged=False) for p in closed])
+    queries.execute_many("add_booking", map(rows.booking_to_row, bookings))
+    queries.execute_many("add_position", [rows.position_to_row(p, logged=False) for p in closed])
     tallies.on_added(bookings, closed)
 
 
 class AppendBooking:
     """The books of one posting as its fills come, after all that was booked before it."""
 
-    def __init__(self, reading: Reading, tallies: SessionTallies) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
+        self._queries = queries
         self._tallies = tallies
-        last = [reading.fetch_one(f"last_{what}_all") for what in ("booking", "closing")]
+        last = [queries.fetch_one(f"last_{what}_all") for what in ("booking", "closing")]
         self._before_us = max((row[0] for row in last if row and row[0] is not None), default=None)
         before = self._before_us
         self._reached: datetime = EARLIEST if before is None else from_micros(before)
-        opened = (row for row in reading.execute("open_positions") if not rows.is_logged(row))
+        opened = (row for row in queries.execute("open_positions") if not rows.is_logged(row))
         self._held = {(p.account, p.symbol): p for p in map(rows.position_from_row, opened)}
         self._book = Book(self._held.values())
         self._touched: set[Stream] = set()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.write import claims
 from tearsheet.store.write.claims import Claim, ClaimStatus, claim_kind, conflict_rejection, is_same_fill
 from tearsheet.store.write.rebooking import StreamRebuilder
@@ -61,13 +61,13 @@ class _PendingRows(Struct):
 class FillImporter:
     """The fills of one posting that come from statements or requests."""
 
-    def __init__(self, reading: Reading, streams: StreamRebuilder) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries, streams: StreamRebuilder) -> None:
+        self._queries = queries
         self._streams = streams
         #: how many fills of each import were new; a fill's id is its import × 2^32 + that
         self._counts: Counter[int] = Counter()
         #: the fills that were corrected or busted; of these all that was claimed has to be asked
-        self._superseded: set[FillName] = set(map(tuple, reading.execute("superseded_names")))
+        self._superseded: set[FillName] = set(map(tuple, queries.execute("superseded_names")))
 
     def add(
         self,
@@ -263,10 +263,10 @@ class FillImporter:
         return {place: its[0][0] for place, its in zip(places, found, strict=True)}
 
 
-def load_claims(reading: Reading, names: Sequence[FillName]) -> dict[FillName, list[Claim]]:
+def load_claims(queries: Queries, names: Sequence[FillName]) -> dict[FillName, list[Claim]]:
     """What every line says of some fills, in the order in which the lines were read."""
-    sighted = reading.execute_each("sightings_of_key", names)
-    varied = reading.execute_each("variants_of_key", names)
+    sighted = queries.execute_each("sightings_of_key", names)
+    varied = queries.execute_each("variants_of_key", names)
     found = {}
     for name, seen, others in zip(names, sighted, varied, strict=True):
         own = {
@@ -289,12 +289,12 @@ def _with_rank(row: rows.Row, stretch: _PendingRows) -> rows.Row:
     return row if last is None else (*row[:5], last + 1 + row[5], *row[6:])
 
 
-def existing_fills(reading: Reading, file: str, lines: Sequence[tuple[int, Fill]]) -> list[Rejection | bool]:
+def existing_fills(queries: Queries, file: str, lines: Sequence[tuple[int, Fill]]) -> list[Rejection | bool]:
     """Of each fill whether it is kept already, or a rejection where its id is kept with other content."""
     names = [(fill.account, fill.key) for _, fill in lines]
-    superseded = set(map(tuple, reading.execute("superseded_names")))
-    told = load_claims(reading, [name for name in names if name in superseded])
-    found = reading.execute_each("fill_of_key", names)
+    superseded = set(map(tuple, queries.execute("superseded_names")))
+    told = load_claims(queries, [name for name in names if name in superseded])
+    found = queries.execute_each("fill_of_key", names)
     return [
         _existing_or_conflict(file, line, fill, its[0] if its else None, told.get(name, []))
         for name, (line, fill), its in zip(names, lines, found, strict=True)

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.fill import Rejection, Side, TradeRecord
@@ -136,19 +136,19 @@ class LogRecords:
 
     def __init__(
         self,
-        reading: Reading,
+        queries: Queries,
         tallies: SessionTallies,
         streams: StreamRebuilder,
         instruments: Instruments,
         mode: TradeLogMode,
     ) -> None:
-        self._queries = reading
+        self._queries = queries
         self._tallies = tallies
         self._streams = streams
         self._instruments = instruments
         self._mode = mode
         #: with an empty ledger, only keys met in this posting can have earlier versions
-        self._added_names: set[int] | None = None if reading.fetch_one("any_record") else set()
+        self._added_names: set[int] | None = None if queries.fetch_one("any_record") else set()
         self._stream_modes: dict[LogStream, _StreamMode] = {}
 
     def add(self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]) -> int:

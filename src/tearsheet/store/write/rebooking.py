@@ -10,7 +10,7 @@ from heapq import merge
 from itertools import islice
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.write.append_booking import AppendBooking, store_bookings
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.amount import ZERO, exact
@@ -29,8 +29,8 @@ RebuildStart = tuple[int, FillOrder | None]
 class StreamRebuilder:
     """The streams (account, symbol) that one posting touches, and from when on."""
 
-    def __init__(self, reading: Reading, tallies: SessionTallies) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
+        self._queries = queries
         self._tallies = tallies
         self._since: dict[tuple[str, str], int] = {}
         self._append: AppendBooking | None = None

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from tearsheet.performance.tally import Tally
 from tearsheet.store.tables.account_states import AccountStates
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import Row, in_closing_order
 from tearsheet.store.tables.tallies import ALL_ACCOUNTS, TallyRules, booking_order, decode, encode
 from tearsheet.trade.position import Booking, Position
@@ -33,11 +33,11 @@ _ended_at: Callable[[Position], datetime] = attrgetter("last_at")
 class SessionTallies:
     """The tallies that one posting touches, written by `finish`."""
 
-    def __init__(self, reading: Reading, calendar: TradingCalendar, rules: TallyRules) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries, calendar: TradingCalendar, rules: TallyRules) -> None:
+        self._queries = queries
         self._calendar = calendar
         self._rules = rules
-        self.accounts = AccountStates(reading)
+        self.accounts = AccountStates(queries)
         self._cached: dict[TallyKey, tuple[int, Tally]] = {}
         #: what is to be added to the tallies of all accounts, which other writers may be changing
         self._pending: list[tuple[TallyKey, Tally, int, int]] = []

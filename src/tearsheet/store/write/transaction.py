@@ -10,7 +10,7 @@ from msgspec import Struct, json
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.ledger import Ledger, SourceFile
 from tearsheet.store.tables.notes import NoteTable
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
 from tearsheet.store.write.log_records import LogRecords, TradeLogMode
@@ -315,16 +315,16 @@ class LedgerTransaction:
 
 
 @contextmanager
-def transaction_of(ledger: Ledger, rules: BookingRules, names: frozenset[str]) -> Iterator[Reading]:
+def transaction_of(ledger: Ledger, rules: BookingRules, names: frozenset[str]) -> Iterator[Queries]:
     """A change of the fills of some accounts, beside changes of others where the database can do it.
 
     `names` are all that it holds for itself. Where the books follow other rules it is alone, since
     all of them are made anew first.
     """
-    with ledger.writing(names) as reading:
+    with ledger.writing(names) as queries:
         alone = ledger.get("fingerprint") != rules.fingerprint
         if not alone:
-            yield reading
+            yield queries
     if alone:
-        with ledger.writing() as reading:
-            yield reading
+        with ledger.writing() as queries:
+            yield queries

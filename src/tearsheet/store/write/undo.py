@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.queries import Reading
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.write import claims
 from tearsheet.store.write.claims import Claim, ClaimFold
 from tearsheet.store.write.imported_fills import FillImporter, FillName, load_claims
@@ -38,9 +38,9 @@ class ImportUndo:
     """Takes out what one import said, inside a posting."""
 
     def __init__(
-        self, reading: Reading, streams: StreamRebuilder, fills: FillImporter, source_id: int
+        self, queries: Queries, streams: StreamRebuilder, fills: FillImporter, source_id: int
     ) -> None:
-        self._queries = reading
+        self._queries = queries
         self._streams = streams
         self._fills = fills
         self._source_id = source_id
@@ -152,8 +152,8 @@ class ImportUndo:
 class _ReplayedClaims:
     """The claims of several fills, folded together in the order in which they were read."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._queries = reading
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
         self.folds: dict[FillName, ClaimFold] = defaultdict(ClaimFold)
         self._rows_at: dict[Instant, dict[FillName, rows.Row]] = defaultdict(dict)
         self.outcomes: dict[FillName, list[Claim]] = defaultdict(list)
