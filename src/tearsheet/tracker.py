@@ -104,7 +104,7 @@ class PerformanceTracker(Context):
         Raises UsageError, InputError, FormatError, StoreError.
         """
         from tearsheet.app.imports.import_file import import_file
-        from tearsheet.sources.statements.statement import StatementOptions
+        from tearsheet.sources.statements.options import StatementOptions
 
         started = time.perf_counter()
         options = StatementOptions(timezone, account, layout, date_order, **said)

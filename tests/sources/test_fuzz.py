@@ -20,8 +20,9 @@ from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import layouts
 from tearsheet.sources.layouts.layout import normalize_name
 from tearsheet.sources.statements.diagnosis import diagnose
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.row_kinds import ExpirationRow, RowClassifier, SkippedRow
-from tearsheet.sources.statements.statement import StatementOptions, open_statement
+from tearsheet.sources.statements.statement import open_statement
 from tearsheet.sources.text.contracts import coin_pair, expiry_of, fraction_price, option_symbol
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError

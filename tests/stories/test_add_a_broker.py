@@ -9,7 +9,8 @@ import msgspec
 
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, parse_layout
-from tearsheet.sources.statements.statement import StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import open_statement
 from tearsheet.trade.fill import Fill, Rejection
 from tests.support.place import TOP
 

@@ -18,7 +18,7 @@ from tearsheet.errors import FormatError, InputError, TearsheetError
 from tearsheet.export.files import schema
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.reports.broker_report import read_report
-from tearsheet.sources.statements.statement import StatementOptions
+from tearsheet.sources.statements.options import StatementOptions
 from tests.support.place import Place, fills_csv
 
 ROWS = [

@@ -11,7 +11,8 @@ import pytest
 
 from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.config.instruments import load_instruments
-from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.trade.fill import Fill, Rejection
 from tests.support.place import SAMPLES
 

@@ -12,7 +12,8 @@ import pytest
 
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import layouts
-from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import REJECTION_CODES, Fill
 from tests.support.place import SAMPLES, TOP

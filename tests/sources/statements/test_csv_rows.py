@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tearsheet.errors import FormatError, InputError, TearsheetError
 from tearsheet.sources.config.instruments import load_instruments
-from tearsheet.sources.statements.statement import StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import open_statement
 from tearsheet.trade.fill import REJECTION_CODES, Fill, Rejection
 
 INSTRUMENTS = load_instruments(None, "USD")

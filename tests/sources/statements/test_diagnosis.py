@@ -7,7 +7,7 @@ import pytest
 
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.statements.diagnosis import Diagnosis, diagnose
-from tearsheet.sources.statements.statement import StatementOptions
+from tearsheet.sources.statements.options import StatementOptions
 from tests.support.place import SAMPLES
 
 INSTRUMENTS = load_instruments(None, "USD")

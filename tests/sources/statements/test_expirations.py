@@ -8,7 +8,8 @@ import pytest
 
 from tearsheet.errors import FormatError
 from tearsheet.sources.config.instruments import load_instruments
-from tearsheet.sources.statements.statement import StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import open_statement
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Fill, Rejection
 

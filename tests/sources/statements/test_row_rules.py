@@ -11,7 +11,8 @@ from tearsheet.errors import FormatError, UsageError
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import all_layouts, layouts
 from tearsheet.sources.layouts.mapping import layout_text, mapped_layout
-from tearsheet.sources.statements.statement import StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import open_statement
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol
 from tearsheet.sources.text.problem import RowError
 from tearsheet.sources.text.times import TimeFormatError, TimeParser

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from tearsheet.errors import FormatError, InputError, TearsheetError
 from tearsheet.sources.config.instruments import load_instruments
-from tearsheet.sources.statements.statement import Statement, StatementOptions, known_layouts, open_statement
+from tearsheet.sources.layouts.catalogue import known_layouts
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.trade.fill import REJECTION_CODES, Fill, Rejection, Side
 
 INSTRUMENTS = load_instruments(Path("/nonexistent.yaml"), "USD")

@@ -11,7 +11,8 @@ import pytest
 from tearsheet.errors import FormatError
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.statements.diagnosis import diagnose
-from tearsheet.sources.statements.statement import StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import open_statement
 from tearsheet.sources.text.encoding import NumberFormat, detect_number_format
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.fill import Fill, Rejection

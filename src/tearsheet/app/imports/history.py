@@ -16,7 +16,7 @@ from tearsheet.app.imports.preview import Preview, previewed
 from tearsheet.app.reports import OnProgress, silent
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import log_event
-from tearsheet.sources.statements.statement import StatementOptions
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.store.tables import rows
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.fill import Rejection

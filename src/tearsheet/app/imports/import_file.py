@@ -25,7 +25,8 @@ from tearsheet.sources.statements.diagnosis import (
     diagnose,
     trade_log_diagnosis,
 )
-from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.sources.trade_logs.log_folder import LogReadPosition, read_new
 from tearsheet.store.tables.holdings import holding_before

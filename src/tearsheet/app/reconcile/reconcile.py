@@ -22,7 +22,7 @@ from tearsheet.app.reconcile.our_sums import Method, Ours, Span, What
 from tearsheet.errors import FormatError
 from tearsheet.sources.reports.broker_report import GENERIC, read_report
 from tearsheet.sources.reports.reported import BrokerReport, ReportLine
-from tearsheet.sources.statements.statement import StatementOptions
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.store.tables.holdings import holding_before
 from tearsheet.store.tables.queries import Queries

@@ -19,7 +19,8 @@ from tearsheet.sources.reports.round_trips import read_round_trips
 from tearsheet.sources.reports.sections import read_sections
 from tearsheet.sources.statements.csv_rows import CsvTable
 from tearsheet.sources.statements.detect import detect_kind, detect_layout, header_rows
-from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.lines import truncate
 from tearsheet.trade.amount import exact

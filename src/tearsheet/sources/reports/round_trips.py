@@ -11,7 +11,7 @@ from tearsheet.sources.layouts.report_rules import RoundTripRules, StatedQuantit
 from tearsheet.sources.reports.report_table import ReportTable, instrument_of
 from tearsheet.sources.reports.reported import BrokerReport, ReportedFill, ReportLine, Role
 from tearsheet.sources.statements.detect import DetectedFile
-from tearsheet.sources.statements.statement import StatementOptions
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.text.contracts import fraction_price
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.lines import truncate

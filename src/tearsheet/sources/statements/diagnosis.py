@@ -9,7 +9,8 @@ from msgspec import Struct
 from tearsheet.errors import TearsheetError
 from tearsheet.sources.layouts.catalogue import LayoutMatch, all_layouts, rank_layouts
 from tearsheet.sources.statements.detect import FileKind, detect_kind, header_rows, open_rows
-from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import Fill, Rejection, UnmatchedClose

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.layouts.catalogue import all_layouts, known_layouts
+from tearsheet.sources.layouts.catalogue import all_layouts
 from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Effect, Layout
-from tearsheet.sources.layouts.mapping import FeeSign
 from tearsheet.sources.statements.csv_rows import CsvReader
 from tearsheet.sources.statements.detect import DetectedFile, detect_layout
 from tearsheet.sources.statements.fee_signs import check_fee_signs, with_fee_sign
 from tearsheet.sources.statements.fill_rows import NUMBER_PLACES, FillParser
 from tearsheet.sources.statements.json_rows import JsonReader, fields_of
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.settlement import Settlement
 from tearsheet.sources.statements.table import TableReader
 from tearsheet.sources.text import encoding as texts
-from tearsheet.sources.text.encoding import DecimalMark, NumberFormat
+from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError
 from tearsheet.sources.text.times import (
     DateOrder,
@@ -35,27 +35,11 @@ from tearsheet.sources.text.times import (
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import Instruments
 
-__all__ = ["JSON_LINES", "Statement", "StatementOptions", "known_layouts", "open_statement"]
-
 _SAMPLE = 1000
 _TIME = FIELDS.index("time")
 _HOUR = timedelta(hours=1)
 _OTHER_ZONE = re.compile(r"UTC[+-](?!0?0\b)\d{1,2}")
 _RowTexts = Sequence[str]
-
-
-class StatementOptions(Struct, frozen=True):
-    """What the user says of a file that it does not say itself."""
-
-    timezone: ZoneInfo | None = None
-    account: str | None = None
-    layout: str | None = None
-    date_order: DateOrder | None = None
-    decimal_mark: DecimalMark | None = None
-    layouts: Path | None = None
-    mapping: Mapping[str, str] = {}
-    fee_rates: Mapping[str, Decimal] = {}
-    fee_sign: FeeSign | None = None
 
 
 class Statement:
