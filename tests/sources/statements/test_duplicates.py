@@ -17,10 +17,10 @@ from tearsheet.sources.text.problem import RowError
 def _little_memory() -> Iterator[None]:
     """Hold so few in memory that most is on the disk."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tearsheet.sources.statements.spill._MOST", 3)
-        patch.setattr("tearsheet.sources.statements.spill._AT_ONCE", 2)
-        patch.setattr("tearsheet.sources.statements.spill._BITS", 31)
-        patch.setattr("tearsheet.sources.statements.spill._APART", 2)
+        patch.setattr("tearsheet.sources.statements.duplicates._RUN_SIZE", 3)
+        patch.setattr("tearsheet.sources.statements.duplicates._BUFFER_SIZE", 2)
+        patch.setattr("tearsheet.sources.statements.duplicates._FILTER_MASK", 31)
+        patch.setattr("tearsheet.sources.statements.duplicates._FILTER_SHIFT", 2)
         yield
 
 
@@ -89,7 +89,7 @@ def test_a_disk_without_room_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tearsheet.sources.statements.spill.TemporaryFile", full)
+    monkeypatch.setattr("tearsheet.sources.statements.duplicates.TemporaryFile", full)
     executions = ExecutionIndex()
     with pytest.raises(InputError) as caught:  # noqa: PT012 - which of them it is does not matter
         for n in range(9):

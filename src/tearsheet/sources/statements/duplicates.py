@@ -1,21 +1,39 @@
-"""Which rows of one file are the same fill, remembered in as little memory as exactness allows."""
+"""Detection of duplicate rows within one file, with bounded memory.
 
+Hashes beyond a fixed number lie in sorted temporary files behind a Bloom filter. A plain dict of a
+million execution IDs takes 129 MiB.
+"""
+
+from array import array
+from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
+from mmap import ACCESS_READ, mmap
+from tempfile import TemporaryFile
 
-from tearsheet.sources.statements.spill import DiskMap, SpilledNumbers
+from msgspec import Struct
+
+from tearsheet.errors import InputError
 from tearsheet.sources.text.problem import RowError
 
 _BITS = 30
 _LOW = (1 << _BITS) - 1
 _KEY = (1 << 60) - 1
+#: Entries of a DiskMap in memory; each time it is full, they become one sorted run on disk.
+_RUN_SIZE = 100_000
+#: The Bloom filter sets two bits per key: its low bits, and the bits above the shift. It takes 16 MiB.
+_FILTER_MASK = (1 << 27) - 1
+_FILTER_SHIFT = 30
+_BUFFER_SIZE = 1 << 18
 
 
 class OccurrenceCounter:
-    """Counts equal contents among the rows without an execution id.
+    """Counter of equal contents among the rows without an execution ID.
 
-    While the times of a file go one way, an equal content can only stand at the same instant, so
-    the counts of the others are dropped; eight bytes a row are kept on the disk in case they turn.
+    While times only rise or only fall, equal contents share an instant, so the counts of other
+    instants are dropped. Eight bytes a row stay on disk, to count them all once the direction changes.
     """
 
     def __init__(self) -> None:
@@ -23,11 +41,11 @@ class OccurrenceCounter:
         self._past = SpilledNumbers()
         self._at: datetime | None = None
         self._rises: bool | None = None
-        #: the counts of all rows so far, once the times have turned
+        #: Counts of all rows, once the direction has changed.
         self._all: DiskMap | None = None
 
     def next_number(self, content: int, at: datetime) -> int:
-        """How many rows with this content (a 64-bit digest) came before."""
+        """Return how many rows with this content, a 64-bit digest, came before."""
         if self._all is None and at != self._at:
             self._advance(at)
         if self._all is not None:
@@ -50,45 +68,44 @@ class OccurrenceCounter:
 
 
 class ExecutionIndex:
-    """Knows the execution ids of a file: 60 bits for each id, 30 for its content, and its line.
+    """Index of the execution IDs of a file: 60 bits of hash per ID, 30 of its content, and its line.
 
-    While the ids of each account go one way, none can have come before, so they need not be asked
-    for; sixteen bytes a row are kept on the disk in case they turn. Contents are compared by
-    digests; two ids that share one would be rejected, never merged.
+    While the IDs of each account only rise or only fall, none can repeat, and nothing is looked up.
+    Sixteen bytes a row stay on disk, to index them all once the direction changes. Two IDs with
+    the same hash but other content would be rejected, never merged.
     """
 
     def __init__(self) -> None:
         self._last: dict[str, str] = {}
         self._rises: dict[str, bool] = {}
         self._past = SpilledNumbers()
-        #: all ids so far, once those of an account have turned
+        #: All IDs, once the direction of an account has changed.
         self._all: DiskMap | None = None
 
     def is_duplicate(self, account: str, fill_id: str, content: int, line: int) -> bool:
-        """Whether the execution stood in the file before. Raises RowError if with other content."""
-        mark = hash((account, fill_id)) & _KEY
+        """Whether an earlier line has the execution. Raises RowError if its content differs."""
+        key = hash((account, fill_id)) & _KEY
         entry = (content & _LOW) << _BITS | (line & _LOW)
         if self._all is None:
             if self._is_monotonic(account, fill_id):
-                self._past.append(mark)
+                self._past.append(key)
                 self._past.append(entry)
                 return False
-            self._switch_direction()
-            assert self._all is not None
-        seen = self._all.get(mark)
-        if seen is None:
-            self._all.put(mark, entry)
+            self._all = self._index_past()
+        earlier = self._all.get(key)
+        if earlier is None:
+            self._all.put(key, entry)
             return False
-        if seen >> _BITS == content & _LOW:
+        if earlier >> _BITS == content & _LOW:
             return True
         raise RowError(
             "conflicting_id",
-            f"execution {fill_id} of account {account} stands in line {seen & _LOW} with other content",
+            f"execution {fill_id} of account {account} stands in line {earlier & _LOW} with other content",
             "the first one is kept; check which is right with the broker",
         )
 
     def _is_monotonic(self, account: str, fill_id: str) -> bool:
-        """Whether an id comes after, or before, all others of its account: by length, then letters."""
+        """Whether the IDs of the account still go one way, ordered by length, then text."""
         before = self._last.get(account)
         self._last[account] = fill_id
         if before is None:
@@ -97,15 +114,103 @@ class ExecutionIndex:
         rises = fill_id > before if len(fill_id) == length else len(fill_id) > length
         return fill_id != before and self._rises.setdefault(account, rises) is rises
 
-    def _switch_direction(self) -> None:
-        self._all = DiskMap()
+    def _index_past(self) -> "DiskMap":
+        index = DiskMap()
         past = iter(self._past)
-        for mark, entry in zip(past, past, strict=True):
-            self._all.put(mark, entry)
+        for key, entry in zip(past, past, strict=True):
+            index.put(key, entry)
         self._past = SpilledNumbers()
+        return index
+
+
+class _SortedRun(Struct, frozen=True):
+    """Keys in order, and the number of each."""
+
+    keys: Sequence[int]
+    numbers: Sequence[int]
+
+    def get(self, key: int) -> int | None:
+        place = bisect_left(self.keys, key)
+        is_here = place < len(self.keys) and self.keys[place] == key
+        return self.numbers[place] if is_here else None
+
+
+class DiskMap:
+    """Map of 64-bit keys to numbers: the newest entries in memory, the rest in sorted runs on disk."""
+
+    def __init__(self) -> None:
+        self._latest: dict[int, int] = {}
+        self._filter = bytearray()
+        self._runs: list[_SortedRun] = []
+
+    def get(self, key: int) -> int | None:
+        """Return the number of a key, None for an unknown one."""
+        number = self._latest.get(key)
+        if number is not None or not self._runs:
+            return number
+        bits, low, high = self._filter, key & _FILTER_MASK, key >> _FILTER_SHIFT & _FILTER_MASK
+        if not (bits[low >> 3] >> (low & 7) & 1 and bits[high >> 3] >> (high & 7) & 1):
+            return None
+        numbers = (run.get(key) for run in reversed(self._runs))
+        return next((number for number in numbers if number is not None), None)
+
+    def put(self, key: int, number: int) -> None:
+        """Set the number of a key."""
+        latest = self._latest
+        latest[key] = number
+        if len(latest) >= _RUN_SIZE:
+            self._flush(sorted(latest))
+            latest.clear()
+
+    def _flush(self, keys: list[int]) -> None:
+        self._filter = bits = self._filter or bytearray(_FILTER_MASK + 1 >> 3)
+        for key in keys:
+            low, high = key & _FILTER_MASK, key >> _FILTER_SHIFT & _FILTER_MASK
+            bits[low >> 3] |= 1 << (low & 7)
+            bits[high >> 3] |= 1 << (high & 7)
+        numbers = map(self._latest.__getitem__, keys)
+        self._runs.append(
+            _SortedRun(_write_temp_file(array("Q", keys)), _write_temp_file(array("Q", numbers)))
+        )
+
+
+class SpilledNumbers:
+    """Append-only sequence of 64-bit numbers, on disk but for the last part."""
+
+    def __init__(self) -> None:
+        self._latest: array[int] = array("Q")
+        self._past: list[Sequence[int]] = []
+
+    def append(self, number: int) -> None:
+        """Append a number."""
+        self._latest.append(number)
+        if len(self._latest) >= _BUFFER_SIZE:
+            self._past.append(_write_temp_file(self._latest))
+            del self._latest[:]
+
+    def __iter__(self) -> Iterator[int]:
+        return chain(*self._past, self._latest)
 
 
 def _count_up(counts: DiskMap, content: int) -> int:
     before = counts.get(content) or 0
     counts.put(content, before + 1)
     return before
+
+
+def _disk_full_error(error: Exception) -> InputError:
+    return InputError(
+        f"what has to be remembered of the file does not fit on the disk: {error}",
+        "free some space, or name another folder for temporary files in TMPDIR",
+    )
+
+
+def _write_temp_file(numbers: "array[int]") -> Sequence[int]:
+    """Return the numbers mapped from an unlinked temporary file."""
+    try:
+        with TemporaryFile() as file:
+            numbers.tofile(file)
+            file.flush()
+            return memoryview(mmap(file.fileno(), 0, access=ACCESS_READ)).cast("Q")
+    except OSError as error:
+        raise _disk_full_error(error) from error

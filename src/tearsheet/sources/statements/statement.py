@@ -8,14 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.catalogue import all_layouts
-from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Effect, Layout
+from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Effect, Fees, Layout
+from tearsheet.sources.layouts.mapping import FeeSign
 from tearsheet.sources.statements.csv_rows import CsvReader
 from tearsheet.sources.statements.detect import DetectedFile, detect_layout
-from tearsheet.sources.statements.fee_signs import check_fee_signs, with_fee_sign
 from tearsheet.sources.statements.fill_rows import NUMBER_PLACES, FillParser
 from tearsheet.sources.statements.json_rows import JsonReader, fields_of
 from tearsheet.sources.statements.options import StatementOptions
@@ -115,7 +115,7 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     known = all_layouts(options.layouts)
     found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign)
     _raise_unsupported(path, found.layout)
-    found = with_fee_sign(found, options.fee_sign)
+    found = _with_fee_sign(found, options.fee_sign)
     zone = _zone(path, found, options)
     if found.is_json_lines:
         return _open_json(path, found, instruments, options, zone)
@@ -199,13 +199,38 @@ def _open_table(
     separator = found.position.separator or ","
     first = list(itertools.islice(reader.numbers(), _SAMPLE))
     reader.number_format = _detect_number_format(options, first, reader.numbers(), separator, path)
-    check_fee_signs(path, found.layout.fees, reader, is_said=options.fee_sign is not None)
+    _check_fee_signs(path, found.layout.fees, reader, is_said=options.fee_sign is not None)
     is_european = separator == ";" or reader.number_format.decimal_mark == ","
     sample = list(itertools.islice(reader.times(), _SAMPLE))
     order = _detect_date_order(options, found.layout, sample, reader.times(), is_european, path)
     plain = ParseRules(zone, order, NumberFormat("."))
     make = _parser_factory(path, instruments, options, found, plain, sample)
     return Statement(path, found, make, reader, ParseRules(zone, order, reader.number_format))
+
+
+def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
+    """A recognised file with the sign of its fees as the user says it."""
+    if sign is None or found.layout.fees.cost == sign or found.is_json_lines:
+        return found
+    fees = structs.replace(found.layout.fees, cost=sign)
+    return structs.replace(found, layout=structs.replace(found.layout, fees=fees))
+
+
+def _check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_said: bool) -> None:
+    """Raises FormatError where the signs of a file leave open what costs and what pays."""
+    if is_said or fees.cost not in ("unknown", "negative"):
+        return
+    signs = {reader.number_format.sign_of(text) for text in reader.fees()}
+    if fees.cost == "unknown" and -1 in signs:
+        raise FormatError(
+            f"{path}: it has fees below 0, and nothing tells whether these are costs or rebates",
+            "say --fee-sign negative if they are costs, or --fee-sign positive if costs are above 0",
+        )
+    if fees.cost == "negative" and 1 in signs and -1 not in signs:
+        raise FormatError(
+            f"{path}: fees of its format are below 0, but all of its fees are above 0",
+            "say --fee-sign positive if they are costs, or --fee-sign negative if they are rebates",
+        )
 
 
 def _detect_number_format(
