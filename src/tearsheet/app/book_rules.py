@@ -40,23 +40,23 @@ class RulesInForce:
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger, self._settings = ledger, settings
-        self._own = _of_settings(fingerprint(settings))
+        self._own = _fingerprint_fields(fingerprint(settings))
         self._seen: str | None = None
 
     def renewed(self) -> Settings:
         """These settings, or the file's where they are others by now. Raises SettingsError, StoreError."""
-        return self._renewed(self._ledger.get("fingerprint"))
+        return self._refreshed(self._ledger.get("fingerprint"))
 
     def check(self) -> None:
         """Refuse what would go by settings that were changed since. Raises StoreError."""
         kept = self._ledger.get("fingerprint")
-        if kept != self._seen and self._renewed(kept) is not self._settings:
+        if kept != self._seen and self._refreshed(kept) is not self._settings:
             raise StoreError("the settings were changed meanwhile", "ask again")
-        if kept is None or _of_settings(kept) == self._own:
+        if kept is None or _fingerprint_fields(kept) == self._own:
             self._seen = kept
 
-    def _renewed(self, kept: str | None) -> Settings:
-        if kept is None or _of_settings(kept) == self._own:
+    def _refreshed(self, kept: str | None) -> Settings:
+        if kept is None or _fingerprint_fields(kept) == self._own:
             return self._settings
         again = self._settings.reload()
         changed = {key: getattr(again, key) for key in BOOKED}
@@ -65,7 +65,7 @@ class RulesInForce:
         return self._settings.with_values(**changed)
 
 
-def _of_settings(rules: str) -> str:
+def _fingerprint_fields(rules: str) -> str:
     """The part of a fingerprint that settings make; the last one is the instruments file."""
     return rules.rpartition("|")[0]
 

@@ -88,7 +88,7 @@ def _copy(ledger: Ledger, rebuilt: Ledger, table: str) -> None:
         into.execute(statement)
 
 
-def _pairs(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> Iterator[Pair]:
+def _merge_join(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> Iterator[Pair]:
     """The rows that differ: what is stored beside what comes out of a rebuild."""
     question = f"SELECT {table.columns} FROM {table.name} ORDER BY {table.order}"  # noqa: S608
     kept, made = iter(ledger.connection.stream(question)), iter(rebuilt.connection.stream(question))
@@ -113,7 +113,7 @@ def _pairs(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport)
 
 def _compare(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> None:
     stored = missing = 0
-    for one, other in _pairs(ledger, rebuilt, table, report):
+    for one, other in _merge_join(ledger, rebuilt, table, report):
         if one is not None and (stored := stored + 1) <= _SHOWN:
             report.differences.append(f"{table.name}: {one} is stored but not in a rebuild")
         if other is not None and (missing := missing + 1) <= _SHOWN:
@@ -121,16 +121,16 @@ def _compare(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyRepor
 
 
 def _compare_tallies(ledger: Ledger, rebuilt: Ledger, report: VerifyReport) -> None:
-    for one, other in _pairs(ledger, rebuilt, _TALLIES, report):
+    for one, other in _merge_join(ledger, rebuilt, _TALLIES, report):
         if one is None or other is None:
             key = (one or other or ())[:3]
             where = "is not stored" if one is None else "does not come out of a rebuild"
             report.differences.append(f"tally {key} {where}")
-        elif not _same_tally(one, other):
+        elif not _tallies_equal(one, other):
             report.differences.append(f"tally {one[:3]}: stored {one[4]}, rebuilt {other[4]}")
 
 
-def _same_tally(one: Row, other: Row) -> bool:
+def _tallies_equal(one: Row, other: Row) -> bool:
     return bool(one[3] == other[3] and decode(one[4]) == decode(other[4]))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 #: Seconds between two looks where the file system tells of changes, and where it does not.
 SLOW_S, FAST_S = 1.0, 0.2
 #: Milliseconds within which changes come as one, and between two looks at them.
-_TOGETHER_MS, _STEP_MS = 40, 10
+_DEBOUNCE_MS, _STEP_MS = 40, 10
 
 
 class Wakes:
@@ -21,7 +21,7 @@ class Wakes:
         self._folders = tuple(dict.fromkeys(folders))
         self._woken = threading.Event()
         self._ended = threading.Event()
-        self._is_told = False
+        self._has_events = False
         self._thread = threading.Thread(target=self._listen, name="folder-events", daemon=True)
 
     def each(self, *, in_a_hurry: Callable[[], bool]) -> Iterator[None]:
@@ -30,7 +30,7 @@ class Wakes:
         while not self._ended.is_set():
             self._woken.clear()
             yield
-            self._woken.wait(FAST_S if in_a_hurry() or not self._is_told else SLOW_S)
+            self._woken.wait(FAST_S if in_a_hurry() or not self._has_events else SLOW_S)
         self._thread.join(timeout=5)
 
     def end(self) -> None:
@@ -42,15 +42,15 @@ class Wakes:
         from watchfiles import watch  # needed by nobody else
 
         while not self._ended.is_set():
-            listened = self._present()
-            self._is_told = len(listened) == len(self._folders)
+            listened = self._existing()
+            self._has_events = len(listened) == len(self._folders)
             if listened:
                 try:
                     for changes in watch(
                         *{path for path, _, _ in listened},
                         stop_event=self._ended,
                         recursive=False,
-                        debounce=_TOGETHER_MS,
+                        debounce=_DEBOUNCE_MS,
                         step=_STEP_MS,
                         rust_timeout=500,
                         yield_on_timeout=True,
@@ -59,13 +59,13 @@ class Wakes:
                     ):
                         if changes:
                             self._woken.set()
-                        if self._present() != listened:
+                        if self._existing() != listened:
                             break  # a folder appeared, or is another one by now
                 except (OSError, RuntimeError):  # no events are to be had, or no more of them
-                    self._is_told = False
+                    self._has_events = False
             self._ended.wait(SLOW_S)
 
-    def _present(self) -> list[tuple[Path, int, int]]:
+    def _existing(self) -> list[tuple[Path, int, int]]:
         found = []
         for folder in self._folders:
             try:

@@ -39,11 +39,11 @@ class Lease:
         held = _held(ledger)
         if self._is_mine(held) and held is not None and held.until - time.time() > TERM_S / 2:
             return None
-        if self._is_of_another(held):
+        if self._is_held_by_other(held):
             return held
         with ledger.writing():
             held = _held(ledger)
-            if self._is_of_another(held):
+            if self._is_held_by_other(held):
                 return held
             self._keep(ledger, time.time() + TERM_S)
         return None
@@ -62,7 +62,7 @@ class Lease:
     def _is_mine(self, held: Held | None) -> bool:
         return held is not None and held.holder == self._holder
 
-    def _is_of_another(self, held: Held | None) -> bool:
+    def _is_held_by_other(self, held: Held | None) -> bool:
         if held is None or self._is_mine(held) or _is_dead(held):
             return False
         # one that ends far in the future was written by a clock that was wrong

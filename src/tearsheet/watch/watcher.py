@@ -63,60 +63,60 @@ class Watcher:
         self._settings = settings
         self._tell = tell
         self._said = dict(said or {})
-        self._dropped = Dropped(statements)
+        self._inbox = Dropped(statements)
         self._is_wanted = is_wanted
-        self._judge_every_s = judge_every_s
+        self._check_every_s = judge_every_s
         self._lease = Lease()
-        self._wakes = Wakes([settings.log_dir, *statements])
+        self._events = Wakes([settings.log_dir, *statements])
         self._tracker: PerformanceTracker | None = None
-        self._acts: bool | None = None
-        self._judge_at = 0.0
+        self._is_leader: bool | None = None
+        self._next_check_at = 0.0
         self._began = datetime.now(UTC)
         self._absent: set[str] = set()
         self._told: dict[str, tuple[object, ...]] = {}
-        self._troubles: dict[str, str] = {}
+        self._errors: dict[str, str] = {}
         self._failed, self._not_before = 0, 0.0
 
     def run(self) -> None:
         """Watch until `stop` is called or it is no longer wanted."""
-        for _ in self._wakes.each(in_a_hurry=lambda: self._dropped.is_waiting):
+        for _ in self._events.each(in_a_hurry=lambda: self._inbox.is_waiting):
             if not self._is_wanted():
-                self._wakes.end()
+                self._events.end()
             elif time.monotonic() >= self._not_before:
-                self._turn()
+                self._run_once()
         self._close()
-        self._say("end", "ended")
+        self._emit("end", "ended")
 
     def stop(self) -> None:
         """End after what is under way; may be called by a signal."""
-        self._wakes.end()
+        self._events.end()
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         try:
-            self._act(self._opened())
+            self._work(self._opened())
         except TearsheetError as error:
             self._failed += 1
             wait = min(_FIRST_RETRY_S * 2 ** (self._failed - 1), _LAST_RETRY_S)
             self._not_before = time.monotonic() + wait
             self._trouble("ledger", error)
-            self._let_go()
+            self._close_tracker()
             return
         self._failed = 0
-        self._over("ledger")
+        self._report_recovery("ledger")
 
-    def _act(self, tracker: PerformanceTracker) -> None:
+    def _work(self, tracker: PerformanceTracker) -> None:
         holder = self._lease.take(tracker.ledger)
-        self._note_role(None if holder is None else holder.pid)
+        self._report_role(None if holder is None else holder.pid)
         if holder is not None:
             return
-        changed = self._part("logs", lambda: self._take_logs(tracker))
-        changed = self._part("statements", lambda: self._take_statements(tracker)) or changed
-        if changed or time.monotonic() >= self._judge_at:
-            self._judge_at = time.monotonic() + self._judge_every_s
-            self._part("limits", lambda: self._take_verdicts(tracker))
-            self._part("alerts", lambda: self._judge(tracker))
+        changed = self._guarded("logs", lambda: self._sync_logs(tracker))
+        changed = self._guarded("statements", lambda: self._import_statements(tracker)) or changed
+        if changed or time.monotonic() >= self._next_check_at:
+            self._next_check_at = time.monotonic() + self._check_every_s
+            self._guarded("limits", lambda: self._check_limits(tracker))
+            self._guarded("alerts", lambda: self._judge(tracker))
 
-    def _part(self, name: str, work: Callable[[], bool]) -> bool:
+    def _guarded(self, name: str, work: Callable[[], bool]) -> bool:
         """Do a part of a turn. What hinders it, such as a bad targets file, hinders no other part."""
         try:
             done = work()
@@ -125,21 +125,21 @@ class Watcher:
         except TearsheetError as error:
             self._trouble(name, error)
             return False
-        self._over(name)
+        self._report_recovery(name)
         return done
 
-    def _note_role(self, holder: int | None) -> None:
+    def _report_role(self, holder: int | None) -> None:
         acts = holder is None
-        if acts == self._acts:
+        if acts == self._is_leader:
             return
-        self._acts, self._judge_at = acts, 0.0
+        self._is_leader, self._next_check_at = acts, 0.0
         if acts:
-            folders = [str(path) for path in (self._settings.log_dir, *self._dropped.folders)]
-            self._say("begin", f"watching {', '.join(folders)}", folders=folders)
+            folders = [str(path) for path in (self._settings.log_dir, *self._inbox.folders)]
+            self._emit("begin", f"watching {', '.join(folders)}", folders=folders)
         else:
-            self._say("standby", f"process {holder} watches; this one waits", holder=holder)
+            self._emit("standby", f"process {holder} watches; this one waits", holder=holder)
 
-    def _take_logs(self, tracker: PerformanceTracker) -> bool:
+    def _sync_logs(self, tracker: PerformanceTracker) -> bool:
         same, _ = is_up_to_date(tracker.ledger, self._settings.log_dir, fingerprint(self._settings))
         if same:
             tracker.looked_at = tracker.now
@@ -148,9 +148,9 @@ class Watcher:
         report = tracker.sync()
         if report.revision == before and not report.rejected:
             return False  # half a line, which is read when it is whole
-        self._say(
+        self._emit(
             "logs",
-            _of_sync(report),
+            _sync_message(report),
             records=report.records,
             rejected=report.rejected,
             files=report.read_files,
@@ -158,16 +158,16 @@ class Watcher:
         )
         return True
 
-    def _take_statements(self, tracker: PerformanceTracker) -> bool:
+    def _import_statements(self, tracker: PerformanceTracker) -> bool:
         changed = False
-        for path in list(self._dropped.complete()):
+        for path in list(self._inbox.complete()):
             try:
                 report = tracker.import_file(path, **self._said)
             except StoreError:
                 raise
             except TearsheetError as error:
                 if path.exists():
-                    self._say(
+                    self._emit(
                         "refused",
                         f"{path.name}: {error.message}",
                         file=str(path),
@@ -177,9 +177,9 @@ class Watcher:
                     )
             else:
                 changed = changed or not report.repeated
-                self._say(
+                self._emit(
                     "statement",
-                    _of_import(path, report),
+                    _import_message(path, report),
                     file=str(path),
                     layout=report.layout,
                     new=report.new,
@@ -188,17 +188,17 @@ class Watcher:
                     repeated=report.repeated,
                     revision=report.revision,
                 )
-            self._dropped.took(path)
+            self._inbox.took(path)
         return changed
 
-    def _take_verdicts(self, tracker: PerformanceTracker) -> bool:
+    def _check_limits(self, tracker: PerformanceTracker) -> bool:
         """Hold the limits against every account, as time alone may break one, and tell what changed."""
         for found in verdicts_of(tracker).all():
             now = (found.state, found.must_be_flat, *(reason.code for reason in found.reasons))
             if now != self._told.get(found.account, ("ok", False)):
                 why = "; ".join(f"{reason.code} {reason.detail}" for reason in found.reasons)
                 flat = ", must be flat" if found.must_be_flat else ""
-                self._say(
+                self._emit(
                     "verdict",
                     f"{found.account}: {found.state}{flat}{why and ': ' + why}",
                     account=found.account,
@@ -207,14 +207,14 @@ class Watcher:
                     reasons=[reason.code for reason in found.reasons],
                 )
             self._told[found.account] = now
-        self._take_absence(tracker)
+        self._check_missing_guards(tracker)
         return True
 
-    def _take_absence(self, tracker: PerformanceTracker) -> None:
+    def _check_missing_guards(self, tracker: PerformanceTracker) -> None:
         absent = absent_guards(tracker, self._began)
         for account, minutes in absent.items():
             if account not in self._absent:
-                self._say(
+                self._emit(
                     "absent",
                     f"{account}: nobody asked for its verdict for {minutes} minutes",
                     account=account,
@@ -231,11 +231,11 @@ class Watcher:
             )
             run = tracker.check(found, targets)
             for alert in (*run.raised, *run.resolved):
-                self._say_alert(alert)
+                self._report_alert(alert)
         return True
 
-    def _say_alert(self, alert: AlertEvent) -> None:
-        self._say(
+    def _report_alert(self, alert: AlertEvent) -> None:
+        self._emit(
             "alert",
             f"{alert.state}: {alert.message}",
             id=alert.id,
@@ -249,10 +249,10 @@ class Watcher:
         """Say what is wrong, once as long as it is the same."""
         # a database that goes away says so in several ways, one after the other
         same = error.code if isinstance(error, StoreError) else error.message
-        if self._troubles.get(part) == same:
+        if self._errors.get(part) == same:
             return
-        self._troubles[part] = same
-        self._say(
+        self._errors[part] = same
+        self._emit(
             "trouble",
             f"{part}: {error.message}; trying again",
             part=part,
@@ -261,11 +261,11 @@ class Watcher:
             hint=error.hint,
         )
 
-    def _over(self, part: str) -> None:
-        if self._troubles.pop(part, None) is not None:
-            self._say("over", f"{part}: well again", part=part)
+    def _report_recovery(self, part: str) -> None:
+        if self._errors.pop(part, None) is not None:
+            self._emit("over", f"{part}: well again", part=part)
 
-    def _say(self, what: What, words: str, **fields: Any) -> None:
+    def _emit(self, what: What, words: str, **fields: Any) -> None:
         at = datetime.now().astimezone()
         self._tell(Change(what=what, words=words, at=at, fields=fields))
 
@@ -275,7 +275,7 @@ class Watcher:
         renewed = self._tracker.rules.renewed()
         if renewed is not self._settings:
             self._settings = renewed
-            self._let_go()
+            self._close_tracker()
             self._tracker = PerformanceTracker(renewed)
         return self._tracker
 
@@ -283,9 +283,9 @@ class Watcher:
         if self._tracker is not None:
             with suppress(StoreError):
                 self._lease.give_up(self._tracker.ledger)
-        self._let_go()
+        self._close_tracker()
 
-    def _let_go(self) -> None:
+    def _close_tracker(self) -> None:
         """Close the tracker; the next turn opens the ledger anew."""
         if self._tracker is not None:
             with suppress(StoreError):
@@ -293,7 +293,7 @@ class Watcher:
             self._tracker = None
 
 
-def _of_sync(report: SyncReport) -> str:
+def _sync_message(report: SyncReport) -> str:
     words = f"logs: {_number(report.records, 'new record')}"
     if report.rejected:
         words += f", {_number(report.rejected, 'rejected line')}"
@@ -302,7 +302,7 @@ def _of_sync(report: SyncReport) -> str:
     return f"{words}, revision {report.revision}"
 
 
-def _of_import(path: Path, report: ImportReport) -> str:
+def _import_message(path: Path, report: ImportReport) -> str:
     if report.repeated:
         return f"{path.name}: known already"
     return (

@@ -82,7 +82,7 @@ def _add_errors(app: Flask, served: Served) -> None:
     """Whatever goes wrong is answered with the one body."""
 
     def refused(error: Refused) -> Response:
-        if request.blueprint == "pages" or _wants_a_page():
+        if request.blueprint == "pages" or _wants_html():
             return error_page(error, request.environ[REQUEST_ID])
         return response_of(error, text_of(served.now))
 
@@ -106,16 +106,16 @@ def _add_errors(app: Flask, served: Served) -> None:
 
     app.register_error_handler(Refused, refused)
     app.register_error_handler(TearsheetError, broken)
-    app.register_error_handler(HTTPException, lambda error: refused(_http(error)))
+    app.register_error_handler(HTTPException, lambda error: refused(_http_error(error)))
     app.register_error_handler(Exception, unexpected)
 
 
-def _wants_a_page() -> bool:
+def _wants_html() -> bool:
     """Whether a browser asked for an address that nothing stands at."""
     return request.url_rule is None and "text/html" in request.headers.get("Accept", "")
 
 
-def _http(error: HTTPException) -> Refused:
+def _http_error(error: HTTPException) -> Refused:
     """What Flask itself refuses: no such path, wrong method, too large a body."""
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location")}

@@ -19,7 +19,7 @@ class AlertLine(Struct, frozen=True):
     end: int
 
 
-class _Whose(Struct):
+class _AlertHeader(Struct):
     account: str | None = None
 
 
@@ -46,7 +46,7 @@ def alerts_since(file: Path, offset: int) -> Iterator[AlertLine]:
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
                     offset += len(line) + 1
-                    if (whose := _whose(line)) is not None:
+                    if (whose := _parse_header(line)) is not None:
                         yield AlertLine(line, whose.account, offset)
     except FileNotFoundError:
         return
@@ -57,8 +57,8 @@ def alerts_since(file: Path, offset: int) -> Iterator[AlertLine]:
         ) from error
 
 
-def _whose(line: bytes) -> _Whose | None:
+def _parse_header(line: bytes) -> _AlertHeader | None:
     try:
-        return msgspec.json.decode(line, type=_Whose)
+        return msgspec.json.decode(line, type=_AlertHeader)
     except msgspec.MsgspecError:
         return None  # the alerts' own reader tells of such lines

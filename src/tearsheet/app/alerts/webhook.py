@@ -104,9 +104,9 @@ class Deliveries:
         With another process at work nothing is tried. Raises InputError for files that cannot be used.
         """
         try:
-            with self._alone() as log:
+            with self._lock_log() as log:
                 if log is None:
-                    return len(list(self._outstanding(self._reached())))
+                    return len(list(self._pending(self._reached())))
                 return self._deliver(log)
         except OSError as error:
             raise InputError(
@@ -124,7 +124,7 @@ class Deliveries:
             end = self._size()
             self._note(log, Delivery(at=self._clock(), state="began", reached=end))
             return 0
-        outstanding = list(self._outstanding(reached))
+        outstanding = list(self._pending(reached))
         for number, (line, end) in enumerate(outstanding):
             if not self._send(log, line, end, reached):
                 return len(outstanding) - number
@@ -164,7 +164,7 @@ class Deliveries:
         except (OSError, HTTPException, ValueError) as error:
             return None, f"not reached: {type(error).__name__}"
 
-    def _outstanding(self, reached: int | None) -> Iterator[tuple[bytes, int]]:
+    def _pending(self, reached: int | None) -> Iterator[tuple[bytes, int]]:
         """The whole lines beyond an offset, each with its end; all of a file that was replaced."""
         end = self._size()
         if reached is None or end == reached:
@@ -200,7 +200,7 @@ class Deliveries:
         os.fsync(log.fileno())
 
     @contextmanager
-    def _alone(self) -> Iterator[IO[bytes] | None]:
+    def _lock_log(self) -> Iterator[IO[bytes] | None]:
         """The delivery log for this process alone; None while another one has it."""
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
@@ -209,11 +209,11 @@ class Deliveries:
             except BlockingIOError:
                 yield None
                 return
-            if self._ends_in_half_a_line():
+            if self._ends_with_partial_line():
                 log.write(b"\n")
             yield log
 
-    def _ends_in_half_a_line(self) -> bool:
+    def _ends_with_partial_line(self) -> bool:
         with self._log.open("rb") as file:
             if not file.seek(0, os.SEEK_END):
                 return False

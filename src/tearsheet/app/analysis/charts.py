@@ -37,7 +37,7 @@ __all__ = ["SORTS", "Chosen", "Insights", "PositionDetail", "TradeCursor", "Trad
 
 #: How long the lists were that were asked for last, by the state they are of.
 _counts: dict[object, int] = {}
-_MOST_COUNTS = 500
+_MAX_CACHED_COUNTS = 500
 #: The closings that were asked for last, by the state they are of, so that the charts and pages of
 #: one state share them; so many at most, counted together, and the newest in any case.
 _last: dict[object, list[ClosedTrade]] = {}
@@ -94,7 +94,7 @@ class Insights:
         self._answers = Summaries(context.ledger, terms_of(context.settings), context.now)
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
-        self._closings = ClosedTradeQuery(self._calendar, self._band)
+        self._closed_trades = ClosedTradeQuery(self._calendar, self._band)
 
     def grid(self, chosen: Chosen) -> CalendarResults:
         """The calendar of a window. Raises UsageError where it has no dates."""
@@ -129,7 +129,7 @@ class Insights:
         found = self.closings(chosen)
         if by == "tag":
             with self._ledger.snapshot() as queries:
-                found = _tagged(found, tags_by_position(queries))
+                found = _one_per_tag(found, tags_by_position(queries))
         return breakdown(found, by)
 
     def distribution(self, chosen: Chosen, of: Literal["net", "r"]) -> Distribution:
@@ -173,10 +173,10 @@ class Insights:
             views = tuple(
                 view_of(position, self._band, remark=remarks.get(position.id)) for position in items
             )
-            total = self._total(chosen, currency, wanted, found)
+            total = self._count_trades(chosen, currency, wanted, found)
             return TradePage(total, offset, views, previous, following)
 
-    def _total(self, chosen: Chosen, currency: str, wanted: TradeFilter, found: TradeList) -> int:
+    def _count_trades(self, chosen: Chosen, currency: str, wanted: TradeFilter, found: TradeList) -> int:
         """How many closed positions a list has, by the kept tallies where these know it."""
         window, scope = chosen.window, chosen.scope
         if wanted.is_all and window.last_trades is None and not scope.needs_row_filter:
@@ -186,7 +186,7 @@ class Insights:
         of = (wanted.side, wanted.outcome, wanted.text, wanted.tag)
         key = (self._ledger.state_id, notes, self._band, window, scope, currency, of)
         if key not in _counts:
-            while len(_counts) >= _MOST_COUNTS:
+            while len(_counts) >= _MAX_CACHED_COUNTS:
                 _counts.pop(next(iter(_counts)), None)
             _counts[key] = found.count()
         return _counts[key]
@@ -230,11 +230,11 @@ class Insights:
             if (kept := _last.get(key)) is not None:
                 return kept
             if window.last_trades is None:
-                found = self._closings.between(queries, scope, currency, start, end)
+                found = self._closed_trades.between(queries, scope, currency, start, end)
             else:
                 last = queries.last_closed(scope, currency, end, window.last_trades)
-                found = [self._closings.to_closed_trade(position) for position in last]
-            _remember(key, found)
+                found = [self._closed_trades.to_closed_trade(position) for position in last]
+            _cache_trades(key, found)
             return found
 
     def currency(self, chosen: Chosen) -> str:
@@ -252,7 +252,7 @@ class Insights:
         return self._answers.currency(chosen.window, chosen.scope, chosen.currency)
 
 
-def _tagged(found: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -> list[ClosedTrade]:
+def _one_per_tag(found: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -> list[ClosedTrade]:
     """Each closing once for each of its tags, or once without."""
     none: tuple[str | None, ...] = (None,)
     return [
@@ -260,7 +260,7 @@ def _tagged(found: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -> lis
     ]
 
 
-def _remember(key: object, found: list[ClosedTrade]) -> None:
+def _cache_trades(key: object, found: list[ClosedTrade]) -> None:
     while _last and len(found) + sum(map(len, _last.values())) > _MOST_KEPT:
         _last.pop(next(iter(_last)), None)
     _last[key] = found

@@ -14,8 +14,8 @@ from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
 from tearsheet.trade.session import from_micros, to_micros
 
-_Adds = Callable[[Booking], Decimal]
-_ON_BOOKINGS: dict[str, _Adds] = {
+_Contribution = Callable[[Booking], Decimal]
+_ON_BOOKINGS: dict[str, _Contribution] = {
     "net_pnl": lambda b: b.net,
     "fees": lambda b: b.fees,
     "quantity_traded": lambda b: abs(b.quantity),
@@ -109,10 +109,10 @@ class Behind:
         self._band = band
         self._session_of = session_of
 
-    def bookings(self, bookings: Iterable[Booking], adds: _Adds) -> tuple[BookingTerm, ...]:
+    def bookings(self, bookings: Iterable[Booking], adds: _Contribution) -> tuple[BookingTerm, ...]:
         """Bookings with what each adds, and where its fill was read."""
         with exact():
-            return tuple(self._booking(b, adds(b)) for b in bookings)
+            return tuple(self._explained_fill(b, adds(b)) for b in bookings)
 
     def positions(self, closed: Iterable[Position], metric: str) -> tuple[PositionTerm, ...]:
         """The positions that a metric counts, with what each adds."""
@@ -145,7 +145,7 @@ class Behind:
             self.bookings(its, lambda b: b.net),
         )
 
-    def _booking(self, b: Booking, adds: Decimal) -> BookingTerm:
+    def _explained_fill(self, b: Booking, adds: Decimal) -> BookingTerm:
         return BookingTerm(
             str(self._session_of(b.time)),
             b.time,

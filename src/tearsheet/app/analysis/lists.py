@@ -24,7 +24,7 @@ from tearsheet.trade.session import Window, to_micros
 
 __all__ = ["Lists", "Page", "PageCursor", "PositionView"]
 
-_CLOSED, _NOTHING = Unrealized(None), Remark()
+_CLOSED, _NO_NOTES = Unrealized(None), Remark()
 
 
 class PositionView(Struct, frozen=True, kw_only=True):
@@ -122,7 +122,7 @@ def view_of(
     is_logged = closed and p.fills == 1
     entry_known, exit_known = (bool(v) or not is_logged for v in (p.entry_value, p.exit_value))
     its = _CLOSED if closed else unrealized(p, mark)
-    remark = remark or _NOTHING
+    remark = remark or _NO_NOTES
     with exact():
         return PositionView(
             id=p.id,

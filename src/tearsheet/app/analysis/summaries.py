@@ -77,8 +77,8 @@ class Summaries:
         stretch = MetricInput(tally, self._with_idle_days(window, days), self._balance(window, scope, chosen))
         metrics = compute_all(stretch)
         missing = self._missing_days(window)
-        rejected = self._rejected(window, scope)
-        reasons = [*stale, *self._reasons(window, missing, rejected, tally, scope), *_others(others, chosen)]
+        rejected = self._count_rejected(window, scope)
+        reasons = [*stale, *self._reasons(window, missing, rejected, tally, scope), *_other_currencies(others, chosen)]
         held = self._ledger.queries.open_positions(scope)
         open_log_trades = self._ledger.open_log_trades(scope)
         unrealized = self._unrealized(window, chosen, held, open_log_trades)
@@ -104,20 +104,20 @@ class Summaries:
         """Why a summary of the window and scope would be partial."""
         kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
         tally = merge(tally for _, tally in kept)
-        missing, rejected = self._missing_days(window), self._rejected(window, scope)
+        missing, rejected = self._missing_days(window), self._count_rejected(window, scope)
         return list(self._reasons(window, missing, rejected, tally, scope))
 
     def rows(self, window: Window, scope: Scope, currency: str) -> Rows:
         """The rows that a summary of the window and scope rests on."""
         if window.last_trades is not None:
             closed = self._ledger.queries.last_closed(scope, currency, self._end(window), window.last_trades)
-            return Rows([_closing(position) for position in closed], closed)
+            return Rows([_to_booking(position) for position in closed], closed)
         since, until = self._start(window), self._end(window)
         found = self._ledger.queries.in_window(scope.account, since, until)
         bookings = [booking for booking in found[0] if booking.currency == currency]
         closed = [position for position in found[1] if position.currency == currency]
         if scope.needs_row_filter:
-            bookings, closed = self._narrowed(bookings, closed, scope)
+            bookings, closed = self._filtered_rows(bookings, closed, scope)
         return Rows(sorted(bookings, key=lambda b: b.order), closed)
 
     def sessions(self, window: Window, scope: Scope, currency: str) -> list[tuple[date, Tally]]:
@@ -138,7 +138,7 @@ class Summaries:
         """The one currency that a summary of the window and scope is in."""
         return self._currency(window, scope, currency)[0]
 
-    def _narrowed(
+    def _filtered_rows(
         self, bookings: list[Booking], closed: list[Position], scope: Scope
     ) -> tuple[list[Booking], list[Position]]:
         """What belongs to a strategy, symbol or mode; a booking does if its position does."""
@@ -235,7 +235,7 @@ class Summaries:
         calendar = self._terms.calendar
         return [day for day in _dates(start, end - DAY) if calendar.is_weekday(day) and day not in present]
 
-    def _rejected(self, window: Window, scope: Scope) -> int:
+    def _count_rejected(self, window: Window, scope: Scope) -> int:
         since, until = self._start(window), self._end(window)
         return self._ledger.count_rejections(scope.account, since, until)
 
@@ -310,7 +310,7 @@ def _day(of: tuple[date, Rows]) -> date:
     return of[0]
 
 
-def _closing(position: Position) -> Booking:
+def _to_booking(position: Position) -> Booking:
     """A closed position as one booking, for windows that count whole trades."""
     return Booking(
         position.id,
@@ -329,7 +329,7 @@ def _closing(position: Position) -> Booking:
     )
 
 
-def _others(others: list[str], chosen: str) -> Iterator[PartialReason]:
+def _other_currencies(others: list[str], chosen: str) -> Iterator[PartialReason]:
     if others:
         yield PartialReason("other_currencies", f"{', '.join(others)} beside {chosen}")
 

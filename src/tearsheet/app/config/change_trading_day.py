@@ -23,7 +23,7 @@ from tearsheet.trade.session import DAY
 #: What can be changed here.
 KEYS = ("timezone", "day_starts_at")
 #: The longest period begins at most so many days ago.
-_PERIOD = 40 * DAY
+_LONGEST_PERIOD = 40 * DAY
 _ROWS = {setting.key: setting for setting in SETTINGS}
 
 
@@ -83,8 +83,8 @@ class CalendarChange:
 
     def tried(self, wanted: Settings) -> Preview:
         """What every day and position would become; nothing is kept."""
-        with self._other(wanted) as other:
-            return previewed(other.ledger, lambda: self._rebook(other))
+        with self._context_with(wanted) as other:
+            return previewed(other.ledger, lambda: self._rebuild(other))
 
     def keep(self, wanted: Settings, digest: str, who: str) -> bool:
         """Book all anew and write the file; False where the file was changed meanwhile.
@@ -99,36 +99,36 @@ class CalendarChange:
         ]
         text = self._text
         for one in changes:
-            text = _with(text, one.name, str(one.new))
+            text = _set_toml(text, one.name, str(one.new))
         if not changes:
             return digest == self.digest
         _check(self._text, text, {one.name: one.new for one in changes}, self._path.name)
         file = ChangedFile(self._path, digest, text)
-        with self._other(wanted) as other:
-            kept = keep_change(other.ledger, file, changes, lambda: self._rebook(other))
+        with self._context_with(wanted) as other:
+            kept = keep_change(other.ledger, file, changes, lambda: self._rebuild(other))
             if kept:
                 other.tell()
             return kept
 
-    def _other(self, wanted: Settings) -> Context:
+    def _context_with(self, wanted: Settings) -> Context:
         """A context that goes by the wanted settings, whatever the file says."""
         now = self._context.now
         apart = wanted.with_values()
         apart.__dict__["origin"] = None
         return Context(apart, lambda: now)
 
-    def _rebook(self, other: Context) -> int:
-        self._refuse_while_broken(other.ledger)
+    def _rebuild(self, other: Context) -> int:
+        self._reject_while_breached(other.ledger)
         posting = LedgerTransaction(other.ledger, book_rules(other.settings), other.now)
         posting.rebuild()
         return posting.commit()
 
-    def _refuse_while_broken(self, ledger: Ledger) -> None:
+    def _reject_while_breached(self, ledger: Ledger) -> None:
         """Another calendar could end what holds for a day, a week or a month by this one."""
         session = self._settings.calendar.trading_day_of(self._context.now)
         records = BreachTable(ledger.queries)
         for account in records.accounts():
-            for record in records.for_account(account, session - _PERIOD):
+            for record in records.for_account(account, session - _LONGEST_PERIOD):
                 one = record.breach
                 is_bound = one.period_start is not None and record.release is None
                 if is_bound and is_active_in(one.limit, one.period_start, session):
@@ -147,7 +147,7 @@ def _clock(settings: Settings) -> str:
     return settings.day_starts_at.isoformat("minutes")
 
 
-def _with(text: str, key: str, value: str) -> str:
+def _set_toml(text: str, key: str, value: str) -> str:
     """The text with another value of a key, on its line or on a new one."""
     line = re.compile(rf"^([ \t]*{key}[ \t]*=[ \t]*)([^#\r\n]*?)([ \t]*(?:#[^\r\n]*)?)$", re.MULTILINE)
     quoted = json.dumps(value)

@@ -43,7 +43,7 @@ class Posts:
         made = parse_fills(objects, request.name, rules.instruments)
         refused = [row for row in made if isinstance(row, Rejection)]
         lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
-        report = PostReport(rejections=refused) if refused else self._keep_fills(request, rules, lines)
+        report = PostReport(rejections=refused) if refused else self._save_fills(request, rules, lines)
         self._context.tell()
         return _told("tearsheet.fills", started, report)
 
@@ -57,7 +57,7 @@ class Posts:
         made = parse_marks(parse_objects(request.body, "marks"), request.name, instruments)
         refused = [row for row in made if isinstance(row, Rejection)]
         told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, MarkInput)]
-        report = PostReport(rejections=refused) if refused else self._keep_marks(request, told)
+        report = PostReport(rejections=refused) if refused else self._save_marks(request, told)
         self._context.tell()
         return _told("tearsheet.marks", started, report)
 
@@ -72,16 +72,16 @@ class Posts:
         with self._ledger.snapshot() as queries:
             answer = IdempotencyTable(queries).find(receipt)
         if answer is not None:
-            return _imported_before(answer)
+            return _cached_import_report(answer)
         report = take()
         with self._ledger.writing() as queries:
             receipts = IdempotencyTable(queries)
             if (answer := receipts.find(receipt)) is not None:
-                return _imported_before(answer)
+                return _cached_import_report(answer)
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 
-    def _keep_fills(
+    def _save_fills(
         self, request: Request, rules: BookingRules, lines: Sequence[tuple[int, Fill]]
     ) -> PostReport:
         receipt = _receipt(request, "fills")
@@ -100,7 +100,7 @@ class Posts:
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 
-    def _keep_marks(self, request: Request, told: Sequence[Mark]) -> PostReport:
+    def _save_marks(self, request: Request, told: Sequence[Mark]) -> PostReport:
         receipt = _receipt(request, "marks")
         with self._ledger.writing() as queries:
             receipts = IdempotencyTable(queries)
@@ -109,12 +109,12 @@ class Posts:
             new = sum(Marks(queries).save(mark) for mark in told)
             revision = self._ledger.bump_revision() if new else self._ledger.revision
             if new:
-                self._ledger.on_commit(self._holders({mark.symbol for mark in told}))
+                self._ledger.on_commit(self._accounts_holding({mark.symbol for mark in told}))
             report = PostReport(new=new, known=len(told) - new, revision=revision)
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 
-    def _holders(self, symbols: set[str]) -> frozenset[str]:
+    def _accounts_holding(self, symbols: set[str]) -> frozenset[str]:
         """The accounts that hold one of the instruments."""
         held = self._ledger.queries.open_positions(Scope())
         return frozenset(p.account for p in held if p.symbol in symbols)
@@ -157,7 +157,7 @@ def _repeated(answer: str) -> PostReport:
     return replace(json.decode(answer, type=PostReport), repeated=True)
 
 
-def _imported_before(answer: str) -> ImportReport:
+def _cached_import_report(answer: str) -> ImportReport:
     report = json.decode(answer, type=ImportReport)
     report.repeated = True
     return report

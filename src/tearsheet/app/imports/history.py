@@ -81,7 +81,7 @@ class Batches:
         which = "batches_of_files" if files_only else "batches"
         with self._ledger.snapshot() as queries:
             found = queries.execute(which, (before or _LAST, most)).fetchall()
-        return [_batch(row) for row in found]
+        return [_to_import(row) for row in found]
 
     def get(self, number: int) -> Batch:
         """One import. Raises NotFoundError."""
@@ -89,7 +89,7 @@ class Batches:
             row = queries.fetch_one("batch", (number,)) if 0 < number < _LAST else None
         if row is None:
             raise NotFoundError(f"there is no import {number}", "`tearsheet imports` lists them")
-        return _batch(row)
+        return _to_import(row)
 
     def rejections(self, number: int, most: int) -> Sequence[RejectedLine]:
         """The lines of an import that could not be used."""
@@ -100,9 +100,9 @@ class Batches:
     def undo(self, number: int, who: str) -> UndoReport:
         """Take an import out, as if it had never come. Raises NotFoundError, UsageError, StoreError."""
         started = time.perf_counter()
-        batch = self._not_undone(number)
+        batch = self._require_not_undone(number)
         with self._ledger.writing():
-            report = self._take_out(batch, who)
+            report = self._undo(batch, who)
         self._context.tell()
         log_event(
             _log,
@@ -120,8 +120,8 @@ class Batches:
 
     def try_undo(self, number: int, who: str) -> Preview:
         """What taking an import out would change; nothing is kept. Raises as `undo` does."""
-        batch = self._not_undone(number)
-        return previewed(self._ledger, lambda: self._take_out(batch, who))
+        batch = self._require_not_undone(number)
+        return previewed(self._ledger, lambda: self._undo(batch, who))
 
     def try_import(
         self, path: Path, on_progress: OnProgress = silent, *, name: str | None = None, **said: Any
@@ -138,7 +138,7 @@ class Batches:
             on_progress,
         )
 
-    def _not_undone(self, number: int) -> Batch:
+    def _require_not_undone(self, number: int) -> Batch:
         batch = self.get(number)
         if batch.undone is not None:
             raise UsageError(
@@ -147,7 +147,7 @@ class Batches:
             )
         return batch
 
-    def _take_out(self, batch: Batch, who: str) -> UndoReport:
+    def _undo(self, batch: Batch, who: str) -> UndoReport:
         posting = LedgerTransaction(self._ledger, book_rules(self._context.settings), self._context.now)
         posting.rebuild_if_outdated()
         source = self._ledger.source(batch.id)
@@ -158,7 +158,7 @@ class Batches:
         return UndoReport(batch.id, batch.file, undone.removed, undone.retained, revision)
 
 
-def _batch(row: rows.Row) -> Batch:
+def _to_import(row: rows.Row) -> Batch:
     number, name, layout, read_us, new, known, rejected, skipped, who, *undo = row
     undone = None if undo[0] is None else Undo(from_micros(undo[0]), *undo[1:])
     return Batch(

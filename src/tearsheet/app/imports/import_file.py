@@ -101,7 +101,7 @@ class Taking:
     ) -> None:
         self._ledger, self._path, self._rules, self._now = ledger, path, rules, now
         self._on_progress, self._who = on_progress, who
-        self._state, self._checksum = _identify(path, name)
+        self._state, self._checksum = _file_identity(path, name)
         is_log = _is_trade_log(path)
         self.statement = None if is_log else open_statement(path, rules.instruments, options)
         layout = "trade_log" if self.statement is None else self.statement.layout
@@ -119,10 +119,10 @@ class Taking:
         report.id = posting.open_import(state, report.layout)
         posting.mark_rejections_superseded(report.id, earlier)
         if self.statement is None:
-            counts, lines = _take_records(posting, report.id, self._path, report)
+            counts, lines = _import_records(posting, report.id, self._path, report)
         else:
-            rows = _numbered(self.statement, self._orphans)
-            counts, lines = _take_fills(posting, report.id, self.statement, rows, report, self._on_progress)
+            rows = _with_row_numbers(self.statement, self._orphans)
+            counts, lines = _import_fills(posting, report.id, self.statement, rows, report, self._on_progress)
             report.skipped = counts.skipped = self.statement.skipped
         posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, self._who)
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
@@ -178,7 +178,7 @@ def _repeated(report: ImportReport, earlier: SourceFile, revision: int) -> Impor
     return report
 
 
-def _take_fills(
+def _import_fills(
     posting: LedgerTransaction,
     source_id: int,
     statement: Statement,
@@ -188,7 +188,7 @@ def _take_fills(
 ) -> tuple[ImportCounts, int]:
     counts, lines = ImportCounts(), 0
     name = report.file.rpartition("/")[2]
-    for batch in _batches(rows):
+    for batch in _chunks(rows):
         fills = [(line, row) for line, row in batch if isinstance(row, Fill)]
         report.rejections += [replace(row, file=name) for _, row in batch if isinstance(row, Rejection)]
         report.rejections += posting.add_fills(source_id, name, fills, counts)
@@ -197,7 +197,7 @@ def _take_fills(
     return counts, lines
 
 
-def _numbered(statement: Statement, orphans: UnmatchedCloseFinder) -> Iterator[tuple[int, Fill | Rejection]]:
+def _with_row_numbers(statement: Statement, orphans: UnmatchedCloseFinder) -> Iterator[tuple[int, Fill | Rejection]]:
     """Every row with its line, watched for fills that close what nothing opened."""
     if not statement.detected.layout.has_effect:
         for row in statement.rows():
@@ -209,12 +209,12 @@ def _numbered(statement: Statement, orphans: UnmatchedCloseFinder) -> Iterator[t
         yield statement.line, row
 
 
-def _batches(rows: Iterator[tuple[int, Fill | Rejection]]) -> Iterable[list[tuple[int, Fill | Rejection]]]:
+def _chunks(rows: Iterator[tuple[int, Fill | Rejection]]) -> Iterable[list[tuple[int, Fill | Rejection]]]:
     while batch := list(islice(rows, _AT_ONCE)):
         yield batch
 
 
-def _take_records(
+def _import_records(
     posting: LedgerTransaction, source_id: int, path: Path, report: ImportReport
 ) -> tuple[ImportCounts, int]:
     counts, ended = ImportCounts(), 0
@@ -249,7 +249,7 @@ def _is_trade_log(path: Path) -> bool:
     return {"timestamp", "action", "symbol"} <= fields.keys()
 
 
-def _identify(path: Path, name: str) -> tuple[FileState, int]:
+def _file_identity(path: Path, name: str) -> tuple[FileState, int]:
     """The file as it lies on the disk, and a 63-bit digest of its content."""
     try:
         info = path.stat()

@@ -72,7 +72,7 @@ def _read(
         with (folder / file.name).open("rb") as opened:
             so_far = LogReadPosition()
             if source is not None:
-                so_far = _so_far(source)
+                so_far = _read_position(source)
                 same = source.inode == file.inode
                 if source.size < 0 or not is_appended(opened, file, so_far, same):
                     posting.forget_log(source)
@@ -95,7 +95,7 @@ def _read(
     report.read_bytes += so_far.offset - started
     if source is None or source.complete != so_far.complete:
         posting.changed = True
-    posting.close_log(source_id, state, _progress(so_far), facts, rejected)
+    posting.close_log(source_id, state, _stored_position(so_far), facts, rejected)
 
 
 def _reject_file(
@@ -121,13 +121,13 @@ def _reject_file(
     )
     posting.add_records(source_id, file.name, [], [rejection])
     never = FileState(file.name, -1, -1, -1)
-    posting.close_log(source_id, never, _progress(LogReadPosition()), 0, 1)
+    posting.close_log(source_id, never, _stored_position(LogReadPosition()), 0, 1)
     report.rejected += 1
 
 
-def _so_far(source: SourceFile) -> LogReadPosition:
+def _read_position(source: SourceFile) -> LogReadPosition:
     return LogReadPosition(source.offset, source.lines, source.checksum, source.tail, source.complete)
 
 
-def _progress(so_far: LogReadPosition) -> ReadPosition:
+def _stored_position(so_far: LogReadPosition) -> ReadPosition:
     return ReadPosition(so_far.offset, so_far.lines, so_far.checksum, so_far.tail, so_far.complete)

@@ -53,7 +53,7 @@ class Preview(Struct, frozen=True):
     positions: list[PositionChange]
 
 
-class _Books(Struct, frozen=True):
+class _Snapshot(Struct, frozen=True):
     days: Mapping[Day, Decimal]
     open: Mapping[Stream, Decimal]
     closed: Mapping[Stream, int]
@@ -62,7 +62,7 @@ class _Books(Struct, frozen=True):
 class _Seen(Exception, Generic[T]):  # noqa: N818 - raised to leave the transaction
     """Carries what was seen out of a transaction that is rolled back."""
 
-    def __init__(self, report: T, after: _Books) -> None:
+    def __init__(self, report: T, after: _Snapshot) -> None:
         super().__init__()
         self.report = report
         self.after = after
@@ -76,25 +76,25 @@ def previewed(ledger: Ledger, change: Callable[[], object]) -> Preview:
             report = change()
             raise _Seen(report, _books(ledger))
     except _Seen as seen:
-        return _compared(seen.report, before, seen.after)
+        return _diff(seen.report, before, seen.after)
 
 
-def _books(ledger: Ledger) -> _Books:
+def _books(ledger: Ledger) -> _Snapshot:
     queries = ledger.queries
     days = {}
     with exact():
         for account, session, currency, body in queries.execute("days_of_accounts"):
             days[date.fromisoformat(session), account, currency] = decode(body).curve.net
-        held = {(p.account, p.symbol): _signed(p) for p in queries.open_positions(Scope())}
+        held = {(p.account, p.symbol): _signed_quantity(p) for p in queries.open_positions(Scope())}
     closed = {(a, s): number for a, s, number in queries.execute("closed_of_streams")}
-    return _Books(days, held, closed)
+    return _Snapshot(days, held, closed)
 
 
-def _signed(position: Position) -> Decimal:
+def _signed_quantity(position: Position) -> Decimal:
     return position.open_quantity if position.side.value == "BUY" else -position.open_quantity
 
 
-def _compared(report: object, before: _Books, after: _Books) -> Preview:
+def _diff(report: object, before: _Snapshot, after: _Snapshot) -> Preview:
     days = [
         DayChange(*key, before.days.get(key, ZERO), after.days.get(key, ZERO))
         for key in sorted(before.days.keys() | after.days.keys())

@@ -31,9 +31,9 @@ T = TypeVar("T")
 Doing = Literal["try", "keep"]
 #: An upload that nobody touches for so long is thrown away.
 KEPT_FOR = timedelta(days=1)
-_STRANGE = re.compile(r"[^A-Za-z0-9+._-]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9+._-]")
 _ID = re.compile(r"[0-9a-f]{32}")
-_UPLOAD, _PROGRESS, _OUTCOME, _LOCK = "upload.json", "progress.json", "outcome.json", "lock"
+_UPLOAD, _PROGRESS, _RESULT, _LOCK = "upload.json", "progress.json", "outcome.json", "lock"
 #: Seconds between two notes of how far it is.
 _NOTE_EVERY_S = 0.2
 #: Seconds that somebody who only looks may hold the lock.
@@ -140,7 +140,7 @@ class Uploads:
             place.mkdir(mode=0o700, parents=True)
             sent = []
             for number, (name, said, save) in enumerate(files):
-                path = place / _kept_as(number, name)
+                path = place / _stored_name(number, name)
                 save(path)
                 sent.append(SentFile(name, path.stat().st_size, said))
             upload = Upload(identity, by, now, tuple(sent))
@@ -175,11 +175,11 @@ class Uploads:
 
     def path(self, identity: str, number: int) -> Path:
         """Where the content of a file is."""
-        return self._place(identity) / _kept_as(number, self.get(identity).files[number].name)
+        return self._place(identity) / _stored_name(number, self.get(identity).files[number].name)
 
     def outcome(self, identity: str) -> Outcome | None:
         """What came of an upload, None while nothing did."""
-        return self._read(identity, _OUTCOME, Outcome)
+        return self._read(identity, _RESULT, Outcome)
 
     def progress(self, identity: str) -> Progress | None:
         """How far the reading came."""
@@ -187,14 +187,14 @@ class Uploads:
 
     def finish(self, identity: str, outcome: Outcome) -> None:
         """Say what came of an upload; what was kept of it is needed no more."""
-        self._write(identity, _OUTCOME, outcome)
+        self._write(identity, _RESULT, outcome)
         if outcome.doing == "keep" and not outcome.problem:
             for path in self._place(identity).glob("[0-9]*"):
                 path.unlink()
 
     def forget_outcome(self, identity: str) -> None:
         """Let what came before count no more."""
-        for name in (_OUTCOME, _PROGRESS):
+        for name in (_RESULT, _PROGRESS):
             (self._place(identity) / name).unlink(missing_ok=True)
 
     def note(self, identity: str, progress: Progress) -> None:
@@ -212,7 +212,7 @@ class Uploads:
             self.get(identity)
         descriptor = os.open(place / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if not _locked(descriptor, _PATIENCE_S):
+            if not _try_lock(descriptor, _PATIENCE_S):
                 raise UsageError("these files are being read already", "wait until that is over")
             yield
         finally:
@@ -222,7 +222,7 @@ class Uploads:
         """Whether some process works on an upload now."""
         descriptor = os.open(self._place(identity) / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            return not _locked(descriptor, 0)
+            return not _try_lock(descriptor, 0)
         finally:
             os.close(descriptor)
 
@@ -256,14 +256,14 @@ class Uploads:
 
 def plain_name(name: str) -> str:
     """What a sender's file name tells about the file, in signs that mean nothing to a file system."""
-    return _STRANGE.sub("_", name)[-100:]
+    return _UNSAFE.sub("_", name)[-100:]
 
 
-def _kept_as(number: int, name: str) -> str:
+def _stored_name(number: int, name: str) -> str:
     return f"{number}-{plain_name(name)}"
 
 
-def _locked(descriptor: int, patience_s: float) -> bool:
+def _try_lock(descriptor: int, patience_s: float) -> bool:
     """Take a lock, if nobody holds it for longer than a look takes."""
     until = time.monotonic() + patience_s
     while True:
@@ -282,7 +282,7 @@ class Noting:
 
     def __init__(self, uploads: Uploads, upload: Upload, doing: Doing, now: datetime) -> None:
         self._uploads, self._upload = uploads, upload
-        self._doing, self._began = doing, now
+        self._action, self._began = doing, now
         self._file, self._next = 0, 0.0
 
     def begin(self, number: int) -> None:
@@ -298,5 +298,5 @@ class Noting:
 
     def _note(self, phase: str, done: int, total: int) -> None:
         self._next = time.monotonic() + _NOTE_EVERY_S
-        progress = Progress(self._doing, self._file, phase, done, total, self._began)
+        progress = Progress(self._action, self._file, phase, done, total, self._began)
         self._uploads.note(self._upload.id, progress)

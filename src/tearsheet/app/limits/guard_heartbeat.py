@@ -16,7 +16,7 @@ _MINUTE = timedelta(minutes=1)
 def note_asked(context: Context, account: str, patience_s: float) -> None:
     """Remember that somebody asked now. Raises StoreError."""
     with context.ledger.lock_timeout(patience_s), context.ledger.writing():
-        asked = _asked(context) | {account: context.now.timestamp()}
+        asked = _polls(context) | {account: context.now.timestamp()}
         context.ledger.put(_KEY, msgspec.json.encode(asked).decode())
 
 
@@ -25,7 +25,7 @@ def last_asked(context: Context, began: datetime) -> dict[str, datetime]:
 
     Raises StoreError.
     """
-    asked = _asked(context)
+    asked = _polls(context)
     found = {}
     for one in verdicts_of(context).all():
         at = max(asked.get(one.account, 0.0), asked.get(EVERY, 0.0))
@@ -42,5 +42,5 @@ def absent_guards(context: Context, began: datetime) -> dict[str, int]:
     return {name: age // _MINUTE for name, age in ages.items() if age >= most * _MINUTE}
 
 
-def _asked(context: Context) -> dict[str, float]:
+def _polls(context: Context) -> dict[str, float]:
     return msgspec.json.decode(context.ledger.get(_KEY) or "{}", type=dict[str, float])

@@ -100,19 +100,19 @@ class LimitBooks:
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger = ledger
         self._settings = settings
-        self._standing: dict[str, Standing] = {}
+        self._live: dict[str, Standing] = {}
         #: how often a book was made anew, and how often it only read on; for tests and figures
         self.made, self.read_on = 0, 0
 
     def forget(self) -> None:
         """Make every book anew the next time, because what they saw may not have been kept."""
-        self._standing.clear()
+        self._live.clear()
 
     def of(self, account: str, plan: AccountLimits, now: datetime) -> Standing:
         """The book of an account with the clock at an instant; nothing is written."""
         stamp = self._ledger.state_id
-        standing = self._standing.get(account)
-        if standing is None or standing.book.plan != plan or not self._goes_on(standing, stamp):
+        standing = self._live.get(account)
+        if standing is None or standing.book.plan != plan or not self._update(standing, stamp):
             standing = self._make(account, plan, now)
         standing.stamp = stamp
         self._mark(standing, now)
@@ -122,13 +122,13 @@ class LimitBooks:
     def keep_high(self, standing: Standing) -> None:
         """Remember the highest equity that prices made; inside a transaction that writes."""
         high, book = standing.high, standing.book
-        if high is not None and high > (self._kept_high(book) or high - 1):
+        if high is not None and high > (self._saved_peak(book) or high - 1):
             save_equity_peak(self._ledger.queries, book.account, book.sums.since, high)
 
-    def _kept_high(self, book: LimitBook) -> Decimal | None:
+    def _saved_peak(self, book: LimitBook) -> Decimal | None:
         return load_equity_peak(self._ledger.queries, book.account, book.sums.since)
 
-    def _goes_on(self, standing: Standing, stamp: str) -> bool:
+    def _update(self, standing: Standing, stamp: str) -> bool:
         """Feed what came since; says whether the book could take it."""
         if standing.stamp == stamp:
             return True
@@ -179,7 +179,7 @@ class LimitBooks:
         book = build_limit_book(
             account,
             plan,
-            LimitContext(calendar, currency, self._outcomes()),
+            LimitContext(calendar, currency, self._outcome_rules()),
             past=past,
             bookings=bookings,
             positions=[*closed, *self._open(account)],
@@ -196,8 +196,8 @@ class LimitBooks:
         standing.sessions = len(past)
         if past and first == EARLIEST.date():
             standing.base = (digest, cut, Base(bases[0], currency, tuple(sorted(others))))
-        self._raise_high(book)
-        self._standing[account] = standing
+        self._restore_peak(book)
+        self._live[account] = standing
         self.made += 1
         return standing
 
@@ -225,11 +225,11 @@ class LimitBooks:
         if first != EARLIEST.date():
             return ""
         calendar = self._settings.calendar
-        parts = (plan, calendar.timezone.key, calendar.day_starts_at, self._outcomes(), _VERSION)
+        parts = (plan, calendar.timezone.key, calendar.day_starts_at, self._outcome_rules(), _VERSION)
         return blake2b(json.encode(parts), digest_size=8).hexdigest()
 
-    def _raise_high(self, book: LimitBook) -> None:
-        high = self._kept_high(book)
+    def _restore_peak(self, book: LimitBook) -> None:
+        high = self._saved_peak(book)
         if high is not None:
             book.sums.high_with_open = max(book.sums.high_with_open, high)
 
@@ -243,7 +243,7 @@ class LimitBooks:
             (chosen,) = found
         return chosen, found - {chosen}
 
-    def _outcomes(self) -> OutcomeRules:
+    def _outcome_rules(self) -> OutcomeRules:
         breaks = self._settings.breakeven_streak == "break"
         return OutcomeRules(self._settings.breakeven_band, breaks)
 
@@ -265,7 +265,7 @@ class LimitBooks:
             self._mark_open_log_trades(book)
             return
         positions = [p for p in self._open(book.account) if p.currency == book.context.currency]
-        at, pnl = self._priced(positions, book.plan, now)
+        at, pnl = self._unrealized(positions, book.plan, now)
         book.mark(at, pnl)
         if pnl.amount is not None:
             standing.high = book.sums.high_with_open
@@ -276,7 +276,7 @@ class LimitBooks:
         book.sums.pnl_open = None if number else ZERO
         book.missing_marks = (f"{number} open trades of the log",) if number else ()
 
-    def _priced(
+    def _unrealized(
         self, positions: list[Position], plan: AccountLimits, now: datetime
     ) -> tuple[datetime, UnrealizedPnl]:
         """What positions would bring, and since when; a price older than the fill or too old is none."""

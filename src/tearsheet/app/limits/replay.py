@@ -89,10 +89,10 @@ class _Account:
         self._start, self._last = min(max(first, window.start), window.last_day), window.last_day
         self._since = terms.calendar.start(self._start)
         self._until = terms.calendar.start(window.end)
-        self._plan, self._notes = _without_marks(plan)
+        self._plan, self._notes = _without_open_pnl(plan)
         self._looks_back = self._start > first
         if self._looks_back:
-            self._plan = _from_start(self._plan, self._start)
+            self._plan = _start_limits(self._plan, self._start)
 
     def replay(self) -> Replay:
         """What the limits would have made of it."""
@@ -119,16 +119,16 @@ class _Account:
         """What was open when the replay begins: it has closed since, or is still open."""
         queries = self._ledger.queries
         for _, closed in queries.time_chunks(self._account, self._since, LATEST):
-            yield from map(self._wound_back, filter(self._is_earlier, closed))
+            yield from map(self._rewind, filter(self._is_earlier, closed))
         still = filter(self._is_earlier, queries.open_positions(Scope(self._account)))
-        yield from map(self._wound_back, still)
+        yield from map(self._rewind, still)
 
     def _is_earlier(self, position: Position) -> bool:
         opened = position.opened_at
         is_logged = position.fills == 1 and position.closed_at is not None
         return opened is not None and opened < self._since and not is_logged
 
-    def _wound_back(self, position: Position) -> OpenHolding:
+    def _rewind(self, position: Position) -> OpenHolding:
         bookings = self._ledger.queries.bookings_of(position.id)
         earlier = [booking for booking in bookings if booking.time < self._since]
         with exact():
@@ -137,14 +137,14 @@ class _Account:
         return OpenHolding(position.id, position.symbol, quantity, net)
 
 
-def _without_marks(plan: AccountLimits) -> tuple[AccountLimits, tuple[str, ...]]:
+def _without_open_pnl(plan: AccountLimits) -> tuple[AccountLimits, tuple[str, ...]]:
     """The plan with limits on what is open judged on what was booked, and the notes that say so."""
     notes = tuple(NO_MARKS.format(name=limit.name) for limit in plan.limits if limit.needs_marks)
     limits = tuple(replace(limit, basis="closed") if limit.needs_marks else limit for limit in plan.limits)
     return replace(plan, limits=limits), notes
 
 
-def _from_start(plan: AccountLimits, start: date) -> AccountLimits:
+def _start_limits(plan: AccountLimits, start: date) -> AccountLimits:
     """The plan with a drawdown that begins with the replay, unless it says when it began."""
     limits = tuple(
         replace(limit, since=start) if limit.name == "max_drawdown" and limit.since is None else limit

@@ -36,11 +36,11 @@ _log = logging.getLogger("tearsheet")
 #: How long a verdict waits for another writer before it tells of a breach that it could not keep.
 _PATIENCE_S = 2.0
 #: How long it then waits to write an alert, which the next verdict would write as well.
-_ALERT_PATIENCE_S = 0.5
+_ALERT_LOCK_TIMEOUT_S = 0.5
 #: A book that took more past sessions than that is worth keeping at once.
 _MANY_SESSIONS = 30
 #: Reasons that concern the trade log alone.
-_OF_THE_LOG = ("missing_days", "unfinished_line")
+_LOG_REASONS = ("missing_days", "unfinished_line")
 
 
 class Verdicts:
@@ -89,7 +89,7 @@ class Verdicts:
         if self._told.get(found.account) == levels:
             return
         try:
-            with self._ledger.lock_timeout(_ALERT_PATIENCE_S):
+            with self._ledger.lock_timeout(_ALERT_LOCK_TIMEOUT_S):
                 self._context.alerts.update_incidents(lambda last: incident_events(found, last))
         except (StoreError, InputError) as error:
             log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
@@ -141,14 +141,14 @@ class Verdicts:
             stated, now = self._file.stated(), self._context.now
             standing = self.books.of(account, stated.limits.for_account(account), now)
             self._keep(standing, now)
-            record = _released(standing.book, limit, actor, reason, allowance, now)
+            record = _release_breach(standing.book, limit, actor, reason, allowance, now)
             assert record.release is not None
             BreachTable(queries).release(record.release)
             standing.take([record])
             self._ledger.acquire_commit_lock()
             self._ledger.bump_revision()
             receipts.save(receipt, json.encode(record).decode(), now)
-        _tell_of_release(record.breach, record.release)
+        _log_release(record.breach, record.release)
         return record, False
 
     def hear(self, account: str) -> None:
@@ -176,7 +176,7 @@ class Verdicts:
         if not self._ledger.read_only:
             try:
                 with self._ledger.lock_timeout(_PATIENCE_S):
-                    return self._keep_and_tell(account, reasons)
+                    return self._save_and_evaluate(account, reasons)
             except StoreError as error:
                 trouble = error.message
         if not unkept:
@@ -185,7 +185,7 @@ class Verdicts:
         reason = VerdictReason("not_kept", trouble)
         return replace(found, reasons=(*found.reasons, reason))
 
-    def _keep_and_tell(self, account: str, reasons: list[PartialReason]) -> Verdict:
+    def _save_and_evaluate(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.writing(frozenset({account})):
             stated, now = self._file.stated(), self._context.now
             standing = self.books.of(account, stated.limits.for_account(account), now)
@@ -230,7 +230,7 @@ class Verdicts:
         account, calendar = standing.book.account, self._settings.calendar
         key = (self._ledger.state_id, calendar.trading_day_of(now))
         if standing.doubts[0] != key:
-            standing.doubts = (key, self._feed_of(standing.book, now))
+            standing.doubts = (key, self._ledger_feed_status(standing.book, now))
         feed = standing.doubts[1]
         assert isinstance(feed, FeedStatus)
         heard = [account_state(self._ledger.queries, account).last_update_at]
@@ -243,7 +243,7 @@ class Verdicts:
             return replace(feed, partial=(*feed.partial, unheard))
         return feed
 
-    def _feed_of(self, book: LimitBook, now: datetime) -> FeedStatus:
+    def _ledger_feed_status(self, book: LimitBook, now: datetime) -> FeedStatus:
         account, ledger = book.account, self._ledger
         since = first_session_needed(book.plan, book.session)
         begins = EARLIEST if since is None else self._settings.calendar.start(since)
@@ -252,10 +252,10 @@ class Verdicts:
             last_update_at=None,
             last_fill_at=ledger.last_fill_at(account),
             rejected_lines=ledger.count_rejections(account, begins, LATEST),
-            partial=tuple(self._partial(book, now)),
+            partial=tuple(self._incomplete_reasons(book, now)),
         )
 
-    def _partial(self, book: LimitBook, now: datetime) -> list[PartialReason]:
+    def _incomplete_reasons(self, book: LimitBook, now: datetime) -> list[PartialReason]:
         """What may be missing of the day, week or month that the limits are about."""
         session = self._settings.calendar.trading_day_of(now)
         window = Window("custom", _first_day(book.plan, session), max(session, book.session) + DAY)
@@ -265,7 +265,7 @@ class Verdicts:
         return [
             reason
             for reason in found
-            if reason.code != "rejected_lines" and (logged or reason.code not in _OF_THE_LOG)
+            if reason.code != "rejected_lines" and (logged or reason.code not in _LOG_REASONS)
         ]
 
 
@@ -282,7 +282,7 @@ def _first_day(plan: AccountLimits, session: date) -> date:
     return min((start for start in starts if start is not None), default=session)
 
 
-def _released(
+def _release_breach(
     book: LimitBook, limit: str, actor: str, reason: str, allowance: Decimal, now: datetime
 ) -> BreachRecord:
     """The breach of a limit that holds now, with its release."""
@@ -308,7 +308,7 @@ def _receipt(
     return IdempotencyKey(key, blake2b(content, digest_size=16).hexdigest())
 
 
-def _tell_of_release(breach: Breach, release: Release) -> None:
+def _log_release(breach: Breach, release: Release) -> None:
     log_event(
         _log,
         "tearsheet.release",

@@ -15,7 +15,7 @@ from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, TradingCalendar
 
 #: What counts as 0 where a report that covers the day says nothing.
-_ZEROS: tuple[What, ...] = ("realized", "net", "fees", "paid")
+_ZERO_KINDS: tuple[What, ...] = ("realized", "net", "fees", "paid")
 
 
 class Stated(Struct):
@@ -52,8 +52,8 @@ def stated_of(
                 key = (what, span)
                 found.numbers[key] = amount + (found.numbers.get(key, ZERO) if is_sum else ZERO)
                 found.lines[key].append(line.line)
-    _state_balances(found, by_day, start)
-    _leave_out_periods(found)
+    _balance_changes(found, by_day, start)
+    _drop_redundant_totals(found)
     return found
 
 
@@ -61,7 +61,7 @@ def state_zeros(found: Stated, ours: Ours, *, all_positions: bool) -> None:
     """What a report covers and does not list was 0 to it, where our books have something."""
     numbers = found.numbers
     listed = {span for what, span in numbers if what != "balance"}
-    for what in _ZEROS:
+    for what in _ZERO_KINDS:
         spans = [span for w, span in numbers if w == what]
         for is_single in (True, False):
             days = {s.day for s in spans if s.symbol and (s.since == s.day) is is_single}
@@ -97,7 +97,7 @@ def _day(line: ReportLine, calendar: TradingCalendar) -> date:
     return calendar.trading_day_of(line.at)
 
 
-def _state_balances(found: Stated, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None) -> None:
+def _balance_changes(found: Stated, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None) -> None:
     """Balances become what they changed by from one stated day to the next, without deposits."""
     deposits: dict[date, Decimal] = defaultdict(Decimal)
     last: dict[date, tuple[Decimal, int]] = {}
@@ -125,10 +125,10 @@ def _state_balances(found: Stated, by_day: Sequence[tuple[date, ReportLine]], st
         before = (day, balance)
 
 
-def _leave_out_periods(found: Stated) -> None:
+def _drop_redundant_totals(found: Stated) -> None:
     """A sum of a period tells nothing more where the same is stated day by day."""
     daily = {(what, span.symbol) for what, span in found.numbers if span.since == span.day}
     for key in list(found.numbers):
         what, span = key
-        if what in _ZEROS and span.symbol and span.since != span.day and (what, span.symbol) in daily:
+        if what in _ZERO_KINDS and span.symbol and span.since != span.day and (what, span.symbol) in daily:
             del found.numbers[key]

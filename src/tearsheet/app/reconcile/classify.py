@@ -23,18 +23,18 @@ def causes(sides: Sides) -> dict[Key, Cause]:
         if theory is not None:
             found |= {key: sides.cause(theory, key) for key in gaps}
         else:
-            found |= _Alone(sides, group, gaps).causes()
+            found |= _SingleCauses(sides, group, gaps).causes()
     return found
 
 
-class _Alone:
+class _SingleCauses:
     """The differences of an instrument that no theory explains together, each looked at for itself."""
 
     def __init__(self, sides: Sides, group: Sequence[Key], gaps: Sequence[Key]) -> None:
         self._sides, self._group = sides, group
         self._gaps = {key: sides.stated[key] - sides.shown(key) for key in gaps}
-        self._books = max(sides.others, key=lambda n: (sum(self._exactly(n, key) for key in group), -n))
-        self._turns = self._position_turns()
+        self._books = max(sides.others, key=lambda n: (sum(self._reproduces(n, key) for key in group), -n))
+        self._gap_change_days = self._position_gap_changes()
 
     def causes(self) -> dict[Key, Cause]:
         """The kind of each; those of fees last, since they lean on the others."""
@@ -51,31 +51,31 @@ class _Alone:
             return self._position(key)
         if shown := self._shown(key):
             return shown
-        if self._is_off(span):
+        if self._position_differs(span):
             return Cause("missing fill", f"the position differs since {self._since(span)}")
         if what in ("net", "balance"):
             fees = [self._gaps.get((name, span)) for name in ("fees", "paid")]
             if -self._gaps[key] in fees:
                 return Cause("fee", "by as much as the fees differ")
-        if what in ADDED and (nothing := self._nothing(span)):
+        if what in ADDED and (nothing := self._one_side_empty(span)):
             return nothing
         return self._finish(key) or _UNKNOWN
 
     def _shown(self, key: Key) -> Cause | None:
         """By the fills of the report, or by a neighbouring day."""
         sides = self._sides
-        if self._books and self._exactly(self._books, key):
-            is_filled = self._exactly(1, key) or self._books == 1
+        if self._books and self._reproduces(self._books, key):
+            is_filled = self._reproduces(1, key) or self._books == 1
             return sides.filled(key) if is_filled else other_fee()
-        if other := self._opposite(key):
+        if other := self._offsetting_day(key):
             return Cause("day boundary", f"{other} differs by as much the other way")
         for finish in sides.finishes(sides.ours(), [key]):
             is_other = finish.method != sides.method and finish.ratio is None
-            if is_other and not self._is_off(key[1]) and self._gives_all(key, finish):
+            if is_other and not self._position_differs(key[1]) and self._explains_all(key, finish):
                 return Cause("method", f"by {finish.method} our own fills give exactly theirs")
         return None
 
-    def _gives_all(self, key: Key, finish: Finish) -> bool:
+    def _explains_all(self, key: Key, finish: Finish) -> bool:
         """Whether it gives every number of that kind: a method is not changed from day to day."""
         ours = self._sides.ours()
         return all(self._sides.gives(ours, k, finish) for k in self._group if k[0] == key[0])
@@ -100,24 +100,24 @@ class _Alone:
         span = key[1]
         if span in self._sides.unpriced:
             return Cause("missing fill", "the fee of a missing fill is not stated for itself")
-        if any(turn == span.day for turn in self._turns):
+        if any(turn == span.day for turn in self._gap_change_days):
             return Cause("missing fill", "the position differs from that day on")
-        if nothing := self._nothing(span):
+        if nothing := self._one_side_empty(span):
             return nothing
         if rounded := self._finish(key):
             return rounded
-        if is_loose and not self._turns:
+        if is_loose and not self._gap_change_days:
             return Cause("unknown", "the results differ too, so that a fill may be missing")
         return Cause("fee", "the results agree, the fees do not")
 
     def _position(self, key: Key) -> Cause:
         gap = self._gaps[key]
-        if self._books and self._exactly(self._books, key):
+        if self._books and self._reproduces(self._books, key):
             return Cause("missing fill", "with the report's fills the position is theirs")
         side = "bought" if gap > 0 else "sold"
         return Cause("missing fill", f"by the end of the day {to_plain_string(abs(gap))} more were {side}")
 
-    def _nothing(self, span: Span) -> Cause | None:
+    def _one_side_empty(self, span: Span) -> Cause | None:
         """One of both has nothing at all of these days."""
         if not any(True for _ in self._sides.ours().within(span)):
             return Cause("missing fill", "our books have no fill of that day")
@@ -126,13 +126,13 @@ class _Alone:
             return Cause("missing fill", "the report has nothing of that day")
         return None
 
-    def _exactly(self, books: int, key: Key) -> bool:
+    def _reproduces(self, books: int, key: Key) -> bool:
         return self._sides.gives(self._sides.ours(books), key, self._sides.plainly(key[0]))
 
-    def _opposite(self, key: Key) -> str:
+    def _offsetting_day(self, key: Key) -> str:
         """The day that differs by as much the other way, if fills at their border come to that."""
         what, span = key
-        if what not in ADDED or span.since != span.day or self._is_off(span):
+        if what not in ADDED or span.since != span.day or self._position_differs(span):
             return ""
         gap = self._gaps[key]
         for off in (1, -1, 2, -2, 3, -3):
@@ -144,7 +144,7 @@ class _Alone:
                     return day.isoformat()
         return ""
 
-    def _position_turns(self) -> list[date]:
+    def _position_gap_changes(self) -> list[date]:
         """The days on which the gap between the positions changes."""
         turns: list[date] = []
         before = ZERO
@@ -157,12 +157,12 @@ class _Alone:
         return turns
 
     def _since(self, span: Span) -> date:
-        return max((t for t in self._turns if t <= span.day), default=span.day)
+        return max((t for t in self._gap_change_days if t <= span.day), default=span.day)
 
-    def _is_off(self, span: Span) -> bool:
+    def _position_differs(self, span: Span) -> bool:
         """Whether the positions differ at the end of the span, or began or ceased to in it."""
         stands = [key for key in self._gaps if key[0] == "position" and key[1].day <= span.day]
-        if any(span.since <= turn <= span.day for turn in self._turns):
+        if any(span.since <= turn <= span.day for turn in self._gap_change_days):
             return True
         last = max(
             (key[1].day for key in self._group if key[0] == "position" and key[1].day <= span.day),

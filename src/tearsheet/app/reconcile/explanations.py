@@ -31,7 +31,7 @@ Key = tuple[What, Span]
 _RATIOS = frozenset(map(Decimal, (2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 500, 1000)))
 #: The hours at which brokers begin a day, the usual ones first.
 _HOURS = (0, 17, 18, 16, *(hour for hour in range(24) if hour not in (0, 16, 17, 18)))
-_METHOD_WORDS = {
+_METHOD_DETAILS = {
     "fifo": "first in, first out, our own fills give exactly theirs; both agree once flat",
     "average": "at average cost our own fills give exactly theirs; both agree once flat",
 }
@@ -175,8 +175,8 @@ class Sides:
         steps: list[tuple[int, TradingCalendar | None, Finish, Callable[[], Cause]]] = [
             (min(theory.books, 1), None, plainly, lambda: self.filled(key)),
             (theory.books, None, plainly, other_fee),
-            (theory.books, theory.calendar, plainly, lambda: self._boundary(theory.calendar)),
-            (theory.books, theory.calendar, finish, lambda: _finished(finish, plainly)),
+            (theory.books, theory.calendar, plainly, lambda: self._explain_day_boundary(theory.calendar)),
+            (theory.books, theory.calendar, finish, lambda: _explain_transform(finish, plainly)),
         ]
         before = self._number(0, None, plainly, key)
         for books, calendar, way, tell in steps:
@@ -251,7 +251,7 @@ class Sides:
         own = held[0][_price_name(finish)]
         return any(rule.of(own) == theirs for rule in roundings(self.places.get("price", 0)))
 
-    def _boundary(self, calendar: TradingCalendar | None) -> Cause:
+    def _explain_day_boundary(self, calendar: TradingCalendar | None) -> Cause:
         other = calendar or self.calendar
         return Cause(
             "day boundary",
@@ -286,10 +286,10 @@ def other_fee() -> Cause:
     return Cause("fee", "with the report's fees our books give it: see below")
 
 
-def _finished(finish: Finish, plainly: Finish) -> Cause:
+def _explain_transform(finish: Finish, plainly: Finish) -> Cause:
     if finish.ratio is not None:
         return Cause("multiplier", f"theirs is {to_plain_string(finish.ratio)} times ours on every day")
-    words = [_METHOD_WORDS[finish.method]] if finish.method != plainly.method else []
+    words = [_METHOD_DETAILS[finish.method]] if finish.method != plainly.method else []
     if finish.with_fees != plainly.with_fees:
         has = "has the fees in it" if finish.with_fees else "is without fees"
         words.append(f"their price {has}")

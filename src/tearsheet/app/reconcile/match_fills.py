@@ -72,15 +72,15 @@ class Matched(Struct):
     with_fees: list[Fill]
 
 
-class _Theirs:
+class _BrokerFill:
     __slots__ = ("left", "match", "one")
 
     def __init__(self, one: ReportedFill) -> None:
         self.one, self.left = one, one.fill.quantity
-        self.match: _Ours | None = None
+        self.match: _LedgerFill | None = None
 
 
-class _Ours:
+class _LedgerFill:
     __slots__ = ("fee", "fill", "late", "left")
 
     def __init__(self, fill: Fill) -> None:
@@ -100,19 +100,19 @@ def matched(
 
     With `pairs` the report only has what was closed, so that what we hold needs none either.
     """
-    left, right = [_Theirs(one) for one in theirs], [_Ours(fill) for fill in ours]
-    _by_key(left, right)
+    left, right = [_BrokerFill(one) for one in theirs], [_LedgerFill(fill) for fill in ours]
+    _match_ids(left, right)
     alone = [one for one in left if one.left and not (one.one.fill.fill_id and ids_known)]
-    _by_content(alone, right)
-    _by_zone(alone, right)
-    _by_order(alone, right)
+    _match_content(alone, right)
+    _match_time_zone(alone, right)
+    _match_orders(alone, right)
     surplus = [o for o in right if o.left and window and window[0] <= o.fill.time <= window[1]]
     if pairs:
-        _forgive_open(right, surplus)
-    found = [_lacked(t) for t in left if t.left]
-    found += [_unlisted(o) for o in surplus if o.left]
-    found += [_other_fee(t, o) for t, o in _fee_pairs(left)]
-    found += [_other_instant(t, o) for t, o in _late_pairs(left)]
+        _ignore_open_fills(right, surplus)
+    found = [_missing_in_ledger(t) for t in left if t.left]
+    found += [_missing_in_statement(o) for o in surplus if o.left]
+    found += [_fee_difference(t, o) for t, o in _fee_pairs(left)]
+    found += [_time_difference(t, o) for t, o in _time_shifted_pairs(left)]
     gone = {id(o): o.left for o in surplus if o.left}
     added = [replace(t.one.fill, quantity=t.left) for t in left if t.left]
     return Matched(
@@ -120,7 +120,7 @@ def matched(
     )
 
 
-def _by_key(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
+def _match_ids(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
     known = {one.fill.key: one for one in right}
     for t in left:
         o, wanted = known.get(t.one.fill.key), t.one.fill
@@ -128,9 +128,9 @@ def _by_key(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
             _take(t, o)
 
 
-def _by_content(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
+def _match_content(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
     """By side, price and instant, the nearest first; whole fills before parts."""
-    places: dict[tuple[Side, Decimal], list[_Ours]] = {}
+    places: dict[tuple[Side, Decimal], list[_LedgerFill]] = {}
     for o in right:
         places.setdefault((o.fill.side, o.fill.price), []).append(o)
     for is_whole in (True, False):
@@ -147,15 +147,15 @@ def _by_content(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
                     _take(t, o)
 
 
-def _by_zone(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
+def _match_time_zone(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
     """All that is left at once, at instants that differ as time zones do, in summer and in winter."""
     waiting = [t for t in left if t.left]
     free = [o for o in right if o.left]
-    taken: list[tuple[_Theirs, _Ours]] = []
+    taken: list[tuple[_BrokerFill, _LedgerFill]] = []
     for _ in range(2):
         if not waiting:
             break
-        offs = {_late(waiting[0], o) for o in free if _is_same(waiting[0], o)} - {timedelta(0)}
+        offs = {_time_shift(waiting[0], o) for o in free if _is_same(waiting[0], o)} - {timedelta(0)}
         tried = (_at(waiting, free, off) for off in sorted(offs, key=abs))
         best = max(tried, key=len, default=[])
         taken += best
@@ -167,9 +167,9 @@ def _by_zone(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
             _take(t, o)
 
 
-def _at(left: Sequence[_Theirs], right: Sequence[_Ours], late: timedelta) -> list[tuple[_Theirs, _Ours]]:
+def _at(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill], late: timedelta) -> list[tuple[_BrokerFill, _LedgerFill]]:
     """What is the same on both sides, ours so much later."""
-    places: dict[tuple[Side, Decimal, int], list[_Ours]] = defaultdict(list)
+    places: dict[tuple[Side, Decimal, int], list[_LedgerFill]] = defaultdict(list)
     for o in right:
         places[o.fill.side, o.fill.price, int(o.fill.time.timestamp())].append(o)
     found = []
@@ -185,30 +185,30 @@ def _at(left: Sequence[_Theirs], right: Sequence[_Ours], late: timedelta) -> lis
     return found
 
 
-def _is_same(t: _Theirs, o: _Ours) -> bool:
+def _is_same(t: _BrokerFill, o: _LedgerFill) -> bool:
     wanted = t.one.fill
     return (o.fill.side, o.fill.price, o.left) == (wanted.side, wanted.price, t.left)
 
 
-def _late(t: _Theirs, o: _Ours) -> timedelta:
+def _time_shift(t: _BrokerFill, o: _LedgerFill) -> timedelta:
     """By how much our instant is later, if that is what zones may differ by, else 0."""
     off = o.fill.time - t.one.fill.time
     whole = round(off / _QUARTER) * _QUARTER
     return whole if abs(off - whole) < _NEAR and abs(whole) <= _FURTHEST else timedelta(0)
 
 
-def _late_pairs(left: Sequence[_Theirs]) -> list[tuple[_Theirs, _Ours]]:
+def _time_shifted_pairs(left: Sequence[_BrokerFill]) -> list[tuple[_BrokerFill, _LedgerFill]]:
     """Fills that are the same at other instants; none, where a report does not state instants."""
     pairs = [(t, t.match) for t in left if t.match is not None]
     apart = [(t, o) for t, o in pairs if abs(o.fill.time - t.one.fill.time) >= _NEAR]
-    if len(apart) < 2 or not all(_late(t, o) for t, o in apart):
+    if len(apart) < 2 or not all(_time_shift(t, o) for t, o in apart):
         return []
     for t, o in apart:
-        o.late = _late(t, o)
+        o.late = _time_shift(t, o)
     return apart
 
 
-def _by_order(left: Sequence[_Theirs], right: Sequence[_Ours]) -> None:
+def _match_orders(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
     """One of them has orders at mean prices, the other the fills of the orders."""
     left, right = [t for t in left if t.left], [o for o in right if o.left]
     if len(left) * len(right) > _MOST_TRIED:
@@ -245,7 +245,7 @@ def _run(order: Fill, quantity: Decimal, parts: Sequence[tuple[Fill, Decimal]]) 
     return ()
 
 
-def _take(t: _Theirs, o: _Ours) -> None:
+def _take(t: _BrokerFill, o: _LedgerFill) -> None:
     taken = min(t.left, o.left)
     t.left -= taken
     o.left -= taken
@@ -253,7 +253,7 @@ def _take(t: _Theirs, o: _Ours) -> None:
         t.match = o
 
 
-def _forgive_open(right: Sequence[_Ours], surplus: Sequence[_Ours]) -> None:
+def _ignore_open_fills(right: Sequence[_LedgerFill], surplus: Sequence[_LedgerFill]) -> None:
     """What is held at the end was opened by the latest fills of its side."""
     held = sum((o.fill.quantity if o.fill.side is Side.BUY else -o.fill.quantity for o in right), ZERO)
     side, left = (Side.BUY if held > 0 else Side.SELL), abs(held)
@@ -264,7 +264,7 @@ def _forgive_open(right: Sequence[_Ours], surplus: Sequence[_Ours]) -> None:
             left -= taken
 
 
-def _fee_pairs(left: Sequence[_Theirs]) -> Iterable[tuple[_Theirs, _Ours]]:
+def _fee_pairs(left: Sequence[_BrokerFill]) -> Iterable[tuple[_BrokerFill, _LedgerFill]]:
     """Fills that are the same and have other fees."""
     for t in left:
         o = t.match
@@ -273,20 +273,20 @@ def _fee_pairs(left: Sequence[_Theirs]) -> Iterable[tuple[_Theirs, _Ours]]:
             yield t, o
 
 
-def _lacked(t: _Theirs) -> FillDifference:
+def _missing_in_ledger(t: _BrokerFill) -> FillDifference:
     return _difference("books", t.one.fill, t.left, t.one.role, t.one.line, t.one.fill.commission)
 
 
-def _unlisted(o: _Ours) -> FillDifference:
+def _missing_in_statement(o: _LedgerFill) -> FillDifference:
     return _difference("report", o.fill, o.left, "", None, -o.fill.commission)
 
 
-def _other_fee(t: _Theirs, o: _Ours) -> FillDifference:
+def _fee_difference(t: _BrokerFill, o: _LedgerFill) -> FillDifference:
     fee = t.one.fill.commission - o.fill.commission
     return _difference("fee", o.fill, o.fill.quantity, t.one.role, t.one.line, fee)
 
 
-def _other_instant(t: _Theirs, o: _Ours) -> FillDifference:
+def _time_difference(t: _BrokerFill, o: _LedgerFill) -> FillDifference:
     one = _difference("instant", o.fill, o.fill.quantity, t.one.role, t.one.line, ZERO)
     return replace(one, late=int(o.late.total_seconds()))
 
@@ -310,7 +310,7 @@ def _difference(
 
 
 def _amended(
-    right: Sequence[_Ours], added: Sequence[Fill], gone: Mapping[int, Decimal], *, with_fees: bool
+    right: Sequence[_LedgerFill], added: Sequence[Fill], gone: Mapping[int, Decimal], *, with_fees: bool
 ) -> list[Fill]:
     """Our fills with those that the report has and without those that it has not."""
     kept = []

@@ -46,7 +46,7 @@ class _Lot:
         self.left, self.price, self.fees = left, price, fees
 
 
-class _Lots:
+class _LotQueue:
     """Lots of one instrument: first in, first out, and the fees that were paid for them."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class _Lots:
 
 def steps_of(fills: Iterable[Fill]) -> list[Step]:
     """The steps of one instrument's fills, in order, from flat; to be called inside `exact()`."""
-    book, lots, steps = Book(), _Lots(), []
+    book, lots, steps = Book(), _LotQueue(), []
     cost, exits = ZERO, 0
     for fill in fills:
         gross = fifo = paid = fifo_paid = ZERO

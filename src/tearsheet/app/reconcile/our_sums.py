@@ -59,7 +59,7 @@ class Ours:
     """The steps of an account, day by day; to be asked inside `exact()`."""
 
     def __init__(self, steps: Mapping[str, Sequence[Step]], calendar: TradingCalendar) -> None:
-        self._steps = steps
+        self._effects = steps
         self._calendar = calendar
         self._days = {symbol: [calendar.trading_day_of(s.at) for s in its] for symbol, its in steps.items()}
         self._known: dict[tuple[What, Span, Method], Decimal] = {}
@@ -112,7 +112,7 @@ class Ours:
 
     def every(self) -> set[str]:
         """All instruments."""
-        return {*self._steps}
+        return {*self._effects}
 
     def moved(self, other: TradingCalendar, span: Span) -> list[tuple[date, date]]:
         """The days of the steps that another trading day puts elsewhere: ours and the other."""
@@ -125,9 +125,9 @@ class Ours:
 
     def _of(self, span: Span) -> Iterator[tuple[str, Sequence[Step]]]:
         if not span.symbol:
-            yield from self._steps.items()
-        elif span.symbol in self._steps:
-            yield span.symbol, self._steps[span.symbol]
+            yield from self._effects.items()
+        elif span.symbol in self._effects:
+            yield span.symbol, self._effects[span.symbol]
 
 
 def prices(step: Step, method: Method) -> dict[str, Decimal]:

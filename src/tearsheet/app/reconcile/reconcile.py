@@ -32,7 +32,7 @@ from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar
 
 #: By how much a broker's day, or a fill that is near, may be off ours.
-_AROUND = timedelta(days=3)
+_MARGIN = timedelta(days=3)
 
 
 class Difference(Struct, frozen=True):
@@ -159,14 +159,14 @@ class _Account:
         books = self._books(stated)
         own = Ours(books[0], self._calendar)
         state_zeros(stated, own, all_positions=self._report.layout != GENERIC)
-        self._leave_out_cash(stated, own, instruments)
+        self._drop_futures_cash(stated, own, instruments)
         sides = Sides(
             stated.numbers,
             books,
             self._calendar,
             self._method,
             _places(self._lines),
-            self._unpriced(stated),
+            self._round_trips_without_fills(stated),
             stated.absent,
             fees_in_price=self._report.fees_in_price,
             moved=self._moved(),
@@ -205,8 +205,8 @@ class _Account:
 
     def _books(self, stated: Stated) -> list[Mapping[str, Sequence[Step]]]:
         """Our steps by instrument: as they are, with the report's fills, and with its fees too."""
-        since = self._calendar.start(stated.first) - _AROUND
-        until = self._calendar.end(stated.last) + _AROUND
+        since = self._calendar.start(stated.first) - _MARGIN
+        until = self._calendar.end(stated.last) + _MARGIN
         theirs = defaultdict(list)
         for one in self._report.fills:
             if one.fill.account == self._name:
@@ -219,10 +219,10 @@ class _Account:
         own = {s: steps_of(fills) for s, fills in ours.items()}
         logged = logged_steps(self._queries, self._name, since, until)
         if not theirs:
-            return [_with_logged(own, logged)]
+            return [_with_trade_log(own, logged)]
         ids = {o.key for fills in ours.values() for o in fills}
         ids_known = any(one.fill.key in ids for its in theirs.values() for one in its)
-        window = self._window(stated)
+        window = self._fill_period(stated)
         results = {
             s: matched(theirs[s], ours[s], window, pairs=self._report.from_round_trips, ids_known=ids_known)
             for s in sorted(symbols)
@@ -231,12 +231,12 @@ class _Account:
         self.fills.sort(key=lambda d: (d.at, d.symbol))
         amended = _amended(results, own, ours)
         return (
-            [_with_logged(steps, logged) for steps in (own, *amended)]
+            [_with_trade_log(steps, logged) for steps in (own, *amended)]
             if self.fills
-            else [_with_logged(own, logged)]
+            else [_with_trade_log(own, logged)]
         )
 
-    def _window(self, stated: Stated) -> tuple[datetime, datetime] | None:
+    def _fill_period(self, stated: Stated) -> tuple[datetime, datetime] | None:
         """When our fills need a counterpart in the report."""
         if not (self._report.is_complete or self._report.from_round_trips):
             return None
@@ -250,7 +250,7 @@ class _Account:
         since = max(begins, calendar.start(period[0]))
         return since, min(ends, calendar.end(period[1]) - timedelta(microseconds=1))
 
-    def _leave_out_cash(self, stated: Stated, own: Ours, instruments: Instruments) -> None:
+    def _drop_futures_cash(self, stated: Stated, own: Ours, instruments: Instruments) -> None:
         """Cash moves with the price of what is bought, but for futures: those are left out."""
         for key in [key for key in stated.numbers if key[0] == "cash"]:
             kinds = set()
@@ -266,7 +266,7 @@ class _Account:
         others = {d.symbol for d in self.fills if d.lacking in ("books", "report")}
         return frozenset(late - others) | ({""} if late and not others else set())
 
-    def _unpriced(self, stated: Stated) -> frozenset[Span]:
+    def _round_trips_without_fills(self, stated: Stated) -> frozenset[Span]:
         """The spans of round trips whose fills we lack: what each of them cost is not stated."""
         has_fee = {one.line for one in self._report.fills if one.has_fee}
         lines = {d.line for d in self.fills if d.lacking == "books"} - has_fee
@@ -306,7 +306,7 @@ def _amended(
     return [filled, priced]
 
 
-def _with_logged(steps: Mapping[str, list[Step]], logged: Iterable[Step]) -> Mapping[str, Sequence[Step]]:
+def _with_trade_log(steps: Mapping[str, list[Step]], logged: Iterable[Step]) -> Mapping[str, Sequence[Step]]:
     """Trades of logs among the fills; they leave what is held as it is."""
     joined = dict(steps)
     for one in logged:

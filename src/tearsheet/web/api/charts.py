@@ -38,7 +38,7 @@ OTHER = (
 )
 
 
-def _tag(text: str) -> str:
+def _parse_tag(text: str) -> str:
     try:
         return normalize_tag(text)
     except UsageError as error:
@@ -49,7 +49,7 @@ TAG = Parameter(
     "tag",
     "Only positions with this tag.",
     {"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH},
-    _tag,
+    _parse_tag,
 )
 #: The parameters of a filtered and sorted list.
 FILTER = (
@@ -70,7 +70,7 @@ POSITION_ID = Parameter(
 )
 
 
-class _Row(Struct, frozen=True):
+class _Endpoint(Struct, frozen=True):
     """An operation: its path, titles, further parameters, answer, and how the answer is found."""
 
     path: str
@@ -126,7 +126,7 @@ def _trades(insights: Insights, chosen: Chosen, more: Json) -> Json:
 
 #: Every operation of this kind.
 DRAWN = (
-    _Row(
+    _Endpoint(
         "calendar",
         "What each day, week and month came to",
         "Weeks are whole, Monday to Sunday.",
@@ -134,7 +134,7 @@ DRAWN = (
         insight_answers.CalendarAnswer,
         _calendar,
     ),
-    _Row(
+    _Endpoint(
         "equity",
         "The running total by session, with its drawdown",
         "The deepest of all drawdowns is the metric `max_drawdown`.",
@@ -142,7 +142,7 @@ DRAWN = (
         insight_answers.EquityAnswer,
         _equity,
     ),
-    _Row(
+    _Endpoint(
         "by-fill",
         "The running total by fill",
         "Of more than 1,000 fills, the lowest and highest of each stretch.",
@@ -150,7 +150,7 @@ DRAWN = (
         insight_answers.ByFillAnswer,
         _by_fill,
     ),
-    _Row(
+    _Endpoint(
         "breakdown",
         "Closed positions by weekday, hour, symbol, strategy, side, holding time, size or tag",
         "Each closed position is in one group; by tag, in that of each of its tags.",
@@ -158,7 +158,7 @@ DRAWN = (
         insight_answers.BreakdownAnswer,
         _breakdown,
     ),
-    _Row(
+    _Endpoint(
         "distribution",
         "How results spread",
         "Bins of one round width; the outermost may be open.",
@@ -166,7 +166,7 @@ DRAWN = (
         insight_answers.DistributionAnswer,
         _distribution,
     ),
-    _Row(
+    _Endpoint(
         "rolling",
         "Win rate and expectancy over the last N trades, with their 95 % bands",
         "Wilson's interval, and the mean ± 1.96 standard errors.",
@@ -174,7 +174,7 @@ DRAWN = (
         insight_answers.RollingAnswer,
         _rolling,
     ),
-    _Row(
+    _Endpoint(
         "comparison",
         "Two windows, accounts, strategies or symbols side by side",
         "Without another stretch, the one before of the same kind.",
@@ -182,7 +182,7 @@ DRAWN = (
         insight_answers.ComparisonAnswer,
         _comparison,
     ),
-    _Row(
+    _Endpoint(
         "trades",
         "Closed positions, filtered and sorted",
         "The pages of `offset` and `limit`.",
@@ -224,7 +224,7 @@ def add_insights(api: Api, served: Served) -> None:
     )
 
 
-def _view(served: Served, row: _Row) -> Callable[..., Response]:
+def _view(served: Served, row: _Endpoint) -> Callable[..., Response]:
     named = [parameter.name for parameter in row.more]
 
     def view(**values: Any) -> Response:
@@ -236,7 +236,7 @@ def _view(served: Served, row: _Row) -> Callable[..., Response]:
 
             def compute() -> bytes:
                 insights = Insights(asked.tracker)
-                found = {**_about(asked, insights, chosen), **row.find(insights, chosen, more)}
+                found = {**_context(asked, insights, chosen), **row.find(insights, chosen, more)}
                 return json_line(to_plain_builtins(found))[1:]
 
             period = f"{row.path}-{chosen.window.kind}-{json_line(to_plain_builtins(more)).hex()}"
@@ -292,7 +292,7 @@ def _fields(scope: Scope) -> Json:
     return {name: getattr(scope, name) for name in scope.__struct_fields__}
 
 
-def _about(asked: Asked, insights: Insights, chosen: Chosen) -> Json:
+def _context(asked: Asked, insights: Insights, chosen: Chosen) -> Json:
     window = insights.bounded(chosen)
     return {
         "window": window.kind,

@@ -29,7 +29,7 @@ HEARTBEAT_S = 5.0
 #: Seconds without a look at the ledger, after which a stream does not say that it is well.
 _UNSEEN_S = 4.0
 #: Seconds after which a client that went away is noticed.
-_GLANCE_S = 1.0
+_CLIENT_CHECK_S = 1.0
 _ID = re.compile(r"^(\d{1,18}-[0-9a-f]{1,32})~(\d{1,15})~([0-9a-f]{0,16})\Z")
 _WORDS = (
     "Server-Sent Events: `revision` when facts changed, `verdict` when an account's verdict did, "
@@ -82,17 +82,17 @@ def heard(last_event_id: str | None) -> Heard:
 def _stream(
     served: Served, lookout: Lookout, account: str | None, limit: int | None, timeout_s: int
 ) -> Response:
-    lookout.enter(threaded=_may_wait())
-    telling = _Telling(served, account, heard(request.headers.get("Last-Event-ID")))
+    lookout.enter(threaded=_supports_streaming())
+    telling = _EventBuilder(served, account, heard(request.headers.get("Last-Event-ID")))
     until = time.monotonic() + timeout_s
-    pieces = _pieces(lookout, telling, until, lambda: _is_over(served))
-    response = Response(stream_with_context(_first(pieces, limit)), mimetype=MEDIA)
+    pieces = _chunks(lookout, telling, until, lambda: _is_closed(served))
+    response = Response(stream_with_context(_limited(pieces, limit)), mimetype=MEDIA)
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(lookout.leave)
     return response
 
 
-def _first(pieces: Iterator[tuple[bytes, int]], limit: int | None) -> Iterator[bytes]:
+def _limited(pieces: Iterator[tuple[bytes, int]], limit: int | None) -> Iterator[bytes]:
     """The stream as long as its events are no more than that."""
     told = 0
     for piece, events in pieces:
@@ -102,14 +102,14 @@ def _first(pieces: Iterator[tuple[bytes, int]], limit: int | None) -> Iterator[b
             return
 
 
-def _pieces(
-    lookout: Lookout, telling: "_Telling", until: float, is_over: Callable[[], bool]
+def _chunks(
+    lookout: Lookout, telling: "_EventBuilder", until: float, is_over: Callable[[], bool]
 ) -> Iterator[tuple[bytes, int]]:
     """Pieces of the stream, each with the number of events in it that `limit` counts."""
     yield b"retry: 2000\n\n", 0
     number, spoke, day = -1, time.monotonic(), ""
     while (left := until - time.monotonic()) > 0:
-        sight = lookout.after(number, min(left, _GLANCE_S))
+        sight = lookout.after(number, min(left, _CLIENT_CHECK_S))
         if sight is None or is_over():
             return
         if sight.number > number and sight.is_seen:
@@ -122,7 +122,7 @@ def _pieces(
             spoke, day = time.monotonic(), sight.day
 
 
-class _Telling:
+class _EventBuilder:
     """Makes events of what was seen, for one client."""
 
     def __init__(self, served: Served, account: str | None, heard_so_far: Heard) -> None:
@@ -134,7 +134,7 @@ class _Telling:
 
     def of(self, sight: Sight) -> Iterator[bytes]:
         """Every event between what the client has heard and what was seen."""
-        yield from self._trouble_of(sight)
+        yield from self._errors(sight)
         if sight.stamp is None:
             return
         if sight.stamp != self._heard.stamp:
@@ -166,7 +166,7 @@ class _Telling:
                 yield self._event("verdict", sentence.body)
         self._sent, self._heard.verdicts = digests, whole
 
-    def _trouble_of(self, sight: Sight) -> Iterator[bytes]:
+    def _errors(self, sight: Sight) -> Iterator[bytes]:
         if sight.trouble != self._trouble:
             self._trouble = sight.trouble
             yield self._event("trouble", json_line({"code": sight.trouble}))
@@ -183,13 +183,13 @@ class _Telling:
         return f"id: {self._heard.id}\nevent: {name}\ndata: ".encode() + data + b"\n\n"
 
 
-def _may_wait() -> bool:
+def _supports_streaming() -> bool:
     """Whether this thread may be kept; the main one of a worker answers everybody else too."""
     is_main = threading.current_thread() is threading.main_thread()
     return bool(request.environ.get("wsgi.multithread")) or not is_main
 
 
-def _is_over(served: Served) -> bool:
+def _is_closed(served: Served) -> bool:
     """Whether the client went away, or may not read any more."""
     try:
         served.access.check(request, "read")

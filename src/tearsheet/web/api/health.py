@@ -22,7 +22,7 @@ from tearsheet.web.schemas.performance import Check
 from tearsheet.web.server.context import Asked, Served, json_answer
 from tearsheet.web.server.guard_watch import Absence
 
-_GAUGED = ("net_pnl", "total_trades", "win_rate", "max_drawdown")
+_GAUGE_METRICS = ("net_pnl", "total_trades", "win_rate", "max_drawdown")
 
 
 def add_ops(api: Api, served: Served, absence: Absence | None) -> None:
@@ -65,12 +65,12 @@ def _alive(served: Served) -> Response:
 
 def _health(served: Served, absence: Absence | None) -> Response:
     checks = {
-        "store": _timed(lambda: _store(served), "down"),
-        "cache": _timed(lambda: _cache(served), "degraded"),
-        "sources": _timed(lambda: _sources(served), "degraded"),
+        "store": _timed_check(lambda: _store(served), "down"),
+        "cache": _timed_check(lambda: _cache(served), "degraded"),
+        "sources": _timed_check(lambda: _sources(served), "degraded"),
     }
     if absence is not None:
-        checks["guard"] = _timed(lambda: _guard(served, absence), "degraded")
+        checks["guard"] = _timed_check(lambda: _guard(served, absence), "degraded")
     states = {check.status for check in checks.values()}
     status: Literal["healthy", "degraded", "unhealthy"] = (
         "unhealthy" if "down" in states else "degraded" if "degraded" in states else "healthy"
@@ -82,7 +82,7 @@ def _health(served: Served, absence: Absence | None) -> Response:
     return response
 
 
-def _timed(look: Callable[[], str | None], failing: Literal["degraded", "down"]) -> Check:
+def _timed_check(look: Callable[[], str | None], failing: Literal["degraded", "down"]) -> Check:
     """How a look at a part ends; it returns what is wrong, if anything."""
     started = time.perf_counter()
     try:
@@ -125,7 +125,7 @@ def _gauges(served: Served, absence: Absence | None) -> list[Gauge]:
     gauges = [up, Gauge("cache_up", "Whether the shared cache answers.").put(float(cache.is_up))]
     try:
         with served.asked() as asked:
-            gauges += [*_states(served, asked), *_money(asked.tracker), *limit_gauges(asked)]
+            gauges += [*_ledger_gauges(served, asked), *_money(asked.tracker), *limit_gauges(asked)]
             if absence is not None:
                 gauges += absence.gauges(asked)
     except TearsheetError:
@@ -135,7 +135,7 @@ def _gauges(served: Served, absence: Absence | None) -> list[Gauge]:
     return gauges
 
 
-def _states(served: Served, asked: Asked) -> list[Gauge]:
+def _ledger_gauges(served: Served, asked: Asked) -> list[Gauge]:
     summary = asked.tracker.get_summary("all", sync=False, currency=served.settings.currency)
     last = Gauge("last_fill_timestamp_seconds", "When the last fill happened.")
     if summary.freshness.last_fill_at is not None:
@@ -154,17 +154,17 @@ def _states(served: Served, asked: Asked) -> list[Gauge]:
 def _money(tracker: PerformanceTracker) -> list[Gauge]:
     """The present day of every account, and the targets that it is held against."""
     gauges = {
-        name: Gauge(f"daily_{name}", METRICS[name].description, ("account", "currency")) for name in _GAUGED
+        name: Gauge(f"daily_{name}", METRICS[name].description, ("account", "currency")) for name in _GAUGE_METRICS
     }
     targets = Gauge("target", "What was promised.", ("target",))
     for rule in target_rules(tracker.targets()):
         targets.put(money(rule.target_value), rule.name)
     for account in tracker.accounts():
-        _put_day(tracker, account, gauges)
+        _day_gauges(tracker, account, gauges)
     return [*gauges.values(), targets]
 
 
-def _put_day(tracker: PerformanceTracker, account: str, gauges: dict[str, Gauge]) -> None:
+def _day_gauges(tracker: PerformanceTracker, account: str, gauges: dict[str, Gauge]) -> None:
     try:
         summary = tracker.get_summary("daily", scope=Scope(account), sync=False)
     except MixedCurrencyError:

@@ -93,7 +93,7 @@ def _import_view(served: Served) -> Callable[..., Response]:
     def view(dry_run: str, format: str | None, **said: Any) -> Response:
         with served.at_work(), uploaded() as (path, name):  # a long file takes its time
             said |= {"layout": format, "name": name}
-            take = _try if dry_run == "yes" else _keep
+            take = _preview if dry_run == "yes" else _keep
             report, more = take(served, path, said)
         shown = [as_detail(r) for r in report.rejections[:_MOST_SHOWN]]
         data = to_plain_builtins(report) | {"rejections": shown} | more
@@ -111,7 +111,7 @@ def _keep(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportRepor
         return once(key, path, lambda: tracker.import_file(path, who=who, **said)), {}
 
 
-def _try(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
+def _preview(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
     with served.trackers.lent() as tracker:
         preview = Batches(tracker).try_import(path, **said)
     return preview.report, {"changes": {"days": preview.days, "positions": preview.positions}}

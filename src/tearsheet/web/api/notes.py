@@ -207,14 +207,14 @@ def _content() -> tuple[NoteText, int]:
     """What a request says, and upon which version. Raises Refused, UsageError."""
     content = json_object("text", "tags", "version")
     text, tags, version = (content.get(name) for name in ("text", "tags", "version"))
-    if not isinstance(text, str) or not _is_list_of_texts(tags):
+    if not isinstance(text, str) or not _is_string_list(tags):
         raise Refused(422, "a note is a text and a list of tags", _HINT)
     if type(version) is not int or not 0 <= version <= _MOST_VERSION:
         raise Refused(422, f"the version is {str(version)[:50]!r}, not a whole number", _HINT)
     return validate_note(text, tags or ()), version
 
 
-def _is_list_of_texts(value: Any) -> bool:
+def _is_string_list(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 

@@ -17,7 +17,7 @@ from tearsheet.web.schemas import performance as answers
 from tearsheet.web.server.context import Asked, Served, json_answer, text_of
 
 Kind = Literal["daily", "weekly", "monthly"]
-_COUNTED = (
+_PERIOD_METRICS = (
     "total_trades",
     "winning_trades",
     "losing_trades",
@@ -112,7 +112,7 @@ def _period_view(served: Served, kind: str) -> Callable[..., Response]:
         def choose(asked: Asked) -> Window:
             return asked.tracker.window(_KINDS[kind], start=date)
 
-        return _answered(served, kind, choose, Scope(**scope), currency, content)
+        return _cached_response(served, kind, choose, Scope(**scope), currency, content)
 
     return view
 
@@ -137,7 +137,7 @@ def _summary_view(served: Served) -> Callable[..., Response]:
         def choose(asked: Asked) -> Window:
             return asked.tracker.window(window, start=start, end=end, rolling=rolling)
 
-        return _answered(served, f"summary-{window}", choose, Scope(**scope), currency, content)
+        return _cached_response(served, f"summary-{window}", choose, Scope(**scope), currency, content)
 
     return view
 
@@ -183,7 +183,7 @@ def success(served: Served, data: object, **more: object) -> bytes:
     return json_line(fields) + b"\n"
 
 
-def _answered(
+def _cached_response(
     served: Served,
     period: str,
     choose: Callable[[Asked], Window],
@@ -209,7 +209,7 @@ def _answered(
 
 def _numbers(summary: PerformanceSummary) -> dict[str, Any]:
     return {
-        **{name: summary.value(name) for name in _COUNTED},
+        **{name: summary.value(name) for name in _PERIOD_METRICS},
         "currency": summary.currency,
         "open_positions": summary.open_positions,
         "unrealized_pnl": summary.unrealized_pnl,

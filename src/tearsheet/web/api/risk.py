@@ -40,7 +40,7 @@ _HEARTBEAT = {
     "required": ["account"],
     "additionalProperties": False,
 }
-_VERDICT_WORDS = (
+_VERDICT_DESCRIPTION = (
     "`state` is ok, warn, breach or unknown, and every one of them is answered with 200. Without "
     "`account`: the worst state, and the verdict of every account that has limits. What breaks a "
     "limit is kept before it is answered. Anything but 200 says nothing about the account: treat it "
@@ -56,7 +56,7 @@ def add_risk(api: Api, served: Served) -> None:
             path="/api/risk/verdict",
             tag="Risk",
             title="May this account go on trading?",
-            words=_VERDICT_WORDS,
+            words=_VERDICT_DESCRIPTION,
             parameters=(parameters.ACCOUNT,),
             answer=(risk_answers.VerdictAnswer, risk_answers.VerdictsAnswer),
             statuses=(422,),
@@ -101,7 +101,7 @@ def add_risk(api: Api, served: Served) -> None:
             answer=risk_answers.HeartbeatAnswer,
             statuses=(400, 411, 413, 415, 422),
         ),
-        lambda: _heartbeat(served),
+        lambda: _record_heartbeat(served),
     )
 
 
@@ -180,7 +180,7 @@ def _release(served: Served) -> Response:
     return json_answer(success(served, data), 200 if repeated else 201)
 
 
-def _heartbeat(served: Served) -> Response:
+def _record_heartbeat(served: Served) -> Response:
     account = _account_of(json_object("account"))
     idempotency_key()  # a heartbeat may be sent twice, but not under a key that is none
     with served.trackers.lent() as tracker:

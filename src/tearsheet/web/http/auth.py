@@ -115,10 +115,10 @@ class Access:
     def check(self, request: Request, level: Level) -> None:
         """Raise Refused where a request may not do what it asks for."""
         if level in ("write", "desk"):
-            _refuse_other_sites(request)
+            _reject_cross_site(request)
         if level == "open":
             return
-        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._cookie_header(request)
         if presented:
             self._check_token(presented, level)
         elif not (level == "read" and self._anonymous_read) and not self._is_private(request.environ):
@@ -126,7 +126,7 @@ class Access:
 
     def allows(self, request: Request, level: Level) -> bool:
         """Whether a request that was let in might do more than it asked for."""
-        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._cookie_header(request)
         if not presented:
             return level == "read" or self._is_private(request.environ)
         right = self._tokens.right_of(presented.partition(" ")[2].strip())
@@ -134,7 +134,7 @@ class Access:
 
     def name_of(self, request: Request) -> str:
         """Whose token a request that was let in bears, for what is remembered of it."""
-        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._in_cookie(request)
+        presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._cookie_header(request)
         _, _, secret = presented.partition(" ")
         digest = _digest(secret.strip())
         names = [token.name for token in self._tokens.all() if token.sha256 == digest]
@@ -148,7 +148,7 @@ class Access:
         """What a token allows; None for one that is not known."""
         return self._tokens.right_of(secret)
 
-    def _in_cookie(self, request: Request) -> str:
+    def _cookie_header(self, request: Request) -> str:
         secret = self.cookie(request)
         return f"Bearer {secret}" if secret else ""
 
@@ -204,7 +204,7 @@ _HINT = "send `Authorization: Bearer …`; `tearsheet tokens add NAME` makes a t
 _BEARER = {"WWW-Authenticate": 'Bearer realm="tearsheet"'}
 
 
-def _refuse_other_sites(request: Request) -> None:
+def _reject_cross_site(request: Request) -> None:
     """A page of another site, open in a browser here, may not write."""
     origin = request.headers.get("Origin")
     foreign = origin is not None and origin.partition("://")[2] != request.host

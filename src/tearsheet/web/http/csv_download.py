@@ -13,12 +13,12 @@ from tearsheet.trade.amount import to_plain_string
 
 _AT_ONCE = 1 << 16
 #: A spreadsheet takes what begins so for a formula, in full width too.
-_BEGINS = "=+-@\uff1d\uff0b\uff0d\uff20"
+_FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
 _LINES = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*")
 #: What most texts are like, and has none of this.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._:/+#%()-]*")
 #: Where commas stand in numbers, spreadsheets cut lines at these, whatever is between quotes.
-_INSIDE = re.compile(rf"([;\t][\s\"']*)([{re.escape(_BEGINS)}])")
+_INSIDE = re.compile(rf"([;\t][\s\"']*)([{re.escape(_FORMULA_STARTS)}])")
 
 
 def csv_answer(columns: Sequence[str], rows: Iterable[Sequence[Any]], file_name: str) -> Response:
@@ -60,5 +60,5 @@ def _text(text: str) -> str:
         return text
     line = _INSIDE.sub(r"\1'\2", _LINES.sub(" / ", text))
     first = next((sign for sign in line if unicodedata.category(sign)[0] not in "CZ"), "")
-    is_formula = line[:1] == "\t" or (first != "" and first in _BEGINS)
+    is_formula = line[:1] == "\t" or (first != "" and first in _FORMULA_STARTS)
     return f"'{line}" if is_formula else line

@@ -77,17 +77,17 @@ def _page(operations: Sequence[Operation]) -> str:
         tags=tags,
         document=document(operations),
         version=__version__,
-        pretty=_pretty,
-        coded=_coded,
+        pretty=_pretty_json,
+        coded=_render_code,
     )
 
 
-def _coded(text: str) -> Markup:
+def _render_code(text: str) -> Markup:
     """A text whose `names` are set as code; all else is escaped."""
     parts = escape(text).split("`")
     inner = (f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))
     return Markup("".join(inner))
 
 
-def _pretty(value: object) -> str:
+def _pretty_json(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()

@@ -70,7 +70,7 @@ class Meters:
             counts = CollectorRegistry()
             MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
         ledger = CollectorRegistry()
-        ledger.register(_Gauges(gauges))
+        ledger.register(_GaugeCollector(gauges))
         return generate_latest(counts) + generate_latest(ledger)
 
 
@@ -86,7 +86,7 @@ class Gauge:
         return self
 
 
-class _Gauges:
+class _GaugeCollector:
     """Gives gauges to a registry."""
 
     def __init__(self, gauges: list[Gauge]) -> None:

@@ -25,8 +25,8 @@ _FIXED = [
 _NO_CONTENT = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 _NO_STORE = ("Cache-Control", "private, no-cache")
 _NO_REFERRER = ("Referrer-Policy", "no-referrer")
-_UNLESS_OWN = (_NO_CONTENT, _NO_STORE, _NO_REFERRER)
-_OWN = tuple(name for name, _ in _UNLESS_OWN)
+_DEFAULT_HEADERS = (_NO_CONTENT, _NO_STORE, _NO_REFERRER)
+_DEFAULT_NAMES = tuple(name for name, _ in _DEFAULT_HEADERS)
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -37,7 +37,7 @@ class Edge:
 
     def __init__(self, inner: Application, meters: Meters) -> None:
         self._inner = inner
-        self._meters = meters
+        self._metrics = meters
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a request."""
@@ -47,10 +47,10 @@ class Edge:
         environ[REQUEST_ID] = request_id
 
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            own = {name for name, _ in headers if name in _OWN}
+            own = {name for name, _ in headers if name in _DEFAULT_NAMES}
             headers += _FIXED
             headers.append(("X-Request-ID", request_id))
-            headers += [pair for pair in _UNLESS_OWN if pair[0] not in own]
+            headers += [pair for pair in _DEFAULT_HEADERS if pair[0] not in own]
             if (etag := environ.get(ETAG)) and status[:3] in ("200", "304"):
                 headers.append(("ETag", etag))
             self._count(environ, status[:3], headers, started)
@@ -61,7 +61,7 @@ class Edge:
     def _count(self, environ: Environ, status: str, headers: list[tuple[str, str]], started: float) -> None:
         took = time.perf_counter() - started
         route = environ.get(ROUTE, "none")
-        self._meters.observe(environ["REQUEST_METHOD"], route, status, took)
+        self._metrics.observe(environ["REQUEST_METHOD"], route, status, took)
         length = next((value for name, value in headers if name == "Content-Length"), None)
         log_event(
             _log,

@@ -32,7 +32,7 @@ While there are no tokens, this machine may ask without one, over loopback."""
 
 def document(operations: Sequence[Operation]) -> Json:
     """The document of these operations."""
-    shapes = [shape for o in operations for shape in _shapes(o)]
+    shapes = [shape for o in operations for shape in _schemas_of(o)]
     types = [*{id(one): one for one in shapes if one not in (None, str, dict)}.values()]
     _, components = msgspec.json.schema_components([*types, answers.ErrorAnswer], ref_template=_REFS)
     paths: dict[str, Json] = {}
@@ -146,7 +146,7 @@ def _error(o: Operation, status: int) -> Json:
     return response
 
 
-def _shapes(o: Operation) -> tuple[Any, ...]:
+def _schemas_of(o: Operation) -> tuple[Any, ...]:
     return o.answer if isinstance(o.answer, tuple) else (o.answer,)
 
 

@@ -13,7 +13,7 @@ from tearsheet.web.pages.frame import Page, Pages, link
 
 _A_PAGE = 50
 _LONGEST = 200
-_WISH = wish_parameters("open")
+_FILTER = wish_parameters("open")
 _STATES = (
     ("open", "Open"),
     ("new", "Not seen"),
@@ -25,13 +25,13 @@ _STATES = (
 
 def add_alerting(pages: Pages) -> None:
     """Add the alerts page, the life of an alert, and its acknowledgement."""
-    views = _Alerting(pages)
-    pages.add(Page("/alerts", parameters=(*_WISH, parameters.CURSOR)), views.page)
+    views = _AlertPages(pages)
+    pages.add(Page("/alerts", parameters=(*_FILTER, parameters.CURSOR)), views.page)
     pages.add(Page("/alerts/<alert>"), views.life)
-    pages.add(Page("/alerts/<alert>/acknowledge", "write", _WISH, "POST"), views.acknowledge)
+    pages.add(Page("/alerts/<alert>/acknowledge", "write", _FILTER, "POST"), views.acknowledge)
 
 
-class _Alerting:
+class _AlertPages:
     """What the addresses of the alerts page answer."""
 
     def __init__(self, pages: Pages) -> None:

@@ -53,7 +53,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "year": year.start.year,
         "months": [(result, f"{result.start:%b}") for result in whole_year.months],
         "year_total": whole_year.total,
-        "map": _map(year, whole_year),
+        "map": _year_map(year, whole_year),
         "map_months": [(f"{result.start:%b}", _column(result.start) * _CELL) for result in whole_year.months],
         "earlier": month.start - DAY,
         "later": month.end,
@@ -85,7 +85,7 @@ def _column(day: date) -> int:
     return ((day - first).days + first.weekday()) // 7
 
 
-def _map(year: Window, found: CalendarResults) -> list[dict[str, Any]]:
+def _year_map(year: Window, found: CalendarResults) -> list[dict[str, Any]]:
     """Every day of a year as a square: where it stands, how it went."""
     results = {result.start: result for result in found.days}
     most = drawing.largest(result.net_pnl for result in found.days)

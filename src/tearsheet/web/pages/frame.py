@@ -102,7 +102,7 @@ class Pages:
         if status == 200:
             response.headers["ETag"] = tag
         response.headers["Vary"] = "Accept-Encoding, Accept-Language, Cookie"
-        _protect(response)
+        _security_headers(response)
         return response
 
     def _common(self) -> Json:
@@ -196,7 +196,7 @@ def error_page(refused: Refused, identity: str) -> Response:
             response.headers["HX-Redirect"] = there
         else:
             response = make_response(redirect(there, 303))
-        _protect(response)
+        _security_headers(response)
         return response
     theme = request.cookies.get("theme", "")
     body = render_template(
@@ -215,11 +215,11 @@ def error_page(refused: Refused, identity: str) -> Response:
     )
     response = Response(body, refused.status, mimetype="text/html")
     response.headers.update(refused.headers)
-    _protect(response)
+    _security_headers(response)
     return response
 
 
-def _protect(response: Response) -> None:
+def _security_headers(response: Response) -> None:
     """Only our own scripts and styles; a form's own page is told, so that others are refused."""
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "same-origin"

@@ -40,7 +40,7 @@ _OPTIONS = {
 
 def add_importing(pages: Pages) -> None:
     """Add the import page, uploads, and imports as batches."""
-    views = _Importing(pages)
+    views = _ImportPages(pages)
     upload, batch = "/import/uploads/<upload>", "/import/batches/<number>"
     pages.add(Page("/import", parameters=(parameters.BEFORE, _SHOW)), views.page)
     pages.add(Page("/import", "write", method="POST"), views.send)
@@ -59,7 +59,7 @@ def add_importing(pages: Pages) -> None:
 _FILE = parameters.number_of("file", "Which of the files.", _MOST_FILES, 1)
 
 
-class _Importing:
+class _ImportPages:
     """What the addresses of the import page answer."""
 
     def __init__(self, pages: Pages) -> None:
@@ -91,7 +91,7 @@ class _Importing:
             if not 1 <= len(sent) <= _MOST_FILES:
                 raise Refused(422, f"{len(sent)} files were sent", f"choose 1 to {_MOST_FILES}")
             self._uploads.sweep()
-            files = [(shown_name(one.filename), Said(), _saver(one)) for one in sent]
+            files = [(shown_name(one.filename), Said(), _file_writer(one)) for one in sent]
             who = self._served.access.name_of(request)
             upload = self._uploads.add(who, self._served.now, files)
             self._reader.start(upload, "try")
@@ -113,7 +113,7 @@ class _Importing:
             zones=known_zones(),
             titles=_titles(),
             marks=_MARKS,
-            for_page=_for_page,
+            for_page=_localize_hint,
             megabytes=_megabytes,
             most=_MOST_SHOWN,
             accounts=(),
@@ -152,7 +152,7 @@ class _Importing:
         """One import."""
         with self._served.asked() as asked:
             batch = Batches(asked.tracker).get(_number(number))
-        return self._batch_page(batch)
+        return self._render_import(batch)
 
     def undo(self, number: str) -> Response:
         """What taking an import out would change; then, with a yes, take it out."""
@@ -167,9 +167,9 @@ class _Importing:
                 batch = batches.get(_number(number))
         except UsageError as error:
             raise Refused(409, error.message, error.hint) from None
-        return self._batch_page(batch, preview)
+        return self._render_import(batch, preview)
 
-    def _batch_page(self, batch: Batch, preview: Preview | None = None) -> Response:
+    def _render_import(self, batch: Batch, preview: Preview | None = None) -> Response:
         with self._served.trackers.lent() as tracker:
             lines = Batches(tracker).rejections(batch.id, _MOST_SHOWN)
         return self._pages.shown(
@@ -238,7 +238,7 @@ def _read(parameter: Parameter, text: str) -> Any:
         raise Refused(422, f"{parameter.name} is {text[:100]!r}", str(error)) from None
 
 
-def _saver(file: FileStorage) -> Callable[[Path], None]:
+def _file_writer(file: FileStorage) -> Callable[[Path], None]:
     return lambda path: file.save(path)
 
 
@@ -253,7 +253,7 @@ def _titles() -> dict[str, str]:
     return {"api": "Posted fills", **{name: line.title for name, line in known_formats().items()}}
 
 
-def _for_page(hint: str) -> str:
+def _localize_hint(hint: str) -> str:
     """A hint of the importer in the words of the page."""
     for option, field in _OPTIONS.items():
         hint = re.sub(rf"{option}( [A-Z]+\b(?!/))?", field, hint)

@@ -54,7 +54,7 @@ class Locale(Struct, frozen=True):
 
     def number(self, value: MetricScalar) -> str:
         """A number with all its digits."""
-        return words.NONE if value is None else self._put(words.format_number(value))
+        return words.NONE if value is None else self._localize(words.format_number(value))
 
     def money(self, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
         """Money with its currency; `signed` puts a plus before a gain."""
@@ -62,11 +62,11 @@ class Locale(Struct, frozen=True):
             return words.NONE
         text = words.format_money(value)
         sign = _MINUS if text.startswith("-") else "+" if signed and _is_above(text) else ""
-        return sign + self._beside(self._put(text.lstrip("-")), currency)
+        return sign + self._beside(self._localize(text.lstrip("-")), currency)
 
     def amount(self, value: MetricScalar) -> str:
         """Money whose currency is not known, with two decimals."""
-        text = self._put(words.format_money(value))
+        text = self._localize(words.format_money(value))
         return _MINUS + text[1:] if text.startswith("-") else text
 
     def whole(self, value: MetricScalar, currency: str) -> str:
@@ -78,11 +78,11 @@ class Locale(Struct, frozen=True):
             return self.money(value, currency, signed=True)
         text = words.format_number(abs(rounded))
         sign = _MINUS if rounded < 0 else "+" if rounded else ""
-        return sign + self._beside(self._put(text), currency)
+        return sign + self._beside(self._localize(text), currency)
 
     def percent(self, value: MetricScalar) -> str:
         """A fraction of 1 as a percentage."""
-        return words.NONE if value is None else self._put(words.format_percent(value)).replace(" ", _NBSP)
+        return words.NONE if value is None else self._localize(words.format_percent(value)).replace(" ", _NBSP)
 
     def of_unit(self, unit: Unit, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
         """A value in its unit; `signed` is for changes."""
@@ -90,7 +90,7 @@ class Locale(Struct, frozen=True):
             return words.NONE
         if unit == "money":
             return self.money(value, currency, signed=signed)
-        text = self._put(_shown(unit, value))
+        text = self._localize(_shown(unit, value))
         plus = "+" if signed and not isinstance(value, str) and value > 0 else ""
         return plus + (_MINUS + text[1:] if text.startswith("-") else text)
 
@@ -104,7 +104,7 @@ class Locale(Struct, frozen=True):
             return f"{text}{_NBSP}{symbol or currency}"
         return f"{symbol}{text}" if symbol else f"{currency}{_NBSP}{text}"
 
-    def _put(self, text: str) -> str:
+    def _localize(self, text: str) -> str:
         return text.translate({ord(","): self.group, ord("."): self.point})
 
 

@@ -13,9 +13,9 @@ _NEXT = parameters.text_of("next", "The page to go on to.")
 
 def add_entrance(pages: Pages) -> None:
     """Add signing in and out."""
-    pages.add(Page("/login", "open", (_NEXT,)), lambda next: _ask(pages, _inside(next)))
-    pages.add(Page("/login", "open", (_NEXT,), "POST"), lambda next: _enter(pages, _inside(next)))
-    pages.add(Page("/logout", "open", method="POST"), _leave)
+    pages.add(Page("/login", "open", (_NEXT,)), lambda next: _ask(pages, _safe_redirect(next)))
+    pages.add(Page("/login", "open", (_NEXT,), "POST"), lambda next: _log_in(pages, _safe_redirect(next)))
+    pages.add(Page("/logout", "open", method="POST"), _log_out)
 
 
 def _ask(pages: Pages, onward: str, *, refused: bool = False) -> Response:
@@ -30,7 +30,7 @@ def _ask(pages: Pages, onward: str, *, refused: bool = False) -> Response:
     )
 
 
-def _enter(pages: Pages, onward: str) -> Response:
+def _log_in(pages: Pages, onward: str) -> Response:
     token = request.form.get("token", "").strip()
     if len(token) > 200 or pages.served.access.right_of(token) is None:
         return _ask(pages, onward, refused=True)
@@ -41,7 +41,7 @@ def _enter(pages: Pages, onward: str) -> Response:
     return response
 
 
-def _leave() -> Response:
+def _log_out() -> Response:
     response = _to("/login")
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Strict")
     return response
@@ -54,7 +54,7 @@ def _to(address: str) -> Response:
     return response
 
 
-def _inside(address: str | None) -> str:
+def _safe_redirect(address: str | None) -> str:
     """A page of this dashboard, never another site: one slash, then a plain path."""
     if address is None or not address.startswith("/") or address.startswith(("//", "/\\")):
         return "/"

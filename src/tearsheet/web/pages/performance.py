@@ -50,7 +50,7 @@ def add_stretch(pages: Pages) -> None:
     """Add the page of a window, and its parts that are fetched when they are looked at."""
     pages.add(Page("/performance", parameters=(*ASKED, _COMPARE, *OTHER)), _view(pages))
     pages.add(Page("/performance/groups", parameters=(*ASKED, _BY)), _groups(pages))
-    pages.add(Page("/performance/spread", parameters=(*ASKED, _OF)), _spread(pages))
+    pages.add(Page("/performance/spread", parameters=(*ASKED, _OF)), _distribution(pages))
 
 
 def given_of(
@@ -104,7 +104,7 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
     curve = insights.equity(chosen)
     bars, zero = drawing.columns([(day.net_pnl, str(day.session)) for day in curve])
     pictures = {**shares(summary), **totals([day.total for day in curve], [day.drawdown for day in curve])}
-    around = _around(chosen.window, before, tracker.today)
+    around = _adjacent_periods(chosen.window, before, tracker.today)
     return {
         "title": "Performance",
         "window": chosen.window,
@@ -148,7 +148,7 @@ def _short(window: Window) -> str:
     }.get(window.kind, "before")
 
 
-def _around(window: Window, before: Window | None, today: date) -> tuple[date | None, date | None]:
+def _adjacent_periods(window: Window, before: Window | None, today: date) -> tuple[date | None, date | None]:
     """A day of the window before and of the one after, to step there."""
     earlier = None if before is None or window.kind == "custom" else before.start
     steps = window.last_trades is None and window.kind not in ("all", "custom")
@@ -165,12 +165,12 @@ def _comparison(asked: Asked, chosen: Chosen, more: dict[str, Any]) -> dict[str,
         "this": this,
         "other": other,
         "rows": compared,
-        "names": [_named(one) for one in (chosen, beside)],
+        "names": [_comparison_label(one) for one in (chosen, beside)],
         "curves": [drawing.curve(found, 100, [n for one in totals for n in one]) for found in totals],
     }
 
 
-def _named(chosen: Chosen) -> tuple[str, str]:
+def _comparison_label(chosen: Chosen) -> tuple[str, str]:
     return window_name(chosen.window), chosen.scope.label
 
 
@@ -194,7 +194,7 @@ def _groups(pages: Pages) -> Callable[..., Response]:
     return view
 
 
-def _spread(pages: Pages) -> Callable[..., Response]:
+def _distribution(pages: Pages) -> Callable[..., Response]:
     def view(of: str, **values: Any) -> Response:
         given = given_of(**values)
         with pages.served.asked() as asked:

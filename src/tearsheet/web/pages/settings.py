@@ -31,7 +31,7 @@ _WORDS = {
     "avg_risk_reward_target": ("Average risk-reward", "planned, such as 1.5"),
 }
 #: Settings that are kept under another name than they are written.
-_KEPT_AS = {"database_url": "ledger"}
+_SETTING_KEYS = {"database_url": "ledger"}
 
 
 class Trouble(Struct, frozen=True):
@@ -51,7 +51,7 @@ class Trouble(Struct, frozen=True):
 
 def add_adjusting(pages: Pages) -> None:
     """Add the settings pages."""
-    views = _Adjusting(pages)
+    views = _SettingsPages(pages)
     pages.add(Page("/settings", parameters=(_SAID,)), lambda said: views.page(said))
     pages.add(Page("/settings/targets", "write", method="POST"), views.write_targets)
     pages.add(Page("/settings/limits", parameters=(parameters.ACCOUNT, _SAID)), views.limits)
@@ -59,7 +59,7 @@ def add_adjusting(pages: Pages) -> None:
     pages.add(Page("/settings/day", "desk", method="POST"), views.write_day)
 
 
-class _Adjusting:
+class _SettingsPages:
     """What the addresses of the settings pages answer."""
 
     def __init__(self, pages: Pages) -> None:
@@ -82,7 +82,7 @@ class _Adjusting:
             change = CalendarChange(tracker)
             shown = tracker.settings.redacted()
             shown["day_starts_at"] = f"{tracker.settings.day_starts_at:%H:%M}"
-            table = [(s, _in_words(shown.get(_KEPT_AS.get(s.key, s.key)))) for s in SETTINGS]
+            table = [(s, _yes_no(shown.get(_SETTING_KEYS.get(s.key, s.key)))) for s in SETTINGS]
             return self._pages.shown(
                 "settings.html",
                 status,
@@ -101,8 +101,8 @@ class _Adjusting:
                 form=request.form if "timezone" in request.form else {},
                 most=_MOST_SHOWN,
                 variable=tracker.settings.env_variable_of,
-                may=self._may("write"),
-                may_desk=self._may("desk"),
+                may=self._is_allowed("write"),
+                may_desk=self._is_allowed("desk"),
                 changes=setting_changes(tracker.ledger, _MOST_CHANGES),
                 accounts=(),
                 given={},
@@ -119,7 +119,7 @@ class _Adjusting:
             trouble.setdefault("file", Trouble(error.message, error.hint))
         form = request.form if any(name in request.form for name in NAMES) else {}
         rows: list[tuple[str, ...]] = [
-            (name, *_WORDS[name], form.get(name, _as_written(getattr(targets, name)))) for name in NAMES
+            (name, *_WORDS[name], form.get(name, _to_text(getattr(targets, name)))) for name in NAMES
         ]
         return rows, digest
 
@@ -135,16 +135,16 @@ class _Adjusting:
         except (SettingsError, UsageError) as error:
             return self.page(trouble={"targets": _trouble(error)})
         differ = [
-            (_WORDS[name][0], _as_written(getattr(now, name)), values[name])
+            (_WORDS[name][0], _to_text(getattr(now, name)), values[name])
             for name in values
-            if _as_written(getattr(now, name)) != values[name].strip()
+            if _to_text(getattr(now, name)) != values[name].strip()
         ]
-        return self.page(trouble={"targets": _meanwhile(differ)})
+        return self.page(trouble={"targets": _conflict_error(differ)})
 
     def limits(self, account: str | None, said: str | None) -> Response:
         """The limits of an account, or of all that have none of their own."""
         try:
-            form = self._desk().form(account)
+            form = self._editor().form(account)
         except (SettingsError, UsageError) as error:
             return self._limits_page(account, None, said, _trouble(error))
         return self._limits_page(account, form, said)
@@ -154,20 +154,20 @@ class _Adjusting:
         given = request.form.to_dict()
         form = None
         try:
-            desk = self._desk()
+            desk = self._editor()
             form = desk.form(account)
             if form.digest == given.get("digest"):
                 with self._served.trackers.lent() as tracker:
                     wish = desk.wish(account, given, self._who(), self._served.now)
-                    self._refuse_loosening(wish.looser)
+                    self._check_not_relaxed(wish.looser)
                     verdicts_of(tracker).all()  # what is broken by now is kept by the old limits
                     if not wish.changes or keep_change(tracker.ledger, wish.file, wish.changes):
                         verdicts_of(tracker).all()
                         return _to(link("/settings/limits", account=account, said="kept"))
-                form = self._desk().form(account)
+                form = self._editor().form(account)
         except (SettingsError, UsageError) as error:
             return self._limits_page(account, form, None, _trouble(error), given)
-        return self._limits_page(account, form, None, _meanwhile(_differing(form, given)), given)
+        return self._limits_page(account, form, None, _conflict_error(_differences(form, given)), given)
 
     def write_day(self) -> Response:
         """Show what another calendar would change; then, with a yes, change it."""
@@ -189,7 +189,7 @@ class _Adjusting:
                 for one in change.fields
                 if one.value != request.form.get(one.key)
             ]
-        return self.page(trouble={"day": _meanwhile(differ)})
+        return self.page(trouble={"day": _conflict_error(differ)})
 
     def _limits_page(
         self,
@@ -211,29 +211,29 @@ class _Adjusting:
                 trouble=trouble,
                 filled=given or {},
                 names=names,
-                may=self._may("write"),
-                may_desk=self._may("desk"),
+                may=self._is_allowed("write"),
+                may_desk=self._is_allowed("desk"),
                 file=asked.tracker.settings.targets_file.name,
                 accounts=(),
                 given={},
             )
 
-    def _refuse_loosening(self, looser: tuple[str, ...]) -> None:
-        if looser and not self._may("desk"):
+    def _check_not_relaxed(self, looser: tuple[str, ...]) -> None:
+        if looser and not self._is_allowed("desk"):
             told = "; ".join(looser[:5]) + (" …" if len(looser) > 5 else "")
             raise too_little("write", "desk", f"only the risk desk may loosen a limit: {told}")
 
-    def _may(self, level: Any) -> bool:
+    def _is_allowed(self, level: Any) -> bool:
         return self._served.access.allows(request, level)
 
     def _who(self) -> str:
         return self._served.access.name_of(request)
 
-    def _desk(self) -> LimitsDesk:
+    def _editor(self) -> LimitsDesk:
         return LimitsDesk(self._served.settings.targets_file)
 
 
-def _differing(form: LimitForm, given: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def _differences(form: LimitForm, given: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Where the file as it is now and the form as it was sent say different things."""
     now: dict[str, str] = {f"{limit.name}.state": limit.state for limit in form.limits}
     now |= {f.name: f.value for limit in form.limits for f in limit.fields}
@@ -252,7 +252,7 @@ def _trouble(error: SettingsError | UsageError) -> Trouble:
     return Trouble(error.message, error.hint, field)
 
 
-def _meanwhile(differ: list[tuple[str, str, str]]) -> Trouble:
+def _conflict_error(differ: list[tuple[str, str, str]]) -> Trouble:
     return Trouble(
         "the file was changed by somebody else meanwhile",
         "look at what differs, and keep yours again if it is still right",
@@ -261,11 +261,11 @@ def _meanwhile(differ: list[tuple[str, str, str]]) -> Trouble:
     )
 
 
-def _in_words(value: str | None) -> str:
+def _yes_no(value: str | None) -> str:
     return {None: "", "True": "yes", "False": "no"}.get(value, value or "")
 
 
-def _as_written(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return "" if value is None else f"{value:f}"
 
 

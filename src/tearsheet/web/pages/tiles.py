@@ -78,13 +78,13 @@ def shares(summary: PerformanceSummary) -> dict[str, Picture | None]:
     """What a summary alone says in pictures: won and lost, by number and by money."""
     value = summary.value
     return {
-        "win_rate": _split(
+        "win_rate": _split_bar(
             (value("winning_trades"), "gain"),
             (value("breakeven_trades"), "even"),
             (value("losing_trades"), "loss"),
         ),
-        "profit_factor": _split((value("gross_profit"), "gain"), (value("gross_loss"), "loss")),
-        "payoff_ratio": _split((value("average_win"), "gain"), (value("average_loss"), "loss")),
+        "profit_factor": _split_bar((value("gross_profit"), "gain"), (value("gross_loss"), "loss")),
+        "payoff_ratio": _split_bar((value("average_win"), "gain"), (value("average_loss"), "loss")),
     }
 
 
@@ -106,7 +106,7 @@ def results(newest: Sequence[Decimal]) -> dict[str, Picture | None]:
     return {"current_streak": Picture("bars", bars=drawing.ticks(shown, _TICKS)) if shown else None}
 
 
-def _split(*parts: tuple[Any, str]) -> Picture | None:
+def _split_bar(*parts: tuple[Any, str]) -> Picture | None:
     bars = drawing.split(parts)
     return Picture("split", bars=bars) if bars else None
 

@@ -57,7 +57,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
     shown = window.start
     verdicts = _verdicts(asked, scope) if shown == tracker.today else ()
     last_day = _last_day(tracker, summary)
-    traded, pictures = _traded(insights, chosen, summary, last_day)
+    traded, pictures = _recent_trades(insights, chosen, summary, last_day)
     given = {"account": scope.account, "currency": currency}
     whole = {"window": "daily", "start": shown, **given}
     return {
@@ -83,7 +83,7 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
     }
 
 
-def _traded(
+def _recent_trades(
     insights: Insights, chosen: Chosen, summary: PerformanceSummary, last_day: date | None
 ) -> tuple[dict[str, Any], dict[str, Picture | None]]:
     """The newest trades, those of the last day where there are none yet; and pictures of the day."""
@@ -96,12 +96,12 @@ def _traded(
     }
     day = chosen.window.start
     if not latest.total and last_day is not None and last_day < day:
-        day, latest = last_day, _trades_of(insights, last_day, chosen.scope, summary.currency)
+        day, latest = last_day, _trades_on(insights, last_day, chosen.scope, summary.currency)
     shown = latest.items[:_SHOWN_TRADES]
     return {"latest": latest, "shown_trades": shown, "trades_of": day}, pictures
 
 
-def _trades_of(insights: Insights, day: date, scope: Scope, currency: str) -> TradePage:
+def _trades_on(insights: Insights, day: date, scope: Scope, currency: str) -> TradePage:
     """The newest trades of another day, in the same scope and money."""
     return insights.trades(
         Chosen(Window.containing("daily", day), scope, currency), TradeFilter(), 0, _SHOWN_TRADES

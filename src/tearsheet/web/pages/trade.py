@@ -24,9 +24,9 @@ _LIMITS = {"text": MAX_TEXT_LENGTH, "tags": (MAX_TAG_LENGTH + 2) * MAX_TAGS}
 def add_trade(pages: Pages) -> None:
     """Add a trade, its notes, and the notes that stand with none."""
     pages.add(Page("/trades/<position>", parameters=(_SAID,)), _trade(pages))
-    pages.add(Page("/trades/<position>/notes", "write", method="POST"), _write_on(pages))
-    pages.add(Page("/notes", parameters=(AFTER, _SAID)), _orphaned(pages))
-    pages.add(Page("/notes/<note>", "write", method="POST"), _rewrite(pages))
+    pages.add(Page("/trades/<position>/notes", "write", method="POST"), _write_note(pages))
+    pages.add(Page("/notes", parameters=(AFTER, _SAID)), _unattached_notes(pages))
+    pages.add(Page("/notes/<note>", "write", method="POST"), _update_note(pages))
 
 
 def _trade(pages: Pages) -> Callable[..., Response]:
@@ -36,7 +36,7 @@ def _trade(pages: Pages) -> Callable[..., Response]:
     return view
 
 
-class _Refusal(Struct, frozen=True):
+class _SaveConflict(Struct, frozen=True):
     """What of a form was not kept, why, and of which note; without an id, of the trade's own."""
 
     error: UsageError
@@ -48,7 +48,7 @@ class _Refusal(Struct, frozen=True):
         return 200 if "HX-Request" in request.headers else 409
 
 
-def _shown(pages: Pages, position: str, said: str | None = None, refused: _Refusal | None = None) -> Response:
+def _shown(pages: Pages, position: str, said: str | None = None, refused: _SaveConflict | None = None) -> Response:
     """The page of a trade; what was refused stands in its form again, upon the newest version."""
     with pages.served.asked() as asked:
         found = Insights(asked.tracker).position(position)
@@ -74,26 +74,26 @@ def _shown(pages: Pages, position: str, said: str | None = None, refused: _Refus
         )
 
 
-def _write_on(pages: Pages) -> Callable[..., Response]:
+def _write_note(pages: Pages) -> Callable[..., Response]:
     def view(position: str) -> Response:
         position = _known(POSITION_ID, position, "trade")
         try:
             _keep(pages, lambda notes, *what: notes.write(position, *what))
         except UsageError as error:
-            return _shown(pages, position, None, _Refusal(error))
-        return _onward(f"/trades/{position}")
+            return _shown(pages, position, None, _SaveConflict(error))
+        return _redirect(f"/trades/{position}")
 
     return view
 
 
-def _orphaned(pages: Pages) -> Callable[..., Response]:
+def _unattached_notes(pages: Pages) -> Callable[..., Response]:
     def view(after: str | None, said: str | None) -> Response:
         return _list(pages, after, said)
 
     return view
 
 
-def _list(pages: Pages, after: str | None, said: str | None, refused: _Refusal | None = None) -> Response:
+def _list(pages: Pages, after: str | None, said: str | None, refused: _SaveConflict | None = None) -> Response:
     with pages.served.asked() as asked:
         notes = Notes(asked.tracker)
         found: Sequence[NoteView] = notes.orphaned(_A_PAGE + 1, after or "")
@@ -113,7 +113,7 @@ def _list(pages: Pages, after: str | None, said: str | None, refused: _Refusal |
         )
 
 
-def _rewrite(pages: Pages) -> Callable[..., Response]:
+def _update_note(pages: Pages) -> Callable[..., Response]:
     """Write a note by its id, and go on to the trade that it stands with, if any."""
 
     def view(note: str) -> Response:
@@ -121,7 +121,7 @@ def _rewrite(pages: Pages) -> Callable[..., Response]:
         try:
             kept = _keep(pages, lambda notes, *what: notes.rewrite(note, *what))
         except UsageError as error:
-            refused = _Refusal(error, note)
+            refused = _SaveConflict(error, note)
             with pages.served.trackers.lent() as tracker:
                 position = Notes(tracker).get(note).position
             return (
@@ -129,7 +129,7 @@ def _rewrite(pages: Pages) -> Callable[..., Response]:
                 if position is None
                 else _shown(pages, position, None, refused)
             )
-        return _onward("/notes" if kept.position is None else f"/trades/{kept.position}")
+        return _redirect("/notes" if kept.position is None else f"/trades/{kept.position}")
 
     return view
 
@@ -152,7 +152,7 @@ def _known(parameter: Parameter, text: str, what: str) -> str:
         raise Refused(404, f"there is no such {what}", str(error)) from None
 
 
-def _onward(path: str) -> Response:
+def _redirect(path: str) -> Response:
     response = redirect(f"{link(path, said='kept')}#notes", 303)
     assert isinstance(response, Response)
     return response

@@ -56,8 +56,8 @@ _CSV = (
 )
 _WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="all")
 _ASKED = (_WINDOW, *ASKED[1:])
-_WANTED = FILTER[:6]
-_NAMES = [parameter.name for parameter in _WANTED]
+_FILTERS = FILTER[:6]
+_NAMES = [parameter.name for parameter in _FILTERS]
 #: What is in the form that filters besides the window.
 _IN_FORM = ("strategy", "symbol", "start", "end")
 
@@ -73,7 +73,7 @@ def _place(text: str) -> TradeCursor:
     return TradeCursor(value, time_us, identity)
 
 
-def _text_of(place: TradeCursor | None) -> str | None:
+def _encode_cursor(place: TradeCursor | None) -> str | None:
     """A place as links bear it."""
     if place is None:
         return None
@@ -88,8 +88,8 @@ _PAGE = (parameters.number_of("page", "Which page.", 1_000_000, 1), *_PLACES)
 
 def add_trades(pages: Pages) -> None:
     """Add the list, its CSV, and what a number rests on."""
-    pages.add(Page("/trades", parameters=(*_ASKED, *_WANTED, *_PAGE)), _list(pages))
-    pages.add(Page("/trades.csv", parameters=(*_ASKED, *_WANTED)), _csv(pages))
+    pages.add(Page("/trades", parameters=(*_ASKED, *_FILTERS, *_PAGE)), _list(pages))
+    pages.add(Page("/trades.csv", parameters=(*_ASKED, *_FILTERS)), _csv(pages))
     pages.add(Page("/explain", parameters=(*ASKED, parameters.METRIC)), _explain(pages))
 
 
@@ -124,8 +124,8 @@ def _list(pages: Pages) -> Callable[..., Response]:
                 names=insights.names(chosen.scope.account, MOST_NAMES),
                 hidden={k: v for k, v in given.items() if k not in _IN_FORM},
                 revision=asked.tracker.revision,
-                after=_text_of(found.next),
-                before=_text_of(found.previous),
+                after=_encode_cursor(found.next),
+                before=_encode_cursor(found.previous),
             )
 
     return view

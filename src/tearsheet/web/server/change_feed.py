@@ -57,11 +57,11 @@ class Lookout:
     def __init__(self, served: Served) -> None:
         self._served = served
         self._changed = threading.Condition()
-        self._sight = Sight()
+        self._latest = Sight()
         self._streams = 0
         self._thread: threading.Thread | None = None
-        self._judged_at = -1e9
-        self._looked_at = -1e9
+        self._verdicts_at = -1e9
+        self._polled_at = -1e9
         self.is_ending: Callable[[], bool] = lambda: False
 
     def enter(self, *, threaded: bool) -> None:
@@ -69,10 +69,10 @@ class Lookout:
         most = self._served.settings.max_streams if threaded else 0
         with self._changed:
             if self._streams >= most:
-                raise _full(most, threaded=threaded)
+                raise _too_many_streams(most, threaded=threaded)
             self._streams += 1
             if self._thread is None:
-                self._sight = Sight(number=self._sight.number)
+                self._latest = Sight(number=self._latest.number)
                 self._thread = threading.Thread(target=self._look, name="lookout", daemon=True)
                 self._thread.start()
         self._served.meters.streams.inc()
@@ -86,18 +86,18 @@ class Lookout:
     def after(self, number: int, seconds: float) -> Sight | None:
         """What was seen since, waited for no longer than that; None where streams must end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._sight.number > number or self.is_ending(), timeout=seconds)
-            return None if self.is_ending() else self._sight
+            self._changed.wait_for(lambda: self._latest.number > number or self.is_ending(), timeout=seconds)
+            return None if self.is_ending() else self._latest
 
     @property
     def unseen_s(self) -> float:
         """Seconds since the ledger was last looked at; it grows where a look does not come back."""
-        return time.monotonic() - self._looked_at
+        return time.monotonic() - self._polled_at
 
     def _look(self) -> None:
         while True:
             self._take(self._seen())
-            self._looked_at = time.monotonic()
+            self._polled_at = time.monotonic()
             with self._changed:
                 if not self._streams or self.is_ending():
                     self._thread = None
@@ -107,33 +107,33 @@ class Lookout:
         self._served.trackers.drop()
 
     def _seen(self) -> Sight:
-        before = self._sight
+        before = self._latest
         try:
             with self._served.asked() as asked:
                 stamp, verdicts = asked.tracker.stamp, before.verdicts
                 day = asked.tracker.today.isoformat()
-                if stamp != before.stamp or time.monotonic() - self._judged_at > JUDGE_EVERY_S:
-                    verdicts = _sentences(asked, verdicts)
-                    self._judged_at = time.monotonic()
-                trouble = self._lack(asked)
+                if stamp != before.stamp or time.monotonic() - self._verdicts_at > JUDGE_EVERY_S:
+                    verdicts = _verdict_events(asked, verdicts)
+                    self._verdicts_at = time.monotonic()
+                trouble = self._lag_reason(asked)
         except TearsheetError as error:
             return replace(before, trouble=error.code)
         end = end_of_alerts(self._served.settings.alerts_file)
         return replace(before, stamp=stamp, alerts_end=end, verdicts=verdicts, trouble=trouble, day=day)
 
-    def _lack(self, asked: Asked) -> str | None:
+    def _lag_reason(self, asked: Asked) -> str | None:
         """Why what is seen is not all, where that lasts: somebody else has been writing for long."""
         is_late = self._served.trackers.sync_lag_s > _LATE_S
         return asked.stale[0].code if asked.stale and is_late else None
 
     def _take(self, seen: Sight) -> None:
         with self._changed:
-            if seen != self._sight:
-                self._sight = replace(seen, number=self._sight.number + 1)
+            if seen != self._latest:
+                self._latest = replace(seen, number=self._latest.number + 1)
                 self._changed.notify_all()
 
 
-def _sentences(asked: Asked, before: Mapping[str, Sentence]) -> Mapping[str, Sentence]:
+def _verdict_events(asked: Asked, before: Mapping[str, Sentence]) -> Mapping[str, Sentence]:
     """The verdicts of all accounts; those of before where nothing but the time differs."""
     found = {}
     for one in verdicts_of(asked.tracker).all(asked.stale):
@@ -146,7 +146,7 @@ def _sentences(asked: Asked, before: Mapping[str, Sentence]) -> Mapping[str, Sen
     return found
 
 
-def _full(most: int, *, threaded: bool) -> Refused:
+def _too_many_streams(most: int, *, threaded: bool) -> Refused:
     if not threaded:
         hint = "serve it by `tearsheet serve`, or with threads, or poll with If-None-Match"
         return Refused(

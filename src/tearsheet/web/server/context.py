@@ -43,8 +43,8 @@ class Served:
         #: tells the server that this worker is well; `serving.py` puts gunicorn's own here
         self.beat: Callable[[], object] = lambda: None
         self._clock = clock
-        self._deliveries = deliveries_of(settings, clock)
-        self._delivering = 0
+        self._webhook_queue = deliveries_of(settings, clock)
+        self._webhook_pid = 0
 
     @property
     def settings(self) -> Settings:
@@ -63,11 +63,11 @@ class Served:
 
     def deliver(self) -> None:
         """Begin to deliver alerts in this process, if a webhook is set; a worker is forked before."""
-        if self._deliveries is None or self._delivering == os.getpid():
+        if self._webhook_queue is None or self._webhook_pid == os.getpid():
             return
-        self._delivering = os.getpid()
+        self._webhook_pid = os.getpid()
         keep_delivering(
-            self._deliveries,
+            self._webhook_queue,
             lambda error: log_event(_log, "tearsheet.webhook", level=logging.WARNING, reason=error.message),
         )
 
@@ -127,7 +127,7 @@ class Served:
         if asked.stale:
             self.meters.count_found("bypassed")
             return compute()
-        whose = _name_of(scope, currency)
+        whose = _scope_key(scope, currency)
         stretch = f"{window.start}" if window.last_trades is None else f"last-{window.last_trades}"
         key = f"performance:{whose}:{period}:{stretch}-{window.end}:{asked.stamp}"
         answer, found = self.cache.answer(key, compute)
@@ -152,7 +152,7 @@ class Asked:
 
 
 @lru_cache(1000)
-def _name_of(scope: Scope, currency: str | None) -> str:
+def _scope_key(scope: Scope, currency: str | None) -> str:
     """Whose answers, as a cache key says it."""
     digest = blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
     return f"all-{digest}" if scope == Scope() else digest

@@ -25,27 +25,27 @@ class Absence:
     def __init__(self, served: Served) -> None:
         self._served = served
         self._began = served.now
-        self._noted: dict[str, float] = {}
-        self._missed: frozenset[str] = frozenset()
+        self._recorded: dict[str, float] = {}
+        self._missing: frozenset[str] = frozenset()
 
     def note(self, response: Response) -> Response:
         """Remember a question for a verdict that was answered."""
         if request.path == "/api/risk/verdict" and response.status_code == 200:
             account, now = request.args.get("account", EVERY), time.monotonic()
-            if now - self._noted.get(account, -1e9) >= _NOTE_EVERY_S:
+            if now - self._recorded.get(account, -1e9) >= _NOTE_EVERY_S:
                 with suppress(StoreError), self._served.trackers.lent() as tracker:
                     note_asked(tracker, account, _PATIENCE_S)
-                    self._noted[account] = now
+                    self._recorded[account] = now
         return response
 
     def missed(self, asked: Asked) -> dict[str, int]:
         """The accounts about which nobody asked for too long, in minutes; told when there is a new one."""
         found = absent_guards(asked.tracker, self._began)
-        for account in found.keys() - self._missed:
+        for account in found.keys() - self._missing:
             log_event(
                 _log, "tearsheet.guard_absent", level=logging.WARNING, account=account, minutes=found[account]
             )
-        self._missed = frozenset(found)
+        self._missing = frozenset(found)
         return found
 
     def gauges(self, asked: Asked) -> list[Gauge]:

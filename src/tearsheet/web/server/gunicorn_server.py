@@ -31,7 +31,7 @@ _FIRST_RESTART_S, _LAST_RESTART_S = 1.0, 30.0
 #: One that ran for so long did not die of its start.
 _RAN_WELL_S = 60.0
 #: PR_SET_PDEATHSIG of Linux; gunicorn itself looks only every half minute.
-_TELL_OF_PARENT = 1
+_PR_SET_PDEATHSIG = 1
 _log = logging.getLogger("tearsheet")
 
 
@@ -74,22 +74,22 @@ class Companion:
         self._process = None
 
 
-class _Master(Arbiter):  # type: ignore[misc]
+class _Arbiter(Arbiter):  # type: ignore[misc]
     """gunicorn's master process, which looks after a companion where it looks after its workers."""
 
     def __init__(self, app: BaseApplication, companion: Companion) -> None:
-        self._companion = companion
+        self._watcher = companion
         super().__init__(app)
 
     def manage_workers(self) -> None:
         """Keep workers and companion running; called at least every second."""
         super().manage_workers()
-        self._companion.keep_alive()
+        self._watcher.keep_alive()
 
     def stop(self, graceful: bool = True) -> None:
         """End all."""
         super().stop(graceful)
-        self._companion.end()
+        self._watcher.end()
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -100,15 +100,15 @@ class Server(BaseApplication):  # type: ignore[misc]
     ) -> None:
         self._make = make
         self._options = options
-        self._companion = companion
+        self._watcher = companion
         super().__init__()
 
     def run(self) -> None:
         """Serve until told to stop."""
-        if self._companion is None:
+        if self._watcher is None:
             super().run()
         else:
-            _Master(self, self._companion).run()
+            _Arbiter(self, self._watcher).run()
 
     def load_config(self) -> None:
         """Take the options over gunicorn's own defaults."""
@@ -176,4 +176,4 @@ def _post_worker_init(worker: Any) -> None:
 def _post_fork(server: Any, worker: Any) -> None:
     """Where the system can do it, a worker is told at once when its master was killed."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_TELL_OF_PARENT, int(signal.SIGTERM), 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)

@@ -26,7 +26,7 @@ class StreamingWorker(SyncWorker):  # type: ignore[misc]
 
     def handle(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
         """Answer one connection, which bears one request."""
-        head = b"" if self.cfg.is_ssl else _peeked(client, _SOON_S)
+        head = b"" if self.cfg.is_ssl else _peek_request(client, _SOON_S)
         if _is_whole(head) and not _STREAM.match(head or b""):
             super().handle(listener, client, addr)
             return
@@ -37,7 +37,7 @@ class StreamingWorker(SyncWorker):  # type: ignore[misc]
     def _beside(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
         """Answer a connection on this thread, unless its request does not come."""
         try:
-            if _comes(client):
+            if _is_readable(client):
                 super().handle(listener, client, addr)
             else:
                 client.close()
@@ -45,7 +45,7 @@ class StreamingWorker(SyncWorker):  # type: ignore[misc]
             self.wsgi.extensions["tearsheet"].trackers.drop()
 
 
-def _peeked(client: socket.socket, seconds: float) -> bytes | None:
+def _peek_request(client: socket.socket, seconds: float) -> bytes | None:
     """What was sent first, of which nothing is taken out; None where nothing comes, empty at its end."""
     client.settimeout(seconds)
     try:
@@ -63,11 +63,11 @@ def _is_whole(head: bytes | None) -> bool:
     return head is not None and (not head or b"\r\n\r\n" in head or len(head) >= _LONGEST)
 
 
-def _comes(client: socket.socket) -> bool:
+def _is_readable(client: socket.socket) -> bool:
     """Whether the head of a request comes in time."""
     until = time.monotonic() + _PATIENCE_S
     while (left := until - time.monotonic()) > 0:
-        head = _peeked(client, left)
+        head = _peek_request(client, left)
         if _is_whole(head):
             return True
         time.sleep(_AGAIN_S)

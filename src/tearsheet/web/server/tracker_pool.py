@@ -16,7 +16,7 @@ from tearsheet.tracker import PerformanceTracker
 #: How long a question waits for another writer before it answers without the newest log lines.
 _PATIENCE_S = 0.2
 #: How long a change waits for another writer before it is 503.
-_WRITE_PATIENCE_S = 5.0
+_WRITE_LOCK_TIMEOUT_S = 5.0
 
 
 class Trackers:
@@ -83,7 +83,7 @@ class Trackers:
 
     def _opened(self) -> PerformanceTracker:
         tracker = PerformanceTracker(self.settings, self._clock)
-        tracker.ledger.set_lock_timeout(_WRITE_PATIENCE_S)
+        tracker.ledger.set_lock_timeout(_WRITE_LOCK_TIMEOUT_S)
         self._local.tracker = tracker
         self._local.file = self._file()
         self._local.stale, self._local.looked_at = (), -1e9

@@ -15,12 +15,12 @@ from tearsheet.tracker import PerformanceTracker
 
 #: Rejected lines that are kept of a trial; those of an import are all in the ledger.
 MOST_REJECTIONS = 10_000
-_OF_THE_FILE = (FormatError, InputError, UsageError)
+_FILE_ERRORS = (FormatError, InputError, UsageError)
 
 
 def work_on(tracker: PerformanceTracker, uploads: Uploads, upload: Upload, doing: Doing) -> Outcome:
     """Read an upload and say what came of it, also where the ledger failed; by who holds it."""
-    work = _Work(tracker, uploads, upload, doing)
+    work = _UploadJob(tracker, uploads, upload, doing)
     try:
         outcome = work.tried() if doing == "try" else work.kept()
     except TearsheetError as error:
@@ -29,12 +29,12 @@ def work_on(tracker: PerformanceTracker, uploads: Uploads, upload: Upload, doing
     return outcome
 
 
-class _Work:
+class _UploadJob:
     """One reading of the files of an upload."""
 
     def __init__(self, tracker: PerformanceTracker, uploads: Uploads, upload: Upload, doing: Doing) -> None:
         self._tracker, self._uploads, self._upload = tracker, uploads, upload
-        self._noting = Noting(uploads, upload, doing, tracker.now)
+        self._progress = Noting(uploads, upload, doing, tracker.now)
         self._problems: dict[int, Taken] = {}
         self._seen: dict[int, Seen] = {}
 
@@ -45,14 +45,14 @@ class _Work:
             takes = self._opened(self._tracker.now)
             preview = previewed(self._tracker.ledger, lambda takes=takes: self._read(takes))  # type: ignore[misc]
             if len(self._problems) == left_out or not takes:
-                return self._tried(preview)
+                return self._preview_result(preview)
 
     def kept(self) -> Outcome:
         """Bring in each file, in a transaction of its own; what the ledger refuses ends it."""
         files: list[Taken] = []
         problem = hint = ""
         for number in range(len(self._upload.files)):
-            self._noting.begin(number)
+            self._progress.begin(number)
             try:
                 files.append(self._kept(number))
             except StoreError as error:
@@ -65,11 +65,11 @@ class _Work:
         path, file = self._uploads.path(self._upload.id, number), self._upload.files[number]
         try:
             report = self._tracker.import_file(
-                path, name=file.name, who=self._upload.by, on_progress=self._noting, **file.said.options()
+                path, name=file.name, who=self._upload.by, on_progress=self._progress, **file.said.options()
             )
-        except _OF_THE_FILE as error:
+        except _FILE_ERRORS as error:
             return self._trouble(number, error)
-        return Taken(_shortened(report))
+        return Taken(_truncate_rejections(report))
 
     def _opened(self, now: datetime) -> Mapping[int, Taking]:
         """The files that can be recognised."""
@@ -81,8 +81,8 @@ class _Work:
             path = self._uploads.path(self._upload.id, number)
             options = StatementOptions(**file.said.options())
             try:
-                takes[number] = Taking(ledger, path, file.name, rules, options, now, self._noting)
-            except _OF_THE_FILE as error:
+                takes[number] = Taking(ledger, path, file.name, rules, options, now, self._progress)
+            except _FILE_ERRORS as error:
                 self._problems[number] = self._trouble(number, error)
             else:
                 self._seen[number] = _seen(takes[number])
@@ -91,18 +91,18 @@ class _Work:
     def _read(self, takes: Mapping[int, Taking]) -> dict[int, ImportReport]:
         reports = {}
         for number, take in takes.items():
-            self._noting.begin(number)
+            self._progress.begin(number)
             try:
                 reports[number] = take.all()
-            except _OF_THE_FILE as error:  # half of it was taken, so all is read again without it
+            except _FILE_ERRORS as error:  # half of it was taken, so all is read again without it
                 self._problems[number] = self._trouble(number, error)
                 break
         return reports
 
-    def _tried(self, preview: Preview) -> Outcome:
+    def _preview_result(self, preview: Preview) -> Outcome:
         reports: dict[int, ImportReport] = preview.report
         files = tuple(
-            self._problems.get(number) or Taken(_shortened(reports[number]), self._seen[number])
+            self._problems.get(number) or Taken(_truncate_rejections(reports[number]), self._seen[number])
             for number in range(len(self._upload.files))
         )
         days, positions = tuple(preview.days), tuple(preview.positions)
@@ -122,5 +122,5 @@ def _seen(take: Taking) -> Seen:
     return Seen(title, *describe_parse_rules(take.statement))
 
 
-def _shortened(report: ImportReport) -> ImportReport:
+def _truncate_rejections(report: ImportReport) -> ImportReport:
     return replace(report, rejections=report.rejections[:MOST_REJECTIONS])

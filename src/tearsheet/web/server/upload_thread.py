@@ -34,21 +34,21 @@ class UploadReader:
     def _read(self, upload: Upload, doing: Doing) -> None:
         try:
             with self._uploads.held(upload.id):
-                if self._is_kept(upload):
+                if self._is_already_imported(upload):
                     return
                 self._uploads.forget_outcome(upload.id)
-                self._work(upload, doing)
+                self._run(upload, doing)
         except UsageError:  # another process reads it
             return
         finally:
             self._served.trackers.drop()
 
-    def _is_kept(self, upload: Upload) -> bool:
+    def _is_already_imported(self, upload: Upload) -> bool:
         """Whether it was brought in before, so that saying so twice changes nothing."""
         outcome = self._uploads.outcome(upload.id)
         return outcome is not None and outcome.doing == "keep" and not outcome.problem
 
-    def _work(self, upload: Upload, doing: Doing) -> None:
+    def _run(self, upload: Upload, doing: Doing) -> None:
         try:
             with self._served.trackers.lent() as tracker, tracker.ledger.lock_timeout(_PATIENCE_S):
                 work_on(tracker, self._uploads, upload, doing)
