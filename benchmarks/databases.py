@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from tearsheet.app.imports.api_posts import Posts
-from tearsheet.app.reports import Request
+from tearsheet.app.imports.api_posts import ApiWrites
+from tearsheet.app.reports import WriteRequest
 from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
@@ -68,13 +68,13 @@ def measured(scratch: Path, url: str) -> dict[str, float]:
             take(f"summary {kind}, in process", lambda kind=kind: tracker.get_summary(kind), ASKED)  # type: ignore[misc]
         take("summary daily without a look at the logs", lambda: tracker.get_summary(sync=False), ASKED)
         posts = (post(n) for n in range(POSTS))
-        take("one posted fill", lambda: Posts(tracker).fills(next(posts)), POSTS)
+        take("one posted fill", lambda: ApiWrites(tracker).fills(next(posts)), POSTS)
         take("verify", tracker.verify)
         take("open and close", lambda: PerformanceTracker(settings).close(), 20)
     return figures
 
 
-def post(number: int) -> Request:
+def post(number: int) -> WriteRequest:
     """A request with one fill, later than those before."""
     at = NOW + timedelta(seconds=number)
     fill = {
@@ -86,7 +86,7 @@ def post(number: int) -> Request:
         "price": 100,
         "fill_id": str(number),
     }
-    return Request(json.dumps([fill]).encode(), "posted")
+    return WriteRequest(json.dumps([fill]).encode(), "posted")
 
 
 def shown(seconds: float) -> str:

@@ -10,14 +10,14 @@ import click
 import msgspec
 
 from tearsheet import cli, errors
-from tearsheet.app.reconcile.reconcile import TieOut
+from tearsheet.app.reconcile.reconcile import Reconciliation
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES
 from tearsheet.settings import SETTINGS, Settings
 from tearsheet.trade.fill import REJECTION_CODES
 from tearsheet.web import create_app
 from tearsheet.web.http.errors import STATUSES
-from tearsheet.web.http.openapi import exact_numbers
+from tearsheet.web.http.openapi import allow_exact_numbers
 
 DOCS = Path(__file__).parent
 _NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n\n"
@@ -108,9 +108,9 @@ def tie_out_schema() -> str:
     made = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:tearsheet:schema:tie-out",
-        **msgspec.json.schema(TieOut),
+        **msgspec.json.schema(Reconciliation),
     }
-    return json.dumps(exact_numbers(made), indent=2) + "\n"
+    return json.dumps(allow_exact_numbers(made), indent=2) + "\n"
 
 
 def _described() -> dict[str, Any]:

@@ -13,12 +13,12 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from tearsheet.app.alerts.evaluator import AlertCheck
-from tearsheet.app.analysis.summaries import Summaries, terms_of
-from tearsheet.app.book_rules import book_rules, fingerprint
-from tearsheet.app.config.targets_file import stated_targets
-from tearsheet.app.context import Context
+from tearsheet.app.analysis.summaries import SummaryBuilder, options_from
+from tearsheet.app.book_rules import booking_rules_from, fingerprint
+from tearsheet.app.config.targets_file import load_targets_cached
+from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.log_sync import is_up_to_date, sync_logs
-from tearsheet.app.reports import Explanation, ImportReport, OnProgress, SyncReport, VerifyReport, silent
+from tearsheet.app.reports import Explanation, ImportReport, OnProgress, SyncReport, VerifyReport, no_progress
 from tearsheet.errors import StoreError
 from tearsheet.log import log_event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
@@ -31,7 +31,7 @@ from tearsheet.trade.session import DAY, Window, WindowKind
 _log = logging.getLogger("tearsheet")
 
 
-class PerformanceTracker(Context):
+class PerformanceTracker(LedgerContext):
     """Keeps the ledger in step with logs and statements, and answers how the trading is going.
 
     `clock` gives the present instant (UTC). Close it, or use it in a `with` block.
@@ -39,9 +39,9 @@ class PerformanceTracker(Context):
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__(settings, clock)
-        self._ledger.on_commit = self._judge
+        self._ledger.on_commit = self._evaluate_limits
 
-    def sync(self, on_progress: OnProgress = silent) -> SyncReport:
+    def sync(self, on_progress: OnProgress = no_progress) -> SyncReport:
         """Read what is new in the log folder. Raises StoreError, InputError."""
         started = time.perf_counter()
         same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
@@ -49,15 +49,15 @@ class PerformanceTracker(Context):
             report = SyncReport(files=files, unchanged_files=files, revision=self._ledger.revision)
         else:
             report = sync_logs(
-                self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, on_progress
+                self._ledger, self.settings.log_dir, booking_rules_from(self.settings), self.now, on_progress
             )
-        self.looked_at = self.now
-        self.tell()
+        self.last_checked_at = self.now
+        self.publish_pending_alerts()
         log_event(
             _log,
             "tearsheet.sync",
             level=logging.WARNING if report.rejected else logging.INFO,
-            duration_ms=_since(started),
+            duration_ms=_duration_ms(started),
             trades=report.records,
             cache_hits=report.unchanged_files,
             cache_misses=report.read_files,
@@ -73,7 +73,7 @@ class PerformanceTracker(Context):
         """
         same, _ = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
         if same:
-            self.looked_at = self.now
+            self.last_checked_at = self.now
             return []
         if self._ledger.read_only:
             return self.sync_if_possible()
@@ -94,7 +94,7 @@ class PerformanceTracker(Context):
         date_order: Literal["day-first", "month-first"] | None = None,
         name: str | None = None,
         who: str | None = None,
-        on_progress: OnProgress = silent,
+        on_progress: OnProgress = no_progress,
         **said: Any,
     ) -> ImportReport:
         """Take a file of fills, or a trade log, into the ledger; each content counts once.
@@ -112,18 +112,18 @@ class PerformanceTracker(Context):
             self._ledger,
             path,
             name or str(path),
-            book_rules(self.settings),
+            booking_rules_from(self.settings),
             options,
             self.now,
             on_progress,
             who,
         )
-        self.tell()
+        self.publish_pending_alerts()
         log_event(
             _log,
             "tearsheet.import",
             level=logging.WARNING if report.rejected else logging.INFO,
-            duration_ms=_since(started),
+            duration_ms=_duration_ms(started),
             file=report.file,
             trades=report.new,
             known=report.known,
@@ -157,16 +157,16 @@ class PerformanceTracker(Context):
         )
         started = time.perf_counter()
         with self._ledger.snapshot():
-            answers = self.answers()
+            answers = self.summary_builder()
             summary = answers.summary(chosen, scope, currency, stale)
         log_event(
             _log,
             "tearsheet.summary",
-            duration_ms=_since(started),
+            duration_ms=_duration_ms(started),
             window=chosen.kind,
             start=chosen.start.isoformat(),
             trades=summary.value("total_trades"),
-            cache_hits=answers.sessions_kept,
+            cache_hits=answers.sessions_loaded,
             cache_misses=answers.sessions_computed,
             revision=summary.freshness.revision,
         )
@@ -191,7 +191,7 @@ class PerformanceTracker(Context):
 
         self.sync_if_possible()
         with self._ledger.snapshot():
-            answers = self.answers()
+            answers = self.summary_builder()
             summary = answers.summary(window, scope, currency)
             rows = answers.rows(window, scope, summary.currency)
             return explain(
@@ -208,7 +208,7 @@ class PerformanceTracker(Context):
 
         What a file of the same content said before is taken from the ledger, without a YAML parser.
         """
-        return stated_targets(self._ledger, self.settings.targets_file)
+        return load_targets_cached(self._ledger, self.settings.targets_file)
 
     def check(self, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
         """Judge a summary by the targets, and the last trades of its scope by the rolling rules.
@@ -226,7 +226,7 @@ class PerformanceTracker(Context):
         log_event(
             _log,
             "tearsheet.alerts",
-            duration_ms=_since(started),
+            duration_ms=_duration_ms(started),
             rules=len(run.findings),
             raised=len(run.raised),
             resolved=len(run.resolved),
@@ -235,13 +235,13 @@ class PerformanceTracker(Context):
         )
         return run
 
-    def _judge(self, accounts: frozenset[str]) -> None:
+    def _evaluate_limits(self, accounts: frozenset[str]) -> None:
         """Hold the limits against accounts that a posting touches, in its transaction."""
         if accounts and (self._ledger.get("limits") or self.settings.targets_file.exists()):
-            from tearsheet.app.limits.verdicts import verdicts_of  # not where nothing is limited
+            from tearsheet.app.limits.verdicts import account_verdicts  # not where nothing is limited
 
-            self.judging = verdicts_of(self)
-            self.judging.judge(accounts)
+            self.limit_hook = account_verdicts(self)
+            self.limit_hook.evaluate(accounts)
 
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:
         """Positions that are not flat."""
@@ -253,7 +253,7 @@ class PerformanceTracker(Context):
     ) -> list[Position]:
         """Positions closed in a window, in order."""
         with self._ledger.snapshot():
-            answers = self.answers()
+            answers = self.summary_builder()
             return answers.rows(window, scope, answers.currency(window, scope, currency)).closed
 
     def rejections(self, most: int = 100) -> list[Rejection]:
@@ -270,11 +270,11 @@ class PerformanceTracker(Context):
         """Make all books anew from the stored facts and compare row by row."""
         from tearsheet.app.verify import verify
 
-        return verify(self._ledger, self.settings.log_dir, book_rules(self.settings), self.now, step)
+        return verify(self._ledger, self.settings.log_dir, booking_rules_from(self.settings), self.now, step)
 
-    def answers(self) -> Summaries:
+    def summary_builder(self) -> SummaryBuilder:
         """What makes summaries of the present instant; ask it inside one snapshot of the ledger."""
-        return Summaries(self._ledger, terms_of(self.settings), self.now)
+        return SummaryBuilder(self._ledger, options_from(self.settings), self.now)
 
     def sync_if_possible(self) -> list[PartialReason]:
         """Sync; where the ledger cannot be written, say what it has not seen."""
@@ -288,5 +288,5 @@ class PerformanceTracker(Context):
         return [PartialReason("stale_ledger", detail)]
 
 
-def _since(started: float) -> float:
+def _duration_ms(started: float) -> float:
     return round((time.perf_counter() - started) * 1000, 3)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.performance.summary import Scope
 from tearsheet.sample import SampleReport, write_fills_csv, write_limits, write_log, write_sample
 from tearsheet.sample.account import FUTURES_ZONE
@@ -146,9 +146,9 @@ def test_the_whole_job_takes_it_in(tmp_path: Path, seed: int) -> None:
             Window.between(made.first_day, made.last_day), Scope(account="FUT-1")
         )
         assert any(p.held is not None and p.held > timedelta(hours=12) for p in nights)
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
         write_limits(made)
-        verdicts = verdicts_of(tracker).all()
+        verdicts = account_verdicts(tracker).all()
         assert [(v.account, v.state) for v in verdicts] == [("EQ-1", "ok"), ("FUT-1", "ok")]
         assert all(one.headroom for found in verdicts for one in found.limits)
         assert None not in (getattr(tracker.targets(), name) for name in tracker.targets().__struct_fields__)

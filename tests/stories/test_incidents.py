@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import NotFoundError
 from tearsheet.export.files import schema
 from tearsheet.rules import AlertEvent
@@ -77,7 +77,7 @@ def test_the_life_of_an_incident(place: Place) -> None:
         day.trade(500)
         assert len(lines(place)) == 4, "it is latched"
         place.now += timedelta(days=1)
-        assert verdicts_of(tracker).of("A").state == "ok"
+        assert account_verdicts(tracker).for_account("A").state == "ok"
         assert states(place)[4:] == [("daily_loss", "resolved")]
         life = tracker.alerts.changes(first["id"])
         assert [change.state for change in life] == [
@@ -102,7 +102,7 @@ def test_one_incident_a_day_and_another_on_the_next(place: Place) -> None:
         day.trade(60)
         day.trade(-60)
         place.now += timedelta(days=3)
-        verdicts_of(tracker).of("A")
+        account_verdicts(tracker).for_account("A")
         day.trade(-120)
     found = lines(place)
     assert [line["state"] for line in found] == ["raised", "resolved", "raised", "resolved", "escalated"]
@@ -116,7 +116,7 @@ def test_two_processes_tell_a_breach_once(place: Place) -> None:
     with place.tracker() as tracker, place.tracker() as another:
         Day(place, tracker).trade(-120)
         for one in (another, tracker, another):
-            assert verdicts_of(one).of("A").state == "breach"
+            assert account_verdicts(one).for_account("A").state == "breach"
     assert states(place) == [("daily_loss", "escalated")]
 
 
@@ -126,9 +126,9 @@ def test_an_alerts_file_in_trouble_keeps_no_verdict_back(place: Place) -> None:
     path.mkdir(parents=True)
     with place.tracker() as tracker:
         Day(place, tracker).trade(-120)
-        assert verdicts_of(tracker).of("A").state == "breach"
+        assert account_verdicts(tracker).for_account("A").state == "breach"
         path.rmdir()
-        assert verdicts_of(tracker).of("A").state == "breach"
+        assert account_verdicts(tracker).for_account("A").state == "breach"
     assert states(place) == [("daily_loss", "escalated")], "told as soon as it can be"
 
 
@@ -171,17 +171,17 @@ def test_a_limit_that_is_taken_out_ends_its_incident(place: Place) -> None:
         day = Day(place, tracker)
         day.trade(-60)
         place.write("config/dashboard-targets.yaml", "limits: {default: [}")
-        verdicts_of(tracker).all()
+        account_verdicts(tracker).all()
         assert states(place) == [("daily_loss", "raised")], "nobody knows what the file means"
         place.write(
             "config/dashboard-targets.yaml", "limits: {default: {weekly_loss: 1000, stale_after: null}}"
         )
-        verdicts_of(tracker).all()
+        account_verdicts(tracker).all()
         assert states(place) == [("daily_loss", "raised"), ("daily_loss", "resolved")]
         assert lines(place)[1]["resolution"] == "limit_removed"
         assert tracker.alerts.newest(only_open=True) == []
         place.write("config/dashboard-targets.yaml", LIMITS)
-        verdicts_of(tracker).all()
+        account_verdicts(tracker).all()
         again = lines(place)[2]
         assert (again["state"], again["resolution"]) == ("raised", None)
     jsonschema.validate(lines(place)[1], schema("performance-alert"))
@@ -195,7 +195,7 @@ def test_an_account_without_any_limit_left_has_no_incident_left(place: Place) ->
         Day(place, tracker).trade(-60)
     place.write("config/dashboard-targets.yaml", "win_rate_target: 60\n")
     with place.tracker() as tracker:
-        assert [v.account for v in verdicts_of(tracker).all()] == []
+        assert [v.account for v in account_verdicts(tracker).all()] == []
     assert states(place) == [("daily_loss", "raised"), ("daily_loss", "resolved")]
     assert lines(place)[1]["resolution"] == "limit_removed"
 
@@ -206,8 +206,8 @@ def test_a_breach_outlasts_its_limit_and_so_does_its_incident(place: Place) -> N
         Day(place, tracker).trade(-120)
         place.write("config/dashboard-targets.yaml", "win_rate_target: 60\n")
         for _ in range(2):
-            assert [v.state for v in verdicts_of(tracker).all()] == ["breach"]
+            assert [v.state for v in account_verdicts(tracker).all()] == ["breach"]
         assert states(place) == [("daily_loss", "escalated")]
         place.now += timedelta(days=1)  # the breach was of its day alone
-        verdicts_of(tracker).all()
+        account_verdicts(tracker).all()
         assert states(place)[1:] == [("daily_loss", "resolved")]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tearsheet.app.imports.api_posts import Posts
-from tearsheet.app.limits.verdicts import verdicts_of
-from tearsheet.app.reports import Request
+from tearsheet.app.imports.api_posts import ApiWrites
+from tearsheet.app.limits.verdicts import account_verdicts
+from tearsheet.app.reports import WriteRequest
 from tearsheet.rules.verdict import Verdict
 from tearsheet.tracker import PerformanceTracker
 from tests.rules import test_limit_book
@@ -62,7 +62,7 @@ class LiveStory(Story):
             self.post("marks", {"symbol": "X", "price": what[6:], "time": at.isoformat()})
         elif found := _RELEASE.match(what):
             limit, actor, reason, more = found.groups()
-            verdicts_of(self.tracker).release("A", limit, actor, reason, Decimal(more or 0))
+            account_verdicts(self.tracker).release("A", limit, actor, reason, Decimal(more or 0))
         elif what == "restart":
             self.tracker.close()
             self.tracker = self.place.tracker()
@@ -71,19 +71,19 @@ class LiveStory(Story):
 
     def post(self, what: str, content: dict[str, Any]) -> None:
         """Post a fill or a mark."""
-        posts = Posts(self.tracker)
-        report = getattr(posts, what)(Request(json.dumps(content).encode(), f"POST {what}"))
+        posts = ApiWrites(self.tracker)
+        report = getattr(posts, what)(WriteRequest(json.dumps(content).encode(), f"POST {what}"))
         assert report.rejections == []
 
     def judge(self, now: datetime) -> Verdict:
         """The verdict of the ledger; one from scratch says the same."""
         self.place.now = now
         if self.feed_runs:
-            verdicts_of(self.tracker).hear("A")
-        found = verdicts_of(self.tracker).of("A")
-        assert verdicts_of(self.tracker).of("A") == found
+            account_verdicts(self.tracker).record_heartbeat("A")
+        found = account_verdicts(self.tracker).for_account("A")
+        assert account_verdicts(self.tracker).for_account("A") == found
         with self.place.tracker() as another:
-            again = verdicts_of(another).of("A")
+            again = account_verdicts(another).for_account("A")
         assert [v.breach for v in again.limits] == [v.breach for v in found.limits]
         assert (again.state, again.sequence) == (found.state, found.sequence)
         return found

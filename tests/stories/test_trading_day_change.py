@@ -122,7 +122,7 @@ def test_no_worker_and_no_watcher_goes_by_the_old_calendar(tmp_path: Path) -> No
     told = (place.folder / "watch.log").read_text()
     assert "trouble" not in told, told
     with place.tracker(PERFORMANCE_SUMMARY_TIMEZONE="America/Chicago") as tracker:
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
 
 
 def test_two_workers_change_one_file_and_nothing_is_lost(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tearsheet.app.imports.api_posts import Posts
-from tearsheet.app.reports import Request
+from tearsheet.app.imports.api_posts import ApiWrites
+from tearsheet.app.reports import WriteRequest
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
@@ -43,7 +43,7 @@ def requests(accounts: list[str], number: int, seed: int) -> list[Posted]:
 
 def post(tracker: PerformanceTracker, fills: Posted, key: str | None = None) -> int:
     """Post fills; returns the revision."""
-    report = Posts(tracker).fills(Request(json.dumps(fills).encode(), "posted", key))
+    report = ApiWrites(tracker).fills(WriteRequest(json.dumps(fills).encode(), "posted", key))
     assert report.rejections == []
     return report.revision
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tearsheet.app.limits.guard_heartbeat import note_asked
+from tearsheet.app.limits.guard_heartbeat import record_poll
 from tests.support.place import Place, fills_csv, record
 from tests.support.postgres_server import PostgresServer
 from tests.support.processes import Running, frozen, is_alive, until
@@ -222,7 +222,7 @@ def test_limits_are_held_and_a_missing_guard_is_told(place: Place) -> None:
     place.log(TODAY, now_record(1, "-10"))
     place.now = datetime.now(UTC) - timedelta(hours=1)
     with place.tracker() as tracker:
-        note_asked(tracker, "EQ-1", 1.0)
+        record_poll(tracker, "EQ-1", 1.0)
     with Running(place, "watch", TEARSHEET_GUARD_ABSENT_MINUTES="30") as watch:
         assert watch.waits_for("watch.absent", account="EQ-1")["minutes"] == 60
         place.log(TODAY, now_record(2, "-100"), mode="a")

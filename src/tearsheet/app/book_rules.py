@@ -13,7 +13,7 @@ from tearsheet.store.write.transaction import BookingRules
 _BOOKS_VERSION = 1
 
 
-def book_rules(settings: Settings) -> BookingRules:
+def booking_rules_from(settings: Settings) -> BookingRules:
     """The rules by which facts are booked. Raises SettingsError for a bad instruments file."""
     from tearsheet.sources.config.instruments import load_instruments
 
@@ -28,10 +28,17 @@ def book_rules(settings: Settings) -> BookingRules:
 
 
 #: The settings that the books depend on.
-BOOKED = ("timezone", "day_starts_at", "trade_log_mode", "breakeven_band", "breakeven_streak", "currency")
+BOOKING_SETTINGS = (
+    "timezone",
+    "day_starts_at",
+    "trade_log_mode",
+    "breakeven_band",
+    "breakeven_streak",
+    "currency",
+)
 
 
-class RulesInForce:
+class RulesGuard:
     """Whether the books of a ledger may be asked and written by some settings.
 
     A process that started before the settings file was changed learns of it where the books are of
@@ -40,26 +47,26 @@ class RulesInForce:
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger, self._settings = ledger, settings
-        self._own = _fingerprint_fields(fingerprint(settings))
-        self._seen: str | None = None
+        self._fields = _fingerprint_fields(fingerprint(settings))
+        self._last_verified: str | None = None
 
-    def renewed(self) -> Settings:
+    def refreshed_settings(self) -> Settings:
         """These settings, or the file's where they are others by now. Raises SettingsError, StoreError."""
         return self._refreshed(self._ledger.get("fingerprint"))
 
-    def check(self) -> None:
+    def verify(self) -> None:
         """Refuse what would go by settings that were changed since. Raises StoreError."""
         kept = self._ledger.get("fingerprint")
-        if kept != self._seen and self._refreshed(kept) is not self._settings:
+        if kept != self._last_verified and self._refreshed(kept) is not self._settings:
             raise StoreError("the settings were changed meanwhile", "ask again")
-        if kept is None or _fingerprint_fields(kept) == self._own:
-            self._seen = kept
+        if kept is None or _fingerprint_fields(kept) == self._fields:
+            self._last_verified = kept
 
     def _refreshed(self, kept: str | None) -> Settings:
-        if kept is None or _fingerprint_fields(kept) == self._own:
+        if kept is None or _fingerprint_fields(kept) == self._fields:
             return self._settings
         again = self._settings.reload()
-        changed = {key: getattr(again, key) for key in BOOKED}
+        changed = {key: getattr(again, key) for key in BOOKING_SETTINGS}
         if all(getattr(self._settings, key) == value for key, value in changed.items()):
             return self._settings
         return self._settings.with_values(**changed)
@@ -72,19 +79,19 @@ def _fingerprint_fields(rules: str) -> str:
 
 def fingerprint(settings: Settings) -> str:
     """All that the books depend on besides the facts, as one short text."""
-    booked = (getattr(settings, key) for key in BOOKED)
-    parts = (_BOOKS_VERSION, __version__, *booked, digest_of(settings.instruments_file))
+    booked = (getattr(settings, key) for key in BOOKING_SETTINGS)
+    parts = (_BOOKS_VERSION, __version__, *booked, file_digest(settings.instruments_file))
     return "|".join(map(str, parts))
 
 
-def digest_of(path: Path) -> str:
+def file_digest(path: Path) -> str:
     """A digest of a small file's content, empty where it does not exist."""
     try:
-        return digest_of_bytes(path.read_bytes())
+        return bytes_digest(path.read_bytes())
     except FileNotFoundError:
         return ""
 
 
-def digest_of_bytes(data: bytes) -> str:
+def bytes_digest(data: bytes) -> str:
     """A digest of a small file's content that was read."""
     return blake2b(data, digest_size=8).hexdigest()

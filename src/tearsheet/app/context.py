@@ -7,36 +7,36 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from tearsheet.app.alerts.evaluator import AlertEvaluator, listeners
-from tearsheet.app.book_rules import RulesInForce
+from tearsheet.app.book_rules import RulesGuard
 from tearsheet.performance.summary import PartialReason
 from tearsheet.settings import Settings
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.session import Window, WindowKind
 
 
-class Judging(Protocol):
+class LimitHook(Protocol):
     """What judges limits: inside a posting, and after it tells what came out."""
 
-    def judge(self, accounts: Iterable[str]) -> None:
+    def evaluate(self, accounts: Iterable[str]) -> None:
         """Hold the limits against accounts that just changed."""
 
-    def tell(self) -> None:
+    def publish_alerts(self) -> None:
         """Raise the alerts that this means."""
 
 
-class Context:
+class LedgerContext:
     """An open ledger with its settings and clock. Close it, or use it in a `with` block."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.settings = settings
         self._clock = clock
         self._ledger = Ledger(settings.ledger)
-        self.rules = RulesInForce(self._ledger, settings)
-        self._ledger.on_begin = self.rules.check
+        self.rules = RulesGuard(self._ledger, settings)
+        self._ledger.on_begin = self.rules.verify
         #: what judges the limits, made by `verdicts_of` when it is first needed
-        self.judging: Judging | None = None
+        self.limit_hook: LimitHook | None = None
         #: when this process last knew all of the logs
-        self.looked_at: datetime | None = None
+        self.last_checked_at: datetime | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +76,7 @@ class Context:
         return self._ledger.read_only
 
     @property
-    def stamp(self) -> str:
+    def state_id(self) -> str:
         """A name for the present state of the ledger that no other state bears. Raises StoreError."""
         return self._ledger.state_id
 
@@ -87,10 +87,10 @@ class Context:
             self._ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
 
-    def tell(self) -> None:
+    def publish_pending_alerts(self) -> None:
         """Raise the alerts of the limits that the last posting touched; after its transaction."""
-        if self.judging is not None:
-            self.judging.tell()
+        if self.limit_hook is not None:
+            self.limit_hook.publish_alerts()
 
     def window(
         self,
@@ -110,7 +110,7 @@ class Context:
         return []
 
     @contextmanager
-    def unchanging(self) -> Iterator[Ledger]:
+    def snapshot(self) -> Iterator[Ledger]:
         """The ledger, brought up to date, in one state for all that is read inside."""
         self.sync_if_possible()
         with self._ledger.snapshot():

@@ -15,7 +15,7 @@ from tearsheet.trade.position import Outcome
 OnProgress = Callable[[int, int, str], None]
 
 
-def silent(done: int, total: int, name: str) -> None:
+def no_progress(done: int, total: int, name: str) -> None:
     """Progress that nobody watches."""
 
 
@@ -51,7 +51,7 @@ class ImportReport(Struct, kw_only=True):
     revision: int = 0
 
 
-class Request(Struct, frozen=True):
+class WriteRequest(Struct, frozen=True):
     """What came in: its body, the name it is remembered by, and perhaps an idempotency key."""
 
     body: bytes
@@ -59,7 +59,7 @@ class Request(Struct, frozen=True):
     key: str | None = None
 
 
-class PostReport(Struct, kw_only=True, frozen=True):
+class WriteReport(Struct, kw_only=True, frozen=True):
     """What became of a request's fills or marks; with `rejections` nothing of it was kept."""
 
     new: int = 0
@@ -76,12 +76,12 @@ class VerifyReport(Struct, kw_only=True):
     differences: list[str]
 
     @property
-    def agrees(self) -> bool:
+    def matches(self) -> bool:
         """Whether everything is as it should be."""
         return not self.differences
 
 
-Basis = Literal["bookings", "positions"]
+ExplanationBasis = Literal["bookings", "positions"]
 
 
 class FillPlace(Struct, frozen=True):
@@ -91,7 +91,7 @@ class FillPlace(Struct, frozen=True):
     line: int
 
 
-class BookingTerm(Struct, frozen=True):
+class ExplainedFill(Struct, frozen=True):
     """A booking with what it adds to the number, and where its fill stands."""
 
     session: str
@@ -109,7 +109,7 @@ class BookingTerm(Struct, frozen=True):
     places: tuple[FillPlace, ...]
 
 
-class SupersededTerm(Struct, frozen=True):
+class ReplacedFill(Struct, frozen=True):
     """What a line said of an execution before a correction or a bust took its place, and when."""
 
     time: datetime
@@ -126,7 +126,7 @@ class SupersededTerm(Struct, frozen=True):
     since: datetime
 
 
-class PositionTerm(Struct, frozen=True):
+class ExplainedTrade(Struct, frozen=True):
     """A closed position with what it adds to the number, and its own bookings."""
 
     id: str
@@ -141,7 +141,7 @@ class PositionTerm(Struct, frozen=True):
     net: Decimal
     outcome: Outcome
     adds: Decimal
-    bookings: tuple[BookingTerm, ...]
+    bookings: tuple[ExplainedFill, ...]
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
@@ -157,9 +157,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
     window: str
     currency: str
     value: MetricValue
-    basis: Basis
+    basis: ExplanationBasis
     is_sum: bool
     total: Decimal
-    bookings: tuple[BookingTerm, ...] = ()
-    positions: tuple[PositionTerm, ...] = ()
-    superseded: tuple[SupersededTerm, ...] = ()
+    bookings: tuple[ExplainedFill, ...] = ()
+    positions: tuple[ExplainedTrade, ...] = ()
+    superseded: tuple[ReplacedFill, ...] = ()

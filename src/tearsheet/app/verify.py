@@ -40,7 +40,7 @@ _BOOKS = (
 _TALLIES = _Table(
     "tally", "account, session, currency, last_us, body", "account, session, currency", (0, 1, 2)
 )
-Pair = tuple[Row | None, Row | None]
+RowPair = tuple[Row | None, Row | None]
 
 
 def verify(
@@ -88,7 +88,7 @@ def _copy(ledger: Ledger, rebuilt: Ledger, table: str) -> None:
         into.execute(statement)
 
 
-def _merge_join(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> Iterator[Pair]:
+def _merge_join(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> Iterator[RowPair]:
     """The rows that differ: what is stored beside what comes out of a rebuild."""
     question = f"SELECT {table.columns} FROM {table.name} ORDER BY {table.order}"  # noqa: S608
     kept, made = iter(ledger.connection.stream(question)), iter(rebuilt.connection.stream(question))
@@ -158,6 +158,6 @@ def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:
                 )
 
 
-def as_json(report: VerifyReport) -> bytes:
+def to_json(report: VerifyReport) -> bytes:
     """The report as JSON."""
     return msgspec.json.encode(report)

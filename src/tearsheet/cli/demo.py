@@ -12,7 +12,7 @@ import click
 from msgspec.structs import replace
 
 from tearsheet import log
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.cli.limits import format_verdict
 from tearsheet.cli.tables import format_alert, format_rejection, format_summary
 from tearsheet.errors import UsageError
@@ -150,14 +150,14 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     )
     check = tracker.verify()
     rows = ", ".join(f"{number:,} {name}" for name, number in check.rows.items())
-    verdict = "agrees" if check.agrees else "DIFFERS"
+    verdict = "agrees" if check.matches else "DIFFERS"
     click.echo(f"   rebuilt from the stored facts and compared row by row ({rows}): {verdict}")
 
 
 def _show_limits(tracker: PerformanceTracker, sample: SampleReport) -> None:
     write_limits(sample)
     click.echo(click.style("\n5. Limits are stated in the same file: how far from them?", bold=True))
-    click.echo("\n".join(map(format_verdict, verdicts_of(tracker).all())).rstrip())
+    click.echo("\n".join(map(format_verdict, account_verdicts(tracker).all())).rstrip())
 
 
 def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path) -> None:

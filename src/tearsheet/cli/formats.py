@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from tearsheet.app.imports.import_file import Diagnosis, examine, known_formats
+from tearsheet.app.imports.import_file import Diagnosis, diagnose_file, known_formats
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.options import F
 from tearsheet.cli.tables import columns, format_rejection
@@ -135,7 +135,7 @@ def doctor(file: Path, **values: Any) -> int:
     tearsheet doctor statement.csv
     tearsheet doctor statement.csv --timezone America/New_York --account U1
     """
-    found = examine(file, Settings.load(), **file_options_from(values))
+    found = diagnose_file(file, Settings.load(), **file_options_from(values))
     click.echo("\n".join(_format_diagnosis(found)))
     for rejection in found.rejections:
         click.echo(format_rejection(rejection))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tearsheet.app.imports.history import Batches
+from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.imports.import_file import save_mapping
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
@@ -57,7 +57,7 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
         for path in files:
             with progress(f"Importing {path.name}") as on_progress:
                 if dry_run:
-                    preview = Batches(tracker).try_import(path, on_progress, **options)
+                    preview = ImportHistory(tracker).preview_import(path, on_progress, **options)
                     report: ImportReport = preview.report
                 else:
                     report = tracker.import_file(
@@ -98,9 +98,9 @@ def verify() -> int:
     for difference in report.differences:
         click.echo(f"DIFFERS  {difference}")
     counts = ", ".join(f"{number:,} {name}" for name, number in report.rows.items())
-    verdict = "agrees" if report.agrees else f"{len(report.differences)} differences"
+    verdict = "agrees" if report.matches else f"{len(report.differences)} differences"
     click.echo(f"{verdict}: {counts}")
-    return EXIT_OK if report.agrees else EXIT_BAD_DATA
+    return EXIT_OK if report.matches else EXIT_BAD_DATA
 
 
 COMMANDS = {"sync": sync, "import": import_, "verify": verify}

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tearsheet.app.imports.history import Batch, Batches, Undo
+from tearsheet.app.imports.history import Import, ImportHistory, UndoInfo
 from tearsheet.app.imports.preview import Preview
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import columns, format_rejection
@@ -40,7 +40,7 @@ def imports(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     with open_tracker() as tracker:
-        found = Batches(tracker).list(_MOST)
+        found = ImportHistory(tracker).list(_MOST)
     if as_json:
         click.echo(json_bytes(found))
         return
@@ -55,8 +55,8 @@ def imports(ctx: click.Context, as_json: bool) -> None:
 def show(number: int, as_json: bool) -> None:
     """One import: what it came to, and the lines that could not be used."""
     with open_tracker() as tracker:
-        batch = Batches(tracker).get(number)
-        rejected = Batches(tracker).rejections(number, _MOST)
+        batch = ImportHistory(tracker).get(number)
+        rejected = ImportHistory(tracker).rejections(number, _MOST)
     if as_json:
         click.echo(json_bytes({"batch": batch, "rejections": rejected}))
         return
@@ -76,11 +76,11 @@ def undo(number: int, dry_run: bool) -> None:
     """Take an import out, as if it had never come; what other imports say too stays."""
     with open_tracker() as tracker:
         if dry_run:
-            preview = Batches(tracker).try_undo(number, getpass.getuser())
+            preview = ImportHistory(tracker).preview_undo(number, getpass.getuser())
             click.echo(f"Import {number} would go with {preview.report.gone:,} fills")
             click.echo("\n".join(format_changes(preview)))
             return
-        done = Batches(tracker).undo(number, getpass.getuser())
+        done = ImportHistory(tracker).undo(number, getpass.getuser())
     click.echo(
         f"Import {number} ({done.file}) is undone: {done.gone:,} fills went, {done.stayed:,} stayed "
         f"because other imports brought them too, revision {done.revision}"
@@ -113,12 +113,12 @@ def format_changes(preview: Preview) -> list[str]:
     return lines or ["No day and no position would change."]
 
 
-def _counts(b: Batch) -> tuple[str, ...]:
+def _counts(b: Import) -> tuple[str, ...]:
     read_at = f"{b.read_at:%Y-%m-%d %H:%M}"
     return str(b.id), read_at, f"{b.new:,}", f"{b.known:,}", f"{b.rejected:,}"
 
 
-def _undo_suffix(undo: Undo | None) -> str:
+def _undo_suffix(undo: UndoInfo | None) -> str:
     return "" if undo is None else f"  (undone {undo.at:%Y-%m-%d %H:%M} by {undo.by})"
 
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from tearsheet.app.limits.replay import limits_of, replay_history
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.limits.replay import load_replay_limits, replay_history
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.cli import EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import DateType, open_tracker
 from tearsheet.cli.tables import columns
@@ -53,8 +53,8 @@ def verdict(account: str | None, as_json: bool) -> int:
     """
     with open_tracker() as tracker:
         stale = tracker.refresh(30.0)
-        verdicts = verdicts_of(tracker)
-        found = verdicts.all(stale) if account is None else [verdicts.of(account, stale)]
+        verdicts = account_verdicts(tracker)
+        found = verdicts.all(stale) if account is None else [verdicts.for_account(account, stale)]
     if as_json:
         shown = found if account is None else found[0]
         click.echo(json_bytes(shown).decode(), nl=False)
@@ -82,7 +82,7 @@ def release(account: str, limit: str, actor: str, reason: str, allowance: Decima
         raise UsageError("a release needs a reason", 'say it with --reason "…"')
     with open_tracker() as tracker:
         tracker.refresh(30.0)
-        record, _ = verdicts_of(tracker).release(account, limit, actor, reason, allowance)
+        record, _ = account_verdicts(tracker).release(account, limit, actor, reason, allowance)
     assert record.release is not None
     click.echo(
         f"{limit} of {account} is released by {record.release.actor}; "
@@ -152,7 +152,12 @@ def replay(
     """
     with open_tracker() as tracker:
         found = replay_history(
-            tracker, limits_of(tracker, limits_file), start=start, end=end, account=account, currency=currency
+            tracker,
+            load_replay_limits(tracker, limits_file),
+            start=start,
+            end=end,
+            account=account,
+            currency=currency,
         )
         zone = tracker.settings.calendar.timezone
     if picture is not None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from tearsheet.app.analysis.notes import Notes, NoteVersion, NoteView
+from tearsheet.app.analysis.notes import NoteVersion, NoteView, TradeNotes
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import strip_control
 from tearsheet.errors import UsageError
@@ -46,13 +46,13 @@ def note(
     change = _edit(text, tags, gone, clears=clears)
     with open_tracker() as tracker:
         tracker.sync()
-        notes = Notes(tracker)
+        notes = TradeNotes(tracker)
         if position is None:
-            _print(notes.orphaned(_MOST), [], as_json=as_json)
+            _print(notes.unattached(_MOST), [], as_json=as_json)
             return
         if change is not None:
-            notes.change(position, change, getpass.getuser())
-        found = notes.of(position)
+            notes.modify(position, change, getpass.getuser())
+        found = notes.for_trade(position)
         _print(found, notes.versions(found[0].id), as_json=as_json)
 
 

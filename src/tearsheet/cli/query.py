@@ -5,8 +5,8 @@ from typing import Any
 import click
 from msgspec.structs import asdict
 
-from tearsheet.app.analysis.notes import Notes, Remark
-from tearsheet.app.reports import BookingTerm, Explanation, PositionTerm, SupersededTerm
+from tearsheet.app.analysis.notes import NoteSummary, TradeNotes
+from tearsheet.app.reports import ExplainedFill, ExplainedTrade, Explanation, ReplacedFill
 from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
@@ -55,13 +55,13 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
                 window_from_options(tracker, values), scope(values), values["currency"]
             )[::-1]
         )
-        notes = Notes(tracker)
+        notes = TradeNotes(tracker)
         if tag is not None:
             tagged = notes.with_tag(normalize_tag(tag))
             found = [position for position in found if position.id in tagged]
-        remarks = notes.remarks([position.id for position in found[:most]])
+        remarks = notes.summaries([position.id for position in found[:most]])
     if as_json:
-        shown = [{**asdict(p), **asdict(remarks.get(p.id, Remark()))} for p in found[:most]]
+        shown = [{**asdict(p), **asdict(remarks.get(p.id, NoteSummary()))} for p in found[:most]]
         click.echo(json_bytes(shown).decode(), nl=False)
         return
     if not found:
@@ -82,7 +82,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         "id",
         "tags",
     )
-    lines = [(*_position_cells(p), _note_cell(remarks.get(p.id, Remark()))) for p in found[:most]]
+    lines = [(*_position_cells(p), _note_cell(remarks.get(p.id, NoteSummary()))) for p in found[:most]]
     click.echo(columns(head, lines, "llllrrrrrlll"))
     if len(found) > most:
         click.echo(f"… and {len(found) - most:,} more; -n {len(found)} shows all")
@@ -144,7 +144,7 @@ _POSITION_HEAD = (
 )
 
 
-def _booking_cells(b: BookingTerm) -> tuple[str, ...]:
+def _booking_cells(b: ExplainedFill) -> tuple[str, ...]:
     places = ", ".join(f"{place.file}:{place.line}" for place in b.places)
     return (
         f"{b.time:%Y-%m-%d %H:%M:%S}",
@@ -159,7 +159,7 @@ def _booking_cells(b: BookingTerm) -> tuple[str, ...]:
     )
 
 
-def _replaced_line(one: SupersededTerm) -> str:
+def _replaced_line(one: ReplacedFill) -> str:
     return (
         f"superseded: {one.account} {one.symbol} {one.side} {format_number(one.quantity)} @ "
         f"{format_number(one.price)} fee {format_number(one.fees)} ({one.fill_id}, {one.place.file}:{one.place.line}), "
@@ -167,7 +167,7 @@ def _replaced_line(one: SupersededTerm) -> str:
     )
 
 
-def _closed_cells(p: PositionTerm) -> tuple[str, ...]:
+def _closed_cells(p: ExplainedTrade) -> tuple[str, ...]:
     return (
         f"{p.closed_at:%Y-%m-%d %H:%M:%S}",
         p.account,
@@ -203,7 +203,7 @@ def _position_cells(p: Position) -> tuple[str, ...]:
     )
 
 
-def _note_cell(remark: Remark) -> str:
+def _note_cell(remark: NoteSummary) -> str:
     """The tags, and a pen where there is a note."""
     pen = "✎ " if remark.note else ""
     return f"{pen}{', '.join(remark.tags)}".strip()

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tearsheet.app.reconcile.reconcile import DayCompared, Difference, TieOut, tie_out
+from tearsheet.app.reconcile.reconcile import Difference, ReconciledDay, Reconciliation, reconcile_statement
 from tearsheet.cli import EXIT_BREACH, EXIT_OK
 from tearsheet.cli.formats import file_options, file_options_from
 from tearsheet.cli.options import open_tracker
@@ -42,7 +42,7 @@ def reconcile(statement: Path, method: Any, by_day: bool, as_json: bool, **value
     """
     options = file_options_from(values)
     with open_tracker() as tracker:
-        found = tie_out(tracker, statement, method=method, **options)
+        found = reconcile_statement(tracker, statement, method=method, **options)
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
     else:
@@ -50,7 +50,7 @@ def reconcile(statement: Path, method: Any, by_day: bool, as_json: bool, **value
     return EXIT_OK if found.agrees else EXIT_BREACH
 
 
-def _format(found: TieOut, *, by_day: bool) -> list[str]:
+def _format(found: Reconciliation, *, by_day: bool) -> list[str]:
     lines = [f"{found.file} ({found.layout}): {found.lines:,} lines, {found.compared:,} numbers compared"]
     if by_day or not found.agrees:
         days = [one for one in found.days if by_day or one.difference]
@@ -63,7 +63,7 @@ def _format(found: TieOut, *, by_day: bool) -> list[str]:
         lines += _section("Differences", table(_DIFFERENCES, rows, "llllrrrll"))
         lines += _truncation_note(len(found.differences))
     if found.fills:
-        lines += _section("Fills", "\n".join(f"  {one.words}" for one in found.fills[:_SHOWN]))
+        lines += _section("Fills", "\n".join(f"  {one.description}" for one in found.fills[:_SHOWN]))
         lines += _truncation_note(len(found.fills))
     if found.orphans:
         lines += _section("Orphan closes", "\n".join(f"  {one.message}" for one in found.orphans[:_SHOWN]))
@@ -85,7 +85,7 @@ def _truncation_note(number: int) -> list[str]:
     return [f"  … {number - _SHOWN:,} more; --json has them all"] if number > _SHOWN else []
 
 
-def _difference_counts(found: TieOut) -> str:
+def _difference_counts(found: Reconciliation) -> str:
     kinds = [one.kind for one in found.differences]
     counted = [f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds)]
     counted += [f"fills: {len(found.fills):,}"] if found.fills else []
@@ -109,7 +109,7 @@ def _row(d: Difference) -> tuple[str, ...]:
     )
 
 
-def _day(one: DayCompared) -> tuple[str, ...]:
+def _day(one: ReconciledDay) -> tuple[str, ...]:
     verdict = ", ".join(one.kinds) if one.kinds else "agrees" if not one.difference else "differs"
     return (
         str(one.session),

@@ -97,10 +97,10 @@ def tokens() -> None:
 @click.option("--desk", is_flag=True, help="Let it also lift breaches, loosen limits and change settings.")
 def add_token(name: str, write: bool, desk: bool) -> None:
     """Make a token and print it, this once."""
-    from tearsheet.web.http.auth import Right, Tokens
+    from tearsheet.web.http.auth import Permission, Tokens
 
     kept = Tokens(Settings.load().tokens_file)
-    right: Right = "desk" if desk else "write" if write else "read"
+    right: Permission = "desk" if desk else "write" if write else "read"
     click.echo(kept.add(name, right, datetime.now(UTC)))
 
 

@@ -136,13 +136,13 @@ def deliver(once: bool) -> int:
     """
     import time
 
-    from tearsheet.app.alerts.webhook import deliveries_of
+    from tearsheet.app.alerts.webhook import open_queue
 
-    deliveries = deliveries_of(Settings.load(), lambda: datetime.now(UTC))
+    deliveries = open_queue(Settings.load(), lambda: datetime.now(UTC))
     if deliveries is None:
         raise SettingsError("no webhook is set", "name one with TEARSHEET_WEBHOOK_URL")
-    while (left := deliveries.deliver()) >= 0 and not once:
-        time.sleep(deliveries.wait_s())
+    while (left := deliveries.deliver_pending()) >= 0 and not once:
+        time.sleep(deliveries.retry_delay_s())
     return EXIT_UNAVAILABLE if left else EXIT_OK
 
 
@@ -178,16 +178,16 @@ def _export(
     *,
     quiet: bool,
 ) -> None:
-    from tearsheet.app.analysis.charts import Insights, chosen_by
+    from tearsheet.app.analysis.charts import Charts, selection_of
     from tearsheet.export.svg import summary_svg  # drawn only for this
 
-    days = Insights(tracker).equity(chosen_by(found))
+    days = Charts(tracker).daily_curve(selection_of(found))
     picture = summary_svg(days, found.currency) if days else ""
     files = export_summary(found, alerts, tracker.settings.output_dir, picture)
     if form == "html":
-        from tearsheet.web.pages.tear_sheet import export_sheet  # Jinja, only for this
+        from tearsheet.web.pages.tear_sheet import export_tear_sheet  # Jinja, only for this
 
-        files.append(export_sheet(tracker, found, alerts))
+        files.append(export_tear_sheet(tracker, found, alerts))
     for file in files:
         if not quiet:
             click.echo(f"  {'written' if file.changed else 'unchanged'}  {file.path}")

@@ -12,7 +12,7 @@ from tearsheet import log
 from tearsheet.cli.formats import file_options, file_options_from
 from tearsheet.export.files import json_line
 from tearsheet.settings import Settings
-from tearsheet.watch.watcher import Change, Watcher
+from tearsheet.watch.watcher import Watcher, WatchEvent
 
 
 @click.command(short_help="Follow the logs and dropped statements.")
@@ -57,13 +57,13 @@ def _write(line: str) -> None:
     sys.stdout.flush()
 
 
-def _text_line(change: Change) -> str:
-    return f"{change.at:%H:%M:%S}  {change.words}"
+def _text_line(change: WatchEvent) -> str:
+    return f"{change.at:%H:%M:%S}  {change.message}"
 
 
-def _json_line(change: Change) -> str:
-    line = {"time": change.at.isoformat(timespec="milliseconds"), "event": f"watch.{change.what}"}
-    return json_line({**line, "words": change.words, **change.fields}).decode()
+def _json_line(change: WatchEvent) -> str:
+    line = {"time": change.at.isoformat(timespec="milliseconds"), "event": f"watch.{change.kind}"}
+    return json_line({**line, "words": change.message, **change.fields}).decode()
 
 
 COMMANDS = {"watch": watch}

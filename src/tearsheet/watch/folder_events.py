@@ -10,7 +10,7 @@ SLOW_S, FAST_S = 1.0, 0.2
 _DEBOUNCE_MS, _STEP_MS = 40, 10
 
 
-class Wakes:
+class FolderEvents:
     """Waits for changes of folders, also of those that are not there yet.
 
     The file system's events only wake; who is woken looks for itself. So a file system that gives no
@@ -19,24 +19,24 @@ class Wakes:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(dict.fromkeys(folders))
-        self._woken = threading.Event()
+        self._changed = threading.Event()
         self._ended = threading.Event()
         self._has_events = False
         self._thread = threading.Thread(target=self._listen, name="folder-events", daemon=True)
 
-    def each(self, *, in_a_hurry: Callable[[], bool]) -> Iterator[None]:
+    def wait(self, *, in_a_hurry: Callable[[], bool]) -> Iterator[None]:
         """Yield now, at each change, and after a while without; until `end` is called."""
         self._thread.start()
         while not self._ended.is_set():
-            self._woken.clear()
+            self._changed.clear()
             yield
-            self._woken.wait(FAST_S if in_a_hurry() or not self._has_events else SLOW_S)
+            self._changed.wait(FAST_S if in_a_hurry() or not self._has_events else SLOW_S)
         self._thread.join(timeout=5)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Stop waiting; may be called by a signal."""
         self._ended.set()
-        self._woken.set()
+        self._changed.set()
 
     def _listen(self) -> None:
         from watchfiles import watch  # needed by nobody else
@@ -58,7 +58,7 @@ class Wakes:
                         watch_filter=None,
                     ):
                         if changes:
-                            self._woken.set()
+                            self._changed.set()
                         if self._existing() != listened:
                             break  # a folder appeared, or is another one by now
                 except (OSError, RuntimeError):  # no events are to be had, or no more of them

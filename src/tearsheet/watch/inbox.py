@@ -9,19 +9,19 @@ from msgspec import Struct
 from tearsheet.errors import InputError
 
 #: Seconds that a file must lie unchanged before it is believed to be complete.
-SETTLED_AFTER_S = 0.75
+STABLE_AFTER_S = 0.75
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download", ".swp", ".lock")
 
-State = tuple[int, int, int]
+FileSignature = tuple[int, int, int]
 
 
-class _Seen(Struct):
-    state: State
+class _InboxFile(Struct):
+    signature: FileSignature
     since: float
-    taken: bool = False
+    done: bool = False
 
 
-class Dropped:
+class Inbox:
     """Looks at folders of statements; a file that changes after it was taken in is given again.
 
     Hidden files and those named like unfinished downloads are passed over, and folders in them too.
@@ -29,31 +29,31 @@ class Dropped:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = tuple(folders)
-        self._seen: dict[Path, _Seen] = {}
+        self._known: dict[Path, _InboxFile] = {}
 
     @property
-    def is_waiting(self) -> bool:
+    def has_pending(self) -> bool:
         """Whether some file was seen that may not be complete yet."""
-        return any(not seen.taken for seen in self._seen.values())
+        return any(not seen.done for seen in self._known.values())
 
-    def complete(self) -> Iterator[Path]:
+    def ready_files(self) -> Iterator[Path]:
         """Every file that lies unchanged since a while and was not taken in as it is. Raises InputError."""
         now = time.monotonic()
         present = {path: state for folder in self.folders for path, state in _files(folder)}
-        self._seen = {path: seen for path, seen in self._seen.items() if path in present}
+        self._known = {path: seen for path, seen in self._known.items() if path in present}
         for path, state in sorted(present.items()):
-            seen = self._seen.get(path)
-            if seen is None or seen.state != state:
-                self._seen[path] = _Seen(state, now)
-            elif not seen.taken and now - seen.since >= SETTLED_AFTER_S:
+            seen = self._known.get(path)
+            if seen is None or seen.signature != state:
+                self._known[path] = _InboxFile(state, now)
+            elif not seen.done and now - seen.since >= STABLE_AFTER_S:
                 yield path
 
-    def took(self, path: Path) -> None:
+    def mark_done(self, path: Path) -> None:
         """Remember that a file was taken in, or cannot be, as it is."""
-        self._seen[path].taken = True
+        self._known[path].done = True
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, State]]:
+def _files(folder: Path) -> Iterator[tuple[Path, FileSignature]]:
     try:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:

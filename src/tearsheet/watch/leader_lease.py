@@ -15,7 +15,7 @@ TERM_S = 15.0
 _KEY = "watcher"
 
 
-class Held(Struct, frozen=True):
+class LeaseHolder(Struct, frozen=True):
     """A lease as it is kept: who holds it, where that process runs, and until when (epoch)."""
 
     holder: str
@@ -24,7 +24,7 @@ class Held(Struct, frozen=True):
     until: float
 
 
-class Lease:
+class LeaderLease:
     """This process's claim to be the one that acts on a ledger.
 
     A holder that dies is followed at once by one of the same machine, which sees that its process
@@ -34,49 +34,49 @@ class Lease:
     def __init__(self) -> None:
         self._holder = os.urandom(8).hex()
 
-    def take(self, ledger: Ledger) -> Held | None:
+    def acquire(self, ledger: Ledger) -> LeaseHolder | None:
         """Hold the lease, renewed where half of it is over; else say who holds it. Raises StoreError."""
-        held = _held(ledger)
+        held = _current_holder(ledger)
         if self._is_mine(held) and held is not None and held.until - time.time() > TERM_S / 2:
             return None
         if self._is_held_by_other(held):
             return held
         with ledger.writing():
-            held = _held(ledger)
+            held = _current_holder(ledger)
             if self._is_held_by_other(held):
                 return held
-            self._keep(ledger, time.time() + TERM_S)
+            self._renew(ledger, time.time() + TERM_S)
         return None
 
-    def give_up(self, ledger: Ledger) -> None:
+    def release(self, ledger: Ledger) -> None:
         """Let another one act. Raises StoreError."""
-        if self._is_mine(_held(ledger)):
+        if self._is_mine(_current_holder(ledger)):
             with ledger.writing():
-                if self._is_mine(_held(ledger)):
-                    self._keep(ledger, 0)
+                if self._is_mine(_current_holder(ledger)):
+                    self._renew(ledger, 0)
 
-    def _keep(self, ledger: Ledger, until: float) -> None:
-        held = Held(self._holder, _place(), os.getpid(), until)
+    def _renew(self, ledger: Ledger, until: float) -> None:
+        held = LeaseHolder(self._holder, _machine_id(), os.getpid(), until)
         ledger.put(_KEY, msgspec.json.encode(held).decode())
 
-    def _is_mine(self, held: Held | None) -> bool:
+    def _is_mine(self, held: LeaseHolder | None) -> bool:
         return held is not None and held.holder == self._holder
 
-    def _is_held_by_other(self, held: Held | None) -> bool:
+    def _is_held_by_other(self, held: LeaseHolder | None) -> bool:
         if held is None or self._is_mine(held) or _is_dead(held):
             return False
         # one that ends far in the future was written by a clock that was wrong
         return time.time() < held.until <= time.time() + 2 * TERM_S
 
 
-def _held(ledger: Ledger) -> Held | None:
+def _current_holder(ledger: Ledger) -> LeaseHolder | None:
     kept = ledger.get(_KEY)
     with suppress(msgspec.MsgspecError):
-        return None if kept is None else msgspec.json.decode(kept, type=Held)
+        return None if kept is None else msgspec.json.decode(kept, type=LeaseHolder)
     return None
 
 
-def _place() -> str:
+def _machine_id() -> str:
     """Where a process id means one process: the machine as booted, and its space of process ids."""
     parts = [os.uname().nodename]
     with suppress(OSError):
@@ -85,8 +85,8 @@ def _place() -> str:
     return " ".join(parts)
 
 
-def _is_dead(held: Held) -> bool:
-    if held.place != _place():
+def _is_dead(held: LeaseHolder) -> bool:
+    if held.place != _machine_id():
         return False
     try:
         os.kill(held.pid, 0)

@@ -11,35 +11,35 @@ from msgspec import Struct
 
 from tearsheet.app.book_rules import fingerprint
 from tearsheet.app.imports.log_sync import is_up_to_date
-from tearsheet.app.limits.guard_heartbeat import absent_guards
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.limits.guard_heartbeat import missing_guards
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.app.reports import ImportReport, SyncReport
 from tearsheet.errors import StoreError, TearsheetError
 from tearsheet.rules import AlertEvent
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, WindowKind
-from tearsheet.watch.folder_events import Wakes
-from tearsheet.watch.inbox import Dropped
-from tearsheet.watch.leader_lease import Lease
+from tearsheet.watch.folder_events import FolderEvents
+from tearsheet.watch.inbox import Inbox
+from tearsheet.watch.leader_lease import LeaderLease
 
 #: Seconds after which everything is judged again although nothing changed.
-JUDGE_EVERY_S = 60.0
+CHECK_EVERY_S = 60.0
 #: Seconds before a failed turn is tried again: the first time, and at most.
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
 #: The windows that are judged: kind, and how many days ago.
 _WINDOWS: tuple[tuple[WindowKind, int], ...] = (("daily", 1), ("daily", 0), ("weekly", 7), ("weekly", 0))
 
-What = Literal[
+WatchEventKind = Literal[
     "begin", "standby", "logs", "statement", "refused", "verdict", "absent", "alert", "trouble", "over", "end"
 ]
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class WatchEvent(Struct, frozen=True, kw_only=True):
     """Something that a watcher saw or did: in words, and as fields for machines."""
 
-    what: What
-    words: str
+    kind: WatchEventKind
+    message: str
     at: datetime
     fields: Mapping[str, Any] = {}
 
@@ -53,35 +53,35 @@ class Watcher:
     def __init__(
         self,
         settings: Settings,
-        tell: Callable[[Change], None],
+        tell: Callable[[WatchEvent], None],
         statements: Sequence[Path] = (),
         said: Mapping[str, Any] | None = None,
         *,
         is_wanted: Callable[[], bool] = lambda: True,
-        judge_every_s: float = JUDGE_EVERY_S,
+        judge_every_s: float = CHECK_EVERY_S,
     ) -> None:
         self._settings = settings
-        self._tell = tell
-        self._said = dict(said or {})
-        self._inbox = Dropped(statements)
+        self._on_event = tell
+        self._statement_options = dict(said or {})
+        self._inbox = Inbox(statements)
         self._is_wanted = is_wanted
         self._check_every_s = judge_every_s
-        self._lease = Lease()
-        self._events = Wakes([settings.log_dir, *statements])
+        self._lease = LeaderLease()
+        self._events = FolderEvents([settings.log_dir, *statements])
         self._tracker: PerformanceTracker | None = None
         self._is_leader: bool | None = None
         self._next_check_at = 0.0
-        self._began = datetime.now(UTC)
-        self._absent: set[str] = set()
-        self._told: dict[str, tuple[object, ...]] = {}
+        self._started_at = datetime.now(UTC)
+        self._missing: set[str] = set()
+        self._reported: dict[str, tuple[object, ...]] = {}
         self._errors: dict[str, str] = {}
-        self._failed, self._not_before = 0, 0.0
+        self._failures, self._not_before = 0, 0.0
 
     def run(self) -> None:
         """Watch until `stop` is called or it is no longer wanted."""
-        for _ in self._events.each(in_a_hurry=lambda: self._inbox.is_waiting):
+        for _ in self._events.wait(in_a_hurry=lambda: self._inbox.has_pending):
             if not self._is_wanted():
-                self._events.end()
+                self._events.close()
             elif time.monotonic() >= self._not_before:
                 self._run_once()
         self._close()
@@ -89,23 +89,23 @@ class Watcher:
 
     def stop(self) -> None:
         """End after what is under way; may be called by a signal."""
-        self._events.end()
+        self._events.close()
 
     def _run_once(self) -> None:
         try:
-            self._work(self._opened())
+            self._work(self._open_tracker())
         except TearsheetError as error:
-            self._failed += 1
-            wait = min(_FIRST_RETRY_S * 2 ** (self._failed - 1), _LAST_RETRY_S)
+            self._failures += 1
+            wait = min(_FIRST_RETRY_S * 2 ** (self._failures - 1), _LAST_RETRY_S)
             self._not_before = time.monotonic() + wait
-            self._trouble("ledger", error)
+            self._report_error("ledger", error)
             self._close_tracker()
             return
-        self._failed = 0
+        self._failures = 0
         self._report_recovery("ledger")
 
     def _work(self, tracker: PerformanceTracker) -> None:
-        holder = self._lease.take(tracker.ledger)
+        holder = self._lease.acquire(tracker.ledger)
         self._report_role(None if holder is None else holder.pid)
         if holder is not None:
             return
@@ -114,7 +114,7 @@ class Watcher:
         if changed or time.monotonic() >= self._next_check_at:
             self._next_check_at = time.monotonic() + self._check_every_s
             self._guarded("limits", lambda: self._check_limits(tracker))
-            self._guarded("alerts", lambda: self._judge(tracker))
+            self._guarded("alerts", lambda: self._check_targets(tracker))
 
     def _guarded(self, name: str, work: Callable[[], bool]) -> bool:
         """Do a part of a turn. What hinders it, such as a bad targets file, hinders no other part."""
@@ -123,7 +123,7 @@ class Watcher:
         except StoreError:
             raise
         except TearsheetError as error:
-            self._trouble(name, error)
+            self._report_error(name, error)
             return False
         self._report_recovery(name)
         return done
@@ -142,7 +142,7 @@ class Watcher:
     def _sync_logs(self, tracker: PerformanceTracker) -> bool:
         same, _ = is_up_to_date(tracker.ledger, self._settings.log_dir, fingerprint(self._settings))
         if same:
-            tracker.looked_at = tracker.now
+            tracker.last_checked_at = tracker.now
             return False
         before = tracker.revision
         report = tracker.sync()
@@ -160,9 +160,9 @@ class Watcher:
 
     def _import_statements(self, tracker: PerformanceTracker) -> bool:
         changed = False
-        for path in list(self._inbox.complete()):
+        for path in list(self._inbox.ready_files()):
             try:
-                report = tracker.import_file(path, **self._said)
+                report = tracker.import_file(path, **self._statement_options)
             except StoreError:
                 raise
             except TearsheetError as error:
@@ -188,14 +188,14 @@ class Watcher:
                     repeated=report.repeated,
                     revision=report.revision,
                 )
-            self._inbox.took(path)
+            self._inbox.mark_done(path)
         return changed
 
     def _check_limits(self, tracker: PerformanceTracker) -> bool:
         """Hold the limits against every account, as time alone may break one, and tell what changed."""
-        for found in verdicts_of(tracker).all():
+        for found in account_verdicts(tracker).all():
             now = (found.state, found.must_be_flat, *(reason.code for reason in found.reasons))
-            if now != self._told.get(found.account, ("ok", False)):
+            if now != self._reported.get(found.account, ("ok", False)):
                 why = "; ".join(f"{reason.code} {reason.detail}" for reason in found.reasons)
                 flat = ", must be flat" if found.must_be_flat else ""
                 self._emit(
@@ -206,23 +206,23 @@ class Watcher:
                     must_be_flat=found.must_be_flat,
                     reasons=[reason.code for reason in found.reasons],
                 )
-            self._told[found.account] = now
+            self._reported[found.account] = now
         self._check_missing_guards(tracker)
         return True
 
     def _check_missing_guards(self, tracker: PerformanceTracker) -> None:
-        absent = absent_guards(tracker, self._began)
+        absent = missing_guards(tracker, self._started_at)
         for account, minutes in absent.items():
-            if account not in self._absent:
+            if account not in self._missing:
                 self._emit(
                     "absent",
                     f"{account}: nobody asked for its verdict for {minutes} minutes",
                     account=account,
                     minutes=minutes,
                 )
-        self._absent = set(absent)
+        self._missing = set(absent)
 
-    def _judge(self, tracker: PerformanceTracker) -> bool:
+    def _check_targets(self, tracker: PerformanceTracker) -> bool:
         """Judge the day and the week, and the ones before, whose targets may have waited for their end."""
         targets, today = tracker.targets(), tracker.today
         for kind, ago in _WINDOWS:
@@ -245,7 +245,7 @@ class Watcher:
             account=alert.account,
         )
 
-    def _trouble(self, part: str, error: TearsheetError) -> None:
+    def _report_error(self, part: str, error: TearsheetError) -> None:
         """Say what is wrong, once as long as it is the same."""
         # a database that goes away says so in several ways, one after the other
         same = error.code if isinstance(error, StoreError) else error.message
@@ -265,14 +265,14 @@ class Watcher:
         if self._errors.pop(part, None) is not None:
             self._emit("over", f"{part}: well again", part=part)
 
-    def _emit(self, what: What, words: str, **fields: Any) -> None:
+    def _emit(self, what: WatchEventKind, words: str, **fields: Any) -> None:
         at = datetime.now().astimezone()
-        self._tell(Change(what=what, words=words, at=at, fields=fields))
+        self._on_event(WatchEvent(kind=what, message=words, at=at, fields=fields))
 
-    def _opened(self) -> PerformanceTracker:
+    def _open_tracker(self) -> PerformanceTracker:
         if self._tracker is None:
             self._tracker = PerformanceTracker(self._settings)
-        renewed = self._tracker.rules.renewed()
+        renewed = self._tracker.rules.refreshed_settings()
         if renewed is not self._settings:
             self._settings = renewed
             self._close_tracker()
@@ -282,7 +282,7 @@ class Watcher:
     def _close(self) -> None:
         if self._tracker is not None:
             with suppress(StoreError):
-                self._lease.give_up(self._tracker.ledger)
+                self._lease.release(self._tracker.ledger)
         self._close_tracker()
 
     def _close_tracker(self) -> None:
@@ -294,9 +294,9 @@ class Watcher:
 
 
 def _sync_message(report: SyncReport) -> str:
-    words = f"logs: {_number(report.records, 'new record')}"
+    words = f"logs: {_count(report.records, 'new record')}"
     if report.rejected:
-        words += f", {_number(report.rejected, 'rejected line')}"
+        words += f", {_count(report.rejected, 'rejected line')}"
     if report.rebuilt:
         words += ", settings changed: all made anew"
     return f"{words}, revision {report.revision}"
@@ -311,5 +311,5 @@ def _import_message(path: Path, report: ImportReport) -> str:
     )
 
 
-def _number(number: int, noun: str) -> str:
+def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

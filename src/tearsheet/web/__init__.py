@@ -16,6 +16,6 @@ def create_app(
     Raises SettingsError. The ledger is opened at the first request, and again after a failure.
     """
     # imported here because the Prometheus client settles where it counts when it is imported
-    from tearsheet.web.app import application
+    from tearsheet.web.app import create_application
 
-    return application(settings, clock)
+    return create_application(settings, clock)

@@ -11,30 +11,30 @@ from tearsheet import log
 from tearsheet.errors import TearsheetError
 from tearsheet.log import log_event
 from tearsheet.settings import Settings
-from tearsheet.web.api.charts import add_insights
+from tearsheet.web.api.charts import add_charts
 from tearsheet.web.api.events import add_events
-from tearsheet.web.api.health import add_ops
+from tearsheet.web.api.health import add_health
 from tearsheet.web.api.imports import add_imports
 from tearsheet.web.api.notes import add_notes
 from tearsheet.web.api.performance import add_performance
-from tearsheet.web.api.reconcile import add_reconciling
+from tearsheet.web.api.reconcile import add_reconcile
 from tearsheet.web.api.risk import add_risk
-from tearsheet.web.api.trading import add_alerts, add_lists, add_writes
-from tearsheet.web.http.docs import add_documents
-from tearsheet.web.http.errors import RETRY_AFTER_S, Refused, internal, of_error, response_of
-from tearsheet.web.http.middleware import Edge
+from tearsheet.web.api.trading import add_alerts, add_list_endpoints, add_write_endpoints
+from tearsheet.web.http.docs import add_docs
+from tearsheet.web.http.errors import RETRY_AFTER_S, HttpError, error_response, from_error, internal_error
+from tearsheet.web.http.middleware import RequestMiddleware
 from tearsheet.web.http.names import REQUEST_ID
 from tearsheet.web.http.operation import Api, Operation
 from tearsheet.web.pages import dashboard
 from tearsheet.web.pages.frame import error_page
-from tearsheet.web.server.change_feed import Lookout
-from tearsheet.web.server.context import Served, text_of
-from tearsheet.web.server.guard_watch import Absence, add_absence
+from tearsheet.web.server.change_feed import ChangeFeed
+from tearsheet.web.server.context import AppContext, format_timestamp
+from tearsheet.web.server.guard_watch import GuardMonitor, add_guard_monitor
 
 _log = logging.getLogger("tearsheet")
 
 
-def application(settings: Settings | None, clock: Callable[[], datetime]) -> Flask:
+def create_application(settings: Settings | None, clock: Callable[[], datetime]) -> Flask:
     """The WSGI application; see `tearsheet.web.create_app`."""
     if settings is None:
         settings = Settings.load()
@@ -43,12 +43,12 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.url_map.strict_slashes = True
-    served = Served(settings, clock)
+    served = AppContext(settings, clock)
     app.extensions["tearsheet"] = served
     _add_errors(app, served)
-    app.wsgi_app = Edge(app.wsgi_app, served.meters)  # type: ignore[method-assign]
-    apis, app.extensions["tearsheet-lookout"] = _apis(served, add_absence(app, served))
-    add_documents(apis[-1], [operation for api in apis for operation in api.operations])
+    app.wsgi_app = RequestMiddleware(app.wsgi_app, served.metrics)  # type: ignore[method-assign]
+    apis, app.extensions["tearsheet-lookout"] = _apis(served, add_guard_monitor(app, served))
+    add_docs(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)
     app.register_blueprint(dashboard(served))
@@ -56,38 +56,38 @@ def application(settings: Settings | None, clock: Callable[[], datetime]) -> Fla
     return app
 
 
-def _apis(served: Served, absence: Absence | None) -> tuple[list[Api], Lookout]:
+def _apis(served: AppContext, absence: GuardMonitor | None) -> tuple[list[Api], ChangeFeed]:
     def guard(operation: Operation) -> None:
-        served.deliver()
-        served.access.check(request, operation.level)
+        served.start_webhook()
+        served.access.authorize(request, operation.level)
 
     performance, trading, risk, events, ops, documents = (
         Api(name, guard) for name in ("performance", "trading", "risk", "events", "ops", "documents")
     )
     add_performance(performance, served)
-    add_insights(performance, served)
-    add_lists(trading, served)
-    add_writes(trading, served)
+    add_charts(performance, served)
+    add_list_endpoints(trading, served)
+    add_write_endpoints(trading, served)
     add_imports(trading, served)
-    add_reconciling(trading, served)
+    add_reconcile(trading, served)
     add_notes(trading, served)
     add_alerts(trading, served)
     add_risk(risk, served)
     lookout = add_events(events, served)
-    add_ops(ops, served, absence)
+    add_health(ops, served, absence)
     return [performance, trading, risk, events, ops, documents], lookout
 
 
-def _add_errors(app: Flask, served: Served) -> None:
+def _add_errors(app: Flask, served: AppContext) -> None:
     """Whatever goes wrong is answered with the one body."""
 
-    def refused(error: Refused) -> Response:
+    def refused(error: HttpError) -> Response:
         if request.blueprint == "pages" or _wants_html():
             return error_page(error, request.environ[REQUEST_ID])
-        return response_of(error, text_of(served.now))
+        return error_response(error, format_timestamp(served.now))
 
     def broken(error: TearsheetError) -> Response:
-        answer = of_error(error)
+        answer = from_error(error)
         if answer.status >= 500:
             log_event(
                 _log,
@@ -102,9 +102,9 @@ def _add_errors(app: Flask, served: Served) -> None:
 
     def unexpected(error: Exception) -> Response:
         _log.exception("internal error, request %s", request.environ[REQUEST_ID])
-        return refused(internal())
+        return refused(internal_error())
 
-    app.register_error_handler(Refused, refused)
+    app.register_error_handler(HttpError, refused)
     app.register_error_handler(TearsheetError, broken)
     app.register_error_handler(HTTPException, lambda error: refused(_http_error(error)))
     app.register_error_handler(Exception, unexpected)
@@ -115,12 +115,12 @@ def _wants_html() -> bool:
     return request.url_rule is None and "text/html" in request.headers.get("Accept", "")
 
 
-def _http_error(error: HTTPException) -> Refused:
+def _http_error(error: HTTPException) -> HttpError:
     """What Flask itself refuses: no such path, wrong method, too large a body."""
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location")}
     if status == 405 and "Allow" in headers:
-        return Refused(
+        return HttpError(
             405, f"{request.method} is not allowed here", f"allowed: {headers['Allow']}", headers=headers
         )
     if status == 503:
@@ -130,4 +130,4 @@ def _http_error(error: HTTPException) -> Refused:
         413: ("the body is too large", "TEARSHEET_MAX_BODY_BYTES bounds it; split it"),
     }
     message, hint = words.get(status, (error.name, ""))
-    return Refused(status, message, hint, headers=headers)
+    return HttpError(status, message, hint, headers=headers)

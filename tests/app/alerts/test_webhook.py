@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tearsheet.app.alerts.webhook import Deliveries, deliveries_of
+from tearsheet.app.alerts.webhook import WebhookQueue, open_queue
 from tearsheet.errors import SettingsError
 from tearsheet.settings import Settings
 from tests.support.place import NOON, Place
@@ -84,8 +84,8 @@ def settings(place: Place, receiver: Receiver) -> Settings:
     )
 
 
-def deliverer(place: Place, receiver: Receiver) -> Deliveries:
-    found = deliveries_of(settings(place, receiver), lambda: NOON)
+def deliverer(place: Place, receiver: Receiver) -> WebhookQueue:
+    found = open_queue(settings(place, receiver), lambda: NOON)
     assert found is not None
     return found
 
@@ -99,12 +99,12 @@ def told(receiver: Receiver) -> list[int]:
     return [json.loads(body)["n"] for _, body in receiver.heard]
 
 
-def begun(place: Place, receiver: Receiver) -> Deliveries:
+def begun(place: Place, receiver: Receiver) -> WebhookQueue:
     """A deliverer that has begun: what was before it is not news."""
     place.write("logs/performance-alerts.jsonl", "")
     alerts(place, -1)
     found = deliverer(place, receiver)
-    assert found.deliver() == 0
+    assert found.deliver_pending() == 0
     assert receiver.heard == []
     return found
 
@@ -112,8 +112,8 @@ def begun(place: Place, receiver: Receiver) -> Deliveries:
 def test_each_alert_is_posted_once_signed_and_in_order(place: Place, receiver: Receiver) -> None:
     deliveries = begun(place, receiver)
     alerts(place, 1, 2, 3)
-    assert deliveries.deliver() == 0
-    assert deliveries.deliver() == 0
+    assert deliveries.deliver_pending() == 0
+    assert deliveries.deliver_pending() == 0
     assert told(receiver) == [1, 2, 3]
     assert len(set(receiver.ids)) == 3
     headers, body = receiver.heard[0]
@@ -131,8 +131,8 @@ def test_what_fails_is_tried_again_with_the_same_id_and_nothing_overtakes_it(
     receiver.answers = [500, 302]
     waits = []
     for left in (2, 2, 0):
-        assert deliveries.deliver() == left
-        waits.append(deliveries.wait_s())
+        assert deliveries.deliver_pending() == left
+        waits.append(deliveries.retry_delay_s())
     assert told(receiver) == [1, 1, 1, 2]
     assert len(set(receiver.ids[:3])) == 1
     assert waits == [2.0, 4.0, 1.0]
@@ -152,11 +152,11 @@ def test_what_was_not_delivered_is_delivered_after_a_restart(place: Place, recei
     begun(place, receiver)
     receiver.stop()
     alerts(place, 1, 2)
-    assert deliverer(place, receiver).deliver() == 2
+    assert deliverer(place, receiver).deliver_pending() == 2
     with (place.folder / "logs/alert-deliveries.jsonl").open("a") as log:
         log.write('{"at":"2026-11')  # a crash in the middle of a note
     receiver.start()
-    assert deliverer(place, receiver).deliver() == 0
+    assert deliverer(place, receiver).deliver_pending() == 0
     assert told(receiver) == [1, 2]
 
 
@@ -164,9 +164,9 @@ def test_half_a_line_waits_and_a_replaced_file_is_delivered_whole(place: Place, 
     deliveries = begun(place, receiver)
     with (place.folder / "logs/performance-alerts.jsonl").open("a") as file:
         file.write('{"event": "perf')
-    assert deliveries.deliver() == 0
+    assert deliveries.deliver_pending() == 0
     place.write("logs/performance-alerts.jsonl", '{"n": 7}\n')
-    assert deliveries.deliver() == 0
+    assert deliveries.deliver_pending() == 0
     assert told(receiver) == [7]
 
 
@@ -174,12 +174,12 @@ def test_two_processes_deliver_once(place: Place, receiver: Receiver) -> None:
     begun(place, receiver)
     alerts(place, *range(40))
     both = [deliverer(place, receiver) for _ in range(4)]
-    threads = [threading.Thread(target=one.deliver) for one in both]
+    threads = [threading.Thread(target=one.deliver_pending) for one in both]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert both[0].deliver() == 0
+    assert both[0].deliver_pending() == 0
     assert told(receiver) == list(range(40))
 
 
@@ -197,11 +197,11 @@ def test_a_webhook_without_a_good_secret_is_an_error(
     place.write("secret", secret)
     found = place.settings(TEARSHEET_WEBHOOK_URL="https://example.com/T0K3N?a=b", **env)
     with pytest.raises(SettingsError, match=words):
-        deliveries_of(found, lambda: NOON)
+        open_queue(found, lambda: NOON)
     assert "T0K3N" not in repr(found)
     with pytest.raises(SettingsError, match="WEBHOOK_URL"):
         place.settings(TEARSHEET_WEBHOOK_URL="file:///etc/passwd")
-    assert deliveries_of(place.settings(), lambda: NOON) is None
+    assert open_queue(place.settings(), lambda: NOON) is None
 
 
 def test_a_receiver_that_hangs_delays_no_verdict_and_gets_its_alert_in_the_end(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tearsheet.app.analysis.notes import Notes, NoteView, notes_stamp
-from tearsheet.app.imports.history import Batches
+from tearsheet.app.analysis.notes import NoteView, TradeNotes, notes_state_id
+from tearsheet.app.imports.history import ImportHistory
 from tearsheet.errors import NotFoundError, StoreError, UsageError
 from tearsheet.store.db.connection import SCHEMA_VERSION, migrations
 from tearsheet.store.db.dialect import schema_statement
@@ -38,7 +38,7 @@ TWO = [
 def take(tracker: PerformanceTracker, place: Place, name: str, lines: list[str]) -> int:
     """Import lines; returns the number of the import."""
     tracker.import_file(place.write(f"{name}.csv", fills_csv(lines)))
-    return Batches(tracker).list(1)[0].id
+    return ImportHistory(tracker).list(1)[0].id
 
 
 def ids(tracker: PerformanceTracker) -> list[str]:
@@ -48,12 +48,12 @@ def ids(tracker: PerformanceTracker) -> list[str]:
 
 def on(tracker: PerformanceTracker, position: str) -> list[str]:
     """The texts that stand with a position."""
-    return [note.text for note in Notes(tracker).of(position) if note.text]
+    return [note.text for note in TradeNotes(tracker).for_trade(position) if note.text]
 
 
 def write(tracker: PerformanceTracker, position: str, text: str, *tags: str) -> NoteView:
     """Say something first."""
-    return Notes(tracker).write(position, validate_note(text, tags), "kim", 0)
+    return TradeNotes(tracker).write(position, validate_note(text, tags), "kim", 0)
 
 
 def agrees(tracker: PerformanceTracker) -> bool:
@@ -65,22 +65,22 @@ def test_a_note_is_kept_with_who_when_and_all_that_it_said_before(place: Place) 
     with place.tracker() as tracker:
         take(tracker, place, "a", TWO)
         first, second = ids(tracker)
-        notes = Notes(tracker)
-        assert notes.of(first)[0].version == 0
-        stamp, revision = notes_stamp(tracker), tracker.stamp
+        notes = TradeNotes(tracker)
+        assert notes.for_trade(first)[0].version == 0
+        stamp, revision = notes_state_id(tracker), tracker.state_id
         written = write(tracker, first, "  chased it \r\n", "FOMO", "#Breakout  retest", "fomo")
         assert (written.text, written.tags) == ("chased it", ("breakout retest", "fomo"))
         assert (written.version, written.by, written.at) == (1, "kim", NOON)
         changed = notes.write(first, validate_note("waited", ["patience"]), "lee", 1)
-        assert notes.of(first) == [changed]
+        assert notes.for_trade(first) == [changed]
         assert [(v.version, v.text, v.tags, v.by) for v in notes.versions(changed.id)] == [
             (1, "chased it", ("breakout retest", "fomo"), "kim"),
             (2, "waited", ("patience",), "lee"),
         ]
         assert [(t.tag, t.notes) for t in notes.tags()] == [("patience", 1)]
         assert on(tracker, second) == []
-        assert notes_stamp(tracker) != stamp
-        assert tracker.stamp == revision  # no number of any answer depends on what is said
+        assert notes_state_id(tracker) != stamp
+        assert tracker.state_id == revision  # no number of any answer depends on what is said
         assert agrees(tracker)
 
 
@@ -88,7 +88,7 @@ def test_what_is_written_upon_an_old_version_is_refused(place: Place) -> None:
     with place.tracker() as tracker:
         take(tracker, place, "a", TWO)
         first = ids(tracker)[0]
-        notes = Notes(tracker)
+        notes = TradeNotes(tracker)
         with pytest.raises(UsageError, match=r"upon version 2 .* but nothing was said of it yet"):
             notes.write(first, validate_note("x", []), "lee", 2)
         write(tracker, first, "mine")
@@ -105,11 +105,11 @@ def test_a_note_taken_back_stands_nowhere_but_in_its_history(place: Place) -> No
         take(tracker, place, "a", TWO)
         first = ids(tracker)[0]
         write(tracker, first, "oops", "x")
-        empty = Notes(tracker).write(first, validate_note(" ", []), "kim", 1)
+        empty = TradeNotes(tracker).write(first, validate_note(" ", []), "kim", 1)
         assert (empty.version, empty.text, empty.tags) == (2, "", ())
-        assert Notes(tracker).tags() == []
-        assert [v.text for v in Notes(tracker).versions(empty.id)] == ["oops", ""]
-        assert Notes(tracker).write(first, validate_note("again", []), "kim", 2).version == 3
+        assert TradeNotes(tracker).tags() == []
+        assert [v.text for v in TradeNotes(tracker).versions(empty.id)] == ["oops", ""]
+        assert TradeNotes(tracker).write(first, validate_note("again", []), "kim", 2).version == 3
 
 
 def test_there_is_no_note_on_what_is_not_there(place: Place) -> None:
@@ -117,7 +117,7 @@ def test_there_is_no_note_on_what_is_not_there(place: Place) -> None:
         with pytest.raises(NotFoundError, match="no position '0123456789abcdef'"):
             write(tracker, "0123456789abcdef", "x")
         with pytest.raises(NotFoundError, match="no note '0123456789abcdef'"):
-            Notes(tracker).rewrite("0123456789abcdef", validate_note("x", []), "kim", 0)
+            TradeNotes(tracker).rewrite("0123456789abcdef", validate_note("x", []), "kim", 0)
 
 
 def test_a_change_by_function_needs_no_version(place: Place) -> None:
@@ -125,7 +125,7 @@ def test_a_change_by_function_needs_no_version(place: Place) -> None:
         take(tracker, place, "a", TWO)
         first = ids(tracker)[0]
         write(tracker, first, "text", "a")
-        more = Notes(tracker).change(first, lambda s: validate_note(s.text, [*s.tags, "b"]), "bot")
+        more = TradeNotes(tracker).modify(first, lambda s: validate_note(s.text, [*s.tags, "b"]), "bot")
         assert (more.text, more.tags, more.version) == ("text", ("a", "b"), 2)
 
 
@@ -144,12 +144,12 @@ def test_a_late_fill_that_joins_two_positions_leaves_both_notes_with_the_one(pla
         assert on(tracker, shorts[0]) == ["the long"]
         assert on(tracker, joined) == ["the short"]
         assert not {first, second} & {shorts[0], joined}
-        own, carried = Notes(tracker).of(joined)
+        own, carried = TradeNotes(tracker).for_trade(joined)
         assert (own.version, carried.text, carried.position) == (0, "the short", joined)
         assert agrees(tracker)
         # it can be written on where it stands now, and goes back with its fill
-        Notes(tracker).rewrite(carried.id, validate_note("the short, later", ["two"]), "lee", 1)
-        Batches(tracker).undo(late, "kim")
+        TradeNotes(tracker).rewrite(carried.id, validate_note("the short, later", ["two"]), "lee", 1)
+        ImportHistory(tracker).undo(late, "kim")
         assert ids(tracker) == [first, second]
         assert (on(tracker, first), on(tracker, second)) == (["the long"], ["the short, later"])
         assert agrees(tracker)
@@ -175,15 +175,15 @@ def test_the_note_of_an_undone_batch_is_kept_and_comes_back_with_it(place: Place
         number = take(tracker, place, "b", TWO[2:])
         second = ids(tracker)[1]
         written = write(tracker, second, "the short", "two")
-        Batches(tracker).undo(number, "kim")
-        (orphan,) = Notes(tracker).orphaned(10)
+        ImportHistory(tracker).undo(number, "kim")
+        (orphan,) = TradeNotes(tracker).unattached(10)
         assert (orphan.position, orphan.text, orphan.account, orphan.symbol) == (None, "the short", "A", "X")
         assert orphan.filled_at == written.filled_at
         assert agrees(tracker)
-        again = Notes(tracker).rewrite(orphan.id, validate_note("still here", ["two"]), "lee", 1)
+        again = TradeNotes(tracker).rewrite(orphan.id, validate_note("still here", ["two"]), "lee", 1)
         assert again.position is None
         take(tracker, place, "c", TWO[2:])
-        assert Notes(tracker).orphaned(10) == []
+        assert TradeNotes(tracker).unattached(10) == []
         assert on(tracker, second) == ["still here"]
         assert agrees(tracker)
 
@@ -212,7 +212,7 @@ def test_the_note_on_a_logged_result_follows_it_from_result_to_fill(place: Place
         assert agrees(tracker)
         place.log("2026-11-20", later)
         tracker.sync()
-        assert [note.text for note in Notes(tracker).orphaned(10)] == ["from a fill"]
+        assert [note.text for note in TradeNotes(tracker).unattached(10)] == ["from a fill"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -225,20 +225,20 @@ def test_no_note_is_ever_lost(drawn: list[Any], data: st.DataObject) -> None:
         for number, batch in enumerate(drawn):
             bring(tracker, place, number, batch)
             for position in (*ids(tracker), *(p.id for p in tracker.open_positions())):
-                own = Notes(tracker).of(position)[0]
+                own = TradeNotes(tracker).for_trade(position)[0]
                 if own.version == 0 and data.draw(st.booleans()):
-                    note = Notes(tracker).write(position, validate_note(position, ["t"]), "kim", 0)
+                    note = TradeNotes(tracker).write(position, validate_note(position, ["t"]), "kim", 0)
                     written[note.id] = note.text
-        for identity in [b.id for b in Batches(tracker).list(100)]:
+        for identity in [b.id for b in ImportHistory(tracker).list(100)]:
             if data.draw(st.booleans()):
-                Batches(tracker).undo(identity, "kim")
+                ImportHistory(tracker).undo(identity, "kim")
         standing = {
             note.id: note.text
             for position in (*ids(tracker), *(p.id for p in tracker.open_positions()))
-            for note in Notes(tracker).of(position)
+            for note in TradeNotes(tracker).for_trade(position)
             if note.text
         }
-        orphaned = {note.id: note.text for note in Notes(tracker).orphaned(100)}
+        orphaned = {note.id: note.text for note in TradeNotes(tracker).unattached(100)}
         assert standing | orphaned == written
         assert not standing.keys() & orphaned.keys()
         assert agrees(tracker)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tearsheet.app.analysis.lists import Lists
-from tearsheet.app.imports.api_posts import Posts
-from tearsheet.app.reports import PostReport, Request
+from tearsheet.app.imports.api_posts import ApiWrites
+from tearsheet.app.reports import WriteReport, WriteRequest
 from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables.pages import Page
@@ -36,13 +36,13 @@ def fill(number: int, side: str = "BUY", price: Any = 100, **more: Any) -> dict[
     }
 
 
-def request(content: Any, key: str | None = None) -> Request:
+def request(content: Any, key: str | None = None) -> WriteRequest:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return Request(body, "POST /api/fills test", key)
+    return WriteRequest(body, "POST /api/fills test", key)
 
 
-def post(tracker: PerformanceTracker, *fills: dict[str, Any], key: str | None = None) -> PostReport:
-    return Posts(tracker).fills(request(list(fills), key))
+def post(tracker: PerformanceTracker, *fills: dict[str, Any], key: str | None = None) -> WriteReport:
+    return ApiWrites(tracker).fills(request(list(fills), key))
 
 
 def test_posted_fills_are_booked_at_once_and_once(place: Place) -> None:
@@ -50,11 +50,11 @@ def test_posted_fills_are_booked_at_once_and_once(place: Place) -> None:
         report = post(tracker, fill(1), fill(2, "SELL", "110.25"))
         assert (report.new, report.known, report.revision) == (2, 0, 1)
         assert tracker.get_summary(TODAY).value("net_pnl") == Decimal("10.25")
-        stamp = tracker.stamp
+        stamp = tracker.state_id
         again = post(tracker, fill(1), fill(2, "SELL", "110.25"))
         assert (again.new, again.known, again.revision) == (0, 2, 1)
-        assert tracker.stamp == stamp
-        assert tracker.verify().agrees
+        assert tracker.state_id == stamp
+        assert tracker.verify().matches
 
 
 def test_one_bad_fill_keeps_the_whole_request_out(place: Place) -> None:
@@ -84,7 +84,7 @@ def test_one_bad_fill_keeps_the_whole_request_out(place: Place) -> None:
 )
 def test_a_body_that_holds_no_fills_is_refused(place: Place, body: bytes, reason: str) -> None:
     with place.tracker() as tracker, pytest.raises(FormatError, match=reason):
-        Posts(tracker).fills(request(body))
+        ApiWrites(tracker).fills(request(body))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_every_field_is_checked(place: Place, field: str, value: Any, code: str)
 def test_numbers_keep_their_digits(place: Place) -> None:
     with place.tracker() as tracker:
         body = json.dumps(fill(1, quantity="0.000000000000000001")).replace("100", "1234567.123456789012")
-        assert Posts(tracker).fills(request(body.encode())).new == 1
+        assert ApiWrites(tracker).fills(request(body.encode())).new == 1
         (kept,) = Lists(tracker).fills(TODAY, Scope(), 5, None).items
         assert (kept.quantity, kept.price) == (Decimal("1E-18"), Decimal("1234567.123456789012"))
 
@@ -144,7 +144,7 @@ def test_fills_of_one_instant_stand_in_the_order_of_their_arrival(place: Place) 
             post(tracker, fill(1, side, price, time=at, fill_id=name))
         closed = tracker.closed_positions(TODAY)
         assert sorted((p.side.value, p.net) for p in closed) == [("BUY", Decimal(1)), ("SELL", Decimal(2))]
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
 
 
 def test_a_late_post_is_booked_like_a_post_in_time(place: Place) -> None:
@@ -190,14 +190,14 @@ def test_unrealised_money_needs_marks(place: Place) -> None:
             return summary.unrealized_pnl, summary.unrealized_reason
 
         assert told() == (None, "no mark for ESZ26")
-        assert Posts(tracker).marks(request([mark("6.5", symbol="ESZ6"), mark(110, 0)])).new == 2
+        assert ApiWrites(tracker).marks(request([mark("6.5", symbol="ESZ6"), mark(110, 0)])).new == 2
         assert told() == (None, "the mark of MSFT is older than its last fill")
-        stamp = tracker.stamp
-        assert Posts(tracker).marks(request(mark(110))).new == 1
+        stamp = tracker.state_id
+        assert ApiWrites(tracker).marks(request(mark(110))).new == 1
         assert told() == (Decimal(8) + 25, None)
-        assert tracker.stamp != stamp
-        assert Posts(tracker).marks(request({"marks": [mark(1, 30), mark(110)]})).known == 2
-        views = {view.symbol: view for view in Lists(tracker).open(Scope())}
+        assert tracker.state_id != stamp
+        assert ApiWrites(tracker).marks(request({"marks": [mark(1, 30), mark(110)]})).known == 2
+        views = {view.symbol: view for view in Lists(tracker).open_positions(Scope())}
         assert (views["MSFT"].unrealized_pnl, views["ESZ26"].side) == (Decimal(8), "short")
         place.now = NOON + timedelta(days=1)
         assert told() == (None, "the window is past")
@@ -207,7 +207,7 @@ def test_unrealised_money_needs_marks(place: Place) -> None:
 def test_a_bad_mark_keeps_all_out(place: Place) -> None:
     with place.tracker() as tracker:
         bad = [mark(1), mark("x"), {"symbol": "MSFT"}, mark(1, symbol="ES"), mark(1) | {"account": "A"}]
-        report = Posts(tracker).marks(request(bad))
+        report = ApiWrites(tracker).marks(request(bad))
         assert [(r.line, r.code) for r in report.rejections] == [
             (2, "bad_number"),
             (3, "missing_field"),
@@ -215,8 +215,10 @@ def test_a_bad_mark_keeps_all_out(place: Place) -> None:
             (5, "bad_value"),
         ]
         assert tracker.revision == 0
-        assert Posts(tracker).marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is False
-        assert Posts(tracker).marks(Request(json.dumps(mark(1)).encode(), "m", "k")).repeated is True
+        assert (
+            ApiWrites(tracker).marks(WriteRequest(json.dumps(mark(1)).encode(), "m", "k")).repeated is False
+        )
+        assert ApiWrites(tracker).marks(WriteRequest(json.dumps(mark(1)).encode(), "m", "k")).repeated is True
 
 
 def test_pages_hold_every_row_once_in_order(place: Place) -> None:
@@ -227,7 +229,7 @@ def test_pages_hold_every_row_once_in_order(place: Place) -> None:
     ]
     with place.tracker() as tracker:
         post(tracker, *fills)
-        for lists, number in ((Lists(tracker).fills, 20), (Lists(tracker).closed, 10)):
+        for lists, number in ((Lists(tracker).fills, 20), (Lists(tracker).closed_trades, 10)):
             for size in (1, 3, 7, 20):
                 seen, after = [], None
                 while True:
@@ -241,4 +243,4 @@ def test_pages_hold_every_row_once_in_order(place: Place) -> None:
                 assert times == sorted(times, reverse=True)
         assert not Lists(tracker).fills(TODAY, Scope(symbol="AAPL"), 5, None).items
         with pytest.raises(UsageError, match="stretch of time"):
-            Lists(tracker).closed(Window.last(5, NOON.date()), Scope(), 5, None)
+            Lists(tracker).closed_trades(Window.last(5, NOON.date()), Scope(), 5, None)

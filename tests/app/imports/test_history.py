@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tearsheet.app.imports.api_posts import Posts
-from tearsheet.app.imports.history import Batches
+from tearsheet.app.imports.api_posts import ApiWrites
+from tearsheet.app.imports.history import ImportHistory
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window
@@ -83,7 +83,7 @@ def bring(tracker: PerformanceTracker, place: Place, number: int, batch: Any) ->
             }
         )
     if is_posted:
-        Posts(tracker).fills(replace(request(fills), name=f"POST {number}"))
+        ApiWrites(tracker).fills(replace(request(fills), name=f"POST {number}"))
     else:
         texts.append(f"A,X,{START.isoformat()},buy,none,1,0,bad{number},,")
         tracker.import_file(place.write(f"{number}.csv", fills_csv(texts, HEADER)))
@@ -108,19 +108,19 @@ def compare(drawn: list[Any], undone: list[int]) -> None:
             if number not in undone:
                 bring(without, place, number, batch)
         wanted = state_of(without)
-        refused = [b.file for b in Batches(without).list(100)]
+        refused = [b.file for b in ImportHistory(without).list(100)]
     place = fresh_place()
     with closing(place.tracker()) as tracker:
         numbers = {}
         for number, batch in enumerate(drawn):
-            before = {b.id for b in Batches(tracker).list(100)}
+            before = {b.id for b in ImportHistory(tracker).list(100)}
             bring(tracker, place, number, batch)
-            numbers[number] = [b.id for b in Batches(tracker).list(100) if b.id not in before]
+            numbers[number] = [b.id for b in ImportHistory(tracker).list(100) if b.id not in before]
         for number in undone:
             for identity in numbers[number]:
-                Batches(tracker).undo(identity, "kim")
+                ImportHistory(tracker).undo(identity, "kim")
         assert tracker.verify().differences == []
-        left = [b.file for b in Batches(tracker).list(100) if b.undone is None]
+        left = [b.file for b in ImportHistory(tracker).list(100) if b.undone is None]
         if [Path(f).name for f in left] == [Path(f).name for f in refused]:
             found = state_of(tracker)
             for part, rows in wanted.items():
@@ -140,12 +140,12 @@ def test_a_batch_can_be_listed_shown_undone_once_and_imported_again(place: Place
         tracker.import_file(first)
         before = state_of(tracker)
         tracker.import_file(second)
-        batches = Batches(tracker)
+        batches = ImportHistory(tracker)
         newest, oldest = batches.list(10)
         assert (newest.id, newest.new, newest.known, newest.rejected) == (2, 1, 1, 1)
         assert (oldest.file, oldest.new, oldest.undone) == (str(first), 2, None)
         assert [(r.rejection.code, r.counts) for r in batches.rejections(2, 10)] == [("conflicting_id", True)]
-        preview = batches.try_undo(2, "kim")
+        preview = batches.preview_undo(2, "kim")
         assert [(p.symbol, p.open_before, p.open_after) for p in preview.positions] == [("X", 1, 0)]
         report = batches.undo(2, "kim")
         assert (report.gone, report.stayed) == (1, 1)
@@ -168,10 +168,10 @@ def test_undoing_the_first_telling_brings_out_what_the_second_said(place: Place)
         tracker.import_file(place.write("2.csv", fills_csv([line(0, 0, "buy", 3, "100")])))
         assert [p.open_quantity for p in tracker.open_positions()] == [2]
         assert len(tracker.rejections()) == 1
-        Batches(tracker).undo(1, "kim")
+        ImportHistory(tracker).undo(1, "kim")
         assert [p.open_quantity for p in tracker.open_positions()] == [3]
         assert tracker.rejections() == []
-        assert [r.counts for r in Batches(tracker).rejections(2, 10)] == [False]
+        assert [r.counts for r in ImportHistory(tracker).rejections(2, 10)] == [False]
 
 
 def test_a_trade_log_that_was_imported_can_be_undone(place: Place) -> None:
@@ -179,9 +179,9 @@ def test_a_trade_log_that_was_imported_can_be_undone(place: Place) -> None:
     with place.tracker() as tracker:
         tracker.import_file(path)
         assert tracker.open_positions() != []
-        assert Batches(tracker).undo(1, "kim").gone == 1
+        assert ImportHistory(tracker).undo(1, "kim").gone == 1
         assert tracker.open_positions() == []
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
 
 
 def test_a_file_that_is_read_again_takes_its_rejections_back_until_it_is_undone(place: Place) -> None:
@@ -190,9 +190,9 @@ def test_a_file_that_is_read_again_takes_its_rejections_back_until_it_is_undone(
         for _ in range(2):
             tracker.import_file(path)
         assert len(tracker.rejections()) == 1
-        Batches(tracker).undo(2, "kim")
-        assert [r.counts for r in Batches(tracker).rejections(1, 9)] == [True]
-        Batches(tracker).undo(1, "kim")
+        ImportHistory(tracker).undo(2, "kim")
+        assert [r.counts for r in ImportHistory(tracker).rejections(1, 9)] == [True]
+        ImportHistory(tracker).undo(1, "kim")
         assert tracker.rejections() == []
 
 
@@ -200,12 +200,12 @@ def test_a_dry_run_shows_days_and_positions_and_keeps_nothing(place: Place) -> N
     lines = [line(0, 0, "buy", 2, "100"), line(1, 1, "sell", 1, "110"), "A,X,never,buy,1,1,0,E9"]
     path = place.write("dry.csv", fills_csv(lines))
     with place.tracker() as tracker:
-        preview = Batches(tracker).try_import(path)
+        preview = ImportHistory(tracker).preview_import(path)
         assert (preview.report.new, preview.report.rejected) == (2, 1)
         [day] = preview.days
         assert (day.before, day.after) == (0, 8)
         assert [(p.open_after, p.closed_after) for p in preview.positions] == [(1, 0)]
-        assert Batches(tracker).list(9) == []
+        assert ImportHistory(tracker).list(9) == []
         assert (tracker.revision, tracker.rejections()) == (0, [])
 
 
@@ -231,13 +231,13 @@ def test_corrections_and_busts_supersede_by_execution_id(place: Place) -> None:
         tracker.import_file(place.write("4.csv", fills_csv([row(sold, "bust")], HEADER)))
         assert [p.open_quantity for p in tracker.open_positions()] == [2]
         assert tracker.import_file(place.write("5.csv", fills_csv([row(sold, "")] * 1, HEADER))).known == 1
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
         other = tracker.import_file(
             place.write("6.csv", fills_csv([row(line(1, 1, "sell", 3, "1"), "")], HEADER))
         )
         assert [r.code for r in other.rejections] == ["conflicting_id"]
         for number in (6, 4, 3, 2):
-            Batches(tracker).undo(number, "kim")
+            ImportHistory(tracker).undo(number, "kim")
         assert [p.gross for p in tracker.closed_positions(EVER)] == [20]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tearsheet.app.imports.history import Batches
+from tearsheet.app.imports.history import ImportHistory
 from tearsheet.performance.summary import Scope
 from tearsheet.trade.session import Window
 from tests.support.place import Place, as_rows, fills_csv
@@ -56,7 +56,7 @@ def test_a_late_fill_before_everything_makes_other_positions(place: Place) -> No
         found = tracker.get_summary("weekly")
         assert (found.value("total_trades"), found.value("closed_pnl"), found.open_positions) == (1, 18, 1)
         assert found.value("net_pnl") == 17
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
 
 
 def test_close_and_reopen_at_one_instant_are_two_positions_also_when_a_fill_comes_late(place: Place) -> None:
@@ -157,7 +157,7 @@ def test_an_import_after_the_settings_changed_makes_all_books_by_the_new_ones(pl
     with place.tracker(PERFORMANCE_SUMMARY_TIMEZONE="Asia/Tokyo") as tracker:
         tracker.import_file(place.write("c.csv", fills_csv(["B,AAPL,2026-11-20T09:00:00Z,buy,1,10,0,3"])))
         assert tracker.get_summary("daily").value("net_pnl") == 5
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
 
 
 @pytest.mark.sqlite
@@ -171,7 +171,7 @@ def test_a_large_first_file_builds_its_indexes_once_and_gives_the_same_books(
         place = Place(tmp_path / str(least), {})
         path = place.write("fills.csv", fills_csv(lines))
         with place.tracker() as tracker:
-            Batches(tracker).try_import(path)
+            ImportHistory(tracker).preview_import(path)
             tracker.import_file(path)
             assert tracker.verify().differences == []
             query = tracker.ledger.connection.execute

@@ -376,7 +376,7 @@ def test_a_read_only_ledger_answers_and_says_what_it_has_not_seen(
     place.make_read_only(monkeypatch)
     with place.tracker() as tracker:
         assert not tracker.get_summary("daily").partial
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
         place.log(TODAY, record(order_id="2", net="7"), mode="a")
         found = tracker.get_summary("daily")
         assert (found.value("net_pnl"), codes(found)) == (5, ["stale_ledger"])
@@ -452,7 +452,7 @@ def test_verify_finds_what_was_tampered_with(place: Place) -> None:
     path = place.log(TODAY, record(order_id="1", net="5"), record(order_id="2", net="6"))
     with place.tracker() as tracker:
         tracker.sync()
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
         query = tracker._ledger.connection.execute
         query("UPDATE position SET gross = '999' WHERE gross = '6'")
         query("UPDATE tally SET body = '{}' WHERE account = ''")

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tearsheet.app.limits.replay import limits_of, replay_history
+from tearsheet.app.limits.replay import load_replay_limits, replay_history
 from tearsheet.cli import main
 from tearsheet.errors import MixedCurrencyError, NotFoundError, SettingsError
 from tearsheet.export.svg import replay_svg
@@ -203,5 +203,5 @@ def test_the_example_and_its_page_are_one_and_can_be_used(tracker: PerformanceTr
     found = load_limits(example)
     assert len(found.default.limits) == 9
     assert found.for_account("EVAL-50K").get("max_trades") is None
-    assert limits_of(tracker, example) == found
+    assert load_replay_limits(tracker, example) == found
     assert len(replay_history(tracker, found)) == 2

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tearsheet.app.imports.history import Batches
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.imports.history import ImportHistory
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import StoreError
 from tearsheet.rules.verdict import Verdict
 from tearsheet.store.tables.ledger import Ledger
@@ -54,7 +54,7 @@ def filled(number: int, side: str, price: object, minute: float, **more: Any) ->
 
 def known(tracker: PerformanceTracker) -> list[tuple[str, int, str]]:
     """Every breach that is kept: its limit, its number, and the fill that led to it."""
-    found = [record.breach for record in verdicts_of(tracker).history(None, 1000, None).items]
+    found = [record.breach for record in account_verdicts(tracker).breach_history(None, 1000, None).items]
     return sorted((b.limit, b.number, b.fill_key or "none") for b in found)
 
 
@@ -94,13 +94,17 @@ def test_the_running_book_says_what_one_from_scratch_says(fills: list[dict[str, 
         for fill in fills:
             place.now = max(place.now, NOON)
             post(tracker, [fill])
-            running = verdicts_of(tracker).of("A")
+            running = account_verdicts(tracker).for_account("A")
             with closing(place.tracker()) as another:
-                assert shape(verdicts_of(another).of("A")) == shape(running), "from what is kept"
+                assert shape(account_verdicts(another).for_account("A")) == shape(running), (
+                    "from what is kept"
+                )
         with closing(place.tracker()) as scratch:
             with scratch.ledger.writing() as queries:
                 queries.execute("remove_all_limit_bases")
-            assert shape(verdicts_of(scratch).of("A")) == shape(running), "from the first fill ever"
+            assert shape(account_verdicts(scratch).for_account("A")) == shape(running), (
+                "from the first fill ever"
+            )
         assert tracker.verify().differences == []
 
 
@@ -113,24 +117,26 @@ def test_undoing_imports_leaves_the_verdict_of_what_is_left_and_every_breach(
     with closing(place.tracker()) as tracker:
         for fill in fills:
             post(tracker, [fill])
-            verdicts_of(tracker).of("A")
+            account_verdicts(tracker).for_account("A")
         undone = data.draw(st.sets(st.integers(1, len(fills)), min_size=1))
         for number in data.draw(st.permutations(sorted(undone))):
             broken = known(tracker)
-            Batches(tracker).undo(number, "kim")
+            ImportHistory(tracker).undo(number, "kim")
             assert set(broken) <= set(known(tracker)), "a breach is latched"
-            running = verdicts_of(tracker).of("A")
+            running = account_verdicts(tracker).for_account("A")
             with closing(place.tracker()) as another:
-                assert shape(verdicts_of(another).of("A")) == shape(running)
+                assert shape(account_verdicts(another).for_account("A")) == shape(running)
         with closing(place.tracker()) as scratch:
             with scratch.ledger.writing() as queries:
                 queries.execute("remove_all_limit_bases")
-            assert shape(verdicts_of(scratch).of("A")) == shape(running), "from the first fill ever"
+            assert shape(account_verdicts(scratch).for_account("A")) == shape(running), (
+                "from the first fill ever"
+            )
     with closing(limited(fresh_place(), LIMITS).tracker()) as without:
         for number, fill in enumerate(fills, 1):
             if number not in undone:
                 post(without, [fill])
-        assert values(verdicts_of(without).of("A")) == values(running)
+        assert values(account_verdicts(without).for_account("A")) == values(running)
 
 
 def values(found: Verdict) -> list[tuple[object, ...]]:
@@ -142,17 +148,17 @@ def test_a_fill_at_the_end_is_read_on_and_a_late_one_begins_anew(place: Place) -
     limited(place)
     place.now = NOON + timedelta(hours=1)
     with place.tracker() as tracker:
-        books = verdicts_of(tracker).books
+        books = account_verdicts(tracker).books
         for number in range(1, 7):
             side = "BUY" if number % 2 else "SELL"
             post(tracker, [filled(number, side, 100, (number + 1) // 2)])
-        assert verdicts_of(tracker).of("A").state == "breach"
-        assert (books.made, books.read_on) == (1, 5), "fills of one instant are no late ones"
+        assert account_verdicts(tracker).for_account("A").state == "breach"
+        assert (books.built, books.updated) == (1, 5), "fills of one instant are no late ones"
         post(tracker, [filled(9, "BUY", 100, -5), filled(10, "SELL", 101, -4)])
-        assert books.made == 2
+        assert books.built == 2
         place.now += timedelta(days=1)
-        assert verdicts_of(tracker).of("A").state == "ok"
-        assert books.made == 2, "a new day begins in the book"
+        assert account_verdicts(tracker).for_account("A").state == "ok"
+        assert books.built == 2, "a new day begins in the book"
 
 
 def test_a_breach_is_kept_with_the_fill_or_not_at_all(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +174,7 @@ def test_a_breach_is_kept_with_the_fill_or_not_at_all(place: Place, monkeypatch:
             patch.setattr(Ledger, "find_overlaps", fail)
             with pytest.raises(StoreError):
                 post(tracker, [filled(2, "SELL", 800, 2)])
-        assert (verdicts_of(tracker).of("A").state, known(tracker)) == ("ok", [])
+        assert (account_verdicts(tracker).for_account("A").state, known(tracker)) == ("ok", [])
         post(tracker, [filled(2, "SELL", 800, 2)])
         assert known(tracker) == [("daily_loss", 1, "x:2")]
 
@@ -178,12 +184,12 @@ def test_what_time_brings_is_kept_when_it_is_asked(place: Place) -> None:
     with place.tracker() as tracker, place.tracker() as another:
         place.now = NOON + timedelta(minutes=2)
         post(tracker, [filled(1, "BUY", 1000, 1)])
-        assert verdicts_of(another).of("A").state == "ok"
+        assert account_verdicts(another).for_account("A").state == "ok"
         place.now = NOON + timedelta(minutes=61)
         before = tracker.revision
-        assert verdicts_of(tracker).of("A").state == "breach"
+        assert account_verdicts(tracker).for_account("A").state == "breach"
         assert tracker.revision == before + 1
-        assert verdicts_of(another).of("A").sequence == before + 1
+        assert account_verdicts(another).for_account("A").sequence == before + 1
         assert known(another) == [("trading_hours", 1, "none")]
 
 
@@ -196,7 +202,7 @@ def test_where_a_breach_cannot_be_kept_it_is_told_all_the_same(
     limited(place)
     place.make_read_only(monkeypatch)
     with place.tracker() as tracker:
-        found = verdicts_of(tracker).of("A")
+        found = account_verdicts(tracker).for_account("A")
         assert (found.state, found.must_be_flat) == ("breach", True)
         assert found.reasons[-1].code == "not_kept"
         assert known(tracker) == []
@@ -207,14 +213,14 @@ def test_what_another_version_wrote_down_is_read_anew(place: Place) -> None:
     place.now = NOON + timedelta(minutes=5)
     with place.tracker() as tracker:
         post(tracker, [filled(1, "BUY", 1000, -3000), filled(2, "SELL", 800, -2999)])
-        found = verdicts_of(tracker).of("A")
+        found = account_verdicts(tracker).for_account("A")
         with tracker.ledger.writing():
             tracker.ledger.put("limits", '{"default": 7}')
             tracker.ledger.connection.execute("UPDATE limit_base SET body = '[]'")
     with place.tracker() as tracker:
-        assert shape(verdicts_of(tracker).of("A")) == shape(found)
+        assert shape(account_verdicts(tracker).for_account("A")) == shape(found)
         post(tracker, [filled(3, "BUY", 1000, 1)])
-        assert verdicts_of(tracker).of("A").state == "breach"
+        assert account_verdicts(tracker).for_account("A").state == "breach"
 
 
 def test_two_that_find_the_same_breach_keep_it_once(place: Place) -> None:
@@ -226,7 +232,7 @@ def test_two_that_find_the_same_breach_keep_it_once(place: Place) -> None:
 
     def ask() -> None:
         with closing(PerformanceTracker(place.settings(), clock=lambda: place.now)) as tracker:
-            found.append(verdicts_of(tracker).of("A"))
+            found.append(account_verdicts(tracker).for_account("A"))
 
     asking = [Thread(target=ask) for _ in range(6)]
     for thread in asking:

@@ -6,25 +6,25 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tearsheet.app.reconcile.reconcile import TieOut, tie_out
+from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
 from tests.support.place import Place, fills_csv
 
-Compare = Callable[..., TieOut]
+Compare = Callable[..., Reconciliation]
 NEW_YORK = ZoneInfo("America/New_York")
 
 
 @pytest.fixture
 def compare(place: Place) -> Compare:
-    def made(name: str, report: str, fills: list[str], **said: object) -> TieOut:
+    def made(name: str, report: str, fills: list[str], **said: object) -> Reconciliation:
         with place.tracker() as tracker:
             if fills:
                 tracker.import_file(place.write("fills.csv", fills_csv(fills)))
-            return tie_out(tracker, place.write(name, report), **said)
+            return reconcile_statement(tracker, place.write(name, report), **said)
 
     return made
 
 
-def kinds(found: TieOut) -> list[tuple[str, str, str]]:
+def kinds(found: Reconciliation) -> list[tuple[str, str, str]]:
     return [(f"{d.session:%d}", d.what, d.kind) for d in found.differences]
 
 
@@ -187,7 +187,7 @@ def test_a_trade_day_of_the_broker_shows_another_day_start(compare: Compare, pla
     with place.tracker(
         PERFORMANCE_SUMMARY_TIMEZONE="America/Chicago", TEARSHEET_DAY_STARTS_AT="17:00"
     ) as tracker:
-        assert tie_out(tracker, place.folder / "f.xml", timezone=NEW_YORK).agrees
+        assert reconcile_statement(tracker, place.folder / "f.xml", timezone=NEW_YORK).agrees
 
 
 MT5 = """Time,Deal,Symbol,Type,Direction,Volume,Price,Order,Commission,Fee,Swap,Profit,Balance,Comment
@@ -206,9 +206,9 @@ def test_deals_tie_out_with_their_balance(compare: Compare, place: Place) -> Non
     with place.tracker() as tracker:
         path = place.write("deals.csv", MT5.format(last="2548.85"))
         tracker.import_file(path, **utc)
-        assert tie_out(tracker, path, **utc).agrees
+        assert reconcile_statement(tracker, path, **utc).agrees
         wrong = place.write("wrong.csv", MT5.format(last="2550.85"))
-        [found] = tie_out(tracker, wrong, **utc).differences
+        [found] = reconcile_statement(tracker, wrong, **utc).differences
     assert (found.what, found.kind, found.difference) == ("balance", "unknown", 2)
 
 
@@ -266,7 +266,7 @@ def test_fills_that_were_read_in_another_zone_are_named_as_such(compare: Compare
     assert len(found.fills) == 4
     assert {d.kind for d in found.differences} == {"day boundary"}
     words = "10:00:00 h later" if hours > 0 else "15:00:00 h earlier"
-    assert words in found.fills[0].words
+    assert words in found.fills[0].description
 
 
 def test_one_fill_that_is_the_same_at_another_hour_is_no_zone(compare: Compare) -> None:

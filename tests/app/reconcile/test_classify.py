@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tearsheet.app.reconcile.reconcile import TieOut, tie_out
+from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
@@ -127,17 +127,17 @@ def rows_of(history: Iterable[Fill]) -> list[str]:
     ]
 
 
-def compared(ours: Sequence[Fill], report: str, **said: object) -> TieOut:
+def compared(ours: Sequence[Fill], report: str, **said: object) -> Reconciliation:
     """Import our fills, and hold the report beside them."""
     with TemporaryDirectory() as folder:
         place = Place(Path(folder), {})
         with place.tracker() as tracker:
             if ours:
                 tracker.import_file(place.write("fills.csv", fills_csv(rows_of(ours))))
-            return tie_out(tracker, place.write("report.csv", report), **said)
+            return reconcile_statement(tracker, place.write("report.csv", report), **said)
 
 
-def kinds(found: TieOut) -> set[str]:
+def kinds(found: Reconciliation) -> set[str]:
     return {one.kind for one in found.differences}
 
 

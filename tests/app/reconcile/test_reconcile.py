@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tearsheet.app.reconcile.reconcile import TieOut, tie_out
+from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_BREACH, EXIT_OK, main
 from tearsheet.errors import FormatError, InputError, TearsheetError
 from tearsheet.export.files import schema
@@ -30,20 +30,20 @@ ROWS = [
 HEAD = "account,date,symbol,realized_pnl,fees,position\n"
 AGREED = ["A,2026-11-16,MSFT,10,2,0", "A,2026-11-17,MSFT,0,0.5,5", "A,2026-11-18,MSFT,12,0.5,1"]
 
-Compare = Callable[..., TieOut]
+Compare = Callable[..., Reconciliation]
 
 
 @pytest.fixture
 def compare(place: Place) -> Compare:
-    def made(report: str, fills: list[str] = ROWS, **said: object) -> TieOut:
+    def made(report: str, fills: list[str] = ROWS, **said: object) -> Reconciliation:
         with place.tracker() as tracker:
             tracker.import_file(place.write("fills.csv", fills_csv(fills)))
-            return tie_out(tracker, place.write("broker.csv", report), **said)
+            return reconcile_statement(tracker, place.write("broker.csv", report), **said)
 
     return made
 
 
-def kinds(found: TieOut) -> list[tuple[str, str, str]]:
+def kinds(found: Reconciliation) -> list[tuple[str, str, str]]:
     return [(str(d.session)[-2:], d.what, d.kind) for d in found.differences]
 
 
@@ -156,12 +156,12 @@ def test_missing_opening_fills_and_orphan_closes_are_named(place: Place) -> None
     with place.tracker() as tracker:
         tracker.import_file(place.write("fills.csv", fills_csv([*MES[:2], MES[3]])))
         report = place.write("report.csv", NINJA.format(profit="52.50"))
-        found = tie_out(tracker, report, timezone=ZoneInfo("America/New_York"))
+        found = reconcile_statement(tracker, report, timezone=ZoneInfo("America/New_York"))
     assert [(m.lacking, m.role, m.side, m.price, m.line) for m in found.fills] == [
         ("books", "opening", "SELL", Decimal("5140.00"), 3)
     ]
     words = "line 3: our books lack the opening fill Sim101 SELL 1 MESZ26 @ 5140.00"
-    assert words in found.fills[0].words
+    assert words in found.fills[0].description
     assert {d.kind for d in found.differences} == {"missing fill"}
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tearsheet.app.imports.import_file import examine
-from tearsheet.app.reconcile.reconcile import tie_out
+from tearsheet.app.imports.import_file import diagnose_file
+from tearsheet.app.reconcile.reconcile import reconcile_statement
 from tearsheet.cli import EXIT_BREACH, EXIT_OK, main
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.trade.amount import ZERO
@@ -45,14 +45,14 @@ def test_a_file_that_begins_in_a_position_says_so(place: Place, rows: str) -> No
             2 if rows.startswith(CLOSING) else 4,
         )
     ]
-    assert examine(path, place.settings(), **said).unmatched_closes == expected
+    assert diagnose_file(path, place.settings(), **said).unmatched_closes == expected
     with place.tracker() as tracker:
         assert tracker.import_file(path, **said).orphans == expected
-        found = tie_out(tracker, path, **said)
+        found = reconcile_statement(tracker, path, **said)
         assert (found.orphans, found.agrees) == (expected, False)
         first = tracker.import_file(place.write("first.csv", NINJA + OPENING), **said)
         assert first.orphans == []
-        assert tie_out(tracker, path, **said).orphans == []
+        assert reconcile_statement(tracker, path, **said).orphans == []
 
 
 def test_an_earlier_file_that_opened_it_leaves_nothing_orphaned(place: Place) -> None:
@@ -67,10 +67,10 @@ def test_a_sale_on_a_spot_exchange_without_holdings_is_an_orphan(place: Place) -
     spot = "portfolio,trade id,product,side,created at,size,size unit,price,fee,total,price/fee/total unit\n"
     row = "p,{},BTC-USD,{},2026-11-16T1{}:00:00Z,{},BTC,100,0,100,USD\n"
     rows = row.format(1, "BUY", 0, 1) + row.format(2, "SELL", 1, 3) + row.format(3, "BUY", 2, 5)
-    [orphan] = examine(place.write("spot.csv", spot + rows), place.settings()).unmatched_closes
+    [orphan] = diagnose_file(place.write("spot.csv", spot + rows), place.settings()).unmatched_closes
     assert (orphan.symbol, orphan.quantity, orphan.line) == ("BTC-USD", 2, 3)
     generic = "account,symbol,time,side,quantity,price,commission\nA,MSFT,2026-11-16T15:00:00Z,sell,1,100,0\n"
-    assert examine(place.write("generic.csv", generic), place.settings()).unmatched_closes == []
+    assert diagnose_file(place.write("generic.csv", generic), place.settings()).unmatched_closes == []
 
 
 def test_the_commands_name_it(

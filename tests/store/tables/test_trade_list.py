@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tearsheet.app.analysis.charts import SORTS, Chosen, Insights, TradeFilter, TradePage
+from tearsheet.app.analysis.charts import SORTS, Charts, Selection, TradeFilter, TradePage
 from tearsheet.app.analysis.lists import PositionView
-from tearsheet.app.analysis.notes import Notes
+from tearsheet.app.analysis.notes import TradeNotes
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables.rows import sortable
 from tearsheet.tracker import PerformanceTracker
@@ -56,16 +56,20 @@ def traded(place: Place) -> Iterator[PerformanceTracker]:
         tracker.import_file(place.write("a.csv", fills_csv(lines, HEADER)))
         for number, position in enumerate(tracker.closed_positions(EVER)):
             if number % 4 == 0:
-                Notes(tracker).write(position.id, validate_note("x", ["good", f"t{number % 3}"]), "kim", 0)
+                TradeNotes(tracker).write(
+                    position.id, validate_note("x", ["good", f"t{number % 3}"]), "kim", 0
+                )
         yield tracker
 
 
-def walk(tracker: PerformanceTracker, chosen: Chosen, wanted: TradeFilter, number: int) -> list[PositionView]:
+def walk(
+    tracker: PerformanceTracker, chosen: Selection, wanted: TradeFilter, number: int
+) -> list[PositionView]:
     """All pages, each after the last row of the one before."""
     found: list[PositionView] = []
     page: TradePage | None = None
     while page is None or page.next:
-        page = Insights(tracker).trades(chosen, wanted, 0, number, page.next if page else None)
+        page = Charts(tracker).trades(chosen, wanted, 0, number, page.next if page else None)
         assert page.items or not found
         found += page.items
     assert len(found) == page.total
@@ -74,12 +78,12 @@ def walk(tracker: PerformanceTracker, chosen: Chosen, wanted: TradeFilter, numbe
 
 
 def walk_back(
-    tracker: PerformanceTracker, chosen: Chosen, wanted: TradeFilter, number: int, last: TradePage
+    tracker: PerformanceTracker, chosen: Selection, wanted: TradeFilter, number: int, last: TradePage
 ) -> list[PositionView]:
     """All pages from the last, each before the first row of the one after it."""
     found, page = list(last.items), last
     while page.previous:
-        page = Insights(tracker).trades(chosen, wanted, 0, number, None, page.previous)
+        page = Charts(tracker).trades(chosen, wanted, 0, number, None, page.previous)
         assert page.next
         assert len(page.items) == number
         found = [*page.items, *found]
@@ -119,7 +123,7 @@ def plain(rows: list[PositionView], wanted: TradeFilter) -> list[str]:
 
 
 def test_every_filter_and_order_is_that_of_a_plain_loop(traded: PerformanceTracker) -> None:
-    everything = walk(traded, Chosen(EVER), TradeFilter(), 1000)
+    everything = walk(traded, Selection(EVER), TradeFilter(), 1000)
     assert len(everything) == 40
     filters = [
         TradeFilter(),
@@ -140,17 +144,17 @@ def test_every_filter_and_order_is_that_of_a_plain_loop(traded: PerformanceTrack
         for sort in SORTS:
             for ascending in (True, False):
                 asked = replace(wanted, sort=sort, ascending=ascending)
-                found = [p.id for p in walk(traded, Chosen(EVER), asked, 7)]
+                found = [p.id for p in walk(traded, Selection(EVER), asked, 7)]
                 assert found == plain(everything, asked), asked
 
 
 def test_a_scope_and_the_last_trades_are_filtered_alike(traded: PerformanceTracker) -> None:
-    everything = walk(traded, Chosen(EVER), TradeFilter(), 1000)
+    everything = walk(traded, Selection(EVER), TradeFilter(), 1000)
     for scope in (Scope("A"), Scope(strategy="orb"), Scope(symbol="MSFT1")):
-        chosen = Chosen(EVER, scope)
+        chosen = Selection(EVER, scope)
         of_scope = [p.id for p in traded.closed_positions(EVER, scope)][::-1]
         assert [p.id for p in walk(traded, chosen, TradeFilter(), 3)] == of_scope
-        last = Chosen(Window.last(5, NOON.date()), scope)
+        last = Selection(Window.last(5, NOON.date()), scope)
         its = [p for p in everything if p.id in of_scope[:5]]
         for sort in SORTS:
             found = [p.id for p in walk(traded, last, TradeFilter(sort=sort), 2)]
@@ -158,10 +162,10 @@ def test_a_scope_and_the_last_trades_are_filtered_alike(traded: PerformanceTrack
 
 
 def test_an_offset_and_a_place_lead_to_the_same_rows(traded: PerformanceTracker) -> None:
-    wanted, insights = TradeFilter(sort="r"), Insights(traded)
-    ids = [p.id for p in walk(traded, Chosen(EVER), wanted, 7)]
+    wanted, insights = TradeFilter(sort="r"), Charts(traded)
+    ids = [p.id for p in walk(traded, Selection(EVER), wanted, 7)]
     for offset in (0, 7, 39, 40):
-        page = insights.trades(Chosen(EVER), wanted, offset, 7)
+        page = insights.trades(Selection(EVER), wanted, offset, 7)
         assert [p.id for p in page.items] == ids[offset : offset + 7]
         assert (page.total, page.offset, page.next is None) == (40, offset, offset >= 33)
 
@@ -176,7 +180,7 @@ def test_the_band_of_breakeven_is_that_of_the_settings(place: Place) -> None:
     with place.tracker(TEARSHEET_BREAKEVEN_BAND="1") as tracker:
         tracker.import_file(place.folder / "a.csv")
         counted = {
-            outcome: Insights(tracker).trades(Chosen(EVER), TradeFilter(outcome=outcome), 0, 9).total  # type: ignore[arg-type]
+            outcome: Charts(tracker).trades(Selection(EVER), TradeFilter(outcome=outcome), 0, 9).total  # type: ignore[arg-type]
             for outcome in ("win", "loss", "breakeven")
         }
     assert counted == {"win": 1, "loss": 1, "breakeven": 3}
@@ -187,6 +191,6 @@ def test_a_logged_result_states_the_price_of_one_end_only(place: Place) -> None:
     place.log("2026-11-20", entry, leaving)
     with place.tracker() as tracker:
         tracker.sync()
-        page = Insights(tracker).trades(Chosen(EVER), TradeFilter(ascending=True), 0, 5)
+        page = Charts(tracker).trades(Selection(EVER), TradeFilter(ascending=True), 0, 5)
     found = {(p.average_entry, p.average_exit) for p in page.items}
     assert found == {(Decimal("150.50"), None), (None, Decimal("150.50"))}

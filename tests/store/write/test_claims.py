@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tearsheet.app.imports.history import Batches
-from tearsheet.app.limits.verdicts import verdicts_of
-from tearsheet.app.reconcile.reconcile import tie_out
+from tearsheet.app.imports.history import ImportHistory
+from tearsheet.app.limits.verdicts import account_verdicts
+from tearsheet.app.reconcile.reconcile import reconcile_statement
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules.verdict import Verdict
 from tearsheet.tracker import PerformanceTracker
@@ -47,11 +47,11 @@ def filled(fill_id: str, side: str, price: int, minute: int = 1, **more: Any) ->
 
 
 def verdict(tracker: PerformanceTracker) -> Verdict:
-    return verdicts_of(tracker).of("A")
+    return account_verdicts(tracker).for_account("A")
 
 
 def breaches(tracker: PerformanceTracker) -> list[tuple[Decimal, str | None]]:
-    found = verdicts_of(tracker).history(None, 100, None).items
+    found = account_verdicts(tracker).breach_history(None, 100, None).items
     return [(record.breach.value, record.breach.fill_key) for record in found]
 
 
@@ -82,7 +82,7 @@ def test_a_breach_is_not_undone_by_what_would_have_prevented_it(
         assert limit.value == 0
         assert limit.note == "latched at 150 of 100; the books have changed since"
         assert breaches(each) == before
-    assert tracker.verify().agrees
+    assert tracker.verify().matches
     assert verdict(tracker).state == "breach"
     place.now += timedelta(days=1)
     assert verdict(tracker).state == "ok"  # as long as the trading day, and no longer
@@ -123,10 +123,10 @@ def test_taking_the_correction_out_again_brings_the_old_answer_back(place: Place
         change = [row.format(5, "sell", 1010, "s1", "correction")]
         tracker.import_file(place.write("2.csv", fills_csv(change, header)))
         assert (net(tracker), breaches(tracker)) == (10, before)
-        Batches(tracker).undo(2, "kim")
+        ImportHistory(tracker).undo(2, "kim")
         assert (net(tracker), breaches(tracker)) == (-150, before)
         assert tracker.explain("net_pnl", TODAY).superseded == ()
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
 
 
 def test_a_statement_of_before_the_correction_differs_and_says_in_which_fill(
@@ -135,7 +135,10 @@ def test_a_statement_of_before_the_correction_differs_and_says_in_which_fill(
     rows = ["A,MSFT,2026-11-20T12:01:00Z,buy,1,1000,0,b1", "A,MSFT,2026-11-20T12:05:00Z,sell,1,{},0,s1"]
     old = place.write("old.csv", fills_csv([rows[0], rows[1].format(850)]))
     new = place.write("new.csv", fills_csv([rows[0], rows[1].format(1010)]))
-    assert tie_out(tracker, old).agrees
+    assert reconcile_statement(tracker, old).agrees
     post(tracker, [CHANGES["correction"]])
-    assert [(f.lacking, f.price) for f in tie_out(tracker, old).fills] == [("books", 850), ("report", 1010)]
-    assert tie_out(tracker, new).agrees
+    assert [(f.lacking, f.price) for f in reconcile_statement(tracker, old).fills] == [
+        ("books", 850),
+        ("report", 1010),
+    ]
+    assert reconcile_statement(tracker, new).agrees

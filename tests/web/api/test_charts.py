@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from tearsheet.performance.breakdown import GROUPINGS
-from tearsheet.web.api.charts import DRAWN
+from tearsheet.web.api.charts import ENDPOINTS
 from tests.support.api import Api, fill
 from tests.support.place import NOON, record
 
-SPECS = [f"/api/performance/{row.path}" for row in DRAWN]
+SPECS = [f"/api/performance/{row.path}" for row in ENDPOINTS]
 
 
 @pytest.fixture

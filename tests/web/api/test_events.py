@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tearsheet.web.api import events
-from tearsheet.web.api.events import heard
+from tearsheet.web.api.events import parse_last_event_id
 from tests.support.api import Api
 from tests.support.event_stream import Stream
 from tests.support.place import Place, record
@@ -143,7 +143,7 @@ def test_a_stream_that_cannot_see_the_ledger_does_not_say_that_it_is_well(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "HEARTBEAT_S", 0.1)
-    monkeypatch.setattr(events, "_UNSEEN_S", -1.0)
+    monkeypatch.setattr(events, "_STALE_S", -1.0)
     said = api.client.get("/api/events?timeout_s=2", environ_overrides=_THREADS).get_data()
     assert b"event: alive" not in said
     assert b": waiting\n\n" in said
@@ -232,8 +232,8 @@ def test_a_writer_that_keeps_the_newest_lines_out_is_told_rather_than_called_wel
 
 @pytest.mark.parametrize("said", ["", "7", "x~1~", "5-ab~-1~", "5-ab~1~" + "a" * 40, "5-ab~1~\n"])
 def test_what_was_never_an_id_is_as_none(said: str) -> None:
-    assert heard(said).stamp is None
+    assert parse_last_event_id(said).state_id is None
 
 
 def test_an_id_says_all_that_was_heard() -> None:
-    assert heard("12-00ff~345~").id == "12-00ff~345~"
+    assert parse_last_event_id("12-00ff~345~").id == "12-00ff~345~"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from tearsheet.app.analysis.notes import Notes
+from tearsheet.app.analysis.notes import TradeNotes
 from tearsheet.web.http.auth import Tokens
 from tests.support.api import Api, fill
 
@@ -170,4 +170,4 @@ def test_writing_needs_a_token_that_may_and_bears_its_name(make_api: Callable[..
     written = put(api, path, note("x"), Authorization=writer)
     assert json.loads(written.text)["data"]["by"] == "desk"
     with api.place.tracker() as tracker:
-        assert Notes(tracker).of(position)[0].by == "desk"
+        assert TradeNotes(tracker).for_trade(position)[0].by == "desk"

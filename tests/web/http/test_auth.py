@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from tearsheet.cli import main
 from tearsheet.errors import NotFoundError, SettingsError, UsageError
-from tearsheet.web.http.auth import Tokens, is_loopback, may_serve
+from tearsheet.web.http.auth import Tokens, check_bind_address, is_loopback
 from tests.support.api import Api, fill
 from tests.support.place import NOON, Place
 
@@ -138,14 +138,14 @@ def test_secrets_are_in_no_log_line(api: Api, tokens: Tokens, caplog: pytest.Log
 def test_beyond_loopback_nothing_listens_without_a_token(tmp_path: Path) -> None:
     tokens = Tokens(tmp_path / "tokens.json")
     for host in ("127.0.0.1", "::1", "localhost", "127.8.8.8"):
-        may_serve(host, tokens, anonymous_read=False)
+        check_bind_address(host, tokens, anonymous_read=False)
     for host in ("0.0.0.0", "::", "10.0.0.1", "example.org", ""):
         assert not is_loopback(host)
         with pytest.raises(UsageError, match="every machine"):
-            may_serve(host, tokens, anonymous_read=False)
-        may_serve(host, tokens, anonymous_read=True)
+            check_bind_address(host, tokens, anonymous_read=False)
+        check_bind_address(host, tokens, anonymous_read=True)
     tokens.add("desk", "read", datetime.now(UTC))
-    may_serve("0.0.0.0", tokens, anonymous_read=False)
+    check_bind_address("0.0.0.0", tokens, anonymous_read=False)
 
 
 def test_serve_refuses_to_listen_for_everybody(
@@ -169,7 +169,7 @@ def test_tokens_by_the_command_line(
     assert "bot" in listed
     assert "write" in listed
     assert secret not in listed
-    assert Tokens(place.settings().tokens_file).right_of(secret) == "write"
+    assert Tokens(place.settings().tokens_file).permission_of(secret) == "write"
     assert main(["tokens", "add", "bot"]) == 64
     assert main(["tokens", "revoke", "bot"]) == 0
-    assert Tokens(place.settings().tokens_file).right_of(secret) is None
+    assert Tokens(place.settings().tokens_file).permission_of(secret) is None

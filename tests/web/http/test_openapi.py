@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 
 from tearsheet.web import create_app
-from tearsheet.web.api.charts import DRAWN
+from tearsheet.web.api.charts import ENDPOINTS
 from tearsheet.web.http.auth import Tokens
 from tests.support.api import Api, fill
 from tests.support.place import NOON, Place, record
@@ -22,7 +22,7 @@ COMBINED = {
     "/api/performance/explain",
     "/api/positions",
     "/api/fills",
-    *(f"/api/performance/{row.path}" for row in DRAWN),
+    *(f"/api/performance/{row.path}" for row in ENDPOINTS),
 }
 #: Every boundary of every field in three shapes of body takes minutes to make up; these are fuzzed only.
 WITH_LARGE_BODIES = ("/api/fills", "/api/marks")

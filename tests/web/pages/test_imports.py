@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from tearsheet.app.imports.uploads import Uploads
+from tearsheet.app.imports.uploads import UploadStore
 from tearsheet.errors import NotFoundError
 from tearsheet.web.http.auth import Tokens
 from tests.support.api import Api, fill
@@ -197,12 +197,12 @@ def test_an_upload_is_of_those_who_may_write(make_api: Callable[..., Api]) -> No
 
 def test_what_is_thrown_away_or_broken_off_leaves_nothing(api: Api) -> None:
     seen = sent(api, ("a.csv", fills_csv([BUY])))
-    uploads = Uploads(api.place.settings().upload_dir)
+    uploads = UploadStore(api.place.settings().upload_dir)
     identity = re.search(r"uploads/(\w{32})/", seen.text)[1]  # type: ignore[index]
-    with uploads.held(identity):  # as while another process reads it
+    with uploads.lock(identity):  # as while another process reads it
         assert "Looking at a.csv" in page(api, f"/import/uploads/{identity}")
         assert send(api, f"/import/uploads/{identity}/drop", {}).status_code == 409
-    uploads.forget_outcome(identity)  # as after that process was killed
+    uploads.clear_result(identity)  # as after that process was killed
     broken = api.ask("GET", f"/import/uploads/{identity}")
     assert "This was broken off" in broken.text
     assert "Not imported yet" in pressed(api, broken, "try").text

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from tearsheet.web.http.auth import COOKIE, Tokens
 from tearsheet.web.pages.assets import assets
-from tearsheet.web.pages.frame import worded
+from tearsheet.web.pages.frame import render_code
 from tearsheet.web.pages.locales import locale_of
 from tearsheet.words import format_duration
 from tests.support.api import Api, fill
@@ -146,7 +146,7 @@ def test_money_is_rounded_for_show_only(value: str, whole: str, money: str) -> N
     from decimal import Decimal
 
     english = locale_of("en")
-    assert english.whole(Decimal(value), "USD") == whole
+    assert english.amount_rounded(Decimal(value), "USD") == whole
     assert english.money(Decimal(value), "USD", signed=True) == money
     assert locale_of("pl").money(Decimal(value), "XYZ").endswith("XYZ")
 
@@ -381,7 +381,7 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
 
     from tearsheet.rules.verdict import LimitView, Verdict, VerdictReason
     from tearsheet.web.pages import svg as drawing
-    from tearsheet.web.pages.frame import VERDICT_WORDS, worded
+    from tearsheet.web.pages.frame import VERDICT_LABELS, render_code
 
     view = LimitView(
         name="daily_loss",
@@ -414,7 +414,7 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
         reasons=(VerdictReason("stale_feed", "heard an hour ago"),),
     )
     template = api.app.jinja_env.get_template("parts.html")
-    given = {"l": locale_of("en"), "draw": drawing, "verdict_words": VERDICT_WORDS, "worded": worded}
+    given = {"l": locale_of("en"), "draw": drawing, "verdict_words": VERDICT_LABELS, "worded": render_code}
     card = template.make_module(given).limits_card([verdict])  # type: ignore[attr-defined]
     assert "must be flat" in card
     assert 'width="80"' in card
@@ -460,11 +460,11 @@ def test_before_the_first_trade_of_a_day_those_of_the_last_day_stand_there(api: 
 
 def test_a_change_of_a_time_is_told_with_its_sign() -> None:
     assert format_duration(-90) == "-1m 30s"
-    assert locale_of("en").of_unit("seconds", -4000, "", signed=True) == "−1h 06m"
+    assert locale_of("en").format("seconds", -4000, "", signed=True) == "−1h 06m"
 
 
 def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> None:
-    assert worded("see `a <b>` & <i>") == "see <code>a &lt;b&gt;</code> &amp; &lt;i&gt;"
+    assert render_code("see `a <b>` & <i>") == "see <code>a &lt;b&gt;</code> &amp; &lt;i&gt;"
 
 
 @pytest.mark.parametrize(

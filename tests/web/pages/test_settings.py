@@ -299,7 +299,7 @@ def test_another_trading_day_is_shown_then_booked_then_written(api: Api) -> None
     assert shown.count("somebody at this machine") == 2
     assert "America/Chicago" in shown
     with api.place.tracker() as tracker:
-        assert tracker.verify().agrees
+        assert tracker.verify().matches
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tearsheet.performance.summary import Scope
-from tearsheet.web.pages.tear_sheet import export_sheet, sheet
+from tearsheet.web.pages.tear_sheet import export_tear_sheet, render_tear_sheet
 from tests.support.place import NOON, Place, record
 
 HOSTILE = "<script>alert(1)</script>"
@@ -30,8 +30,8 @@ def traded(place: Place) -> Place:
 def test_a_sheet_is_one_file_that_needs_no_other(traded: Place, asked: dict[str, object]) -> None:
     with traded.tracker() as tracker:
         found = tracker.get_summary(**asked)  # type: ignore[arg-type]
-        text = sheet(tracker, found, [])
-        assert sheet(tracker, found, []) == text
+        text = render_tear_sheet(tracker, found, [])
+        assert render_tear_sheet(tracker, found, []) == text
     assert not re.search(r"<script|<link|<img|\ssrc=|\shref=|url\(|@import", text)
     assert "https:" not in text
     net = html.unescape(text).replace("−", "-")
@@ -43,7 +43,7 @@ def test_a_sheet_is_one_file_that_needs_no_other(traded: Place, asked: dict[str,
 def test_it_is_written_once_beside_the_others(traded: Place) -> None:
     with traded.tracker() as tracker:
         found = tracker.get_summary("weekly", scope=Scope(account="EQ-1"))
-        first = export_sheet(tracker, found, [])
+        first = export_tear_sheet(tracker, found, [])
         assert (first.changed, first.path.suffix) == (True, ".html")
         assert first.path.name.startswith("weekly-summary-2026-11-16-EQ-1")
-        assert not export_sheet(tracker, found, []).changed
+        assert not export_tear_sheet(tracker, found, []).changed

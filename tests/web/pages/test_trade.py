@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tearsheet.app.analysis.lists import PositionView, view_of
-from tearsheet.app.analysis.notes import Notes, Remark
+from tearsheet.app.analysis.lists import PositionView, position_view
+from tearsheet.app.analysis.notes import NoteSummary, TradeNotes
 from tearsheet.trade.fill import Side
 from tearsheet.trade.note import validate_note
 from tearsheet.trade.position import Position
-from tearsheet.web.http.csv_download import csv_answer
+from tearsheet.web.http.csv_download import csv_response
 from tests.support.api import Api, fill
 from tests.support.place import NOON, record
 from tests.web.pages.test_pages import SAME, page, send
@@ -202,13 +202,13 @@ def row(note: str, tags: tuple[str, ...] = ()) -> PositionView:
         one,
         2,
     )
-    return view_of(position, Decimal(0), remark=Remark(note, tags))
+    return position_view(position, Decimal(0), remark=NoteSummary(note, tags))
 
 
 def trades_csv(rows: list[PositionView]) -> str:
     columns = ("net", "tags", "note")
     cells = [[getattr(p, name) for name in columns] for p in rows]
-    return csv_answer(columns, cells, "x.csv").get_data(as_text=True)
+    return csv_response(columns, cells, "x.csv").get_data(as_text=True)
 
 
 @pytest.mark.parametrize(
@@ -256,6 +256,6 @@ def test_a_line_cut_at_semicolons_or_tabs_has_no_formula_either() -> None:
 def test_a_note_on_the_command_line_of_another_process_is_seen_at_once(api: Api, position: str) -> None:
     page(api, "/trades")
     with api.place.tracker() as tracker:
-        Notes(tracker).write(position, validate_note("from outside", ["x"]), "kim", 0)
+        TradeNotes(tracker).write(position, validate_note("from outside", ["x"]), "kim", 0)
     assert "has a note" in page(api, "/trades")
     assert "from outside" in page(api, f"/trades/{position}")

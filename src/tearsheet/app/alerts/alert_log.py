@@ -23,7 +23,7 @@ class _AlertHeader(Struct):
     account: str | None = None
 
 
-def end_of_alerts(file: Path) -> int:
+def log_end(file: Path) -> int:
     """How long the alerts file is; 0 where there is none."""
     try:
         return file.stat().st_size
@@ -31,12 +31,12 @@ def end_of_alerts(file: Path) -> int:
         return 0
 
 
-def alerts_since(file: Path, offset: int) -> Iterator[AlertLine]:
+def read_since(file: Path, offset: int) -> Iterator[AlertLine]:
     """Every whole line of the alerts file after an offset; all of a file that was replaced.
 
     Raises InputError where the file cannot be read.
     """
-    if offset > end_of_alerts(file):
+    if offset > log_end(file):
         offset = 0
     rest = b""
     try:

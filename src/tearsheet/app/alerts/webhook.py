@@ -63,7 +63,7 @@ class Webhook(Struct, frozen=True):
         }
 
 
-def webhook_of(settings: Settings) -> Webhook | None:
+def webhook_from(settings: Settings) -> Webhook | None:
     """The webhook of the settings, None where it is off. Raises SettingsError."""
     if settings.webhook_url is None:
         return None
@@ -88,17 +88,17 @@ def webhook_of(settings: Settings) -> Webhook | None:
     return Webhook(settings.webhook_url, secret)
 
 
-class Deliveries:
+class WebhookQueue:
     """Delivers what the alerts file holds beyond the delivery log."""
 
     def __init__(
         self, webhook: Webhook, alerts_file: Path, log_file: Path, clock: Callable[[], datetime]
     ) -> None:
         self._webhook, self._clock = webhook, clock
-        self._alerts, self._log = alerts_file, log_file
-        self._failed = 0
+        self._alerts_file, self._log_file = alerts_file, log_file
+        self._failures = 0
 
-    def deliver(self) -> int:
+    def deliver_pending(self) -> int:
         """Try what is outstanding, in order, up to the first failure; returns how many are left.
 
         With another process at work nothing is tried. Raises InputError for files that cannot be used.
@@ -106,23 +106,23 @@ class Deliveries:
         try:
             with self._lock_log() as log:
                 if log is None:
-                    return len(list(self._pending(self._reached())))
+                    return len(list(self._pending(self._delivered_offset())))
                 return self._deliver(log)
         except OSError as error:
             raise InputError(
-                f"{error.filename or self._log} cannot be used: {error.strerror or error}",
+                f"{error.filename or self._log_file} cannot be used: {error.strerror or error}",
                 "check the path, its permissions and the space on the disk",
             ) from error
 
-    def wait_s(self) -> float:
+    def retry_delay_s(self) -> float:
         """How long to wait before the next try: a second, or longer and longer after failures."""
-        return min(_LONGEST_WAIT_S, 2.0 ** min(self._failed, 16))
+        return min(_LONGEST_WAIT_S, 2.0 ** min(self._failures, 16))
 
     def _deliver(self, log: IO[bytes]) -> int:
-        reached = self._reached()
+        reached = self._delivered_offset()
         if reached is None:  # what was before the webhook is not news
             end = self._size()
-            self._note(log, Delivery(at=self._clock(), state="began", reached=end))
+            self._append_log(log, Delivery(at=self._clock(), state="began", reached=end))
             return 0
         outstanding = list(self._pending(reached))
         for number, (line, end) in enumerate(outstanding):
@@ -135,15 +135,15 @@ class Deliveries:
         event_id = blake2b(line, digest_size=8).hexdigest()
         status, error = self._post(event_id, line)
         delivered = status is not None and 200 <= status < 300
-        self._failed = 0 if delivered else self._failed + 1
-        self._note(
+        self._failures = 0 if delivered else self._failures + 1
+        self._append_log(
             log,
             Delivery(
                 at=self._clock(),
                 state="delivered" if delivered else "failed",
                 reached=end if delivered else reached,
                 event_id=event_id,
-                attempt=self._failed,
+                attempt=self._failures,
                 status=status,
                 error=error,
             ),
@@ -170,7 +170,7 @@ class Deliveries:
         if reached is None or end == reached:
             return
         offset = reached if reached < end else 0
-        with self._alerts.open("rb") as file:
+        with self._alerts_file.open("rb") as file:
             file.seek(offset)
             for line in file:
                 offset += len(line)
@@ -178,13 +178,13 @@ class Deliveries:
                     yield line.strip(), offset
 
     def _size(self) -> int:
-        return self._alerts.stat().st_size if self._alerts.exists() else 0
+        return self._alerts_file.stat().st_size if self._alerts_file.exists() else 0
 
-    def _reached(self) -> int | None:
+    def _delivered_offset(self) -> int | None:
         """How far the delivery log says that the outbox is delivered; None where it says nothing."""
-        if not self._log.exists():
+        if not self._log_file.exists():
             return None
-        with self._log.open("rb") as file:
+        with self._log_file.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
             lines = file.read().splitlines()
         for line in reversed(lines):
@@ -194,7 +194,7 @@ class Deliveries:
                 continue  # half a line of a crash
         return None
 
-    def _note(self, log: IO[bytes], delivery: Delivery) -> None:
+    def _append_log(self, log: IO[bytes], delivery: Delivery) -> None:
         log.write(json_line(delivery) + b"\n")
         log.flush()
         os.fsync(log.fileno())
@@ -202,8 +202,8 @@ class Deliveries:
     @contextmanager
     def _lock_log(self) -> Iterator[IO[bytes] | None]:
         """The delivery log for this process alone; None while another one has it."""
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        with self._log_file.open("ab") as log:
             try:
                 fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -214,31 +214,31 @@ class Deliveries:
             yield log
 
     def _ends_with_partial_line(self) -> bool:
-        with self._log.open("rb") as file:
+        with self._log_file.open("rb") as file:
             if not file.seek(0, os.SEEK_END):
                 return False
             file.seek(-1, os.SEEK_END)
             return file.read(1) != b"\n"
 
 
-def deliveries_of(settings: Settings, clock: Callable[[], datetime]) -> Deliveries | None:
+def open_queue(settings: Settings, clock: Callable[[], datetime]) -> WebhookQueue | None:
     """What delivers alerts by these settings, None where the webhook is off. Raises SettingsError."""
-    webhook = webhook_of(settings)
+    webhook = webhook_from(settings)
     if webhook is None:
         return None
-    return Deliveries(webhook, settings.alerts_file, settings.webhook_log, clock)
+    return WebhookQueue(webhook, settings.alerts_file, settings.webhook_log, clock)
 
 
-def keep_delivering(deliveries: Deliveries, on_trouble: Callable[[InputError], None]) -> None:
+def run_delivery_loop(deliveries: WebhookQueue, on_trouble: Callable[[InputError], None]) -> None:
     """Deliver in a thread of its own for as long as the process lives."""
 
     def work() -> None:
         while True:
             try:
-                deliveries.deliver()
+                deliveries.deliver_pending()
             except InputError as error:
                 on_trouble(error)
-            time.sleep(deliveries.wait_s())
+            time.sleep(deliveries.retry_delay_s())
 
     threading.Thread(target=work, name="tearsheet-webhook", daemon=True).start()
 

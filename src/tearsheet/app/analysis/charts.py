@@ -6,12 +6,12 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.app.analysis.explain import Behind
-from tearsheet.app.analysis.lists import PositionView, view_of
-from tearsheet.app.analysis.notes import remarks_on, tags_by_position
-from tearsheet.app.analysis.summaries import Summaries, terms_of
-from tearsheet.app.context import Context
-from tearsheet.app.reports import BookingTerm
+from tearsheet.app.analysis.explain import ExplanationBuilder
+from tearsheet.app.analysis.lists import PositionView, position_view
+from tearsheet.app.analysis.notes import note_summaries, tags_by_position
+from tearsheet.app.analysis.summaries import SummaryBuilder, options_from
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.reports import ExplainedFill
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.performance.breakdown import Group, breakdown
 from tearsheet.performance.closing import ClosedTrade
@@ -33,18 +33,18 @@ from tearsheet.store.tables.trade_list import (
 )
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
 
-__all__ = ["SORTS", "Chosen", "Insights", "PositionDetail", "TradeCursor", "TradeFilter", "TradePage"]
+__all__ = ["SORTS", "Charts", "Selection", "TradeCursor", "TradeDetail", "TradeFilter", "TradePage"]
 
 #: How long the lists were that were asked for last, by the state they are of.
-_counts: dict[object, int] = {}
+_count_cache: dict[object, int] = {}
 _MAX_CACHED_COUNTS = 500
 #: The closings that were asked for last, by the state they are of, so that the charts and pages of
 #: one state share them; so many at most, counted together, and the newest in any case.
-_last: dict[object, list[ClosedTrade]] = {}
-_MOST_KEPT = 250_000
+_trades_cache: dict[object, list[ClosedTrade]] = {}
+_MAX_CACHED_TRADES = 250_000
 
 
-class Chosen(Struct, frozen=True):
+class Selection(Struct, frozen=True):
     """Whose trading, in which window and money."""
 
     window: Window
@@ -52,11 +52,11 @@ class Chosen(Struct, frozen=True):
     currency: str | None = None
 
 
-def chosen_by(summary: PerformanceSummary) -> Chosen:
+def selection_of(summary: PerformanceSummary) -> Selection:
     """The window, scope and money that a summary is of."""
     view = summary.window
     window = Window(view.kind, view.start, view.end + DAY, view.last_trades)
-    return Chosen(window, summary.scope, summary.currency)
+    return Selection(window, summary.scope, summary.currency)
 
 
 class TradePage(Struct, frozen=True):
@@ -72,89 +72,89 @@ class TradePage(Struct, frozen=True):
     next: TradeCursor | None = None
 
 
-class Names(Struct, frozen=True):
+class FilterValues(Struct, frozen=True):
     """What a list can be filtered by."""
 
     symbols: tuple[str, ...]
     strategies: tuple[str, ...]
 
 
-class PositionDetail(Struct, frozen=True):
+class TradeDetail(Struct, frozen=True):
     """A position and its bookings in order, with the file and line of each fill."""
 
     position: PositionView
-    bookings: tuple[BookingTerm, ...]
+    bookings: tuple[ExplainedFill, ...]
 
 
-class Insights:
+class Charts:
     """Answers what a summary does not hold: how it came about, and how it spreads."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
-        self._answers = Summaries(context.ledger, terms_of(context.settings), context.now)
+        self._summaries = SummaryBuilder(context.ledger, options_from(context.settings), context.now)
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
         self._closed_trades = ClosedTradeQuery(self._calendar, self._band)
 
-    def grid(self, chosen: Chosen) -> CalendarResults:
+    def calendar(self, chosen: Selection) -> CalendarResults:
         """The calendar of a window. Raises UsageError where it has no dates."""
         window = chosen.window
         if window.last_trades is not None:
             raise UsageError("a calendar is of a stretch of time", "leave rolling out")
         with self._ledger.snapshot():
             currency = self._currency(chosen)
-            window = self._answers.from_first_session(window, chosen.scope)
+            window = self._summaries.from_first_session(window, chosen.scope)
             first, last = window.start, window.last_day
             wide = Window(
                 "custom",
                 max(first - DAY * first.weekday(), EARLIEST.date()),
                 min(last + DAY * (7 - last.weekday()), LATEST.date()),
             )
-            return calendar_results(first, last, self._answers.sessions(wide, chosen.scope, currency))
+            return calendar_results(first, last, self._summaries.sessions(wide, chosen.scope, currency))
 
-    def equity(self, chosen: Chosen) -> tuple[DailyPoint, ...]:
+    def daily_curve(self, chosen: Selection) -> tuple[DailyPoint, ...]:
         """The running total by session."""
         with self._ledger.snapshot():
             currency = self._currency(chosen)
-            return daily_curve(self._answers.sessions(chosen.window, chosen.scope, currency))
+            return daily_curve(self._summaries.sessions(chosen.window, chosen.scope, currency))
 
-    def fills(self, chosen: Chosen) -> tuple[FillPoint, ...]:
+    def fill_curve(self, chosen: Selection) -> tuple[FillPoint, ...]:
         """The running total by fill."""
         with self._ledger.snapshot():
             currency = self._currency(chosen)
-            return fill_curve(self._answers.rows(chosen.window, chosen.scope, currency).bookings)
+            return fill_curve(self._summaries.rows(chosen.window, chosen.scope, currency).bookings)
 
-    def breakdown(self, chosen: Chosen, by: str) -> tuple[Group, ...]:
+    def breakdown(self, chosen: Selection, by: str) -> tuple[Group, ...]:
         """Closed positions by a grouping; by tag, one with several is in the group of each."""
-        found = self.closings(chosen)
+        found = self.closed_trades(chosen)
         if by == "tag":
             with self._ledger.snapshot() as queries:
                 found = _one_per_tag(found, tags_by_position(queries))
         return breakdown(found, by)
 
-    def distribution(self, chosen: Chosen, of: Literal["net", "r"]) -> Distribution:
+    def distribution(self, chosen: Selection, of: Literal["net", "r"]) -> Distribution:
         """How the results of closed positions spread, in money or in R."""
-        found = self.closings(chosen)
+        found = self.closed_trades(chosen)
         if of == "net":
             return distribution([closing.net for closing in found])
         return distribution([closing.r for closing in found if closing.r is not None])
 
-    def rolling(self, chosen: Chosen, trades: int) -> tuple[RollingPoint, ...]:
+    def rolling(self, chosen: Selection, trades: int) -> tuple[RollingPoint, ...]:
         """Win rate and expectancy over the last `trades` closed positions, one by one."""
-        return rolling_metrics(self.closings(chosen), trades)
+        return rolling_metrics(self.closed_trades(chosen), trades)
 
     def compare(
-        self, this: Chosen, other: Chosen
+        self, this: Selection, other: Selection
     ) -> tuple[PerformanceSummary, PerformanceSummary, tuple[MetricComparison, ...]]:
         """Two windows or scopes side by side, in one currency."""
         with self._ledger.snapshot():
-            first = self._answers.summary(this.window, this.scope, this.currency)
-            second = self._answers.summary(other.window, other.scope, other.currency or first.currency)
+            first = self._summaries.summary(this.window, this.scope, this.currency)
+            second = self._summaries.summary(other.window, other.scope, other.currency or first.currency)
         return first, second, compare(first.metrics, second.metrics)
 
     def trades(
         self,
-        chosen: Chosen,
+        chosen: Selection,
         wanted: TradeFilter,
         offset: int,
         number: int,
@@ -169,46 +169,46 @@ class Insights:
             of = TradeScope(scope, currency, to_micros(start), to_micros(end), window.last_trades)
             found = TradeList(queries, of, wanted, self._band)
             items, previous, following = found.page(number, offset, after, before)
-            remarks = remarks_on(queries, [position.id for position in items])
+            remarks = note_summaries(queries, [position.id for position in items])
             views = tuple(
-                view_of(position, self._band, remark=remarks.get(position.id)) for position in items
+                position_view(position, self._band, remark=remarks.get(position.id)) for position in items
             )
             total = self._count_trades(chosen, currency, wanted, found)
             return TradePage(total, offset, views, previous, following)
 
-    def _count_trades(self, chosen: Chosen, currency: str, wanted: TradeFilter, found: TradeList) -> int:
+    def _count_trades(self, chosen: Selection, currency: str, wanted: TradeFilter, found: TradeList) -> int:
         """How many closed positions a list has, by the kept tallies where these know it."""
         window, scope = chosen.window, chosen.scope
         if wanted.is_all and window.last_trades is None and not scope.needs_row_filter:
-            sessions = self._answers.sessions(window, scope, currency)
+            sessions = self._summaries.sessions(window, scope, currency)
             return sum(tally.closed for _, tally in sessions)
         notes = self._ledger.get(NOTES_STATE_ID) if wanted.tag else None
         of = (wanted.side, wanted.outcome, wanted.text, wanted.tag)
         key = (self._ledger.state_id, notes, self._band, window, scope, currency, of)
-        if key not in _counts:
-            while len(_counts) >= _MAX_CACHED_COUNTS:
-                _counts.pop(next(iter(_counts)), None)
-            _counts[key] = found.count()
-        return _counts[key]
+        if key not in _count_cache:
+            while len(_count_cache) >= _MAX_CACHED_COUNTS:
+                _count_cache.pop(next(iter(_count_cache)), None)
+            _count_cache[key] = found.count()
+        return _count_cache[key]
 
-    def names(self, account: str | None, most: int) -> Names:
+    def filter_values(self, account: str | None, most: int) -> FilterValues:
         """The symbols and strategies of closed positions, of one account or all; some of many."""
         with self._ledger.snapshot() as queries:
             symbols = distinct_names(queries, "symbol", account)
-            return Names(symbols[:most], distinct_names(queries, "strategy", account)[:most])
+            return FilterValues(symbols[:most], distinct_names(queries, "strategy", account)[:most])
 
-    def position(self, identity: str) -> PositionDetail:
+    def position(self, identity: str) -> TradeDetail:
         """A position with its bookings. Raises NotFoundError."""
         with self._ledger.snapshot() as queries:
             position = queries.position(identity)
             if position is None:
                 raise NotFoundError(f"no position {identity!r}", "`tearsheet positions` lists them")
-            behind = Behind(self._ledger, self._band, self._calendar.trading_day_of)
+            behind = ExplanationBuilder(self._ledger, self._band, self._calendar.trading_day_of)
             terms = behind.bookings(queries.bookings_of(identity), lambda booking: booking.net)
-            remark = remarks_on(queries, [identity]).get(identity)
-            return PositionDetail(view_of(position, self._band, remark=remark), terms)
+            remark = note_summaries(queries, [identity]).get(identity)
+            return TradeDetail(position_view(position, self._band, remark=remark), terms)
 
-    def before(self, window: Window) -> Window | None:
+    def previous_window(self, window: Window) -> Window | None:
         """The window of the same kind before: the exchange day, week, month …; None without one."""
         if window.last_trades is not None or window.kind == "all":
             return None
@@ -219,7 +219,7 @@ class Insights:
             last -= DAY
         return Window.containing(window.kind, last)
 
-    def closings(self, chosen: Chosen) -> list[ClosedTrade]:
+    def closed_trades(self, chosen: Selection) -> list[ClosedTrade]:
         """The closed positions of a window, in order."""
         window, scope = chosen.window, chosen.scope
         with self._ledger.snapshot() as queries:
@@ -227,7 +227,7 @@ class Insights:
             key = (self._ledger.state_id, window, scope, currency)
             start, end = self._calendar.start(window.start), self._calendar.start(window.end)
 
-            if (kept := _last.get(key)) is not None:
+            if (kept := _trades_cache.get(key)) is not None:
                 return kept
             if window.last_trades is None:
                 found = self._closed_trades.between(queries, scope, currency, start, end)
@@ -237,19 +237,19 @@ class Insights:
             _cache_trades(key, found)
             return found
 
-    def currency(self, chosen: Chosen) -> str:
+    def currency(self, chosen: Selection) -> str:
         """The one currency that the answers are in. Raises NotFoundError, MixedCurrencyError."""
         with self._ledger.snapshot():
             return self._currency(chosen)
 
-    def bounded(self, chosen: Chosen) -> Window:
+    def clipped(self, chosen: Selection) -> Window:
         """The window; one over everything begins with the first session that traded."""
         with self._ledger.snapshot():
-            return self._answers.from_first_session(chosen.window, chosen.scope)
+            return self._summaries.from_first_session(chosen.window, chosen.scope)
 
-    def _currency(self, chosen: Chosen) -> str:
-        self._answers.check_account(chosen.scope)
-        return self._answers.currency(chosen.window, chosen.scope, chosen.currency)
+    def _currency(self, chosen: Selection) -> str:
+        self._summaries.check_account(chosen.scope)
+        return self._summaries.currency(chosen.window, chosen.scope, chosen.currency)
 
 
 def _one_per_tag(found: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -> list[ClosedTrade]:
@@ -261,6 +261,6 @@ def _one_per_tag(found: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -
 
 
 def _cache_trades(key: object, found: list[ClosedTrade]) -> None:
-    while _last and len(found) + sum(map(len, _last.values())) > _MOST_KEPT:
-        _last.pop(next(iter(_last)), None)
-    _last[key] = found
+    while _trades_cache and len(found) + sum(map(len, _trades_cache.values())) > _MAX_CACHED_TRADES:
+        _trades_cache.pop(next(iter(_trades_cache)), None)
+    _trades_cache[key] = found

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from tearsheet.app.analysis.summaries import Rows
-from tearsheet.app.reports import BookingTerm, Explanation, FillPlace, PositionTerm, SupersededTerm
+from tearsheet.app.analysis.summaries import WindowRows
+from tearsheet.app.reports import ExplainedFill, ExplainedTrade, Explanation, FillPlace, ReplacedFill
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PerformanceSummary
@@ -42,7 +42,7 @@ def explain(
     ledger: Ledger,
     metric: str,
     summary: PerformanceSummary,
-    rows: Rows,
+    rows: WindowRows,
     breakeven_band: Decimal,
     session_of: Callable[[datetime], object],
 ) -> Explanation:
@@ -50,7 +50,7 @@ def explain(
     row = METRICS.get(metric)
     if row is None:
         raise NotFoundError(f"no metric {metric!r}", f"known metrics: {', '.join(METRICS)}")
-    terms = Behind(ledger, breakeven_band, session_of)
+    terms = ExplanationBuilder(ledger, breakeven_band, session_of)
     on_bookings = metric in _ON_BOOKINGS
     bookings = terms.bookings(rows.bookings, _ON_BOOKINGS[metric]) if on_bookings else ()
     positions = () if on_bookings else terms.positions(rows.closed, metric)
@@ -68,11 +68,11 @@ def explain(
         total=total,
         bookings=bookings,
         positions=positions,
-        superseded=_superseded(ledger, summary),
+        superseded=_replaced_fills(ledger, summary),
     )
 
 
-def _superseded(ledger: Ledger, summary: PerformanceSummary) -> tuple[SupersededTerm, ...]:
+def _replaced_fills(ledger: Ledger, summary: PerformanceSummary) -> tuple[ReplacedFill, ...]:
     """What corrections and busts took the place of, in the window and scope of a summary."""
     span = (to_micros(summary.window.starts_at), to_micros(summary.window.ends_at))
     scope = (summary.scope.account, summary.scope.symbol)
@@ -83,7 +83,7 @@ def _superseded(ledger: Ledger, summary: PerformanceSummary) -> tuple[Superseded
         if by is None:
             continue
         terms.append(
-            SupersededTerm(
+            ReplacedFill(
                 from_micros(time_us),
                 account,
                 symbol,
@@ -101,7 +101,7 @@ def _superseded(ledger: Ledger, summary: PerformanceSummary) -> tuple[Superseded
     return tuple(terms)
 
 
-class Behind:
+class ExplanationBuilder:
     """Turns rows into terms, looking up where each fill was read."""
 
     def __init__(self, ledger: Ledger, band: Decimal, session_of: Callable[[datetime], object]) -> None:
@@ -109,12 +109,12 @@ class Behind:
         self._band = band
         self._session_of = session_of
 
-    def bookings(self, bookings: Iterable[Booking], adds: _Contribution) -> tuple[BookingTerm, ...]:
+    def bookings(self, bookings: Iterable[Booking], adds: _Contribution) -> tuple[ExplainedFill, ...]:
         """Bookings with what each adds, and where its fill was read."""
         with exact():
             return tuple(self._explained_fill(b, adds(b)) for b in bookings)
 
-    def positions(self, closed: Iterable[Position], metric: str) -> tuple[PositionTerm, ...]:
+    def positions(self, closed: Iterable[Position], metric: str) -> tuple[ExplainedTrade, ...]:
         """The positions that a metric counts, with what each adds."""
         outcomes, counted = _POSITION_SUMS.get(metric, (("win", "loss", "breakeven"), False))
         terms = []
@@ -124,12 +124,12 @@ class Behind:
                 outcome = outcome_of(net, self._band)
                 if outcome in outcomes:
                     adds = Decimal(1) if counted else net
-                    terms.append(self._position(position, net, outcome, adds))
+                    terms.append(self._explained_trade(position, net, outcome, adds))
         return tuple(terms)
 
-    def _position(self, p: Position, net: Decimal, outcome: Outcome, adds: Decimal) -> PositionTerm:
+    def _explained_trade(self, p: Position, net: Decimal, outcome: Outcome, adds: Decimal) -> ExplainedTrade:
         its = self._ledger.queries.bookings_of(p.id)
-        return PositionTerm(
+        return ExplainedTrade(
             p.id,
             p.account,
             p.symbol,
@@ -145,8 +145,8 @@ class Behind:
             self.bookings(its, lambda b: b.net),
         )
 
-    def _explained_fill(self, b: Booking, adds: Decimal) -> BookingTerm:
-        return BookingTerm(
+    def _explained_fill(self, b: Booking, adds: Decimal) -> ExplainedFill:
+        return ExplainedFill(
             str(self._session_of(b.time)),
             b.time,
             b.account,
@@ -159,9 +159,9 @@ class Behind:
             b.fees,
             b.net,
             adds,
-            self._places(b),
+            self._fill_places(b),
         )
 
-    def _places(self, b: Booking) -> tuple[FillPlace, ...]:
+    def _fill_places(self, b: Booking) -> tuple[FillPlace, ...]:
         found = self._ledger.places(b.account, b.fill_key)
         return tuple(FillPlace(file, line) for file, line in found)

@@ -7,9 +7,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tearsheet.app.analysis.notes import Remark, remarks_on
-from tearsheet.app.analysis.unrealized import Unrealized, unrealized
-from tearsheet.app.context import Context
+from tearsheet.app.analysis.notes import NoteSummary, note_summaries
+from tearsheet.app.analysis.unrealized import Unrealized, unrealized_of_position
+from tearsheet.app.context import LedgerContext
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables import pages
@@ -24,7 +24,7 @@ from tearsheet.trade.session import Window, to_micros
 
 __all__ = ["Lists", "Page", "PageCursor", "PositionView"]
 
-_CLOSED, _NO_NOTES = Unrealized(None), Remark()
+_CLOSED, _NO_NOTES = Unrealized(None), NoteSummary()
 
 
 class PositionView(Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
 class Lists:
     """Asks the ledger for pages; a page goes on after the last row of the one before."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
@@ -72,13 +72,13 @@ class Lists:
     def fills(self, window: Window, scope: Scope, number: int, after: PageCursor | None) -> Page[Fill]:
         """Fills of a window, the newest first. Logged results are none. Raises UsageError."""
         with self._ledger.snapshot() as queries:
-            return pages.fills(queries, self._span(window, scope, after), number)
+            return pages.fills(queries, self._row_range(window, scope, after), number)
 
-    def closed(
+    def closed_trades(
         self, window: Window, scope: Scope, number: int, after: PageCursor | None, tag: str | None = None
     ) -> Page[PositionView]:
         """Positions closed in a window, the newest first, of one tag or all. Raises UsageError."""
-        span = self._span(window, scope, after)
+        span = self._row_range(window, scope, after)
         of = TradeScope(scope, None, to_micros(span.since), to_micros(span.until))
         place = None if after is None else TradeCursor(None, after.time_us, str(after.id))
         with self._ledger.snapshot() as queries:
@@ -92,7 +92,7 @@ class Lists:
         with self._ledger.snapshot() as queries:
             return pages.rejections(queries, after, number)
 
-    def open(self, scope: Scope, tag: str | None = None) -> list[PositionView]:
+    def open_positions(self, scope: Scope, tag: str | None = None) -> list[PositionView]:
         """Open positions with what they would bring at their marks, of one tag or all."""
         with self._ledger.snapshot() as queries:
             views = self._views(queries, queries.open_positions(scope))
@@ -100,28 +100,28 @@ class Lists:
 
     def _views(self, queries: Queries, positions: Sequence[Position]) -> list[PositionView]:
         """Positions as they are shown, with what is said of them."""
-        marks, remarks = Marks(queries), remarks_on(queries, [p.id for p in positions])
+        marks, remarks = Marks(queries), note_summaries(queries, [p.id for p in positions])
         return [
-            view_of(p, self._band, None if p.closed_at else marks.get(p.symbol), remarks.get(p.id))
+            position_view(p, self._band, None if p.closed_at else marks.get(p.symbol), remarks.get(p.id))
             for p in positions
         ]
 
-    def _span(self, window: Window, scope: Scope, after: PageCursor | None) -> RowRange:
+    def _row_range(self, window: Window, scope: Scope, after: PageCursor | None) -> RowRange:
         if window.last_trades is not None:
             raise UsageError("a list is of a stretch of time", "leave rolling out")
         since, until = self._calendar.start(window.start), self._calendar.start(window.end)
         return RowRange(scope, since, until, after)
 
 
-def view_of(
-    p: Position, band: Decimal, mark: Mark | None = None, remark: Remark | None = None
+def position_view(
+    p: Position, band: Decimal, mark: Mark | None = None, remark: NoteSummary | None = None
 ) -> PositionView:
     """A position as it is shown; its outcome is told by the breakeven band."""
     closed = p.closed_at is not None
     # a result that a bot logged states the price of one end only
     is_logged = closed and p.fills == 1
     entry_known, exit_known = (bool(v) or not is_logged for v in (p.entry_value, p.exit_value))
-    its = _CLOSED if closed else unrealized(p, mark)
+    its = _CLOSED if closed else unrealized_of_position(p, mark)
     remark = remark or _NO_NOTES
     with exact():
         return PositionView(

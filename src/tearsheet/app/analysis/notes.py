@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.app.context import Context
+from tearsheet.app.context import LedgerContext
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import log_event
 from tearsheet.store.tables import notes as kept
@@ -17,13 +17,13 @@ from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.note import NoteText
 
 __all__ = [
+    "NoteSummary",
     "NoteVersion",
     "NoteView",
-    "Notes",
-    "Remark",
     "TagCount",
-    "notes_stamp",
-    "remarks_on",
+    "TradeNotes",
+    "note_summaries",
+    "notes_state_id",
     "tags_by_position",
 ]
 
@@ -31,7 +31,7 @@ _log = logging.getLogger("tearsheet")
 _LONGEST_NAME = 100
 
 
-def notes_stamp(context: Context) -> str:
+def notes_state_id(context: LedgerContext) -> str:
     """A name for the present state of all notes, which change no number. Raises StoreError."""
     return context.ledger.get(NOTES_STATE_ID) or "0"
 
@@ -52,7 +52,7 @@ class NoteView(Struct, frozen=True):
     at: datetime | None
 
 
-class Remark(Struct, frozen=True):
+class NoteSummary(Struct, frozen=True):
     """What lists show of all notes on one position."""
 
     note: str | None = None
@@ -66,41 +66,41 @@ class TagCount(Struct, frozen=True):
     notes: int
 
 
-class Notes:
+class TradeNotes:
     """Asks a context's ledger for notes, and writes them."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._ledger = context.ledger
 
-    def of(self, position: str) -> Sequence[NoteView]:
+    def for_trade(self, position: str) -> Sequence[NoteView]:
         """The position's own note, be it empty, and those of fills that stand in it by now.
 
         Raises NotFoundError.
         """
         with self._ledger.snapshot() as queries:
-            own = _own(queries, position)
+            own = _note_of(queries, position)
             found = kept.NoteTable(queries).for_positions([position]).get(position, [])
         others = [note for note in found if note.id != own.id]
-        return [_view(note) for note in (own, *others)]
+        return [_to_view(note) for note in (own, *others)]
 
     def get(self, identity: str) -> NoteView:
         """A note by its id. Raises NotFoundError."""
         with self._ledger.snapshot() as queries:
-            return _view(_known(queries, identity))
+            return _to_view(_get_note(queries, identity))
 
     def versions(self, identity: str) -> Sequence[NoteVersion]:
         """Everything that a note ever said, the first first."""
         with self._ledger.snapshot() as queries:
             return kept.NoteTable(queries).versions(identity)
 
-    def orphaned(self, most: int, after: str = "") -> Sequence[NoteView]:
+    def unattached(self, most: int, after: str = "") -> Sequence[NoteView]:
         """Notes whose fill is not in the ledger now: its import was undone, or its log written anew.
 
         They stand where they were as soon as the fill is back.
         """
         with self._ledger.snapshot() as queries:
-            return [_view(note) for note in kept.NoteTable(queries).unattached(after, most)]
+            return [_to_view(note) for note in kept.NoteTable(queries).unattached(after, most)]
 
     def tags(self) -> Sequence[TagCount]:
         """Every tag, in order."""
@@ -112,25 +112,25 @@ class Notes:
         with self._ledger.snapshot() as queries:
             return kept.NoteTable(queries).with_tag(tag)
 
-    def remarks(self, positions: Sequence[str]) -> Mapping[str, Remark]:
+    def summaries(self, positions: Sequence[str]) -> Mapping[str, NoteSummary]:
         """What is said of each of some positions."""
         with self._ledger.snapshot() as queries:
-            return remarks_on(queries, positions)
+            return note_summaries(queries, positions)
 
     def write(self, position: str, said: NoteText, by: str, version: int) -> NoteView:
         """Say something of a position. `version` is the one that it is said upon, 0 for the first.
 
         Raises NotFoundError; UsageError where somebody else wrote meanwhile; StoreError.
         """
-        return self._write(lambda queries: _own(queries, position), lambda _: said, by, version)
+        return self._write(lambda queries: _note_of(queries, position), lambda _: said, by, version)
 
     def rewrite(self, note: str, said: NoteText, by: str, version: int) -> NoteView:
         """The same of a note by its id, also of one whose fill is gone."""
-        return self._write(lambda queries: _known(queries, note), lambda _: said, by, version)
+        return self._write(lambda queries: _get_note(queries, note), lambda _: said, by, version)
 
-    def change(self, position: str, change: Callable[[NoteText], NoteText], by: str) -> NoteView:
+    def modify(self, position: str, change: Callable[[NoteText], NoteText], by: str) -> NoteView:
         """Say of a position what a function makes of what is said now. Raises as `write` does."""
-        return self._write(lambda queries: _own(queries, position), change, by, None)
+        return self._write(lambda queries: _note_of(queries, position), change, by, None)
 
     def _write(
         self,
@@ -145,8 +145,8 @@ class Notes:
             notes, before = kept.NoteTable(queries), find(queries)
             said = change(before.content)
             if said == before.content:  # also where a request is repeated
-                return _view(before)
-            _check(before, version)
+                return _to_view(before)
+            _check_version(before, version)
             after = replace(
                 before, version=before.version + 1, content=said, by=by[:_LONGEST_NAME], at=self._context.now
             )
@@ -161,12 +161,12 @@ class Notes:
             version=after.version,
             by=after.by,
         )
-        return _view(after)
+        return _to_view(after)
 
 
-def remarks_on(queries: Queries, positions: Sequence[str]) -> Mapping[str, Remark]:
+def note_summaries(queries: Reading, positions: Sequence[str]) -> Mapping[str, NoteSummary]:
     """What is said of each of some positions, all notes on it together."""
-    return {one: _together(notes) for one, notes in kept.NoteTable(queries).for_positions(positions).items()}
+    return {one: _combine(notes) for one, notes in kept.NoteTable(queries).for_positions(positions).items()}
 
 
 def tags_by_position(queries: Queries) -> Mapping[str, frozenset[str]]:
@@ -174,13 +174,13 @@ def tags_by_position(queries: Queries) -> Mapping[str, frozenset[str]]:
     return kept.NoteTable(queries).tags_by_position()
 
 
-def _together(notes: Sequence[Note]) -> Remark:
+def _combine(notes: Sequence[Note]) -> NoteSummary:
     texts = [note.content.text for note in notes if note.content.text]
     tags = sorted({tag for note in notes for tag in note.content.tags})
-    return Remark("\n\n".join(texts) or None, tuple(tags))
+    return NoteSummary("\n\n".join(texts) or None, tuple(tags))
 
 
-def _own(queries: Queries, position: str) -> Note:
+def _note_of(queries: Reading, position: str) -> Note:
     """The note of a position, empty where nothing was said. Raises NotFoundError."""
     bookings = queries.bookings_of(position)
     if not bookings:
@@ -189,14 +189,14 @@ def _own(queries: Queries, position: str) -> Note:
     return kept.NoteTable(queries).get(unsaid.id) or unsaid
 
 
-def _known(queries: Queries, identity: str) -> Note:
+def _get_note(queries: Reading, identity: str) -> Note:
     note = kept.NoteTable(queries).get(identity)
     if note is None:
         raise NotFoundError(f"no note {identity!r}", "a position's page shows its notes")
     return note
 
 
-def _check(note: Note, version: int | None) -> None:
+def _check_version(note: Note, version: int | None) -> None:
     """Refuse what is said upon another version than the last."""
     if version in (None, note.version):
         return
@@ -210,7 +210,7 @@ def _check(note: Note, version: int | None) -> None:
     )
 
 
-def _view(note: Note) -> NoteView:
+def _to_view(note: Note) -> NoteView:
     is_said = note.version > 0
     return NoteView(
         note.id,

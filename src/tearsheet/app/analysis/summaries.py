@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tearsheet.app.analysis.unrealized import Unrealized, unrealized_of
+from tearsheet.app.analysis.unrealized import Unrealized, unrealized_total
 from tearsheet.errors import MixedCurrencyError, NotFoundError
 from tearsheet.performance.metric import Day, MetricInput, MetricValue, compute_all
 from tearsheet.performance.summary import (
@@ -28,7 +28,7 @@ from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import DAY, TradingCalendar, Window
 
 
-class Terms(Struct, frozen=True):
+class SummaryOptions(Struct, frozen=True):
     """What every summary of a tracker has in common."""
 
     calendar: TradingCalendar
@@ -38,9 +38,9 @@ class Terms(Struct, frozen=True):
     trade_log_mode: str
 
 
-def terms_of(settings: Settings) -> Terms:
+def options_from(settings: Settings) -> SummaryOptions:
     """The terms of summaries as the settings say them."""
-    return Terms(
+    return SummaryOptions(
         settings.calendar,
         TallyRules(settings.breakeven_band, settings.breakeven_streak == "break"),
         settings.currency,
@@ -49,21 +49,21 @@ def terms_of(settings: Settings) -> Terms:
     )
 
 
-class Rows(Struct, frozen=True):
+class WindowRows(Struct, frozen=True):
     """The bookings and closed positions of a window and scope, in order."""
 
     bookings: list[Booking]
     closed: list[Position]
 
 
-class Summaries:
+class SummaryBuilder:
     """Answers for windows and scopes, from one state of the ledger."""
 
-    def __init__(self, ledger: Ledger, terms: Terms, now: datetime) -> None:
+    def __init__(self, ledger: Ledger, terms: SummaryOptions, now: datetime) -> None:
         self._ledger = ledger
-        self._terms = terms
+        self._options = terms
         self._now = now
-        self.sessions_kept = 0
+        self.sessions_loaded = 0
         self.sessions_computed = 0
 
     def summary(
@@ -78,12 +78,16 @@ class Summaries:
         metrics = compute_all(stretch)
         missing = self._missing_days(window)
         rejected = self._count_rejected(window, scope)
-        reasons = [*stale, *self._reasons(window, missing, rejected, tally, scope), *_other_currencies(others, chosen)]
+        reasons = [
+            *stale,
+            *self._partial_reasons(window, missing, rejected, tally, scope),
+            *_other_currencies(others, chosen),
+        ]
         held = self._ledger.queries.open_positions(scope)
         open_log_trades = self._ledger.open_log_trades(scope)
         unrealized = self._unrealized(window, chosen, held, open_log_trades)
         return PerformanceSummary(
-            window=self._view(window),
+            window=self._window_view(window),
             scope=scope,
             currency=chosen,
             message=_message(metrics),
@@ -100,38 +104,38 @@ class Summaries:
             freshness=self._freshness(scope),
         )
 
-    def doubts(self, window: Window, scope: Scope, currency: str) -> list[PartialReason]:
+    def incompleteness_reasons(self, window: Window, scope: Scope, currency: str) -> list[PartialReason]:
         """Why a summary of the window and scope would be partial."""
         kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
         tally = merge(tally for _, tally in kept)
         missing, rejected = self._missing_days(window), self._count_rejected(window, scope)
-        return list(self._reasons(window, missing, rejected, tally, scope))
+        return list(self._partial_reasons(window, missing, rejected, tally, scope))
 
-    def rows(self, window: Window, scope: Scope, currency: str) -> Rows:
+    def rows(self, window: Window, scope: Scope, currency: str) -> WindowRows:
         """The rows that a summary of the window and scope rests on."""
         if window.last_trades is not None:
             closed = self._ledger.queries.last_closed(scope, currency, self._end(window), window.last_trades)
-            return Rows([_to_booking(position) for position in closed], closed)
+            return WindowRows([_to_booking(position) for position in closed], closed)
         since, until = self._start(window), self._end(window)
         found = self._ledger.queries.in_window(scope.account, since, until)
         bookings = [booking for booking in found[0] if booking.currency == currency]
         closed = [position for position in found[1] if position.currency == currency]
         if scope.needs_row_filter:
             bookings, closed = self._filtered_rows(bookings, closed, scope)
-        return Rows(sorted(bookings, key=lambda b: b.order), closed)
+        return WindowRows(sorted(bookings, key=lambda b: b.order), closed)
 
     def sessions(self, window: Window, scope: Scope, currency: str) -> list[tuple[date, Tally]]:
         """The tally of each session of a window that traded, in order."""
         if window.last_trades is None and not scope.needs_row_filter:
             return self._ledger.tallies(scope.account, window.start, window.end, currency)
         rows = self.rows(window, scope, currency)
-        session = self._terms.calendar.trading_day_of
-        by_day: dict[date, Rows] = defaultdict(lambda: Rows([], []))
+        session = self._options.calendar.trading_day_of
+        by_day: dict[date, WindowRows] = defaultdict(lambda: WindowRows([], []))
         for booking in rows.bookings:
             by_day[session(booking.time)].bookings.append(booking)
         for position in rows.closed:
             by_day[session(position.last_at)].closed.append(position)
-        tally = self._terms.tally_rules.tally
+        tally = self._options.tally_rules.tally
         return [(day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)]
 
     def currency(self, window: Window, scope: Scope, currency: str | None) -> str:
@@ -169,30 +173,30 @@ class Summaries:
         found = self._ledger.currencies(scope.account, window.start, window.end)
         if wanted is not None:
             return wanted, [c for c in found if c != wanted]
-        if len(found) > 1 and self._terms.default_currency not in found:
+        if len(found) > 1 and self._options.default_currency not in found:
             raise MixedCurrencyError(
                 f"this window holds {' and '.join(found)}, which are never added up",
                 "choose one currency, or set TEARSHEET_CURRENCY",
             )
-        chosen = found[0] if len(found) == 1 else self._terms.default_currency
+        chosen = found[0] if len(found) == 1 else self._options.default_currency
         return chosen, [c for c in found if c != chosen]
 
     def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
         if window.last_trades is None and not scope.needs_row_filter:
             kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
-            self.sessions_kept += len(kept)
+            self.sessions_loaded += len(kept)
             return merge(tally for _, tally in kept), [
                 Day(session, tally.curve.net, tally.closed) for session, tally in kept
             ]
         rows = self.rows(window, scope, currency)
         days = self._days(rows)
         self.sessions_computed += len(days)
-        return self._terms.tally_rules.tally(rows.bookings, rows.closed), days
+        return self._options.tally_rules.tally(rows.bookings, rows.closed), days
 
-    def _days(self, rows: Rows) -> list[Day]:
+    def _days(self, rows: WindowRows) -> list[Day]:
         nets: dict[date, Decimal] = defaultdict(lambda: ZERO)
         trades: dict[date, int] = defaultdict(int)
-        session = self._terms.calendar.trading_day_of
+        session = self._options.calendar.trading_day_of
         with exact():
             for booking in rows.bookings:
                 nets[session(booking.time)] += booking.gross - booking.fees
@@ -202,19 +206,19 @@ class Summaries:
 
     def _with_idle_days(self, window: Window, days: list[Day]) -> tuple[Day, ...]:
         """The days with, for the ratios that need them, the idle exchange days between."""
-        if self._terms.starting_balance is None or not days:
+        if self._options.starting_balance is None or not days:
             return tuple(days)
         traded = {day.session: day for day in days}
-        last = min(window.last_day, self._terms.calendar.trading_day_of(self._now))
+        last = min(window.last_day, self._options.calendar.trading_day_of(self._now))
         span = _dates(days[0].session, max(last, days[-1].session))
-        calendar = self._terms.calendar
+        calendar = self._options.calendar
         return tuple(
             traded.get(day) or Day(day, ZERO) for day in span if day in traded or calendar.is_weekday(day)
         )
 
     def _balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
         """The starting balance and all that was made before the window."""
-        balance = self._terms.starting_balance
+        balance = self._options.starting_balance
         if balance is None or window.last_trades is not None or scope.needs_row_filter:
             return None
         first = self._ledger.first_session(scope.account)
@@ -229,35 +233,35 @@ class Summaries:
         first = self._ledger.first_log_day()
         if first is None or window.last_trades is not None:
             return []
-        today = self._terms.calendar.trading_day_of(self._now)
+        today = self._options.calendar.trading_day_of(self._now)
         start, end = max(window.start, first), min(window.end, today)
         present = self._ledger.log_days(start, end)
-        calendar = self._terms.calendar
+        calendar = self._options.calendar
         return [day for day in _dates(start, end - DAY) if calendar.is_weekday(day) and day not in present]
 
     def _count_rejected(self, window: Window, scope: Scope) -> int:
         since, until = self._start(window), self._end(window)
         return self._ledger.count_rejections(scope.account, since, until)
 
-    def _reasons(
+    def _partial_reasons(
         self, window: Window, missing: list[date], rejected: int, tally: Tally, scope: Scope
     ) -> Iterator[PartialReason]:
         if rejected:
             lines = f"{rejected} line{'s' if rejected != 1 else ''}"
             yield PartialReason("rejected_lines", f"{lines}; see `tearsheet rejections`")
         if missing:
-            yield PartialReason("missing_days", _listed([day.isoformat() for day in missing]))
+            yield PartialReason("missing_days", _join_names([day.isoformat() for day in missing]))
         around = (window.start - DAY, min(window.end, self._now.date() + DAY) + DAY)
         unfinished = self._ledger.unfinished_logs(*around)
         if unfinished and window.last_trades is None:
-            yield PartialReason("unfinished_line", _listed(unfinished))
+            yield PartialReason("unfinished_line", _join_names(unfinished))
         overlaps = [
             f"{account} {symbol}"
             for account, symbol in self._ledger.source_overlaps()
             if scope.account in (None, account) and scope.symbol in (None, symbol)
         ]
         if overlaps:
-            yield PartialReason("overlapping_sources", _listed(overlaps))
+            yield PartialReason("overlapping_sources", _join_names(overlaps))
         if tally.paper and tally.live and scope.mode is None:
             detail = f"{tally.paper} PAPER and {tally.live} LIVE trades"
             yield PartialReason("mixed_modes", detail)
@@ -266,9 +270,9 @@ class Summaries:
         self, window: Window, currency: str, held: list[Position], open_log_trades: int
     ) -> Unrealized:
         """That of the positions open now, for a window that has not ended."""
-        if window.end <= self._terms.calendar.trading_day_of(self._now):
+        if window.end <= self._options.calendar.trading_day_of(self._now):
             return Unrealized(None, "the window is past")
-        return unrealized_of(
+        return unrealized_total(
             self._ledger.queries,
             [position for position in held if position.currency == currency],
             open_log_trades,
@@ -277,7 +281,7 @@ class Summaries:
     def _trade_log(self) -> TradeLogCounts:
         use = self._ledger.log_usage()
         return TradeLogCounts(
-            mode=self._terms.trade_log_mode, as_trades=use.streams - use.as_fills, as_fills=use.as_fills
+            mode=self._options.trade_log_mode, as_trades=use.streams - use.as_fills, as_fills=use.as_fills
         )
 
     def _freshness(self, scope: Scope) -> Freshness:
@@ -285,8 +289,8 @@ class Summaries:
         age = None if last is None else (self._now - last) / timedelta(seconds=1)
         return Freshness(self._ledger.revision, self._now, last, age)
 
-    def _view(self, window: Window) -> WindowView:
-        calendar = self._terms.calendar
+    def _window_view(self, window: Window) -> WindowView:
+        calendar = self._options.calendar
         return WindowView(
             kind=window.kind,
             start=window.start,
@@ -300,13 +304,13 @@ class Summaries:
         )
 
     def _start(self, window: Window) -> datetime:
-        return self._terms.calendar.start(window.start)
+        return self._options.calendar.start(window.start)
 
     def _end(self, window: Window) -> datetime:
-        return self._terms.calendar.start(window.end)
+        return self._options.calendar.start(window.end)
 
 
-def _day(of: tuple[date, Rows]) -> date:
+def _day(of: tuple[date, WindowRows]) -> date:
     return of[0]
 
 
@@ -340,7 +344,7 @@ def _message(metrics: dict[str, MetricValue]) -> str:
     return "No trades in window" if not metrics["net_pnl"].n else "No closed trades in window"
 
 
-def _listed(names: list[str], most: int = 5) -> str:
+def _join_names(names: list[str], most: int = 5) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 

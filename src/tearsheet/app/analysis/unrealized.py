@@ -18,7 +18,7 @@ class Unrealized(Struct, frozen=True):
     reason: str | None = None
 
 
-def unrealized(position: Position, mark: Mark | None) -> Unrealized:
+def unrealized_of_position(position: Position, mark: Mark | None) -> Unrealized:
     """What one open position would bring at a mark."""
     if mark is None:
         return Unrealized(None, f"no mark for {position.symbol}")
@@ -28,13 +28,13 @@ def unrealized(position: Position, mark: Mark | None) -> Unrealized:
         return Unrealized(position.unrealized(mark.price))
 
 
-def unrealized_of(queries: Queries, positions: Iterable[Position], open_log_trades: int) -> Unrealized:
+def unrealized_total(queries: Reading, positions: Iterable[Position], open_log_trades: int) -> Unrealized:
     """What all positions, of one currency, would bring; None as soon as one of them has no price."""
     if open_log_trades:
         return Unrealized(None, f"{open_log_trades} open trades of the log say no size left")
     marks, total = Marks(queries), ZERO
     for position in positions:
-        its = unrealized(position, marks.get(position.symbol))
+        its = unrealized_of_position(position, marks.get(position.symbol))
         if its.value is None:
             return its
         with exact():

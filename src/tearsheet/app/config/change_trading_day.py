@@ -7,11 +7,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.app.book_rules import book_rules
-from tearsheet.app.config.settings_audit import ChangedFile, SettingChange, content_of, keep_change
-from tearsheet.app.context import Context
-from tearsheet.app.imports.preview import Preview, previewed
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.book_rules import booking_rules_from
+from tearsheet.app.config.settings_audit import AuditEntry, FileEdit, read_content, save_change
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.preview import Preview, preview_change
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.rules.breach import is_active_in
 from tearsheet.settings import SETTINGS, Settings
@@ -27,31 +27,31 @@ _LONGEST_PERIOD = 40 * DAY
 _ROWS = {setting.key: setting for setting in SETTINGS}
 
 
-class CalendarField(Struct, frozen=True):
+class TradingDayField(Struct, frozen=True):
     """A setting as it is, what is allowed, and the variable that gives it where the file does not."""
 
     key: str
-    words: str
+    description: str
     value: str
     allowed: str
     variable: str | None
 
 
-class CalendarChange:
+class TradingDayChange:
     """What becomes of a ledger by another calendar; first looked at, then done."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._settings = context.settings
         self._path = context.settings.file()
-        self._text, self.digest = content_of(self._path)
+        self._text, self.digest = read_content(self._path)
 
     @property
-    def fields(self) -> list[CalendarField]:
+    def fields(self) -> list[TradingDayField]:
         """The settings that can be changed."""
-        shown = {"timezone": self._settings.timezone, "day_starts_at": _clock(self._settings)}
+        shown = {"timezone": self._settings.timezone, "day_starts_at": _day_start_text(self._settings)}
         return [
-            CalendarField(
+            TradingDayField(
                 key,
                 _ROWS[key].description,
                 shown[key],
@@ -61,7 +61,7 @@ class CalendarChange:
             for key in KEYS
         ]
 
-    def wanted(self, given: Mapping[str, str]) -> Settings:
+    def requested(self, given: Mapping[str, str]) -> Settings:
         """The settings that somebody wishes. Raises SettingsError whose place is the key."""
         values: dict[str, Any] = {}
         for key in KEYS:
@@ -81,45 +81,45 @@ class CalendarChange:
                 )
         return self._settings.with_values(**values)
 
-    def tried(self, wanted: Settings) -> Preview:
+    def preview(self, wanted: Settings) -> Preview:
         """What every day and position would become; nothing is kept."""
         with self._context_with(wanted) as other:
-            return previewed(other.ledger, lambda: self._rebuild(other))
+            return preview_change(other.ledger, lambda: self._rebuild(other))
 
-    def keep(self, wanted: Settings, digest: str, who: str) -> bool:
+    def apply(self, wanted: Settings, digest: str, who: str) -> bool:
         """Book all anew and write the file; False where the file was changed meanwhile.
 
         Raises UsageError while a limit is broken, as another day might begin for it.
         """
-        verdicts_of(self._context).all()  # what is broken by now is kept by the old calendar
+        account_verdicts(self._context).all()  # what is broken by now is kept by the old calendar
         changes = [
-            SettingChange(self._context.now, who, self._path.name, key, old, new)
+            AuditEntry(self._context.now, who, self._path.name, key, old, new)
             for key in KEYS
-            if (old := _said(self._settings, key)) != (new := _said(wanted, key))
+            if (old := _setting_text(self._settings, key)) != (new := _setting_text(wanted, key))
         ]
         text = self._text
         for one in changes:
             text = _set_toml(text, one.name, str(one.new))
         if not changes:
             return digest == self.digest
-        _check(self._text, text, {one.name: one.new for one in changes}, self._path.name)
-        file = ChangedFile(self._path, digest, text)
+        _check_edit(self._text, text, {one.name: one.new for one in changes}, self._path.name)
+        file = FileEdit(self._path, digest, text)
         with self._context_with(wanted) as other:
-            kept = keep_change(other.ledger, file, changes, lambda: self._rebuild(other))
+            kept = save_change(other.ledger, file, changes, lambda: self._rebuild(other))
             if kept:
-                other.tell()
+                other.publish_pending_alerts()
             return kept
 
-    def _context_with(self, wanted: Settings) -> Context:
+    def _context_with(self, wanted: Settings) -> LedgerContext:
         """A context that goes by the wanted settings, whatever the file says."""
         now = self._context.now
         apart = wanted.with_values()
         apart.__dict__["origin"] = None
-        return Context(apart, lambda: now)
+        return LedgerContext(apart, lambda: now)
 
-    def _rebuild(self, other: Context) -> int:
+    def _rebuild(self, other: LedgerContext) -> int:
         self._reject_while_breached(other.ledger)
-        posting = LedgerTransaction(other.ledger, book_rules(other.settings), other.now)
+        posting = LedgerTransaction(other.ledger, booking_rules_from(other.settings), other.now)
         posting.rebuild()
         return posting.commit()
 
@@ -139,11 +139,11 @@ class CalendarChange:
                     )
 
 
-def _said(settings: Settings, key: str) -> str:
-    return _clock(settings) if key == "day_starts_at" else str(getattr(settings, key))
+def _setting_text(settings: Settings, key: str) -> str:
+    return _day_start_text(settings) if key == "day_starts_at" else str(getattr(settings, key))
 
 
-def _clock(settings: Settings) -> str:
+def _day_start_text(settings: Settings) -> str:
     return settings.day_starts_at.isoformat("minutes")
 
 
@@ -157,7 +157,7 @@ def _set_toml(text: str, key: str, value: str) -> str:
     return f"{text}{end}{key} = {quoted}\n"
 
 
-def _check(before: str, after: str, changes: Mapping[str, Any], file: str) -> None:
+def _check_edit(before: str, after: str, changes: Mapping[str, Any], file: str) -> None:
     """The new text says what the old one said, but for the changes."""
     import tomllib  # not where nothing is changed
 

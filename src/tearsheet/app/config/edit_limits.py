@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from tearsheet.app.config.settings_audit import ChangedFile, SettingChange, content_of
+from tearsheet.app.config.settings_audit import AuditEntry, FileEdit, read_content
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.rules.limit import LIMITS, Limits
 from tearsheet.rules.relaxed import find_relaxed_limits
@@ -18,12 +18,12 @@ from tearsheet.sources.config.yaml_edit import Path as Way
 from tearsheet.sources.config.yaml_edit import Value, edit_yaml
 
 #: Where a limit of an account comes from: the block of all accounts, its own, or there is none.
-State = Literal["default", "own", "none"]
+LimitSource = Literal["default", "own", "none"]
 _NULL = ("", "null", "~", "Null", "NULL", None)
 _LISTS = ("warn_at", "silence", "hours")
 
 
-class Field(Struct, frozen=True):
+class FormField(Struct, frozen=True):
     """A key of a limit: its value as text, what is allowed, and what holds where it is left empty."""
 
     name: str
@@ -32,13 +32,13 @@ class Field(Struct, frozen=True):
     allowed: str
 
 
-class LimitFields(Struct, frozen=True):
+class LimitFieldset(Struct, frozen=True):
     """A limit: what it limits, whose word holds, and its keys, the one that it must have first."""
 
     name: str
-    words: str
-    state: State
-    fields: tuple[Field, ...]
+    description: str
+    state: LimitSource
+    fields: tuple[FormField, ...]
     inherited: str
 
 
@@ -47,25 +47,25 @@ class LimitForm(Struct, frozen=True):
 
     account: str | None
     digest: str
-    limits: tuple[LimitFields, ...]
-    terms: tuple[Field, ...]
+    limits: tuple[LimitFieldset, ...]
+    options: tuple[FormField, ...]
     accounts: tuple[str, ...]
 
 
-class Wish(Struct, frozen=True):
+class LimitsEdit(Struct, frozen=True):
     """A new text of the file, what it changes, and what it makes less strict."""
 
-    file: ChangedFile
-    changes: tuple[SettingChange, ...]
-    looser: tuple[str, ...]
+    file: FileEdit
+    changes: tuple[AuditEntry, ...]
+    relaxed: tuple[str, ...]
 
 
-class LimitsDesk:
+class LimitsEditor:
     """Shows and changes the limits of a targets file; nothing is written here."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._text, self._digest = content_of(path)
+        self._text, self._digest = read_content(path)
         self._content = _section(load_mapping(self._text, str(path)).get("limits"))
 
     def form(self, account: str | None) -> LimitForm:
@@ -75,12 +75,12 @@ class LimitsDesk:
             _limit_fields(name, block, default if account is not None else None) for name in LIMITS
         )
         terms = tuple(
-            Field(key, key, _text(block.get(key)), allowed) for key, allowed in option_keys().items()
+            FormField(key, key, _to_text(block.get(key)), allowed) for key, allowed in option_keys().items()
         )
         named = tuple(_section(self._content.get("accounts")))
         return LimitForm(account, self._digest, limits, terms, named)
 
-    def wish(self, account: str | None, given: Mapping[str, str], who: str, now: datetime) -> Wish:
+    def edit(self, account: str | None, given: Mapping[str, str], who: str, now: datetime) -> LimitsEdit:
         """What the file becomes by what somebody filled in, checked as the file is.
 
         Raises SettingsError, whose place ends in the key that is wrong, and UsageError where the
@@ -97,18 +97,23 @@ class LimitsDesk:
             wanted = _limit_value(name, short, values, state, way)
             edits += _edits((*way, name), block, wanted, short)
         for key in option_keys():
-            edits += _edits((*way, key), block, _listed(key, given.get(key, "").strip()), "")
+            edits += _edits((*way, key), block, _parse_list(key, given.get(key, "").strip()), "")
         text = edit_yaml(self._text, edits, str(self._path)) if edits else self._text
         parse_targets(text, str(self._path))
         old, new = self._limits(self._text), self._limits(text)
         changes = tuple(
-            SettingChange(
-                now, who, self._path.name, ".".join(path), _told(_at(self._content, path[1:])), _told(value)
+            AuditEntry(
+                now,
+                who,
+                self._path.name,
+                ".".join(path),
+                _display_value(_value_at(self._content, path[1:])),
+                _display_value(value),
             )
             for path, value in edits
         )
-        file = ChangedFile(self._path, self._digest, text)
-        return Wish(file, changes, tuple(find_relaxed_limits(old, new)))
+        file = FileEdit(self._path, self._digest, text)
+        return LimitsEdit(file, changes, tuple(find_relaxed_limits(old, new)))
 
     def _limits(self, text: str) -> Limits:
         return parse_limits(text, str(self._path)) or Limits()
@@ -123,17 +128,17 @@ def _section(content: Any) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _limit_fields(name: Any, block: dict[str, Any], default: dict[str, Any] | None) -> LimitFields:
+def _limit_fields(name: Any, block: dict[str, Any], default: dict[str, Any] | None) -> LimitFieldset:
     short, keys = limit_keys()[name]
     value = block.get(name)
     own = value if isinstance(value, dict) else {short: value} if value not in _NULL else {}
     fields = tuple(
-        Field(f"{name}.{key}", key, _text(own.get(key)), keys[key])
+        FormField(f"{name}.{key}", key, _to_text(own.get(key)), keys[key])
         for key in (short, *(key for key in keys if key != short))
     )
-    state: State = "own" if own else "none" if default is None or name in block else "default"
-    inherited = "" if default is None else _told(default.get(name)) or "none"
-    return LimitFields(name, LIMITS[name].description, state, fields, inherited)
+    state: LimitSource = "own" if own else "none" if default is None or name in block else "default"
+    inherited = "" if default is None else _display_value(default.get(name)) or "none"
+    return LimitFieldset(name, LIMITS[name].description, state, fields, inherited)
 
 
 def _limit_value(name: str, short: str, values: dict[str, str], state: str, way: Way) -> Value:
@@ -145,7 +150,7 @@ def _limit_value(name: str, short: str, values: dict[str, str], state: str, way:
     if not values[short]:
         allowed = limit_keys()[name][1][short]
         raise SettingsError(f"{name} has no {short}", f"allowed is {allowed}", (*way, name, short))
-    found = {key: _listed(key, text) for key, text in values.items() if text}
+    found = {key: _parse_list(key, text) for key, text in values.items() if text}
     return found if len(found) > 1 else found[short]
 
 
@@ -157,39 +162,41 @@ def _edits(way: Way, block: Mapping[str, Any], new: Value, short: str) -> list[t
         wanted = new if isinstance(new, Mapping) else {short: new}
         keys = [*wanted, *(one for one in old if one not in wanted)]
         return [
-            ((*way, one), wanted.get(one)) for one in keys if _told(old.get(one)) != _told(wanted.get(one))
+            ((*way, one), wanted.get(one))
+            for one in keys
+            if _display_value(old.get(one)) != _display_value(wanted.get(one))
         ]
-    if _told(old) == _told(new) and is_there == (new is not None):
+    if _display_value(old) == _display_value(new) and is_there == (new is not None):
         return []
     is_default_of_all = len(way) == 3 and old in _NULL and new is None
     return [] if is_default_of_all or (not is_there and new is None) else [(way, new)]
 
 
-def _listed(key: str, text: str) -> Value:
+def _parse_list(key: str, text: str) -> Value:
     """A list where commas stand between, as the file has it; None for nothing."""
     if key not in _LISTS or "," not in text:
         return text or None
     return [item.strip() for item in text.split(",")]
 
 
-def _text(value: Any) -> str:
+def _to_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else value
 
 
-def _told(value: Any) -> str | None:
+def _display_value(value: Any) -> str | None:
     """A value as it is remembered and shown."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_told(item)}" for key, item in value.items())
-    return None if value is None else _text(value)
+        return ", ".join(f"{key} {_display_value(item)}" for key, item in value.items())
+    return None if value is None else _to_text(value)
 
 
-def _at(content: Any, path: Way) -> Any:
+def _value_at(content: Any, path: Way) -> Any:
     for key in path:
         content = _section(content).get(key)
     return content
 
 
-def refused_field(error: SettingsError | UsageError) -> str:
+def invalid_field(error: SettingsError | UsageError) -> str:
     """The field of the form that an error is about; empty where it is about none."""
     place = error.place if isinstance(error, SettingsError) else ()
     inside = place[2:] if place[:2] == ("limits", "default") else place[3:]

@@ -2,27 +2,27 @@
 
 from collections.abc import Mapping
 
-from tearsheet.app.config.settings_audit import ChangedFile, SettingChange, content_of, keep_change
-from tearsheet.app.context import Context
+from tearsheet.app.config.settings_audit import AuditEntry, FileEdit, read_content, save_change
+from tearsheet.app.context import LedgerContext
 from tearsheet.rules import Targets
 from tearsheet.sources.config.targets import load_targets, parse_targets
 from tearsheet.sources.config.yaml import load_mapping
 from tearsheet.sources.config.yaml_edit import Value, edit_yaml
 
-NAMES = Targets.__struct_fields__
+TARGET_NAMES = Targets.__struct_fields__
 
 
-class Promises:
+class TargetsEditor:
     """The targets file of a context; comments and what else stands in it stay as they are."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._path = context.settings.targets_file
 
     @property
     def digest(self) -> str:
         """Names the file's present content, so that a later change by somebody else is seen."""
-        return content_of(self._path)[1]
+        return read_content(self._path)[1]
 
     def targets(self) -> Targets:
         """The targets as they are in the file now. Raises SettingsError."""
@@ -33,7 +33,7 @@ class Promises:
 
         Raises SettingsError whose place is the target, UsageError, InputError, StoreError.
         """
-        text, seen = content_of(self._path)
+        text, seen = read_content(self._path)
         if seen != digest:
             return False
         file, now = str(self._path), self._context.now
@@ -41,15 +41,15 @@ class Promises:
         way = ("targets",) if "targets" in content else ()
         old = (content["targets"] or {}) if way else content
         edits: list[tuple[tuple[str, ...], Value]] = []
-        for name in NAMES:
+        for name in TARGET_NAMES:
             wanted = values[name].strip() if name in values else None
             if wanted is not None and (wanted or "null") != (old.get(name) or "null"):
                 edits.append(((*way, name), wanted or "null"))
         text = edit_yaml(text, edits, file)
         parse_targets(text, file)
         changes = [
-            SettingChange(now, who, self._path.name, path[-1], old.get(path[-1]), str(value))
+            AuditEntry(now, who, self._path.name, path[-1], old.get(path[-1]), str(value))
             for path, value in edits
         ]
-        changed = ChangedFile(self._path, digest, text)
-        return not edits or keep_change(self._context.ledger, changed, changes)
+        changed = FileEdit(self._path, digest, text)
+        return not edits or save_change(self._context.ledger, changed, changes)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tearsheet.app.book_rules import digest_of, digest_of_bytes
+from tearsheet.app.book_rules import bytes_digest, file_digest
 from tearsheet.errors import InputError, SettingsError
 from tearsheet.export.files import replace_file
 from tearsheet.log import log_event
@@ -23,10 +23,10 @@ from tearsheet.trade.session import from_micros, to_micros
 _log = logging.getLogger("tearsheet")
 _MODE = 0o666
 #: Ids are below this.
-_LAST = (1 << 62) - 1
+_MAX_ID = (1 << 62) - 1
 
 
-class SettingChange(Struct, frozen=True):
+class AuditEntry(Struct, frozen=True):
     """That somebody changed a setting: what it was and what it is, None where there is none."""
 
     at: datetime
@@ -37,7 +37,7 @@ class SettingChange(Struct, frozen=True):
     new: str | None
 
 
-class ChangedFile(Struct, frozen=True):
+class FileEdit(Struct, frozen=True):
     """A file's new text, and the digest of the content that it is made from."""
 
     path: Path
@@ -45,11 +45,11 @@ class ChangedFile(Struct, frozen=True):
     text: str
 
 
-def content_of(path: Path) -> tuple[str, str]:
+def read_content(path: Path) -> tuple[str, str]:
     """A settings file's text and the digest of it, both empty where there is none. Raises SettingsError."""
     try:
         data = path.read_bytes()
-        return data.decode("utf-8"), digest_of_bytes(data)
+        return data.decode("utf-8"), bytes_digest(data)
     except (FileNotFoundError, NotADirectoryError):
         return "", ""
     except (OSError, UnicodeDecodeError) as error:
@@ -57,11 +57,8 @@ def content_of(path: Path) -> tuple[str, str]:
         raise SettingsError(f"{path} cannot be read: {reason}", "it is a text in UTF-8") from None
 
 
-def keep_change(
-    ledger: Ledger,
-    file: ChangedFile,
-    changes: Sequence[SettingChange],
-    before: Callable[[], object] = lambda: None,
+def save_change(
+    ledger: Ledger, file: FileEdit, changes: Sequence[AuditEntry], before: Callable[[], object] = lambda: None
 ) -> bool:
     """Put a new text into a file, and remember who did it; False where the file is not as it was seen.
 
@@ -71,7 +68,7 @@ def keep_change(
     was: bytes | None = None
     try:
         with ledger.writing():
-            if digest_of(path) != file.digest:
+            if file_digest(path) != file.digest:
                 return False
             before()
             for one in changes:
@@ -99,11 +96,11 @@ def keep_change(
     return True
 
 
-def setting_changes(ledger: Ledger, most: int) -> list[SettingChange]:
+def setting_changes(ledger: Ledger, most: int) -> list[AuditEntry]:
     """The newest changes, the newest first."""
     with ledger.snapshot() as queries:
-        found = queries.execute("setting_changes", (_LAST, most)).fetchall()
-    return [SettingChange(from_micros(at_us), *rest) for at_us, *rest in found]
+        found = queries.execute("setting_changes", (_MAX_ID, most)).fetchall()
+    return [AuditEntry(from_micros(at_us), *rest) for at_us, *rest in found]
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from tearsheet.app.book_rules import digest_of
+from tearsheet.app.book_rules import file_digest
 from tearsheet.log import log_event
 from tearsheet.rules import Targets
 from tearsheet.sources.config.targets import load_targets
@@ -14,9 +14,9 @@ from tearsheet.store.tables.ledger import Ledger
 _log = logging.getLogger("tearsheet")
 
 
-def stated_targets(ledger: Ledger, path: Path) -> Targets:
+def load_targets_cached(ledger: Ledger, path: Path) -> Targets:
     """The targets of a file, all null where there is none. Raises SettingsError."""
-    seen = digest_of(path)
+    seen = file_digest(path)
     if seen and ledger.get("targets_digest") == seen:
         return msgspec.json.decode(ledger.get("targets") or "", type=Targets)
     targets, existed = load_targets(path)

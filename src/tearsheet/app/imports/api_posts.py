@@ -9,9 +9,9 @@ from pathlib import Path
 from msgspec import json
 from msgspec.structs import replace
 
-from tearsheet.app.book_rules import book_rules
-from tearsheet.app.context import Context
-from tearsheet.app.reports import ImportReport, PostReport, Request
+from tearsheet.app.book_rules import booking_rules_from
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.reports import ImportReport, WriteReport, WriteRequest
 from tearsheet.log import log_event
 from tearsheet.performance.summary import Scope
 from tearsheet.sources.posted import MarkInput, parse_fills, parse_marks, parse_objects
@@ -25,50 +25,50 @@ from tearsheet.trade.fill import Fill, Rejection
 _log = logging.getLogger("tearsheet")
 
 
-class Posts:
+class ApiWrites:
     """Takes what requests bring into a context's ledger."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._ledger = context.ledger
 
-    def fills(self, request: Request) -> PostReport:
+    def fills(self, request: WriteRequest) -> WriteReport:
         """Keep the fills of a request. With one bad fill nothing is kept, and the report says why.
 
         Raises FormatError, UsageError for a key that was used otherwise, StoreError.
         """
         started = time.perf_counter()
-        rules = book_rules(self._context.settings)
+        rules = booking_rules_from(self._context.settings)
         objects = parse_objects(request.body, "fills")
         made = parse_fills(objects, request.name, rules.instruments)
         refused = [row for row in made if isinstance(row, Rejection)]
         lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
-        report = PostReport(rejections=refused) if refused else self._save_fills(request, rules, lines)
-        self._context.tell()
-        return _told("tearsheet.fills", started, report)
+        report = WriteReport(rejections=refused) if refused else self._save_fills(request, rules, lines)
+        self._context.publish_pending_alerts()
+        return _log_report("tearsheet.fills", started, report)
 
-    def marks(self, request: Request) -> PostReport:
+    def marks(self, request: WriteRequest) -> WriteReport:
         """Keep the marks of a request, all or none; one older than the kept one changes nothing.
 
         Raises as `fills` does.
         """
         started = time.perf_counter()
-        instruments = book_rules(self._context.settings).instruments
+        instruments = booking_rules_from(self._context.settings).instruments
         made = parse_marks(parse_objects(request.body, "marks"), request.name, instruments)
         refused = [row for row in made if isinstance(row, Rejection)]
         told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, MarkInput)]
-        report = PostReport(rejections=refused) if refused else self._save_marks(request, told)
-        self._context.tell()
-        return _told("tearsheet.marks", started, report)
+        report = WriteReport(rejections=refused) if refused else self._save_marks(request, told)
+        self._context.publish_pending_alerts()
+        return _log_report("tearsheet.marks", started, report)
 
-    def once(self, key: str | None, path: Path, take: Callable[[], ImportReport]) -> ImportReport:
+    def import_once(self, key: str | None, path: Path, take: Callable[[], ImportReport]) -> ImportReport:
         """Import a file under an idempotency key; a content that was read before changes nothing anyway.
 
         Raises UsageError for a key that was used for another content.
         """
         if key is None:
             return take()
-        receipt = _receipt(Request(path.read_bytes(), "", key), "import")
+        receipt = _idempotency_key(WriteRequest(path.read_bytes(), "", key), "import")
         with self._ledger.snapshot() as queries:
             answer = IdempotencyTable(queries).find(receipt)
         if answer is not None:
@@ -82,35 +82,35 @@ class Posts:
         return report
 
     def _save_fills(
-        self, request: Request, rules: BookingRules, lines: Sequence[tuple[int, Fill]]
-    ) -> PostReport:
-        receipt = _receipt(request, "fills")
-        with transaction_of(self._ledger, rules, _held(lines, receipt)) as queries:
+        self, request: WriteRequest, rules: BookingRules, lines: Sequence[tuple[int, Fill]]
+    ) -> WriteReport:
+        receipt = _idempotency_key(request, "fills")
+        with transaction_of(self._ledger, rules, _lock_keys(lines, receipt)) as queries:
             receipts = IdempotencyTable(queries)
             if answer := receipts.find(receipt):
-                return _repeated(answer)
+                return _cached_report(answer)
             known = existing_fills(queries, request.name, lines)
             conflicts = [found for found in known if isinstance(found, Rejection)]
             if conflicts:
-                return PostReport(rejections=conflicts)
+                return WriteReport(rejections=conflicts)
             new = known.count(False)
             record_heartbeat(queries, {fill.account for _, fill in lines}, self._context.now)
-            revision = self._book(request, rules, lines, new)
-            report = PostReport(new=new, known=len(lines) - new, revision=revision)
+            revision = self._import_fills(request, rules, lines, new)
+            report = WriteReport(new=new, known=len(lines) - new, revision=revision)
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 
-    def _save_marks(self, request: Request, told: Sequence[Mark]) -> PostReport:
-        receipt = _receipt(request, "marks")
+    def _save_marks(self, request: WriteRequest, told: Sequence[Mark]) -> WriteReport:
+        receipt = _idempotency_key(request, "marks")
         with self._ledger.writing() as queries:
             receipts = IdempotencyTable(queries)
             if answer := receipts.find(receipt):
-                return _repeated(answer)
+                return _cached_report(answer)
             new = sum(Marks(queries).save(mark) for mark in told)
             revision = self._ledger.bump_revision() if new else self._ledger.revision
             if new:
                 self._ledger.on_commit(self._accounts_holding({mark.symbol for mark in told}))
-            report = PostReport(new=new, known=len(told) - new, revision=revision)
+            report = WriteReport(new=new, known=len(told) - new, revision=revision)
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 
@@ -119,8 +119,8 @@ class Posts:
         held = self._ledger.queries.open_positions(Scope())
         return frozenset(p.account for p in held if p.symbol in symbols)
 
-    def _book(
-        self, request: Request, rules: BookingRules, lines: Sequence[tuple[int, Fill]], new: int
+    def _import_fills(
+        self, request: WriteRequest, rules: BookingRules, lines: Sequence[tuple[int, Fill]], new: int
     ) -> int:
         """Keep fills as a batch; one that says nothing new is remembered, but changes no answer."""
         checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
@@ -139,13 +139,13 @@ class Posts:
         return posting.commit()
 
 
-def _held(lines: Sequence[tuple[int, Fill]], receipt: IdempotencyKey | None) -> frozenset[str]:
+def _lock_keys(lines: Sequence[tuple[int, Fill]], receipt: IdempotencyKey | None) -> frozenset[str]:
     """What a request of fills holds for itself: their accounts, and its key."""
     accounts = {fill.account for _, fill in lines}
     return frozenset(accounts if receipt is None else {*accounts, f"key\0{receipt.key}"})
 
 
-def _receipt(request: Request, what: str) -> IdempotencyKey | None:
+def _idempotency_key(request: WriteRequest, what: str) -> IdempotencyKey | None:
     """The request's key with a digest of all that it asks for."""
     if request.key is None:
         return None
@@ -153,8 +153,8 @@ def _receipt(request: Request, what: str) -> IdempotencyKey | None:
     return IdempotencyKey(request.key, digest)
 
 
-def _repeated(answer: str) -> PostReport:
-    return replace(json.decode(answer, type=PostReport), repeated=True)
+def _cached_report(answer: str) -> WriteReport:
+    return replace(json.decode(answer, type=WriteReport), repeated=True)
 
 
 def _cached_import_report(answer: str) -> ImportReport:
@@ -163,7 +163,7 @@ def _cached_import_report(answer: str) -> ImportReport:
     return report
 
 
-def _told(name: str, started: float, report: PostReport) -> PostReport:
+def _log_report(name: str, started: float, report: WriteReport) -> WriteReport:
     log_event(
         _log,
         name,

@@ -8,7 +8,7 @@ import tzdata
 from tearsheet.app.imports.import_file import known_formats
 from tearsheet.sources.posted import FILL_FIELDS, MARK_FIELDS, object_schema
 
-__all__ = ["FILL_SCHEMA", "MARK_SCHEMA", "known_formats", "known_zones"]
+__all__ = ["FILL_SCHEMA", "MARK_SCHEMA", "known_formats", "time_zone_names"]
 
 #: The JSON Schema of a posted fill.
 FILL_SCHEMA = object_schema(FILL_FIELDS)
@@ -17,7 +17,7 @@ MARK_SCHEMA = object_schema(MARK_FIELDS)
 
 
 @cache
-def known_zones() -> list[str]:
+def time_zone_names() -> list[str]:
     """The names of all time zones, of the packaged data, so that they are the same everywhere."""
     text = (Path(tzdata.__file__).parent / "zones").read_text("utf-8")
     return sorted(text.split())

@@ -9,11 +9,11 @@ from typing import Any
 
 from msgspec import Struct, json
 
-from tearsheet.app.book_rules import book_rules
-from tearsheet.app.context import Context
-from tearsheet.app.imports.import_file import try_import
-from tearsheet.app.imports.preview import Preview, previewed
-from tearsheet.app.reports import OnProgress, silent
+from tearsheet.app.book_rules import booking_rules_from
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.import_file import preview_import
+from tearsheet.app.imports.preview import Preview, preview_change
+from tearsheet.app.reports import OnProgress, no_progress
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import log_event
 from tearsheet.sources.statements.options import StatementOptions
@@ -24,10 +24,10 @@ from tearsheet.trade.session import from_micros
 
 _log = logging.getLogger("tearsheet")
 #: Source ids are below this.
-_LAST = 1 << 31
+_MAX_ID = 1 << 31
 
 
-class Undo(Struct, frozen=True):
+class UndoInfo(Struct, frozen=True):
     """That an import was taken out: when, by whom, how many of its fills went, and how many stayed
     because other imports brought them too."""
 
@@ -37,7 +37,7 @@ class Undo(Struct, frozen=True):
     stayed: int
 
 
-class Batch(Struct, frozen=True):
+class Import(Struct, frozen=True):
     """An import: what was read when and by whom, and what it came to then."""
 
     id: int
@@ -49,10 +49,10 @@ class Batch(Struct, frozen=True):
     rejected: int
     skipped: dict[str, int]
     who: str | None
-    undone: Undo | None
+    undone: UndoInfo | None
 
 
-class RejectedLine(Struct, frozen=True):
+class RejectedRow(Struct, frozen=True):
     """A line of an import that could not be used; one that was taken back counts no more."""
 
     rejection: Rejection
@@ -69,33 +69,33 @@ class UndoReport(Struct, frozen=True):
     revision: int
 
 
-class Batches:
+class ImportHistory:
     """Asks a context's ledger for its imports, and takes them out."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._ledger = context.ledger
 
-    def list(self, most: int, before: int | None = None, *, files_only: bool = False) -> Sequence[Batch]:
+    def list(self, most: int, before: int | None = None, *, files_only: bool = False) -> Sequence[Import]:
         """The imports, the newest first, from before an id on; requests of fills are some, too."""
         which = "batches_of_files" if files_only else "batches"
         with self._ledger.snapshot() as queries:
-            found = queries.execute(which, (before or _LAST, most)).fetchall()
+            found = queries.execute(which, (before or _MAX_ID, most)).fetchall()
         return [_to_import(row) for row in found]
 
-    def get(self, number: int) -> Batch:
+    def get(self, number: int) -> Import:
         """One import. Raises NotFoundError."""
         with self._ledger.snapshot() as queries:
-            row = queries.fetch_one("batch", (number,)) if 0 < number < _LAST else None
+            row = queries.fetch_one("batch", (number,)) if 0 < number < _MAX_ID else None
         if row is None:
             raise NotFoundError(f"there is no import {number}", "`tearsheet imports` lists them")
         return _to_import(row)
 
-    def rejections(self, number: int, most: int) -> Sequence[RejectedLine]:
+    def rejections(self, number: int, most: int) -> Sequence[RejectedRow]:
         """The lines of an import that could not be used."""
         with self._ledger.snapshot() as queries:
             found = queries.execute("rejections_of_batch", (number, most)).fetchall()
-        return [RejectedLine(rows.rejection_from_row(row), row[7] is None) for row in found]
+        return [RejectedRow(rows.rejection_from_row(row), row[7] is None) for row in found]
 
     def undo(self, number: int, who: str) -> UndoReport:
         """Take an import out, as if it had never come. Raises NotFoundError, UsageError, StoreError."""
@@ -103,7 +103,7 @@ class Batches:
         batch = self._require_not_undone(number)
         with self._ledger.writing():
             report = self._undo(batch, who)
-        self._context.tell()
+        self._context.publish_pending_alerts()
         log_event(
             _log,
             "tearsheet.undo",
@@ -118,27 +118,27 @@ class Batches:
         )
         return report
 
-    def try_undo(self, number: int, who: str) -> Preview:
+    def preview_undo(self, number: int, who: str) -> Preview:
         """What taking an import out would change; nothing is kept. Raises as `undo` does."""
         batch = self._require_not_undone(number)
-        return previewed(self._ledger, lambda: self._undo(batch, who))
+        return preview_change(self._ledger, lambda: self._undo(batch, who))
 
-    def try_import(
-        self, path: Path, on_progress: OnProgress = silent, *, name: str | None = None, **said: Any
+    def preview_import(
+        self, path: Path, on_progress: OnProgress = no_progress, *, name: str | None = None, **said: Any
     ) -> Preview:
         """What importing a file would change; nothing is kept. Raises as `import_file` does."""
         context = self._context
-        return try_import(
+        return preview_import(
             self._ledger,
             path,
             name or str(path),
-            book_rules(context.settings),
+            booking_rules_from(context.settings),
             StatementOptions(**said),
             context.now,
             on_progress,
         )
 
-    def _require_not_undone(self, number: int) -> Batch:
+    def _require_not_undone(self, number: int) -> Import:
         batch = self.get(number)
         if batch.undone is not None:
             raise UsageError(
@@ -147,8 +147,10 @@ class Batches:
             )
         return batch
 
-    def _undo(self, batch: Batch, who: str) -> UndoReport:
-        posting = LedgerTransaction(self._ledger, book_rules(self._context.settings), self._context.now)
+    def _undo(self, batch: Import, who: str) -> UndoReport:
+        posting = LedgerTransaction(
+            self._ledger, booking_rules_from(self._context.settings), self._context.now
+        )
         posting.rebuild_if_outdated()
         source = self._ledger.source(batch.id)
         if self._ledger.queries.fetch_one("undo", (batch.id,)) is not None:
@@ -158,10 +160,10 @@ class Batches:
         return UndoReport(batch.id, batch.file, undone.removed, undone.retained, revision)
 
 
-def _to_import(row: rows.Row) -> Batch:
+def _to_import(row: rows.Row) -> Import:
     number, name, layout, read_us, new, known, rejected, skipped, who, *undo = row
-    undone = None if undo[0] is None else Undo(from_micros(undo[0]), *undo[1:])
-    return Batch(
+    undone = None if undo[0] is None else UndoInfo(from_micros(undo[0]), *undo[1:])
+    return Import(
         number,
         name,
         layout,

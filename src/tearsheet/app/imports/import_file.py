@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from tearsheet.app.imports.preview import Preview, previewed
+from tearsheet.app.imports.preview import Preview, preview_change
 from tearsheet.app.reports import ImportReport, OnProgress
 from tearsheet.errors import InputError, UsageError
 from tearsheet.settings import Settings
@@ -40,11 +40,11 @@ __all__ = [
     "Diagnosis",
     "StatementOptions",
     "describe_parse_rules",
-    "examine",
+    "diagnose_file",
     "import_file",
     "known_formats",
+    "preview_import",
     "save_mapping",
-    "try_import",
 ]
 
 _AT_ONCE = 10_000
@@ -66,12 +66,12 @@ def import_file(
 
     A content that had rejections is read again, since the instruments may be known by now.
     """
-    take = Taking(ledger, path, name, rules, options, now, on_progress, who)
+    take = ImportJob(ledger, path, name, rules, options, now, on_progress, who)
     with ledger.writing():
-        return take.all()
+        return take.run()
 
 
-def try_import(
+def preview_import(
     ledger: Ledger,
     path: Path,
     name: str,
@@ -81,11 +81,11 @@ def try_import(
     on_progress: OnProgress,
 ) -> Preview:
     """What an import would change; nothing is kept. Raises as `import_file` does."""
-    take = Taking(ledger, path, name, rules, options, now, on_progress)
-    return previewed(ledger, take.all)
+    take = ImportJob(ledger, path, name, rules, options, now, on_progress)
+    return preview_change(ledger, take.run)
 
 
-class Taking:
+class ImportJob:
     """One file on its way into the ledger: recognised before the transaction, read inside it."""
 
     def __init__(
@@ -106,14 +106,14 @@ class Taking:
         self.statement = None if is_log else open_statement(path, rules.instruments, options)
         layout = "trade_log" if self.statement is None else self.statement.layout
         self._report = ImportReport(file=name, layout=layout)
-        self._orphans = UnmatchedCloseFinder()
+        self._unmatched_closes = UnmatchedCloseFinder()
 
-    def all(self) -> ImportReport:
+    def run(self) -> ImportReport:
         """Keep all that the file says; a content read before changes nothing."""
         report, state = self._report, self._state
         earlier = self._ledger.imports_for(self._checksum, state.size)
         if earlier and not earlier[0].rejected:
-            return _repeated(report, earlier[0], self._ledger.revision)
+            return _duplicate_report(report, earlier[0], self._ledger.revision)
         posting = LedgerTransaction(self._ledger, self._rules, self._now)
         posting.rebuild_if_outdated()
         report.id = posting.open_import(state, report.layout)
@@ -121,14 +121,14 @@ class Taking:
         if self.statement is None:
             counts, lines = _import_records(posting, report.id, self._path, report)
         else:
-            rows = _with_row_numbers(self.statement, self._orphans)
+            rows = _with_row_numbers(self.statement, self._unmatched_closes)
             counts, lines = _import_fills(posting, report.id, self.statement, rows, report, self._on_progress)
             report.skipped = counts.skipped = self.statement.skipped
         posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, self._who)
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
         self._on_progress(state.size, state.size, "booking")
         report.revision = posting.commit()
-        report.orphans = self._orphans.results(partial(holding_before, self._ledger.queries))
+        report.orphans = self._unmatched_closes.results(partial(holding_before, self._ledger.queries))
         return report
 
 
@@ -138,7 +138,7 @@ def known_formats(folder: Path | None = None) -> dict[str, FormatInfo]:
     return {line.name: line for line in (*list_formats(folder), trade_log)}
 
 
-def examine(path: Path, settings: Settings, **said: Any) -> Diagnosis:
+def diagnose_file(path: Path, settings: Settings, **said: Any) -> Diagnosis:
     """What a file looks like to the importer, without a ledger and without keeping anything.
 
     What is `said` of the file are fields of `StatementOptions`.
@@ -171,7 +171,7 @@ def save_mapping(name: str, said: Mapping[str, Any]) -> Path:
     return path
 
 
-def _repeated(report: ImportReport, earlier: SourceFile, revision: int) -> ImportReport:
+def _duplicate_report(report: ImportReport, earlier: SourceFile, revision: int) -> ImportReport:
     report.repeated, report.id = True, earlier.id
     report.known = earlier.facts
     report.revision = revision
@@ -197,7 +197,9 @@ def _import_fills(
     return counts, lines
 
 
-def _with_row_numbers(statement: Statement, orphans: UnmatchedCloseFinder) -> Iterator[tuple[int, Fill | Rejection]]:
+def _with_row_numbers(
+    statement: Statement, orphans: UnmatchedCloseFinder
+) -> Iterator[tuple[int, Fill | Rejection]]:
     """Every row with its line, watched for fills that close what nothing opened."""
     if not statement.detected.layout.has_effect:
         for row in statement.rows():

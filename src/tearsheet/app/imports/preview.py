@@ -14,8 +14,8 @@ from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Position
 
 T = TypeVar("T")
-Stream = tuple[str, str]
-Day = tuple[date, str, str]
+AccountSymbol = tuple[str, str]
+DayKey = tuple[date, str, str]
 
 
 class DayChange(Struct, frozen=True):
@@ -54,12 +54,12 @@ class Preview(Struct, frozen=True):
 
 
 class _Snapshot(Struct, frozen=True):
-    days: Mapping[Day, Decimal]
-    open: Mapping[Stream, Decimal]
-    closed: Mapping[Stream, int]
+    days: Mapping[DayKey, Decimal]
+    open: Mapping[AccountSymbol, Decimal]
+    closed: Mapping[AccountSymbol, int]
 
 
-class _Seen(Exception, Generic[T]):  # noqa: N818 - raised to leave the transaction
+class _PreviewDone(Exception, Generic[T]):  # noqa: N818 - raised to leave the transaction
     """Carries what was seen out of a transaction that is rolled back."""
 
     def __init__(self, report: T, after: _Snapshot) -> None:
@@ -68,18 +68,18 @@ class _Seen(Exception, Generic[T]):  # noqa: N818 - raised to leave the transact
         self.after = after
 
 
-def previewed(ledger: Ledger, change: Callable[[], object]) -> Preview:
+def preview_change(ledger: Ledger, change: Callable[[], object]) -> Preview:
     """Make a change inside a transaction, see what it does, and keep nothing of it."""
     try:
         with ledger.writing():
-            before = _books(ledger)
+            before = _snapshot(ledger)
             report = change()
-            raise _Seen(report, _books(ledger))
-    except _Seen as seen:
+            raise _PreviewDone(report, _snapshot(ledger))
+    except _PreviewDone as seen:
         return _diff(seen.report, before, seen.after)
 
 
-def _books(ledger: Ledger) -> _Snapshot:
+def _snapshot(ledger: Ledger) -> _Snapshot:
     queries = ledger.queries
     days = {}
     with exact():

@@ -28,19 +28,19 @@ from tearsheet.export.files import replace_file
 
 T = TypeVar("T")
 #: To read files without keeping anything, or to bring them into the ledger.
-Doing = Literal["try", "keep"]
+UploadAction = Literal["try", "keep"]
 #: An upload that nobody touches for so long is thrown away.
-KEPT_FOR = timedelta(days=1)
+RETENTION = timedelta(days=1)
 _UNSAFE = re.compile(r"[^A-Za-z0-9+._-]")
 _ID = re.compile(r"[0-9a-f]{32}")
 _UPLOAD, _PROGRESS, _RESULT, _LOCK = "upload.json", "progress.json", "outcome.json", "lock"
 #: Seconds between two notes of how far it is.
-_NOTE_EVERY_S = 0.2
+_PROGRESS_EVERY_S = 0.2
 #: Seconds that somebody who only looks may hold the lock.
-_PATIENCE_S = 0.5
+_LOCK_TIMEOUT_S = 0.5
 
 
-class Said(Struct, frozen=True):
+class FileOptions(Struct, frozen=True):
     """What is said of a file that it does not say itself."""
 
     layout: str | None = None
@@ -49,7 +49,7 @@ class Said(Struct, frozen=True):
     date_order: Literal["day-first", "month-first"] | None = None
     decimal_mark: Literal[".", ","] | None = None
 
-    def options(self) -> dict[str, Any]:
+    def to_statement_options(self) -> dict[str, Any]:
         """As `StatementOptions` takes it."""
         zone = None if self.timezone is None else ZoneInfo(self.timezone)
         return {
@@ -61,12 +61,12 @@ class Said(Struct, frozen=True):
         }
 
 
-class SentFile(Struct, frozen=True):
+class UploadedFile(Struct, frozen=True):
     """A file as it was sent: its name, its size, and what is said of it."""
 
     name: str
     size: int
-    said: Said
+    said: FileOptions
 
 
 class Upload(Struct, frozen=True):
@@ -75,13 +75,13 @@ class Upload(Struct, frozen=True):
     id: str
     by: str
     at: datetime
-    files: tuple[SentFile, ...]
+    files: tuple[UploadedFile, ...]
 
 
-class Progress(Struct, frozen=True):
+class UploadProgress(Struct, frozen=True):
     """How far the reading is: which file, and how many of its bytes; `phase` is reading or booking."""
 
-    doing: Doing
+    doing: UploadAction
     file: int
     phase: str
     done: int
@@ -89,7 +89,7 @@ class Progress(Struct, frozen=True):
     began_at: datetime
 
 
-class Seen(Struct, frozen=True):
+class DetectedFormat(Struct, frozen=True):
     """How a file was understood: the zone of its times, its dates and its numbers."""
 
     title: str
@@ -98,40 +98,40 @@ class Seen(Struct, frozen=True):
     decimal_mark: str
 
 
-class Taken(Struct, frozen=True):
+class FileResult(Struct, frozen=True):
     """What became of one file: a report, or why it could not be read."""
 
     report: ImportReport | None = None
-    seen: Seen | None = None
+    seen: DetectedFormat | None = None
     problem: str = ""
     hint: str = ""
 
 
-class Outcome(Struct, frozen=True):
+class UploadResult(Struct, frozen=True):
     """What became of an upload; of a trial also each day and position that it would change."""
 
-    doing: Doing
+    doing: UploadAction
     at: datetime
-    files: tuple[Taken, ...]
+    files: tuple[FileResult, ...]
     days: tuple[DayChange, ...] = ()
     positions: tuple[PositionChange, ...] = ()
     problem: str = ""
     hint: str = ""
 
     @property
-    def can_be_kept(self) -> bool:
+    def can_import(self) -> bool:
         """Whether there is anything that an import would bring."""
         return any(taken.report is not None and not taken.report.repeated for taken in self.files)
 
 
-class Uploads:
+class UploadStore:
     """The uploads of a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def add(
-        self, by: str, now: datetime, files: Sequence[tuple[str, Said, Callable[[Path], None]]]
+        self, by: str, now: datetime, files: Sequence[tuple[str, FileOptions, Callable[[Path], None]]]
     ) -> Upload:
         """Keep files that were sent; each is a name, what is said of it, and what writes it to a path."""
         identity = secrets.token_hex(16)
@@ -142,7 +142,7 @@ class Uploads:
             for number, (name, said, save) in enumerate(files):
                 path = place / _stored_name(number, name)
                 save(path)
-                sent.append(SentFile(name, path.stat().st_size, said))
+                sent.append(UploadedFile(name, path.stat().st_size, said))
             upload = Upload(identity, by, now, tuple(sent))
             self._write(identity, _UPLOAD, upload)
         except OSError as error:
@@ -160,9 +160,9 @@ class Uploads:
             raise NotFoundError("these files are no longer here", "send them again; they are kept for a day")
         return found
 
-    def say(self, identity: str, number: int, said: Said) -> Upload:
+    def set_options(self, identity: str, number: int, said: FileOptions) -> Upload:
         """Say something else of a file; what came of it before counts no more. Raises UsageError."""
-        with self.held(identity):
+        with self.lock(identity):
             upload = self.get(identity)
             if not 0 <= number < len(upload.files):
                 raise NotFoundError(f"there is no file {number}", "choose one of the page")
@@ -170,97 +170,97 @@ class Uploads:
             files[number] = replace(files[number], said=said)
             upload = replace(upload, files=tuple(files))
             self._write(identity, _UPLOAD, upload)
-            self.forget_outcome(identity)
+            self.clear_result(identity)
         return upload
 
     def path(self, identity: str, number: int) -> Path:
         """Where the content of a file is."""
-        return self._place(identity) / _stored_name(number, self.get(identity).files[number].name)
+        return self._upload_folder(identity) / _stored_name(number, self.get(identity).files[number].name)
 
-    def outcome(self, identity: str) -> Outcome | None:
+    def result(self, identity: str) -> UploadResult | None:
         """What came of an upload, None while nothing did."""
-        return self._read(identity, _RESULT, Outcome)
+        return self._read(identity, _RESULT, UploadResult)
 
-    def progress(self, identity: str) -> Progress | None:
+    def progress(self, identity: str) -> UploadProgress | None:
         """How far the reading came."""
-        return self._read(identity, _PROGRESS, Progress)
+        return self._read(identity, _PROGRESS, UploadProgress)
 
-    def finish(self, identity: str, outcome: Outcome) -> None:
+    def save_result(self, identity: str, outcome: UploadResult) -> None:
         """Say what came of an upload; what was kept of it is needed no more."""
         self._write(identity, _RESULT, outcome)
         if outcome.doing == "keep" and not outcome.problem:
-            for path in self._place(identity).glob("[0-9]*"):
+            for path in self._upload_folder(identity).glob("[0-9]*"):
                 path.unlink()
 
-    def forget_outcome(self, identity: str) -> None:
+    def clear_result(self, identity: str) -> None:
         """Let what came before count no more."""
         for name in (_RESULT, _PROGRESS):
-            (self._place(identity) / name).unlink(missing_ok=True)
+            (self._upload_folder(identity) / name).unlink(missing_ok=True)
 
-    def note(self, identity: str, progress: Progress) -> None:
+    def record_progress(self, identity: str, progress: UploadProgress) -> None:
         """Say how far the reading is; nothing is lost with it, so no disk is waited for."""
-        path = self._place(identity) / _PROGRESS
+        path = self._upload_folder(identity) / _PROGRESS
         beside = path.with_suffix(".new")
         beside.write_bytes(msgspec.json.encode(progress))
         beside.replace(path)
 
     @contextmanager
-    def held(self, identity: str) -> Iterator[None]:
+    def lock(self, identity: str) -> Iterator[None]:
         """Be the only one who works on an upload. Raises UsageError where somebody else does."""
-        place = self._place(identity)
+        place = self._upload_folder(identity)
         if not place.is_dir():
             self.get(identity)
         descriptor = os.open(place / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if not _try_lock(descriptor, _PATIENCE_S):
+            if not _try_lock(descriptor, _LOCK_TIMEOUT_S):
                 raise UsageError("these files are being read already", "wait until that is over")
             yield
         finally:
             os.close(descriptor)
 
-    def is_held(self, identity: str) -> bool:
+    def is_locked(self, identity: str) -> bool:
         """Whether some process works on an upload now."""
-        descriptor = os.open(self._place(identity) / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(self._upload_folder(identity) / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             return not _try_lock(descriptor, 0)
         finally:
             os.close(descriptor)
 
-    def drop(self, identity: str) -> None:
+    def discard(self, identity: str) -> None:
         """Throw an upload away. Raises UsageError while it is being read."""
-        with self.held(identity):
-            shutil.rmtree(self._place(identity), ignore_errors=True)
+        with self.lock(identity):
+            shutil.rmtree(self._upload_folder(identity), ignore_errors=True)
 
-    def sweep(self) -> None:
+    def remove_expired(self) -> None:
         """Throw away what nobody touched for a day."""
-        since = time.time() - KEPT_FOR / timedelta(seconds=1)
+        since = time.time() - RETENTION / timedelta(seconds=1)
         for place in self._folder.glob("*") if self._folder.is_dir() else ():
             with suppress(OSError, UsageError, NotFoundError):
                 if _ID.fullmatch(place.name) and place.stat().st_mtime < since:
-                    self.drop(place.name)
+                    self.discard(place.name)
 
-    def _place(self, identity: str) -> Path:
+    def _upload_folder(self, identity: str) -> Path:
         if not _ID.fullmatch(identity):
             raise NotFoundError("there is no such upload", "send the files again")
         return self._folder / identity
 
     def _write(self, identity: str, name: str, value: Struct) -> None:
-        replace_file(self._place(identity) / name, msgspec.json.encode(value), mode=0o600)
+        replace_file(self._upload_folder(identity) / name, msgspec.json.encode(value), mode=0o600)
 
     def _read(self, identity: str, name: str, kind: type[T]) -> T | None:
         try:
-            return msgspec.json.decode((self._place(identity) / name).read_bytes(), type=kind)
+            return msgspec.json.decode((self._upload_folder(identity) / name).read_bytes(), type=kind)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
 
-def plain_name(name: str) -> str:
+def safe_name(name: str) -> str:
     """What a sender's file name tells about the file, in signs that mean nothing to a file system."""
     return _UNSAFE.sub("_", name)[-100:]
 
 
 def _stored_name(number: int, name: str) -> str:
-    return f"{number}-{plain_name(name)}"
+    return f"{number}-{safe_name(name)}"
 
 
 def _try_lock(descriptor: int, patience_s: float) -> bool:
@@ -272,31 +272,31 @@ def _try_lock(descriptor: int, patience_s: float) -> bool:
         except BlockingIOError:
             if time.monotonic() >= until:
                 return False
-            time.sleep(_PATIENCE_S / 20)
+            time.sleep(_LOCK_TIMEOUT_S / 20)
         else:
             return True
 
 
-class Noting:
+class ProgressWriter:
     """Notes how far the files of an upload have been read, some times a second."""
 
-    def __init__(self, uploads: Uploads, upload: Upload, doing: Doing, now: datetime) -> None:
+    def __init__(self, uploads: UploadStore, upload: Upload, doing: UploadAction, now: datetime) -> None:
         self._uploads, self._upload = uploads, upload
-        self._action, self._began = doing, now
+        self._action, self._started_at = doing, now
         self._file, self._next = 0, 0.0
 
-    def begin(self, number: int) -> None:
+    def start_file(self, number: int) -> None:
         """Go on to a file."""
         self._file = number
-        self._note("reading", 0, self._upload.files[number].size)
+        self._write("reading", 0, self._upload.files[number].size)
 
     def __call__(self, done: int, total: int, name: str) -> None:
         """As `OnProgress` is called."""
         phase = "booking" if name == "booking" else "reading"
         if phase == "booking" or time.monotonic() >= self._next:
-            self._note(phase, done, total)
+            self._write(phase, done, total)
 
-    def _note(self, phase: str, done: int, total: int) -> None:
-        self._next = time.monotonic() + _NOTE_EVERY_S
-        progress = Progress(self._action, self._file, phase, done, total, self._began)
-        self._uploads.note(self._upload.id, progress)
+    def _write(self, phase: str, done: int, total: int) -> None:
+        self._next = time.monotonic() + _PROGRESS_EVERY_S
+        progress = UploadProgress(self._action, self._file, phase, done, total, self._started_at)
+        self._uploads.record_progress(self._upload.id, progress)

@@ -4,43 +4,43 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from tearsheet.app.context import Context
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.limits.verdicts import account_verdicts
 
 _KEY = "verdict_asked"
 #: Stands for every account, where a question names none.
-EVERY = ""
+ALL_ACCOUNTS = ""
 _MINUTE = timedelta(minutes=1)
 
 
-def note_asked(context: Context, account: str, patience_s: float) -> None:
+def record_poll(context: LedgerContext, account: str, patience_s: float) -> None:
     """Remember that somebody asked now. Raises StoreError."""
     with context.ledger.lock_timeout(patience_s), context.ledger.writing():
         asked = _polls(context) | {account: context.now.timestamp()}
         context.ledger.put(_KEY, msgspec.json.encode(asked).decode())
 
 
-def last_asked(context: Context, began: datetime) -> dict[str, datetime]:
+def last_polls(context: LedgerContext, began: datetime) -> dict[str, datetime]:
     """When each account with limits was last asked about; where never, when the service began.
 
     Raises StoreError.
     """
     asked = _polls(context)
     found = {}
-    for one in verdicts_of(context).all():
-        at = max(asked.get(one.account, 0.0), asked.get(EVERY, 0.0))
+    for one in account_verdicts(context).all():
+        at = max(asked.get(one.account, 0.0), asked.get(ALL_ACCOUNTS, 0.0))
         found[one.account] = datetime.fromtimestamp(at, UTC) if at else began
     return found
 
 
-def absent_guards(context: Context, began: datetime) -> dict[str, int]:
+def missing_guards(context: LedgerContext, began: datetime) -> dict[str, int]:
     """The accounts about which nobody asked for too long, and for how many minutes. Raises StoreError."""
     most = context.settings.guard_absent_minutes
     if not most:
         return {}
-    ages = {name: context.now - at for name, at in last_asked(context, began).items()}
+    ages = {name: context.now - at for name, at in last_polls(context, began).items()}
     return {name: age // _MINUTE for name, age in ages.items() if age >= most * _MINUTE}
 
 
-def _polls(context: Context) -> dict[str, float]:
+def _polls(context: LedgerContext) -> dict[str, float]:
     return msgspec.json.decode(context.ledger.get(_KEY) or "{}", type=dict[str, float])

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tearsheet.app.book_rules import digest_of
+from tearsheet.app.book_rules import file_digest
 from tearsheet.errors import SettingsError
 from tearsheet.rules.limit import Limits
 from tearsheet.store.tables.ledger import Ledger
@@ -17,12 +17,12 @@ from tearsheet.store.tables.ledger import Ledger
 _DIGEST, _CONTENT = "limits_digest", "limits"
 
 
-class StatedLimits(Struct, frozen=True):
+class LoadedLimits(Struct, frozen=True):
     """The limits to judge by; `trouble` says why they may not be those of the file."""
 
     limits: Limits
     digest: str
-    trouble: str | None = None
+    error: str | None = None
 
 
 class LimitsFile:
@@ -31,42 +31,42 @@ class LimitsFile:
     def __init__(self, ledger: Ledger, path: Path) -> None:
         self._ledger = ledger
         self._path = path
-        self._read: StatedLimits | None = None
+        self._loaded: LoadedLimits | None = None
 
-    def stated(self) -> StatedLimits:
+    def load(self) -> LoadedLimits:
         """The limits that hold now. Raises StoreError."""
         try:
-            digest = digest_of(self._path)
+            digest = file_digest(self._path)
         except OSError as error:
-            return self._last(f"{self._path} cannot be read: {error.strerror or error}")
-        if self._read is None or self._read.digest != digest:
-            self._read = self._of(digest)
-        return self._read
+            return self._last_good(f"{self._path} cannot be read: {error.strerror or error}")
+        if self._loaded is None or self._loaded.digest != digest:
+            self._loaded = self._load(digest)
+        return self._loaded
 
-    def keep(self, stated: StatedLimits) -> None:
+    def save_snapshot(self, stated: LoadedLimits) -> None:
         """Remember in the ledger what the file said; inside a transaction that writes."""
-        if stated.trouble is None and self._ledger.get(_DIGEST) != stated.digest:
+        if stated.error is None and self._ledger.get(_DIGEST) != stated.digest:
             self._ledger.put(_CONTENT, msgspec.json.encode(stated.limits).decode())
             self._ledger.put(_DIGEST, stated.digest)
 
-    def _of(self, digest: str) -> StatedLimits:
+    def _load(self, digest: str) -> LoadedLimits:
         if not digest:
-            return StatedLimits(Limits(), digest)
-        if self._ledger.get(_DIGEST) == digest and (kept := self._kept()) is not None:
-            return StatedLimits(kept, digest)
+            return LoadedLimits(Limits(), digest)
+        if self._ledger.get(_DIGEST) == digest and (kept := self._saved()) is not None:
+            return LoadedLimits(kept, digest)
         from tearsheet.sources.config.limits import (
             limits_in,  # PyYAML, only where the content is new
         )
 
         try:
-            return StatedLimits(limits_in(self._path) or Limits(), digest)
+            return LoadedLimits(limits_in(self._path) or Limits(), digest)
         except SettingsError as error:
-            return self._last(error.message, digest)
+            return self._last_good(error.message, digest)
 
-    def _last(self, trouble: str, digest: str = "") -> StatedLimits:
-        return StatedLimits(self._kept() or Limits(), digest, trouble)
+    def _last_good(self, trouble: str, digest: str = "") -> LoadedLimits:
+        return LoadedLimits(self._saved() or Limits(), digest, trouble)
 
-    def _kept(self) -> Limits | None:
+    def _saved(self) -> Limits | None:
         """What the file last said, None where it said nothing or another Tearsheet wrote it down."""
         text = self._ledger.get(_CONTENT)
         try:

@@ -42,51 +42,52 @@ from tearsheet.trade.session import DAY, EARLIEST, LATEST
 _VERSION = 1
 
 
-class Standing:
+class LiveLimits:
     """An account's book, how far it has seen the ledger, and which of its breaches are kept there."""
 
     def __init__(self, book: LimitBook, state: AccountState) -> None:
         self.book = book
         self.rewrites = state.rewrites
         self.state = state
-        self.stamp = ""
+        self.state_id = ""
         self.currencies: set[str] = set()
-        self.last: Booking | None = None
-        self.at_last = 0
-        self.kept: set[str] = set()
-        self.high: Decimal | None = None
+        self.last_booking: Booking | None = None
+        self.bookings_at_last_instant = 0
+        self.saved_breaches: set[str] = set()
+        self.equity_peak: Decimal | None = None
         #: what is worth keeping of the past, and how many sessions it took to make
-        self.base: tuple[str, date, Base] | None = None
+        self.new_snapshot: tuple[str, date, LimitSnapshot] | None = None
         self.sessions = 0
-        self.doubts: tuple[object, object] = (None, None)
+        self.feed_cache: tuple[object, object] = (None, None)
 
-    def note(self, bookings: Iterable[Booking]) -> None:
+    def mark_read(self, bookings: Iterable[Booking]) -> None:
         """Remember up to which booking the account was read."""
         for booking in bookings:
-            same = self.last is not None and booking.time == self.last.time
-            self.at_last = self.at_last + 1 if same else 1
-            self.last = booking
+            same = self.last_booking is not None and booking.time == self.last_booking.time
+            self.bookings_at_last_instant = self.bookings_at_last_instant + 1 if same else 1
+            self.last_booking = booking
             self.currencies.add(booking.currency)
 
-    def take(self, records: Iterable[BreachRecord]) -> None:
+    def sync_breaches(self, records: Iterable[BreachRecord]) -> None:
         """What is kept of breaches and releases."""
         for record in records:
-            self.kept.add(record.breach.id)
+            self.saved_breaches.add(record.breach.id)
             self.book.breach_register.add(record.breach)
             if record.release is not None:
                 self.book.release(record.release)
 
-    def unkept(self) -> list[Breach]:
+    def unsaved_breaches(self) -> list[Breach]:
         """Breaches in force that the ledger does not know yet."""
         book = self.book
         return [
             breach
             for breach in book.new_breaches
-            if breach.id not in self.kept and is_active_in(breach.limit, breach.period_start, book.session)
+            if breach.id not in self.saved_breaches
+            and is_active_in(breach.limit, breach.period_start, book.session)
         ]
 
 
-class Base(Struct, frozen=True):
+class LimitSnapshot(Struct, frozen=True):
     """A book as it stood before a session, with the currencies that it had met."""
 
     book: LimitBookSnapshot
@@ -94,60 +95,62 @@ class Base(Struct, frozen=True):
     others: tuple[str, ...]
 
 
-class LimitBooks:
+class LiveLimitBooks:
     """Gives the book of an account as the ledger stands in the present transaction."""
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger = ledger
         self._settings = settings
-        self._live: dict[str, Standing] = {}
+        self._live: dict[str, LiveLimits] = {}
         #: how often a book was made anew, and how often it only read on; for tests and figures
-        self.made, self.read_on = 0, 0
+        self.built, self.updated = 0, 0
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Make every book anew the next time, because what they saw may not have been kept."""
         self._live.clear()
 
-    def of(self, account: str, plan: AccountLimits, now: datetime) -> Standing:
+    def for_account(self, account: str, plan: AccountLimits, now: datetime) -> LiveLimits:
         """The book of an account with the clock at an instant; nothing is written."""
         stamp = self._ledger.state_id
         standing = self._live.get(account)
         if standing is None or standing.book.plan != plan or not self._update(standing, stamp):
-            standing = self._make(account, plan, now)
-        standing.stamp = stamp
-        self._mark(standing, now)
+            standing = self._build(account, plan, now)
+        standing.state_id = stamp
+        self._apply_marks(standing, now)
         standing.book.evaluate(now)
         return standing
 
-    def keep_high(self, standing: Standing) -> None:
+    def save_equity_peak(self, standing: LiveLimits) -> None:
         """Remember the highest equity that prices made; inside a transaction that writes."""
-        high, book = standing.high, standing.book
+        high, book = standing.equity_peak, standing.book
         if high is not None and high > (self._saved_peak(book) or high - 1):
             save_equity_peak(self._ledger.queries, book.account, book.sums.since, high)
 
     def _saved_peak(self, book: LimitBook) -> Decimal | None:
         return load_equity_peak(self._ledger.queries, book.account, book.sums.since)
 
-    def _update(self, standing: Standing, stamp: str) -> bool:
+    def _update(self, standing: LiveLimits, stamp: str) -> bool:
         """Feed what came since; says whether the book could take it."""
-        if standing.stamp == stamp:
+        if standing.state_id == stamp:
             return True
         account = standing.book.account
         standing.state = account_state(self._ledger.queries, account)
         if standing.state.rewrites != standing.rewrites:
             return False
-        standing.take(self._latched(account, standing.book.session))
-        return self._feed(standing)
+        standing.sync_breaches(self._active_breaches(account, standing.book.session))
+        return self._add_new_bookings(standing)
 
-    def _feed(self, standing: Standing) -> bool:
-        last, last_us = standing.last, standing.state.last_us
+    def _add_new_bookings(self, standing: LiveLimits) -> bool:
+        last, last_us = standing.last_booking, standing.state.last_us
         if last is None or last_us is None:
             return last_us is None
         found, closed = self._ledger.queries.in_window(standing.book.account, last.time, LATEST)
-        found.sort(key=_order)
+        found.sort(key=_booking_order)
         seen = sum(b.time == last.time and b.order <= last.order for b in found)
         fresh = found[seen:]
-        if seen != standing.at_last or any(b.currency not in standing.currencies for b in fresh):
+        if seen != standing.bookings_at_last_instant or any(
+            b.currency not in standing.currencies for b in fresh
+        ):
             return False
         ended = {position.id: position for position in closed}
         try:
@@ -156,25 +159,25 @@ class LimitBooks:
                 standing.book.book(booking, position)
         except UsageError:  # its session is over
             return False
-        standing.note(fresh)
-        self.read_on += 1
+        standing.mark_read(fresh)
+        self.updated += 1
         return True
 
-    def _make(self, account: str, plan: AccountLimits, now: datetime) -> Standing:
+    def _build(self, account: str, plan: AccountLimits, now: datetime) -> LiveLimits:
         """The book from kept tallies up to the last traded session, whose bookings are read."""
         queries, calendar = self._ledger.queries, self._settings.calendar
         session = calendar.trading_day_of(now)
         cut = min(session, self._ledger.last_session(account) or session)
         first = first_session_needed(plan, cut) or EARLIEST.date()
         digest = self._digest(plan, first)
-        begun, base = self._base(account, digest, first, cut)
+        begun, base = self._load_snapshot(account, digest, first, cut)
         currency, others = self._currency(account, begun, base)
         if base is not None and currency != base.currency:
             begun, base = first, None
         bookings, closed = queries.in_window(account, calendar.start(cut), LATEST)
-        bookings.sort(key=_order)
+        bookings.sort(key=_booking_order)
         past = self._ledger.tallies(account, begun, cut, currency)
-        records = self._latched(account, session)
+        records = self._active_breaches(account, session)
         bases: list[LimitBookSnapshot] = []
         book = build_limit_book(
             account,
@@ -182,41 +185,43 @@ class LimitBooks:
             LimitContext(calendar, currency, self._outcome_rules()),
             past=past,
             bookings=bookings,
-            positions=[*closed, *self._open(account)],
+            positions=[*closed, *self._open_positions(account)],
             breaches=[record.breach for record in records],
             releases=[record.release for record in records if record.release],
             base=base.book if base else None,
             between=lambda book: bases.append(book.snapshot()),
         )
         book.other_currencies |= others
-        standing = Standing(book, account_state(queries, account))
-        standing.kept = {record.breach.id for record in records}
+        standing = LiveLimits(book, account_state(queries, account))
+        standing.saved_breaches = {record.breach.id for record in records}
         standing.currencies = {currency, *others}
-        standing.note(bookings)
+        standing.mark_read(bookings)
         standing.sessions = len(past)
         if past and first == EARLIEST.date():
-            standing.base = (digest, cut, Base(bases[0], currency, tuple(sorted(others))))
+            standing.new_snapshot = (digest, cut, LimitSnapshot(bases[0], currency, tuple(sorted(others))))
         self._restore_peak(book)
         self._live[account] = standing
-        self.made += 1
+        self.built += 1
         return standing
 
-    def keep_base(self, standing: Standing) -> None:
+    def save_snapshot(self, standing: LiveLimits) -> None:
         """Keep what the past came to, so that the next book begins there; in a transaction that writes."""
-        if standing.base is not None:
-            digest, session, base = standing.base
+        if standing.new_snapshot is not None:
+            digest, session, base = standing.new_snapshot
             start = self._settings.calendar.start(session)
             body = json.encode(base).decode()
             save_snapshot(self._ledger.queries, standing.book.account, digest, session, start, body)
-            standing.base = None
+            standing.new_snapshot = None
 
-    def _base(self, account: str, digest: str, first: date, cut: date) -> tuple[date, Base | None]:
+    def _load_snapshot(
+        self, account: str, digest: str, first: date, cut: date
+    ) -> tuple[date, LimitSnapshot | None]:
         """From which session on tallies are needed, and what was before them."""
         found = load_snapshot(self._ledger.queries, account, digest)
         if found is None or found[0] > cut or first != EARLIEST.date():
             return first, None
         try:
-            return found[0], json.decode(found[1], type=Base)
+            return found[0], json.decode(found[1], type=LimitSnapshot)
         except MsgspecError:  # another Tearsheet wrote it down
             return first, None
 
@@ -233,7 +238,7 @@ class LimitBooks:
         if high is not None:
             book.sums.high_with_open = max(book.sums.high_with_open, high)
 
-    def _currency(self, account: str, first: date, base: Base | None) -> tuple[str, set[str]]:
+    def _currency(self, account: str, first: date, base: LimitSnapshot | None) -> tuple[str, set[str]]:
         """The currency of an account's limits, and the others that it traded in."""
         found = set(self._ledger.currencies(account, first, LATEST.date()))
         if base is not None:
@@ -247,16 +252,16 @@ class LimitBooks:
         breaks = self._settings.breakeven_streak == "break"
         return OutcomeRules(self._settings.breakeven_band, breaks)
 
-    def _latched(self, account: str, session: date) -> list[BreachRecord]:
+    def _active_breaches(self, account: str, session: date) -> list[BreachRecord]:
         """The breaches that may still hold in a session, or in the one before."""
         starts = (period_start(period, session - DAY) for period in ("day", "week", "month"))
         since = min(start for start in starts if start is not None)
         return BreachTable(self._ledger.queries).for_account(account, since)
 
-    def _open(self, account: str) -> list[Position]:
+    def _open_positions(self, account: str) -> list[Position]:
         return self._ledger.queries.open_positions(Scope(account))
 
-    def _mark(self, standing: Standing, now: datetime) -> None:
+    def _apply_marks(self, standing: LiveLimits, now: datetime) -> None:
         """Judge what is open at the last known prices, where a limit asks for it."""
         book = standing.book
         if not any(limit.needs_marks for limit in book.plan.limits):
@@ -264,11 +269,11 @@ class LimitBooks:
         if not book.sums.holdings:
             self._mark_open_log_trades(book)
             return
-        positions = [p for p in self._open(book.account) if p.currency == book.context.currency]
+        positions = [p for p in self._open_positions(book.account) if p.currency == book.context.currency]
         at, pnl = self._unrealized(positions, book.plan, now)
         book.mark(at, pnl)
         if pnl.amount is not None:
-            standing.high = book.sums.high_with_open
+            standing.equity_peak = book.sums.high_with_open
 
     def _mark_open_log_trades(self, book: LimitBook) -> None:
         """The log says of open trades no size left, so that nobody knows what they would bring."""
@@ -290,5 +295,5 @@ class LimitBooks:
         return at, compute_unrealized_pnl(positions, {symbol: mark.price for symbol, mark in marks.items()})
 
 
-def _order(booking: Booking) -> tuple[object, ...]:
+def _booking_order(booking: Booking) -> tuple[object, ...]:
     return booking.order

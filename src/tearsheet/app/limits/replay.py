@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from tearsheet.app.context import Context
+from tearsheet.app.context import LedgerContext
 from tearsheet.errors import MixedCurrencyError, NotFoundError, SettingsError
 from tearsheet.performance.summary import Scope
 from tearsheet.rules.limit import AccountLimits, Limits
@@ -23,7 +23,7 @@ NO_MARKS = "{name} counts what is open, which has no kept prices: judged on what
 
 
 def replay_history(
-    context: Context,
+    context: LedgerContext,
     limits: Limits,
     *,
     start: date | None = None,
@@ -37,20 +37,20 @@ def replay_history(
     an end before the start, MixedCurrencyError for an account in several currencies.
     """
     window = context.window("all", start=start, end=end)
-    with context.unchanging() as ledger:
+    with context.snapshot() as ledger:
         found = []
-        for name in _limited(ledger, limits, account):
-            terms = _terms(context, ledger, window, name, currency)
-            found.append(_Account(ledger, name, limits.for_account(name), window, terms).replay())
+        for name in _limited_accounts(ledger, limits, account):
+            terms = _limit_context(context, ledger, window, name, currency)
+            found.append(_AccountReplay(ledger, name, limits.for_account(name), window, terms).run())
         return found
 
 
-def limits_of(context: Context, file: Path | None = None) -> Limits:
+def load_replay_limits(context: LedgerContext, file: Path | None = None) -> Limits:
     """The limits of a file, without one those of the targets file. Raises SettingsError."""
     return load_limits(context.settings.targets_file if file is None else file)
 
 
-def _limited(ledger: Ledger, limits: Limits, account: str | None) -> list[str]:
+def _limited_accounts(ledger: Ledger, limits: Limits, account: str | None) -> list[str]:
     known = ledger.accounts()
     if account is not None and account not in known:
         named = ", ".join(known) or "none yet"
@@ -63,8 +63,8 @@ def _limited(ledger: Ledger, limits: Limits, account: str | None) -> list[str]:
     return limited
 
 
-def _terms(
-    context: Context, ledger: Ledger, window: Window, account: str, wanted: str | None
+def _limit_context(
+    context: LedgerContext, ledger: Ledger, window: Window, account: str, wanted: str | None
 ) -> LimitContext:
     settings = context.settings
     found = ledger.currencies(account, window.start, window.end)
@@ -78,14 +78,14 @@ def _terms(
     return LimitContext(settings.calendar, currency, OutcomeRules(settings.breakeven_band, breaks))
 
 
-class _Account:
+class _AccountReplay:
     """The replay of one account, from its first session or a later start."""
 
     def __init__(
         self, ledger: Ledger, account: str, plan: AccountLimits, window: Window, terms: LimitContext
     ) -> None:
         first = ledger.first_session(account) or window.start
-        self._ledger, self._account, self._terms = ledger, account, terms
+        self._ledger, self._account, self._limit_context = ledger, account, terms
         self._start, self._last = min(max(first, window.start), window.last_day), window.last_day
         self._since = terms.calendar.start(self._start)
         self._until = terms.calendar.start(window.end)
@@ -94,9 +94,9 @@ class _Account:
         if self._looks_back:
             self._plan = _start_limits(self._plan, self._start)
 
-    def replay(self) -> Replay:
+    def run(self) -> Replay:
         """What the limits would have made of it."""
-        run = Simulation(self._book(), self._start, self._last)
+        run = Simulation(self._live_book(), self._start, self._last)
         queries = self._ledger.queries
         for bookings, closed in queries.time_chunks(self._account, self._since, self._until):
             ended = {position.id: position for position in closed}
@@ -104,18 +104,18 @@ class _Account:
                 run.add_booking(booking, ended.get(booking.position_id) if booking.closes else None)
         return run.result(self._notes)
 
-    def _book(self) -> LimitBook:
+    def _live_book(self) -> LimitBook:
         """The book as it stood before the first session of the replay."""
-        book = LimitBook(self._account, self._plan, self._terms)
+        book = LimitBook(self._account, self._plan, self._limit_context)
         past = first_session_needed(self._plan, self._start)
         if self._looks_back and past is not None:
-            currency = self._terms.currency
+            currency = self._limit_context.currency
             for session, tally in self._ledger.tallies(self._account, past, self._start, currency):
                 book.add_session_tally(session, tally)
-            book.set_open_positions(self._held())
+            book.set_open_positions(self._opening_positions())
         return book
 
-    def _held(self) -> Iterator[OpenHolding]:
+    def _opening_positions(self) -> Iterator[OpenHolding]:
         """What was open when the replay begins: it has closed since, or is still open."""
         queries = self._ledger.queries
         for _, closed in queries.time_chunks(self._account, self._since, LATEST):

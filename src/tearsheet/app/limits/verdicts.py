@@ -13,10 +13,10 @@ from hashlib import blake2b
 from msgspec import json
 from msgspec.structs import replace
 
-from tearsheet.app.analysis.summaries import Summaries, terms_of
-from tearsheet.app.context import Context
-from tearsheet.app.limits.limits_file import LimitsFile, StatedLimits
-from tearsheet.app.limits.live_books import LimitBooks, Standing
+from tearsheet.app.analysis.summaries import SummaryBuilder, options_from
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.limits.limits_file import LimitsFile, LoadedLimits
+from tearsheet.app.limits.live_books import LiveLimitBooks, LiveLimits
 from tearsheet.errors import InputError, StoreError
 from tearsheet.log import log_event
 from tearsheet.performance.summary import PartialReason, Scope
@@ -34,7 +34,7 @@ from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 
 _log = logging.getLogger("tearsheet")
 #: How long a verdict waits for another writer before it tells of a breach that it could not keep.
-_PATIENCE_S = 2.0
+_LOCK_TIMEOUT_S = 2.0
 #: How long it then waits to write an alert, which the next verdict would write as well.
 _ALERT_LOCK_TIMEOUT_S = 0.5
 #: A book that took more past sessions than that is worth keeping at once.
@@ -43,50 +43,50 @@ _MANY_SESSIONS = 30
 _LOG_REASONS = ("missing_days", "unfinished_line")
 
 
-class Verdicts:
+class AccountVerdicts:
     """Judges the accounts of a context's ledger; `verdicts_of` gives the one of a context."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._ledger, self._settings = context.ledger, context.settings
         self._file = LimitsFile(self._ledger, self._settings.targets_file)
-        self.books = LimitBooks(self._ledger, self._settings)
-        self._ledger.on_rollback = self.books.forget
+        self.books = LiveLimitBooks(self._ledger, self._settings)
+        self._ledger.on_rollback = self.books.invalidate
         self._touched: set[str] = set()
-        self._told: dict[str, tuple[object, ...]] = {}
+        self._published: dict[str, tuple[object, ...]] = {}
 
-    def of(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
+    def for_account(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
         """The verdict of an account now; `stale` says what the ledger may not have seen.
 
         Raises StoreError where the ledger cannot be read.
         """
-        found = self._of(account, list(stale))
-        self._tell(found)
+        found = self._evaluate_account(account, list(stale))
+        self._publish(found)
         return found
 
-    def tell(self) -> None:
+    def publish_alerts(self) -> None:
         """Open, escalate and end incidents of the accounts that were judged since the last time."""
         while self._touched:
             account = self._touched.pop()
             try:
-                self.of(account)
+                self.for_account(account)
             except StoreError as error:  # the next verdict tells it
                 log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
 
-    def _of(self, account: str, reasons: list[PartialReason]) -> Verdict:
+    def _evaluate_account(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.snapshot():
-            stated, now = self._file.stated(), self._context.now
-            standing = self.books.of(account, stated.limits.for_account(account), now)
+            stated, now = self._file.load(), self._context.now
+            standing = self.books.for_account(account, stated.limits.for_account(account), now)
             found = self._verdict(standing, stated, now, reasons)
-            unkept, took_long = standing.unkept(), standing.sessions > _MANY_SESSIONS
-        if unkept or (took_long and standing.base is not None):
-            return self._latched(account, found, reasons, unkept)
+            unkept, took_long = standing.unsaved_breaches(), standing.sessions > _MANY_SESSIONS
+        if unkept or (took_long and standing.new_snapshot is not None):
+            return self._verdict_after_saving(account, found, reasons, unkept)
         return found
 
-    def _tell(self, found: Verdict) -> None:
+    def _publish(self, found: Verdict) -> None:
         """Write the alerts that a verdict means; trouble with them never keeps a verdict back."""
         levels = tuple((v.name, v.level, v.breach and v.breach.id) for v in found.limits)
-        if self._told.get(found.account) == levels:
+        if self._published.get(found.account) == levels:
             return
         try:
             with self._ledger.lock_timeout(_ALERT_LOCK_TIMEOUT_S):
@@ -94,30 +94,30 @@ class Verdicts:
         except (StoreError, InputError) as error:
             log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
             return
-        self._told[found.account] = levels
+        self._published[found.account] = levels
 
     def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
         """The verdicts of all accounts that have limits, or a breach that still holds."""
         reasons = list(stale)
         with self._ledger.snapshot():
-            names = self._limited()
+            names = self._limited_accounts()
             broken = set(BreachTable(self._ledger.queries).accounts()) - set(names)
         for account in self._context.alerts.accounts_with_open_limit_alerts() - broken - set(names):
-            self.of(account, reasons)  # its limits are gone, so its incidents are over
-        found = [self.of(account, reasons) for account in names]
-        still = (self.of(account, reasons) for account in sorted(broken))
+            self.for_account(account, reasons)  # its limits are gone, so its incidents are over
+        found = [self.for_account(account, reasons) for account in names]
+        still = (self.for_account(account, reasons) for account in sorted(broken))
         return [*found, *(one for one in still if one.state == "breach")]
 
-    def judge(self, accounts: Iterable[str]) -> None:
+    def evaluate(self, accounts: Iterable[str]) -> None:
         """Hold the limits against accounts that just changed, inside the transaction of the change."""
-        stated, now = self._file.stated(), self._context.now
+        stated, now = self._file.load(), self._context.now
         for account in sorted(accounts):
             plan = stated.limits.for_account(account)
             if plan.limits:
-                standing = self.books.of(account, plan, now)
-                self._keep(standing, now)
+                standing = self.books.for_account(account, plan, now)
+                self._save_breaches(standing, now)
                 self._touched.add(account)
-        self._file.keep(stated)
+        self._file.save_snapshot(stated)
 
     def release(
         self,
@@ -133,74 +133,76 @@ class Verdicts:
         Raises NotFoundError where it has none, UsageError without actor and reason, and for a key
         that was used for something else, StoreError.
         """
-        receipt = _receipt(key, account, limit, actor, reason, allowance)
+        receipt = _idempotency_key(key, account, limit, actor, reason, allowance)
         with self._ledger.writing(frozenset({account})) as queries:
             receipts = IdempotencyTable(queries)
             if (answer := receipts.find(receipt)) is not None:
                 return json.decode(answer, type=BreachRecord), True
-            stated, now = self._file.stated(), self._context.now
-            standing = self.books.of(account, stated.limits.for_account(account), now)
-            self._keep(standing, now)
+            stated, now = self._file.load(), self._context.now
+            standing = self.books.for_account(account, stated.limits.for_account(account), now)
+            self._save_breaches(standing, now)
             record = _release_breach(standing.book, limit, actor, reason, allowance, now)
             assert record.release is not None
             BreachTable(queries).release(record.release)
-            standing.take([record])
+            standing.sync_breaches([record])
             self._ledger.acquire_commit_lock()
             self._ledger.bump_revision()
             receipts.save(receipt, json.encode(record).decode(), now)
         _log_release(record.breach, record.release)
         return record, False
 
-    def hear(self, account: str) -> None:
+    def record_heartbeat(self, account: str) -> None:
         """Note that an account's source is there, though it has nothing new to say."""
         with self._ledger.writing(frozenset({account})) as queries:
             record_heartbeat(queries, [account], self._context.now)
 
-    def history(self, account: str | None, number: int, after: PageCursor | None) -> Page[BreachRecord]:
+    def breach_history(
+        self, account: str | None, number: int, after: PageCursor | None
+    ) -> Page[BreachRecord]:
         """A page of all breaches ever, with who lifted them and why, the newest first."""
         with self._ledger.snapshot() as queries:
             return BreachTable(queries).page(account, number, after)
 
-    def _limited(self) -> list[str]:
+    def _limited_accounts(self) -> list[str]:
         """The accounts that are judged; while the limits cannot be read, all of them."""
-        stated = self._file.stated()
+        stated = self._file.load()
         traded = self._ledger.accounts()
-        limited = (a for a in traded if stated.trouble or stated.limits.for_account(a).limits)
+        limited = (a for a in traded if stated.error or stated.limits.for_account(a).limits)
         return sorted({*limited, *stated.limits.accounts})
 
-    def _latched(
+    def _verdict_after_saving(
         self, account: str, found: Verdict, reasons: list[PartialReason], unkept: list[Breach]
     ) -> Verdict:
         """The verdict after what it found is kept; where that cannot be, it says so."""
         trouble = f"the ledger {self._ledger.name} is read-only"
         if not self._ledger.read_only:
             try:
-                with self._ledger.lock_timeout(_PATIENCE_S):
+                with self._ledger.lock_timeout(_LOCK_TIMEOUT_S):
                     return self._save_and_evaluate(account, reasons)
             except StoreError as error:
                 trouble = error.message
         if not unkept:
             return found
-        self.books.forget()
+        self.books.invalidate()
         reason = VerdictReason("not_kept", trouble)
         return replace(found, reasons=(*found.reasons, reason))
 
     def _save_and_evaluate(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.writing(frozenset({account})):
-            stated, now = self._file.stated(), self._context.now
-            standing = self.books.of(account, stated.limits.for_account(account), now)
-            if self._keep(standing, now):
+            stated, now = self._file.load(), self._context.now
+            standing = self.books.for_account(account, stated.limits.for_account(account), now)
+            if self._save_breaches(standing, now):
                 self._ledger.acquire_commit_lock()
                 self._ledger.bump_revision()
             return self._verdict(standing, stated, now, reasons)
 
-    def _keep(self, standing: Standing, now: datetime) -> list[Breach]:
+    def _save_breaches(self, standing: LiveLimits, now: datetime) -> list[Breach]:
         """Keep what a book found; returns it."""
-        unkept = standing.unkept()
+        unkept = standing.unsaved_breaches()
         BreachTable(self._ledger.queries).add(unkept, now)
-        standing.kept |= {breach.id for breach in unkept}
-        self.books.keep_high(standing)
-        self.books.keep_base(standing)
+        standing.saved_breaches |= {breach.id for breach in unkept}
+        self.books.save_equity_peak(standing)
+        self.books.save_snapshot(standing)
         for breach in unkept:
             log_event(
                 _log,
@@ -216,26 +218,26 @@ class Verdicts:
         return unkept
 
     def _verdict(
-        self, standing: Standing, stated: StatedLimits, now: datetime, stale: list[PartialReason]
+        self, standing: LiveLimits, stated: LoadedLimits, now: datetime, stale: list[PartialReason]
     ) -> Verdict:
         book = standing.book
-        feed = self._feed(standing, now)
+        feed = self._feed_status(standing, now)
         partial = [*stale, *feed.partial]
-        if stated.trouble is not None:
-            partial.append(PartialReason("bad_limits", stated.trouble))
+        if stated.error is not None:
+            partial.append(PartialReason("bad_limits", stated.error))
         return verdict(book, replace(feed, partial=tuple(partial)), now)
 
-    def _feed(self, standing: Standing, now: datetime) -> FeedStatus:
+    def _feed_status(self, standing: LiveLimits, now: datetime) -> FeedStatus:
         """How far the ledger can be trusted about an account; asked anew when it or the day changes."""
         account, calendar = standing.book.account, self._settings.calendar
         key = (self._ledger.state_id, calendar.trading_day_of(now))
-        if standing.doubts[0] != key:
-            standing.doubts = (key, self._ledger_feed_status(standing.book, now))
-        feed = standing.doubts[1]
+        if standing.feed_cache[0] != key:
+            standing.feed_cache = (key, self._ledger_feed_status(standing.book, now))
+        feed = standing.feed_cache[1]
         assert isinstance(feed, FeedStatus)
         heard = [account_state(self._ledger.queries, account).last_update_at]
         if self._ledger.uses_trade_log(account) and self._settings.log_dir.is_dir():
-            heard.append(self._context.looked_at)
+            heard.append(self._context.last_checked_at)
         feed = replace(feed, last_update_at=max((at for at in heard if at), default=None))
         if feed.last_update_at is None and feed.last_fill_at is None:
             detail = f"the ledger has neither fill nor heartbeat of {account!r}"
@@ -259,8 +261,8 @@ class Verdicts:
         """What may be missing of the day, week or month that the limits are about."""
         session = self._settings.calendar.trading_day_of(now)
         window = Window("custom", _first_day(book.plan, session), max(session, book.session) + DAY)
-        answers = Summaries(self._ledger, terms_of(self._settings), now)
-        found = answers.doubts(window, Scope(book.account), book.context.currency)
+        answers = SummaryBuilder(self._ledger, options_from(self._settings), now)
+        found = answers.incompleteness_reasons(window, Scope(book.account), book.context.currency)
         logged = self._ledger.uses_trade_log(book.account)
         return [
             reason
@@ -269,12 +271,12 @@ class Verdicts:
         ]
 
 
-def verdicts_of(context: Context) -> Verdicts:
+def account_verdicts(context: LedgerContext) -> AccountVerdicts:
     """What judges the limits of a context's accounts, with the books that it has made so far."""
-    if not isinstance(context.judging, Verdicts):
-        context.judging = Verdicts(context)
-    assert isinstance(context.judging, Verdicts)
-    return context.judging
+    if not isinstance(context.limit_hook, AccountVerdicts):
+        context.limit_hook = AccountVerdicts(context)
+    assert isinstance(context.limit_hook, AccountVerdicts)
+    return context.limit_hook
 
 
 def _first_day(plan: AccountLimits, session: date) -> date:
@@ -299,7 +301,7 @@ def _release_breach(
     return BreachRecord(breach, release)
 
 
-def _receipt(
+def _idempotency_key(
     key: str | None, account: str, limit: str, actor: str, reason: str, allowance: Decimal
 ) -> IdempotencyKey | None:
     if key is None:

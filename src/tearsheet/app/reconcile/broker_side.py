@@ -8,46 +8,46 @@ from typing import cast
 
 from msgspec import Struct
 
-from tearsheet.app.reconcile.explanations import Key
-from tearsheet.app.reconcile.our_sums import Ours, Span, What
+from tearsheet.app.reconcile.explanations import NumberKey
+from tearsheet.app.reconcile.our_sums import DayRange, LedgerNumbers, NumberKind
 from tearsheet.sources.reports.reported import BrokerReport, ReportLine
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, TradingCalendar
 
 #: What counts as 0 where a report that covers the day says nothing.
-_ZERO_KINDS: tuple[What, ...] = ("realized", "net", "fees", "paid")
+_ZERO_KINDS: tuple[NumberKind, ...] = ("realized", "net", "fees", "paid")
 
 
-class Stated(Struct):
+class BrokerNumbers(Struct):
     """The numbers of an account, the lines behind each, and the first and last day that are covered.
 
     `absent` are the zeros that nothing states.
     """
 
-    numbers: dict[Key, Decimal]
-    lines: dict[Key, list[int]]
+    numbers: dict[NumberKey, Decimal]
+    lines: dict[NumberKey, list[int]]
     first: date
     last: date
-    absent: set[Key] = set()
+    implied_zeros: set[NumberKey] = set()
 
 
-def stated_of(
+def collect_numbers(
     report: BrokerReport,
     account: str,
     lines: Sequence[ReportLine],
     calendar: TradingCalendar,
     start: Decimal | None,
-) -> Stated:
+) -> BrokerNumbers:
     """What the lines of an account add up to. `start` is what it had before the first of them, if known."""
     by_day = [(_day(line, calendar), line) for line in lines]
     covered = [(line.since or day, day) for day, line in by_day]
     covered += [report.period[account]] if account in report.period else []
-    found = Stated({}, defaultdict(list), min(covered)[0], max(day for _, day in covered))
+    found = BrokerNumbers({}, defaultdict(list), min(covered)[0], max(day for _, day in covered))
     for day, line in by_day:
-        span = Span(day, line.since or day, line.symbol or "", line.currency or "")
+        span = DayRange(day, line.since or day, line.symbol or "", line.currency or "")
         for said, amount in line.amounts.items():
             if said not in ("balance", "deposit"):
-                what = cast(What, said)
+                what = cast(NumberKind, said)
                 is_sum = what not in ("position", "price")
                 key = (what, span)
                 found.numbers[key] = amount + (found.numbers.get(key, ZERO) if is_sum else ZERO)
@@ -57,7 +57,7 @@ def stated_of(
     return found
 
 
-def state_zeros(found: Stated, ours: Ours, *, all_positions: bool) -> None:
+def add_zero_days(found: BrokerNumbers, ours: LedgerNumbers, *, all_positions: bool) -> None:
     """What a report covers and does not list was 0 to it, where our books have something."""
     numbers = found.numbers
     listed = {span for what, span in numbers if what != "balance"}
@@ -68,26 +68,32 @@ def state_zeros(found: Stated, ours: Ours, *, all_positions: bool) -> None:
             if not days:
                 continue
             since_day = {(s.since, s.day) for s in spans if s.symbol and s.since != s.day}
-            for symbol in ours.every():
-                its = ours.days(symbol, found.first, found.last) if is_single else ()
-                zeros = [Span(day, day, symbol) for day in its]
-                zeros += [] if is_single else [Span(d, s, symbol) for s, d in since_day]
+            for symbol in ours.symbols():
+                its = ours.traded_days(symbol, found.first, found.last) if is_single else ()
+                zeros = [DayRange(day, day, symbol) for day in its]
+                zeros += [] if is_single else [DayRange(d, s, symbol) for s, d in since_day]
                 _add_zeros(found, what, zeros, ours, listed)
         if any(not s.symbol and s.since == s.day and not s.currency for s in spans):
-            days = {d for symbol in ours.every() for d in ours.days(symbol, found.first, found.last)}
-            _add_zeros(found, what, [Span(day, day) for day in days], ours, listed)
+            days = {d for symbol in ours.symbols() for d in ours.traded_days(symbol, found.first, found.last)}
+            _add_zeros(found, what, [DayRange(day, day) for day in days], ours, listed)
     if all_positions:
         for day in {s.day for w, s in numbers if w == "position" and s.symbol}:
-            spans = [Span(day, day, symbol) for symbol in ours.every()]
+            spans = [DayRange(day, day, symbol) for symbol in ours.symbols()]
             _add_zeros(found, "position", spans, ours, {s for w, s in numbers if w == "position"})
 
 
-def _add_zeros(found: Stated, what: What, spans: Iterable[Span], ours: Ours, listed: Container[Span]) -> None:
+def _add_zeros(
+    found: BrokerNumbers,
+    what: NumberKind,
+    spans: Iterable[DayRange],
+    ours: LedgerNumbers,
+    listed: Container[DayRange],
+) -> None:
     for span in spans:
-        key: Key = (what, span)
+        key: NumberKey = (what, span)
         if span not in listed and (ours.value(what, span, "average") or ours.value(what, span, "fifo")):
             found.numbers[key] = ZERO
-            found.absent.add(key)
+            found.implied_zeros.add(key)
 
 
 def _day(line: ReportLine, calendar: TradingCalendar) -> date:
@@ -97,7 +103,9 @@ def _day(line: ReportLine, calendar: TradingCalendar) -> date:
     return calendar.trading_day_of(line.at)
 
 
-def _balance_changes(found: Stated, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None) -> None:
+def _balance_changes(
+    found: BrokerNumbers, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None
+) -> None:
     """Balances become what they changed by from one stated day to the next, without deposits."""
     deposits: dict[date, Decimal] = defaultdict(Decimal)
     last: dict[date, tuple[Decimal, int]] = {}
@@ -119,13 +127,13 @@ def _balance_changes(found: Stated, by_day: Sequence[tuple[date, ReportLine]], s
         if before is not None:
             since, earlier = before
             moved = sum((a for d, a in deposits.items() if since < d <= day), ZERO)
-            key: Key = ("balance", Span(day, since + DAY))
+            key: NumberKey = ("balance", DayRange(day, since + DAY))
             found.numbers[key] = balance - earlier - moved
             found.lines[key].append(line_number)
         before = (day, balance)
 
 
-def _drop_redundant_totals(found: Stated) -> None:
+def _drop_redundant_totals(found: BrokerNumbers) -> None:
     """A sum of a period tells nothing more where the same is stated day by day."""
     daily = {(what, span.symbol) for what, span in found.numbers if span.since == span.day}
     for key in list(found.numbers):

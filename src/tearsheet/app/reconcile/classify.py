@@ -4,24 +4,30 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from tearsheet.app.reconcile.explanations import Cause, Finish, Key, Sides, other_fee
-from tearsheet.app.reconcile.our_sums import ADDED, Span
+from tearsheet.app.reconcile.explanations import (
+    AccountComparison,
+    Cause,
+    NumberKey,
+    ValueTransform,
+    explained_by_fees,
+)
+from tearsheet.app.reconcile.our_sums import ADDITIVE, DayRange
 from tearsheet.trade.amount import ZERO, to_plain_string
 
 _FEES = ("fees", "paid")
 _UNKNOWN = Cause("unknown", "nothing that can be shown explains it")
 
 
-def causes(sides: Sides) -> dict[Key, Cause]:
+def classify(sides: AccountComparison) -> dict[NumberKey, Cause]:
     """The kind of every number that differs."""
-    found: dict[Key, Cause] = {}
+    found: dict[NumberKey, Cause] = {}
     for group in sides.groups.values():
-        gaps = [key for key in group if not sides.agrees(key)]
+        gaps = [key for key in group if not sides.matches(key)]
         if not gaps:
             continue
-        theory = sides.theory(group)
+        theory = sides.find_explanation(group)
         if theory is not None:
-            found |= {key: sides.cause(theory, key) for key in gaps}
+            found |= {key: sides.explain(theory, key) for key in gaps}
         else:
             found |= _SingleCauses(sides, group, gaps).causes()
     return found
@@ -30,117 +36,127 @@ def causes(sides: Sides) -> dict[Key, Cause]:
 class _SingleCauses:
     """The differences of an instrument that no theory explains together, each looked at for itself."""
 
-    def __init__(self, sides: Sides, group: Sequence[Key], gaps: Sequence[Key]) -> None:
-        self._sides, self._group = sides, group
-        self._gaps = {key: sides.stated[key] - sides.shown(key) for key in gaps}
-        self._books = max(sides.others, key=lambda n: (sum(self._reproduces(n, key) for key in group), -n))
+    def __init__(
+        self, sides: AccountComparison, group: Sequence[NumberKey], gaps: Sequence[NumberKey]
+    ) -> None:
+        self._comparison, self._group = sides, group
+        self._gaps = {key: sides.broker_numbers[key] - sides.ledger_value(key) for key in gaps}
+        self._books = max(
+            sides.distinct_books, key=lambda n: (sum(self._reproduces(n, key) for key in group), -n)
+        )
         self._gap_change_days = self._position_gap_changes()
 
-    def causes(self) -> dict[Key, Cause]:
+    def causes(self) -> dict[NumberKey, Cause]:
         """The kind of each; those of fees last, since they lean on the others."""
         found = {key: self._cause(key) for key in self._gaps if key[0] not in _FEES}
         loose = any(one.kind in ("unknown", "missing fill") for one in found.values())
         for key in self._gaps:
             if key[0] in _FEES:
-                found[key] = self._shown(key) or self._fee(key, is_loose=loose)
+                found[key] = self._from_fills_or_neighbor(key) or self._fee(key, is_loose=loose)
         return found
 
-    def _cause(self, key: Key) -> Cause:
+    def _cause(self, key: NumberKey) -> Cause:
         what, span = key
         if what == "position":
             return self._position(key)
-        if shown := self._shown(key):
+        if shown := self._from_fills_or_neighbor(key):
             return shown
         if self._position_differs(span):
-            return Cause("missing fill", f"the position differs since {self._since(span)}")
+            return Cause("missing fill", f"the position differs since {self._differs_since(span)}")
         if what in ("net", "balance"):
             fees = [self._gaps.get((name, span)) for name in ("fees", "paid")]
             if -self._gaps[key] in fees:
                 return Cause("fee", "by as much as the fees differ")
-        if what in ADDED and (nothing := self._one_side_empty(span)):
+        if what in ADDITIVE and (nothing := self._one_side_empty(span)):
             return nothing
-        return self._finish(key) or _UNKNOWN
+        return self._scaling_or_rounding(key) or _UNKNOWN
 
-    def _shown(self, key: Key) -> Cause | None:
+    def _from_fills_or_neighbor(self, key: NumberKey) -> Cause | None:
         """By the fills of the report, or by a neighbouring day."""
-        sides = self._sides
+        sides = self._comparison
         if self._books and self._reproduces(self._books, key):
             is_filled = self._reproduces(1, key) or self._books == 1
-            return sides.filled(key) if is_filled else other_fee()
+            return sides.explained_by_missing_fills(key) if is_filled else explained_by_fees()
         if other := self._offsetting_day(key):
             return Cause("day boundary", f"{other} differs by as much the other way")
-        for finish in sides.finishes(sides.ours(), [key]):
+        for finish in sides.transforms(sides.ledger_numbers(), [key]):
             is_other = finish.method != sides.method and finish.ratio is None
             if is_other and not self._position_differs(key[1]) and self._explains_all(key, finish):
                 return Cause("method", f"by {finish.method} our own fills give exactly theirs")
         return None
 
-    def _explains_all(self, key: Key, finish: Finish) -> bool:
+    def _explains_all(self, key: NumberKey, finish: ValueTransform) -> bool:
         """Whether it gives every number of that kind: a method is not changed from day to day."""
-        ours = self._sides.ours()
-        return all(self._sides.gives(ours, k, finish) for k in self._group if k[0] == key[0])
+        ours = self._comparison.ledger_numbers()
+        return all(self._comparison.reproduces(ours, k, finish) for k in self._group if k[0] == key[0])
 
-    def _finish(self, key: Key) -> Cause | None:
+    def _scaling_or_rounding(self, key: NumberKey) -> Cause | None:
         """A multiplier or a rounding that gives theirs, and that no other day refutes."""
-        sides, ours = self._sides, self._sides.ours()
-        same = [other for other in self._group if other[0] == key[0] and sides.agrees(other)]
-        for finish in sides.finishes(ours, [key]):
-            is_own = finish.method == sides.method and finish != sides.plainly(key[0])
-            if not (is_own and sides.gives(ours, key, finish)):
+        sides, ours = self._comparison, self._comparison.ledger_numbers()
+        same = [other for other in self._group if other[0] == key[0] and sides.matches(other)]
+        for finish in sides.transforms(ours, [key]):
+            is_own = finish.method == sides.method and finish != sides.default_transform(key[0])
+            if not (is_own and sides.reproduces(ours, key, finish)):
                 continue
-            if any(not sides.gives(ours, other, finish) for other in same):
+            if any(not sides.reproduces(ours, other, finish) for other in same):
                 continue  # another day is stated as it is without
             if finish.ratio is not None:
                 return Cause("multiplier", f"theirs is {to_plain_string(finish.ratio)} times ours")
             if finish.rounding is not None:
-                return Cause("rounding", f"{finish.rounding.words} gives exactly theirs")
+                return Cause("rounding", f"{finish.rounding.description} gives exactly theirs")
         return None
 
-    def _fee(self, key: Key, *, is_loose: bool) -> Cause:
+    def _fee(self, key: NumberKey, *, is_loose: bool) -> Cause:
         span = key[1]
-        if span in self._sides.unpriced:
+        if span in self._comparison.unpriced:
             return Cause("missing fill", "the fee of a missing fill is not stated for itself")
         if any(turn == span.day for turn in self._gap_change_days):
             return Cause("missing fill", "the position differs from that day on")
         if nothing := self._one_side_empty(span):
             return nothing
-        if rounded := self._finish(key):
+        if rounded := self._scaling_or_rounding(key):
             return rounded
         if is_loose and not self._gap_change_days:
             return Cause("unknown", "the results differ too, so that a fill may be missing")
         return Cause("fee", "the results agree, the fees do not")
 
-    def _position(self, key: Key) -> Cause:
+    def _position(self, key: NumberKey) -> Cause:
         gap = self._gaps[key]
         if self._books and self._reproduces(self._books, key):
             return Cause("missing fill", "with the report's fills the position is theirs")
         side = "bought" if gap > 0 else "sold"
         return Cause("missing fill", f"by the end of the day {to_plain_string(abs(gap))} more were {side}")
 
-    def _one_side_empty(self, span: Span) -> Cause | None:
+    def _one_side_empty(self, span: DayRange) -> Cause | None:
         """One of both has nothing at all of these days."""
-        if not any(True for _ in self._sides.ours().within(span)):
+        if not any(True for _ in self._comparison.ledger_numbers().effects_in(span)):
             return Cause("missing fill", "our books have no fill of that day")
-        stated = [self._sides.stated[w, s] for w, s in self._group if s == span and w in ADDED]
+        stated = [
+            self._comparison.broker_numbers[w, s] for w, s in self._group if s == span and w in ADDITIVE
+        ]
         if not any(stated):
             return Cause("missing fill", "the report has nothing of that day")
         return None
 
-    def _reproduces(self, books: int, key: Key) -> bool:
-        return self._sides.gives(self._sides.ours(books), key, self._sides.plainly(key[0]))
+    def _reproduces(self, books: int, key: NumberKey) -> bool:
+        return self._comparison.reproduces(
+            self._comparison.ledger_numbers(books), key, self._comparison.default_transform(key[0])
+        )
 
-    def _offsetting_day(self, key: Key) -> str:
+    def _offsetting_day(self, key: NumberKey) -> str:
         """The day that differs by as much the other way, if fills at their border come to that."""
         what, span = key
-        if what not in ADDED or span.since != span.day or self._position_differs(span):
+        if what not in ADDITIVE or span.since != span.day or self._position_differs(span):
             return ""
         gap = self._gaps[key]
         for off in (1, -1, 2, -2, 3, -3):
             day = span.day + timedelta(days=off)
-            other = Span(day, day, span.symbol, span.currency)
+            other = DayRange(day, day, span.symbol, span.currency)
             if self._gaps.get((what, other)) == -gap:
                 early, late = (span, other) if off > 0 else (other, span)
-                if self._sides.ours().moves(what, early, late, gap if off > 0 else -gap):
+                if self._comparison.ledger_numbers().is_boundary_shift(
+                    what, early, late, gap if off > 0 else -gap
+                ):
                     return day.isoformat()
         return ""
 
@@ -156,10 +172,10 @@ class _SingleCauses:
             before = gap
         return turns
 
-    def _since(self, span: Span) -> date:
+    def _differs_since(self, span: DayRange) -> date:
         return max((t for t in self._gap_change_days if t <= span.day), default=span.day)
 
-    def _position_differs(self, span: Span) -> bool:
+    def _position_differs(self, span: DayRange) -> bool:
         """Whether the positions differ at the end of the span, or began or ceased to in it."""
         stands = [key for key in self._gaps if key[0] == "position" and key[1].day <= span.day]
         if any(span.since <= turn <= span.day for turn in self._gap_change_days):

@@ -9,24 +9,24 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from tearsheet.app.reconcile.our_fills import Step
+from tearsheet.app.reconcile.our_fills import FillEffect
 from tearsheet.app.reconcile.our_sums import (
-    ADDED,
+    ADDITIVE,
     METHODS,
-    Method,
-    Ours,
+    CostMethod,
+    DayRange,
+    LedgerNumbers,
+    NumberKind,
     Rounding,
-    Span,
-    What,
-    prices,
+    average_prices,
     roundings,
 )
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.session import TradingCalendar
 
-Kind = Literal["missing fill", "fee", "multiplier", "day boundary", "method", "rounding", "unknown"]
+CauseKind = Literal["missing fill", "fee", "multiplier", "day boundary", "method", "rounding", "unknown"]
 #: A number that the report states: what, of which days and instrument.
-Key = tuple[What, Span]
+NumberKey = tuple[NumberKind, DayRange]
 #: Full-size and micro contracts, lots of options, and pence are such multiples of each other.
 _RATIOS = frozenset(map(Decimal, (2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 500, 1000)))
 #: The hours at which brokers begin a day, the usual ones first.
@@ -40,28 +40,28 @@ _METHOD_DETAILS = {
 class Cause(Struct, frozen=True):
     """What a theory says of a number."""
 
-    kind: Kind
-    words: str
+    kind: CauseKind
+    detail: str
 
 
-class Finish(Struct, frozen=True):
+class ValueTransform(Struct, frozen=True):
     """How a sum is made into what the report shows: by which method, times what, rounded how."""
 
-    method: Method
+    method: CostMethod
     ratio: Decimal | None = None
     rounding: Rounding | None = None
     with_fees: bool = False
 
 
-class Theory(Struct, frozen=True):
+class DifferenceExplanation(Struct, frozen=True):
     """Which books (0: ours, 1: with the report's fills, 2: with its fees too), which day, which finish."""
 
     books: int
     calendar: TradingCalendar | None
-    finishes: Mapping[What, Finish]
+    transforms: Mapping[NumberKind, ValueTransform]
 
 
-class Sides:
+class AccountComparison:
     """Both sides of an account: what the report states, and our books as they are and as it would have them.
 
     To be asked inside `exact()`. `places` are the decimals that the report shows,
@@ -72,36 +72,36 @@ class Sides:
 
     def __init__(
         self,
-        stated: Mapping[Key, Decimal],
-        books: Sequence[Mapping[str, Sequence[Step]]],
+        stated: Mapping[NumberKey, Decimal],
+        books: Sequence[Mapping[str, Sequence[FillEffect]]],
         calendar: TradingCalendar,
-        method: Method,
-        places: Mapping[What, int],
-        unpriced: frozenset[Span] = frozenset(),
-        absent: Collection[Key] = (),
+        method: CostMethod,
+        places: Mapping[NumberKind, int],
+        unpriced: frozenset[DayRange] = frozenset(),
+        absent: Collection[NumberKey] = (),
         *,
         fees_in_price: bool = False,
         moved: frozenset[str] = frozenset(),
     ) -> None:
-        self.stated, self.method, self.places = stated, method, places
+        self.broker_numbers, self.method, self.places = stated, method, places
         self.calendar, self.unpriced, self._fees_in_price = calendar, unpriced, fees_in_price
-        self._books, self._absent, self._moved = books, absent, moved
-        self._known: dict[tuple[int, int], Ours] = {}
-        self.others = [0, *(n for n in range(1, len(books)) if books[n] is not books[n - 1])]
-        self.groups: dict[str, list[Key]] = {}
+        self._books, self._implied_zeros, self._time_shifted = books, absent, moved
+        self._cache: dict[tuple[int, int], LedgerNumbers] = {}
+        self.distinct_books = [0, *(n for n in range(1, len(books)) if books[n] is not books[n - 1])]
+        self.groups: dict[str, list[NumberKey]] = {}
         for key in stated:
             self.groups.setdefault(key[1].symbol, []).append(key)
 
-    def ours(self, books: int = 0, calendar: TradingCalendar | None = None) -> Ours:
+    def ledger_numbers(self, books: int = 0, calendar: TradingCalendar | None = None) -> LedgerNumbers:
         """Our numbers by some books and days."""
         place = (books, id(calendar))
-        if place not in self._known:
-            self._known[place] = Ours(self._books[books], calendar or self.calendar)
-        return self._known[place]
+        if place not in self._cache:
+            self._cache[place] = LedgerNumbers(self._books[books], calendar or self.calendar)
+        return self._cache[place]
 
-    def gives(self, ours: Ours, key: Key, finish: Finish) -> bool:
+    def reproduces(self, ours: LedgerNumbers, key: NumberKey, finish: ValueTransform) -> bool:
         """Whether our numbers, finished like this, are what the report states."""
-        theirs, (what, span) = self.stated[key], key
+        theirs, (what, span) = self.broker_numbers[key], key
         if what == "price":
             return self._is_price(ours, span, theirs, finish)
         if what == "position":
@@ -111,70 +111,70 @@ class Sides:
             paid = gross - ours.value("net", span, finish.method)
             wanted = theirs + paid if what == "net" else theirs
             return wanted == gross * finish.ratio
-        if finish.rounding is not None and key not in self._absent:
-            return theirs == ours.rounded(what, span, finish.method, finish.rounding)
+        if finish.rounding is not None and key not in self._implied_zeros:
+            return theirs == ours.rounded_value(what, span, finish.method, finish.rounding)
         return theirs == ours.value(what, span, finish.method)
 
-    def plainly(self, what: What) -> Finish:
+    def default_transform(self, what: NumberKind) -> ValueTransform:
         """How our books would have it; a mean price with fees in it, where theirs has."""
-        return Finish(self.method, with_fees=what == "price" and self._fees_in_price)
+        return ValueTransform(self.method, with_fees=what == "price" and self._fees_in_price)
 
-    def agrees(self, key: Key) -> bool:
+    def matches(self, key: NumberKey) -> bool:
         """Whether the report states what our books have."""
-        return self.gives(self.ours(), key, self.plainly(key[0]))
+        return self.reproduces(self.ledger_numbers(), key, self.default_transform(key[0]))
 
-    def shown(self, key: Key) -> Decimal:
+    def ledger_value(self, key: NumberKey) -> Decimal:
         """Our number beside theirs."""
         what, span = key
         if what != "price":
-            return self.ours().value(what, span, self.method)
-        found = [prices(step, self.method) for step in self.ours().last(span)]
-        name = _price_name(self.plainly(what))
+            return self.ledger_numbers().value(what, span, self.method)
+        found = [average_prices(step, self.method) for step in self.ledger_numbers().last_effects(span)]
+        name = _price_name(self.default_transform(what))
         held = [one[name] for one in found if one]
-        return roundings(8)[0].of(held[0]).normalize() if held else Decimal(0)
+        return roundings(8)[0].apply(held[0]).normalize() if held else Decimal(0)
 
-    def finishes(self, ours: Ours, keys: Sequence[Key]) -> Iterator[Finish]:
+    def transforms(self, ours: LedgerNumbers, keys: Sequence[NumberKey]) -> Iterator[ValueTransform]:
         """The ways in which a report may come to these numbers, of one kind, the simplest first."""
         what = keys[0][0]
-        yield (plain_finish := self.plainly(what))
+        yield (plain_finish := self.default_transform(what))
         if what == "price":
             in_it = plain_finish.with_fees
             methods = sorted(METHODS, key=lambda m: m != self.method)
-            yield from (Finish(m, with_fees=f) for f, m in product((in_it, not in_it), methods))
+            yield from (ValueTransform(m, with_fees=f) for f, m in product((in_it, not in_it), methods))
             return
-        if what not in ADDED:
+        if what not in ADDITIVE:
             return
         by_method = what in ("realized", "net", "paid", "balance")
         others = [m for m in METHODS if m != self.method] if by_method else []
-        yield from map(Finish, others)
+        yield from map(ValueTransform, others)
         if what in ("realized", "net"):
             for method in (self.method, *others):
                 if ratio := self._ratio(ours, keys, method):
-                    yield Finish(method, ratio=ratio)
+                    yield ValueTransform(method, ratio=ratio)
         for method in (self.method, *others):
             for rule in roundings(self.places.get(what, 0)):
-                yield Finish(method, rounding=rule)
+                yield ValueTransform(method, rounding=rule)
 
-    def theory(self, group: Sequence[Key]) -> Theory | None:
+    def find_explanation(self, group: Sequence[NumberKey]) -> DifferenceExplanation | None:
         """The simplest theory by which every number of a group comes out as stated."""
         for calendar in (None, *_calendars(self.calendar)):
-            for books in self.others:
-                ours = self.ours(books, calendar)
+            for books in self.distinct_books:
+                ours = self.ledger_numbers(books, calendar)
                 if calendar is not None and not self._moves_inside(calendar, books, group):
                     continue
-                finishes = self._all(ours, group)
+                finishes = self._transforms_for_all(ours, group)
                 if finishes is not None:
-                    return Theory(books, calendar, finishes)
+                    return DifferenceExplanation(books, calendar, finishes)
         return None
 
-    def cause(self, theory: Theory, key: Key) -> Cause:
+    def explain(self, theory: DifferenceExplanation, key: NumberKey) -> Cause:
         """What a theory that holds says of one number."""
-        finish = theory.finishes[key[0]]
-        plainly = self.plainly(key[0])
+        finish = theory.transforms[key[0]]
+        plainly = self.default_transform(key[0])
         words: list[Cause] = []
-        steps: list[tuple[int, TradingCalendar | None, Finish, Callable[[], Cause]]] = [
-            (min(theory.books, 1), None, plainly, lambda: self.filled(key)),
-            (theory.books, None, plainly, other_fee),
+        steps: list[tuple[int, TradingCalendar | None, ValueTransform, Callable[[], Cause]]] = [
+            (min(theory.books, 1), None, plainly, lambda: self.explained_by_missing_fills(key)),
+            (theory.books, None, plainly, explained_by_fees),
             (theory.books, theory.calendar, plainly, lambda: self._explain_day_boundary(theory.calendar)),
             (theory.books, theory.calendar, finish, lambda: _explain_transform(finish, plainly)),
         ]
@@ -185,47 +185,56 @@ class Sides:
                 words.append(tell())
             before = now
         kind = words[0].kind if words else "unknown"
-        return Cause(kind, "; and ".join(one.words for one in words) or "nothing explains it")
+        return Cause(kind, "; and ".join(one.detail for one in words) or "nothing explains it")
 
-    def filled(self, key: Key) -> Cause:
+    def explained_by_missing_fills(self, key: NumberKey) -> Cause:
         """What it means that our books with the fills of the report give its number."""
-        if key[1].symbol in self._moved:
+        if key[1].symbol in self._time_shifted:
             return Cause("day boundary", "at the instants of the report our fills give it: see below")
         return Cause("missing fill", "with the report's fills our books give it: see below")
 
-    def _number(self, books: int, calendar: TradingCalendar | None, finish: Finish, key: Key) -> object:
+    def _number(
+        self, books: int, calendar: TradingCalendar | None, finish: ValueTransform, key: NumberKey
+    ) -> object:
         what, span = key
-        ours = self.ours(books, calendar)
+        ours = self.ledger_numbers(books, calendar)
         if what == "price":
-            return [prices(step, finish.method)[_price_name(finish)] for step in ours.last(span) if step.held]
+            return [
+                average_prices(step, finish.method)[_price_name(finish)]
+                for step in ours.last_effects(span)
+                if step.held
+            ]
         if finish.ratio is not None:
-            return self.stated[key]
+            return self.broker_numbers[key]
         if finish.rounding is not None:
-            return ours.rounded(what, span, finish.method, finish.rounding)
+            return ours.rounded_value(what, span, finish.method, finish.rounding)
         return ours.value(what, span, finish.method)
 
-    def _all(self, ours: Ours, group: Sequence[Key]) -> dict[What, Finish] | None:
-        found: dict[What, Finish] = {}
+    def _transforms_for_all(
+        self, ours: LedgerNumbers, group: Sequence[NumberKey]
+    ) -> dict[NumberKind, ValueTransform] | None:
+        found: dict[NumberKind, ValueTransform] = {}
         for what in dict.fromkeys(key[0] for key in group):
             keys = [key for key in group if key[0] == what]
             finish = next(
-                (f for f in self.finishes(ours, keys) if all(self.gives(ours, k, f) for k in keys)), None
+                (f for f in self.transforms(ours, keys) if all(self.reproduces(ours, k, f) for k in keys)),
+                None,
             )
             if finish is None:
                 return None
             found[what] = finish
         return found
 
-    def _moves_inside(self, calendar: TradingCalendar, books: int, group: Sequence[Key]) -> bool:
+    def _moves_inside(self, calendar: TradingCalendar, books: int, group: Sequence[NumberKey]) -> bool:
         """Whether another trading day moves something from one stated day to another one."""
-        days = [(span.since, span.day) for what, span in group if what in ADDED]
+        days = [(span.since, span.day) for what, span in group if what in ADDITIVE]
         if not days:
             return False
         first, last = min(days)[0], max(day for _, day in days)
-        moved = self.ours(books).moved(calendar, group[0][1])
+        moved = self.ledger_numbers(books).shifted_days(calendar, group[0][1])
         return any(first <= day <= last and first <= there <= last for day, there in moved)
 
-    def _ratio(self, ours: Ours, keys: Sequence[Key], method: Method) -> Decimal | None:
+    def _ratio(self, ours: LedgerNumbers, keys: Sequence[NumberKey], method: CostMethod) -> Decimal | None:
         """What theirs is of ours, if that is one number, and such as multipliers differ by."""
         ratios = set()
         number = 0
@@ -233,7 +242,7 @@ class Sides:
             what, span = key
             gross = ours.value("realized", span, method)
             paid = gross - ours.value("net", span, method) if what == "net" else Decimal(0)
-            theirs = self.stated[key] + paid
+            theirs = self.broker_numbers[key] + paid
             if gross and theirs:
                 number += 1
                 ratios.add(_quotient(theirs, gross))
@@ -243,13 +252,13 @@ class Sides:
         is_known = ratio in _RATIOS or _quotient(Decimal(1), ratio) in _RATIOS
         return ratio if is_known or number > 1 else None
 
-    def _is_price(self, ours: Ours, span: Span, theirs: Decimal, finish: Finish) -> bool:
+    def _is_price(self, ours: LedgerNumbers, span: DayRange, theirs: Decimal, finish: ValueTransform) -> bool:
         """Whether a mean price is theirs, as far as they show it."""
-        held = [prices(step, finish.method) for step in ours.last(span) if step.held]
+        held = [average_prices(step, finish.method) for step in ours.last_effects(span) if step.held]
         if not held:
             return not theirs
         own = held[0][_price_name(finish)]
-        return any(rule.of(own) == theirs for rule in roundings(self.places.get("price", 0)))
+        return any(rule.apply(own) == theirs for rule in roundings(self.places.get("price", 0)))
 
     def _explain_day_boundary(self, calendar: TradingCalendar | None) -> Cause:
         other = calendar or self.calendar
@@ -277,16 +286,16 @@ def _quotient(one: Decimal, other: Decimal) -> Decimal | None:
     return quotient.normalize() if quotient * other == one else None
 
 
-def _price_name(finish: Finish) -> str:
+def _price_name(finish: ValueTransform) -> str:
     return "with fees" if finish.with_fees else "without fees"
 
 
-def other_fee() -> Cause:
+def explained_by_fees() -> Cause:
     """The report's fees are others than ours, and give its number."""
     return Cause("fee", "with the report's fees our books give it: see below")
 
 
-def _explain_transform(finish: Finish, plainly: Finish) -> Cause:
+def _explain_transform(finish: ValueTransform, plainly: ValueTransform) -> Cause:
     if finish.ratio is not None:
         return Cause("multiplier", f"theirs is {to_plain_string(finish.ratio)} times ours on every day")
     words = [_METHOD_DETAILS[finish.method]] if finish.method != plainly.method else []
@@ -296,4 +305,4 @@ def _explain_transform(finish: Finish, plainly: Finish) -> Cause:
     if words:
         return Cause("method", ", and ".join(words))
     rule = finish.rounding
-    return Cause("rounding", f"{rule.words if rule else ''} gives exactly theirs")
+    return Cause("rounding", f"{rule.description if rule else ''} gives exactly theirs")

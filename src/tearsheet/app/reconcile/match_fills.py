@@ -13,7 +13,7 @@ from tearsheet.sources.reports.reported import ReportedFill, Role
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import Fill, Side
 
-Lacking = Literal["books", "report", "fee", "instant"]
+FillDifferenceKind = Literal["books", "report", "fee", "instant"]
 #: Reports cut or round instants to the second.
 _NEAR = timedelta(seconds=2)
 #: Parts of an order lie at most so far apart.
@@ -33,7 +33,7 @@ class FillDifference(Struct, frozen=True):
     our instant is later (below 0: earlier).
     """
 
-    lacking: Lacking
+    lacking: FillDifferenceKind
     account: str
     symbol: str
     role: Role
@@ -47,7 +47,7 @@ class FillDifference(Struct, frozen=True):
     late: int = 0
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """The difference as people read it."""
         where = f"line {self.line}: " if self.line else ""
         what = {
@@ -64,7 +64,7 @@ class FillDifference(Struct, frozen=True):
         )
 
 
-class Matched(Struct):
+class FillMatch(Struct):
     """What came of one instrument: the differences, and our fills as the report would have them."""
 
     differences: list[FillDifference]
@@ -88,14 +88,14 @@ class _LedgerFill:
         self.late = timedelta(0)
 
 
-def matched(
+def match_fills(
     theirs: Iterable[ReportedFill],
     ours: Sequence[Fill],
     window: tuple[datetime, datetime] | None,
     *,
     pairs: bool,
     ids_known: bool,
-) -> Matched:
+) -> FillMatch:
     """Compare the fills of one instrument. Our fills outside `window` need no counterpart.
 
     With `pairs` the report only has what was closed, so that what we hold needs none either.
@@ -115,8 +115,10 @@ def matched(
     found += [_time_difference(t, o) for t, o in _time_shifted_pairs(left)]
     gone = {id(o): o.left for o in surplus if o.left}
     added = [replace(t.one.fill, quantity=t.left) for t in left if t.left]
-    return Matched(
-        found, _amended(right, added, gone, with_fees=False), _amended(right, added, gone, with_fees=True)
+    return FillMatch(
+        found,
+        _adjusted_fills(right, added, gone, with_fees=False),
+        _adjusted_fills(right, added, gone, with_fees=True),
     )
 
 
@@ -125,7 +127,7 @@ def _match_ids(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> Non
     for t in left:
         o, wanted = known.get(t.one.fill.key), t.one.fill
         if o is not None and (o.fill.side, o.fill.price) == (wanted.side, wanted.price):
-            _take(t, o)
+            _pair(t, o)
 
 
 def _match_content(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
@@ -144,7 +146,7 @@ def _match_content(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) ->
             near.sort(key=lambda o: abs(o.fill.time - wanted.time))
             for o in near:
                 if t.left:
-                    _take(t, o)
+                    _pair(t, o)
 
 
 def _match_time_zone(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
@@ -156,7 +158,7 @@ def _match_time_zone(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) 
         if not waiting:
             break
         offs = {_time_shift(waiting[0], o) for o in free if _is_same(waiting[0], o)} - {timedelta(0)}
-        tried = (_at(waiting, free, off) for off in sorted(offs, key=abs))
+        tried = (_shifted_matches(waiting, free, off) for off in sorted(offs, key=abs))
         best = max(tried, key=len, default=[])
         taken += best
         gone = {id(one) for pair in best for one in pair}
@@ -164,10 +166,12 @@ def _match_time_zone(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) 
         free = [o for o in free if id(o) not in gone]
     if len(taken) > 1 and not waiting:
         for t, o in taken:
-            _take(t, o)
+            _pair(t, o)
 
 
-def _at(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill], late: timedelta) -> list[tuple[_BrokerFill, _LedgerFill]]:
+def _shifted_matches(
+    left: Sequence[_BrokerFill], right: Sequence[_LedgerFill], late: timedelta
+) -> list[tuple[_BrokerFill, _LedgerFill]]:
     """What is the same on both sides, ours so much later."""
     places: dict[tuple[Side, Decimal, int], list[_LedgerFill]] = defaultdict(list)
     for o in right:
@@ -215,16 +219,16 @@ def _match_orders(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> 
         return
     for t in left:
         free = [o for o in right if o.left and o.fill.side is t.one.fill.side]
-        for run in _run(t.one.fill, t.left, [(o.fill, o.left) for o in free]):
-            _take(t, free[run])
+        for run in _find_parts(t.one.fill, t.left, [(o.fill, o.left) for o in free]):
+            _pair(t, free[run])
     for o in right:
         if o.left:
             waiting = [t for t in left if t.left and t.one.fill.side is o.fill.side]
-            for run in _run(o.fill, o.left, [(t.one.fill, t.left) for t in waiting]):
-                _take(waiting[run], o)
+            for run in _find_parts(o.fill, o.left, [(t.one.fill, t.left) for t in waiting]):
+                _pair(waiting[run], o)
 
 
-def _run(order: Fill, quantity: Decimal, parts: Sequence[tuple[Fill, Decimal]]) -> Sequence[int]:
+def _find_parts(order: Fill, quantity: Decimal, parts: Sequence[tuple[Fill, Decimal]]) -> Sequence[int]:
     """The neighbouring fills that come to the quantity and the mean price of an order."""
     if not quantity:
         return ()
@@ -245,7 +249,7 @@ def _run(order: Fill, quantity: Decimal, parts: Sequence[tuple[Fill, Decimal]]) 
     return ()
 
 
-def _take(t: _BrokerFill, o: _LedgerFill) -> None:
+def _pair(t: _BrokerFill, o: _LedgerFill) -> None:
     taken = min(t.left, o.left)
     t.left -= taken
     o.left -= taken
@@ -292,7 +296,7 @@ def _time_difference(t: _BrokerFill, o: _LedgerFill) -> FillDifference:
 
 
 def _difference(
-    lacking: Lacking, fill: Fill, quantity: Decimal, role: Role, line: int | None, fee: Decimal
+    lacking: FillDifferenceKind, fill: Fill, quantity: Decimal, role: Role, line: int | None, fee: Decimal
 ) -> FillDifference:
     return FillDifference(
         lacking,
@@ -309,7 +313,7 @@ def _difference(
     )
 
 
-def _amended(
+def _adjusted_fills(
     right: Sequence[_LedgerFill], added: Sequence[Fill], gone: Mapping[int, Decimal], *, with_fees: bool
 ) -> list[Fill]:
     """Our fills with those that the report has and without those that it has not."""

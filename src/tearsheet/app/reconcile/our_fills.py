@@ -15,7 +15,7 @@ from tearsheet.trade.position import Book
 from tearsheet.trade.session import to_micros
 
 
-class Step(Struct, frozen=True, gc=False):
+class FillEffect(Struct, frozen=True, gc=False):
     """What one fill did. `gross` and `fifo` are its result before fees by the two methods, `paid` and
     `fifo_paid` the fees of both sides of what it closed; `held`, `cost` and the others are what stands
     after it: the quantity (short is negative) and the money in it, without and with fees.
@@ -53,7 +53,7 @@ class _LotQueue:
         self.lots: deque[_Lot] = deque()
         self.held = self.value = self.fees = self.average_fees = ZERO
 
-    def enter(self, quantity: Decimal, price: Decimal, fees: Decimal) -> None:
+    def add(self, quantity: Decimal, price: Decimal, fees: Decimal) -> None:
         """Add a lot; the quantity is signed."""
         self.lots.append(_Lot(abs(quantity), price, fees))
         self.held += quantity
@@ -61,7 +61,7 @@ class _LotQueue:
         self.fees += fees
         self.average_fees += fees
 
-    def leave(self, quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    def close(self, quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Take out what a signed quantity closes: points × quantity made, and the lots' fees by both methods."""
         left, made, paid = abs(quantity), ZERO, ZERO
         sign = -1 if quantity > 0 else 1
@@ -87,7 +87,7 @@ class _LotQueue:
         return made, paid, average
 
 
-def steps_of(fills: Iterable[Fill]) -> list[Step]:
+def fill_effects(fills: Iterable[Fill]) -> list[FillEffect]:
     """The steps of one instrument's fills, in order, from flat; to be called inside `exact()`."""
     book, lots, steps = Book(), _LotQueue(), []
     cost, exits = ZERO, 0
@@ -98,18 +98,18 @@ def steps_of(fills: Iterable[Fill]) -> list[Step]:
             if lots.held and (lots.held > 0) is not (booking.quantity > 0):
                 is_long = lots.held > 0
                 gross = booking.gross
-                made, fifo_paid, paid = lots.leave(booking.quantity, fill.price)
+                made, fifo_paid, paid = lots.close(booking.quantity, fill.price)
                 fifo = made * fill.multiplier
                 paid, fifo_paid = paid + booking.fees, fifo_paid + booking.fees
                 cost -= value - gross if is_long else value + gross
                 exits += 1
             else:
                 exits = exits if lots.held else 0
-                lots.enter(booking.quantity, fill.price, booking.fees)
+                lots.add(booking.quantity, fill.price, booking.fees)
                 cost += value
         signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
         steps.append(
-            Step(
+            FillEffect(
                 fill.time,
                 fill.symbol,
                 fill.currency,
@@ -131,7 +131,7 @@ def steps_of(fills: Iterable[Fill]) -> list[Step]:
     return steps
 
 
-def stream_fills(queries: Queries, account: str, symbol: str, since: datetime) -> list[Fill]:
+def fills_since_flat(queries: Reading, account: str, symbol: str, since: datetime) -> list[Fill]:
     """The fills of an instrument from the last time it was flat before an instant."""
     since_us, before = to_micros(since), None
     while since_us != before:
@@ -143,13 +143,15 @@ def stream_fills(queries: Queries, account: str, symbol: str, since: datetime) -
     return [rows.fill_from_row(row) for row in found]
 
 
-def streams(queries: Queries, account: str, since: datetime) -> list[str]:
+def traded_symbols(queries: Reading, account: str, since: datetime) -> list[str]:
     """The instruments of an account that were held or traded since an instant."""
     found = queries.execute("streams_of_account_since", (account, to_micros(since)))
     return sorted(row[0] for row in found)
 
 
-def logged_steps(queries: Queries, account: str, since: datetime, until: datetime) -> Sequence[Step]:
+def trade_log_effects(
+    queries: Reading, account: str, since: datetime, until: datetime
+) -> Sequence[FillEffect]:
     """Trades that a bot's log states whole: a result and fees at one instant."""
     steps = []
     for row in queries.stream("closed_account", (account, to_micros(since), to_micros(until))):
@@ -157,7 +159,7 @@ def logged_steps(queries: Queries, account: str, since: datetime, until: datetim
             p = rows.position_from_row(row)
             net = p.gross - p.fees
             steps.append(
-                Step(
+                FillEffect(
                     p.last_at,
                     p.symbol,
                     p.currency,

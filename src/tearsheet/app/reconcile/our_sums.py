@@ -9,21 +9,21 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tearsheet.app.reconcile.our_fills import Step
+from tearsheet.app.reconcile.our_fills import FillEffect
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import TradingCalendar
 
-What = Literal["realized", "net", "fees", "paid", "position", "price", "balance", "cash"]
+NumberKind = Literal["realized", "net", "fees", "paid", "position", "price", "balance", "cash"]
 #: What is summed up over the days of a span; the others stand at its end.
-ADDED: tuple[What, ...] = ("realized", "net", "fees", "paid", "balance", "cash")
-Method = Literal["average", "fifo"]
-METHODS: tuple[Method, ...] = ("average", "fifo")
+ADDITIVE: tuple[NumberKind, ...] = ("realized", "net", "fees", "paid", "balance", "cash")
+CostMethod = Literal["average", "fifo"]
+METHODS: tuple[CostMethod, ...] = ("average", "fifo")
 #: Rounding is meant here.
 _ROUNDED = Context(prec=400, traps=[InvalidOperation])
 _ROUNDINGS = {ROUND_HALF_UP: "halves up", ROUND_HALF_EVEN: "halves to even", ROUND_DOWN: "cut off"}
 
 
-class Span(Struct, frozen=True, order=True):
+class DayRange(Struct, frozen=True, order=True):
     """The days from `since` to `day`, of an instrument, or of all, perhaps in one currency."""
 
     day: date
@@ -40,12 +40,12 @@ class Rounding(Struct, frozen=True):
     each: bool
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """The rule in words."""
         what = "each fill" if self.each else "the sum"
         return f"{what} rounded to {self.places} decimals, {_ROUNDINGS[self.mode]}"
 
-    def of(self, amount: Decimal) -> Decimal:
+    def apply(self, amount: Decimal) -> Decimal:
         """An amount, rounded."""
         return amount.quantize(Decimal(1).scaleb(-self.places), rounding=self.mode, context=_ROUNDED)
 
@@ -55,82 +55,82 @@ def roundings(places: int) -> list[Rounding]:
     return [Rounding(places, mode, each) for each in (True, False) for mode in _ROUNDINGS]
 
 
-class Ours:
+class LedgerNumbers:
     """The steps of an account, day by day; to be asked inside `exact()`."""
 
-    def __init__(self, steps: Mapping[str, Sequence[Step]], calendar: TradingCalendar) -> None:
+    def __init__(self, steps: Mapping[str, Sequence[FillEffect]], calendar: TradingCalendar) -> None:
         self._effects = steps
         self._calendar = calendar
         self._days = {symbol: [calendar.trading_day_of(s.at) for s in its] for symbol, its in steps.items()}
-        self._known: dict[tuple[What, Span, Method], Decimal] = {}
+        self._cache: dict[tuple[NumberKind, DayRange, CostMethod], Decimal] = {}
 
-    def value(self, what: What, span: Span, method: Method) -> Decimal:
+    def value(self, what: NumberKind, span: DayRange, method: CostMethod) -> Decimal:
         """Our number."""
         key = (what, span, method)
-        if key not in self._known:
+        if key not in self._cache:
             if what == "position":
-                found = sum((s.held for s in self.last(span)), ZERO)
+                found = sum((s.held for s in self.last_effects(span)), ZERO)
             else:
-                found = sum((_amount(what, s, method) for s in self.within(span)), ZERO)
-            self._known[key] = found
-        return self._known[key]
+                found = sum((_amount(what, s, method) for s in self.effects_in(span)), ZERO)
+            self._cache[key] = found
+        return self._cache[key]
 
-    def rounded(self, what: What, span: Span, method: Method, rule: Rounding) -> Decimal:
+    def rounded_value(self, what: NumberKind, span: DayRange, method: CostMethod, rule: Rounding) -> Decimal:
         """Our number as a broker would have it that rounds."""
         if not rule.each:
-            return rule.of(self.value(what, span, method))
-        amounts = (_amount(what, s, method) for s in self.within(span))
-        return sum(map(rule.of, amounts), ZERO)
+            return rule.apply(self.value(what, span, method))
+        amounts = (_amount(what, s, method) for s in self.effects_in(span))
+        return sum(map(rule.apply, amounts), ZERO)
 
-    def within(self, span: Span) -> Iterator[Step]:
+    def effects_in(self, span: DayRange) -> Iterator[FillEffect]:
         """The steps of a span."""
-        for symbol, steps in self._of(span):
+        for symbol, steps in self._effects_of(span):
             days = self._days[symbol]
             for at in range(bisect_left(days, span.since), bisect_right(days, span.day)):
                 if span.currency in ("", steps[at].currency):
                     yield steps[at]
 
-    def last(self, span: Span) -> Iterator[Step]:
+    def last_effects(self, span: DayRange) -> Iterator[FillEffect]:
         """The last step before the end of a span, of each instrument."""
-        for symbol, steps in self._of(span):
+        for symbol, steps in self._effects_of(span):
             at = bisect_right(self._days[symbol], span.day)
             if at:
                 yield steps[at - 1]
 
-    def moves(self, what: What, early: Span, late: Span, gap: Decimal) -> bool:
+    def is_boundary_shift(self, what: NumberKind, early: DayRange, late: DayRange, gap: Decimal) -> bool:
         """Whether the last fills of a day, or the first of a later one, come to what the early day lacks.
 
         A gap above 0 is what the report has more on the early day.
         """
-        firsts = accumulate(_amount(what, s, "average") for s in self.within(late))
-        ends = [_amount(what, s, "average") for s in self.within(early)]
+        firsts = accumulate(_amount(what, s, "average") for s in self.effects_in(late))
+        ends = [_amount(what, s, "average") for s in self.effects_in(early)]
         return gap in firsts or -gap in accumulate(reversed(ends))
 
-    def days(self, symbol: str, since: date, day: date) -> set[date]:
+    def traded_days(self, symbol: str, since: date, day: date) -> set[date]:
         """The days on which an instrument was traded."""
         return {d for d in self._days.get(symbol, ()) if since <= d <= day}
 
-    def every(self) -> set[str]:
+    def symbols(self) -> set[str]:
         """All instruments."""
         return {*self._effects}
 
-    def moved(self, other: TradingCalendar, span: Span) -> list[tuple[date, date]]:
+    def shifted_days(self, other: TradingCalendar, span: DayRange) -> list[tuple[date, date]]:
         """The days of the steps that another trading day puts elsewhere: ours and the other."""
         pairs = []
-        for symbol, steps in self._of(span):
+        for symbol, steps in self._effects_of(span):
             for step, day in zip(steps, self._days[symbol], strict=True):
                 if (there := other.trading_day_of(step.at)) != day:
                     pairs.append((day, there))
         return pairs
 
-    def _of(self, span: Span) -> Iterator[tuple[str, Sequence[Step]]]:
+    def _effects_of(self, span: DayRange) -> Iterator[tuple[str, Sequence[FillEffect]]]:
         if not span.symbol:
             yield from self._effects.items()
         elif span.symbol in self._effects:
             yield span.symbol, self._effects[span.symbol]
 
 
-def prices(step: Step, method: Method) -> dict[str, Decimal]:
+def average_prices(step: FillEffect, method: CostMethod) -> dict[str, Decimal]:
     """The mean price of what is held, × 10^-12 exact enough, without and with fees, by name."""
     units = abs(step.held) * step.multiplier
     if not units:
@@ -144,7 +144,7 @@ def prices(step: Step, method: Method) -> dict[str, Decimal]:
     }
 
 
-def _amount(what: What, step: Step, method: Method) -> Decimal:
+def _amount(what: NumberKind, step: FillEffect, method: CostMethod) -> Decimal:
     is_fifo = method == "fifo"
     if what == "realized":
         return step.fifo if is_fifo else step.gross

@@ -11,14 +11,20 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.app.book_rules import book_rules
-from tearsheet.app.context import Context
-from tearsheet.app.reconcile.broker_side import Stated, state_zeros, stated_of
-from tearsheet.app.reconcile.classify import causes
-from tearsheet.app.reconcile.explanations import Kind, Sides
-from tearsheet.app.reconcile.match_fills import FillDifference, Matched, matched
-from tearsheet.app.reconcile.our_fills import Step, logged_steps, steps_of, stream_fills, streams
-from tearsheet.app.reconcile.our_sums import Method, Ours, Span, What
+from tearsheet.app.book_rules import booking_rules_from
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.reconcile.broker_side import BrokerNumbers, add_zero_days, collect_numbers
+from tearsheet.app.reconcile.classify import classify
+from tearsheet.app.reconcile.explanations import AccountComparison, CauseKind
+from tearsheet.app.reconcile.match_fills import FillDifference, FillMatch, match_fills
+from tearsheet.app.reconcile.our_fills import (
+    FillEffect,
+    fill_effects,
+    fills_since_flat,
+    trade_log_effects,
+    traded_symbols,
+)
+from tearsheet.app.reconcile.our_sums import CostMethod, DayRange, LedgerNumbers, NumberKind
 from tearsheet.errors import FormatError
 from tearsheet.sources.reports.broker_report import GENERIC, read_report
 from tearsheet.sources.reports.reported import BrokerReport, ReportLine
@@ -45,34 +51,34 @@ class Difference(Struct, frozen=True):
     session: date
     since: date
     symbol: str | None
-    what: What
+    what: NumberKind
     theirs: Decimal
     ours: Decimal
     difference: Decimal
-    kind: Kind
+    kind: CauseKind
     words: str
     lines: list[int]
 
 
-class DayCompared(Struct, frozen=True):
+class ReconciledDay(Struct, frozen=True):
     """What an account's session came to in both, over all that is stated of it, and how many numbers differ."""
 
     account: str
     session: date
-    what: What
+    what: NumberKind
     theirs: Decimal
     ours: Decimal
     difference: Decimal
-    kinds: list[Kind]
+    kinds: list[CauseKind]
 
 
-class TieOut(Struct, frozen=True):
+class Reconciliation(Struct, frozen=True):
     """What was compared, by which method of ours, and every difference."""
 
     file: str
     layout: str
     title: str
-    method: Method
+    method: CostMethod
     lines: int
     compared: int
     agrees: bool
@@ -80,34 +86,34 @@ class TieOut(Struct, frozen=True):
     fills: list[FillDifference]
     orphans: list[UnmatchedClose]
     unread: list[Rejection]
-    days: list[DayCompared]
+    days: list[ReconciledDay]
     notes: list[str]
 
 
-def tie_out(
-    context: Context, path: Path, *, method: Method = "average", name: str = "", **said: Any
-) -> TieOut:
+def reconcile_statement(
+    context: LedgerContext, path: Path, *, method: CostMethod = "average", name: str = "", **said: Any
+) -> Reconciliation:
     """Compare a broker's report with the books. `said` are fields of `StatementOptions`.
 
     With `method` fifo our fills are added up first in, first out, as most brokers do.
     Raises InputError and FormatError where the report cannot be read.
     """
     settings = context.settings
-    instruments = book_rules(settings).instruments
+    instruments = booking_rules_from(settings).instruments
     report = read_report(path, instruments, StatementOptions(**said))
-    with context.unchanging() as ledger, exact():
+    with context.snapshot() as ledger, exact():
         only = ledger.accounts()
         start = settings.starting_balance if len(only) == 1 else None
         by_account: dict[str, list[ReportLine]] = defaultdict(list)
         for line in report.lines:
             by_account[line.account].append(line)
         accounts = [
-            _Account(name, report, lines, ledger.queries, settings.calendar, method, start)
+            _AccountReconciler(name, report, lines, ledger.queries, settings.calendar, method, start)
             for name, lines in sorted(by_account.items())
         ]
         for one in accounts:
             one.compare(instruments)
-        orphans = _orphans(report, ledger.queries)
+        orphans = _unmatched_closes(report, ledger.queries)
     if not (report.fills or report.rejected or any(one.compared for one in accounts)):
         raise FormatError(
             f"{path}: it states nothing that could be compared",
@@ -116,7 +122,7 @@ def tie_out(
     notes = [*report.notes, *_unknown_accounts(by_account, only)]
     differences = [d for one in accounts for d in one.differences]
     fills = [f for one in accounts for f in one.fills]
-    return TieOut(
+    return Reconciliation(
         file=name or str(path),
         layout=report.layout,
         title=report.title,
@@ -133,7 +139,7 @@ def tie_out(
     )
 
 
-class _Account:
+class _AccountReconciler:
     def __init__(
         self,
         name: str,
@@ -141,41 +147,41 @@ class _Account:
         lines: Sequence[ReportLine],
         queries: Queries,
         calendar: TradingCalendar,
-        method: Method,
+        method: CostMethod,
         start: Decimal | None,
     ) -> None:
         self._name, self._report, self._queries = name, report, queries
         self._lines, self._calendar, self._method, self._start = lines, calendar, method, start
         self.differences: list[Difference] = []
         self.fills: list[FillDifference] = []
-        self.days: list[DayCompared] = []
+        self.days: list[ReconciledDay] = []
         self.compared = 0
 
     def compare(self, instruments: Instruments) -> None:
         """Find every difference of the account."""
-        first = stated_of(self._report, self._name, self._lines, self._calendar, None).first
+        first = collect_numbers(self._report, self._name, self._lines, self._calendar, None).first
         start = self._balance_before(first)
-        stated = stated_of(self._report, self._name, self._lines, self._calendar, start)
-        books = self._books(stated)
-        own = Ours(books[0], self._calendar)
-        state_zeros(stated, own, all_positions=self._report.layout != GENERIC)
+        stated = collect_numbers(self._report, self._name, self._lines, self._calendar, start)
+        books = self._ledger_versions(stated)
+        own = LedgerNumbers(books[0], self._calendar)
+        add_zero_days(stated, own, all_positions=self._report.layout != GENERIC)
         self._drop_futures_cash(stated, own, instruments)
-        sides = Sides(
+        sides = AccountComparison(
             stated.numbers,
             books,
             self._calendar,
             self._method,
-            _places(self._lines),
+            _decimal_places(self._lines),
             self._round_trips_without_fills(stated),
-            stated.absent,
+            stated.implied_zeros,
             fees_in_price=self._report.fees_in_price,
-            moved=self._moved(),
+            moved=self._time_shifted_symbols(),
         )
         self.compared = len(stated.numbers)
-        found = causes(sides)
+        found = classify(sides)
         for key, cause in found.items():
             what, span = key
-            theirs, ours = stated.numbers[key], sides.shown(key)
+            theirs, ours = stated.numbers[key], sides.ledger_value(key)
             self.differences.append(
                 Difference(
                     self._name,
@@ -187,12 +193,12 @@ class _Account:
                     ours,
                     theirs - ours,
                     cause.kind,
-                    cause.words,
+                    cause.detail,
                     stated.lines.get(key, []),
                 )
             )
         self.differences.sort(key=lambda d: (d.session, d.symbol or "", d.what))
-        self.days = _days(self._name, sides, self.differences)
+        self.days = _reconciled_days(self._name, sides, self.differences)
 
     def _balance_before(self, first: date) -> Decimal | None:
         """What the account had before the report, where it is known with what it began."""
@@ -203,7 +209,7 @@ class _Account:
             total += sum((b.gross - b.fees for b in bookings), ZERO)
         return total
 
-    def _books(self, stated: Stated) -> list[Mapping[str, Sequence[Step]]]:
+    def _ledger_versions(self, stated: BrokerNumbers) -> list[Mapping[str, Sequence[FillEffect]]]:
         """Our steps by instrument: as they are, with the report's fills, and with its fees too."""
         since = self._calendar.start(stated.first) - _MARGIN
         until = self._calendar.end(stated.last) + _MARGIN
@@ -211,32 +217,34 @@ class _Account:
         for one in self._report.fills:
             if one.fill.account == self._name:
                 theirs[one.fill.symbol].append(one)
-        symbols = {*streams(self._queries, self._name, since), *theirs}
+        symbols = {*traded_symbols(self._reading, self._name, since), *theirs}
         ours = {
-            s: [f for f in stream_fills(self._queries, self._name, s, since) if f.time < until]
+            s: [f for f in fills_since_flat(self._reading, self._name, s, since) if f.time < until]
             for s in symbols
         }
-        own = {s: steps_of(fills) for s, fills in ours.items()}
-        logged = logged_steps(self._queries, self._name, since, until)
+        own = {s: fill_effects(fills) for s, fills in ours.items()}
+        logged = trade_log_effects(self._reading, self._name, since, until)
         if not theirs:
             return [_with_trade_log(own, logged)]
         ids = {o.key for fills in ours.values() for o in fills}
         ids_known = any(one.fill.key in ids for its in theirs.values() for one in its)
         window = self._fill_period(stated)
         results = {
-            s: matched(theirs[s], ours[s], window, pairs=self._report.from_round_trips, ids_known=ids_known)
+            s: match_fills(
+                theirs[s], ours[s], window, pairs=self._report.from_round_trips, ids_known=ids_known
+            )
             for s in sorted(symbols)
         }
         self.fills = [d for one in results.values() for d in one.differences]
         self.fills.sort(key=lambda d: (d.at, d.symbol))
-        amended = _amended(results, own, ours)
+        amended = _adjusted_effects(results, own, ours)
         return (
             [_with_trade_log(steps, logged) for steps in (own, *amended)]
             if self.fills
             else [_with_trade_log(own, logged)]
         )
 
-    def _fill_period(self, stated: Stated) -> tuple[datetime, datetime] | None:
+    def _fill_period(self, stated: BrokerNumbers) -> tuple[datetime, datetime] | None:
         """When our fills need a counterpart in the report."""
         if not (self._report.is_complete or self._report.from_round_trips):
             return None
@@ -250,23 +258,23 @@ class _Account:
         since = max(begins, calendar.start(period[0]))
         return since, min(ends, calendar.end(period[1]) - timedelta(microseconds=1))
 
-    def _drop_futures_cash(self, stated: Stated, own: Ours, instruments: Instruments) -> None:
+    def _drop_futures_cash(self, stated: BrokerNumbers, own: LedgerNumbers, instruments: Instruments) -> None:
         """Cash moves with the price of what is bought, but for futures: those are left out."""
         for key in [key for key in stated.numbers if key[0] == "cash"]:
             kinds = set()
-            for step in own.within(key[1]):
+            for step in own.effects_in(key[1]):
                 found = instruments.resolve(step.symbol, step.at.date())
                 kinds.add("" if isinstance(found, UnknownInstrument) else found.asset_class)
             if "future" in kinds:
                 del stated.numbers[key]
 
-    def _moved(self) -> frozenset[str]:
+    def _time_shifted_symbols(self) -> frozenset[str]:
         """The instruments whose fills are at other instants, and else the same; `""`: so are all."""
         late = {d.symbol for d in self.fills if d.lacking == "instant"}
         others = {d.symbol for d in self.fills if d.lacking in ("books", "report")}
         return frozenset(late - others) | ({""} if late and not others else set())
 
-    def _round_trips_without_fills(self, stated: Stated) -> frozenset[Span]:
+    def _round_trips_without_fills(self, stated: BrokerNumbers) -> frozenset[DayRange]:
         """The spans of round trips whose fills we lack: what each of them cost is not stated."""
         has_fee = {one.line for one in self._report.fills if one.has_fee}
         lines = {d.line for d in self.fills if d.lacking == "books"} - has_fee
@@ -283,7 +291,7 @@ def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
     ]
 
 
-def _orphans(report: BrokerReport, queries: Queries) -> list[UnmatchedClose]:
+def _unmatched_closes(report: BrokerReport, queries: Reading) -> list[UnmatchedClose]:
     """Fills that close, as the report says, what neither it nor our books before it have opened."""
     watch = UnmatchedCloseFinder()
     for one in report.fills:
@@ -292,21 +300,23 @@ def _orphans(report: BrokerReport, queries: Queries) -> list[UnmatchedClose]:
     return watch.results(partial(holding_before, queries))
 
 
-def _amended(
-    results: Mapping[str, Matched], own: Mapping[str, list[Step]], ours: Mapping[str, list[Fill]]
-) -> list[dict[str, list[Step]]]:
+def _adjusted_effects(
+    results: Mapping[str, FillMatch], own: Mapping[str, list[FillEffect]], ours: Mapping[str, list[Fill]]
+) -> list[dict[str, list[FillEffect]]]:
     """The steps with the report's fills, and with its fees too; what is the same is not made anew."""
-    filled: dict[str, list[Step]] = {}
-    priced: dict[str, list[Step]] = {}
+    filled: dict[str, list[FillEffect]] = {}
+    priced: dict[str, list[FillEffect]] = {}
     for symbol, one in results.items():
         same = one.with_fills == ours[symbol]
-        filled[symbol] = own[symbol] if same else steps_of(one.with_fills)
+        filled[symbol] = own[symbol] if same else fill_effects(one.with_fills)
         same = one.with_fees == one.with_fills
-        priced[symbol] = filled[symbol] if same else steps_of(one.with_fees)
+        priced[symbol] = filled[symbol] if same else fill_effects(one.with_fees)
     return [filled, priced]
 
 
-def _with_trade_log(steps: Mapping[str, list[Step]], logged: Iterable[Step]) -> Mapping[str, Sequence[Step]]:
+def _with_trade_log(
+    steps: Mapping[str, list[FillEffect]], logged: Iterable[FillEffect]
+) -> Mapping[str, Sequence[FillEffect]]:
     """Trades of logs among the fills; they leave what is held as it is."""
     joined = dict(steps)
     for one in logged:
@@ -327,7 +337,7 @@ def _with_trade_log(steps: Mapping[str, list[Step]], logged: Iterable[Step]) -> 
     return joined
 
 
-def _places(lines: Iterable[ReportLine]) -> dict[What, int]:
+def _decimal_places(lines: Iterable[ReportLine]) -> dict[NumberKind, int]:
     """How many decimals the report shows of each kind of number."""
     places: dict[Any, int] = defaultdict(int)
     for line in lines:
@@ -336,29 +346,31 @@ def _places(lines: Iterable[ReportLine]) -> dict[What, int]:
     return dict(places)
 
 
-def _days(account: str, sides: Sides, differences: Iterable[Difference]) -> list[DayCompared]:
+def _reconciled_days(
+    account: str, sides: AccountComparison, differences: Iterable[Difference]
+) -> list[ReconciledDay]:
     """What was compared, added up by session; positions and prices cannot be."""
-    sums: dict[tuple[date, What], list[Decimal]] = {}
-    for key in sides.stated:
+    sums: dict[tuple[date, NumberKind], list[Decimal]] = {}
+    for key in sides.broker_numbers:
         what, span = key
         if what in ("position", "price") or span.since != span.day:
             continue
         both = sums.setdefault((span.day, what), [ZERO, ZERO])
-        both[0] += sides.stated[key]
-        both[1] += sides.shown(key)
-    kinds: dict[tuple[date, What], list[Kind]] = defaultdict(list)
+        both[0] += sides.broker_numbers[key]
+        both[1] += sides.ledger_value(key)
+    kinds: dict[tuple[date, NumberKind], list[CauseKind]] = defaultdict(list)
     for one in differences:
         if one.kind not in kinds[one.session, one.what]:
             kinds[one.session, one.what].append(one.kind)
     return [
-        DayCompared(account, day, what, theirs, ours, theirs - ours, kinds.get((day, what), []))
+        ReconciledDay(account, day, what, theirs, ours, theirs - ours, kinds.get((day, what), []))
         for (day, what), (theirs, ours) in sorted(sums.items())
     ]
 
 
-def fills_of(found: TieOut) -> list[str]:
+def describe_fills(found: Reconciliation) -> list[str]:
     """The fills without counterpart in words."""
-    return [one.words for one in found.fills]
+    return [one.description for one in found.fills]
 
 
-__all__ = ["Difference", "FillDifference", "TieOut", "fills_of", "tie_out"]
+__all__ = ["Difference", "FillDifference", "Reconciliation", "describe_fills", "reconcile_statement"]

@@ -13,13 +13,13 @@ from tearsheet.web.http.operation import Parameter
 #: Every rule that an alert may be about.
 RULES = tuple(dict.fromkeys((*LIMITS, *TARGET_RULES)))
 _STATES = ("open", "new", "acknowledged", "resolved", "all")
-_WORDS = "Open is what is not over yet; of that, new is what nobody has acknowledged."
+_STATE_DESCRIPTION = "Open is what is not over yet; of that, new is what nobody has acknowledged."
 
 
-def wish_parameters(default: Literal["open", "all"]) -> tuple[Parameter, ...]:
+def filter_parameters(default: Literal["open", "all"]) -> tuple[Parameter, ...]:
     """The parameters of a wish, with the state where none is said."""
     return (
-        parameters.choice("state", _WORDS, *_STATES, default=default),
+        parameters.choice("state", _STATE_DESCRIPTION, *_STATES, default=default),
         parameters.ACCOUNT,
         parameters.choice("rule", "Only this rule or limit.", *RULES),
         parameters.choice("severity", "Only this severity.", "warning", "critical"),
@@ -28,7 +28,9 @@ def wish_parameters(default: Literal["open", "all"]) -> tuple[Parameter, ...]:
     )
 
 
-def wish_of(calendar: TradingCalendar, *, start: date | None, end: date | None, **values: Any) -> AlertFilter:
+def filter_from(
+    calendar: TradingCalendar, *, start: date | None, end: date | None, **values: Any
+) -> AlertFilter:
     """The wish that parameters say."""
     since = None if start is None else calendar.start(start)
     until = None if end is None else calendar.end(end)

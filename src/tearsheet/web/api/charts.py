@@ -7,29 +7,29 @@ from typing import Any
 from flask import Response
 from msgspec import Struct
 
-from tearsheet.app.analysis.charts import SORTS, Chosen, Insights, TradeFilter
+from tearsheet.app.analysis.charts import SORTS, Charts, Selection, TradeFilter
 from tearsheet.errors import UsageError
 from tearsheet.export.files import json_line
 from tearsheet.performance.breakdown import GROUPINGS
 from tearsheet.performance.summary import Scope, to_plain_builtins
 from tearsheet.trade.note import MAX_TAG_LENGTH, normalize_tag
 from tearsheet.trade.session import WindowKind
-from tearsheet.web.api.performance import success
+from tearsheet.web.api.performance import json_success
 from tearsheet.web.http import parameters
-from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Api, Operation, Parameter
 from tearsheet.web.schemas import charts as insight_answers
-from tearsheet.web.server.context import Asked, Served, json_answer, text_of
+from tearsheet.web.server.context import AppContext, QueryContext, format_timestamp, json_response
 
 Json = dict[str, Any]
-Find = Callable[[Insights, Chosen, Json], Json]
+ComputeData = Callable[[Charts, Selection, Json], Json]
 
-_ASKED = (*parameters.STRETCH, parameters.ROLLING, *parameters.SCOPE, parameters.CURRENCY)
+_SELECTION = (*parameters.PERIOD, parameters.ROLLING, *parameters.SCOPE, parameters.CURRENCY)
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Net results in money, or in R.", "net", "r", default="net")
 _TRADES = parameters.number_of("trades", "How many closed positions a point is of.", 10_000, 50)
 #: The parameters of the stretch that another is compared with.
-OTHER = (
+COMPARISON_PARAMETERS = (
     parameters.date_of("other_start", "First day of the other stretch."),
     parameters.date_of("other_end", "Last day of the other stretch, included."),
     parameters.text_of("other_account", "The other stretch is of this account."),
@@ -66,7 +66,7 @@ POSITION_ID = Parameter(
     "position",
     "A position's id.",
     {"type": "string", "pattern": "^[0-9a-f]{16}$"},
-    parameters.one_like("^[0-9a-f]{16}$", "16 hexadecimal digits"),
+    parameters.pattern_parser("^[0-9a-f]{16}$", "16 hexadecimal digits"),
 )
 
 
@@ -75,39 +75,39 @@ class _Endpoint(Struct, frozen=True):
 
     path: str
     title: str
-    words: str
-    more: tuple[Parameter, ...]
-    answer: type
-    find: Find
-    noted: bool = False
+    description: str
+    parameters: tuple[Parameter, ...]
+    response_type: type
+    compute: ComputeData
+    shows_notes: bool = False
 
 
-def _calendar(insights: Insights, chosen: Chosen, more: Json) -> Json:
-    return {"data": insights.grid(chosen)}
+def _calendar_data(insights: Charts, chosen: Selection, more: Json) -> Json:
+    return {"data": insights.calendar(chosen)}
 
 
-def _equity(insights: Insights, chosen: Chosen, more: Json) -> Json:
-    return {"data": insights.equity(chosen)}
+def _equity(insights: Charts, chosen: Selection, more: Json) -> Json:
+    return {"data": insights.daily_curve(chosen)}
 
 
-def _by_fill(insights: Insights, chosen: Chosen, more: Json) -> Json:
-    return {"data": insights.fills(chosen)}
+def _by_fill(insights: Charts, chosen: Selection, more: Json) -> Json:
+    return {"data": insights.fill_curve(chosen)}
 
 
-def _breakdown(insights: Insights, chosen: Chosen, more: Json) -> Json:
+def _breakdown(insights: Charts, chosen: Selection, more: Json) -> Json:
     return {"by": more["by"], "data": insights.breakdown(chosen, more["by"])}
 
 
-def _distribution(insights: Insights, chosen: Chosen, more: Json) -> Json:
+def _distribution(insights: Charts, chosen: Selection, more: Json) -> Json:
     return {"of": more["of"], "data": insights.distribution(chosen, more["of"])}
 
 
-def _rolling(insights: Insights, chosen: Chosen, more: Json) -> Json:
+def _rolling(insights: Charts, chosen: Selection, more: Json) -> Json:
     return {"trades": more["trades"], "data": insights.rolling(chosen, more["trades"])}
 
 
-def _comparison(insights: Insights, chosen: Chosen, more: Json) -> Json:
-    this, other, compared = insights.compare(chosen, other_of(insights, chosen, more))
+def _comparison(insights: Charts, chosen: Selection, more: Json) -> Json:
+    this, other, compared = insights.compare(chosen, comparison_selection(insights, chosen, more))
     return {
         "data": {
             "this": this.window.label,
@@ -119,20 +119,20 @@ def _comparison(insights: Insights, chosen: Chosen, more: Json) -> Json:
     }
 
 
-def _trades(insights: Insights, chosen: Chosen, more: Json) -> Json:
-    page = insights.trades(chosen, filter_of(more), more["offset"], more["limit"])
+def _trades(insights: Charts, chosen: Selection, more: Json) -> Json:
+    page = insights.trades(chosen, trade_filter_from(more), more["offset"], more["limit"])
     return {"total": page.total, "offset": page.offset, "data": page.items}
 
 
 #: Every operation of this kind.
-DRAWN = (
+ENDPOINTS = (
     _Endpoint(
         "calendar",
         "What each day, week and month came to",
         "Weeks are whole, Monday to Sunday.",
         (),
         insight_answers.CalendarAnswer,
-        _calendar,
+        _calendar_data,
     ),
     _Endpoint(
         "equity",
@@ -178,7 +178,7 @@ DRAWN = (
         "comparison",
         "Two windows, accounts, strategies or symbols side by side",
         "Without another stretch, the one before of the same kind.",
-        OTHER,
+        COMPARISON_PARAMETERS,
         insight_answers.ComparisonAnswer,
         _comparison,
     ),
@@ -189,23 +189,23 @@ DRAWN = (
         FILTER,
         insight_answers.TradesAnswer,
         _trades,
-        noted=True,
+        shows_notes=True,
     ),
 )
 
 
-def add_insights(api: Api, served: Served) -> None:
+def add_charts(api: Api, served: AppContext) -> None:
     """Add what is drawn, under `/api/performance`."""
-    for row in DRAWN:
+    for row in ENDPOINTS:
         api.add(
             Operation(
                 method="GET",
                 path=f"/api/performance/{row.path}",
                 tag="Charts",
                 title=row.title,
-                words=row.words,
-                parameters=(*_ASKED, *row.more),
-                answer=row.answer,
+                description=row.description,
+                parameters=(*_SELECTION, *row.parameters),
+                response_type=row.response_type,
                 statuses=(304, 404, 422),
             ),
             _view(served, row),
@@ -217,50 +217,50 @@ def add_insights(api: Api, served: Served) -> None:
             tag="Trading",
             title="A position, its bookings, and where each fill was read",
             in_path=(POSITION_ID,),
-            answer=insight_answers.PositionAnswer,
+            response_type=insight_answers.PositionAnswer,
             statuses=(304, 404, 422),
         ),
         lambda position: _position(served, position),
     )
 
 
-def _view(served: Served, row: _Endpoint) -> Callable[..., Response]:
-    named = [parameter.name for parameter in row.more]
+def _view(served: AppContext, row: _Endpoint) -> Callable[..., Response]:
+    named = [parameter.name for parameter in row.parameters]
 
     def view(**values: Any) -> Response:
         more = {name: values.pop(name) for name in named}
-        with served.asked(noted=row.noted or more.get("by") == "tag") as asked:
-            if (same := served.fresh(asked)) is not None:
+        with served.query(noted=row.shows_notes or more.get("by") == "tag") as asked:
+            if (same := served.not_modified(asked)) is not None:
                 return same
-            chosen = chosen_of(asked, **values)
+            chosen = selection_from(asked, **values)
 
             def compute() -> bytes:
-                insights = Insights(asked.tracker)
-                found = {**_context(asked, insights, chosen), **row.find(insights, chosen, more)}
+                insights = Charts(asked.tracker)
+                found = {**_context(asked, insights, chosen), **row.compute(insights, chosen, more)}
                 return json_line(to_plain_builtins(found))[1:]
 
             period = f"{row.path}-{chosen.window.kind}-{json_line(to_plain_builtins(more)).hex()}"
-            body = served.answered(asked, period, chosen.window, chosen.scope, chosen.currency, compute)
-        return json_answer(_head(served) + body + b"\n")
+            body = served.cached_answer(asked, period, chosen.window, chosen.scope, chosen.currency, compute)
+        return json_response(_json_head(served) + body + b"\n")
 
     return view
 
 
-def chosen_of(
-    asked: Asked,
+def selection_from(
+    asked: QueryContext,
     window: WindowKind = "daily",
     start: date | None = None,
     end: date | None = None,
     rolling: int | None = None,
     currency: str | None = None,
     **scope: Any,
-) -> Chosen:
+) -> Selection:
     """What the parameters of a window and scope mean today."""
     chosen = asked.tracker.window(window, start=start, end=end, rolling=rolling)
-    return Chosen(chosen, Scope(**scope), currency)
+    return Selection(chosen, Scope(**scope), currency)
 
 
-def other_of(insights: Insights, chosen: Chosen, more: Json) -> Chosen:
+def comparison_selection(insights: Charts, chosen: Selection, more: Json) -> Selection:
     """The other stretch of a comparison. Raises Refused where there is none."""
     window, scope = chosen.window, chosen.scope
     named = {name: more[f"other_{name}"] for name in ("account", "strategy", "symbol")}
@@ -270,18 +270,18 @@ def other_of(insights: Insights, chosen: Chosen, more: Json) -> Chosen:
         kind: WindowKind = "daily" if window.last_trades is not None else window.kind
         window = type(window).choose(kind, window.last_day, start, end)
     elif other == scope:
-        before = insights.before(window)
+        before = insights.previous_window(window)
         if before is None:
-            raise Refused(
+            raise HttpError(
                 422,
                 "this window has none before it to be compared with",
                 "give other_start and other_end, or another strategy, symbol or account",
             )
         window = before
-    return Chosen(window, other, chosen.currency)
+    return Selection(window, other, chosen.currency)
 
 
-def filter_of(more: Json) -> TradeFilter:
+def trade_filter_from(more: Json) -> TradeFilter:
     """The filter and order that parameters state."""
     return TradeFilter(
         more["side"], more["outcome"], more["text"], more["sort"], more["order"] == "asc", more["tag"]
@@ -292,24 +292,24 @@ def _fields(scope: Scope) -> Json:
     return {name: getattr(scope, name) for name in scope.__struct_fields__}
 
 
-def _context(asked: Asked, insights: Insights, chosen: Chosen) -> Json:
-    window = insights.bounded(chosen)
+def _context(asked: QueryContext, insights: Charts, chosen: Selection) -> Json:
+    window = insights.clipped(chosen)
     return {
         "window": window.kind,
         "start": window.start,
         "end": window.last_day,
         "currency": insights.currency(chosen),
-        "partial_reasons": asked.stale,
+        "partial_reasons": asked.sync_errors,
     }
 
 
-def _head(served: Served) -> bytes:
-    return b'{"status":"success","timestamp":"' + text_of(served.now).encode() + b'",'
+def _json_head(served: AppContext) -> bytes:
+    return b'{"status":"success","timestamp":"' + format_timestamp(served.now).encode() + b'",'
 
 
-def _position(served: Served, position: str) -> Response:
-    with served.asked(noted=True) as asked:
-        if (same := served.fresh(asked)) is not None:
+def _position(served: AppContext, position: str) -> Response:
+    with served.query(noted=True) as asked:
+        if (same := served.not_modified(asked)) is not None:
             return same
-        found = Insights(asked.tracker).position(position)
-    return json_answer(success(served, found))
+        found = Charts(asked.tracker).position(position)
+    return json_response(json_success(served, found))

@@ -15,23 +15,23 @@ from typing import Any
 from flask import Response, request, stream_with_context
 from msgspec import Struct
 
-from tearsheet.app.alerts.alert_log import alerts_since
+from tearsheet.app.alerts.alert_log import read_since
 from tearsheet.export.files import json_line
 from tearsheet.web.http import parameters
-from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Api, Operation
-from tearsheet.web.server.change_feed import Lookout, Sight
-from tearsheet.web.server.context import Served
+from tearsheet.web.server.change_feed import ChangeFeed, LedgerSnapshot
+from tearsheet.web.server.context import AppContext
 
 MEDIA = "text/event-stream"
 #: Seconds after which a silent stream says that it lives.
 HEARTBEAT_S = 5.0
 #: Seconds without a look at the ledger, after which a stream does not say that it is well.
-_UNSEEN_S = 4.0
+_STALE_S = 4.0
 #: Seconds after which a client that went away is noticed.
 _CLIENT_CHECK_S = 1.0
 _ID = re.compile(r"^(\d{1,18}-[0-9a-f]{1,32})~(\d{1,15})~([0-9a-f]{0,16})\Z")
-_WORDS = (
+_DESCRIPTION = (
     "Server-Sent Events: `revision` when facts changed, `verdict` when an account's verdict did, "
     "`alert` for every line of the alerts file, `trouble` while the ledger cannot be asked or "
     "take in the newest log lines, and `alive` "
@@ -40,19 +40,19 @@ _WORDS = (
 )
 
 
-def add_events(api: Api, served: Served) -> Lookout:
+def add_events(api: Api, served: AppContext) -> ChangeFeed:
     """Add the stream; returns what looks out for it, which the server may end."""
-    lookout = Lookout(served)
+    lookout = ChangeFeed(served)
     api.add(
         Operation(
             method="GET",
             path="/api/events",
             tag="Events",
             title="What happens, as it happens",
-            words=_WORDS,
-            parameters=(parameters.ACCOUNT, parameters.EVENTS, parameters.SECONDS),
+            description=_DESCRIPTION,
+            parameters=(parameters.ACCOUNT, parameters.MAX_EVENTS, parameters.TIMEOUT),
             media=MEDIA,
-            answer=str,
+            response_type=str,
             statuses=(422,),
         ),
         lambda account, limit, timeout_s: _stream(served, lookout, account, limit, timeout_s),
@@ -60,35 +60,35 @@ def add_events(api: Api, served: Served) -> Lookout:
     return lookout
 
 
-class Heard(Struct):
+class StreamPosition(Struct):
     """How far a client has heard: what its next event must differ from."""
 
-    stamp: str | None = None
+    state_id: str | None = None
     alerts_end: int | None = None
     verdicts: str = ""
 
     @property
     def id(self) -> str:
         """The id of an event after which a client has heard so much."""
-        return f"{self.stamp or '0-0'}~{self.alerts_end or 0}~{self.verdicts}"
+        return f"{self.state_id or '0-0'}~{self.alerts_end or 0}~{self.verdicts}"
 
 
-def heard(last_event_id: str | None) -> Heard:
+def parse_last_event_id(last_event_id: str | None) -> StreamPosition:
     """What a client says that it has heard; nothing where it says what was never an id."""
     found = _ID.match(last_event_id or "")
-    return Heard(found[1], int(found[2]), found[3]) if found else Heard()
+    return StreamPosition(found[1], int(found[2]), found[3]) if found else StreamPosition()
 
 
 def _stream(
-    served: Served, lookout: Lookout, account: str | None, limit: int | None, timeout_s: int
+    served: AppContext, lookout: ChangeFeed, account: str | None, limit: int | None, timeout_s: int
 ) -> Response:
-    lookout.enter(threaded=_supports_streaming())
-    telling = _EventBuilder(served, account, heard(request.headers.get("Last-Event-ID")))
+    lookout.subscribe(threaded=_supports_streaming())
+    telling = _EventBuilder(served, account, parse_last_event_id(request.headers.get("Last-Event-ID")))
     until = time.monotonic() + timeout_s
     pieces = _chunks(lookout, telling, until, lambda: _is_closed(served))
     response = Response(stream_with_context(_limited(pieces, limit)), mimetype=MEDIA)
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(lookout.leave)
+    response.call_on_close(lookout.unsubscribe)
     return response
 
 
@@ -103,52 +103,52 @@ def _limited(pieces: Iterator[tuple[bytes, int]], limit: int | None) -> Iterator
 
 
 def _chunks(
-    lookout: Lookout, telling: "_EventBuilder", until: float, is_over: Callable[[], bool]
+    lookout: ChangeFeed, telling: "_EventBuilder", until: float, is_over: Callable[[], bool]
 ) -> Iterator[tuple[bytes, int]]:
     """Pieces of the stream, each with the number of events in it that `limit` counts."""
     yield b"retry: 2000\n\n", 0
     number, spoke, day = -1, time.monotonic(), ""
     while (left := until - time.monotonic()) > 0:
-        sight = lookout.after(number, min(left, _CLIENT_CHECK_S))
+        sight = lookout.wait_after(number, min(left, _CLIENT_CHECK_S))
         if sight is None or is_over():
             return
-        if sight.number > number and sight.is_seen:
+        if sight.number > number and sight.has_data:
             number = sight.number
-            for event in telling.of(sight):
+            for event in telling.events_for(sight):
                 yield event, 1
         if sight.day != day or time.monotonic() - spoke >= HEARTBEAT_S:
-            is_well = lookout.unseen_s < _UNSEEN_S and sight.trouble is None
-            yield telling.alive(sight) if is_well else b": waiting\n\n", 0
+            is_well = lookout.age_s < _STALE_S and sight.error is None
+            yield telling.heartbeat(sight) if is_well else b": waiting\n\n", 0
             spoke, day = time.monotonic(), sight.day
 
 
 class _EventBuilder:
     """Makes events of what was seen, for one client."""
 
-    def __init__(self, served: Served, account: str | None, heard_so_far: Heard) -> None:
+    def __init__(self, served: AppContext, account: str | None, heard_so_far: StreamPosition) -> None:
         self._served = served
         self._account = account
-        self._heard = heard_so_far
+        self._position = heard_so_far
         self._sent: dict[str, str] = {}
-        self._trouble: str | None = None
+        self._error: str | None = None
 
-    def of(self, sight: Sight) -> Iterator[bytes]:
+    def events_for(self, sight: LedgerSnapshot) -> Iterator[bytes]:
         """Every event between what the client has heard and what was seen."""
         yield from self._errors(sight)
-        if sight.stamp is None:
+        if sight.state_id is None:
             return
-        if sight.stamp != self._heard.stamp:
-            self._heard.stamp = sight.stamp
-            revision = int(sight.stamp.partition("-")[0])
-            yield self._event("revision", json_line({"revision": revision, "stamp": sight.stamp}))
+        if sight.state_id != self._position.state_id:
+            self._position.state_id = sight.state_id
+            revision = int(sight.state_id.partition("-")[0])
+            yield self._event("revision", json_line({"revision": revision, "stamp": sight.state_id}))
         yield from self._verdicts(sight)
         yield from self._alerts(sight)
 
-    def alive(self, sight: Sight) -> bytes:
+    def heartbeat(self, sight: LedgerSnapshot) -> bytes:
         """That the ledger is looked at, when, and which session it is."""
         return self._event("alive", json_line({"at": self._served.timestamp, "day": sight.day}))
 
-    def _verdicts(self, sight: Sight) -> Iterator[bytes]:
+    def _verdicts(self, sight: LedgerSnapshot) -> Iterator[bytes]:
         present = {
             account: sentence
             for account, sentence in sight.verdicts.items()
@@ -156,31 +156,31 @@ class _EventBuilder:
         }
         digests = {account: sentence.digest for account, sentence in present.items()}
         whole = blake2b(json_line(digests), digest_size=8).hexdigest() if digests else ""
-        if whole == self._heard.verdicts:
+        if whole == self._position.verdicts:
             self._sent = digests
         for account, sentence in present.items():
             if self._sent.get(account) != sentence.digest:
                 self._sent[account] = sentence.digest
                 if self._sent == digests:  # the last of them: all is heard
-                    self._heard.verdicts = whole
+                    self._position.verdicts = whole
                 yield self._event("verdict", sentence.body)
-        self._sent, self._heard.verdicts = digests, whole
+        self._sent, self._position.verdicts = digests, whole
 
-    def _errors(self, sight: Sight) -> Iterator[bytes]:
-        if sight.trouble != self._trouble:
-            self._trouble = sight.trouble
-            yield self._event("trouble", json_line({"code": sight.trouble}))
+    def _errors(self, sight: LedgerSnapshot) -> Iterator[bytes]:
+        if sight.error != self._error:
+            self._error = sight.error
+            yield self._event("trouble", json_line({"code": sight.error}))
 
-    def _alerts(self, sight: Sight) -> Iterator[bytes]:
-        if self._heard.alerts_end is None:  # a client that asks for the first time
-            self._heard.alerts_end = sight.alerts_end
-        for line in alerts_since(self._served.settings.alerts_file, self._heard.alerts_end):
-            self._heard.alerts_end = line.end
+    def _alerts(self, sight: LedgerSnapshot) -> Iterator[bytes]:
+        if self._position.alerts_end is None:  # a client that asks for the first time
+            self._position.alerts_end = sight.alerts_end
+        for line in read_since(self._served.settings.alerts_file, self._position.alerts_end):
+            self._position.alerts_end = line.end
             if self._account is None or line.account in (None, self._account):
                 yield self._event("alert", line.body)
 
     def _event(self, name: str, data: bytes) -> bytes:
-        return f"id: {self._heard.id}\nevent: {name}\ndata: ".encode() + data + b"\n\n"
+        return f"id: {self._position.id}\nevent: {name}\ndata: ".encode() + data + b"\n\n"
 
 
 def _supports_streaming() -> bool:
@@ -189,11 +189,11 @@ def _supports_streaming() -> bool:
     return bool(request.environ.get("wsgi.multithread")) or not is_main
 
 
-def _is_closed(served: Served) -> bool:
+def _is_closed(served: AppContext) -> bool:
     """Whether the client went away, or may not read any more."""
     try:
-        served.access.check(request, "read")
-    except Refused:
+        served.access.authorize(request, "read")
+    except HttpError:
         return True
     connection: Any = request.environ.get("gunicorn.socket")
     if connection is None:

@@ -7,25 +7,25 @@ from typing import Any
 from flask import Response, request
 from msgspec.structs import asdict
 
-from tearsheet.app.imports.api_posts import Posts
-from tearsheet.app.imports.history import Batches
+from tearsheet.app.imports.api_posts import ApiWrites
+from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import to_plain_builtins
-from tearsheet.web.api.performance import success
+from tearsheet.web.api.performance import json_success
 from tearsheet.web.api.trading import IMPORT_PARAMETERS
-from tearsheet.web.api.upload import FILE, uploaded
+from tearsheet.web.api.upload import FILE_SCHEMA, save_upload
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import idempotency_key
-from tearsheet.web.http.errors import Refused, as_detail
+from tearsheet.web.http.errors import HttpError, rejection_to_json
 from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.schemas import imports as answers
-from tearsheet.web.server.context import Served, json_answer
+from tearsheet.web.server.context import AppContext, json_response
 
 _MOST_SHOWN = 100
 
 
-def add_imports(api: Api, served: Served) -> None:
+def add_imports(api: Api, served: AppContext) -> None:
     """Add what imports files, lists imports, and takes one out."""
     api.add(
         Operation(
@@ -34,11 +34,11 @@ def add_imports(api: Api, served: Served) -> None:
             tag="Imports",
             title="Keep what a file says",
             level="write",
-            words="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
+            description="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
             "and make the summaries partial. A dry run keeps nothing and shows what would change.",
             parameters=(*IMPORT_PARAMETERS, _DRY_RUN),
-            body=Body(("multipart/form-data",), FILE, None),
-            answer=answers.ImportAnswer,
+            body=Body(("multipart/form-data",), FILE_SCHEMA, None),
+            response_type=answers.ImportAnswer,
             statuses=(400, 409, 411, 413, 415, 422),
         ),
         _import_view(served),
@@ -49,9 +49,9 @@ def add_imports(api: Api, served: Served) -> None:
             path="/api/imports",
             tag="Imports",
             title="Imports, the newest first",
-            words="Files and requests of fills. The next page is that before the last `id`.",
+            description="Files and requests of fills. The next page is that before the last `id`.",
             parameters=(parameters.LIMIT, parameters.BEFORE),
-            answer=answers.BatchesAnswer,
+            response_type=answers.BatchesAnswer,
             statuses=(422,),
         ),
         lambda limit, before: _list(served, limit, before),
@@ -63,7 +63,7 @@ def add_imports(api: Api, served: Served) -> None:
             tag="Imports",
             title="One import with its rejected lines",
             in_path=(parameters.IMPORT_ID,),
-            answer=answers.BatchAnswer,
+            response_type=answers.BatchAnswer,
             statuses=(404, 422),
         ),
         lambda number: _show(served, number),
@@ -74,10 +74,10 @@ def add_imports(api: Api, served: Served) -> None:
             path="/api/imports/{number}/undo",
             tag="Imports",
             title="Take an import out",
-            words="As if it had never come; fills that other imports brought too stay. It is remembered.",
+            description="As if it had never come; fills that other imports brought too stay. It is remembered.",
             level="write",
             in_path=(parameters.IMPORT_ID,),
-            answer=answers.UndoneAnswer,
+            response_type=answers.UndoneAnswer,
             statuses=(404, 409, 422),
         ),
         lambda number: _undo(served, number),
@@ -89,52 +89,52 @@ _DRY_RUN = parameters.choice(
 )
 
 
-def _import_view(served: Served) -> Callable[..., Response]:
+def _import_view(served: AppContext) -> Callable[..., Response]:
     def view(dry_run: str, format: str | None, **said: Any) -> Response:
-        with served.at_work(), uploaded() as (path, name):  # a long file takes its time
+        with served.keep_worker_alive(), save_upload() as (path, name):  # a long file takes its time
             said |= {"layout": format, "name": name}
-            take = _preview if dry_run == "yes" else _keep
+            take = _preview if dry_run == "yes" else _import
             report, more = take(served, path, said)
-        shown = [as_detail(r) for r in report.rejections[:_MOST_SHOWN]]
+        shown = [rejection_to_json(r) for r in report.rejections[:_MOST_SHOWN]]
         data = to_plain_builtins(report) | {"rejections": shown} | more
         is_made = report.new and not report.repeated and dry_run == "no"
-        return json_answer(success(served, data), 201 if is_made else 200)
+        return json_response(json_success(served, data), 201 if is_made else 200)
 
     return view
 
 
-def _keep(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
-    with served.trackers.lent() as tracker:
-        once = Posts(tracker).once
-        who = served.access.name_of(request)
+def _import(served: AppContext, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
+    with served.trackers.borrow() as tracker:
+        once = ApiWrites(tracker).import_once
+        who = served.access.client_name(request)
         key = idempotency_key()
         return once(key, path, lambda: tracker.import_file(path, who=who, **said)), {}
 
 
-def _preview(served: Served, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
-    with served.trackers.lent() as tracker:
-        preview = Batches(tracker).try_import(path, **said)
+def _preview(served: AppContext, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
+    with served.trackers.borrow() as tracker:
+        preview = ImportHistory(tracker).preview_import(path, **said)
     return preview.report, {"changes": {"days": preview.days, "positions": preview.positions}}
 
 
-def _list(served: Served, limit: int, before: int | None) -> Response:
-    with served.asked() as asked:
-        found = Batches(asked.tracker).list(limit, before)
-    return json_answer(success(served, found))
+def _list(served: AppContext, limit: int, before: int | None) -> Response:
+    with served.query() as asked:
+        found = ImportHistory(asked.tracker).list(limit, before)
+    return json_response(json_success(served, found))
 
 
-def _show(served: Served, number: int) -> Response:
-    with served.asked() as asked:
-        batch = Batches(asked.tracker).get(number)
-        rejected = Batches(asked.tracker).rejections(number, _MOST_SHOWN)
-    lines = [as_detail(one.rejection) | {"counts": one.counts} for one in rejected]
-    return json_answer(success(served, asdict(batch) | {"rejections": lines}))
+def _show(served: AppContext, number: int) -> Response:
+    with served.query() as asked:
+        batch = ImportHistory(asked.tracker).get(number)
+        rejected = ImportHistory(asked.tracker).rejections(number, _MOST_SHOWN)
+    lines = [rejection_to_json(one.rejection) | {"counts": one.counts} for one in rejected]
+    return json_response(json_success(served, asdict(batch) | {"rejections": lines}))
 
 
-def _undo(served: Served, number: int) -> Response:
+def _undo(served: AppContext, number: int) -> Response:
     try:
-        with served.at_work(), served.trackers.lent() as tracker:
-            report = Batches(tracker).undo(number, served.access.name_of(request))
+        with served.keep_worker_alive(), served.trackers.borrow() as tracker:
+            report = ImportHistory(tracker).undo(number, served.access.client_name(request))
     except UsageError as error:
-        raise Refused(409, error.message, error.hint) from None
-    return json_answer(success(served, report))
+        raise HttpError(409, error.message, error.hint) from None
+    return json_response(json_success(served, report))

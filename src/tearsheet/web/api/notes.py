@@ -8,24 +8,24 @@ from flask import Response, request
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from tearsheet.app.analysis.notes import Notes, NoteVersion, NoteView, TagCount
+from tearsheet.app.analysis.notes import NoteVersion, NoteView, TagCount, TradeNotes
 from tearsheet.errors import UsageError
 from tearsheet.trade.note import MAX_TAG_LENGTH, MAX_TAGS, MAX_TEXT_LENGTH, NoteText, validate_note
 from tearsheet.web.api.charts import POSITION_ID
-from tearsheet.web.api.performance import success
+from tearsheet.web.api.performance import json_success
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import json_object
-from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Api, Body, Operation, Parameter
 from tearsheet.web.schemas.performance import Success
-from tearsheet.web.server.context import Served, json_answer
+from tearsheet.web.server.context import AppContext, json_response
 
 _ID = "^[0-9a-f]{16}$"
 NOTE_ID = Parameter(
     "note",
     "A note's id.",
     {"type": "string", "pattern": _ID},
-    parameters.one_like(_ID, "16 hexadecimal digits"),
+    parameters.pattern_parser(_ID, "16 hexadecimal digits"),
 )
 AFTER = Parameter("after", "Only notes with a later id.", NOTE_ID.schema, NOTE_ID.read)
 _MOST_VERSION = 1_000_000_000
@@ -54,7 +54,7 @@ _NOTE = {
     "additionalProperties": False,
 }
 _EXAMPLE = {"text": "Chased it; wait for the retest.", "tags": ["fomo", "breakout"], "version": 0}
-_WORDS = (
+_DESCRIPTION = (
     "The whole note: what is left out is gone. The same again changes nothing; upon another version "
     "than the last it is refused (409) and says who wrote meanwhile. No number depends on it."
 )
@@ -92,13 +92,13 @@ class TagsAnswer(Struct, kw_only=True):
     data: tuple[TagCount, ...]
 
 
-def add_notes(api: Api, served: Served) -> None:
+def add_notes(api: Api, served: AppContext) -> None:
     """Add what is said of positions."""
     for operation, view in (*_reads(served), *_writes(served)):
         api.add(operation, view)
 
 
-def _reads(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
+def _reads(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]]:
     return [
         (
             Operation(
@@ -107,10 +107,10 @@ def _reads(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
                 tag="Notes",
                 in_path=(POSITION_ID,),
                 title="What is said of a position",
-                answer=NotesAnswer,
+                response_type=NotesAnswer,
                 statuses=(304, 404, 422),
             ),
-            lambda position: _found(served, lambda notes: notes.of(position)),
+            lambda position: _respond(served, lambda notes: notes.for_trade(position)),
         ),
         (
             Operation(
@@ -119,10 +119,10 @@ def _reads(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
                 tag="Notes",
                 in_path=(NOTE_ID,),
                 title="Everything that a note ever said",
-                answer=VersionsAnswer,
+                response_type=VersionsAnswer,
                 statuses=(304, 422),
             ),
-            lambda note: _found(served, lambda notes: notes.versions(note)),
+            lambda note: _respond(served, lambda notes: notes.versions(note)),
         ),
         (
             Operation(
@@ -131,11 +131,11 @@ def _reads(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
                 tag="Notes",
                 parameters=(parameters.LIMIT, AFTER),
                 title="Notes whose fill is not in the ledger now",
-                answer=NotesAnswer,
+                response_type=NotesAnswer,
                 statuses=(304, 422),
-                words="Its import was undone, or its log written anew. They come back with it.",
+                description="Its import was undone, or its log written anew. They come back with it.",
             ),
-            lambda limit, after: _found(served, lambda notes: notes.orphaned(limit, after or "")),
+            lambda limit, after: _respond(served, lambda notes: notes.unattached(limit, after or "")),
         ),
         (
             Operation(
@@ -143,15 +143,15 @@ def _reads(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
                 path="/api/tags",
                 tag="Notes",
                 title="Every tag",
-                answer=TagsAnswer,
+                response_type=TagsAnswer,
                 statuses=(304,),
             ),
-            lambda: _found(served, lambda notes: notes.tags()),
+            lambda: _respond(served, lambda notes: notes.tags()),
         ),
     ]
 
 
-def _writes(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
+def _writes(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]]:
     body = Body(("application/json",), _NOTE, _EXAMPLE)
     statuses = (400, 404, 409, 411, 413, 415, 422)
     return [
@@ -163,9 +163,9 @@ def _writes(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
                 level="write",
                 in_path=(POSITION_ID,),
                 title="Say something of a position",
-                words=_WORDS,
+                description=_DESCRIPTION,
                 body=body,
-                answer=NoteAnswer,
+                response_type=NoteAnswer,
                 statuses=statuses,
             ),
             lambda position: _write(served, lambda notes, *what: notes.write(position, *what)),
@@ -178,9 +178,9 @@ def _writes(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
                 level="write",
                 in_path=(NOTE_ID,),
                 title="Write a note again by its id",
-                words=f"Also one whose fill is gone. {_WORDS}",
+                description=f"Also one whose fill is gone. {_DESCRIPTION}",
                 body=body,
-                answer=NoteAnswer,
+                response_type=NoteAnswer,
                 statuses=statuses,
             ),
             lambda note: _write(served, lambda notes, *what: notes.rewrite(note, *what)),
@@ -188,29 +188,31 @@ def _writes(served: Served) -> list[tuple[Operation, Callable[..., Response]]]:
     ]
 
 
-def _found(served: Served, find: Callable[[Notes], object]) -> Response:
-    with served.asked(noted=True) as asked:
-        return served.fresh(asked) or json_answer(success(served, find(Notes(asked.tracker))))
+def _respond(served: AppContext, find: Callable[[TradeNotes], object]) -> Response:
+    with served.query(noted=True) as asked:
+        return served.not_modified(asked) or json_response(
+            json_success(served, find(TradeNotes(asked.tracker)))
+        )
 
 
-def _write(served: Served, write: Callable[..., NoteView]) -> Response:
-    what, version = _content()
-    with served.trackers.lent() as tracker:
+def _write(served: AppContext, write: Callable[..., NoteView]) -> Response:
+    what, version = _parse_body()
+    with served.trackers.borrow() as tracker:
         try:
-            kept = write(Notes(tracker), what, served.access.name_of(request), version)
+            kept = write(TradeNotes(tracker), what, served.access.client_name(request), version)
         except UsageError as error:
-            raise Refused(409, error.message, error.hint) from None
-    return json_answer(success(served, asdict(kept)))
+            raise HttpError(409, error.message, error.hint) from None
+    return json_response(json_success(served, asdict(kept)))
 
 
-def _content() -> tuple[NoteText, int]:
+def _parse_body() -> tuple[NoteText, int]:
     """What a request says, and upon which version. Raises Refused, UsageError."""
     content = json_object("text", "tags", "version")
     text, tags, version = (content.get(name) for name in ("text", "tags", "version"))
     if not isinstance(text, str) or not _is_string_list(tags):
-        raise Refused(422, "a note is a text and a list of tags", _HINT)
+        raise HttpError(422, "a note is a text and a list of tags", _HINT)
     if type(version) is not int or not 0 <= version <= _MOST_VERSION:
-        raise Refused(422, f"the version is {str(version)[:50]!r}, not a whole number", _HINT)
+        raise HttpError(422, f"the version is {str(version)[:50]!r}, not a whole number", _HINT)
     return validate_note(text, tags or ()), version
 
 

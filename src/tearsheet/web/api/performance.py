@@ -14,9 +14,9 @@ from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Operation
 from tearsheet.web.schemas import performance as answers
-from tearsheet.web.server.context import Asked, Served, json_answer, text_of
+from tearsheet.web.server.context import AppContext, QueryContext, format_timestamp, json_response
 
-Kind = Literal["daily", "weekly", "monthly"]
+PeriodKind = Literal["daily", "weekly", "monthly"]
 _PERIOD_METRICS = (
     "total_trades",
     "winning_trades",
@@ -33,7 +33,7 @@ _SECOND = timedelta(seconds=1)
 _SEPARATOR = b"\n"
 
 
-def add_performance(api: Api, served: Served) -> None:
+def add_performance(api: Api, served: AppContext) -> None:
     """Add the operations under `/api/performance`."""
     asked = (*parameters.SCOPE, parameters.CURRENCY)
     for kind, title, answer in (
@@ -46,10 +46,10 @@ def add_performance(api: Api, served: Served) -> None:
             path=f"/api/performance/{kind}",
             tag="Performance",
             title=title,
-            words="Closed trades are counted in the session of their last fill; the P&L is that of "
+            description="Closed trades are counted in the session of their last fill; the P&L is that of "
             "every fill of the window, after fees.",
             parameters=(parameters.DATE, *asked),
-            answer=answer,
+            response_type=answer,
             statuses=(304, 404, 422),
         )
         api.add(operation, _period_view(served, kind))
@@ -59,9 +59,9 @@ def add_performance(api: Api, served: Served) -> None:
             path="/api/performance/summary",
             tag="Performance",
             title="Every metric of any window",
-            words="As the summary's JSON files.",
-            parameters=(*parameters.STRETCH, parameters.ROLLING, *asked),
-            answer=answers.SummaryAnswer,
+            description="As the summary's JSON files.",
+            parameters=(*parameters.PERIOD, parameters.ROLLING, *asked),
+            response_type=answers.SummaryAnswer,
             statuses=(304, 404, 422),
         ),
         _summary_view(served),
@@ -72,9 +72,9 @@ def add_performance(api: Api, served: Served) -> None:
             path="/api/performance/explain",
             tag="Performance",
             title="The fills behind a number",
-            words="The terms add up to the number exactly.",
-            parameters=(parameters.METRIC, *parameters.STRETCH, parameters.ROLLING, *asked),
-            answer=answers.ExplainAnswer,
+            description="The terms add up to the number exactly.",
+            parameters=(parameters.METRIC, *parameters.PERIOD, parameters.ROLLING, *asked),
+            response_type=answers.ExplainAnswer,
             statuses=(304, 404, 422),
             aliases=("/api/explain",),
         ),
@@ -86,7 +86,7 @@ def add_performance(api: Api, served: Served) -> None:
             path="/api/metrics/definitions",
             tag="Performance",
             title="The table of metrics",
-            answer=answers.DefinitionsAnswer,
+            response_type=answers.DefinitionsAnswer,
             level="open",
             aliases=("/api/performance/metrics/definitions",),
         ),
@@ -94,7 +94,7 @@ def add_performance(api: Api, served: Served) -> None:
     )
 
 
-def _period_view(served: Served, kind: str) -> Callable[..., Response]:
+def _period_view(served: AppContext, kind: str) -> Callable[..., Response]:
     def view(date: date | None, currency: str | None, **scope: Any) -> Response:
         def bounds(window: Window) -> dict[str, Any]:
             if kind == "daily":
@@ -106,10 +106,10 @@ def _period_view(served: Served, kind: str) -> Callable[..., Response]:
             return {
                 "period": kind,
                 **bounds(window),
-                "data": {f"{kind}_pnl": summary.value("net_pnl"), **_numbers(summary)},
+                "data": {f"{kind}_pnl": summary.value("net_pnl"), **_period_numbers(summary)},
             }
 
-        def choose(asked: Asked) -> Window:
+        def choose(asked: QueryContext) -> Window:
             return asked.tracker.window(_KINDS[kind], start=date)
 
         return _cached_response(served, kind, choose, Scope(**scope), currency, content)
@@ -120,7 +120,7 @@ def _period_view(served: Served, kind: str) -> Callable[..., Response]:
 _KINDS: Mapping[str, WindowKind] = {"daily": "daily", "weekly": "weekly", "monthly": "monthly"}
 
 
-def _summary_view(served: Served) -> Callable[..., Response]:
+def _summary_view(served: AppContext) -> Callable[..., Response]:
     def view(
         window: WindowKind,
         start: date | None,
@@ -134,7 +134,7 @@ def _summary_view(served: Served) -> Callable[..., Response]:
             del plain["freshness"]
             return {"period": chosen.kind, "data": plain}
 
-        def choose(asked: Asked) -> Window:
+        def choose(asked: QueryContext) -> Window:
             return asked.tracker.window(window, start=start, end=end, rolling=rolling)
 
         return _cached_response(served, f"summary-{window}", choose, Scope(**scope), currency, content)
@@ -142,7 +142,7 @@ def _summary_view(served: Served) -> Callable[..., Response]:
     return view
 
 
-def _explain_view(served: Served) -> Callable[..., Response]:
+def _explain_view(served: AppContext) -> Callable[..., Response]:
     def view(
         metric: str,
         window: WindowKind,
@@ -152,19 +152,19 @@ def _explain_view(served: Served) -> Callable[..., Response]:
         currency: str | None,
         **scope: Any,
     ) -> Response:
-        with served.asked() as asked:
-            if (same := served.fresh(asked)) is not None:
+        with served.query() as asked:
+            if (same := served.not_modified(asked)) is not None:
                 return same
             chosen = asked.tracker.window(window, start=start, end=end, rolling=rolling)
             found = asked.tracker.explain(metric, chosen, scope=Scope(**scope), currency=currency)
-        return json_answer(success(served, found))
+        return json_response(json_success(served, found))
 
     return view
 
 
-def _definitions(served: Served) -> Response:
+def _definitions(served: AppContext) -> Response:
     rows = [
-        answers.MetricView(
+        answers.MetricDefinition(
             name=row.name,
             label=row.label,
             unit=row.unit,
@@ -174,40 +174,40 @@ def _definitions(served: Served) -> Response:
         )
         for row in METRICS.values()
     ]
-    return json_answer(success(served, rows))
+    return json_response(json_success(served, rows))
 
 
-def success(served: Served, data: object, **more: object) -> bytes:
+def json_success(served: AppContext, data: object, **more: object) -> bytes:
     """A successful answer of anything."""
     fields = {"status": "success", "timestamp": served.timestamp, "data": to_plain_builtins(data), **more}
     return json_line(fields) + b"\n"
 
 
 def _cached_response(
-    served: Served,
+    served: AppContext,
     period: str,
-    choose: Callable[[Asked], Window],
+    choose: Callable[[QueryContext], Window],
     scope: Scope,
     currency: str | None,
     content: Callable[[PerformanceSummary, Window], dict[str, Any]],
 ) -> Response:
     """An answer from the cache or computed, with what the clock changes put in last."""
-    with served.asked() as asked:
-        if (same := served.fresh(asked)) is not None:
+    with served.query() as asked:
+        if (same := served.not_modified(asked)) is not None:
             return same
         window = choose(asked)
 
         def compute() -> bytes:
             summary = asked.tracker.get_summary(
-                window, scope=scope, currency=currency, sync=False, stale=asked.stale
+                window, scope=scope, currency=currency, sync=False, stale=asked.sync_errors
             )
-            return _kept(summary, content(summary, window))
+            return _strip_clock(summary, content(summary, window))
 
-        body = served.answered(asked, period, window, scope, currency, compute)
-    return json_answer(_at(body, served.now))
+        body = served.cached_answer(asked, period, window, scope, currency, compute)
+    return json_response(_insert_clock(body, served.now))
 
 
-def _numbers(summary: PerformanceSummary) -> dict[str, Any]:
+def _period_numbers(summary: PerformanceSummary) -> dict[str, Any]:
     return {
         **{name: summary.value(name) for name in _PERIOD_METRICS},
         "currency": summary.currency,
@@ -236,23 +236,23 @@ def _metadata(summary: PerformanceSummary) -> dict[str, Any]:
     }
 
 
-def _kept(summary: PerformanceSummary, content: dict[str, Any]) -> bytes:
+def _strip_clock(summary: PerformanceSummary, content: dict[str, Any]) -> bytes:
     """An answer less its timestamp and data age, and the time that the age is counted from."""
     last = summary.freshness.last_fill_at
     whole = json_line({**content, "metadata": _metadata(summary)})
-    return (text_of(last).encode() if last else b"") + _SEPARATOR + whole[1:-2]
+    return (format_timestamp(last).encode() if last else b"") + _SEPARATOR + whole[1:-2]
 
 
-def _at(kept: bytes, now: datetime) -> bytes:
+def _insert_clock(kept: bytes, now: datetime) -> bytes:
     """The answer of an instant."""
     last, _, content = kept.partition(_SEPARATOR)
     age = b"null"
     if last:
         age = b"%.6f" % ((now - datetime.fromisoformat(last.decode())) / _SECOND)
-    head = b'{"status":"success","timestamp":"' + text_of(now).encode() + b'",'
+    head = b'{"status":"success","timestamp":"' + format_timestamp(now).encode() + b'",'
     return head + content + b',"data_age_s":' + age + b"}}\n"
 
 
-def money(value: Decimal) -> float:
+def to_float(value: Decimal) -> float:
     """Money as a gauge; Prometheus knows floats only."""
     return float(value)

@@ -7,14 +7,14 @@ from typing import Any
 from flask import Response
 from msgspec import Struct
 
-from tearsheet.app.reconcile.reconcile import TieOut, tie_out
-from tearsheet.web.api.performance import success
+from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
+from tearsheet.web.api.performance import json_success
 from tearsheet.web.api.trading import IMPORT_PARAMETERS
-from tearsheet.web.api.upload import FILE, uploaded
+from tearsheet.web.api.upload import FILE_SCHEMA, save_upload
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.schemas.performance import Success
-from tearsheet.web.server.context import Served, json_answer
+from tearsheet.web.server.context import AppContext, json_response
 
 
 class TieOutAnswer(Struct, kw_only=True):
@@ -22,7 +22,7 @@ class TieOutAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: TieOut
+    data: Reconciliation
 
 
 _METHOD = parameters.choice(
@@ -30,7 +30,7 @@ _METHOD = parameters.choice(
 )
 
 
-def add_reconciling(api: Api, served: Served) -> None:
+def add_reconcile(api: Api, served: AppContext) -> None:
     """Add what compares a statement with the books."""
     api.add(
         Operation(
@@ -38,22 +38,22 @@ def add_reconciling(api: Api, served: Served) -> None:
             path="/api/reconcile",
             tag="Imports",
             title="Do we agree with the broker?",
-            words="A statement, a report of round trips, or sums of days. It is compared with the books, and "
+            description="A statement, a report of round trips, or sums of days. It is compared with the books, and "
             "each difference has the kind that could be shown; `agrees` says whether there is none. Nothing "
             "is kept.",
             parameters=(*IMPORT_PARAMETERS, _METHOD),
-            body=Body(("multipart/form-data",), FILE, None),
-            answer=TieOutAnswer,
+            body=Body(("multipart/form-data",), FILE_SCHEMA, None),
+            response_type=TieOutAnswer,
             statuses=(400, 411, 413, 415, 422),
         ),
         _view(served),
     )
 
 
-def _view(served: Served) -> Callable[..., Response]:
+def _view(served: AppContext) -> Callable[..., Response]:
     def view(method: Any, format: str | None, **said: Any) -> Response:
-        with served.at_work(), uploaded() as (path, name), served.trackers.lent() as tracker:
-            found = tie_out(tracker, path, method=method, name=name, layout=format, **said)
-        return json_answer(success(served, found))
+        with served.keep_worker_alive(), save_upload() as (path, name), served.trackers.borrow() as tracker:
+            found = reconcile_statement(tracker, path, method=method, name=name, layout=format, **said)
+        return json_response(json_success(served, found))
 
     return view

@@ -6,19 +6,19 @@ from flask import Response
 from msgspec.structs import asdict
 
 from tearsheet.app.analysis.lists import PageCursor
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import UsageError
 from tearsheet.rules.limit import LIMITS
 from tearsheet.rules.verdict import Verdict, VerdictState, worst_state
-from tearsheet.web.api.performance import money, success
+from tearsheet.web.api.performance import json_success, to_float
 from tearsheet.web.http import parameters
-from tearsheet.web.http.bodies import BY, NOTE, idempotency_key, is_said, json_object, place_of
-from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.bodies import BY, NOTE, cursor_from, idempotency_key, is_valid_text, json_object
+from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.metrics import Gauge
 from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.http.parameters import NAME, cursor_of
 from tearsheet.web.schemas import risk as risk_answers
-from tearsheet.web.server.context import Asked, Served, json_answer
+from tearsheet.web.server.context import AppContext, QueryContext, json_response
 
 #: Levels as numbers, so that the larger one is the worse.
 _RANKS: dict[VerdictState, int] = {"ok": 0, "warn": 1, "unknown": 2, "breach": 3}
@@ -48,7 +48,7 @@ _VERDICT_DESCRIPTION = (
 )
 
 
-def add_risk(api: Api, served: Served) -> None:
+def add_risk(api: Api, served: AppContext) -> None:
     """Add the operations under `/api/risk`."""
     api.add(
         Operation(
@@ -56,9 +56,9 @@ def add_risk(api: Api, served: Served) -> None:
             path="/api/risk/verdict",
             tag="Risk",
             title="May this account go on trading?",
-            words=_VERDICT_DESCRIPTION,
+            description=_VERDICT_DESCRIPTION,
             parameters=(parameters.ACCOUNT,),
-            answer=(risk_answers.VerdictAnswer, risk_answers.VerdictsAnswer),
+            response_type=(risk_answers.VerdictAnswer, risk_answers.VerdictsAnswer),
             statuses=(422,),
         ),
         lambda account: _verdict(served, account),
@@ -70,7 +70,7 @@ def add_risk(api: Api, served: Served) -> None:
             tag="Risk",
             title="Every breach and who lifted it, the newest first",
             parameters=(parameters.ACCOUNT, *parameters.PAGE),
-            answer=risk_answers.BreachesAnswer,
+            response_type=risk_answers.BreachesAnswer,
             statuses=(422,),
         ),
         lambda account, limit, cursor: _breaches(served, account, limit, cursor),
@@ -81,11 +81,11 @@ def add_risk(api: Api, served: Served) -> None:
             path="/api/risk/releases",
             tag="Risk",
             title="Lift a breach",
-            words="The limit breaks again where its value worsens. Who and why is kept for ever. "
+            description="The limit breaks again where its value worsens. Who and why is kept for ever. "
             "It needs a token made with `--desk`: whoever trades does not lift their own breach.",
             level="desk",
             body=Body(("application/json",), _RELEASE, _EXAMPLE),
-            answer=risk_answers.ReleaseAnswer,
+            response_type=risk_answers.ReleaseAnswer,
             statuses=(400, 404, 409, 411, 413, 415, 422),
         ),
         lambda: _release(served),
@@ -98,7 +98,7 @@ def add_risk(api: Api, served: Served) -> None:
             title="Say that an account's source is there, though it has nothing new",
             level="write",
             body=Body(("application/json",), _HEARTBEAT, {"account": "Sim101"}),
-            answer=risk_answers.HeartbeatAnswer,
+            response_type=risk_answers.HeartbeatAnswer,
             statuses=(400, 411, 413, 415, 422),
         ),
         lambda: _record_heartbeat(served),
@@ -113,7 +113,7 @@ _EXAMPLE = {
 }
 
 
-def limit_gauges(asked: Asked) -> list[Gauge]:
+def limit_gauges(asked: QueryContext) -> list[Gauge]:
     """Every limit and verdict as it stands now."""
     where = ("account", "limit")
     level = Gauge("limit_level", "0 ok, 1 warn, 2 unknown, 3 breach.", where)
@@ -124,28 +124,28 @@ def limit_gauges(asked: Asked) -> list[Gauge]:
     }
     state = Gauge("verdict_state", "0 ok, 1 warn, 2 unknown, 3 breach.", ("account",))
     flat = Gauge("must_be_flat", "Whether an account must be flat.", ("account",))
-    for found in verdicts_of(asked.tracker).all(asked.stale):
-        state.put(_RANKS[found.state], found.account)
-        flat.put(float(found.must_be_flat), found.account)
+    for found in account_verdicts(asked.tracker).all(asked.sync_errors):
+        state.set(_RANKS[found.state], found.account)
+        flat.set(float(found.must_be_flat), found.account)
         for view in found.limits:
-            level.put(_RANKS[view.level], found.account, view.name)
+            level.set(_RANKS[view.level], found.account, view.name)
             for name, gauge in numbers.items():
                 if (value := getattr(view, name)) is not None:
-                    gauge.put(money(value), found.account, view.name)
+                    gauge.set(to_float(value), found.account, view.name)
     return [state, flat, level, *numbers.values()]
 
 
-def _verdict(served: Served, account: str | None) -> Response:
-    with served.asked() as asked:
-        verdicts = verdicts_of(asked.tracker)
+def _verdict(served: AppContext, account: str | None) -> Response:
+    with served.query() as asked:
+        verdicts = account_verdicts(asked.tracker)
         if account is not None:
-            return json_answer(success(served, verdicts.of(account, asked.stale)))
-        found = verdicts.all(asked.stale)
-        return json_answer(success(served, _together(served, asked, found)))
+            return json_response(json_success(served, verdicts.for_account(account, asked.sync_errors)))
+        found = verdicts.all(asked.sync_errors)
+        return json_response(json_success(served, _all_verdicts(served, asked, found)))
 
 
-def _together(served: Served, asked: Asked, found: list[Verdict]) -> risk_answers.Verdicts:
-    return risk_answers.Verdicts(
+def _all_verdicts(served: AppContext, asked: QueryContext, found: list[Verdict]) -> risk_answers.VerdictList:
+    return risk_answers.VerdictList(
         state=worst_state(found),
         must_be_flat=any(one.must_be_flat for one in found),
         as_of=served.now,
@@ -154,42 +154,42 @@ def _together(served: Served, asked: Asked, found: list[Verdict]) -> risk_answer
     )
 
 
-def _breaches(served: Served, account: str | None, limit: int, cursor: PageCursor | None) -> Response:
-    after = place_of(cursor, str)
-    with served.asked() as asked:
-        page = verdicts_of(asked.tracker).history(account, limit, after)
-    return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
+def _breaches(served: AppContext, account: str | None, limit: int, cursor: PageCursor | None) -> Response:
+    after = cursor_from(cursor, str)
+    with served.query() as asked:
+        page = account_verdicts(asked.tracker).breach_history(account, limit, after)
+    return json_response(json_success(served, page.items, next_cursor=cursor_of(page.next)))
 
 
-def _release(served: Served) -> Response:
+def _release(served: AppContext) -> Response:
     content = json_object("account", "limit", "actor", "reason")
     account = _account_of(content)
     limit, actor, reason = (content.get(name) for name in ("limit", "actor", "reason"))
     if limit not in LIMITS or not isinstance(limit, str):
-        raise Refused(422, f"limit is {str(limit)[:50]!r}", f"allowed are {', '.join(LIMITS)}")
-    if not is_said(actor, BY) or not is_said(reason, NOTE) or not str(reason).strip():
-        raise Refused(422, "a release needs an actor and a reason", "1 to 100 and 1 to 1000 characters")
+        raise HttpError(422, f"limit is {str(limit)[:50]!r}", f"allowed are {', '.join(LIMITS)}")
+    if not is_valid_text(actor, BY) or not is_valid_text(reason, NOTE) or not str(reason).strip():
+        raise HttpError(422, "a release needs an actor and a reason", "1 to 100 and 1 to 1000 characters")
     try:
-        with served.asked() as asked:
-            record, repeated = verdicts_of(asked.tracker).release(
+        with served.query() as asked:
+            record, repeated = account_verdicts(asked.tracker).release(
                 account, limit, str(actor), str(reason), key=idempotency_key()
             )
     except UsageError as error:  # a key that was used for another request
-        raise Refused(409, error.message, error.hint) from None
+        raise HttpError(409, error.message, error.hint) from None
     data: dict[str, Any] = asdict(record) | {"repeated": repeated}
-    return json_answer(success(served, data), 200 if repeated else 201)
+    return json_response(json_success(served, data), 200 if repeated else 201)
 
 
-def _record_heartbeat(served: Served) -> Response:
+def _record_heartbeat(served: AppContext) -> Response:
     account = _account_of(json_object("account"))
     idempotency_key()  # a heartbeat may be sent twice, but not under a key that is none
-    with served.trackers.lent() as tracker:
-        verdicts_of(tracker).hear(account)
-    return json_answer(success(served, {"account": account, "heard_at": served.now}))
+    with served.trackers.borrow() as tracker:
+        account_verdicts(tracker).record_heartbeat(account)
+    return json_response(json_success(served, {"account": account, "heard_at": served.now}))
 
 
 def _account_of(content: dict[str, Any]) -> str:
     account = content.get("account")
-    if not is_said(account, NAME):
-        raise Refused(422, f"account is {str(account)[:50]!r}", "allowed is a text of 1 to 200 characters")
+    if not is_valid_text(account, NAME):
+        raise HttpError(422, f"account is {str(account)[:50]!r}", "allowed is a text of 1 to 200 characters")
     return str(account)

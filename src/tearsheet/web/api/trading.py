@@ -9,23 +9,31 @@ from flask import Response, request
 from msgspec.structs import asdict
 
 from tearsheet.app.analysis.lists import Lists, Page, PageCursor
-from tearsheet.app.imports.api_posts import Posts
-from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, known_zones
-from tearsheet.app.reports import PostReport, Request
+from tearsheet.app.imports.api_posts import ApiWrites
+from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, time_zone_names
+from tearsheet.app.reports import WriteReport, WriteRequest
 from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.trade.session import WindowKind
-from tearsheet.web.api.alert_filter import wish_of, wish_parameters
+from tearsheet.web.api.alert_filter import filter_from, filter_parameters
 from tearsheet.web.api.charts import TAG
-from tearsheet.web.api.performance import success
+from tearsheet.web.api.performance import json_success
 from tearsheet.web.http import parameters
-from tearsheet.web.http.bodies import BY, NOTE, check_media, idempotency_key, is_said, json_object, place_of
-from tearsheet.web.http.errors import Refused, as_detail, refused_rows
+from tearsheet.web.http.bodies import (
+    BY,
+    NOTE,
+    check_content_type,
+    cursor_from,
+    idempotency_key,
+    is_valid_text,
+    json_object,
+)
+from tearsheet.web.http.errors import HttpError, rejected_items, rejection_to_json
 from tearsheet.web.http.names import REQUEST_ID
 from tearsheet.web.http.operation import Api, Body, Operation, Parameter
 from tearsheet.web.http.parameters import cursor_of
 from tearsheet.web.schemas import performance as answers
-from tearsheet.web.server.context import Served, json_answer
+from tearsheet.web.server.context import AppContext, json_response
 
 _MOST_SHOWN = 100
 _EXAMPLE_FILL = {
@@ -41,7 +49,7 @@ _EXAMPLE_FILL = {
 _EXAMPLE_MARK = {"symbol": "ES 12-26", "price": 6720.5, "time": "2026-11-20T15:00:00Z"}
 
 
-def add_lists(api: Api, served: Served) -> None:
+def add_list_endpoints(api: Api, served: AppContext) -> None:
     """Add what can be read."""
     stretch = (
         parameters.choice("window", "Kind of window.", *parameters.KINDS, default="all"),
@@ -54,7 +62,7 @@ def add_lists(api: Api, served: Served) -> None:
             path="/api/positions",
             tag="Trading",
             title="Positions, the newest first",
-            words="Those closed in a window, or those open now.",
+            description="Those closed in a window, or those open now.",
             parameters=(
                 parameters.choice(
                     "state", "Closed in the window, or open now.", "open", "closed", default="closed"
@@ -64,7 +72,7 @@ def add_lists(api: Api, served: Served) -> None:
                 TAG,
                 *parameters.PAGE,
             ),
-            answer=answers.PositionsAnswer,
+            response_type=answers.PositionsAnswer,
             statuses=(304, 422),
             aliases=("/api/performance/positions",),
         ),
@@ -76,9 +84,9 @@ def add_lists(api: Api, served: Served) -> None:
             path="/api/fills",
             tag="Trading",
             title="Fills, the newest first",
-            words="Results that a bot logged are positions, not fills.",
+            description="Results that a bot logged are positions, not fills.",
             parameters=(*stretch, *parameters.SCOPE, *parameters.PAGE),
-            answer=answers.FillsAnswer,
+            response_type=answers.FillsAnswer,
             statuses=(304, 422),
             aliases=("/api/performance/fills",),
         ),
@@ -90,7 +98,7 @@ def add_lists(api: Api, served: Served) -> None:
             path="/api/accounts",
             tag="Trading",
             title="Every account that traded",
-            answer=answers.AccountsAnswer,
+            response_type=answers.AccountsAnswer,
             statuses=(304,),
             aliases=("/api/performance/accounts",),
         ),
@@ -103,14 +111,14 @@ def add_lists(api: Api, served: Served) -> None:
             tag="Trading",
             title="Lines that could not be used",
             parameters=parameters.PAGE,
-            answer=answers.RejectionsAnswer,
+            response_type=answers.RejectionsAnswer,
             statuses=(422,),
         ),
         lambda limit, cursor: _rejections(served, limit, cursor),
     )
 
 
-def add_alerts(api: Api, served: Served) -> None:
+def add_alerts(api: Api, served: AppContext) -> None:
     """Add the alerts and their acknowledgement."""
     api.add(
         Operation(
@@ -118,8 +126,8 @@ def add_alerts(api: Api, served: Served) -> None:
             path="/api/alerts",
             tag="Alerts",
             title="Alerts, the newest first",
-            parameters=(*wish_parameters("all"), *parameters.PAGE),
-            answer=answers.AlertsAnswer,
+            parameters=(*filter_parameters("all"), *parameters.PAGE),
+            response_type=answers.AlertsAnswer,
             statuses=(422,),
             aliases=("/api/performance/alerts",),
         ),
@@ -132,7 +140,7 @@ def add_alerts(api: Api, served: Served) -> None:
             tag="Alerts",
             title="The life of an alert, from its beginning on",
             in_path=(parameters.ALERT_ID,),
-            answer=answers.AlertChangesAnswer,
+            response_type=answers.AlertChangesAnswer,
             statuses=(404, 422),
             aliases=("/api/performance/alerts/{alert}/changes",),
         ),
@@ -147,7 +155,7 @@ def add_alerts(api: Api, served: Served) -> None:
             level="write",
             in_path=(parameters.ALERT_ID,),
             body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
-            answer=answers.AlertAnswer,
+            response_type=answers.AlertAnswer,
             statuses=(400, 404, 411, 413, 415, 422),
             aliases=("/api/performance/alerts/{alert}/acknowledge",),
         ),
@@ -155,7 +163,7 @@ def add_alerts(api: Api, served: Served) -> None:
     )
 
 
-def add_writes(api: Api, served: Served) -> None:
+def add_write_endpoints(api: Api, served: AppContext) -> None:
     """Add what brings facts in."""
     for name, schema, example, title in (
         ("fills", FILL_SCHEMA, _EXAMPLE_FILL, "Keep fills, all or none"),
@@ -168,9 +176,9 @@ def add_writes(api: Api, served: Served) -> None:
                 tag="Trading",
                 title=title,
                 level="write",
-                words=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
+                description=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
                 body=Body(("application/json",), _one_or_many(schema, name), example),
-                answer=answers.PostedAnswer,
+                response_type=answers.PostedAnswer,
                 statuses=(400, 409, 411, 413, 415, 422),
             ),
             _post_view(served, name),
@@ -197,8 +205,8 @@ _ACKNOWLEDGEMENT = {
 }
 
 
-def _zone(text: str) -> ZoneInfo:
-    if text not in known_zones():
+def _parse_zone(text: str) -> ZoneInfo:
+    if text not in time_zone_names():
         raise ValueError("allowed is an IANA name such as America/Chicago")
     return ZoneInfo(text)
 
@@ -208,8 +216,8 @@ IMPORT_PARAMETERS = (
     Parameter(
         "timezone",
         "Zone of the times in a file that names none.",
-        {"type": "string", "enum": known_zones()},
-        _zone,
+        {"type": "string", "enum": time_zone_names()},
+        _parse_zone,
     ),
     parameters.ACCOUNT,
     parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),
@@ -219,7 +227,7 @@ IMPORT_PARAMETERS = (
 )
 
 
-def _positions_view(served: Served) -> Callable[..., Response]:
+def _positions_view(served: AppContext) -> Callable[..., Response]:
     def view(
         state: str,
         window: WindowKind,
@@ -230,22 +238,22 @@ def _positions_view(served: Served) -> Callable[..., Response]:
         tag: str | None,
         **scope: Any,
     ) -> Response:
-        after = place_of(cursor, str)
-        with served.asked(noted=True) as asked:
-            if (same := served.fresh(asked)) is not None:
+        after = cursor_from(cursor, str)
+        with served.query(noted=True) as asked:
+            if (same := served.not_modified(asked)) is not None:
                 return same
             lists, whose = Lists(asked.tracker), Scope(**scope)
             if state == "open":
-                page = Page(lists.open(whose, tag), None)
+                page = Page(lists.open_positions(whose, tag), None)
             else:
                 chosen = asked.tracker.window(window, start=start, end=end)
-                page = lists.closed(chosen, whose, limit, after, tag)
-        return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
+                page = lists.closed_trades(chosen, whose, limit, after, tag)
+        return json_response(json_success(served, page.items, next_cursor=cursor_of(page.next)))
 
     return view
 
 
-def _fills_view(served: Served) -> Callable[..., Response]:
+def _fills_view(served: AppContext) -> Callable[..., Response]:
     def view(
         window: WindowKind,
         start: date | None,
@@ -254,77 +262,77 @@ def _fills_view(served: Served) -> Callable[..., Response]:
         cursor: PageCursor | None,
         **scope: Any,
     ) -> Response:
-        after = place_of(cursor, int)
-        with served.asked() as asked:
-            if (same := served.fresh(asked)) is not None:
+        after = cursor_from(cursor, int)
+        with served.query() as asked:
+            if (same := served.not_modified(asked)) is not None:
                 return same
             chosen = asked.tracker.window(window, start=start, end=end)
             page = Lists(asked.tracker).fills(chosen, Scope(**scope), limit, after)
-        return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
+        return json_response(json_success(served, page.items, next_cursor=cursor_of(page.next)))
 
     return view
 
 
-def _accounts(served: Served) -> Response:
-    with served.asked() as asked:
-        return served.fresh(asked) or json_answer(success(served, asked.tracker.accounts()))
+def _accounts(served: AppContext) -> Response:
+    with served.query() as asked:
+        return served.not_modified(asked) or json_response(json_success(served, asked.tracker.accounts()))
 
 
-def _rejections(served: Served, limit: int, cursor: PageCursor | None) -> Response:
-    after = place_of(cursor, int)
-    with served.asked() as asked:
+def _rejections(served: AppContext, limit: int, cursor: PageCursor | None) -> Response:
+    after = cursor_from(cursor, int)
+    with served.query() as asked:
         page = Lists(asked.tracker).rejections(limit, after)
-    rows = [as_detail(row) for row in page.items]
-    return json_answer(success(served, rows, next_cursor=cursor_of(page.next)))
+    rows = [rejection_to_json(row) for row in page.items]
+    return json_response(json_success(served, rows, next_cursor=cursor_of(page.next)))
 
 
-def _alerts(served: Served, limit: int, cursor: PageCursor | None, wish: dict[str, Any]) -> Response:
-    after = place_of(cursor, str)
-    with served.asked() as asked:
-        wished = wish_of(asked.tracker.settings.calendar, **wish)
+def _alerts(served: AppContext, limit: int, cursor: PageCursor | None, wish: dict[str, Any]) -> Response:
+    after = cursor_from(cursor, str)
+    with served.query() as asked:
+        wished = filter_from(asked.tracker.settings.calendar, **wish)
         page = asked.tracker.alerts.page(limit, after, wished)
-    return json_answer(success(served, page.items, next_cursor=cursor_of(page.next)))
+    return json_response(json_success(served, page.items, next_cursor=cursor_of(page.next)))
 
 
-def _alert_changes(served: Served, alert: str) -> Response:
-    with served.asked() as asked:
-        return json_answer(success(served, asked.tracker.alerts.changes(alert)))
+def _alert_changes(served: AppContext, alert: str) -> Response:
+    with served.query() as asked:
+        return json_response(json_success(served, asked.tracker.alerts.changes(alert)))
 
 
-def _acknowledge(served: Served, alert: str) -> Response:
+def _acknowledge(served: AppContext, alert: str) -> Response:
     content = json_object("by", "note")
     by, note = content.get("by"), content.get("note")
-    if not is_said(by, BY) or not (note is None or is_said(note, NOTE)):
-        raise Refused(422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}')
-    with served.asked() as asked:
+    if not is_valid_text(by, BY) or not (note is None or is_valid_text(note, NOTE)):
+        raise HttpError(422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}')
+    with served.query() as asked:
         seen = asked.tracker.alerts.acknowledge(alert, str(by), note, served.now)
-    return json_answer(success(served, seen))
+    return json_response(json_success(served, seen))
 
 
-def _post_view(served: Served, name: str) -> Callable[..., Response]:
+def _post_view(served: AppContext, name: str) -> Callable[..., Response]:
     def view() -> Response:
-        check_media("application/json")
-        asked_for = Request(
+        check_content_type("application/json")
+        asked_for = WriteRequest(
             request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
         )
         try:
-            with served.trackers.lent() as tracker:
-                posts = Posts(tracker)
-                report: PostReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
+            with served.trackers.borrow() as tracker:
+                posts = ApiWrites(tracker)
+                report: WriteReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
         except FormatError as error:
-            raise Refused(400, error.message, error.hint) from None
+            raise HttpError(400, error.message, error.hint) from None
         except UsageError as error:  # a key that was used for another request
-            raise Refused(409, error.message, error.hint) from None
+            raise HttpError(409, error.message, error.hint) from None
         if report.rejections:
-            raise refused_rows(report.rejections)
+            raise rejected_items(report.rejections)
         data = asdict(report)
         del data["rejections"]
-        return json_answer(success(served, data), 201 if report.new and not report.repeated else 200)
+        return json_response(json_success(served, data), 201 if report.new and not report.repeated else 200)
 
     return view
 
 
-def shown_name(name: str | None) -> str:
+def sanitize_file_name(name: str | None) -> str:
     """A file's name as its rejections bear it; nothing is opened by it."""
     bare = (name or "").replace("\\", "/").rpartition("/")[2]
     shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from flask import request
 
-from tearsheet.app.imports.uploads import plain_name
+from tearsheet.app.imports.uploads import safe_name
 from tearsheet.errors import FormatError, InputError, UsageError
-from tearsheet.web.api.trading import shown_name
-from tearsheet.web.http.bodies import check_media
-from tearsheet.web.http.errors import Refused
+from tearsheet.web.api.trading import sanitize_file_name
+from tearsheet.web.http.bodies import check_content_type
+from tearsheet.web.http.errors import HttpError
 
 #: The body that brings one.
-FILE = {
+FILE_SCHEMA = {
     "type": "object",
     "properties": {"file": {"type": "string", "format": "binary"}},
     "required": ["file"],
@@ -22,19 +22,19 @@ FILE = {
 
 
 @contextmanager
-def uploaded() -> Iterator[tuple[Path, str]]:
+def save_upload() -> Iterator[tuple[Path, str]]:
     """The part named file, and the name that the client gives it; refusals speak of that name."""
-    check_media("multipart/form-data")
+    check_content_type("multipart/form-data")
     upload = request.files.get("file")
     if upload is None:
-        raise Refused(422, "there is no part named file", "send multipart/form-data with a file")
-    name = shown_name(upload.filename)
+        raise HttpError(422, "there is no part named file", "send multipart/form-data with a file")
+    name = sanitize_file_name(upload.filename)
     with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
-        path = Path(folder) / f"upload-{plain_name(name)}"
+        path = Path(folder) / f"upload-{safe_name(name)}"
         upload.save(path)
         try:
             yield path, name
         except UsageError as error:
-            raise Refused(409, error.message, error.hint) from None
+            raise HttpError(409, error.message, error.hint) from None
         except (FormatError, InputError) as error:
-            raise Refused(422, error.message.replace(str(path), name), error.hint) from None
+            raise HttpError(422, error.message.replace(str(path), name), error.hint) from None

@@ -18,11 +18,11 @@ from msgspec import Struct
 
 from tearsheet.errors import NotFoundError, SettingsError, UsageError
 from tearsheet.export.files import json_bytes, replace_file
-from tearsheet.web.http.errors import Refused
-from tearsheet.web.http.operation import Level
+from tearsheet.web.http.errors import HttpError
+from tearsheet.web.http.operation import AccessLevel
 
 #: What a token allows: to read, to write too, and as the risk desk to loosen what holds an account back.
-Right = Literal["read", "write", "desk"]
+Permission = Literal["read", "write", "desk"]
 _RANKS = {"open": 0, "read": 1, "write": 2, "desk": 3}
 _PREFIX = "ts_"
 #: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
@@ -36,7 +36,7 @@ class Token(Struct, frozen=True, forbid_unknown_fields=True):
     """A token as it is kept: never itself, only its SHA-256. Tokens have 256 random bits."""
 
     name: str
-    right: Right
+    right: Permission
     sha256: str
     made_at: datetime
 
@@ -46,7 +46,7 @@ class Tokens:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._file_state: tuple[int, int, int] | None = None
         self._tokens: tuple[Token, ...] = ()
 
     def all(self) -> tuple[Token, ...]:
@@ -54,23 +54,23 @@ class Tokens:
         try:
             info = self._path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            self._seen, self._tokens = None, ()
+            self._file_state, self._tokens = None, ()
             return ()
         seen = (info.st_ino, info.st_size, info.st_mtime_ns)
-        if seen != self._seen:
-            self._tokens, self._seen = self._read(), seen
+        if seen != self._file_state:
+            self._tokens, self._file_state = self._read(), seen
         return self._tokens
 
-    def right_of(self, presented: str) -> Right | None:
+    def permission_of(self, presented: str) -> Permission | None:
         """What a token allows; every kept one is compared, in constant time."""
         digest = _digest(presented)
-        found: Right | None = None
+        found: Permission | None = None
         for token in self.all():
             if hmac.compare_digest(token.sha256, digest):
                 found = token.right
         return found
 
-    def add(self, name: str, right: Right, now: datetime) -> str:
+    def add(self, name: str, right: Permission, now: datetime) -> str:
         """Make a token and keep its hash; it is told this once. Raises UsageError."""
         if any(token.name == name for token in self.all()):
             raise UsageError(f"there is a token {name!r}", "revoke it first, or choose another name")
@@ -97,7 +97,7 @@ class Tokens:
 
     def _write(self, tokens: tuple[Token, ...]) -> None:
         replace_file(self._path, json_bytes(list(tokens)), mode=0o600)
-        self._seen = None
+        self._file_state = None
 
 
 class Access:
@@ -112,7 +112,7 @@ class Access:
         self._tokens = tokens
         self._anonymous_read = anonymous_read
 
-    def check(self, request: Request, level: Level) -> None:
+    def authorize(self, request: Request, level: AccessLevel) -> None:
         """Raise Refused where a request may not do what it asks for."""
         if level in ("write", "desk"):
             _reject_cross_site(request)
@@ -122,17 +122,17 @@ class Access:
         if presented:
             self._check_token(presented, level)
         elif not (level == "read" and self._anonymous_read) and not self._is_private(request.environ):
-            raise Refused(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
+            raise HttpError(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
 
-    def allows(self, request: Request, level: Level) -> bool:
+    def is_allowed(self, request: Request, level: AccessLevel) -> bool:
         """Whether a request that was let in might do more than it asked for."""
         presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._cookie_header(request)
         if not presented:
             return level == "read" or self._is_private(request.environ)
-        right = self._tokens.right_of(presented.partition(" ")[2].strip())
+        right = self._tokens.permission_of(presented.partition(" ")[2].strip())
         return right is not None and _RANKS[right] >= _RANKS[level]
 
-    def name_of(self, request: Request) -> str:
+    def client_name(self, request: Request) -> str:
         """Whose token a request that was let in bears, for what is remembered of it."""
         presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._cookie_header(request)
         _, _, secret = presented.partition(" ")
@@ -144,21 +144,21 @@ class Access:
         """The token that a browser was given at the login page; none while there are no tokens."""
         return request.cookies.get(COOKIE) if self._tokens.all() else None
 
-    def right_of(self, secret: str) -> Right | None:
+    def permission_of(self, secret: str) -> Permission | None:
         """What a token allows; None for one that is not known."""
-        return self._tokens.right_of(secret)
+        return self._tokens.permission_of(secret)
 
     def _cookie_header(self, request: Request) -> str:
         secret = self.cookie(request)
         return f"Bearer {secret}" if secret else ""
 
-    def _check_token(self, presented: str, level: Level) -> None:
+    def _check_token(self, presented: str, level: AccessLevel) -> None:
         scheme, _, secret = presented.partition(" ")
-        right = self._tokens.right_of(secret.strip()) if scheme.lower() == "bearer" else None
+        right = self._tokens.permission_of(secret.strip()) if scheme.lower() == "bearer" else None
         if right is None:
-            raise Refused(401, "the token is not known", _HINT, headers=_BEARER)
+            raise HttpError(401, "the token is not known", _HINT, headers=_BEARER)
         if _RANKS[right] < _RANKS[level]:
-            raise too_little(right, level)
+            raise insufficient_permission(right, level)
 
     def _is_private(self, environ: Mapping[str, Any]) -> bool:
         """Whether a request comes over loopback, by a name of it, and not through a proxy."""
@@ -170,7 +170,7 @@ class Access:
         )
 
 
-def may_serve(host: str, tokens: Tokens, *, anonymous_read: bool) -> None:
+def check_bind_address(host: str, tokens: Tokens, *, anonymous_read: bool) -> None:
     """Refuse to listen beyond loopback where nobody could be told from anybody. Raises UsageError."""
     if is_loopback(host) or tokens.all() or anonymous_read:
         return
@@ -192,12 +192,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def too_little(right: Right, level: Level, message: str = "") -> Refused:
+def insufficient_permission(right: Permission, level: AccessLevel, message: str = "") -> HttpError:
     """The refusal of what a token does not allow."""
     does = {"read": "read only", "write": "read and write, not to lift breaches or change settings"}.get(
         right, ""
     )
-    return Refused(403, message or f"this token allows to {does}", f"use a token made with --{level}")
+    return HttpError(403, message or f"this token allows to {does}", f"use a token made with --{level}")
 
 
 _HINT = "send `Authorization: Bearer …`; `tearsheet tokens add NAME` makes a token"
@@ -209,7 +209,7 @@ def _reject_cross_site(request: Request) -> None:
     origin = request.headers.get("Origin")
     foreign = origin is not None and origin.partition("://")[2] != request.host
     if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
-        raise Refused(403, "a page of another site may not write here", "send it without a browser")
+        raise HttpError(403, "a page of another site may not write here", "send it without a browser")
 
 
 def _digest(secret: str) -> str:

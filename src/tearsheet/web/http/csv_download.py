@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._:/+#%()-]*")
 _INSIDE = re.compile(rf"([;\t][\s\"']*)([{re.escape(_FORMULA_STARTS)}])")
 
 
-def csv_answer(columns: Sequence[str], rows: Iterable[Sequence[Any]], file_name: str) -> Response:
+def csv_response(columns: Sequence[str], rows: Iterable[Sequence[Any]], file_name: str) -> Response:
     """A table as a file to keep; `file_name` is one of ours."""
     response = Response("".join(_parts(columns, rows)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
@@ -33,7 +33,7 @@ def _parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[st
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow(map(_cell, row))
+        writer.writerow(map(_format_cell, row))
         if buffer.tell() > _AT_ONCE:
             yield buffer.getvalue()
             buffer.seek(0)
@@ -41,20 +41,20 @@ def _parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[st
     yield buffer.getvalue()
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     """A value as a spreadsheet may have it."""
     if value is None:
         return ""
     if isinstance(value, str):
-        return _text(value)
+        return _escape_formula(value)
     if isinstance(value, tuple):
-        return _text(", ".join(value))
+        return _escape_formula(", ".join(value))
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     return str(value) if isinstance(value, int) else to_plain_string(value)
 
 
-def _text(text: str) -> str:
+def _escape_formula(text: str) -> str:
     """A text on one line, marked as text where a spreadsheet would compute it."""
     if _PLAIN.fullmatch(text):
         return text

@@ -19,7 +19,7 @@ _CONTENT_POLICY = (
 _STYLE = Path(__file__).parents[1] / "static" / "docs.css"
 
 
-def add_documents(api: Api, operations: Sequence[Operation]) -> None:
+def add_docs(api: Api, operations: Sequence[Operation]) -> None:
     """Add the description of these operations and of itself."""
     added = [
         Operation(
@@ -28,7 +28,7 @@ def add_documents(api: Api, operations: Sequence[Operation]) -> None:
             tag="Documents",
             title="This description",
             level="open",
-            answer=dict,
+            response_type=dict,
         ),
         Operation(
             method="GET",
@@ -36,7 +36,7 @@ def add_documents(api: Api, operations: Sequence[Operation]) -> None:
             tag="Documents",
             title="This description, to read",
             level="open",
-            answer=str,
+            response_type=str,
             media="text/html",
         ),
         Operation(
@@ -45,7 +45,7 @@ def add_documents(api: Api, operations: Sequence[Operation]) -> None:
             tag="Documents",
             title="Its style",
             level="open",
-            answer=str,
+            response_type=str,
             media="text/css",
         ),
     ]

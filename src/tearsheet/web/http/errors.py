@@ -42,7 +42,7 @@ _KINDS = {
 }
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, raised to leave a view
+class HttpError(Exception):
     """A request that is not carried out: its status, a message for people, and what to do."""
 
     def __init__(
@@ -63,10 +63,10 @@ class Refused(Exception):  # noqa: N818 - it is an answer, raised to leave a vie
         self.kind = kind or _KINDS.get(status, "bad_request")
 
 
-def refused_rows(rejections: Sequence[Rejection]) -> Refused:
+def rejected_items(rejections: Sequence[Rejection]) -> HttpError:
     """The refusal of a request whose fills or marks cannot all be used."""
     conflict = all(row.code in _CONFLICTS for row in rejections)
-    return Refused(
+    return HttpError(
         409 if conflict else 422,
         f"{len(rejections)} of the request cannot be used, so nothing of it was kept",
         "correct them and send the whole request again",
@@ -77,25 +77,25 @@ def refused_rows(rejections: Sequence[Rejection]) -> Refused:
     )
 
 
-def of_error(error: errors.TearsheetError) -> Refused:
+def from_error(error: errors.TearsheetError) -> HttpError:
     """The refusal that an error of Tearsheet's comes to; what is our own fault is not told."""
     status = STATUSES[type(error)]
     if status == 500:
-        return internal()
+        return internal_error()
     if status == 503:
-        return Refused(503, "the ledger cannot be used now", "ask again", headers=_RETRY)
-    return Refused(status, error.message, error.hint)
+        return HttpError(503, "the ledger cannot be used now", "ask again", headers=_RETRY)
+    return HttpError(status, error.message, error.hint)
 
 
-def internal() -> Refused:
+def internal_error() -> HttpError:
     """The refusal of a request that met a fault of ours; the log tells more under its id."""
-    return Refused(500, "internal error", "the log tells more under this error's id")
+    return HttpError(500, "internal error", "the log tells more under this error's id")
 
 
 _RETRY = {"Retry-After": str(RETRY_AFTER_S)}
 
 
-def response_of(refused: Refused, now: str) -> Response:
+def error_response(refused: HttpError, now: str) -> Response:
     """The error body, with the request's id so that it is found in the log."""
     error: dict[str, Any] = {
         "code": refused.status,
@@ -113,6 +113,6 @@ def response_of(refused: Refused, now: str) -> Response:
     return response
 
 
-def as_detail(rejection: Rejection) -> dict[str, Any]:
+def rejection_to_json(rejection: Rejection) -> dict[str, Any]:
     """A rejection as it is listed."""
     return {name: value for name, value in asdict(rejection).items() if value is not None}

@@ -13,18 +13,18 @@ from prometheus_client import Gauge as LiveGauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from tearsheet.web.http.names import FOLDER
+from tearsheet.web.http.names import MULTIPROC_DIR
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 
-class Meters:
+class Metrics:
     """The counters of one application."""
 
     def __init__(self) -> None:
-        if FOLDER in os.environ:
-            Path(os.environ[FOLDER]).mkdir(parents=True, exist_ok=True)
+        if MULTIPROC_DIR in os.environ:
+            Path(os.environ[MULTIPROC_DIR]).mkdir(parents=True, exist_ok=True)
         self.registry = CollectorRegistry()
         self.requests = Histogram(
             "tearsheet_request_seconds",
@@ -37,7 +37,7 @@ class Meters:
             "tearsheet_cache", "Answers by where they were found.", ("found",), registry=self.registry
         )
         self._children: dict[tuple[str, str, str], Histogram] = {}
-        self._found: dict[str, Counter] = {}
+        self._cache_counters: dict[str, Counter] = {}
         self.cache_failures = Counter(
             "tearsheet_cache_failures", "Times that the shared cache went down.", registry=self.registry
         )
@@ -56,17 +56,17 @@ class Meters:
             child = self._children[key] = self.requests.labels(*key)
         child.observe(seconds)
 
-    def count_found(self, found: str) -> None:
+    def count_cache_source(self, found: str) -> None:
         """Count an answer by where it was found."""
-        child = self._found.get(found)
+        child = self._cache_counters.get(found)
         if child is None:
-            child = self._found[found] = self.cache.labels(found)
+            child = self._cache_counters[found] = self.cache.labels(found)
         child.inc()
 
     def page(self, gauges: list["Gauge"]) -> bytes:
         """The page that Prometheus reads."""
         counts = self.registry
-        if FOLDER in os.environ:
+        if MULTIPROC_DIR in os.environ:
             counts = CollectorRegistry()
             MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
         ledger = CollectorRegistry()
@@ -80,7 +80,7 @@ class Gauge:
     def __init__(self, name: str, words: str, labels: tuple[str, ...] = ()) -> None:
         self.family = GaugeMetricFamily(f"tearsheet_{name}", words, labels=labels)
 
-    def put(self, value: float, *labels: str) -> "Gauge":
+    def set(self, value: float, *labels: str) -> "Gauge":
         """Set the value of these labels."""
         self.family.add_metric(labels, value)
         return self

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tearsheet.log import log_event
-from tearsheet.web.http.metrics import Meters
+from tearsheet.web.http.metrics import Metrics
 from tearsheet.web.http.names import ETAG, REQUEST_ID, ROUTE
 
 _log = logging.getLogger("tearsheet")
@@ -32,10 +32,10 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
-class Edge:
+class RequestMiddleware:
     """A WSGI application around another."""
 
-    def __init__(self, inner: Application, meters: Meters) -> None:
+    def __init__(self, inner: Application, meters: Metrics) -> None:
         self._inner = inner
         self._metrics = meters
 
@@ -53,12 +53,12 @@ class Edge:
             headers += [pair for pair in _DEFAULT_HEADERS if pair[0] not in own]
             if (etag := environ.get(ETAG)) and status[:3] in ("200", "304"):
                 headers.append(("ETag", etag))
-            self._count(environ, status[:3], headers, started)
+            self._observe(environ, status[:3], headers, started)
             return start_response(status, headers, *more)
 
         return self._inner(environ, start)
 
-    def _count(self, environ: Environ, status: str, headers: list[tuple[str, str]], started: float) -> None:
+    def _observe(self, environ: Environ, status: str, headers: list[tuple[str, str]], started: float) -> None:
         took = time.perf_counter() - started
         route = environ.get(ROUTE, "none")
         self._metrics.observe(environ["REQUEST_METHOD"], route, status, took)

@@ -3,4 +3,4 @@
 #: Of a request: the path of its operation, the entity tag of its answer, and its id.
 ROUTE, ETAG, REQUEST_ID = "tearsheet.route", "tearsheet.etag", "tearsheet.request_id"
 #: Where the Prometheus client of each worker counts, so that any of them can add all up.
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+MULTIPROC_DIR = "PROMETHEUS_MULTIPROC_DIR"

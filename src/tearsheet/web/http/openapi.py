@@ -21,7 +21,7 @@ _MEANINGS = {
     422: "A value is not allowed.", 500: "A fault of ours; the log tells more under the error's id.",
     503: "The ledger cannot be used now; ask again after `Retry-After` seconds.",
 }  # fmt: skip
-_WORDS = """How the trading is going: exactly, at once, and against what was promised.
+_DESCRIPTION = """How the trading is going: exactly, at once, and against what was promised.
 
 Every number in JSON bears all its digits. `ETag` names the state that an answer is of: send it back
 in `If-None-Match` and get 304 until a fill, a mark, a setting or the day changes it. Writes take an
@@ -43,14 +43,14 @@ def document(operations: Sequence[Operation]) -> Json:
         "info": {
             "title": "Tearsheet",
             "version": __version__,
-            "description": _WORDS,
+            "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
         "tags": [{"name": tag} for tag in dict.fromkeys(o.tag for o in operations)],
         "paths": paths,
         "components": {
-            "schemas": {name: exact_numbers(schema) for name, schema in sorted(components.items())},
+            "schemas": {name: allow_exact_numbers(schema) for name, schema in sorted(components.items())},
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -67,7 +67,7 @@ def _operation(o: Operation) -> Json:
         ],
         "responses": _responses(o),
     }
-    words = [o.words] if o.words else []
+    words = [o.description] if o.description else []
     words += [f"Also at `{alias}`." for alias in o.aliases]
     if words:
         content["description"] = " ".join(words)
@@ -109,7 +109,7 @@ def _parameter(parameter: Parameter, place: str) -> Json:
         "name": parameter.name,
         "in": place,
         "required": parameter.required or place == "path",
-        "description": parameter.words,
+        "description": parameter.description,
         "schema": dict(parameter.schema),
     }
 
@@ -121,20 +121,22 @@ def _responses(o: Operation) -> Json:
         refused = {*refused, 400}
     if o.level != "open":
         refused = {*refused, 401, 403, 503}
-    responses = {str(status): _answer(o, status) for status in done}
+    responses = {str(status): _success_response(o, status) for status in done}
     for status in sorted(refused):
-        responses[str(status)] = {"description": _MEANINGS[304]} if status == 304 else _error(o, status)
+        responses[str(status)] = (
+            {"description": _MEANINGS[304]} if status == 304 else _error_response(o, status)
+        )
     return responses
 
 
-def _answer(o: Operation, status: int) -> Json:
-    schema: Json = {"type": "string"} if o.answer is str else _schema(o.answer)
+def _success_response(o: Operation, status: int) -> Json:
+    schema: Json = {"type": "string"} if o.response_type is str else _schema(o.response_type)
     return {"description": _MEANINGS[status], "content": {o.media: {"schema": schema}}}
 
 
-def _error(o: Operation, status: int) -> Json:
+def _error_response(o: Operation, status: int) -> Json:
     # health answers in its own shape whether it is well or not
-    shape = o.answer if status == 503 and o.level == "open" else answers.ErrorAnswer
+    shape = o.response_type if status == 503 and o.level == "open" else answers.ErrorAnswer
     response: Json = {
         "description": _MEANINGS[status],
         "content": {"application/json": {"schema": _schema(shape)}},
@@ -147,7 +149,7 @@ def _error(o: Operation, status: int) -> Json:
 
 
 def _schemas_of(o: Operation) -> tuple[Any, ...]:
-    return o.answer if isinstance(o.answer, tuple) else (o.answer,)
+    return o.response_type if isinstance(o.response_type, tuple) else (o.response_type,)
 
 
 def _schema(answer: Any) -> Json:
@@ -158,12 +160,12 @@ def _schema(answer: Any) -> Json:
     return {"$ref": _REFS.format(name=answer.__name__)}
 
 
-def exact_numbers(schema: Any) -> Any:
+def allow_exact_numbers(schema: Any) -> Any:
     """A decimal is a JSON number here, with all its digits; instants and dates are texts."""
     if isinstance(schema, list):
-        return [exact_numbers(item) for item in schema]
+        return [allow_exact_numbers(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("format") == "decimal":
         return {"type": "number"}
-    return {key: exact_numbers(value) for key, value in schema.items()}
+    return {key: allow_exact_numbers(value) for key, value in schema.items()}

@@ -12,11 +12,11 @@ from flask import Blueprint, Response, request
 from msgspec import Struct
 from werkzeug.datastructures import MultiDict
 
-from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.names import ROUTE
 
 Json = dict[str, Any]
-Level = Literal["open", "read", "write", "desk"]
+AccessLevel = Literal["open", "read", "write", "desk"]
 View = Callable[..., Response]
 
 
@@ -24,7 +24,7 @@ class Parameter(Struct, frozen=True):
     """A parameter of a query or a path; `read` makes its value of a text or raises ValueError."""
 
     name: str
-    words: str
+    description: str
     schema: Mapping[str, Any]
     read: Callable[[str], Any]
     default: Any = None
@@ -47,12 +47,12 @@ class Operation(Struct, frozen=True, kw_only=True):
     path: str
     tag: str
     title: str
-    words: str = ""
-    level: Level = "read"
+    description: str = ""
+    level: AccessLevel = "read"
     parameters: tuple[Parameter, ...] = ()
     in_path: tuple[Parameter, ...] = ()
     body: Body | None = None
-    answer: Any = None
+    response_type: Any = None
     media: str = "application/json"
     statuses: tuple[int, ...] = ()
     aliases: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class Api:
         """Answer an operation, under its aliases too, with a function of its parameters."""
         self.operations.append(operation)
 
-        defaults = read_values(operation.parameters, MultiDict()) if _is_optional(operation) else None
+        defaults = parse_parameters(operation.parameters, MultiDict()) if _is_optional(operation) else None
 
         def answer(**in_path: str) -> Response:
             request.environ[ROUTE] = operation.path
@@ -78,8 +78,8 @@ class Api:
             if defaults is not None and not request.environ.get("QUERY_STRING"):
                 values = defaults
             else:
-                values = read_values(operation.parameters, request.args)
-            named = {p.name: _read(p, in_path[p.name]) for p in operation.in_path}
+                values = parse_parameters(operation.parameters, request.args)
+            named = {p.name: _parse(p, in_path[p.name]) for p in operation.in_path}
             return view(**named, **values)
 
         for path in (operation.path, *operation.aliases):
@@ -93,29 +93,29 @@ def _is_optional(operation: Operation) -> bool:
     return not any(parameter.required for parameter in operation.parameters)
 
 
-def read_values(parameters: Sequence[Parameter], given: MultiDict[str, str]) -> Json:
+def parse_parameters(parameters: Sequence[Parameter], given: MultiDict[str, str]) -> Json:
     """The value of every parameter by its name. Raises Refused."""
     known = {parameter.name: parameter for parameter in parameters}
     for name, texts in given.lists():
         if name not in known:
             named = ", ".join(known) or "none"
-            raise Refused(400, f"no parameter {name!r} is known here", f"known are: {named}")
+            raise HttpError(400, f"no parameter {name!r} is known here", f"known are: {named}")
         if len(texts) > 1:
-            raise Refused(400, f"parameter {name!r} is given {len(texts)} times", "give it once")
+            raise HttpError(400, f"parameter {name!r} is given {len(texts)} times", "give it once")
     return {p.name: _value(p, given.get(p.name)) for p in parameters}
 
 
 def _value(parameter: Parameter, text: str | None) -> Any:
     if text is not None:
-        return _read(parameter, text)
+        return _parse(parameter, text)
     if parameter.required:
-        raise Refused(422, f"parameter {parameter.name!r} is missing", parameter.words)
+        raise HttpError(422, f"parameter {parameter.name!r} is missing", parameter.description)
     return parameter.default
 
 
-def _read(parameter: Parameter, text: str) -> Any:
+def _parse(parameter: Parameter, text: str) -> Any:
     try:
         return parameter.read(text)
     except ValueError as error:
         said = text if len(text) <= 100 else f"{text[:100]}…"
-        raise Refused(422, f"parameter {parameter.name!r} is {said!r}", str(error)) from None
+        raise HttpError(422, f"parameter {parameter.name!r} is {said!r}", str(error)) from None

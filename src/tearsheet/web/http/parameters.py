@@ -14,7 +14,7 @@ from tearsheet.trade.session import DATE_PATTERN
 from tearsheet.web.http.operation import Parameter
 
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom")
-MOST_A_PAGE = 1000
+MAX_PAGE_SIZE = 1000
 _MOST_IMPORTS = 999_999_999
 NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
 _DATE = f"^{DATE_PATTERN}$"
@@ -33,7 +33,7 @@ def _day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def one_of(*choices: str) -> Callable[[str], str]:
+def choice_parser(*choices: str) -> Callable[[str], str]:
     """Reads one of some words."""
 
     def read(text: str) -> str:
@@ -85,7 +85,7 @@ def choice(name: str, words: str, *choices: str, default: str | None = None) -> 
     schema = {"type": "string", "enum": list(choices)}
     if default is not None:
         schema["default"] = default
-    return Parameter(name, words, schema, one_of(*choices), default)
+    return Parameter(name, words, schema, choice_parser(*choices), default)
 
 
 def date_of(name: str, words: str) -> Parameter:
@@ -107,7 +107,7 @@ def number_of(name: str, words: str, high: int, default: int | None = None, low:
     return Parameter(name, words, schema, _whole(low, high), default)
 
 
-def one_like(pattern: str, words: str) -> Callable[[str], str]:
+def pattern_parser(pattern: str, words: str) -> Callable[[str], str]:
     """Reads a text that a pattern allows."""
 
     def read(text: str) -> str:
@@ -136,16 +136,20 @@ WINDOW = choice("window", "Kind of window.", *KINDS, default="daily")
 START = date_of("start", "First day; alone, it picks the window that holds it.")
 END = date_of("end", "Last day, included.")
 ROLLING = number_of("rolling", "The last N closed trades instead of a stretch of time.", 100_000)
-STRETCH = (WINDOW, START, END)
-LIMIT = number_of("limit", "How many items a page holds.", MOST_A_PAGE, 100)
+PERIOD = (WINDOW, START, END)
+LIMIT = number_of("limit", "How many items a page holds.", MAX_PAGE_SIZE, 100)
 CURSOR = Parameter(
     "cursor", "The `next_cursor` of the page before.", {"type": "string", "pattern": _CURSOR.pattern}, _cursor
 )
 PAGE = (LIMIT, CURSOR)
-EVENTS = number_of("limit", "End after so many events.", 100_000)
-SECONDS = number_of("timeout_s", "End after so many seconds; ask again then.", 3600, 3600)
+MAX_EVENTS = number_of("limit", "End after so many events.", 100_000)
+TIMEOUT = number_of("timeout_s", "End after so many seconds; ask again then.", 3600, 3600)
 METRIC = Parameter(
-    "metric", "Name of a metric.", {"type": "string", "enum": list(METRICS)}, one_of(*METRICS), required=True
+    "metric",
+    "Name of a metric.",
+    {"type": "string", "enum": list(METRICS)},
+    choice_parser(*METRICS),
+    required=True,
 )
 ALERT_ID = Parameter("alert", "An alert's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, _name)
 

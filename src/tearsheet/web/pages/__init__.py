@@ -2,33 +2,33 @@
 
 from flask import Blueprint
 
-from tearsheet.web.pages.alerts import add_alerting
+from tearsheet.web.pages.alerts import add_alert_pages
 from tearsheet.web.pages.assets import add_assets
-from tearsheet.web.pages.calendar import add_month
+from tearsheet.web.pages.calendar import add_calendar
 from tearsheet.web.pages.frame import Pages
-from tearsheet.web.pages.imports import add_importing
-from tearsheet.web.pages.login import add_entrance
-from tearsheet.web.pages.performance import add_stretch
-from tearsheet.web.pages.settings import add_adjusting
-from tearsheet.web.pages.today import add_day
+from tearsheet.web.pages.imports import add_import_pages
+from tearsheet.web.pages.login import add_login
+from tearsheet.web.pages.performance import add_performance_pages
+from tearsheet.web.pages.settings import add_settings
+from tearsheet.web.pages.today import add_today
 from tearsheet.web.pages.trade import add_trade
 from tearsheet.web.pages.trades import add_trades
-from tearsheet.web.server.context import Served
+from tearsheet.web.server.context import AppContext
 
 
-def dashboard(served: Served) -> Blueprint:
+def dashboard(served: AppContext) -> Blueprint:
     """Every page, and the styles and scripts that they use."""
     pages = Pages(served)
     for add in (
-        add_day,
-        add_month,
-        add_stretch,
+        add_today,
+        add_calendar,
+        add_performance_pages,
         add_trades,
         add_trade,
-        add_alerting,
-        add_adjusting,
-        add_importing,
-        add_entrance,
+        add_alert_pages,
+        add_settings,
+        add_import_pages,
+        add_login,
     ):
         add(pages)
     add_assets(pages.blueprint)

@@ -5,15 +5,15 @@ from typing import Any
 from flask import Response, redirect, request
 
 from tearsheet.app.analysis.lists import PageCursor
-from tearsheet.web.api.alert_filter import RULES, wish_of, wish_parameters
+from tearsheet.web.api.alert_filter import RULES, filter_from, filter_parameters
 from tearsheet.web.http import parameters
-from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.parameters import cursor_of
-from tearsheet.web.pages.frame import Page, Pages, link
+from tearsheet.web.pages.frame import PageRoute, Pages, link
 
-_A_PAGE = 50
-_LONGEST = 200
-_FILTER = wish_parameters("open")
+_PAGE_SIZE = 50
+_MAX_LENGTH = 200
+_FILTER = filter_parameters("open")
 _STATES = (
     ("open", "Open"),
     ("new", "Not seen"),
@@ -23,12 +23,12 @@ _STATES = (
 )
 
 
-def add_alerting(pages: Pages) -> None:
+def add_alert_pages(pages: Pages) -> None:
     """Add the alerts page, the life of an alert, and its acknowledgement."""
     views = _AlertPages(pages)
-    pages.add(Page("/alerts", parameters=(*_FILTER, parameters.CURSOR)), views.page)
-    pages.add(Page("/alerts/<alert>"), views.life)
-    pages.add(Page("/alerts/<alert>/acknowledge", "write", _FILTER, "POST"), views.acknowledge)
+    pages.add(PageRoute("/alerts", parameters=(*_FILTER, parameters.CURSOR)), views.page)
+    pages.add(PageRoute("/alerts/<alert>"), views.detail)
+    pages.add(PageRoute("/alerts/<alert>/acknowledge", "write", _FILTER, "POST"), views.acknowledge)
 
 
 class _AlertPages:
@@ -40,11 +40,11 @@ class _AlertPages:
     def page(self, cursor: PageCursor | None, **values: Any) -> Response:
         """The alerts that are wished for, the newest first."""
         if cursor is not None and not isinstance(cursor.id, str):
-            raise Refused(422, "parameter 'cursor' is one of another list", "begin at /alerts")
-        with self._served.asked() as asked:
-            wish = wish_of(asked.tracker.settings.calendar, **values)
-            page = asked.tracker.alerts.page(_A_PAGE, cursor, wish)
-            return self._pages.shown(
+            raise HttpError(422, "parameter 'cursor' is one of another list", "begin at /alerts")
+        with self._served.query() as asked:
+            wish = filter_from(asked.tracker.settings.calendar, **values)
+            page = asked.tracker.alerts.page(_PAGE_SIZE, cursor, wish)
+            return self._pages.render(
                 "alerts.html",
                 title="Alerts",
                 page=page,
@@ -54,21 +54,21 @@ class _AlertPages:
                 names=asked.tracker.accounts(),
                 next=cursor_of(page.next),
                 is_filtered=any(v for k, v in values.items() if k != "state"),
-                may=self._served.access.allows(request, "write"),
+                may=self._served.access.is_allowed(request, "write"),
                 accounts=(),
                 given={},
             )
 
-    def life(self, alert: str) -> Response:
+    def detail(self, alert: str) -> Response:
         """One alert, from its beginning on."""
-        with self._served.asked() as asked:
+        with self._served.query() as asked:
             changes = asked.tracker.alerts.changes(alert)
-            return self._pages.shown(
+            return self._pages.render(
                 "alert.html",
                 title="Alert",
                 alert=changes[-1],
                 changes=changes,
-                may=self._served.access.allows(request, "write"),
+                may=self._served.access.is_allowed(request, "write"),
                 wished={},
                 accounts=(),
                 given={},
@@ -76,18 +76,18 @@ class _AlertPages:
 
     def acknowledge(self, alert: str, **values: Any) -> Response:
         """Say that somebody has seen an alert."""
-        by, note = _said("by"), _said("note")
+        by, note = _form_text("by"), _form_text("note")
         if not by:
-            raise Refused(422, "an acknowledgement says by whom", "write your name")
-        with self._served.asked() as asked:
+            raise HttpError(422, "an acknowledgement says by whom", "write your name")
+        with self._served.query() as asked:
             asked.tracker.alerts.acknowledge(alert, by, note or None, self._served.now)
         response = redirect(link("/alerts", values), 303)
         assert isinstance(response, Response)
         return response
 
 
-def _said(name: str) -> str:
+def _form_text(name: str) -> str:
     text = request.form.get(name, "").strip()
-    if len(text) > _LONGEST or any(not c.isprintable() for c in text):
-        raise Refused(422, f"{name} is too long or holds what cannot be printed", "1 to 200 characters")
+    if len(text) > _MAX_LENGTH or any(not c.isprintable() for c in text):
+        raise HttpError(422, f"{name} is too long or holds what cannot be printed", "1 to 200 characters")
     return text

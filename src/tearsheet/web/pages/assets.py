@@ -57,7 +57,7 @@ def _asset(name: str) -> Asset:
     files = _BUNDLES[name]
     content = b"\n".join((_FOLDER / file).read_bytes() for file in files)
     if name.endswith(".css"):
-        content = _NAMED.sub(lambda found: address(found[1].decode()).encode(), content)
+        content = _NAMED.sub(lambda found: asset_url(found[1].decode()).encode(), content)
     stem, dot, ending = name.partition(".")
     digest = blake2b(content, digest_size=6).hexdigest()
     packed = gzip.compress(content, 9, mtime=0)
@@ -83,6 +83,6 @@ def add_assets(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/static/<name>", "asset", view)
 
 
-def address(name: str) -> str:
+def asset_url(name: str) -> str:
     """The address of a bundle."""
     return _asset(name).address

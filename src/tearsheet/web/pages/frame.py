@@ -20,12 +20,12 @@ from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
 from tearsheet.rules import evaluate_targets
 from tearsheet.rules.limit import LIMITS
 from tearsheet.trade.session import Window
-from tearsheet.web.http.errors import Refused
+from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.names import ROUTE
-from tearsheet.web.http.operation import Level, Parameter, read_values
+from tearsheet.web.http.operation import AccessLevel, Parameter, parse_parameters
 from tearsheet.web.pages import assets, locales
 from tearsheet.web.pages import svg as drawing
-from tearsheet.web.server.context import Asked, Served
+from tearsheet.web.server.context import AppContext, QueryContext
 
 Json = dict[str, Any]
 POLICY = (
@@ -43,7 +43,7 @@ NAVIGATION = (
     ("/settings", "Settings", "settings"),
 )
 #: What is said of an account, by the state of its verdict.
-VERDICT_WORDS = {
+VERDICT_LABELS = {
     "ok": "✓ within limits",
     "warn": "! near a limit",
     "unknown": "? limits not known",
@@ -54,11 +54,11 @@ _THEMES = ("light", "dark")
 _COMPRESS_ABOVE = 1000
 
 
-class Page(Struct, frozen=True):
+class PageRoute(Struct, frozen=True):
     """An address of the dashboard: who may ask for it, and the parameters it takes."""
 
     path: str
-    level: Level = "read"
+    level: AccessLevel = "read"
     parameters: tuple[Parameter, ...] = ()
     method: str = "GET"
 
@@ -66,31 +66,31 @@ class Page(Struct, frozen=True):
 class Pages:
     """Adds pages to one blueprint and renders them."""
 
-    def __init__(self, served: Served) -> None:
+    def __init__(self, served: AppContext) -> None:
         self.served = served
         self.blueprint = Blueprint("pages", __name__)
 
-    def add(self, page: Page, view: Callable[..., Response]) -> None:
+    def add(self, page: PageRoute, view: Callable[..., Response]) -> None:
         """Answer a page with a function of its parameters and of what its path names."""
 
         def answer(**in_path: str) -> Response:
             request.environ[ROUTE] = page.path
             if page.method == "POST":
                 _check_origin()
-            self.served.access.check(request, page.level)
+            self.served.access.authorize(request, page.level)
             # a form without scripts sends what was left empty too
             given = MultiDict((k, v) for k, v in request.args.items(multi=True) if v)
-            return view(**in_path, **read_values(page.parameters, given))
+            return view(**in_path, **parse_parameters(page.parameters, given))
 
         name = f"{page.method} {page.path}".replace(".", "_")
         self.blueprint.add_url_rule(page.path, name, answer, methods=[page.method])
 
-    def shown(self, template: str, status: int = 200, **values: Any) -> Response:
+    def render(self, template: str, status: int = 200, **values: Any) -> Response:
         """A rendered page, compressed; 304 where the browser has this very page."""
         text = render_template(template, **self._common(), **values)
-        return self._answer(text.encode(), status)
+        return self._respond(text.encode(), status)
 
-    def _answer(self, body: bytes, status: int) -> Response:
+    def _respond(self, body: bytes, status: int) -> Response:
         tag = f'W/"{blake2b(body, digest_size=9).hexdigest()}"'
         if status == 200 and request.if_none_match.contains_weak(tag[3:-1]):
             response = Response(status=304)
@@ -106,10 +106,10 @@ class Pages:
         return response
 
     def _common(self) -> Json:
-        locale = locales.asked_for(request)
+        locale = locales.locale_for_request(request)
         theme = request.cookies.get("theme", "")
         return {
-            "asset": assets.address,
+            "asset": assets.asset_url,
             "draw": drawing,
             "l": locale,
             "metrics": METRICS,
@@ -120,9 +120,9 @@ class Pages:
             "link": link,
             "query": request.args,
             "theme": theme if theme in _THEMES else "",
-            "verdict_words": VERDICT_WORDS,
+            "verdict_words": VERDICT_LABELS,
             "version": __version__,
-            "worded": worded,
+            "worded": render_code,
             "signed_in": self.served.access.cookie(request) is not None,
             "zone": self.served.settings.calendar.timezone,
             "local": self._local,
@@ -133,8 +133,8 @@ class Pages:
         return at.astimezone(self.served.settings.calendar.timezone).strftime(form)
 
 
-def beside_promises(
-    asked: Asked, summary: PerformanceSummary
+def with_targets(
+    asked: QueryContext, summary: PerformanceSummary
 ) -> tuple[PerformanceSummary, list[tuple[str, str]]]:
     """A summary beside its targets; where their file cannot be read that is said, not hidden."""
     tracker = asked.tracker
@@ -145,12 +145,12 @@ def beside_promises(
     return evaluate_targets(summary, targets, tracker.settings.alert_min_sample), []
 
 
-def partial_of(summary: PerformanceSummary) -> list[tuple[str, str]]:
+def incompleteness(summary: PerformanceSummary) -> list[tuple[str, str]]:
     """What a summary may lack, in words, with the particulars."""
     return [(PARTIAL_CODES[reason.code], reason.detail) for reason in summary.partial_reasons]
 
 
-def accounts_of(asked: Asked) -> Sequence[str]:
+def account_names(asked: QueryContext) -> Sequence[str]:
     """Every account, for the selector."""
     return asked.tracker.accounts()
 
@@ -162,7 +162,7 @@ def link(path: str, given: Json | None = None, **more: object) -> str:
     return f"{path}?{query}" if query else path
 
 
-def worded(text: str) -> Markup:
+def render_code(text: str) -> Markup:
     """A sentence with what stands between backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
@@ -187,7 +187,7 @@ def window_name(window: Window) -> str:
     }.get(window.kind, f"{day_name(start)} to {day_name(window.last_day)}")
 
 
-def error_page(refused: Refused, identity: str) -> Response:
+def error_page(refused: HttpError, identity: str) -> Response:
     """What went wrong as a page; one that lacks a token leads to the page that takes one."""
     if refused.status == 401 and request.method == "GET":
         there = link("/login", next=request.full_path.rstrip("?"))
@@ -203,13 +203,13 @@ def error_page(refused: Refused, identity: str) -> Response:
         "error.html",
         refused=refused,
         identity=identity,
-        asset=assets.address,
+        asset=assets.asset_url,
         link=link,
         navigation=NAVIGATION,
         here=request.path,
         version=__version__,
         query={},
-        worded=worded,
+        worded=render_code,
         theme=theme if theme in _THEMES else "",
         signed_in=False,
     )
@@ -229,4 +229,4 @@ def _check_origin() -> None:
     """A form is taken only from a page of this very address; every browser names it."""
     origin = request.headers.get("Origin", "")
     if origin.partition("://")[2] != request.host:
-        raise Refused(403, "this form did not come from this dashboard", "open the page and try again")
+        raise HttpError(403, "this form did not come from this dashboard", "open the page and try again")

@@ -62,14 +62,14 @@ class Locale(Struct, frozen=True):
             return words.NONE
         text = words.format_money(value)
         sign = _MINUS if text.startswith("-") else "+" if signed and _is_above(text) else ""
-        return sign + self._beside(self._localize(text.lstrip("-")), currency)
+        return sign + self._with_currency(self._localize(text.lstrip("-")), currency)
 
     def amount(self, value: MetricScalar) -> str:
         """Money whose currency is not known, with two decimals."""
         text = self._localize(words.format_money(value))
         return _MINUS + text[1:] if text.startswith("-") else text
 
-    def whole(self, value: MetricScalar, currency: str) -> str:
+    def amount_rounded(self, value: MetricScalar, currency: str) -> str:
         """Money without its cents and with its sign, for cells of a calendar."""
         if value is None:
             return words.NONE
@@ -78,27 +78,29 @@ class Locale(Struct, frozen=True):
             return self.money(value, currency, signed=True)
         text = words.format_number(abs(rounded))
         sign = _MINUS if rounded < 0 else "+" if rounded else ""
-        return sign + self._beside(self._localize(text), currency)
+        return sign + self._with_currency(self._localize(text), currency)
 
     def percent(self, value: MetricScalar) -> str:
         """A fraction of 1 as a percentage."""
-        return words.NONE if value is None else self._localize(words.format_percent(value)).replace(" ", _NBSP)
+        return (
+            words.NONE if value is None else self._localize(words.format_percent(value)).replace(" ", _NBSP)
+        )
 
-    def of_unit(self, unit: Unit, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
+    def format(self, unit: Unit, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
         """A value in its unit; `signed` is for changes."""
         if value is None:
             return words.NONE
         if unit == "money":
             return self.money(value, currency, signed=signed)
-        text = self._localize(_shown(unit, value))
+        text = self._localize(_format_unit(unit, value))
         plus = "+" if signed and not isinstance(value, str) and value > 0 else ""
         return plus + (_MINUS + text[1:] if text.startswith("-") else text)
 
     def metric(self, name: str, value: MetricValue, currency: str) -> str:
         """A metric's value."""
-        return self.of_unit(METRICS[name].unit, value.value, currency)
+        return self.format(METRICS[name].unit, value.value, currency)
 
-    def _beside(self, text: str, currency: str) -> str:
+    def _with_currency(self, text: str, currency: str) -> str:
         symbol = _SYMBOLS.get(currency)
         if self.currency_follows:
             return f"{text}{_NBSP}{symbol or currency}"
@@ -112,7 +114,7 @@ def _is_above(text: str) -> bool:
     return bool(text.strip("-0.,"))
 
 
-def _shown(unit: Unit, value: MetricScalar) -> str:
+def _format_unit(unit: Unit, value: MetricScalar) -> str:
     if unit in ("day", "streak"):
         return str(value)
     if unit in ("count", "quantity"):
@@ -132,7 +134,7 @@ def locale_of(tag: str) -> Locale:
     return Locale(chosen, *_MARKS[chosen])
 
 
-def asked_for(request: Request) -> Locale:
+def locale_for_request(request: Request) -> Locale:
     """The locale that a browser asks for first among those that are known."""
     for tag, _ in request.accept_languages:
         lower = tag.lower().replace("_", "-")

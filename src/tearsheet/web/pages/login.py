@@ -4,22 +4,24 @@ from flask import Response, redirect, request
 
 from tearsheet.web.http import parameters
 from tearsheet.web.http.auth import COOKIE
-from tearsheet.web.http.errors import Refused
-from tearsheet.web.pages.frame import Page, Pages
+from tearsheet.web.http.errors import HttpError
+from tearsheet.web.pages.frame import PageRoute, Pages
 
 _MONTH_S = 30 * 86_400
 _NEXT = parameters.text_of("next", "The page to go on to.")
 
 
-def add_entrance(pages: Pages) -> None:
+def add_login(pages: Pages) -> None:
     """Add signing in and out."""
-    pages.add(Page("/login", "open", (_NEXT,)), lambda next: _ask(pages, _safe_redirect(next)))
-    pages.add(Page("/login", "open", (_NEXT,), "POST"), lambda next: _log_in(pages, _safe_redirect(next)))
-    pages.add(Page("/logout", "open", method="POST"), _log_out)
+    pages.add(PageRoute("/login", "open", (_NEXT,)), lambda next: _login_page(pages, _safe_redirect(next)))
+    pages.add(
+        PageRoute("/login", "open", (_NEXT,), "POST"), lambda next: _log_in(pages, _safe_redirect(next))
+    )
+    pages.add(PageRoute("/logout", "open", method="POST"), _log_out)
 
 
-def _ask(pages: Pages, onward: str, *, refused: bool = False) -> Response:
-    return pages.shown(
+def _login_page(pages: Pages, onward: str, *, refused: bool = False) -> Response:
+    return pages.render(
         "login.html",
         401 if refused else 200,
         title="Sign in",
@@ -32,9 +34,9 @@ def _ask(pages: Pages, onward: str, *, refused: bool = False) -> Response:
 
 def _log_in(pages: Pages, onward: str) -> Response:
     token = request.form.get("token", "").strip()
-    if len(token) > 200 or pages.served.access.right_of(token) is None:
-        return _ask(pages, onward, refused=True)
-    response = _to(onward)
+    if len(token) > 200 or pages.served.access.permission_of(token) is None:
+        return _login_page(pages, onward, refused=True)
+    response = _redirect(onward)
     response.set_cookie(
         COOKIE, token, max_age=_MONTH_S, httponly=True, samesite="Strict", secure=request.is_secure, path="/"
     )
@@ -42,15 +44,15 @@ def _log_in(pages: Pages, onward: str) -> Response:
 
 
 def _log_out() -> Response:
-    response = _to("/login")
+    response = _redirect("/login")
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="Strict")
     return response
 
 
-def _to(address: str) -> Response:
+def _redirect(address: str) -> Response:
     response = redirect(address, 303)
     if not isinstance(response, Response):
-        raise Refused(500, "the page to go on to is not known")
+        raise HttpError(500, "the page to go on to is not known")
     return response
 
 

@@ -6,16 +6,24 @@ from typing import Any
 
 from flask import Response
 
-from tearsheet.app.analysis.charts import Chosen, Insights
+from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.performance.breakdown import GROUPINGS
 from tearsheet.performance.summary import Scope
 from tearsheet.trade.session import Window, WindowKind
-from tearsheet.web.api.charts import OTHER, other_of
+from tearsheet.web.api.charts import COMPARISON_PARAMETERS, comparison_selection
 from tearsheet.web.http import parameters
 from tearsheet.web.pages import svg as drawing
-from tearsheet.web.pages.frame import Page, Pages, accounts_of, beside_promises, link, partial_of, window_name
-from tearsheet.web.pages.tiles import shares, tiles, totals
-from tearsheet.web.server.context import Asked
+from tearsheet.web.pages.frame import (
+    PageRoute,
+    Pages,
+    account_names,
+    incompleteness,
+    link,
+    window_name,
+    with_targets,
+)
+from tearsheet.web.pages.tiles import curves, split_bars, tiles
+from tearsheet.web.server.context import QueryContext
 
 _TILES = (
     "net_pnl",
@@ -29,7 +37,7 @@ _TILES = (
     "average_daily_pnl",
     "fees",
 )
-KINDS: tuple[tuple[WindowKind, str], ...] = (
+PERIODS: tuple[tuple[WindowKind, str], ...] = (
     ("daily", "Day"),
     ("weekly", "Week"),
     ("monthly", "Month"),
@@ -38,22 +46,31 @@ KINDS: tuple[tuple[WindowKind, str], ...] = (
     ("all", "All"),
 )
 #: So many names are offered; where there may be more, one can be typed.
-MOST_NAMES = 300
+MAX_NAMES = 300
 WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="monthly")
-ASKED = (WINDOW, parameters.START, parameters.END, parameters.ROLLING, *parameters.SCOPE, parameters.CURRENCY)
+PARAMETERS = (
+    WINDOW,
+    parameters.START,
+    parameters.END,
+    parameters.ROLLING,
+    *parameters.SCOPE,
+    parameters.CURRENCY,
+)
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
 _COMPARE = parameters.choice("compare", "Whether another stretch stands beside it.", "yes")
 
 
-def add_stretch(pages: Pages) -> None:
+def add_performance_pages(pages: Pages) -> None:
     """Add the page of a window, and its parts that are fetched when they are looked at."""
-    pages.add(Page("/performance", parameters=(*ASKED, _COMPARE, *OTHER)), _view(pages))
-    pages.add(Page("/performance/groups", parameters=(*ASKED, _BY)), _groups(pages))
-    pages.add(Page("/performance/spread", parameters=(*ASKED, _OF)), _distribution(pages))
+    pages.add(
+        PageRoute("/performance", parameters=(*PARAMETERS, _COMPARE, *COMPARISON_PARAMETERS)), _view(pages)
+    )
+    pages.add(PageRoute("/performance/groups", parameters=(*PARAMETERS, _BY)), _groups(pages))
+    pages.add(PageRoute("/performance/spread", parameters=(*PARAMETERS, _OF)), _distribution(pages))
 
 
-def given_of(
+def link_parameters(
     window: WindowKind,
     start: date | None,
     end: date | None,
@@ -66,7 +83,7 @@ def given_of(
     return {name: value for name, value in {**given, **scope}.items() if value is not None}
 
 
-def chosen_in(asked: Asked, given: dict[str, Any]) -> Chosen:
+def selection_from_link(asked: QueryContext, given: dict[str, Any]) -> Selection:
     """The window, scope and money of a link."""
     rest = dict(given)
     window = asked.tracker.window(
@@ -76,52 +93,55 @@ def chosen_in(asked: Asked, given: dict[str, Any]) -> Chosen:
         rolling=rest.pop("rolling", None),
     )
     currency = rest.pop("currency", None)
-    return Chosen(window, Scope(**rest), currency)
+    return Selection(window, Scope(**rest), currency)
 
 
 def _view(pages: Pages) -> Callable[..., Response]:
-    others = [parameter.name for parameter in OTHER]
+    others = [parameter.name for parameter in COMPARISON_PARAMETERS]
 
     def view(compare: str | None, **values: Any) -> Response:
         more = {name: values.pop(name) for name in others}
-        given = given_of(**values)
-        with pages.served.asked() as asked:
+        given = link_parameters(**values)
+        with pages.served.query() as asked:
             content = _content(asked, given)
             if compare is not None:
-                content["comparison"] = _comparison(asked, chosen_in(asked, given), more)
-            return pages.shown("performance.html", **content, other=more)
+                content["comparison"] = _comparison(asked, selection_from_link(asked, given), more)
+            return pages.render("performance.html", **content, other=more)
 
     return view
 
 
-def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
-    tracker, insights = asked.tracker, Insights(asked.tracker)
-    chosen = chosen_in(asked, given)
-    before = insights.before(chosen.window)
-    other = chosen if before is None else Chosen(before, chosen.scope, chosen.currency)
+def _content(asked: QueryContext, given: dict[str, Any]) -> dict[str, Any]:
+    tracker, insights = asked.tracker, Charts(asked.tracker)
+    chosen = selection_from_link(asked, given)
+    before = insights.previous_window(chosen.window)
+    other = chosen if before is None else Selection(before, chosen.scope, chosen.currency)
     summary, _, compared = insights.compare(chosen, other)
-    judged, unjudged = beside_promises(asked, summary)
-    curve = insights.equity(chosen)
-    bars, zero = drawing.columns([(day.net_pnl, str(day.session)) for day in curve])
-    pictures = {**shares(summary), **totals([day.total for day in curve], [day.drawdown for day in curve])}
+    judged, unjudged = with_targets(asked, summary)
+    curve = insights.daily_curve(chosen)
+    bars, zero = drawing.column_chart([(day.net_pnl, str(day.session)) for day in curve])
+    pictures = {
+        **split_bars(summary),
+        **curves([day.total for day in curve], [day.drawdown for day in curve]),
+    }
     around = _adjacent_periods(chosen.window, before, tracker.today)
     return {
         "title": "Performance",
         "window": chosen.window,
         "label": window_name(chosen.window),
         "summary": judged,
-        "partial": [*partial_of(summary), *unjudged],
-        "before": None if before is None else _short(before),
+        "partial": [*incompleteness(summary), *unjudged],
+        "before": None if before is None else _short_label(before),
         "tiles": tiles(summary, compared, _TILES, given, pictures),
         "curve": curve,
         "bars": bars,
         "zero": zero,
-        "kinds": KINDS,
+        "kinds": PERIODS,
         "groupings": GROUPINGS,
-        "accounts": accounts_of(asked),
-        "names": insights.names(chosen.scope.account, MOST_NAMES),
-        "all_names": insights.names(None, MOST_NAMES),
-        "most_names": MOST_NAMES,
+        "accounts": account_names(asked),
+        "names": insights.filter_values(chosen.scope.account, MAX_NAMES),
+        "all_names": insights.filter_values(None, MAX_NAMES),
+        "most_names": MAX_NAMES,
         "given": given,
         "scope": {k: v for k, v in given.items() if k not in ("window", "start", "end", "rolling")},
         "earlier": around[0],
@@ -136,7 +156,7 @@ def _content(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _short(window: Window) -> str:
+def _short_label(window: Window) -> str:
     """A window in so few letters that it stands behind a number."""
     start = window.start
     return {
@@ -156,31 +176,31 @@ def _adjacent_periods(window: Window, before: Window | None, today: date) -> tup
     return earlier, later
 
 
-def _comparison(asked: Asked, chosen: Chosen, more: dict[str, Any]) -> dict[str, Any]:
-    insights = Insights(asked.tracker)
-    beside = other_of(insights, chosen, more)
+def _comparison(asked: QueryContext, chosen: Selection, more: dict[str, Any]) -> dict[str, Any]:
+    insights = Charts(asked.tracker)
+    beside = comparison_selection(insights, chosen, more)
     this, other, compared = insights.compare(chosen, beside)
-    totals = [[day.total for day in insights.equity(one)] for one in (chosen, beside)]
+    totals = [[day.total for day in insights.daily_curve(one)] for one in (chosen, beside)]
     return {
         "this": this,
         "other": other,
         "rows": compared,
         "names": [_comparison_label(one) for one in (chosen, beside)],
-        "curves": [drawing.curve(found, 100, [n for one in totals for n in one]) for found in totals],
+        "curves": [drawing.curve_path(found, 100, [n for one in totals for n in one]) for found in totals],
     }
 
 
-def _comparison_label(chosen: Chosen) -> tuple[str, str]:
+def _comparison_label(chosen: Selection) -> tuple[str, str]:
     return window_name(chosen.window), chosen.scope.label
 
 
 def _groups(pages: Pages) -> Callable[..., Response]:
     def view(by: str, **values: Any) -> Response:
-        given = given_of(**values)
-        with pages.served.asked() as asked:
-            insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
+        given = link_parameters(**values)
+        with pages.served.query() as asked:
+            insights, chosen = Charts(asked.tracker), selection_from_link(asked, given)
             groups = insights.breakdown(chosen, by)
-            return pages.shown(
+            return pages.render(
                 "groups.html",
                 by=by,
                 words=GROUPINGS[by][0],
@@ -196,15 +216,15 @@ def _groups(pages: Pages) -> Callable[..., Response]:
 
 def _distribution(pages: Pages) -> Callable[..., Response]:
     def view(of: str, **values: Any) -> Response:
-        given = given_of(**values)
-        with pages.served.asked() as asked:
-            insights, chosen = Insights(asked.tracker), chosen_in(asked, given)
+        given = link_parameters(**values)
+        with pages.served.query() as asked:
+            insights, chosen = Charts(asked.tracker), selection_from_link(asked, given)
             found = insights.distribution(chosen, "net" if of == "net" else "r")
-            return pages.shown(
+            return pages.render(
                 "spread.html",
                 of=of,
                 found=found,
-                bars=drawing.bins(found),
+                bars=drawing.bin_columns(found),
                 given=given,
                 currency=insights.currency(chosen),
             )

@@ -6,24 +6,24 @@ from typing import Any
 from flask import Response, redirect, request
 from msgspec import Struct
 
-from tearsheet.app.config.change_trading_day import CalendarChange
-from tearsheet.app.config.edit_limits import LimitForm, LimitsDesk, refused_field
-from tearsheet.app.config.edit_targets import NAMES, Promises
-from tearsheet.app.config.settings_audit import keep_change, setting_changes
+from tearsheet.app.config.change_trading_day import TradingDayChange
+from tearsheet.app.config.edit_limits import LimitForm, LimitsEditor, invalid_field
+from tearsheet.app.config.edit_targets import TARGET_NAMES, TargetsEditor
+from tearsheet.app.config.settings_audit import save_change, setting_changes
 from tearsheet.app.imports.preview import Preview
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.rules import Targets
 from tearsheet.settings import SETTINGS
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.web.http import parameters
-from tearsheet.web.http.auth import too_little
-from tearsheet.web.http.errors import Refused
-from tearsheet.web.pages.frame import Page, Pages, link
+from tearsheet.web.http.auth import insufficient_permission
+from tearsheet.web.http.errors import HttpError
+from tearsheet.web.pages.frame import PageRoute, Pages, link
 
-_SAID = parameters.choice("said", "What was just done.", "kept")
+_SAVED = parameters.choice("said", "What was just done.", "kept")
 _MOST_SHOWN, _MOST_CHANGES = 100, 50
-_WORDS = {
+_TARGET_LABELS = {
     "win_rate_target": ("Win rate", "percent of closed trades, 1 to 100"),
     "daily_pl_target": ("P&L a day", "money; a negative one is a floor, judged at once"),
     "trades_per_day_target": ("Trades a day", "at least so many"),
@@ -34,13 +34,13 @@ _WORDS = {
 _SETTING_KEYS = {"database_url": "ledger"}
 
 
-class Trouble(Struct, frozen=True):
+class FormError(Struct, frozen=True):
     """Why nothing was kept: the field that is wrong, or what somebody else did meanwhile."""
 
     message: str
     hint: str = ""
     field: str = ""
-    meanwhile: tuple[tuple[str, str, str], ...] = ()
+    conflicts: tuple[tuple[str, str, str], ...] = ()
     is_conflict: bool = False
 
     @property
@@ -49,14 +49,14 @@ class Trouble(Struct, frozen=True):
         return 409 if self.is_conflict else 422
 
 
-def add_adjusting(pages: Pages) -> None:
+def add_settings(pages: Pages) -> None:
     """Add the settings pages."""
     views = _SettingsPages(pages)
-    pages.add(Page("/settings", parameters=(_SAID,)), lambda said: views.page(said))
-    pages.add(Page("/settings/targets", "write", method="POST"), views.write_targets)
-    pages.add(Page("/settings/limits", parameters=(parameters.ACCOUNT, _SAID)), views.limits)
-    pages.add(Page("/settings/limits", "write", (parameters.ACCOUNT,), "POST"), views.write_limits)
-    pages.add(Page("/settings/day", "desk", method="POST"), views.write_day)
+    pages.add(PageRoute("/settings", parameters=(_SAVED,)), lambda said: views.page(said))
+    pages.add(PageRoute("/settings/targets", "write", method="POST"), views.write_targets)
+    pages.add(PageRoute("/settings/limits", parameters=(parameters.ACCOUNT, _SAVED)), views.limits)
+    pages.add(PageRoute("/settings/limits", "write", (parameters.ACCOUNT,), "POST"), views.write_limits)
+    pages.add(PageRoute("/settings/day", "desk", method="POST"), views.write_day)
 
 
 class _SettingsPages:
@@ -68,7 +68,7 @@ class _SettingsPages:
     def page(
         self,
         said: str | None = None,
-        trouble: Mapping[str, Trouble] | None = None,
+        trouble: Mapping[str, FormError] | None = None,
         preview: Preview | None = None,
         days: tuple[Any, Any] | None = None,
         seen: str = "",
@@ -76,14 +76,14 @@ class _SettingsPages:
         """Targets, the trading day, changes, and everything that is set."""
         trouble = dict(trouble or {})
         status = next((one.status for one in trouble.values()), 200)
-        with self._served.asked() as asked:
+        with self._served.query() as asked:
             tracker = asked.tracker
-            rows, digest = self._targets(tracker, trouble)
-            change = CalendarChange(tracker)
+            rows, digest = self._target_rows(tracker, trouble)
+            change = TradingDayChange(tracker)
             shown = tracker.settings.redacted()
             shown["day_starts_at"] = f"{tracker.settings.day_starts_at:%H:%M}"
             table = [(s, _yes_no(shown.get(_SETTING_KEYS.get(s.key, s.key)))) for s in SETTINGS]
-            return self._pages.shown(
+            return self._pages.render(
                 "settings.html",
                 status,
                 title="Settings",
@@ -108,34 +108,35 @@ class _SettingsPages:
                 given={},
             )
 
-    def _targets(
-        self, tracker: PerformanceTracker, trouble: dict[str, Trouble]
+    def _target_rows(
+        self, tracker: PerformanceTracker, trouble: dict[str, FormError]
     ) -> tuple[list[tuple[str, ...]], str]:
-        promises, targets = Promises(tracker), Targets()
+        promises, targets = TargetsEditor(tracker), Targets()
         digest = ""
         try:
             digest, targets = promises.digest, promises.targets()
         except SettingsError as error:
-            trouble.setdefault("file", Trouble(error.message, error.hint))
-        form = request.form if any(name in request.form for name in NAMES) else {}
+            trouble.setdefault("file", FormError(error.message, error.hint))
+        form = request.form if any(name in request.form for name in TARGET_NAMES) else {}
         rows: list[tuple[str, ...]] = [
-            (name, *_WORDS[name], form.get(name, _to_text(getattr(targets, name)))) for name in NAMES
+            (name, *_TARGET_LABELS[name], form.get(name, _to_text(getattr(targets, name))))
+            for name in TARGET_NAMES
         ]
         return rows, digest
 
     def write_targets(self) -> Response:
         """Put targets into the file."""
-        values = {name: request.form[name] for name in NAMES if name in request.form}
+        values = {name: request.form[name] for name in TARGET_NAMES if name in request.form}
         try:
-            with self._served.trackers.lent() as tracker:
-                promises = Promises(tracker)
-                if promises.write(values, request.form.get("digest", ""), self._who()):
-                    return _to(link("/settings", said="kept"))
+            with self._served.trackers.borrow() as tracker:
+                promises = TargetsEditor(tracker)
+                if promises.write(values, request.form.get("digest", ""), self._client_name()):
+                    return _redirect(link("/settings", said="kept"))
                 now = promises.targets()
         except (SettingsError, UsageError) as error:
-            return self.page(trouble={"targets": _trouble(error)})
+            return self.page(trouble={"targets": _form_error(error)})
         differ = [
-            (_WORDS[name][0], _to_text(getattr(now, name)), values[name])
+            (_TARGET_LABELS[name][0], _to_text(getattr(now, name)), values[name])
             for name in values
             if _to_text(getattr(now, name)) != values[name].strip()
         ]
@@ -146,7 +147,7 @@ class _SettingsPages:
         try:
             form = self._editor().form(account)
         except (SettingsError, UsageError) as error:
-            return self._limits_page(account, None, said, _trouble(error))
+            return self._limits_page(account, None, said, _form_error(error))
         return self._limits_page(account, form, said)
 
     def write_limits(self, account: str | None) -> Response:
@@ -157,35 +158,35 @@ class _SettingsPages:
             desk = self._editor()
             form = desk.form(account)
             if form.digest == given.get("digest"):
-                with self._served.trackers.lent() as tracker:
-                    wish = desk.wish(account, given, self._who(), self._served.now)
-                    self._check_not_relaxed(wish.looser)
-                    verdicts_of(tracker).all()  # what is broken by now is kept by the old limits
-                    if not wish.changes or keep_change(tracker.ledger, wish.file, wish.changes):
-                        verdicts_of(tracker).all()
-                        return _to(link("/settings/limits", account=account, said="kept"))
+                with self._served.trackers.borrow() as tracker:
+                    wish = desk.edit(account, given, self._client_name(), self._served.now)
+                    self._check_not_relaxed(wish.relaxed)
+                    account_verdicts(tracker).all()  # what is broken by now is kept by the old limits
+                    if not wish.changes or save_change(tracker.ledger, wish.file, wish.changes):
+                        account_verdicts(tracker).all()
+                        return _redirect(link("/settings/limits", account=account, said="kept"))
                 form = self._editor().form(account)
         except (SettingsError, UsageError) as error:
-            return self._limits_page(account, form, None, _trouble(error), given)
+            return self._limits_page(account, form, None, _form_error(error), given)
         return self._limits_page(account, form, None, _conflict_error(_differences(form, given)), given)
 
     def write_day(self) -> Response:
         """Show what another calendar would change; then, with a yes, change it."""
-        with self._served.at_work(), self._served.trackers.lent() as tracker:
-            change = CalendarChange(tracker)
+        with self._served.keep_worker_alive(), self._served.trackers.borrow() as tracker:
+            change = TradingDayChange(tracker)
             try:
-                wanted = change.wanted(request.form)
+                wanted = change.requested(request.form)
                 now = self._served.now
                 days = tracker.settings.calendar.trading_day_of(now), wanted.calendar.trading_day_of(now)
                 seen = f"{wanted.timezone} {wanted.day_starts_at:%H:%M}"
                 if request.form.get("action") != "keep" or request.form.get("seen") != seen:
-                    return self.page(preview=change.tried(wanted), days=days, seen=seen)
-                if change.keep(wanted, request.form.get("digest", ""), self._who()):
-                    return _to(link("/settings", said="kept"))
+                    return self.page(preview=change.preview(wanted), days=days, seen=seen)
+                if change.apply(wanted, request.form.get("digest", ""), self._client_name()):
+                    return _redirect(link("/settings", said="kept"))
             except (SettingsError, UsageError) as error:
-                return self.page(trouble={"day": _trouble(error)})
+                return self.page(trouble={"day": _form_error(error)})
             differ = [
-                (one.words, one.value, request.form.get(one.key, ""))
+                (one.description, one.value, request.form.get(one.key, ""))
                 for one in change.fields
                 if one.value != request.form.get(one.key)
             ]
@@ -196,12 +197,12 @@ class _SettingsPages:
         account: str | None,
         form: LimitForm | None,
         said: str | None,
-        trouble: Trouble | None = None,
+        trouble: FormError | None = None,
         given: Mapping[str, str] | None = None,
     ) -> Response:
-        with self._served.asked() as asked:
+        with self._served.query() as asked:
             names = sorted({*asked.tracker.accounts(), *(form.accounts if form else ())})
-            return self._pages.shown(
+            return self._pages.render(
                 "limits.html",
                 trouble.status if trouble else 200,
                 title="Limits",
@@ -221,23 +222,23 @@ class _SettingsPages:
     def _check_not_relaxed(self, looser: tuple[str, ...]) -> None:
         if looser and not self._is_allowed("desk"):
             told = "; ".join(looser[:5]) + (" …" if len(looser) > 5 else "")
-            raise too_little("write", "desk", f"only the risk desk may loosen a limit: {told}")
+            raise insufficient_permission("write", "desk", f"only the risk desk may loosen a limit: {told}")
 
     def _is_allowed(self, level: Any) -> bool:
-        return self._served.access.allows(request, level)
+        return self._served.access.is_allowed(request, level)
 
-    def _who(self) -> str:
-        return self._served.access.name_of(request)
+    def _client_name(self) -> str:
+        return self._served.access.client_name(request)
 
-    def _editor(self) -> LimitsDesk:
-        return LimitsDesk(self._served.settings.targets_file)
+    def _editor(self) -> LimitsEditor:
+        return LimitsEditor(self._served.settings.targets_file)
 
 
 def _differences(form: LimitForm, given: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Where the file as it is now and the form as it was sent say different things."""
     now: dict[str, str] = {f"{limit.name}.state": limit.state for limit in form.limits}
     now |= {f.name: f.value for limit in form.limits for f in limit.fields}
-    now |= {field.name: field.value for field in form.terms}
+    now |= {field.name: field.value for field in form.options}
     return [
         (name.replace("_", " ").replace(".", ": "), value, given.get(name, ""))
         for name, value in now.items()
@@ -245,18 +246,18 @@ def _differences(form: LimitForm, given: Mapping[str, str]) -> list[tuple[str, s
     ]
 
 
-def _trouble(error: SettingsError | UsageError) -> Trouble:
-    field = refused_field(error)
+def _form_error(error: SettingsError | UsageError) -> FormError:
+    field = invalid_field(error)
     if not field and isinstance(error, SettingsError) and error.place:
         field = error.place[-1]
-    return Trouble(error.message, error.hint, field)
+    return FormError(error.message, error.hint, field)
 
 
-def _conflict_error(differ: list[tuple[str, str, str]]) -> Trouble:
-    return Trouble(
+def _conflict_error(differ: list[tuple[str, str, str]]) -> FormError:
+    return FormError(
         "the file was changed by somebody else meanwhile",
         "look at what differs, and keep yours again if it is still right",
-        meanwhile=tuple(differ),
+        conflicts=tuple(differ),
         is_conflict=True,
     )
 
@@ -269,8 +270,8 @@ def _to_text(value: Any) -> str:
     return "" if value is None else f"{value:f}"
 
 
-def _to(address: str) -> Response:
+def _redirect(address: str) -> Response:
     response = redirect(address, 303)
     if not isinstance(response, Response):
-        raise Refused(500, "the page to go on to is not known")
+        raise HttpError(500, "the page to go on to is not known")
     return response

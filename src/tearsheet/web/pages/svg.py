@@ -22,7 +22,7 @@ class Bar(Struct, frozen=True):
     width: str
     height: str
     tone: str
-    words: str = ""
+    tooltip: str = ""
 
 
 def tone(value: MetricScalar) -> str:
@@ -32,17 +32,17 @@ def tone(value: MetricScalar) -> str:
     return "gain" if value > 0 else "loss"
 
 
-def mark(value: MetricScalar) -> str:
+def sign_symbol(value: MetricScalar) -> str:
     """The sign beside a gain or a loss, so that it is never told by colour alone."""
     return {"gain": "▲", "loss": "▼", "even": "●"}[tone(value)]
 
 
-def share(part: MetricScalar, whole: MetricScalar) -> str:
+def percent_of(part: MetricScalar, whole: MetricScalar) -> str:
     """How much of a hundred a part is, from 0 to 100."""
     top, bottom = _exact(part), abs(_exact(whole))
     if not bottom:
         return "0"
-    return _text(min(max(_C.divide(100 * top, bottom), _ZERO), Decimal(100)))
+    return _format(min(max(_C.divide(100 * top, bottom), _ZERO), Decimal(100)))
 
 
 def largest(values: Iterable[MetricScalar]) -> Decimal:
@@ -59,15 +59,15 @@ def shade(value: MetricScalar, most: Decimal) -> str:
     return f"{kind}-{min(max(step, 1), SHADES)}"
 
 
-def both_ways(value: MetricScalar, most: Decimal) -> Bar:
+def diverging_bar(value: MetricScalar, most: Decimal) -> Bar:
     """A bar from the middle to the right for a gain, to the left for a loss."""
     amount = _exact(value)
     length = _C.divide(50 * abs(amount), most) if most else _ZERO
     start = Decimal(50) if amount >= 0 else 50 - length
-    return Bar(_text(start), "0", _text(length), "100", tone(value))
+    return Bar(_format(start), "0", _format(length), "100", tone(value))
 
 
-def columns(values: Sequence[tuple[MetricScalar, str]]) -> tuple[list[Bar], str]:
+def column_chart(values: Sequence[tuple[MetricScalar, str]]) -> tuple[list[Bar], str]:
     """Columns up and down from a line at 0, and where that line lies."""
     amounts = [_exact(value) for value, _ in values]
     high, low = max([_ZERO, *amounts]), min([_ZERO, *amounts])
@@ -80,18 +80,18 @@ def columns(values: Sequence[tuple[MetricScalar, str]]) -> tuple[list[Bar], str]
         top = zero - height if amount > 0 else zero
         bars.append(
             Bar(
-                _text(step * number + step / 10),
-                _text(top),
-                _text(step * Decimal("0.8")),
-                _text(height),
+                _format(step * number + step / 10),
+                _format(top),
+                _format(step * Decimal("0.8")),
+                _format(height),
                 tone(value),
                 words,
             )
         )
-    return bars, _text(zero)
+    return bars, _format(zero)
 
 
-def split(parts: Sequence[tuple[MetricScalar, str]]) -> list[Bar]:
+def split_bar(parts: Sequence[tuple[MetricScalar, str]]) -> list[Bar]:
     """Amounts beside each other in one bar, each in its tone; what is 0 takes no room."""
     amounts = [(abs(_exact(value)), kind) for value, kind in parts]
     whole = sum(amount for amount, _ in amounts)
@@ -99,23 +99,23 @@ def split(parts: Sequence[tuple[MetricScalar, str]]) -> list[Bar]:
     for amount, kind in amounts:
         if amount and whole:
             width = _C.divide(100 * amount, whole)
-            bars.append(Bar(_text(start), "0", _text(width), "100", kind))
+            bars.append(Bar(_format(start), "0", _format(width), "100", kind))
             start += width
     return bars
 
 
-def ticks(values: Sequence[MetricScalar], places: int) -> list[Bar]:
+def result_ticks(values: Sequence[MetricScalar], places: int) -> list[Bar]:
     """A tick up for each gain and down for each loss, in order, of so many places."""
     step = _C.divide(Decimal(100), Decimal(places))
     bars = []
     for number, value in enumerate(values[:places]):
         top = {"gain": "4", "loss": "54", "even": "44"}[tone(value)]
         height = "12" if tone(value) == "even" else "42"
-        bars.append(Bar(_text(step * number), top, _text(step * Decimal("0.62")), height, tone(value)))
+        bars.append(Bar(_format(step * number), top, _format(step * Decimal("0.62")), height, tone(value)))
     return bars
 
 
-def bins(found: Distribution) -> list[Bar]:
+def bin_columns(found: Distribution) -> list[Bar]:
     """The bins of a distribution as columns; a bin below 0 is a loss."""
     most = max((b.count for b in found.bins), default=1) or 1
     step = _C.divide(Decimal(100), Decimal(max(len(found.bins), 1)))
@@ -126,17 +126,17 @@ def bins(found: Distribution) -> list[Bar]:
         kind = "loss" if low < 0 else "gain"
         bars.append(
             Bar(
-                _text(step * number + step / 20),
-                _text(100 - height),
-                _text(step * Decimal("0.9")),
-                _text(height),
+                _format(step * number + step / 20),
+                _format(100 - height),
+                _format(step * Decimal("0.9")),
+                _format(height),
                 kind,
             )
         )
     return bars
 
 
-class Curve(Struct, frozen=True):
+class CurvePath(Struct, frozen=True):
     """A line in a drawing of 1000 × `height`: its points, the line at 0, and what closes its area."""
 
     points: str
@@ -146,19 +146,19 @@ class Curve(Struct, frozen=True):
     low: Decimal
 
 
-def curve(values: Sequence[Decimal], height: int, beside: Sequence[Decimal] = ()) -> Curve:
+def curve_path(values: Sequence[Decimal], height: int, beside: Sequence[Decimal] = ()) -> CurvePath:
     """The line of a running total that starts at 0, on one scale with the amounts `beside` it."""
     amounts = [_ZERO, *values]
     high, low = max([*amounts, *beside]), min([*amounts, *beside])
     span = high - low or Decimal(1)
     step = _C.divide(Decimal(1000), Decimal(len(amounts) - 1 or 1))
     points = [
-        (_text(step * n), _text(_C.divide((high - amount) * height, span)))
+        (_format(step * n), _format(_C.divide((high - amount) * height, span)))
         for n, amount in enumerate(amounts)
     ]
-    zero = _text(_C.divide(high * height, span))
+    zero = _format(_C.divide(high * height, span))
     joined = " ".join(f"{x},{y}" for x, y in points)
-    return Curve(joined, zero, f"0,{zero} {joined} 1000,{zero}", high, low)
+    return CurvePath(joined, zero, f"0,{zero} {joined} 1000,{zero}", high, low)
 
 
 def _exact(value: MetricScalar) -> Decimal:
@@ -167,6 +167,6 @@ def _exact(value: MetricScalar) -> Decimal:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
-def _text(value: Decimal) -> str:
+def _format(value: Decimal) -> str:
     rounded = _C.quantize(value, Decimal("0.01"))
     return f"{_C.normalize(rounded):f}" if rounded else "0"

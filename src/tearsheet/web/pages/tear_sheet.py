@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, Template
 from markupsafe import Markup
 
 from tearsheet import __version__
-from tearsheet.app.analysis.charts import Insights, chosen_by
+from tearsheet.app.analysis.charts import Charts, selection_of
 from tearsheet.export.files import ExportedFile, file_name, write_file
 from tearsheet.export.svg import summary_svg
 from tearsheet.performance.breakdown import GROUPINGS
@@ -19,7 +19,7 @@ from tearsheet.rules import AlertEvent
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.web.pages import locales
 from tearsheet.web.pages import svg as drawing
-from tearsheet.web.pages.frame import partial_of, worded
+from tearsheet.web.pages.frame import incompleteness, render_code
 from tearsheet.web.pages.tiles import SIGNED
 
 _HERE = Path(__file__).parents[1]
@@ -38,18 +38,20 @@ _TILES = (
 _MOST_GROUPS = 40
 
 
-def export_sheet(
+def export_tear_sheet(
     tracker: PerformanceTracker, summary: PerformanceSummary, alerts: Sequence[AlertEvent]
 ) -> ExportedFile:
     """Write `{window}-summary-{start}.html`; a file that says the same stays. Raises InputError."""
     path = tracker.settings.output_dir / f"{file_name(summary)}.html"
-    return write_file(path, sheet(tracker, summary, alerts).encode())
+    return write_file(path, render_tear_sheet(tracker, summary, alerts).encode())
 
 
-def sheet(tracker: PerformanceTracker, summary: PerformanceSummary, alerts: Sequence[AlertEvent]) -> str:
+def render_tear_sheet(
+    tracker: PerformanceTracker, summary: PerformanceSummary, alerts: Sequence[AlertEvent]
+) -> str:
     """The file's text; the same summary gives the same bytes."""
-    insights, chosen = Insights(tracker), chosen_by(summary)
-    days = insights.equity(chosen)
+    insights, chosen = Charts(tracker), selection_of(summary)
+    days = insights.daily_curve(chosen)
     spread = insights.distribution(chosen, "net")
     # tags may be another tomorrow, and a file says the same for ever
     groups = [
@@ -59,14 +61,14 @@ def sheet(tracker: PerformanceTracker, summary: PerformanceSummary, alerts: Sequ
     ]
     return _template().render(
         summary=summary,
-        partial=partial_of(summary),
+        partial=incompleteness(summary),
         alerts=alerts,
         tiles=_TILES,
         signed=SIGNED,
         days=days,
         picture=Markup(summary_svg(days, summary.currency)),
         spread=spread,
-        spread_bars=drawing.bins(spread),
+        spread_bars=drawing.bin_columns(spread),
         groups=groups,
         version=__version__,
         local=lambda at, form="%Y-%m-%d %H:%M:%S": _local(tracker, at, form),
@@ -85,7 +87,7 @@ def _template() -> Template:
     environment.globals |= {
         "l": locales.locale_of("en"),
         "draw": drawing,
-        "worded": worded,
+        "worded": render_code,
         "metrics": METRICS,
         "style": (_HERE / "static" / "sheet.css").read_text("utf-8"),
     }

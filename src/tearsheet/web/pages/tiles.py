@@ -11,7 +11,7 @@ from tearsheet.performance.metric import METRICS, Metric
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.web.pages import svg as drawing
 from tearsheet.web.pages.frame import link
-from tearsheet.web.pages.svg import Bar, Curve
+from tearsheet.web.pages.svg import Bar, CurvePath
 
 #: Money that is a gain or a loss by its sign; the rest is a size.
 SIGNED = {
@@ -32,12 +32,12 @@ _HEIGHT = 100
 _TICKS = 20
 
 
-class Picture(Struct, frozen=True):
+class Sparkline(Struct, frozen=True):
     """A small drawing: a curve, or bars in a field of 100 × 100."""
 
     kind: str
     tone: str = ""
-    curve: Curve | None = None
+    curve: CurvePath | None = None
     bars: Sequence[Bar] = ()
 
 
@@ -48,8 +48,8 @@ class Tile(Struct, frozen=True):
     compared: MetricComparison
     explain: str
     signed: bool
-    note: str = ""
-    picture: Picture | None = None
+    caption: str = ""
+    sparkline: Sparkline | None = None
 
 
 def tiles(
@@ -57,7 +57,7 @@ def tiles(
     compared: Sequence[MetricComparison],
     names: Sequence[str],
     asked_for: Any,
-    pictures: Mapping[str, Picture | None],
+    pictures: Mapping[str, Sparkline | None],
 ) -> list[Tile]:
     """The tiles of some metrics, each with a way to what it rests on."""
     found = {one.metric: one for one in compared}
@@ -67,14 +67,14 @@ def tiles(
             found[name],
             link("/explain", asked_for, metric=name),
             name in SIGNED,
-            _note(name, summary),
+            _caption(name, summary),
             pictures.get(name),
         )
         for name in names
     ]
 
 
-def shares(summary: PerformanceSummary) -> dict[str, Picture | None]:
+def split_bars(summary: PerformanceSummary) -> dict[str, Sparkline | None]:
     """What a summary alone says in pictures: won and lost, by number and by money."""
     value = summary.value
     return {
@@ -88,30 +88,30 @@ def shares(summary: PerformanceSummary) -> dict[str, Picture | None]:
     }
 
 
-def totals(values: Sequence[Decimal], drawdowns: Sequence[Decimal]) -> dict[str, Picture | None]:
+def curves(values: Sequence[Decimal], drawdowns: Sequence[Decimal]) -> dict[str, Sparkline | None]:
     """The running total, and how far below its high it was."""
     if len(values) < 2:
         return {}
-    total = drawing.curve(values, _HEIGHT)
-    depth = drawing.curve([-drawdown for drawdown in drawdowns], _HEIGHT)
+    total = drawing.curve_path(values, _HEIGHT)
+    depth = drawing.curve_path([-drawdown for drawdown in drawdowns], _HEIGHT)
     return {
-        "net_pnl": Picture("curve", drawing.tone(values[-1]), total),
-        "max_drawdown": Picture("curve", "loss", depth),
+        "net_pnl": Sparkline("curve", drawing.tone(values[-1]), total),
+        "max_drawdown": Sparkline("curve", "loss", depth),
     }
 
 
-def results(newest: Sequence[Decimal]) -> dict[str, Picture | None]:
+def recent_results(newest: Sequence[Decimal]) -> dict[str, Sparkline | None]:
     """The last results, the newest at the right."""
     shown = newest[:_TICKS][::-1]
-    return {"current_streak": Picture("bars", bars=drawing.ticks(shown, _TICKS)) if shown else None}
+    return {"current_streak": Sparkline("bars", bars=drawing.result_ticks(shown, _TICKS)) if shown else None}
 
 
-def _split_bar(*parts: tuple[Any, str]) -> Picture | None:
-    bars = drawing.split(parts)
-    return Picture("split", bars=bars) if bars else None
+def _split_bar(*parts: tuple[Any, str]) -> Sparkline | None:
+    bars = drawing.split_bar(parts)
+    return Sparkline("split", bars=bars) if bars else None
 
 
-def _note(name: str, summary: PerformanceSummary) -> str:
+def _caption(name: str, summary: PerformanceSummary) -> str:
     """What stands beside a number that needs a second one to be understood."""
     value = summary.value
     if name == "total_trades":

@@ -6,17 +6,25 @@ from typing import Any
 
 from flask import Response
 
-from tearsheet.app.analysis.charts import Chosen, Insights, TradeFilter, TradePage
+from tearsheet.app.analysis.charts import Charts, Selection, TradeFilter, TradePage
 from tearsheet.app.analysis.lists import Lists
-from tearsheet.app.limits.verdicts import verdicts_of
+from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.rules.verdict import Verdict, worst_state
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
 from tearsheet.web.http import parameters
-from tearsheet.web.pages.frame import Page, Pages, accounts_of, beside_promises, day_name, link, partial_of
-from tearsheet.web.pages.tiles import Picture, results, shares, tiles, totals
-from tearsheet.web.server.context import Asked
+from tearsheet.web.pages.frame import (
+    PageRoute,
+    Pages,
+    account_names,
+    day_name,
+    incompleteness,
+    link,
+    with_targets,
+)
+from tearsheet.web.pages.tiles import Sparkline, curves, recent_results, split_bars, tiles
+from tearsheet.web.server.context import QueryContext
 
 _TILES = (
     "net_pnl",
@@ -33,27 +41,29 @@ _TILES = (
 _LATEST_TRADES, _SHOWN_TRADES, _LATEST_ALERTS = 20, 8, 4
 
 
-def add_day(pages: Pages) -> None:
+def add_today(pages: Pages) -> None:
     """Add the page of a day."""
-    pages.add(Page("/", parameters=(parameters.DATE, parameters.ACCOUNT, parameters.CURRENCY)), _view(pages))
+    pages.add(
+        PageRoute("/", parameters=(parameters.DATE, parameters.ACCOUNT, parameters.CURRENCY)), _view(pages)
+    )
 
 
 def _view(pages: Pages) -> Callable[..., Response]:
     def view(date: date | None, account: str | None, currency: str | None) -> Response:
-        with pages.served.asked() as asked:
-            return pages.shown("day.html", **_content(asked, date, Scope(account), currency))
+        with pages.served.query() as asked:
+            return pages.render("day.html", **_content(asked, date, Scope(account), currency))
 
     return view
 
 
-def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None) -> dict[str, Any]:
-    tracker, insights = asked.tracker, Insights(asked.tracker)
+def _content(asked: QueryContext, day: date | None, scope: Scope, currency: str | None) -> dict[str, Any]:
+    tracker, insights = asked.tracker, Charts(asked.tracker)
     window = tracker.window("daily", start=day)
-    before = insights.before(window)
+    before = insights.previous_window(window)
     assert before is not None  # a day always has one
-    chosen = Chosen(window, scope, currency)
-    summary, _, compared = insights.compare(chosen, Chosen(before, scope, currency))
-    judged, unjudged = beside_promises(asked, summary)
+    chosen = Selection(window, scope, currency)
+    summary, _, compared = insights.compare(chosen, Selection(before, scope, currency))
+    judged, unjudged = with_targets(asked, summary)
     shown = window.start
     verdicts = _verdicts(asked, scope) if shown == tracker.today else ()
     last_day = _last_day(tracker, summary)
@@ -65,15 +75,15 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
         "day": shown,
         "is_today": shown == tracker.today,
         "summary": judged,
-        "partial": [*partial_of(summary), *_stale(asked), *unjudged],
+        "partial": [*incompleteness(summary), *_sync_warnings(asked), *unjudged],
         "tiles": tiles(summary, compared, _TILES, whole, pictures),
         "before": f"{before.start:%a} {before.start.day}",
         "verdicts": verdicts,
         "worst": worst_state(verdicts) if verdicts else "",
-        "open": Lists(tracker).open(scope),
+        "open": Lists(tracker).open_positions(scope),
         **traded,
         "alerts": tracker.alerts.newest(_LATEST_ALERTS, only_open=True),
-        "accounts": accounts_of(asked),
+        "accounts": account_names(asked),
         "given": given,
         "whole": whole,
         "earlier_day": shown - DAY,
@@ -84,15 +94,15 @@ def _content(asked: Asked, day: date | None, scope: Scope, currency: str | None)
 
 
 def _recent_trades(
-    insights: Insights, chosen: Chosen, summary: PerformanceSummary, last_day: date | None
-) -> tuple[dict[str, Any], dict[str, Picture | None]]:
+    insights: Charts, chosen: Selection, summary: PerformanceSummary, last_day: date | None
+) -> tuple[dict[str, Any], dict[str, Sparkline | None]]:
     """The newest trades, those of the last day where there are none yet; and pictures of the day."""
     latest = insights.trades(chosen, TradeFilter(), 0, _LATEST_TRADES)
-    fills = insights.fills(chosen)
+    fills = insights.fill_curve(chosen)
     pictures = {
-        **shares(summary),
-        **totals([point.total for point in fills], [point.drawdown for point in fills]),
-        **results([trade.net for trade in latest.items]),
+        **split_bars(summary),
+        **curves([point.total for point in fills], [point.drawdown for point in fills]),
+        **recent_results([trade.net for trade in latest.items]),
     }
     day = chosen.window.start
     if not latest.total and last_day is not None and last_day < day:
@@ -101,16 +111,16 @@ def _recent_trades(
     return {"latest": latest, "shown_trades": shown, "trades_of": day}, pictures
 
 
-def _trades_on(insights: Insights, day: date, scope: Scope, currency: str) -> TradePage:
+def _trades_on(insights: Charts, day: date, scope: Scope, currency: str) -> TradePage:
     """The newest trades of another day, in the same scope and money."""
     return insights.trades(
-        Chosen(Window.containing("daily", day), scope, currency), TradeFilter(), 0, _SHOWN_TRADES
+        Selection(Window.containing("daily", day), scope, currency), TradeFilter(), 0, _SHOWN_TRADES
     )
 
 
-def _verdicts(asked: Asked, scope: Scope) -> Sequence[Verdict]:
+def _verdicts(asked: QueryContext, scope: Scope) -> Sequence[Verdict]:
     """How the limits of each account stand."""
-    found = verdicts_of(asked.tracker).all(asked.stale)
+    found = account_verdicts(asked.tracker).all(asked.sync_errors)
     return [verdict for verdict in found if scope.account in (None, verdict.account)]
 
 
@@ -121,5 +131,5 @@ def _last_day(tracker: PerformanceTracker, summary: PerformanceSummary) -> date 
     return None if session == summary.window.start else session
 
 
-def _stale(asked: Asked) -> list[tuple[str, str]]:
-    return [("the newest lines could not be read", reason.detail) for reason in asked.stale]
+def _sync_warnings(asked: QueryContext) -> list[tuple[str, str]]:
+    return [("the newest lines could not be read", reason.detail) for reason in asked.sync_errors]

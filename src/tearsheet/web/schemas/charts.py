@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tearsheet.app.analysis.charts import PositionDetail
+from tearsheet.app.analysis.charts import TradeDetail
 from tearsheet.app.analysis.lists import PositionView
 from tearsheet.performance.breakdown import Group
 from tearsheet.performance.distribution import Distribution
@@ -16,7 +16,7 @@ from tearsheet.performance.summary import PartialReason
 from tearsheet.web.schemas.performance import MetricNumber, Success
 
 
-class About(Struct, kw_only=True):
+class ResponseContext(Struct, kw_only=True):
     """What an answer is about. `partial_reasons` say what of the newest could not be seen."""
 
     status: Success
@@ -28,46 +28,46 @@ class About(Struct, kw_only=True):
     partial_reasons: tuple[PartialReason, ...]
 
 
-class CalendarAnswer(About, kw_only=True):
+class CalendarAnswer(ResponseContext, kw_only=True):
     """The days that traded, whole weeks, months, and the total of the window."""
 
     data: CalendarResults
 
 
-class EquityAnswer(About, kw_only=True):
+class EquityAnswer(ResponseContext, kw_only=True):
     """The running total by session, from 0 at the start of the window."""
 
     data: tuple[DailyPoint, ...]
 
 
-class ByFillAnswer(About, kw_only=True):
+class ByFillAnswer(ResponseContext, kw_only=True):
     """The running total by fill, from 0 at the start of the window; long ones are thinned."""
 
     data: tuple[FillPoint, ...]
 
 
-class BreakdownAnswer(About, kw_only=True):
+class BreakdownAnswer(ResponseContext, kw_only=True):
     """Closed positions by group."""
 
     by: str
     data: tuple[Group, ...]
 
 
-class DistributionAnswer(About, kw_only=True):
+class DistributionAnswer(ResponseContext, kw_only=True):
     """Counts of results in bins."""
 
     of: Literal["net", "r"]
     data: Distribution
 
 
-class RollingAnswer(About, kw_only=True):
+class RollingAnswer(ResponseContext, kw_only=True):
     """Rates over the last `trades` closed positions, with their 95 % bands."""
 
     trades: int
     data: tuple[RollingPoint, ...]
 
 
-class ComparedView(Struct, kw_only=True):
+class MetricComparisonView(Struct, kw_only=True):
     """A metric of both stretches; `change` is this − other, `better` null where neither is."""
 
     metric: str
@@ -86,16 +86,16 @@ class Comparison(Struct, kw_only=True):
     other: str
     this_scope: str
     other_scope: str
-    metrics: tuple[ComparedView, ...]
+    metrics: tuple[MetricComparisonView, ...]
 
 
-class ComparisonAnswer(About, kw_only=True):
+class ComparisonAnswer(ResponseContext, kw_only=True):
     """Every metric of two windows or scopes."""
 
     data: Comparison
 
 
-class TradesAnswer(About, kw_only=True):
+class TradesAnswer(ResponseContext, kw_only=True):
     """A page of closed positions, filtered and sorted; `total` is how many the filter leaves."""
 
     total: int
@@ -108,4 +108,4 @@ class PositionAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: PositionDetail
+    data: TradeDetail

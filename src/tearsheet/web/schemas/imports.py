@@ -29,14 +29,14 @@ class PositionChangeView(Struct, kw_only=True):
     closed_after: int
 
 
-class Changes(Struct, kw_only=True):
+class PreviewChanges(Struct, kw_only=True):
     """Every day and position that a dry run would change."""
 
     days: tuple[DayChangeView, ...]
     positions: tuple[PositionChangeView, ...]
 
 
-class OrphanView(Struct, kw_only=True):
+class UnmatchedCloseView(Struct, kw_only=True):
     """So much was closed on a side that nothing in the ledger had opened: earlier fills are missing."""
 
     account: str
@@ -47,7 +47,7 @@ class OrphanView(Struct, kw_only=True):
     line: int
 
 
-class Imported(Struct, kw_only=True, omit_defaults=True):
+class ImportResult(Struct, kw_only=True, omit_defaults=True):
     """What became of a file; `rejections` are the first of its lines that could not be used.
 
     `id` names the import; a dry run has `changes`, and its id is given to the next import.
@@ -62,9 +62,9 @@ class Imported(Struct, kw_only=True, omit_defaults=True):
     repeated: bool
     rejections: tuple[RejectionView, ...]
     skipped: dict[str, int]
-    orphans: tuple[OrphanView, ...]
+    orphans: tuple[UnmatchedCloseView, ...]
     revision: int
-    changes: Changes | None = None
+    changes: PreviewChanges | None = None
 
 
 class UndoView(Struct, kw_only=True):
@@ -76,7 +76,7 @@ class UndoView(Struct, kw_only=True):
     stayed: int
 
 
-class BatchView(Struct, kw_only=True):
+class ImportView(Struct, kw_only=True):
     """An import: who brought it, and what it came to when it was read."""
 
     id: int
@@ -96,19 +96,19 @@ class BatchesAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: tuple[BatchView, ...]
+    data: tuple[ImportView, ...]
 
 
-class BatchRejectionView(RejectionView, kw_only=True, omit_defaults=True):
+class RejectedRowView(RejectionView, kw_only=True, omit_defaults=True):
     """A line that could not be used; one that was taken back since counts no more."""
 
     counts: bool
 
 
-class BatchDetail(BatchView, kw_only=True):
+class ImportDetail(ImportView, kw_only=True):
     """An import with the first of its lines that could not be used."""
 
-    rejections: tuple[BatchRejectionView, ...]
+    rejections: tuple[RejectedRowView, ...]
 
 
 class BatchAnswer(Struct, kw_only=True):
@@ -116,10 +116,10 @@ class BatchAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: BatchDetail
+    data: ImportDetail
 
 
-class Undone(Struct, kw_only=True):
+class UndoReportView(Struct, kw_only=True):
     """What went with an import, and what stayed because other imports brought it too."""
 
     id: int
@@ -134,7 +134,7 @@ class UndoneAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: Undone
+    data: UndoReportView
 
 
 class ImportAnswer(Struct, kw_only=True):
@@ -142,4 +142,4 @@ class ImportAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: Imported
+    data: ImportResult

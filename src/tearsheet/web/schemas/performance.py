@@ -7,7 +7,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from tearsheet.app.analysis.lists import PositionView
-from tearsheet.app.reports import Basis, BookingTerm, PositionTerm, SupersededTerm
+from tearsheet.app.reports import ExplainedFill, ExplainedTrade, ExplanationBasis, ReplacedFill
 from tearsheet.performance.summary import PartialReason
 from tearsheet.trade.fill import Side
 
@@ -131,12 +131,12 @@ class ExplanationView(Struct, kw_only=True):
     window: str
     currency: str
     value: MetricNumber
-    basis: Basis
+    basis: ExplanationBasis
     is_sum: bool
     total: Decimal
-    bookings: tuple[BookingTerm, ...]
-    positions: tuple[PositionTerm, ...]
-    superseded: tuple[SupersededTerm, ...]
+    bookings: tuple[ExplainedFill, ...]
+    positions: tuple[ExplainedTrade, ...]
+    superseded: tuple[ReplacedFill, ...]
 
 
 class ExplainAnswer(Struct, kw_only=True):
@@ -241,7 +241,7 @@ class AccountsAnswer(Struct, kw_only=True):
     data: tuple[str, ...]
 
 
-class MetricView(Struct, kw_only=True):
+class MetricDefinition(Struct, kw_only=True):
     """A row of the table of metrics."""
 
     name: str
@@ -257,10 +257,10 @@ class DefinitionsAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: tuple[MetricView, ...]
+    data: tuple[MetricDefinition, ...]
 
 
-class Posted(Struct, kw_only=True):
+class WriteResult(Struct, kw_only=True):
     """What became of a request: new ones, and those that were known; `repeated` by its key."""
 
     new: int
@@ -274,10 +274,10 @@ class PostedAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: Posted
+    data: WriteResult
 
 
-class Check(Struct, kw_only=True):
+class HealthCheck(Struct, kw_only=True):
     """Whether a part works, how long it took to say so, and what is wrong."""
 
     status: Literal["ok", "degraded", "down"]
@@ -291,7 +291,7 @@ class HealthAnswer(Struct, kw_only=True):
     status: Literal["healthy", "degraded", "unhealthy"]
     timestamp: datetime
     version: str
-    checks: dict[str, Check]
+    checks: dict[str, HealthCheck]
 
 
 class AliveAnswer(Struct, kw_only=True):
@@ -310,7 +310,7 @@ class ErrorDetail(Struct, kw_only=True, omit_defaults=True):
     hint: str = ""
 
 
-class Problem(Struct, kw_only=True, omit_defaults=True):
+class ErrorBody(Struct, kw_only=True, omit_defaults=True):
     """What went wrong. `id` is the request's id, in the log too."""
 
     code: int
@@ -326,4 +326,4 @@ class ErrorAnswer(Struct, kw_only=True):
     """The one error body."""
 
     status: Literal["error"]
-    error: Problem
+    error: ErrorBody

@@ -17,7 +17,7 @@ class VerdictAnswer(Struct, kw_only=True):
     data: Verdict
 
 
-class Verdicts(Struct, kw_only=True):
+class VerdictList(Struct, kw_only=True):
     """The worst state of all accounts that have limits, and the verdict of each."""
 
     state: VerdictState
@@ -32,7 +32,7 @@ class VerdictsAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: Verdicts
+    data: VerdictList
 
 
 class BreachView(Struct, kw_only=True):
@@ -51,7 +51,7 @@ class BreachesAnswer(Struct, kw_only=True):
     next_cursor: str | None
 
 
-class Released(Struct, kw_only=True):
+class ReleaseResult(Struct, kw_only=True):
     """A breach that is lifted now; `repeated` where the same request did it before."""
 
     breach: Breach
@@ -64,7 +64,7 @@ class ReleaseAnswer(Struct, kw_only=True):
 
     status: Success
     timestamp: datetime
-    data: Released
+    data: ReleaseResult
 
 
 class Heartbeat(Struct, kw_only=True):

@@ -19,8 +19,8 @@ from gunicorn.arbiter import Arbiter
 
 from tearsheet.log import log_event
 from tearsheet.settings import Settings
-from tearsheet.web.http.auth import Tokens, may_serve
-from tearsheet.web.http.names import FOLDER
+from tearsheet.web.http.auth import Tokens, check_bind_address
+from tearsheet.web.http.names import MULTIPROC_DIR
 from tearsheet.web.server.gunicorn_worker import StreamingWorker
 
 #: A worker that does not answer for so long is replaced; longer than any wait for the ledger.
@@ -35,7 +35,7 @@ _PR_SET_PDEATHSIG = 1
 _log = logging.getLogger("tearsheet")
 
 
-class Companion:
+class WatcherProcess:
     """A command that runs beside the workers: started again when it dies, ended with the server.
 
     The command is given the server's process id as its last word, and ends when that one is gone.
@@ -44,15 +44,15 @@ class Companion:
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
-        self._started, self._failed, self._not_before = 0.0, 0, 0.0
+        self._started, self._failures, self._not_before = 0.0, 0, 0.0
 
-    def keep_alive(self) -> None:
+    def restart_if_dead(self) -> None:
         """Start it where it does not run; called again and again by the server's main loop."""
         now = time.monotonic()
         if self._process is not None and self._process.poll() is not None:
             self._process = None
-            self._failed = 0 if now - self._started > _RAN_WELL_S else self._failed + 1
-            wait = min(_FIRST_RESTART_S * 2 ** max(self._failed - 1, 0), _LAST_RESTART_S)
+            self._failures = 0 if now - self._started > _RAN_WELL_S else self._failures + 1
+            wait = min(_FIRST_RESTART_S * 2 ** max(self._failures - 1, 0), _LAST_RESTART_S)
             self._not_before = now + wait
             log_event(_log, "tearsheet.companion_died", level=logging.WARNING, restart_in_s=wait)
         if self._process is None and now >= self._not_before:
@@ -60,7 +60,7 @@ class Companion:
             self._started = now
             log_event(_log, "tearsheet.companion", pid=self._process.pid)
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Let it end what is under way, and wait for that."""
         if self._process is None:
             return
@@ -77,26 +77,26 @@ class Companion:
 class _Arbiter(Arbiter):  # type: ignore[misc]
     """gunicorn's master process, which looks after a companion where it looks after its workers."""
 
-    def __init__(self, app: BaseApplication, companion: Companion) -> None:
+    def __init__(self, app: BaseApplication, companion: WatcherProcess) -> None:
         self._watcher = companion
         super().__init__(app)
 
     def manage_workers(self) -> None:
         """Keep workers and companion running; called at least every second."""
         super().manage_workers()
-        self._watcher.keep_alive()
+        self._watcher.restart_if_dead()
 
     def stop(self, graceful: bool = True) -> None:
         """End all."""
         super().stop(graceful)
-        self._watcher.end()
+        self._watcher.stop()
 
 
-class Server(BaseApplication):  # type: ignore[misc]
+class GunicornServer(BaseApplication):  # type: ignore[misc]
     """gunicorn with this application and these options."""
 
     def __init__(
-        self, make: Callable[[], Flask], options: dict[str, Any], companion: Companion | None
+        self, make: Callable[[], Flask], options: dict[str, Any], companion: WatcherProcess | None
     ) -> None:
         self._make = make
         self._options = options
@@ -128,13 +128,13 @@ def serve(
     `beside` is a command to run beside the workers, as `Companion` says.
     Raises UsageError where it would listen beyond loopback without telling anybody from anybody.
     """
-    may_serve(settings.host, Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
-    kept = os.environ.get(FOLDER)
+    check_bind_address(settings.host, Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
+    kept = os.environ.get(MULTIPROC_DIR)
     folder = kept or tempfile.mkdtemp(prefix="tearsheet-metrics-")
-    os.environ[FOLDER] = folder
+    os.environ[MULTIPROC_DIR] = folder
     try:
-        companion = Companion(beside) if beside is not None else None
-        Server(make, _options(settings, threads), companion).run()
+        companion = WatcherProcess(beside) if beside is not None else None
+        GunicornServer(make, _options(settings, threads), companion).run()
     finally:
         if kept is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,7 @@ from gunicorn.workers.sync import SyncWorker
 
 _STREAM = re.compile(rb"GET /api/events[? ]")
 #: The head of a request is looked at so far.
-_LONGEST = 1 << 14
+_MAX_HEAD = 1 << 14
 #: Seconds for which the worker waits for a request to come, and for which a thread of its own does.
 _SOON_S, _PATIENCE_S = 0.01, 20.0
 _AGAIN_S = 0.05
@@ -31,10 +31,10 @@ class StreamingWorker(SyncWorker):  # type: ignore[misc]
             super().handle(listener, client, addr)
             return
         threading.Thread(
-            target=self._beside, args=(listener, client, addr), name="beside", daemon=True
+            target=self._handle_in_thread, args=(listener, client, addr), name="beside", daemon=True
         ).start()
 
-    def _beside(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
+    def _handle_in_thread(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
         """Answer a connection on this thread, unless its request does not come."""
         try:
             if _is_readable(client):
@@ -42,14 +42,14 @@ class StreamingWorker(SyncWorker):  # type: ignore[misc]
             else:
                 client.close()
         finally:
-            self.wsgi.extensions["tearsheet"].trackers.drop()
+            self.wsgi.extensions["tearsheet"].trackers.discard()
 
 
 def _peek_request(client: socket.socket, seconds: float) -> bytes | None:
     """What was sent first, of which nothing is taken out; None where nothing comes, empty at its end."""
     client.settimeout(seconds)
     try:
-        return client.recv(_LONGEST, socket.MSG_PEEK)
+        return client.recv(_MAX_HEAD, socket.MSG_PEEK)
     except TimeoutError:
         return None
     except OSError:  # whoever reads it meets it again
@@ -60,7 +60,7 @@ def _peek_request(client: socket.socket, seconds: float) -> bytes | None:
 
 def _is_whole(head: bytes | None) -> bool:
     """Whether the head of a request is there, or will never be."""
-    return head is not None and (not head or b"\r\n\r\n" in head or len(head) >= _LONGEST)
+    return head is not None and (not head or b"\r\n\r\n" in head or len(head) >= _MAX_HEAD)
 
 
 def _is_readable(client: socket.socket) -> bool:
