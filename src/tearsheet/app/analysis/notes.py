@@ -164,7 +164,7 @@ class TradeNotes:
         return _to_view(after)
 
 
-def note_summaries(queries: Reading, positions: Sequence[str]) -> Mapping[str, NoteSummary]:
+def note_summaries(queries: Queries, positions: Sequence[str]) -> Mapping[str, NoteSummary]:
     """What is said of each of some positions, all notes on it together."""
     return {one: _combine(notes) for one, notes in kept.NoteTable(queries).for_positions(positions).items()}
 
@@ -180,7 +180,7 @@ def _combine(notes: Sequence[Note]) -> NoteSummary:
     return NoteSummary("\n\n".join(texts) or None, tuple(tags))
 
 
-def _note_of(queries: Reading, position: str) -> Note:
+def _note_of(queries: Queries, position: str) -> Note:
     """The note of a position, empty where nothing was said. Raises NotFoundError."""
     bookings = queries.bookings_of(position)
     if not bookings:
@@ -189,7 +189,7 @@ def _note_of(queries: Reading, position: str) -> Note:
     return kept.NoteTable(queries).get(unsaid.id) or unsaid
 
 
-def _get_note(queries: Reading, identity: str) -> Note:
+def _get_note(queries: Queries, identity: str) -> Note:
     note = kept.NoteTable(queries).get(identity)
     if note is None:
         raise NotFoundError(f"no note {identity!r}", "a position's page shows its notes")

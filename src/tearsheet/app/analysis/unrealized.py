@@ -28,7 +28,7 @@ def unrealized_of_position(position: Position, mark: Mark | None) -> Unrealized:
         return Unrealized(position.unrealized(mark.price))
 
 
-def unrealized_total(queries: Reading, positions: Iterable[Position], open_log_trades: int) -> Unrealized:
+def unrealized_total(queries: Queries, positions: Iterable[Position], open_log_trades: int) -> Unrealized:
     """What all positions, of one currency, would bring; None as soon as one of them has no price."""
     if open_log_trades:
         return Unrealized(None, f"{open_log_trades} open trades of the log say no size left")

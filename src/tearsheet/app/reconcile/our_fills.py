@@ -131,7 +131,7 @@ def fill_effects(fills: Iterable[Fill]) -> list[FillEffect]:
     return steps
 
 
-def fills_since_flat(queries: Reading, account: str, symbol: str, since: datetime) -> list[Fill]:
+def fills_since_flat(queries: Queries, account: str, symbol: str, since: datetime) -> list[Fill]:
     """The fills of an instrument from the last time it was flat before an instant."""
     since_us, before = to_micros(since), None
     while since_us != before:
@@ -143,14 +143,14 @@ def fills_since_flat(queries: Reading, account: str, symbol: str, since: datetim
     return [rows.fill_from_row(row) for row in found]
 
 
-def traded_symbols(queries: Reading, account: str, since: datetime) -> list[str]:
+def traded_symbols(queries: Queries, account: str, since: datetime) -> list[str]:
     """The instruments of an account that were held or traded since an instant."""
     found = queries.execute("streams_of_account_since", (account, to_micros(since)))
     return sorted(row[0] for row in found)
 
 
 def trade_log_effects(
-    queries: Reading, account: str, since: datetime, until: datetime
+    queries: Queries, account: str, since: datetime, until: datetime
 ) -> Sequence[FillEffect]:
     """Trades that a bot's log states whole: a result and fees at one instant."""
     steps = []

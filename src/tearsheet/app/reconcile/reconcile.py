@@ -217,13 +217,13 @@ class _AccountReconciler:
         for one in self._report.fills:
             if one.fill.account == self._name:
                 theirs[one.fill.symbol].append(one)
-        symbols = {*traded_symbols(self._reading, self._name, since), *theirs}
+        symbols = {*traded_symbols(self._queries, self._name, since), *theirs}
         ours = {
-            s: [f for f in fills_since_flat(self._reading, self._name, s, since) if f.time < until]
+            s: [f for f in fills_since_flat(self._queries, self._name, s, since) if f.time < until]
             for s in symbols
         }
         own = {s: fill_effects(fills) for s, fills in ours.items()}
-        logged = trade_log_effects(self._reading, self._name, since, until)
+        logged = trade_log_effects(self._queries, self._name, since, until)
         if not theirs:
             return [_with_trade_log(own, logged)]
         ids = {o.key for fills in ours.values() for o in fills}
@@ -291,7 +291,7 @@ def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
     ]
 
 
-def _unmatched_closes(report: BrokerReport, queries: Reading) -> list[UnmatchedClose]:
+def _unmatched_closes(report: BrokerReport, queries: Queries) -> list[UnmatchedClose]:
     """Fills that close, as the report says, what neither it nor our books before it have opened."""
     watch = UnmatchedCloseFinder()
     for one in report.fills:
