@@ -5,10 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from tests.support import laws
 from tests.support.api import Api
 from tests.support.place import Place, Scenario, read_scenario
 from tests.support.postgres_server import PostgresServer, running_postgres
+
+settings.load_profile(laws.QUICK)  # `--hypothesis-profile thorough` takes the other
 
 
 @pytest.fixture

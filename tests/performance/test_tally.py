@@ -7,12 +7,13 @@ from functools import reduce
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.performance.tally import Curve, Streaks, Tally, merge
 from tearsheet.trade.fill import Side
 from tearsheet.trade.position import Booking, Position
+from tests.support.laws import examples
 
 T = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -77,7 +78,7 @@ def tally(drawn: list[tuple], band: str = "0", breaks: bool = False) -> Tally:  
     return Tally.from_bookings([b for b, _ in made], [p for _, p in made], Decimal(band), breaks)
 
 
-@settings(max_examples=1200, deadline=None)
+@examples(1200)
 @given(
     st.lists(trades, max_size=5), st.lists(trades, max_size=5), st.lists(trades, max_size=5), st.booleans()
 )
@@ -90,7 +91,7 @@ def test_adding_is_associative_and_the_empty_tally_changes_nothing(
     assert merge([x, y, z]) == x + y + z
 
 
-@settings(max_examples=1200, deadline=None)
+@examples(1200)
 @given(st.lists(trades, max_size=25), st.integers(0, 25), st.booleans())
 def test_a_sum_of_parts_is_the_whole_counted_by_hand(drawn: list, cut: int, breaks: bool) -> None:  # type: ignore[type-arg]
     summed = tally(drawn[:cut], "0.5", breaks) + tally(drawn[cut:], "0.5", breaks)
@@ -118,7 +119,7 @@ def deepest_fall(nets: list[Fraction]) -> Fraction:
     return max((a - b for n, a in enumerate(curve) for b in curve[n:]), default=Fraction(0))
 
 
-@settings(max_examples=1500)
+@examples(1500)
 @given(st.lists(st.sampled_from([1, -1, 0]), max_size=20), st.integers(0, 20))
 def test_streaks_equal_a_scan(outcomes: list[int], cut: int) -> None:
     summed = Streaks.from_outcomes(outcomes[:cut]) + Streaks.from_outcomes(outcomes[cut:])
@@ -138,7 +139,7 @@ def test_streaks_equal_a_scan(outcomes: list[int], cut: int) -> None:
     assert summed.longest_loss == max((len(r) for r in runs if r[0] == -1), default=0)
 
 
-@settings(max_examples=800)
+@examples(800)
 @given(st.lists(amounts, max_size=10), st.lists(amounts, max_size=10))
 def test_curves_add(a: list[Decimal], b: list[Decimal]) -> None:
     assert Curve.from_amounts(a) + Curve.from_amounts(b) == Curve.from_amounts(a + b)

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.performance.tally import Tally
@@ -14,6 +14,7 @@ from tearsheet.rules.verdict import FeedStatus, Verdict, verdict
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Booking
+from tests.support.laws import examples
 from tests.support.limit_story import UTC_DAYS, booked, calendar_of, plan_of
 from tests.support.place import make_fill
 
@@ -55,7 +56,7 @@ def state(book: LimitBook, now: datetime) -> Verdict:
     return verdict(book, FeedStatus(sequence=1, last_update_at=now), now)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(histories(), st.sampled_from([UTC_DAYS, CHICAGO]))
 def test_asking_after_each_fill_gives_what_one_fold_from_scratch_gives(
     fills: list[Fill], calendar: object
@@ -72,7 +73,7 @@ def test_asking_after_each_fill_gives_what_one_fold_from_scratch_gives(
         assert state(at_once, booking.time) == asked
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(histories(), st.integers(0, 25), st.sampled_from([UTC_DAYS, CHICAGO]))
 def test_past_sessions_as_tallies_give_the_same_values_as_their_fills(
     fills: list[Fill], cut: int, calendar: object
@@ -121,7 +122,7 @@ def test_limits_say_how_far_back_they_look() -> None:
     assert first_session_needed(since, tuesday) == date(2026, 6, 1)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(histories(), st.data())
 def test_a_breach_holds_until_its_period_is_over_or_somebody_releases_it(
     fills: list[Fill], data: st.DataObject
@@ -172,7 +173,7 @@ def _lasts(breach: Breach, day: date) -> bool:
     return is_active_in(breach.limit, breach.period_start, day)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(histories())
 def test_every_threshold_is_crossed_by_warnings_no_later_than_by_the_breach(fills: list[Fill]) -> None:
     book = LimitBook("A", EVERYTHING, LimitContext(UTC_DAYS, "USD"))
@@ -184,7 +185,7 @@ def test_every_threshold_is_crossed_by_warnings_no_later_than_by_the_breach(fill
                 assert watch.level == len(watch.limit.warn_at)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(histories())
 def test_headroom_is_exactly_what_can_still_be_lost(fills: list[Fill]) -> None:
     """Losing all of it breaks the limit, losing a cent less does not."""

@@ -3,13 +3,14 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from tearsheet.rules.limit_book import LimitBook, LimitContext
 from tearsheet.rules.replay import Replay, Simulation
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book
 from tests.rules.test_limit_book_laws import EVERYTHING, UTC_DAYS, histories
+from tests.support.laws import examples
 from tests.support.limit_story import Story, booked, calendar_of, plan_of
 
 
@@ -176,7 +177,7 @@ def test_a_week_that_was_lost_before_the_start_begins_stopped() -> None:
     assert found.net_as_stopped == 0
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(histories())
 def test_what_was_made_is_what_was_kept_and_the_rests(fills: list[Fill]) -> None:
     found = rerun(fills, LimitBook("A", EVERYTHING, LimitContext(UTC_DAYS, "USD")))

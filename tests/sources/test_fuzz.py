@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.errors import TearsheetError
@@ -29,6 +29,7 @@ from tearsheet.sources.text.problem import RowError
 from tearsheet.sources.text.times import TimeFormatError, TimeParser, is_unambiguous
 from tearsheet.trade.amount import is_valid_amount
 from tearsheet.trade.fill import REJECTION_CODES, Fill
+from tests.support.laws import examples
 from tests.support.place import SAMPLES
 
 FILES = sorted(file for file in SAMPLES.iterdir() if file.suffix not in (".expected", ".yaml"))
@@ -124,7 +125,7 @@ def is_read_or_refused(path: Path) -> None:
 def test_a_broken_sample(tmp_path: Path, file: Path) -> None:
     path, whole = tmp_path / file.name, file.read_bytes()
 
-    @settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(st.lists(change, min_size=1, max_size=5))
     def is_harmless(changes: list[tuple[int, int, bytes]]) -> None:
         path.write_bytes(broken(whole, changes))
@@ -133,7 +134,7 @@ def test_a_broken_sample(tmp_path: Path, file: Path) -> None:
     is_harmless()
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(200)
 @given(st.sampled_from(FILES), st.sampled_from(["utf-16", "cp1252", "utf-8-sig"]), st.integers(0, 3000))
 def test_a_sample_in_another_encoding_and_cut_off(
     tmp_path: Path, file: Path, encoding: str, end: int
@@ -143,7 +144,7 @@ def test_a_sample_in_another_encoding_and_cut_off(
     is_read_or_refused(path)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(200)
 @given(
     st.sampled_from(
         [b"<", b"<table>", b"<?xml version='1.0'?>", b"[", b"{", b"PK\x03\x04", b"SQLite format 3\x00"]
@@ -162,7 +163,7 @@ SHEET = b"""<?xml version="1.0"?><worksheet><sheetData>
 <row r="2"><c r="A2"><v>45000.5</v></c><c r="B2"><v>1.5524199999999999</v></c></row></sheetData></worksheet>"""
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150)
 @given(st.lists(change, max_size=4), st.lists(change, max_size=3), st.booleans())
 def test_broken_sheets(
     tmp_path: Path, sheet: list[tuple[int, int, bytes]], texts: list[tuple[int, int, bytes]], whole: bool
@@ -176,7 +177,7 @@ def test_broken_sheets(
     is_read_or_refused(path)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60)
 @given(
     st.lists(
         st.tuples(
@@ -210,7 +211,7 @@ def test_broken_databases(tmp_path: Path, rows: list[tuple[object, ...]]) -> Non
 ANY = st.text(max_size=40) | st.text("0123456789.,-+()'’ \u2009$€%/:;ETZ", max_size=24)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(ANY, st.sampled_from([".", ","]))
 def test_any_text_as_a_number(text: str, mark: Any) -> None:
     form = NumberFormat(mark)
@@ -223,7 +224,7 @@ def test_any_text_as_a_number(text: str, mark: Any) -> None:
         assert number is None or is_valid_amount(number)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(ANY, st.sampled_from([None, "day-first", "month-first"]), st.booleans())
 def test_any_text_as_a_time(text: str, order: Any, ascending: bool) -> None:
     reader = TimeParser(ZoneInfo("America/New_York"), order, ascending=ascending)
@@ -235,7 +236,7 @@ def test_any_text_as_a_time(text: str, order: Any, ascending: bool) -> None:
     assert is_unambiguous(text) in (True, False)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.fixed_dictionaries(dict.fromkeys(("underlying", "expiry", "strike", "right"), ANY)), ANY)
 def test_any_text_as_an_instrument(pieces: dict[str, str], text: str) -> None:
     try:
@@ -250,7 +251,7 @@ def test_any_text_as_an_instrument(pieces: dict[str, str], text: str) -> None:
     expiry_of(text)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.sampled_from(sorted(layouts())), st.lists(ANY, min_size=1, max_size=4))
 def test_any_words_as_kinds_of_rows(name: str, words: list[str]) -> None:
     for rule in layouts()[name].rows:
@@ -263,7 +264,7 @@ def test_any_words_as_kinds_of_rows(name: str, words: list[str]) -> None:
                 assert error.problem.hint
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["BTO", "STO", "BTC", "STC", "OEXP", "OASGN"]), st.integers(1, 4)),

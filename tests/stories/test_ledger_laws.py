@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.laws import examples
 from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
 
 
@@ -69,7 +70,7 @@ def books_of(place: Place, files: list[list[str]]) -> Rows:
         return as_rows(tracker)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(fill_rows, st.data())
 def test_fills_in_any_files_and_any_order_make_the_same_books(
     drawn: list[tuple[Any, ...]], data: st.DataObject
@@ -89,7 +90,7 @@ def test_fills_in_any_files_and_any_order_make_the_same_books(
     assert books_of(fresh_place(), list(shuffled)) == whole
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(fill_rows, st.integers(0, 13))
 def test_a_late_fill_equals_having_come_in_order(drawn: list[tuple[Any, ...]], late: int) -> None:
     lines = csv_lines(drawn)
@@ -136,7 +137,7 @@ def read(place: Place, steps: list[tuple[str, list[str]]]) -> Rows:
         return as_rows(tracker)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(records, st.randoms(use_true_random=False))
 def test_logs_read_at_once_or_line_by_line_or_in_any_order_of_days(
     drawn: list[tuple[Any, ...]], chance: random.Random
@@ -153,7 +154,7 @@ def test_logs_read_at_once_or_line_by_line_or_in_any_order_of_days(
     assert read(fresh_place(), shuffled) == whole
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(records, records)
 def test_a_rewritten_log_leaves_nothing_behind(
     before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]

@@ -4,7 +4,7 @@ from decimal import Decimal, Inexact
 from fractions import Fraction
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tearsheet.trade.amount import (
@@ -16,6 +16,7 @@ from tearsheet.trade.amount import (
     ratio,
     to_plain_string,
 )
+from tests.support.laws import examples
 
 #: Every shape that an input may have: 36 digits anywhere between 10^18 and, but for 0, 10^-18.
 amounts = st.builds(
@@ -82,7 +83,7 @@ def test_none_is_accepted_beside_numbers_and_one_bad_number_is_not() -> None:
     assert not is_valid_amount(Decimal("-Infinity"))
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(amounts, positive, positive)
 def test_a_share_is_cut_off_after_12_decimals(total: Decimal, part: Decimal, rest: Decimal) -> None:
     with exact():
@@ -92,7 +93,7 @@ def test_a_share_is_cut_off_after_12_decimals(total: Decimal, part: Decimal, res
     assert Fraction(found) == Fraction(cut, 10**12)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(amounts, amounts)
 def test_a_ratio_is_cut_off_after_8_decimals(numerator: Decimal, denominator: Decimal) -> None:
     with exact():
@@ -107,7 +108,7 @@ def test_nothing_is_divided_by_zero() -> None:
         assert ratio(Decimal(1), Decimal(0)) is None
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(amounts, amounts, amounts, amounts)
 @example(Decimal("999999999999999999"), Decimal("999999999999999999"), Decimal("1E-18"), Decimal("1E-18"))
 def test_writing_and_reading_again_loses_no_digit(a: Decimal, b: Decimal, c: Decimal, d: Decimal) -> None:

@@ -5,12 +5,13 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.trade.amount import EXACT, exact
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book, Booking, Position, outcome_of, planned_risk_reward
+from tests.support.laws import examples
 from tests.support.place import Scenario, make_fill
 
 T = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -271,7 +272,7 @@ def signed(fill: Fill) -> Decimal:
     return fill.quantity if fill.side is Side.BUY else -fill.quantity
 
 
-@settings(max_examples=1200, deadline=None)
+@examples(1200)
 @given(st.lists(steps, max_size=18))
 def test_bookings_conserve_quantity_cash_and_fees(
     drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]],
@@ -299,7 +300,7 @@ def test_bookings_conserve_quantity_cash_and_fees(
             assert [b.closes for b in its] == [False] * (len(its) - 1) + [True]
 
 
-@settings(max_examples=800, deadline=None)
+@examples(800)
 @given(st.lists(steps, max_size=25), st.lists(st.integers(0, 25), max_size=4))
 def test_any_batches_equal_one_pass(
     drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]], cuts: list[int]
@@ -320,7 +321,7 @@ def test_any_batches_equal_one_pass(
     assert sorted(kept, key=lambda p: p.symbol) == sorted(whole.open_positions(), key=lambda p: p.symbol)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(steps, max_size=30))
 def test_the_peak_is_the_largest_net_held(drawn: list[tuple[Side, Decimal, Decimal, Decimal, str]]) -> None:
     book = Book()

@@ -6,13 +6,14 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.performance.tally import Tally
 from tearsheet.trade.amount import exact, is_valid_amount
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book, Booking, Position, position_id
+from tests.support.laws import examples
 
 T = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -199,13 +200,13 @@ def check(fills: list[Fill]) -> None:
     assert sorted(map(state, book.open_positions())) == sorted(trip.state() for trip in still_open)
 
 
-@settings(max_examples=900, deadline=None)
+@examples(900)
 @given(steps(usual), st.sampled_from((Decimal(1), Decimal("0.5"), Decimal(50))))
 def test_the_book_is_as_the_bookkeeper_says(drawn: list[tuple[Any, ...]], multiplier: Decimal) -> None:
     check(as_fills(drawn, multiplier))
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(steps(extreme), extreme)
 def test_no_accepted_number_is_too_large_or_too_fine_to_be_exact(
     drawn: list[tuple[Any, ...]], multiplier: Decimal
@@ -222,7 +223,7 @@ def test_no_accepted_number_is_too_large_or_too_fine_to_be_exact(
             assert (leaving is None) is (position.quantity == position.open_quantity)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(steps(extreme), extreme, extreme)
 def test_squares_of_any_risk_multiple_are_exact(
     drawn: list[tuple[Any, ...]], multiplier: Decimal, stop: Decimal

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.errors import UsageError
@@ -17,6 +17,7 @@ from tearsheet.trade.session import (
     from_micros,
     to_micros,
 )
+from tests.support.laws import examples
 
 CHICAGO = TradingCalendar(ZoneInfo("America/Chicago"), time(17))
 
@@ -110,7 +111,7 @@ instants = st.integers(
 ).map(from_micros)
 
 
-@settings(max_examples=2000, deadline=None)
+@examples(2000)
 @given(zones, day_starts, instants, st.timedeltas(timedelta(0), timedelta(days=3)))
 def test_every_instant_has_one_session_and_they_follow_each_other(
     zone: str, day_start: time, at: datetime, later: timedelta
@@ -126,13 +127,13 @@ def test_every_instant_has_one_session_and_they_follow_each_other(
     assert fresh.trading_day_of(at) == session
 
 
-@settings(max_examples=500)
+@examples(500)
 @given(instants)
 def test_instants_survive_being_kept(at: datetime) -> None:
     assert from_micros(to_micros(at)) == at
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(zones, day_starts, st.dates(date(1990, 1, 1), date(2035, 1, 1)))
 def test_sessions_lie_side_by_side_without_gap_or_overlap(zone: str, day_start: time, day: date) -> None:
     calendar = TradingCalendar(ZoneInfo(zone), day_start)

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.app.analysis.notes import NoteView, TradeNotes, notes_state_id
@@ -21,6 +21,7 @@ from tearsheet.trade.session import Window
 from tests.app.imports.test_history import batches, bring
 from tests.app.imports.test_import_file import line
 from tests.stories.test_ledger_laws import fresh_place
+from tests.support.laws import examples
 from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
 
 pytestmark = pytest.mark.both_databases
@@ -215,7 +216,7 @@ def test_the_note_on_a_logged_result_follows_it_from_result_to_fill(place: Place
         assert [note.text for note in TradeNotes(tracker).unattached(10)] == ["from a fill"]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(batches, st.data())
 def test_no_note_is_ever_lost(drawn: list[Any], data: st.DataObject) -> None:
     """Files, requests, corrections and undoings in any order: each note stands with its fill."""

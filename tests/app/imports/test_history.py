@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -19,6 +19,7 @@ from tearsheet.trade.session import Window
 from tests.app.imports.test_api_posts import request
 from tests.app.imports.test_import_file import line
 from tests.stories.test_ledger_laws import START, fresh_place
+from tests.support.laws import examples
 from tests.support.place import NOON, Place, as_rows, fills_csv, opened
 
 pytestmark = pytest.mark.both_databases
@@ -89,7 +90,7 @@ def bring(tracker: PerformanceTracker, place: Place, number: int, batch: Any) ->
         tracker.import_file(place.write(f"{number}.csv", fills_csv(texts, HEADER)))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(batches, st.data())
 def test_undoing_a_batch_is_as_if_it_had_never_come(drawn: list[Any], data: st.DataObject) -> None:
     undone = data.draw(st.sets(st.integers(0, len(drawn) - 1), min_size=1))

@@ -10,7 +10,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.app.imports.history import ImportHistory
@@ -20,6 +20,7 @@ from tearsheet.rules.verdict import Verdict
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.tracker import PerformanceTracker
 from tests.stories.test_ledger_laws import fresh_place
+from tests.support.laws import examples
 from tests.support.place import NOON, TOP, Place
 from tests.support.posting_process import post, requests
 
@@ -86,7 +87,7 @@ def shape(found: Verdict) -> list[tuple[object, ...]]:
     return [(v.name, v.value, v.threshold, v.headroom, v.breach) for v in found.limits]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(weeks())
 def test_the_running_book_says_what_one_from_scratch_says(fills: list[dict[str, Any]]) -> None:
     place = limited(fresh_place(), LIMITS)
@@ -108,7 +109,7 @@ def test_the_running_book_says_what_one_from_scratch_says(fills: list[dict[str, 
         assert tracker.verify().differences == []
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(weeks(), st.data())
 def test_undoing_imports_leaves_the_verdict_of_what_is_left_and_every_breach(
     fills: list[dict[str, Any]], data: st.DataObject

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
@@ -17,13 +17,12 @@ from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
 from tearsheet.trade.session import TradingCalendar
+from tests.support.laws import examples
 from tests.support.place import Place, fills_csv
 
 MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 HEAD = "account,date,symbol,realized_pnl,fees,position\n"
-LAW = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
-)
+LAW = examples(40, HealthCheck.filter_too_much)
 CENT = Decimal("0.01")
 
 

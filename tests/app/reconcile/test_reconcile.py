@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
@@ -19,6 +19,7 @@ from tearsheet.export.files import schema
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.reports.broker_report import read_report
 from tearsheet.sources.statements.options import StatementOptions
+from tests.support.laws import examples
 from tests.support.place import Place, fills_csv
 
 ROWS = [
@@ -240,7 +241,7 @@ CELL = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     st.sampled_from([HEAD, *(f"{head}\n" for head in HEADS)]),
     st.lists(st.lists(CELL, max_size=13), max_size=4),

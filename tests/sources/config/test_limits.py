@@ -6,13 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.errors import SettingsError
 from tearsheet.rules.limit import LIMITS, AccountLimits, Limit, Limits, TimeOfDayRange
 from tearsheet.sources.config.limits import load_limits, parse_limits
 from tearsheet.sources.config.targets import parse_targets
+from tests.support.laws import examples
 
 WHOLE = """\
 win_rate_target: 55
@@ -300,7 +301,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.dictionaries(_WORDS, _VALUES, max_size=4))
 def test_whatever_stands_in_the_file_is_limits_or_an_error_with_its_line(block: object) -> None:
     text = json.dumps({"limits": {"default": block}})

@@ -7,7 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.errors import FormatError, InputError, TearsheetError
@@ -15,6 +15,7 @@ from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import open_statement
 from tearsheet.trade.fill import REJECTION_CODES, Fill, Rejection
+from tests.support.laws import examples
 
 INSTRUMENTS = load_instruments(None, "USD")
 CHICAGO = ZoneInfo("America/Chicago")
@@ -195,7 +196,7 @@ def test_the_repeated_hour_is_the_first_in_a_file_without_order(tmp_path: Path) 
 # --- no bytes do anything else -------------------------------------------------------------------
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(400)
 @given(
     st.sampled_from([b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b""]), st.binary(max_size=60), st.booleans()
 )
@@ -211,7 +212,7 @@ def test_any_bytes_below_a_good_header(tmp_path: Path, mark: bytes, tail: bytes,
     assert said(rows)[0] in ("fill", "bad_encoding", "missing_field")
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300)
 @given(
     st.dictionaries(
         st.sampled_from(["account", "symbol", "side", "strategy", "currency", "fill_id"]),

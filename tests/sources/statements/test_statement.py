@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.errors import FormatError, InputError, TearsheetError
@@ -17,6 +17,7 @@ from tearsheet.sources.layouts.catalogue import known_layouts
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.trade.fill import REJECTION_CODES, Fill, Rejection, Side
+from tests.support.laws import examples
 
 INSTRUMENTS = load_instruments(Path("/nonexistent.yaml"), "USD")
 CHICAGO = ZoneInfo("America/Chicago")
@@ -465,7 +466,7 @@ def read_all(path: Path, **options: object) -> Iterator[Fill | Rejection]:
         assert str(path) in error.message
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(600)
 @given(headers, rows_of_cells, st.sampled_from(["utf-8", "utf-16"]), st.none() | st.just(CHICAGO))
 def test_rows_are_fills_or_rejections(
     tmp_path: Path, header: str, text: str, encoding: str, zone: ZoneInfo | None
@@ -482,7 +483,7 @@ def test_rows_are_fills_or_rejections(
             assert row.code in REJECTION_CODES
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(400)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_refused_or_read(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "fuzz.bin"
@@ -490,7 +491,7 @@ def test_any_bytes_are_refused_or_read(tmp_path: Path, content: bytes) -> None:
     assert all(isinstance(row, Fill | Rejection) for row in read_all(path))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(300)
 @given(
     st.lists(
         st.recursive(

@@ -8,10 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.stories.test_ledger_laws import Rows, csv_lines, fill_rows, fresh_place, log_lines, read, records
+from tests.support.laws import examples
 from tests.support.place import Place, as_rows, fills_csv, record
 from tests.support.postgres_server import PostgresServer
 
@@ -51,7 +52,7 @@ def imported(place: Place, files: list[list[str]]) -> Rows:
         return as_rows(tracker)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(drawn=fill_rows, chance=st.randoms(use_true_random=False))
 def test_fills_in_any_files_make_the_books_of_sqlite(
     served: EmptyPlace, drawn: list[tuple[Any, ...]], chance: random.Random
@@ -69,7 +70,7 @@ def test_fills_in_any_files_make_the_books_of_sqlite(
     assert imported(served(), files) == imported(fresh_place(), [lines])
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(drawn=records, chance=st.randoms(use_true_random=False))
 def test_logs_line_by_line_in_any_order_of_days_make_the_books_of_sqlite(
     served: EmptyPlace, drawn: list[tuple[Any, ...]], chance: random.Random
@@ -89,7 +90,7 @@ names = st.text(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(accounts=st.lists(names, min_size=1, max_size=6, unique=True))
 def test_any_names_are_kept_and_sorted_as_in_sqlite(served: EmptyPlace, accounts: list[str]) -> None:
     found = []

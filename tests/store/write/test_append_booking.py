@@ -8,10 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.stories.test_ledger_laws import csv_lines, fill_rows, fresh_place
+from tests.support.laws import examples
 from tests.support.place import NOON, Place, as_rows, fills_csv, record
 from tests.support.postgres_server import PostgresServer
 
@@ -49,7 +50,7 @@ def bulk(least: int) -> Iterator[None]:
         patch.setattr("tearsheet.store.write.transaction._BULK_BYTES", 1)
         patch.setattr("tearsheet.store.write.imported_fills._LEAST", least)
         patch.setattr("tearsheet.store.write.append_booking._MOST_WAITING", 2)
-        patch.setattr("tearsheet.store.write.session_tallies._MOST_KEPT", 1)
+        patch.setattr("tearsheet.store.write.session_tallies._MAX_CACHED", 1)
         patch.setattr("tearsheet.store.db.sqlite._LEAST", 1)
         yield
 
@@ -80,7 +81,7 @@ def kept(place: Place, files: list[list[str]]) -> Kept:
         return facts | as_rows(tracker)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(drawn=fill_rows, chance=st.randoms(use_true_random=False), least=st.sampled_from([1, 2, 99]))
 def test_a_bulk_import_keeps_what_an_ordinary_one_keeps(
     drawn: list[tuple[Any, ...]], chance: random.Random, least: int
@@ -107,7 +108,7 @@ def served(postgres: PostgresServer) -> Iterator[Callable[[], Place]]:
     postgres.drop(url)
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(drawn=fill_rows, chance=st.randoms(use_true_random=False))
 def test_a_bulk_import_into_postgresql_keeps_what_an_ordinary_one_into_sqlite_keeps(
     served: Callable[[], Place], drawn: list[tuple[Any, ...]], chance: random.Random

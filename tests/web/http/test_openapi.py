@@ -7,13 +7,14 @@ from typing import Any
 
 import jsonschema
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from schemathesis.config import SchemathesisConfig
 
 from tearsheet.web import create_app
 from tearsheet.web.api.charts import ENDPOINTS
 from tearsheet.web.http.auth import Tokens
 from tests.support.api import Api, fill
+from tests.support.laws import examples
 from tests.support.place import NOON, Place, record
 
 #: Each value may be allowed and yet two of them contradict each other, which a schema cannot say.
@@ -63,7 +64,7 @@ secret = Tokens(Place(Path(_FOLDER.name), {}).settings().tokens_file).add("test"
 
 
 @live.parametrize()
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(25, *HealthCheck)
 def test_the_live_application_is_as_described(case: Any) -> None:
     case.call_and_validate(headers={"Authorization": f"Bearer {secret}"})
 
