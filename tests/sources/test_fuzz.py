@@ -5,7 +5,6 @@ Each sample of a format is broken in every way that files break: bytes, cells, l
 
 import re
 import sqlite3
-import zipfile
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,16 @@ from tearsheet.trade.amount import is_valid_amount
 from tearsheet.trade.fill import REJECTION_CODES, Fill
 from tests.support.laws import examples
 from tests.support.place import SAMPLES
+from tests.support.workbooks import (
+    number_record,
+    ods_rows,
+    record,
+    shared_strings,
+    text_record,
+    write_ods,
+    write_xls,
+    write_xlsx_parts,
+)
 
 FILES = sorted(file for file in SAMPLES.iterdir() if file.suffix not in (".expected", ".yaml"))
 INSTRUMENTS = load_instruments(SAMPLES / "instruments.yaml", "USD")
@@ -168,13 +177,36 @@ SHEET = b"""<?xml version="1.0"?><worksheet><sheetData>
 def test_broken_sheets(
     tmp_path: Path, sheet: list[tuple[int, int, bytes]], texts: list[tuple[int, int, bytes]], whole: bool
 ) -> None:
-    path = tmp_path / "fuzz.xlsx"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("xl/worksheets/sheet1.xml", broken(SHEET, sheet))
-        archive.writestr("xl/sharedStrings.xml", broken(b"<sst><si><t>Deal</t></si></sst>", texts))
+    strings = broken(b"<sst><si><t>Deal</t></si></sst>", texts)
+    parts = {"xl/worksheets/sheet1.xml": broken(SHEET, sheet), "xl/sharedStrings.xml": strings}
+    path = write_xlsx_parts(tmp_path / "fuzz.xlsx", [""], parts=parts)
     if not whole:
         path.write_bytes(broken(path.read_bytes(), sheet))
     is_read_or_refused(path)
+
+
+OLD_SHEETS = (
+    record(0x200, bytes(14)) + text_record(0, 0, 0) + text_record(0, 1, 1) + number_record(1, 1, 1.1),
+    number_record(0, 0, 45000.5, 1) + record(0x205, bytes(6) + b"\x2a\x01"),
+)
+
+
+@examples(150)
+@given(st.lists(change, min_size=1, max_size=4), st.lists(change, max_size=3))
+def test_broken_old_workbooks(
+    tmp_path: Path, changes: list[tuple[int, int, bytes]], texts: list[tuple[int, int, bytes]]
+) -> None:
+    shared = broken(shared_strings("Time", "Deal"), texts)
+    path = write_xls(tmp_path / "fuzz.xls", *OLD_SHEETS, shared=shared)
+    path.write_bytes(broken(path.read_bytes(), changes))
+    is_read_or_refused(path)
+
+
+@examples(100)
+@given(st.lists(change, max_size=4))
+def test_broken_spreadsheets(tmp_path: Path, changes: list[tuple[int, int, bytes]]) -> None:
+    rows = broken(ods_rows([["Time", "Deal"], [45000.5, 1.1]]).encode(), changes)
+    is_read_or_refused(write_ods(tmp_path / "fuzz.ods", rows.decode("utf-8", "replace")))
 
 
 @examples(60)

@@ -1,8 +1,7 @@
-"""Files that are no CSV: workbooks, databases, web pages, documents; what stands in them, and where."""
+"""Files that are neither CSV nor workbooks: databases, web pages, documents."""
 
 import json
 import sqlite3
-import zipfile
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -27,98 +26,6 @@ def opened(path: Path, **options: object) -> Statement:
 
 def rows(path: Path, **options: object) -> list[Fill | Rejection]:
     return list(opened(path, **options).rows())
-
-
-# --- workbooks -----------------------------------------------------------------------------------
-
-
-def workbook(path: Path, table: list[list[object]]) -> Path:
-    """A workbook: texts are shared, numbers are numbers."""
-    shared: list[str] = []
-    lines = []
-    for number, row in enumerate(table, 1):
-        cells = []
-        for column, value in zip("ABCDEFGHIJKLMN", row, strict=False):
-            if isinstance(value, str) and value:
-                shared.append(value)
-                cells.append(f'<c r="{column}{number}" t="s"><v>{len(shared) - 1}</v></c>')
-            elif value is not None and value != "":
-                cells.append(f'<c r="{column}{number}"><v>{value!r}</v></c>')
-        lines.append(f'<row r="{number}">{"".join(cells)}</row>')
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(
-            "xl/worksheets/sheet1.xml", f"<worksheet><sheetData>{''.join(lines)}</sheetData></worksheet>"
-        )
-        archive.writestr(
-            "xl/sharedStrings.xml", f"<sst>{''.join(f'<si><t>{text}</t></si>' for text in shared)}</sst>"
-        )
-    return path
-
-
-HEAD = [
-    "Time",
-    "Deal",
-    "Symbol",
-    "Type",
-    "Direction",
-    "Volume",
-    "Price",
-    "Order",
-    "Commission",
-    "Fee",
-    "Swap",
-    "Profit",
-]
-
-
-def test_metatrader_5_in_excel(tmp_path: Path) -> None:
-    path = workbook(
-        tmp_path / "report.xlsx",
-        [
-            ["Trade History Report"],
-            ["Account:", "", "", "7100 (USD, Server, demo, Hedge)"],
-            ["Deals"],
-            HEAD,
-            ["2026.03.02 12:48:49", 91, "EURUSD", "sell", "in", 0.5, 1.5524199999999999, 1, -1.75, 0, 0, 0],
-            [46083.5, 92, "EURUSD", "buy", "out", 0.5, 1.0842, 2, -1.75, 0, -1.2, 50],
-            ["", "", "", "", "", "", "", "", -3.5, 0, -1.2, 50],
-            ["Working Orders"],
-            ["Open Time", "Order", "Symbol", "Type"],
-        ],
-    )
-    statement = opened(path, account=None)
-    sold, bought = statement.rows()
-    assert isinstance(sold, Fill)
-    assert isinstance(bought, Fill)
-    assert (statement.layout, statement.skipped) == ("metatrader5_deals", {"totals": 1})
-    assert (sold.account, sold.price, sold.commission) == ("7100", Decimal("1.55242"), Decimal("1.75"))
-    assert (bought.commission, bought.multiplier) == (Decimal("2.95"), 100_000)
-    assert bought.time.isoformat() == "2026-03-02T10:00:00+00:00"
-
-
-def test_a_workbook_of_other_things_says_what_it_holds(tmp_path: Path) -> None:
-    path = workbook(
-        tmp_path / "other.xlsx", [["Account", "Instrument", "Open time", "PnL"], ["A", "B", 1, 2]]
-    )
-    with pytest.raises(FormatError, match="no layout fits its header: Account, Instrument, Open time, PnL"):
-        rows(path)
-
-
-def test_what_is_no_workbook_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "broken.xlsx"
-    path.write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(FormatError, match="it is no workbook of Excel"):
-        rows(path)
-
-
-def test_a_workbook_with_entities_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.xlsx"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(
-            "xl/worksheets/sheet1.xml", '<!DOCTYPE x [<!ENTITY a "aaaa">]><worksheet>&a;</worksheet>'
-        )
-    with pytest.raises(FormatError, match="it declares a document type"):
-        rows(path)
 
 
 # --- XML and HTML ------------------------------------------------------------------------------------

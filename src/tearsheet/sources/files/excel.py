@@ -1,25 +1,43 @@
-"""The first rows and cells of an Excel workbook; formats are passed over, numbers have 15 digits."""
+"""Rows of workbooks: .xlsx, .xls and .ods, read with python-calamine. Numbers have 15 digits."""
 
-import re
-import zipfile
-from collections.abc import Iterator
-from decimal import Context, InvalidOperation
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from lzma import LZMAError
 from pathlib import Path
-from xml.parsers import expat
+from typing import Any
+from xml.parsers.expat import ExpatError
+from zipfile import BadZipFile, LargeZipFile, ZipFile
+from zlib import error as ZlibError  # noqa: N812
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
 
 from tearsheet.errors import FormatError
+from tearsheet.sources.files.ods_check import check_ods
+from tearsheet.sources.files.workbook_limits import CheckedWorkbook, WorkbookTooLargeError
+from tearsheet.sources.files.xls_check import check_xls
+from tearsheet.sources.files.xlsx_check import check_xlsx
 from tearsheet.sources.text.lines import is_text
 from tearsheet.sources.text.problem import NOT_TEXT, RowProblem
 
-_LARGEST = 256 << 20
-_MOST_COLUMNS = 16_384
-_AS_SHOWN = Context(prec=15)
-_SHEETS = re.compile(r"^xl/worksheets/sheet(\d+)\.xml$")
-_PLACE = re.compile(r"^([A-Z]{1,3})(\d{1,7})$")
+_DAMAGED = (
+    BadZipFile,
+    LargeZipFile,
+    ExpatError,
+    ZlibError,
+    LZMAError,
+    LookupError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+)
+_HINT = "save it as CSV"
 
 
 class ExcelSheets:
-    """The rows of all sheets, one below the other. `line` is the number of the row in its sheet."""
+    """Rows of all sheets in the workbook's order. Rows are counted on from sheet to sheet."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -28,139 +46,87 @@ class ExcelSheets:
         self.bytes_read = 0
 
     def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
-        """The cells of every row below a row. Raises FormatError where it is no workbook."""
+        """Yield the cells of every row below a row. Raises FormatError for a file that is no workbook."""
         if self._table is None:
-            self._table = list(self._read())
+            self._table = _read(self._path)
         for number, cells in self._table:
             if number > after:
                 self.line = self.last_line = self.resume_after = number
                 yield list(cells), None if is_text("".join(cells)) else NOT_TEXT
 
-    def _read(self) -> Iterator[tuple[int, list[str]]]:
-        try:
-            with zipfile.ZipFile(self._path) as archive:
-                names = archive.namelist()
-                if sum(info.file_size for info in archive.infolist()) > _LARGEST:
-                    raise FormatError(f"{self._path}: the workbook is too large", "save it as CSV")
-                shared = _SharedStrings()
-                if "xl/sharedStrings.xml" in names:
-                    shared.parse(archive.read("xl/sharedStrings.xml"))
-                found = sorted((int(m[1]), m[0]) for m in map(_SHEETS.match, names) if m)
-                above = 0
-                for _, name in found:
-                    sheet = _SheetParser(shared.strings)
-                    sheet.parse(archive.read(name))
-                    yield from ((above + number, cells) for number, cells in sheet.rows)
-                    above += sheet.rows[-1][0] + 1 if sheet.rows else 0
-        except (
-            zipfile.BadZipFile,
-            zipfile.LargeZipFile,
-            expat.ExpatError,
-            LookupError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-            EOFError,
-            OSError,
-        ) as error:
-            raise FormatError(
-                f"{self._path}: it is no workbook of Excel: {error}", "save it as CSV"
-            ) from None
+
+def _read(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the number and the texts of each row."""
+    checked = _check(path)
+    try:
+        with CalamineWorkbook.from_filelike(checked.content) as workbook:
+            sheets = [workbook.get_sheet_by_index(number) for number in range(len(workbook.sheet_names))]
+        return list(_rows(sheets, checked.error_cells))
+    except CalamineError as error:
+        raise _not_a_workbook(path, error) from None
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":  # of Rust; it is not an Exception
+            raise _not_a_workbook(path, error) from None
+        raise
 
 
-class _Parser:
-    """An XML parser without entities."""
-
-    def parse(self, content: bytes) -> None:
-        """Read a part of the workbook."""
-        parser = expat.ParserCreate()
-        parser.StartElementHandler = self.start
-        parser.EndElementHandler = self.end
-        parser.CharacterDataHandler = self.text
-        parser.StartDoctypeDeclHandler = _reject_doctype
-        parser.Parse(content, True)
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        """An element begins."""
-
-    def end(self, name: str) -> None:
-        """An element ends."""
-
-    def text(self, text: str) -> None:
-        """Text within an element."""
+def _rows(
+    sheets: list[CalamineSheet], error_cells: list[dict[tuple[int, int], str]]
+) -> Iterator[tuple[int, list[str]]]:
+    above = 0
+    for sheet, errors in zip(sheets, error_cells, strict=True):
+        errors_by_row = _by_row(sheet, errors)
+        number = above
+        for number, values in enumerate(sheet.iter_rows(), above + 1):
+            cells = [value if type(value) is str else _as_text(value) for value in values]
+            for column, text in errors_by_row.get(number - above - 1, {}).items():
+                cells[column] = text
+            yield number, cells
+        above = number + 1
 
 
-class _SharedStrings(_Parser):
-    """The texts that cells share."""
-
-    def __init__(self) -> None:
-        self.strings: list[str] = []
-        self._is_text = False
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "si":
-            self.strings.append("")
-        self._is_text = name == "t"
-
-    def end(self, name: str) -> None:
-        self._is_text = False
-
-    def text(self, text: str) -> None:
-        if self._is_text and self.strings:
-            self.strings[-1] += text
+def _check(path: Path) -> CheckedWorkbook:
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != b"PK":
+                file.seek(0)
+                return check_xls(file)
+            with ZipFile(file) as archive:
+                return (check_ods if "content.xml" in archive.namelist() else check_xlsx)(archive)
+    except WorkbookTooLargeError as error:
+        raise FormatError(f"{path}: the workbook is too large: {error}", _HINT) from None
+    except _DAMAGED as error:
+        raise _not_a_workbook(path, error) from None
 
 
-class _SheetParser(_Parser):
-    """The rows of a sheet."""
-
-    def __init__(self, shared: list[str]) -> None:
-        self.rows: list[tuple[int, list[str]]] = []
-        self._shared = shared
-        self._kind = ""
-        self._column = 0
-        self._text: str | None = None
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "row":
-            before = self.rows[-1][0] if self.rows else 0
-            self.rows.append((int(attributes.get("r") or before + 1), []))
-        elif name == "c":
-            self._kind = attributes.get("t", "n")
-            place = _PLACE.match(attributes.get("r", ""))
-            self._column = _column(place[1]) if place else len(self.rows[-1][1])
-        elif name in ("v", "t"):
-            self._text = ""
-
-    def end(self, name: str) -> None:
-        if name in ("v", "t") and self._text is not None and self.rows:
-            cells = self.rows[-1][1]
-            cells += [""] * (self._column + 1 - len(cells))
-            cells[self._column] += self._value(self._text)
-            self._text = None
-
-    def text(self, text: str) -> None:
-        if self._text is not None:
-            self._text += text
-
-    def _value(self, text: str) -> str:
-        if self._kind == "s":
-            return self._shared[int(text)]
-        if self._kind != "n":
-            return text
-        try:
-            return format(_AS_SHOWN.create_decimal(text), "f")
-        except InvalidOperation:
-            return text
+def _not_a_workbook(path: Path, error: BaseException) -> FormatError:
+    return FormatError(f"{path}: it is no workbook of Excel or OpenDocument: {error}", _HINT)
 
 
-def _column(letters: str) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    if number > _MOST_COLUMNS:
-        raise ValueError(f"column {letters} is beyond the last one")
-    return number - 1
+def _by_row(sheet: CalamineSheet, errors: Mapping[tuple[int, int], str]) -> dict[int, dict[int, str]]:
+    """Error texts by row and by place in the row: the reader leaves out the columns left of the range."""
+    if sheet.start is None or sheet.end is None:
+        return {}
+    left, right = sheet.start[1], sheet.end[1]
+    rows: dict[int, dict[int, str]] = {}
+    for (row, column), text in errors.items():
+        if left <= column <= right:
+            rows.setdefault(row, {})[column - left] = text
+    return rows
 
 
-def _reject_doctype(*_: object) -> None:
-    raise ValueError("it declares a document type")
+def _as_text(value: Any) -> str:
+    """Return a value as text: a number with 15 digits, as Excel shows it, dates and times in ISO 8601."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float):
+        text = f"{value:.15g}"
+        return format(Decimal(text), "f") if "e" in text else text
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        minutes, seconds = divmod(int(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    return str(value)

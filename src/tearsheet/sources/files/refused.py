@@ -10,7 +10,6 @@ _MARKS = (
     (b"7z\xbc\xaf\x27\x1c", "an archive (7-Zip)", "unpack it, and name a file that was in it"),
     (b"Rar!", "an archive (RAR)", "unpack it, and name a file that was in it"),
     (b"%PDF", "a PDF", "export the statement as CSV, HTML, XML or Excel: a PDF has no rows"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old workbook of Excel (.xls)", "save it as CSV or .xlsx"),
     (b"PAR1", "a Parquet file", "write it as CSV or JSON Lines"),
     (b"\x89PNG", "a picture", "export the rows themselves, as CSV"),
     (b"\xff\xd8\xff", "a picture", "export the rows themselves, as CSV"),
@@ -32,10 +31,10 @@ def reject_archive(path: Path) -> None:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return  # what reads workbooks says what is wrong with it
-    if any(name.startswith("xl/") for name in names):
+    if "xl/workbook.bin" in names:
+        raise FormatError(f"{path} is a binary workbook of Excel (.xlsb)", "save it as CSV or .xlsx")
+    if "content.xml" in names or any(name.startswith("xl/") for name in names):
         return
-    if "content.xml" in names:
-        raise FormatError(f"{path} is a spreadsheet of OpenDocument", "save it as CSV or .xlsx")
     listed = ", ".join(name[:100] for name in names[:_SHOWN]) or "nothing"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     raise FormatError(f"{path} is an archive (ZIP) with {listed}{more}", "unpack it, and name a file of it")

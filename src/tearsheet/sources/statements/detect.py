@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tearsheet.errors import FormatError, InputError
+from tearsheet.sources.files.compound_file import MAGIC
 from tearsheet.sources.files.refused import reject_archive, reject_unsupported
 from tearsheet.sources.layouts.catalogue import LayoutSelector
 from tearsheet.sources.layouts.layout import JSON_LINES, Kind, Layout
@@ -51,6 +52,8 @@ def detect_kind(path: Path) -> FileKind:
     if head.startswith(b"PK\x03\x04"):
         reject_archive(path)
         return FileKind("xlsx", "", "")
+    if head.startswith(MAGIC):
+        return FileKind("xlsx", "", "")
     if head.startswith(b"SQLite format 3\0"):
         return FileKind("sqlite", "", "")
     encoding = texts.encoding_of(head)
@@ -75,8 +78,10 @@ def detect_layout(
         return _detect_json_lines(path, sniffed, known["generic_fills"])
     if mapping:
         return _detect_mapped(path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign))
-    if sniffed.kind == "csv" or wanted == "generic_fills":
+    if sniffed.kind == "csv" or (sniffed.kind == "json" and wanted == "generic_fills"):
         return _detect_csv(path, sniffed.encoding, known, wanted)
+    if wanted == "generic_fills":
+        known = {**known, wanted: structs.replace(known[wanted], kinds=(sniffed.kind,))}
     return _detect_in_tables(path, sniffed, known, wanted)
 
 
