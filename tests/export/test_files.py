@@ -7,11 +7,13 @@ from decimal import Decimal
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from tearsheet.errors import InputError
 from tearsheet.export.files import export_summary, file_name, json_bytes, json_line, render_markdown, schema
 from tearsheet.performance.metric import METRICS, MetricValue, Unit
 from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary, Scope
+from tearsheet.rules import evaluate_rules, target_rules
 from tearsheet.trade.session import WindowKind
 from tearsheet.words import format_metric
 from tests.support.place import Place, record
@@ -147,15 +149,11 @@ def test_the_page_reads_well(place: Place) -> None:
     place.log(
         TODAY, *(record(order_id=str(n), net="-1.5", symbol="A|B<script>", account_id="A*") for n in range(5))
     )
-    from msgspec.structs import replace
-
-    from tearsheet.rules import judge, target_rules
-
     with place.tracker() as tracker:
         found = tracker.get_summary("daily", scope=Scope(symbol="A|B<script>"))
         run = tracker.check(found, tracker.targets())
         found = replace(
-            found, targets=tuple(f.variance for f in judge(found, target_rules(tracker.targets())))
+            found, targets=tuple(f.variance for f in evaluate_rules(found, target_rules(tracker.targets())))
         )
     page = render_markdown(found, run.open)
     assert page.startswith("# Daily performance: 2026-11-20\n\n## Overview\n")

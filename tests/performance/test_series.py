@@ -171,9 +171,9 @@ def test_the_curve_ends_at_the_net_and_its_deepest_fall_is_the_metric(nets: list
     known = sessions(nets)
     whole = merge(tally for _, tally in known)
     points = daily_curve(known)
-    assert max((p.deepest for p in points), default=Decimal(0)) == whole.curve.drawdown
+    assert max((p.max_drawdown for p in points), default=Decimal(0)) == whole.curve.drawdown
     assert (points[-1].total if points else 0) == whole.curve.net
-    assert all(0 <= p.drawdown <= p.deepest for p in points)
+    assert all(0 <= p.drawdown <= p.max_drawdown for p in points)
 
 
 @given(days)
@@ -230,9 +230,9 @@ def test_a_comparison_says_which_is_better() -> None:
     )
     found = {c.metric: c for c in compare(good, bad)}
     assert list(found) == list(METRICS)
-    assert (found["closed_pnl"].change, found["closed_pnl"].better) == (10, True)
-    assert (found["max_drawdown"].change, found["max_drawdown"].better) == (-5, True)
-    assert (found["fees"].better, found["losing_trades"].better) == (True, True)
-    assert (found["total_trades"].change, found["total_trades"].better) == (0, None)
-    assert (found["profit_factor"].change, found["profit_factor"].better) == (None, None)
+    assert (found["closed_pnl"].change, found["closed_pnl"].is_better) == (10, True)
+    assert (found["max_drawdown"].change, found["max_drawdown"].is_better) == (-5, True)
+    assert (found["fees"].is_better, found["losing_trades"].is_better) == (True, True)
+    assert (found["total_trades"].change, found["total_trades"].is_better) == (0, None)
+    assert (found["profit_factor"].change, found["profit_factor"].is_better) == (None, None)
     assert all(c.change in (None, 0) for c in compare(bad, bad))

@@ -32,7 +32,7 @@ def rerun(fills: list[Fill], book: LimitBook) -> Replay:
 
 def told(found: Replay) -> list[tuple[str, str, Decimal, Decimal, tuple[str, ...]]]:
     return [
-        (stop.limit, f"{stop.at:%d %H:%M}", stop.day_net, stop.rest, stop.open_at_stop)
+        (stop.limit, f"{stop.at:%d %H:%M}", stop.day_net, stop.pnl_after_stop, stop.open_at_stop)
         for stop in found.stops
     ]
 
@@ -58,8 +58,8 @@ def test_what_came_after_a_stop_is_what_it_saved_or_cost() -> None:
         ("daily_loss", "20 09:01", -110, 50, ()),
     ]
     assert [stop.saved for stop in found.stops] == [300, -50]
-    assert (found.net, found.net_as_stopped, found.saved) == (-470, -220, 250)
-    assert [(d.session.day, d.net, d.net_as_stopped, d.stops) for d in found.days] == [
+    assert (found.net, found.net_with_limits, found.saved) == (-470, -220, 250)
+    assert [(d.session.day, d.net, d.net_with_limits, d.stops) for d in found.days] == [
         (19, -420, -120, 1),
         (20, -60, -110, 1),
         (21, 10, 10, 0),
@@ -81,8 +81,8 @@ def test_what_was_open_at_the_stop_or_opened_after_it_is_its_rest_also_tomorrow(
         """,
     )
     assert told(found) == [("max_losses_in_a_row", "19 09:02", -1, -5, ("Y",))]
-    assert found.stops[0].rest_fills == 3
-    assert found.net_as_stopped == 1
+    assert found.stops[0].fills_after_stop == 3
+    assert found.net_with_limits == 1
 
 
 def test_a_stop_of_the_week_lasts_the_week_and_a_drawdown_for_ever() -> None:
@@ -96,7 +96,7 @@ def test_a_stop_of_the_week_lasts_the_week_and_a_drawdown_for_ever() -> None:
         """
     weekly = replayed("{daily_loss: 150, weekly_loss: 200}", text)
     assert told(weekly) == [("weekly_loss", "24 09:01", -200, -300, ())]
-    assert weekly.stops[0].beside == ("daily_loss",)
+    assert weekly.stops[0].simultaneous_limits == ("daily_loss",)
     assert weekly.stops[0].until == datetime(2026, 11, 30, tzinfo=UTC)
     drawdown = replayed("{max_drawdown: 200}", text)
     assert told(drawdown) == [("max_drawdown", "24 09:01", -200, -200, ())]
@@ -129,7 +129,7 @@ def test_a_reversing_fill_that_stops_is_whole_and_what_it_opens_is_closed_there(
         """,
     )
     assert told(found) == [("daily_loss", "24 09:01", -102, 50, ("X",))]
-    assert (found.net, found.net_as_stopped) == (-54, -104)
+    assert (found.net, found.net_with_limits) == (-54, -104)
 
 
 def test_a_reversing_fill_whose_second_part_breaks_more_stops_for_longer() -> None:
@@ -142,8 +142,8 @@ def test_a_reversing_fill_whose_second_part_breaks_more_stops_for_longer() -> No
         """,
     )
     (stop,) = found.stops
-    assert (stop.limit, stop.beside) == ("daily_loss", ("max_trades", "weekly_loss"))
-    assert (stop.until, stop.rest) == (datetime(2026, 11, 30, tzinfo=UTC), 50)
+    assert (stop.limit, stop.simultaneous_limits) == ("daily_loss", ("max_trades", "weekly_loss"))
+    assert (stop.until, stop.pnl_after_stop) == (datetime(2026, 11, 30, tzinfo=UTC), 50)
 
 
 def test_trading_hours_stop_at_the_close_and_the_next_day_begins_flat() -> None:
@@ -162,7 +162,7 @@ def test_trading_hours_stop_at_the_close_and_the_next_day_begins_flat() -> None:
         ("trading_hours", "19 15:00", 0, -100, ("X",)),
         ("max_open_quantity", "23 10:00", 0, 2, ("X",)),
     ]
-    assert found.net_as_stopped == 1
+    assert found.net_with_limits == 1
 
 
 def test_a_week_that_was_lost_before_the_start_begins_stopped() -> None:
@@ -174,7 +174,7 @@ def test_a_week_that_was_lost_before_the_start_begins_stopped() -> None:
     story = Story(plan_of("{}")).tell("2026-11-26 09:00 buy 1 @ 5\n09:01 sell 1 @ 6")
     found = rerun(story.fills, book)
     assert told(found) == [("weekly_loss", "24 00:00", 0, 1, ())]
-    assert found.net_as_stopped == 0
+    assert found.net_with_limits == 0
 
 
 @examples(150)
@@ -183,7 +183,7 @@ def test_what_was_made_is_what_was_kept_and_the_rests(fills: list[Fill]) -> None
     found = rerun(fills, LimitBook("A", EVERYTHING, LimitContext(UTC_DAYS, "USD")))
     bookings = Book().book_all(fills)
     assert found.net == sum(b.net for b in bookings)
-    assert found.net == found.net_as_stopped + sum(stop.rest for stop in found.stops)
+    assert found.net == found.net_with_limits + sum(stop.pnl_after_stop for stop in found.stops)
     assert found.saved == sum(stop.saved for stop in found.stops)
     for one, following in zip(found.stops, found.stops[1:], strict=False):
         assert one.until is not None

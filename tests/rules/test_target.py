@@ -145,7 +145,7 @@ def test_a_target_keeps_all_its_digits() -> None:
 def test_a_summary_bears_the_variance_of_each_target() -> None:
     plan = Targets(win_rate_target=Decimal(60), max_drawdown_target=Decimal(-100))
     found = evaluate_targets(summary(win_rate=0.7, max_drawdown=Decimal(150)), plan)
-    assert [(v.target, v.met, v.wanted) for v in found.targets] == [
+    assert [(v.target, v.met, v.target_value) for v in found.targets] == [
         ("win_rate_target", True, Decimal("0.6")),
         ("max_drawdown_target", False, 100),
     ]

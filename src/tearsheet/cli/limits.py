@@ -86,7 +86,7 @@ def release(account: str, limit: str, actor: str, reason: str, allowance: Decima
     assert record.release is not None
     click.echo(
         f"{limit} of {account} is released by {record.release.actor}; "
-        f"it breaks again beyond {format_number(record.release.upto)}"
+        f"it breaks again beyond {format_number(record.release.allowed_value)}"
     )
 
 
@@ -184,14 +184,14 @@ def format_replay(found: Replay, zone: ZoneInfo) -> str:
     verb, color = ("saved", "green") if found.saved >= 0 else ("cost", "red")
     saved = click.style(f"{verb} {format_money(abs(found.saved))}", fg=color, bold=True)
     lines.append(
-        f"  as it was {format_money(found.net)}, as stopped {format_money(found.net_as_stopped)}: {saved}"
+        f"  as it was {format_money(found.net)}, as stopped {format_money(found.net_with_limits)}: {saved}"
     )
     lines += [f"  note: {note}" for note in found.notes]
     return "\n".join([*lines, ""])
 
 
 def _stop_row(stop: Stop, zone: ZoneInfo) -> tuple[str, ...]:
-    limits = " + ".join((stop.limit, *stop.beside))
+    limits = " + ".join((stop.limit, *stop.simultaneous_limits))
     until = stop.until.astimezone(zone).strftime(_TIME) if stop.until else "released"
     return (
         stop.at.astimezone(zone).strftime(_TIME),
@@ -200,7 +200,7 @@ def _stop_row(stop: Stop, zone: ZoneInfo) -> tuple[str, ...]:
         format_number(stop.value),
         format_number(stop.threshold),
         format_money(stop.day_net),
-        format_money(stop.rest),
+        format_money(stop.pnl_after_stop),
         format_money(stop.saved),
         ", ".join(stop.open_at_stop),
     )

@@ -130,10 +130,10 @@ def _variance(variance: Variance) -> str:
     metric = METRICS[variance.metric]
     known = MetricValue(variance.actual, 0)
     actual = format_metric(metric, known) if variance.actual is not None else "—"
-    wanted = format_metric(metric, MetricValue(variance.wanted, 0))
+    target_value = format_metric(metric, MetricValue(variance.target_value, 0))
     verdict = {
         True: click.style("met", fg="green"),
         False: click.style("MISSED", fg="red", bold=True),
         None: click.style(f"not judged: {variance.reason}", dim=True),
     }[variance.met]
-    return f"  {metric.label:<{_LABEL}}{actual:>{_VALUE}}   target {wanted:>12}   {verdict}"
+    return f"  {metric.label:<{_LABEL}}{actual:>{_VALUE}}   target {target_value:>12}   {verdict}"

@@ -180,8 +180,8 @@ def _target(variance: Variance) -> str:
     metric = METRICS[variance.metric]
     verdict = {True: "met", False: "**missed**", None: f"not judged: {variance.reason}"}[variance.met]
     actual = format_metric(metric, MetricValue(variance.actual, 0))
-    wanted = format_metric(metric, MetricValue(variance.wanted, 0))
-    return f"| {metric.label} | {actual} | {wanted} | {verdict} |"
+    target_value = format_metric(metric, MetricValue(variance.target_value, 0))
+    return f"| {metric.label} | {actual} | {target_value} | {verdict} |"
 
 
 def _alerts(alerts: Sequence[AlertEvent]) -> list[str]:

@@ -72,7 +72,7 @@ class _ReplayScale:
 def _panel(replay: Replay) -> Iterator[str]:
     days = replay.days
     was = list(accumulate((day.net for day in days), initial=Decimal(0)))
-    stopped = list(accumulate((day.net_as_stopped for day in days), initial=Decimal(0)))
+    stopped = list(accumulate((day.net_with_limits for day in days), initial=Decimal(0)))
     scale = _ReplayScale(len(days), [*was, *stopped])
     yield f'<text class="title" x="{_LEFT}" y="26">{escape(replay.account)}</text>'
     yield f'<text x="{_LEFT}" y="46">{escape(_summary_line(replay))}</text>'
@@ -90,7 +90,7 @@ def _panel(replay: Replay) -> Iterator[str]:
 def _summary_line(replay: Replay) -> str:
     verb = "saved" if replay.saved >= 0 else "cost"
     return (
-        f"as it was {format_money(replay.net)} (dashed), as stopped {format_money(replay.net_as_stopped)},"
+        f"as it was {format_money(replay.net)} (dashed), as stopped {format_money(replay.net_with_limits)},"
         f" {verb} {format_money(abs(replay.saved))} {replay.currency}; stops: {len(replay.stops)}"
     )
 

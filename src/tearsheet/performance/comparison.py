@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tearsheet.performance.metric import METRICS, MetricScalar, MetricValue, Unit
 from tearsheet.trade.amount import exact
@@ -26,7 +26,7 @@ _NEITHER = {
 class MetricComparison(Struct, frozen=True):
     """A metric of this stretch and of the other. `change` is this − other, null where there is none.
 
-    `better` is null where neither is, or where no more can be said than that they differ.
+    `is_better` is null where neither is, or where no more can be said than that they differ.
     """
 
     metric: str
@@ -35,7 +35,7 @@ class MetricComparison(Struct, frozen=True):
     this: MetricValue
     other: MetricValue
     change: MetricScalar
-    better: bool | None
+    is_better: bool | None = field(name="better")
 
 
 def compare(
@@ -48,10 +48,10 @@ def compare(
 def _compare_metric(name: str, this: MetricValue, other: MetricValue) -> MetricComparison:
     metric = METRICS[name]
     change = _difference(this.value, other.value)
-    better = None
+    is_better = None
     if change and not isinstance(change, str) and name not in _NEITHER:
-        better = (change > 0) is not (name in _LESS_IS_BETTER)
-    return MetricComparison(name, metric.label, metric.unit, this, other, change, better)
+        is_better = (change > 0) is not (name in _LESS_IS_BETTER)
+    return MetricComparison(name, metric.label, metric.unit, this, other, change, is_better)
 
 
 def _difference(this: MetricScalar, other: MetricScalar) -> MetricScalar:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tearsheet.performance.tally import Curve, Tally
 from tearsheet.trade.amount import ZERO, exact
@@ -14,7 +14,7 @@ from tearsheet.trade.position import Booking
 class DailyPoint(Struct, frozen=True):
     """A session: its own net P&L, the total so far, and how far below its high that is.
 
-    `drawdown` is that at the end of the session, `deepest` the deepest within it; both from the
+    `drawdown` is that at the end of the session, `max_drawdown` the deepest within it; both from the
     highest total since the window began, highs within a session included, and never negative.
     """
 
@@ -23,7 +23,7 @@ class DailyPoint(Struct, frozen=True):
     trades: int
     total: Decimal
     drawdown: Decimal
-    deepest: Decimal
+    max_drawdown: Decimal = field(name="deepest")
 
 
 class FillPoint(Struct, frozen=True):
@@ -32,7 +32,7 @@ class FillPoint(Struct, frozen=True):
     time: datetime
     account: str
     symbol: str
-    adds: Decimal
+    change: Decimal = field(name="adds")
     total: Decimal
     drawdown: Decimal
 
@@ -44,10 +44,10 @@ def daily_curve(sessions: Iterable[tuple[date, Tally]]) -> tuple[DailyPoint, ...
     with exact():
         for session, tally in sessions:
             curve: Curve = tally.curve
-            deepest = max(curve.drawdown, high - (total + curve.low))
+            max_drawdown = max(curve.drawdown, high - (total + curve.low))
             high = max(high, total + curve.high)
             total += curve.net
-            days.append(DailyPoint(session, curve.net, tally.closed, total, high - total, deepest))
+            days.append(DailyPoint(session, curve.net, tally.closed, total, high - total, max_drawdown))
     return tuple(days)
 
 
@@ -57,10 +57,12 @@ def fill_curve(bookings: Sequence[Booking], most: int = 1000) -> tuple[FillPoint
     total = high = ZERO
     with exact():
         for booking in bookings:
-            adds = booking.gross - booking.fees
-            total += adds
+            change = booking.gross - booking.fees
+            total += change
             high = max(high, total)
-            points.append(FillPoint(booking.time, booking.account, booking.symbol, adds, total, high - total))
+            points.append(
+                FillPoint(booking.time, booking.account, booking.symbol, change, total, high - total)
+            )
     if len(points) <= most:
         return tuple(points)
     return tuple(_downsample(points, most))

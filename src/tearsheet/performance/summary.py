@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct, field, to_builtins
 
 from tearsheet.performance.metric import Day, MetricScalar, MetricValue
 from tearsheet.trade.amount import to_plain_string
@@ -82,7 +82,7 @@ class Variance(Struct, frozen=True):
     target: str
     metric: str
     actual: MetricScalar
-    wanted: Decimal
+    target_value: Decimal = field(name="wanted")
     variance: Decimal | float | None
     met: bool | None
     reason: str | None = None

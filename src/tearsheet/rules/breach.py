@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tearsheet.errors import UsageError
 from tearsheet.rules.limit import LIMITS, LimitName, period_start
@@ -33,13 +33,13 @@ class Breach(Struct, frozen=True, kw_only=True):
 
 
 class Release(Struct, frozen=True, kw_only=True):
-    """Somebody lifts a breach, for a reason. The limit breaks again beyond `upto`."""
+    """Somebody lifts a breach, for a reason. The limit breaks again beyond `allowed_value`."""
 
     breach_id: str
     at: datetime
     actor: str
     reason: str
-    upto: Decimal
+    allowed_value: Decimal = field(name="upto")
 
 
 def breach_id(account: str, limit: LimitName, start: date | None, number: int) -> str:
@@ -59,8 +59,10 @@ def make_release(
     if allowance < 0:
         raise UsageError(f"an allowance is not below 0, was {allowance}", "0 allows nothing more")
     with exact():
-        upto = max(value, breach.threshold) + allowance
-    return Release(breach_id=breach.id, at=at, actor=actor.strip(), reason=reason.strip(), upto=upto)
+        allowed_value = max(value, breach.threshold) + allowance
+    return Release(
+        breach_id=breach.id, at=at, actor=actor.strip(), reason=reason.strip(), allowed_value=allowed_value
+    )
 
 
 class BreachRegister:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, Window
@@ -74,7 +74,7 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
     the day's best that may be given back, once that best is `armed_from`.
 
     Warnings begin at `warn_at` percent of the threshold, end `hysteresis` points below, wait for
-    `min_trades` closed trades of the day and are silent in `silence`; a breach never waits.
+    `min_trades` closed trades of the day and are silent in `mute_windows`; a breach never waits.
     """
 
     name: LimitName
@@ -82,7 +82,7 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
     warn_at: tuple[Decimal, ...] = WARN_AT
     hysteresis: Decimal = HYSTERESIS
     min_trades: int = 0
-    silence: tuple[TimeOfDayRange, ...] = ()
+    mute_windows: tuple[TimeOfDayRange, ...] = field(default=(), name="silence")
     on_unknown: OnUnknown = "hold"
     basis: EquityBasis = "closed"
     trailing: bool = False
@@ -90,7 +90,7 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
     since: date | None = None
     per_symbol: bool = False
     armed_from: Decimal = ZERO
-    hours: tuple[TimeOfDayRange, ...] = ()
+    trading_hours: tuple[TimeOfDayRange, ...] = field(default=(), name="hours")
 
     @property
     def type(self) -> LimitType:

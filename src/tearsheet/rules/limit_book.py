@@ -92,7 +92,7 @@ class LimitState:
         if not self.is_breached:
             self.spent = True
             return None
-        return None if release and not self.spent and value <= release.upto else number
+        return None if release and not self.spent and value <= release.allowed_value else number
 
 
 class LimitStateSnapshot(Struct, frozen=True):
@@ -140,7 +140,7 @@ class LimitBook:
         self.missing_marks: tuple[str, ...] = ()
         self.other_currencies: set[str] = set()
         self.new_breaches: list[Breach] = []
-        self._hours = hours.hours if hours else ()
+        self._hours = hours.trading_hours if hours else ()
         self._next_close = EARLIEST if self._hours else LATEST
         self._last: tuple[object, ...] = ()
 

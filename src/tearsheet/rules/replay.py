@@ -2,13 +2,13 @@
 
 The account is replayed as stopped: what was traded between a stop and its reset did not happen, nor
 what became of positions that were open at the stop or opened after it. All of that is the stop's
-`rest`. No price is guessed for what was open at the stop: it counts as left where it stood.
+`pnl_after_stop`. No price is guessed for what was open at the stop: it counts as left where it stood.
 """
 
 from datetime import date, datetime
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tearsheet.rules.breach import Breach
 from tearsheet.rules.limit import LIMITS, LimitName, period_end
@@ -20,13 +20,13 @@ from tearsheet.trade.position import Booking, Position
 class Stop(Struct, frozen=True, kw_only=True):
     """A moment at which the limits would have stopped an account, and what came after it.
 
-    `day_net` is the day's result up to it, `rest` what was made afterwards until `until` (None is
-    for ever) in `rest_fills` bookings, and `saved` its opposite: below 0 the stop would have cost.
+    `day_net` is the day's result up to it, `pnl_after_stop` what was made afterwards until `until` (None is
+    for ever) in `fills_after_stop` bookings, and `saved` its opposite: below 0 the stop would have cost.
     """
 
     account: str
     limit: LimitName
-    beside: tuple[LimitName, ...]
+    simultaneous_limits: tuple[LimitName, ...] = field(name="beside")
     trading_day: date
     at: datetime
     until: datetime | None
@@ -34,8 +34,8 @@ class Stop(Struct, frozen=True, kw_only=True):
     value: Decimal
     threshold: Decimal
     day_net: Decimal
-    rest: Decimal
-    rest_fills: int
+    pnl_after_stop: Decimal = field(name="rest")
+    fills_after_stop: int = field(name="rest_fills")
     saved: Decimal
     open_at_stop: tuple[str, ...]
 
@@ -45,19 +45,19 @@ class ReplayDay(Struct, frozen=True):
 
     session: date
     net: Decimal
-    net_as_stopped: Decimal
+    net_with_limits: Decimal = field(name="net_as_stopped")
     stops: int
 
 
 class Replay(Struct, frozen=True, kw_only=True):
-    """An account's history with its limits held: `saved` is `net_as_stopped` − `net`."""
+    """An account's history with its limits held: `saved` is `net_with_limits` − `net`."""
 
     account: str
     currency: str
     start: date
     end: date
     net: Decimal
-    net_as_stopped: Decimal
+    net_with_limits: Decimal = field(name="net_as_stopped")
     saved: Decimal
     stops: tuple[Stop, ...]
     days: tuple[ReplayDay, ...]
@@ -71,28 +71,28 @@ class _ActiveStop:
         ends = {breach.id: _until(book, breach) for breach in found}
         self.breach = max(found, key=lambda b: (ends[b.id] is None, ends[b.id] or b.at))
         self.until = ends[self.breach.id]
-        self.beside = tuple(b.limit for b in found if b.id != self.breach.id)
+        self.simultaneous_limits = tuple(b.limit for b in found if b.id != self.breach.id)
         self.day_net = book.sums.day_net
-        self.rest, self.fills = ZERO, 0
+        self.pnl, self.fills = ZERO, 0
         self.open: set[str] = set()
 
     def covers(self, at: datetime) -> bool:
         return self.until is None or at < self.until
 
-    def join(self, book: LimitBook, found: tuple[Breach, ...]) -> None:
+    def merge(self, book: LimitBook, found: tuple[Breach, ...]) -> None:
         """The other part of the same fill broke more."""
         for breach in found:
-            self.beside = (*self.beside, breach.limit)
+            self.simultaneous_limits = (*self.simultaneous_limits, breach.limit)
             until = _until(book, breach)
             if self.until is not None and (until is None or until > self.until):
                 self.until = until
 
-    def stop(self) -> Stop:
+    def to_stop(self) -> Stop:
         breach = self.breach
         return Stop(
             account=breach.account,
             limit=breach.limit,
-            beside=self.beside,
+            simultaneous_limits=self.simultaneous_limits,
             trading_day=breach.trading_day,
             at=breach.at,
             until=self.until,
@@ -100,9 +100,9 @@ class _ActiveStop:
             value=breach.value,
             threshold=breach.threshold,
             day_net=self.day_net,
-            rest=self.rest,
-            rest_fills=self.fills,
-            saved=-self.rest,
+            pnl_after_stop=self.pnl,
+            fills_after_stop=self.fills,
+            saved=-self.pnl,
             open_at_stop=tuple(sorted(self.open)),
         )
 
@@ -134,14 +134,14 @@ class Simulation:
         day[0] += net
         stop = self._cause(booking)
         if stop is not None:
-            stop.rest += net
+            stop.pnl += net
             stop.fills += 1
             self._prevented[booking.position_id] = stop
             return
         day[1] += net
         found = self._book.book(booking, position)
         if self._is_trigger(booking):
-            self._stops[-1].join(self._book, found)
+            self._stops[-1].merge(self._book, found)
             self._close_positions(self._stops[-1])
         elif found:
             self._record_stop(found)
@@ -155,16 +155,16 @@ class Simulation:
         )
         with exact():
             net = sum((day.net for day in days), ZERO)
-            kept = sum((day.net_as_stopped for day in days), ZERO)
+            kept = sum((day.net_with_limits for day in days), ZERO)
             return Replay(
                 account=self._book.account,
                 currency=self._book.context.currency,
                 start=self._start,
                 end=self._end,
                 net=net,
-                net_as_stopped=kept,
+                net_with_limits=kept,
                 saved=kept - net,
-                stops=tuple(stop.stop() for stop in self._stops),
+                stops=tuple(stop.to_stop() for stop in self._stops),
                 days=days,
                 notes=notes,
             )

@@ -193,7 +193,7 @@ def _evaluate(summary: PerformanceSummary, rule: Rule, min_sample: int) -> Targe
         target=rule.target,
         metric=rule.metric,
         actual=found.value,
-        wanted=rule.target_value,
+        target_value=rule.target_value,
         variance=_difference(found.value, rule.target_value),
         met=met,
         reason=reason,

@@ -196,7 +196,7 @@ def _is_within_hours(book: LimitBook, now: datetime) -> bool:
     limit, calendar = book.plan.get("trading_hours"), book.context.calendar
     if limit is None:
         return True
-    return calendar.is_weekday(book.session) and is_within(limit.hours, now, calendar.timezone)
+    return calendar.is_weekday(book.session) and is_within(limit.trading_hours, now, calendar.timezone)
 
 
 def _age(book: LimitBook, feed: FeedStatus, now: datetime) -> float | None:
@@ -253,7 +253,7 @@ def _warning_muted_reason(book: LimitBook, watch: LimitState, now: datetime) -> 
     limit, trades = watch.limit, book.sums.trades
     if trades < limit.min_trades:
         return f"no warning before {limit.min_trades} closed trades, {trades} so far"
-    if is_within(limit.silence, now, book.context.calendar.timezone):
+    if is_within(limit.mute_windows, now, book.context.calendar.timezone):
         return "no warning in a silence window"
     return None
 
@@ -265,9 +265,7 @@ def _view_note(book: LimitBook, watch: LimitState, breach: Breach | None) -> str
         return f"latched at {value} of {threshold}; the books have changed since"
     release = book.breach_register.latest_release(watch.limit.name, watch.start)
     if breach is None and release is not None:
-        return (
-            f"released by {release.actor}: {release.reason}; it breaks beyond {to_plain_string(release.upto)}"
-        )
+        return f"released by {release.actor}: {release.reason}; it breaks beyond {to_plain_string(release.allowed_value)}"
     return None
 
 

@@ -62,11 +62,11 @@ def test_history_with_its_limits_held(tracker: PerformanceTracker) -> None:
         "x:F4",
     )
     # -80, and what XYZ made after it would have been closed: 10 on Tuesday, 50 on Wednesday
-    assert (stop.rest, stop.rest_fills, stop.open_at_stop) == (-20, 4, ("XYZ",))
+    assert (stop.pnl_after_stop, stop.fills_after_stop, stop.open_at_stop) == (-20, 4, ("XYZ",))
     summary = tracker.get_summary(Window.between(found.start, found.end))
     assert found.net + 1 == summary.value("net_pnl")  # account B made 1
-    assert (found.net, found.net_as_stopped, found.saved) == (-211, -191, 20)
-    assert [(d.net, d.net_as_stopped, d.stops) for d in found.days] == [
+    assert (found.net, found.net_with_limits, found.saved) == (-211, -191, 20)
+    assert [(d.net, d.net_with_limits, d.stops) for d in found.days] == [
         (-111, -111, 0),
         (-190, -120, 1),
         (90, 40, 0),
@@ -79,7 +79,7 @@ def test_a_later_start_knows_the_week_and_what_was_held(tracker: PerformanceTrac
     # ten were held from Monday, so one more is too many, and all is closed
     assert (first.limit, first.value, first.fill_key) == ("max_open_quantity", 11, "x:F3")
     assert first.open_at_stop == ("ABC", "XYZ")
-    assert (found.net, found.net_as_stopped) == (-100, 40)
+    assert (found.net, found.net_with_limits) == (-100, 40)
     (alone,) = run(tracker, "{weekly_loss: 230}", start=date(2026, 11, 17))
     assert [(s.limit, s.value, s.fill_key) for s in alone.stops] == [("weekly_loss", 231, "x:F4")]
     (drawdown,) = run(tracker, "{max_drawdown: 230}", start=date(2026, 11, 17))
@@ -100,7 +100,7 @@ def test_logged_trades_are_replayed_too(place: Place) -> None:
     place.log("2026-11-19", *(record(order_id=str(n), net=net) for n, net in enumerate((-60, -50, 20))))
     with place.tracker() as tracker:
         (found,) = run(tracker, "{daily_loss: 100}", account=None)
-    assert (found.net, found.net_as_stopped, found.stops[0].rest) == (-90, -110, 20)
+    assert (found.net, found.net_with_limits, found.stops[0].pnl_after_stop) == (-90, -110, 20)
 
 
 def test_open_pnl_is_judged_on_what_was_booked_and_says_so(tracker: PerformanceTracker) -> None:

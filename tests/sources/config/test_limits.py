@@ -61,12 +61,12 @@ def test_every_limit_and_key_is_read() -> None:
     plan = limits(WHOLE).for_account("somebody")
     assert [limit.name for limit in plan.limits] == list(LIMITS)
     assert plan.stale_after == timedelta(seconds=90)
-    assert {limit.silence for limit in plan.limits} == {(TimeOfDayRange(time(11, 30), time(12, 30)),)}
+    assert {limit.mute_windows for limit in plan.limits} == {(TimeOfDayRange(time(11, 30), time(12, 30)),)}
     assert get(plan, "daily_loss") == Limit(
         name="daily_loss",
         threshold=Decimal(500),
         on_unknown="breach",
-        silence=(TimeOfDayRange(time(11, 30), time(12, 30)),),
+        mute_windows=(TimeOfDayRange(time(11, 30), time(12, 30)),),
     )
     weekly = get(plan, "weekly_loss")
     assert (weekly.threshold, weekly.warn_at, weekly.on_unknown) == (
@@ -85,7 +85,7 @@ def test_every_limit_and_key_is_read() -> None:
     assert get(plan, "max_open_quantity").per_symbol
     lock = get(plan, "profit_lock")
     assert (lock.threshold, lock.armed_from, lock.hysteresis) == (40, 200, 0)
-    assert get(plan, "trading_hours").hours == (
+    assert get(plan, "trading_hours").trading_hours == (
         TimeOfDayRange(time(17), time(23, 30)),
         TimeOfDayRange(time(8, 30), time(15)),
     )

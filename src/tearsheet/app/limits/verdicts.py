@@ -319,5 +319,5 @@ def _log_release(breach: Breach, release: Release) -> None:
         limit=breach.limit,
         actor=release.actor,
         reason=release.reason,
-        upto=release.upto,
+        upto=release.allowed_value,
     )

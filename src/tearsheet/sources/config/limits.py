@@ -172,7 +172,6 @@ def _fields(name: str, read: dict[str, Any]) -> dict[str, Any]:
     fields = {_FIELDS.get(key, key): value for key, value in read.items()}
     if name == "trading_hours":
         fields["threshold"] = Decimal(1)
-        fields["hours"] = read["hours"]
     return fields
 
 
@@ -320,4 +319,6 @@ _FIELDS = {
     "kind": "trailing",
     "per": "per_symbol",
     "from": "armed_from",
+    "silence": "mute_windows",
+    "hours": "trading_hours",
 }

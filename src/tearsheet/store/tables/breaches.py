@@ -54,7 +54,7 @@ class BreachTable:
     def release(self, release: Release) -> None:
         """Keep a release of a breach that nobody has released yet."""
         r = release
-        row = (r.breach_id, to_micros(r.at), r.actor, r.reason, str(r.upto))
+        row = (r.breach_id, to_micros(r.at), r.actor, r.reason, str(r.allowed_value))
         self._queries.execute("add_release", row)
 
     def accounts(self) -> list[str]:
@@ -120,6 +120,10 @@ def _record(row: Row) -> BreachRecord:
     release = None
     if row[10] is not None:
         release = Release(
-            breach_id=row[0], at=from_micros(row[10]), actor=row[11], reason=row[12], upto=Decimal(row[13])
+            breach_id=row[0],
+            at=from_micros(row[10]),
+            actor=row[11],
+            reason=row[12],
+            allowed_value=Decimal(row[13]),
         )
     return BreachRecord(breach, release)

@@ -151,7 +151,7 @@ def _content(asked: QueryContext, given: dict[str, Any]) -> dict[str, Any]:
             "/api/performance/rolling", given, trades=tracker.settings.alert_rolling_window
         ),
         "rolling_trades": tracker.settings.alert_rolling_window,
-        "win_rate_target": next((v.wanted for v in judged.targets if v.metric == "win_rate"), None),
+        "win_rate_target": next((v.target_value for v in judged.targets if v.metric == "win_rate"), None),
         "comparison": None,
     }
 
