@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.performance.breakdown import GROUPINGS, breakdown, tally_closed_trades
-from tearsheet.performance.closing import ClosedTrade
+from tearsheet.performance.calendar import calendar_results
+from tearsheet.performance.closed_trade import ClosedTrade
 from tearsheet.performance.comparison import compare
 from tearsheet.performance.distribution import distribution
-from tearsheet.performance.grid import calendar_results
 from tearsheet.performance.metric import METRICS, MetricInput, compute_all
 from tearsheet.performance.rolling import rolling_metrics, wilson
 from tearsheet.performance.series import daily_curve, fill_curve

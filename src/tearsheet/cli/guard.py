@@ -1,4 +1,4 @@
-"""The command that acts on verdicts: guard."""
+"""The guard command: run a command when an account must be flat."""
 
 import hashlib
 import re
@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from tearsheet.cli import EXIT_BREACH, EXIT_GUARD_FAILED, EXIT_OK, EXIT_UNKNOWN
-from tearsheet.guard.acting import Command
-from tearsheet.guard.asking import ApiUrl, TokenFile, VerdictClient
 from tearsheet.guard.audit import AuditLog
-from tearsheet.guard.guarding import Guard, GuardOptions
-from tearsheet.guard.listening import EventListener
-from tearsheet.guard.memory import StateFile
-from tearsheet.guard.trust import ValidationLimits
+from tearsheet.guard.client import ApiUrl, TokenFile, VerdictClient
+from tearsheet.guard.command import Command
+from tearsheet.guard.events import EventListener
+from tearsheet.guard.guard import Guard, GuardOptions
+from tearsheet.guard.state import StateFile
+from tearsheet.guard.validation import ValidationLimits
 
 _SECONDS = click.FloatRange(0.2, 86_400)
 
@@ -103,7 +103,7 @@ def guard(url: str, account: str, command: str, **values: Any) -> int:
                 69 with --once: no usable verdict · 75 another guard, or the state cannot be written
                 76 a command failed for good, or nobody knows whether it ran
     """
-    orders = GuardOptions(
+    options = GuardOptions(
         values["every"],
         values["dead_after"],
         values["on_unknown"],
@@ -113,16 +113,16 @@ def guard(url: str, account: str, command: str, **values: Any) -> int:
     address = ApiUrl(url, values["ca_file"], allow_http=values["allow_http"])
     token = TokenFile(values["token_file"])
     token.headers()
-    runs = Command(command, values["command_timeout"], shell=values["shell"])
-    bounds = ValidationLimits(values["max_skew"], values["max_data_age"])
-    with closing(StateFile(values["state"] or _default_path(account, ".json"), account)) as memory:
+    runner = Command(command, values["command_timeout"], shell=values["shell"])
+    validation = ValidationLimits(values["max_skew"], values["max_data_age"])
+    with closing(StateFile(values["state"] or _default_path(account, ".json"), account)) as state_file:
         if values["accept_lower_sequence"]:
-            memory.state.sequence = 0
+            state_file.state.sequence = 0
         audit = AuditLog(values["audit"] or _default_path(account, ".audit.jsonl"), account, click.echo)
-        asker = VerdictClient(address, token, account, values["timeout"])
-        guarding = Guard(orders, bounds, asker, runs, memory, audit)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: guarding.end())
+        client = VerdictClient(address, token, account, values["timeout"])
+        guarding = Guard(options, validation, client, runner, state_file, audit)
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signal_number, lambda *_: guarding.end())
         if not values["once"]:
             EventListener(address, token, account, guarding.wake).start()
         guarding.run(once=values["once"])
@@ -137,12 +137,12 @@ def _exit_code(guarding: Guard, *, once: bool) -> int:
     return EXIT_UNKNOWN if once and guarding.state == "unknown" else EXIT_OK
 
 
-def _default_path(account: str, ending: str) -> Path:
-    """The file of an account, whatever its name is made of."""
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", account)[:60]
-    if plain != account:
-        plain += f"-{hashlib.sha256(account.encode()).hexdigest()[:8]}"
-    return Path("logs") / "guard" / f"{plain}{ending}"
+def _default_path(account: str, suffix: str) -> Path:
+    """Return the file of an account; unsafe characters are replaced, a hash keeps the name unique."""
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", account)[:60]
+    if stem != account:
+        stem += f"-{hashlib.sha256(account.encode()).hexdigest()[:8]}"
+    return Path("logs") / "guard" / f"{stem}{suffix}"
 
 
 COMMANDS = {"guard": guard}

@@ -1,5 +1,5 @@
-"""The reference external risk manager: asks for an account's verdict, believes little, acts once.
+"""Reference external risk manager: polls an account's verdict, validates it, runs a command once per breach.
 
-It stands alone: the standard library only, and of Tearsheet nothing but its errors, so that it can
-run on another machine and be read in one sitting.
+Imports only the standard library and `tearsheet.errors`, so that it can run on another machine and
+be audited quickly.
 """

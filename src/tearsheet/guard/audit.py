@@ -1,4 +1,4 @@
-"""The guard's record: a line for every decision, on the disk before the guard goes on."""
+"""Audit log of the guard: one JSON line per decision, fsynced before the guard continues."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from tearsheet.errors import SettingsError
 
 
 class AuditLog:
-    """Appends JSON lines to a file. Where that fails, standard error says so and the guard goes on:
-    protecting the account comes before writing about it."""
+    """Append-only JSON lines file. A write error goes to standard error and does not stop the guard:
+    protecting the account takes precedence over logging."""
 
-    def __init__(self, file: Path, account: str, tell: Callable[[str], None]) -> None:
-        self._file, self._account, self._print = file, account, tell
+    def __init__(self, file: Path, account: str, print_line: Callable[[str], None]) -> None:
+        self._file, self._account, self._print = file, account, print_line
         self._last_printed = ""
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -27,19 +27,19 @@ class AuditLog:
                 "name a file in a folder that can be written by --audit",
             ) from None
 
-    def write(self, at: datetime, decision: str, words: str, **fields: Any) -> None:
-        """Record a decision; tell it too where it differs from the last one."""
+    def write(self, at: datetime, decision: str, message: str, **fields: Any) -> None:
+        """Append a decision; print it if it differs from the last printed one."""
         line = {
             "at": at.isoformat(),
             "account": self._account,
             "decision": decision,
-            "words": words,
+            "words": message,
             **fields,
         }
         self._append(json.dumps(line, ensure_ascii=False, default=str) + "\n")
-        if (told := f"{decision}: {words}") != self._last_printed:
-            self._last_printed = told
-            self._print(f"{at:%Y-%m-%d %H:%M:%S}Z  {self._account}  {told}")
+        if (text := f"{decision}: {message}") != self._last_printed:
+            self._last_printed = text
+            self._print(f"{at:%Y-%m-%d %H:%M:%S}Z  {self._account}  {text}")
 
     def _append(self, line: str) -> None:
         data = line.encode("utf-8", "backslashreplace")

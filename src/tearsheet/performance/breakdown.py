@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.performance.closing import ClosedTrade
+from tearsheet.performance.closed_trade import ClosedTrade
 from tearsheet.performance.metric import MetricInput, Ratio, ratio_of
 from tearsheet.performance.tally import Tally
 from tearsheet.trade.amount import ONE, ZERO, exact

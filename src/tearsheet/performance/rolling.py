@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from msgspec import Struct
 
-from tearsheet.performance.closing import ClosedTrade
+from tearsheet.performance.closed_trade import ClosedTrade
 from tearsheet.trade.amount import ZERO, exact
 
 _C = Context(prec=50, rounding=ROUND_HALF_EVEN)

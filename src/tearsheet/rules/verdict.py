@@ -265,7 +265,8 @@ def _view_note(book: LimitBook, watch: LimitState, breach: Breach | None) -> str
         return f"latched at {value} of {threshold}; the books have changed since"
     release = book.breach_register.latest_release(watch.limit.name, watch.start)
     if breach is None and release is not None:
-        return f"released by {release.actor}: {release.reason}; it breaks beyond {to_plain_string(release.allowed_value)}"
+        allowed = to_plain_string(release.allowed_value)
+        return f"released by {release.actor}: {release.reason}; it breaks beyond {allowed}"
     return None
 
 

@@ -14,10 +14,10 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.reports import ExplainedFill
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.performance.breakdown import Group, breakdown
-from tearsheet.performance.closing import ClosedTrade
+from tearsheet.performance.calendar import CalendarResults, calendar_results
+from tearsheet.performance.closed_trade import ClosedTrade
 from tearsheet.performance.comparison import MetricComparison, compare
 from tearsheet.performance.distribution import Distribution, distribution
-from tearsheet.performance.grid import CalendarResults, calendar_results
 from tearsheet.performance.rolling import RollingPoint, rolling_metrics
 from tearsheet.performance.series import DailyPoint, FillPoint, daily_curve, fill_curve
 from tearsheet.performance.summary import PerformanceSummary, Scope

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tearsheet.performance.closing import ClosedTrade
+from tearsheet.performance.closed_trade import ClosedTrade
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.queries import Queries

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 
 from tearsheet.app.analysis.charts import Charts, Selection
-from tearsheet.performance.grid import CalendarResults, PeriodResult
+from tearsheet.performance.calendar import CalendarResults, PeriodResult
 from tearsheet.performance.summary import Scope
 from tearsheet.trade.session import DAY, Window
 from tearsheet.web.http import parameters

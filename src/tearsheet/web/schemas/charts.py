@@ -8,8 +8,8 @@ from msgspec import Struct
 from tearsheet.app.analysis.charts import TradeDetail
 from tearsheet.app.analysis.lists import PositionView
 from tearsheet.performance.breakdown import Group
+from tearsheet.performance.calendar import CalendarResults
 from tearsheet.performance.distribution import Distribution
-from tearsheet.performance.grid import CalendarResults
 from tearsheet.performance.rolling import RollingPoint
 from tearsheet.performance.series import DailyPoint, FillPoint
 from tearsheet.performance.summary import PartialReason

@@ -1,4 +1,4 @@
-"""A verdict as the guard reads it: strictly, as whoever answers may be broken or lie."""
+"""Strict parser of the verdict response; the server is not trusted."""
 
 import json
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from typing import Any
 
 SCHEMA = "tearsheet.verdict/1"
 _STATES = ("ok", "warn", "breach", "unknown")
-_SHOWN = 200
+_MAX_DETAIL = 200
 
 
 class UntrustedResponseError(Exception):
-    """Why an answer is no ground for a decision: a code, and what was found."""
+    """A response that cannot be used for a decision: stable code and detail."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
-        self.detail = detail if len(detail) <= _SHOWN else f"{detail[:_SHOWN]}…"
+        self.detail = detail if len(detail) <= _MAX_DETAIL else f"{detail[:_MAX_DETAIL]}…"
 
 
 @dataclass(frozen=True)
 class BreachInfo:
-    """A limit that is broken: the breach's id, the limit, and its numbers as they were written."""
+    """An active breach: its id, the limit, and value and threshold as sent."""
 
     id: str
     limit: str
@@ -31,7 +31,7 @@ class BreachInfo:
 
 @dataclass(frozen=True)
 class ReceivedVerdict:
-    """What an answer says, after it was found to be whole and not to contradict itself."""
+    """A complete verdict without contradictions."""
 
     account: str
     state: str
@@ -45,25 +45,25 @@ class ReceivedVerdict:
 
 
 def parse_verdict(body: bytes, account: str) -> ReceivedVerdict:
-    """Read the body of an answer. Raises UntrustedError."""
+    """Parse and check a response body. Raises UntrustedResponseError."""
     try:
-        whole = json.loads(body, parse_float=str)
+        content = json.loads(body, parse_float=str)
     except (ValueError, RecursionError) as error:
         raise UntrustedResponseError("no_json", f"{error}: {body[:80]!r}") from None
     try:
-        seen = _parse_data(whole)
+        verdict = _parse_data(content)
     except (KeyError, TypeError, ValueError) as error:
         raise UntrustedResponseError("wrong_shape", f"{type(error).__name__}: {error}") from None
-    if seen.account != account:
-        raise UntrustedResponseError("other_account", f"it is of {seen.account!r}, not of {account!r}")
-    _check_consistency(seen, whole["data"])
-    return seen
+    if verdict.account != account:
+        raise UntrustedResponseError("other_account", f"it is of {verdict.account!r}, not of {account!r}")
+    _check_consistency(verdict, content["data"])
+    return verdict
 
 
-def _parse_data(whole: Any) -> ReceivedVerdict:
-    data = whole["data"]
-    if whole["status"] != "success" or data["schema"] != SCHEMA:
-        raise ValueError(f"status {whole['status']!r}, schema {data.get('schema')!r}")
+def _parse_data(content: Any) -> ReceivedVerdict:
+    data = content["data"]
+    if content["status"] != "success" or data["schema"] != SCHEMA:
+        raise ValueError(f"status {content['status']!r}, schema {data.get('schema')!r}")
     if data["state"] not in _STATES:
         raise ValueError(f"state {data['state']!r}")
     as_of = datetime.fromisoformat(_require_type(data["as_of"], str))
@@ -99,15 +99,15 @@ def _require_type(value: Any, kind: type) -> Any:
     return value
 
 
-def _check_consistency(seen: ReceivedVerdict, data: Any) -> None:
-    """An answer that contradicts itself says nothing."""
-    if bool(seen.breaches) != (seen.state == "breach"):
+def _check_consistency(verdict: ReceivedVerdict, data: Any) -> None:
+    """Raise UntrustedResponseError if state, must_be_flat and limit levels contradict each other."""
+    if bool(verdict.breaches) != (verdict.state == "breach"):
         raise UntrustedResponseError(
-            "contradiction", f"state {seen.state} with {len(seen.breaches)} broken limits"
+            "contradiction", f"state {verdict.state} with {len(verdict.breaches)} broken limits"
         )
-    if seen.must_be_flat != (seen.state == "breach") and seen.state != "unknown":
+    if verdict.must_be_flat != (verdict.state == "breach") and verdict.state != "unknown":
         raise UntrustedResponseError(
-            "contradiction", f"state {seen.state} with must_be_flat {seen.must_be_flat}"
+            "contradiction", f"state {verdict.state} with must_be_flat {verdict.must_be_flat}"
         )
-    if seen.state == "ok" and any(view["level"] != "ok" for view in data["limits"]):
+    if verdict.state == "ok" and any(view["level"] != "ok" for view in data["limits"]):
         raise UntrustedResponseError("contradiction", "state ok with a limit that is not")

@@ -1,4 +1,4 @@
-"""Listens to the service's events, to ask sooner. What they say is not believed, only that there is one."""
+"""Listen to server-sent events to poll earlier; the content of an event is ignored."""
 
 import http.client
 import threading
@@ -6,17 +6,17 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tearsheet.errors import SettingsError
-from tearsheet.guard.asking import ApiUrl, TokenFile
+from tearsheet.guard.client import ApiUrl, TokenFile
 
-#: Seconds without a line, heartbeats included, after which a stream is taken for dead.
-_SILENT_S = 45.0
-#: Seconds before a stream is asked for again: after it ended, and where none is offered.
+#: Read timeout in seconds; the server sends heartbeats more often than that.
+_READ_TIMEOUT_S = 45.0
+#: Seconds until the next connection attempt: after a stream ended, and if the server offers none.
 _RETRY_S, _NOT_OFFERED_S = 2.0, 60.0
 _MAX_LINE_BYTES = 1 << 16
 
 
 class EventListener:
-    """A thread that calls `wake` at each event; without events to be had it only waits."""
+    """Background thread that calls `wake` at each event except heartbeats."""
 
     def __init__(self, address: ApiUrl, token: TokenFile, account: str, wake: Callable[[], None]) -> None:
         self._address, self._token, self._wake = address, token, wake
@@ -24,11 +24,11 @@ class EventListener:
         self._ended = threading.Event()
 
     def start(self) -> None:
-        """Listen until the process ends."""
+        """Start the thread; it ends with the process."""
         threading.Thread(target=self._run, name="events", daemon=True).start()
 
     def end(self) -> None:
-        """Listen no more."""
+        """Stop after the current read."""
         self._ended.set()
 
     def _run(self) -> None:
@@ -39,13 +39,13 @@ class EventListener:
             self._ended.wait(wait)
 
     def _listen(self) -> float:
-        connection = self._address.connect(_SILENT_S)
+        connection = self._address.connect(_READ_TIMEOUT_S)
         try:
             headers = {"Accept": "text/event-stream", **self._token.headers()}
             connection.request("GET", self._path, headers=headers)
             response = connection.getresponse()
-            kind = response.headers.get_content_type()
-            if response.status != 200 or kind != "text/event-stream":
+            content_type = response.headers.get_content_type()
+            if response.status != 200 or content_type != "text/event-stream":
                 return _NOT_OFFERED_S
             while line := response.readline(_MAX_LINE_BYTES):
                 if self._ended.is_set():

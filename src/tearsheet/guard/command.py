@@ -1,4 +1,4 @@
-"""Runs the command: as a process of its own, without a shell unless asked, within a time."""
+"""Run the breach command in its own process group, with a timeout, without a shell by default."""
 
 import os
 import shlex
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import IO, Literal
 
 from tearsheet.errors import UsageError
-from tearsheet.guard.asking import TOKEN_VARIABLE
+from tearsheet.guard.client import TOKEN_VARIABLE
 
 _GRACE_S = 3.0
-_SHOWN = 2000
+_MAX_OUTPUT_BYTES = 2000
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """How a run ended. `unsure` says that it was stopped in the middle of who knows what."""
+    """Result of one run. `unsure`: the command was stopped by the timeout, its effects are unknown."""
 
     status: Literal["done", "failed", "unsure"]
     exit_code: int | None
@@ -27,26 +27,26 @@ class CommandResult:
 
 
 class Command:
-    """What to run on a breach. Raises UsageError where it is none."""
+    """Command that runs on a breach. Raises UsageError if it is empty or cannot be parsed."""
 
     def __init__(self, line: str, timeout_s: float, *, shell: bool = False) -> None:
         try:
-            words = shlex.split(line)
+            arguments = shlex.split(line)
         except ValueError as error:
             raise UsageError(f"--on-breach {line!r} cannot be read: {error}", _HINT) from None
-        if not words:
+        if not arguments:
             raise UsageError("--on-breach names no command", _HINT)
-        self._words = ["/bin/sh", "-c", line] if shell else words
+        self._arguments = ["/bin/sh", "-c", line] if shell else arguments
         self._timeout_s = timeout_s
 
-    def run(self, about: Mapping[str, str]) -> CommandResult:
-        """Run it, and wait. It sees `about` in its environment, and never the token."""
+    def run(self, environment: Mapping[str, str]) -> CommandResult:
+        """Run the command and wait. `environment` is added to the guard's own variables, minus the token."""
         inherited = {k: v for k, v in os.environ.items() if k != TOKEN_VARIABLE}
         with tempfile.TemporaryFile() as output:
             try:
                 process = subprocess.Popen(
-                    self._words,
-                    env=inherited | dict(about),
+                    self._arguments,
+                    env=inherited | dict(environment),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -58,16 +58,16 @@ class Command:
                 code = process.wait(self._timeout_s)
             except subprocess.TimeoutExpired:
                 _stop(process)
-                words = f"stopped after {self._timeout_s:g} s; {_output_tail(output)}"
-                return CommandResult("unsure", process.returncode, words)
+                message = f"stopped after {self._timeout_s:g} s; {_output_tail(output)}"
+                return CommandResult("unsure", process.returncode, message)
             return CommandResult("failed" if code else "done", code, _output_tail(output))
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the command and all that it started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    """Stop the process group: SIGTERM, then SIGKILL after a grace period."""
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
+            os.killpg(process.pid, signal_number)
         try:
             process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:
@@ -78,7 +78,7 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 def _output_tail(output: IO[bytes]) -> str:
     size = output.seek(0, os.SEEK_END)
-    output.seek(max(0, size - _SHOWN))
+    output.seek(max(0, size - _MAX_OUTPUT_BYTES))
     return output.read().decode("utf-8", "replace").strip()
 
 

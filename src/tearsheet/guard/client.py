@@ -1,4 +1,4 @@
-"""Asks the service over HTTP, verified and within a time that holds whatever the other side does."""
+"""HTTP client for the verdict API: TLS verification, no redirects, one timeout for the whole response."""
 
 import http.client
 import ipaddress
@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from tearsheet.errors import SettingsError, UsageError
-from tearsheet.guard.reading import UntrustedResponseError
+from tearsheet.guard.verdict import UntrustedResponseError
 
 TOKEN_VARIABLE = "TEARSHEET_TOKEN"
 _MAX_BYTES = 2_000_000
@@ -21,20 +21,20 @@ _MAX_BYTES = 2_000_000
 
 @dataclass(frozen=True)
 class Response:
-    """What came back."""
+    """Body and ETag of a 200 response."""
 
     body: bytes
     etag: str | None
 
 
 class TokenFile:
-    """The token, read anew each time so that it can be changed; never shown."""
+    """Access token, read again for every request so that it can be rotated; never logged."""
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
 
     def headers(self) -> dict[str, str]:
-        """What a request bears. Raises SettingsError where the file cannot be used."""
+        """Return the Authorization header, empty without a token. Raises SettingsError if the file is unusable."""
         if self._file is None:
             token = os.environ.get(TOKEN_VARIABLE, "").strip()
         else:
@@ -51,7 +51,7 @@ class TokenFile:
 
 
 class ApiUrl:
-    """Where the service is; redirects are not followed, as they could lead a token elsewhere."""
+    """Base URL of the API. Redirects are not followed: they could send the token to another host."""
 
     def __init__(self, url: str, ca_file: Path | None, *, allow_http: bool) -> None:
         parts = urlsplit(url)
@@ -64,26 +64,26 @@ class ApiUrl:
         if parts.username is not None:
             raise UsageError("--url bears a user or password", "tokens go into --token-file")
         self._host, self._prefix = parts.hostname, parts.path.rstrip("/")
-        self._context = _context(ca_file) if parts.scheme == "https" else None
-        if self._context is None and not allow_http and not _is_loopback(self._host):
+        self._tls = _tls_context(ca_file) if parts.scheme == "https" else None
+        if self._tls is None and not allow_http and not _is_loopback(self._host):
             raise UsageError(
                 f"--url {url} would send the token, and take orders, in the clear",
                 "use https://, or say --allow-http in a network that you trust",
             )
 
     def connect(self, timeout_s: float) -> http.client.HTTPConnection:
-        """A connection that is not made yet."""
-        if self._context is None:
+        """Return a connection that is not opened yet."""
+        if self._tls is None:
             return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
-        return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s, context=self._context)
+        return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s, context=self._tls)
 
     def path(self, path: str, account: str) -> str:
-        """A path about an account."""
+        """Return the request path of an endpoint for an account."""
         return f"{self._prefix}{path}?account={quote(account, safe='')}"
 
 
 class VerdictClient:
-    """Asks for one account's verdict."""
+    """Fetches the verdict of one account."""
 
     def __init__(self, address: ApiUrl, token: TokenFile, account: str, timeout_s: float) -> None:
         self._address, self._token = address, token
@@ -92,7 +92,7 @@ class VerdictClient:
         self._pending: _RequestThread | None = None
 
     def fetch(self) -> Response:
-        """The answer, after the time given at most. Raises UntrustedError."""
+        """Return the response within the timeout. Raises UntrustedResponseError."""
         if self._pending is not None and self._pending.is_alive():
             raise UntrustedResponseError("no_answer", "an earlier question is still under way")
         connection = self._address.connect(self._timeout_s)
@@ -127,35 +127,36 @@ class VerdictClient:
 
 
 class _RequestThread(threading.Thread):
-    """An exchange beside the guard's own thread, as finding a name may take for ever."""
+    """Background thread for one request, because a DNS lookup has no timeout of its own."""
 
-    def __init__(self, exchange: Callable[[], Response]) -> None:
-        super().__init__(name="question", daemon=True)
-        self._exchange = exchange
-        self._answer: Response | None = None
-        self._why = UntrustedResponseError("no_answer", "the question broke off")
+    def __init__(self, request: Callable[[], Response]) -> None:
+        super().__init__(name="verdict-request", daemon=True)
+        self._request = request
+        self._response: Response | None = None
+        self._error = UntrustedResponseError("no_answer", "the question broke off")
 
     def run(self) -> None:
-        """Ask."""
+        """Send the request and store the response or its error."""
         try:
-            self._answer = self._exchange()
+            self._response = self._request()
         except UntrustedResponseError as error:
-            self._why = error
+            self._error = error
 
     def result(self) -> Response:
-        """The answer. Raises UntrustedError."""
-        if self._answer is None:
-            raise self._why
-        return self._answer
+        """Return the response. Raises UntrustedResponseError."""
+        if self._response is None:
+            raise self._error
+        return self._response
 
 
 def _shut_down(connection: http.client.HTTPConnection) -> None:
+    """Close the socket, which ends the blocked read in the request thread."""
     if connection.sock is not None:
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _context(ca_file: Path | None) -> ssl.SSLContext:
+def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     except (OSError, ssl.SSLError) as error:
