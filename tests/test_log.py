@@ -41,6 +41,24 @@ def test_an_event_is_one_line_of_text(tmp_path: Path) -> None:
     assert line.endswith("Z INFO    tearsheet.sync duration_ms=1.5 trades=3 small=0.0000001 why='a b'\n")
 
 
+def test_a_timed_event_has_its_duration_and_what_was_added(tmp_path: Path) -> None:
+    stream = logged(tmp_path, TEARSHEET_LOG_LEVEL="INFO", TEARSHEET_LOG_FORMAT="json")
+    with log.timed_event(_log, "tearsheet.sync", files=2) as event:
+        event.level = logging.WARNING
+        event.add(trades=3)
+    line = json.loads(stream.getvalue())
+    assert list(line)[1:] == ["level", "event", "duration_ms", "files", "trades"]
+    assert (line["level"], line["files"], line["trades"]) == ("WARNING", 2, 3)
+    assert line["duration_ms"] >= 0
+
+
+def test_a_timed_event_that_raises_is_not_logged(tmp_path: Path) -> None:
+    stream = logged(tmp_path, TEARSHEET_LOG_LEVEL="INFO")
+    with pytest.raises(ValueError, match="wrong"), log.timed_event(_log, "tearsheet.sync"):
+        raise ValueError("wrong")
+    assert stream.getvalue() == ""
+
+
 def test_an_event_is_one_json_object(tmp_path: Path) -> None:
     stream = logged(tmp_path, TEARSHEET_LOG_LEVEL="INFO", TEARSHEET_LOG_FORMAT="json")
     log.log_event(_log, "tearsheet.sync", cache_hits=2, cache_misses=0, folder=tmp_path, who=None)

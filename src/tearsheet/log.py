@@ -2,6 +2,9 @@
 
 import logging
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TextIO
@@ -70,6 +73,33 @@ def log_event(logger: logging.Logger, name: str, *, level: int = logging.INFO, *
         record = logging.LogRecord(logger.name, level, "", 0, name, None, None)
         record.__dict__[_FIELDS] = fields
         logger.handle(record)
+
+
+class TimedEvent:
+    """Level and fields of an event whose duration is being measured."""
+
+    def __init__(self) -> None:
+        self.level = logging.INFO
+        self.fields: dict[str, Any] = {}
+
+    def add(self, **fields: Any) -> None:
+        """Add fields to the event."""
+        self.fields |= fields
+
+
+@contextmanager
+def timed_event(logger: logging.Logger, name: str, **fields: Any) -> Iterator[TimedEvent]:
+    """Log an event with `duration_ms` when the block ends; log nothing if it raises."""
+    started = time.perf_counter()
+    event = TimedEvent()
+    event.add(**fields)
+    yield event
+    log_event(logger, name, level=event.level, duration_ms=elapsed_ms(started), **event.fields)
+
+
+def elapsed_ms(started: float) -> float:
+    """Return the milliseconds since a reading of `time.perf_counter`."""
+    return round((time.perf_counter() - started) * 1000, 3)
 
 
 def _file_handler(settings: Settings) -> logging.Handler:

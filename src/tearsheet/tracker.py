@@ -5,7 +5,6 @@ what only they need.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,7 +19,7 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.log_sync import is_up_to_date, sync_logs
 from tearsheet.app.reports import Explanation, ImportReport, OnProgress, SyncReport, VerifyReport, no_progress
 from tearsheet.errors import StoreError
-from tearsheet.log import log_event
+from tearsheet.log import timed_event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope
 from tearsheet.rules import Targets, rolling_rules, target_rules
 from tearsheet.settings import Settings
@@ -43,27 +42,24 @@ class PerformanceTracker(LedgerContext):
 
     def sync(self, on_progress: OnProgress = no_progress) -> SyncReport:
         """Read what is new in the log folder. Raises StoreError, InputError."""
-        started = time.perf_counter()
-        same, files = is_up_to_date(self._ledger, self.settings.log_dir, fingerprint(self.settings))
-        if same:
-            report = SyncReport(files=files, unchanged_files=files, revision=self._ledger.revision)
-        else:
-            report = sync_logs(
-                self._ledger, self.settings.log_dir, booking_rules_from(self.settings), self.now, on_progress
+        with timed_event(_log, "tearsheet.sync") as event:
+            log_dir = self.settings.log_dir
+            same, files = is_up_to_date(self._ledger, log_dir, fingerprint(self.settings))
+            if same:
+                report = SyncReport(files=files, unchanged_files=files, revision=self._ledger.revision)
+            else:
+                rules = booking_rules_from(self.settings)
+                report = sync_logs(self._ledger, log_dir, rules, self.now, on_progress)
+            self.last_checked_at = self.now
+            self.publish_pending_alerts()
+            event.level = logging.WARNING if report.rejected else logging.INFO
+            event.add(
+                trades=report.records,
+                cache_hits=report.unchanged_files,
+                cache_misses=report.read_files,
+                rejected=report.rejected,
+                revision=report.revision,
             )
-        self.last_checked_at = self.now
-        self.publish_pending_alerts()
-        log_event(
-            _log,
-            "tearsheet.sync",
-            level=logging.WARNING if report.rejected else logging.INFO,
-            duration_ms=_duration_ms(started),
-            trades=report.records,
-            cache_hits=report.unchanged_files,
-            cache_misses=report.read_files,
-            rejected=report.rejected,
-            revision=report.revision,
-        )
         return report
 
     def refresh(self, patience_s: float) -> list[PartialReason]:
@@ -106,30 +102,27 @@ class PerformanceTracker(LedgerContext):
         from tearsheet.app.imports.import_file import import_file
         from tearsheet.sources.statements.options import StatementOptions
 
-        started = time.perf_counter()
-        options = StatementOptions(timezone, account, layout, date_order, **said)
-        report = import_file(
-            self._ledger,
-            path,
-            name or str(path),
-            booking_rules_from(self.settings),
-            options,
-            self.now,
-            on_progress,
-            who,
-        )
-        self.publish_pending_alerts()
-        log_event(
-            _log,
-            "tearsheet.import",
-            level=logging.WARNING if report.rejected else logging.INFO,
-            duration_ms=_duration_ms(started),
-            file=report.file,
-            trades=report.new,
-            known=report.known,
-            rejected=report.rejected,
-            revision=report.revision,
-        )
+        with timed_event(_log, "tearsheet.import") as event:
+            options = StatementOptions(timezone, account, layout, date_order, **said)
+            report = import_file(
+                self._ledger,
+                path,
+                name or str(path),
+                booking_rules_from(self.settings),
+                options,
+                self.now,
+                on_progress,
+                who,
+            )
+            self.publish_pending_alerts()
+            event.level = logging.WARNING if report.rejected else logging.INFO
+            event.add(
+                file=report.file,
+                trades=report.new,
+                known=report.known,
+                rejected=report.rejected,
+                revision=report.revision,
+            )
         return report
 
     def get_summary(
@@ -155,21 +148,18 @@ class PerformanceTracker(LedgerContext):
             if isinstance(window, Window)
             else self.window(window, start=start, end=end, rolling=rolling)
         )
-        started = time.perf_counter()
-        with self._ledger.snapshot():
-            answers = self.summary_builder()
-            summary = answers.summary(chosen, scope, currency, stale)
-        log_event(
-            _log,
-            "tearsheet.summary",
-            duration_ms=_duration_ms(started),
-            window=chosen.kind,
-            start=chosen.start.isoformat(),
-            trades=summary.value("total_trades"),
-            cache_hits=answers.sessions_loaded,
-            cache_misses=answers.sessions_computed,
-            revision=summary.freshness.revision,
-        )
+        with timed_event(_log, "tearsheet.summary") as event:
+            with self._ledger.snapshot():
+                answers = self.summary_builder()
+                summary = answers.summary(chosen, scope, currency, stale)
+            event.add(
+                window=chosen.kind,
+                start=chosen.start.isoformat(),
+                trades=summary.value("total_trades"),
+                cache_hits=answers.sessions_loaded,
+                cache_misses=answers.sessions_computed,
+                revision=summary.freshness.revision,
+            )
         return summary
 
     def backfill(
@@ -215,24 +205,20 @@ class PerformanceTracker(LedgerContext):
 
         What began or ended since the last run is written to the alerts file.
         """
-        started = time.perf_counter()
-        judged = [(summary, target_rules(targets))]
-        for trades, rule in rolling_rules(targets, self.settings.alert_rolling_window):
-            rolling = self.get_summary(
-                Window.last(trades, self.today), scope=summary.scope, currency=summary.currency, sync=False
+        with timed_event(_log, "tearsheet.alerts") as event:
+            judged = [(summary, target_rules(targets))]
+            for trades, rule in rolling_rules(targets, self.settings.alert_rolling_window):
+                last = Window.last(trades, self.today)
+                rolling = self.get_summary(last, scope=summary.scope, currency=summary.currency, sync=False)
+                judged.append((rolling, [rule]))
+            run = self.alerts.evaluate(judged)
+            event.add(
+                rules=len(run.findings),
+                raised=len(run.raised),
+                resolved=len(run.resolved),
+                open=len(run.open),
+                trades=summary.value("total_trades"),
             )
-            judged.append((rolling, [rule]))
-        run = self.alerts.evaluate(judged)
-        log_event(
-            _log,
-            "tearsheet.alerts",
-            duration_ms=_duration_ms(started),
-            rules=len(run.findings),
-            raised=len(run.raised),
-            resolved=len(run.resolved),
-            open=len(run.open),
-            trades=summary.value("total_trades"),
-        )
         return run
 
     def _evaluate_limits(self, accounts: frozenset[str]) -> None:
@@ -286,7 +272,3 @@ class PerformanceTracker(LedgerContext):
             return []
         detail = f"{self._ledger.name} is read-only, and the logs or settings changed since"
         return [PartialReason("stale_ledger", detail)]
-
-
-def _duration_ms(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 3)

@@ -1,7 +1,6 @@
 """Takes fills and marks that a request brings: all of them or none, and a repeated one changes nothing."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.reports import ImportReport, WriteReport, WriteRequest
-from tearsheet.log import log_event
+from tearsheet.log import TimedEvent, timed_event
 from tearsheet.performance.summary import Scope
 from tearsheet.sources.posted import MarkInput, parse_fills, parse_marks, parse_objects
 from tearsheet.store.tables.account_states import record_heartbeat
@@ -37,29 +36,31 @@ class ApiWrites:
 
         Raises FormatError, UsageError for a key that was used otherwise, StoreError.
         """
-        started = time.perf_counter()
-        rules = booking_rules_from(self._context.settings)
-        objects = parse_objects(request.body, "fills")
-        made = parse_fills(objects, request.name, rules.instruments)
-        refused = [row for row in made if isinstance(row, Rejection)]
-        lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
-        report = WriteReport(rejections=refused) if refused else self._save_fills(request, rules, lines)
-        self._context.publish_pending_alerts()
-        return _log_report("tearsheet.fills", started, report)
+        with timed_event(_log, "tearsheet.fills") as event:
+            rules = booking_rules_from(self._context.settings)
+            objects = parse_objects(request.body, "fills")
+            made = parse_fills(objects, request.name, rules.instruments)
+            refused = [row for row in made if isinstance(row, Rejection)]
+            lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
+            report = WriteReport(rejections=refused) if refused else self._save_fills(request, rules, lines)
+            self._context.publish_pending_alerts()
+            _add_counts(event, report)
+        return report
 
     def marks(self, request: WriteRequest) -> WriteReport:
         """Keep the marks of a request, all or none; one older than the kept one changes nothing.
 
         Raises as `fills` does.
         """
-        started = time.perf_counter()
-        instruments = booking_rules_from(self._context.settings).instruments
-        made = parse_marks(parse_objects(request.body, "marks"), request.name, instruments)
-        refused = [row for row in made if isinstance(row, Rejection)]
-        told = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, MarkInput)]
-        report = WriteReport(rejections=refused) if refused else self._save_marks(request, told)
-        self._context.publish_pending_alerts()
-        return _log_report("tearsheet.marks", started, report)
+        with timed_event(_log, "tearsheet.marks") as event:
+            instruments = booking_rules_from(self._context.settings).instruments
+            made = parse_marks(parse_objects(request.body, "marks"), request.name, instruments)
+            refused = [row for row in made if isinstance(row, Rejection)]
+            marks = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, MarkInput)]
+            report = WriteReport(rejections=refused) if refused else self._save_marks(request, marks)
+            self._context.publish_pending_alerts()
+            _add_counts(event, report)
+        return report
 
     def import_once(self, key: str | None, path: Path, take: Callable[[], ImportReport]) -> ImportReport:
         """Import a file under an idempotency key; a content that was read before changes nothing anyway.
@@ -163,15 +164,6 @@ def _cached_import_report(answer: str) -> ImportReport:
     return report
 
 
-def _log_report(name: str, started: float, report: WriteReport) -> WriteReport:
-    log_event(
-        _log,
-        name,
-        level=logging.WARNING if report.rejections else logging.INFO,
-        duration_ms=round((time.perf_counter() - started) * 1000, 3),
-        new=report.new,
-        known=report.known,
-        rejected=len(report.rejections),
-        revision=report.revision,
-    )
-    return report
+def _add_counts(event: TimedEvent, report: WriteReport) -> None:
+    event.level = logging.WARNING if report.rejections else logging.INFO
+    event.add(new=report.new, known=report.known, rejected=len(report.rejections), revision=report.revision)

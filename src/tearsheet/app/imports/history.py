@@ -1,7 +1,6 @@
 """The imports of a ledger as batches: listed, shown, and taken out again."""
 
 import logging
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from tearsheet.app.imports.import_file import preview_import
 from tearsheet.app.imports.preview import Preview, preview_change
 from tearsheet.app.reports import OnProgress, no_progress
 from tearsheet.errors import NotFoundError, UsageError
-from tearsheet.log import log_event
+from tearsheet.log import timed_event
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.store.tables import rows
 from tearsheet.store.write.transaction import LedgerTransaction
@@ -99,23 +98,20 @@ class ImportHistory:
 
     def undo(self, number: int, who: str) -> UndoReport:
         """Take an import out, as if it had never come. Raises NotFoundError, UsageError, StoreError."""
-        started = time.perf_counter()
-        batch = self._require_not_undone(number)
-        with self._ledger.writing():
-            report = self._undo(batch, who)
-        self._context.publish_pending_alerts()
-        log_event(
-            _log,
-            "tearsheet.undo",
-            level=logging.WARNING,
-            duration_ms=round((time.perf_counter() - started) * 1000, 3),
-            file=batch.file,
-            id=number,
-            by=who,
-            gone=report.gone,
-            stayed=report.stayed,
-            revision=report.revision,
-        )
+        with timed_event(_log, "tearsheet.undo") as event:
+            batch = self._require_not_undone(number)
+            with self._ledger.writing():
+                report = self._undo(batch, who)
+            self._context.publish_pending_alerts()
+            event.level = logging.WARNING
+            event.add(
+                file=batch.file,
+                id=number,
+                by=who,
+                gone=report.gone,
+                stayed=report.stayed,
+                revision=report.revision,
+            )
         return report
 
     def preview_undo(self, number: int, who: str) -> Preview:

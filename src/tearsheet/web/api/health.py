@@ -9,6 +9,7 @@ from flask import Response
 
 from tearsheet import __version__
 from tearsheet.errors import MixedCurrencyError, TearsheetError
+from tearsheet.log import elapsed_ms
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import Scope
 from tearsheet.rules import target_rules
@@ -89,8 +90,9 @@ def _timed_check(look: Callable[[], str | None], failing: Literal["degraded", "d
         wrong = look()
     except TearsheetError as error:
         wrong = error.code  # the message names paths, and this is open to all
-    took = round((time.perf_counter() - started) * 1000, 3)
-    return HealthCheck(status="ok" if wrong is None else failing, latency_ms=took, detail=wrong)
+    return HealthCheck(
+        status="ok" if wrong is None else failing, latency_ms=elapsed_ms(started), detail=wrong
+    )
 
 
 def _store(served: AppContext) -> None:

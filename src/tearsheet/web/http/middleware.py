@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tearsheet.log import log_event
+from tearsheet.log import elapsed_ms, log_event
 from tearsheet.web.http.metrics import Metrics
 from tearsheet.web.http.names import ETAG, REQUEST_ID, ROUTE
 
@@ -71,7 +71,7 @@ class RequestMiddleware:
             path=environ.get("PATH_INFO", ""),
             route=route,
             status=int(status),
-            duration_ms=round(took * 1000, 3),
+            duration_ms=elapsed_ms(started),
             bytes=None if length is None else int(length),
             remote=environ.get("REMOTE_ADDR"),
             pid=os.getpid(),
