@@ -1,6 +1,7 @@
 """The description of the API is true: schemathesis asks the live application everything it promises."""
 
 import json
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -89,6 +90,30 @@ def test_every_operation_is_described_and_every_description_is_an_operation(api:
         if f"`{path.replace('<', '{').replace('>', '}')}`" in json.dumps(document)
     }
     assert rules == described | aliases
+
+
+def test_components_have_plain_names_and_every_reference_is_one(api: Api) -> None:
+    document = api.get("/openapi.json")
+    components = document["components"]["schemas"]
+    assert {"FillPageAnswer", "ImportsAnswer", "VerdictAnswer", "VerdictListAnswer", "ErrorAnswer"} <= {
+        *components
+    }
+    assert [name for name in components if not re.fullmatch("([A-Z][a-z]+)+", name)] == []
+    references = re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(document))
+    assert {*references} <= {*components}
+
+
+def test_fields_that_every_answer_contains_are_required(api: Api) -> None:
+    components = api.get("/openapi.json")["components"]["schemas"]
+    assert "commission" in components["Fill"]["required"]
+    assert {*components["ImportResult"]["properties"]} - {*components["ImportResult"]["required"]} == {
+        "changes"
+    }
+    assert {*components["RejectionView"]["properties"]} - {*components["RejectionView"]["required"]} == {
+        "account",
+        "since",
+        "until",
+    }
 
 
 def test_examples_are_as_their_schemas_say(api: Api) -> None:

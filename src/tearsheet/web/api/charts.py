@@ -7,10 +7,12 @@ from typing import Any
 from flask import Response
 from msgspec import Struct
 
-from tearsheet.app.analysis.charts import SORTS, Charts, Selection, TradeFilter
+from tearsheet.app.analysis.charts import SORTS, Charts, Selection, TradeDetail, TradeFilter
 from tearsheet.errors import UsageError
 from tearsheet.export.files import json_line
 from tearsheet.performance.breakdown import GROUPINGS
+from tearsheet.performance.calendar import CalendarResults
+from tearsheet.performance.series import DailyPoint, FillPoint
 from tearsheet.performance.summary import Scope, to_plain_builtins
 from tearsheet.trade.note import MAX_TAG_LENGTH, normalize_tag
 from tearsheet.trade.session import WindowKind
@@ -18,7 +20,8 @@ from tearsheet.web.api.performance import json_success
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Api, Operation, Parameter
-from tearsheet.web.schemas import charts as insight_answers
+from tearsheet.web.schemas import charts as answers
+from tearsheet.web.schemas.answer import Answer
 from tearsheet.web.server.context import AppContext, QueryContext, format_timestamp, json_response
 
 Json = dict[str, Any]
@@ -77,7 +80,7 @@ class _Endpoint(Struct, frozen=True):
     title: str
     description: str
     parameters: tuple[Parameter, ...]
-    response_type: type
+    response_type: Any
     compute: ComputeData
     shows_notes: bool = False
 
@@ -131,7 +134,7 @@ ENDPOINTS = (
         "What each day, week and month came to",
         "Weeks are whole, Monday to Sunday.",
         (),
-        insight_answers.CalendarAnswer,
+        answers.ChartAnswer[CalendarResults],
         _calendar_data,
     ),
     _Endpoint(
@@ -139,7 +142,7 @@ ENDPOINTS = (
         "The running total by session, with its drawdown",
         "The deepest of all drawdowns is the metric `max_drawdown`.",
         (),
-        insight_answers.EquityAnswer,
+        answers.ChartAnswer[tuple[DailyPoint, ...]],
         _equity,
     ),
     _Endpoint(
@@ -147,7 +150,7 @@ ENDPOINTS = (
         "The running total by fill",
         "Of more than 1,000 fills, the lowest and highest of each stretch.",
         (),
-        insight_answers.ByFillAnswer,
+        answers.ChartAnswer[tuple[FillPoint, ...]],
         _by_fill,
     ),
     _Endpoint(
@@ -155,7 +158,7 @@ ENDPOINTS = (
         "Closed positions by weekday, hour, symbol, strategy, side, holding time, size or tag",
         "Each closed position is in one group; by tag, in that of each of its tags.",
         (_BY,),
-        insight_answers.BreakdownAnswer,
+        answers.BreakdownAnswer,
         _breakdown,
     ),
     _Endpoint(
@@ -163,7 +166,7 @@ ENDPOINTS = (
         "How results spread",
         "Bins of one round width; the outermost may be open.",
         (_OF,),
-        insight_answers.DistributionAnswer,
+        answers.DistributionAnswer,
         _distribution,
     ),
     _Endpoint(
@@ -171,7 +174,7 @@ ENDPOINTS = (
         "Win rate and expectancy over the last N trades, with their 95 % bands",
         "Wilson's interval, and the mean ± 1.96 standard errors.",
         (_TRADES,),
-        insight_answers.RollingAnswer,
+        answers.RollingAnswer,
         _rolling,
     ),
     _Endpoint(
@@ -179,7 +182,7 @@ ENDPOINTS = (
         "Two windows, accounts, strategies or symbols side by side",
         "Without another stretch, the one before of the same kind.",
         COMPARISON_PARAMETERS,
-        insight_answers.ComparisonAnswer,
+        answers.ChartAnswer[answers.Comparison],
         _comparison,
     ),
     _Endpoint(
@@ -187,7 +190,7 @@ ENDPOINTS = (
         "Closed positions, filtered and sorted",
         "The pages of `offset` and `limit`.",
         FILTER,
-        insight_answers.TradesAnswer,
+        answers.TradesAnswer,
         _trades,
         shows_notes=True,
     ),
@@ -217,7 +220,7 @@ def add_charts(api: Api, served: AppContext) -> None:
             tag="Trading",
             title="A position, its bookings, and where each fill was read",
             in_path=(POSITION_ID,),
-            response_type=insight_answers.PositionAnswer,
+            response_type=Answer[TradeDetail],
             statuses=(304, 404, 422),
         ),
         lambda position: _position(served, position),

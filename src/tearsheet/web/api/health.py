@@ -18,8 +18,7 @@ from tearsheet.web.api.performance import to_float
 from tearsheet.web.api.risk import limit_gauges
 from tearsheet.web.http.metrics import CONTENT_TYPE, Gauge
 from tearsheet.web.http.operation import Api, Operation
-from tearsheet.web.schemas import performance as answers
-from tearsheet.web.schemas.performance import HealthCheck
+from tearsheet.web.schemas.health import AliveAnswer, HealthAnswer, HealthCheck
 from tearsheet.web.server.context import AppContext, QueryContext, json_response
 from tearsheet.web.server.guard_watch import GuardMonitor
 
@@ -30,9 +29,9 @@ def add_health(api: Api, served: AppContext, absence: GuardMonitor | None) -> No
     """Add the operations for machines that watch the service."""
     health = lambda: _health(served, absence)  # noqa: E731 - one view under two paths
     for path, title, view, answer in (
-        ("/api/performance/health", "Whether the service works", health, answers.HealthAnswer),
-        ("/readyz", "Whether it can answer: ledger, cache, logs", health, answers.HealthAnswer),
-        ("/healthz", "Whether the process lives", lambda: _live(served), answers.AliveAnswer),
+        ("/api/performance/health", "Whether the service works", health, HealthAnswer),
+        ("/readyz", "Whether it can answer: ledger, cache, logs", health, HealthAnswer),
+        ("/healthz", "Whether the process lives", lambda: _live(served), AliveAnswer),
     ):
         statuses = (503,) if view is health else ()
         api.add(
@@ -76,7 +75,7 @@ def _health(served: AppContext, absence: GuardMonitor | None) -> Response:
     status: Literal["healthy", "degraded", "unhealthy"] = (
         "unhealthy" if "down" in states else "degraded" if "degraded" in states else "healthy"
     )
-    answer = answers.HealthAnswer(status=status, timestamp=served.now, version=__version__, checks=checks)
+    answer = HealthAnswer(status=status, timestamp=served.now, version=__version__, checks=checks)
     response = json_response(msgspec.json.encode(answer), 503 if status == "unhealthy" else 200)
     if status == "unhealthy":
         response.headers["Retry-After"] = "1"

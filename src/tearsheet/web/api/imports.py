@@ -8,7 +8,7 @@ from flask import Response, request
 from msgspec.structs import asdict
 
 from tearsheet.app.imports.api_posts import ApiWrites
-from tearsheet.app.imports.history import ImportHistory
+from tearsheet.app.imports.history import Import, ImportHistory, UndoReport
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import to_plain_builtins
@@ -19,7 +19,8 @@ from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import idempotency_key
 from tearsheet.web.http.errors import HttpError, rejection_to_json
 from tearsheet.web.http.operation import Api, Body, Operation
-from tearsheet.web.schemas import imports as answers
+from tearsheet.web.schemas.answer import Answer
+from tearsheet.web.schemas.imports import ImportDetail, ImportResult
 from tearsheet.web.server.context import AppContext, json_response
 
 _MOST_SHOWN = 100
@@ -38,7 +39,7 @@ def add_imports(api: Api, served: AppContext) -> None:
             "and make the summaries partial. A dry run keeps nothing and shows what would change.",
             parameters=(*IMPORT_PARAMETERS, _DRY_RUN),
             body=Body(("multipart/form-data",), FILE_SCHEMA, None),
-            response_type=answers.ImportAnswer,
+            response_type=Answer[ImportResult],
             statuses=(400, 409, 411, 413, 415, 422),
         ),
         _import_view(served),
@@ -51,7 +52,7 @@ def add_imports(api: Api, served: AppContext) -> None:
             title="Imports, the newest first",
             description="Files and requests of fills. The next page is that before the last `id`.",
             parameters=(parameters.LIMIT, parameters.BEFORE),
-            response_type=answers.BatchesAnswer,
+            response_type=Answer[tuple[Import, ...]],
             statuses=(422,),
         ),
         lambda limit, before: _list(served, limit, before),
@@ -63,7 +64,7 @@ def add_imports(api: Api, served: AppContext) -> None:
             tag="Imports",
             title="One import with its rejected lines",
             in_path=(parameters.IMPORT_ID,),
-            response_type=answers.BatchAnswer,
+            response_type=Answer[ImportDetail],
             statuses=(404, 422),
         ),
         lambda number: _show(served, number),
@@ -77,7 +78,7 @@ def add_imports(api: Api, served: AppContext) -> None:
             description="As if it had never come; fills that other imports brought too stay. It is remembered.",
             level="write",
             in_path=(parameters.IMPORT_ID,),
-            response_type=answers.UndoneAnswer,
+            response_type=Answer[UndoReport],
             statuses=(404, 409, 422),
         ),
         lambda number: _undo(served, number),

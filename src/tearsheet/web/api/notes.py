@@ -1,11 +1,9 @@
 """Notes and tags on positions: read, written upon the version that was read, and found again."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from flask import Response, request
-from msgspec import Struct
 from msgspec.structs import asdict
 
 from tearsheet.app.analysis.notes import NoteVersion, NoteView, TagCount, TradeNotes
@@ -17,7 +15,7 @@ from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import json_object
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Api, Body, Operation, Parameter
-from tearsheet.web.schemas.performance import Success
+from tearsheet.web.schemas.answer import Answer
 from tearsheet.web.server.context import AppContext, json_response
 
 _ID = "^[0-9a-f]{16}$"
@@ -60,38 +58,6 @@ _DESCRIPTION = (
 )
 
 
-class NotesAnswer(Struct, kw_only=True):
-    """The position's own note, be it empty, then those of fills that stand in it by now."""
-
-    status: Success
-    timestamp: datetime
-    data: tuple[NoteView, ...]
-
-
-class NoteAnswer(Struct, kw_only=True):
-    """One note."""
-
-    status: Success
-    timestamp: datetime
-    data: NoteView
-
-
-class VersionsAnswer(Struct, kw_only=True):
-    """Everything that a note ever said, the first first; empty where there is no such note."""
-
-    status: Success
-    timestamp: datetime
-    data: tuple[NoteVersion, ...]
-
-
-class TagsAnswer(Struct, kw_only=True):
-    """Every tag, in order."""
-
-    status: Success
-    timestamp: datetime
-    data: tuple[TagCount, ...]
-
-
 def add_notes(api: Api, served: AppContext) -> None:
     """Add what is said of positions."""
     for operation, view in (*_reads(served), *_writes(served)):
@@ -107,7 +73,7 @@ def _reads(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]
                 tag="Notes",
                 in_path=(POSITION_ID,),
                 title="What is said of a position",
-                response_type=NotesAnswer,
+                response_type=Answer[tuple[NoteView, ...]],
                 statuses=(304, 404, 422),
             ),
             lambda position: _respond(served, lambda notes: notes.for_trade(position)),
@@ -119,7 +85,7 @@ def _reads(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]
                 tag="Notes",
                 in_path=(NOTE_ID,),
                 title="Everything that a note ever said",
-                response_type=VersionsAnswer,
+                response_type=Answer[tuple[NoteVersion, ...]],
                 statuses=(304, 422),
             ),
             lambda note: _respond(served, lambda notes: notes.versions(note)),
@@ -131,7 +97,7 @@ def _reads(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]
                 tag="Notes",
                 parameters=(parameters.LIMIT, AFTER),
                 title="Notes whose fill is not in the ledger now",
-                response_type=NotesAnswer,
+                response_type=Answer[tuple[NoteView, ...]],
                 statuses=(304, 422),
                 description="Its import was undone, or its log written anew. They come back with it.",
             ),
@@ -143,7 +109,7 @@ def _reads(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]
                 path="/api/tags",
                 tag="Notes",
                 title="Every tag",
-                response_type=TagsAnswer,
+                response_type=Answer[tuple[TagCount, ...]],
                 statuses=(304,),
             ),
             lambda: _respond(served, lambda notes: notes.tags()),
@@ -165,7 +131,7 @@ def _writes(served: AppContext) -> list[tuple[Operation, Callable[..., Response]
                 title="Say something of a position",
                 description=_DESCRIPTION,
                 body=body,
-                response_type=NoteAnswer,
+                response_type=Answer[NoteView],
                 statuses=statuses,
             ),
             lambda position: _write(served, lambda notes, *what: notes.write(position, *what)),
@@ -180,7 +146,7 @@ def _writes(served: AppContext) -> list[tuple[Operation, Callable[..., Response]
                 title="Write a note again by its id",
                 description=f"Also one whose fill is gone. {_DESCRIPTION}",
                 body=body,
-                response_type=NoteAnswer,
+                response_type=Answer[NoteView],
                 statuses=statuses,
             ),
             lambda note: _write(served, lambda notes, *what: notes.rewrite(note, *what)),

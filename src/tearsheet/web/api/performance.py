@@ -14,6 +14,7 @@ from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Operation
 from tearsheet.web.schemas import performance as answers
+from tearsheet.web.schemas.answer import Answer
 from tearsheet.web.server.context import AppContext, QueryContext, format_timestamp, json_response
 
 PeriodKind = Literal["daily", "weekly", "monthly"]
@@ -74,7 +75,7 @@ def add_performance(api: Api, served: AppContext) -> None:
             title="The fills behind a number",
             description="The terms add up to the number exactly.",
             parameters=(parameters.METRIC, *parameters.PERIOD, parameters.ROLLING, *asked),
-            response_type=answers.ExplainAnswer,
+            response_type=Answer[answers.ExplanationView],
             statuses=(304, 404, 422),
             aliases=("/api/explain",),
         ),
@@ -86,7 +87,7 @@ def add_performance(api: Api, served: AppContext) -> None:
             path="/api/metrics/definitions",
             tag="Performance",
             title="The table of metrics",
-            response_type=answers.DefinitionsAnswer,
+            response_type=Answer[tuple[answers.MetricDefinition, ...]],
             level="open",
             aliases=("/api/performance/metrics/definitions",),
         ),

@@ -1,11 +1,9 @@
 """Tie-out over HTTP: a broker's statement is uploaded, and the differences are answered; nothing is kept."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 from flask import Response
-from msgspec import Struct
 
 from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
 from tearsheet.web.api.performance import json_success
@@ -13,17 +11,8 @@ from tearsheet.web.api.trading import IMPORT_PARAMETERS
 from tearsheet.web.api.upload import FILE_SCHEMA, save_upload
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Body, Operation
-from tearsheet.web.schemas.performance import Success
+from tearsheet.web.schemas.answer import Answer
 from tearsheet.web.server.context import AppContext, json_response
-
-
-class TieOutAnswer(Struct, kw_only=True):
-    """What was compared, and every difference."""
-
-    status: Success
-    timestamp: datetime
-    data: Reconciliation
-
 
 _METHOD = parameters.choice(
     "method", "How our fills are added up for the comparison.", "average", "fifo", default="average"
@@ -43,7 +32,7 @@ def add_reconcile(api: Api, served: AppContext) -> None:
             "is kept.",
             parameters=(*IMPORT_PARAMETERS, _METHOD),
             body=Body(("multipart/form-data",), FILE_SCHEMA, None),
-            response_type=TieOutAnswer,
+            response_type=Answer[Reconciliation],
             statuses=(400, 411, 413, 415, 422),
         ),
         _view(served),

@@ -17,7 +17,8 @@ from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.metrics import Gauge
 from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.http.parameters import NAME, cursor_of
-from tearsheet.web.schemas import risk as risk_answers
+from tearsheet.web.schemas import risk as answers
+from tearsheet.web.schemas.answer import Answer, PageAnswer
 from tearsheet.web.server.context import AppContext, QueryContext, json_response
 
 #: Levels as numbers, so that the larger one is the worse.
@@ -58,7 +59,7 @@ def add_risk(api: Api, served: AppContext) -> None:
             title="May this account go on trading?",
             description=_VERDICT_DESCRIPTION,
             parameters=(parameters.ACCOUNT,),
-            response_type=(risk_answers.VerdictAnswer, risk_answers.VerdictsAnswer),
+            response_type=(Answer[Verdict], Answer[answers.VerdictList]),
             statuses=(422,),
         ),
         lambda account: _verdict(served, account),
@@ -70,7 +71,7 @@ def add_risk(api: Api, served: AppContext) -> None:
             tag="Risk",
             title="Every breach and who lifted it, the newest first",
             parameters=(parameters.ACCOUNT, *parameters.PAGE),
-            response_type=risk_answers.BreachesAnswer,
+            response_type=PageAnswer[answers.BreachView],
             statuses=(422,),
         ),
         lambda account, limit, cursor: _breaches(served, account, limit, cursor),
@@ -85,7 +86,7 @@ def add_risk(api: Api, served: AppContext) -> None:
             "It needs a token made with `--desk`: whoever trades does not lift their own breach.",
             level="desk",
             body=Body(("application/json",), _RELEASE, _EXAMPLE),
-            response_type=risk_answers.ReleaseAnswer,
+            response_type=Answer[answers.ReleaseResult],
             statuses=(400, 404, 409, 411, 413, 415, 422),
         ),
         lambda: _release(served),
@@ -98,7 +99,7 @@ def add_risk(api: Api, served: AppContext) -> None:
             title="Say that an account's source is there, though it has nothing new",
             level="write",
             body=Body(("application/json",), _HEARTBEAT, {"account": "Sim101"}),
-            response_type=risk_answers.HeartbeatAnswer,
+            response_type=Answer[answers.Heartbeat],
             statuses=(400, 411, 413, 415, 422),
         ),
         lambda: _record_heartbeat(served),
@@ -144,8 +145,8 @@ def _verdict(served: AppContext, account: str | None) -> Response:
         return json_response(json_success(served, _all_verdicts(served, asked, found)))
 
 
-def _all_verdicts(served: AppContext, asked: QueryContext, found: list[Verdict]) -> risk_answers.VerdictList:
-    return risk_answers.VerdictList(
+def _all_verdicts(served: AppContext, asked: QueryContext, found: list[Verdict]) -> answers.VerdictList:
+    return answers.VerdictList(
         state=worst_state(found),
         must_be_flat=any(one.must_be_flat for one in found),
         as_of=served.now,

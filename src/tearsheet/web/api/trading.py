@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 from flask import Response, request
 from msgspec.structs import asdict
 
-from tearsheet.app.analysis.lists import Lists, Page, PageCursor
+from tearsheet.app.analysis.lists import Lists, Page, PageCursor, PositionView
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, time_zone_names
 from tearsheet.app.reports import WriteReport, WriteRequest
 from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
+from tearsheet.rules import AlertEvent
+from tearsheet.trade.fill import Fill
 from tearsheet.trade.session import WindowKind
 from tearsheet.web.api.alert_filter import filter_from, filter_parameters
 from tearsheet.web.api.charts import TAG
@@ -32,7 +34,8 @@ from tearsheet.web.http.errors import HttpError, rejected_items, rejection_to_js
 from tearsheet.web.http.names import REQUEST_ID
 from tearsheet.web.http.operation import Api, Body, Operation, Parameter
 from tearsheet.web.http.parameters import cursor_of
-from tearsheet.web.schemas import performance as answers
+from tearsheet.web.schemas.answer import Answer, PageAnswer
+from tearsheet.web.schemas.trading import RejectionView, WriteResult
 from tearsheet.web.server.context import AppContext, json_response
 
 _MOST_SHOWN = 100
@@ -72,7 +75,7 @@ def add_list_endpoints(api: Api, served: AppContext) -> None:
                 TAG,
                 *parameters.PAGE,
             ),
-            response_type=answers.PositionsAnswer,
+            response_type=PageAnswer[PositionView],
             statuses=(304, 422),
             aliases=("/api/performance/positions",),
         ),
@@ -86,7 +89,7 @@ def add_list_endpoints(api: Api, served: AppContext) -> None:
             title="Fills, the newest first",
             description="Results that a bot logged are positions, not fills.",
             parameters=(*stretch, *parameters.SCOPE, *parameters.PAGE),
-            response_type=answers.FillsAnswer,
+            response_type=PageAnswer[Fill],
             statuses=(304, 422),
             aliases=("/api/performance/fills",),
         ),
@@ -98,7 +101,7 @@ def add_list_endpoints(api: Api, served: AppContext) -> None:
             path="/api/accounts",
             tag="Trading",
             title="Every account that traded",
-            response_type=answers.AccountsAnswer,
+            response_type=Answer[tuple[str, ...]],
             statuses=(304,),
             aliases=("/api/performance/accounts",),
         ),
@@ -111,7 +114,7 @@ def add_list_endpoints(api: Api, served: AppContext) -> None:
             tag="Trading",
             title="Lines that could not be used",
             parameters=parameters.PAGE,
-            response_type=answers.RejectionsAnswer,
+            response_type=PageAnswer[RejectionView],
             statuses=(422,),
         ),
         lambda limit, cursor: _rejections(served, limit, cursor),
@@ -127,7 +130,7 @@ def add_alerts(api: Api, served: AppContext) -> None:
             tag="Alerts",
             title="Alerts, the newest first",
             parameters=(*filter_parameters("all"), *parameters.PAGE),
-            response_type=answers.AlertsAnswer,
+            response_type=PageAnswer[AlertEvent],
             statuses=(422,),
             aliases=("/api/performance/alerts",),
         ),
@@ -140,7 +143,7 @@ def add_alerts(api: Api, served: AppContext) -> None:
             tag="Alerts",
             title="The life of an alert, from its beginning on",
             in_path=(parameters.ALERT_ID,),
-            response_type=answers.AlertChangesAnswer,
+            response_type=Answer[tuple[AlertEvent, ...]],
             statuses=(404, 422),
             aliases=("/api/performance/alerts/{alert}/changes",),
         ),
@@ -155,7 +158,7 @@ def add_alerts(api: Api, served: AppContext) -> None:
             level="write",
             in_path=(parameters.ALERT_ID,),
             body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
-            response_type=answers.AlertAnswer,
+            response_type=Answer[AlertEvent],
             statuses=(400, 404, 411, 413, 415, 422),
             aliases=("/api/performance/alerts/{alert}/acknowledge",),
         ),
@@ -178,7 +181,7 @@ def add_write_endpoints(api: Api, served: AppContext) -> None:
                 level="write",
                 description=f"One object, a list, or an object with `{name}`. A repeated one changes nothing.",
                 body=Body(("application/json",), _one_or_many(schema, name), example),
-                response_type=answers.PostedAnswer,
+                response_type=Answer[WriteResult],
                 statuses=(400, 409, 411, 413, 415, 422),
             ),
             _post_view(served, name),

@@ -9,7 +9,7 @@ from flask import Response, render_template
 from markupsafe import Markup, escape
 
 from tearsheet import __version__
-from tearsheet.web.http.openapi import document
+from tearsheet.web.http.openapi import component_name, document
 from tearsheet.web.http.operation import Api, Operation
 
 _CONTENT_POLICY = (
@@ -79,6 +79,7 @@ def _page(operations: Sequence[Operation]) -> str:
         version=__version__,
         pretty=_pretty_json,
         coded=_render_code,
+        component_name=component_name,
     )
 
 

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
 from tearsheet import __version__
 from tearsheet.web.http.operation import Json, Operation, Parameter
-from tearsheet.web.schemas import performance as answers
+from tearsheet.web.schemas.answer import ErrorAnswer
 
-_REFS = "#/components/schemas/{name}"
+_REF = "#/components/schemas/"
 _MEANINGS = {
     200: "Done.", 201: "Kept.", 304: "`If-None-Match` names this very answer.",
     400: "The body is no JSON, or a parameter is unknown or given twice.",
@@ -32,9 +32,7 @@ While there are no tokens, this machine may ask without one, over loopback."""
 
 def document(operations: Sequence[Operation]) -> Json:
     """The document of these operations."""
-    shapes = [shape for o in operations for shape in _schemas_of(o)]
-    types = [*{id(one): one for one in shapes if one not in (None, str, dict)}.values()]
-    _, components = msgspec.json.schema_components([*types, answers.ErrorAnswer], ref_template=_REFS)
+    shapes = [shape for o in operations for shape in _response_types(o)]
     paths: dict[str, Json] = {}
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
@@ -50,7 +48,7 @@ def document(operations: Sequence[Operation]) -> Json:
         "tags": [{"name": tag} for tag in dict.fromkeys(o.tag for o in operations)],
         "paths": paths,
         "components": {
-            "schemas": {name: allow_exact_numbers(schema) for name, schema in sorted(components.items())},
+            "schemas": _components([shape for shape in shapes if shape not in (None, str, dict)]),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -136,7 +134,7 @@ def _success_response(o: Operation, status: int) -> Json:
 
 def _error_response(o: Operation, status: int) -> Json:
     # health answers in its own shape whether it is well or not
-    shape = o.response_type if status == 503 and o.level == "open" else answers.ErrorAnswer
+    shape = o.response_type if status == 503 and o.level == "open" else ErrorAnswer
     response: Json = {
         "description": _MEANINGS[status],
         "content": {"application/json": {"schema": _schema(shape)}},
@@ -148,7 +146,35 @@ def _error_response(o: Operation, status: int) -> Json:
     return response
 
 
-def _schemas_of(o: Operation) -> tuple[Any, ...]:
+def _components(shapes: Iterable[Any]) -> Json:
+    """Return the schemas of these types, and of the types within them, by component name."""
+    types = dict.fromkeys([*shapes, ErrorAnswer])
+    refs, components = msgspec.json.schema_components(types, ref_template=_REF + "{name}")
+    for shape, ref in zip(types, refs, strict=True):
+        name = component_name(shape)
+        components[name] = components.pop(ref["$ref"].removeprefix(_REF)) | {"title": name}
+    for schema in components.values():
+        _require_defaults(schema)
+    return {name: allow_exact_numbers(schema) for name, schema in sorted(components.items())}
+
+
+def component_name(shape: Any) -> str:
+    """Return the name of a type: `FillPageAnswer` for `PageAnswer[Fill]`, plural for a tuple."""
+    if not (inner := get_args(shape)):
+        return getattr(shape, "__name__", "")
+    name, origin = component_name(inner[0]), get_origin(shape)
+    return name[:1].upper() + name[1:] + ("s" if origin is tuple else origin.__name__)
+
+
+def _require_defaults(schema: Json) -> None:
+    """Require fields that have a default: every answer contains them; one that may be absent is UNSET."""
+    for name, field in schema.get("properties", {}).items():
+        if "default" in field:
+            del field["default"]
+            schema["required"].append(name)
+
+
+def _response_types(o: Operation) -> tuple[Any, ...]:
     return o.response_type if isinstance(o.response_type, tuple) else (o.response_type,)
 
 
@@ -157,7 +183,7 @@ def _schema(answer: Any) -> Json:
         return {"anyOf": [_schema(one) for one in answer]}
     if answer is dict:
         return {"type": "object"}
-    return {"$ref": _REFS.format(name=answer.__name__)}
+    return {"$ref": _REF + component_name(answer)}
 
 
 def allow_exact_numbers(schema: Any) -> Any:

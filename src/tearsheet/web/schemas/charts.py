@@ -1,23 +1,24 @@
-"""The shapes of the answers about how results came about and how they spread."""
+"""Response types of charts and of the trade list."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from msgspec import Struct
 
-from tearsheet.app.analysis.charts import TradeDetail
 from tearsheet.app.analysis.lists import PositionView
 from tearsheet.performance.breakdown import Group
-from tearsheet.performance.calendar import CalendarResults
+from tearsheet.performance.comparison import MetricComparison
 from tearsheet.performance.distribution import Distribution
 from tearsheet.performance.rolling import RollingPoint
-from tearsheet.performance.series import DailyPoint, FillPoint
 from tearsheet.performance.summary import PartialReason
-from tearsheet.web.schemas.performance import MetricNumber, Success
+from tearsheet.web.schemas.answer import Success
+from tearsheet.web.schemas.performance import MetricNumber
+
+T = TypeVar("T")
 
 
 class ResponseContext(Struct, kw_only=True):
-    """What an answer is about. `partial_reasons` say what of the newest could not be seen."""
+    """Window and currency of an answer. `partial_reasons` say which of the newest data it lacks."""
 
     status: Success
     timestamp: datetime
@@ -28,22 +29,10 @@ class ResponseContext(Struct, kw_only=True):
     partial_reasons: tuple[PartialReason, ...]
 
 
-class CalendarAnswer(ResponseContext, kw_only=True):
-    """The days that traded, whole weeks, months, and the total of the window."""
+class ChartAnswer(ResponseContext, Generic[T], kw_only=True):
+    """Data of a chart, of one window and currency."""
 
-    data: CalendarResults
-
-
-class EquityAnswer(ResponseContext, kw_only=True):
-    """The running total by session, from 0 at the start of the window."""
-
-    data: tuple[DailyPoint, ...]
-
-
-class ByFillAnswer(ResponseContext, kw_only=True):
-    """The running total by fill, from 0 at the start of the window; long ones are thinned."""
-
-    data: tuple[FillPoint, ...]
+    data: T
 
 
 class BreakdownAnswer(ResponseContext, kw_only=True):
@@ -67,20 +56,16 @@ class RollingAnswer(ResponseContext, kw_only=True):
     data: tuple[RollingPoint, ...]
 
 
-class MetricComparisonView(Struct, kw_only=True):
-    """A metric of both stretches; `change` is this − other, `better` null where neither is."""
+class MetricComparisonView(MetricComparison, frozen=True):
+    """A metric of both windows; `change` is this − other, `better` null where neither is."""
 
-    metric: str
-    label: str
-    unit: str
     this: MetricNumber
     other: MetricNumber
     change: float | None
-    better: bool | None
 
 
 class Comparison(Struct, kw_only=True):
-    """Two stretches side by side."""
+    """Two windows or scopes compared."""
 
     this: str
     other: str
@@ -89,23 +74,9 @@ class Comparison(Struct, kw_only=True):
     metrics: tuple[MetricComparisonView, ...]
 
 
-class ComparisonAnswer(ResponseContext, kw_only=True):
-    """Every metric of two windows or scopes."""
-
-    data: Comparison
-
-
 class TradesAnswer(ResponseContext, kw_only=True):
-    """A page of closed positions, filtered and sorted; `total` is how many the filter leaves."""
+    """A page of closed positions, filtered and sorted; `total` counts all that match the filter."""
 
     total: int
     offset: int
     data: tuple[PositionView, ...]
-
-
-class PositionAnswer(Struct, kw_only=True):
-    """A position with its bookings and where each fill was read."""
-
-    status: Success
-    timestamp: datetime
-    data: TradeDetail

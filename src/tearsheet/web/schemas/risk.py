@@ -1,4 +1,4 @@
-"""The shapes of answers about limits, as the OpenAPI document shows them."""
+"""Response types of verdicts, breaches and heartbeats."""
 
 from datetime import datetime
 
@@ -6,15 +6,6 @@ from msgspec import Struct
 
 from tearsheet.rules.breach import Breach, Release
 from tearsheet.rules.verdict import Verdict, VerdictState
-from tearsheet.web.schemas.performance import Success
-
-
-class VerdictAnswer(Struct, kw_only=True):
-    """The verdict of one account."""
-
-    status: Success
-    timestamp: datetime
-    data: Verdict
 
 
 class VerdictList(Struct, kw_only=True):
@@ -27,56 +18,24 @@ class VerdictList(Struct, kw_only=True):
     accounts: tuple[Verdict, ...]
 
 
-class VerdictsAnswer(Struct, kw_only=True):
-    """The verdicts of all accounts that have limits."""
-
-    status: Success
-    timestamp: datetime
-    data: VerdictList
-
-
+# a view because `BreachRecord` belongs to the store, which the API does not import
 class BreachView(Struct, kw_only=True):
-    """A breach, and its release if somebody has lifted it."""
+    """A breach, and its release if it was released."""
 
     breach: Breach
     release: Release | None
 
 
-class BreachesAnswer(Struct, kw_only=True):
-    """A page of breaches, the newest first."""
-
-    status: Success
-    timestamp: datetime
-    data: tuple[BreachView, ...]
-    next_cursor: str | None
-
-
 class ReleaseResult(Struct, kw_only=True):
-    """A breach that is lifted now; `repeated` where the same request did it before."""
+    """A breach that is released now; `repeated` if an identical request released it before."""
 
     breach: Breach
     release: Release
     repeated: bool
 
 
-class ReleaseAnswer(Struct, kw_only=True):
-    """The breach is lifted."""
-
-    status: Success
-    timestamp: datetime
-    data: ReleaseResult
-
-
 class Heartbeat(Struct, kw_only=True):
-    """When an account's source was heard."""
+    """Time at which the last sign of an account's source was received."""
 
     account: str
     heard_at: datetime
-
-
-class HeartbeatAnswer(Struct, kw_only=True):
-    """The heartbeat is kept."""
-
-    status: Success
-    timestamp: datetime
-    data: Heartbeat

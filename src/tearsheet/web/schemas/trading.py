@@ -1,0 +1,30 @@
+"""Response types of rejected rows and of fills and marks that were posted."""
+
+from datetime import datetime
+
+from msgspec import UNSET, Struct, UnsetType
+
+
+# a view because fields of `Rejection` without a value are left out of the JSON
+class RejectionView(Struct, kw_only=True):
+    """A line that could not be used."""
+
+    file: str
+    line: int
+    text: str
+    code: str
+    reason: str
+    hint: str
+    account: str | UnsetType = UNSET
+    since: datetime | UnsetType = UNSET
+    until: datetime | UnsetType = UNSET
+
+
+# a view because rejections of a request are an error answer
+class WriteResult(Struct, kw_only=True):
+    """What became of a request: new ones, and those that were known; `repeated` by its key."""
+
+    new: int
+    known: int
+    repeated: bool
+    revision: int
