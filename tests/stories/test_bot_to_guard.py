@@ -54,7 +54,7 @@ def test_from_the_line_to_the_command_which_runs_once_whoever_is_killed(place: P
         "3600",
     )
     quiet = {"TEARSHEET_SYNC_EVERY_S": "3600", "TEARSHEET_LOG_FORMAT": "json"}
-    serves = ("serve", "--port", str(port), "--watch", "--workers", "2", "--threads", "4")
+    serves = ("serve", "--port", str(port), "--watch", "--workers", "2")
     with Running(place, *serves, **quiet) as server:
         watcher = server.waits_for("tearsheet.companion")["pid"]
         server.waits_for("watch.begin")

@@ -24,6 +24,7 @@ class Server:
         workers: int = 3,
         app: str = "tests.support.clocked_app:app()",
         kind: str = "sync",
+        bind: str | None = None,
         **env: str,
     ) -> None:
         self.place = place
@@ -39,6 +40,7 @@ class Server:
             str(workers),
             "-b",
             f"127.0.0.1:{self.port}",
+            *(["-b", bind] if bind else []),
             "-k",
             kind,
             app,

@@ -17,13 +17,7 @@ from tearsheet.settings import Settings
 @click.option("--host", help="Address to listen at.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen at.  [default: 5000]")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes.  [default: 2]")
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Threads of each process; more than one for clients that keep connections open.",
-)
+@click.option("--threads", type=int, hidden=True, expose_value=False, callback=lambda *_: None)
 @click.option(
     "--allow-anonymous-read",
     is_flag=True,
@@ -41,7 +35,6 @@ def serve(
     host: str | None,
     port: int | None,
     workers: int | None,
-    threads: int,
     allow_anonymous_read: bool,
     watch: bool,
     statements: tuple[Path, ...],
@@ -65,15 +58,13 @@ def serve(
     settings = settings.with_values(
         **{name: value for name, value in given.items() if value is not None},
         anonymous_read=settings.anonymous_read or allow_anonymous_read,
-        # where streams share the threads, every other request needs one too
-        max_streams=settings.max_streams if threads == 1 else min(settings.max_streams, threads // 2),
     )
     verbose = click.get_current_context().find_root().obj or 0
     log.configure(settings, verbose=max(verbose, 1))
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     click.echo(f"Tearsheet listens at http://{shown}:{settings.port} (docs at /docs)", err=True)
     beside = list(_watch_command(statements, verbose)) if watch else None
-    run(settings, lambda: create_app(settings), threads=threads, beside=beside)
+    run(settings, lambda: create_app(settings), beside=beside)
 
 
 def _watch_command(statements: tuple[Path, ...], verbose: int) -> Iterator[str]:

@@ -176,7 +176,7 @@ SETTINGS = (
     Setting("host", "TEARSHEET_HOST", "127.0.0.1", "Address that `tearsheet serve` listens at.", "an address or a host name", _text),
     Setting("port", "TEARSHEET_PORT", "5000", "Port that `tearsheet serve` listens at.", "a whole number from 0 to 65535", _integer(0, 65_535)),
     Setting("workers", "TEARSHEET_WORKERS", "2", "Worker processes of `tearsheet serve`.", "a whole number from 1 to 64", _integer(1, 64)),
-    Setting("max_streams", "TEARSHEET_MAX_STREAMS", "8", "Event streams that each worker process keeps open; with --threads, half of those at most.",
+    Setting("max_streams", "TEARSHEET_MAX_STREAMS", "8", "Event streams that each worker process keeps open.",
             "a whole number from 0 to 1000", _integer(0, 1000)),
     Setting("guard_absent_minutes", "TEARSHEET_GUARD_ABSENT_MINUTES", "0", "Minutes without a question for an account's verdict after which the service warns; 0 never does.",
             "a whole number from 0 to 10080", _integer(0, 10_080)),

@@ -55,7 +55,7 @@ def test_every_stream_of_every_worker_hears_the_same_and_goes_on_elsewhere(place
     tracker = place.tracker(TEARSHEET_ALERT_MIN_SAMPLE="1")
     with ExitStack() as stack:
         stack.enter_context(tracker)
-        _, port = stack.enter_context(server(place, "--workers", "3", "--threads", "16"))
+        _, port = stack.enter_context(server(place, "--workers", "3"))
         asked = ("", "?account=EQ-1", "?account=other")
         first, second, third = (stack.enter_context(Stream(port, query)) for query in asked)
         assert first.headers["Content-Type"].startswith("text/event-stream")
@@ -83,8 +83,8 @@ def test_every_stream_of_every_worker_hears_the_same_and_goes_on_elsewhere(place
             assert again.events == []  # it had heard all
 
 
-def test_streams_leave_threads_for_others_and_a_seat_is_free_again(place: Place) -> None:
-    with server(place, "--workers", "1", "--threads", "4") as (running, port):
+def test_streams_beyond_the_cap_are_refused_and_a_seat_is_free_again(place: Place) -> None:
+    with server(place, "--workers", "1", TEARSHEET_MAX_STREAMS="2") as (running, port):
         with Stream(port) as first, Stream(port) as second:
             refused = Stream(port)
             assert (refused.status, refused.error["type"]) == (503, "too_many_streams")
@@ -153,7 +153,7 @@ def test_a_stream_needs_a_token_and_ends_when_it_is_revoked(place: Place) -> Non
     with Running(place, "tokens", "add", "desk") as adding:
         assert adding.process.wait(20) == 0
     token = adding.said.strip()
-    with server(place, "--workers", "1", "--threads", "2") as (_, port):
+    with server(place, "--workers", "1") as (_, port):
         assert Stream(port).status == 401
         with Stream(port, Authorization=f"Bearer {token}") as stream:
             stream.waits_for("revision")
@@ -170,7 +170,7 @@ def test_a_verdict_is_told_when_it_changes_and_not_again(place: Place) -> None:
     place.write("config/dashboard-targets.yaml", LIMITS)
     today = datetime.now(UTC)
     name = f"{today:%Y-%m-%d}"
-    with server(place, "--workers", "2", "--threads", "8") as (_, port):
+    with server(place, "--workers", "2") as (_, port):
         place.log(name, record(at=today, held=0, net="-10", account_id="A", order_id="1"))
         place.log(name, record(at=today, held=0, net="-10", account_id="B", order_id="2"), mode="a")
         with Stream(port) as both, Stream(port, "?account=B") as only_b:
@@ -193,7 +193,7 @@ def test_the_shared_cache_changes_nothing(place: Place) -> None:
     redis = RedisServer(place.folder)
     redis.start()
     try:
-        running = server(place, "--threads", "4", REDIS_URL=redis.url)
+        running = server(place, REDIS_URL=redis.url)
         with running as (_, port), Stream(port) as stream:
             assert stream.waits_for("revision")["revision"] == 0
             place.log("2026-11-19", record(order_id="1"))
@@ -206,7 +206,7 @@ def test_the_store_going_away_is_told_and_coming_back_too(place: Place) -> None:
     ledger = place.settings().ledger_path
     assert ledger is not None
     beside = place.folder / "away"
-    with server(place, "--workers", "1", "--threads", "4") as (_, port), Stream(port) as stream:
+    with server(place, "--workers", "1") as (_, port), Stream(port) as stream:
         stream.waits_for("revision")
         ledger.parent.rename(beside)
         ledger.parent.write_text("where the folder was is a file now")

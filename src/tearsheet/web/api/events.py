@@ -5,12 +5,10 @@ read, and which verdicts were sent. Any worker can go on from it, whoever sent i
 """
 
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
-from typing import Any
 
 from flask import Response, request, stream_with_context
 from msgspec import Struct
@@ -195,12 +193,5 @@ def _is_closed(served: AppContext) -> bool:
         served.access.authorize(request, "read")
     except HttpError:
         return True
-    connection: Any = request.environ.get("gunicorn.socket")
-    if connection is None:
-        return False
-    try:
-        return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    except (OSError, ValueError):
-        return True
+    is_gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+    return is_gone()

@@ -148,7 +148,7 @@ def _verdict_events(asked: QueryContext, before: Mapping[str, VerdictEvent]) -> 
 
 def _too_many_streams(most: int, *, threaded: bool) -> HttpError:
     if not threaded:
-        hint = "serve it by `tearsheet serve`, or with threads, or poll with If-None-Match"
+        hint = "serve it by `tearsheet serve`, or poll with If-None-Match"
         return HttpError(
             503,
             "event streams need threads, and this server has none for them",
@@ -156,7 +156,7 @@ def _too_many_streams(most: int, *, threaded: bool) -> HttpError:
             headers=_RETRY,
             kind="no_streams",
         )
-    hint = "poll with If-None-Match; or raise TEARSHEET_MAX_STREAMS, and --threads where they are set"
+    hint = "poll with If-None-Match; or raise TEARSHEET_MAX_STREAMS"
     return HttpError(
         503,
         f"all {most} event streams of this process are taken",

@@ -21,7 +21,7 @@ from tearsheet.log import log_event
 from tearsheet.settings import Settings
 from tearsheet.web.http.auth import Tokens, check_bind_address
 from tearsheet.web.http.names import MULTIPROC_DIR
-from tearsheet.web.server.gunicorn_worker import StreamingWorker
+from tearsheet.web.server.gunicorn_worker import BufferedWorker
 
 #: A worker that does not answer for so long is replaced; longer than any wait for the ledger.
 _TIMEOUT_S = 60
@@ -120,9 +120,7 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
         return self._make()
 
 
-def serve(
-    settings: Settings, make: Callable[[], Flask], *, threads: int = 1, beside: Sequence[str] | None = None
-) -> None:
+def serve(settings: Settings, make: Callable[[], Flask], *, beside: Sequence[str] | None = None) -> None:
     """Serve until told to stop; running requests are finished first.
 
     `beside` is a command to run beside the workers, as `Companion` says.
@@ -134,26 +132,23 @@ def serve(
     os.environ[MULTIPROC_DIR] = folder
     try:
         companion = WatcherProcess(beside) if beside is not None else None
-        GunicornServer(make, _options(settings, threads), companion).run()
+        GunicornServer(make, _options(settings), companion).run()
     finally:
         if kept is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _options(settings: Settings, threads: int) -> dict[str, Any]:
+def _options(settings: Settings) -> dict[str, Any]:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return {
         "bind": f"{host}:{settings.port}",
         "workers": settings.workers,
-        "threads": threads,
-        "worker_class": StreamingWorker if threads == 1 else "gthread",
+        "worker_class": BufferedWorker,
         "timeout": _TIMEOUT_S,
         "graceful_timeout": _GRACE_S,
-        "keepalive": 30,
         "proc_name": "tearsheet",
         "child_exit": _child_exit,
         "post_fork": _post_fork,
-        "post_worker_init": _post_worker_init,
         "loglevel": "warning",
         "worker_tmp_dir": "/dev/shm" if os.path.isdir("/dev/shm") else None,  # noqa: PTH112
     }
@@ -164,13 +159,6 @@ def _child_exit(server: Any, worker: Any) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
-
-
-def _post_worker_init(worker: Any) -> None:
-    """What takes long may say so, and streams end as soon as their worker does, or its master is gone."""
-    worker.wsgi.extensions["tearsheet"].beat = worker.notify
-    lookout = worker.wsgi.extensions["tearsheet-lookout"]
-    lookout.is_ending = lambda: not worker.alive or os.getppid() != worker.ppid
 
 
 def _post_fork(server: Any, worker: Any) -> None:

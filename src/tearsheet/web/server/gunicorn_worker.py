@@ -1,74 +1,193 @@
-"""gunicorn's sync worker, with a thread for each event stream and each request that is slow to come.
+"""A gunicorn worker whose connections are waitress's: an application thread only ever sees whole requests.
 
-A worker that answers one request after another is the quickest, and one that waits would block it. So
-streams, and connections that say nothing yet, as browsers open them in advance, are answered beside it:
-the worker itself is as quick as before.
+One loop reads and writes for all connections, so a client that is silent, slow to send or slow to read
+holds no thread. gunicorn keeps the processes; waitress replaces its sockets. Figures: docs/decisions.md.
 """
 
-import re
-import socket
+import json
+import os
 import threading
 import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
-from gunicorn.workers.sync import SyncWorker
+from gunicorn.workers.base import Worker
+from waitress import create_server, wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
-_STREAM = re.compile(rb"GET /api/events[? ]")
-#: The head of a request is looked at so far.
-_MAX_HEAD = 1 << 14
-#: Seconds for which the worker waits for a request to come, and for which a thread of its own does.
-_SOON_S, _PATIENCE_S = 0.01, 20.0
-_AGAIN_S = 0.05
+#: Threads that compute answers; each event stream has one more (`max_streams`).
+_THREADS = 8
+_MAX_HEAD = 32 << 10
+#: What a form adds to the file in it.
+_FORM_BYTES = 1 << 20
+_MAX_CONNECTIONS = 1_000
+#: A connection on which nothing arrives or leaves for so long is closed.
+_IDLE_S = 20
+#: A request must be whole within this time, plus a second for each so many bytes of its body.
+_REQUEST_S, _BYTES_PER_S = 10.0, 20_000
+#: An answer that its client does not read is buffered up to this size; then its thread waits.
+_MAX_UNREAD = 64 << 20
+#: Reads of 64 KiB.
+_MOST_DISCARDED = 32
+_MESSAGES = {
+    413: ("the request is too large", "send less at once"),
+    431: ("the head of the request is too large", f"send at most {_MAX_HEAD} bytes of headers"),
+}
 
 
-class StreamingWorker(SyncWorker):  # type: ignore[misc]
-    """Answers event streams and slow requests on threads of their own, and all others one by one."""
+class BufferedWorker(Worker):  # type: ignore[misc]
+    """Answer on threads; read and write in one loop."""
 
-    def handle(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
-        """Answer one connection, which bears one request."""
-        head = b"" if self.cfg.is_ssl else _peek_request(client, _SOON_S)
-        if _is_whole(head) and not _STREAM.match(head or b""):
-            super().handle(listener, client, addr)
-            return
-        threading.Thread(
-            target=self._handle_in_thread, args=(listener, client, addr), name="beside", daemon=True
-        ).start()
+    def run(self) -> None:
+        """Serve until told to stop; requests that began arriving are answered first."""
+        served = self.wsgi.extensions["tearsheet"]
+        calls = _Calls(self.wsgi)
+        served.beat = calls.beat
+        self.wsgi.extensions["tearsheet-lookout"].is_ending = lambda: not self._is_wanted
+        channels: dict[int, Any] = {}
+        dispatcher = ThreadedTaskDispatcher()
+        dispatcher.set_thread_count(_THREADS + served.settings.max_streams)
+        listeners = [self._listen(one, calls, channels, dispatcher) for one in self.sockets]
+        while self._is_wanted:
+            self.notify()
+            wasyncore.loop(timeout=1, use_poll=True, map=channels, count=1)
+            _close_overdue(channels)
+            if calls.hung_s > self.cfg.timeout:
+                self.log.critical("A request has run for %.0f s; this worker ends", calls.hung_s)
+                os._exit(1)
+        for one in listeners:
+            one.accepting = False
+            channels.pop(one.socket.fileno(), None)
+        self._finish(channels, dispatcher)
 
-    def _handle_in_thread(self, listener: socket.socket, client: socket.socket, addr: Any) -> None:
-        """Answer a connection on this thread, unless its request does not come."""
+    def _listen(
+        self, listener: Any, calls: "_Calls", channels: dict[int, Any], dispatcher: ThreadedTaskDispatcher
+    ) -> BaseWSGIServer:
+        """Accept connections of a socket; waitress takes Internet and Unix sockets apart only."""
+        listener.setblocking(False)
+        server = create_server(
+            calls,
+            map=channels,
+            _dispatcher=dispatcher,
+            sockets=[listener.sock],
+            clear_untrusted_proxy_headers=False,  # a request that came through a proxy must not pass as local
+            channel_timeout=_IDLE_S,
+            channel_request_lookahead=1,  # without it a stream cannot notice that its client left
+            cleanup_interval=5,
+            connection_limit=_MAX_CONNECTIONS,
+            max_request_header_size=_MAX_HEAD,
+            max_request_body_size=self.wsgi.extensions["tearsheet"].settings.max_body_bytes + _FORM_BYTES,
+            outbuf_high_watermark=_MAX_UNREAD,
+            ident=None,
+        )
+        server.channel_class = _Channel
+        server.fix_addr = _peer_address
+        return server
+
+    @property
+    def _is_wanted(self) -> bool:
+        return bool(self.alive) and os.getppid() == self.ppid
+
+    def _finish(self, channels: dict[int, Any], dispatcher: ThreadedTaskDispatcher) -> None:
+        """Answer what is under way, for the time that gunicorn allows."""
+        until = time.monotonic() + self.cfg.graceful_timeout
+        while time.monotonic() < until and (
+            dispatcher.active_count
+            or dispatcher.queue
+            or any(one.request or one.total_outbufs_len for one in _connections(channels))
+        ):
+            wasyncore.loop(timeout=0.1, use_poll=True, map=channels, count=1)
+        dispatcher.shutdown(timeout=1)
+
+
+class _Calls:
+    """The application, with the start of every call that has not returned."""
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self._application = application
+        self._started: dict[int, float] = {}
+        self._beat = time.monotonic()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        thread = threading.get_ident()
+        self._started[thread] = time.monotonic()
         try:
-            if _is_readable(client):
-                super().handle(listener, client, addr)
-            else:
-                client.close()
+            return self._application(environ, start_response)
         finally:
-            self.wsgi.extensions["tearsheet"].trackers.discard()
+            self._started.pop(thread, None)
+
+    def beat(self) -> None:
+        """Record that a long call still makes progress."""
+        self._beat = time.monotonic()
+
+    @property
+    def hung_s(self) -> float:
+        """Seconds for which a call has run without a beat."""
+        started = min(list(self._started.values()), default=time.monotonic())
+        return time.monotonic() - max(started, self._beat)
 
 
-def _peek_request(client: socket.socket, seconds: float) -> bytes | None:
-    """What was sent first, of which nothing is taken out; None where nothing comes, empty at its end."""
-    client.settimeout(seconds)
-    try:
-        return client.recv(_MAX_HEAD, socket.MSG_PEEK)
-    except TimeoutError:
-        return None
-    except OSError:  # whoever reads it meets it again
-        return b""
-    finally:
-        client.setblocking(True)
+class _JsonError(ErrorTask):  # type: ignore[misc]
+    """An error found by the server itself, in the form that the API's errors have."""
+
+    def execute(self) -> None:
+        """Write the error and close the connection."""
+        error = self.request.error
+        message, hint = _MESSAGES.get(error.code, (str(error.body), "see /docs"))
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        details = {"code": error.code, "message": message, "hint": hint, "timestamp": now}
+        body = json.dumps({"status": "error", "error": details}).encode() + b"\n"
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
 
 
-def _is_whole(head: bytes | None) -> bool:
-    """Whether the head of a request is there, or will never be."""
-    return head is not None and (not head or b"\r\n\r\n" in head or len(head) >= _MAX_HEAD)
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection that knows when the request on it began to arrive."""
+
+    error_task_class = _JsonError
+    began = 0.0
+
+    def received(self, data: bytes) -> bool:
+        """Take bytes of requests."""
+        if self.request is None:
+            self.began = time.monotonic()
+        is_taken: bool = super().received(data)
+        return is_taken
+
+    def handle_close(self) -> None:
+        """Close; first discard what has arrived, or the kernel resets the connection and the answer is lost."""
+        with suppress(OSError):
+            for _ in range(_MOST_DISCARDED):
+                if not self.socket.recv(1 << 16):
+                    break
+        super().handle_close()
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether a request has been arriving for longer than an honest client needs."""
+        if self.request is None:
+            return False
+        return bool(now - self.began > _REQUEST_S + self.request.body_bytes_received / _BYTES_PER_S)
 
 
-def _is_readable(client: socket.socket) -> bool:
-    """Whether the head of a request comes in time."""
-    until = time.monotonic() + _PATIENCE_S
-    while (left := until - time.monotonic()) > 0:
-        head = _peek_request(client, left)
-        if _is_whole(head):
-            return True
-        time.sleep(_AGAIN_S)
-    return False
+def _connections(channels: dict[int, Any]) -> list[_Channel]:
+    return [one for one in list(channels.values()) if isinstance(one, _Channel)]
+
+
+def _close_overdue(channels: dict[int, Any]) -> None:
+    """Close trickling connections; waitress itself measures only the time since the last byte."""
+    now = time.monotonic()
+    for one in _connections(channels):
+        if one.is_overdue(now):
+            one.handle_close()
+
+
+def _peer_address(addr: Any) -> Any:
+    """Return the peer as the socket states it; a Unix socket has none, and must not pass as loopback."""
+    return addr if isinstance(addr, tuple) else ("", None)
