@@ -2,14 +2,15 @@
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import jsonschema
-import schemathesis
+import pytest
 from hypothesis import HealthCheck
-from schemathesis.config import SchemathesisConfig
+from hypothesis.strategies._internal import regex
 
 from tearsheet.web import create_app
 from tearsheet.web.api.charts import ENDPOINTS
@@ -30,44 +31,105 @@ COMBINED = {
 WITH_LARGE_BODIES = ("/api/fills", "/api/marks")
 #: Which signs a tag may not have, no schema can say.
 WITH_TAGS = ("/api/positions/{position}/notes", "/api/notes/{note}")
+#: Whether the bytes of a file are a statement, no schema can say.
+OF_FILES = ("/api/import", "/api/reconcile")
+#: A stream needs a server with threads, and does not end; test_events.py asks a real one.
+STREAM = "/api/events"
 CHECKS = {
     "positive_data_acceptance": {"expected-statuses": ["2xx", "304", "401", "403", "404", "409", "422"]}
 }
 
 
-_FOLDER = TemporaryDirectory(prefix="tearsheet-openapi-")
+def operations() -> list[str]:
+    """Method and path of every operation that is described, streams left out."""
+    with TemporaryDirectory() as folder:
+        document = Api(Place(Path(folder), {})).get("/openapi.json")
+    return [
+        f"{method.upper()} {path}"
+        for path, methods in document["paths"].items()
+        for method in methods
+        if path != STREAM
+    ]
 
 
-def described() -> Any:
-    """The schema of a live application with some trading in it."""
-    place = Place(Path(_FOLDER.name), {})
+@pytest.fixture(scope="module")
+def make_test(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Callable[[], None]]]:
+    """Makes the test of an operation of a live application with some trading in it.
+
+    What schemathesis does at collection is done here, when a test runs: making up 3,000 cases takes 7 s,
+    and every process collects every test.
+    """
+    from schemathesis import openapi
+    from schemathesis.checks import load_all_checks
+    from schemathesis.config import ProjectConfig, SchemathesisConfig
+    from schemathesis.generation.feedback import FeedbackSources
+    from schemathesis.pytest._test_builder import build_operation_test
+    from schemathesis.python._constants.orchestrator import make_constants_value_source
+
+    place = Place(tmp_path_factory.mktemp("openapi"), {})
     place.log("2026-11-19", record(order_id="1", net="5"), record(order_id="2", net="-5"))
     api = Api(place)
     api.fills(*[fill(n, "BUY" if n % 2 else "SELL", n) for n in range(1, 9)])
-    operations: list[dict[str, Any]] = [
-        {"include-path": path, "include-method": "GET", "checks": CHECKS} for path in sorted(COMBINED)
-    ]
-    operations += [
-        {"include-path": path, "include-method": "POST", "phases": {"coverage": {"enabled": False}}}
-        for path in WITH_LARGE_BODIES
-    ]
-    operations += [{"include-path": path, "include-method": "PUT", "checks": CHECKS} for path in WITH_TAGS]
-    # a stream needs a server with threads, and does not end; test_events.py asks a real one
-    operations.append({"include-path": "/api/events", "enabled": False})
-    # whether the bytes of a file are a statement, no schema can say
-    operations += [{"include-path": f"/api/{name}", "checks": CHECKS} for name in ("import", "reconcile")]
-    config = SchemathesisConfig.from_dict({"operations": operations})
-    return schemathesis.openapi.from_wsgi("/openapi.json", api.app, config=config)
+    config = SchemathesisConfig.from_dict(
+        {
+            "operations": [
+                {"include-path": sorted(COMBINED), "include-method": "GET", "checks": CHECKS},
+                {
+                    "include-path": [*WITH_LARGE_BODIES],
+                    "include-method": "POST",
+                    "phases": {"coverage": {"enabled": False}},
+                },
+                {"include-path": [*WITH_TAGS], "include-method": "PUT", "checks": CHECKS},
+                {"include-path": [*OF_FILES], "checks": CHECKS},
+                {"include-path": STREAM, "enabled": False},
+            ]
+        }
+    )
+    secret = Tokens(place.settings().tokens_file).add("test", "write", NOON)
+    schema = openapi.from_wsgi("/openapi.json", api.app, config=config)
+    load_all_checks()
+    by_label = {found.ok().label: found.ok() for found in schema.get_all_operations()}
+    feedback = FeedbackSources(constants_value_source=make_constants_value_source(schema))
+
+    @examples(25, *HealthCheck)
+    def ask(case: Any) -> None:
+        case.call_and_validate(headers={"Authorization": f"Bearer {secret}"})
+
+    def make(label: str) -> Callable[[], None]:
+        return build_operation_test(
+            config=schema.config, operation=by_label[label], test_func=ask, given_kwargs={}, feedback=feedback
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        # cached, since schemathesis merges its settings three times a case, and hypothesis spells out
+        # the 46,000 characters that a tag may have whenever it draws one: 26 of 65 s
+        for name in ("checks_config_for", "generation_for", "phases_for"):
+            patch.setattr(ProjectConfig, name, cached(getattr(ProjectConfig, name)))
+        patch.setattr(regex, "base_regex_strategy", cached(regex.base_regex_strategy))
+        yield make
 
 
-live = described()
-secret = Tokens(Place(Path(_FOLDER.name), {}).settings().tokens_file).add("test", "write", NOON)
+def cached(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Cache a function by a pattern, an operation's label and other arguments."""
+    results: dict[str, Any] = {}
+
+    def call(first: Any, **arguments: Any) -> Any:
+        operation = arguments.get("operation")
+        key = repr(
+            (getattr(first, "pattern", None), arguments | {"operation": operation and operation.label})
+        )
+        if key not in results:
+            results[key] = function(first, **arguments)
+        return results[key]
+
+    return call
 
 
-@live.parametrize()
-@examples(25, *HealthCheck)
-def test_the_live_application_is_as_described(case: Any) -> None:
-    case.call_and_validate(headers={"Authorization": f"Bearer {secret}"})
+@pytest.mark.parametrize("operation", operations())
+def test_the_live_application_is_as_described(
+    operation: str, make_test: Callable[[str], Callable[[], None]]
+) -> None:
+    make_test(operation)()
 
 
 def test_every_operation_is_described_and_every_description_is_an_operation(api: Api) -> None:
