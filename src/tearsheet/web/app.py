@@ -11,24 +11,26 @@ from tearsheet import log
 from tearsheet.errors import TearsheetError
 from tearsheet.log import log_event
 from tearsheet.settings import Settings
+from tearsheet.web.api.alerts import add_alerts
 from tearsheet.web.api.charts import add_charts
 from tearsheet.web.api.events import add_events
 from tearsheet.web.api.health import add_health
 from tearsheet.web.api.imports import add_imports
 from tearsheet.web.api.notes import add_notes
 from tearsheet.web.api.performance import add_performance
+from tearsheet.web.api.prometheus import add_prometheus
 from tearsheet.web.api.reconcile import add_reconcile
 from tearsheet.web.api.risk import add_risk
-from tearsheet.web.api.trading import add_alerts, add_list_endpoints, add_write_endpoints
+from tearsheet.web.api.trading import add_list_endpoints, add_write_endpoints
 from tearsheet.web.http.docs import add_docs
+from tearsheet.web.http.environ_keys import REQUEST_ID
 from tearsheet.web.http.errors import RETRY_AFTER_S, HttpError, error_response, from_error, internal_error
 from tearsheet.web.http.middleware import RequestMiddleware
-from tearsheet.web.http.names import REQUEST_ID
 from tearsheet.web.http.operation import Api, Operation
 from tearsheet.web.pages import dashboard
 from tearsheet.web.pages.frame import error_page
 from tearsheet.web.server.change_feed import ChangeFeed
-from tearsheet.web.server.context import AppContext, format_timestamp
+from tearsheet.web.server.context import AppContext
 from tearsheet.web.server.guard_watch import GuardMonitor, add_guard_monitor
 
 _log = logging.getLogger("tearsheet")
@@ -43,48 +45,49 @@ def create_application(settings: Settings | None, clock: Callable[[], datetime])
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.url_map.strict_slashes = True
-    served = AppContext(settings, clock)
-    app.extensions["tearsheet"] = served
-    _add_errors(app, served)
-    app.wsgi_app = RequestMiddleware(app.wsgi_app, served.metrics)  # type: ignore[method-assign]
-    apis, app.extensions["tearsheet-lookout"] = _apis(served, add_guard_monitor(app, served))
+    app_context = AppContext(settings, clock)
+    app.extensions["tearsheet"] = app_context
+    _add_errors(app, app_context)
+    app.wsgi_app = RequestMiddleware(app.wsgi_app, app_context.metrics)  # type: ignore[method-assign]
+    apis, app.extensions["tearsheet-lookout"] = _apis(app_context, add_guard_monitor(app, app_context))
     add_docs(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)
-    app.register_blueprint(dashboard(served))
+    app.register_blueprint(dashboard(app_context))
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     return app
 
 
-def _apis(served: AppContext, absence: GuardMonitor | None) -> tuple[list[Api], ChangeFeed]:
+def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> tuple[list[Api], ChangeFeed]:
     def guard(operation: Operation) -> None:
-        served.start_webhook()
-        served.access.authorize(request, operation.level)
+        app_context.start_webhook()
+        app_context.access.authorize(request, operation.level)
 
     performance, trading, risk, events, ops, documents = (
         Api(name, guard) for name in ("performance", "trading", "risk", "events", "ops", "documents")
     )
-    add_performance(performance, served)
-    add_charts(performance, served)
-    add_list_endpoints(trading, served)
-    add_write_endpoints(trading, served)
-    add_imports(trading, served)
-    add_reconcile(trading, served)
-    add_notes(trading, served)
-    add_alerts(trading, served)
-    add_risk(risk, served)
-    lookout = add_events(events, served)
-    add_health(ops, served, absence)
+    add_performance(performance, app_context)
+    add_charts(performance, app_context)
+    add_list_endpoints(trading, app_context)
+    add_write_endpoints(trading, app_context)
+    add_imports(trading, app_context)
+    add_reconcile(trading, app_context)
+    add_notes(trading, app_context)
+    add_alerts(trading, app_context)
+    add_risk(risk, app_context)
+    lookout = add_events(events, app_context)
+    add_health(ops, app_context, guard_monitor)
+    add_prometheus(ops, app_context, guard_monitor)
     return [performance, trading, risk, events, ops, documents], lookout
 
 
-def _add_errors(app: Flask, served: AppContext) -> None:
+def _add_errors(app: Flask, app_context: AppContext) -> None:
     """Whatever goes wrong is answered with the one body."""
 
     def refused(error: HttpError) -> Response:
         if request.blueprint == "pages" or _wants_html():
             return error_page(error, request.environ[REQUEST_ID])
-        return error_response(error, format_timestamp(served.now))
+        return error_response(error, app_context.timestamp)
 
     def broken(error: TearsheetError) -> Response:
         answer = from_error(error)

@@ -8,23 +8,20 @@ from flask import Response
 from msgspec import Struct
 
 from tearsheet.app.analysis.charts import SORTS, Charts, Selection, TradeDetail, TradeFilter
-from tearsheet.errors import UsageError
 from tearsheet.export.files import json_line
 from tearsheet.performance.breakdown import GROUPINGS
 from tearsheet.performance.calendar import CalendarResults
 from tearsheet.performance.series import DailyPoint, FillPoint
 from tearsheet.performance.summary import Scope, to_plain_builtins
-from tearsheet.trade.note import MAX_TAG_LENGTH, normalize_tag
 from tearsheet.trade.session import WindowKind
-from tearsheet.web.api.performance import json_success
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
-from tearsheet.web.http.operation import Api, Operation, Parameter
+from tearsheet.web.http.operation import Api, Json, Operation, Parameter
+from tearsheet.web.http.responses import json_response, success_head, success_response
 from tearsheet.web.schemas import charts as answers
 from tearsheet.web.schemas.answer import Answer
-from tearsheet.web.server.context import AppContext, QueryContext, format_timestamp, json_response
+from tearsheet.web.server.context import AppContext, QueryContext
 
-Json = dict[str, Any]
 ComputeData = Callable[[Charts, Selection, Json], Json]
 
 _SELECTION = (*parameters.PERIOD, parameters.ROLLING, *parameters.SCOPE, parameters.CURRENCY)
@@ -41,19 +38,6 @@ COMPARISON_PARAMETERS = (
 )
 
 
-def _parse_tag(text: str) -> str:
-    try:
-        return normalize_tag(text)
-    except UsageError as error:
-        raise ValueError(f"{error.message}; {error.hint}") from None
-
-
-TAG = Parameter(
-    "tag",
-    "Only positions with this tag.",
-    {"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH},
-    _parse_tag,
-)
 #: The parameters of a filtered and sorted list.
 FILTER = (
     parameters.choice("side", "Only longs or only shorts.", "long", "short"),
@@ -61,15 +45,9 @@ FILTER = (
     parameters.text_of("text", "Part of a symbol, strategy or account, in any case."),
     parameters.choice("sort", "What the order is by.", *SORTS, default="closed"),
     parameters.choice("order", "Which end stands first.", "asc", "desc", default="desc"),
-    TAG,
+    parameters.TAG,
     parameters.number_of("offset", "How many to pass over.", 10_000_000, 0, low=0),
     parameters.LIMIT,
-)
-POSITION_ID = Parameter(
-    "position",
-    "A position's id.",
-    {"type": "string", "pattern": "^[0-9a-f]{16}$"},
-    parameters.pattern_parser("^[0-9a-f]{16}$", "16 hexadecimal digits"),
 )
 
 
@@ -197,7 +175,7 @@ ENDPOINTS = (
 )
 
 
-def add_charts(api: Api, served: AppContext) -> None:
+def add_charts(api: Api, app_context: AppContext) -> None:
     """Add what is drawn, under `/api/performance`."""
     for row in ENDPOINTS:
         api.add(
@@ -211,7 +189,7 @@ def add_charts(api: Api, served: AppContext) -> None:
                 response_type=row.response_type,
                 statuses=(304, 404, 422),
             ),
-            _view(served, row),
+            _view(app_context, row),
         )
     api.add(
         Operation(
@@ -219,38 +197,40 @@ def add_charts(api: Api, served: AppContext) -> None:
             path="/api/positions/{position}",
             tag="Trading",
             title="A position, its bookings, and where each fill was read",
-            in_path=(POSITION_ID,),
+            in_path=(parameters.POSITION_ID,),
             response_type=Answer[TradeDetail],
             statuses=(304, 404, 422),
         ),
-        lambda position: _position(served, position),
+        lambda position: _position(app_context, position),
     )
 
 
-def _view(served: AppContext, row: _Endpoint) -> Callable[..., Response]:
+def _view(app_context: AppContext, row: _Endpoint) -> Callable[..., Response]:
     named = [parameter.name for parameter in row.parameters]
 
     def view(**values: Any) -> Response:
         more = {name: values.pop(name) for name in named}
-        with served.query(noted=row.shows_notes or more.get("by") == "tag") as asked:
-            if (same := served.not_modified(asked)) is not None:
+        with app_context.query(noted=row.shows_notes or more.get("by") == "tag") as query:
+            if (same := app_context.not_modified(query)) is not None:
                 return same
-            chosen = selection_from(asked, **values)
+            chosen = selection_from(query, **values)
 
             def compute() -> bytes:
-                insights = Charts(asked.tracker)
-                found = {**_context(asked, insights, chosen), **row.compute(insights, chosen, more)}
+                insights = Charts(query.tracker)
+                found = {**_context(query, insights, chosen), **row.compute(insights, chosen, more)}
                 return json_line(to_plain_builtins(found))[1:]
 
             period = f"{row.path}-{chosen.window.kind}-{json_line(to_plain_builtins(more)).hex()}"
-            body = served.cached_answer(asked, period, chosen.window, chosen.scope, chosen.currency, compute)
-        return json_response(_json_head(served) + body + b"\n")
+            body = app_context.cached_answer(
+                query, period, chosen.window, chosen.scope, chosen.currency, compute
+            )
+        return json_response(success_head(app_context.now) + body + b"\n")
 
     return view
 
 
 def selection_from(
-    asked: QueryContext,
+    query: QueryContext,
     window: WindowKind = "daily",
     start: date | None = None,
     end: date | None = None,
@@ -259,7 +239,7 @@ def selection_from(
     **scope: Any,
 ) -> Selection:
     """What the parameters of a window and scope mean today."""
-    chosen = asked.tracker.window(window, start=start, end=end, rolling=rolling)
+    chosen = query.tracker.window(window, start=start, end=end, rolling=rolling)
     return Selection(chosen, Scope(**scope), currency)
 
 
@@ -295,24 +275,20 @@ def _fields(scope: Scope) -> Json:
     return {name: getattr(scope, name) for name in scope.__struct_fields__}
 
 
-def _context(asked: QueryContext, insights: Charts, chosen: Selection) -> Json:
+def _context(query: QueryContext, insights: Charts, chosen: Selection) -> Json:
     window = insights.clipped(chosen)
     return {
         "window": window.kind,
         "start": window.start,
         "end": window.last_day,
         "currency": insights.currency(chosen),
-        "partial_reasons": asked.sync_errors,
+        "partial_reasons": query.sync_errors,
     }
 
 
-def _json_head(served: AppContext) -> bytes:
-    return b'{"status":"success","timestamp":"' + format_timestamp(served.now).encode() + b'",'
-
-
-def _position(served: AppContext, position: str) -> Response:
-    with served.query(noted=True) as asked:
-        if (same := served.not_modified(asked)) is not None:
+def _position(app_context: AppContext, position: str) -> Response:
+    with app_context.query(noted=True) as query:
+        if (same := app_context.not_modified(query)) is not None:
             return same
-        found = Charts(asked.tracker).position(position)
-    return json_response(json_success(served, found))
+        found = Charts(query.tracker).position(position)
+    return success_response(app_context.timestamp, found)

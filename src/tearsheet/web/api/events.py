@@ -38,9 +38,9 @@ _DESCRIPTION = (
 )
 
 
-def add_events(api: Api, served: AppContext) -> ChangeFeed:
+def add_events(api: Api, app_context: AppContext) -> ChangeFeed:
     """Add the stream; returns what looks out for it, which the server may end."""
-    lookout = ChangeFeed(served)
+    lookout = ChangeFeed(app_context)
     api.add(
         Operation(
             method="GET",
@@ -53,7 +53,7 @@ def add_events(api: Api, served: AppContext) -> ChangeFeed:
             response_type=str,
             statuses=(422,),
         ),
-        lambda account, limit, timeout_s: _stream(served, lookout, account, limit, timeout_s),
+        lambda account, limit, timeout_s: _stream(app_context, lookout, account, limit, timeout_s),
     )
     return lookout
 
@@ -78,12 +78,12 @@ def parse_last_event_id(last_event_id: str | None) -> StreamPosition:
 
 
 def _stream(
-    served: AppContext, lookout: ChangeFeed, account: str | None, limit: int | None, timeout_s: int
+    app_context: AppContext, lookout: ChangeFeed, account: str | None, limit: int | None, timeout_s: int
 ) -> Response:
     lookout.subscribe(threaded=_supports_streaming())
-    telling = _EventBuilder(served, account, parse_last_event_id(request.headers.get("Last-Event-ID")))
+    telling = _EventBuilder(app_context, account, parse_last_event_id(request.headers.get("Last-Event-ID")))
     until = time.monotonic() + timeout_s
-    pieces = _chunks(lookout, telling, until, lambda: _is_closed(served))
+    pieces = _chunks(lookout, telling, until, lambda: _is_closed(app_context))
     response = Response(stream_with_context(_limited(pieces, limit)), mimetype=MEDIA)
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(lookout.unsubscribe)
@@ -123,8 +123,8 @@ def _chunks(
 class _EventBuilder:
     """Makes events of what was seen, for one client."""
 
-    def __init__(self, served: AppContext, account: str | None, heard_so_far: StreamPosition) -> None:
-        self._served = served
+    def __init__(self, app_context: AppContext, account: str | None, heard_so_far: StreamPosition) -> None:
+        self._served = app_context
         self._account = account
         self._position = heard_so_far
         self._sent: dict[str, str] = {}
@@ -187,10 +187,10 @@ def _supports_streaming() -> bool:
     return bool(request.environ.get("wsgi.multithread")) or not is_main
 
 
-def _is_closed(served: AppContext) -> bool:
+def _is_closed(app_context: AppContext) -> bool:
     """Whether the client went away, or may not read any more."""
     try:
-        served.access.authorize(request, "read")
+        app_context.access.authorize(request, "read")
     except HttpError:
         return True
     is_gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)

@@ -12,21 +12,20 @@ from tearsheet.app.imports.history import Import, ImportHistory, UndoReport
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import to_plain_builtins
-from tearsheet.web.api.performance import json_success
-from tearsheet.web.api.trading import IMPORT_PARAMETERS
-from tearsheet.web.api.upload import FILE_SCHEMA, save_upload
+from tearsheet.web.api.upload import FILE_SCHEMA, IMPORT_PARAMETERS, save_upload
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import idempotency_key
 from tearsheet.web.http.errors import HttpError, rejection_to_json
 from tearsheet.web.http.operation import Api, Body, Operation
+from tearsheet.web.http.responses import success_response
 from tearsheet.web.schemas.answer import Answer
 from tearsheet.web.schemas.imports import ImportDetail, ImportResult
-from tearsheet.web.server.context import AppContext, json_response
+from tearsheet.web.server.context import AppContext
 
 _MOST_SHOWN = 100
 
 
-def add_imports(api: Api, served: AppContext) -> None:
+def add_imports(api: Api, app_context: AppContext) -> None:
     """Add what imports files, lists imports, and takes one out."""
     api.add(
         Operation(
@@ -42,7 +41,7 @@ def add_imports(api: Api, served: AppContext) -> None:
             response_type=Answer[ImportResult],
             statuses=(400, 409, 411, 413, 415, 422),
         ),
-        _import_view(served),
+        _import_view(app_context),
     )
     api.add(
         Operation(
@@ -55,7 +54,7 @@ def add_imports(api: Api, served: AppContext) -> None:
             response_type=Answer[tuple[Import, ...]],
             statuses=(422,),
         ),
-        lambda limit, before: _list(served, limit, before),
+        lambda limit, before: _list(app_context, limit, before),
     )
     api.add(
         Operation(
@@ -67,7 +66,7 @@ def add_imports(api: Api, served: AppContext) -> None:
             response_type=Answer[ImportDetail],
             statuses=(404, 422),
         ),
-        lambda number: _show(served, number),
+        lambda number: _show(app_context, number),
     )
     api.add(
         Operation(
@@ -81,7 +80,7 @@ def add_imports(api: Api, served: AppContext) -> None:
             response_type=Answer[UndoReport],
             statuses=(404, 409, 422),
         ),
-        lambda number: _undo(served, number),
+        lambda number: _undo(app_context, number),
     )
 
 
@@ -90,52 +89,54 @@ _DRY_RUN = parameters.choice(
 )
 
 
-def _import_view(served: AppContext) -> Callable[..., Response]:
+def _import_view(app_context: AppContext) -> Callable[..., Response]:
     def view(dry_run: str, format: str | None, **said: Any) -> Response:
-        with served.keep_worker_alive(), save_upload() as (path, name):  # a long file takes its time
+        with app_context.keep_worker_alive(), save_upload() as (path, name):  # a long file takes its time
             said |= {"layout": format, "name": name}
             take = _preview if dry_run == "yes" else _import
-            report, more = take(served, path, said)
+            report, more = take(app_context, path, said)
         shown = [rejection_to_json(r) for r in report.rejections[:_MOST_SHOWN]]
         data = to_plain_builtins(report) | {"rejections": shown} | more
         is_made = report.new and not report.repeated and dry_run == "no"
-        return json_response(json_success(served, data), 201 if is_made else 200)
+        return success_response(app_context.timestamp, data, 201 if is_made else 200)
 
     return view
 
 
-def _import(served: AppContext, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
-    with served.trackers.borrow() as tracker:
+def _import(app_context: AppContext, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
+    with app_context.trackers.borrow() as tracker:
         once = ApiWrites(tracker).import_once
-        who = served.access.client_name(request)
+        who = app_context.access.client_name(request)
         key = idempotency_key()
         return once(key, path, lambda: tracker.import_file(path, who=who, **said)), {}
 
 
-def _preview(served: AppContext, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
-    with served.trackers.borrow() as tracker:
+def _preview(
+    app_context: AppContext, path: Path, said: dict[str, Any]
+) -> tuple[ImportReport, dict[str, Any]]:
+    with app_context.trackers.borrow() as tracker:
         preview = ImportHistory(tracker).preview_import(path, **said)
     return preview.report, {"changes": {"days": preview.days, "positions": preview.positions}}
 
 
-def _list(served: AppContext, limit: int, before: int | None) -> Response:
-    with served.query() as asked:
-        found = ImportHistory(asked.tracker).list(limit, before)
-    return json_response(json_success(served, found))
+def _list(app_context: AppContext, limit: int, before: int | None) -> Response:
+    with app_context.query() as query:
+        found = ImportHistory(query.tracker).list(limit, before)
+    return success_response(app_context.timestamp, found)
 
 
-def _show(served: AppContext, number: int) -> Response:
-    with served.query() as asked:
-        batch = ImportHistory(asked.tracker).get(number)
-        rejected = ImportHistory(asked.tracker).rejections(number, _MOST_SHOWN)
+def _show(app_context: AppContext, number: int) -> Response:
+    with app_context.query() as query:
+        batch = ImportHistory(query.tracker).get(number)
+        rejected = ImportHistory(query.tracker).rejections(number, _MOST_SHOWN)
     lines = [rejection_to_json(one.rejection) | {"counts": one.counts} for one in rejected]
-    return json_response(json_success(served, asdict(batch) | {"rejections": lines}))
+    return success_response(app_context.timestamp, asdict(batch) | {"rejections": lines})
 
 
-def _undo(served: AppContext, number: int) -> Response:
+def _undo(app_context: AppContext, number: int) -> Response:
     try:
-        with served.keep_worker_alive(), served.trackers.borrow() as tracker:
-            report = ImportHistory(tracker).undo(number, served.access.client_name(request))
+        with app_context.keep_worker_alive(), app_context.trackers.borrow() as tracker:
+            report = ImportHistory(tracker).undo(number, app_context.access.client_name(request))
     except UsageError as error:
         raise HttpError(409, error.message, error.hint) from None
-    return json_response(json_success(served, report))
+    return success_response(app_context.timestamp, report)

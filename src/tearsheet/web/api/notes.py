@@ -9,23 +9,15 @@ from msgspec.structs import asdict
 from tearsheet.app.analysis.notes import NoteVersion, NoteView, TagCount, TradeNotes
 from tearsheet.errors import UsageError
 from tearsheet.trade.note import MAX_TAG_LENGTH, MAX_TAGS, MAX_TEXT_LENGTH, NoteText, validate_note
-from tearsheet.web.api.charts import POSITION_ID
-from tearsheet.web.api.performance import json_success
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import json_object
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Api, Body, Operation, Parameter
+from tearsheet.web.http.responses import success_response
 from tearsheet.web.schemas.answer import Answer
-from tearsheet.web.server.context import AppContext, json_response
+from tearsheet.web.server.context import AppContext
 
-_ID = "^[0-9a-f]{16}$"
-NOTE_ID = Parameter(
-    "note",
-    "A note's id.",
-    {"type": "string", "pattern": _ID},
-    parameters.pattern_parser(_ID, "16 hexadecimal digits"),
-)
-AFTER = Parameter("after", "Only notes with a later id.", NOTE_ID.schema, NOTE_ID.read)
+AFTER = Parameter("after", "Only notes with a later id.", parameters.NOTE_ID.schema, parameters.NOTE_ID.read)
 _MOST_VERSION = 1_000_000_000
 _NOTE = {
     "type": "object",
@@ -58,37 +50,37 @@ _DESCRIPTION = (
 )
 
 
-def add_notes(api: Api, served: AppContext) -> None:
+def add_notes(api: Api, app_context: AppContext) -> None:
     """Add what is said of positions."""
-    for operation, view in (*_reads(served), *_writes(served)):
+    for operation, view in (*_reads(app_context), *_writes(app_context)):
         api.add(operation, view)
 
 
-def _reads(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]]:
+def _reads(app_context: AppContext) -> list[tuple[Operation, Callable[..., Response]]]:
     return [
         (
             Operation(
                 method="GET",
                 path="/api/positions/{position}/notes",
                 tag="Notes",
-                in_path=(POSITION_ID,),
+                in_path=(parameters.POSITION_ID,),
                 title="What is said of a position",
                 response_type=Answer[tuple[NoteView, ...]],
                 statuses=(304, 404, 422),
             ),
-            lambda position: _respond(served, lambda notes: notes.for_trade(position)),
+            lambda position: _respond(app_context, lambda notes: notes.for_trade(position)),
         ),
         (
             Operation(
                 method="GET",
                 path="/api/notes/{note}/versions",
                 tag="Notes",
-                in_path=(NOTE_ID,),
+                in_path=(parameters.NOTE_ID,),
                 title="Everything that a note ever said",
                 response_type=Answer[tuple[NoteVersion, ...]],
                 statuses=(304, 422),
             ),
-            lambda note: _respond(served, lambda notes: notes.versions(note)),
+            lambda note: _respond(app_context, lambda notes: notes.versions(note)),
         ),
         (
             Operation(
@@ -101,7 +93,7 @@ def _reads(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]
                 statuses=(304, 422),
                 description="Its import was undone, or its log written anew. They come back with it.",
             ),
-            lambda limit, after: _respond(served, lambda notes: notes.unattached(limit, after or "")),
+            lambda limit, after: _respond(app_context, lambda notes: notes.unattached(limit, after or "")),
         ),
         (
             Operation(
@@ -112,12 +104,12 @@ def _reads(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]
                 response_type=Answer[tuple[TagCount, ...]],
                 statuses=(304,),
             ),
-            lambda: _respond(served, lambda notes: notes.tags()),
+            lambda: _respond(app_context, lambda notes: notes.tags()),
         ),
     ]
 
 
-def _writes(served: AppContext) -> list[tuple[Operation, Callable[..., Response]]]:
+def _writes(app_context: AppContext) -> list[tuple[Operation, Callable[..., Response]]]:
     body = Body(("application/json",), _NOTE, _EXAMPLE)
     statuses = (400, 404, 409, 411, 413, 415, 422)
     return [
@@ -127,14 +119,14 @@ def _writes(served: AppContext) -> list[tuple[Operation, Callable[..., Response]
                 path="/api/positions/{position}/notes",
                 tag="Notes",
                 level="write",
-                in_path=(POSITION_ID,),
+                in_path=(parameters.POSITION_ID,),
                 title="Say something of a position",
                 description=_DESCRIPTION,
                 body=body,
                 response_type=Answer[NoteView],
                 statuses=statuses,
             ),
-            lambda position: _write(served, lambda notes, *what: notes.write(position, *what)),
+            lambda position: _write(app_context, lambda notes, *what: notes.write(position, *what)),
         ),
         (
             Operation(
@@ -142,33 +134,33 @@ def _writes(served: AppContext) -> list[tuple[Operation, Callable[..., Response]
                 path="/api/notes/{note}",
                 tag="Notes",
                 level="write",
-                in_path=(NOTE_ID,),
+                in_path=(parameters.NOTE_ID,),
                 title="Write a note again by its id",
                 description=f"Also one whose fill is gone. {_DESCRIPTION}",
                 body=body,
                 response_type=Answer[NoteView],
                 statuses=statuses,
             ),
-            lambda note: _write(served, lambda notes, *what: notes.rewrite(note, *what)),
+            lambda note: _write(app_context, lambda notes, *what: notes.rewrite(note, *what)),
         ),
     ]
 
 
-def _respond(served: AppContext, find: Callable[[TradeNotes], object]) -> Response:
-    with served.query(noted=True) as asked:
-        return served.not_modified(asked) or json_response(
-            json_success(served, find(TradeNotes(asked.tracker)))
+def _respond(app_context: AppContext, find: Callable[[TradeNotes], object]) -> Response:
+    with app_context.query(noted=True) as query:
+        return app_context.not_modified(query) or success_response(
+            app_context.timestamp, find(TradeNotes(query.tracker))
         )
 
 
-def _write(served: AppContext, write: Callable[..., NoteView]) -> Response:
+def _write(app_context: AppContext, write: Callable[..., NoteView]) -> Response:
     what, version = _parse_body()
-    with served.trackers.borrow() as tracker:
+    with app_context.trackers.borrow() as tracker:
         try:
-            kept = write(TradeNotes(tracker), what, served.access.client_name(request), version)
+            kept = write(TradeNotes(tracker), what, app_context.access.client_name(request), version)
         except UsageError as error:
             raise HttpError(409, error.message, error.hint) from None
-    return json_response(json_success(served, asdict(kept)))
+    return success_response(app_context.timestamp, asdict(kept))
 
 
 def _parse_body() -> tuple[NoteText, int]:

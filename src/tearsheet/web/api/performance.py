@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Literal
 
 from flask import Response
@@ -13,9 +12,10 @@ from tearsheet.performance.summary import PerformanceSummary, Scope, to_plain_bu
 from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Operation
+from tearsheet.web.http.responses import format_timestamp, json_response, success_head, success_response
 from tearsheet.web.schemas import performance as answers
 from tearsheet.web.schemas.answer import Answer
-from tearsheet.web.server.context import AppContext, QueryContext, format_timestamp, json_response
+from tearsheet.web.server.context import AppContext, QueryContext
 
 PeriodKind = Literal["daily", "weekly", "monthly"]
 _PERIOD_METRICS = (
@@ -34,9 +34,9 @@ _SECOND = timedelta(seconds=1)
 _SEPARATOR = b"\n"
 
 
-def add_performance(api: Api, served: AppContext) -> None:
+def add_performance(api: Api, app_context: AppContext) -> None:
     """Add the operations under `/api/performance`."""
-    asked = (*parameters.SCOPE, parameters.CURRENCY)
+    query = (*parameters.SCOPE, parameters.CURRENCY)
     for kind, title, answer in (
         ("daily", "The present day, or another", answers.DailyAnswer),
         ("weekly", "The present week, Monday to Sunday, or another", answers.WeeklyAnswer),
@@ -49,11 +49,11 @@ def add_performance(api: Api, served: AppContext) -> None:
             title=title,
             description="Closed trades are counted in the session of their last fill; the P&L is that of "
             "every fill of the window, after fees.",
-            parameters=(parameters.DATE, *asked),
+            parameters=(parameters.DATE, *query),
             response_type=answer,
             statuses=(304, 404, 422),
         )
-        api.add(operation, _period_view(served, kind))
+        api.add(operation, _period_view(app_context, kind))
     api.add(
         Operation(
             method="GET",
@@ -61,11 +61,11 @@ def add_performance(api: Api, served: AppContext) -> None:
             tag="Performance",
             title="Every metric of any window",
             description="As the summary's JSON files.",
-            parameters=(*parameters.PERIOD, parameters.ROLLING, *asked),
+            parameters=(*parameters.PERIOD, parameters.ROLLING, *query),
             response_type=answers.SummaryAnswer,
             statuses=(304, 404, 422),
         ),
-        _summary_view(served),
+        _summary_view(app_context),
     )
     api.add(
         Operation(
@@ -74,12 +74,12 @@ def add_performance(api: Api, served: AppContext) -> None:
             tag="Performance",
             title="The fills behind a number",
             description="The terms add up to the number exactly.",
-            parameters=(parameters.METRIC, *parameters.PERIOD, parameters.ROLLING, *asked),
+            parameters=(parameters.METRIC, *parameters.PERIOD, parameters.ROLLING, *query),
             response_type=Answer[answers.ExplanationView],
             statuses=(304, 404, 422),
             aliases=("/api/explain",),
         ),
-        _explain_view(served),
+        _explain_view(app_context),
     )
     api.add(
         Operation(
@@ -91,11 +91,11 @@ def add_performance(api: Api, served: AppContext) -> None:
             level="open",
             aliases=("/api/performance/metrics/definitions",),
         ),
-        lambda: _definitions(served),
+        lambda: _definitions(app_context),
     )
 
 
-def _period_view(served: AppContext, kind: str) -> Callable[..., Response]:
+def _period_view(app_context: AppContext, kind: str) -> Callable[..., Response]:
     def view(date: date | None, currency: str | None, **scope: Any) -> Response:
         def bounds(window: Window) -> dict[str, Any]:
             if kind == "daily":
@@ -110,10 +110,10 @@ def _period_view(served: AppContext, kind: str) -> Callable[..., Response]:
                 "data": {f"{kind}_pnl": summary.value("net_pnl"), **_period_numbers(summary)},
             }
 
-        def choose(asked: QueryContext) -> Window:
-            return asked.tracker.window(_KINDS[kind], start=date)
+        def choose(query: QueryContext) -> Window:
+            return query.tracker.window(_KINDS[kind], start=date)
 
-        return _cached_response(served, kind, choose, Scope(**scope), currency, content)
+        return _cached_response(app_context, kind, choose, Scope(**scope), currency, content)
 
     return view
 
@@ -121,7 +121,7 @@ def _period_view(served: AppContext, kind: str) -> Callable[..., Response]:
 _KINDS: Mapping[str, WindowKind] = {"daily": "daily", "weekly": "weekly", "monthly": "monthly"}
 
 
-def _summary_view(served: AppContext) -> Callable[..., Response]:
+def _summary_view(app_context: AppContext) -> Callable[..., Response]:
     def view(
         window: WindowKind,
         start: date | None,
@@ -135,15 +135,15 @@ def _summary_view(served: AppContext) -> Callable[..., Response]:
             del plain["freshness"]
             return {"period": chosen.kind, "data": plain}
 
-        def choose(asked: QueryContext) -> Window:
-            return asked.tracker.window(window, start=start, end=end, rolling=rolling)
+        def choose(query: QueryContext) -> Window:
+            return query.tracker.window(window, start=start, end=end, rolling=rolling)
 
-        return _cached_response(served, f"summary-{window}", choose, Scope(**scope), currency, content)
+        return _cached_response(app_context, f"summary-{window}", choose, Scope(**scope), currency, content)
 
     return view
 
 
-def _explain_view(served: AppContext) -> Callable[..., Response]:
+def _explain_view(app_context: AppContext) -> Callable[..., Response]:
     def view(
         metric: str,
         window: WindowKind,
@@ -153,17 +153,17 @@ def _explain_view(served: AppContext) -> Callable[..., Response]:
         currency: str | None,
         **scope: Any,
     ) -> Response:
-        with served.query() as asked:
-            if (same := served.not_modified(asked)) is not None:
+        with app_context.query() as query:
+            if (same := app_context.not_modified(query)) is not None:
                 return same
-            chosen = asked.tracker.window(window, start=start, end=end, rolling=rolling)
-            found = asked.tracker.explain(metric, chosen, scope=Scope(**scope), currency=currency)
-        return json_response(json_success(served, found))
+            chosen = query.tracker.window(window, start=start, end=end, rolling=rolling)
+            found = query.tracker.explain(metric, chosen, scope=Scope(**scope), currency=currency)
+        return success_response(app_context.timestamp, found)
 
     return view
 
 
-def _definitions(served: AppContext) -> Response:
+def _definitions(app_context: AppContext) -> Response:
     rows = [
         answers.MetricDefinition(
             name=row.name,
@@ -175,17 +175,11 @@ def _definitions(served: AppContext) -> Response:
         )
         for row in METRICS.values()
     ]
-    return json_response(json_success(served, rows))
-
-
-def json_success(served: AppContext, data: object, **more: object) -> bytes:
-    """A successful answer of anything."""
-    fields = {"status": "success", "timestamp": served.timestamp, "data": to_plain_builtins(data), **more}
-    return json_line(fields) + b"\n"
+    return success_response(app_context.timestamp, rows)
 
 
 def _cached_response(
-    served: AppContext,
+    app_context: AppContext,
     period: str,
     choose: Callable[[QueryContext], Window],
     scope: Scope,
@@ -193,19 +187,19 @@ def _cached_response(
     content: Callable[[PerformanceSummary, Window], dict[str, Any]],
 ) -> Response:
     """An answer from the cache or computed, with what the clock changes put in last."""
-    with served.query() as asked:
-        if (same := served.not_modified(asked)) is not None:
+    with app_context.query() as query:
+        if (same := app_context.not_modified(query)) is not None:
             return same
-        window = choose(asked)
+        window = choose(query)
 
         def compute() -> bytes:
-            summary = asked.tracker.get_summary(
-                window, scope=scope, currency=currency, sync=False, stale=asked.sync_errors
+            summary = query.tracker.get_summary(
+                window, scope=scope, currency=currency, sync=False, stale=query.sync_errors
             )
             return _strip_clock(summary, content(summary, window))
 
-        body = served.cached_answer(asked, period, window, scope, currency, compute)
-    return json_response(_insert_clock(body, served.now))
+        body = app_context.cached_answer(query, period, window, scope, currency, compute)
+    return json_response(_insert_clock(body, app_context.now))
 
 
 def _period_numbers(summary: PerformanceSummary) -> dict[str, Any]:
@@ -250,10 +244,4 @@ def _insert_clock(kept: bytes, now: datetime) -> bytes:
     age = b"null"
     if last:
         age = b"%.6f" % ((now - datetime.fromisoformat(last.decode())) / _SECOND)
-    head = b'{"status":"success","timestamp":"' + format_timestamp(now).encode() + b'",'
-    return head + content + b',"data_age_s":' + age + b"}}\n"
-
-
-def to_float(value: Decimal) -> float:
-    """Money as a gauge; Prometheus knows floats only."""
-    return float(value)
+    return success_head(now) + content + b',"data_age_s":' + age + b"}}\n"

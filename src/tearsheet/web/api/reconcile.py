@@ -6,20 +6,19 @@ from typing import Any
 from flask import Response
 
 from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
-from tearsheet.web.api.performance import json_success
-from tearsheet.web.api.trading import IMPORT_PARAMETERS
-from tearsheet.web.api.upload import FILE_SCHEMA, save_upload
+from tearsheet.web.api.upload import FILE_SCHEMA, IMPORT_PARAMETERS, save_upload
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Body, Operation
+from tearsheet.web.http.responses import success_response
 from tearsheet.web.schemas.answer import Answer
-from tearsheet.web.server.context import AppContext, json_response
+from tearsheet.web.server.context import AppContext
 
 _METHOD = parameters.choice(
     "method", "How our fills are added up for the comparison.", "average", "fifo", default="average"
 )
 
 
-def add_reconcile(api: Api, served: AppContext) -> None:
+def add_reconcile(api: Api, app_context: AppContext) -> None:
     """Add what compares a statement with the books."""
     api.add(
         Operation(
@@ -35,14 +34,18 @@ def add_reconcile(api: Api, served: AppContext) -> None:
             response_type=Answer[Reconciliation],
             statuses=(400, 411, 413, 415, 422),
         ),
-        _view(served),
+        _view(app_context),
     )
 
 
-def _view(served: AppContext) -> Callable[..., Response]:
+def _view(app_context: AppContext) -> Callable[..., Response]:
     def view(method: Any, format: str | None, **said: Any) -> Response:
-        with served.keep_worker_alive(), save_upload() as (path, name), served.trackers.borrow() as tracker:
+        with (
+            app_context.keep_worker_alive(),
+            save_upload() as (path, name),
+            app_context.trackers.borrow() as tracker,
+        ):
             found = reconcile_statement(tracker, path, method=method, name=name, layout=format, **said)
-        return json_response(json_success(served, found))
+        return success_response(app_context.timestamp, found)
 
     return view

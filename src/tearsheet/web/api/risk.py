@@ -9,20 +9,17 @@ from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import UsageError
 from tearsheet.rules.limit import LIMITS
-from tearsheet.rules.verdict import Verdict, VerdictState, worst_state
-from tearsheet.web.api.performance import json_success, to_float
+from tearsheet.rules.verdict import Verdict, worst_state
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import BY, NOTE, cursor_from, idempotency_key, is_valid_text, json_object
 from tearsheet.web.http.errors import HttpError
-from tearsheet.web.http.metrics import Gauge
 from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.http.parameters import NAME, cursor_of
+from tearsheet.web.http.responses import success_response
 from tearsheet.web.schemas import risk as answers
 from tearsheet.web.schemas.answer import Answer, PageAnswer
-from tearsheet.web.server.context import AppContext, QueryContext, json_response
+from tearsheet.web.server.context import AppContext, QueryContext
 
-#: Levels as numbers, so that the larger one is the worse.
-_RANKS: dict[VerdictState, int] = {"ok": 0, "warn": 1, "unknown": 2, "breach": 3}
 _ACCOUNT = {"type": "string", "pattern": NAME}
 _RELEASE = {
     "type": "object",
@@ -49,7 +46,7 @@ _VERDICT_DESCRIPTION = (
 )
 
 
-def add_risk(api: Api, served: AppContext) -> None:
+def add_risk(api: Api, app_context: AppContext) -> None:
     """Add the operations under `/api/risk`."""
     api.add(
         Operation(
@@ -62,7 +59,7 @@ def add_risk(api: Api, served: AppContext) -> None:
             response_type=(Answer[Verdict], Answer[answers.VerdictList]),
             statuses=(422,),
         ),
-        lambda account: _verdict(served, account),
+        lambda account: _verdict(app_context, account),
     )
     api.add(
         Operation(
@@ -74,7 +71,7 @@ def add_risk(api: Api, served: AppContext) -> None:
             response_type=PageAnswer[answers.BreachView],
             statuses=(422,),
         ),
-        lambda account, limit, cursor: _breaches(served, account, limit, cursor),
+        lambda account, limit, cursor: _breaches(app_context, account, limit, cursor),
     )
     api.add(
         Operation(
@@ -89,7 +86,7 @@ def add_risk(api: Api, served: AppContext) -> None:
             response_type=Answer[answers.ReleaseResult],
             statuses=(400, 404, 409, 411, 413, 415, 422),
         ),
-        lambda: _release(served),
+        lambda: _release(app_context),
     )
     api.add(
         Operation(
@@ -102,7 +99,7 @@ def add_risk(api: Api, served: AppContext) -> None:
             response_type=Answer[answers.Heartbeat],
             statuses=(400, 411, 413, 415, 422),
         ),
-        lambda: _record_heartbeat(served),
+        lambda: _record_heartbeat(app_context),
     )
 
 
@@ -114,55 +111,35 @@ _EXAMPLE = {
 }
 
 
-def limit_gauges(asked: QueryContext) -> list[Gauge]:
-    """Every limit and verdict as it stands now."""
-    where = ("account", "limit")
-    level = Gauge("limit_level", "0 ok, 1 warn, 2 unknown, 3 breach.", where)
-    numbers = {
-        "value": Gauge("limit_value", "How far a limit is used.", where),
-        "threshold": Gauge("limit_threshold", "Where a limit breaks.", where),
-        "headroom": Gauge("limit_headroom", "What is left until a limit breaks.", where),
-    }
-    state = Gauge("verdict_state", "0 ok, 1 warn, 2 unknown, 3 breach.", ("account",))
-    flat = Gauge("must_be_flat", "Whether an account must be flat.", ("account",))
-    for found in account_verdicts(asked.tracker).all(asked.sync_errors):
-        state.set(_RANKS[found.state], found.account)
-        flat.set(float(found.must_be_flat), found.account)
-        for view in found.limits:
-            level.set(_RANKS[view.level], found.account, view.name)
-            for name, gauge in numbers.items():
-                if (value := getattr(view, name)) is not None:
-                    gauge.set(to_float(value), found.account, view.name)
-    return [state, flat, level, *numbers.values()]
-
-
-def _verdict(served: AppContext, account: str | None) -> Response:
-    with served.query() as asked:
-        verdicts = account_verdicts(asked.tracker)
+def _verdict(app_context: AppContext, account: str | None) -> Response:
+    with app_context.query() as query:
+        verdicts = account_verdicts(query.tracker)
         if account is not None:
-            return json_response(json_success(served, verdicts.for_account(account, asked.sync_errors)))
-        found = verdicts.all(asked.sync_errors)
-        return json_response(json_success(served, _all_verdicts(served, asked, found)))
+            return success_response(app_context.timestamp, verdicts.for_account(account, query.sync_errors))
+        found = verdicts.all(query.sync_errors)
+        return success_response(app_context.timestamp, _all_verdicts(app_context, query, found))
 
 
-def _all_verdicts(served: AppContext, asked: QueryContext, found: list[Verdict]) -> answers.VerdictList:
+def _all_verdicts(app_context: AppContext, query: QueryContext, found: list[Verdict]) -> answers.VerdictList:
     return answers.VerdictList(
         state=worst_state(found),
         must_be_flat=any(one.must_be_flat for one in found),
-        as_of=served.now,
-        sequence=max((one.sequence for one in found), default=asked.tracker.revision),
+        as_of=app_context.now,
+        sequence=max((one.sequence for one in found), default=query.tracker.revision),
         accounts=tuple(found),
     )
 
 
-def _breaches(served: AppContext, account: str | None, limit: int, cursor: PageCursor | None) -> Response:
+def _breaches(
+    app_context: AppContext, account: str | None, limit: int, cursor: PageCursor | None
+) -> Response:
     after = cursor_from(cursor, str)
-    with served.query() as asked:
-        page = account_verdicts(asked.tracker).breach_history(account, limit, after)
-    return json_response(json_success(served, page.items, next_cursor=cursor_of(page.next)))
+    with app_context.query() as query:
+        page = account_verdicts(query.tracker).breach_history(account, limit, after)
+    return success_response(app_context.timestamp, page.items, next_cursor=cursor_of(page.next))
 
 
-def _release(served: AppContext) -> Response:
+def _release(app_context: AppContext) -> Response:
     content = json_object("account", "limit", "actor", "reason")
     account = _account_of(content)
     limit, actor, reason = (content.get(name) for name in ("limit", "actor", "reason"))
@@ -171,22 +148,22 @@ def _release(served: AppContext) -> Response:
     if not is_valid_text(actor, BY) or not is_valid_text(reason, NOTE) or not str(reason).strip():
         raise HttpError(422, "a release needs an actor and a reason", "1 to 100 and 1 to 1000 characters")
     try:
-        with served.query() as asked:
-            record, repeated = account_verdicts(asked.tracker).release(
+        with app_context.query() as query:
+            record, repeated = account_verdicts(query.tracker).release(
                 account, limit, str(actor), str(reason), key=idempotency_key()
             )
     except UsageError as error:  # a key that was used for another request
         raise HttpError(409, error.message, error.hint) from None
     data: dict[str, Any] = asdict(record) | {"repeated": repeated}
-    return json_response(json_success(served, data), 200 if repeated else 201)
+    return success_response(app_context.timestamp, data, 200 if repeated else 201)
 
 
-def _record_heartbeat(served: AppContext) -> Response:
+def _record_heartbeat(app_context: AppContext) -> Response:
     account = _account_of(json_object("account"))
     idempotency_key()  # a heartbeat may be sent twice, but not under a key that is none
-    with served.trackers.borrow() as tracker:
+    with app_context.trackers.borrow() as tracker:
         account_verdicts(tracker).record_heartbeat(account)
-    return json_response(json_success(served, {"account": account, "heard_at": served.now}))
+    return success_response(app_context.timestamp, {"account": account, "heard_at": app_context.now})
 
 
 def _account_of(content: dict[str, Any]) -> str:

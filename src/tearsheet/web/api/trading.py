@@ -3,42 +3,29 @@
 from collections.abc import Callable
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Response, request
 from msgspec.structs import asdict
 
 from tearsheet.app.analysis.lists import Lists, Page, PageCursor, PositionView
 from tearsheet.app.imports.api_posts import ApiWrites
-from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA, known_formats, time_zone_names
+from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA
 from tearsheet.app.reports import WriteReport, WriteRequest
 from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
-from tearsheet.rules import AlertEvent
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.session import WindowKind
-from tearsheet.web.api.alert_filter import filter_from, filter_parameters
-from tearsheet.web.api.charts import TAG
-from tearsheet.web.api.performance import json_success
 from tearsheet.web.http import parameters
-from tearsheet.web.http.bodies import (
-    BY,
-    NOTE,
-    check_content_type,
-    cursor_from,
-    idempotency_key,
-    is_valid_text,
-    json_object,
-)
+from tearsheet.web.http.bodies import check_content_type, cursor_from, idempotency_key
+from tearsheet.web.http.environ_keys import REQUEST_ID
 from tearsheet.web.http.errors import HttpError, rejected_items, rejection_to_json
-from tearsheet.web.http.names import REQUEST_ID
-from tearsheet.web.http.operation import Api, Body, Operation, Parameter
+from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.http.parameters import cursor_of
+from tearsheet.web.http.responses import success_response
 from tearsheet.web.schemas.answer import Answer, PageAnswer
 from tearsheet.web.schemas.trading import RejectionView, WriteResult
-from tearsheet.web.server.context import AppContext, json_response
+from tearsheet.web.server.context import AppContext
 
-_MOST_SHOWN = 100
 _EXAMPLE_FILL = {
     "account": "Sim101",
     "symbol": "ES 12-26",
@@ -52,7 +39,7 @@ _EXAMPLE_FILL = {
 _EXAMPLE_MARK = {"symbol": "ES 12-26", "price": 6720.5, "time": "2026-11-20T15:00:00Z"}
 
 
-def add_list_endpoints(api: Api, served: AppContext) -> None:
+def add_list_endpoints(api: Api, app_context: AppContext) -> None:
     """Add what can be read."""
     stretch = (
         parameters.choice("window", "Kind of window.", *parameters.KINDS, default="all"),
@@ -72,14 +59,14 @@ def add_list_endpoints(api: Api, served: AppContext) -> None:
                 ),
                 *stretch,
                 *parameters.SCOPE,
-                TAG,
+                parameters.TAG,
                 *parameters.PAGE,
             ),
             response_type=PageAnswer[PositionView],
             statuses=(304, 422),
             aliases=("/api/performance/positions",),
         ),
-        _positions_view(served),
+        _positions_view(app_context),
     )
     api.add(
         Operation(
@@ -93,7 +80,7 @@ def add_list_endpoints(api: Api, served: AppContext) -> None:
             statuses=(304, 422),
             aliases=("/api/performance/fills",),
         ),
-        _fills_view(served),
+        _fills_view(app_context),
     )
     api.add(
         Operation(
@@ -105,7 +92,7 @@ def add_list_endpoints(api: Api, served: AppContext) -> None:
             statuses=(304,),
             aliases=("/api/performance/accounts",),
         ),
-        lambda: _accounts(served),
+        lambda: _accounts(app_context),
     )
     api.add(
         Operation(
@@ -117,56 +104,11 @@ def add_list_endpoints(api: Api, served: AppContext) -> None:
             response_type=PageAnswer[RejectionView],
             statuses=(422,),
         ),
-        lambda limit, cursor: _rejections(served, limit, cursor),
+        lambda limit, cursor: _rejections(app_context, limit, cursor),
     )
 
 
-def add_alerts(api: Api, served: AppContext) -> None:
-    """Add the alerts and their acknowledgement."""
-    api.add(
-        Operation(
-            method="GET",
-            path="/api/alerts",
-            tag="Alerts",
-            title="Alerts, the newest first",
-            parameters=(*filter_parameters("all"), *parameters.PAGE),
-            response_type=PageAnswer[AlertEvent],
-            statuses=(422,),
-            aliases=("/api/performance/alerts",),
-        ),
-        lambda limit, cursor, **wish: _alerts(served, limit, cursor, wish),
-    )
-    api.add(
-        Operation(
-            method="GET",
-            path="/api/alerts/{alert}/changes",
-            tag="Alerts",
-            title="The life of an alert, from its beginning on",
-            in_path=(parameters.ALERT_ID,),
-            response_type=Answer[tuple[AlertEvent, ...]],
-            statuses=(404, 422),
-            aliases=("/api/performance/alerts/{alert}/changes",),
-        ),
-        lambda alert: _alert_changes(served, alert),
-    )
-    api.add(
-        Operation(
-            method="POST",
-            path="/api/alerts/{alert}/acknowledge",
-            tag="Alerts",
-            title="Say that somebody has seen an alert",
-            level="write",
-            in_path=(parameters.ALERT_ID,),
-            body=Body(("application/json",), _ACKNOWLEDGEMENT, {"by": "kim", "note": "flat"}),
-            response_type=Answer[AlertEvent],
-            statuses=(400, 404, 411, 413, 415, 422),
-            aliases=("/api/performance/alerts/{alert}/acknowledge",),
-        ),
-        lambda alert: _acknowledge(served, alert),
-    )
-
-
-def add_write_endpoints(api: Api, served: AppContext) -> None:
+def add_write_endpoints(api: Api, app_context: AppContext) -> None:
     """Add what brings facts in."""
     for name, schema, example, title in (
         ("fills", FILL_SCHEMA, _EXAMPLE_FILL, "Keep fills, all or none"),
@@ -184,7 +126,7 @@ def add_write_endpoints(api: Api, served: AppContext) -> None:
                 response_type=Answer[WriteResult],
                 statuses=(400, 409, 411, 413, 415, 422),
             ),
-            _post_view(served, name),
+            _post_view(app_context, name),
         )
 
 
@@ -194,43 +136,7 @@ def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:
     return {"anyOf": [schema, many, named]}
 
 
-_ACKNOWLEDGEMENT = {
-    "type": "object",
-    "properties": {
-        "by": {"type": "string", "pattern": BY, "description": "Who has seen it."},
-        "note": {
-            "anyOf": [{"type": "string", "pattern": NOTE}, {"type": "null"}],
-            "description": "What they say of it.",
-        },
-    },
-    "required": ["by"],
-    "additionalProperties": False,
-}
-
-
-def _parse_zone(text: str) -> ZoneInfo:
-    if text not in time_zone_names():
-        raise ValueError("allowed is an IANA name such as America/Chicago")
-    return ZoneInfo(text)
-
-
-#: What is said of a file that is brought.
-IMPORT_PARAMETERS = (
-    Parameter(
-        "timezone",
-        "Zone of the times in a file that names none.",
-        {"type": "string", "enum": time_zone_names()},
-        _parse_zone,
-    ),
-    parameters.ACCOUNT,
-    parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),
-    parameters.choice(
-        "date_order", "What stands first in dates such as 3/4/2026.", "day-first", "month-first"
-    ),
-)
-
-
-def _positions_view(served: AppContext) -> Callable[..., Response]:
+def _positions_view(app_context: AppContext) -> Callable[..., Response]:
     def view(
         state: str,
         window: WindowKind,
@@ -242,21 +148,21 @@ def _positions_view(served: AppContext) -> Callable[..., Response]:
         **scope: Any,
     ) -> Response:
         after = cursor_from(cursor, str)
-        with served.query(noted=True) as asked:
-            if (same := served.not_modified(asked)) is not None:
+        with app_context.query(noted=True) as query:
+            if (same := app_context.not_modified(query)) is not None:
                 return same
-            lists, whose = Lists(asked.tracker), Scope(**scope)
+            lists, whose = Lists(query.tracker), Scope(**scope)
             if state == "open":
                 page = Page(lists.open_positions(whose, tag), None)
             else:
-                chosen = asked.tracker.window(window, start=start, end=end)
+                chosen = query.tracker.window(window, start=start, end=end)
                 page = lists.closed_trades(chosen, whose, limit, after, tag)
-        return json_response(json_success(served, page.items, next_cursor=cursor_of(page.next)))
+        return success_response(app_context.timestamp, page.items, next_cursor=cursor_of(page.next))
 
     return view
 
 
-def _fills_view(served: AppContext) -> Callable[..., Response]:
+def _fills_view(app_context: AppContext) -> Callable[..., Response]:
     def view(
         window: WindowKind,
         start: date | None,
@@ -266,60 +172,39 @@ def _fills_view(served: AppContext) -> Callable[..., Response]:
         **scope: Any,
     ) -> Response:
         after = cursor_from(cursor, int)
-        with served.query() as asked:
-            if (same := served.not_modified(asked)) is not None:
+        with app_context.query() as query:
+            if (same := app_context.not_modified(query)) is not None:
                 return same
-            chosen = asked.tracker.window(window, start=start, end=end)
-            page = Lists(asked.tracker).fills(chosen, Scope(**scope), limit, after)
-        return json_response(json_success(served, page.items, next_cursor=cursor_of(page.next)))
+            chosen = query.tracker.window(window, start=start, end=end)
+            page = Lists(query.tracker).fills(chosen, Scope(**scope), limit, after)
+        return success_response(app_context.timestamp, page.items, next_cursor=cursor_of(page.next))
 
     return view
 
 
-def _accounts(served: AppContext) -> Response:
-    with served.query() as asked:
-        return served.not_modified(asked) or json_response(json_success(served, asked.tracker.accounts()))
+def _accounts(app_context: AppContext) -> Response:
+    with app_context.query() as query:
+        return app_context.not_modified(query) or success_response(
+            app_context.timestamp, query.tracker.accounts()
+        )
 
 
-def _rejections(served: AppContext, limit: int, cursor: PageCursor | None) -> Response:
+def _rejections(app_context: AppContext, limit: int, cursor: PageCursor | None) -> Response:
     after = cursor_from(cursor, int)
-    with served.query() as asked:
-        page = Lists(asked.tracker).rejections(limit, after)
+    with app_context.query() as query:
+        page = Lists(query.tracker).rejections(limit, after)
     rows = [rejection_to_json(row) for row in page.items]
-    return json_response(json_success(served, rows, next_cursor=cursor_of(page.next)))
+    return success_response(app_context.timestamp, rows, next_cursor=cursor_of(page.next))
 
 
-def _alerts(served: AppContext, limit: int, cursor: PageCursor | None, wish: dict[str, Any]) -> Response:
-    after = cursor_from(cursor, str)
-    with served.query() as asked:
-        wished = filter_from(asked.tracker.settings.calendar, **wish)
-        page = asked.tracker.alerts.page(limit, after, wished)
-    return json_response(json_success(served, page.items, next_cursor=cursor_of(page.next)))
-
-
-def _alert_changes(served: AppContext, alert: str) -> Response:
-    with served.query() as asked:
-        return json_response(json_success(served, asked.tracker.alerts.changes(alert)))
-
-
-def _acknowledge(served: AppContext, alert: str) -> Response:
-    content = json_object("by", "note")
-    by, note = content.get("by"), content.get("note")
-    if not is_valid_text(by, BY) or not (note is None or is_valid_text(note, NOTE)):
-        raise HttpError(422, "an acknowledgement says by whom, in 1 to 100 characters", 'send {"by": "…"}')
-    with served.query() as asked:
-        seen = asked.tracker.alerts.acknowledge(alert, str(by), note, served.now)
-    return json_response(json_success(served, seen))
-
-
-def _post_view(served: AppContext, name: str) -> Callable[..., Response]:
+def _post_view(app_context: AppContext, name: str) -> Callable[..., Response]:
     def view() -> Response:
         check_content_type("application/json")
         asked_for = WriteRequest(
             request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
         )
         try:
-            with served.trackers.borrow() as tracker:
+            with app_context.trackers.borrow() as tracker:
                 posts = ApiWrites(tracker)
                 report: WriteReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
         except FormatError as error:
@@ -330,13 +215,8 @@ def _post_view(served: AppContext, name: str) -> Callable[..., Response]:
             raise rejected_items(report.rejections)
         data = asdict(report)
         del data["rejections"]
-        return json_response(json_success(served, data), 201 if report.new and not report.repeated else 200)
+        return success_response(
+            app_context.timestamp, data, 201 if report.new and not report.repeated else 200
+        )
 
     return view
-
-
-def sanitize_file_name(name: str | None) -> str:
-    """A file's name as its rejections bear it; nothing is opened by it."""
-    bare = (name or "").replace("\\", "/").rpartition("/")[2]
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]
-    return shown or "upload"

@@ -1,19 +1,22 @@
-"""A file that comes with a request, for as long as it is looked at."""
+"""Uploaded statements: their parameters, and a temporary file during the request."""
 
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from flask import request
 
+from tearsheet.app.imports.formats import known_formats, time_zone_names
 from tearsheet.app.imports.uploads import safe_name
 from tearsheet.errors import FormatError, InputError, UsageError
-from tearsheet.web.api.trading import sanitize_file_name
+from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import check_content_type
 from tearsheet.web.http.errors import HttpError
+from tearsheet.web.http.operation import Parameter
 
-#: The body that brings one.
+#: Body of an upload.
 FILE_SCHEMA = {
     "type": "object",
     "properties": {"file": {"type": "string", "format": "binary"}},
@@ -21,9 +24,34 @@ FILE_SCHEMA = {
 }
 
 
+def _parse_zone(text: str) -> ZoneInfo:
+    if text not in time_zone_names():
+        raise ValueError("allowed is an IANA name such as America/Chicago")
+    return ZoneInfo(text)
+
+
+#: How to read a file that does not say it itself.
+IMPORT_PARAMETERS = (
+    Parameter(
+        "timezone",
+        "Zone of the times in a file that names none.",
+        {"type": "string", "enum": time_zone_names()},
+        _parse_zone,
+    ),
+    parameters.ACCOUNT,
+    parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),
+    parameters.choice(
+        "date_order", "What stands first in dates such as 3/4/2026.", "day-first", "month-first"
+    ),
+)
+
+
 @contextmanager
 def save_upload() -> Iterator[tuple[Path, str]]:
-    """The part named file, and the name that the client gives it; refusals speak of that name."""
+    """Save the part `file` for the time of the block; yield its path and the client's name for it.
+
+    Errors of reading become HttpErrors with that name instead of the path.
+    """
     check_content_type("multipart/form-data")
     upload = request.files.get("file")
     if upload is None:
@@ -38,3 +66,10 @@ def save_upload() -> Iterator[tuple[Path, str]]:
             raise HttpError(409, error.message, error.hint) from None
         except (FormatError, InputError) as error:
             raise HttpError(422, error.message.replace(str(path), name), error.hint) from None
+
+
+def sanitize_file_name(name: str | None) -> str:
+    """Return a client's file name for rejections and lists, without folders; no file is opened by it."""
+    bare = (name or "").replace("\\", "/").rpartition("/")[2]
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in bare)[:200]
+    return shown or "upload"

@@ -9,7 +9,7 @@ from msgspec.structs import asdict
 from tearsheet import errors
 from tearsheet.export.files import json_line
 from tearsheet.trade.fill import Rejection
-from tearsheet.web.http.names import REQUEST_ID
+from tearsheet.web.http.environ_keys import REQUEST_ID
 
 #: Every error class has its status; a test proves that none is left out.
 STATUSES: dict[type[errors.TearsheetError], int] = {

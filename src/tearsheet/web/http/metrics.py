@@ -13,7 +13,7 @@ from prometheus_client import Gauge as LiveGauge
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from tearsheet.web.http.names import MULTIPROC_DIR
+from tearsheet.web.http.environ_keys import MULTIPROC_DIR
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

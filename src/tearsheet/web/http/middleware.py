@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tearsheet.log import elapsed_ms, log_event
+from tearsheet.web.http.environ_keys import ETAG, REQUEST_ID, ROUTE
 from tearsheet.web.http.metrics import Metrics
-from tearsheet.web.http.names import ETAG, REQUEST_ID, ROUTE
 
 _log = logging.getLogger("tearsheet")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

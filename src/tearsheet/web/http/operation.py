@@ -12,8 +12,8 @@ from flask import Blueprint, Response, request
 from msgspec import Struct
 from werkzeug.datastructures import MultiDict
 
+from tearsheet.web.http.environ_keys import ROUTE
 from tearsheet.web.http.errors import HttpError
-from tearsheet.web.http.names import ROUTE
 
 Json = dict[str, Any]
 AccessLevel = Literal["open", "read", "write", "desk"]

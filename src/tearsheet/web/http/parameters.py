@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from tearsheet.app.analysis.lists import PageCursor
+from tearsheet.errors import UsageError
 from tearsheet.performance.metric import METRICS
+from tearsheet.trade.note import MAX_TAG_LENGTH, normalize_tag
 from tearsheet.trade.session import DATE_PATTERN
 from tearsheet.web.http.operation import Parameter
 
@@ -18,6 +20,7 @@ MAX_PAGE_SIZE = 1000
 _MOST_IMPORTS = 999_999_999
 NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
 _DATE = f"^{DATE_PATTERN}$"
+_ID = "^[0-9a-f]{16}$"
 _CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
 
 
@@ -160,3 +163,25 @@ IMPORT_ID = Parameter(
     _whole(1, _MOST_IMPORTS),
 )
 BEFORE = number_of("before", "Only imports with a smaller id.", _MOST_IMPORTS)
+POSITION_ID = Parameter(
+    "position",
+    "A position's id.",
+    {"type": "string", "pattern": _ID},
+    pattern_parser(_ID, "16 hexadecimal digits"),
+)
+NOTE_ID = Parameter("note", "A note's id.", POSITION_ID.schema, POSITION_ID.read)
+
+
+def _parse_tag(text: str) -> str:
+    try:
+        return normalize_tag(text)
+    except UsageError as error:
+        raise ValueError(f"{error.message}; {error.hint}") from None
+
+
+TAG = Parameter(
+    "tag",
+    "Only positions with this tag.",
+    {"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH},
+    _parse_tag,
+)

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, redirect, request
 
 from tearsheet.app.analysis.lists import PageCursor
-from tearsheet.web.api.alert_filter import RULES, filter_from, filter_parameters
+from tearsheet.web.api.alerts import RULES, filter_from, filter_parameters
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.parameters import cursor_of

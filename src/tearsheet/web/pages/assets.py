@@ -14,7 +14,7 @@ from pathlib import Path
 from flask import Blueprint, Response, abort, request
 from msgspec import Struct
 
-from tearsheet.web.http.names import ROUTE
+from tearsheet.web.http.environ_keys import ROUTE
 
 _FOLDER = Path(__file__).parents[1] / "static"
 _TYPES = {

@@ -20,14 +20,13 @@ from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
 from tearsheet.rules import evaluate_targets
 from tearsheet.rules.limit import LIMITS
 from tearsheet.trade.session import Window
+from tearsheet.web.http.environ_keys import ROUTE
 from tearsheet.web.http.errors import HttpError
-from tearsheet.web.http.names import ROUTE
-from tearsheet.web.http.operation import AccessLevel, Parameter, parse_parameters
+from tearsheet.web.http.operation import AccessLevel, Json, Parameter, parse_parameters
 from tearsheet.web.pages import assets, locales
 from tearsheet.web.pages import svg as drawing
 from tearsheet.web.server.context import AppContext, QueryContext
 
-Json = dict[str, Any]
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -13,7 +13,7 @@ from tearsheet.app.imports.history import Import, ImportHistory, RejectedRow
 from tearsheet.app.imports.preview import Preview
 from tearsheet.app.imports.uploads import FileOptions, UploadAction, UploadStore
 from tearsheet.errors import UsageError
-from tearsheet.web.api.trading import IMPORT_PARAMETERS, sanitize_file_name
+from tearsheet.web.api.upload import IMPORT_PARAMETERS, sanitize_file_name
 from tearsheet.web.http import parameters
 from tearsheet.web.http.csv_download import csv_response
 from tearsheet.web.http.errors import HttpError

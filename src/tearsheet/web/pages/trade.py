@@ -9,11 +9,11 @@ from tearsheet.app.analysis.charts import Charts
 from tearsheet.app.analysis.notes import NoteView, TradeNotes
 from tearsheet.errors import UsageError
 from tearsheet.trade.note import MAX_TAG_LENGTH, MAX_TAGS, MAX_TEXT_LENGTH, validate_note
-from tearsheet.web.api.charts import POSITION_ID
-from tearsheet.web.api.notes import AFTER, NOTE_ID
+from tearsheet.web.api.notes import AFTER
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Parameter
+from tearsheet.web.http.parameters import NOTE_ID, POSITION_ID
 from tearsheet.web.pages.frame import PageRoute, Pages, link
 
 _SAVED = parameters.choice("said", "What was just done.", "kept")

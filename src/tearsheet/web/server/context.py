@@ -21,15 +21,15 @@ from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window
 from tearsheet.web.http.auth import Access, Tokens
+from tearsheet.web.http.environ_keys import ETAG
 from tearsheet.web.http.metrics import Metrics
-from tearsheet.web.http.names import ETAG
+from tearsheet.web.http.responses import format_timestamp
 from tearsheet.web.server.cache import AnswerCache, answer_cache
 from tearsheet.web.server.tracker_pool import TrackerPool
 
 _log = logging.getLogger("tearsheet")
 #: Seconds between two signs of life while a request takes long.
 _BEAT_S = 5.0
-JSON = "application/json"
 
 
 class AppContext:
@@ -156,13 +156,3 @@ def _scope_key(scope: Scope, currency: str | None) -> str:
     """Whose answers, as a cache key says it."""
     digest = blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
     return f"all-{digest}" if scope == Scope() else digest
-
-
-def format_timestamp(at: datetime) -> str:
-    """An instant (UTC) as answers bear it."""
-    return at.isoformat().replace("+00:00", "Z")
-
-
-def json_response(body: bytes, status: int = 200) -> Response:
-    """A response of JSON that is ready."""
-    return Response(body, status, mimetype=JSON)

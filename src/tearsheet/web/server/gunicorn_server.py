@@ -20,7 +20,7 @@ from gunicorn.arbiter import Arbiter
 from tearsheet.log import log_event
 from tearsheet.settings import Settings
 from tearsheet.web.http.auth import Tokens, check_bind_address
-from tearsheet.web.http.names import MULTIPROC_DIR
+from tearsheet.web.http.environ_keys import MULTIPROC_DIR
 from tearsheet.web.server.gunicorn_worker import BufferedWorker
 
 #: A worker that does not answer for so long is replaced; longer than any wait for the ledger.
