@@ -1,7 +1,7 @@
-"""What was promised: targets of a window, limits of an account, and the verdict. Judging is pure.
+"""Targets of a window, limits of an account, breaches, verdicts and alerts: pure rules without I/O.
 
-The names of targets and alerts are offered here; limits and verdicts are imported from their own
-modules, so that a summary starts without them.
+This module exports targets and alerts only. Limits and verdicts are imported from their modules, so
+that `tearsheet summary` does not load them.
 """
 
 from tearsheet.rules.target import (

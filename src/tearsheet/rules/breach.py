@@ -1,8 +1,8 @@
-"""A breach is latched: it stays for its period whatever comes later, unless somebody releases it.
+"""Breaches and releases: a breach stays active for its reset period, unless it is released.
 
-Breaches and releases are facts that others keep append-only; here are their values and the rules
-over them. The first breach of an account, limit and period is number 1; only after a release can
-there be a second. Ids are made from these, so finding a breach again finds the same id.
+Both are stored append-only elsewhere. The first breach of an account, limit and period has number 1;
+another one is possible only after a release. The id is a hash of these, so that detecting the same
+breach again is idempotent.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from tearsheet.trade.fill import digest
 
 
 class Breach(Struct, frozen=True, kw_only=True):
-    """The moment at which a limit was broken: by which fill, at what value; it is never changed."""
+    """The moment at which a limit was breached, with value and fill; immutable."""
 
     id: str
     account: str
@@ -33,7 +33,7 @@ class Breach(Struct, frozen=True, kw_only=True):
 
 
 class Release(Struct, frozen=True, kw_only=True):
-    """Somebody lifts a breach, for a reason. The limit breaks again beyond `allowed_value`."""
+    """Manual end of a breach. The limit is breached again beyond `allowed_value`."""
 
     breach_id: str
     at: datetime
@@ -43,16 +43,17 @@ class Release(Struct, frozen=True, kw_only=True):
 
 
 def breach_id(account: str, limit: LimitName, start: date | None, number: int) -> str:
-    """The id of the n-th breach of an account's limit in a period."""
+    """Return the id of the n-th breach of an account's limit in a period."""
     return digest(f"{account}\0{limit}\0{start or ''}\0{number}")
 
 
 def make_release(
     breach: Breach, *, value: Decimal, actor: str, reason: str, at: datetime, allowance: Decimal = ZERO
 ) -> Release:
-    """Lift a breach while its limit stands at `value`; it may worsen by `allowance` and no more.
+    """Create a release of an active breach whose limit is now at `value`.
 
-    Raises UsageError without actor or reason, and for a negative allowance.
+    The limit is breached again beyond max(value, threshold) + allowance. Raises UsageError if actor
+    or reason is blank, or the allowance is negative.
     """
     if not actor.strip() or not reason.strip():
         raise UsageError("a release needs an actor and a reason", "say who lifts it, and why")
@@ -66,65 +67,65 @@ def make_release(
 
 
 class BreachRegister:
-    """What is known of an account's breaches and releases."""
+    """Breaches and releases of one account."""
 
     def __init__(self, breaches: Iterable[Breach] = (), releases: Iterable[Release] = ()) -> None:
-        self._known: dict[tuple[LimitName, date | None], list[Breach]] = {}
+        self._breaches: dict[tuple[LimitName, date | None], list[Breach]] = {}
         self._releases = {release.breach_id: release for release in releases}
         for breach in sorted(breaches, key=lambda b: b.number):
             self.add(breach)
 
     def __bool__(self) -> bool:
-        return bool(self._known)
+        return bool(self._breaches)
 
     def has_breach(self, limit: LimitName, start: date | None) -> bool:
-        """Whether a limit was ever broken in a period."""
-        return (limit, start) in self._known
+        """Return whether a limit was ever breached in a period."""
+        return (limit, start) in self._breaches
 
     def add(self, breach: Breach) -> None:
-        """Take in a breach; one that is known already stays as it was first told."""
-        known = self._known.setdefault((breach.limit, breach.period_start), [])
-        if all(one.id != breach.id for one in known):
-            known.append(breach)
+        """Add a breach; one with a known id is ignored."""
+        breaches = self._breaches.setdefault((breach.limit, breach.period_start), [])
+        if all(one.id != breach.id for one in breaches):
+            breaches.append(breach)
 
     def release(self, release: Release) -> None:
-        """Take in a release; the first one of a breach counts."""
+        """Add a release; only the first one of a breach counts."""
         self._releases.setdefault(release.breach_id, release)
 
     def active(self, limit: LimitName, start: date | None) -> Breach | None:
-        """The breach of a limit and period that nobody has released."""
-        for breach in self._known.get((limit, start), ()):
+        """Return the breach of a limit and period that is not released, or None."""
+        for breach in self._breaches.get((limit, start), ()):
             if breach.id not in self._releases:
                 return breach
         return None
 
     def latest_release(self, limit: LimitName, start: date | None) -> Release | None:
-        """The release of the latest breach of a limit and period, None if it has none."""
-        known = self._known.get((limit, start))
-        return self._releases.get(known[-1].id) if known else None
+        """Return the release of the latest breach of a limit and period, or None."""
+        breaches = self._breaches.get((limit, start))
+        return self._releases.get(breaches[-1].id) if breaches else None
 
     def next_number(
         self, limit: LimitName, start: date | None, at: datetime
     ) -> tuple[int, Breach | None, Release | None]:
-        """At an instant: the number of the present episode, its breach if known, the release before."""
-        before, number = None, 1
-        for breach in self._known.get((limit, start), ()):
+        """Return, at an instant, the number of the current or next breach, the breach, the release before it."""
+        previous, number = None, 1
+        for breach in self._breaches.get((limit, start), ()):
             release = self._releases.get(breach.id)
             if release is None or release.at > at:
-                return number, breach, before
-            before, number = release, number + 1
-        return number, None, before
+                return number, breach, previous
+            previous, number = release, number + 1
+        return number, None, previous
 
     def active_in(self, session: date) -> list[Breach]:
-        """All breaches that hold in a session."""
+        """Return all breaches that are active in a session."""
         return [
             breach
-            for (limit, start), known in self._known.items()
-            for breach in known
+            for (limit, start), breaches in self._breaches.items()
+            for breach in breaches
             if breach.id not in self._releases and is_active_in(limit, start, session)
         ]
 
 
 def is_active_in(limit: LimitName, start: date | None, session: date) -> bool:
-    """Whether a breach of a period that began then still counts in a session."""
+    """Return whether a breach of the period that started on `start` is still active in a session."""
     return start is None or period_start(LIMITS[limit].period, session) == start

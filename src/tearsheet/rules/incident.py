@@ -1,6 +1,6 @@
-"""Incidents of limits: a warning opens one, a breach escalates it, a limit that is kept again ends it.
+"""Incidents of limits: a warning opens one, a breach escalates it, an `ok` limit resolves it.
 
-There is one for an account, a limit and a trading day. One that is open goes on over midnight.
+There is at most one per account, limit and trading day; an open one continues on the next day.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,26 +13,26 @@ from tearsheet.rules.verdict import LimitView, Verdict
 from tearsheet.trade.amount import ZERO, to_plain_string
 from tearsheet.trade.fill import digest
 
-#: The last state of an episode's newest alert, None where there is none.
+#: Returns the latest state of an episode's newest alert, or None.
 LatestIncident = Callable[[str], AlertEvent | None]
 
 
 def incident_events(verdict: Verdict, last: LatestIncident) -> Iterator[AlertEvent]:
-    """What a verdict changes in the incidents of its account; `unknown` changes nothing.
+    """Yield the changes that a verdict makes to the incidents of its account; `unknown` makes none.
 
-    A limit that is gone from the file, and whose breach no longer holds, ends its incident.
+    The incident of a limit that was removed from the file ends with its breach.
     """
     for view in verdict.limits:
         changed = _changed_incident(verdict, view, last(_episode_id(verdict.account, view.name)))
         if changed is not None:
             yield changed
     if any(reason.code == "bad_limits" for reason in verdict.reasons):
-        return  # nobody knows what the file means to say
-    shown = {view.name for view in verdict.limits}
-    for name in (name for name in LIMITS if name not in shown):
-        gone = last(_episode_id(verdict.account, name))
-        if gone is not None and gone.state != "resolved":
-            yield replace(gone, state="resolved", resolved_at=verdict.as_of, resolution="limit_removed")
+        return  # an unreadable file does not tell which limits were removed
+    listed = {view.name for view in verdict.limits}
+    for name in (name for name in LIMITS if name not in listed):
+        incident = last(_episode_id(verdict.account, name))
+        if incident is not None and incident.state != "resolved":
+            yield replace(incident, state="resolved", resolved_at=verdict.as_of, resolution="limit_removed")
 
 
 def _changed_incident(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent | None:
@@ -47,11 +47,11 @@ def _changed_incident(verdict: Verdict, view: LimitView, last: AlertEvent | None
 
 
 def _open(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent:
-    """A new incident, or the one of this trading day once more."""
+    """Create an incident, or open the one of this trading day again."""
     episode = _episode_id(verdict.account, view.name)
     identity = digest(f"{episode}\0{verdict.trading_day}")
     start = period_start(LIMITS[view.name].period, verdict.trading_day)
-    again = last if last is not None and last.id == identity else None
+    reopened = last if last is not None and last.id == identity else None
     return AlertEvent(
         id=identity,
         episode=episode,
@@ -67,12 +67,12 @@ def _open(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEv
         severity="warning",
         sample=0,
         message=_message(verdict, view),
-        raised_at=again.raised_at if again else verdict.as_of,
+        raised_at=reopened.raised_at if reopened else verdict.as_of,
     )
 
 
 def _escalate(verdict: Verdict, view: LimitView, incident: AlertEvent | None) -> AlertEvent | None:
-    """The incident with the breach that it came to; nothing where that was told already."""
+    """Return the incident with its breach, or None if it is escalated for that breach already."""
     assert incident is not None
     assert view.breach is not None
     if incident.breach_id == view.breach.id:

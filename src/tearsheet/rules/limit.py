@@ -1,4 +1,4 @@
-"""Limits of an account: what must not happen to it, from when on it is warned, and for how long a breach holds."""
+"""Limits of an account: thresholds, warning levels, and the reset period of each limit."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,10 +23,10 @@ LimitName = Literal[
     "trading_hours",
 ]
 LimitUnit = Literal["money", "count", "quantity"]
-#: What a breach lasts: its trading day, its week, its month, or until somebody releases it.
+#: Reset period of a breach; `life`: until it is released.
 Period = Literal["day", "week", "month", "life"]
 EquityBasis = Literal["closed", "end_of_day", "open_pnl"]
-#: What a guard does while nobody knows: keep what it holds, or act as if the limit were breached.
+#: Policy while the limit status is unknown: keep positions, or act as for a breach.
 OnUnknown = Literal["hold", "breach"]
 
 WARN_AT = (Decimal(50), Decimal(75), Decimal(90))
@@ -35,7 +35,7 @@ STALE_AFTER = timedelta(minutes=15)
 
 
 class LimitType(Struct, frozen=True):
-    """A row of the table of limits. `reached` says that a value equal to the threshold breaks it."""
+    """Row of the table of limits. `breach_when_equal`: a value equal to the threshold is a breach."""
 
     unit: LimitUnit
     period: Period
@@ -57,24 +57,25 @@ LIMITS: dict[LimitName, LimitType] = {
 
 
 class TimeOfDayRange(Struct, frozen=True):
-    """A stretch of the local day `[start, end)`; it may cross midnight."""
+    """Range `[start, end)` of local times; it may cross midnight."""
 
     start: time
     end: time
 
     def contains(self, clock: time) -> bool:
-        """Whether a local time of day lies inside."""
+        """Return whether a local time is in the range."""
         if self.start < self.end:
             return self.start <= clock < self.end
         return clock >= self.start or clock < self.end
 
 
 class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """One limit. `threshold` is money, a number or a quantity; for a profit lock the percentage of
-    the day's best that may be given back, once that best is `armed_from`.
+    """One limit. `threshold` is money, a count or a quantity; for a profit lock the percentage of
+    the day's highest P&L that may be given back, once that P&L reached `armed_from`.
 
-    Warnings begin at `warn_at` percent of the threshold, end `hysteresis` points below, wait for
-    `min_trades` closed trades of the day and are silent in `mute_windows`; a breach never waits.
+    Warnings start at `warn_at` percent of the threshold and end `hysteresis` percentage points below.
+    They need `min_trades` closed trades of the day and are muted in `mute_windows`; a breach is
+    neither delayed nor muted.
     """
 
     name: LimitName
@@ -94,39 +95,39 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
 
     @property
     def type(self) -> LimitType:
-        """The limit's row of the table."""
+        """Return the limit's row of the table."""
         return LIMITS[self.name]
 
     @property
     def needs_marks(self) -> bool:
-        """Whether it cannot be judged without the price of what is open."""
+        """Return whether the limit needs mark prices of open positions."""
         return self.basis == "open_pnl"
 
 
 class AccountLimits(Struct, frozen=True):
-    """The limits of one account; data older than `stale_after` is no ground for a verdict."""
+    """Limits of one account; with data older than `stale_after` its status is unknown."""
 
     limits: tuple[Limit, ...] = ()
     stale_after: timedelta | None = STALE_AFTER
 
     def get(self, name: LimitName) -> Limit | None:
-        """The limit of a name, None where there is none."""
+        """Return the limit of a name, or None."""
         return next((limit for limit in self.limits if limit.name == name), None)
 
 
 class Limits(Struct, frozen=True):
-    """The `limits:` of the targets file: those of each named account, and the default of all others."""
+    """The `limits:` of the targets file: limits of named accounts, and the default of all others."""
 
     default: AccountLimits = AccountLimits()
     accounts: dict[str, AccountLimits] = {}
 
     def for_account(self, account: str) -> AccountLimits:
-        """The limits that hold for an account."""
+        """Return the limits that apply to an account."""
         return self.accounts.get(account, self.default)
 
 
 def period_start(period: Period, session: date) -> date | None:
-    """The first date of the period that holds a session; None for a limit that never resets."""
+    """Return the first date of the period that contains a session; None if it never resets."""
     if period == "day":
         return session
     if period == "week":
@@ -135,7 +136,7 @@ def period_start(period: Period, session: date) -> date | None:
 
 
 def period_end(period: Period, session: date) -> date | None:
-    """The first date after the period that holds a session; None for a limit that never resets."""
+    """Return the first date after the period that contains a session; None if it never resets."""
     if period == "day":
         return session + DAY
     if period == "week":
@@ -143,20 +144,20 @@ def period_end(period: Period, session: date) -> date | None:
     return Window.containing("monthly", session).end if period == "month" else None
 
 
-def is_within(spans: tuple[TimeOfDayRange, ...], at: datetime, zone: ZoneInfo) -> bool:
-    """Whether an instant lies in one of the spans by the local wall clock."""
+def is_within(ranges: tuple[TimeOfDayRange, ...], at: datetime, zone: ZoneInfo) -> bool:
+    """Return whether an instant is in one of the ranges, in local time."""
     clock = at.astimezone(zone).time()
-    return any(span.contains(clock) for span in spans)
+    return any(one.contains(clock) for one in ranges)
 
 
 def range_ends(
-    spans: tuple[TimeOfDayRange, ...], since: datetime, until: datetime, zone: ZoneInfo
+    ranges: tuple[TimeOfDayRange, ...], since: datetime, until: datetime, zone: ZoneInfo
 ) -> Iterator[datetime]:
-    """The instants in `[since, until)` at which the last of the spans ends, in order."""
+    """Yield the instants in `[since, until)` at which a range ends and no other continues, in order."""
     day, last = since.astimezone(zone).date() - DAY, until.astimezone(zone).date() + DAY
     while day <= last:
-        ends = {datetime.combine(day, span.end, zone).astimezone(UTC) for span in spans}
+        ends = {datetime.combine(day, one.end, zone).astimezone(UTC) for one in ranges}
         for end in sorted(ends):
-            if since <= end < until and not is_within(spans, end, zone):
+            if since <= end < until and not is_within(ranges, end, zone):
                 yield end
         day += DAY

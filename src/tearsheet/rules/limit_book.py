@@ -1,12 +1,12 @@
-"""LimitBook: one account's limits, held against each fill, price and hour as it comes.
+"""Incremental evaluation of one account's limits: per booking, mark price, and passing of time.
 
-A fill costs the fill, not the history. Sessions that are over may be taken as their tallies.
+The cost of a booking does not depend on the history. Past sessions can be added as stored tallies.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tearsheet.errors import UsageError
 from tearsheet.performance.tally import Tally
@@ -25,13 +25,14 @@ from tearsheet.trade.amount import exact
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, TradingCalendar
 
-#: The smallest step of time.
+#: Resolution of timestamps.
 INSTANT = timedelta(microseconds=1)
+#: How far ahead the next end of the trading hours is searched.
 _AHEAD = timedelta(days=2)
 
 
 class LimitContext(Struct, frozen=True):
-    """What the limits of an account are judged by besides their own words."""
+    """Trading calendar, currency and outcome rules used to evaluate an account's limits."""
 
     calendar: TradingCalendar
     currency: str
@@ -39,14 +40,18 @@ class LimitContext(Struct, frozen=True):
 
 
 class LastChange(Struct, frozen=True):
-    """The fill that last changed a limit's value, and when."""
+    """The fill that last changed a limit's value, and its time."""
 
     fill_key: str
     at: datetime
 
 
 class LimitState:
-    """A limit with its reading, its warning level, and the fill that moved it last."""
+    """Current usage, warning level and last change of one limit.
+
+    `episode` is the number of the current or next breach of the period. `spent`: after a release the
+    value returned within the threshold, so that the allowance of the release no longer applies.
+    """
 
     __slots__ = ("episode", "is_breached", "level", "limit", "moved_by", "spent", "start", "usage")
 
@@ -59,33 +64,33 @@ class LimitState:
         self.episode, self.spent = 1, False
 
     def reset_period(self, start: date | None) -> None:
-        """A new period: nothing has moved the limit yet."""
+        """Start a new period with unknown usage."""
         self.start, self.moved_by, self.level = start, None, 0
         self.usage, self.is_breached = UNKNOWN_USAGE, False
         self.episode, self.spent = 1, False
 
-    def update(self, running: LimitSums, mover: LastChange | None) -> None:
-        """Read the limit anew."""
-        reading = compute_usage(self.limit, running)
-        if reading == self.usage:
+    def update(self, sums: LimitSums, change: LastChange | None) -> None:
+        """Recompute usage, breach flag and warning level."""
+        usage = compute_usage(self.limit, sums)
+        if usage == self.usage:
             return
-        self.usage = reading
-        self.is_breached = is_breached(self.limit, reading)
-        self.level = warning_level(self.limit, reading, self.level)
-        if mover is not None:
-            self.moved_by = mover
+        self.usage = usage
+        self.is_breached = is_breached(self.limit, usage)
+        self.level = warning_level(self.limit, usage, self.level)
+        if change is not None:
+            self.moved_by = change
 
-    def new_breach_number(self, latches: BreachRegister, at: datetime) -> int | None:
-        """The number of the breach that begins now, None where none does.
+    def new_breach_number(self, register: BreachRegister, at: datetime) -> int | None:
+        """Return the number of a breach that starts now, or None.
 
-        After a release the limit stands at what was allowed then, until its value has come back
-        within the threshold: from there on the threshold counts again.
+        After a release the limit is breached beyond the released value, until its value returned
+        within the threshold; from then on the threshold applies again.
         """
-        if not self.is_breached and not latches.has_breach(self.limit.name, self.start):
+        if not self.is_breached and not register.has_breach(self.limit.name, self.start):
             return None
-        number, known, release = latches.next_number(self.limit.name, self.start, at)
+        number, existing, release = register.next_number(self.limit.name, self.start, at)
         value = self.usage.value
-        if known is not None or value is None:
+        if existing is not None or value is None:
             return None
         if number != self.episode:
             self.episode, self.spent = number, False
@@ -96,7 +101,7 @@ class LimitState:
 
 
 class LimitStateSnapshot(Struct, frozen=True):
-    """What a watch remembers besides its reading."""
+    """Stored part of a `LimitState`; the usage is recomputed from the sums."""
 
     start: date | None
     level: int
@@ -105,34 +110,34 @@ class LimitStateSnapshot(Struct, frozen=True):
 
 
 class LimitBookSnapshot(Struct, frozen=True):
-    """A book between two sessions, without what is held and what is latched: others keep that."""
+    """State of a book between two sessions; positions and breaches are stored elsewhere."""
 
     sums: LimitSumsSnapshot
     at: datetime
-    watches: tuple[LimitStateSnapshot, ...]
+    limit_states: tuple[LimitStateSnapshot, ...] = field(name="watches")
 
 
 class LimitBook:
-    """Folds an account's bookings, in order, into the state of its limits.
+    """State of one account's limits, updated by its bookings in order.
 
-    `breaches` and `releases` are those that are kept; what is found anew is returned by each
-    method and gathered in `found`, to be kept before anybody is told.
+    `breaches` and `releases` are the stored ones. Methods return new breaches and also append them
+    to `new_breaches`; the caller stores them before it publishes anything.
     """
 
     def __init__(
         self,
         account: str,
         plan: AccountLimits,
-        terms: LimitContext,
+        context: LimitContext,
         *,
         breaches: Iterable[Breach] = (),
         releases: Iterable[Release] = (),
     ) -> None:
         drawdown = plan.get("max_drawdown")
         hours = plan.get("trading_hours")
-        self.account, self.plan, self.context = account, plan, terms
+        self.account, self.plan, self.context = account, plan, context
         self.breach_register = BreachRegister(breaches, releases)
-        self.sums = LimitSums(terms.outcomes, drawdown.since if drawdown else None)
+        self.sums = LimitSums(context.outcomes, drawdown.since if drawdown else None)
         self.limit_states = [LimitState(limit) for limit in plan.limits]
         self.at = EARLIEST
         self.last_fill_at: datetime | None = None
@@ -146,60 +151,63 @@ class LimitBook:
 
     @property
     def session(self) -> date:
-        """The trading day that the book stands in; it never goes back."""
+        """Current trading day; it never goes back."""
         return self.sums.session
 
     @property
     def next_time_event(self) -> datetime:
-        """The next instant at which time alone may break a limit: a day or the trading hours end."""
+        """Next instant at which time alone can cause a breach: end of the day or of the trading hours."""
         return min(self.context.calendar.end(self.session), self._next_close)
 
     def book(self, booking: Booking, position: Position | None = None) -> tuple[Breach, ...]:
-        """Take the next booking; `position` is the one it closes, where that is at hand.
+        """Add the next booking; `position` is the one it closes, if known. Return new breaches.
 
-        Raises UsageError for a booking that comes before the last one: then the account is folded
-        anew, with the breaches that are kept.
+        Raises UsageError for a booking earlier than the last one: rebuild the book from all
+        bookings and the stored breaches instead.
         """
         self._check_order(booking)
         if booking.currency != self.context.currency:
             self.other_currencies.add(booking.currency)
             return ()
-        found = self.advance_time(booking.time)
+        breaches = self.advance_time(booking.time)
         self._last = booking.order
         self.last_fill_at = self.processed_until = booking.time
         outside = bool(self._hours) and not self._is_within(booking.time)
         with exact():
             self.sums.add_booking(booking, position, outside=outside)
             self.missing_marks = ()
-            return found + self._evaluate_limits(booking.time, LastChange(booking.fill_key, booking.time))
+            return breaches + self._evaluate_limits(booking.time, LastChange(booking.fill_key, booking.time))
 
     def mark(self, at: datetime, pnl: UnrealizedPnl) -> tuple[Breach, ...]:
-        """What is open is worth so much now."""
-        found = self.advance_time(at)
+        """Set the unrealized P&L of the open positions. Return new breaches."""
+        breaches = self.advance_time(at)
         with exact():
             self.sums.mark(pnl.amount)
             self.missing_marks = pnl.missing
-            return found + self._evaluate_limits(at, None)
+            return breaches + self._evaluate_limits(at, None)
 
     def add_session_tally(
         self, session: date, tally: Tally, until: datetime | None = None
     ) -> tuple[Breach, ...]:
-        """Take a session later than all before as its tally, whole or up to an instant."""
+        """Add a later session as its tally, complete or up to an instant. Return new breaches.
+
+        Raises UsageError if the session is not later than the current one.
+        """
         if session <= self.session:
             raise UsageError(f"session {session} comes after {self.session}", "begin a new book")
-        found: list[Breach] = []
+        breaches: list[Breach] = []
         calendar = self.context.calendar
         start = calendar.start(session)
         with exact():
             self._start_session(session)
-            self.sums.add_session_tally(tally, lambda: found.extend(self._evaluate_limits(start, None)))
+            self.sums.add_session_tally(tally, lambda: breaches.extend(self._evaluate_limits(start, None)))
         self.at = self.processed_until = until or calendar.end(session) - INSTANT
-        return tuple(found)
+        return tuple(breaches)
 
     def advance_time(self, now: datetime) -> tuple[Breach, ...]:
-        """Let the clock come to an instant: days begin, trading hours end.
+        """Advance the clock: start trading days, end trading hours. Return new breaches.
 
-        A clock that went back changes nothing.
+        An earlier instant changes nothing.
         """
         if now <= self.at:
             return ()
@@ -207,58 +215,58 @@ class LimitBook:
             self.at = now
             return ()
         with exact():
-            found = self._apply_session_ends(now) if now > self._next_close else ()
-            found += self._advance_to_session(self.context.calendar.trading_day_of(now))
+            breaches = self._apply_session_ends(now) if now > self._next_close else ()
+            breaches += self._advance_to_session(self.context.calendar.trading_day_of(now))
         self.at = now
-        return found
+        return breaches
 
     def evaluate(self, now: datetime) -> tuple[Breach, ...]:
-        """Let time pass, and judge again: a fill stamped before a release may have come after it."""
-        found = self.advance_time(now)
+        """Advance the clock and evaluate again: a fill may be dated before a release but arrive after it."""
+        breaches = self.advance_time(now)
         if not self.breach_register:
-            return found
+            return breaches
         with exact():
-            return found + self._evaluate_limits(max(now, self.at), None)
+            return breaches + self._evaluate_limits(max(now, self.at), None)
 
     def release(self, release: Release) -> None:
-        """Lift a breach."""
+        """Release a breach."""
         self.breach_register.release(release)
 
-    def set_open_positions(self, held: Iterable[OpenHolding]) -> None:
-        """Say what is held after the past sessions and before the first booking."""
-        self.sums.set_holdings(held)
+    def set_open_positions(self, holdings: Iterable[OpenHolding]) -> None:
+        """Set the open positions after the past sessions and before the first booking."""
+        self.sums.set_holdings(holdings)
 
     def snapshot(self) -> LimitBookSnapshot:
-        """The book as it stands, to begin another one of the same plan with."""
-        watches = (LimitStateSnapshot(w.start, w.level, w.episode, w.spent) for w in self.limit_states)
-        return LimitBookSnapshot(self.sums.snapshot(), self.at, tuple(watches))
+        """Return the state for `restore` in another book with the same limits."""
+        states = (LimitStateSnapshot(s.start, s.level, s.episode, s.spent) for s in self.limit_states)
+        return LimitBookSnapshot(self.sums.snapshot(), self.at, tuple(states))
 
-    def restore(self, base: LimitBookSnapshot) -> None:
-        """Go on from where another book of the same plan stood."""
-        self.sums.restore(base.sums)
-        self.at = self.processed_until = base.at
-        for watch, kept in zip(self.limit_states, base.watches, strict=True):
-            watch.start, watch.level = kept.start, kept.level
-            watch.episode, watch.spent = kept.episode, kept.spent
+    def restore(self, snapshot: LimitBookSnapshot) -> None:
+        """Continue from the snapshot of another book with the same limits."""
+        self.sums.restore(snapshot.sums)
+        self.at = self.processed_until = snapshot.at
+        for state, stored in zip(self.limit_states, snapshot.limit_states, strict=True):
+            state.start, state.level = stored.start, stored.level
+            state.episode, state.spent = stored.episode, stored.spent
         with exact():
-            for watch in self.limit_states:
-                watch.update(self.sums, None)
+            for state in self.limit_states:
+                state.update(self.sums, None)
 
     def clear_positions(self) -> list[OpenHolding]:
-        """Forget what is held, as if all of it were closed now; returns it."""
-        held = list(self.sums.holdings.values())
+        """Remove and return all open positions, as if they were closed now."""
+        holdings = list(self.sums.holdings.values())
         self.sums.set_holdings(())
-        return held
+        return holdings
 
     def period_start(self, limit: LimitName) -> date | None:
-        """When the present period of a limit began; None for one that never resets."""
+        """Return the start of a limit's current period; None if it never resets."""
         return period_start(LIMITS[limit].period, self.session)
 
     def _is_within(self, at: datetime) -> bool:
         return is_within(self._hours, at, self.context.calendar.timezone)
 
     def _check_order(self, booking: Booking) -> None:
-        """Refuse a booking that lies before what was taken."""
+        """Raise UsageError for a booking before an earlier one or before the current session."""
         late = bool(self._last) and booking.order < self._last
         if late or self.context.calendar.trading_day_of(booking.time) < self.session:
             raise UsageError(
@@ -267,21 +275,21 @@ class LimitBook:
             )
 
     def _apply_session_ends(self, now: datetime) -> tuple[Breach, ...]:
-        """What is still held when the trading hours end is outside them."""
-        found: tuple[Breach, ...] = ()
+        """Count positions that are open when the trading hours end. Return new breaches."""
+        breaches: tuple[Breach, ...] = ()
         calendar = self.context.calendar
         zone = calendar.timezone
         if self.sums.holdings and self.at > EARLIEST:
             for end in range_ends(self._hours, self.at, now, zone):
-                found += self._advance_to_session(calendar.trading_day_of(end))
+                breaches += self._advance_to_session(calendar.trading_day_of(end))
                 self.sums.outside += 1
-                found += self._evaluate_limits(end, None)
+                breaches += self._evaluate_limits(end, None)
         ahead = now + _AHEAD
         self._next_close = next(range_ends(self._hours, now, ahead, zone), ahead)
-        return found
+        return breaches
 
     def _advance_to_session(self, session: date) -> tuple[Breach, ...]:
-        """Judge at the first instant of a session what has been carried into it."""
+        """Start a later session and evaluate positions carried into it. Return new breaches."""
         if session <= self.sums.session:
             return ()
         self._start_session(session)
@@ -294,65 +302,63 @@ class LimitBook:
         if session <= self.sums.session:
             return
         self.sums.start_session(session)
-        for watch in self.limit_states:
-            start = self.period_start(watch.limit.name)
-            if start != watch.start:
-                watch.reset_period(start)
+        for state in self.limit_states:
+            start = self.period_start(state.limit.name)
+            if start != state.start:
+                state.reset_period(start)
 
-    def _evaluate_limits(self, at: datetime, mover: LastChange | None) -> tuple[Breach, ...]:
-        found = []
-        for watch in self.limit_states:
-            watch.update(self.sums, mover)
-            number = watch.new_breach_number(self.breach_register, at)
+    def _evaluate_limits(self, at: datetime, change: LastChange | None) -> tuple[Breach, ...]:
+        breaches = []
+        for state in self.limit_states:
+            state.update(self.sums, change)
+            number = state.new_breach_number(self.breach_register, at)
             if number is not None:
-                breach = self._record_breach(watch, number, at, mover)
+                breach = self._make_breach(state, number, at, change)
                 self.breach_register.add(breach)
-                found.append(breach)
-        self.new_breaches += found
-        return tuple(found)
+                breaches.append(breach)
+        self.new_breaches += breaches
+        return tuple(breaches)
 
-    def _record_breach(
-        self, watch: LimitState, number: int, at: datetime, mover: LastChange | None
-    ) -> Breach:
-        name, reading = watch.limit.name, watch.usage
-        assert reading.value is not None
-        assert reading.threshold is not None
+    def _make_breach(self, state: LimitState, number: int, at: datetime, change: LastChange | None) -> Breach:
+        name, usage = state.limit.name, state.usage
+        assert usage.value is not None
+        assert usage.threshold is not None
         return Breach(
-            id=breach_id(self.account, name, watch.start, number),
+            id=breach_id(self.account, name, state.start, number),
             account=self.account,
             limit=name,
             trading_day=self.session,
-            period_start=watch.start,
+            period_start=state.start,
             number=number,
             at=at,
-            value=reading.value,
-            threshold=reading.threshold,
-            fill_key=mover.fill_key if mover else None,
+            value=usage.value,
+            threshold=usage.threshold,
+            fill_key=change.fill_key if change else None,
         )
 
 
 def build_limit_book(
     account: str,
     plan: AccountLimits,
-    terms: LimitContext,
+    context: LimitContext,
     *,
     past: Iterable[tuple[date, Tally]] = (),
     bookings: Sequence[Booking] = (),
     positions: Iterable[Position] = (),
     breaches: Iterable[Breach] = (),
     releases: Iterable[Release] = (),
-    base: LimitBookSnapshot | None = None,
+    snapshot: LimitBookSnapshot | None = None,
     between: Callable[[LimitBook], None] = lambda book: None,
 ) -> LimitBook:
-    """The book of an account from stored tallies of past sessions and the bookings since, in order.
+    """Build an account's book from stored tallies of past sessions and the bookings since, in order.
 
-    `positions` are those that are open now or that a booking concerns. `past` reaches back to
-    `past_from`, or to the `base` of an earlier book; `between` sees the book after it.
+    `positions` are those open now and those that the bookings belong to. `past` starts at
+    `first_session_needed` or after `snapshot`; `between` is called between `past` and `bookings`.
     """
     positions = list(positions)
-    book = LimitBook(account, plan, terms, breaches=breaches, releases=releases)
-    if base is not None:
-        book.restore(base)
+    book = LimitBook(account, plan, context, breaches=breaches, releases=releases)
+    if snapshot is not None:
+        book.restore(snapshot)
     for session, tally in past:
         book.add_session_tally(session, tally)
     between(book)
@@ -364,7 +370,7 @@ def build_limit_book(
 
 
 def first_session_needed(plan: AccountLimits, session: date) -> date | None:
-    """The first session whose tally the limits need on a day; None if all that there are."""
+    """Return the first session whose tally the limits need on a day; None if they need all."""
     drawdown = plan.get("max_drawdown")
     if drawdown is not None and drawdown.since is None:
         return None

@@ -1,6 +1,6 @@
-"""The running sums of one account that every limit reads: they take a fill, a price, a session, or time.
+"""Running sums of one account that all limits are computed from.
 
-All sums are exact inside `exact()`, which the caller opens.
+Call the methods inside `exact()`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,14 +17,14 @@ from tearsheet.trade.position import Booking, Position, outcome_of
 
 
 class OutcomeRules(Struct, frozen=True):
-    """What counts as a loss, and whether a breakeven ends a streak."""
+    """Breakeven band, and whether a breakeven trade ends a losing streak."""
 
     breakeven_band: Decimal = ZERO
     breakeven_breaks_streak: bool = False
 
 
 class OpenHolding(Struct, frozen=True):
-    """A position that is not flat: its signed quantity and what has been booked on it so far."""
+    """Open position: signed quantity, and net P&L booked so far."""
 
     position_id: str
     symbol: str
@@ -33,14 +33,14 @@ class OpenHolding(Struct, frozen=True):
 
 
 class UnrealizedPnl(Struct, frozen=True):
-    """What is open, at the last known prices: None where a price is missing."""
+    """Unrealized P&L at mark prices; `amount` is None if a price is missing."""
 
     amount: Decimal | None
     missing: tuple[str, ...] = ()
 
 
 def compute_unrealized_pnl(positions: Iterable[Position], prices: Mapping[str, Decimal]) -> UnrealizedPnl:
-    """The unrealised result of open positions at prices by symbol."""
+    """Compute the unrealized P&L of open positions from mark prices by symbol."""
     total, missing = ZERO, []
     with exact():
         for position in positions:
@@ -54,29 +54,29 @@ def compute_unrealized_pnl(positions: Iterable[Position], prices: Mapping[str, D
 
 
 def holdings_before(positions: Iterable[Position], bookings: Iterable[Booking]) -> list[OpenHolding]:
-    """What was held before the first of the bookings, wound back from how its positions ended.
+    """Return the positions that were open before the first booking, computed backwards.
 
-    `positions` are those that are open or that a booking concerns. A logged trade, whose one
-    booking is its exit, was never seen open.
+    `positions` are those open now and those that the bookings belong to. A logged trade has a single
+    booking, its exit, and is never open.
     """
     quantity: dict[str, Decimal] = {}
     net: dict[str, Decimal] = {}
     with exact():
         for booking in bookings:
-            identity = booking.position_id
-            quantity[identity] = quantity.get(identity, ZERO) + booking.quantity
-            net[identity] = net.get(identity, ZERO) + booking.gross - booking.fees
-        found = []
+            key = booking.position_id
+            quantity[key] = quantity.get(key, ZERO) + booking.quantity
+            net[key] = net.get(key, ZERO) + booking.gross - booking.fees
+        holdings = []
         for p in positions:
             now = p.open_quantity if p.side is Side.BUY else -p.open_quantity
             before = now - quantity.get(p.id, ZERO)
             if before and (p.fills > 1 or p.closed_at is None):
-                found.append(OpenHolding(p.id, p.symbol, before, p.net - net.get(p.id, ZERO)))
-    return found
+                holdings.append(OpenHolding(p.id, p.symbol, before, p.net - net.get(p.id, ZERO)))
+    return holdings
 
 
 class LimitSumsSnapshot(Struct, frozen=True, kw_only=True):
-    """The sums of `Running` at the end of a session, as values."""
+    """Stored values of `LimitSums` at the end of a session."""
 
     session: date
     week: date
@@ -95,7 +95,12 @@ class LimitSumsSnapshot(Struct, frozen=True, kw_only=True):
 
 
 class LimitSums:
-    """One account's sums as they stand: of the day, the week, the month, and since `since`."""
+    """Current sums of one account: of the day, the week, the month, and since the date `since`.
+
+    `best` is the highest P&L of the day, `losses` the current losing streak, `outside` the number of
+    fills and positions outside the trading hours. `high` is the peak of equity per booking,
+    `high_at_close` per end of day, `high_with_open` including unrealized P&L.
+    """
 
     __slots__ = (
         "best",
@@ -129,18 +134,18 @@ class LimitSums:
         self.pnl_open: Decimal | None = ZERO
 
     def snapshot(self) -> LimitSumsSnapshot:
-        """The sums as they stand, without what is held."""
+        """Return the sums without the open positions."""
         return LimitSumsSnapshot(
             **{name: getattr(self, name) for name in LimitSumsSnapshot.__struct_fields__}
         )
 
     def restore(self, sums: LimitSumsSnapshot) -> None:
-        """Go on from sums."""
+        """Continue from stored sums."""
         for name in LimitSumsSnapshot.__struct_fields__:
             setattr(self, name, getattr(sums, name))
 
     def start_session(self, session: date) -> None:
-        """Begin a later session; the ended one's equity is now an end of day."""
+        """Start a later session; current equity becomes an end-of-day balance."""
         self.high_at_close = max(self.high_at_close, self.equity)
         self.session = session
         self.day_net = self.best = ZERO
@@ -154,15 +159,15 @@ class LimitSums:
             self.month, self.month_net = month, ZERO
 
     def add_booking(self, booking: Booking, position: Position | None, *, outside: bool) -> None:
-        """One booking; `position` is the closed one, where it was not held from the first fill on."""
+        """Add a booking; `position` is the closed one, if it was not tracked from its first fill on."""
         net = booking.gross - booking.fees
         before = self.holdings.get(booking.position_id)
         self._add(net)
         if outside and not self._is_reducing(before, booking):
             self.outside += 1
         if booking.closes:
-            whole = position.net if position else net + (before.net if before else ZERO)
-            self._close(booking.position_id, whole)
+            position_net = position.net if position else net + (before.net if before else ZERO)
+            self._close(booking.position_id, position_net)
         else:
             self._update_holding(before, booking, net)
         self.pnl_open = None if self.holdings else ZERO
@@ -170,44 +175,44 @@ class LimitSums:
             self.high_with_open = max(self.high_with_open, self.equity)
 
     def mark(self, pnl: Decimal | None) -> None:
-        """What is open is worth so much; None where a price is missing."""
+        """Set the unrealized P&L; None if a price is missing."""
         self.pnl_open = pnl if self.holdings else ZERO
         if pnl is not None and self._has_equity_started:
             self.high_with_open = max(self.high_with_open, self.equity + pnl)
 
-    def add_session_tally(self, tally: Tally, judge: Callable[[], None]) -> None:
-        """The bookings of a session, or of its first part, as their tally.
+    def add_session_tally(self, tally: Tally, evaluate: Callable[[], None]) -> None:
+        """Add a session, or its first part, as a tally.
 
-        `judge` is called at the deepest point too, so that a loss that was won back is seen. What was
-        open then is not known.
+        `evaluate` is called at the lowest P&L of the session too, so that a loss that was recovered
+        is detected. Unrealized P&L is unknown there.
         """
         curve, streak = tally.curve, tally.streaks
-        nets = (self.day_net, self.week_net, self.month_net, self.equity, self.losses)
+        before = (self.day_net, self.week_net, self.month_net, self.equity, self.losses)
         self._add(curve.low)
         first = self.losses + streak.first_length if streak.first == LOSS else 0
         self.losses = max(self.losses, first, streak.longest_loss)
         self.pnl_open = None
-        judge()
-        self.day_net, self.week_net, self.month_net, self.equity, self.losses = nets
+        evaluate()
+        self.day_net, self.week_net, self.month_net, self.equity, self.losses = before
         self.best = max(self.best, self.day_net + curve.high)
         if self._has_equity_started:
             self.high = max(self.high, self.equity + curve.high)
         self._add(curve.net)
         self.trades += tally.closed
         if streak.count:
-            joins = streak.last == LOSS and streak.last_length == streak.count
-            run = streak.last_length if streak.last == LOSS else 0
-            self.losses = self.losses + run if joins else run
+            only_losses = streak.last == LOSS and streak.last_length == streak.count
+            trailing = streak.last_length if streak.last == LOSS else 0
+            self.losses = self.losses + trailing if only_losses else trailing
         self.high_with_open = max(self.high_with_open, self.equity)
-        judge()
+        evaluate()
 
-    def set_holdings(self, held: Iterable[OpenHolding]) -> None:
-        """What is held after the sessions that were taken as tallies, which do not know it."""
-        self.holdings = {one.position_id: one for one in held}
+    def set_holdings(self, holdings: Iterable[OpenHolding]) -> None:
+        """Set the open positions after sessions added as tallies, which do not contain them."""
+        self.holdings = {one.position_id: one for one in holdings}
         self.pnl_open = None if self.holdings else ZERO
 
     def open_quantity(self, *, per_symbol: bool) -> Decimal:
-        """What is open, without sign: of all instruments, or of the one with the most."""
+        """Return the absolute open quantity: of all instruments, or of the largest one."""
         by_symbol: dict[str, Decimal] = {}
         for one in self.holdings.values():
             by_symbol[one.symbol] = by_symbol.get(one.symbol, ZERO) + abs(one.quantity)
@@ -217,7 +222,6 @@ class LimitSums:
 
     @property
     def _has_equity_started(self) -> bool:
-        """Whether equity has begun."""
         return self.since is None or self.session >= self.since
 
     def _add(self, net: Decimal) -> None:
@@ -232,11 +236,10 @@ class LimitSums:
                 self.high = self.equity
 
     def _is_reducing(self, before: OpenHolding | None, booking: Booking) -> bool:
-        """Whether a booking takes something off what is held."""
         return before is not None and (before.quantity > 0) != (booking.quantity > 0)
 
-    def _close(self, identity: str, net: Decimal) -> None:
-        self.holdings.pop(identity, None)
+    def _close(self, position_id: str, net: Decimal) -> None:
+        self.holdings.pop(position_id, None)
         self.trades += 1
         outcome = outcome_of(net, self.outcomes.breakeven_band)
         if outcome == "loss":

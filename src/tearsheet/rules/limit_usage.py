@@ -1,4 +1,4 @@
-"""How far each limit is used: one formula a limit over an account's running sums."""
+"""Usage of each limit: one formula per limit over an account's sums sums."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,10 +13,10 @@ _HUNDRED = Decimal(100)
 
 
 class LimitUsage(Struct, frozen=True, gc=False):
-    """A limit's value beside its threshold, and what is left until it breaks.
+    """Value, threshold and headroom of a limit.
 
-    `headroom` is how much more can be lost, traded or opened; a gain makes it larger than the
-    threshold. All three are None without the prices that the limit needs; threshold and headroom
+    `headroom` is how much more can be lost, traded or opened before a breach; a gain makes it larger
+    than the threshold. All three are None if a required mark price is missing; threshold and headroom
     are None while a profit lock is not armed.
     """
 
@@ -26,7 +26,7 @@ class LimitUsage(Struct, frozen=True, gc=False):
 
     @property
     def used(self) -> Decimal | None:
-        """The used share of the threshold, cut off after 8 decimals; inside `exact()`."""
+        """Value ÷ threshold, truncated to 8 decimals; call it inside `exact()`."""
         if self.value is None or self.threshold is None:
             return None
         return ratio(self.value, self.threshold)
@@ -35,71 +35,71 @@ class LimitUsage(Struct, frozen=True, gc=False):
 UNKNOWN_USAGE = LimitUsage(None, None, None)
 
 
-def compute_usage(limit: Limit, running: LimitSums) -> LimitUsage:
-    """How far a limit is used now; to be called inside `exact()`."""
-    return _FORMULAS[limit.name](limit, running)
+def compute_usage(limit: Limit, sums: LimitSums) -> LimitUsage:
+    """Compute the usage of a limit; call it inside `exact()`."""
+    return _FORMULAS[limit.name](limit, sums)
 
 
-def is_breached(limit: Limit, reading: LimitUsage) -> bool:
-    """Whether a limit's value is at or beyond what it may be."""
-    if reading.headroom is None:
+def is_breached(limit: Limit, usage: LimitUsage) -> bool:
+    """Return whether the value reached the threshold, or exceeds it for limits that may be equal."""
+    if usage.headroom is None:
         return False
-    return reading.headroom <= 0 if limit.type.breach_when_equal else reading.headroom < 0
+    return usage.headroom <= 0 if limit.type.breach_when_equal else usage.headroom < 0
 
 
-def warning_level(limit: Limit, reading: LimitUsage, level: int) -> int:
-    """How many warning thresholds stand crossed, if so many stood before.
+def warning_level(limit: Limit, usage: LimitUsage, level: int) -> int:
+    """Return the number of warning levels reached, given the number reached before.
 
-    One is crossed at its percentage, and left only `hysteresis` points below it.
+    A level is reached at its percentage and left `hysteresis` percentage points below it.
     """
-    if reading.value is None:
+    if usage.value is None:
         return level
-    if reading.threshold is None or not reading.value:
+    if usage.threshold is None or not usage.value:
         return 0
-    share, threshold = reading.value * _HUNDRED, reading.threshold
-    up = _reached_levels(limit.warn_at, share, threshold)
-    if level <= up:
-        return up
-    lower = [mark - limit.hysteresis for mark in limit.warn_at[:level]]
-    return max(up, sum(share > mark * threshold for mark in lower))
+    share, threshold = usage.value * _HUNDRED, usage.threshold
+    reached = _reached_levels(limit.warn_at, share, threshold)
+    if level <= reached:
+        return reached
+    lower = [percent - limit.hysteresis for percent in limit.warn_at[:level]]
+    return max(reached, sum(share > percent * threshold for percent in lower))
 
 
-def _reached_levels(marks: tuple[Decimal, ...], share: Decimal, threshold: Decimal) -> int:
-    for number, mark in enumerate(marks):
-        if share < mark * threshold:
+def _reached_levels(percents: tuple[Decimal, ...], share: Decimal, threshold: Decimal) -> int:
+    for number, percent in enumerate(percents):
+        if share < percent * threshold:
             return number
-    return len(marks)
+    return len(percents)
 
 
-def _loss(limit: Limit, net: Decimal, running: LimitSums) -> LimitUsage:
+def _loss(limit: Limit, net: Decimal, sums: LimitSums) -> LimitUsage:
     if limit.needs_marks:
-        if running.pnl_open is None:
+        if sums.pnl_open is None:
             return UNKNOWN_USAGE
-        net += running.pnl_open
+        net += sums.pnl_open
     return LimitUsage(max(ZERO, -net), limit.threshold, limit.threshold + net)
 
 
-def _daily_loss(limit: Limit, running: LimitSums) -> LimitUsage:
-    return _loss(limit, running.day_net, running)
+def _daily_loss(limit: Limit, sums: LimitSums) -> LimitUsage:
+    return _loss(limit, sums.day_net, sums)
 
 
-def _weekly_loss(limit: Limit, running: LimitSums) -> LimitUsage:
-    return _loss(limit, running.week_net, running)
+def _weekly_loss(limit: Limit, sums: LimitSums) -> LimitUsage:
+    return _loss(limit, sums.week_net, sums)
 
 
-def _monthly_loss(limit: Limit, running: LimitSums) -> LimitUsage:
-    return _loss(limit, running.month_net, running)
+def _monthly_loss(limit: Limit, sums: LimitSums) -> LimitUsage:
+    return _loss(limit, sums.month_net, sums)
 
 
-def _max_drawdown(limit: Limit, running: LimitSums) -> LimitUsage:
-    """Equity above a floor that lies `threshold` below the start or the high, and never above the lock."""
-    equity, high = running.equity, running.high
+def _max_drawdown(limit: Limit, sums: LimitSums) -> LimitUsage:
+    """Measure equity above a floor: `threshold` below the start or the peak, at most `lock_at`."""
+    equity, high = sums.equity, sums.high
     if limit.needs_marks:
-        if running.pnl_open is None:
+        if sums.pnl_open is None:
             return UNKNOWN_USAGE
-        equity, high = equity + running.pnl_open, running.high_with_open
+        equity, high = equity + sums.pnl_open, sums.high_with_open
     elif limit.basis == "end_of_day":
-        high = running.high_at_close
+        high = sums.high_at_close
     floor = (high if limit.trailing else ZERO) - limit.threshold
     if limit.lock_at is not None:
         floor = min(floor, limit.lock_at)
@@ -112,30 +112,30 @@ def _count_usage(limit: Limit, count: int) -> LimitUsage:
     return LimitUsage(value, limit.threshold, limit.threshold - value)
 
 
-def _max_trades(limit: Limit, running: LimitSums) -> LimitUsage:
-    return _count_usage(limit, running.trades)
+def _max_trades(limit: Limit, sums: LimitSums) -> LimitUsage:
+    return _count_usage(limit, sums.trades)
 
 
-def _max_losses(limit: Limit, running: LimitSums) -> LimitUsage:
-    return _count_usage(limit, running.losses)
+def _max_losses(limit: Limit, sums: LimitSums) -> LimitUsage:
+    return _count_usage(limit, sums.losses)
 
 
-def _max_open_quantity(limit: Limit, running: LimitSums) -> LimitUsage:
-    value = running.open_quantity(per_symbol=limit.per_symbol)
+def _max_open_quantity(limit: Limit, sums: LimitSums) -> LimitUsage:
+    value = sums.open_quantity(per_symbol=limit.per_symbol)
     return LimitUsage(value, limit.threshold, limit.threshold - value)
 
 
-def _profit_lock(limit: Limit, running: LimitSums) -> LimitUsage:
-    best = running.best
-    given_back = best - running.day_net if best > 0 else ZERO
+def _profit_lock(limit: Limit, sums: LimitSums) -> LimitUsage:
+    best = sums.best
+    given_back = best - sums.day_net if best > 0 else ZERO
     if best <= 0 or best < limit.armed_from:
         return LimitUsage(given_back, None, None)
     threshold = best * limit.threshold.scaleb(-2)
     return LimitUsage(given_back, threshold, threshold - given_back)
 
 
-def _trading_hours(limit: Limit, running: LimitSums) -> LimitUsage:
-    value = Decimal(running.outside)
+def _trading_hours(limit: Limit, sums: LimitSums) -> LimitUsage:
+    value = Decimal(sums.outside)
     return LimitUsage(value, ONE, ONE - value)
 
 

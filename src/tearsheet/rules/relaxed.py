@@ -1,4 +1,4 @@
-"""What becomes less strict when limits change; whoever may tighten them may not always loosen them."""
+"""Comparison of two limit files: which limits become less strict, which needs the risk permission."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,22 +9,20 @@ from tearsheet.rules.limit import AccountLimits, Limit, Limits
 
 
 def find_relaxed_limits(old: Limits, new: Limits) -> list[str]:
-    """Every limit that is not provably as strict as before, in words; nothing where all are.
+    """Describe every limit that is not provably as strict as before.
 
-    Only a lower threshold, a limit that is new, a shorter time until data is stale, and being flat while
-    nobody knows are taken for stricter; all else might not be.
+    Provably stricter are: a lower threshold, a new limit, a shorter `stale_after`, and
+    `on_unknown: breach`. Every other change counts as relaxed.
     """
-    named = sorted({*old.accounts, *new.accounts})
-    found = [f"default: {words}" for words in _describe(old.default, new.default)]
-    for account in named:
-        found += [
-            f"{account}: {words}" for words in _describe(old.for_account(account), new.for_account(account))
-        ]
-    return found
+    relaxed = [f"default: {change}" for change in _describe(old.default, new.default)]
+    for account in sorted({*old.accounts, *new.accounts}):
+        changes = _describe(old.for_account(account), new.for_account(account))
+        relaxed += [f"{account}: {change}" for change in changes]
+    return relaxed
 
 
 def _describe(old: AccountLimits, new: AccountLimits) -> Iterator[str]:
-    if old.limits and not _is_shorter_range(new.stale_after, old.stale_after):
+    if old.limits and not _is_at_most(new.stale_after, old.stale_after):
         yield "stale_after is longer"
     for limit in old.limits:
         other = new.get(limit.name)
@@ -37,11 +35,11 @@ def _describe(old: AccountLimits, new: AccountLimits) -> Iterator[str]:
 
 
 def _is_at_least_as_strict(old: Limit, new: Limit) -> bool:
-    safer = replace(old, threshold=new.threshold)
+    strictest = replace(old, threshold=new.threshold)
     if new.on_unknown == "breach":
-        safer = replace(safer, on_unknown="breach")
-    return new == safer
+        strictest = replace(strictest, on_unknown="breach")
+    return new == strictest
 
 
-def _is_shorter_range(new: timedelta | None, old: timedelta | None) -> bool:
+def _is_at_most(new: timedelta | None, old: timedelta | None) -> bool:
     return old is None or (new is not None and new <= old)

@@ -1,8 +1,8 @@
-"""Replay: had the limits held, when would the account have been stopped, and what did that save or cost?
+"""Simulation of limits over past fills: when an account would have been stopped, and the P&L effect.
 
-The account is replayed as stopped: what was traded between a stop and its reset did not happen, nor
-what became of positions that were open at the stop or opened after it. All of that is the stop's
-`pnl_after_stop`. No price is guessed for what was open at the stop: it counts as left where it stood.
+Bookings between a stop and its reset are left out, and so are all later bookings of positions that
+were open at the stop or opened while it applied. Their sum is `pnl_after_stop`. Positions open at the
+stop get no exit price: their unrealized P&L counts as 0.
 """
 
 from datetime import date, datetime
@@ -18,10 +18,11 @@ from tearsheet.trade.position import Booking, Position
 
 
 class Stop(Struct, frozen=True, kw_only=True):
-    """A moment at which the limits would have stopped an account, and what came after it.
+    """A moment at which the limits would have stopped an account.
 
-    `day_net` is the day's result up to it, `pnl_after_stop` what was made afterwards until `until` (None is
-    for ever) in `fills_after_stop` bookings, and `saved` its opposite: below 0 the stop would have cost.
+    `day_net` is the P&L of the day before it. `pnl_after_stop` is the P&L of the `fills_after_stop`
+    bookings left out until `until` (None: permanently), and `saved` its negative: a stop with `saved`
+    below 0 would have cost money. `simultaneous_limits` were breached by the same fill.
     """
 
     account: str
@@ -41,7 +42,7 @@ class Stop(Struct, frozen=True, kw_only=True):
 
 
 class ReplayDay(Struct, frozen=True):
-    """A session's result as it was and as it would have been, and how often it was stopped."""
+    """P&L of a session without and with limits, and its number of stops."""
 
     session: date
     net: Decimal
@@ -50,7 +51,7 @@ class ReplayDay(Struct, frozen=True):
 
 
 class Replay(Struct, frozen=True, kw_only=True):
-    """An account's history with its limits held: `saved` is `net_with_limits` − `net`."""
+    """Result of the simulation for one account; `saved` is `net_with_limits` − `net`."""
 
     account: str
     currency: str
@@ -65,13 +66,13 @@ class Replay(Struct, frozen=True, kw_only=True):
 
 
 class _ActiveStop:
-    """A stop while its rest is being counted."""
+    """A stop that still collects the bookings it prevents."""
 
-    def __init__(self, book: LimitBook, found: tuple[Breach, ...]) -> None:
-        ends = {breach.id: _until(book, breach) for breach in found}
-        self.breach = max(found, key=lambda b: (ends[b.id] is None, ends[b.id] or b.at))
+    def __init__(self, book: LimitBook, breaches: tuple[Breach, ...]) -> None:
+        ends = {breach.id: _until(book, breach) for breach in breaches}
+        self.breach = max(breaches, key=lambda b: (ends[b.id] is None, ends[b.id] or b.at))
         self.until = ends[self.breach.id]
-        self.simultaneous_limits = tuple(b.limit for b in found if b.id != self.breach.id)
+        self.simultaneous_limits = tuple(b.limit for b in breaches if b.id != self.breach.id)
         self.day_net = book.sums.day_net
         self.pnl, self.fills = ZERO, 0
         self.open: set[str] = set()
@@ -79,9 +80,9 @@ class _ActiveStop:
     def covers(self, at: datetime) -> bool:
         return self.until is None or at < self.until
 
-    def merge(self, book: LimitBook, found: tuple[Breach, ...]) -> None:
-        """The other part of the same fill broke more."""
-        for breach in found:
+    def merge(self, book: LimitBook, breaches: tuple[Breach, ...]) -> None:
+        """Add the breaches of the second booking of the same fill."""
+        for breach in breaches:
             self.simultaneous_limits = (*self.simultaneous_limits, breach.limit)
             until = _until(book, breach)
             if self.until is not None and (until is None or until > self.until):
@@ -108,7 +109,7 @@ class _ActiveStop:
 
 
 class Simulation:
-    """Takes an account's bookings in order, and leaves out what its limits would have prevented."""
+    """Replays an account's bookings in order, without those that its limits would have prevented."""
 
     def __init__(self, book: LimitBook, start: date, end: date) -> None:
         self._book = book
@@ -116,14 +117,13 @@ class Simulation:
         self._stops: list[_ActiveStop] = []
         self._prevented: dict[str, _ActiveStop] = {}
         self._days: dict[date, list[Decimal]] = {}
-        begins = book.context.calendar.start(start)
-        book.advance_time(begins)
-        standing = tuple(book.breach_register.active_in(book.session))
-        if standing:
-            self._record_stop(standing)
+        book.advance_time(book.context.calendar.start(start))
+        active = tuple(book.breach_register.active_in(book.session))
+        if active:
+            self._record_stop(active)
 
     def add_booking(self, booking: Booking, position: Position | None = None) -> None:
-        """The next booking as it happened; `position` is the closed one, where it is at hand."""
+        """Add the next past booking; `position` is the one it closes, if known."""
         if booking.currency != self._book.context.currency:
             return
         with exact():
@@ -139,78 +139,78 @@ class Simulation:
             self._prevented[booking.position_id] = stop
             return
         day[1] += net
-        found = self._book.book(booking, position)
+        breaches = self._book.book(booking, position)
         if self._is_trigger(booking):
-            self._stops[-1].merge(self._book, found)
+            self._stops[-1].merge(self._book, breaches)
             self._close_positions(self._stops[-1])
-        elif found:
-            self._record_stop(found)
+        elif breaches:
+            self._record_stop(breaches)
 
     def result(self, notes: tuple[str, ...] = ()) -> Replay:
-        """What came out."""
-        stopped = [stop.breach.trading_day for stop in self._stops]
+        """Return the simulated history."""
+        stop_days = [stop.breach.trading_day for stop in self._stops]
         days = tuple(
-            ReplayDay(session, net, kept, stopped.count(session))
-            for session, (net, kept) in sorted(self._days.items())
+            ReplayDay(session, net, net_with_limits, stop_days.count(session))
+            for session, (net, net_with_limits) in sorted(self._days.items())
         )
         with exact():
             net = sum((day.net for day in days), ZERO)
-            kept = sum((day.net_with_limits for day in days), ZERO)
+            net_with_limits = sum((day.net_with_limits for day in days), ZERO)
             return Replay(
                 account=self._book.account,
                 currency=self._book.context.currency,
                 start=self._start,
                 end=self._end,
                 net=net,
-                net_with_limits=kept,
-                saved=kept - net,
+                net_with_limits=net_with_limits,
+                saved=net_with_limits - net,
                 stops=tuple(stop.to_stop() for stop in self._stops),
                 days=days,
                 notes=notes,
             )
 
     def _cause(self, booking: Booking) -> _ActiveStop | None:
-        """The stop that prevents a booking, also one that time brings before it."""
+        """Return the stop that prevents a booking; record stops caused by time before it."""
         while True:
             stop = self._stop_for(booking)
             if stop is not None:
                 return stop
-            found = self._advance_time(booking.time)
-            if not found:
+            breaches = self._advance_time(booking.time)
+            if not breaches:
                 return None
-            self._record_stop(found)
+            self._record_stop(breaches)
 
     def _advance_time(self, now: datetime) -> tuple[Breach, ...]:
-        """Let time pass up to its first breach, since what comes after a stop finds nothing held."""
-        while self._book.sums.holdings and (turn := self._book.next_time_event) < now:
-            found = self._book.advance_time(turn + INSTANT)
-            if found:
-                return found
+        """Advance the clock to the first breach: after a stop there are no open positions."""
+        while self._book.sums.holdings and (event := self._book.next_time_event) < now:
+            breaches = self._book.advance_time(event + INSTANT)
+            if breaches:
+                return breaches
         return self._book.advance_time(now)
 
     def _stop_for(self, booking: Booking) -> _ActiveStop | None:
-        """The stop because of which a booking would not have been made."""
-        dropped = self._prevented.get(booking.position_id)
-        if dropped is not None:
-            return dropped
+        """Return the stop that covers a booking or its position."""
+        earlier = self._prevented.get(booking.position_id)
+        if earlier is not None:
+            return earlier
         if self._stops and self._stops[-1].covers(booking.time):
             return None if self._is_trigger(booking) else self._stops[-1]
         return None
 
     def _is_trigger(self, booking: Booking) -> bool:
-        """Whether a booking is the other part of the fill that led to the last stop."""
+        """Return whether a booking is the second part of the fill that caused the last stop."""
         return bool(self._stops) and self._stops[-1].breach.fill_key == booking.fill_key
 
-    def _record_stop(self, found: tuple[Breach, ...]) -> _ActiveStop:
-        stop = _ActiveStop(self._book, found)
+    def _record_stop(self, breaches: tuple[Breach, ...]) -> _ActiveStop:
+        stop = _ActiveStop(self._book, breaches)
         self._stops.append(stop)
         self._close_positions(stop)
         return stop
 
     def _close_positions(self, stop: _ActiveStop) -> None:
-        for held in self._book.clear_positions():
-            self._prevented[held.position_id] = stop
-            stop.open.add(held.symbol)
+        for holding in self._book.clear_positions():
+            self._prevented[holding.position_id] = stop
+            stop.open.add(holding.symbol)
 
 
 def _until(book: LimitBook, breach: Breach) -> datetime | None:

@@ -1,7 +1,7 @@
-"""Targets: what a window should come to, whether a summary keeps it, and the alerts about it.
+"""Targets of a window, their evaluation for a summary, and the alerts of missed targets.
 
-A target is judged only where its metric is defined, its sample is large enough and, for a goal that
-a day has to reach, the day is over. An empty window is never judged.
+A target is evaluated only if its metric is defined, its sample is large enough and, for a value that
+a window has to reach, the window has ended. A window without trades is never evaluated.
 """
 
 from collections.abc import Iterable
@@ -24,10 +24,10 @@ AlertState = Literal["raised", "escalated", "acknowledged", "resolved"]
 
 
 class Targets(Struct, frozen=True, forbid_unknown_fields=True):
-    """`config/dashboard-targets.yaml`; a target that is null is not judged.
+    """Values of `config/dashboard-targets.yaml`; a target that is null is not evaluated.
 
-    `win_rate_target` is in percent, `max_drawdown_target` negative money, and a negative
-    `daily_pl_target` is a floor, judged at once; a positive one is a goal, judged when the day is over.
+    `win_rate_target` is in percent, `max_drawdown_target` is negative money. A negative
+    `daily_pl_target` is a floor and evaluated immediately, a positive one after the end of the window.
     """
 
     win_rate_target: Decimal | None = None
@@ -37,18 +37,19 @@ class Targets(Struct, frozen=True, forbid_unknown_fields=True):
     avg_risk_reward_target: Decimal | None = None
 
 
-#: Used, and said so in a log line, when there is no targets file.
+#: Used if there is no targets file; a log event reports it.
 DEFAULT_TARGETS = Targets()
 
-#: Rolling rules beside the targets: a rolling risk-reward below this is `risk_reward_breach`.
+#: A risk/reward below this over the last trades raises `risk_reward_breach`, also without targets.
 RISK_REWARD_FLOOR = Decimal(1)
 RISK_REWARD_TRADES = 10
 
 
 class Rule(Struct, frozen=True):
-    """One comparison of a metric with a wanted value.
+    """Comparison of a metric with a target value.
 
-    `samples` says that `min_sample` applies; `when_over` that it waits for the end of the window.
+    `needs_min_sample`: evaluated only with `min_sample` trades. `only_when_ended`: evaluated only
+    after the end of the window.
     """
 
     name: str
@@ -61,9 +62,9 @@ class Rule(Struct, frozen=True):
 
 
 class AlertEvent(Struct, frozen=True, kw_only=True):
-    """A `performance.alert` line: one per change in the life of a missed target or a limit in danger.
+    """A `performance.alert` line: one per state change of an alert of a target or limit.
 
-    `episode` names what may be broken (rule, window and scope); each time it breaks is one `id`.
+    `episode` is a hash of rule, window and scope; each time the rule is broken has its own `id`.
     """
 
     event: str = "performance.alert"
@@ -93,7 +94,7 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
 
 
 class TargetResult(Struct, frozen=True):
-    """A rule held against a summary: the variance shown, and the alert key of its episode."""
+    """Evaluation of a rule for a summary, with the episode of its alert."""
 
     rule: Rule
     variance: Variance
@@ -102,11 +103,11 @@ class TargetResult(Struct, frozen=True):
 
     @property
     def is_missed(self) -> bool:
-        """Whether the rule is definitely broken."""
+        """Return whether the target is missed; False while it is not evaluated."""
         return self.variance.met is False
 
 
-#: target, its rule, the metric judged, which side is kept, whether a sample is needed
+#: target, its rule, its metric, the direction that meets it, whether a minimum sample is needed
 _TARGET_RULE_ROWS: tuple[tuple[str, str, str, Direction, bool], ...] = (
     ("win_rate_target", "win_rate_breach", "win_rate", "at_least", True),
     ("daily_pl_target", "daily_pl_breach", "average_daily_pnl", "at_least", False),
@@ -121,20 +122,20 @@ TARGET_RULES = (*(name for _, name, *_ in _TARGET_RULE_ROWS), "rolling_win_rate_
 
 
 def target_rules(targets: Targets) -> list[Rule]:
-    """The rules that a targets file stands for."""
+    """Return the rules of all targets that are set."""
     rules = []
-    for target, name, metric, direction, samples in _TARGET_RULE_ROWS:
+    for target, name, metric, direction, needs_sample in _TARGET_RULE_ROWS:
         value: Decimal | None = getattr(targets, target)
         if value is None:
             continue
-        waits = target == "trades_per_day_target" or (target == "daily_pl_target" and value > 0)
-        wanted = _target_value(target, value)
-        rules.append(Rule(name, target, metric, wanted, direction, samples, waits))
+        only_when_ended = target == "trades_per_day_target" or (target == "daily_pl_target" and value > 0)
+        target_value = _target_value(target, value)
+        rules.append(Rule(name, target, metric, target_value, direction, needs_sample, only_when_ended))
     return rules
 
 
 def _target_value(target: str, value: Decimal) -> Decimal:
-    """A target in the unit of its metric: a percentage as a ratio, a drawdown as an amount."""
+    """Convert a target to the unit of its metric: a percentage to a ratio, a drawdown to an amount."""
     with exact():
         if target == "win_rate_target":
             return value.scaleb(-2)
@@ -142,7 +143,7 @@ def _target_value(target: str, value: Decimal) -> Decimal:
 
 
 def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule]]:
-    """Rules over the last N closed trades: win rate, and risk-reward of the last 10 below 1."""
+    """Return rules over the last N closed trades: win rate, and risk/reward of the last 10 below 1."""
     rules = [
         (
             RISK_REWARD_TRADES,
@@ -157,12 +158,12 @@ def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule
         )
     ]
     if targets.win_rate_target is not None:
-        wanted = _target_value("win_rate_target", targets.win_rate_target)
+        target_value = _target_value("win_rate_target", targets.win_rate_target)
         rule = Rule(
             "rolling_win_rate_breach",
             "win_rate_target",
             "win_rate",
-            wanted,
+            target_value,
             "at_least",
             needs_min_sample=True,
         )
@@ -173,44 +174,44 @@ def rolling_rules(targets: Targets, rolling_window: int) -> list[tuple[int, Rule
 def evaluate_rules(
     summary: PerformanceSummary, rules: Iterable[Rule], min_sample: int = 1
 ) -> list[TargetResult]:
-    """Hold rules against a summary, in order."""
+    """Evaluate rules for a summary, in order."""
     return [_evaluate(summary, rule, min_sample) for rule in rules]
 
 
 def evaluate_targets(
     summary: PerformanceSummary, targets: Targets, min_sample: int = 1
 ) -> PerformanceSummary:
-    """A summary with the variance of each target beside it."""
-    found = evaluate_rules(summary, target_rules(targets), min_sample)
-    return replace(summary, targets=tuple(finding.variance for finding in found))
+    """Return the summary with the variance of each target."""
+    results = evaluate_rules(summary, target_rules(targets), min_sample)
+    return replace(summary, targets=tuple(result.variance for result in results))
 
 
 def _evaluate(summary: PerformanceSummary, rule: Rule, min_sample: int) -> TargetResult:
-    found = summary.metrics[rule.metric]
-    reason = _reason_not_evaluated(summary, rule, found, min_sample)
-    met = None if reason else _is_met(rule, found.value)
+    metric = summary.metrics[rule.metric]
+    reason = _reason_not_evaluated(summary, rule, metric, min_sample)
+    met = None if reason else _is_met(rule, metric.value)
     variance = Variance(
         target=rule.target,
         metric=rule.metric,
-        actual=found.value,
+        actual=metric.value,
         target_value=rule.target_value,
-        variance=_difference(found.value, rule.target_value),
+        variance=_difference(metric.value, rule.target_value),
         met=met,
         reason=reason,
     )
-    return TargetResult(rule, variance, found.n, episode_id(summary, rule))
+    return TargetResult(rule, variance, metric.n, episode_id(summary, rule))
 
 
 def _reason_not_evaluated(
-    summary: PerformanceSummary, rule: Rule, found: MetricValue, min_sample: int
+    summary: PerformanceSummary, rule: Rule, metric: MetricValue, min_sample: int
 ) -> str | None:
-    """Why a rule cannot be judged now, None if it can."""
+    """Return the reason why a rule cannot be evaluated now, None if it can."""
     if summary.is_empty:
         return "no trades in window"
-    if found.value is None:
-        return found.reason
-    if rule.needs_min_sample and found.n < min_sample:
-        return f"{found.n} of at least {min_sample} trades"
+    if metric.value is None:
+        return metric.reason
+    if rule.needs_min_sample and metric.n < min_sample:
+        return f"{metric.n} of at least {min_sample} trades"
     if rule.only_when_ended and summary.freshness.as_of < summary.window.ends_at:
         return "the window is not over"
     return None
@@ -221,23 +222,23 @@ def _is_met(rule: Rule, value: MetricScalar) -> bool:
     return actual >= rule.target_value if rule.direction == "at_least" else actual <= rule.target_value
 
 
-def _difference(value: MetricScalar, wanted: Decimal) -> Decimal | None:
+def _difference(value: MetricScalar, target_value: Decimal) -> Decimal | None:
     if value is None or isinstance(value, str):
         return None
     with exact():
-        return _decimal(value) - wanted
+        return _decimal(value) - target_value
 
 
 def _decimal(value: MetricScalar) -> Decimal:
-    """The number to compare: a float by its shortest text, so that 0.6 keeps a target of 60 %."""
+    """Convert to Decimal; a float by its shortest text, so that 0.6 meets a target of 60%."""
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(str(value))
 
 
 def episode_id(summary: PerformanceSummary, rule: Rule) -> str:
-    """The id of the breach that a rule's failure in this window and scope is.
+    """Return the episode of a rule in the summary's window and scope.
 
-    Calendar windows have one episode each; a rolling window goes on from episode to episode, and
-    the caller numbers them.
+    A calendar window has one episode. A rolling window has the same episode at all times; the
+    caller numbers its alerts.
     """
     window, scope = summary.window, summary.scope
     rolling = window.last_trades is not None
@@ -255,31 +256,31 @@ def episode_id(summary: PerformanceSummary, rule: Rule) -> str:
     return digest("\0".join(parts))
 
 
-def new_alert(summary: PerformanceSummary, finding: TargetResult, alert_id: str) -> AlertEvent:
-    """The event that says a rule is broken."""
-    rule, window = finding.rule, summary.window
+def new_alert(summary: PerformanceSummary, result: TargetResult, alert_id: str) -> AlertEvent:
+    """Create the event that raises an alert for a missed target."""
+    rule, window = result.rule, summary.window
     rolling = window.last_trades is not None
     kind = f"rolling-{window.last_trades}" if rolling else window.kind
     return AlertEvent(
         id=alert_id,
-        episode=finding.episode,
+        episode=result.episode,
         rule=rule.name,
         window=kind,
         window_start=None if rolling else window.start.isoformat(),
         window_end=None if rolling else window.end.isoformat(),
         account=summary.scope.account,
         metric=rule.metric,
-        actual=_decimal(finding.variance.actual),
+        actual=_decimal(result.variance.actual),
         target=rule.target_value,
         severity="critical" if rule.metric in ("max_drawdown", "average_daily_pnl") else "warning",
-        sample=finding.sample,
-        message=_message(rule, finding.variance.actual, kind, window.label, summary.scope.label),
+        sample=result.sample,
+        message=_message(rule, result.variance.actual, kind, window.label, summary.scope.label),
         raised_at=summary.freshness.as_of,
     )
 
 
 def _message(rule: Rule, actual: MetricScalar, kind: str, label: str, scope: str) -> str:
-    sense = "below" if rule.direction == "at_least" else "above"
-    shown = f"{actual:.4f}" if isinstance(actual, float) else f"{_decimal(actual):f}"
+    side = "below" if rule.direction == "at_least" else "above"
+    value = f"{actual:.4f}" if isinstance(actual, float) else f"{_decimal(actual):f}"
     where = f"{label}" if kind.startswith("rolling") else f"{kind} {label}"
-    return f"{rule.metric} {shown} is {sense} {rule.target_value:f} ({where}, {scope})"
+    return f"{rule.metric} {value} is {side} {rule.target_value:f} ({where}, {scope})"

@@ -1,6 +1,7 @@
-"""The verdict: may this account go on trading? It fails safe.
+"""Verdict: the limit status of an account, fail-safe.
 
-A breach beats everything; where the books cannot be trusted the answer is `unknown`, never `ok`.
+A breach takes precedence over every other state. If the data cannot be trusted, the state is
+`unknown`, never `ok`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,7 @@ from tearsheet.trade.amount import exact, to_plain_string
 VerdictState = Literal["ok", "warn", "breach", "unknown"]
 _WORST_FIRST: tuple[VerdictState, ...] = ("breach", "unknown", "warn", "ok")
 SCHEMA = "tearsheet.verdict/1"
-#: How far fills may lie in the future before the clock is not believed.
+#: How far the clock may be behind the latest booking before it counts as set back.
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
 UNKNOWN_CODES = {
@@ -39,10 +40,10 @@ UNKNOWN_CODES = {
 
 
 class FeedStatus(Struct, frozen=True, kw_only=True):
-    """How far the data behind a verdict can be trusted.
+    """State of the data behind a verdict.
 
-    `sequence` is the ledger's revision. `heard_at` is when the source last said something, a look
-    at it that found nothing new counts; `trouble` says why the ledger cannot be read.
+    `sequence` is the ledger's revision. `last_update_at` is the last time the data source was checked
+    or sent something, even without new fills. `store_error` is set if the ledger cannot be read.
     """
 
     sequence: int
@@ -54,7 +55,7 @@ class FeedStatus(Struct, frozen=True, kw_only=True):
 
 
 class VerdictReason(Struct, frozen=True):
-    """Why a verdict is not `ok`: a code, the particulars, and the limit that it concerns, if one."""
+    """Reason why a verdict is not `ok`: code, detail, and the limit it applies to, if only one."""
 
     code: str
     detail: str
@@ -62,10 +63,10 @@ class VerdictReason(Struct, frozen=True):
 
 
 class LimitView(Struct, frozen=True, kw_only=True):
-    """One limit as shown. `used` is value / threshold; `headroom` what is left until it breaks.
+    """Status of one limit. `used` is value ÷ threshold; `headroom` the remaining amount.
 
-    `warned_at` is the highest warning percentage crossed, `moved_by` the fill that last changed the
-    value in this period. `value` may have come back behind a `breach` that still holds.
+    `warned_at` is the highest warning percentage reached, `moved_by` the fill that last changed the
+    value in this period. During an active `breach` the `value` may be within the threshold again.
     """
 
     name: LimitName
@@ -85,7 +86,7 @@ class LimitView(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """The answer that a risk manager polls. `policy` says what to do while it is `unknown`."""
+    """Limit status of an account for risk managers; `policy` applies while it is `unknown`."""
 
     schema: str = SCHEMA
     account: str
@@ -104,19 +105,19 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
-    """Judge an account by its book and by how far the data can be trusted.
+    """Compute the verdict from an account's limits and the state of its data.
 
-    Time is passed on the book, which may begin a day or end the trading hours; a breach found so
-    stands in the limits of the verdict like any other.
+    Advances the book's clock to `now`, which can start a trading day or end the trading hours; new
+    breaches are part of the verdict.
     """
     clock_back = now + CLOCK_TOLERANCE < book.at
     book.evaluate(now)
     with exact():
-        doubts = list(_uncertainty_reasons(book, feed, now, clock_back=clock_back))
-        views = (*_limit_views(book, feed, now, doubts), *_removed_limit_views(book))
-    concerned = [view for view in views if view.level == "unknown"]
-    policy: OnUnknown = "breach" if any(v.on_unknown == "breach" for v in concerned) else "hold"
-    state = _state(views, doubts)
+        uncertain = list(_uncertainty_reasons(book, feed, now, clock_back=clock_back))
+        views = (*_limit_views(book, feed, now, uncertain), *_removed_limit_views(book))
+    unknown = [view for view in views if view.level == "unknown"]
+    policy: OnUnknown = "breach" if any(v.on_unknown == "breach" for v in unknown) else "hold"
+    state = _state(views, uncertain)
     calendar = book.context.calendar
     return Verdict(
         account=book.account,
@@ -131,21 +132,21 @@ def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
         data_age_s=_age(book, feed, now),
         sequence=feed.sequence,
         limits=views,
-        reasons=(*_breaches(views), *doubts, *_warnings(views)),
+        reasons=(*_breaches(views), *uncertain, *_warnings(views)),
     )
 
 
 def worst_state(verdicts: Iterable[Verdict]) -> VerdictState:
-    """The state that several verdicts come to; without any nothing is known."""
-    states = {found.state for found in verdicts} or {"unknown"}
-    return next(level for level in _WORST_FIRST if level in states)
+    """Return the worst state of several verdicts; `unknown` without any."""
+    states = {one.state for one in verdicts} or {"unknown"}
+    return next(state for state in _WORST_FIRST if state in states)
 
 
-def _state(views: tuple[LimitView, ...], doubts: list[VerdictReason]) -> VerdictState:
+def _state(views: tuple[LimitView, ...], uncertain: list[VerdictReason]) -> VerdictState:
     levels = {view.level for view in views}
     if "breach" in levels:
         return "breach"
-    if doubts or "unknown" in levels:
+    if uncertain or "unknown" in levels:
         return "unknown"
     return "warn" if "warn" in levels else "ok"
 
@@ -153,7 +154,7 @@ def _state(views: tuple[LimitView, ...], doubts: list[VerdictReason]) -> Verdict
 def _uncertainty_reasons(
     book: LimitBook, feed: FeedStatus, now: datetime, *, clock_back: bool
 ) -> Iterator[VerdictReason]:
-    """Every reason for which the account as a whole, or one of its limits, cannot be judged."""
+    """Yield every reason why the status of the account or of one limit is unknown."""
     if not book.plan.limits:
         yield VerdictReason("no_limits", f"the limits file has none for {book.account}")
     if feed.store_error is not None:
@@ -172,10 +173,10 @@ def _uncertainty_reasons(
     if book.other_currencies:
         named = ", ".join(sorted(book.other_currencies))
         yield VerdictReason("other_currencies", f"{named} beside {book.context.currency}")
-    for watch in book.limit_states:
-        if watch.limit.needs_marks and book.sums.pnl_open is None:
+    for state in book.limit_states:
+        if state.limit.needs_marks and book.sums.pnl_open is None:
             missing = ", ".join(book.missing_marks) or "no price since the last fill"
-            yield VerdictReason("missing_marks", missing, watch.limit.name)
+            yield VerdictReason("missing_marks", missing, state.limit.name)
 
 
 def _stale_reasons(book: LimitBook, feed: FeedStatus, now: datetime) -> Iterator[VerdictReason]:
@@ -187,12 +188,12 @@ def _stale_reasons(book: LimitBook, feed: FeedStatus, now: datetime) -> Iterator
     if age is None:
         yield VerdictReason("nothing_heard", "no fill and no look at the source")
     elif age > allowed / timedelta(seconds=1):
-        wanted = allowed // timedelta(seconds=1)
-        yield VerdictReason("stale_feed", f"last heard {int(age)} s ago, allowed are {wanted} s")
+        allowed_s = allowed // timedelta(seconds=1)
+        yield VerdictReason("stale_feed", f"last heard {int(age)} s ago, allowed are {allowed_s} s")
 
 
 def _is_within_hours(book: LimitBook, now: datetime) -> bool:
-    """Whether the source is expected to speak: within trading hours, always where there are none."""
+    """Return whether updates are expected now: within the trading hours, or always without them."""
     limit, calendar = book.plan.get("trading_hours"), book.context.calendar
     if limit is None:
         return True
@@ -200,8 +201,8 @@ def _is_within_hours(book: LimitBook, now: datetime) -> bool:
 
 
 def _age(book: LimitBook, feed: FeedStatus, now: datetime) -> float | None:
-    heard = _latest_update(feed.last_update_at, _latest_update(feed.last_fill_at, book.last_fill_at))
-    return None if heard is None else max(now - heard, timedelta(0)) / timedelta(seconds=1)
+    latest = _latest_update(feed.last_update_at, _latest_update(feed.last_fill_at, book.last_fill_at))
+    return None if latest is None else max(now - latest, timedelta(0)) / timedelta(seconds=1)
 
 
 def _latest_update(one: datetime | None, other: datetime | None) -> datetime | None:
@@ -209,48 +210,47 @@ def _latest_update(one: datetime | None, other: datetime | None) -> datetime | N
 
 
 def _limit_views(
-    book: LimitBook, feed: FeedStatus, now: datetime, doubts: list[VerdictReason]
+    book: LimitBook, feed: FeedStatus, now: datetime, uncertain: list[VerdictReason]
 ) -> Iterator[LimitView]:
-    for watch in book.limit_states:
-        doubted = any(reason.limit in (None, watch.limit.name) for reason in doubts)
-        yield _limit_view(book, watch, now, doubted=doubted, unread=feed.store_error is not None)
+    for state in book.limit_states:
+        is_unknown = any(reason.limit in (None, state.limit.name) for reason in uncertain)
+        yield _limit_view(book, state, now, is_unknown=is_unknown, unreadable=feed.store_error is not None)
 
 
 def _limit_view(
-    book: LimitBook, watch: LimitState, now: datetime, *, doubted: bool, unread: bool
+    book: LimitBook, state: LimitState, now: datetime, *, is_unknown: bool, unreadable: bool
 ) -> LimitView:
-    limit, moved = watch.limit, watch.moved_by
-    reading = UNKNOWN_USAGE if unread else watch.usage
-    breach = book.breach_register.active(limit.name, watch.start)
-    quiet = _warning_muted_reason(book, watch, now)
+    limit, change = state.limit, state.moved_by
+    usage = UNKNOWN_USAGE if unreadable else state.usage
+    breach = book.breach_register.active(limit.name, state.start)
+    muted = _warning_muted_reason(book, state, now)
     level: VerdictState = "ok"
     if breach is not None:
         level = "breach"
-    elif doubted:
+    elif is_unknown:
         level = "unknown"
-    elif watch.level and quiet is None:
+    elif state.level and muted is None:
         level = "warn"
     return LimitView(
         name=limit.name,
         level=level,
         unit=limit.type.unit,
-        value=reading.value,
-        threshold=reading.threshold,
-        used=reading.used,
-        headroom=reading.headroom,
-        warned_at=limit.warn_at[watch.level - 1] if watch.level and not unread else None,
-        moved_by=moved.fill_key if moved else None,
-        moved_at=moved.at if moved else None,
+        value=usage.value,
+        threshold=usage.threshold,
+        used=usage.used,
+        headroom=usage.headroom,
+        warned_at=limit.warn_at[state.level - 1] if state.level and not unreadable else None,
+        moved_by=change.fill_key if change else None,
+        moved_at=change.at if change else None,
         resets_at=_resets_at(book, limit.name),
         on_unknown=limit.on_unknown,
         breach=breach,
-        note=_view_note(book, watch, breach) or (quiet if watch.level else None),
+        note=_view_note(book, state, breach) or (muted if state.level else None),
     )
 
 
-def _warning_muted_reason(book: LimitBook, watch: LimitState, now: datetime) -> str | None:
-    """Why a warning is not given now."""
-    limit, trades = watch.limit, book.sums.trades
+def _warning_muted_reason(book: LimitBook, state: LimitState, now: datetime) -> str | None:
+    limit, trades = state.limit, book.sums.trades
     if trades < limit.min_trades:
         return f"no warning before {limit.min_trades} closed trades, {trades} so far"
     if is_within(limit.mute_windows, now, book.context.calendar.timezone):
@@ -258,12 +258,12 @@ def _warning_muted_reason(book: LimitBook, watch: LimitState, now: datetime) -> 
     return None
 
 
-def _view_note(book: LimitBook, watch: LimitState, breach: Breach | None) -> str | None:
-    """What a reader must know where value and level seem to disagree."""
-    if breach is not None and not is_breached(watch.limit, watch.usage):
+def _view_note(book: LimitBook, state: LimitState, breach: Breach | None) -> str | None:
+    """Return a note if value and level seem to contradict each other."""
+    if breach is not None and not is_breached(state.limit, state.usage):
         value, threshold = to_plain_string(breach.value), to_plain_string(breach.threshold)
         return f"latched at {value} of {threshold}; the books have changed since"
-    release = book.breach_register.latest_release(watch.limit.name, watch.start)
+    release = book.breach_register.latest_release(state.limit.name, state.start)
     if breach is None and release is not None:
         allowed = to_plain_string(release.allowed_value)
         return f"released by {release.actor}: {release.reason}; it breaks beyond {allowed}"
@@ -271,7 +271,7 @@ def _view_note(book: LimitBook, watch: LimitState, breach: Breach | None) -> str
 
 
 def _removed_limit_views(book: LimitBook) -> Iterator[LimitView]:
-    """Breaches that hold although their limit is gone from the file."""
+    """Yield active breaches of limits that were removed from the file."""
     for breach in book.breach_register.active_in(book.session):
         if book.plan.get(breach.limit) is None:
             yield LimitView(
@@ -300,8 +300,8 @@ def _resets_at(book: LimitBook, name: LimitName) -> datetime | None:
 def _breaches(views: tuple[LimitView, ...]) -> Iterator[VerdictReason]:
     for view in views:
         if view.breach is not None:
-            at = view.breach
-            detail = f"{to_plain_string(at.value)} of {to_plain_string(at.threshold)} at {at.at.isoformat()}"
+            value, threshold = to_plain_string(view.breach.value), to_plain_string(view.breach.threshold)
+            detail = f"{value} of {threshold} at {view.breach.at.isoformat()}"
             yield VerdictReason("breach", detail, view.name)
 
 

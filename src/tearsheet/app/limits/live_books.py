@@ -188,7 +188,7 @@ class LiveLimitBooks:
             positions=[*closed, *self._open_positions(account)],
             breaches=[record.breach for record in records],
             releases=[record.release for record in records if record.release],
-            base=base.book if base else None,
+            snapshot=base.book if base else None,
             between=lambda book: bases.append(book.snapshot()),
         )
         book.other_currencies |= others
