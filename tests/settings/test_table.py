@@ -187,7 +187,7 @@ def test_a_name_like_nothing_known_lists_what_is(tmp_path: Path) -> None:
 def test_settings_load_without_the_heavy_imports(tmp_path: Path) -> None:
     code = (
         "import sys; from tearsheet.settings import Settings; Settings.load({}).calendar;"
-        "print([m for m in ('yaml', 'tomllib', 'difflib', 'importlib.metadata', 'click') if m in sys.modules])"
+        "print([m for m in ('ruamel.yaml', 'tomllib', 'difflib', 'importlib.metadata', 'click') if m in sys.modules])"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True

@@ -1,6 +1,6 @@
 """One frozen Settings from environment and file; a bad value is an error, never a default.
 
-This stands on the start-up path: PyYAML and tomllib are imported only where their file exists.
+This stands on the start-up path: ruamel.yaml and tomllib are imported only where their file exists.
 """
 
 import os

@@ -13,8 +13,8 @@ from tearsheet.rules.limit import LIMITS, Limits
 from tearsheet.rules.relaxed import find_relaxed_limits
 from tearsheet.sources.config.limits import limit_keys, option_keys, parse_limits
 from tearsheet.sources.config.targets import parse_targets
+from tearsheet.sources.config.yaml import Path as Way
 from tearsheet.sources.config.yaml import load_mapping
-from tearsheet.sources.config.yaml_edit import Path as Way
 from tearsheet.sources.config.yaml_edit import Value, edit_yaml
 
 #: Where a limit of an account comes from: the block of all accounts, its own, or there is none.

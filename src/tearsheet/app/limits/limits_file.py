@@ -55,7 +55,7 @@ class LimitsFile:
         if self._ledger.get(_DIGEST) == digest and (kept := self._saved()) is not None:
             return LoadedLimits(kept, digest)
         from tearsheet.sources.config.limits import (
-            limits_in,  # PyYAML, only where the content is new
+            limits_in,  # a YAML parser, only where the content is new
         )
 
         try:

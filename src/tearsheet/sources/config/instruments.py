@@ -30,7 +30,7 @@ def _overrides(path: Path | None) -> dict[str, InstrumentOverride]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingsError(f"{path} cannot be read: {reason}", "it is a YAML file") from None
-    from tearsheet.sources.config.yaml import load_mapping
+    from tearsheet.sources.config.yaml import load_mapping  # a YAML parser, only where there is a file
 
     content = load_mapping(text, str(path))
     return {symbol.upper(): _override(str(path), symbol, rule) for symbol, rule in content.items()}

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tearsheet.errors import SettingsError
 from tearsheet.rules.limit import LIMITS, STALE_AFTER, AccountLimits, Limit, Limits, TimeOfDayRange
-from tearsheet.sources.config.yaml import key_lines, load_mapping
+from tearsheet.sources.config.yaml import load_with_lines
 from tearsheet.trade.amount import parse_amount
 from tearsheet.trade.session import EARLIEST, LATEST
 
@@ -65,10 +65,8 @@ def parse_limits(text: str, file: str) -> Limits | None:
 
     Raises SettingsError naming file, line, key, value and what is allowed.
     """
-    content = load_mapping(text, file)
-    if "limits" not in content:
-        return None
-    return _LimitsParser(file, key_lines(text)).parse(content["limits"])
+    content, lines = load_with_lines(text, file)
+    return _LimitsParser(file, lines).parse(content["limits"]) if "limits" in content else None
 
 
 class _LimitsParser:

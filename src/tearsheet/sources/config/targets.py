@@ -8,7 +8,6 @@ from typing import Any
 
 from tearsheet.errors import SettingsError
 from tearsheet.rules import DEFAULT_TARGETS, Targets
-from tearsheet.sources.config.yaml import load_mapping
 from tearsheet.trade.amount import parse_amount
 
 _ALLOWED: dict[str, tuple[str, Callable[[Decimal], bool]]] = {
@@ -42,6 +41,8 @@ def load_targets(path: Path) -> tuple[Targets, bool]:
 
 def parse_targets(text: str, file: str) -> Targets:
     """The targets that a YAML text states, at its top or under `targets:`, beside its `limits:`."""
+    from tearsheet.sources.config.yaml import load_mapping  # a YAML parser, only for files that are new
+
     content = load_mapping(text, file)
     if content.pop("limits", None) is not None:
         from tearsheet.sources.config.limits import parse_limits

@@ -1,62 +1,85 @@
-"""YAML as mappings of text, so that numbers stay exact and equal keys are an error."""
+"""YAML as mappings of text: numbers stay exact, equal keys are an error, size and depth are bounded.
+
+Importing the parser takes 40 ms, so other modules import this one where they use it.
+"""
 
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scanner import Scanner
+
 from tearsheet.errors import SettingsError
+
+_MOST_CHARACTERS = 1 << 20
+#: Values after aliases are resolved: nested aliases multiply.
+_MOST_VALUES = 100_000
+_DEEPEST = 50
+_HINT = "write `key: value` lines"
+Path = tuple[str, ...]
 
 
 def load_mapping(text: str, file: str) -> dict[str, Any]:
-    """A YAML text as a mapping whose scalars are all text.
+    """Parse a YAML text as a mapping with text for all scalars. Raises SettingsError with the line."""
+    return load_with_lines(text, file)[0]
 
-    PyYAML is imported here because it takes 25 ms, which a start without such a file is spared.
-    Raises SettingsError naming the file and the line.
-    """
-    import yaml
 
+def load_with_lines(text: str, file: str) -> tuple[dict[str, Any], dict[Path, int]]:
+    """Parse a YAML text, and find the line of each key by the keys that lead to it."""
+    if len(text) > _MOST_CHARACTERS:
+        raise SettingsError(f"{file} is too large", f"allowed are {_MOST_CHARACTERS} characters")
+    builder = _Builder(file)
     try:
-        _reject_duplicate_keys(yaml.compose(text, Loader=yaml.BaseLoader), file)
-        content = yaml.load(text, Loader=yaml.BaseLoader)
+        yaml = YAML(typ="base", pure=True)
+        yaml.Scanner = _ShallowScanner
+        node = yaml.compose(text)
+        content = "" if node is None else builder.build(node, ())
     except RecursionError:
-        raise SettingsError(f"{file} is nested too deeply", "write `key: value` lines") from None
-    except yaml.YAMLError as error:
+        raise SettingsError(f"{file} is nested too deeply", _HINT) from None
+    except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark else file
         problem = getattr(error, "problem", None) or str(error)
-        raise SettingsError(f"{where} is no YAML: {problem}", "write `key: value` lines") from None
-    if content in (None, ""):
-        return {}
+        raise SettingsError(f"{where} is no YAML: {problem}", _HINT) from None
+    if content == "":
+        return {}, {}
     if not isinstance(content, dict):
-        raise SettingsError(f"{file} holds {content!r}", "write `key: value` lines")
-    return content
+        raise SettingsError(f"{file} holds {content!r}", _HINT)
+    return content, builder.lines
 
 
-def _reject_duplicate_keys(node: Any, file: str) -> None:
-    """YAML takes the last of equal keys in silence; here they are an error."""
-    if getattr(node, "id", "") != "mapping":
-        return
-    seen = set()
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if key.id != "scalar":
-            raise SettingsError(f"{file}:{line}: a key is no text", "write `key: value` lines")
-        if key.value in seen:
-            raise SettingsError(f"{file}:{line}: {key.value} stands twice", "keep one of them")
-        seen.add(key.value)
-        _reject_duplicate_keys(value, file)
+class _ShallowScanner(Scanner):
+    """Refuses deep brackets, for which the scanner takes time by the square of their depth."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803
+        if len(self.flow_context) > _DEEPEST:
+            raise RecursionError
+        super().fetch_flow_collection_start(TokenClass, to_push)
 
 
-def key_lines(text: str) -> dict[tuple[str, ...], int]:
-    """The line of each key of a YAML text that `yaml_mapping` took, by the keys that lead to it."""
-    import yaml
+class _Builder:
+    """Turns nodes into text, lists and dicts."""
 
-    found: dict[tuple[str, ...], int] = {}
-    _collect_lines(yaml.compose(text, Loader=yaml.BaseLoader), (), found)
-    return found
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._values = 0
+        self.lines: dict[Path, int] = {}
 
-
-def _collect_lines(node: Any, path: tuple[str, ...], found: dict[tuple[str, ...], int]) -> None:
-    if getattr(node, "id", "") != "mapping":
-        return
-    for key, value in node.value:
-        found[*path, key.value] = key.start_mark.line + 1
-        _collect_lines(value, (*path, key.value), found)
+    def build(self, node: Any, path: Path) -> Any:
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise SettingsError(f"{self._file} is too large", f"allowed are {_MOST_VALUES} values")
+        if node.id == "scalar":
+            return node.value
+        if node.id == "sequence":
+            return [self.build(item, path) for item in node.value]
+        content: dict[str, Any] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.id != "scalar":
+                raise SettingsError(f"{self._file}:{line}: a key is no text", _HINT)
+            if key.value in content:
+                raise SettingsError(f"{self._file}:{line}: {key.value} stands twice", "keep one of them")
+            self.lines[*path, key.value] = line
+            content[key.value] = self.build(value, (*path, key.value))
+        return content

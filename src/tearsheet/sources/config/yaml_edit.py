@@ -1,162 +1,221 @@
-"""Changes values of a YAML text where they stand, so that comments and all else stay as they are."""
+"""Changes values of a YAML text; comments, order, quotes and the layout of other lines stay."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+from io import StringIO
+from itertools import takewhile
 from typing import Any
 
-from tearsheet.errors import UsageError
-from tearsheet.sources.config.yaml import load_mapping
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.emitter import Emitter
+from ruamel.yaml.error import CommentMark
+from ruamel.yaml.resolver import BaseResolver
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-#: A value to write: a text, a list of texts, a mapping of such, or None to take the key out.
+from tearsheet.errors import UsageError
+from tearsheet.sources.config.yaml import Path, load_mapping
+
+#: A value to write: a text, a list of texts, a mapping of such, or None to remove the key.
 Value = str | Sequence[str] | Mapping[str, Any] | None
-Path = tuple[str, ...]
-_PLAIN = re.compile(r"[A-Za-z0-9_.+-]+(?::[A-Za-z0-9_.+-]+)*")
-_STEP = "  "
+#: Texts that need no quotes; others could be taken for something else.
+_PLAIN = re.compile(r"(?![-+.]$|---$|\.\.\.$)[A-Za-z0-9_.+-]+(?::[A-Za-z0-9_.+-]+)*")
 
 
 def edit_yaml(text: str, edits: Sequence[tuple[Path, Value]], file: str) -> str:
-    """The text with other values at some places, one after the other.
+    """Return the text with other values at some places, one edit after the other.
 
-    Raises UsageError where it is written in a way that leaves open how, and SettingsError where it is
-    no YAML at all.
+    Raises UsageError where a change would reach other places, as with anchors, and SettingsError
+    for a text that is no YAML.
     """
-    wanted = _copy_without_aliases(load_mapping(text, file))
+    wanted = load_mapping(text, file)
+    yaml = _round_trip(text)
+    document = yaml.load(text)
+    before = "" if document is None else _dump(yaml, document)
+    document = CommentedMap() if document is None else document
     for path, value in edits:
-        _set_value(wanted, path, value)
-        text = _set_text(text, path, value, file)
-    if _normalized(load_mapping(text, file)) != _normalized(wanted):
-        raise _unsupported_syntax(file)
-    return text
+        _set(wanted, path, value)
+        _set(document, path, value)
+    after = _dump(yaml, document) if document else ""
+    changed = _merge(text, before, after) if before else "".join(_ended([text], "\n")) + after
+    if _normalized(load_mapping(changed, file)) != _normalized(wanted):
+        raise UsageError(
+            f"{file} is written in a way that this page cannot change",
+            "write `key: value` lines without anchors, or edit the file",
+        )
+    return changed
 
 
-def _unsupported_syntax(file: str) -> UsageError:
-    return UsageError(
-        f"{file} is written in a way that this page cannot change",
-        "write `key: value` lines without anchors, or edit the file",
-    )
+class _TextResolver(BaseResolver):
+    """Takes every scalar as text, so that 0500 and 1.10 are written back as they are."""
+
+    processing_version = (1, 2)
+
+    def __init__(self, version: object = None, loader: object = None, loadumper: object = None) -> None:
+        super().__init__(loadumper or loader)
 
 
-def _set_value(content: dict[str, Any], path: Path, value: Value) -> None:
-    """Change a mapping as its text is to be changed."""
+def _round_trip(text: str) -> YAML:
+    """Return a reader and writer that has the indents of a text and the gaps before its comments."""
+    lines = text.split("\n")
+
+    class GapEmitter(Emitter):
+        def write_comment(self, comment: Any, pre: bool = False) -> None:
+            mark = comment.start_mark
+            line = lines[mark.line][: mark.column] if mark.line < len(lines) else ""
+            if not pre and line.strip():
+                comment.start_mark = CommentMark(self.column + len(line) - len(line.rstrip()))
+            super().write_comment(comment, pre)
+            comment.start_mark = mark
+
+    yaml = YAML()
+    yaml.Resolver, yaml.Emitter = _TextResolver, GapEmitter
+    yaml.preserve_quotes = True
+    yaml.width = len(text) + 1000
+    step, offset = _indents(yaml.load(text))
+    yaml.indent(mapping=step, sequence=offset + 2, offset=offset)
+    return yaml
+
+
+def _indents(document: Any) -> tuple[int, int]:
+    """Return the first indents of a mapping and of a list within a mapping."""
+    steps, offsets = [2], [2]
+    blocks: list[Any] = [document]
+    for block in blocks:
+        for value in block.values() if isinstance(block, CommentedMap) else ():
+            if isinstance(value, CommentedMap | CommentedSeq) and not value.fa.flow_style() and value:
+                found = steps if isinstance(value, CommentedMap) else offsets
+                found.append(value.lc.col - block.lc.col)
+                blocks.append(value)
+    return max(steps[:2][-1], 1), max(offsets[:2][-1], 0)
+
+
+def _dump(yaml: YAML, document: Any) -> str:
+    stream = StringIO()
+    yaml.dump(document, stream)
+    return stream.getvalue()
+
+
+def _set(content: Any, path: Path, value: Value) -> None:
+    """Change a mapping; new ones on the way are written in the style of the mapping around them."""
     *way, last = path
+    around = content
     for key in way:
-        if not isinstance(content.get(key), dict):
+        inner = content.get(key)
+        if not isinstance(inner, dict):
             if value is None:
                 return
-            content[key] = {}
-        content = content[key]
+            inner = _put(content, key, CommentedMap())
+            if _is_flow(content):
+                inner.fa.set_flow_style()
+        elif not inner and isinstance(inner, CommentedMap):
+            inner.fa.set_flow_style()  # {}
+        around, content = content, inner
     if value is None:
         content.pop(last, None)
+        if not content and way and not _is_flow(content):
+            around[way[-1]] = ""  # a comment within would be written before the {}
+    elif isinstance(value, list | tuple) and isinstance(content.get(last), CommentedSeq):
+        _set_items(content[last], value)
     else:
-        content[last] = value
+        _put(content, last, _node(value))
 
 
-def _copy_without_aliases(content: Any) -> Any:
-    """Content in which nothing is the same object as something else, as aliases make it."""
-    if isinstance(content, dict):
-        return {key: _copy_without_aliases(value) for key, value in content.items()}
-    return [_copy_without_aliases(item) for item in content] if isinstance(content, list) else content
+def _put(content: Any, key: str, value: Any) -> Any:
+    content[key if key in content else _node(key)] = value
+    return value
+
+
+def _set_items(items: Any, values: Sequence[str]) -> None:
+    """Change a list in its own style; comments of items that stay are kept."""
+    for place, value in enumerate(values):
+        if place >= len(items):
+            items.append(_node(value))
+        elif items[place] != value:
+            items[place] = _node(value)
+    while len(items) > len(values):
+        del items[len(items) - 1]  # -1 would leave its comment
+
+
+def _is_flow(content: Any) -> bool:
+    return isinstance(content, CommentedMap) and bool(content.fa.flow_style())
+
+
+def _node(value: Any) -> Any:
+    """Return a value in flow style, with quotes where YAML might take it for something else."""
+    if isinstance(value, str):
+        return value if _PLAIN.fullmatch(value) else DoubleQuotedScalarString(value)
+    node: CommentedMap | CommentedSeq
+    if isinstance(value, Mapping):
+        node = CommentedMap((_node(key), _node(item)) for key, item in value.items())
+    else:
+        node = CommentedSeq(map(_node, value))
+    node.fa.set_flow_style()
+    return node
 
 
 def _normalized(content: Any) -> Any:
-    """Content to compare: an empty mapping and nothing are the same."""
+    """Return content to compare: an empty mapping and nothing are the same."""
     if isinstance(content, Mapping):
-        return {key: _normalized(value) for key, value in content.items()} or None
+        return {str(key): _normalized(value) for key, value in content.items()} or None
     if isinstance(content, list | tuple):
         return [_normalized(item) for item in content]
     return content or None
 
 
-def _set_text(text: str, path: Path, value: Value, file: str) -> str:
-    import yaml
+def _merge(original: str, before: str, after: str) -> str:
+    """Return `after` with the lines of the original where it equals `before`: a three-way merge.
 
-    node: Any = yaml.compose(text, Loader=yaml.BaseLoader)
-    parent: Any = None
-    key: Any = None
-    depth = 0
-    while depth < len(path) and getattr(node, "id", "") == "mapping":
-        found = next((pair for pair in node.value if pair[0].value == path[depth]), None)
-        if found is None:
-            break
-        parent, key, node, depth = node, found[0], found[1], depth + 1
-    if depth == len(path):
-        if value is None:
-            return _remove(text, parent, key, node)
-        return _replace(text, node, value, file)
-    if value is None:
-        return text
-    return _add(text, node, key, path[depth:], value)
-
-
-def _replace(text: str, node: Any, value: Value, file: str) -> str:
-    start, end = node.start_mark.index, node.end_mark.index
-    if node.id != "scalar" and not node.flow_style:
-        raise _unsupported_syntax(file)
-    space = " " if start == end and text[start - 1 : start] == ":" else ""
-    return f"{text[:start]}{space}{_flow_style(value)}{text[end:]}"
+    `before` is the unchanged document as it is dumped, so it differs from the original only in layout.
+    Comments and blank lines below removed or added keys belong to what follows, so they stay.
+    """
+    old, base, new = (text.splitlines(keepends=True) for text in (original, before, after))
+    places = _places(base, old)
+    lines: list[str] = []
+    for tag, start, end, new_start, new_end in _differences(base, new):
+        if tag == "equal":
+            known = [n for n in range(start, end + 1) if n in places] or [end, end]
+            first, last = known[0], known[-1]
+            lines += [*base[start:first], *old[places.get(first, 0) : places.get(last, 0)], *base[last:end]]
+            continue
+        trailing = _trailing_comments(base[start:end] or lines)
+        if start == end and trailing:
+            del lines[-len(trailing) :]
+        lines += [*new[new_start:new_end], *trailing]
+    return "".join(_ended(lines, original))
 
 
-def _remove(text: str, parent: Any, key: Any, node: Any) -> str:
-    start, end = key.start_mark.index, _end(node)
-    if parent.flow_style:
-        before, after = text[:start], text[end:]
-        if after.lstrip().startswith(","):
-            return before + after.lstrip()[1:].lstrip()
-        return re.sub(r",\s*\Z", "", before) + after
-    line = text.rfind("\n", 0, start) + 1
-    return text[:line] + text[_line_end(text, end) :]
+def _places(base: Sequence[str], old: Sequence[str]) -> dict[int, int]:
+    """Return the line of the original at which a line of `base` starts, where it is known."""
+    places: dict[int, int] = {}
+    for _, start, end, old_start, old_end in _differences(base, old):
+        if end - start == old_end - old_start:
+            places.update((start + n, old_start + n) for n in range(end - start))
+        else:
+            places.setdefault(start, old_start)
+    return {**places, 0: 0, len(base): len(old)}
 
 
-def _add(text: str, node: Any, key: Any, way: Path, value: Value) -> str:
-    """Put a new key into the deepest mapping that there is, with what leads to it."""
-    if node is not None and node.id == "mapping" and node.flow_style:
-        at = node.end_mark.index - 1
-        inner = value
-        for step in reversed(way[1:]):
-            inner = {step: inner}
-        comma = ", " if node.value else ""
-        return f"{text[:at].rstrip()}{comma}{_flow_style(way[0])}: {_flow_style(inner)}{text[at:]}"
-    if node is not None and node.id == "mapping":
-        at, column = _line_end(text, _end(node)), node.value[0][0].start_mark.column
-    elif key is not None:  # a key without anything
-        at = _line_end(text, node.end_mark.index)
-        column = key.start_mark.column + len(_STEP)
-        if node.start_mark.index != node.end_mark.index:  # `null`, which gives way
-            text = text[: node.start_mark.index].rstrip() + text[node.end_mark.index :]
-            at = _line_end(text, node.start_mark.index - 1)
-    else:
-        at, column = len(text), 0
-    newline = "" if not at or text[at - 1] == "\n" else "\n"
-    return f"{text[:at]}{newline}{_block_style(way, value, ' ' * column)}{text[at:]}"
+def _differences(a: Sequence[str], b: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
+    """Return what SequenceMatcher does; it is quadratic, so common ends are left out."""
+    start = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
+    most = min(len(a), len(b)) - start
+    end = sum(1 for _ in takewhile(lambda n: a[-n - 1] == b[-n - 1], range(most)))
+    rest = SequenceMatcher(None, a[start : len(a) - end], b[start : len(b) - end], autojunk=False)
+    middle = [(tag, i + start, j + start, k + start, n + start) for tag, i, j, k, n in rest.get_opcodes()]
+    return [("equal", 0, start, 0, start), *middle, ("equal", len(a) - end, len(a), len(b) - end, len(b))]
 
 
-def _end(node: Any) -> int:
-    """Where what a node says ends; a block's own mark is only where the next thing begins."""
-    while node.id != "scalar" and not node.flow_style and node.value:
-        last = node.value[-1]
-        node = last[1] if isinstance(last, tuple) else last
-    return int(node.end_mark.index)
+def _trailing_comments(lines: Sequence[str]) -> list[str]:
+    """Return the comments and blank lines at the end of lines."""
+    found = list(takewhile(lambda line: line.strip()[:1] in ("", "#"), reversed(lines)))
+    return found[::-1]
 
 
-def _line_end(text: str, at: int) -> int:
-    """Where the line of a place ends, after its comment and its line break."""
-    end = text.find("\n", at)
-    return len(text) if end < 0 else end + 1
-
-
-def _block_style(way: Path, value: Value, indent: str) -> str:
-    lines = [f"{indent}{_STEP * depth}{_flow_style(key)}:" for depth, key in enumerate(way)]
-    lines[-1] += f" {_flow_style(value)}"
-    return "\n".join(lines) + "\n"
-
-
-def _flow_style(value: Any) -> str:
-    """A value on one line; a text that YAML might take for something else is quoted."""
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{_flow_style(key)}: {_flow_style(item)}' for key, item in value.items())}}}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_flow_style, value))}]"
-    text = str(value)
-    plain = _PLAIN.fullmatch(text) and text not in ("-", "+", ".", "---", "...")
-    return text if plain else json.dumps(text)
+def _ended(lines: Sequence[str], original: str) -> list[str]:
+    """Return lines that all end in a line break; the last one as in the original if their number is equal."""
+    ended = [line if line.endswith("\n") else f"{line}\n" for line in lines if line]
+    if ended and not original.endswith("\n") and len(ended) == len(original.splitlines()):
+        ended[-1] = ended[-1].removesuffix("\n")
+    return ended
