@@ -35,6 +35,12 @@ class SettingsError(TearsheetError):
         self.place = place
 
 
+class OtherRulesError(SettingsError):
+    """Settings that contradict the rules by which the ledger's books were made."""
+
+    code = "other_rules"
+
+
 class InputError(TearsheetError):
     """A file that cannot be read at all: missing, a folder, no permission, no text."""
 

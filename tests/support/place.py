@@ -13,8 +13,11 @@ import msgspec
 import psycopg
 import pytest
 
+from tearsheet.app.book_rules import booking_rules_from
+from tearsheet.app.context import LedgerContext
 from tearsheet.performance.tally import Tally
 from tearsheet.settings import Settings
+from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.fill import Fill, Side, execution_key
 from tearsheet.trade.position import Book, Booking, Position
@@ -194,6 +197,15 @@ class Place:
         tracker = PerformanceTracker(self.settings(**env), clock=lambda: self.now)
         self.trackers.append(tracker)
         return tracker
+
+    def change_rules(self, **env: str) -> None:
+        """Rebuild the books by other rules, as `tearsheet calendar` does; the place states them from now on."""
+        self.env |= env
+        with LedgerContext(self.settings(), lambda: self.now, changes_rules=True) as context:
+            transaction = LedgerTransaction(context.ledger, booking_rules_from(context.settings), self.now)
+            with context.ledger.writing():
+                transaction.rebuild()
+                transaction.commit()
 
     def make_read_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """From the next tracker on the ledger can be read only."""

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 from tearsheet.app.alerts.evaluator import AlertEvaluator, listeners
 from tearsheet.app.book_rules import RulesGuard
+from tearsheet.errors import TearsheetError
 from tearsheet.performance.summary import PartialReason
 from tearsheet.settings import Settings
 from tearsheet.store.tables.ledger import Ledger
@@ -27,11 +28,26 @@ class LimitHook(Protocol):
 class LedgerContext:
     """An open ledger with its settings and clock. Close it, or use it in a `with` block."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        changes_rules: bool = False,
+    ) -> None:
+        """Open the ledger, whose rules take the place of those that the settings do not state.
+
+        `changes_rules` keeps the settings' own rules, for the one who rebuilds the books by them.
+        Raises StoreError; OtherRulesError where the settings contradict the ledger.
+        """
         self._clock = clock
         self._ledger = Ledger(settings.ledger)
-        self.rules = RulesGuard(self._ledger, settings)
+        try:
+            self.rules = RulesGuard(self._ledger, settings, changes_rules=changes_rules)
+        except TearsheetError:
+            self._ledger.close()
+            raise
+        self.settings = self.rules.settings
         self._ledger.on_begin = self.rules.verify
         #: what judges the limits, made by `verdicts_of` when it is first needed
         self.limit_hook: LimitHook | None = None

@@ -13,8 +13,7 @@ from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.formats import file_options, file_options_from
 from tearsheet.cli.imports import format_changes
 from tearsheet.cli.options import open_tracker
-from tearsheet.cli.progress import progress
-from tearsheet.cli.tables import format_rejection
+from tearsheet.cli.tables import format_rejection, progress
 
 _SHOWN = 10
 

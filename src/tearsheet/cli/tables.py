@@ -1,17 +1,24 @@
-"""Summaries, alerts and positions as text for a terminal: aligned, coloured only where one looks."""
+"""Terminal output: summaries, alerts and tables as aligned text, and the progress of long work."""
 
+import logging
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
+from typing import Any
 
 import click
 
+from tearsheet.app.reports import OnProgress
+from tearsheet.log import log_event
 from tearsheet.performance.metric import METRICS, MetricValue
 from tearsheet.performance.summary import PerformanceSummary, Variance
 from tearsheet.rules import AlertEvent
 from tearsheet.trade.fill import Rejection
 from tearsheet.words import format_metric
 
+_log = logging.getLogger("tearsheet")
 #: The first lines of a summary; the rest follows below.
 _HEAD = ("net_pnl", "total_trades", "win_rate", "profit_factor", "expectancy", "max_drawdown")
 _SIGNED = {"net_pnl", "closed_pnl", "expectancy", "average_daily_pnl", "best_day", "worst_day"}
@@ -137,3 +144,71 @@ def _variance(variance: Variance) -> str:
         None: click.style(f"not judged: {variance.reason}", dim=True),
     }[variance.met]
     return f"  {metric.label:<{_LABEL}}{actual:>{_VALUE}}   target {target_value:>12}   {verdict}"
+
+
+#: Smaller reads are done before a bar could be drawn.
+_WORTH_BYTES = 4_000_000
+_LOG_SECONDS = 10.0
+
+
+@contextmanager
+def progress(title: str) -> Iterator[OnProgress]:
+    """A callback that shows how far a read has come."""
+    if not sys.stderr.isatty():
+        yield _LogProgress(title)
+        return
+    bar = _ProgressBar(title)
+    try:
+        yield bar
+    finally:
+        bar.stop()
+
+
+class _LogProgress:
+    """A log line every ten seconds."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._next = time.monotonic() + _LOG_SECONDS
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        if time.monotonic() >= self._next:
+            self._next += _LOG_SECONDS
+            log_event(_log, "tearsheet.progress", task=self._title, file=name, done=done, total=total)
+
+
+class _ProgressBar:
+    """A rich bar, imported and drawn only when there is something to wait for."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar: Any = None
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        if self._bar is None:
+            if total < _WORTH_BYTES:
+                return
+            self._bar = self._start()
+            self._task = self._bar.add_task(self._title, total=total, name=name)
+        self._bar.update(self._task, completed=done, total=total, name=name)
+
+    def _start(self) -> Any:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[name]}", style="dim"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        bar.start()
+        return bar
+
+    def stop(self) -> None:
+        if self._bar is not None:
+            self._bar.refresh()
+            self._bar.stop()

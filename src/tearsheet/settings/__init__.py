@@ -20,7 +20,7 @@ from tearsheet.errors import SettingsError
 from tearsheet.settings.table import POSTGRES, SETTINGS, InvalidValueError, Setting
 from tearsheet.trade.session import TradingCalendar
 
-__all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "SETTINGS", "Settings", "exchange_holidays"]
+__all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "SETTINGS", "Settings", "exchange_holidays", "read_setting"]
 CONFIG_VARIABLE = "TEARSHEET_CONFIG"
 CONFIG_FILE = "config/tearsheet.toml"
 
@@ -81,7 +81,8 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
         folder = Path.cwd() if folder is None else folder
         _refuse_unknown_variables(env)
         values: dict[str, Any] = {s.key: s.read(s.default) for s in SETTINGS}
-        values |= _from_file(env, folder)
+        values |= (file := _from_file(env, folder))
+        stated = frozenset([*file, *(setting.key for setting in SETTINGS if setting.env in env)])
         for setting in SETTINGS:
             if setting.env in env:
                 place = f"environment variable {setting.env}"
@@ -92,12 +93,19 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
         values["ledger"] = place if place.startswith(POSTGRES) else folder / place
         settings = cls(**values)
         settings.__dict__["origin"] = (env, folder)
+        settings.__dict__["stated"] = stated
         return settings
 
     @property
     def origin(self) -> tuple[Mapping[str, str], Path] | None:
         """The environment and folder that they were read from; None where they were made otherwise."""
         return self.__dict__.get("origin")
+
+    @property
+    def stated(self) -> frozenset[str]:
+        """The keys that environment or file give, as against those that have their default."""
+        stated: frozenset[str] = self.__dict__.get("stated", frozenset(self.__struct_fields__))
+        return stated
 
     def reload(self) -> Self:
         """What environment and file say by now. Raises SettingsError."""
@@ -106,7 +114,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     def with_values(self, **changes: Any) -> Self:
         """The same with other values, of the same origin."""
         changed = replace(self, **changes)
-        changed.__dict__["origin"] = self.origin
+        changed.__dict__.update(origin=self.origin, stated=self.stated)
         return changed
 
     def file(self) -> Path:
@@ -144,6 +152,11 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{key}={text!r}' for key, text in self.redacted().items())})"
+
+
+def read_setting(key: str, text: str) -> Any:
+    """Parse the value of a setting. Raises ValueError."""
+    return _BY_KEY[key].read(text)
 
 
 def exchange_holidays() -> frozenset[date]:

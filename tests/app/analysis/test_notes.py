@@ -194,8 +194,8 @@ def test_a_rebuild_by_other_rules_leaves_notes_alone(place: Place) -> None:
         take(tracker, place, "a", TWO)
         first = ids(tracker)[0]
         write(tracker, first, "stays")
-    with place.tracker(TEARSHEET_DAY_STARTS_AT="17:00") as tracker:
-        tracker.sync()
+    place.change_rules(TEARSHEET_DAY_STARTS_AT="17:00")
+    with place.tracker() as tracker:
         assert on(tracker, first) == ["stays"]
         assert agrees(tracker)
 

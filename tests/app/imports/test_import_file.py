@@ -154,7 +154,8 @@ def test_an_import_after_the_settings_changed_makes_all_books_by_the_new_ones(pl
         tracker.import_file(place.write("a.csv", fills_csv([f"{late},buy,1,10,0,1"])))
         tracker.import_file(place.write("b.csv", fills_csv([f"{late},sell,1,15,0,2"])))
         assert tracker.get_summary("daily").value("net_pnl") == 0
-    with place.tracker(PERFORMANCE_SUMMARY_TIMEZONE="Asia/Tokyo") as tracker:
+    place.change_rules(PERFORMANCE_SUMMARY_TIMEZONE="Asia/Tokyo")
+    with place.tracker() as tracker:
         tracker.import_file(place.write("c.csv", fills_csv(["B,AAPL,2026-11-20T09:00:00Z,buy,1,10,0,3"])))
         assert tracker.get_summary("daily").value("net_pnl") == 5
         assert tracker.verify().matches

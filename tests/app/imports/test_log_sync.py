@@ -181,9 +181,11 @@ def test_a_log_of_orders_only_goes_through_the_book(place: Place) -> None:
         assert (changed.value("net_pnl"), changed.value("total_trades")) == (5, 1)
         assert (changed.trade_log.as_fills, changed.trade_log.as_trades) == (0, 1)
         assert tracker.verify().differences == []
-    with place.tracker(TEARSHEET_TRADE_LOG_MODE="fills") as tracker:
+    place.change_rules(TEARSHEET_TRADE_LOG_MODE="fills")
+    with place.tracker() as tracker:
         assert tracker.get_summary("daily").trade_log.as_fills == 1
-    with place.tracker(TEARSHEET_TRADE_LOG_MODE="trades") as tracker:
+    place.change_rules(TEARSHEET_TRADE_LOG_MODE="trades")
+    with place.tracker() as tracker:
         assert tracker.get_summary("daily").value("net_pnl") == 5
 
 
@@ -323,9 +325,8 @@ def test_the_time_zone_decides_and_a_change_of_it_builds_the_books_anew(place: P
     place.log(TODAY, record(at=datetime(2026, 11, 20, 3, tzinfo=UTC), net="5"))
     with place.tracker() as tracker:
         assert tracker.get_summary("daily").value("net_pnl") == 5
-    new_york = {"PERFORMANCE_SUMMARY_TIMEZONE": "America/New_York"}
-    with place.tracker(**new_york) as tracker:
-        assert tracker.sync().rebuilt
+    place.change_rules(PERFORMANCE_SUMMARY_TIMEZONE="America/New_York")
+    with place.tracker() as tracker:
         assert tracker.get_summary("daily").is_empty
         assert tracker.get_summary("daily", start=date(2026, 11, 19)).value("net_pnl") == 5
 
@@ -399,10 +400,8 @@ def test_currencies_are_never_added(place: Place) -> None:
         assert (found.currency, found.value("net_pnl"), codes(found)) == ("USD", 1, ["other_currencies"])
         assert tracker.get_summary("daily", currency="EUR").value("net_pnl") == 3
         assert tracker.get_summary("daily", scope=Scope(symbol="SAP"), currency="EUR").value("net_pnl") == 3
-    with (
-        place.tracker(TEARSHEET_CURRENCY="CHF") as tracker,
-        pytest.raises(MixedCurrencyError, match="EUR and USD"),
-    ):
+    place.change_rules(TEARSHEET_CURRENCY="CHF")
+    with place.tracker() as tracker, pytest.raises(MixedCurrencyError, match="EUR and USD"):
         tracker.get_summary("daily")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.app.book_rules import booking_rules_from
+from tearsheet.app.book_rules import BOOKING_SETTINGS, booking_rules_from
 from tearsheet.app.config.settings_audit import AuditEntry, FileEdit, read_content, save_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.preview import Preview, preview_change
@@ -20,7 +20,7 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.session import DAY
 
-#: What can be changed here.
+#: What the settings page changes; the command line changes every rule of the books.
 KEYS = ("timezone", "day_starts_at")
 #: The longest period begins at most so many days ago.
 _LONGEST_PERIOD = 40 * DAY
@@ -64,8 +64,8 @@ class TradingDayChange:
     def requested(self, given: Mapping[str, str]) -> Settings:
         """The settings that somebody wishes. Raises SettingsError whose place is the key."""
         values: dict[str, Any] = {}
-        for key in KEYS:
-            text = given.get(key, "").strip()
+        for key, given_text in given.items():
+            text = given_text.strip()
             try:
                 values[key] = _ROWS[key].read(text)
             except ValueError:
@@ -73,13 +73,21 @@ class TradingDayChange:
                     f"{key} is {text[:100]!r}", f"allowed is {_ROWS[key].allowed}", (key,)
                 ) from None
             variable = self._settings.env_variable_of(key)
-            if variable is not None and values[key] != getattr(self._settings, key):
+            if variable is not None and values[key] != self._stated(key):
                 raise SettingsError(
                     f"{key} is given by the environment variable {variable}",
                     "change it there, and start the service again",
                     (key,),
                 )
         return self._settings.with_values(**values)
+
+    def rules(self, settings: Settings) -> list[tuple[str, str]]:
+        """Every rule of the books with its value."""
+        return [(key, _setting_text(settings, key)) for key in BOOKING_SETTINGS]
+
+    def _stated(self, key: str) -> Any:
+        """What environment and file state by now."""
+        return getattr(self._settings.reload(), key)
 
     def preview(self, wanted: Settings) -> Preview:
         """What every day and position would become; nothing is kept."""
@@ -94,15 +102,16 @@ class TradingDayChange:
         account_verdicts(self._context).all()  # what is broken by now is kept by the old calendar
         changes = [
             AuditEntry(self._context.now, who, self._path.name, key, old, new)
-            for key in KEYS
+            for key in BOOKING_SETTINGS
             if (old := _setting_text(self._settings, key)) != (new := _setting_text(wanted, key))
         ]
         text = self._text
-        for one in changes:
+        written = [one for one in changes if self._settings.env_variable_of(one.name) is None]
+        for one in written:
             text = _set_toml(text, one.name, str(one.new))
         if not changes:
             return digest == self.digest
-        _check_edit(self._text, text, {one.name: one.new for one in changes}, self._path.name)
+        _check_edit(self._text, text, {one.name: one.new for one in written}, self._path.name)
         file = FileEdit(self._path, digest, text)
         with self._context_with(wanted) as other:
             kept = save_change(other.ledger, file, changes, lambda: self._rebuild(other))
@@ -113,9 +122,7 @@ class TradingDayChange:
     def _context_with(self, wanted: Settings) -> LedgerContext:
         """A context that goes by the wanted settings, whatever the file says."""
         now = self._context.now
-        apart = wanted.with_values()
-        apart.__dict__["origin"] = None
-        return LedgerContext(apart, lambda: now)
+        return LedgerContext(wanted, lambda: now, changes_rules=True)
 
     def _rebuild(self, other: LedgerContext) -> int:
         self._reject_while_breached(other.ledger)

@@ -18,6 +18,7 @@ STATUSES: dict[type[errors.TearsheetError], int] = {
     errors.NotFoundError: 404,
     errors.MixedCurrencyError: 422,
     errors.SettingsError: 500,
+    errors.OtherRulesError: 503,
     errors.InputError: 422,
     errors.FormatError: 422,
     errors.SchemaError: 503,

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, redirect, request
 from msgspec import Struct
 
-from tearsheet.app.config.change_trading_day import TradingDayChange
+from tearsheet.app.config.change_trading_day import KEYS, TradingDayChange
 from tearsheet.app.config.edit_limits import LimitForm, LimitsEditor, invalid_field
 from tearsheet.app.config.edit_targets import TARGET_NAMES, TargetsEditor
 from tearsheet.app.config.settings_audit import save_change, setting_changes
@@ -175,7 +175,7 @@ class _SettingsPages:
         with self._served.keep_worker_alive(), self._served.trackers.borrow() as tracker:
             change = TradingDayChange(tracker)
             try:
-                wanted = change.requested(request.form)
+                wanted = change.requested({key: request.form.get(key, "") for key in KEYS})
                 now = self._served.now
                 days = tracker.settings.calendar.trading_day_of(now), wanted.calendar.trading_day_of(now)
                 seen = f"{wanted.timezone} {wanted.day_starts_at:%H:%M}"

@@ -83,6 +83,7 @@ class TrackerPool:
 
     def _open(self) -> PerformanceTracker:
         tracker = PerformanceTracker(self.settings, self._clock)
+        self.settings = tracker.settings
         tracker.ledger.set_lock_timeout(_WRITE_LOCK_TIMEOUT_S)
         self._local.tracker = tracker
         self._local.file = self._file_identity()

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from tearsheet.cli import progress as module
-from tearsheet.cli.progress import progress
+from tearsheet.cli import tables as module
+from tearsheet.cli.tables import progress
 
 
 def everything(master: int) -> str:
