@@ -45,7 +45,7 @@ def serve(
     Without a token it answers this machine only. For others:
       tearsheet tokens add risk-desk             a token that may read
       tearsheet tokens add bot --write           one that may write too
-      tearsheet tokens add chief --desk          one that may lift breaches, loosen limits, change settings
+      tearsheet tokens add chief --risk          one that may lift breaches, loosen limits, change settings
       tearsheet serve --host 0.0.0.0
     """
     from tearsheet.web import create_app
@@ -85,14 +85,20 @@ def tokens() -> None:
 @tokens.command("add")
 @click.argument("name")
 @click.option("--write", is_flag=True, help="Let it write too; else it may read only.")
-@click.option("--desk", is_flag=True, help="Let it also lift breaches, loosen limits and change settings.")
-def add_token(name: str, write: bool, desk: bool) -> None:
+@click.option(
+    "--risk",
+    "--desk",
+    "risk",
+    is_flag=True,
+    help="Let it also lift breaches, loosen limits and change settings.",
+)
+def add_token(name: str, write: bool, risk: bool) -> None:
     """Make a token and print it, this once."""
     from tearsheet.web.http.auth import Permission, Tokens
 
     kept = Tokens(Settings.load().tokens_file)
-    right: Permission = "desk" if desk else "write" if write else "read"
-    click.echo(kept.add(name, right, datetime.now(UTC)))
+    permission: Permission = "risk" if risk else "write" if write else "read"
+    click.echo(kept.add(name, permission, datetime.now(UTC)))
 
 
 @tokens.command("list")
@@ -101,7 +107,7 @@ def list_tokens() -> None:
     from tearsheet.web.http.auth import Tokens
 
     kept = Tokens(Settings.load().tokens_file).all()
-    rows = [(token.name, token.right, f"{token.made_at:%Y-%m-%d %H:%M}") for token in kept]
+    rows = [(token.name, token.permission, f"{token.made_at:%Y-%m-%d %H:%M}") for token in kept]
     click.echo(columns(("name", "may", "made (UTC)"), rows, "lll") if rows else "No tokens.")
 
 

@@ -274,7 +274,7 @@ def test_writes_need_a_write_token(place: Place) -> None:
 def test_only_the_desk_lifts_a_breach(place: Place) -> None:
     tokens = Tokens(place.settings().tokens_file)
     bot = {"Authorization": f"Bearer {tokens.add('bot', 'write', NOON)}"}
-    chief = {"Authorization": f"Bearer {tokens.add('chief', 'desk', NOON)}"}
+    chief = {"Authorization": f"Bearer {tokens.add('chief', 'risk', NOON)}"}
     limits(place, "{daily_loss: 100, stale_after: null}")
     api = Api(place)
     loss = [fill(1, price=1000), fill(2, "SELL", 800)]
@@ -282,7 +282,7 @@ def test_only_the_desk_lifts_a_breach(place: Place) -> None:
     assert api.get(VERDICT, **bot)["data"]["state"] == "breach"
     asked = {"account": "A", "limit": "daily_loss", "actor": "bot", "reason": "go on"}
     refused = api.post("/api/risk/releases", asked, 403, **bot)
-    assert "--desk" in refused["error"]["hint"]
+    assert "--risk" in refused["error"]["hint"]
     assert api.get(VERDICT, **bot)["data"]["state"] == "breach"
     api.post("/api/risk/releases", asked | {"actor": "kim"}, 201, **chief)
     assert api.get(VERDICT, **bot)["data"]["state"] == "warn"

@@ -173,3 +173,26 @@ def test_tokens_by_the_command_line(
     assert main(["tokens", "add", "bot"]) == 64
     assert main(["tokens", "revoke", "bot"]) == 0
     assert Tokens(place.settings().tokens_file).permission_of(secret) is None
+
+
+@pytest.mark.parametrize("option", ["--risk", "--desk"])
+def test_a_token_with_the_risk_permission_has_two_option_names(
+    option: str, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place.folder)
+    assert main(["tokens", "add", "chief", option]) == 0
+    secret = capsys.readouterr().out.strip()
+    assert main(["tokens", "list"]) == 0
+    assert "risk" in capsys.readouterr().out
+    assert Tokens(place.settings().tokens_file).permission_of(secret) == "risk"
+
+
+@pytest.mark.parametrize("word", ["risk", "desk"])
+def test_a_tokens_file_may_have_either_word_for_the_risk_permission(
+    word: str, place: Place, tokens: Tokens
+) -> None:
+    secret = tokens.add("chief", "risk", NOON)
+    file = place.settings().tokens_file
+    assert '"desk"' in file.read_text(), "versions that know this word only can still read the file"
+    file.write_text(file.read_text().replace('"desk"', f'"{word}"'))
+    assert Tokens(file).permission_of(secret) == "risk"

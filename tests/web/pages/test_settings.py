@@ -201,7 +201,7 @@ def staffed(make_api: Callable[..., Api]) -> tuple[Api, dict[str, dict[str, str]
     api = make_api()
     api.place.write("config/dashboard-targets.yaml", FILE)
     tokens = Tokens(api.place.settings().tokens_file)
-    rights: Any = ("read", "write", "desk")
+    rights: Any = ("read", "write", "risk")
     made = {right: tokens.add(f"kim-{right}", right, api.place.now) for right in rights}
     return api, {right: {"Authorization": f"Bearer {token}"} for right, token in made.items()}
 
@@ -215,7 +215,7 @@ def staffed(make_api: Callable[..., Api]) -> tuple[Api, dict[str, dict[str, str]
         ("write", {"daily_loss.state": "none"}, 403),
         ("write", {"max_trades.warn_at": "90"}, 403),
         ("write", {"weekly_loss.state": "own", "weekly_loss.amount": "900"}, 303),
-        ("desk", {"daily_loss.state": "none"}, 303),
+        ("risk", {"daily_loss.state": "none"}, 303),
     ],
 )
 def test_to_loosen_a_limit_needs_the_risk_desk(
@@ -240,8 +240,8 @@ def test_the_trading_day_is_of_the_risk_desk(staffed: tuple[Api, dict[str, dict[
     for right in ("read", "write"):
         assert send(api, "/settings/day", wish, SAME | bearers[right]).status_code == 403
         assert "Only a token of the risk desk" in page(api, "/settings", **bearers[right])
-    assert send(api, "/settings/day", wish, SAME | bearers["desk"]).status_code == 200
-    assert send(api, "/settings/day", wish, bearers["desk"]).status_code == 403
+    assert send(api, "/settings/day", wish, SAME | bearers["risk"]).status_code == 200
+    assert send(api, "/settings/day", wish, bearers["risk"]).status_code == 403
 
 
 def day_form(api: Api) -> dict[str, str]:

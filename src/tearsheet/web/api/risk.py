@@ -80,8 +80,8 @@ def add_risk(api: Api, app_context: AppContext) -> None:
             tag="Risk",
             title="Lift a breach",
             description="The limit breaks again where its value worsens. Who and why is kept for ever. "
-            "It needs a token made with `--desk`: whoever trades does not lift their own breach.",
-            level="desk",
+            "It needs a token made with `--risk`: whoever trades does not lift their own breach.",
+            level="risk",
             body=Body(("application/json",), _RELEASE, _EXAMPLE),
             response_type=Answer[answers.ReleaseResult],
             statuses=(400, 404, 409, 411, 413, 415, 422),

@@ -21,9 +21,11 @@ from tearsheet.export.files import json_bytes, replace_file
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import AccessLevel
 
-#: What a token allows: to read, to write too, and as the risk desk to loosen what holds an account back.
-Permission = Literal["read", "write", "desk"]
-_RANKS = {"open": 0, "read": 1, "write": 2, "desk": 3}
+#: What a token allows; each includes those before it. Risk: release breaches, loosen limits, change settings.
+Permission = Literal["read", "write", "risk"]
+_RANKS = {"open": 0, "read": 1, "write": 2, "risk": 3}
+#: Permission "risk" as the tokens file stores it: earlier versions read this word only; this one reads both.
+_STORED_RISK: Literal["desk"] = "desk"
 _PREFIX = "ts_"
 #: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
 COOKIE = "tearsheet_token"
@@ -33,12 +35,17 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
 class Token(Struct, frozen=True, forbid_unknown_fields=True):
-    """A token as it is kept: never itself, only its SHA-256. Tokens have 256 random bits."""
+    """A token in the tokens file: its SHA-256, never itself. Tokens have 256 random bits."""
 
     name: str
-    right: Permission
+    right: Literal["read", "write", "risk", "desk"]
     sha256: str
     made_at: datetime
+
+    @property
+    def permission(self) -> Permission:
+        """What the token allows."""
+        return "risk" if self.right == "desk" else self.right
 
 
 class Tokens:
@@ -67,15 +74,16 @@ class Tokens:
         found: Permission | None = None
         for token in self.all():
             if hmac.compare_digest(token.sha256, digest):
-                found = token.right
+                found = token.permission
         return found
 
-    def add(self, name: str, right: Permission, now: datetime) -> str:
+    def add(self, name: str, permission: Permission, now: datetime) -> str:
         """Make a token and keep its hash; it is told this once. Raises UsageError."""
         if any(token.name == name for token in self.all()):
             raise UsageError(f"there is a token {name!r}", "revoke it first, or choose another name")
         secret = _PREFIX + secrets.token_urlsafe(32)
-        self._write((*self.all(), Token(name, right, _digest(secret), now)))
+        stored = _STORED_RISK if permission == "risk" else permission
+        self._write((*self.all(), Token(name, stored, _digest(secret), now)))
         return secret
 
     def revoke(self, name: str) -> None:
@@ -114,7 +122,7 @@ class Access:
 
     def authorize(self, request: Request, level: AccessLevel) -> None:
         """Raise Refused where a request may not do what it asks for."""
-        if level in ("write", "desk"):
+        if level in ("write", "risk"):
             _reject_cross_site(request)
         if level == "open":
             return

@@ -16,7 +16,7 @@ from tearsheet.web.http.environ_keys import ROUTE
 from tearsheet.web.http.errors import HttpError
 
 Json = dict[str, Any]
-AccessLevel = Literal["open", "read", "write", "desk"]
+AccessLevel = Literal["open", "read", "write", "risk"]
 View = Callable[..., Response]
 
 

@@ -56,7 +56,7 @@ def add_settings(pages: Pages) -> None:
     pages.add(PageRoute("/settings/targets", "write", method="POST"), views.write_targets)
     pages.add(PageRoute("/settings/limits", parameters=(parameters.ACCOUNT, _SAVED)), views.limits)
     pages.add(PageRoute("/settings/limits", "write", (parameters.ACCOUNT,), "POST"), views.write_limits)
-    pages.add(PageRoute("/settings/day", "desk", method="POST"), views.write_day)
+    pages.add(PageRoute("/settings/day", "risk", method="POST"), views.write_day)
 
 
 class _SettingsPages:
@@ -102,7 +102,7 @@ class _SettingsPages:
                 most=_MOST_SHOWN,
                 variable=tracker.settings.env_variable_of,
                 may=self._is_allowed("write"),
-                may_desk=self._is_allowed("desk"),
+                may_desk=self._is_allowed("risk"),
                 changes=setting_changes(tracker.ledger, _MOST_CHANGES),
                 accounts=(),
                 given={},
@@ -213,16 +213,16 @@ class _SettingsPages:
                 filled=given or {},
                 names=names,
                 may=self._is_allowed("write"),
-                may_desk=self._is_allowed("desk"),
+                may_desk=self._is_allowed("risk"),
                 file=asked.tracker.settings.targets_file.name,
                 accounts=(),
                 given={},
             )
 
     def _check_not_relaxed(self, looser: tuple[str, ...]) -> None:
-        if looser and not self._is_allowed("desk"):
+        if looser and not self._is_allowed("risk"):
             told = "; ".join(looser[:5]) + (" …" if len(looser) > 5 else "")
-            raise insufficient_permission("write", "desk", f"only the risk desk may loosen a limit: {told}")
+            raise insufficient_permission("write", "risk", f"only the risk desk may loosen a limit: {told}")
 
     def _is_allowed(self, level: Any) -> bool:
         return self._served.access.is_allowed(request, level)
