@@ -1,6 +1,7 @@
-"""Results drawn as SVG: a window by its days, and replays as they were and would have been.
+"""SVG charts for exports: daily P&L of a window, and simulations with and without limits.
 
-Written by hand with whole coordinates, so that the same days give the same bytes.
+Coordinates are integers, so that the same data gives the same bytes. SVG and not PNG: the text of a PNG
+depends on the fonts of the machine, and a renderer is a native wheel of several megabytes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,8 @@
-"""Polling loop of the guard: fetch the verdict, validate it, run the command once per breach, log."""
+"""Polling loop of the guard: fetch the verdict, validate it, run the command once per breach, log.
+
+The state is saved before a command runs, so that a crash leaves it `unsure` and never causes a second
+order; only a command that reports failure is retried. `--repeat-if-unsure` reverses this.
+"""
 
 import threading
 import time

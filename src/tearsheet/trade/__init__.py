@@ -1,1 +1,1 @@
-"""What happened: instruments, sessions, fills and the positions they make. No file, clock or database here."""
+"""Instruments, trading days, fills and positions; pure code without files, clock or database."""

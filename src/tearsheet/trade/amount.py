@@ -1,8 +1,7 @@
-"""Exact numbers: the one place that says how decimals are read, divided and written.
+"""Exact decimal arithmetic: parsing, division and formatting of amounts.
 
-Every sum and product runs inside `exact()`, whose context has room for any result and raises
-rather than rounds. Only `share` and `ratio` cut off, and whoever shares out gives the remainder to
-the last part.
+Sums and products run inside `exact()`, whose context raises instead of rounding. Only
+`proportional_share` and `ratio` truncate; the caller assigns the remainder to the last part.
 """
 
 from collections.abc import Iterable
@@ -21,31 +20,31 @@ from decimal import (
 
 ZERO, ONE = Decimal(0), Decimal(1)
 
-#: Sums and products of accepted amounts always fit; an inexact result raises.
+#: Sums and products of valid amounts always fit; an inexact result raises.
 EXACT = Context(
     prec=400, rounding=ROUND_HALF_EVEN, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow]
 )
-#: What an input may be: at most 36 significant digits, below 10^18, and nearer to 0 than 10^-18 only
+#: Valid input: at most 36 significant digits, below 10^18, and nearer to 0 than 10^-18 only
 #: if it is 0. A product of three such has at most 108 digits, a sum of any number of products fits 400.
-_ACCEPTED = Context(prec=36, Emin=-18, Emax=17, traps=[Inexact, Overflow, Subnormal, InvalidOperation])
-_plus = _ACCEPTED.plus
+_VALID = Context(prec=36, Emin=-18, Emax=17, traps=[Inexact, Overflow, Subnormal, InvalidOperation])
+_plus = _VALID.plus
 _BELOW, _ABOVE = Decimal("-1E18"), Decimal("1E18")
 _E12, _E_12 = Decimal("1E12"), Decimal("1E-12")
 _E8, _E_8 = Decimal("1E8"), Decimal("1E-8")
 
 
 def exact() -> AbstractContextManager[Context]:
-    """Do decimal arithmetic without rounding inside a `with` block."""
+    """Return a context manager for decimal arithmetic without rounding."""
     return localcontext(EXACT)
 
 
 def is_valid_amount(value: Decimal) -> bool:
-    """Whether a decimal is finite and of a size that money, prices and quantities have."""
+    """Return whether a decimal is finite and within the range and precision of valid input."""
     return are_valid_amounts((value,))
 
 
 def are_valid_amounts(values: Iterable[Decimal | None]) -> bool:
-    """Whether every decimal is `accepted`; None counts as one. Fast: it sees every number read."""
+    """Return whether all decimals are valid; None is valid. On the hot path of every file import."""
     try:
         for value in values:
             if value is not None:
@@ -58,7 +57,7 @@ def are_valid_amounts(values: Iterable[Decimal | None]) -> bool:
 
 
 def parse_amount(text: str) -> Decimal:
-    """The exact decimal that a text states. Raises ValueError with a reason for people."""
+    """Parse an exact decimal. Raises ValueError with a readable reason."""
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -71,17 +70,18 @@ def parse_amount(text: str) -> Decimal:
 
 
 def proportional_share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """`total` × `part` / `whole`, cut off after 12 decimals; to be called inside `exact()`.
+    """Return total × part ÷ whole, truncated to 12 decimals; call it inside `exact()`.
 
-    The caller keeps `total - share` for the rest, so that nothing is lost or made.
+    The caller assigns `total - share` to the rest, so that the parts sum to `total`.
     """
+    # integer division: 1.0 µs; divide, quantize and normalize with a context took 1.9 µs
     return (total * part * _E12 // whole * _E_12).normalize()
 
 
 def ratio(numerator: Decimal, denominator: Decimal) -> Decimal | None:
-    """A quotient cut off after 8 decimals so that sums of it stay exact; None where undefined.
+    """Return a quotient truncated to 8 decimals, or None for a denominator of 0.
 
-    To be called inside `exact()`.
+    Truncation keeps sums of quotients exact. Call it inside `exact()`.
     """
     if not denominator:
         return None
@@ -89,7 +89,7 @@ def ratio(numerator: Decimal, denominator: Decimal) -> Decimal | None:
 
 
 def to_plain_string(value: Decimal) -> str:
-    """The canonical text of a decimal: no exponent, no trailing zeros, no negative zero."""
+    """Return the canonical text of a decimal: no exponent, no trailing zeros, no negative zero."""
     if not value:
         return "0"
     return format(EXACT.normalize(value), "f")

@@ -1,7 +1,7 @@
-"""What a broker or a bot says happened: fills, logged trades, and lines that could not be read.
+"""Fills, trade-log records and rejected lines.
 
-A fill's key names it for ever: the broker's execution id where there is one, else its content and
-how often the same content stood before it in its file.
+A fill's key is permanent: the broker's execution id, else a hash of its content plus the number of
+fills with equal content before it in the file.
 """
 
 from datetime import UTC, datetime
@@ -19,22 +19,22 @@ Mode = Literal["PAPER", "LIVE"]
 
 
 class Side(Enum):
-    """Bought or sold."""
+    """Side of a fill."""
 
     BUY = "BUY"
     SELL = "SELL"
 
     @property
     def opposite(self) -> "Side":
-        """The side that closes what this one opens."""
+        """Return the side that closes a position opened on this one."""
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
 class Fill(Struct, frozen=True, gc=False, kw_only=True):
-    """One execution. Quantity is positive, the side gives the sign; a commission is a cost,
-    a rebate negative; the multiplier is money per point and unit, in `currency`.
+    """One execution. `quantity` is positive; `commission` is a cost, a rebate is negative.
 
-    `rank` orders fills of one instrument at the same instant, as their source did.
+    `multiplier` is money per point and unit, in `currency`. `rank` keeps the source's order of fills
+    with the same time.
     """
 
     account: str
@@ -57,18 +57,18 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def order(self) -> tuple[datetime, int, str]:
-        """Where the fill stands among those of its account and instrument."""
+        """Return the sort key among the fills of an account and instrument."""
         return (self.time, self.rank, self.key)
 
 
 class FillRevision(Fill, frozen=True, gc=False, kw_only=True):
-    """A later word on an execution, by its id: a correction takes its place, a bust takes it away."""
+    """A correction that replaces an execution by its id, or a bust that cancels it."""
 
     kind: Literal["correction", "bust"]
 
 
 class TradeRecord(Struct, frozen=True, gc=False, kw_only=True):
-    """One line of a bot's trade log: its 27 fields, unknown ones ignored, optional ones null."""
+    """One line of a bot's trade log; unknown fields are ignored."""
 
     timestamp: Moment
     symbol: str
@@ -100,17 +100,17 @@ class TradeRecord(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def is_closed(self) -> bool:
-        """Whether the record states the result of a closed position."""
+        """Return whether the record has the result of a closed position."""
         return self.outcome is not None and self.outcome != "open"
 
     @property
     def result_time(self) -> datetime:
-        """When its result was realised."""
+        """Return the time when the result was realized."""
         return self.exit_timestamp or self.timestamp
 
     @property
     def account(self) -> str:
-        """The account, `default` where the log names none."""
+        """Return the account, `default` without one."""
         return self.account_id or DEFAULT_ACCOUNT
 
 
@@ -118,9 +118,9 @@ DEFAULT_ACCOUNT = "default"
 
 
 class Rejection(Struct, frozen=True, kw_only=True):
-    """A line that could not be used: where it stands, what it says, why, and what to do.
+    """A line that could not be imported: position, text, reason and hint.
 
-    `since` and `until` bound the instants it may speak of; without them it may concern any window.
+    `since` and `until` bound the times it may belong to; without them it may affect any window.
     """
 
     file: str
@@ -135,8 +135,7 @@ class Rejection(Struct, frozen=True, kw_only=True):
 
 
 class UnmatchedClose(Struct, frozen=True):
-    """So much of an instrument was closed, on this side, without having been opened; `at` and `line` are
-    those of the first such fill."""
+    """Quantity that was closed on a side without an opening fill; `at` and `line` of the first such fill."""
 
     account: str
     symbol: str
@@ -147,15 +146,15 @@ class UnmatchedClose(Struct, frozen=True):
 
     @property
     def message(self) -> str:
-        """What is missing, in words."""
-        opens = "sold" if self.side == "BUY" else "bought"
+        """Return a sentence about the missing fills."""
+        opened = "sold" if self.side == "BUY" else "bought"
         return (
             f"line {self.line}: {self.account} {self.side} {to_plain_string(self.quantity)} {self.symbol} at "
-            f"{self.at.isoformat()} closes what nothing opened: the fills that {opens} it are missing"
+            f"{self.at.isoformat()} closes what nothing opened: the fills that {opened} it are missing"
         )
 
 
-#: What a rejection's code can be, and when it is given.
+#: Codes of rejections, with their condition.
 REJECTION_CODES = {
     "bad_json": "the line is no JSON object",
     "missing_field": "a required field is missing or empty",
@@ -189,7 +188,7 @@ def content_key(
     commission: Decimal,
     occurrence: int,
 ) -> str:
-    """The key of a fill without an execution id: its content, and how many equal ones came before."""
+    """Return the key of a fill without an execution id: content hash and number of equal fills before."""
     content = "\0".join(
         (
             account,
@@ -205,10 +204,10 @@ def content_key(
 
 
 def execution_key(fill_id: str) -> str:
-    """The key of a fill that bears its broker's execution id; unique within its account."""
+    """Return the key of a fill with an execution id; unique within its account."""
     return f"x:{fill_id}"
 
 
 def digest(content: str) -> str:
-    """A short stable name for a content: 64 bits in hexadecimal."""
+    """Return a stable 64-bit hash in hexadecimal."""
     return blake2b(content.encode(), digest_size=8).hexdigest()

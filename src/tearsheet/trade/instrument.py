@@ -1,7 +1,8 @@
-"""What is traded and what one point of it is worth.
+"""Resolution of symbols to instruments with multiplier and currency.
 
-The futures table is data (`futures.csv` beside this file, read by the caller); this file only knows
-how contracts are spelled. A symbol that looks like a future and is not in the table is never guessed.
+The futures table is data (`futures.csv` in this folder, read by the caller); this module parses
+symbols. A symbol that looks like a future but is not in the table, and a bare futures root, are
+rejected: a wrong multiplier is an error by a factor of 50.
 """
 
 import re
@@ -23,11 +24,11 @@ _OPTION_MULTIPLIER = Decimal(100)
 
 _ROOT = r"(?P<root>[A-Z0-9]{1,4})"
 _PREFIX = r"(?:[A-Z_]+:|(?:[A-Z]+\.)+|/|@)?"
-#: After a dot only places where futures are traded: SIX2.DE is a share in Frankfurt, no silver.
-_PLACES = (
+#: After a dot only futures exchanges: SIX2.DE is a stock in Frankfurt, not a silver future.
+_EXCHANGES = (
     "CME|CBOT|CBT|COMEX|CMX|NYMEX|NYM|NYB|GLOBEX|CFE|ICE|IFUS|IFEU|EUREX|HKFE|XCME|XCBT|XNYM|XCEC|XCBF|XEUR"
 )
-_SUFFIX = rf"(?:[@:][A-Z_]+|\.(?:{_PLACES}))?"
+_SUFFIX = rf"(?:[@:][A-Z_]+|\.(?:{_EXCHANGES}))?"
 #: MNQ 12-26 (NinjaTrader), MNQ DEC26, MNQZ6 / MNQZ26 / MNQZ2026, with /, @, CM. or :XCME around them.
 _CONTRACTS = tuple(
     re.compile(f"^{_PREFIX}{_ROOT}{tail}{_SUFFIX}$")
@@ -38,26 +39,26 @@ _CONTRACTS = tuple(
     )
 )
 _CONTINUOUS = re.compile(rf"^{_PREFIX}{_ROOT}(?P<nth>\d)!$")
-#: What follows the root of a future in spellings that are not understood: MNQ 12-2026, ESZ6 C5000, ES=F.
+#: Rest after a futures root in unsupported spellings: MNQ 12-2026, ESZ6 C5000, ES=F.
 _FUTURE_TAIL = re.compile(
     rf"[{MONTH_CODES}]\d{{1,4}}(?:-.*|\.[A-Z]{{3,}})|(?:[{MONTH_CODES}]\d{{1,4}})? .*|\d{{3,}}.*|=F|!"
 )
-#: Options in other spellings: .AAPL260109C320, -NVDA260710P195, SPY 3/20/2026 CALL $580, AAPL 16JAN26 200 C.
+#: Options in unsupported spellings: .AAPL260109C320, -NVDA260710P195, SPY 3/20/2026 CALL $580, AAPL 16JAN26 200 C.
 _LIKE_OPTION = re.compile(r"[-.].+|[A-Z]{1,6} ?\d{6}[CP][\d.]+|.+ (?:CALL|PUT)(?: .*)?|.+ [\d.]+ ?[CP]")
-#: BTC/USDT, BTC-USD, BTCUSDT, BTC/USDT:USDT: money is in the quote currency. BRK-B is no pair.
+#: BTC/USDT, BTC-USD, BTCUSDT, BTC/USDT:USDT: P&L is in the quote currency. BRK-B is not a pair.
 _PAIR = re.compile(
     r"^(?P<base>[A-Z0-9]{2,10})(?:[/-](?P<quoted>USDT?|USDC|FDUSD|BUSD|TUSD|DAI|EUR|GBP|JPY|CHF|AUD|CAD"
     r"|BTC|ETH|BNB)|(?P<joined>USDT|USDC|FDUSD))(?::[A-Z]+)?$"
 )
 _CASH = frozenset(("USD", "EUR", "GBP", "JPY", "CHF", "AUD", "CAD", "NZD"))
-#: The 21-character symbols of US options; a digit after the root marks an adjusted one.
+#: 21-character OCC symbols of US options; a digit after the root marks an adjusted option.
 _OCC_OPTION = re.compile(
     r"^(?P<root>[A-Z]{1,6}(?P<adjusted>\d?)) *(?P<expiry>\d{6})(?P<right>[CP])(?P<strike>\d{8})$"
 )
 
 
 class Instrument(Struct, frozen=True, gc=False):
-    """One tradable thing: canonical symbol, money per point and unit, currency, smallest step."""
+    """Tradable instrument; `multiplier` is money per point and unit, in `currency`."""
 
     symbol: str
     multiplier: Decimal
@@ -68,7 +69,7 @@ class Instrument(Struct, frozen=True, gc=False):
 
 
 class FutureRoot(Struct, frozen=True, gc=False):
-    """A row of the futures table; the multiplier is money per 1.0 of the price as quoted."""
+    """Row of the futures table; `multiplier` is money per 1.0 of the quoted price."""
 
     root: str
     name: str
@@ -79,7 +80,7 @@ class FutureRoot(Struct, frozen=True, gc=False):
 
 
 class InstrumentOverride(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the user says of a symbol or a futures root; it goes before the table."""
+    """User settings of a symbol or futures root; they override the table."""
 
     multiplier: Decimal | None = None
     currency: str | None = None
@@ -88,7 +89,7 @@ class InstrumentOverride(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UnknownInstrument(Struct, frozen=True):
-    """Why a symbol has no instrument, and what the user can do."""
+    """Reason why a symbol has no instrument, with a hint."""
 
     code: Literal["unknown_instrument", "ambiguous_instrument"]
     reason: str
@@ -96,7 +97,7 @@ class UnknownInstrument(Struct, frozen=True):
 
 
 class Instruments:
-    """Finds the instrument that a symbol names, from the user's overrides and the futures table."""
+    """Resolves symbols from the user's overrides and the futures table."""
 
     def __init__(
         self,
@@ -107,17 +108,17 @@ class Instruments:
         self.futures = futures
         self.overrides = dict(overrides or {})
         self.default_currency = default_currency
-        self._known: dict[tuple[str, int, str | None, str | None], Instrument | UnknownInstrument] = {}
+        self._cache: dict[tuple[str, int, str | None, str | None], Instrument | UnknownInstrument] = {}
 
     def resolve(
         self, symbol: str, on: date, asset_class: AssetClass | None = None, currency: str | None = None
     ) -> Instrument | UnknownInstrument:
-        """The instrument for a symbol as written, traded on a date (it settles one-digit years)."""
+        """Resolve a symbol as written; the trade date determines one-digit contract years."""
         key = (symbol, on.year, asset_class, currency)
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self._resolve(symbol, on, asset_class, currency)
-        return found
+        result = self._cache.get(key)
+        if result is None:
+            result = self._cache[key] = self._resolve(symbol, on, asset_class, currency)
+        return result
 
     def _resolve(
         self, symbol: str, on: date, asset_class: AssetClass | None, currency: str | None
@@ -125,14 +126,14 @@ class Instruments:
         text = " ".join(symbol.upper().split())
         override = self.overrides.get(text)
         kind = (override.asset_class if override else None) or asset_class
-        found = self._contract(text, on, override, currency) if kind in (None, "future") else None
-        if found is None and kind in (None, "option"):
-            found = self._option(text, kind, override, currency)
+        result = self._contract(text, on, override, currency) if kind in (None, "future") else None
+        if result is None and kind in (None, "option"):
+            result = self._option(text, kind, override, currency)
         pair = _PAIR.match(text)
-        if found is None and pair is None and (override is None or override.multiplier is None):
-            found = self._future_without_month(text, kind, currency)
-        if found is not None:
-            return found
+        if result is None and pair is None and (override is None or override.multiplier is None):
+            result = self._future_without_month(text, kind, currency)
+        if result is not None:
+            return result
         quote = currency or (pair["quoted"] or pair["joined"] if pair else None)
         spot: AssetClass = "future" if text in self.futures else _spot(pair)
         return self._build_instrument(text, kind or spot, ONE, override, quote)
@@ -161,14 +162,14 @@ class Instruments:
         )
 
     def _find_override(self, root: str) -> InstrumentOverride:
-        """What the user says of a root; that a share bears its name says nothing of the future."""
+        """Return the override of a futures root; one for a stock of the same name does not apply."""
         rule = self.overrides.get(root)
         return rule if rule and rule.asset_class in (None, "future") else InstrumentOverride()
 
     def _future_without_month(
         self, text: str, kind: AssetClass | None, currency: str | None
     ) -> Instrument | UnknownInstrument | None:
-        """What is said to be a future, or may be one, but is spelled as no contract."""
+        """Resolve or reject a symbol that is, or may be, a future without a contract month."""
         if kind is None:
             return self._ambiguity(text)
         if kind != "future":
@@ -180,34 +181,34 @@ class Instruments:
     def _option(
         self, text: str, kind: AssetClass | None, override: InstrumentOverride | None, currency: str | None
     ) -> Instrument | UnknownInstrument | None:
-        found = _OCC_OPTION.match(text)
-        stated = override is not None and override.multiplier is not None
-        if found is None:
-            return _unknown_option(text) if kind == "option" and not stated else None
-        if found["adjusted"] and not stated:
+        match = _OCC_OPTION.match(text)
+        has_multiplier = override is not None and override.multiplier is not None
+        if match is None:
+            return _unknown_option(text) if kind == "option" and not has_multiplier else None
+        if match["adjusted"] and not has_multiplier:
             return _unknown_option(text)
-        canonical = f"{found['root']:<6}{found['expiry']}{found['right']}{found['strike']}"
+        canonical = f"{match['root']:<6}{match['expiry']}{match['right']}{match['strike']}"
         return self._build_instrument(canonical, "option", _OPTION_MULTIPLIER, override, currency)
 
     def _ambiguity(self, text: str) -> UnknownInstrument | None:
-        """Why a text that is neither a contract nor a pair cannot be taken for a share either."""
+        """Return why a symbol that is neither a contract nor a pair is not clearly a stock, or None."""
         if text in self.futures:
             return _ambiguous(text)
         if _LIKE_OPTION.fullmatch(text):
             return _unknown_option(text)
-        place, _, name = text.rpartition(":")
+        exchange, _, name = text.rpartition(":")
         bare = name.lstrip("/@")
         if bare != name:
             return _unknown_spelling(text)
-        if place and bare in self.futures and self._is_futures_exchange(place):
+        if exchange and bare in self.futures and self._is_futures_exchange(exchange):
             return _unknown_spelling(text)
         roots = (bare[:length] for length in range(1, 5))
         if any(r in self.futures and _FUTURE_TAIL.fullmatch(bare[len(r) :]) for r in roots):
             return _unknown_spelling(text)
         return None
 
-    def _is_futures_exchange(self, place: str) -> bool:
-        return any(row.exchange == place.removesuffix("_MINI") for row in self.futures.values())
+    def _is_futures_exchange(self, exchange: str) -> bool:
+        return any(row.exchange == exchange.removesuffix("_MINI") for row in self.futures.values())
 
     def _build_instrument(
         self,
@@ -237,15 +238,15 @@ def futures_table(text: str) -> dict[str, FutureRoot]:
 
 
 def _contract(text: str, on: date) -> tuple[str, str] | None:
-    """Root and canonical symbol (MNQZ26) of a dated or continuous contract, None for anything else."""
+    """Return root and canonical symbol (MNQZ26) of a dated or continuous contract, else None."""
     if continuous := _CONTINUOUS.match(text):
         return continuous["root"], f"{continuous['root']}{continuous['nth']}!"
-    for form in _CONTRACTS:
-        if found := form.match(text):
-            code = _month_code(found.groupdict())
+    for pattern in _CONTRACTS:
+        if match := pattern.match(text):
+            code = _month_code(match.groupdict())
             if code is None:
                 return None
-            return found["root"], f"{found['root']}{code}{_year(found['year'], on) % 100:02d}"
+            return match["root"], f"{match['root']}{code}{_year(match['year'], on) % 100:02d}"
     return None
 
 
@@ -259,7 +260,7 @@ def _month_code(parts: Mapping[str, str | None]) -> str | None:
 
 
 def _year(digits: str, on: date) -> int:
-    """The contract year: a one-digit year is the nearest one not before the year of the trade."""
+    """Return the contract year; a one-digit year is the first one from the trade's year on."""
     if len(digits) == 4:
         return int(digits)
     if len(digits) == 2:

@@ -1,4 +1,4 @@
-"""What people say of a position: a text and tags, and what either may be."""
+"""Notes on positions: validation of text and tags, and keys of notes."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from tearsheet.trade.fill import digest
 MAX_TEXT_LENGTH = 4000
 MAX_TAG_LENGTH = 40
 MAX_TAGS = 20
-#: Of a bot's logged order taken as a fill, the fill's key is the order's after this.
+#: Prefix of a fill's key if the fill was made from a logged order with that key.
 _RECORD_PREFIX = "r:"
 
 
 class NoteText(Struct, frozen=True):
-    """A text and tags, both as they are kept; with neither, a note is taken back."""
+    """Normalized text and tags; an empty one deletes the note."""
 
     text: str = ""
     tags: tuple[str, ...] = ()
@@ -26,12 +26,12 @@ class NoteText(Struct, frozen=True):
 
 
 def validate_note(text: str, tags: Iterable[str]) -> NoteText:
-    """What somebody says, checked. Raises UsageError."""
+    """Normalize and validate a note. Raises UsageError."""
     return NoteText(_normalize_text(text), _normalize_tags(tags))
 
 
 def opening_fill_key(fill_key: str) -> str:
-    """By what a note knows the fill or logged result that opened its position.
+    """Return the key under which a note refers to the fill or logged trade that opened its position.
 
     It is the same whether a bot's orders are read as results or as fills.
     """
@@ -39,17 +39,17 @@ def opening_fill_key(fill_key: str) -> str:
 
 
 def fill_keys(opening: str) -> tuple[str, str]:
-    """The keys that the fill of an opening key may have."""
+    """Return the possible fill keys of an opening key."""
     return opening, f"{_RECORD_PREFIX}{opening}"
 
 
 def note_id(account: str, opening: str) -> str:
-    """The id of the note of a position that a fill of an account opened."""
+    """Return the id of a position's note from its account and opening key."""
     return digest(f"note\0{account}\0{opening}")
 
 
 def normalize_tag(text: str) -> str:
-    """A tag as it is kept: in small letters, one space between words. Raises UsageError."""
+    """Normalize a tag: lower case, single spaces, no leading `#`. Raises UsageError."""
     tag = unicodedata.normalize("NFC", " ".join(text.strip().lstrip("#").split())).lower()
     if not tag:
         raise UsageError("a tag is empty", "write a word or a few, such as breakout")
@@ -58,34 +58,38 @@ def normalize_tag(text: str) -> str:
             f"the tag {tag[:MAX_TAG_LENGTH]!r}… has {len(tag)} characters",
             f"at most {MAX_TAG_LENGTH} are allowed; longer words belong into the note",
         )
-    for sign in tag:
-        if sign == "," or unicodedata.category(sign)[0] == "C":
+    for character in tag:
+        if character == "," or unicodedata.category(character)[0] == "C":
             raise UsageError(
-                f"the tag {tag!r} contains {_character_name(sign)}",
+                f"the tag {tag!r} contains {_character_name(character)}",
                 "allowed are letters, digits, signs and spaces; a comma stands between two tags",
             )
     return tag
 
 
 def _normalize_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    kept = tuple(sorted({normalize_tag(tag) for tag in tags}))
-    if len(kept) > MAX_TAGS:
-        raise UsageError(f"a note has {len(kept)} tags", f"at most {MAX_TAGS} are allowed; take some out")
-    return kept
+    normalized = tuple(sorted({normalize_tag(tag) for tag in tags}))
+    if len(normalized) > MAX_TAGS:
+        raise UsageError(
+            f"a note has {len(normalized)} tags", f"at most {MAX_TAGS} are allowed; take some out"
+        )
+    return normalized
 
 
 def _normalize_text(text: str) -> str:
-    kept = text.replace("\r\n", "\n").replace("\r", "\n").strip()
-    if len(kept) > MAX_TEXT_LENGTH:
-        raise UsageError(f"the note has {len(kept):,} characters", f"at most {MAX_TEXT_LENGTH:,} are allowed")
-    for sign in kept:
-        if sign not in "\n\t" and unicodedata.category(sign) in ("Cc", "Cs"):
+    normalized = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if len(normalized) > MAX_TEXT_LENGTH:
+        raise UsageError(
+            f"the note has {len(normalized):,} characters", f"at most {MAX_TEXT_LENGTH:,} are allowed"
+        )
+    for character in normalized:
+        if character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cs"):
             raise UsageError(
-                f"the note contains {_character_name(sign)}",
+                f"the note contains {_character_name(character)}",
                 "of the control characters only the line break and the tab are allowed",
             )
-    return kept
+    return normalized
 
 
-def _character_name(sign: str) -> str:
-    return "a comma" if sign == "," else f"the character U+{ord(sign):04X}"
+def _character_name(character: str) -> str:
+    return "a comma" if character == "," else f"the character U+{ord(character):04X}"

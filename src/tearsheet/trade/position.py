@@ -1,9 +1,9 @@
-"""The fold fills → bookings: per account and instrument, from flat to flat.
+"""Bookings and positions from fills, per account and instrument, from flat to flat.
 
-A booking is a fill's effect on one position. Daily P&L is the sum of bookings by session, a
-position's P&L the sum of its own bookings: the same rows, so they cannot disagree.
-Partial exits realise against average cost; the last exit takes the exact remainder, so the bookings
-of a closed position sum to −Σ(signed quantity × price × multiplier) − Σ commissions, to the digit.
+A booking is the effect of a fill on one position. Daily P&L is the sum of the bookings of a session,
+the P&L of a position the sum of its own bookings, so the two agree by construction.
+A partial exit realizes P&L against average cost; the last exit takes the exact remainder. The bookings
+of a closed position sum exactly to −Σ(signed quantity × price × multiplier) − Σ commissions.
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ Outcome = Literal["win", "loss", "breakeven"]
 
 
 class Booking(Struct, frozen=True, gc=False):
-    """What one fill did to one position. `quantity` is signed, `gross` before and `fees` a cost.
+    """Effect of one fill on one position. `quantity` is signed, `gross` is P&L before `fees`, a cost.
 
-    `part` is 1 for the piece of a reversing fill that opens the next position, else 0.
+    `part` is 1 for the part of a reversing fill that opens the next position, else 0.
     """
 
     position_id: str
@@ -42,21 +42,21 @@ class Booking(Struct, frozen=True, gc=False):
 
     @property
     def net(self) -> Decimal:
-        """Result after fees; exact inside `exact()`."""
+        """Return P&L after fees; call it inside `exact()`."""
         return self.gross - self.fees
 
     @property
     def order(self) -> tuple[datetime, str, str, int, str, int]:
-        """Where the booking stands among all bookings."""
+        """Return the sort key among all bookings."""
         return (self.time, self.account, self.symbol, self.rank, self.fill_key, self.part)
 
 
 class Position(Struct, frozen=True, gc=False):
-    """One trip from flat towards flat; `closed_at` is None while it is open.
+    """One position from flat to flat; `closed_at` is None while it is open.
 
-    `quantity` is all that was entered, `peak_quantity` the largest held, `open_quantity` what is
-    left; `entry_value` and `exit_value` are Σ quantity × price, `cost` the money still in the open
-    part (× multiplier). `gross` and `fees` are what has been booked so far.
+    `quantity` is the total entered, `peak_quantity` the largest and `open_quantity` the current open
+    quantity. `entry_value` and `exit_value` are Σ quantity × price, `cost` is the cost of the open
+    part (× multiplier). `gross` and `fees` are booked so far. `held` is the duration.
     """
 
     id: str
@@ -88,17 +88,17 @@ class Position(Struct, frozen=True, gc=False):
 
     @property
     def net(self) -> Decimal:
-        """Booked result after fees; exact inside `exact()`."""
+        """Return booked P&L after fees; call it inside `exact()`."""
         return self.gross - self.fees
 
     def unrealized(self, price: Decimal) -> Decimal:
-        """What closing the open part at a price would bring, before its fees; exact inside `exact()`."""
+        """Return the P&L before fees of closing the open part at a price; call it inside `exact()`."""
         value = self.open_quantity * price * self.multiplier
         return value - self.cost if self.side is Side.BUY else self.cost - value
 
     @property
     def average_entry(self) -> Decimal | None:
-        """Mean entry price, to 8 decimals: of all entries once closed, of the open part before."""
+        """Return the mean entry price to 8 decimals: of all entries once closed, else of the open part."""
         if self.closed_at is None:
             with exact():
                 return ratio(self.cost, self.open_quantity * self.multiplier)
@@ -107,29 +107,26 @@ class Position(Struct, frozen=True, gc=False):
 
     @property
     def average_exit(self) -> Decimal | None:
-        """Mean exit price, to 8 decimals; None before the first exit."""
+        """Return the mean exit price to 8 decimals; None before the first exit."""
         with exact():
             return ratio(self.exit_value, self.quantity - self.open_quantity)
 
     @property
     def initial_risk(self) -> Decimal | None:
-        """Money lost at the initial stop: |entry value − stop × quantity| × multiplier.
-
-        Exact inside `exact()`.
-        """
+        """Return |entry value − stop × quantity| × multiplier; call it inside `exact()`."""
         if self.stop_loss is None:
             return None
         return abs(self.entry_value - self.stop_loss * self.quantity) * self.multiplier
 
     @property
     def r_multiple(self) -> Decimal | None:
-        """Net result per unit of initial risk, to 8 decimals; exact inside `exact()`."""
+        """Return net P&L ÷ initial risk to 8 decimals; call it inside `exact()`."""
         risk = self.initial_risk
         return ratio(self.gross - self.fees, risk) if risk else None
 
 
 class _OpenPosition:
-    """The position that a stream of fills is in: the mutable inside of `Book`."""
+    """Mutable state of an open position in a `Book`."""
 
     __slots__ = (
         "cost",
@@ -169,7 +166,7 @@ class _OpenPosition:
 
     @classmethod
     def resume(cls, position: Position) -> "_OpenPosition":
-        """Carry on from a position that was kept while open."""
+        """Continue a stored open position."""
         self = cls.__new__(cls)
         self.id, self.first, self.last = position.id, position, position
         self.opened_at, self.side = position.opened_at, position.side
@@ -195,7 +192,7 @@ class _OpenPosition:
         self.last = fill
 
     def position(self) -> Position:
-        """The position as it stands."""
+        """Return the current position."""
         first, last = self.first, self.last
         if isinstance(last, Position):
             return last
@@ -232,9 +229,9 @@ class _OpenPosition:
 
 
 class Book:
-    """Folds fills, in order per account and instrument, into bookings and positions.
+    """Books fills, in order per account and instrument, into bookings and positions.
 
-    `closed` gathers the positions that came to an end; the caller may take and clear it.
+    `closed` collects the closed positions; the caller may clear it.
     """
 
     def __init__(self, open_positions: Iterable[Position] = ()) -> None:
@@ -242,7 +239,7 @@ class Book:
         self.closed: list[Position] = []
 
     def book(self, fill: Fill) -> tuple[Booking, ...]:
-        """One fill's bookings: one, or two where it crosses zero."""
+        """Return the bookings of one fill: one, or two if it reverses the position."""
         return tuple(self.book_all((fill,)))
 
     def book_all(self, fills: Iterable[Fill]) -> list[Booking]:
@@ -325,19 +322,19 @@ class Book:
         return bookings
 
     def open_positions(self) -> list[Position]:
-        """What is not flat."""
-        return [held.position() for held in self._open.values()]
+        """Return the open positions."""
+        return [position.position() for position in self._open.values()]
 
 
 def position_id(account: str, symbol: str, opening_key: str) -> str:
-    """The id of a position; a rebuild from the same fills yields the same."""
+    """Return the id of a position; deterministic, so that a rebuild yields the same ids."""
     return digest(f"{account}\0{symbol}\0{opening_key}")
 
 
 def planned_risk_reward(entry: Decimal, stop_loss: Decimal | None, target: Decimal | None) -> Decimal | None:
-    """(target − entry) / (entry − stop), the same for longs and shorts; None unless positive.
+    """Return (target − entry) ÷ (entry − stop) for longs and shorts, or None if it is not positive.
 
-    A result that is not positive means that stop and target stand on the same side of the entry.
+    It is not positive if stop and target are on the same side of the entry.
     """
     if stop_loss is None or target is None:
         return None
@@ -347,7 +344,7 @@ def planned_risk_reward(entry: Decimal, stop_loss: Decimal | None, target: Decim
 
 
 def outcome_of(net: Decimal, breakeven_band: Decimal = ZERO) -> Outcome:
-    """Win, loss or breakeven by net P&L; within ± the band is breakeven."""
+    """Classify net P&L; within ± the band is breakeven."""
     if net > breakeven_band:
         return "win"
     return "loss" if net < -breakeven_band else "breakeven"
@@ -356,33 +353,33 @@ def outcome_of(net: Decimal, breakeven_band: Decimal = ZERO) -> Outcome:
 def position_from_record(
     record: TradeRecord, key: str, currency: str, multiplier: Decimal | None = ONE
 ) -> tuple[Position, Booking]:
-    """The closed position that a bot's record states, and its one booking at the exit.
+    """Return the closed position of a trade-log record, and its one booking at the exit.
 
-    A record whose exit is later than its timestamp was written at the entry: its action is the
-    entry's side and its price the entry price. Any other was written at the exit, so its action is
-    the exit's side, its price the exit price, and its initial risk is not known; nor is it where the
-    multiplier is None.
+    A record whose exit is later than its timestamp was written at the entry: action and price are
+    those of the entry. Any other was written at the exit: action and price are those of the exit, and
+    the initial risk is unknown. The risk is also unknown if the multiplier is None.
     """
+    # one derived booking: a second stored row would cost 5 µs a record in the first sync
     closed_at = record.result_time
     at_entry = closed_at > record.timestamp
     gross, fees = _logged_result(record)
     with exact():
         value = record.quantity * record.price
         signed = record.quantity if record.action is Side.BUY else -record.quantity
-    held = _logged_duration(record, closed_at)
+    duration = _logged_duration(record, closed_at)
     account = record.account
-    identity = position_id(account, record.symbol, key)
+    id_ = position_id(account, record.symbol, key)
     planned = record.risk_reward_ratio
     if planned is None and at_entry:
         planned = planned_risk_reward(record.price, record.stop_loss, record.target)
     position = Position(
-        identity,
+        id_,
         account,
         record.symbol,
         currency,
         ONE if multiplier is None else multiplier,
         record.action if at_entry else record.action.opposite,
-        closed_at - held if held is not None else None,
+        closed_at - duration if duration is not None else None,
         closed_at,
         closed_at,
         0,
@@ -401,10 +398,10 @@ def position_from_record(
         record.target if at_entry else None,
         planned,
         record.execution_mode,
-        held,
+        duration,
     )
     booking = Booking(
-        identity,
+        id_,
         account,
         record.symbol,
         currency,
@@ -422,7 +419,7 @@ def position_from_record(
 
 
 def _logged_result(record: TradeRecord) -> tuple[Decimal, Decimal]:
-    """Gross and fees of a logged trade. The stated net goes before gross − commission."""
+    """Return gross and fees of a logged trade; a logged net takes precedence over the commission."""
     commission = record.commission if record.commission is not None else ZERO
     gross, net = record.profit_loss, record.net_profit_loss
     with exact():
@@ -432,7 +429,7 @@ def _logged_result(record: TradeRecord) -> tuple[Decimal, Decimal]:
 
 
 def _logged_duration(record: TradeRecord, closed_at: datetime) -> timedelta | None:
-    """How long a logged trade was held: between its two times, else as it says if that can be."""
+    """Return the duration of a logged trade: between its two times, else the logged one if plausible."""
     if closed_at > record.timestamp:
         return closed_at - record.timestamp
     seconds = record.hold_duration_seconds
@@ -440,14 +437,14 @@ def _logged_duration(record: TradeRecord, closed_at: datetime) -> timedelta | No
         return None
     with exact():
         micros = int(seconds * 1_000_000)
-    longest = (closed_at - EARLIEST) // timedelta(microseconds=1)
-    return timedelta(microseconds=micros) if micros <= longest else None
+    max_micros = (closed_at - EARLIEST) // timedelta(microseconds=1)
+    return timedelta(microseconds=micros) if micros <= max_micros else None
 
 
 def fill_from_record(
     record: TradeRecord, instrument_symbol: str, multiplier: Decimal, currency: str, key: str, rank: int
 ) -> Fill:
-    """A logged order taken as an execution, for logs that never state a result."""
+    """Return a logged order as a fill, for logs without results."""
     return Fill(
         account=record.account,
         symbol=instrument_symbol,

@@ -1,7 +1,8 @@
-"""Which day is this? Only this file answers.
+"""Trading days (sessions) and windows of them.
 
-Ranges are half-open: `[start, end)`. A session is named by its date; it begins at the first instant
-whose local wall clock shows the day start, so 23- and 25-hour days and skipped dates come out right.
+Ranges are half-open: `[start, end)`. A session is identified by its date. It starts at the first
+instant at which the local wall clock shows the day start, which also covers 23- and 25-hour days and
+skipped dates.
 """
 
 from collections.abc import Iterator
@@ -16,29 +17,29 @@ from tearsheet.errors import UsageError
 DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _NOON = time(12)
-#: Instants outside are refused on input: nobody traded electronically before, or has yet after.
 #: A regular expression of the dates 1980-01-01 to 2087-12-31, leap days too, and of nothing else.
 DATE_PATTERN = (
     r"((19[89][0-9]|20[0-8][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
     r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
     r"|(19(8[048]|9[26])|20([02468][048]|[1357][26]))-02-29)"
 )
+#: Range of valid instants on input.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 WindowKind = Literal["daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom", "rolling"]
-#: The kinds that a date alone settles.
+#: Kinds of window that a single date determines.
 CALENDAR_KINDS: tuple[WindowKind, ...] = ("daily", "weekly", "monthly", "quarterly", "yearly")
 
 
 class TradingCalendar:
     """Maps instants to sessions by time zone and day start.
 
-    A day start at noon or later names the session after the next date (17:00 Chicago on Sunday is
-    Monday), and what happens on the weekend belongs to Monday; an earlier day start keeps the date
-    and gives Saturday and Sunday sessions of their own.
+    With a day start at noon or later, a session has the next day's date (Sunday 17:00 in Chicago
+    belongs to Monday), and the weekend belongs to Monday. With an earlier day start, a session has
+    the date on which it starts, and Saturday and Sunday are sessions too.
     """
 
     def __init__(
@@ -49,11 +50,11 @@ class TradingCalendar:
         self.holidays = holidays
         self.starts_evening_before = day_starts_at >= _NOON
         self._starts: dict[date, datetime] = {}
-        self._lately = (EARLIEST, EARLIEST, EARLIEST.date())
+        self._latest = (EARLIEST, EARLIEST, EARLIEST.date())
 
     def trading_day_of(self, at: datetime) -> date:
-        """The session that an instant belongs to."""
-        start, end, session = self._lately
+        """Return the session that contains an instant."""
+        start, end, session = self._latest
         if start <= at < end:
             return session
         session = self._dated_as(at.astimezone(self.timezone).date())
@@ -61,26 +62,26 @@ class TradingCalendar:
             session = self._dated_as(session - DAY, forward=False)
         while at >= self.end(session):
             session = self._dated_as(session + DAY)
-        self._lately = (self.start(session), self.end(session), session)
+        self._latest = (self.start(session), self.end(session), session)
         return session
 
     def start(self, session: date) -> datetime:
-        """The first instant (UTC) of a session; of the next one where that date has none."""
-        known = self._starts.get(session)
-        if known is None:
-            known = self._starts[session] = self._first_instant(self._dated_as(session))
-        return known
+        """Return the first instant (UTC) of a session; of the next one if the date has none."""
+        start = self._starts.get(session)
+        if start is None:
+            start = self._starts[session] = self._first_instant(self._dated_as(session))
+        return start
 
     def end(self, session: date) -> datetime:
-        """The first instant (UTC) after a session."""
+        """Return the first instant (UTC) after a session."""
         return self.start(self._dated_as(session) + DAY)
 
     def is_weekday(self, session: date) -> bool:
-        """Whether the exchanges are open that day: Monday to Friday and no full holiday."""
+        """Return whether the exchanges are open: Monday to Friday and not a full holiday."""
         return session.weekday() < 5 and session not in self.holidays
 
     def _dated_as(self, day: date, *, forward: bool = True) -> date:
-        """The date itself, or the nearest weekday where the weekend has no sessions of its own."""
+        """Return the date, or the nearest weekday if the weekend has no sessions."""
         while self.starts_evening_before and day.weekday() > 4:
             day += DAY if forward else -DAY
         return day
@@ -88,15 +89,15 @@ class TradingCalendar:
     def _first_instant(self, session: date) -> datetime:
         evening = self.starts_evening_before
         day = self._dated_as(session - DAY, forward=False) if evening else session
-        wanted = datetime.combine(day, self.day_starts_at)
+        day_start = datetime.combine(day, self.day_starts_at)
         early, late = sorted(
-            wanted.replace(tzinfo=self.timezone, fold=fold).astimezone(UTC) for fold in (0, 1)
+            day_start.replace(tzinfo=self.timezone, fold=fold).astimezone(UTC) for fold in (0, 1)
         )
-        if self._local_time(early) >= wanted:
+        if self._local_time(early) >= day_start:
             return early
-        while late - early > _SECOND:  # the wall clock skips the day start: find the jump
+        while late - early > _SECOND:  # DST skips the day start: bisect to the jump
             middle = early + (late - early) // 2
-            if self._local_time(middle) >= wanted:
+            if self._local_time(middle) >= day_start:
                 late = middle
             else:
                 early = middle
@@ -107,7 +108,7 @@ class TradingCalendar:
 
 
 class Window(Struct, frozen=True):
-    """A stretch of sessions `[start, end)`, or the last N closed trades before `end`."""
+    """Range of sessions `[start, end)`, or the last N closed trades before `end`."""
 
     kind: WindowKind
     start: date
@@ -116,12 +117,12 @@ class Window(Struct, frozen=True):
 
     @property
     def last_day(self) -> date:
-        """The last session inside, as people name it."""
+        """Return the last session in the window."""
         return self.end - DAY
 
     @property
     def label(self) -> str:
-        """The window in words."""
+        """Return the window as text."""
         if self.last_trades is not None:
             return f"last {self.last_trades} trades"
         if self.start == self.last_day:
@@ -129,18 +130,18 @@ class Window(Struct, frozen=True):
         return f"{self.start.isoformat()} to {self.last_day.isoformat()}"
 
     def days(self) -> Iterator[date]:
-        """Every date inside, weekends too."""
+        """Yield every date in the window, including weekends."""
         return (self.start + DAY * n for n in range((self.end - self.start).days))
 
     @classmethod
     def containing(cls, kind: WindowKind, day: date) -> "Window":
-        """The day, Monday–Sunday week, calendar month, quarter or year that holds a date."""
+        """Return the day, Monday–Sunday week, calendar month, quarter or year that contains a date."""
         start, end = _bounds(kind, _validate_range(day))
         return cls(kind, start, end)
 
     @classmethod
     def between(cls, first: date, last: date) -> "Window":
-        """From a first to a last session, both inside; named as a day, week, month … if it is one."""
+        """Return the window of an inclusive range; its kind is daily, weekly … if it is exactly one."""
         _check_order(_validate_range(first), _validate_range(last))
         for kind in CALENDAR_KINDS:
             if _bounds(kind, first) == (first, last + DAY):
@@ -149,7 +150,7 @@ class Window(Struct, frozen=True):
 
     @classmethod
     def last(cls, trades: int, today: date) -> "Window":
-        """The last N closed trades up to and including today."""
+        """Return the window of the last N closed trades up to today, included."""
         if trades < 1:
             raise UsageError(f"a rolling window needs at least 1 trade, was {trades}")
         return cls("rolling", EARLIEST.date(), today + DAY, trades)
@@ -158,9 +159,9 @@ class Window(Struct, frozen=True):
     def choose(
         cls, kind: WindowKind, today: date, start: date | None = None, end: date | None = None
     ) -> "Window":
-        """What a user means by a kind of window and perhaps a start and an end, both inclusive.
+        """Return the window of a kind with an optional inclusive start and end.
 
-        One date picks the window of that kind which holds it; two dates are taken as they are.
+        One date selects the window of that kind that contains it; two dates define the range.
         """
         if start is not None and end is not None:
             return cls.between(start, end)
@@ -186,13 +187,13 @@ def _check_order(first: date, last: date) -> None:
 
 
 def to_micros(at: datetime) -> int:
-    """Microseconds since 1970 (UTC), the form in which instants are kept."""
+    """Return microseconds since 1970 (UTC), the stored form of an instant."""
     since = at - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_micros(micros: int) -> datetime:
-    """The instant (UTC) of a count of microseconds since 1970."""
+    """Return the instant (UTC) of microseconds since 1970."""
     return _EPOCH + timedelta(microseconds=micros)
 
 
