@@ -1,20 +1,28 @@
 """The commands that judge: summary, check, alerts."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from tearsheet.app.alerts.evaluator import AlertCheck
 from tearsheet.cli import EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
 from tearsheet.cli.tables import format_alert, format_summary
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.export.files import export_summary, json_bytes
-from tearsheet.performance.summary import PerformanceSummary
+from tearsheet.log import log_event
+from tearsheet.performance.summary import PartialReason, PerformanceSummary
 from tearsheet.rules import AlertEvent, Targets, evaluate_targets
+from tearsheet.rules.verdict import Verdict
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
+
+_log = logging.getLogger("tearsheet")
+#: Open alerts of limits that a summary lists.
+_MOST_ALERTS = 100
 
 
 @click.command(short_help="How a day, week, month or any stretch went.")
@@ -36,10 +44,14 @@ from tearsheet.tracker import PerformanceTracker
     help="The daily summaries of the last N days, today included.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
-def summary(export: bool, form: str, backfill: int | None, as_json: bool, **values: Any) -> int:
+@click.option("--allow-partial", is_flag=True, help="Exit 0 although something may be missing.")
+def summary(
+    export: bool, form: str, backfill: int | None, as_json: bool, allow_partial: bool, **values: Any
+) -> int:
     """How a day, week, month or any stretch went, beside its targets.
 
-    Reads what is new in the trade logs first. Exit code 2 says that a target is missed.
+    Reads what is new in the trade logs first. Exit code 2 says that a target is missed or a limit
+    breached; else 75 that a limit is unknown, or that something may be missing in the window.
 
     \b
     tearsheet summary                                  today
@@ -61,25 +73,88 @@ def summary(export: bool, form: str, backfill: int | None, as_json: bool, **valu
             ]
         else:
             summaries = tracker.backfill(backfill, scope=scope(values), currency=values["currency"])
-        return _report(tracker, summaries, targets, form if export else "", as_json)
+        judged = _Judgment(tracker, values["account"], allow_partial=allow_partial)
+        _report(tracker, judged, summaries, targets, form if export else "", as_json)
+        return judged.exit_code
 
 
-@click.command(short_help="Judge the targets, print only what is wrong.")
+@click.command(short_help="Judge targets and limits, print only what is wrong.")
 @window_options
 @scope_options
-def check(**values: Any) -> int:
-    """Judge the targets and raise alerts, printing only what is wrong; for a scheduler.
+@click.option("--allow-partial", is_flag=True, help="Exit 0 although something may be missing.")
+def check(allow_partial: bool, **values: Any) -> int:
+    """Judge targets and limits and raise alerts, printing only what is wrong; for a scheduler.
 
-    Exit code 2 says that a target is missed or a rolling rule is broken.
+    Exit code 2 says that a target is missed, a rolling rule broken or a limit breached; else 75 that a
+    limit is unknown, or that something may be missing in the window.
     """
     with open_tracker() as tracker:
+        judged = _Judgment(tracker, values["account"], allow_partial=allow_partial)
         found = tracker.get_summary(
             window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
         )
-        run = tracker.check(found, tracker.targets())
-        for alert in run.open:
+        run = judged.add(found, tracker.targets())
+        for alert in judged.open_alerts(found, run):
             click.echo(format_alert(alert))
-        return EXIT_BREACH if run.breached else EXIT_OK
+        for line in judged.doubts():
+            click.echo(line)
+        return judged.exit_code
+
+
+class _Judgment:
+    """Targets, limits and completeness of some summaries, and the exit code that follows."""
+
+    def __init__(self, tracker: PerformanceTracker, account: str | None, *, allow_partial: bool) -> None:
+        self._tracker = tracker
+        self._account = account
+        self._allow_partial = allow_partial
+        self._missed = False
+        self._partial: dict[PartialReason, None] = {}
+        self._verdicts = _limit_verdicts(tracker, account)
+
+    def add(self, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
+        """Judge one more summary, and raise its alerts."""
+        run = self._tracker.check(summary, targets)
+        self._missed = self._missed or run.breached
+        self._partial |= dict.fromkeys(summary.partial_reasons)
+        if summary.partial:
+            window = summary.window
+            reasons = [f"{reason.code}: {reason.detail}" for reason in summary.partial_reasons]
+            log_event(
+                _log,
+                "tearsheet.partial",
+                level=logging.WARNING,
+                window=window.label,
+                reasons="; ".join(reasons),
+            )
+        return run
+
+    def open_alerts(self, summary: PerformanceSummary, run: AlertCheck) -> list[AlertEvent]:
+        """The open alerts of a summary's targets and, where it includes today, of the limits."""
+        if summary.window.end < self._tracker.today:
+            return [*run.open]
+        newest = self._tracker.alerts.newest(_MOST_ALERTS, only_open=True)
+        of_limits = [one for one in newest if one.kind == "limit" and self._account in (None, one.account)]
+        return [*run.open, *of_limits]
+
+    def doubts(self) -> Iterator[str]:
+        """What may be missing, and which limits cannot be judged, a line each."""
+        for reason in self._partial:
+            yield f"  PARTIAL      {reason.code}: {reason.detail}"
+        for one in self._verdicts:
+            if one.state == "unknown":
+                why = "; ".join(reason.detail for reason in one.reasons) or "see `tearsheet verdict`"
+                yield f"  UNKNOWN      limits of {one.account}: {why}"
+
+    @property
+    def exit_code(self) -> int:
+        """2 for a missed target or a breached limit, else 75 for a doubt, else 0."""
+        states = {one.state for one in self._verdicts}
+        if self._missed or "breach" in states:
+            return EXIT_BREACH
+        if "unknown" in states or (self._partial and not self._allow_partial):
+            return EXIT_UNAVAILABLE
+        return EXIT_OK
 
 
 @click.group(invoke_without_command=True)
@@ -146,28 +221,37 @@ def deliver(once: bool) -> int:
     return EXIT_UNAVAILABLE if left else EXIT_OK
 
 
+def _limit_verdicts(tracker: PerformanceTracker, account: str | None) -> list[Verdict]:
+    """Return the verdicts of the accounts that have limits."""
+    if not (tracker.ledger.get("limits") or tracker.settings.targets_file.exists()):
+        return []
+    from tearsheet.app.limits.verdicts import account_verdicts  # not where nothing is limited
+
+    found = account_verdicts(tracker).all(tracker.refresh(30.0))
+    return [one for one in found if account in (None, one.account)]
+
+
 def _report(
     tracker: PerformanceTracker,
+    judged: _Judgment,
     summaries: Sequence[PerformanceSummary],
     targets: Targets,
     export: str,
     as_json: bool,
-) -> int:
-    """Judge, show and write summaries; the exit code says whether any misses a target."""
-    breached = False
+) -> None:
+    """Judge, show and write summaries."""
     shown: list[PerformanceSummary] = []
     for found in summaries:
-        run = tracker.check(found, targets)
-        breached = breached or run.breached
+        run = judged.add(found, targets)
         whole = evaluate_targets(found, targets, tracker.settings.alert_min_sample)
+        open_alerts = judged.open_alerts(found, run)
         shown.append(whole)
         if not as_json:
-            click.echo(format_summary(whole, run.open, run.raised))
+            click.echo(format_summary(whole, open_alerts, run.raised))
         if export:
-            _export(tracker, whole, run.open, export, quiet=as_json)
+            _export(tracker, whole, open_alerts, export, quiet=as_json)
     if as_json:
         click.echo(json_bytes(shown[0] if len(shown) == 1 else shown).decode(), nl=False)
-    return EXIT_BREACH if breached else EXIT_OK
 
 
 def _export(
