@@ -24,7 +24,6 @@ from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstrument
 from tearsheet.trade.session import DATE_PATTERN
 
-Json = dict[str, Any]
 _SHOWN = 500
 #: Printable text in most scripts, without a space at either end.
 _SIGNS = "!-~\u00a1-\u167f\u1700-\u1fff\u3040-\ud7a3"
@@ -166,7 +165,7 @@ class MarkInput(Struct, frozen=True):
     time: datetime
 
 
-def object_schema(fields: Mapping[str, JsonField]) -> Json:
+def object_schema(fields: Mapping[str, JsonField]) -> dict[str, Any]:
     """The JSON Schema of an object with these fields."""
     return {
         "type": "object",
@@ -176,7 +175,7 @@ def object_schema(fields: Mapping[str, JsonField]) -> Json:
     }
 
 
-def parse_objects(body: bytes, key: str) -> list[Json]:
+def parse_objects(body: bytes, key: str) -> list[dict[str, Any]]:
     """The objects of a body: one, a list of them, or `{key: [...]}`.
 
     Raises FormatError where the body is no such JSON.
@@ -202,7 +201,9 @@ def parse_objects(body: bytes, key: str) -> list[Json]:
     return objects
 
 
-def parse_fills(objects: Iterable[Json], name: str, instruments: Instruments) -> list[Fill | Rejection]:
+def parse_fills(
+    objects: Iterable[dict[str, Any]], name: str, instruments: Instruments
+) -> list[Fill | Rejection]:
     """The fills of a request, or why one is none; `line` counts from 1."""
     rows = FillParser(
         file=name,
@@ -224,7 +225,9 @@ def parse_fills(objects: Iterable[Json], name: str, instruments: Instruments) ->
     return made
 
 
-def parse_marks(objects: Iterable[Json], name: str, instruments: Instruments) -> list[MarkInput | Rejection]:
+def parse_marks(
+    objects: Iterable[dict[str, Any]], name: str, instruments: Instruments
+) -> list[MarkInput | Rejection]:
     """The marks of a request, or why one is none; `line` counts from 1."""
     times = TimeParser(None, None, ascending=False)
     made: list[MarkInput | Rejection] = []
@@ -252,7 +255,7 @@ def _mark(texts: Sequence[str], times: TimeParser, instruments: Instruments) -> 
     return MarkInput(found.symbol, Decimal(price), at)
 
 
-def _texts(content: Json, fields: Mapping[str, JsonField], order: Sequence[str]) -> list[str]:
+def _texts(content: dict[str, Any], fields: Mapping[str, JsonField], order: Sequence[str]) -> list[str]:
     """The fields as texts in an order, "" for what is not given. Raises RowError."""
     for key in content:
         if key not in fields:
@@ -279,7 +282,7 @@ _CODES = {"time": "bad_time", "side": "bad_side", "quantity": "bad_quantity"} | 
 )
 
 
-def _nullable(field: JsonField) -> Json:
+def _nullable(field: JsonField) -> dict[str, Any]:
     return dict(field.schema) if field.required else {"anyOf": [field.schema, {"type": "null"}]}
 
 
@@ -287,7 +290,7 @@ def _reject_nan(text: str) -> Any:
     raise ValueError(f"{text} is no JSON number")
 
 
-def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> Json:
+def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
         raise ValueError("a key stands twice in one object")

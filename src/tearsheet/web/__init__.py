@@ -1,4 +1,4 @@
-"""The HTTP API: `create_app()` for any WSGI server, `serving.serve` for gunicorn."""
+"""The HTTP API and dashboard: `create_app()` for any WSGI server, `server.gunicorn_server.serve` for gunicorn."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,11 +11,12 @@ from tearsheet.settings import Settings
 def create_app(
     settings: Settings | None = None, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Flask:
-    """The WSGI application by the settings of this place; `clock` gives the present instant (UTC).
+    """Return the WSGI application; without settings, those of the environment are loaded.
 
-    Raises SettingsError. The ledger is opened at the first request, and again after a failure.
+    `clock` returns the current time (UTC). The ledger is opened by the first request, and again after
+    a failure. Raises SettingsError.
     """
-    # imported here because the Prometheus client settles where it counts when it is imported
+    # imported here because the Prometheus client reads PROMETHEUS_MULTIPROC_DIR when it is imported
     from tearsheet.web.app import create_application
 
     return create_application(settings, clock)

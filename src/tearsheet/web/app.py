@@ -1,4 +1,4 @@
-"""Makes the application: blueprints, errors, access."""
+"""Creates the WSGI application: blueprints, error handlers, access control."""
 
 import logging
 from collections.abc import Callable
@@ -37,7 +37,7 @@ _log = logging.getLogger("tearsheet")
 
 
 def create_application(settings: Settings | None, clock: Callable[[], datetime]) -> Flask:
-    """The WSGI application; see `tearsheet.web.create_app`."""
+    """Return the WSGI application; see `tearsheet.web.create_app`."""
     if settings is None:
         settings = Settings.load()
         log.configure(settings, verbose=1)
@@ -75,23 +75,21 @@ def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> tuple[
     add_notes(trading, app_context)
     add_alerts(trading, app_context)
     add_risk(risk, app_context)
-    lookout = add_events(events, app_context)
+    change_feed = add_events(events, app_context)
     add_health(ops, app_context, guard_monitor)
     add_prometheus(ops, app_context, guard_monitor)
-    return [performance, trading, risk, events, ops, documents], lookout
+    return [performance, trading, risk, events, ops, documents], change_feed
 
 
 def _add_errors(app: Flask, app_context: AppContext) -> None:
-    """Whatever goes wrong is answered with the one body."""
-
-    def refused(error: HttpError) -> Response:
+    def respond(error: HttpError) -> Response:
         if request.blueprint == "pages" or _wants_html():
             return error_page(error, request.environ[REQUEST_ID])
         return error_response(error, app_context.timestamp)
 
-    def broken(error: TearsheetError) -> Response:
-        answer = from_error(error)
-        if answer.status >= 500:
+    def respond_to_known(error: TearsheetError) -> Response:
+        http_error = from_error(error)
+        if http_error.status >= 500:
             log_event(
                 _log,
                 "tearsheet.error",
@@ -101,25 +99,25 @@ def _add_errors(app: Flask, app_context: AppContext) -> None:
                 reason=error.message,
                 path=request.path,
             )
-        return refused(answer)
+        return respond(http_error)
 
-    def unexpected(error: Exception) -> Response:
+    def respond_to_unexpected(error: Exception) -> Response:
         _log.exception("internal error, request %s", request.environ[REQUEST_ID])
-        return refused(internal_error())
+        return respond(internal_error())
 
-    app.register_error_handler(HttpError, refused)
-    app.register_error_handler(TearsheetError, broken)
-    app.register_error_handler(HTTPException, lambda error: refused(_http_error(error)))
-    app.register_error_handler(Exception, unexpected)
+    app.register_error_handler(HttpError, respond)
+    app.register_error_handler(TearsheetError, respond_to_known)
+    app.register_error_handler(HTTPException, lambda error: respond(_http_error(error)))
+    app.register_error_handler(Exception, respond_to_unexpected)
 
 
 def _wants_html() -> bool:
-    """Whether a browser asked for an address that nothing stands at."""
+    """Return whether a browser requested a path that does not exist."""
     return request.url_rule is None and "text/html" in request.headers.get("Accept", "")
 
 
 def _http_error(error: HTTPException) -> HttpError:
-    """What Flask itself refuses: no such path, wrong method, too large a body."""
+    """Return the error of a request that Flask rejects: unknown path, wrong method, body too large."""
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location")}
     if status == 405 and "Allow" in headers:

@@ -1,1 +1,1 @@
-"""api."""
+"""Operations of the API, a module for each feature."""

@@ -1,1 +1,1 @@
-"""http."""
+"""HTTP layer of the API and the dashboard: operations, parameters, access, errors, responses."""

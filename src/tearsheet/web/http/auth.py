@@ -1,4 +1,4 @@
-"""Who may read and write: bearer tokens, kept as hashes; without one only over loopback."""
+"""Access control: bearer tokens, stored as hashes; without tokens only loopback requests are allowed."""
 
 import hashlib
 import hmac
@@ -27,7 +27,7 @@ _RANKS = {"open": 0, "read": 1, "write": 2, "risk": 3}
 #: Permission "risk" as the tokens file stores it: earlier versions read this word only; this one reads both.
 _STORED_RISK: Literal["desk"] = "desk"
 _PREFIX = "ts_"
-#: The cookie of a browser that has signed in: HttpOnly, SameSite=Strict.
+#: Cookie of a signed-in browser: HttpOnly, SameSite=Strict.
 COOKIE = "tearsheet_token"
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 _PORT = re.compile(r":\d+$")
@@ -49,7 +49,7 @@ class Token(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Tokens:
-    """The tokens of a file, read again when it changes."""
+    """Tokens of a file, which is read again when it changes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -57,28 +57,29 @@ class Tokens:
         self._tokens: tuple[Token, ...] = ()
 
     def all(self) -> tuple[Token, ...]:
-        """Every token; none where there is no file. Raises SettingsError for a bad file."""
+        """Return every token; none if there is no file. Raises SettingsError for an invalid file."""
         try:
             info = self._path.stat()
         except (FileNotFoundError, NotADirectoryError):
             self._file_state, self._tokens = None, ()
             return ()
-        seen = (info.st_ino, info.st_size, info.st_mtime_ns)
-        if seen != self._file_state:
-            self._tokens, self._file_state = self._read(), seen
+        file_state = (info.st_ino, info.st_size, info.st_mtime_ns)
+        if file_state != self._file_state:
+            self._tokens, self._file_state = self._read(), file_state
         return self._tokens
 
     def permission_of(self, presented: str) -> Permission | None:
-        """What a token allows; every kept one is compared, in constant time."""
+        """Return what a token allows, None if it is unknown."""
         digest = _digest(presented)
-        found: Permission | None = None
+        permission: Permission | None = None
+        # every stored token is compared, in constant time, so that the time reveals nothing
         for token in self.all():
             if hmac.compare_digest(token.sha256, digest):
-                found = token.permission
-        return found
+                permission = token.permission
+        return permission
 
     def add(self, name: str, permission: Permission, now: datetime) -> str:
-        """Make a token and keep its hash; it is told this once. Raises UsageError."""
+        """Create a token, store its hash and return the token, this once. Raises UsageError."""
         if any(token.name == name for token in self.all()):
             raise UsageError(f"there is a token {name!r}", "revoke it first, or choose another name")
         secret = _PREFIX + secrets.token_urlsafe(32)
@@ -87,12 +88,12 @@ class Tokens:
         return secret
 
     def revoke(self, name: str) -> None:
-        """Take a token back; it is refused from the next request on. Raises NotFoundError."""
-        left = tuple(token for token in self.all() if token.name != name)
-        if len(left) == len(self.all()):
-            named = ", ".join(token.name for token in left) or "none"
-            raise NotFoundError(f"no token {name!r}", f"known: {named}")
-        self._write(left)
+        """Delete a token; it is rejected from the next request on. Raises NotFoundError."""
+        remaining = tuple(token for token in self.all() if token.name != name)
+        if len(remaining) == len(self.all()):
+            names = ", ".join(token.name for token in remaining) or "none"
+            raise NotFoundError(f"no token {name!r}", f"known: {names}")
+        self._write(remaining)
 
     def _read(self) -> tuple[Token, ...]:
         try:
@@ -109,11 +110,11 @@ class Tokens:
 
 
 class Access:
-    """Decides about each request.
+    """Authorization of requests.
 
-    With a token it counts what the token allows. Without one, reading is free where anonymous
-    reading is allowed, and both reading and writing while there are no tokens at all, but only for
-    requests that come over loopback and not through a proxy.
+    A request with a token may do what the token allows. A request without one may read if anonymous
+    reading is allowed; while there are no tokens at all it may do everything, if it comes over
+    loopback and not through a proxy.
     """
 
     def __init__(self, tokens: Tokens, *, anonymous_read: bool) -> None:
@@ -121,7 +122,7 @@ class Access:
         self._anonymous_read = anonymous_read
 
     def authorize(self, request: Request, level: AccessLevel) -> None:
-        """Raise Refused where a request may not do what it asks for."""
+        """Raise HttpError (401, 403) if a request is not allowed this level."""
         if level in ("write", "risk"):
             _reject_cross_site(request)
         if level == "open":
@@ -133,15 +134,15 @@ class Access:
             raise HttpError(401, f"this needs a token that allows to {level}", _HINT, headers=_BEARER)
 
     def is_allowed(self, request: Request, level: AccessLevel) -> bool:
-        """Whether a request that was let in might do more than it asked for."""
+        """Return whether an authorized request would also be allowed this level."""
         presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._cookie_header(request)
         if not presented:
             return level == "read" or self._is_private(request.environ)
-        right = self._tokens.permission_of(presented.partition(" ")[2].strip())
-        return right is not None and _RANKS[right] >= _RANKS[level]
+        permission = self._tokens.permission_of(presented.partition(" ")[2].strip())
+        return permission is not None and _RANKS[permission] >= _RANKS[level]
 
     def client_name(self, request: Request) -> str:
-        """Whose token a request that was let in bears, for what is remembered of it."""
+        """Return the name of an authorized request's token, for the audit log."""
         presented = request.environ.get("HTTP_AUTHORIZATION", "") or self._cookie_header(request)
         _, _, secret = presented.partition(" ")
         digest = _digest(secret.strip())
@@ -149,11 +150,11 @@ class Access:
         return names[0] if names else "somebody at this machine"
 
     def cookie(self, request: Request) -> str | None:
-        """The token that a browser was given at the login page; none while there are no tokens."""
+        """Return the token in a browser's cookie; None while there are no tokens."""
         return request.cookies.get(COOKIE) if self._tokens.all() else None
 
     def permission_of(self, secret: str) -> Permission | None:
-        """What a token allows; None for one that is not known."""
+        """Return what a token allows, None if it is unknown."""
         return self._tokens.permission_of(secret)
 
     def _cookie_header(self, request: Request) -> str:
@@ -162,14 +163,14 @@ class Access:
 
     def _check_token(self, presented: str, level: AccessLevel) -> None:
         scheme, _, secret = presented.partition(" ")
-        right = self._tokens.permission_of(secret.strip()) if scheme.lower() == "bearer" else None
-        if right is None:
+        permission = self._tokens.permission_of(secret.strip()) if scheme.lower() == "bearer" else None
+        if permission is None:
             raise HttpError(401, "the token is not known", _HINT, headers=_BEARER)
-        if _RANKS[right] < _RANKS[level]:
-            raise insufficient_permission(right, level)
+        if _RANKS[permission] < _RANKS[level]:
+            raise insufficient_permission(permission, level)
 
     def _is_private(self, environ: Mapping[str, Any]) -> bool:
-        """Whether a request comes over loopback, by a name of it, and not through a proxy."""
+        """Return whether there are no tokens and the request is a direct one over loopback, to a loopback name."""
         return (
             not self._tokens.all()
             and is_loopback(environ.get("REMOTE_ADDR") or "")
@@ -179,7 +180,7 @@ class Access:
 
 
 def check_bind_address(host: str, tokens: Tokens, *, anonymous_read: bool) -> None:
-    """Refuse to listen beyond loopback where nobody could be told from anybody. Raises UsageError."""
+    """Raise UsageError for an address beyond loopback while there are no tokens."""
     if is_loopback(host) or tokens.all() or anonymous_read:
         return
     raise UsageError(
@@ -191,7 +192,7 @@ def check_bind_address(host: str, tokens: Tokens, *, anonymous_read: bool) -> No
 
 @lru_cache(1000)
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
+    """Return whether only this machine can reach an address."""
     if host == "localhost":
         return True
     try:
@@ -200,12 +201,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def insufficient_permission(right: Permission, level: AccessLevel, message: str = "") -> HttpError:
-    """The refusal of what a token does not allow."""
-    does = {"read": "read only", "write": "read and write, not to lift breaches or change settings"}.get(
-        right, ""
+def insufficient_permission(permission: Permission, level: AccessLevel, message: str = "") -> HttpError:
+    """Return the 403 error for a token whose permission is too low."""
+    allowed = {"read": "read only", "write": "read and write, not to lift breaches or change settings"}.get(
+        permission, ""
     )
-    return HttpError(403, message or f"this token allows to {does}", f"use a token made with --{level}")
+    return HttpError(403, message or f"this token allows to {allowed}", f"use a token made with --{level}")
 
 
 _HINT = "send `Authorization: Bearer …`; `tearsheet tokens add NAME` makes a token"
@@ -213,10 +214,10 @@ _BEARER = {"WWW-Authenticate": 'Bearer realm="tearsheet"'}
 
 
 def _reject_cross_site(request: Request) -> None:
-    """A page of another site, open in a browser here, may not write."""
+    # CSRF: a page of another site, open in a browser on this machine, must not write over loopback
     origin = request.headers.get("Origin")
-    foreign = origin is not None and origin.partition("://")[2] != request.host
-    if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+    is_foreign = origin is not None and origin.partition("://")[2] != request.host
+    if is_foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         raise HttpError(403, "a page of another site may not write here", "send it without a browser")
 
 

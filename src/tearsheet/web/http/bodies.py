@@ -1,4 +1,4 @@
-"""What requests bring besides parameters: JSON objects, texts that people say, idempotency keys, cursors."""
+"""Request bodies and headers: JSON objects, texts, idempotency keys, cursors."""
 
 import re
 from typing import Any
@@ -9,40 +9,40 @@ from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.web.http.errors import HttpError
 
 _KEY = "Idempotency-Key"
-#: Who says something, and what they say.
+#: Pattern of a person's name, and of a short text of theirs.
 BY = r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]{0,99})$"
 NOTE = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]{1,1000}$"
 
 
 def is_valid_text(text: Any, pattern: str) -> bool:
-    """Whether a value is a text as a pattern wants it."""
+    """Return whether a value is a text that matches a pattern as a whole, without lone surrogates."""
     if not isinstance(text, str) or any("\ud800" <= sign <= "\udfff" for sign in text):
         return False
     return re.fullmatch(pattern, text) is not None
 
 
 def json_object(*allowed: str) -> dict[str, Any]:
-    """The JSON object of a request, which has no other fields than these. Raises Refused."""
+    """Return the JSON object of the request. Raises HttpError for another body or an unknown field."""
     check_content_type("application/json")
     content = request.get_json(silent=True)
     fields = ", ".join(f'"{name}": "…"' for name in allowed)
     if not isinstance(content, dict):
         raise HttpError(400, "the body is no JSON object", f"send {{{fields}}}")
-    if strange := sorted(content.keys() - set(allowed)):
-        raise HttpError(422, f"{strange[0]!r} is no field", f"allowed are {', '.join(allowed)}")
+    if unknown := sorted(content.keys() - set(allowed)):
+        raise HttpError(422, f"{unknown[0]!r} is no field", f"allowed are {', '.join(allowed)}")
     return content
 
 
 def check_content_type(*allowed: str) -> None:
-    """Refuse a body of another media type, or whose length is not said."""
+    """Raise HttpError for a body of another media type (415) or without Content-Length (411)."""
     if request.mimetype not in allowed:
         raise HttpError(415, f"the body is {request.mimetype or 'of no type'}", f"send {', '.join(allowed)}")
-    if request.content_length is None:  # what is cut off at the limit must not pass for a whole
+    if request.content_length is None:  # a body cut off at the size limit must not pass for a complete one
         raise HttpError(411, "the length of the body is not said", "send it with Content-Length")
 
 
 def idempotency_key() -> str | None:
-    """The key that a request bears, if any. Raises Refused."""
+    """Return the request's idempotency key, if any. Raises HttpError for an invalid one."""
     key = request.headers.get(_KEY)
     if key is None:
         return None
@@ -54,7 +54,7 @@ def idempotency_key() -> str | None:
 
 
 def cursor_from(cursor: PageCursor | None, kind: type[int] | type[str]) -> PageCursor | None:
-    """The place where a page goes on, if it is one of this list. Raises Refused."""
+    """Return a cursor whose ID has this type. Raises HttpError for the cursor of another list."""
     if cursor is not None and not isinstance(cursor.id, kind):
         raise HttpError(422, "parameter 'cursor' is one of another list", "take `next_cursor` of this one")
     return cursor

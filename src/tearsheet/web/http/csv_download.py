@@ -1,4 +1,4 @@
-"""Tables as CSV that a spreadsheet may open: what it would compute is made plain text."""
+"""CSV downloads that are safe to open in a spreadsheet: formulas are escaped."""
 
 import csv
 import io
@@ -11,18 +11,18 @@ from flask import Response
 
 from tearsheet.trade.amount import to_plain_string
 
-_AT_ONCE = 1 << 16
-#: A spreadsheet takes what begins so for a formula, in full width too.
+_CHUNK_CHARS = 1 << 16
+#: Characters that start a formula in a spreadsheet, full-width forms included.
 _FORMULA_STARTS = "=+-@\uff1d\uff0b\uff0d\uff20"
 _LINES = re.compile(r"\s*[\r\n\v\f\x85\u2028\u2029]+\s*")
-#: What most texts are like, and has none of this.
+#: Fast path: most texts need no escaping.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ,._:/+#%()-]*")
-#: Where commas stand in numbers, spreadsheets cut lines at these, whatever is between quotes.
+#: In locales with decimal commas spreadsheets split lines at `;` and tab, even within quotes.
 _INSIDE = re.compile(rf"([;\t][\s\"']*)([{re.escape(_FORMULA_STARTS)}])")
 
 
 def csv_response(columns: Sequence[str], rows: Iterable[Sequence[Any]], file_name: str) -> Response:
-    """A table as a file to keep; `file_name` is one of ours."""
+    """Return a table as a CSV attachment; `file_name` is not escaped, so it must not come from a client."""
     response = Response("".join(_parts(columns, rows)), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
     return response
@@ -34,7 +34,7 @@ def _parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[st
     writer.writerow(columns)
     for row in rows:
         writer.writerow(map(_format_cell, row))
-        if buffer.tell() > _AT_ONCE:
+        if buffer.tell() > _CHUNK_CHARS:
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()
@@ -42,7 +42,6 @@ def _parts(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[st
 
 
 def _format_cell(value: Any) -> str:
-    """A value as a spreadsheet may have it."""
     if value is None:
         return ""
     if isinstance(value, str):
@@ -55,7 +54,7 @@ def _format_cell(value: Any) -> str:
 
 
 def _escape_formula(text: str) -> str:
-    """A text on one line, marked as text where a spreadsheet would compute it."""
+    """Return a text on one line, with an apostrophe in front if a spreadsheet would compute it."""
     if _PLAIN.fullmatch(text):
         return text
     line = _INSIDE.sub(r"\1'\2", _LINES.sub(" / ", text))

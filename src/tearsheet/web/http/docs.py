@@ -1,4 +1,4 @@
-"""The API's own description: `/openapi.json`, and `/docs` for people, without anything from elsewhere."""
+"""Documentation of the API: `/openapi.json`, and `/docs` for people, without external resources."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -20,7 +20,7 @@ _STYLE = Path(__file__).parents[1] / "static" / "docs.css"
 
 
 def add_docs(api: Api, operations: Sequence[Operation]) -> None:
-    """Add the description of these operations and of itself."""
+    """Add the documentation of these operations and of its own."""
     added = [
         Operation(
             method="GET",
@@ -49,18 +49,18 @@ def add_docs(api: Api, operations: Sequence[Operation]) -> None:
             media="text/css",
         ),
     ]
-    every = [*operations, *added]
+    documented = [*operations, *added]
 
     @cache
-    def described() -> bytes:
-        return msgspec.json.encode(document(every)) + b"\n"
+    def openapi() -> bytes:
+        return msgspec.json.encode(document(documented)) + b"\n"
 
     @cache
     def page() -> str:
-        return _page(every)
+        return _page(documented)
 
     views = (
-        lambda: Response(described(), mimetype="application/json"),
+        lambda: Response(openapi(), mimetype="application/json"),
         lambda: Response(page(), mimetype="text/html", headers=[_CONTENT_POLICY]),
         lambda: Response(_STYLE.read_bytes(), mimetype="text/css"),
     )
@@ -84,10 +84,10 @@ def _page(operations: Sequence[Operation]) -> str:
 
 
 def _render_code(text: str) -> Markup:
-    """A text whose `names` are set as code; all else is escaped."""
+    """Return a text as HTML in which `names` between backticks are code."""
     parts = escape(text).split("`")
-    inner = (f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))
-    return Markup("".join(inner))
+    html = (f"<code>{part}</code>" if n % 2 else part for n, part in enumerate(parts))
+    return Markup("".join(html))
 
 
 def _pretty_json(value: object) -> str:

@@ -1,4 +1,4 @@
-"""What goes wrong in a request, and the status and body it is answered with: the one map of statuses."""
+"""HTTP errors: the status of every error class, and the error body."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from tearsheet.export.files import json_line
 from tearsheet.trade.fill import Rejection
 from tearsheet.web.http.environ_keys import REQUEST_ID
 
-#: Every error class has its status; a test proves that none is left out.
+#: Status of every error class; a test proves that the map is complete.
 STATUSES: dict[type[errors.TearsheetError], int] = {
     errors.TearsheetError: 500,
     errors.UsageError: 422,
@@ -24,7 +24,7 @@ STATUSES: dict[type[errors.TearsheetError], int] = {
     errors.SchemaError: 503,
     errors.StoreError: 503,
 }
-#: What a client waits before it asks again, in seconds.
+#: Seconds before a client should retry.
 RETRY_AFTER_S = 1
 _CONFLICTS = {"conflicting_id", "unknown_instrument", "ambiguous_instrument"}
 _KINDS = {
@@ -44,7 +44,7 @@ _KINDS = {
 
 
 class HttpError(Exception):
-    """A request that is not carried out: its status, a message for people, and what to do."""
+    """A rejected request: status, message for people, and a hint what to do."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class HttpError(Exception):
 
 
 def rejected_items(rejections: Sequence[Rejection]) -> HttpError:
-    """The refusal of a request whose fills or marks cannot all be used."""
-    conflict = all(row.code in _CONFLICTS for row in rejections)
+    """Return the error of a request with invalid fills or marks; 409 if all of them conflict with the ledger."""
+    is_conflict = all(row.code in _CONFLICTS for row in rejections)
     return HttpError(
-        409 if conflict else 422,
+        409 if is_conflict else 422,
         f"{len(rejections)} of the request cannot be used, so nothing of it was kept",
         "correct them and send the whole request again",
         [
@@ -79,7 +79,7 @@ def rejected_items(rejections: Sequence[Rejection]) -> HttpError:
 
 
 def from_error(error: errors.TearsheetError) -> HttpError:
-    """The refusal that an error of Tearsheet's comes to; what is our own fault is not told."""
+    """Return the HTTP error of a TearsheetError; the message of an internal error stays in the log."""
     status = STATUSES[type(error)]
     if status == 500:
         return internal_error()
@@ -89,31 +89,31 @@ def from_error(error: errors.TearsheetError) -> HttpError:
 
 
 def internal_error() -> HttpError:
-    """The refusal of a request that met a fault of ours; the log tells more under its id."""
+    """Return the 500 error; the log has the details, under the request ID."""
     return HttpError(500, "internal error", "the log tells more under this error's id")
 
 
 _RETRY = {"Retry-After": str(RETRY_AFTER_S)}
 
 
-def error_response(refused: HttpError, now: str) -> Response:
-    """The error body, with the request's id so that it is found in the log."""
-    error: dict[str, Any] = {
-        "code": refused.status,
-        "type": refused.kind,
-        "message": refused.message,
-        "hint": refused.hint or None,
-        "timestamp": now,
+def error_response(error: HttpError, timestamp: str) -> Response:
+    """Return the response of an error, with the request ID under which the log has it."""
+    content: dict[str, Any] = {
+        "code": error.status,
+        "type": error.kind,
+        "message": error.message,
+        "hint": error.hint or None,
+        "timestamp": timestamp,
         "id": request.environ[REQUEST_ID],
     }
-    if refused.details:
-        error["details"] = list(refused.details)
-    body = json_line({"status": "error", "error": error}) + b"\n"
-    response = Response(body, refused.status, mimetype="application/json")
-    response.headers.update(refused.headers)
+    if error.details:
+        content["details"] = list(error.details)
+    body = json_line({"status": "error", "error": content}) + b"\n"
+    response = Response(body, error.status, mimetype="application/json")
+    response.headers.update(error.headers)
     return response
 
 
 def rejection_to_json(rejection: Rejection) -> dict[str, Any]:
-    """A rejection as it is listed."""
+    """Return a rejection as JSON fields, without those that are None."""
     return {name: value for name, value in asdict(rejection).items() if value is not None}

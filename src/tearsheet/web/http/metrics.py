@@ -1,7 +1,7 @@
-"""What Prometheus is told: counts of requests and cache by process, and gauges from the ledger itself.
+"""Prometheus metrics: counters of requests and cache by process, and gauges of the ledger.
 
-With several workers each counts in files of `PROMETHEUS_MULTIPROC_DIR`, and whichever is asked adds
-them up. Money and revision are read at the scrape, so that no worker can tell an old number.
+Several workers count in files of `PROMETHEUS_MULTIPROC_DIR`; the worker that is scraped adds them up.
+Gauges of the ledger are read at the scrape, so that no worker reports an old number.
 """
 
 import os
@@ -20,7 +20,7 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 
 
 class Metrics:
-    """The counters of one application."""
+    """Counters of one application."""
 
     def __init__(self) -> None:
         if MULTIPROC_DIR in os.environ:
@@ -49,33 +49,33 @@ class Metrics:
         )
 
     def observe(self, method: str, route: str, status: str, seconds: float) -> None:
-        """Count a request and its time."""
+        """Count a request and its duration."""
         key = (method, route, status)
         child = self._children.get(key)
         if child is None:
             child = self._children[key] = self.requests.labels(*key)
         child.observe(seconds)
 
-    def count_cache_source(self, found: str) -> None:
-        """Count an answer by where it was found."""
-        child = self._cache_counters.get(found)
+    def count_cache_source(self, source: str) -> None:
+        """Count an answer by its source: a cache or computed."""
+        child = self._cache_counters.get(source)
         if child is None:
-            child = self._cache_counters[found] = self.cache.labels(found)
+            child = self._cache_counters[source] = self.cache.labels(source)
         child.inc()
 
     def page(self, gauges: list["Gauge"]) -> bytes:
-        """The page that Prometheus reads."""
-        counts = self.registry
+        """Return the page that Prometheus scrapes."""
+        counters = self.registry
         if MULTIPROC_DIR in os.environ:
-            counts = CollectorRegistry()
-            MultiProcessCollector(counts)  # type: ignore[no-untyped-call]
+            counters = CollectorRegistry()
+            MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
         ledger = CollectorRegistry()
         ledger.register(_GaugeCollector(gauges))
-        return generate_latest(counts) + generate_latest(ledger)
+        return generate_latest(counters) + generate_latest(ledger)
 
 
 class Gauge:
-    """One gauge with a value for each set of labels."""
+    """A gauge with a value for each set of labels."""
 
     def __init__(self, name: str, words: str, labels: tuple[str, ...] = ()) -> None:
         self.family = GaugeMetricFamily(f"tearsheet_{name}", words, labels=labels)
@@ -87,8 +87,6 @@ class Gauge:
 
 
 class _GaugeCollector:
-    """Gives gauges to a registry."""
-
     def __init__(self, gauges: list[Gauge]) -> None:
         self._gauges = gauges
 

@@ -1,7 +1,6 @@
-"""Around every request, below Flask: a request id, fixed headers, one log line, one observation.
+"""WSGI middleware below Flask: request ID, fixed headers, one log line and one metric per request.
 
-At this height a request costs some microseconds; Flask's own hooks and header objects cost more than
-the answer itself.
+It costs some microseconds; Flask's own hooks and header objects cost more than the answer itself.
 """
 
 import logging
@@ -33,17 +32,17 @@ Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 class RequestMiddleware:
-    """A WSGI application around another."""
+    """WSGI middleware around an application."""
 
-    def __init__(self, inner: Application, meters: Metrics) -> None:
+    def __init__(self, inner: Application, metrics: Metrics) -> None:
         self._inner = inner
-        self._metrics = meters
+        self._metrics = metrics
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request."""
+        """Handle a request; a valid X-Request-ID of the client is its ID."""
         started = time.perf_counter()
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(8).hex()
+        client_id = environ.get("HTTP_X_REQUEST_ID", "")
+        request_id = client_id if _REQUEST_ID.fullmatch(client_id) else os.urandom(8).hex()
         environ[REQUEST_ID] = request_id
 
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made of the same rows that the views read by."""
+"""The OpenAPI 3.1 document, generated from the operations that the views are registered with."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ While there are no tokens, this machine may ask without one, over loopback."""
 
 
 def document(operations: Sequence[Operation]) -> Json:
-    """The document of these operations."""
+    """Return the OpenAPI document of these operations."""
     shapes = [shape for o in operations for shape in _response_types(o)]
     paths: dict[str, Json] = {}
     for operation in operations:
@@ -113,14 +113,14 @@ def _parameter(parameter: Parameter, place: str) -> Json:
 
 
 def _responses(o: Operation) -> Json:
-    done = (200, 201) if o.method == "POST" and o.body is not None and 409 in o.statuses else (200,)
-    refused: Iterable[int] = {*o.statuses, 500}
+    successes = (200, 201) if o.method == "POST" and o.body is not None and 409 in o.statuses else (200,)
+    errors: Iterable[int] = {*o.statuses, 500}
     if o.parameters or not o.body:
-        refused = {*refused, 400}
+        errors = {*errors, 400}
     if o.level != "open":
-        refused = {*refused, 401, 403, 503}
-    responses = {str(status): _success_response(o, status) for status in done}
-    for status in sorted(refused):
+        errors = {*errors, 401, 403, 503}
+    responses = {str(status): _success_response(o, status) for status in successes}
+    for status in sorted(errors):
         responses[str(status)] = (
             {"description": _MEANINGS[304]} if status == 304 else _error_response(o, status)
         )
@@ -133,7 +133,7 @@ def _success_response(o: Operation, status: int) -> Json:
 
 
 def _error_response(o: Operation, status: int) -> Json:
-    # health answers in its own shape whether it is well or not
+    # health checks have the same response type when they fail
     shape = o.response_type if status == 503 and o.level == "open" else ErrorAnswer
     response: Json = {
         "description": _MEANINGS[status],
@@ -187,7 +187,7 @@ def _schema(answer: Any) -> Json:
 
 
 def allow_exact_numbers(schema: Any) -> Any:
-    """A decimal is a JSON number here, with all its digits; instants and dates are texts."""
+    """Return a schema in which decimals are JSON numbers, with all their digits."""
     if isinstance(schema, list):
         return [allow_exact_numbers(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,8 +1,8 @@
-"""A thin typed layer over a plain Flask blueprint: what an operation takes is written once.
+"""Operations of the API: a typed layer over a Flask blueprint.
 
-An `Operation` names its parameters, body, answer and who may call it. `Api.add` turns a function into
-a view that reads the parameters strictly (unknown, repeated and bad ones are refused), and the same
-rows make the OpenAPI document (`openapi.py`), so that neither can say what the other does not do.
+An `Operation` names its parameters, body, response type and access level. `Api.add` registers a view
+that parses the parameters strictly: unknown, repeated and invalid ones are rejected. The OpenAPI
+document (`openapi.py`) is generated from the same operations, so both always agree.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ View = Callable[..., Response]
 
 
 class Parameter(Struct, frozen=True):
-    """A parameter of a query or a path; `read` makes its value of a text or raises ValueError."""
+    """A parameter of a query or a path; `read` parses its value or raises ValueError."""
 
     name: str
     description: str
@@ -32,7 +32,7 @@ class Parameter(Struct, frozen=True):
 
 
 class Body(Struct, frozen=True):
-    """What a request brings: media types, JSON Schema, and an example."""
+    """A request body: media types, JSON Schema, and an example."""
 
     media: tuple[str, ...]
     schema: Mapping[str, Any]
@@ -40,8 +40,7 @@ class Body(Struct, frozen=True):
 
 
 class Operation(Struct, frozen=True, kw_only=True):
-    """A method and path of the API. `answer` is a type whose JSON Schema is that of the
-    answer, or several of which it is one."""
+    """A method and path of the API; `response_type` is a type or a tuple of alternatives."""
 
     method: Literal["GET", "POST", "PUT"]
     path: str
@@ -59,7 +58,7 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 
 class Api:
-    """Operations on one blueprint. `guard` is called with each operation before its view."""
+    """Operations of one blueprint. `guard` is called with the operation before its view."""
 
     def __init__(self, name: str, guard: Callable[[Operation], None]) -> None:
         self.blueprint = Blueprint(name, __name__)
@@ -67,7 +66,7 @@ class Api:
         self._guard = guard
 
     def add(self, operation: Operation, view: View) -> None:
-        """Answer an operation, under its aliases too, with a function of its parameters."""
+        """Register a view of an operation and its aliases; its parameters are keyword arguments."""
         self.operations.append(operation)
 
         defaults = parse_parameters(operation.parameters, MultiDict()) if _is_optional(operation) else None
@@ -79,8 +78,8 @@ class Api:
                 values = defaults
             else:
                 values = parse_parameters(operation.parameters, request.args)
-            named = {p.name: _parse(p, in_path[p.name]) for p in operation.in_path}
-            return view(**named, **values)
+            path_values = {p.name: _parse(p, in_path[p.name]) for p in operation.in_path}
+            return view(**path_values, **values)
 
         for path in (operation.path, *operation.aliases):
             rule = path.replace("{", "<").replace("}", ">")
@@ -93,16 +92,16 @@ def _is_optional(operation: Operation) -> bool:
     return not any(parameter.required for parameter in operation.parameters)
 
 
-def parse_parameters(parameters: Sequence[Parameter], given: MultiDict[str, str]) -> Json:
-    """The value of every parameter by its name. Raises Refused."""
-    known = {parameter.name: parameter for parameter in parameters}
-    for name, texts in given.lists():
-        if name not in known:
-            named = ", ".join(known) or "none"
-            raise HttpError(400, f"no parameter {name!r} is known here", f"known are: {named}")
+def parse_parameters(parameters: Sequence[Parameter], args: MultiDict[str, str]) -> Json:
+    """Return the value of every parameter by name. Raises HttpError."""
+    names = [parameter.name for parameter in parameters]
+    for name, texts in args.lists():
+        if name not in names:
+            known = ", ".join(names) or "none"
+            raise HttpError(400, f"no parameter {name!r} is known here", f"known are: {known}")
         if len(texts) > 1:
             raise HttpError(400, f"parameter {name!r} is given {len(texts)} times", "give it once")
-    return {p.name: _value(p, given.get(p.name)) for p in parameters}
+    return {p.name: _value(p, args.get(p.name)) for p in parameters}
 
 
 def _value(parameter: Parameter, text: str | None) -> Any:
@@ -117,5 +116,5 @@ def _parse(parameter: Parameter, text: str) -> Any:
     try:
         return parameter.read(text)
     except ValueError as error:
-        said = text if len(text) <= 100 else f"{text[:100]}…"
-        raise HttpError(422, f"parameter {parameter.name!r} is {said!r}", str(error)) from None
+        shown = text if len(text) <= 100 else f"{text[:100]}…"
+        raise HttpError(422, f"parameter {parameter.name!r} is {shown!r}", str(error)) from None
