@@ -108,7 +108,7 @@ def test_the_newest_migration_is_the_version_the_program_knows() -> None:
 def test_a_locked_ledger_is_said_after_a_while(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.log("2026-11-20", record(net="5"))
     place.tracker().close()
-    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("tearsheet.store.tables.ledger.BUSY_SECONDS", 0.1)
     other = sqlite3.connect(place.settings().ledger_path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with place.tracker() as tracker:
@@ -172,7 +172,6 @@ WHOLE = {
     "streams_of_fills",
     "remove_all_alerts",
     "open_positions",
-    "marks",
     "closed_of_streams",
     "instants_with_posted",
     "notes",

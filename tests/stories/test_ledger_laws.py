@@ -21,8 +21,8 @@ from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
 def _short_stretches() -> Iterator[None]:
     """Read and book in stretches so short that their seams are met."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tearsheet.store.tables.queries._AT_ONCE", 4)
-        patch.setattr("tearsheet.store.write.rebooking._AT_ONCE", 3)
+        patch.setattr("tearsheet.store.tables.queries._CHUNK_ROWS", 4)
+        patch.setattr("tearsheet.store.write.rebooking._CHUNK_ROWS", 3)
         yield
 
 

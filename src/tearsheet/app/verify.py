@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Generic
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from tearsheet.app.reports import VerifyReport
 from tearsheet.sources.trade_logs.log_folder import LogReadPosition, prefix_matches
-from tearsheet.store.db.connection import Row
+from tearsheet.store.tables.columns import BookingRow, LogStreamRow, PositionRow, Row, RowType, TallyRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.tallies import decode
@@ -23,24 +24,24 @@ _FACTS = ("source", "record", "fill", "sighting", "rejection", "log_stream")
 _SHOWN = 20
 
 
-class _Table(Struct, frozen=True):
-    """A table of books: in which order its rows are compared, and where that stands in a row."""
+class _Book(Struct, Generic[RowType], frozen=True):
+    """A table of books and the columns that its rows are sorted by."""
 
-    name: str
-    columns: str
+    kind: type[RowType]
     order: str
-    places: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.kind.TABLE
 
 
-_BOOKS = (
-    _Table("position", "*", "id", (0, 1)),
-    _Table("booking", "*", "position_id, time_us, rank, fill_key, part", (0, 4, 5, 6, 7)),
-    _Table("log_stream", "*", "account, symbol", (0, 1)),
+_BOOKS: tuple[_Book[Any], ...] = (
+    _Book(PositionRow, "id"),
+    _Book(BookingRow, "position_id, time_us, rank, fill_key, part"),
+    _Book(LogStreamRow, "account, symbol"),
 )
-_TALLIES = _Table(
-    "tally", "account, session, currency, last_us, body", "account, session, currency", (0, 1, 2)
-)
-RowPair = tuple[Row | None, Row | None]
+_TALLIES = _Book(TallyRow, "account, session, currency")
 
 
 def verify(
@@ -79,8 +80,9 @@ def verify(
 
 def _copy(ledger: Ledger, rebuilt: Ledger, table: str) -> None:
     into = rebuilt.connection
-    columns = ", ".join(f'"{row[1]}"' for row in into.execute(f"PRAGMA table_info({table})"))
-    marks = ", ".join("?" * (columns.count(",") + 1))
+    names = rebuilt.queries.select_values("SELECT name FROM pragma_table_info(?)", (table,))
+    columns = ", ".join(f'"{name}"' for name in names)
+    marks = ", ".join("?" * len(names))
     indexes = into.drop_indexes_temporarily(table)
     rows = ledger.connection.stream(f"SELECT {columns} FROM {table}")  # noqa: S608
     into.execute_many(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608
@@ -88,16 +90,18 @@ def _copy(ledger: Ledger, rebuilt: Ledger, table: str) -> None:
         into.execute(statement)
 
 
-def _merge_join(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> Iterator[RowPair]:
-    """The rows that differ: what is stored beside what comes out of a rebuild."""
-    question = f"SELECT {table.columns} FROM {table.name} ORDER BY {table.order}"  # noqa: S608
-    kept, made = iter(ledger.connection.stream(question)), iter(rebuilt.connection.stream(question))
-    place: Callable[[Row], Any] = itemgetter(*table.places)
-    one, other = next(kept, None), next(made, None)
+def _merge_join(
+    ledger: Ledger, rebuilt: Ledger, book: _Book[RowType], report: VerifyReport
+) -> Iterator[tuple[RowType | None, RowType | None]]:
+    """Stream the rows that differ: the stored one and the rebuilt one."""
+    statement = f"SELECT * FROM {book.name} ORDER BY {book.order}"  # noqa: S608
+    stored, made = (iter(one.queries.stream_of(book.kind, statement)) for one in (ledger, rebuilt))
+    key: Callable[[Row], Any] = attrgetter(*book.order.split(", "))
+    one, other = next(stored, None), next(made, None)
     count = 0
     while one is not None or other is not None:
-        ahead = other is None or (one is not None and place(one) < place(other))
-        behind = one is None or (other is not None and place(other) < place(one))
+        ahead = other is None or (one is not None and key(one) < key(other))
+        behind = one is None or (other is not None and key(other) < key(one))
         if ahead:
             yield one, None
         elif behind:
@@ -105,33 +109,40 @@ def _merge_join(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyRe
         elif one != other:
             yield one, other
         if not behind:
-            one, count = next(kept, None), count + 1
+            one, count = next(stored, None), count + 1
         if not ahead:
             other = next(made, None)
-    report.rows[table.name] = count
+    report.rows[book.name] = count
 
 
-def _compare(ledger: Ledger, rebuilt: Ledger, table: _Table, report: VerifyReport) -> None:
+def _compare(ledger: Ledger, rebuilt: Ledger, book: _Book[Any], report: VerifyReport) -> None:
     stored = missing = 0
-    for one, other in _merge_join(ledger, rebuilt, table, report):
+    for one, other in _merge_join(ledger, rebuilt, book, report):
         if one is not None and (stored := stored + 1) <= _SHOWN:
-            report.differences.append(f"{table.name}: {one} is stored but not in a rebuild")
+            report.differences.append(f"{book.name}: {astuple(one)} is stored but not in a rebuild")
         if other is not None and (missing := missing + 1) <= _SHOWN:
-            report.differences.append(f"{table.name}: {other} comes out of a rebuild but is not stored")
+            report.differences.append(
+                f"{book.name}: {astuple(other)} comes out of a rebuild but is not stored"
+            )
 
 
 def _compare_tallies(ledger: Ledger, rebuilt: Ledger, report: VerifyReport) -> None:
     for one, other in _merge_join(ledger, rebuilt, _TALLIES, report):
-        if one is None or other is None:
-            key = (one or other or ())[:3]
-            where = "is not stored" if one is None else "does not come out of a rebuild"
-            report.differences.append(f"tally {key} {where}")
-        elif not _tallies_equal(one, other):
-            report.differences.append(f"tally {one[:3]}: stored {one[4]}, rebuilt {other[4]}")
+        if one is not None and other is not None:
+            if not _tallies_equal(one, other):
+                report.differences.append(f"tally {_key(one)}: stored {one.body}, rebuilt {other.body}")
+        elif one is not None:
+            report.differences.append(f"tally {_key(one)} does not come out of a rebuild")
+        elif other is not None:
+            report.differences.append(f"tally {_key(other)} is not stored")
 
 
-def _tallies_equal(one: Row, other: Row) -> bool:
-    return bool(one[3] == other[3] and decode(one[4]) == decode(other[4]))
+def _key(row: TallyRow) -> tuple[str, str, str]:
+    return row.account, row.session, row.currency
+
+
+def _tallies_equal(one: TallyRow, other: TallyRow) -> bool:
+    return one.last_us == other.last_us and decode(one.body) == decode(other.body)
 
 
 def _check_notes(ledger: Ledger, report: VerifyReport) -> None:

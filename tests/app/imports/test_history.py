@@ -97,7 +97,7 @@ def test_undoing_a_batch_is_as_if_it_had_never_come(drawn: list[Any], data: st.D
     with pytest.MonkeyPatch.context() as patch:
         # either take out what went, or book what is left anew; and hold few of what went
         patch.setattr("tearsheet.store.write.undo._FEW", data.draw(st.sampled_from([0, 10_000])))
-        patch.setattr("tearsheet.store.tables.account_states._MOST_HELD", data.draw(st.integers(0, 9)))
+        patch.setattr("tearsheet.store.tables.account_states._MAX_HELD", data.draw(st.integers(0, 9)))
         compare(drawn, data.draw(st.permutations(sorted(undone))))
 
 

@@ -21,6 +21,7 @@ from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.store.db import connection, dialect
 from tearsheet.store.db import postgres as store_postgres
 from tearsheet.store.db.statements import load_statements
+from tearsheet.store.tables.columns import PositionRow
 from tearsheet.store.tables.ledger import Ledger
 from tests.stories.test_faults import WHOLE
 from tests.support.place import NOON, TOP, Place, as_rows, fills_csv, record
@@ -105,7 +106,7 @@ def test_a_writer_of_one_account_does_not_wait_for_one_of_another(
 def test_a_lock_that_is_held_too_long_is_said(
     place: Place, monkeypatch: pytest.MonkeyPatch, accounts: frozenset[str] | None
 ) -> None:
-    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("tearsheet.store.tables.ledger.BUSY_SECONDS", 0.1)
     with (
         place.tracker() as one,
         place.tracker() as other,
@@ -181,8 +182,8 @@ def test_a_question_whose_connection_is_killed_fails_and_the_next_one_works(
                 ledger.first_session(None)
 
         def read_on() -> None:
-            with ledger.snapshot() as reading:
-                rows = reading.stream("closed_all", (0, 1 << 62), at_once=2)
+            with ledger.snapshot() as queries:
+                rows = queries.stream(PositionRow, "closed_all", (0, 1 << 62), at_once=2)
                 assert next(iter(rows))
                 end_connections(postgres, place)
                 list(rows)

@@ -23,8 +23,8 @@ EmptyPlace = Callable[[], Place]
 def _short_stretches() -> Iterator[None]:
     """Read and book in stretches so short that their seams are met."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tearsheet.store.tables.queries._AT_ONCE", 4)
-        patch.setattr("tearsheet.store.write.rebooking._AT_ONCE", 3)
+        patch.setattr("tearsheet.store.tables.queries._CHUNK_ROWS", 4)
+        patch.setattr("tearsheet.store.write.rebooking._CHUNK_ROWS", 3)
         yield
 
 

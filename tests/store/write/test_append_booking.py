@@ -48,10 +48,10 @@ def bulk(least: int) -> Iterator[None]:
     """Take any file for a large one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tearsheet.store.write.transaction._BULK_BYTES", 1)
-        patch.setattr("tearsheet.store.write.imported_fills._LEAST", least)
-        patch.setattr("tearsheet.store.write.append_booking._MOST_WAITING", 2)
+        patch.setattr("tearsheet.store.write.imported_fills._LEAST_ROWS", least)
+        patch.setattr("tearsheet.store.write.append_booking._MAX_WAITING", 2)
         patch.setattr("tearsheet.store.write.session_tallies._MAX_CACHED", 1)
-        patch.setattr("tearsheet.store.db.sqlite._LEAST", 1)
+        patch.setattr("tearsheet.store.db.sqlite._LEAST_ROWS", 1)
         yield
 
 

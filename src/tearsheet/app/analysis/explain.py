@@ -9,6 +9,7 @@ from tearsheet.app.reports import ExplainedFill, ExplainedTrade, Explanation, Fi
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PerformanceSummary
+from tearsheet.store.tables.columns import SupersededClaimRow, SupersedingClaimRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
@@ -77,25 +78,24 @@ def _replaced_fills(ledger: Ledger, summary: PerformanceSummary) -> tuple[Replac
     span = (to_micros(summary.window.starts_at), to_micros(summary.window.ends_at))
     scope = (summary.scope.account, summary.scope.symbol)
     terms = []
-    for row in ledger.queries.execute("superseded_claims", (*span, *scope)).fetchall():
-        account, symbol, time_us, side, quantity, price, commission, fill_id, key, file, line = row
-        by = ledger.queries.fetch_one("superseding_claims", (account, key))
+    for row in ledger.queries.rows(SupersededClaimRow, "superseded_claims", (*span, *scope)):
+        by = ledger.queries.row(SupersedingClaimRow, "superseding_claims", (row.account, row.key))
         if by is None:
             continue
         terms.append(
             ReplacedFill(
-                from_micros(time_us),
-                account,
-                symbol,
-                side,
-                Decimal(quantity),
-                Decimal(price),
-                Decimal(commission),
-                fill_id,
-                FillPlace(file, line),
-                by[0],
-                FillPlace(by[1], by[2]),
-                from_micros(by[3]),
+                from_micros(row.time_us),
+                row.account,
+                row.symbol,
+                row.side,
+                Decimal(row.quantity),
+                Decimal(row.price),
+                Decimal(row.commission),
+                row.fill_id,
+                FillPlace(row.file, row.line),
+                by.status,
+                FillPlace(by.file, by.line),
+                from_micros(by.read_at),
             )
         )
     return tuple(terms)

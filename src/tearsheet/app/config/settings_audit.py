@@ -17,6 +17,7 @@ from tearsheet.app.book_rules import bytes_digest, file_digest
 from tearsheet.errors import InputError, SettingsError
 from tearsheet.export.files import replace_file
 from tearsheet.log import log_event
+from tearsheet.store.tables.columns import SettingChangeRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.trade.session import from_micros, to_micros
 
@@ -71,10 +72,7 @@ def save_change(
             if file_digest(path) != file.digest:
                 return False
             before()
-            for one in changes:
-                ledger.queries.execute(
-                    "add_setting_change", (to_micros(one.at), one.who, one.file, one.name, one.old, one.new)
-                )
+            ledger.queries.add(SettingChangeRow, map(_row, changes))
             was = path.read_bytes() if path.exists() else b""
             _write(path, file.text.encode())
     except BaseException:
@@ -99,8 +97,21 @@ def save_change(
 def setting_changes(ledger: Ledger, most: int) -> list[AuditEntry]:
     """The newest changes, the newest first."""
     with ledger.snapshot() as queries:
-        found = queries.execute("setting_changes", (_MAX_ID, most)).fetchall()
-    return [AuditEntry(from_micros(at_us), *rest) for at_us, *rest in found]
+        found = queries.rows(SettingChangeRow, "setting_changes", (_MAX_ID, most))
+    return [
+        AuditEntry(from_micros(row.at_us), row.who, row.file, row.name, row.old, row.new) for row in found
+    ]
+
+
+def _row(entry: AuditEntry) -> SettingChangeRow:
+    return SettingChangeRow(
+        at_us=to_micros(entry.at),
+        who=entry.who,
+        file=entry.file,
+        name=entry.name,
+        old=entry.old,
+        new=entry.new,
+    )
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -16,7 +16,8 @@ from tearsheet.app.reports import OnProgress, no_progress
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import timed_event
 from tearsheet.sources.statements.options import StatementOptions
-from tearsheet.store.tables import rows
+from tearsheet.store.tables.columns import ImportRow, RejectionListRow
+from tearsheet.store.tables.rows import rejection_from_row
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import from_micros
@@ -79,13 +80,12 @@ class ImportHistory:
         """The imports, the newest first, from before an id on; requests of fills are some, too."""
         which = "batches_of_files" if files_only else "batches"
         with self._ledger.snapshot() as queries:
-            found = queries.execute(which, (before or _MAX_ID, most)).fetchall()
-        return [_to_import(row) for row in found]
+            return list(map(_to_import, queries.rows(ImportRow, which, (before or _MAX_ID, most))))
 
     def get(self, number: int) -> Import:
         """One import. Raises NotFoundError."""
         with self._ledger.snapshot() as queries:
-            row = queries.fetch_one("batch", (number,)) if 0 < number < _MAX_ID else None
+            row = queries.row(ImportRow, "batch", (number,)) if 0 < number < _MAX_ID else None
         if row is None:
             raise NotFoundError(f"there is no import {number}", "`tearsheet imports` lists them")
         return _to_import(row)
@@ -93,8 +93,8 @@ class ImportHistory:
     def rejections(self, number: int, most: int) -> Sequence[RejectedRow]:
         """The lines of an import that could not be used."""
         with self._ledger.snapshot() as queries:
-            found = queries.execute("rejections_of_batch", (number, most)).fetchall()
-        return [RejectedRow(rows.rejection_from_row(row), row[7] is None) for row in found]
+            found = queries.rows(RejectionListRow, "rejections_of_batch", (number, most))
+        return [RejectedRow(rejection_from_row(row), row.withdrawn_by is None) for row in found]
 
     def undo(self, number: int, who: str) -> UndoReport:
         """Take an import out, as if it had never come. Raises NotFoundError, UsageError, StoreError."""
@@ -149,25 +149,29 @@ class ImportHistory:
         )
         posting.rebuild_if_outdated()
         source = self._ledger.source(batch.id)
-        if self._ledger.queries.fetch_one("undo", (batch.id,)) is not None:
+        if self._ledger.queries.exists("undo", (batch.id,)):
             raise UsageError(f"import {batch.id} was undone just now", "nothing is left to do")
         undone = posting.undo_import(source, who)
         revision = posting.commit()
         return UndoReport(batch.id, batch.file, undone.removed, undone.retained, revision)
 
 
-def _to_import(row: rows.Row) -> Import:
-    number, name, layout, read_us, new, known, rejected, skipped, who, *undo = row
-    undone = None if undo[0] is None else UndoInfo(from_micros(undo[0]), *undo[1:])
+def _to_import(row: ImportRow) -> Import:
     return Import(
-        number,
-        name,
-        layout,
-        from_micros(read_us),
-        new,
-        known,
-        rejected,
-        json.decode(skipped, type=dict[str, int]),
-        who,
-        undone,
+        id=row.id,
+        file=row.name,
+        layout=row.layout,
+        read_at=from_micros(row.read_at),
+        new=row.new,
+        known=row.known,
+        rejected=row.rejected,
+        skipped=json.decode(row.skipped, type=dict[str, int]),
+        who=row.who,
+        undone=_undo_info(row),
     )
+
+
+def _undo_info(row: ImportRow) -> UndoInfo | None:
+    if row.undone_us is None or row.undone_by is None or row.gone is None or row.stayed is None:
+        return None
+    return UndoInfo(from_micros(row.undone_us), row.undone_by, row.gone, row.stayed)

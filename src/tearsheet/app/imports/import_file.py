@@ -29,8 +29,9 @@ from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.sources.trade_logs.log_folder import LogReadPosition, read_new
+from tearsheet.store.tables.columns import SourceFile
 from tearsheet.store.tables.holdings import holding_before
-from tearsheet.store.tables.ledger import Ledger, SourceFile
+from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.imported_fills import ImportCounts
 from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction
 from tearsheet.trade.fill import Fill, Rejection

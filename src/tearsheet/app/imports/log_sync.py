@@ -15,7 +15,8 @@ from tearsheet.sources.trade_logs.log_folder import (
     read_new,
     signature,
 )
-from tearsheet.store.tables.ledger import Ledger, SourceFile
+from tearsheet.store.tables.columns import SourceFile
+from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, ReadPosition
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import DAY, EARLIEST
@@ -126,7 +127,7 @@ def _reject_file(
 
 
 def _read_position(source: SourceFile) -> LogReadPosition:
-    return LogReadPosition(source.offset, source.lines, source.checksum, source.tail, source.complete)
+    return LogReadPosition(source.offset, source.lines, source.checksum, source.tail, bool(source.complete))
 
 
 def _stored_position(so_far: LogReadPosition) -> ReadPosition:

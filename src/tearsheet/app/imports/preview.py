@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from tearsheet.performance.summary import Scope
+from tearsheet.store.tables.columns import ClosedCountRow, TallyRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.tallies import decode
 from tearsheet.trade.amount import ZERO, exact
@@ -83,10 +84,11 @@ def _snapshot(ledger: Ledger) -> _Snapshot:
     queries = ledger.queries
     days = {}
     with exact():
-        for account, session, currency, body in queries.execute("days_of_accounts"):
-            days[date.fromisoformat(session), account, currency] = decode(body).curve.net
+        for row in queries.rows(TallyRow, "days_of_accounts"):
+            days[date.fromisoformat(row.session), row.account, row.currency] = decode(row.body).curve.net
         held = {(p.account, p.symbol): _signed_quantity(p) for p in queries.open_positions(Scope())}
-    closed = {(a, s): number for a, s, number in queries.execute("closed_of_streams")}
+    counts = queries.rows(ClosedCountRow, "closed_of_streams")
+    closed = {(row.account, row.symbol): row.closed for row in counts}
     return _Snapshot(days, held, closed)
 
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tearsheet.store.tables import rows
+from tearsheet.store.tables.columns import FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.rows import fill_from_row, position_from_row
 from tearsheet.trade.amount import ZERO, proportional_share
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
@@ -136,17 +137,15 @@ def fills_since_flat(queries: Queries, account: str, symbol: str, since: datetim
     since_us, before = to_micros(since), None
     while since_us != before:
         before = since_us
-        for row in queries.execute("positions_of_stream_since", (account, symbol, since_us)):
-            opened = rows.position_from_row(row).opened_at
-            since_us = min(since_us, since_us if opened is None else to_micros(opened))
-    found = queries.stream("fills_of_stream", (account, symbol, since_us))
-    return [rows.fill_from_row(row) for row in found]
+        for row in queries.rows(PositionRow, "positions_of_stream_since", (account, symbol, since_us)):
+            since_us = min(since_us, since_us if row.opened_us is None else row.opened_us)
+    found = queries.stream(FillRow, "fills_of_stream", (account, symbol, since_us))
+    return list(map(fill_from_row, found))
 
 
 def traded_symbols(queries: Queries, account: str, since: datetime) -> list[str]:
     """The instruments of an account that were held or traded since an instant."""
-    found = queries.execute("streams_of_account_since", (account, to_micros(since)))
-    return sorted(row[0] for row in found)
+    return sorted(queries.values("streams_of_account_since", (account, to_micros(since))))
 
 
 def trade_log_effects(
@@ -154,9 +153,9 @@ def trade_log_effects(
 ) -> Sequence[FillEffect]:
     """Trades that a bot's log states whole: a result and fees at one instant."""
     steps = []
-    for row in queries.stream("closed_account", (account, to_micros(since), to_micros(until))):
-        if rows.is_logged(row):
-            p = rows.position_from_row(row)
+    for row in queries.stream(PositionRow, "closed_account", (account, to_micros(since), to_micros(until))):
+        if row.logged:
+            p = position_from_row(row)
             net = p.gross - p.fees
             steps.append(
                 FillEffect(

@@ -1,104 +1,107 @@
-"""What the ledger asks of a database; `opening.py` chooses between the two that can do it.
+"""Interface of a ledger's database connection, and the numbered schema files that both databases share.
 
-Statements are written once, with `?` for parameters; each database takes them in its own form.
+`sqlite.py` and `postgres.py` implement it. Statements use `?` for parameters; each database translates them.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
-Row = tuple[Any, ...]
-Parameters = Sequence[Any]
-#: How long a writer waits for another one before it gives up, in seconds.
-BUSY_SECONDS = 30.0
-#: Kept beside the schema files so that an up-to-date ledger is opened without reading them.
+#: The parameters of a statement, or a row as the database returns it, before `Queries` names its columns.
+Values = tuple[Any, ...]
+#: Kept in step with the schema files by a test, so that opening a current ledger does not read them.
 SCHEMA_VERSION = 8
 _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
 
 
 class Cursor(Protocol):
-    """The rows that a statement gives."""
+    """The rows of an executed statement."""
 
     def fetchone(self) -> Any:
-        """The next row, None after the last."""
+        """Return the next row, or None after the last."""
         ...
 
     def fetchall(self) -> list[Any]:
-        """All rows that are left."""
+        """Return the remaining rows."""
         ...
 
     def __iter__(self) -> Iterator[Any]: ...
 
 
 class Connection(Protocol):
-    """A ledger that is open. Whatever the database says against it becomes a StoreError."""
+    """An open ledger. Every error of the database is raised as StoreError."""
 
-    #: The ledger as messages name it, without secrets.
+    #: The ledger's name in messages, without secrets.
     name: str
-    #: Why nothing can be written, if so.
     read_only: bool
 
-    def execute(self, statement: str, parameters: Parameters = (), /) -> Cursor:
-        """Run a statement whose rows fit into the memory."""
+    def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> Cursor:
+        """Run a statement whose rows fit into memory."""
         ...
 
-    def execute_many(self, statement: str, rows: Iterable[Row]) -> None:
-        """Run a statement that gives nothing once for each row of parameters."""
+    def execute_many(self, statement: str, rows: Iterable[Values]) -> None:
+        """Run a statement that returns no rows once for each row of parameters."""
         ...
 
-    def insert_if_new(self, statement: str, rows: Sequence[Row]) -> bool:
-        """Insert rows of which none is there yet; False where one is, and then some may be in."""
+    def insert_if_new(self, statement: str, rows: Sequence[Values]) -> bool:
+        """Insert rows; return False if one of them exists already, in which case some may be inserted."""
         ...
 
-    def execute_each(self, statement: str, rows: Iterable[Row]) -> list[list[Row]]:
-        """Run a question once for each row of parameters; the rows of each."""
+    def execute_each(self, statement: str, rows: Iterable[Values]) -> list[list[Values]]:
+        """Run a query once for each row of parameters; return the rows of each."""
         ...
 
-    def stream(self, statement: str, parameters: Parameters = (), at_once: int = 5000) -> Iterator[Row]:
-        """Run a question inside a transaction, with only some of its rows in the memory."""
+    def stream(self, statement: str, parameters: Sequence[Any] = (), at_once: int = 5000) -> Iterator[Values]:
+        """Run a query inside a transaction, with at most `at_once` of its rows in memory."""
         ...
 
     def transaction(
         self, *, write: bool, accounts: frozenset[str] | None = None
     ) -> AbstractContextManager[None]:
-        """One transaction: a reader sees one state throughout, a writer waits for its turn.
+        """Run one transaction: a reader sees one state, a writer first waits for other writers.
 
-        A writer that says which accounts it touches may run beside writers of other accounts.
+        A writer that names the accounts it changes may run in parallel with writers of other accounts.
         """
         ...
 
     def set_lock_timeout(self, seconds: float) -> None:
-        """From now on wait no longer for another writer."""
+        """Set how long later transactions wait for another writer."""
         ...
 
     def limit_memory(self) -> None:
-        """Until the end of the transaction hold little in memory, however much is written."""
+        """Limit the page cache for the rest of this transaction."""
         ...
 
     def drop_indexes_temporarily(self, table: str) -> list[str]:
-        """Drop a table's indexes, where that makes filling an empty table faster and hinders nobody.
+        """Drop a table's indexes if that speeds up filling it and blocks no reader.
 
-        Returns the statements that make them again, which has to be done in the same transaction.
+        Returns the statements that create them again, which must run in the same transaction.
         """
         ...
 
     def acquire_commit_lock(self) -> None:
-        """From here to its end a writer is alone, and sees all that others have written."""
+        """Wait until this is the only writer, which then sees everything that others have committed."""
         ...
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connection."""
         ...
 
 
+def first_value(rows: Iterable[Values]) -> Any:
+    """Return the first column of the first row, or None if there is no row."""
+    return next(chain.from_iterable(rows), None)
+
+
 def migrations() -> list[tuple[int, list[str]]]:
-    """Every numbered schema file with its statements, in order."""
+    """Return every numbered schema file with its statements, in order."""
     folder = Path(__file__).parent / "schema"
-    found = [(name, _MIGRATION.match(name.name)) for name in folder.iterdir()]
-    return sorted((int(match[1]), _statements(file)) for file, match in found if match)
+    matches = [(path, _MIGRATION.match(path.name)) for path in folder.iterdir()]
+    return sorted((int(match[1]), _statements(path)) for path, match in matches if match)
 
 
-def _statements(file: Path) -> list[str]:
-    return [part for part in file.read_text("utf-8").split(";\n") if part.strip()]
+def _statements(path: Path) -> list[str]:
+    return [part for part in path.read_text("utf-8").split(";\n") if part.strip()]

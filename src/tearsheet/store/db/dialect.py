@@ -1,6 +1,6 @@
-"""Ledger statements in the words of PostgreSQL and of large batches; they are written once, for SQLite.
+"""Translation of the ledger's statements, which are written for SQLite, into PostgreSQL and into bulk forms.
 
-What both understand is left as it is. TEXT is compared by its bytes, as SQLite does.
+TEXT is compared by bytes in both, as SQLite does.
 """
 
 import re
@@ -22,7 +22,7 @@ _SCHEMA = (
 
 
 class CopyTarget(Struct, frozen=True):
-    """The table and columns into which rows can be copied, because a statement does no more."""
+    """The table and columns of a bare INSERT, into which rows can be copied instead."""
 
     table: str
     columns: str
@@ -30,22 +30,22 @@ class CopyTarget(Struct, frozen=True):
 
 @lru_cache(2000)
 def numbered_placeholders(statement: str) -> str:
-    """A statement with `$1`, `$2` … for its `?`; `?3` is `$3`."""
+    """Replace each `?` with `$1`, `$2` …, and `?3` with `$3`."""
     count = 0
 
-    def numbered(found: re.Match[str]) -> str:
+    def numbered(match: re.Match[str]) -> str:
         nonlocal count
         count += 1
-        return f"${found[1] or count}"
+        return f"${match[1] or count}"
 
     return _PARAMETER.sub(numbered, statement)
 
 
 @cache
 def select_for_each(statement: str, kinds: tuple[type, ...]) -> str:
-    """A question asked for every row of parameters at once, each given as an array of its kind.
+    """Return a query that runs for all rows of parameters at once, each parameter an array of its kind.
 
-    The number of the row stands before the columns of its answer.
+    The number of the parameter row, from 1, precedes the columns of its answer.
     """
     arrays = ", ".join(f"${n}::{_ARRAYS[kind]}" for n, kind in enumerate(kinds, 1))
     names = ", ".join(f"p{n}" for n in range(1, len(kinds) + 1))
@@ -58,14 +58,14 @@ def select_for_each(statement: str, kinds: tuple[type, ...]) -> str:
 
 @cache
 def copy_target(statement: str) -> CopyTarget | None:
-    """Where a statement puts its rows, if it is a bare INSERT."""
-    found = _PLAIN_INSERT.fullmatch(statement.strip())
-    return None if found is None else CopyTarget(found[1], found[2])
+    """Return where a statement inserts its rows, or None if it is not a bare INSERT."""
+    match = _PLAIN_INSERT.fullmatch(statement.strip())
+    return None if match is None else CopyTarget(match[1], match[2])
 
 
 @cache
 def insert_with_nulls(statement: str, places: tuple[int, ...]) -> str:
-    """A bare INSERT whose parameters at some places are NULL, and no parameters any more."""
+    """Replace the parameters of a bare INSERT at some places with NULL."""
     head, values, tail = statement.rpartition("VALUES (")
     cells = tail.removesuffix(")").split(", ")
     for place in places:
@@ -74,7 +74,7 @@ def insert_with_nulls(statement: str, places: tuple[int, ...]) -> str:
 
 
 def schema_statement(statement: str) -> str:
-    """A statement of a schema file in the words of PostgreSQL."""
-    for pattern, words in _SCHEMA:
-        statement = pattern.sub(words, statement)
+    """Translate a statement of a schema file into PostgreSQL."""
+    for pattern, replacement in _SCHEMA:
+        statement = pattern.sub(replacement, statement)
     return statement

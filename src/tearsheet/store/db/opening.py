@@ -1,19 +1,19 @@
-"""Opens the ledger in the database that its place names."""
+"""Opening a ledger in the database that its address names."""
 
 from pathlib import Path
 
 from tearsheet.store.db.connection import Connection
 
 
-def open_connection(place: Path | str) -> Connection:
-    """Open the ledger in a SQLite file, or in PostgreSQL by its URL; made where it is not there.
+def open_connection(place: Path | str, lock_timeout: float) -> Connection:
+    """Open the ledger in a SQLite file, or in PostgreSQL by its URL; create it if it does not exist.
 
-    Raises StoreError where it cannot be opened, SchemaError where a newer Tearsheet wrote it.
+    Raises StoreError if it cannot be opened, SchemaError if a newer Tearsheet wrote it.
     """
     if isinstance(place, Path):
         from tearsheet.store.db import sqlite
 
-        return sqlite.connect(place)
+        return sqlite.connect(place, lock_timeout)
     from tearsheet.store.db import postgres
 
-    return postgres.connect(place)
+    return postgres.connect(place, lock_timeout)

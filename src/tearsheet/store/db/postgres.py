@@ -1,6 +1,6 @@
-"""A ledger in PostgreSQL: one schema named tearsheet, locks by account, and new connections by itself.
+"""A ledger in PostgreSQL: one schema named tearsheet, advisory locks by account, automatic reconnect.
 
-Imported only where DATABASE_URL asks for it, since the driver is an extra.
+Imported only if DATABASE_URL names PostgreSQL, because the driver is an optional extra.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,8 +10,7 @@ from itertools import count
 from typing import Any, TypeVar, cast
 
 from tearsheet.errors import StoreError
-from tearsheet.store.db import connection as limits
-from tearsheet.store.db.connection import Parameters, Row
+from tearsheet.store.db.connection import Values
 from tearsheet.store.db.dialect import copy_target, numbered_placeholders, select_for_each
 
 try:
@@ -24,16 +23,16 @@ except ImportError as error:
     ) from error
 
 from tearsheet.store.db.postgres_errors import describe_error, is_lost
-from tearsheet.store.db.postgres_schema import migrate, prepare
+from tearsheet.store.db.postgres_schema import Raw, migrate, prepare
 
 CONNECT_SECONDS = 5
-#: With more accounts than this a writer takes the whole ledger rather than a lock for each.
-_MOST_LOCKS = 64
-#: Keys of advisory locks; those of accounts are digests of their names.
+#: A writer of more accounts locks the whole ledger instead of each account.
+_MAX_LOCKS = 64
+#: Keys of advisory locks; the key of an account is a digest of its name.
 _LEDGER, _LAST_STEP = 0x7EA25EE7_00000001, 0x7EA25EE7_00000002
 _BEGIN_WRITING = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-#: A host that vanishes is noticed within a minute, on either side.
+#: Either side detects a lost host within a minute.
 _KEEPALIVES = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -41,18 +40,18 @@ _KEEPALIVES = {
     "tcp_user_timeout": 60_000,
 }
 
-Raw = psycopg.Connection[Row]
 T = TypeVar("T")
 
 
 class PostgresConnection:
-    """A connection to a ledger in PostgreSQL; see `connection.Connection`.
+    """Implements `connection.Connection` for a server.
 
-    One that was lost is made anew at the next question; what was under way fails with StoreError.
+    A lost connection is opened again by the next statement; a transaction under way fails with StoreError.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lock_timeout: float) -> None:
         self._url = url
+        self._lock_timeout = lock_timeout
         self.name = _redact_url(url)
         self.read_only = False
         self._raw: Raw | None = None
@@ -61,25 +60,25 @@ class PostgresConnection:
         with self._errors():
             self._ensure_connected()
 
-    def execute(self, statement: str, parameters: Parameters = (), /) -> psycopg.Cursor[Row]:
-        """Run a statement and take all its rows."""
+    def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> psycopg.Cursor[Values]:
+        """Run a statement and fetch all its rows."""
         sql = numbered_placeholders(statement).encode()
         with self._errors():
             return self._run(lambda raw: raw.cursor().execute(sql, parameters))
 
-    def execute_many(self, statement: str, rows: Iterable[Row]) -> None:
-        """Run a statement once for each row of parameters: copied where it is a bare INSERT."""
-        batch = list(rows)
-        if not batch:
+    def execute_many(self, statement: str, rows: Iterable[Values]) -> None:
+        """Run a statement once for each row of parameters; copy the rows of a bare INSERT."""
+        chunk = list(rows)
+        if not chunk:
             return
         with self._errors(), self._ensure_connected().cursor() as cursor:
-            if copy_target(statement) is None or len(batch) == 1:
-                cursor.executemany(numbered_placeholders(statement).encode(), batch)
+            if copy_target(statement) is None or len(chunk) == 1:
+                cursor.executemany(numbered_placeholders(statement).encode(), chunk)
             else:
-                _copy(cursor, statement, batch)
+                _copy(cursor, statement, chunk)
 
-    def insert_if_new(self, statement: str, rows: Sequence[Row]) -> bool:
-        """Copy rows of which none is there yet; False where one is, and then none of them is in."""
+    def insert_if_new(self, statement: str, rows: Sequence[Values]) -> bool:
+        """Copy rows; return False if one of them exists already: then none is inserted."""
         self.execute("SAVEPOINT add_new")
         try:
             with self._ensure_connected().cursor() as cursor:
@@ -93,31 +92,33 @@ class PostgresConnection:
         self.execute("RELEASE SAVEPOINT add_new")
         return True
 
-    def execute_each(self, statement: str, rows: Iterable[Row]) -> list[list[Row]]:
-        """Run a question once for each row of parameters, all sent together; the rows of each."""
-        batch = list(rows)
-        if not batch:
+    def execute_each(self, statement: str, rows: Iterable[Values]) -> list[list[Values]]:
+        """Run a query for all rows of parameters in one statement; return the rows of each."""
+        parameters = [list(column) for column in zip(*rows, strict=True)]
+        if not parameters:
             return []
-        sql = select_for_each(statement, tuple(map(type, batch[0])))
-        found: list[list[Row]] = [[] for _ in batch]
+        sql = select_for_each(statement, tuple(type(next(iter(column))) for column in parameters))
+        answers: list[list[Values]] = [[] for _ in next(iter(parameters))]
         with self._errors():
-            parameters = [list(column) for column in zip(*batch, strict=True)]
-            for number, *row in self._ensure_connected().cursor().execute(sql.encode(), parameters):
-                found[number - 1].append(tuple(row))
-        return found
+            found = self._ensure_connected().cursor().execute(sql.encode(), parameters).fetchall()
+        columns = iter(zip(*found, strict=True))
+        numbers = next(columns, ())
+        for number, answer in zip(numbers, zip(*columns, strict=True), strict=True):
+            answers[number - 1].append(answer)
+        return answers
 
-    def stream(self, statement: str, parameters: Parameters = (), at_once: int = 5000) -> Iterator[Row]:
-        """Run a question inside a transaction, fetching some of its rows at a time."""
+    def stream(self, statement: str, parameters: Sequence[Any] = (), at_once: int = 5000) -> Iterator[Values]:
+        """Run a query inside a transaction through a cursor, which fetches `at_once` rows at a time."""
         name = f"rows_{next(self._names)}"
         self.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {statement}", parameters)
-        # one that is left before its end goes with its transaction
-        while batch := self.execute(f"FETCH FORWARD {at_once} FROM {name}").fetchall():
-            yield from batch
+        # the transaction closes a cursor that is not read to its end
+        while chunk := self.execute(f"FETCH FORWARD {at_once} FROM {name}").fetchall():
+            yield from chunk
         self.execute(f"CLOSE {name}")
 
     @contextmanager
     def transaction(self, *, write: bool, accounts: frozenset[str] | None = None) -> Iterator[None]:
-        """One transaction: a reader sees one state throughout, a writer waits for its turn."""
+        """Run one transaction: a reader sees one state, a writer first waits for its locks."""
         assert not self._in_transaction, "a transaction inside a transaction"
         with self._errors():
             begin = _BEGIN_WRITING if write else _BEGIN_READING
@@ -133,34 +134,36 @@ class PostgresConnection:
             self._commit()
 
     def set_lock_timeout(self, seconds: float) -> None:
-        """Set how long another writer is waited for; at least a millisecond, as 0 would be for ever."""
+        """Set how long later transactions wait for another writer."""
+        self._lock_timeout = seconds
+        # PostgreSQL takes 0 as no limit
         milliseconds = f"{max(seconds * 1000, 1):.0f}"
         self.execute("SELECT set_config('lock_timeout', ?, false)", (milliseconds,))
 
     def limit_memory(self) -> None:
-        """The server holds what is written."""
+        """Do nothing: the server holds what is written."""
 
     def drop_indexes_temporarily(self, table: str) -> list[str]:
-        """None: readers would have to wait, and rows are copied in anyway."""
+        """Drop none: readers would have to wait, and copying rows is fast with indexes."""
         return []
 
     def acquire_commit_lock(self) -> None:
-        """Wait until no other writer is in its last step; from here on this one is alone in it."""
+        """Wait until no other writer holds the commit lock, and hold it until the end."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (_LAST_STEP,))
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Close the connection."""
         if self._raw is not None:
             self._raw.close()
 
     def __del__(self) -> None:
-        # one that is let go with its ledger, as a thread's is at its end, is no mistake
+        # psycopg warns about a connection that is not closed, as happens when a thread ends
         if getattr(self, "_raw", None) is not None:
             self.close()
 
     def _lock(self, accounts: frozenset[str] | None) -> None:
-        """Take the ledger, whole or shared with writers of other accounts; always in one order."""
-        if accounts is None or len(accounts) > _MOST_LOCKS:
+        """Lock the ledger, or share it and lock its accounts in sorted order, which excludes deadlocks."""
+        if accounts is None or len(accounts) > _MAX_LOCKS:
             self.execute("SELECT pg_advisory_xact_lock(?)", (_LEDGER,))
             return
         self.execute("SELECT pg_advisory_xact_lock_shared(?)", (_LEDGER,))
@@ -184,7 +187,7 @@ class PostgresConnection:
             raise StoreError(f"the ledger {self.name} refused a change", "try again")
 
     def _roll_back(self) -> None:
-        """Undo what was done; of a lost connection nothing is left to undo."""
+        """Roll back; the server does so itself for a lost connection."""
         self._in_transaction = False
         raw = cast(Raw, self._raw)
         try:
@@ -194,7 +197,7 @@ class PostgresConnection:
             self._discard()
 
     def _run(self, work: Callable[[Raw], T]) -> T:
-        """Work on the connection; outside of a transaction once more where it turns out lost."""
+        """Run work on the connection; outside a transaction retry once on a new connection."""
         try:
             return work(self._ensure_connected())
         except psycopg.Error as error:
@@ -214,7 +217,7 @@ class PostgresConnection:
     def _connect(self) -> Raw:
         raw = _open(self._url)
         try:
-            self.read_only = prepare(raw, self.name, limits.BUSY_SECONDS)
+            self.read_only = prepare(raw, self.name, self._lock_timeout)
             migrate(raw, self.name, self.read_only)
         except BaseException:
             raw.close()
@@ -243,23 +246,22 @@ class PostgresConnection:
             raise describe_error(error, self.name, was_connected) from error
 
 
-def connect(url: str) -> PostgresConnection:
-    """Open a ledger by its URL, made or brought to the newest schema where needed.
+def connect(url: str, lock_timeout: float) -> PostgresConnection:
+    """Open a ledger by its URL; create it or migrate it to the newest schema if needed.
 
-    Raises StoreError where it cannot be reached, SchemaError where a newer Tearsheet wrote it.
+    Raises StoreError if it cannot be reached, SchemaError if a newer Tearsheet wrote it.
     """
-    return PostgresConnection(url)
+    return PostgresConnection(url, lock_timeout)
 
 
 class _BoolAsInt(Int8Dumper):
-    """Sends True and False as the numbers that the tables hold."""
+    """Adapts True and False to the integers of the tables."""
 
     def dump(self, obj: Any) -> bytes:
         return b"1" if obj else b"0"
 
 
-def _copy(cursor: psycopg.Cursor[Row], statement: str, rows: Iterable[Row]) -> None:
-    """Copy the rows of a bare INSERT."""
+def _copy(cursor: psycopg.Cursor[Values], statement: str, rows: Iterable[Values]) -> None:
     target = copy_target(statement)
     assert target is not None, statement
     into = f"COPY {target.table} ({target.columns}) FROM STDIN"
@@ -274,11 +276,10 @@ def _account_key(account: str) -> int:
 
 
 def _open(url: str) -> Raw:
-    given = _url_parts(url)
     defaults = {"connect_timeout": CONNECT_SECONDS, "application_name": "tearsheet", **_KEEPALIVES}
-    options: dict[str, Any] = defaults | given
+    options: dict[str, Any] = defaults | _url_parts(url)
     raw = psycopg.connect(autocommit=True, cursor_factory=psycopg.RawCursor, **options)
-    # of one kind whatever their size, so that a statement has one form
+    # one type for integers of any size, so that a statement is prepared once
     raw.adapters.register_dumper(int, Int8Dumper)
     raw.adapters.register_dumper(bool, _BoolAsInt)
     return raw
@@ -295,7 +296,7 @@ def _url_parts(url: str) -> dict[str, Any]:
 
 
 def _redact_url(url: str) -> str:
-    """A URL without user, password and query."""
+    """Return a URL without user, password and query."""
     scheme, _, rest = url.partition("://")
     place = rest.rpartition("@")[2].partition("?")[0]
     return f"{scheme}://{place}"

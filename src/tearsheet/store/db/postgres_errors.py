@@ -1,4 +1,4 @@
-"""What PostgreSQL says, in plain words and with a hint. No message of ours bears a password."""
+"""Errors of PostgreSQL as StoreError with a message and a hint. No message contains a password."""
 
 import psycopg
 
@@ -36,14 +36,14 @@ _UNREACHABLE = ("cannot be reached", "check that PostgreSQL runs there, and DATA
 
 
 def describe_error(error: psycopg.Error, name: str, was_connected: bool) -> StoreError:
-    """The error that a user is told."""
+    """Return the StoreError for an error of the driver."""
     what, hint = _message_and_hint(error, was_connected)
-    said = " ".join(str(error).split()) or type(error).__name__
-    return StoreError(f"the ledger {name} {what} ({said})", hint)
+    detail = " ".join(str(error).split()) or type(error).__name__
+    return StoreError(f"the ledger {name} {what} ({detail})", hint)
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection is gone, rather than a statement wrong."""
+    """Return whether the connection is lost, rather than a statement invalid."""
     return (error.sqlstate or "").startswith(_LOST)
 
 
@@ -52,15 +52,15 @@ def _message_and_hint(error: psycopg.Error, was_connected: bool) -> tuple[str, s
     if state is None:
         return _from_text(error, was_connected)
     for length in (5, 2):
-        if words := _MESSAGES.get(state[:length]):
-            return words
+        if message := _MESSAGES.get(state[:length]):
+            return message
     return "failed", "run `tearsheet verify`"
 
 
 def _from_text(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
-    """Errors of the connection itself have no SQLSTATE; while one is made, only words."""
-    said = str(error)
-    for words, state in (
+    # errors while connecting have no SQLSTATE, only a text
+    detail = str(error)
+    for part, state in (
         ("password authentication failed", "28"),
         ("no pg_hba.conf entry", "28"),
         ("no password supplied", "28"),
@@ -69,9 +69,9 @@ def _from_text(error: psycopg.Error, was_connected: bool) -> tuple[str, str]:
         ("starting up", "57P03"),
         ("shutting down", "57P03"),
     ):
-        if words in said:
+        if part in detail:
             return _MESSAGES[state]
-    if 'database "' in said and "does not exist" in said:
+    if 'database "' in detail and "does not exist" in detail:
         return _MESSAGES["3D000"]
     if isinstance(error, psycopg.DataError):
         return _MESSAGES["22021"]

@@ -1,6 +1,7 @@
--- Every statement of the ledger, by name, in the SQL that SQLite and PostgreSQL have in common.
--- `?` parameters stand in the order of the columns named; `?1` is the first, however often it stands.
--- A parameter that is only asked for NULL needs a CAST, and so does a SUM, which PostgreSQL widens.
+-- Statements of the ledger by name, in the SQL that SQLite and PostgreSQL share. Plain INSERTs are made from `columns.py`.
+-- `?` parameters are in the order of the columns named; `?1` is the first one, however often it is used.
+-- `SELECT *` returns a row class of `columns.py`; every other column list equals the fields of the class it is read as.
+-- A parameter that is only compared with NULL needs a CAST, and so does a SUM, which PostgreSQL widens.
 
 -- name: get_meta
 SELECT value FROM meta WHERE key = ?
@@ -8,13 +9,10 @@ SELECT value FROM meta WHERE key = ?
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
 
 -- name: log_sources
-SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
+SELECT kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at, id
 FROM source WHERE kind = 'log'
--- name: source_named
-SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
-FROM source WHERE kind = 'log' AND name = ?
 -- name: import_known
-SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at
+SELECT kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at, id
 FROM source WHERE kind = 'import' AND checksum = ? AND size = ? AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = source.id) ORDER BY id DESC
 -- name: add_source
 INSERT INTO source (kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at)
@@ -23,19 +21,17 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
 UPDATE source SET size = ?, mtime_ns = ?, inode = ?, "offset" = ?, lines = ?, checksum = ?, tail = ?, complete = ?, facts = ?, rejected = ?, read_at = ?
 WHERE id = ?
 
--- name: add_record
-INSERT INTO record (id, key, account, symbol, time_us, closed, live, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 -- name: any_record
 SELECT id FROM record LIMIT 1
 -- name: records_of_key
-SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.account = ? AND r.key = ?
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.account = ? AND r.key = ?
 -- name: records_of_source
-SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.id > ? AND r.id < ?
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.id > ? AND r.id < ?
 -- name: open_records_of_stream
-SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32
 WHERE r.account = ? AND r.symbol = ? AND r.live = 1 AND r.closed = 0
 -- name: live_records
-SELECT r.id, s.name, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.live = 1 ORDER BY r.id
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.live = 1 ORDER BY r.id
 -- name: set_live
 UPDATE record SET live = ? WHERE id = ?
 -- name: remove_records
@@ -44,9 +40,9 @@ DELETE FROM record WHERE id > ? AND id < ?
 SELECT key FROM record WHERE id > ? AND id < ?
 
 -- name: log_stream
-SELECT records, closed, as_fills, last_closed_us FROM log_stream WHERE account = ? AND symbol = ?
+SELECT * FROM log_stream WHERE account = ? AND symbol = ?
 -- name: log_streams
-SELECT account, symbol, records, closed, as_fills FROM log_stream
+SELECT * FROM log_stream
 -- name: put_log_stream
 INSERT INTO log_stream (account, symbol, records, closed, as_fills, last_closed_us) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (account, symbol) DO UPDATE SET records = excluded.records, closed = excluded.closed, as_fills = excluded.as_fills, last_closed_us = excluded.last_closed_us
@@ -58,20 +54,16 @@ DELETE FROM log_stream WHERE account = ? AND symbol = ?
 SELECT account, symbol FROM log_stream s
 WHERE EXISTS (SELECT 1 FROM fill f WHERE f.account = s.account AND f.symbol = s.symbol AND f.record_id IS NULL) ORDER BY account, symbol
 -- name: log_use
-SELECT COUNT(*), CAST(COALESCE(SUM(as_fills), 0) AS BIGINT) FROM log_stream
+SELECT COUNT(*) AS streams, CAST(COALESCE(SUM(as_fills), 0) AS BIGINT) AS as_fills FROM log_stream
 -- name: open_log_trades
-SELECT s.account, s.symbol, COUNT(r.id) FROM log_stream s
+SELECT s.account, s.symbol, COUNT(r.id) AS trades FROM log_stream s
 JOIN record r ON r.account = s.account AND r.symbol = s.symbol AND r.live = 1 AND r.closed = 0 AND r.time_us > COALESCE(s.last_closed_us, 0)
 WHERE s.as_fills = 0 GROUP BY s.account, s.symbol
 
--- name: add_fill
-INSERT INTO fill (id, account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, record_id)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: any_fill
 SELECT id FROM fill LIMIT 1
 -- name: fill_of_key
-SELECT id, account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode
-FROM fill WHERE account = ? AND key = ?
+SELECT * FROM fill WHERE account = ? AND key = ?
 -- name: fill_of_record
 SELECT id, account, symbol, time_us FROM fill WHERE record_id = ?
 -- name: set_rank
@@ -79,25 +71,16 @@ UPDATE fill SET rank = ? WHERE id = ?
 -- name: remove_fill
 DELETE FROM fill WHERE id = ?
 -- name: fills_of_stream
-SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
-FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? ORDER BY time_us, rank, key
+SELECT * FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? ORDER BY time_us, rank, key
 -- name: fills_since
-SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
-FROM fill WHERE time_us >= ? ORDER BY time_us, account, symbol, rank, key
+SELECT * FROM fill WHERE time_us >= ? ORDER BY time_us, account, symbol, rank, key
 -- name: streams_of_fills
 SELECT DISTINCT account, symbol FROM fill
--- name: fill_detail
-SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
-FROM fill WHERE account = ? AND key = ?
--- name: add_sighting
-INSERT INTO sighting (source_id, line, fill_id, rank) VALUES (?, ?, ?, ?)
 -- name: sightings_of_fill
-SELECT s.kind, s.name, g.line FROM sighting g JOIN source s ON s.id = g.source_id WHERE g.fill_id = ? ORDER BY g.source_id, g.line
+SELECT s.name AS file, g.line FROM sighting g JOIN source s ON s.id = g.source_id WHERE g.fill_id = ? ORDER BY g.source_id, g.line
 -- name: live_record_place
-SELECT s.kind, s.name, r.id & 4294967295 FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.key = ? AND r.account = ? AND r.live = 1
+SELECT s.name AS file, r.id & 4294967295 AS line FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.key = ? AND r.account = ? AND r.live = 1
 
--- name: add_rejection
-INSERT INTO rejection (source_id, record_id, file, line, text, code, reason, hint, account, since_us, until_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: remove_rejections
 DELETE FROM rejection WHERE source_id = ?
 -- name: remove_rejections_of_record
@@ -105,7 +88,7 @@ DELETE FROM rejection WHERE record_id = ?
 -- name: count_rejections
 SELECT COUNT(*) FROM rejection WHERE withdrawn_by IS NULL AND since_us < ?1 AND until_us >= ?2 AND (CAST(?3 AS TEXT) IS NULL OR account IS NULL OR account = ?3)
 -- name: rejections
-SELECT file, line, text, code, reason, hint, account FROM rejection WHERE withdrawn_by IS NULL ORDER BY id DESC LIMIT ?
+SELECT file, line, text, code, reason, hint, account, id, withdrawn_by FROM rejection WHERE withdrawn_by IS NULL ORDER BY id DESC LIMIT ?
 -- name: unfinished_logs
 SELECT name FROM source WHERE kind = 'log' AND complete = 0 AND day >= ? AND day < ?
 -- name: log_days
@@ -113,10 +96,6 @@ SELECT day FROM source WHERE kind = 'log' AND day >= ? AND day < ?
 -- name: first_log_day
 SELECT MIN(day) FROM source WHERE kind = 'log'
 
--- name: add_position
-INSERT INTO position (id, account, symbol, currency, multiplier, side, opened_us, closed_us, last_us, last_rank, last_key, quantity, peak_quantity, open_quantity,
-entry_value, exit_value, cost, gross, fees, fills, strategy, stop_loss, target, planned, mode, held_us, logged, net_order, quantity_order, r_order)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: position
 SELECT * FROM position WHERE id = ?
 -- name: remove_position
@@ -140,8 +119,6 @@ SELECT DISTINCT symbol FROM position WHERE account = ? AND (closed_us IS NULL OR
 -- name: remove_all_positions
 DELETE FROM position
 
--- name: add_booking
-INSERT INTO booking (position_id, account, symbol, currency, time_us, rank, fill_key, part, quantity, price, gross, fees, closes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: bookings_of_position
 SELECT * FROM booking WHERE position_id = ? ORDER BY time_us, rank, fill_key, part
 -- name: remove_bookings
@@ -161,9 +138,9 @@ SELECT * FROM booking WHERE time_us >= ? AND time_us < ? ORDER BY time_us
 -- name: bookings_account
 SELECT * FROM booking WHERE account = ? AND time_us >= ? AND time_us < ? ORDER BY time_us
 -- name: tallies
-SELECT session, body FROM tally WHERE account = ? AND session >= ? AND session < ? AND currency = ? ORDER BY session
+SELECT * FROM tally WHERE account = ? AND session >= ? AND session < ? AND currency = ? ORDER BY session
 -- name: tally
-SELECT last_us, body FROM tally WHERE account = ? AND session = ? AND currency = ?
+SELECT * FROM tally WHERE account = ? AND session = ? AND currency = ?
 -- name: put_tally
 INSERT INTO tally (account, session, currency, last_us, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (account, session, currency) DO UPDATE SET last_us = excluded.last_us, body = excluded.body
@@ -193,9 +170,9 @@ SELECT MAX(closed_us) FROM position
 SELECT MAX(closed_us) FROM position WHERE account = ?
 
 -- name: alert
-SELECT state, body FROM alert WHERE id = ?
+SELECT * FROM alert WHERE id = ?
 -- name: last_alert_of_episode
-SELECT id, state, body FROM alert WHERE episode = ? ORDER BY raised_us DESC, id DESC LIMIT 1
+SELECT * FROM alert WHERE episode = ? ORDER BY raised_us DESC, id DESC LIMIT 1
 -- name: put_alert
 INSERT INTO alert (id, episode, state, raised_us, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body
@@ -203,37 +180,31 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, body = excluded.body
 DELETE FROM alert
 
 -- name: mark
-SELECT price, time_us FROM mark WHERE symbol = ?
--- name: marks
-SELECT symbol, price, time_us FROM mark
+SELECT * FROM mark WHERE symbol = ?
 -- name: put_mark
 INSERT INTO mark (symbol, price, time_us) VALUES (?, ?, ?)
 ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, time_us = excluded.time_us WHERE excluded.time_us >= mark.time_us
 
 -- name: receipt
-SELECT request, answer FROM receipt WHERE key = ?
--- name: put_receipt
-INSERT INTO receipt (key, request, answer, at_us) VALUES (?, ?, ?, ?)
+SELECT * FROM receipt WHERE key = ?
 -- name: remove_old_receipts
 DELETE FROM receipt WHERE at_us < ?
 
 -- name: last_rank_at
 SELECT MAX(rank) FROM fill WHERE account = ? AND symbol = ? AND time_us = ?
 -- name: page_of_fills_all
-SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
-FROM fill WHERE time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
+SELECT * FROM fill WHERE time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
 -- name: page_of_fills_account
-SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
-FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
+SELECT * FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
 -- name: page_of_rejections
-SELECT file, line, text, code, reason, hint, account, id FROM rejection WHERE withdrawn_by IS NULL AND id < ? ORDER BY id DESC LIMIT ?
+SELECT file, line, text, code, reason, hint, account, id, withdrawn_by FROM rejection WHERE withdrawn_by IS NULL AND id < ? ORDER BY id DESC LIMIT ?
 -- name: page_of_open_alerts
-SELECT raised_us, id, body FROM alert WHERE state <> 'resolved' AND raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
+SELECT * FROM alert WHERE state <> 'resolved' AND raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
 -- name: page_of_alerts
-SELECT raised_us, id, body FROM alert WHERE raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
+SELECT * FROM alert WHERE raised_us <= ? AND (raised_us < ? OR id < ?) ORDER BY raised_us DESC, id DESC LIMIT ?
 
 -- name: account_state
-SELECT rewrites, last_us, heard_us FROM account_state WHERE account = ?
+SELECT * FROM account_state WHERE account = ?
 -- name: put_account_state
 INSERT INTO account_state (account, rewrites, last_us, heard_us) VALUES (?, ?, ?, ?)
 ON CONFLICT (account) DO UPDATE SET rewrites = excluded.rewrites, last_us = excluded.last_us, heard_us = excluded.heard_us
@@ -249,19 +220,17 @@ SELECT MAX(session) FROM tally WHERE account = ?
 -- name: add_breach
 INSERT INTO breach (id, account, name, trading_day, period_start, number, at_us, value, threshold, fill_key, found_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO NOTHING
--- name: add_release
-INSERT INTO breach_release (breach_id, at_us, actor, reason, upto) VALUES (?, ?, ?, ?, ?)
 -- name: breaches_of_account
-SELECT b.id, b.account, b.name, b.trading_day, b.period_start, b.number, b.at_us, b.value, b.threshold, b.fill_key, r.at_us, r.actor, r.reason, r.upto
+SELECT b.id, b.account, b.name, b.trading_day, b.period_start, b.number, b.at_us, b.value, b.threshold, b.fill_key, b.found_us, r.at_us AS released_us, r.actor, r.reason, r.upto
 FROM breach b LEFT JOIN breach_release r ON r.breach_id = b.id WHERE b.account = ?1 AND (b.period_start = '' OR b.period_start >= ?2) ORDER BY b.number
 -- name: accounts_with_breaches
 SELECT DISTINCT account FROM breach WHERE account > ''
 -- name: page_of_breaches_all
-SELECT b.id, b.account, b.name, b.trading_day, b.period_start, b.number, b.at_us, b.value, b.threshold, b.fill_key, r.at_us, r.actor, r.reason, r.upto, b.found_us
+SELECT b.id, b.account, b.name, b.trading_day, b.period_start, b.number, b.at_us, b.value, b.threshold, b.fill_key, b.found_us, r.at_us AS released_us, r.actor, r.reason, r.upto
 FROM breach b LEFT JOIN breach_release r ON r.breach_id = b.id
 WHERE b.found_us <= ? AND (b.found_us < ? OR b.id < ?) ORDER BY b.found_us DESC, b.id DESC LIMIT ?
 -- name: page_of_breaches_account
-SELECT b.id, b.account, b.name, b.trading_day, b.period_start, b.number, b.at_us, b.value, b.threshold, b.fill_key, r.at_us, r.actor, r.reason, r.upto, b.found_us
+SELECT b.id, b.account, b.name, b.trading_day, b.period_start, b.number, b.at_us, b.value, b.threshold, b.fill_key, b.found_us, r.at_us AS released_us, r.actor, r.reason, r.upto
 FROM breach b LEFT JOIN breach_release r ON r.breach_id = b.id
 WHERE b.account = ? AND b.found_us <= ? AND (b.found_us < ? OR b.id < ?) ORDER BY b.found_us DESC, b.id DESC LIMIT ?
 -- name: open_high
@@ -269,7 +238,7 @@ SELECT high FROM open_high WHERE account = ? AND since = ?
 -- name: put_open_high
 INSERT INTO open_high (account, since, high) VALUES (?, ?, ?) ON CONFLICT (account, since) DO UPDATE SET high = excluded.high
 -- name: limit_base
-SELECT session, body FROM limit_base WHERE account = ? AND plan = ?
+SELECT * FROM limit_base WHERE account = ? AND plan = ?
 -- name: put_limit_base
 INSERT INTO limit_base (account, plan, session, start_us, body) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (account, plan) DO UPDATE SET session = excluded.session, start_us = excluded.start_us, body = excluded.body
@@ -280,8 +249,6 @@ DELETE FROM limit_base WHERE account = ? AND start_us > ?
 -- name: remove_all_limit_bases
 DELETE FROM limit_base WHERE account > ''
 
--- name: add_alert_change
-INSERT INTO alert_change (alert_id, body) VALUES (?, ?)
 -- name: alert_changes
 SELECT body FROM alert_change WHERE alert_id = ? ORDER BY id
 -- name: remove_all_alert_changes
@@ -290,63 +257,51 @@ DELETE FROM alert_change WHERE alert_id > ''
 -- name: superseded_names
 SELECT DISTINCT account, key FROM variant WHERE fate = 'superseded' OR status <> 'fill'
 -- name: superseded_claims
-SELECT v.account, v.symbol, v.time_us, v.side, v.quantity, v.price, v.commission, v.fill_id, v.key, s.name, v.line
+SELECT v.account, v.symbol, v.time_us, v.side, v.quantity, v.price, v.commission, v.fill_id, v.key, s.name AS file, v.line
 FROM variant v JOIN source s ON s.id = v.source_id
 WHERE v.fate = 'superseded' AND v.time_us >= ?1 AND v.time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR v.account = ?3) AND (CAST(?4 AS TEXT) IS NULL OR v.symbol = ?4)
 ORDER BY v.time_us, v.account, v.key, v.source_id, v.line LIMIT 1000
 -- name: superseding_claims
-SELECT v.status, s.name, v.line, s.read_at FROM variant v JOIN source s ON s.id = v.source_id
+SELECT v.status, s.name AS file, v.line, s.read_at FROM variant v JOIN source s ON s.id = v.source_id
 WHERE v.account = ? AND v.key = ? AND v.status <> 'fill' AND v.fate = 'stands' ORDER BY v.source_id, v.line
--- name: fills_between
-SELECT account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode, id
-FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? AND time_us < ?
 -- name: last_fill_of_source
 SELECT MAX(id) FROM fill WHERE id > ? AND id < ?
--- name: add_variant
-INSERT INTO variant (source_id, line, status, fate, account, symbol, key, time_us, rank, side, quantity, price, commission, multiplier, currency, fill_id, order_id, strategy, stop_loss, target, mode)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 -- name: remove_variants
 DELETE FROM variant WHERE account = ? AND key = ?
 -- name: remove_sightings_of_fill
 DELETE FROM sighting WHERE fill_id = ?
 -- name: sightings_of_key
-SELECT g.source_id, g.line, g.rank, s.layout, f.account, f.symbol, f.key, f.time_us, f.rank AS kept_rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode
+SELECT g.source_id, g.line, 'fill' AS status, 'stands' AS fate, s.layout, f.account, f.symbol, f.key, f.time_us, g.rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode
 FROM fill f JOIN sighting g ON g.fill_id = f.id JOIN source s ON s.id = g.source_id WHERE f.account = ? AND f.key = ?
 -- name: variants_of_key
 SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode
 FROM variant v JOIN source s ON s.id = v.source_id WHERE v.account = ? AND v.key = ?
 
--- name: add_batch
-INSERT INTO batch (source_id, new, known, rejected, skipped, who) VALUES (?, ?, ?, ?, ?, ?)
 -- name: batches
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us, u.who, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? ORDER BY b.source_id DESC LIMIT ?
 -- name: batches_of_files
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us, u.who, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? AND s.layout <> 'api' ORDER BY b.source_id DESC LIMIT ?
 -- name: batch
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us, u.who, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id = ?
 -- name: rejections_of_batch
-SELECT file, line, text, code, reason, hint, account, withdrawn_by FROM rejection WHERE source_id = ? ORDER BY line, id LIMIT ?
--- name: add_setting_change
-INSERT INTO setting_change (at_us, who, file, name, old, new) VALUES (?, ?, ?, ?, ?, ?)
+SELECT file, line, text, code, reason, hint, account, id, withdrawn_by FROM rejection WHERE source_id = ? ORDER BY line, id LIMIT ?
 -- name: setting_changes
 SELECT at_us, who, file, name, old, new FROM setting_change WHERE id < ? ORDER BY id DESC LIMIT ?
--- name: add_undo
-INSERT INTO undo (source_id, at_us, who, gone, stayed) VALUES (?, ?, ?, ?, ?)
 -- name: undo
 SELECT at_us FROM undo WHERE source_id = ?
 -- name: count_undo
 UPDATE undo SET gone = ?, stayed = ? WHERE source_id = ?
 
 -- name: days_of_accounts
-SELECT account, session, currency, body FROM tally WHERE account > ''
+SELECT * FROM tally WHERE account > ''
 -- name: closed_of_streams
-SELECT account, symbol, COUNT(closed_us) FROM position GROUP BY account, symbol
+SELECT account, symbol, COUNT(closed_us) AS closed FROM position GROUP BY account, symbol
 
 -- name: streams_of_batch
-SELECT account, symbol, MIN(time_us) FROM fill WHERE id > ? AND id < ? GROUP BY account, symbol
+SELECT account, symbol, MIN(time_us) AS time_us FROM fill WHERE id > ? AND id < ? GROUP BY account, symbol
 -- name: shared_names
 SELECT f.account, f.key FROM sighting g JOIN fill f ON f.id = g.fill_id
 WHERE g.source_id = ?1 AND (EXISTS (SELECT 1 FROM sighting o WHERE o.fill_id = f.id AND o.source_id <> ?1) OR EXISTS (SELECT 1 FROM variant v WHERE v.account = f.account AND v.key = f.key))
@@ -398,21 +353,22 @@ SELECT reason FROM rejection WHERE source_id = ? AND line = ? AND code = 'confli
 SELECT MIN(l.id) FROM source s JOIN source l ON l.kind = 'import' AND l.checksum = s.checksum AND l.size = s.size AND l.id > s.id
 WHERE s.id = ? AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = l.id)
 -- name: source_of_id
-SELECT id, kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at FROM source WHERE id = ?
+SELECT kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at, id
+FROM source WHERE id = ?
 
 -- name: note
-SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note WHERE id = ?
+SELECT * FROM note WHERE id = ?
 -- name: notes
-SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note
+SELECT * FROM note
 -- name: notes_of_position
-SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note
+SELECT * FROM note
 WHERE position_id = ? AND (text <> '' OR tags <> '[]') ORDER BY time_us, id
 -- name: notes_since
-SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note WHERE account = ? AND time_us >= ?
+SELECT * FROM note WHERE account = ? AND time_us >= ?
 -- name: orphaned_notes_of_account
-SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note WHERE account = ? AND position_id IS NULL
+SELECT * FROM note WHERE account = ? AND position_id IS NULL
 -- name: orphaned_notes
-SELECT id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us FROM note
+SELECT * FROM note
 WHERE position_id IS NULL AND (text <> '' OR tags <> '[]') AND id > ? ORDER BY id LIMIT ?
 -- name: put_note
 INSERT INTO note (id, account, fill_key, symbol, time_us, position_id, version, text, tags, who, at_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -424,17 +380,13 @@ UPDATE note SET symbol = ?, time_us = ?, position_id = ? WHERE id = ?
 SELECT b.position_id, b.symbol, b.time_us FROM fill f JOIN booking b ON b.account = f.account AND b.time_us = f.time_us AND b.fill_key = f.key
 WHERE f.account = ? AND f.key = ? ORDER BY b.part DESC LIMIT 1
 -- name: logged_position
-SELECT id, symbol, last_us FROM position WHERE id = ? AND logged = 1
--- name: add_note_version
-INSERT INTO note_version (note_id, version, text, tags, who, at_us) VALUES (?, ?, ?, ?, ?, ?)
+SELECT id AS position_id, symbol, last_us AS time_us FROM position WHERE id = ? AND logged = 1
 -- name: note_versions
-SELECT version, text, tags, who, at_us FROM note_version WHERE note_id = ? ORDER BY version
--- name: add_note_tag
-INSERT INTO note_tag (tag, note_id) VALUES (?, ?)
+SELECT * FROM note_version WHERE note_id = ? ORDER BY version
 -- name: remove_note_tag
 DELETE FROM note_tag WHERE tag = ? AND note_id = ?
 -- name: note_tags
-SELECT tag, COUNT(*) FROM note_tag GROUP BY tag ORDER BY tag
+SELECT tag, COUNT(*) AS notes FROM note_tag GROUP BY tag ORDER BY tag
 -- name: positions_with_tag
 SELECT n.position_id FROM note_tag t JOIN note n ON n.id = t.note_id WHERE t.tag = ? AND n.position_id IS NOT NULL
 -- name: tags_of_positions

@@ -1,65 +1,68 @@
-"""A ledger in a SQLite file: WAL, numbered migrations, transactions, and errors in plain words."""
+"""A ledger in a SQLite file: WAL mode, migrations, transactions, and errors as StoreError."""
 
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
-from operator import itemgetter
+from itertools import islice, starmap
 from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
 
 from tearsheet.errors import SchemaError, StoreError
-from tearsheet.store.db import connection as limits
-from tearsheet.store.db.connection import SCHEMA_VERSION, Parameters, Row, migrations
+from tearsheet.store.db.connection import SCHEMA_VERSION, Values, first_value, migrations
 from tearsheet.store.db.dialect import copy_target, insert_with_nulls
 
-#: So many rows are written at a time; fewer than the least are not worth a statement of their own.
-_AT_ONCE, _LEAST = 10_000, 50
-#: How much of a ledger is held in memory, and how much of it while a large import is written.
-_MANY_KIB, _FEW_KIB = 65_536, 8192
+#: Rows per executemany, and the number below which an INSERT of their own for NULL columns does not pay.
+_CHUNK_ROWS, _LEAST_ROWS = 10_000, 50
+#: Size of the page cache, and its size while a large import is written.
+_CACHE_KIB, _LIMITED_CACHE_KIB = 65_536, 8192
+
+
+class _Index(Struct, frozen=True):
+    name: str
+    sql: str
 
 
 class SqliteConnection(sqlite3.Connection):
-    """A connection to a ledger's file; see `connection.Connection`."""
+    """Implements `connection.Connection` for a file."""
 
     name: str
     path: Path
     read_only: bool
     _is_memory_limited = False
 
-    def execute(self, statement: str, parameters: Parameters = (), /) -> sqlite3.Cursor:  # type: ignore[override]
+    def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:  # type: ignore[override]
         """Run a statement."""
         try:
             return super().execute(statement, parameters)
         except sqlite3.Error as error:
             raise _describe_error(error, self.path) from error
 
-    def execute_many(self, statement: str, rows: Iterable[Row]) -> None:
-        """Run a statement once for each row of parameters.
-
-        A None costs Python's driver as much as ten texts, so columns without values go without.
-        """
+    def execute_many(self, statement: str, rows: Iterable[Values]) -> None:
+        """Run a statement once for each row of parameters."""
         stream = iter(rows)
-        while batch := list(islice(stream, _AT_ONCE)):
-            self.executemany(*_drop_null_columns(statement, batch))
+        while chunk := list(islice(stream, _CHUNK_ROWS)):
+            self.executemany(*_drop_null_columns(statement, chunk))
 
-    def insert_if_new(self, statement: str, rows: Sequence[Row]) -> bool:
-        """Insert rows of which none is there yet; False where one is, and then the others are in."""
-        lean, values = _drop_null_columns(statement, rows)
-        either = lean.replace("INSERT INTO", "INSERT OR IGNORE INTO", 1)
-        return self.executemany(either, values).rowcount == len(rows)
+    def insert_if_new(self, statement: str, rows: Sequence[Values]) -> bool:
+        """Insert rows; return False if one of them exists already: then the others are inserted."""
+        insert, values = _drop_null_columns(statement, rows)
+        insert_new = insert.replace("INSERT INTO", "INSERT OR IGNORE INTO", 1)
+        return self.executemany(insert_new, values).rowcount == len(rows)
 
-    def execute_each(self, statement: str, rows: Iterable[Row]) -> list[list[Row]]:
-        """Run a question once for each row of parameters; the rows of each."""
+    def execute_each(self, statement: str, rows: Iterable[Values]) -> list[list[Values]]:
+        """Run a query once for each row of parameters; return the rows of each."""
         return [self.execute(statement, row).fetchall() for row in rows]
 
-    def stream(self, statement: str, parameters: Parameters = (), at_once: int = 5000) -> Iterator[Row]:
-        """Run a question; SQLite never holds more than the row at hand."""
+    def stream(self, statement: str, parameters: Sequence[Any] = (), at_once: int = 5000) -> Iterator[Values]:
+        """Run a query; SQLite holds only the current row in memory."""
         return self.execute(statement, parameters)
 
     @contextmanager
     def transaction(self, *, write: bool, accounts: frozenset[str] | None = None) -> Iterator[None]:
-        """One transaction: a writer takes its turn at once, a reader sees one state throughout."""
+        """Run one transaction: a writer takes the file's lock first, a reader sees one state."""
         with translate_errors(self.path):
             self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             try:
@@ -71,15 +74,15 @@ class SqliteConnection(sqlite3.Connection):
                 raise
             finally:
                 if self._is_memory_limited:
-                    self._set_cache_size(_MANY_KIB)
+                    self._set_cache_size(_CACHE_KIB)
 
     def set_lock_timeout(self, seconds: float) -> None:
-        """Set how long another writer is waited for."""
+        """Set how long later transactions wait for another writer."""
         self.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     def limit_memory(self) -> None:
-        """Until the end of the transaction hold few pages in memory."""
-        self._set_cache_size(_FEW_KIB)
+        """Limit the page cache for the rest of this transaction."""
+        self._set_cache_size(_LIMITED_CACHE_KIB)
         self._is_memory_limited = True
 
     def _set_cache_size(self, kib: int) -> None:
@@ -87,41 +90,45 @@ class SqliteConnection(sqlite3.Connection):
         self._is_memory_limited = False
 
     def drop_indexes_temporarily(self, table: str) -> list[str]:
-        """Drop a table's indexes; returns the statements that make them again."""
+        """Drop a table's indexes; return the statements that create them again."""
         found = self.execute(
             "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
             (table,),
-        ).fetchall()
-        for name, _ in found:
-            self.execute(f"DROP INDEX {name}")
-        return [statement for _, statement in found]
+        )
+        indexes = list(starmap(_Index, found.fetchall()))
+        for index in indexes:
+            self.execute(f"DROP INDEX {index.name}")
+        return [index.sql for index in indexes]
 
     def acquire_commit_lock(self) -> None:
-        """A writer of a file is alone from its beginning."""
+        """Do nothing: a writer of a file is alone from the start of its transaction."""
 
 
-def _drop_null_columns(statement: str, batch: Sequence[Row]) -> tuple[str, Iterable[Row]]:
-    """An INSERT of rows without the columns in which none of them has a value."""
-    if len(batch) < _LEAST or copy_target(statement) is None:
-        return statement, batch
-    empty = [place for place, value in enumerate(batch[0]) if value is None]
-    empty = [place for place in empty if [row[place] for row in batch].count(None) == len(batch)]
-    if not 0 < len(empty) < len(batch[0]) - 1:
-        return statement, batch
-    kept = itemgetter(*(place for place in range(len(batch[0])) if place not in empty))
-    return insert_with_nulls(statement, tuple(empty)), map(kept, batch)
+def _drop_null_columns(statement: str, rows: Sequence[Values]) -> tuple[str, Iterable[Values]]:
+    """Leave out of an INSERT the columns in which no row has a value.
+
+    Binding a None costs Python's driver as much as ten texts.
+    """
+    if len(rows) < _LEAST_ROWS or copy_target(statement) is None:
+        return statement, rows
+    columns = list(zip(*rows, strict=True))
+    empty = {place for place, column in enumerate(columns) if column.count(None) == len(rows)}
+    if not 0 < len(empty) < len(columns):
+        return statement, rows
+    filled = [column for place, column in enumerate(columns) if place not in empty]
+    return insert_with_nulls(statement, tuple(sorted(empty))), zip(*filled, strict=True)
 
 
-def connect(path: Path) -> SqliteConnection:
-    """Open a ledger, made or brought to the newest schema where needed.
+def connect(path: Path, lock_timeout: float) -> SqliteConnection:
+    """Open a ledger; create it or migrate it to the newest schema if needed.
 
-    Raises StoreError where it cannot be opened, SchemaError where a newer Tearsheet wrote it.
+    Raises StoreError if it cannot be opened, SchemaError if a newer Tearsheet wrote it.
     """
     with translate_errors(path):
         read_only = _is_read_only(path)
         if not read_only:
-            _make_folder(path)
-        connection = _open(path, read_only)
+            _create_folder(path)
+        connection = _open(path, read_only, lock_timeout)
         try:
             _prepare(connection)
             _migrate(connection)
@@ -139,7 +146,7 @@ def _is_read_only(path: Path) -> bool:
     return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
-def _make_folder(path: Path) -> None:
+def _create_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -149,11 +156,11 @@ def _make_folder(path: Path) -> None:
         ) from error
 
 
-def _open(path: Path, read_only: bool) -> SqliteConnection:
+def _open(path: Path, read_only: bool, lock_timeout: float) -> SqliteConnection:
     connection = sqlite3.connect(
         _file_uri(path, read_only),
         uri=True,
-        timeout=limits.BUSY_SECONDS,
+        timeout=lock_timeout,
         isolation_level=None,
         factory=SqliteConnection,
     )
@@ -163,20 +170,19 @@ def _open(path: Path, read_only: bool) -> SqliteConnection:
 
 def _prepare(connection: SqliteConnection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA cache_size = -{_MANY_KIB}")
+    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 
 def _file_uri(path: Path, read_only: bool) -> str:
-    """In a folder that cannot be written a ledger must be taken as immutable, as SQLite would make
-    files beside it otherwise."""
     uri = path.resolve().as_uri()
     if not read_only:
         return uri
+    # in a read-only folder SQLite could not create its -wal and -shm files
     return f"{uri}?mode=ro" if os.access(path.parent, os.W_OK) else f"{uri}?mode=ro&immutable=1"
 
 
 def _version(connection: SqliteConnection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    return int(first_value(connection.execute("PRAGMA user_version")))
 
 
 def _migrate(connection: SqliteConnection) -> None:
@@ -216,7 +222,7 @@ _HINTS = {
 
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite says into a StoreError in plain words."""
+    """Raise errors of SQLite as StoreError."""
     try:
         yield
     except sqlite3.Error as error:
@@ -225,7 +231,7 @@ def translate_errors(path: Path) -> Iterator[None]:
 
 def _describe_error(error: sqlite3.Error, path: Path) -> StoreError:
     name = getattr(error, "sqlite_errorname", "") or ""
-    for known, (what, hint) in _HINTS.items():
-        if name.startswith(known):
+    for prefix, (what, hint) in _HINTS.items():
+        if name.startswith(prefix):
             return StoreError(f"the ledger {path} {what} ({error})", hint)
     return StoreError(f"the ledger {path} failed: {error}", "run `tearsheet verify`")

@@ -1,7 +1,7 @@
-"""Notes of each account whether its bookings only went on, or changed before the last one.
+"""Per account: how often its past bookings changed, its last booking, and the last update from its source.
 
-Who folds an account as it goes reads on from the last booking while `rewrites` stays the same, and
-begins anew where it does not.
+A reader that processes an account in order continues after the last booking while `rewrites` stays the
+same, and starts over when it changes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,17 +9,18 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from tearsheet.store.tables.columns import AccountStateRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.position import Booking
 from tearsheet.trade.session import from_micros, to_micros
 
 _BookingKey = tuple[str, str, int]
-#: So many bookings that were taken out are held, to see whether they come back the same.
-_MOST_HELD = 50_000
+#: Removed bookings that are held in memory to detect that they are added again unchanged.
+_MAX_HELD = 50_000
 
 
 class AccountState(Struct, frozen=True):
-    """How often an account was rewritten, its last booking, and when its source was last heard."""
+    """How often an account was rewritten, its last booking, and the last update from its source."""
 
     rewrites: int = 0
     last_us: int | None = None
@@ -27,32 +28,32 @@ class AccountState(Struct, frozen=True):
 
     @property
     def last_update_at(self) -> datetime | None:
-        """When the account's source was last heard."""
+        """When the account's source last sent data or a heartbeat."""
         return None if self.last_update_us is None else from_micros(self.last_update_us)
 
 
 def account_state(queries: Queries, account: str) -> AccountState:
-    """The state of an account; that of one never met is empty."""
-    row = queries.fetch_one("account_state", (account,))
-    return AccountState() if row is None else AccountState(*row)
+    """Return the state of an account, which is empty if the account is unknown."""
+    row = queries.row(AccountStateRow, "account_state", (account,))
+    return AccountState() if row is None else AccountState(row.rewrites, row.last_us, row.heard_us)
 
 
 class AccountStates:
-    """The accounts that one posting touches."""
+    """The accounts that one transaction changes."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
         self._spans: dict[str, tuple[datetime, datetime]] = {}
-        #: bookings that were taken out and did not come back the same
+        #: removed bookings that were not added again
         self._removed: dict[str, dict[_BookingKey, Booking]] = {}
-        #: since when what was booked of an account is another now; known after `finish`
+        #: by account the first instant whose bookings changed; known after `finish`
         self.rewritten: dict[str, int] = {}
         self._held = 0
-        #: since when an account has changed, where too much went to wait for what comes back
+        #: the same, for removed bookings that are too many to be held
         self._changed: dict[str, datetime] = {}
 
     def on_added(self, bookings: Sequence[Booking]) -> None:
-        """Bookings, in order of time, that were just stored."""
+        """Record stored bookings, which are in order of time."""
         if self._removed:
             bookings = [booking for booking in bookings if not self._is_restored(booking)]
         last = {booking.account: booking.time for booking in bookings}
@@ -62,20 +63,20 @@ class AccountStates:
             self._spans[account] = min(since, first[account]), max(until, at)
 
     def _is_restored(self, booking: Booking) -> bool:
-        """Whether a booking was taken out before, just as it is."""
-        gone = self._removed.get(booking.account)
-        if not gone or gone.get(_booking_key(booking)) != booking:
+        """Return whether an identical booking was removed before, and forget that one."""
+        removed = self._removed.get(booking.account)
+        if not removed or removed.get(_booking_key(booking)) != booking:
             return False
-        del gone[_booking_key(booking)]
+        del removed[_booking_key(booking)]
         return True
 
     def rollback_added(self) -> None:
-        """Forget all that was added, since it was taken out."""
+        """Forget all added bookings, because they were removed again."""
         self._spans.clear()
 
     def on_removed(self, booking: Booking) -> None:
-        """A booking that was just taken out."""
-        if self._held < _MOST_HELD:
+        """Record a removed booking."""
+        if self._held < _MAX_HELD:
             self._removed.setdefault(booking.account, {})[_booking_key(booking)] = booking
             self._held += 1
         else:
@@ -83,7 +84,7 @@ class AccountStates:
             self._changed[booking.account] = min(since, booking.time)
 
     def finish(self, now_us: int | None) -> frozenset[str]:
-        """Write what became of the accounts, heard now if an instant is given; returns them."""
+        """Save the state of the changed accounts, updated now if an instant is given; return them."""
         touched = self._spans.keys() | self._removed.keys() | self._changed.keys()
         for account in touched:
             self._write(account, now_us)
@@ -94,26 +95,30 @@ class AccountStates:
         return frozenset(touched)
 
     def _write(self, account: str, now_us: int | None) -> None:
-        known = account_state(self._queries, account)
-        span, last_us = self._spans.get(account), known.last_us
+        before = account_state(self._queries, account)
+        span, last_us = self._spans.get(account), before.last_us
         changed = [to_micros(one.time) for one in self._removed.get(account, {}).values()]
         if account in self._changed:
             changed.append(to_micros(self._changed[account]))
         if span is not None:
-            first, last = to_micros(span[0]), to_micros(span[1])
+            first, last = map(to_micros, span)
             if last_us is not None and first < last_us:
                 changed.append(first)
             last_us = max(last, last_us or last)
         if changed:
             self.rewritten[account] = min(changed)
             self._queries.execute("remove_limit_bases_after", (account, min(changed)))
-        heard = known.last_update_us if now_us is None else now_us
-        row = (account, known.rewrites + bool(changed), last_us, heard)
+        row = AccountStateRow(
+            account=account,
+            rewrites=before.rewrites + bool(changed),
+            last_us=last_us,
+            heard_us=before.last_update_us if now_us is None else now_us,
+        )
         self._queries.execute("put_account_state", row)
 
 
 def record_heartbeat(queries: Queries, accounts: Iterable[str], now: datetime) -> None:
-    """Note that the source of accounts was heard, also where it had nothing new to say."""
+    """Save that the source of accounts is alive, also if it sends no data."""
     queries.execute_many("heard_account", [(name, to_micros(now)) for name in sorted(accounts)])
 
 

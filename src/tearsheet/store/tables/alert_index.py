@@ -1,62 +1,64 @@
-"""The ledger's index of the alerts file: the last state of every alert, and how far it was read."""
+"""Index of the alerts file in the ledger: the newest state of every alert, and the bytes indexed so far."""
 
 from collections.abc import Iterator
 
+from tearsheet.store.tables.columns import AlertChangeRow, AlertRow
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.pages import AT_ONCE, LAST_INSTANT, LAST_TEXT, PageCursor
+from tearsheet.store.tables.pages import CHUNK_ROWS, LAST_INSTANT, LAST_TEXT, PageCursor
 
 OFFSET = "alerts_offset"
 
 
 class AlertIndex:
-    """Looks alerts up by id and episode; filled from the alerts file."""
+    """Finds alerts by id and episode; filled from the alerts file."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._queries = ledger.queries
 
     @property
     def position(self) -> int:
-        """How many bytes of the alerts file are in the index."""
+        """How many bytes of the alerts file are indexed."""
         return int(self._ledger.get(OFFSET) or 0)
 
     def set_position(self, offset: int) -> None:
-        """Remember how far the alerts file was read."""
+        """Save how many bytes of the alerts file are indexed."""
         self._ledger.put(OFFSET, str(offset))
 
     def put(self, identity: str, episode: str, state: str, raised_us: int, body: str) -> None:
-        """Keep the newest state of an alert."""
-        self._ledger.queries.execute("put_alert", (identity, episode, state, raised_us, body))
-        self._ledger.queries.execute("add_alert_change", (identity, body))
+        """Save a new state of an alert."""
+        row = AlertRow(id=identity, episode=episode, state=state, raised_us=raised_us, body=body)
+        self._queries.execute("put_alert", row)
+        self._queries.add(AlertChangeRow, [AlertChangeRow(alert_id=identity, body=body)])
 
     def get(self, identity: str) -> str | None:
-        """The newest state of an alert by its id."""
-        row = self._ledger.queries.fetch_one("alert", (identity,))
-        return None if row is None else str(row[1])
+        """Return the newest state of an alert."""
+        row = self._queries.row(AlertRow, "alert", (identity,))
+        return None if row is None else row.body
 
     def changes(self, identity: str) -> list[str]:
-        """Every state that an alert was in, the first one first."""
-        return [body for (body,) in self._ledger.queries.execute("alert_changes", (identity,))]
+        """Return every state of an alert, oldest first."""
+        return self._queries.values("alert_changes", (identity,))
 
     def latest_by_episode(self, episode: str) -> str | None:
-        """The newest alert of an episode's key."""
-        row = self._ledger.queries.fetch_one("last_alert_of_episode", (episode,))
-        return None if row is None else str(row[2])
+        """Return the newest alert of an episode."""
+        row = self._queries.row(AlertRow, "last_alert_of_episode", (episode,))
+        return None if row is None else row.body
 
     def after(self, place: PageCursor | None, *, only_open: bool = False) -> Iterator[tuple[PageCursor, str]]:
-        """All alerts after a place, or those not over yet, newest first, each with its own place."""
+        """Stream all or all open alerts after a cursor, newest first, each with its own cursor."""
         place = place or PageCursor(LAST_INSTANT, LAST_TEXT)
         name = "page_of_open_alerts" if only_open else "page_of_alerts"
         while True:
-            bounds = (place.time_us, place.time_us, place.id, AT_ONCE)
-            found = self._ledger.queries.execute(name, bounds).fetchall()
-            for raised_us, identity, body in found:
-                place = PageCursor(raised_us, identity)
-                yield place, body
-            if len(found) < AT_ONCE:
+            found = self._queries.rows(AlertRow, name, (place.time_us, place.time_us, place.id, CHUNK_ROWS))
+            for row in found:
+                place = PageCursor(row.raised_us, row.id)
+                yield place, row.body
+            if len(found) < CHUNK_ROWS:
                 return
 
     def clear(self) -> None:
-        """Forget everything, because the alerts file was replaced."""
-        self._ledger.queries.execute("remove_all_alerts")
-        self._ledger.queries.execute("remove_all_alert_changes")
+        """Remove everything, because the alerts file was replaced."""
+        self._queries.execute("remove_all_alerts")
+        self._queries.execute("remove_all_alert_changes")
         self.set_position(0)

@@ -1,7 +1,6 @@
-"""The closed positions of a stretch, reduced to what groups and sorted lists ask of them.
+"""Closed positions of a period, reduced to what breakdowns and charts use.
 
-A hundred thousand positions are read for one chart, so no more of a row is made into values than
-is used.
+One chart may read 100,000 positions, so only the columns in use are converted.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,8 +9,9 @@ from decimal import Decimal
 
 from tearsheet.performance.closed_trade import ClosedTrade
 from tearsheet.performance.summary import Scope
-from tearsheet.store.tables import rows
+from tearsheet.store.tables.columns import PositionRow
 from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.rows import position_from_row
 from tearsheet.trade.amount import exact
 from tearsheet.trade.position import Position, outcome_of
 from tearsheet.trade.session import TradingCalendar, from_micros, to_micros
@@ -20,7 +20,7 @@ _SIDES = {"BUY": "long", "SELL": "short"}
 
 
 class ClosedTradeQuery:
-    """Makes closings, by the trading day and the breakeven band."""
+    """Reads closed trades, with their trading day and outcome."""
 
     def __init__(self, calendar: TradingCalendar, band: Decimal) -> None:
         self._calendar = calendar
@@ -30,17 +30,18 @@ class ClosedTradeQuery:
     def between(
         self, queries: Queries, scope: Scope, currency: str, since: datetime, until: datetime
     ) -> list[ClosedTrade]:
-        """Those of a scope and currency that closed in `[since, until)`, in order."""
+        """Return those of a scope and currency that were closed in `[since, until)`, in order."""
         span = (to_micros(since), to_micros(until))
         account = scope.account
         name, bounds = ("all", span) if account is None else ("account", (account, *span))
         with exact():
-            found = list(self._read(queries.execute(f"closed_{name}", bounds), scope, currency))
-        found.sort(key=_order)
-        return found
+            positions = queries.stream(PositionRow, f"closed_{name}", bounds)
+            trades = list(self._select(positions, scope, currency))
+        trades.sort(key=_order)
+        return trades
 
     def to_closed_trade(self, position: Position) -> ClosedTrade:
-        """The closing of a position."""
+        """Return the closed trade of a position."""
         with exact():
             return self._make_closed_trade(
                 position.id,
@@ -55,29 +56,27 @@ class ClosedTradeQuery:
                 position.r_multiple,
             )
 
-    def _read(self, found: Iterable[rows.Row], scope: Scope, currency: str) -> Iterator[ClosedTrade]:
+    def _select(self, positions: Iterable[PositionRow], scope: Scope, currency: str) -> Iterator[ClosedTrade]:
         strategy, symbol, mode = scope.strategy, scope.symbol, scope.mode
-        for row in found:
+        for row in positions:
             if (
-                row[3] != currency
-                or strategy not in (None, row[20])
-                or symbol not in (None, row[2])
-                or mode not in (None, row[24])
+                row.currency != currency
+                or strategy not in (None, row.strategy)
+                or symbol not in (None, row.symbol)
+                or mode not in (None, row.mode)
             ):
                 continue
-            held = None if row[25] is None else timedelta(microseconds=row[25])
-            multiple = None if row[21] is None else rows.position_from_row(row).r_multiple
             yield self._make_closed_trade(
-                row[0],
-                row[1],
-                row[2],
-                row[20],
-                row[5],
-                from_micros(row[8]),
-                held,
-                Decimal(row[11]),
-                Decimal(row[17]) - Decimal(row[18]),
-                multiple,
+                row.id,
+                row.account,
+                row.symbol,
+                row.strategy,
+                row.side,
+                from_micros(row.last_us),
+                None if row.held_us is None else timedelta(microseconds=row.held_us),
+                Decimal(row.quantity),
+                Decimal(row.gross) - Decimal(row.fees),
+                None if row.stop_loss is None else position_from_row(row).r_multiple,
             )
 
     def _make_closed_trade(
@@ -110,6 +109,6 @@ class ClosedTradeQuery:
         )
 
 
-def _order(closing: ClosedTrade) -> tuple[datetime, str]:
-    """The order in which pages of closed positions follow each other."""
-    return closing.closed_at, closing.id
+def _order(trade: ClosedTrade) -> tuple[datetime, str]:
+    """Sort key of trade lists."""
+    return trade.closed_at, trade.id

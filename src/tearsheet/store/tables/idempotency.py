@@ -1,45 +1,47 @@
-"""What was answered to a request with an idempotency key, so that a repeated request changes nothing."""
+"""Answers by idempotency key, so that a repeated request changes nothing."""
 
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from tearsheet.errors import UsageError
+from tearsheet.store.tables.columns import ReceiptRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.session import to_micros
 
-#: How long a key is remembered.
+#: How long an answer is stored.
 RETENTION = timedelta(days=7)
 
 
 class IdempotencyKey(Struct, frozen=True):
-    """A request's idempotency key, and a digest of all that it asks for."""
+    """A request's idempotency key, and a digest of its content."""
 
     key: str
     request: str
 
 
 class IdempotencyTable:
-    """Keeps answers by their keys; used inside the transaction of the change they speak of."""
+    """Stores answers by key; used inside the transaction of the change that the answer describes."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
 
-    def find(self, receipt: IdempotencyKey | None) -> str | None:
-        """The answer that was given to this very request. Raises UsageError for another with its key."""
-        row = None if receipt is None else self._queries.fetch_one("receipt", (receipt.key,))
-        if receipt is None or row is None:
+    def find(self, key: IdempotencyKey | None) -> str | None:
+        """Return the answer to an identical request. Raises UsageError if the key was used for another."""
+        row = None if key is None else self._queries.row(ReceiptRow, "receipt", (key.key,))
+        if key is None or row is None:
             return None
-        if row[0] != receipt.request:
+        if row.request != key.request:
             raise UsageError(
-                f"the Idempotency-Key {receipt.key!r} was used for another request",
+                f"the Idempotency-Key {key.key!r} was used for another request",
                 "give every request a key of its own; repeat a key only with the same content",
             )
-        return str(row[1])
+        return row.answer
 
-    def save(self, receipt: IdempotencyKey | None, answer: str, now: datetime) -> None:
-        """Remember an answer, and forget those older than a week."""
-        if receipt is None:
+    def save(self, key: IdempotencyKey | None, answer: str, now: datetime) -> None:
+        """Save an answer, and remove those that are older than `RETENTION`."""
+        if key is None:
             return
         self._queries.execute("remove_old_receipts", (to_micros(now - RETENTION),))
-        self._queries.execute("put_receipt", (receipt.key, receipt.request, answer, to_micros(now)))
+        row = ReceiptRow(key=key.key, request=key.request, answer=answer, at_us=to_micros(now))
+        self._queries.add(ReceiptRow, [row])

@@ -1,7 +1,7 @@
-"""The ledger: one database with the facts, the books made from them, and a revision.
+"""The ledger: one database with the facts, the books computed from them, and a revision.
 
-Readers see one state throughout; a posting is one transaction that takes its turn, so a crash at
-any moment loses nothing and doubles nothing.
+Readers see one state. A change is one transaction after the other, so a crash at any moment loses nothing
+and counts nothing twice.
 """
 
 import os
@@ -10,49 +10,41 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
-from msgspec import Struct, json
+from msgspec import json
 
 from tearsheet.errors import StoreError
 from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import Tally
-from tearsheet.store.db import connection as limits
 from tearsheet.store.db.opening import open_connection
 from tearsheet.store.tables import rows
+from tearsheet.store.tables.columns import FillRow, RejectionListRow, Row, SourceFile, StreamRow, TallyRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.tallies import ALL_ACCOUNTS, decode
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import from_micros, to_micros
 
-#: Names the present state of all notes, beside the stamp of the facts, which no note changes.
+#: Key of the state id of all notes, which is separate from that of the facts.
 NOTES_STATE_ID = "notes"
+#: How long a writer waits for another writer before it gives up, in seconds.
+BUSY_SECONDS = 30.0
 
 
-class SourceFile(Struct, frozen=True):
-    """A file that was read, and how far."""
-
-    id: int
-    kind: str
-    name: str
-    layout: str
-    day: str | None
-    size: int
-    mtime_ns: int
-    inode: int
-    offset: int
-    lines: int
-    checksum: int
-    tail: str
-    complete: bool
-    facts: int
-    rejected: int
-    read_at: int
-
-
-class LogUsage(Struct, frozen=True):
+class LogUsage(Row, frozen=True, gc=False):
     """How many account–symbol pairs the trade log has, and how many of them are read as fills."""
 
     streams: int
     as_fills: int
+
+
+class _OpenTrades(Row, frozen=True, gc=False):
+    account: str
+    symbol: str
+    trades: int
+
+
+class _Place(Row, frozen=True, gc=False):
+    file: str
+    line: int
 
 
 def _no_op_on_commit(accounts: frozenset[str]) -> None:
@@ -73,34 +65,34 @@ class Ledger:
 
     def __init__(self, place: Path | str) -> None:
         self.on_commit, self.on_rollback, self.on_begin = _no_op_on_commit, lambda: None, lambda: None
-        self.connection = open_connection(place)
+        self.connection = open_connection(place, BUSY_SECONDS)
         self.queries = Queries(self.connection)
-        self._lock_timeout = limits.BUSY_SECONDS
+        self._lock_timeout = BUSY_SECONDS
 
     @property
     def name(self) -> str:
-        """Where the ledger is kept, as messages say it: without secrets."""
+        """The ledger's name in messages, without secrets."""
         return self.connection.name
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be written here."""
+        """Whether nothing can be written."""
         return self.connection.read_only
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connection."""
         self.connection.close()
 
     @contextmanager
     def snapshot(self) -> Iterator[Queries]:
-        """Ask several questions about one and the same state."""
+        """Read one state in several queries."""
         with self.connection.transaction(write=False):
             self.on_begin()
             yield self.queries
 
     @contextmanager
     def lock_timeout(self, seconds: float) -> Iterator[None]:
-        """Wait for another writer no longer than that."""
+        """Limit how long writers inside the block wait for another writer."""
         self.connection.set_lock_timeout(seconds)
         try:
             yield
@@ -108,16 +100,16 @@ class Ledger:
             self.connection.set_lock_timeout(self._lock_timeout)
 
     def set_lock_timeout(self, seconds: float) -> None:
-        """Wait for other writers no longer than that from now on."""
+        """Set how long later writers wait for another writer."""
         self._lock_timeout = seconds
         self.connection.set_lock_timeout(seconds)
 
     @contextmanager
     def writing(self, accounts: frozenset[str] | None = None) -> Iterator[Queries]:
-        """Change the ledger in one transaction, alone.
+        """Change the ledger in one transaction.
 
-        Who says which accounts are touched, and calls `join` before touching what belongs to all,
-        may run beside writers of other accounts where the database can do it.
+        A writer that names its accounts may run in parallel with writers of other accounts if the
+        database supports it. It must call `acquire_commit_lock` before it changes what all accounts share.
         """
         if self.read_only:
             raise StoreError(
@@ -133,157 +125,143 @@ class Ledger:
             raise
 
     def acquire_commit_lock(self) -> None:
-        """Wait until no other writer of some accounts is in its last step; then this one is in it."""
+        """Wait until no other writer is about to commit, and be the only one until the end."""
         self.connection.acquire_commit_lock()
 
     def get(self, key: str) -> str | None:
-        """A value kept beside the books."""
-        row = self.queries.fetch_one("get_meta", (key,))
-        return None if row is None else str(row[0])
+        """Return the value of a key."""
+        value: str | None = self.queries.value("get_meta", (key,))
+        return value
 
     def put(self, key: str, value: str) -> None:
-        """Keep a value beside the books."""
+        """Save the value of a key."""
         self.queries.execute("put_meta", (key, value))
 
     @property
     def revision(self) -> int:
-        """How often the facts changed."""
+        """How often the facts have changed."""
         return int(self.get("revision") or 0)
 
     @property
     def state_id(self) -> str:
-        """A name for the present state, `revision-random`: no other state of any ledger bears it."""
+        """Name of the current state, `revision-random`; no other state of any ledger has it."""
         return self.get("stamp") or f"{self.revision}-0"
 
     def bump_notes_version(self) -> None:
-        """Name the state of all notes anew; the last step of the transaction that changes one."""
+        """Give the notes a new state id; the last step of a transaction that changes one."""
         self.put(NOTES_STATE_ID, os.urandom(8).hex())
 
     def bump_revision(self) -> int:
-        """Count a change of the facts; part of the transaction that makes it."""
+        """Count a change of the facts, inside its transaction; return the new revision."""
         revision = self.revision + 1
         self.put("revision", str(revision))
         self.put("stamp", f"{revision}-{os.urandom(8).hex()}")
         return revision
 
     def log_files(self) -> dict[str, SourceFile]:
-        """The trade logs that were read, by file name."""
-        found = self.queries.execute("log_sources")
-        return {source.name: source for source in map(_source, found)}
+        """Return the trade logs that were read, by file name."""
+        return {source.name: source for source in self.queries.rows(SourceFile, "log_sources")}
 
     def imports_for(self, checksum: int, size: int) -> list[SourceFile]:
-        """Earlier imports of the same content, the newest first."""
-        return [_source(row) for row in self.queries.execute("import_known", (checksum, size))]
+        """Return earlier imports of the same content, newest first."""
+        return self.queries.rows(SourceFile, "import_known", (checksum, size))
 
     def source(self, number: int) -> SourceFile:
-        """A file that was read, by its id, which has to be one."""
-        row = self.queries.fetch_one("source_of_id", (number,))
-        assert row is not None
-        return _source(row)
+        """Return a file that was read, by an existing id."""
+        source = self.queries.row(SourceFile, "source_of_id", (number,))
+        assert source is not None
+        return source
 
     def tallies(self, account: str | None, first: date, end: date, currency: str) -> list[tuple[date, Tally]]:
-        """The kept tallies of an account, or of all, in the sessions `[first, end)`."""
+        """Return the tallies of an account, or of all, in the sessions `[first, end)`."""
         name = ALL_ACCOUNTS if account is None else account
         span = (name, first.isoformat(), end.isoformat(), currency)
-        return [
-            (date.fromisoformat(session), decode(body))
-            for session, body in self.queries.execute("tallies", span)
-        ]
+        found = self.queries.rows(TallyRow, "tallies", span)
+        return [(date.fromisoformat(row.session), decode(row.body)) for row in found]
 
     def currencies(self, account: str | None, first: date, end: date) -> list[str]:
-        """The currencies in which an account, or all, traded in the sessions `[first, end)`."""
+        """Return the currencies in which an account, or all, traded in the sessions `[first, end)`."""
         name = ALL_ACCOUNTS if account is None else account
-        found = self.queries.execute("tally_currencies", (name, first.isoformat(), end.isoformat()))
-        return sorted(currency for (currency,) in found)
+        return sorted(self.queries.values("tally_currencies", (name, first.isoformat(), end.isoformat())))
 
     def first_session(self, account: str | None) -> date | None:
-        """The first session with a booking."""
-        row = self.queries.fetch_one("first_session", (account or ALL_ACCOUNTS,))
-        return date.fromisoformat(row[0]) if row and row[0] else None
+        """Return the first session with a booking."""
+        return _day(self.queries.value("first_session", (account or ALL_ACCOUNTS,)))
 
     def last_session(self, account: str) -> date | None:
-        """The last session of an account with a booking."""
-        row = self.queries.fetch_one("last_session", (account,))
-        return date.fromisoformat(row[0]) if row and row[0] else None
+        """Return the last session of an account with a booking."""
+        return _day(self.queries.value("last_session", (account,)))
 
     def uses_trade_log(self, account: str) -> bool:
-        """Whether an account is in the trade log."""
-        return self.queries.fetch_one("log_stream_of_account", (account,)) is not None
+        """Return whether an account is in the trade log."""
+        return self.queries.exists("log_stream_of_account", (account,))
 
     def accounts(self) -> list[str]:
-        """Every account that traded."""
-        return [account for (account,) in self.queries.execute("accounts")]
+        """Return every account that traded."""
+        return self.queries.values("accounts")
 
     def last_fill_at(self, account: str | None) -> datetime | None:
-        """When the last fill or logged result happened."""
+        """Return when the last fill or logged result happened."""
         which = "all" if account is None else "account"
-        span = () if account is None else (account,)
-        found = [self.queries.fetch_one(f"last_{what}_{which}", span) for what in ("booking", "closing")]
-        last = max((row[0] for row in found if row and row[0] is not None), default=None)
+        scope = () if account is None else (account,)
+        found = (self.queries.value(f"last_{what}_{which}", scope) for what in ("booking", "closing"))
+        last = max((time_us for time_us in found if time_us is not None), default=None)
         return None if last is None else from_micros(last)
 
     def count_rejections(self, account: str | None, since: datetime, until: datetime) -> int:
-        """How many lines that may belong to `[since, until)` could not be read."""
-        row = self.queries.fetch_one("count_rejections", (to_micros(until), to_micros(since), account))
-        return int(row[0]) if row else 0
+        """Return how many rejected lines may belong to `[since, until)`."""
+        return int(self.queries.value("count_rejections", (to_micros(until), to_micros(since), account)))
 
     def rejections(self, most: int) -> list[Rejection]:
-        """The lines that could not be read, the newest first."""
-        return [rows.rejection_from_row(row) for row in self.queries.execute("rejections", (most,))]
+        """Return rejected lines, newest first."""
+        return list(map(rows.rejection_from_row, self.queries.rows(RejectionListRow, "rejections", (most,))))
 
     def places(self, account: str, fill_key: str) -> list[tuple[str, int]]:
-        """Files and lines where the fill or record of a booking was read."""
-        if fill_key.startswith("r:"):
-            found = self.queries.execute("live_record_place", (fill_key[2:], account)).fetchall()
+        """Return the files and lines that contain the fill or record of a booking."""
+        fill = None
+        if not fill_key.startswith("r:"):
+            fill = self.queries.row(FillRow, "fill_of_key", (account, fill_key))
+        if fill is None:
+            key = fill_key.removeprefix("r:")
+            found = self.queries.rows(_Place, "live_record_place", (key, account))
         else:
-            fill = self.queries.fetch_one("fill_detail", (account, fill_key))
-            found = (
-                self.queries.execute("live_record_place", (fill_key, account)).fetchall()
-                if fill is None
-                else self.queries.execute("sightings_of_fill", (fill[-1],)).fetchall()
-            )
-        return [(name, line) for _, name, line in found]
+            found = self.queries.rows(_Place, "sightings_of_fill", (fill.id,))
+        return [(place.file, place.line) for place in found]
 
     def log_days(self, first: date, end: date) -> set[date]:
-        """The days in `[first, end)` that have a log file."""
-        found = self.queries.execute("log_days", (first.isoformat(), end.isoformat()))
-        return {date.fromisoformat(day) for (day,) in found if day}
+        """Return the days in `[first, end)` that have a log file."""
+        found = self.queries.values("log_days", (first.isoformat(), end.isoformat()))
+        return {date.fromisoformat(day) for day in found if day}
 
     def first_log_day(self) -> date | None:
-        """The day of the first log file."""
-        row = self.queries.fetch_one("first_log_day")
-        return date.fromisoformat(row[0]) if row and row[0] else None
+        """Return the day of the first log file."""
+        return _day(self.queries.value("first_log_day"))
 
     def unfinished_logs(self, first: date, end: date) -> list[str]:
-        """Log files of `[first, end)` that end in half a line."""
-        found = self.queries.execute("unfinished_logs", (first.isoformat(), end.isoformat()))
-        return [name for (name,) in found]
+        """Return the log files of `[first, end)` whose last line is incomplete."""
+        return self.queries.values("unfinished_logs", (first.isoformat(), end.isoformat()))
 
     def log_usage(self) -> LogUsage:
-        """How the trade log is read."""
-        row = self.queries.fetch_one("log_use")
-        return LogUsage(*row) if row else LogUsage(0, 0)
+        """Return how the trade log is used."""
+        return self.queries.row(LogUsage, "log_use") or LogUsage(0, 0)
 
     def find_overlaps(self) -> None:
-        """Find the accounts and symbols that have both a trade log and imported fills."""
-        found = self.queries.execute("overlapping_streams").fetchall()
-        self.put("overlaps", json.encode(found).decode())
+        """Find and save the accounts and symbols that have both a trade log and imported fills."""
+        found = self.queries.rows(StreamRow, "overlapping_streams")
+        self.put("overlaps", json.encode([(one.account, one.symbol) for one in found]).decode())
 
     def source_overlaps(self) -> list[tuple[str, str]]:
-        """The accounts and symbols that have both a trade log and imported fills."""
+        """Return the saved accounts and symbols that have both a trade log and imported fills."""
         return json.decode(self.get("overlaps") or "[]", type=list[tuple[str, str]])
 
     def open_log_trades(self, scope: Scope) -> int:
-        """Trades that the log says are open, and whose account and symbol had no result since."""
-        found = self.queries.execute("open_log_trades")
+        """Count trades that are open in the log, and whose account and symbol had no result since."""
         return sum(
-            number
-            for account, symbol, number in found
-            if scope.account in (None, account) and scope.symbol in (None, symbol)
+            found.trades
+            for found in self.queries.rows(_OpenTrades, "open_log_trades")
+            if scope.account in (None, found.account) and scope.symbol in (None, found.symbol)
         )
 
 
-def _source(row: rows.Row) -> SourceFile:
-    return SourceFile(
-        **{**dict(zip(SourceFile.__struct_fields__, row, strict=True)), "complete": bool(row[12])}
-    )
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

@@ -1,4 +1,4 @@
-"""What people say of positions, kept by the fill that opened them; see `schema/0005_notes.sql`."""
+"""Notes on positions, stored by the fill that opened the position; see `schema/0005_notes.sql`."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,17 +7,35 @@ from datetime import datetime
 from msgspec import Struct, json
 from msgspec.structs import replace
 
+from tearsheet.store.tables.columns import NoteRow, NoteTagRow, NoteVersionRow, Row
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import Row
 from tearsheet.trade.note import NoteText, fill_keys, note_id, opening_fill_key
 from tearsheet.trade.position import Booking, position_id
 from tearsheet.trade.session import from_micros, to_micros
 
 
-class Note(Struct, frozen=True):
-    """What is said of a position; `position_id` is where the fill that opened it stands now.
+class _TagCount(Row, frozen=True, gc=False):
+    tag: str
+    notes: int
 
-    `version` counts what was said of it so far; it is 0 where nothing ever was.
+
+class _PositionTag(Row, frozen=True, gc=False):
+    position_id: str
+    tag: str
+
+
+class _Location(Row, frozen=True, gc=False):
+    """The position that contains the fill of a note."""
+
+    position_id: str
+    symbol: str
+    time_us: int
+
+
+class Note(Struct, frozen=True):
+    """A note; `position_id` is the position that contains its fill now.
+
+    `version` is the number of saved versions, 0 for a note that was never saved.
     """
 
     id: str
@@ -33,7 +51,7 @@ class Note(Struct, frozen=True):
 
     @classmethod
     def empty(cls, opening: Booking) -> "Note":
-        """The empty note of a position, known by the booking that opened it."""
+        """Return the empty note of the position that a booking opened."""
         key = opening_fill_key(opening.fill_key)
         return cls(
             note_id(opening.account, key),
@@ -50,7 +68,7 @@ class Note(Struct, frozen=True):
 
 
 class NoteVersion(Struct, frozen=True):
-    """What a note said once, by whom and when."""
+    """A saved version of a note."""
 
     version: int
     text: str
@@ -60,139 +78,144 @@ class NoteVersion(Struct, frozen=True):
 
 
 class NoteTable:
-    """Keeps notes; used inside a transaction of the ledger."""
+    """Stores notes; used inside a transaction of the ledger."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
 
     def get(self, identity: str) -> Note | None:
-        """The note with an id."""
-        row = self._queries.fetch_one("note", (identity,))
+        """Return the note with an id."""
+        row = self._queries.row(NoteRow, "note", (identity,))
         return None if row is None else _note(row)
 
     def for_positions(self, positions: Sequence[str]) -> Mapping[str, list[Note]]:
-        """What is said of each of some positions, in the order of the fills."""
-        found = self._queries.execute_each("notes_of_position", [(one,) for one in positions])
-        return {one: list(map(_note, its)) for one, its in zip(positions, found, strict=True) if its}
+        """Return the notes of each position that has some, in the order of the fills."""
+        found = self._queries.rows_each(NoteRow, "notes_of_position", [(one,) for one in positions])
+        return {
+            position: list(map(_note, notes))
+            for position, notes in zip(positions, found, strict=True)
+            if notes
+        }
 
     def versions(self, identity: str) -> list[NoteVersion]:
-        """Everything that a note ever said, the first first."""
-        found = self._queries.execute("note_versions", (identity,))
+        """Return every version of a note, oldest first."""
         return [
-            NoteVersion(version, text, _decode_tags(tags), who, from_micros(at_us))
-            for version, text, tags, who, at_us in found
+            NoteVersion(row.version, row.text, _decode_tags(row.tags), row.who, from_micros(row.at_us))
+            for row in self._queries.rows(NoteVersionRow, "note_versions", (identity,))
         ]
 
     def unattached(self, after: str, most: int) -> list[Note]:
-        """Notes whose fill is not in the ledger now, by id from after one on."""
-        return list(map(_note, self._queries.execute("orphaned_notes", (after, most))))
+        """Return notes whose fill is not in the ledger, by id, after an id."""
+        return list(map(_note, self._queries.rows(NoteRow, "orphaned_notes", (after, most))))
 
     def tags(self) -> list[tuple[str, int]]:
-        """Every tag, and how many notes bear it."""
-        return [(tag, number) for tag, number in self._queries.execute("note_tags")]
+        """Return every tag with the number of notes that have it."""
+        return [(row.tag, row.notes) for row in self._queries.rows(_TagCount, "note_tags")]
 
     def with_tag(self, tag: str) -> frozenset[str]:
-        """The ids of the positions that bear a tag."""
-        found = self._queries.execute("positions_with_tag", (tag,))
-        return frozenset(identity for (identity,) in found)
+        """Return the ids of the positions that have a tag."""
+        return frozenset(self._queries.values("positions_with_tag", (tag,)))
 
     def tags_by_position(self) -> Mapping[str, frozenset[str]]:
-        """The tags of each position that bears any."""
-        found: dict[str, set[str]] = defaultdict(set)
-        for identity, tag in self._queries.execute("tags_of_positions"):
-            found[identity].add(tag)
-        return {identity: frozenset(tags) for identity, tags in found.items()}
+        """Return the tags of each position that has some."""
+        tags: dict[str, set[str]] = defaultdict(set)
+        for row in self._queries.rows(_PositionTag, "tags_of_positions"):
+            tags[row.position_id].add(row.tag)
+        return {position: frozenset(own) for position, own in tags.items()}
 
     def save(self, note: Note) -> None:
-        """Keep a note as its next version, beside all that it said before."""
-        kept = self.get(note.id)
-        before = set() if kept is None else set(kept.content.tags)
+        """Save a note as its next version; earlier versions stay."""
+        before = self.get(note.id)
+        tags_before = set() if before is None else set(before.content.tags)
+        tags = set(note.content.tags)
         self._queries.execute("put_note", _row(note))
-        text, tags = note.content.text, _encode_tags(note.content.tags)
-        version = (note.id, note.version, text, tags, note.by, to_micros(note.at))
-        self._queries.execute("add_note_version", version)
-        for name, changed in (
-            ("remove_note_tag", before - {*note.content.tags}),
-            ("add_note_tag", {*note.content.tags} - before),
-        ):
-            self._queries.execute_many(name, [(tag, note.id) for tag in sorted(changed)])
+        version = NoteVersionRow(
+            note_id=note.id,
+            version=note.version,
+            text=note.content.text,
+            tags=_encode_tags(note.content.tags),
+            who=note.by,
+            at_us=to_micros(note.at),
+        )
+        self._queries.add(NoteVersionRow, [version])
+        removed = [NoteTagRow(tag=tag, note_id=note.id) for tag in sorted(tags_before - tags)]
+        self._queries.execute_many("remove_note_tag", removed)
+        added = [NoteTagRow(tag=tag, note_id=note.id) for tag in sorted(tags - tags_before)]
+        self._queries.add(NoteTagRow, added)
 
     def reattach(self, account: str, since_us: int | None) -> None:
-        """Find where the notes of an account belong after its books changed from an instant on.
+        """Find the positions of an account's notes after its bookings changed from an instant on.
 
-        Those whose fill was not there may have it back, whenever anything came.
+        Unattached notes are always checked, since their fill may have been imported.
         """
-        found = self._queries.execute("orphaned_notes_of_account", (account,)).fetchall()
+        notes = self._queries.rows(NoteRow, "orphaned_notes_of_account", (account,))
         if since_us is not None:
-            found += self._queries.execute("notes_since", (account, since_us)).fetchall()
-        self._attach(found)
+            notes += self._queries.rows(NoteRow, "notes_since", (account, since_us))
+        self._attach(notes)
 
     def reattach_all(self) -> None:
-        """Find where every note belongs after all books were made anew."""
-        self._attach(self._queries.execute("notes").fetchall())
+        """Find the position of every note after a rebuild."""
+        self._attach(self._queries.rows(NoteRow, "notes"))
 
     def find_misattached(self) -> list[tuple[Note, Note]]:
-        """Notes that do not stand where they belong, beside how they should; there are none."""
-        found = [
-            (note, self._location(note)) for note in map(_note, self._queries.execute("notes").fetchall())
-        ]
-        return [(kept, right) for kept, right in found if kept != right]
+        """Return notes whose stored position is wrong, with the right one; a correct ledger has none."""
+        notes = map(_note, self._queries.rows(NoteRow, "notes"))
+        located = [(note, self._location(note)) for note in notes]
+        return [(note, right) for note, right in located if note != right]
 
-    def _attach(self, found: Iterable[Row]) -> None:
-        for note in map(_note, found):
+    def _attach(self, notes: Iterable[NoteRow]) -> None:
+        for note in map(_note, notes):
             right = self._location(note)
             if right != note:
-                row = (right.symbol, to_micros(right.time), right.position_id, right.id)
-                self._queries.execute("place_note", row)
+                parameters = (right.symbol, to_micros(right.time), right.position_id, right.id)
+                self._queries.execute("place_note", parameters)
 
     def _location(self, note: Note) -> Note:
-        """A note with the position that its fill opens now, or else stands in.
+        """Return a note with the position that its fill opens now, or else is part of.
 
-        A fill that crosses zero ends one position and opens the next, which is the one that is meant.
+        A fill that crosses zero closes one position and opens the next, to which the note belongs.
         """
         for key in fill_keys(note.opening_key):
-            row = self._queries.fetch_one("booking_of_fill", (note.account, key))
-            if row is not None:
-                return _with_location(note, row)
+            location = self._queries.row(_Location, "booking_of_fill", (note.account, key))
+            if location is not None:
+                return _with_location(note, location)
         logged = position_id(note.account, note.symbol, note.opening_key)
-        row = self._queries.fetch_one("logged_position", (logged,))
-        return replace(note, position_id=None) if row is None else _with_location(note, row)
+        location = self._queries.row(_Location, "logged_position", (logged,))
+        return replace(note, position_id=None) if location is None else _with_location(note, location)
 
 
-def _with_location(note: Note, row: Row) -> Note:
-    position, symbol, time_us = row
-    return replace(note, position_id=position, symbol=symbol, time=from_micros(time_us))
+def _with_location(note: Note, at: _Location) -> Note:
+    return replace(note, position_id=at.position_id, symbol=at.symbol, time=from_micros(at.time_us))
 
 
-def _note(row: Row) -> Note:
-    identity, account, key, symbol, time_us, position, version, text, tags, who, at_us = row
+def _note(row: NoteRow) -> Note:
     return Note(
-        identity,
-        account,
-        key,
-        symbol,
-        from_micros(time_us),
-        position,
-        version,
-        NoteText(text, _decode_tags(tags)),
-        who,
-        from_micros(at_us),
+        id=row.id,
+        account=row.account,
+        opening_key=row.fill_key,
+        symbol=row.symbol,
+        time=from_micros(row.time_us),
+        position_id=row.position_id,
+        version=row.version,
+        content=NoteText(row.text, _decode_tags(row.tags)),
+        by=row.who,
+        at=from_micros(row.at_us),
     )
 
 
-def _row(n: Note) -> Row:
-    return (
-        n.id,
-        n.account,
-        n.opening_key,
-        n.symbol,
-        to_micros(n.time),
-        n.position_id,
-        n.version,
-        n.content.text,
-        _encode_tags(n.content.tags),
-        n.by,
-        to_micros(n.at),
+def _row(note: Note) -> NoteRow:
+    return NoteRow(
+        id=note.id,
+        account=note.account,
+        fill_key=note.opening_key,
+        symbol=note.symbol,
+        time_us=to_micros(note.time),
+        position_id=note.position_id,
+        version=note.version,
+        text=note.content.text,
+        tags=_encode_tags(note.content.tags),
+        who=note.by,
+        at_us=to_micros(note.at),
     )
 
 

@@ -1,125 +1,185 @@
-"""Questions to the ledger, one method each; every one is served by an index."""
+"""Named statements that return typed rows, and the finders of bookings and positions.
 
-from collections.abc import Iterable, Iterator, Sequence
+Every statement is served by an index. No caller reads a row by position: `Queries` converts what the
+database returns into one of the classes of `columns.py`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from heapq import merge
-from operator import itemgetter
-from typing import Any
+from itertools import chain, starmap
+from typing import Any, cast
+
+from msgspec.structs import astuple
 
 from tearsheet.performance.summary import Scope
-from tearsheet.store.db.connection import Connection, Cursor
+from tearsheet.store.db.connection import Connection, Values
 from tearsheet.store.db.statements import load_statements
 from tearsheet.store.tables import rows
+from tearsheet.store.tables.columns import BookingRow, PositionRow, Row, RowType
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import to_micros
 
-Parameters = Iterable[Any]
-_AT_ONCE = 20_000
+Parameters = Iterable[Any] | Row
+_CHUNK_ROWS = 20_000
 
 
 class Queries:
-    """Runs named statements on a connection and turns rows into values."""
+    """Runs named statements on a connection and converts rows into values."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._sql = load_statements()
 
-    def execute(self, name: str, parameters: Parameters = ()) -> Cursor:
-        """Run a named statement whose rows, if any, are few."""
-        return self.connection.execute(self._sql[name], tuple(parameters))
+    def execute(self, name: str, parameters: Parameters = ()) -> None:
+        """Run a named statement that returns no rows."""
+        self.connection.execute(self._sql[name], _values(parameters))
 
-    def stream(self, name: str, parameters: Parameters = (), at_once: int = 5000) -> Iterator[rows.Row]:
-        """The rows of a named question of any size, inside a snapshot or a posting."""
-        return self.connection.stream(self._sql[name], tuple(parameters), at_once)
-
-    def execute_many(self, name: str, parameters: Iterable[rows.Row]) -> None:
+    def execute_many(self, name: str, parameters: Iterable[Parameters]) -> None:
         """Run a named statement once for each row of parameters."""
-        self.connection.execute_many(self._sql[name], parameters)
+        self.connection.execute_many(self._sql[name], map(_values, parameters))
 
-    def insert_if_new(self, name: str, parameters: Sequence[rows.Row]) -> bool:
-        """Insert rows of which none is there yet; False where one is, and then some may be in."""
-        return self.connection.insert_if_new(self._sql[name], parameters)
+    def add(self, kind: type[RowType], new: Iterable[RowType]) -> None:
+        """Insert rows into the table of their class."""
+        self.connection.execute_many(insert_statement(kind), map(astuple, new))
 
-    def execute_each(self, name: str, parameters: Iterable[rows.Row]) -> list[list[rows.Row]]:
-        """Ask a named question once for each row of parameters, all together."""
-        return self.connection.execute_each(self._sql[name], parameters)
+    def add_if_new(self, kind: type[RowType], new: Sequence[RowType]) -> bool:
+        """Insert rows; return False if one of them exists already, in which case some may be inserted."""
+        return self.connection.insert_if_new(insert_statement(kind), list(map(astuple, new)))
 
-    def fetch_one(self, name: str, parameters: Parameters = ()) -> rows.Row | None:
-        """The first row, None if there is none."""
-        found = self.execute(name, parameters).fetchall()
-        return found[0] if found else None
+    def rows(self, kind: type[RowType], name: str, parameters: Parameters = ()) -> list[RowType]:
+        """Return all rows of a named query that fits into memory."""
+        return self.select(kind, self._sql[name], _values(parameters))
+
+    def select(self, kind: type[RowType], statement: str, parameters: Values = ()) -> list[RowType]:
+        """Return all rows of a query given as SQL."""
+        found = self.connection.execute(statement, parameters)
+        return list(starmap(_maker(kind), found))
+
+    def row(self, kind: type[RowType], name: str, parameters: Parameters = ()) -> RowType | None:
+        """Return the first row of a named query, or None."""
+        return next(iter(self.rows(kind, name, parameters)), None)
+
+    def stream(
+        self, kind: type[RowType], name: str, parameters: Parameters = (), at_once: int = 5000
+    ) -> Iterator[RowType]:
+        """Stream the rows of a named query of any size, inside a snapshot or a transaction."""
+        return self.stream_of(kind, self._sql[name], _values(parameters), at_once)
+
+    def stream_of(
+        self, kind: type[RowType], statement: str, parameters: Values = (), at_once: int = 5000
+    ) -> Iterator[RowType]:
+        """Stream the rows of a query given as SQL."""
+        return starmap(_maker(kind), self.connection.stream(statement, parameters, at_once))
+
+    def rows_each(
+        self, kind: type[RowType], name: str, parameters: Iterable[Parameters]
+    ) -> list[list[RowType]]:
+        """Run a named query once for each row of parameters, all together."""
+        found = self.connection.execute_each(self._sql[name], map(_values, parameters))
+        return [list(starmap(_maker(kind), each)) for each in found]
+
+    def values(self, name: str, parameters: Parameters = ()) -> list[Any]:
+        """Return all values of a named query with one column."""
+        return self.select_values(self._sql[name], _values(parameters))
+
+    def select_values(self, statement: str, parameters: Values = ()) -> list[Any]:
+        """Return all values of a query with one column, given as SQL."""
+        return list(chain.from_iterable(self.connection.execute(statement, parameters)))
+
+    def value(self, name: str, parameters: Parameters = ()) -> Any:
+        """Return the value of a named query with one column, or None if there is no row."""
+        return next(iter(self.values(name, parameters)), None)
+
+    def values_each(self, name: str, parameters: Iterable[Parameters]) -> list[list[Any]]:
+        """Run a named query with one column once for each row of parameters, all together."""
+        found = self.connection.execute_each(self._sql[name], map(_values, parameters))
+        return [list(chain.from_iterable(each)) for each in found]
+
+    def exists(self, name: str, parameters: Parameters = ()) -> bool:
+        """Return whether a named query has a row."""
+        return bool(self.values(name, parameters))
 
     def in_window(
         self, account: str | None, since: datetime, until: datetime
     ) -> tuple[list[Booking], list[Position]]:
-        """Bookings and positions closed in `[since, until)`, of one account or all."""
+        """Return bookings and positions closed in `[since, until)`, of one account or all."""
         bookings: list[Booking] = []
         closed: list[Position] = []
-        for its_bookings, its_closed in self.time_chunks(account, since, until):
-            bookings += its_bookings
-            closed += its_closed
+        for chunk_bookings, chunk_closed in self.time_chunks(account, since, until):
+            bookings += chunk_bookings
+            closed += chunk_closed
         return bookings, closed
 
     def time_chunks(
         self, account: str | None, since: datetime, until: datetime
     ) -> Iterator[tuple[list[Booking], list[Position]]]:
-        """The same as neighbouring stretches of time, so that no day is too large for the memory."""
+        """Stream the same in consecutive chunks of time, so that a day of any size fits into memory."""
         which = "all" if account is None else "account"
         span = _time_bounds(account, since, until)
-        booked = ((row[4], False, row) for row in self.stream(f"bookings_{which}", span))
-        ended = ((row[7], True, row) for row in self.stream(f"closed_{which}", span))
+        booked: Iterator[BookingRow | PositionRow] = self.stream(BookingRow, f"bookings_{which}", span)
+        ended: Iterator[BookingRow | PositionRow] = self.stream(PositionRow, f"closed_{which}", span)
         bookings: list[Booking] = []
         closed: list[Position] = []
         last_us = None
-        for time_us, is_position, row in merge(booked, ended, key=itemgetter(0)):
-            if time_us != last_us and len(bookings) + len(closed) >= _AT_ONCE:
+        for row in merge(booked, ended, key=_moment):
+            if (time_us := _moment(row)) != last_us and len(bookings) + len(closed) >= _CHUNK_ROWS:
                 yield bookings, closed
                 bookings, closed = [], []
             last_us = time_us
-            if not is_position:
+            if isinstance(row, BookingRow):
                 bookings.append(rows.booking_from_row(row))
                 continue
             position = rows.position_from_row(row)
             closed.append(position)
-            if rows.is_logged(row):
+            if row.logged:
                 bookings.append(rows.logged_booking(position))
         yield bookings, closed
 
     def last_closed(self, scope: Scope, currency: str | None, until: datetime, number: int) -> list[Position]:
-        """The last `number` positions of a scope closed before `until`, oldest first."""
+        """Return the last `number` positions of a scope closed before `until`, oldest first."""
         which = "all" if scope.account is None else "account"
         chosen: list[Position] = []
         bound = to_micros(until)
         parameters = (bound,) if scope.account is None else (scope.account, bound)
-        for row in self.stream(f"last_closed_{which}", parameters, at_once=200):
+        for row in self.stream(PositionRow, f"last_closed_{which}", parameters, at_once=200):
             position = rows.position_from_row(row)
             if is_in_scope(scope, position) and currency in (None, position.currency):
                 chosen.append(position)
-                # those that ended at the same instant are ordered among each other below
+                # positions that closed at the same instant are sorted below
                 if len(chosen) > number and position.last_at < chosen[number - 1].last_at:
                     break
         return rows.in_closing_order(chosen)[-number:]
 
     def position(self, identity: str) -> Position | None:
-        """The position with an id."""
-        row = self.fetch_one("position", (identity,))
+        """Return the position with an id."""
+        row = self.row(PositionRow, "position", (identity,))
         return None if row is None else rows.position_from_row(row)
 
     def bookings_of(self, identity: str) -> list[Booking]:
-        """The bookings of a position, in order."""
-        row = self.fetch_one("position", (identity,))
-        if row is not None and rows.is_logged(row):
+        """Return the bookings of a position, in order."""
+        row = self.row(PositionRow, "position", (identity,))
+        if row is not None and row.logged:
             return [rows.logged_booking(rows.position_from_row(row))]
-        return [rows.booking_from_row(r) for r in self.execute("bookings_of_position", (identity,))]
+        return list(map(rows.booking_from_row, self.rows(BookingRow, "bookings_of_position", (identity,))))
 
     def open_positions(self, scope: Scope) -> list[Position]:
-        """Positions that are not flat."""
-        found = map(rows.position_from_row, self.execute("open_positions"))
+        """Return the open positions of a scope."""
+        found = map(rows.position_from_row, self.rows(PositionRow, "open_positions"))
         return [p for p in found if is_in_scope(scope, p, account=True)]
 
 
+@cache
+def insert_statement(kind: type[Row]) -> str:
+    """Return the INSERT of a row class, with a parameter for each column."""
+    names = kind.__struct_fields__
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f"INSERT INTO {kind.TABLE} ({columns}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
+
+
 def is_in_scope(scope: Scope, position: Position, *, account: bool = False) -> bool:
-    """Whether a position belongs to a scope; the account is checked only where asked."""
+    """Return whether a position belongs to a scope; the account is checked only if asked."""
     return (
         (not account or scope.account in (None, position.account))
         and scope.strategy in (None, position.strategy)
@@ -128,6 +188,19 @@ def is_in_scope(scope: Scope, position: Position, *, account: bool = False) -> b
     )
 
 
-def _time_bounds(account: str | None, since: datetime, until: datetime) -> tuple[Any, ...]:
+def _maker(kind: type[RowType]) -> Callable[..., RowType]:
+    return cast(Callable[..., RowType], kind)
+
+
+def _values(parameters: Parameters) -> Values:
+    return astuple(parameters) if isinstance(parameters, Row) else tuple(parameters)
+
+
+def _moment(row: BookingRow | PositionRow) -> int:
+    """Return when a booking happened or a position was closed."""
+    return row.time_us if isinstance(row, BookingRow) else cast(int, row.closed_us)
+
+
+def _time_bounds(account: str | None, since: datetime, until: datetime) -> Values:
     span = (to_micros(since), to_micros(until))
     return span if account is None else (account, *span)

@@ -1,51 +1,50 @@
-"""Rows of the ledger and the values they stand for, one function each way."""
+"""Conversion between rows of the ledger and the values they represent, one function each way."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
+from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionListRow, RejectionRow
 from tearsheet.trade.amount import EXACT, exact
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 
-Row = tuple[Any, ...]
 _MICROSECOND = timedelta(microseconds=1)
-_BUY = Side.BUY  # Enum.value takes longer than all else in a row
+_BUY = Side.BUY  # Enum.value takes longer than the rest of a row
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
-#: The id of a record, and of a fill, is that of its file × 2^32 + its number therein.
+#: The id of a record, and of a fill, is that of its file × 2^32 + its number in the file.
 LINE_BITS = 32
-#: Places of the first digit of an amount, before and after the point, that `sortable` tells apart.
+#: Places of the first digit of an amount, before and after the point, that `sortable` distinguishes.
 _PLACES = 400
 _DIGITS = 10**16
 ALWAYS = (to_micros(EARLIEST), to_micros(LATEST))
 
 
 def text(value: Decimal | None) -> str | None:
-    """A decimal's exact text, None for none."""
+    """Return the exact text of a decimal."""
     return None if value is None else str(value)
 
 
 def decimal(value: str | None) -> Decimal | None:
-    """The decimal of a text, None for none."""
+    """Parse the exact text of a decimal."""
     return None if value is None else Decimal(value)
 
 
 def micros(at: datetime | None) -> int | None:
-    """Microseconds since 1970, None for none."""
+    """Return an instant as microseconds since 1970."""
     return None if at is None else to_micros(at)
 
 
 def moment(value: int | None) -> datetime | None:
-    """The instant of microseconds since 1970, None for none."""
+    """Return the instant of microseconds since 1970."""
     return None if value is None else from_micros(value)
 
 
 def sortable(value: Decimal) -> int:
-    """A whole number of 64 bits in the order of amounts: the place of the first digit, then 16 digits.
+    """Return a 64-bit integer that sorts like the amount: the place of the first digit, then 16 digits.
 
-    Amounts that agree in all of these are the same to it.
+    Amounts that agree in all of these get the same integer.
     """
     if not value:
         return 0
@@ -55,14 +54,14 @@ def sortable(value: Decimal) -> int:
     return beginning + digits if digits > 0 else digits - beginning
 
 
-def position_to_row(p: Position, *, logged: bool) -> Row:
-    """A position as a row of `position`."""
+def position_to_row(p: Position, *, logged: bool) -> PositionRow:
+    """Return the row of a position; `logged` marks a trade that the trade log states as a whole."""
     last_us = to_micros(p.last_at)
     multiple = None
     if p.stop_loss is not None:
         with exact():
             multiple = p.r_multiple
-    return (
+    return PositionRow(
         p.id,
         p.account,
         p.symbol,
@@ -96,47 +95,42 @@ def position_to_row(p: Position, *, logged: bool) -> Row:
     )
 
 
-def position_from_row(row: Row) -> Position:
-    """A row of `position` as a position."""
-    held = row[25]
+def position_from_row(row: PositionRow) -> Position:
+    """Return the position of a row."""
+    held = row.held_us
     return Position(
-        id=row[0],
-        account=row[1],
-        symbol=row[2],
-        currency=row[3],
-        multiplier=Decimal(row[4]),
-        side=_SIDES[row[5]],
-        opened_at=moment(row[6]),
-        closed_at=moment(row[7]),
-        last_at=from_micros(row[8]),
-        last_rank=row[9],
-        last_key=row[10],
-        quantity=Decimal(row[11]),
-        peak_quantity=Decimal(row[12]),
-        open_quantity=Decimal(row[13]),
-        entry_value=Decimal(row[14]),
-        exit_value=Decimal(row[15]),
-        cost=Decimal(row[16]),
-        gross=Decimal(row[17]),
-        fees=Decimal(row[18]),
-        fills=row[19],
-        strategy=row[20],
-        stop_loss=decimal(row[21]),
-        target=decimal(row[22]),
-        planned_risk_reward=decimal(row[23]),
-        mode=row[24],
+        id=row.id,
+        account=row.account,
+        symbol=row.symbol,
+        currency=row.currency,
+        multiplier=Decimal(row.multiplier),
+        side=_SIDES[row.side],
+        opened_at=moment(row.opened_us),
+        closed_at=moment(row.closed_us),
+        last_at=from_micros(row.last_us),
+        last_rank=row.last_rank,
+        last_key=row.last_key,
+        quantity=Decimal(row.quantity),
+        peak_quantity=Decimal(row.peak_quantity),
+        open_quantity=Decimal(row.open_quantity),
+        entry_value=Decimal(row.entry_value),
+        exit_value=Decimal(row.exit_value),
+        cost=Decimal(row.cost),
+        gross=Decimal(row.gross),
+        fees=Decimal(row.fees),
+        fills=row.fills,
+        strategy=row.strategy,
+        stop_loss=decimal(row.stop_loss),
+        target=decimal(row.target),
+        planned_risk_reward=decimal(row.planned),
+        mode=row.mode,
         held=None if held is None else timedelta(microseconds=held),
     )
 
 
-def is_logged(row: Row) -> bool:
-    """Whether a row of `position` came from a logged trade."""
-    return bool(row[26])
-
-
-def booking_to_row(b: Booking) -> Row:
-    """A booking as a row of `booking`."""
-    return (
+def booking_to_row(b: Booking) -> BookingRow:
+    """Return the row of a booking."""
+    return BookingRow(
         b.position_id,
         b.account,
         b.symbol,
@@ -153,27 +147,27 @@ def booking_to_row(b: Booking) -> Row:
     )
 
 
-def booking_from_row(row: Row) -> Booking:
-    """A row of `booking` as a booking."""
+def booking_from_row(row: BookingRow) -> Booking:
+    """Return the booking of a row."""
     return Booking(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        from_micros(row[4]),
-        row[5],
-        row[6],
-        row[7],
-        Decimal(row[8]),
-        Decimal(row[9]),
-        Decimal(row[10]),
-        Decimal(row[11]),
-        bool(row[12]),
+        row.position_id,
+        row.account,
+        row.symbol,
+        row.currency,
+        from_micros(row.time_us),
+        row.rank,
+        row.fill_key,
+        row.part,
+        Decimal(row.quantity),
+        Decimal(row.price),
+        Decimal(row.gross),
+        Decimal(row.fees),
+        bool(row.closes),
     )
 
 
 def logged_booking(p: Position) -> Booking:
-    """The one booking of a logged trade."""
+    """Return the only booking of a logged trade."""
     at_entry = p.entry_value != 0
     closing = p.side.opposite
     value = p.entry_value if at_entry else p.exit_value
@@ -195,9 +189,9 @@ def logged_booking(p: Position) -> Booking:
     )
 
 
-def fill_to_row(identity: int, f: Fill, record_id: int | None) -> Row:
-    """A fill as a row of `fill`."""
-    return (
+def fill_to_row(identity: int, f: Fill, record_id: int | None) -> FillRow:
+    """Return the row of a fill; `record_id` is the trade-log record it comes from."""
+    return FillRow(
         identity,
         f.account,
         f.symbol,
@@ -220,62 +214,67 @@ def fill_to_row(identity: int, f: Fill, record_id: int | None) -> Row:
     )
 
 
-def fill_from_row(row: Row) -> Fill:
-    """A row of `fills_of_stream` as a fill."""
+def fill_from_row(row: FillRow) -> Fill:
+    """Return the fill of a row."""
     return Fill(
-        account=row[0],
-        symbol=row[1],
-        key=row[2],
-        time=from_micros(row[3]),
-        rank=row[4],
-        side=_SIDES[row[5]],
-        quantity=Decimal(row[6]),
-        price=Decimal(row[7]),
-        commission=Decimal(row[8]),
-        multiplier=Decimal(row[9]),
-        currency=row[10],
-        fill_id=row[11],
-        order_id=row[12],
-        strategy=row[13],
-        stop_loss=decimal(row[14]),
-        target=decimal(row[15]),
-        mode=row[16],
+        account=row.account,
+        symbol=row.symbol,
+        key=row.key,
+        time=from_micros(row.time_us),
+        rank=row.rank,
+        side=_SIDES[row.side],
+        quantity=Decimal(row.quantity),
+        price=Decimal(row.price),
+        commission=Decimal(row.commission),
+        multiplier=Decimal(row.multiplier),
+        currency=row.currency,
+        fill_id=row.fill_id,
+        order_id=row.order_id,
+        strategy=row.strategy,
+        stop_loss=decimal(row.stop_loss),
+        target=decimal(row.target),
+        mode=row.mode,
     )
 
 
 def rejection_to_row(
     source_id: int, r: Rejection, span: tuple[int, int] = ALWAYS, record_id: int | None = None
-) -> Row:
-    """A rejection as a row of `rejection`; `span` bounds it where it does not say itself."""
-    since = span[0] if r.since is None else to_micros(r.since)
-    until = span[1] if r.until is None else to_micros(r.until)
-    return (
-        source_id,
-        record_id,
-        r.file,
-        r.line,
-        _printable(r.text),
-        r.code,
-        _printable(r.reason),
-        r.hint,
-        None if r.account and "\0" in r.account else r.account,
-        since,
-        until,
+) -> RejectionRow:
+    """Return the row of a rejection; `span` is its range of time if it states none."""
+    since_us, until_us = span
+    return RejectionRow(
+        source_id=source_id,
+        record_id=record_id,
+        file=r.file,
+        line=r.line,
+        text=_printable(r.text),
+        code=r.code,
+        reason=_printable(r.reason),
+        hint=r.hint,
+        account=None if r.account and "\0" in r.account else r.account,
+        since_us=since_us if r.since is None else to_micros(r.since),
+        until_us=until_us if r.until is None else to_micros(r.until),
+    )
+
+
+def rejection_from_row(row: RejectionListRow) -> Rejection:
+    """Return the rejection of a row."""
+    return Rejection(
+        file=row.file,
+        line=row.line,
+        text=row.text,
+        code=row.code,
+        reason=row.reason,
+        hint=row.hint,
+        account=row.account,
     )
 
 
 def _printable(text: str) -> str:
-    """What a bad line says, with its NULs visible: PostgreSQL keeps none."""
+    """Make NULs visible: PostgreSQL stores none."""
     return text.replace("\0", "\\x00")
 
 
-def rejection_from_row(row: Row) -> Rejection:
-    """A row of `rejections` as a rejection."""
-    return Rejection(
-        file=row[0], line=row[1], text=row[2], code=row[3], reason=row[4], hint=row[5], account=row[6]
-    )
-
-
 def in_closing_order(positions: Iterable[Position]) -> list[Position]:
-    """Closed positions in the order in which they came to an end."""
+    """Return closed positions in the order in which they were closed."""
     return sorted(positions, key=lambda p: (p.last_at, p.account, p.symbol, p.last_rank, p.id))

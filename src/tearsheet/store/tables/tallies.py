@@ -1,4 +1,4 @@
-"""Session tallies as rows: how they are written down, and the rules by which they are made."""
+"""Encoding of session tallies, and the rules by which they are computed."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -16,20 +16,20 @@ decode = msgspec.json.Decoder(Tally).decode
 
 
 class TallyRules(Struct, frozen=True):
-    """How outcomes are told: the breakeven band, and whether a breakeven ends a streak."""
+    """How outcomes are classified: the breakeven band, and whether a breakeven ends a streak."""
 
     breakeven_band: Decimal
     breakeven_breaks_streak: bool
 
     def tally(self, bookings: Iterable[Booking], closed: Iterable[Position]) -> Tally:
-        """The tally of bookings and closed positions given in any order."""
+        """Return the tally of bookings and closed positions in any order."""
         return self.tally_in_order(sorted(bookings, key=booking_order), in_closing_order(closed))
 
     def tally_in_order(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> Tally:
-        """The tally of bookings and closed positions that are in order."""
+        """Return the tally of bookings and closed positions that are in order."""
         return Tally.from_bookings(bookings, closed, self.breakeven_band, self.breakeven_breaks_streak)
 
 
 def booking_order(booking: Booking) -> tuple[object, ...]:
-    """Where a booking stands among all bookings."""
+    """Sort key among all bookings."""
     return booking.order

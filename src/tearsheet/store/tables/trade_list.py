@@ -1,19 +1,20 @@
-"""Closed positions filtered, sorted and paged by the database; each question is put together of fixed parts."""
+"""Closed positions, filtered, sorted and paged by the database; each query is built from fixed parts."""
 
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Literal
+from itertools import chain
+from typing import Any, Literal, cast
 
 from msgspec import Struct
 
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.tables import rows
+from tearsheet.store.tables.columns import PositionRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.position import Outcome, Position
 
 Sort = Literal["closed", "symbol", "account", "strategy", "side", "quantity", "held", "net", "r"]
-#: What the order is by, each with its column and whether a position may have none.
+#: Each sort order with its column, and whether the column can be NULL.
 _COLUMNS: dict[Sort, tuple[str, bool]] = {
     "closed": ("closed_us", False),
     "symbol": ("symbol", False),
@@ -35,17 +36,17 @@ _WITH_FREQUENT_TAG = (
     "EXISTS (SELECT 1 FROM note n JOIN note_tag t ON t.note_id = n.id "
     "WHERE n.position_id = position.id AND t.tag = ?)"
 )
-#: From so many notes on it is quicker to look whether a position bears a tag than to gather all that do.
+#: From this many notes on it is faster to check each position for a tag than to collect those that have it.
 _FREQUENT = 2000
-#: Below so many a page is cut from the index, and only its rows are read.
+#: Up to this size a page is selected from the index alone, and only its rows are read.
 _SMALL_PAGE = 500
-#: So many names may fit a text; a database takes no more parameters than some tens of thousands.
-_MOST_NAMES = 10_000
+#: Limit for names that contain a text; databases accept some tens of thousands of parameters.
+_MAX_NAMES = 10_000
 NameColumn = Literal["symbol", "account", "strategy"]
 
 
 class TradeFilter(Struct, frozen=True):
-    """Which closed positions a list holds, and in which order; `text` is part of a name."""
+    """Filter and order of a list of closed positions; `text` is part of a name."""
 
     side: Literal["long", "short"] | None = None
     outcome: Outcome | None = None
@@ -56,12 +57,12 @@ class TradeFilter(Struct, frozen=True):
 
     @property
     def is_all(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether the filter includes every position."""
         return self == TradeFilter(sort=self.sort, ascending=self.ascending)
 
 
 class TradeCursor(Struct, frozen=True):
-    """The last row of a page: what it is sorted by, its instant, and its id."""
+    """The last row of a page: the value it is sorted by, its instant, and its id."""
 
     value: int | str | None
     time_us: int
@@ -69,7 +70,7 @@ class TradeCursor(Struct, frozen=True):
 
 
 class TradeScope(Struct, frozen=True):
-    """Whose closed positions: of a scope and a currency in `[since_us, until_us)`, or the last so many."""
+    """Filter for closed trades: scope, currency and time range `[since_us, until_us)`, or its last N."""
 
     scope: Scope
     currency: str | None
@@ -79,7 +80,7 @@ class TradeScope(Struct, frozen=True):
 
 
 class TradeList:
-    """A list of closed positions of one filter; asked inside a snapshot."""
+    """Closed positions that match a filter; used inside a snapshot."""
 
     def __init__(self, queries: Queries, trades: TradeScope, wanted: TradeFilter, band: Decimal) -> None:
         self._queries = queries
@@ -90,9 +91,9 @@ class TradeList:
         self._where = " AND ".join([base, *parts])
 
     def count(self) -> int:
-        """How many there are."""
-        found = self._query(f"SELECT COUNT(*) FROM position WHERE {self._where}", self._values)  # noqa: S608
-        return int(found[0][0])
+        """Return the number of positions."""
+        statement = f"SELECT COUNT(*) FROM position WHERE {self._where}"  # noqa: S608
+        return next(iter(self._queries.select_values(statement, tuple(self._values))), 0)
 
     def page(
         self,
@@ -101,36 +102,42 @@ class TradeList:
         after: TradeCursor | None = None,
         before: TradeCursor | None = None,
     ) -> tuple[list[Position], TradeCursor | None, TradeCursor | None]:
-        """So many from an offset on, after a place, or before one; with what the neighbours go on from."""
+        """Return `number` positions from an offset on, or next to a cursor, and the cursors of both ends.
+
+        A cursor is None if the list ends there.
+        """
         place, back = before or after, before is not None
-        column, _ = _COLUMNS[self._filter.sort]
-        whole = ", position.*" if number > _SMALL_PAGE else ""
         where, values = self._where, list(self._values)
         if place is not None:
             beyond, more = self._after_cursor(place, back)
             where, values, offset = f"{where} AND {beyond}", values + more, 0
-        found = self._query(
-            f"SELECT id, {column}, closed_us{whole} FROM position WHERE {where} "  # noqa: S608
-            f"ORDER BY {self._order(back)} LIMIT ? OFFSET ?",
-            [*values, number + 1, offset],
-        )
-        goes_on = len(found) > number
+        tail = f"FROM position WHERE {where} ORDER BY {self._order(back)} LIMIT ? OFFSET ?"
+        found = self._read(tail, (*values, number + 1, offset), is_small=number <= _SMALL_PAGE)
+        has_more = len(found) > number
         shown = found[:number][::-1] if back else found[:number]
-        begins, ends = (goes_on, True) if back else (bool(place or offset), goes_on)
-        places: list[TradeCursor | None] = [TradeCursor(row[1], row[2], row[0]) for row in shown]
-        items = [rows.position_from_row(row) for row in self._full_rows(shown)]
-        if not places:
+        items = [rows.position_from_row(row) for row in shown]
+        if not shown:
             return items, None, None
-        return items, places[0] if begins else None, places[-1] if ends else None
+        has_previous, has_next = (has_more, True) if back else (bool(place or offset), has_more)
+        return (
+            items,
+            self._cursor(shown[0]) if has_previous else None,
+            self._cursor(shown[-1]) if has_next else None,
+        )
 
-    def _full_rows(self, shown: Sequence[rows.Row]) -> Sequence[rows.Row]:
-        """The rows of `position` for what a page shows of it."""
-        if shown and len(shown[0]) > len(_CURSOR_COLUMNS):
-            return [row[len(_CURSOR_COLUMNS) :] for row in shown]
-        return [its[0] for its in self._queries.execute_each("position", [(row[0],) for row in shown])]
+    def _read(self, tail: str, values: tuple[Any, ...], *, is_small: bool) -> list[PositionRow]:
+        if not is_small:
+            return self._queries.select(PositionRow, f"SELECT * {tail}", values)
+        ids = self._queries.select_values(f"SELECT id {tail}", values)
+        found = self._queries.rows_each(PositionRow, "position", [(one,) for one in ids])
+        return list(chain.from_iterable(found))
+
+    def _cursor(self, row: PositionRow) -> TradeCursor:
+        column, _ = _COLUMNS[self._filter.sort]
+        return TradeCursor(getattr(row, column), cast(int, row.closed_us), row.id)
 
     def _order(self, back: bool) -> str:
-        """The order; what has no value stands last in either. `back` reads it from its end."""
+        """Return the ORDER BY; NULLs come last in either direction. `back` reads the list from its end."""
         column, optional = _COLUMNS[self._filter.sort]
         way = "ASC" if self._filter.ascending is not back else "DESC"
         order = [f"{column} {way}"] if column != "closed_us" else []
@@ -139,7 +146,7 @@ class TradeList:
         return ", ".join([*order, f"closed_us {way}", f"id {way}"])
 
     def _after_cursor(self, place: TradeCursor, back: bool) -> tuple[str, list[Any]]:
-        """What stands after a place, or before it."""
+        """Return the condition for rows after a cursor, or before it."""
         column, optional = _COLUMNS[self._filter.sort]
         sign = ">" if self._filter.ascending is not back else "<"
         rest, values = f"(closed_us, id) {sign} (?, ?)", [place.time_us, place.id]
@@ -153,7 +160,6 @@ class TradeList:
         return (f"({whole} OR {column} IS NULL)" if to_the_end else whole), [place.value, *values]
 
     def _scope_condition(self, t: TradeScope) -> str:
-        """Whose closed positions these are."""
         scope = t.scope
         parts = ["closed_us >= ?", "closed_us < ?"]
         self._values += [t.since_us, t.until_us]
@@ -171,14 +177,13 @@ class TradeList:
         if t.last is None:
             return where
         self._values.append(t.last)
-        # the same order as `rows.in_order`
+        # the same order as `rows.in_closing_order`
         return (
             f"id IN (SELECT id FROM position WHERE {where} "  # noqa: S608
             "ORDER BY closed_us DESC, account DESC, symbol DESC, last_rank DESC, id DESC LIMIT ?)"
         )
 
     def _filters(self, wanted: TradeFilter, band: int, account: str | None) -> list[str]:
-        """What of these is wanted."""
         parts = []
         if wanted.side is not None:
             parts.append("side = ?")
@@ -193,53 +198,53 @@ class TradeList:
         if wanted.text is not None:
             parts.append(self._name_contains(wanted.text.casefold(), account))
         if wanted.tag is not None:
-            row = self._queries.fetch_one("count_tag", (wanted.tag,))
-            is_frequent = row is not None and row[0] > _FREQUENT
+            is_frequent = self._queries.value("count_tag", (wanted.tag,)) > _FREQUENT
             parts.append(_WITH_FREQUENT_TAG if is_frequent else _WITH_RARE_TAG)
             self._values.append(wanted.tag)
         return parts
 
     def _name_contains(self, text: str, account: str | None) -> str:
-        """That one of a position's names contains a text in any case, which no database compares alike."""
+        """Return the condition that a name contains a text, ignoring case.
+
+        Python compares, because the two databases fold case differently.
+        """
         parts, values = [], []
-        for what in _NAMES:
-            fits = [name for name in distinct_names(self._queries, what, account) if text in name.casefold()]
-            values += fits
-            if fits:
-                parts.append(f"{what} IN ({', '.join('?' * len(fits))})")
-        if len(values) > _MOST_NAMES:
+        for column in _NAMES:
+            names = [
+                name for name in distinct_names(self._queries, column, account) if text in name.casefold()
+            ]
+            values += names
+            if names:
+                parts.append(f"{column} IN ({', '.join('?' * len(names))})")
+        if len(values) > _MAX_NAMES:
             raise UsageError(f"{len(values):,} names contain {text!r}", "write more of the name")
         self._values += values
         return f"({' OR '.join(parts)})" if parts else "1 = 0"
 
-    def _query(self, statement: str, values: Sequence[Any]) -> list[rows.Row]:
-        return self._queries.connection.execute(statement, values).fetchall()
 
-
-def distinct_names(queries: Queries, what: NameColumn, account: str | None) -> tuple[str, ...]:
-    """The names that closed positions bear, in order; those asked for last are remembered."""
-    stamp = queries.fetch_one("get_meta", ("stamp",))
-    key = (None if stamp is None else stamp[0], what, account)
-    if (known := _name_cache.get(key)) is not None:
-        return known
-    whose, values = ("", ()) if account is None else (" AND account = ?", (account,))
-    found = queries.connection.execute(
-        f"SELECT DISTINCT {what} FROM position WHERE closed_us >= ? AND {what} IS NOT NULL{whose} ORDER BY 1",  # noqa: S608
-        (rows.ALWAYS[0], *values),
+def distinct_names(queries: Queries, column: NameColumn, account: str | None) -> tuple[str, ...]:
+    """Return the names in a column of closed positions, in order, cached by the state of the ledger."""
+    key = (queries.value("get_meta", ("stamp",)), column, account)
+    if (cached := _name_cache.get(key)) is not None:
+        return cached
+    where, values = ("", ()) if account is None else (" AND account = ?", (account,))
+    since_us, _ = rows.ALWAYS
+    found = queries.select_values(
+        f"SELECT DISTINCT {column} FROM position "  # noqa: S608
+        f"WHERE closed_us >= ? AND {column} IS NOT NULL{where} ORDER BY 1",
+        (since_us, *values),
     )
-    names = tuple(name for (name,) in found)
+    names = tuple(found)
     while len(_name_cache) >= _MAX_CACHED:
         _name_cache.pop(next(iter(_name_cache)), None)
     _name_cache[key] = names
     return names
 
 
-#: Names by the state of the ledger that they are of; no two states of any ledger bear one stamp.
+#: By state id, which no two states of any ledger share.
 _name_cache: dict[object, tuple[str, ...]] = {}
 _MAX_CACHED = 60
 _NAMES: tuple[NameColumn, ...] = ("symbol", "account", "strategy")
-#: What a page reads of each row before the row itself.
-_CURSOR_COLUMNS = ("id", "value", "closed_us")
 _OUTCOMES = {
     "win": "net_order > ?",
     "loss": "net_order < ?",

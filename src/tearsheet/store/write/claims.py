@@ -1,8 +1,8 @@
-"""What the lines of imports claim of one fill, and what is kept of it: a fold over claims in their order.
+"""The claims that lines of imports make about one fill, and the fill that results from them in order.
 
-The first fill of a key is kept. A correction takes its place, a bust takes it away, and what stood
-before is superseded; any other content under the same key is refused. So what is kept depends on
-the claims alone, and taking an import out is folding the others again.
+The first fill of a key is stored. A correction replaces it, a bust removes it, and the replaced claims are
+superseded; other content under the same key is refused. So the result depends on the claims alone, and
+undoing an import means to process the claims of the other imports again.
 """
 
 from collections.abc import Iterable
@@ -12,154 +12,188 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.store.tables.rows import Row
+from tearsheet.store.tables.columns import FillRow, VariantRow
 from tearsheet.trade.fill import Fill, FillRevision, Rejection
 from tearsheet.trade.session import from_micros
 
 ClaimKind = Literal["fill", "correction", "bust"]
 ClaimStatus = Literal["stands", "superseded", "refused"]
-#: Where these stand in a row of `fill`.
-_ACCOUNT, SYMBOL, KEY, TIME, RANK, SIDE, _QUANTITY, _COMMISSION = 1, 2, 3, 4, 5, 6, 7, 9
-#: A row of `fill` without its record; what a claim says are all columns but the id.
-WIDTH = 18
 
 
 class Claim(Struct, frozen=True):
-    """What a line of an import says of a fill; `said` is a row of `fill`, without its record.
+    """The content that a line of an import states for a fill; the row has no id and no record.
 
-    The rank of a posted one is that within its request, since its instant is filled as they come.
+    The rank of a posted claim is that within its request, because the ranks of its instant follow the
+    order of arrival.
     """
 
     source_id: int
     line: int
-    status: ClaimKind
+    kind: ClaimKind
     is_posted: bool
-    row: Row
-    fate: ClaimStatus = "stands"
+    row: FillRow
+    status: ClaimStatus = "stands"
 
 
 class ClaimFold(Struct):
-    """What came of the claims of one key so far."""
+    """The result of the claims of one key so far."""
 
-    row: Row | None = None
+    row: FillRow | None = None
     first_source_id: int = 0
     is_busted: bool = False
-    versions: list[Row] = []
+    versions: list[FillRow] = []
     has_fill: bool = False
 
-    def add(self, claim: Claim, said: Row) -> ClaimStatus:
-        """Take in the next claim; `said` is what it says, with the rank that it has among others."""
-        before = next((one for one in self.versions if is_same_fill(one, said)), None)
-        if claim.status == "fill":
-            fate = self._add_fill(claim, said, is_known=before is not None)
-        elif claim.status == "bust":
-            self.is_busted, self.row, fate = True, None, "stands"
-        elif self._is_current(said):
-            fate = "stands"
-        elif self.is_busted or before is not None:
-            fate = "superseded"
+    def add(self, claim: Claim, row: FillRow) -> ClaimStatus:
+        """Process the next claim; `row` is its row with its rank among the fills of its instant."""
+        is_known = any(is_same_fill(version, row) for version in self.versions)
+        if claim.kind == "fill":
+            status = self._add_fill(claim, row, is_known=is_known)
+        elif claim.kind == "bust":
+            self.is_busted, self.row, status = True, None, "stands"
+        elif self._is_current(row):
+            status = "stands"
+        elif self.is_busted or is_known:
+            status = "superseded"
         else:
-            self._correct(said)
-            fate = "stands"
-        if fate != "refused":
+            self._correct(row)
+            status = "stands"
+        if status != "refused":
             self.first_source_id = self.first_source_id or claim.source_id
-            self.has_fill = self.has_fill or claim.status == "fill"
-            if before is None:
-                self.versions.append(said)
-        return fate
+            self.has_fill = self.has_fill or claim.kind == "fill"
+            if not is_known:
+                self.versions.append(row)
+        return status
 
-    def _add_fill(self, claim: Claim, said: Row, *, is_known: bool) -> ClaimStatus:
-        if self._is_current(said):
-            if not claim.is_posted:  # of the ranks that files give, the highest counts
-                self.row = with_rank(self.row, said[RANK])
+    def _add_fill(self, claim: Claim, row: FillRow, *, is_known: bool) -> ClaimStatus:
+        if self._is_current(row):
+            if not claim.is_posted:  # of the ranks in files the highest counts
+                self.row = with_rank(self.row, row.rank)
             return "stands"
         if is_known:
             return "superseded"
         if not self.versions:
-            self.row = said
+            self.row = row
             return "stands"
-        # what was corrected or busted before it was read itself
+        # an original fill that arrives after its correction or bust
         return "refused" if self.has_fill else "superseded"
 
-    def _correct(self, said: Row) -> None:
-        """A correction that moves a fill neither in time nor to another instrument keeps its place."""
+    def _correct(self, row: FillRow) -> None:
+        """Replace the fill; it keeps its rank unless its time or instrument changes."""
         before = self.row
-        if before is not None and (before[SYMBOL], before[TIME]) == (said[SYMBOL], said[TIME]):
-            said = (*said[:RANK], before[RANK], *said[RANK + 1 :])
-        self.row = said
+        if before is not None and (before.symbol, before.time_us) == (row.symbol, row.time_us):
+            row = replace(row, rank=before.rank)
+        self.row = row
 
-    def _is_current(self, said: Row) -> bool:
-        return self.row is not None and is_same_fill(self.row, said)
+    def _is_current(self, row: FillRow) -> bool:
+        return self.row is not None and is_same_fill(self.row, row)
 
 
-def fold_claims(claims: Iterable[Claim], kept: Row | None) -> ClaimFold:
-    """The fold of claims that were judged before, whose outcome is kept."""
-    fold = ClaimFold(row=kept)
+def fold_claims(claims: Iterable[Claim], stored: FillRow | None) -> ClaimFold:
+    """Return the fold of claims that have a status already and resulted in the stored fill."""
+    fold = ClaimFold(row=stored)
     for claim in claims:
-        if claim.fate != "refused":
+        if claim.status != "refused":
             fold.first_source_id = fold.first_source_id or claim.source_id
-            fold.has_fill = fold.has_fill or claim.status == "fill"
-            fold.is_busted = fold.is_busted or claim.status == "bust"
-            if not any(is_same_fill(one, claim.row) for one in fold.versions):
+            fold.has_fill = fold.has_fill or claim.kind == "fill"
+            fold.is_busted = fold.is_busted or claim.kind == "bust"
+            if not any(is_same_fill(version, claim.row) for version in fold.versions):
                 fold.versions.append(claim.row)
     return fold
 
 
-def finalize(claim: Claim, fate: ClaimStatus, kept: Row | None) -> Claim:
-    """A claim with what became of it in the end: one that stood may be superseded by now."""
-    if fate == "stands" and claim.status != "bust" and (kept is None or not is_same_fill(kept, claim.row)):
-        fate = "superseded"
-    return replace(claim, fate=fate)
+def finalize(claim: Claim, status: ClaimStatus, stored: FillRow | None) -> Claim:
+    """Set a claim's final status: one that differs from the stored fill in the end is superseded."""
+    is_stored = stored is not None and is_same_fill(stored, claim.row)
+    if status == "stands" and claim.kind != "bust" and not is_stored:
+        status = "superseded"
+    return replace(claim, status=status)
 
 
-def is_identical(claim: Claim, kept: Row | None) -> bool:
-    """Whether a claim says word for word what is kept, so that its sighting says it all."""
+def is_identical(claim: Claim, stored: FillRow | None) -> bool:
+    """Return whether a claim is the stored fill but for its rank, so that a sighting describes it."""
     return (
-        claim.fate == "stands"
-        and claim.status == "fill"
-        and kept is not None
-        and claim.row[1:RANK] == kept[1:RANK]
-        and claim.row[SIDE:WIDTH] == kept[SIDE:WIDTH]
+        claim.status == "stands"
+        and claim.kind == "fill"
+        and stored is not None
+        and has_same_content(claim.row, stored)
     )
 
 
-def with_rank(row: Row | None, rank: int) -> Row | None:
-    """A row with a rank, if that is higher than its own."""
-    if row is None or rank <= row[RANK]:
-        return row
-    return (*row[:RANK], rank, *row[RANK + 1 :])
+def with_rank(row: FillRow | None, rank: int) -> FillRow | None:
+    """Return a row with a rank if that is higher than its own."""
+    return row if row is None or rank <= row.rank else replace(row, rank=rank)
 
 
-def is_same_fill(one: Row, other: Row) -> bool:
-    """Whether two rows are one execution: the same instrument, instant, side and exact numbers."""
-    if one[SYMBOL] != other[SYMBOL] or one[TIME] != other[TIME] or one[SIDE] != other[SIDE]:
-        return False
-    numbers = zip(one[_QUANTITY : _COMMISSION + 1], other[_QUANTITY : _COMMISSION + 1], strict=True)
-    return all(a == b or Decimal(a) == Decimal(b) for a, b in numbers)
+def has_same_content(one: FillRow, other: FillRow) -> bool:
+    """Return whether two rows differ at most in id, rank and record."""
+    return one == other or replace(one, id=other.id, rank=other.rank, record_id=other.record_id) == other
+
+
+def is_same_fill(one: FillRow, other: FillRow) -> bool:
+    """Return whether two rows are one execution: the same instrument, instant, side and exact numbers."""
+    return (
+        one.symbol == other.symbol
+        and one.time_us == other.time_us
+        and one.side == other.side
+        and _is_same_number(one.quantity, other.quantity)
+        and _is_same_number(one.price, other.price)
+        and _is_same_number(one.commission, other.commission)
+    )
+
+
+def _is_same_number(one: str, other: str) -> bool:
+    return one == other or Decimal(one) == Decimal(other)
 
 
 def claim_kind(fill: Fill) -> ClaimKind:
-    """Whether a line is a fill, or a correction or a bust of one."""
+    """Return whether a line is a fill, or a correction or bust of one."""
     return fill.kind if isinstance(fill, FillRevision) else "fill"
 
 
-def conflict_rejection(file: str, line: int, said: Row, before: Row) -> Rejection:
-    """The rejection of a line whose execution was read before with other content."""
-    at = from_micros(said[TIME])
+def variant_row(source_id: int, line: int, kind: ClaimKind, status: ClaimStatus, row: FillRow) -> VariantRow:
+    """Return the row that stores a claim whose content differs from the stored fill."""
+    return VariantRow(
+        source_id=source_id,
+        line=line,
+        status=kind,
+        fate=status,
+        account=row.account,
+        symbol=row.symbol,
+        key=row.key,
+        time_us=row.time_us,
+        rank=row.rank,
+        side=row.side,
+        quantity=row.quantity,
+        price=row.price,
+        commission=row.commission,
+        multiplier=row.multiplier,
+        currency=row.currency,
+        fill_id=row.fill_id,
+        order_id=row.order_id,
+        strategy=row.strategy,
+        stop_loss=row.stop_loss,
+        target=row.target,
+        mode=row.mode,
+    )
+
+
+def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> Rejection:
+    """Return the rejection of a line whose execution was read before with other content."""
+    at = from_micros(row.time_us)
     return Rejection(
         file=file,
         line=line,
-        text=_describe_row(said),
+        text=_describe_row(row),
         code="conflicting_id",
-        reason=f"execution {said[12]} of account {said[1]} was read before as {_describe_row(before)}",
+        reason=f"execution {row.fill_id} of account {row.account} was read before as {_describe_row(before)}",
         hint="the first one is kept; check which is right with the broker",
-        account=said[1],
+        account=row.account,
         since=at,
         until=at,
     )
 
 
-def _describe_row(row: Row) -> str:
-    _, _, symbol, _, time_us, _, side, quantity, price, commission, *_ = row
-    at = from_micros(time_us).isoformat()
-    return f"{symbol} {side} {quantity} @ {price} fee {commission} at {at}"
+def _describe_row(row: FillRow) -> str:
+    at = from_micros(row.time_us).isoformat()
+    return f"{row.symbol} {row.side} {row.quantity} @ {row.price} fee {row.commission} at {at}"

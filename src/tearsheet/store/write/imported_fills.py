@@ -1,25 +1,69 @@
-"""Keeps the fills that statements and requests bring: a fill is kept once, however often it is read."""
+"""Storing the fills of statements and requests: a fill is stored once, however often it is read."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tearsheet.store.tables import rows
+from tearsheet.store.tables.columns import FillNameRow, FillRow, Row, SightingRow, VariantRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.write import claims
-from tearsheet.store.write.claims import Claim, ClaimStatus, claim_kind, conflict_rejection, is_same_fill
+from tearsheet.store.tables.rows import LINE_BITS, fill_to_row
+from tearsheet.store.write.claims import (
+    Claim,
+    ClaimFold,
+    ClaimKind,
+    ClaimStatus,
+    claim_kind,
+    conflict_rejection,
+    finalize,
+    fold_claims,
+    has_same_content,
+    is_identical,
+    is_same_fill,
+    variant_row,
+)
 from tearsheet.store.write.rebooking import StreamRebuilder
-from tearsheet.trade.fill import Fill, FillRevision, Rejection
+from tearsheet.trade.fill import Fill, FillRevision, Mode, Rejection
 from tearsheet.trade.session import to_micros
 
+#: Account and key of a fill.
 FillName = tuple[str, str]
-#: From so many fills on it is faster to see whether all are new than to ask for each.
-_LEAST = 100
+#: Account, symbol and time of fills.
+Instant = tuple[str, str, int]
+#: From this many fills on it is faster to insert them and see whether all are new than to query each.
+_LEAST_ROWS = 100
+
+
+class _ClaimRow(Row, frozen=True, gc=False):
+    """A line of an import with the content that it states for a fill."""
+
+    source_id: int
+    line: int
+    status: ClaimKind
+    fate: ClaimStatus
+    layout: str
+    account: str
+    symbol: str
+    key: str
+    time_us: int
+    rank: int
+    side: str
+    quantity: str
+    price: str
+    commission: str
+    multiplier: str
+    currency: str
+    fill_id: str | None
+    order_id: str | None
+    strategy: str | None
+    stop_loss: str | None
+    target: str | None
+    mode: Mode | None
 
 
 class ImportCounts(Struct):
-    """What became of the fills of an import, and the instants that they span."""
+    """Counts of an import's fills, and the range of time they span."""
 
     new: int = 0
     known: int = 0
@@ -29,45 +73,56 @@ class ImportCounts(Struct):
     last_us: int | None = None
 
     def extend_time_range(self, time_us: int) -> None:
-        """Take in an instant."""
+        """Extend the range of time by an instant."""
         self.first_us = time_us if self.first_us is None else min(self.first_us, time_us)
         self.last_us = time_us if self.last_us is None else max(self.last_us, time_us)
 
 
 class _PendingRows(Struct):
-    """What some lines of an import bring, until it is written."""
+    """Rows of an import's chunk that are not written yet."""
 
     source_id: int
     file: str
     is_posted: bool
-    existing: dict[FillName, rows.Row]
-    last_ranks: dict[tuple[str, str, int], int | None]
-    fresh: dict[FillName, rows.Row] = {}
-    sightings: dict[tuple[int, int], int] = {}
-    variants: dict[tuple[int, FillName], rows.Row] = {}
+    existing: dict[FillName, FillRow]
+    last_ranks: dict[Instant, int | None]
+    fresh: dict[FillName, FillRow] = {}
+    sightings: dict[tuple[int, int], SightingRow] = {}
+    variants: dict[tuple[int, FillName], VariantRow] = {}
     conflicts: list[Rejection] = []
-    #: the fills that nobody had told of
+    #: fills that were not stored before
     opened: list[Fill] = []
 
-    def previous(self, name: FillName) -> rows.Row | None:
-        """What is kept of a fill by now."""
+    def previous(self, name: FillName) -> FillRow | None:
+        """Return the row of a fill that is stored or about to be."""
         return self.fresh.get(name) or self.existing.get(name)
 
-    def record(self, line: int, name: FillName, status: str, fate: ClaimStatus, said: rows.Row) -> None:
-        """Remember what a line says in words of its own."""
-        self.variants.setdefault((line, name), (self.source_id, line, status, fate, *said[1:18]))
+    def add_sighting(self, line: int, fill_id: int, rank: int) -> None:
+        """Record a line that contains a stored fill."""
+        sighting = SightingRow(source_id=self.source_id, line=line, fill_id=fill_id, rank=rank)
+        self.sightings[line, fill_id] = sighting
+
+    def add_variant(self, line: int, status: ClaimStatus, row: FillRow) -> None:
+        """Record a line whose content differs from the stored fill."""
+        name = (row.account, row.key)
+        self.variants.setdefault((line, name), variant_row(self.source_id, line, "fill", status, row))
+
+    def ranked(self, row: FillRow) -> FillRow:
+        """Return a posted fill ranked after the stored fills of its instrument and instant."""
+        last = self.last_ranks.get(instant_of(row))
+        return row if last is None else replace(row, rank=last + 1 + row.rank)
 
 
 class FillImporter:
-    """The fills of one posting that come from statements or requests."""
+    """Stores the fills of statements and requests inside one transaction."""
 
     def __init__(self, queries: Queries, streams: StreamRebuilder) -> None:
         self._queries = queries
         self._streams = streams
-        #: how many fills of each import were new; a fill's id is its import × 2^32 + that
+        #: new fills by import; a fill's id is its import × 2^32 + its number
         self._counts: Counter[int] = Counter()
-        #: the fills that were corrected or busted; of these all that was claimed has to be asked
-        self._superseded: set[FillName] = set(map(tuple, queries.execute("superseded_names")))
+        #: fills with a correction or bust, of which every claim has to be processed
+        self._superseded: set[FillName] = superseded_names(queries)
 
     def add(
         self,
@@ -78,164 +133,155 @@ class FillImporter:
         *,
         is_posted: bool = False,
     ) -> list[Rejection]:
-        """Keep the fills of an import; returns those that contradict a fill kept before.
+        """Store fills of an import; return rejections of those that contradict a stored fill.
 
-        Posted fills of one instrument and instant stand in the order in which they arrive.
+        Posted fills of one instrument and instant are ranked in the order of their arrival.
         """
-        batch = list(lines)
-        if not is_posted and len(batch) >= _LEAST and self._add_new(source_id, batch, counts):
+        chunk = list(lines)
+        if not is_posted and len(chunk) >= _LEAST_ROWS and self._add_new(source_id, chunk, counts):
             return []
-        ranks = self._last_ranks(batch) if is_posted else {}
-        stretch = _PendingRows(source_id, file, is_posted, self._existing(batch), ranks)
-        for line, fill in batch:
+        ranks = self._last_ranks(chunk) if is_posted else {}
+        pending = _PendingRows(source_id, file, is_posted, self._existing(chunk), ranks)
+        for line, fill in chunk:
             counts.extend_time_range(to_micros(fill.time))
             name = (fill.account, fill.key)
             if isinstance(fill, FillRevision) or name in self._superseded:
                 self._superseded.add(name)
-                said = rows.fill_to_row(0, fill, None)
-                claim = Claim(source_id, line, claim_kind(fill), is_posted, said)
-                self._apply_claim(stretch, claim, counts)
-            elif stretch.previous(name) is None:
-                self._insert(stretch, line, name, fill)
+                row = fill_to_row(0, fill, None)
+                self._apply_claim(pending, Claim(source_id, line, claim_kind(fill), is_posted, row), counts)
+            elif (before := pending.previous(name)) is None:
+                self._insert(pending, line, name, fill)
                 counts.new += 1
             else:
-                self._handle_existing(stretch, line, name, fill, counts)
-        self._write(stretch)
-        if is_posted:  # these may stand behind others of their instant, with other ranks
-            for fill in stretch.opened:
+                self._handle_existing(pending, line, before, fill, counts)
+        self._write(pending)
+        if is_posted:  # their ranks may differ, and other fills of their instant may follow
+            for fill in pending.opened:
                 self._streams.mark_dirty(fill.account, fill.symbol, to_micros(fill.time))
         else:
-            self._streams.add_new(stretch.opened)
-        return stretch.conflicts
+            self._streams.add_new(pending.opened)
+        return pending.conflicts
 
-    def _add_new(self, source_id: int, batch: Sequence[tuple[int, Fill]], counts: ImportCounts) -> bool:
-        """Keep a batch of fills of which none was told of before; False where one was.
-
-        Nobody is asked beforehand: the fills go in, and the ledger says whether one was there.
-        """
-        if any(type(fill) is FillRevision for _, fill in batch) or self._has_superseded(batch):
+    def _add_new(self, source_id: int, chunk: Sequence[tuple[int, Fill]], counts: ImportCounts) -> bool:
+        """Insert a chunk of fills if all of them are new, which only the insert finds out."""
+        if any(type(fill) is FillRevision for _, fill in chunk) or self._has_superseded(chunk):
             return False
         last = self._last_id(source_id)
-        made = [rows.fill_to_row(n, fill, None) for n, (_, fill) in enumerate(batch, last + 1)]
-        if not self._queries.insert_if_new("add_fill", made):
-            self._queries.execute("remove_fills_of_source", (last, last + len(made) + 1))
+        new = [fill_to_row(n, fill, None) for n, (_, fill) in enumerate(chunk, last + 1)]
+        if not self._queries.add_if_new(FillRow, new):
+            self._queries.execute("remove_fills_of_source", (last, last + len(new) + 1))
             return False
-        self._counts[source_id] += len(made)
-        seen = [
-            (source_id, line, row[0], row[claims.RANK]) for (line, _), row in zip(batch, made, strict=True)
+        self._counts[source_id] += len(new)
+        sightings = [
+            SightingRow(source_id, line, row.id, row.rank) for (line, _), row in zip(chunk, new, strict=True)
         ]
-        self._queries.execute_many("add_sighting", seen)
-        counts.new += len(made)
-        times = [row[claims.TIME] for row in made]
+        self._queries.add(SightingRow, sightings)
+        counts.new += len(new)
+        times = [row.time_us for row in new]
         counts.extend_time_range(min(times))
         counts.extend_time_range(max(times))
-        self._streams.add_new([fill for _, fill in batch])
+        self._streams.add_new([fill for _, fill in chunk])
         return True
 
-    def _has_superseded(self, batch: Sequence[tuple[int, Fill]]) -> bool:
-        known = self._superseded
-        return bool(known) and any((fill.account, fill.key) in known for _, fill in batch)
+    def _has_superseded(self, chunk: Sequence[tuple[int, Fill]]) -> bool:
+        names = self._superseded
+        return bool(names) and any((fill.account, fill.key) in names for _, fill in chunk)
 
-    def _insert(self, stretch: _PendingRows, line: int, name: FillName, fill: Fill) -> None:
-        """Keep a fill that nobody has told of before."""
-        row = rows.fill_to_row(self._new_id(stretch.source_id), fill, None)
-        if stretch.is_posted:
-            row = _with_rank(row, stretch)
-        stretch.fresh[name] = row
-        stretch.sightings[line, row[0]] = fill.rank
-        stretch.opened.append(fill)
+    def _insert(self, pending: _PendingRows, line: int, name: FillName, fill: Fill) -> None:
+        row = fill_to_row(self._new_id(pending.source_id), fill, None)
+        if pending.is_posted:
+            row = pending.ranked(row)
+        pending.fresh[name] = row
+        pending.add_sighting(line, row.id, fill.rank)
+        pending.opened.append(fill)
 
     def _handle_existing(
-        self, stretch: _PendingRows, line: int, name: FillName, fill: Fill, counts: ImportCounts
+        self, pending: _PendingRows, line: int, before: FillRow, fill: Fill, counts: ImportCounts
     ) -> None:
-        before, said = stretch.previous(name), rows.fill_to_row(0, fill, None)
-        assert before is not None
-        if is_same_fill(before, said):
-            self._confirm(stretch, line, name, before, said)
+        row = fill_to_row(before.id, fill, None)
+        if is_same_fill(before, row):
+            self._confirm(pending, line, before, row)
             counts.known += 1
         else:
-            stretch.record(line, name, "fill", "refused", said)
-            stretch.conflicts.append(conflict_rejection(stretch.file, line, said, before))
+            pending.add_variant(line, "refused", row)
+            pending.conflicts.append(conflict_rejection(pending.file, line, row, before))
 
-    def _confirm(
-        self, stretch: _PendingRows, line: int, name: FillName, before: rows.Row, said: rows.Row
-    ) -> None:
-        """A fill that is kept was read again. Of the ranks that files give it the highest counts."""
-        stretch.sightings[line, before[0]] = said[claims.RANK]
-        if before[6:18] != said[6:18]:
-            stretch.record(line, name, "fill", "stands", said)
-        if said[claims.RANK] <= before[claims.RANK] or stretch.is_posted:
+    def _confirm(self, pending: _PendingRows, line: int, before: FillRow, row: FillRow) -> None:
+        """Record that a stored fill was read again. Of the ranks in files the highest counts."""
+        pending.add_sighting(line, before.id, row.rank)
+        if not has_same_content(row, before):
+            pending.add_variant(line, "stands", row)
+        if row.rank <= before.rank or pending.is_posted:
             return
-        row = (*before[:5], said[claims.RANK], *before[6:])
-        if name in stretch.fresh:
-            stretch.fresh[name] = row
+        name, ranked = (row.account, row.key), replace(before, rank=row.rank)
+        if name in pending.fresh:
+            pending.fresh[name] = ranked
         else:
-            stretch.existing[name] = row
-            self._queries.execute("set_rank", (said[claims.RANK], before[0]))
-        self._streams.mark_dirty(said[1], said[2], said[4])
+            pending.existing[name] = ranked
+            self._queries.execute("set_rank", (row.rank, before.id))
+        self._streams.mark_dirty(row.account, row.symbol, row.time_us)
 
-    def _apply_claim(self, stretch: _PendingRows, claim: Claim, counts: ImportCounts) -> None:
-        """Judge a line where corrections and busts are about, by all that was claimed of its fill."""
-        self._write(stretch)
-        name = (claim.row[1], claim.row[3])
-        told = load_claims(self._queries, [name])[name]
+    def _apply_claim(self, pending: _PendingRows, claim: Claim, counts: ImportCounts) -> None:
+        """Process a claim about a fill that has corrections or busts, together with its other claims."""
+        self._write(pending)
+        name = (claim.row.account, claim.row.key)
+        earlier = load_claims(self._queries, [name])[name]
         before = self._row(name)
-        fold = claims.fold_claims(told, before)
-        said = _with_rank(claim.row, stretch) if claim.is_posted else claim.row
-        fate = fold.add(claim, said)
-        if fate == "refused":
-            stretch.record(claim.line, name, "fill", "refused", claim.row)
+        fold = fold_claims(earlier, before)
+        status = fold.add(claim, pending.ranked(claim.row) if claim.is_posted else claim.row)
+        if status == "refused":
+            pending.add_variant(claim.line, "refused", claim.row)
             against = before or fold.versions[-1]
-            stretch.conflicts.append(conflict_rejection(stretch.file, claim.line, claim.row, against))
-        elif fold.row == before and any(is_same_fill(one.row, claim.row) for one in told):
+            pending.conflicts.append(conflict_rejection(pending.file, claim.line, claim.row, against))
+        elif fold.row == before and any(is_same_fill(one.row, claim.row) for one in earlier):
             counts.known += 1
         else:
             counts.new += 1
-        outcome = [claims.finalize(one, one.fate, fold.row) for one in told]
-        outcome.append(claims.finalize(claim, fate, fold.row))
-        if fate != "refused":
+        outcome = [finalize(one, one.status, fold.row) for one in earlier]
+        outcome.append(finalize(claim, status, fold.row))
+        if status != "refused":
             self.upsert(name, before, fold, outcome)
-            stretch.existing.pop(name, None)
+            pending.existing.pop(name, None)
             if (row := self._row(name)) is not None:
-                stretch.existing[name] = row
+                pending.existing[name] = row
 
     def upsert(
-        self, name: FillName, before: rows.Row | None, fold: claims.ClaimFold, outcome: Sequence[Claim]
+        self, name: FillName, before: FillRow | None, fold: ClaimFold, outcome: Sequence[Claim]
     ) -> None:
-        """Write anew what is kept of a fill, and what each line said of it."""
+        """Replace a stored fill, and the sightings and variants of its claims."""
         if before is not None:
-            self._queries.execute("remove_sightings_of_fill", (before[0],))
-            self._queries.execute("remove_fill", (before[0],))
-            self._streams.mark_dirty(before[1], before[2], before[4])
+            self._queries.execute("remove_sightings_of_fill", (before.id,))
+            self._queries.execute("remove_fill", (before.id,))
+            self._streams.mark_dirty(before.account, before.symbol, before.time_us)
         self._queries.execute("remove_variants", name)
         identity = 0
         if fold.row is not None:
-            is_at_home = before is not None and before[0] >> rows.LINE_BITS == fold.first_source_id
-            identity = before[0] if before is not None and is_at_home else self._new_id(fold.first_source_id)
-            self._queries.execute("add_fill", (identity, *fold.row[1:18], None))
-            self._streams.mark_dirty(fold.row[1], fold.row[2], fold.row[4])
-        variants: dict[tuple[int, int], rows.Row] = {}
-        sightings: dict[tuple[int, int], rows.Row] = {}
+            keeps_id = before is not None and before.id >> LINE_BITS == fold.first_source_id
+            identity = before.id if before is not None and keeps_id else self._new_id(fold.first_source_id)
+            self._queries.add(FillRow, [replace(fold.row, id=identity, record_id=None)])
+            self._streams.mark_dirty(fold.row.account, fold.row.symbol, fold.row.time_us)
+        variants: dict[tuple[int, int], VariantRow] = {}
+        sightings: dict[tuple[int, int], SightingRow] = {}
         for one in outcome:
-            if one.fate == "stands" and identity:
-                sightings[one.source_id, one.line] = (one.source_id, one.line, identity, one.row[5])
-            if not claims.is_identical(one, fold.row):
-                row = (one.source_id, one.line, one.status, one.fate, *one.row[1:18])
-                variants.setdefault((one.source_id, one.line), row)
-        self._queries.execute_many("add_sighting", sightings.values())
-        self._queries.execute_many("add_variant", variants.values())
+            place = (one.source_id, one.line)
+            if one.status == "stands" and identity:
+                sightings[place] = SightingRow(
+                    source_id=one.source_id, line=one.line, fill_id=identity, rank=one.row.rank
+                )
+            if not is_identical(one, fold.row):
+                variants.setdefault(place, variant_row(*place, one.kind, one.status, one.row))
+        self._queries.add(SightingRow, sightings.values())
+        self._queries.add(VariantRow, variants.values())
 
-    def _write(self, stretch: _PendingRows) -> None:
-        """Write what was gathered so far."""
-        self._queries.execute_many("add_fill", stretch.fresh.values())
-        seen = ((stretch.source_id, *where, rank) for where, rank in stretch.sightings.items())
-        self._queries.execute_many("add_sighting", seen)
-        self._queries.execute_many("add_variant", stretch.variants.values())
-        stretch.existing.update(stretch.fresh)
-        stretch.fresh, stretch.sightings, stretch.variants = {}, {}, {}
+    def _write(self, pending: _PendingRows) -> None:
+        self._queries.add(FillRow, pending.fresh.values())
+        self._queries.add(SightingRow, pending.sightings.values())
+        self._queries.add(VariantRow, pending.variants.values())
+        pending.existing.update(pending.fresh)
+        pending.fresh, pending.sightings, pending.variants = {}, {}, {}
 
-    def _row(self, name: FillName) -> rows.Row | None:
-        return self._queries.fetch_one("fill_of_key", name)
+    def _row(self, name: FillName) -> FillRow | None:
+        return self._queries.row(FillRow, "fill_of_key", name)
 
     def _new_id(self, source_id: int) -> int:
         identity = self._last_id(source_id) + 1
@@ -243,71 +289,96 @@ class FillImporter:
         return identity
 
     def _last_id(self, source_id: int) -> int:
+        start = source_id << LINE_BITS
         if source_id not in self._counts:
-            span = (source_id << rows.LINE_BITS, (source_id + 1) << rows.LINE_BITS)
-            row = self._queries.fetch_one("last_fill_of_source", span)
-            last = row[0] if row else None
-            self._counts[source_id] = 0 if last is None else last - span[0]
-        return source_id << rows.LINE_BITS | self._counts[source_id]
+            last = self._queries.value("last_fill_of_source", (start, (source_id + 1) << LINE_BITS))
+            self._counts[source_id] = 0 if last is None else last - start
+        return start | self._counts[source_id]
 
-    def _existing(self, batch: Sequence[tuple[int, Fill]]) -> dict[FillName, rows.Row]:
-        """Which fills of a batch were kept before, by account and key."""
-        asked = list({(fill.account, fill.key): None for _, fill in batch})
-        found = self._queries.execute_each("fill_of_key", asked)
-        return {name: its[0] for name, its in zip(asked, found, strict=True) if its}
+    def _existing(self, chunk: Sequence[tuple[int, Fill]]) -> dict[FillName, FillRow]:
+        """Return the stored fills of a chunk, by account and key."""
+        return stored_fills(self._queries, list({(fill.account, fill.key): None for _, fill in chunk}))
 
-    def _last_ranks(self, batch: Sequence[tuple[int, Fill]]) -> dict[tuple[str, str, int], int | None]:
-        """The last rank at each instant of posted fills."""
-        places = [(fill.account, fill.symbol, to_micros(fill.time)) for _, fill in batch]
-        found = self._queries.execute_each("last_rank_at", places)
-        return {place: its[0][0] for place, its in zip(places, found, strict=True)}
+    def _last_ranks(self, chunk: Sequence[tuple[int, Fill]]) -> dict[Instant, int | None]:
+        """Return the last stored rank at each instant of posted fills."""
+        instants = [(fill.account, fill.symbol, to_micros(fill.time)) for _, fill in chunk]
+        found = self._queries.values_each("last_rank_at", instants)
+        return {instant: next(iter(ranks), None) for instant, ranks in zip(instants, found, strict=True)}
+
+
+def instant_of(row: FillRow) -> Instant:
+    """Return the account, symbol and time of a fill."""
+    return row.account, row.symbol, row.time_us
+
+
+def superseded_names(queries: Queries) -> set[FillName]:
+    """Return the fills that have a correction, a bust or a superseded claim."""
+    return {(row.account, row.key) for row in queries.rows(FillNameRow, "superseded_names")}
+
+
+def stored_fills(queries: Queries, names: Sequence[FillName]) -> dict[FillName, FillRow]:
+    """Return the stored rows of fills, by account and key."""
+    found = queries.rows_each(FillRow, "fill_of_key", names)
+    return {name: row for name, matches in zip(names, found, strict=True) for row in matches}
 
 
 def load_claims(queries: Queries, names: Sequence[FillName]) -> dict[FillName, list[Claim]]:
-    """What every line says of some fills, in the order in which the lines were read."""
-    sighted = queries.execute_each("sightings_of_key", names)
-    varied = queries.execute_each("variants_of_key", names)
-    found = {}
-    for name, seen, others in zip(names, sighted, varied, strict=True):
-        own = {
-            (row[0], row[1]): Claim(row[0], row[1], row[2], row[4] == "api", (0, *row[5:22]), row[3])
-            for row in others
-        }
-        kept = {
-            (row[0], row[1]): Claim(
-                row[0], row[1], "fill", row[3] == "api", (0, *row[4:8], row[2], *row[9:21])
-            )
-            for row in seen
-        }
-        found[name] = [claim for _, claim in sorted((kept | own).items())]
-    return found
+    """Return the claims about each fill, in the order in which the lines were read."""
+    sightings = queries.rows_each(_ClaimRow, "sightings_of_key", names)
+    variants = queries.rows_each(_ClaimRow, "variants_of_key", names)
+    claims = {}
+    for name, identical, different in zip(names, sightings, variants, strict=True):
+        by_place = {(row.source_id, row.line): _claim(row) for row in (*identical, *different)}
+        claims[name] = [claim for _, claim in sorted(by_place.items())]
+    return claims
 
 
-def _with_rank(row: rows.Row, stretch: _PendingRows) -> rows.Row:
-    """A posted fill behind those that are kept of its instrument and instant."""
-    last = stretch.last_ranks.get((row[1], row[2], row[4]))
-    return row if last is None else (*row[:5], last + 1 + row[5], *row[6:])
+def _claim(row: _ClaimRow) -> Claim:
+    fill = FillRow(
+        id=0,
+        account=row.account,
+        symbol=row.symbol,
+        key=row.key,
+        time_us=row.time_us,
+        rank=row.rank,
+        side=row.side,
+        quantity=row.quantity,
+        price=row.price,
+        commission=row.commission,
+        multiplier=row.multiplier,
+        currency=row.currency,
+        fill_id=row.fill_id,
+        order_id=row.order_id,
+        strategy=row.strategy,
+        stop_loss=row.stop_loss,
+        target=row.target,
+        mode=row.mode,
+        record_id=None,
+    )
+    return Claim(row.source_id, row.line, row.status, row.layout == "api", fill, row.fate)
 
 
 def existing_fills(queries: Queries, file: str, lines: Sequence[tuple[int, Fill]]) -> list[Rejection | bool]:
-    """Of each fill whether it is kept already, or a rejection where its id is kept with other content."""
+    """Return for each fill whether it is stored, or a rejection if its id is stored with other content."""
     names = [(fill.account, fill.key) for _, fill in lines]
-    superseded = set(map(tuple, queries.execute("superseded_names")))
-    told = load_claims(queries, [name for name in names if name in superseded])
-    found = queries.execute_each("fill_of_key", names)
+    superseded = superseded_names(queries)
+    claims = load_claims(queries, [name for name in names if name in superseded])
+    stored = stored_fills(queries, names)
     return [
-        _existing_or_conflict(file, line, fill, its[0] if its else None, told.get(name, []))
-        for name, (line, fill), its in zip(names, lines, found, strict=True)
+        _existing_or_conflict(file, line, fill, stored.get(name), claims.get(name, []))
+        for name, (line, fill) in zip(names, lines, strict=True)
     ]
 
 
 def _existing_or_conflict(
-    file: str, line: int, fill: Fill, kept: rows.Row | None, told: Sequence[Claim]
+    file: str, line: int, fill: Fill, stored: FillRow | None, earlier: Sequence[Claim]
 ) -> Rejection | bool:
-    said = rows.fill_to_row(0, fill, None)
-    if not told and not isinstance(fill, FillRevision):
-        return kept is not None and (is_same_fill(kept, said) or conflict_rejection(file, line, said, kept))
-    fold = claims.fold_claims(told, kept)
-    if fold.add(Claim(0, line, claim_kind(fill), True, said), said) == "refused":
-        return conflict_rejection(file, line, said, kept or fold.versions[-1])
-    return fold.row == kept and any(is_same_fill(one.row, said) for one in told)
+    row = fill_to_row(0, fill, None)
+    if not earlier and not isinstance(fill, FillRevision):
+        return stored is not None and (
+            is_same_fill(stored, row) or conflict_rejection(file, line, row, stored)
+        )
+    fold = fold_claims(earlier, stored)
+    if fold.add(Claim(0, line, claim_kind(fill), True, row), row) == "refused":
+        return conflict_rejection(file, line, row, stored or fold.versions[-1])
+    return fold.row == stored and any(is_same_fill(one.row, row) for one in earlier)

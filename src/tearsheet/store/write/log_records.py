@@ -1,9 +1,9 @@
-"""Keeps the records of trade logs: which version of an order is valid, and what it is taken for.
+"""Storing the records of trade logs: which version of an order is valid, and what it is used as.
 
 Lines with the same key are versions of one order; the valid one is the content that appears last
-in the log (files by name, then lines), so it does not matter in which order files were read.
+in the log (files by name, then lines), whatever the order in which files are read.
 A valid closed record is a position; a valid open one is an open trade, unless its account and
-symbol bear no result in the whole log: then its records are fills and go through the book.
+symbol have no result in the whole log: then its records are fills and go through the book.
 """
 
 from collections import Counter, defaultdict
@@ -11,13 +11,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from tearsheet.store.tables import rows
+from tearsheet.store.tables.columns import FillRow, LogStreamRow, PositionRow, RecordRow, RejectionRow, Row
 from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.rows import LINE_BITS, fill_to_row, position_to_row, rejection_to_row
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.fill import Rejection, Side, TradeRecord
@@ -26,11 +27,12 @@ from tearsheet.trade.position import fill_from_record, position_from_record
 from tearsheet.trade.session import to_micros
 
 TradeLogMode = Literal["auto", "trades", "fills"]
+#: Account and symbol.
 LogStream = tuple[str, str]
 
 
 class _RecordBody(Struct, frozen=True, array_like=True, gc=False):
-    """What is kept of a record: all but its prose, which stays in the file."""
+    """The stored part of a record: everything except free text, which stays in the file."""
 
     timestamp: datetime
     symbol: str
@@ -61,7 +63,7 @@ _decode = msgspec.msgpack.Decoder(_RecordBody).decode
 
 
 def to_body(r: TradeRecord) -> bytes:
-    """A record in the form in which it is kept."""
+    """Encode a record for storage."""
     exit_timestamp = None if r.exit_timestamp is None else r.exit_timestamp.astimezone(UTC)
     return _encode(
         _RecordBody(
@@ -92,16 +94,36 @@ def to_body(r: TradeRecord) -> bytes:
 
 
 def from_body(body: bytes) -> TradeRecord:
-    """The record that a kept form stands for."""
+    """Decode a stored record."""
     return TradeRecord(**msgspec.structs.asdict(_decode(body)))
 
 
-_LINES = (1 << rows.LINE_BITS) - 1
-_AT_ONCE = 20_000
+_LINES = (1 << LINE_BITS) - 1
+_CHUNK_ROWS = 20_000
+
+
+class _RecordLine(Row, frozen=True, gc=False):
+    """A stored record with its file."""
+
+    id: int
+    file: str
+    key: str
+    account: str
+    symbol: str
+    closed: int
+    live: int
+    body: bytes
+
+
+class _FillOfRecord(Row, frozen=True, gc=False):
+    id: int
+    account: str
+    symbol: str
+    time_us: int
 
 
 class StoredRecord(Struct, gc=False):
-    """A line of a log as kept: where it stands, whose it is, and whether it is valid."""
+    """A stored line of a log; `live` marks the valid version of its order."""
 
     id: int
     file: str
@@ -115,11 +137,11 @@ class StoredRecord(Struct, gc=False):
 
     @property
     def line(self) -> int:
-        """The line in its file."""
+        """The number of the line in its file."""
         return self.id & _LINES
 
     def to_record(self) -> TradeRecord:
-        """The record itself."""
+        """Return the record."""
         return from_body(self.body) if self.record is None else self.record
 
 
@@ -132,7 +154,7 @@ class _StreamMode(Struct):
 
 
 class LogRecords:
-    """The records of one posting: put in, taken out, and turned into positions or fills."""
+    """Adds and removes records inside one transaction, and turns them into positions or fills."""
 
     def __init__(
         self,
@@ -147,79 +169,85 @@ class LogRecords:
         self._streams = streams
         self._instruments = instruments
         self._mode = mode
-        #: with an empty ledger, only keys met in this posting can have earlier versions
-        self._added_names: set[int] | None = None if queries.fetch_one("any_record") else set()
+        #: hashes of the orders added here: in an empty ledger only these can have earlier versions
+        self._added_names: set[int] | None = None if queries.exists("any_record") else set()
         self._stream_modes: dict[LogStream, _StreamMode] = {}
+        self._counted_source_id: int | None = None
+        #: contents without an order id in the counted file
+        self._counter: Counter[str] = Counter()
 
     def add(self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]) -> int:
-        """Keep the lines of a file that were read now; returns how many."""
-        fresh = [self._to_stored(source_id, file, line, key, record) for line, key, record in lines]
-        self._count(fresh)
-        groups: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
-        for kept in fresh:
-            groups[kept.account, kept.key].append(kept)
+        """Store new lines of a file; return how many."""
+        new = [self._to_stored(source_id, file, line, key, record) for line, key, record in lines]
+        self._count(new)
+        orders: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
+        for record in new:
+            orders[record.account, record.key].append(record)
         chosen: list[StoredRecord] = []
-        earlier = self._earlier(groups)
-        for (account, key), versions in groups.items():
-            before = earlier.get((account, key), [])
+        earlier = self._earlier(orders)
+        for name, versions in orders.items():
+            before = earlier.get(name, [])
             valid = versions[0] if len(versions) == 1 and not before else _valid(before + versions)
             for old in before:
                 if old.live and old is not valid:
                     self._revert(old)
-                    self._queries.execute("set_live", (0, old.id))
+                    self._set_live(old, live=False)
             if not valid.live:
                 valid.live = True
                 chosen.append(valid)
                 if any(valid is old for old in before):
-                    self._queries.execute("set_live", (1, valid.id))
-        self._queries.execute_many("add_record", map(_record_row, fresh))
+                    self._set_live(valid, live=True)
+        self._queries.add(RecordRow, map(_record_row, new))
         self._apply(chosen)
-        return len(fresh)
+        return len(new)
 
     def remove(self, source_id: int) -> int:
-        """Take out what a file had said, and say how many lines that were."""
-        gone = self._select("records_of_source", _id_range(source_id))
-        for kept in gone:
-            if kept.live:
-                self._revert(kept)
-            use = self._stream_mode(kept.account, kept.symbol)
-            use.records -= 1
-            use.closed -= kept.closed
+        """Remove the lines of a file; return how many."""
+        removed = _stored(self._queries.rows(_RecordLine, "records_of_source", _id_range(source_id)))
+        for record in removed:
+            if record.live:
+                self._revert(record)
+            usage = self._stream_mode(record.account, record.symbol)
+            usage.records -= 1
+            usage.closed -= record.closed
         self._queries.execute("remove_records", _id_range(source_id))
-        self._choose_valid(gone)
-        for stream in {(kept.account, kept.symbol) for kept in gone}:
+        self._choose_valid(removed)
+        for stream in {(record.account, record.symbol) for record in removed}:
             self._apply_mode(stream, self._stream_modes[stream])
-        return len(gone)
+        return len(removed)
 
     def finish(self) -> None:
-        """Write down how each stream of the log was used."""
-        for (account, symbol), use in self._stream_modes.items():
-            if use.lost_its_last:
-                last = self._queries.fetch_one("last_logged_closing", (account, symbol))
-                use.last_closed_us = last[0] if last else None
-            if use.records:
-                self._queries.execute(
-                    "put_log_stream",
-                    (account, symbol, use.records, use.closed, use.as_fills, use.last_closed_us),
+        """Save how each stream of the log is used."""
+        for (account, symbol), usage in self._stream_modes.items():
+            if usage.lost_its_last:
+                usage.last_closed_us = self._queries.value("last_logged_closing", (account, symbol))
+            if usage.records:
+                row = LogStreamRow(
+                    account=account,
+                    symbol=symbol,
+                    records=usage.records,
+                    closed=usage.closed,
+                    as_fills=usage.as_fills,
+                    last_closed_us=usage.last_closed_us,
                 )
+                self._queries.execute("put_log_stream", row)
             else:
                 self._queries.execute("remove_log_stream", (account, symbol))
 
     def rebuild_all(self) -> None:
-        """Make positions and fills of all valid records anew, on empty books."""
-        found = self._queries.execute("log_streams").fetchall()
-        for account, symbol, records, closed, _ in found:
-            self._stream_modes[account, symbol] = _StreamMode(records, closed, self._as_fills(closed))
-        live = map(_from_row, self._queries.stream("live_records"))
-        while batch := list(islice(live, _AT_ONCE)):
-            self._apply(batch)
+        """Make positions and fills of all valid records again, after the books were cleared."""
+        for row in self._queries.rows(LogStreamRow, "log_streams"):
+            mode = _StreamMode(row.records, row.closed, self._as_fills(row.closed))
+            self._stream_modes[row.account, row.symbol] = mode
+        live = map(_from_row, self._queries.stream(_RecordLine, "live_records"))
+        while chunk := list(islice(live, _CHUNK_ROWS)):
+            self._apply(chunk)
 
     def _to_stored(self, source_id: int, file: str, line: int, key: str, record: TradeRecord) -> StoredRecord:
         if key.startswith("c:"):
             key = f"{key}:{self._occurrence(source_id, key)}"
-        identity = source_id << rows.LINE_BITS | line
         return StoredRecord(
-            identity,
+            source_id << LINE_BITS | line,
             file,
             key,
             record.account,
@@ -231,187 +259,192 @@ class LogRecords:
         )
 
     def _occurrence(self, source_id: int, key: str) -> int:
-        """How often a content without an order id stood in the file before."""
-        seen = self._occurrences(source_id)
-        seen[key] += 1
-        return seen[key] - 1
+        """Return how often a content without an order id occurred in the file before."""
+        counter = self._occurrences(source_id)
+        counter[key] += 1
+        return counter[key] - 1
 
     def _occurrences(self, source_id: int) -> Counter[str]:
-        if getattr(self, "_counted", (None, None))[0] != source_id:
-            keys = self._queries.execute("keys_of_source", _id_range(source_id))
-            counter = Counter(key.rpartition(":")[0] for (key,) in keys if key.startswith("c:"))
-            self._counted: tuple[int, Counter[str]] = (source_id, counter)
-        return self._counted[1]
+        if self._counted_source_id != source_id:
+            keys = self._queries.values("keys_of_source", _id_range(source_id))
+            self._counter = Counter(key.rpartition(":")[0] for key in keys if key.startswith("c:"))
+            self._counted_source_id = source_id
+        return self._counter
 
-    def _count(self, fresh: Sequence[StoredRecord]) -> None:
-        """Count what the log says of each stream, and turn streams that now bear a result."""
+    def _count(self, new: Sequence[StoredRecord]) -> None:
+        """Count the records of each stream, and change the mode of streams that now have a result."""
         touched: set[LogStream] = set()
-        for kept in fresh:
-            stream = (kept.account, kept.symbol)
-            use = self._stream_mode(*stream)
-            use.records += 1
-            use.closed += kept.closed
-            touched.add(stream)
+        for record in new:
+            usage = self._stream_mode(record.account, record.symbol)
+            usage.records += 1
+            usage.closed += record.closed
+            touched.add((record.account, record.symbol))
         for stream in touched:
             self._apply_mode(stream, self._stream_modes[stream])
 
-    def _apply_mode(self, stream: LogStream, use: _StreamMode) -> None:
-        """Read a stream as fills or as trades, and turn what was read otherwise before."""
-        as_fills = self._as_fills(use.closed)
-        if as_fills == use.as_fills:
+    def _apply_mode(self, stream: LogStream, usage: _StreamMode) -> None:
+        """Read a stream as fills or as trades, and convert what was read the other way before."""
+        as_fills = self._as_fills(usage.closed)
+        if as_fills == usage.as_fills:
             return
-        valid = self._select("open_records_of_stream", stream)
+        valid = _stored(self._queries.rows(_RecordLine, "open_records_of_stream", stream))
         for record in valid:
             self._revert(record)
-        use.as_fills = as_fills
+        usage.as_fills = as_fills
         self._apply(valid)
 
     def _as_fills(self, closed: int) -> bool:
         return self._mode == "fills" or (self._mode == "auto" and closed == 0)
 
     def _stream_mode(self, account: str, symbol: str) -> _StreamMode:
-        use = self._stream_modes.get((account, symbol))
-        if use is None:
-            row = self._queries.fetch_one("log_stream", (account, symbol))
+        mode = self._stream_modes.get((account, symbol))
+        if mode is None:
+            row = self._queries.row(LogStreamRow, "log_stream", (account, symbol))
             if row is None:
-                use = _StreamMode(0, 0, self._as_fills(0))
+                mode = _StreamMode(0, 0, self._as_fills(0))
             else:
-                use = _StreamMode(row[0], row[1], bool(row[2]), row[3])
-            self._stream_modes[account, symbol] = use
-        return use
+                mode = _StreamMode(row.records, row.closed, bool(row.as_fills), row.last_closed_us)
+            self._stream_modes[account, symbol] = mode
+        return mode
 
     def _earlier(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[StoredRecord]]:
-        """The versions kept before of orders, by account and key."""
-        asked = list(names if self._added_names is None else filter(self._has_earlier, names))
-        found = self._queries.execute_each("records_of_key", asked)
-        return {name: [_from_row(row) for row in its] for name, its in zip(asked, found, strict=True) if its}
+        """Return the stored versions of orders, by account and key."""
+        queried = list(names if self._added_names is None else filter(self._has_earlier, names))
+        found = self._queries.rows_each(_RecordLine, "records_of_key", queried)
+        return {name: _stored(versions) for name, versions in zip(queried, found, strict=True) if versions}
 
     def _has_earlier(self, name: tuple[str, str]) -> bool:
         assert self._added_names is not None
         mark = hash(name)
-        is_met = mark in self._added_names
+        is_added = mark in self._added_names
         self._added_names.add(mark)
-        return is_met
+        return is_added
 
-    def _select(self, name: str, parameters: tuple[Any, ...]) -> list[StoredRecord]:
-        found = self._queries.execute(name, parameters).fetchall()
-        return [_from_row(row) for row in found]
-
-    def _choose_valid(self, gone: Iterable[StoredRecord]) -> None:
+    def _choose_valid(self, removed: Iterable[StoredRecord]) -> None:
         """Choose the valid version of orders that lost some of their versions."""
-        for account, key in {(kept.account, kept.key) for kept in gone}:
-            left = self._select("records_of_key", (account, key))
-            if left and not any(kept.live for kept in left):
-                valid = _valid(left)
-                self._queries.execute("set_live", (1, valid.id))
-                self._apply([valid])
-            elif left:
-                self._switch_valid(left)
-
-    def _switch_valid(self, left: list[StoredRecord]) -> None:
-        valid, live = _valid(left), next(kept for kept in left if kept.live)
-        if valid is not live:
-            self._revert(live)
-            self._queries.execute("set_live", (0, live.id))
-            self._queries.execute("set_live", (1, valid.id))
+        for account, key in {(record.account, record.key) for record in removed}:
+            versions = _stored(self._queries.rows(_RecordLine, "records_of_key", (account, key)))
+            if not versions:
+                continue
+            valid = _valid(versions)
+            live = next((record for record in versions if record.live), None)
+            if valid is live:
+                continue
+            if live is not None:
+                self._revert(live)
+                self._set_live(live, live=False)
+            self._set_live(valid, live=True)
             self._apply([valid])
+
+    def _set_live(self, record: StoredRecord, *, live: bool) -> None:
+        self._queries.execute("set_live", (int(live), record.id))
 
     def _apply(self, chosen: Iterable[StoredRecord]) -> None:
         """Turn valid records into positions or fills."""
         positions, bookings = [], []
-        fills: list[rows.Row] = []
-        for kept in chosen:
-            use = self._stream_mode(kept.account, kept.symbol)
-            record = kept.to_record()
-            if use.as_fills:
-                fills += self._apply_as_fill(kept, record)
-            elif kept.closed:
-                position, booking = position_from_record(record, kept.key, self._instruments.default_currency)
+        fills: list[FillRow] = []
+        for stored in chosen:
+            usage = self._stream_mode(stored.account, stored.symbol)
+            record = stored.to_record()
+            if usage.as_fills:
+                fills += self._apply_as_fill(stored, record)
+            elif stored.closed:
+                position, booking = position_from_record(
+                    record, stored.key, self._instruments.default_currency
+                )
                 positions.append(position)
                 bookings.append(booking)
                 booked_us = to_micros(position.last_at)
-                if use.last_closed_us is None or booked_us > use.last_closed_us:
-                    use.last_closed_us = booked_us
-        self._queries.execute_many("add_fill", fills)
-        self._queries.execute_many("add_position", [rows.position_to_row(p, logged=True) for p in positions])
+                if usage.last_closed_us is None or booked_us > usage.last_closed_us:
+                    usage.last_closed_us = booked_us
+        self._queries.add(FillRow, fills)
+        self._queries.add(PositionRow, [position_to_row(position, logged=True) for position in positions])
         self._tallies.on_added(bookings, positions)
 
-    def _apply_as_fill(self, kept: StoredRecord, record: TradeRecord) -> list[rows.Row]:
-        """The row of a record's fill, whose id is the record's own; none where it is rejected."""
+    def _apply_as_fill(self, stored: StoredRecord, record: TradeRecord) -> list[FillRow]:
+        """Return the row of a record's fill, which has the record's id, or none if it is rejected."""
         day: date = record.timestamp.date()
-        found = self._instruments.resolve(record.symbol, day)
-        if isinstance(found, UnknownInstrument):
-            self._reject(kept, record, found)
+        instrument = self._instruments.resolve(record.symbol, day)
+        if isinstance(instrument, UnknownInstrument):
+            self._reject(stored, record, instrument)
             return []
         fill = fill_from_record(
-            record, found.symbol, found.multiplier, found.currency, f"r:{kept.key}", kept.line
+            record,
+            instrument.symbol,
+            instrument.multiplier,
+            instrument.currency,
+            f"r:{stored.key}",
+            stored.line,
         )
         self._streams.mark_dirty(fill.account, fill.symbol, to_micros(fill.time))
-        return [rows.fill_to_row(kept.id, fill, kept.id)]
+        return [fill_to_row(stored.id, fill, stored.id)]
 
-    def _reject(self, kept: StoredRecord, record: TradeRecord, found: UnknownInstrument) -> None:
+    def _reject(self, stored: StoredRecord, record: TradeRecord, unknown: UnknownInstrument) -> None:
         rejection = Rejection(
-            file=kept.file,
-            line=kept.line,
+            file=stored.file,
+            line=stored.line,
             text=f"{record.symbol} {record.action.value} {record.quantity} @ {record.price}",
-            code=found.code,
-            reason=found.reason,
-            hint=found.hint,
+            code=unknown.code,
+            reason=unknown.reason,
+            hint=unknown.hint,
             account=record.account,
             since=record.timestamp,
             until=record.timestamp,
         )
-        row = rows.rejection_to_row(kept.id >> rows.LINE_BITS, rejection, record_id=kept.id)
-        self._queries.execute("add_rejection", row)
+        row = rejection_to_row(stored.id >> LINE_BITS, rejection, record_id=stored.id)
+        self._queries.add(RejectionRow, [row])
 
-    def _revert(self, kept: StoredRecord) -> None:
-        """Undo what a record was used for."""
-        use = self._stream_mode(kept.account, kept.symbol)
-        if use.as_fills:
-            for identity, account, symbol, time_us in self._queries.execute(
-                "fill_of_record", (kept.id,)
-            ).fetchall():
-                self._queries.execute("remove_fill", (identity,))
-                self._streams.mark_dirty(account, symbol, time_us)
-            self._queries.execute("remove_rejections_of_record", (kept.id,))
-        elif kept.closed:
+    def _revert(self, stored: StoredRecord) -> None:
+        """Remove the position or fill of a record."""
+        usage = self._stream_mode(stored.account, stored.symbol)
+        if usage.as_fills:
+            for fill in self._queries.rows(_FillOfRecord, "fill_of_record", (stored.id,)):
+                self._queries.execute("remove_fill", (fill.id,))
+                self._streams.mark_dirty(fill.account, fill.symbol, fill.time_us)
+            self._queries.execute("remove_rejections_of_record", (stored.id,))
+        elif stored.closed:
             position, booking = position_from_record(
-                kept.to_record(), kept.key, self._instruments.default_currency
+                stored.to_record(), stored.key, self._instruments.default_currency
             )
             self._queries.execute("remove_position", (position.id,))
             self._tallies.on_removed([booking])
-            if to_micros(position.last_at) == use.last_closed_us:
-                use.lost_its_last = True
-        kept.live = False
+            if to_micros(position.last_at) == usage.last_closed_us:
+                usage.lost_its_last = True
+        stored.live = False
 
 
-def _from_row(row: rows.Row) -> StoredRecord:
-    identity, file, key, account, symbol, closed, live, body = row
-    return StoredRecord(identity, file, key, account, symbol, bool(closed), bool(live), body)
+def _stored(rows: Iterable[_RecordLine]) -> list[StoredRecord]:
+    return list(map(_from_row, rows))
+
+
+def _from_row(row: _RecordLine) -> StoredRecord:
+    return StoredRecord(
+        row.id, row.file, row.key, row.account, row.symbol, bool(row.closed), bool(row.live), row.body
+    )
 
 
 def _valid(versions: list[StoredRecord]) -> StoredRecord:
-    """The version of an order that counts: of the contents, the one that appears last."""
+    """Return the valid version of an order: of its distinct contents, the one that appears last."""
     first_of: dict[bytes, StoredRecord] = {}
-    for kept in sorted(versions, key=lambda k: (k.file, k.line)):
-        first_of.setdefault(kept.body, kept)
+    for version in sorted(versions, key=lambda one: (one.file, one.line)):
+        first_of.setdefault(version.body, version)
     return list(first_of.values())[-1]
 
 
-def _record_row(k: StoredRecord) -> rows.Row:
-    assert k.record is not None
-    return (
-        k.id,
-        k.key,
-        k.account,
-        k.symbol,
-        to_micros(k.record.timestamp),
-        int(k.closed),
-        int(k.live),
-        k.body,
+def _record_row(stored: StoredRecord) -> RecordRow:
+    assert stored.record is not None
+    return RecordRow(
+        stored.id,
+        stored.key,
+        stored.account,
+        stored.symbol,
+        to_micros(stored.record.timestamp),
+        int(stored.closed),
+        int(stored.live),
+        stored.body,
     )
 
 
 def _id_range(source_id: int) -> tuple[int, int]:
-    """The bounds of the ids of a file's lines."""
-    return source_id << rows.LINE_BITS, (source_id + 1) << rows.LINE_BITS
+    """Return the exclusive bounds of the ids of a file's lines."""
+    return source_id << LINE_BITS, (source_id + 1) << LINE_BITS

@@ -1,47 +1,55 @@
-"""Brings positions and bookings up to date with the fills of an account and instrument.
+"""Update of positions and bookings after fills of an account and instrument have changed.
 
-Fills that come after everything booked are added to the open position; a late one makes its stream
-be booked anew from the last flat point before it. Both give the same rows with the same ids.
+Fills that come after everything booked are added to the open position; after a late one its stream is
+booked again from the last flat point before it. Both give the same rows with the same ids.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from heapq import merge
 from itertools import islice
+from typing import NamedTuple
 
-from tearsheet.store.tables import rows
+from tearsheet.store.tables.columns import FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.write.append_booking import AppendBooking, store_bookings
+from tearsheet.store.tables.rows import fill_from_row, position_from_row
+from tearsheet.store.write.append_booking import AppendBooking, Stream, store_bookings, store_positions
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.trade.session import to_micros
 
-_AT_ONCE = 20_000
-#: So many open cursors do not slow SQLite down yet.
-_MERGED = 16
+_CHUNK_ROWS = 20_000
+#: Up to this many open cursors do not slow SQLite down.
+_MAX_MERGED = 16
+#: Time, rank and key.
 FillOrder = tuple[datetime, int, str]
-#: From which instant fills are read, and before which order of that instant they are booked.
-RebuildStart = tuple[int, FillOrder | None]
+
+
+class RebuildStart(NamedTuple):
+    """The instant from which fills are read, and the order in that instant from which they are booked."""
+
+    time_us: int
+    order: FillOrder | None
 
 
 class StreamRebuilder:
-    """The streams (account, symbol) that one posting touches, and from when on."""
+    """The streams (account, symbol) that one transaction changes, and the first changed instant of each."""
 
     def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
         self._queries = queries
         self._tallies = tallies
-        self._since: dict[tuple[str, str], int] = {}
+        self._since: dict[Stream, int] = {}
         self._append: AppendBooking | None = None
 
     def try_append(self) -> None:
-        """From here on book new fills as they come, as long as they come in order."""
+        """From now on book new fills while they are read, as long as they come in order."""
         if not self._since:
             self._append = AppendBooking(self._queries, self._tallies)
 
     def add_new(self, fills: Sequence[Fill]) -> None:
-        """Fills that were just kept, of which nobody had told before."""
+        """Record stored fills that are new."""
         if self._append is not None and not self._append.add(fills):
             self._disable_append()
         since = self._since
@@ -50,7 +58,7 @@ class StreamRebuilder:
                 self._mark(fill.account, fill.symbol, to_micros(fill.time))
 
     def mark_dirty(self, account: str, symbol: str, since_us: int) -> None:
-        """Something changed in a stream at an instant."""
+        """Record a change in a stream at an instant."""
         self._disable_append()
         self._mark(account, symbol, since_us)
 
@@ -60,94 +68,92 @@ class StreamRebuilder:
             self._append = None
 
     def _mark(self, account: str, symbol: str, since_us: int) -> None:
-        known = self._since.get((account, symbol))
-        if known is None or since_us < known:
+        earlier = self._since.get((account, symbol))
+        if earlier is None or since_us < earlier:
             self._since[account, symbol] = since_us
 
     def finish(self) -> None:
-        """Book what changed, all streams together in the order of time."""
+        """Book everything that changed, all streams together in order of time."""
         if self._append is not None:
             self._append.finish()
             self._append = None
             self._since.clear()
             return
         held: list[Position] = []
-        starts: dict[tuple[str, str], RebuildStart] = {}
+        starts: dict[Stream, RebuildStart] = {}
         for stream, since_us in self._since.items():
-            position, start = self._remove_from(*stream, since_us)
-            held += position
-            starts[stream] = start
+            position, starts[stream] = self._remove_from(*stream, since_us)
+            if position is not None:
+                held.append(position)
         self._since.clear()
         book, fills = Book(held), self._fills(starts)
-        while batch := list(islice(fills, _AT_ONCE)):
-            bookings = book.book_all(batch)
+        while chunk := list(islice(fills, _CHUNK_ROWS)):
+            bookings = book.book_all(chunk)
             closed, book.closed = book.closed, []
             store_bookings(self._queries, self._tallies, bookings, closed)
-        still_open = [rows.position_to_row(p, logged=False) for p in book.open_positions()]
-        self._queries.execute_many("add_position", still_open)
+        store_positions(self._queries, list(book.open_positions()))
 
-    def _fills(self, starts: dict[tuple[str, str], RebuildStart]) -> Iterator[Fill]:
-        """The fills of all streams from where each starts.
+    def _fills(self, starts: dict[Stream, RebuildStart]) -> Iterator[Fill]:
+        """Stream the fills of all streams from their starts.
 
-        A few streams are merged; for many it is cheaper to pass over the fills of the others.
+        A few streams are merged; for many it is cheaper to skip the fills of other streams.
         """
         if not starts:
             return iter(())
-        if len(starts) <= _MERGED:
-            streams = (
-                self._fills_from(start, "fills_of_stream", (*stream, start[0]))
-                for stream, start in starts.items()
+        if len(starts) <= _MAX_MERGED:
+            return merge(
+                *(self._fills_from(stream, start) for stream, start in starts.items()), key=_sort_key
             )
-            return merge(*streams, key=_sort_key)
         return self._fills_of(starts)
 
-    def _fills_from(self, start: RebuildStart, name: str, parameters: tuple[object, ...]) -> Iterator[Fill]:
-        first = start[1]
-        for row in self._queries.stream(name, parameters):
-            fill = rows.fill_from_row(row)
-            if first is None or fill.order >= first:
+    def _fills_from(self, stream: Stream, start: RebuildStart) -> Iterator[Fill]:
+        found = self._queries.stream(FillRow, "fills_of_stream", (*stream, start.time_us))
+        for fill in map(fill_from_row, found):
+            if start.order is None or fill.order >= start.order:
                 yield fill
 
-    def _fills_of(self, starts: dict[tuple[str, str], RebuildStart]) -> Iterator[Fill]:
-        earliest = min(start_us for start_us, _ in starts.values())
-        for row in self._queries.stream("fills_since", (earliest,)):
-            start = starts.get((row[0], row[1]))
-            if start is None or row[3] < start[0]:
+    def _fills_of(self, starts: dict[Stream, RebuildStart]) -> Iterator[Fill]:
+        earliest = min(start.time_us for start in starts.values())
+        for row in self._queries.stream(FillRow, "fills_since", (earliest,)):
+            start = starts.get((row.account, row.symbol))
+            if start is None or row.time_us < start.time_us:
                 continue
-            fill = rows.fill_from_row(row)
-            if start[1] is None or fill.order >= start[1]:
+            fill = fill_from_row(row)
+            if start.order is None or fill.order >= start.order:
                 yield fill
 
-    def _remove_from(self, account: str, symbol: str, since_us: int) -> tuple[list[Position], RebuildStart]:
-        """Take out what is booked from an instant on.
+    def _remove_from(self, account: str, symbol: str, since_us: int) -> tuple[Position | None, RebuildStart]:
+        """Remove what is booked from an instant on.
 
-        Returns the open position to go on with, if any, and where to read fills from.
+        Returns the open position to continue with, if any, and where to start reading fills.
         """
-        affected = self._affected_positions(account, symbol, since_us)
+        affected = self._positions(account, symbol, since_us)
         if not affected:
-            row = self._queries.fetch_one("open_position_of_stream", (account, symbol))
+            row = self._queries.row(PositionRow, "open_position_of_stream", (account, symbol))
             if row is None:
-                return [], (since_us, None)
-            held = rows.position_from_row(row)
+                return None, RebuildStart(since_us, None)
+            held = position_from_row(row)
             self._queries.execute("remove_position", (held.id,))
-            return [held], (to_micros(held.last_at), _next_key_after(held))
+            return held, RebuildStart(to_micros(held.last_at), _next_key_after(held))
         first = min(affected, key=lambda p: (p.opened_at or p.last_at, p.last_at))
         opening = self._remove_positions(affected, first)
         opened_us = to_micros(opening.time)
         if opening.part == 0:
             if since_us <= opened_us:
-                return [], (since_us, None)
-            return [], (opened_us, (opening.time, opening.rank, opening.fill_key))
+                return None, RebuildStart(since_us, None)
+            return None, RebuildStart(opened_us, (opening.time, opening.rank, opening.fill_key))
         seed = _position_at_open(first, opening)
         store_bookings(self._queries, self._tallies, [opening], [])
-        return [seed], (opened_us, _next_key_after(seed))
+        return seed, RebuildStart(opened_us, _next_key_after(seed))
 
-    def _affected_positions(self, account: str, symbol: str, since_us: int) -> list[Position]:
-        found = self._queries.execute("positions_of_stream_since", (account, symbol, since_us))
-        return [rows.position_from_row(row) for row in found.fetchall()]
+    def _positions(self, account: str, symbol: str, since_us: int) -> list[Position]:
+        parameters = (account, symbol, since_us)
+        return list(
+            map(position_from_row, self._queries.rows(PositionRow, "positions_of_stream_since", parameters))
+        )
 
     def _remove_positions(self, affected: list[Position], first: Position) -> Booking:
-        """Take positions and their bookings out; returns the booking that opened the first."""
+        """Remove positions and their bookings; return the booking that opened the first."""
         opening: Booking | None = None
         for position in affected:
             bookings = self._queries.bookings_of(position.id)
@@ -165,12 +171,12 @@ def _sort_key(fill: Fill) -> tuple[datetime, str, str]:
 
 
 def _next_key_after(position: Position) -> FillOrder:
-    """The order right after a position's last fill: no key is that plus a low character."""
+    """Return the smallest order after a position's last fill: its key plus NUL, which no key contains."""
     return (position.last_at, position.last_rank, f"{position.last_key}\0")
 
 
 def _position_at_open(position: Position, opening: Booking) -> Position:
-    """A position as it stood right after the second part of a reversing fill opened it."""
+    """Return a position as it was after the second part of a reversing fill opened it."""
     with exact():
         quantity = abs(opening.quantity)
         value = quantity * opening.price

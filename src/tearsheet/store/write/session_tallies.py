@@ -1,7 +1,7 @@
-"""Keeps the tallies of touched sessions right while bookings and positions come and go.
+"""Update of session tallies while bookings and positions are added and removed.
 
-What comes after everything in its session is added on; anything else makes the session be
-built anew from its rows. Both give the same tally.
+Rows that come after everything in their session are added to its tally; after any other change the
+tally is rebuilt from the rows of the session. Both give the same tally.
 """
 
 from bisect import bisect_left
@@ -10,81 +10,102 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from itertools import chain, pairwise
 from operator import attrgetter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tearsheet.performance.tally import Tally
 from tearsheet.store.tables.account_states import AccountStates
+from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import Row, in_closing_order
+from tearsheet.store.tables.rows import in_closing_order
 from tearsheet.store.tables.tallies import ALL_ACCOUNTS, TallyRules, booking_order, decode, encode
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import TradingCalendar, to_micros
 
 T = TypeVar("T")
-#: So many tallies are held in memory before those of past sessions are written.
+#: The most tallies in memory before those of past sessions are written.
 _MAX_CACHED = 500
-TallyKey = tuple[str, date, str]  # account or ALL_ACCOUNTS, session, currency
-
-
 _booked_at: Callable[[Booking], datetime] = attrgetter("time")
 _ended_at: Callable[[Position], datetime] = attrgetter("last_at")
 
 
+class TallyKey(NamedTuple):
+    """Primary key of a tally; the account can be ALL_ACCOUNTS."""
+
+    account: str
+    session: date
+    currency: str
+
+
+class _CachedTally(NamedTuple):
+    last_us: int
+    tally: Tally
+
+
+class _Part(NamedTuple):
+    """The tally of added rows, and the instants of the first and the last of them."""
+
+    tally: Tally
+    first_us: int
+    last_us: int
+
+
 class SessionTallies:
-    """The tallies that one posting touches, written by `finish`."""
+    """The tallies that one transaction changes, saved by `finish`."""
 
     def __init__(self, queries: Queries, calendar: TradingCalendar, rules: TallyRules) -> None:
         self._queries = queries
         self._calendar = calendar
         self._rules = rules
         self.accounts = AccountStates(queries)
-        self._cached: dict[TallyKey, tuple[int, Tally]] = {}
-        #: what is to be added to the tallies of all accounts, which other writers may be changing
-        self._pending: list[tuple[TallyKey, Tally, int, int]] = []
+        self._cached: dict[TallyKey, _CachedTally] = {}
+        #: additions to the tallies of all accounts, which other writers may be changing at the same time
+        self._pending: list[tuple[TallyKey, _Part]] = []
         self._changed: set[TallyKey] = set()
         self._stale: set[TallyKey] = set()
-        #: those that were written before the end, so that memory stays flat
+        #: tallies that were saved before `finish` to limit memory
         self._written: set[TallyKey] = set()
 
     def on_added(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> None:
-        """Bookings and closings that were just stored."""
-        fresh: dict[tuple[date, str], tuple[list[Booking], list[Position]]]
-        fresh = defaultdict(lambda: ([], []))
+        """Add stored bookings and closed positions."""
+        added: dict[tuple[date, str], tuple[list[Booking], list[Position]]]
+        added = defaultdict(lambda: ([], []))
         bookings = _sorted(bookings)
         self.accounts.on_added(bookings)
-        for day, its_bookings in self._by_session(bookings, _booked_at):
-            for booking in its_bookings:
-                fresh[day, booking.currency][0].append(booking)
-        for day, its_closed in self._by_session(in_closing_order(closed), _ended_at):
-            for position in its_closed:
-                fresh[day, position.currency][1].append(position)
-        for (day, currency), (booked, ended) in fresh.items():
+        for day, session_bookings in self._by_session(bookings, _booked_at):
+            for booking in session_bookings:
+                booked, _ = added[day, booking.currency]
+                booked.append(booking)
+        for day, session_closed in self._by_session(in_closing_order(closed), _ended_at):
+            for position in session_closed:
+                _, ended = added[day, position.currency]
+                ended.append(position)
+        for (day, currency), (booked, ended) in added.items():
             self._add_scopes(day, currency, booked, ended)
         if len(self._cached) > _MAX_CACHED:
-            self._store(min(day for day, _ in fresh))
+            self._store(min(day for day, _ in added))
 
     def on_removed(self, bookings: Iterable[Booking], currency: str | None = None) -> None:
-        """Bookings that were just taken out; a closing, in its position's currency, goes with the last."""
+        """Mark the sessions of removed bookings for a rebuild; `currency` is that of their position."""
         for booking in bookings:
             self.accounts.on_removed(booking)
             day = self._calendar.trading_day_of(booking.time)
             for money in {booking.currency, currency or booking.currency}:
-                self._stale.add((booking.account, day, money))
-                self._stale.add((ALL_ACCOUNTS, day, money))
+                self._stale.add(TallyKey(booking.account, day, money))
+                self._stale.add(TallyKey(ALL_ACCOUNTS, day, money))
 
     def _by_session(
         self, ordered: Sequence[T], moment: Callable[[T], datetime]
     ) -> Iterator[tuple[date, Sequence[T]]]:
-        """What is in order of time, cut where sessions begin."""
-        begin = 0
-        while begin < len(ordered):
-            day = self._calendar.trading_day_of(moment(ordered[begin]))
-            end = bisect_left(ordered, self._calendar.end(day), begin, key=moment)
-            yield day, ordered[begin:end]
-            begin = end
+        """Split what is in order of time by session."""
+        start = 0
+        while start < len(ordered):
+            day = self._calendar.trading_day_of(moment(ordered[start]))
+            end = bisect_left(ordered, self._calendar.end(day), start, key=moment)
+            yield day, ordered[start:end]
+            start = end
 
     def rollback_added(self) -> None:
-        """Forget all that was added, since it was taken out again."""
+        """Forget everything that was added, because it was removed again."""
         self._cached.clear()
         self._changed.clear()
         self._pending.clear()
@@ -92,101 +113,110 @@ class SessionTallies:
         self.accounts.rollback_added()
 
     def finish(self) -> int:
-        """Build stale tallies anew and write what changed; returns how many rows were written."""
-        for part in self._pending:
-            self._extend(*part)
+        """Rebuild stale tallies and save what changed; return how many rows were written."""
+        for key, part in self._pending:
+            self._extend(key, part)
         self._pending.clear()
-        by_day: dict[date, list[TallyKey]] = defaultdict(list)
+        by_session: dict[date, list[TallyKey]] = defaultdict(list)
         for key in self._stale:
-            by_day[key[1]].append(key)
-        for day, keys in by_day.items():
-            self._rebuild(day, keys)
+            by_session[key.session].append(key)
+        for session, keys in by_session.items():
+            self._rebuild(session, keys)
         written = self._changed | self._stale
-        self._queries.execute_many("remove_tally", map(_row_key, written - self._cached.keys()))
+        self._queries.execute_many("remove_tally", map(_parameters, written - self._cached.keys()))
         self._queries.execute_many("put_tally", map(self._row, written & self._cached.keys()))
         return len(written)
 
-    def _store(self, day: date) -> None:
-        """Write the tallies of the sessions before one, which few will touch again."""
-        past = [key for key in self._cached if key[1] < day]
+    def _store(self, session: date) -> None:
+        """Save the tallies of earlier sessions, which are unlikely to change again."""
+        past = [key for key in self._cached if key.session < session]
         self._queries.execute_many("put_tally", map(self._row, self._changed.intersection(past)))
         self._changed.difference_update(past)
         self._written.update(past)
         for key in past:
             del self._cached[key]
 
-    def _row(self, key: TallyKey) -> Row:
-        last_us, tally = self._cached[key]
-        return (*_row_key(key), last_us, encode(tally).decode())
+    def _row(self, key: TallyKey) -> TallyRow:
+        cached = self._cached[key]
+        return TallyRow(
+            account=key.account,
+            session=key.session.isoformat(),
+            currency=key.currency,
+            last_us=cached.last_us,
+            body=encode(cached.tally).decode(),
+        )
 
     def _add_scopes(self, day: date, currency: str, bookings: list[Booking], closed: list[Position]) -> None:
-        whole = self._rules.tally_in_order(bookings, closed)
-        span = _time_bounds(bookings, closed)
-        self._pending.append(((ALL_ACCOUNTS, day, currency), whole, *span))
-        its: dict[str, tuple[list[Booking], list[Position]]] = defaultdict(lambda: ([], []))
+        """Add the rows of a session to the tallies of their accounts, and later to that of all accounts."""
+        whole = self._part(bookings, closed)
+        self._pending.append((TallyKey(ALL_ACCOUNTS, day, currency), whole))
+        by_account: dict[str, tuple[list[Booking], list[Position]]] = defaultdict(lambda: ([], []))
         for booking in bookings:
-            its[booking.account][0].append(booking)
+            booked, _ = by_account[booking.account]
+            booked.append(booking)
         for position in closed:
-            its[position.account][1].append(position)
-        if len(its) == 1:
-            self._extend((next(iter(its)), day, currency), whole, *span)
-            return
-        for account, (booked, ended) in its.items():
-            part = self._rules.tally_in_order(booked, ended)
-            self._extend((account, day, currency), part, *_time_bounds(booked, ended))
+            _, ended = by_account[position.account]
+            ended.append(position)
+        for account, (booked, ended) in by_account.items():
+            part = whole if len(by_account) == 1 else self._part(booked, ended)
+            self._extend(TallyKey(account, day, currency), part)
 
-    def _extend(self, key: TallyKey, part: Tally, first: int, last: int) -> None:
+    def _part(self, bookings: list[Booking], closed: list[Position]) -> _Part:
+        return _Part(self._rules.tally_in_order(bookings, closed), *_time_bounds(bookings, closed))
+
+    def _extend(self, key: TallyKey, part: _Part) -> None:
         if key in self._stale:
             return
-        kept = self._cached.get(key) or self._load(key)
-        if kept is None:
-            self._cached[key] = (last, part)
-        elif first > kept[0]:
-            self._cached[key] = (last, kept[1] + part)
+        cached = self._cached.get(key) or self._load(key)
+        if cached is None:
+            self._cached[key] = _CachedTally(part.last_us, part.tally)
+        elif part.first_us > cached.last_us:
+            self._cached[key] = _CachedTally(part.last_us, cached.tally + part.tally)
         else:
             self._stale.add(key)
             return
         self._changed.add(key)
 
-    def _load(self, key: TallyKey) -> tuple[int, Tally] | None:
-        row = self._queries.fetch_one("tally", (key[0], key[1].isoformat(), key[2]))
-        return None if row is None else (row[0], decode(row[1]))
+    def _load(self, key: TallyKey) -> _CachedTally | None:
+        row = self._queries.row(TallyRow, "tally", _parameters(key))
+        return None if row is None else _CachedTally(row.last_us, decode(row.body))
 
-    def _rebuild(self, day: date, keys: list[TallyKey]) -> None:
-        """Build the stale tallies of a session from its rows, read once, stretch by stretch."""
+    def _rebuild(self, session: date, keys: list[TallyKey]) -> None:
+        """Rebuild the stale tallies of a session from its rows, which are read once, in chunks."""
         for key in keys:
             self._cached.pop(key, None)
-        span = self._calendar.start(day), self._calendar.end(day)
+        span = self._calendar.start(session), self._calendar.end(session)
         for bookings, closed in self._queries.time_chunks(None, *span):
             accounts = {booking.account for booking in bookings}
-            made: dict[tuple[str, str], tuple[int, Tally] | None] = {}
+            parts: dict[tuple[str, str], _CachedTally | None] = {}
             for key in keys:
-                account, _, currency = key
-                # with one account only, its tally is that of all
-                scope = (ALL_ACCOUNTS if accounts == {account} else account, currency)
-                if scope not in made:
-                    made[scope] = self._tally_of(*scope, bookings, closed)
-                self._append(key, made[scope])
+                # the tally of the only account is that of all accounts
+                account = ALL_ACCOUNTS if accounts == {key.account} else key.account
+                scope = (account, key.currency)
+                if scope not in parts:
+                    parts[scope] = self._tally_of(*scope, bookings, closed)
+                self._append(key, parts[scope])
 
-    def _append(self, key: TallyKey, part: tuple[int, Tally] | None) -> None:
+    def _append(self, key: TallyKey, part: _CachedTally | None) -> None:
         before = self._cached.get(key)
         if part is not None:
-            self._cached[key] = part if before is None else (part[0], before[1] + part[1])
+            tally = part.tally if before is None else before.tally + part.tally
+            self._cached[key] = _CachedTally(part.last_us, tally)
 
     def _tally_of(
         self, account: str, currency: str, bookings: list[Booking], closed: list[Position]
-    ) -> tuple[int, Tally] | None:
-        """The tally of an account, or of all, in a currency; None where it has no bookings."""
-        its = [b for b in bookings if b.currency == currency and account in (ALL_ACCOUNTS, b.account)]
+    ) -> _CachedTally | None:
+        """Return the tally of an account, or of all, in a currency, or None without rows."""
+        booked = [b for b in bookings if b.currency == currency and account in (ALL_ACCOUNTS, b.account)]
         ended = [p for p in closed if p.currency == currency and account in (ALL_ACCOUNTS, p.account)]
-        if not its and not ended:
+        if not booked and not ended:
             return None
-        last = max(chain(map(_booked_at, its), map(_ended_at, ended)))
-        return to_micros(last), self._rules.tally(its, ended)
+        last = max(chain(map(_booked_at, booked), map(_ended_at, ended)))
+        return _CachedTally(to_micros(last), self._rules.tally(booked, ended))
 
 
 def _sorted(bookings: Sequence[Booking]) -> Sequence[Booking]:
-    """Bookings in order; those of a large import come so."""
+    """Return bookings in order; those of a large import are already."""
     pairs = pairwise(bookings)
     if all(one.time < other.time or one.order < other.order for one, other in pairs):
         return bookings
@@ -194,13 +224,13 @@ def _sorted(bookings: Sequence[Booking]) -> Sequence[Booking]:
 
 
 def _time_bounds(bookings: list[Booking], closed: list[Position]) -> tuple[int, int]:
-    """When the first and the last of bookings and closings, each in order, happened.
+    """Return the instants of the first and the last of bookings and closed positions, each in order.
 
-    A position is closed by a booking, but that may be in another currency.
+    The booking that closes a position can be in another currency, so that neither list spans the other.
     """
     ends = [*map(_booked_at, bookings[:1] + bookings[-1:]), *map(_ended_at, closed[:1] + closed[-1:])]
     return to_micros(min(ends)), to_micros(max(ends))
 
 
-def _row_key(key: TallyKey) -> tuple[str, str, str]:
-    return key[0], key[1].isoformat(), key[2]
+def _parameters(key: TallyKey) -> tuple[str, str, str]:
+    return key.account, key.session.isoformat(), key.currency

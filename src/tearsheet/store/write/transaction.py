@@ -1,4 +1,4 @@
-"""One change of the ledger: facts in, books and tallies brought up to date, revision bumped."""
+"""One change of the ledger: facts are stored, books and tallies updated, the revision increased."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +8,8 @@ from decimal import Decimal
 from msgspec import Struct, json
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.ledger import Ledger, SourceFile
+from tearsheet.store.tables.columns import BatchRow, RejectionRow, SourceFile, SourceRow, StreamRow, UndoRow
+from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.tallies import TallyRules
@@ -21,13 +22,13 @@ from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.session import TradingCalendar, to_micros
 
-#: From this size on a file is worth building the indexes of an empty ledger once at the end.
+#: From this size of a file, or number of fills, the indexes of an empty ledger are created at the end.
 _BULK_BYTES = 1 << 20
 _BULK_FILLS = 50_000
 
 
 class BookingRules(Struct, frozen=True):
-    """What the books depend on besides the facts; a change of it makes them be built anew."""
+    """What the books depend on besides the facts; a change rebuilds them."""
 
     calendar: TradingCalendar
     instruments: Instruments
@@ -38,7 +39,7 @@ class BookingRules(Struct, frozen=True):
 
 
 class FileState(Struct, frozen=True):
-    """A file as it lies on the disk."""
+    """Name, size and identity of a file on disk."""
 
     name: str
     size: int
@@ -47,7 +48,7 @@ class FileState(Struct, frozen=True):
 
 
 class ReadPosition(Struct, frozen=True):
-    """How far a file was read: bytes, lines, checksum of those bytes, and a digest of the last."""
+    """How far a file was read: bytes, lines, checksum of those bytes, and a digest of the last ones."""
 
     offset: int
     lines: int
@@ -57,7 +58,7 @@ class ReadPosition(Struct, frozen=True):
 
 
 class LedgerTransaction:
-    """Gathers changes inside one write transaction of the ledger; `finish` makes them whole."""
+    """Collects changes inside one write transaction of the ledger; `commit` updates the books."""
 
     def __init__(self, ledger: Ledger, rules: BookingRules, now: datetime) -> None:
         self._ledger = ledger
@@ -72,18 +73,18 @@ class LedgerTransaction:
             ledger.queries, self._tallies, self._streams, rules.instruments, rules.trade_log_mode
         )
         self._fills: FillImporter | None = None
-        #: what makes the indexes again that are set aside while a large file fills an empty ledger
+        #: statements that create the indexes again that were dropped while a large file is read
         self._fact_indexes: list[str] = []
         self._book_indexes: list[str] = []
         self._is_rebuilt = False
         self.changed = False
 
     def open_log(self, state: FileState, day: str) -> int:
-        """Remember a log file that is read for the first time."""
+        """Save a log file that is read for the first time; return its id."""
         return self._add_source("log", "trade_log", state, day)
 
     def forget_log(self, source: SourceFile) -> None:
-        """Take out all that a log file said, because it was rewritten."""
+        """Remove the records of a log file, because it was rewritten."""
         self._records.remove(source.id)
         self._queries.execute("remove_rejections", (source.id,))
         self.changed = True
@@ -95,43 +96,26 @@ class LedgerTransaction:
         lines: Sequence[tuple[int, str, TradeRecord]],
         rejections: Sequence[Rejection],
     ) -> None:
-        """Keep what a stretch of a log file says."""
+        """Store records and rejections of a chunk of a log file."""
         self._records.add(source_id, file, lines)
-        self._queries.execute_many("add_rejection", [rows.rejection_to_row(source_id, r) for r in rejections])
+        self._queries.add(RejectionRow, [rows.rejection_to_row(source_id, r) for r in rejections])
         self.changed = self.changed or bool(lines) or bool(rejections)
 
     def close_log(
         self, source_id: int, state: FileState, progress: ReadPosition, facts: int, rejected: int
     ) -> None:
-        """Remember how far a log file was read."""
-        p = progress
-        self._queries.execute(
-            "update_source",
-            (
-                state.size,
-                state.mtime_ns,
-                state.inode,
-                p.offset,
-                p.lines,
-                p.checksum,
-                p.tail,
-                int(p.complete),
-                facts,
-                rejected,
-                self._now_us,
-                source_id,
-            ),
-        )
+        """Save how far a log file was read."""
+        self._update_source(source_id, state, progress, facts, rejected)
 
     def open_import(self, state: FileState, layout: str) -> int:
-        """Begin an import."""
+        """Start an import; return its id."""
         self._fills = self._fills or FillImporter(self._queries, self._streams)
         if state.size >= _BULK_BYTES and self._is_empty():
             self._fact_indexes = self._drop_indexes("fill", but="fill_key")
             self._book_indexes = self._drop_indexes("position", "booking")
         if state.size >= _BULK_BYTES:
             self._queries.connection.limit_memory()
-        # what is made anew in the same change could not be told apart from it, and taken back
+        # a rollback could not tell appended bookings from those of a rebuild
         if state.size >= _BULK_BYTES and not self._is_rebuilt:
             self._streams.try_append()
         return self._add_source("import", layout, state, None)
@@ -145,7 +129,7 @@ class LedgerTransaction:
         *,
         is_posted: bool = False,
     ) -> list[Rejection]:
-        """Keep fills of an import; returns those that contradict what is known."""
+        """Store fills of an import; return rejections of those that contradict a stored fill."""
         assert self._fills is not None
         return self._fills.add(source_id, file, lines, counts, is_posted=is_posted)
 
@@ -159,59 +143,48 @@ class LedgerTransaction:
         rejections: Sequence[Rejection],
         who: str | None = None,
     ) -> None:
-        """End an import: its rejections speak of the instants that its fills span."""
+        """Save the counts and rejections of an import, which belong to the time range of its fills."""
         span = rows.ALWAYS
         if counts.first_us is not None and counts.last_us is not None:
             span = (counts.first_us, counts.last_us)
-        self._queries.execute_many(
-            "add_rejection", [rows.rejection_to_row(source_id, r, span) for r in rejections]
-        )
+        self._queries.add(RejectionRow, [rows.rejection_to_row(source_id, r, span) for r in rejections])
         counts.rejected += len(rejections)
-        facts = counts.new + counts.known
-        self._queries.execute(
-            "update_source",
-            (
-                state.size,
-                state.mtime_ns,
-                state.inode,
-                state.size,
-                lines,
-                checksum,
-                "",
-                1,
-                facts,
-                counts.rejected,
-                self._now_us,
-                source_id,
-            ),
+        progress = ReadPosition(state.size, lines, checksum, tail="", complete=True)
+        self._update_source(source_id, state, progress, counts.new + counts.known, counts.rejected)
+        row = BatchRow(
+            source_id=source_id,
+            new=counts.new,
+            known=counts.known,
+            rejected=counts.rejected,
+            skipped=json.encode(counts.skipped).decode(),
+            who=who,
         )
-        skipped = json.encode(counts.skipped).decode()
-        batch = (source_id, counts.new, counts.known, counts.rejected, skipped, who)
-        self._queries.execute("add_batch", batch)
+        self._queries.add(BatchRow, [row])
         self.changed = True
 
     def mark_rejections_superseded(self, source_id: int, earlier: Iterable[SourceFile]) -> None:
-        """Take back the rejections of earlier imports of a file that is now read again."""
+        """Withdraw the rejections of earlier imports of a file that is read again."""
         for source in earlier:
             self._queries.execute("withdraw_rejections", (source_id, source.id))
 
     def undo_import(self, source: SourceFile, who: str) -> UndoResult:
-        """Take out what an import said, as if it had never come, and remember that."""
+        """Remove an import as if it had never happened, and save that it was undone."""
         self._queries.connection.limit_memory()
         self._fills = self._fills or FillImporter(self._queries, self._streams)
-        undoing = ImportUndo(self._queries, self._streams, self._fills, source.id)
-        self._queries.execute("add_undo", (source.id, self._now_us, who, 0, 0))
-        undoing.restore_rejections()
+        undo = ImportUndo(self._queries, self._streams, self._fills, source.id)
+        row = UndoRow(source_id=source.id, at_us=self._now_us, who=who, gone=0, stayed=0)
+        self._queries.add(UndoRow, [row])
+        undo.restore_rejections()
         is_log = source.layout == "trade_log"
-        undone = UndoResult(self._records.remove(source.id), 0) if is_log else undoing.remove()
-        if not is_log and undone.removed_most:
+        result = UndoResult(self._records.remove(source.id), 0) if is_log else undo.remove()
+        if not is_log and result.removed_most:
             self.rebuild()
-        self._queries.execute("count_undo", (undone.removed, undone.retained, source.id))
+        self._queries.execute("count_undo", (result.removed, result.retained, source.id))
         self.changed = True
-        return undone
+        return result
 
     def rebuild(self) -> None:
-        """Make all books anew from the facts."""
+        """Rebuild all books from the facts."""
         for name in (
             "remove_all_positions",
             "remove_all_bookings",
@@ -226,26 +199,27 @@ class LedgerTransaction:
             self._queries.connection.limit_memory()
             self._book_indexes = self._drop_indexes("position", "booking")
         self._records.rebuild_all()
-        for account, symbol in self._queries.execute("streams_of_fills").fetchall():
-            self._streams.mark_dirty(account, symbol, rows.ALWAYS[0])
+        since_us, _ = rows.ALWAYS
+        for stream in self._queries.rows(StreamRow, "streams_of_fills"):
+            self._streams.mark_dirty(stream.account, stream.symbol, since_us)
         self._is_rebuilt = self.changed = True
 
     def rebuild_if_outdated(self) -> bool:
-        """Make all books anew if they were made by other rules; says whether they were."""
+        """Rebuild all books if they were made by other rules; return whether they were."""
         outdated = self._ledger.get("fingerprint") not in (None, self._rules.fingerprint)
         if outdated:
             self.rebuild()
         return outdated
 
     def commit(self) -> int:
-        """Bring positions, bookings and tallies up to date; returns the new revision."""
+        """Update positions, bookings and tallies; return the new revision."""
         self._records.finish()
         self._recreate_indexes(self._fact_indexes)
         self._streams.finish()
         self._recreate_indexes(self._book_indexes)
         touched = self._tallies.accounts.finish(None if self._is_rebuilt else self._now_us)
         self._reattach_notes(touched)
-        # what follows belongs to all accounts: their tallies, the overlaps, the revision
+        # the tallies of all accounts, the overlaps and the revision are shared by all writers
         self._ledger.acquire_commit_lock()
         self._tallies.finish()
         self._ledger.put("fingerprint", self._rules.fingerprint)
@@ -256,7 +230,7 @@ class LedgerTransaction:
         return revision
 
     def _reattach_notes(self, touched: frozenset[str]) -> None:
-        """Find where notes belong whose fill came, went, or stands in another position now."""
+        """Find the position of notes whose fill was added, removed, or is part of another position now."""
         notes = NoteTable(self._queries)
         if self._is_rebuilt:
             notes.reattach_all()
@@ -265,66 +239,81 @@ class LedgerTransaction:
             notes.reattach(account, self._tallies.accounts.rewritten.get(account))
 
     def _is_bulk(self) -> bool:
-        """Whether it is worth to make the indexes of the books once, at the end of a rebuild.
+        """Return whether a rebuild should create the indexes of the books at its end.
 
-        Where there are trade logs, the indexes are asked before that.
+        With trade logs it must not, because their records query the indexes.
         """
-        if self._queries.fetch_one("any_record") is not None:
+        if self._queries.exists("any_record"):
             return False
-        row = self._queries.fetch_one("count_fills")
-        return row is not None and row[0] >= _BULK_FILLS
+        return bool(self._queries.value("count_fills") >= _BULK_FILLS)
 
     def _is_empty(self) -> bool:
-        return all(self._queries.fetch_one(f"any_{what}") is None for what in ("fill", "record"))
+        return not any(self._queries.exists(f"any_{what}") for what in ("fill", "record"))
 
     def _drop_indexes(self, *tables: str, but: str = "-") -> list[str]:
-        """Set the indexes of tables aside that will be filled; one has to stay, to know what was met."""
-        found = [one for table in tables for one in self._queries.connection.drop_indexes_temporarily(table)]
-        for kept in [one for one in found if f" {but} " in one]:
-            self._queries.connection.execute(kept)
-            found.remove(kept)
-        return found
+        """Drop the indexes of tables except one; return the statements that create them again."""
+        connection = self._queries.connection
+        statements = [one for table in tables for one in connection.drop_indexes_temporarily(table)]
+        for needed in [one for one in statements if f" {but} " in one]:
+            connection.execute(needed)
+            statements.remove(needed)
+        return statements
 
     def _recreate_indexes(self, indexes: list[str]) -> None:
         while indexes:
             self._queries.connection.execute(indexes.pop(0))
 
     def _add_source(self, kind: str, layout: str, state: FileState, day: str | None) -> int:
-        row = self._queries.fetch_one(
-            "add_source",
-            (
-                kind,
-                state.name,
-                layout,
-                day,
-                state.size,
-                state.mtime_ns,
-                state.inode,
-                0,
-                0,
-                0,
-                "",
-                1,
-                0,
-                0,
-                self._now_us,
-            ),
+        row = SourceRow(
+            kind=kind,
+            name=state.name,
+            layout=layout,
+            day=day,
+            size=state.size,
+            mtime_ns=state.mtime_ns,
+            inode=state.inode,
+            offset=0,
+            lines=0,
+            checksum=0,
+            tail="",
+            complete=1,
+            facts=0,
+            rejected=0,
+            read_at=self._now_us,
         )
-        assert row is not None
-        return int(row[0])
+        return int(self._queries.value("add_source", row))
+
+    def _update_source(
+        self, source_id: int, state: FileState, progress: ReadPosition, facts: int, rejected: int
+    ) -> None:
+        parameters = (
+            state.size,
+            state.mtime_ns,
+            state.inode,
+            progress.offset,
+            progress.lines,
+            progress.checksum,
+            progress.tail,
+            int(progress.complete),
+            facts,
+            rejected,
+            self._now_us,
+            source_id,
+        )
+        self._queries.execute("update_source", parameters)
 
 
 @contextmanager
 def transaction_of(ledger: Ledger, rules: BookingRules, names: frozenset[str]) -> Iterator[Queries]:
-    """A change of the fills of some accounts, beside changes of others where the database can do it.
+    """Change the fills of some accounts, in parallel with changes of others if the database supports it.
 
-    `names` are all that it holds for itself. Where the books follow other rules it is alone, since
-    all of them are made anew first.
+    `names` are the accounts and keys that it locks. If the books were made by other rules it locks the
+    whole ledger, because it rebuilds all of them first.
     """
     with ledger.writing(names) as queries:
-        alone = ledger.get("fingerprint") != rules.fingerprint
-        if not alone:
+        is_outdated = ledger.get("fingerprint") != rules.fingerprint
+        if not is_outdated:
             yield queries
-    if alone:
+    if is_outdated:
         with ledger.writing() as queries:
             yield queries
