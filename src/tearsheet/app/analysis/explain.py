@@ -9,8 +9,8 @@ from tearsheet.app.reports import ExplainedFill, ExplainedTrade, Explanation, Fi
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.store.tables.columns import SupersededClaimRow, SupersedingClaimRow
 from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.query_rows import SupersededClaimRow, SupersedingClaimRow
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
 from tearsheet.trade.session import from_micros, to_micros

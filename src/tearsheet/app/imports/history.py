@@ -16,7 +16,7 @@ from tearsheet.app.reports import OnProgress, no_progress
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import timed_event
 from tearsheet.sources.statements.options import StatementOptions
-from tearsheet.store.tables.columns import ImportRow, RejectionListRow
+from tearsheet.store.tables.query_rows import ImportRow, RejectionListRow
 from tearsheet.store.tables.rows import rejection_from_row
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.fill import Rejection

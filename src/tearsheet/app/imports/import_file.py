@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -29,9 +28,8 @@ from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.sources.trade_logs.log_folder import LogReadPosition, read_new
-from tearsheet.store.tables.columns import SourceFile
-from tearsheet.store.tables.holdings import holding_before
 from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.write.imported_fills import ImportCounts
 from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction
 from tearsheet.trade.fill import Fill, Rejection
@@ -129,7 +127,7 @@ class ImportJob:
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
         self._on_progress(state.size, state.size, "booking")
         report.revision = posting.commit()
-        report.orphans = self._unmatched_closes.results(partial(holding_before, self._ledger.queries))
+        report.orphans = self._unmatched_closes.results(self._ledger.queries.holding_before)
         return report
 
 

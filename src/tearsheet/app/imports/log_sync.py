@@ -15,8 +15,8 @@ from tearsheet.sources.trade_logs.log_folder import (
     read_new,
     signature,
 )
-from tearsheet.store.tables.columns import SourceFile
 from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, ReadPosition
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import DAY, EARLIEST

@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from tearsheet.performance.summary import Scope
-from tearsheet.store.tables.columns import ClosedCountRow, TallyRow
+from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.query_rows import ClosedCountRow
 from tearsheet.store.tables.tallies import decode
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Position

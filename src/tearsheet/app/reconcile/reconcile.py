@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from tearsheet.sources.reports.broker_report import GENERIC, read_report
 from tearsheet.sources.reports.reported import BrokerReport, ReportLine
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
-from tearsheet.store.tables.holdings import holding_before
 from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill, Rejection, UnmatchedClose
@@ -297,7 +295,7 @@ def _unmatched_closes(report: BrokerReport, queries: Queries) -> list[UnmatchedC
     for one in report.fills:
         if not report.from_round_trips:
             watch.add(one.fill, one.effect, one.line)
-    return watch.results(partial(holding_before, queries))
+    return watch.results(queries.holding_before)
 
 
 def _adjusted_effects(

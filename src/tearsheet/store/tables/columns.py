@@ -25,79 +25,6 @@ class Row(Struct, frozen=True, gc=False):
 RowType = TypeVar("RowType", bound=Row)
 
 
-class StreamRow(Row, frozen=True, gc=False):
-    """Account and symbol, as queries return them."""
-
-    account: str
-    symbol: str
-
-
-class FillNameRow(Row, frozen=True, gc=False):
-    """Account and key of a fill, as queries return them."""
-
-    account: str
-    key: str
-
-
-class InstantRow(Row, frozen=True, gc=False):
-    """Account, symbol and time of fills, as queries return them."""
-
-    account: str
-    symbol: str
-    time_us: int
-
-
-class ClosedCountRow(Row, frozen=True, gc=False):
-    """How many positions of an account and symbol are closed."""
-
-    account: str
-    symbol: str
-    closed: int
-
-
-class ImportRow(Row, frozen=True, gc=False):
-    """An import with the columns of its undo, which are NULL if it was not undone."""
-
-    id: int
-    name: str
-    layout: str
-    read_at: int
-    new: int
-    known: int
-    rejected: int
-    skipped: str
-    who: str | None
-    undone_us: int | None
-    undone_by: str | None
-    gone: int | None
-    stayed: int | None
-
-
-class SupersededClaimRow(Row, frozen=True, gc=False):
-    """A fill that a correction or bust replaced, and where it was read."""
-
-    account: str
-    symbol: str
-    time_us: int
-    side: str
-    quantity: str
-    price: str
-    commission: str
-    fill_id: str | None
-    key: str
-    file: str
-    line: int
-
-
-class SupersedingClaimRow(Row, frozen=True, gc=False):
-    """A correction or bust, and where it was read."""
-
-    status: str
-    file: str
-    line: int
-    read_at: int
-
-
 class SourceRow(Row, frozen=True, gc=False):
     """A file that was read, as it is inserted: the database assigns the id."""
 
@@ -118,12 +45,6 @@ class SourceRow(Row, frozen=True, gc=False):
     facts: int
     rejected: int
     read_at: int
-
-
-class SourceFile(SourceRow, frozen=True, gc=False):
-    """A file that was read, and how far."""
-
-    id: int
 
 
 class RecordRow(Row, frozen=True, gc=False):
@@ -236,20 +157,6 @@ class RejectionRow(Row, frozen=True, gc=False):
     since_us: int
     until_us: int
     withdrawn_by: int | None = None
-
-
-class RejectionListRow(Row, frozen=True, gc=False):
-    """A rejected line, as lists show it."""
-
-    file: str
-    line: int
-    text: str
-    code: str
-    reason: str
-    hint: str
-    account: str | None
-    id: int
-    withdrawn_by: int | None
 
 
 class PositionRow(Row, frozen=True, gc=False):
@@ -390,15 +297,6 @@ class BreachRow(Row, frozen=True, gc=False):
     threshold: str
     fill_key: str | None
     found_us: int
-
-
-class ReleasedBreachRow(BreachRow, frozen=True, gc=False):
-    """A breach with the columns of its release, which are NULL if there is none."""
-
-    released_us: int | None
-    actor: str | None
-    reason: str | None
-    upto: str | None
 
 
 class ReleaseRow(Row, frozen=True, gc=False):

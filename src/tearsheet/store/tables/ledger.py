@@ -17,8 +17,9 @@ from tearsheet.performance.summary import Scope
 from tearsheet.performance.tally import Tally
 from tearsheet.store.db.opening import open_connection
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.columns import FillRow, RejectionListRow, Row, SourceFile, StreamRow, TallyRow
+from tearsheet.store.tables.columns import FillRow, Row, TallyRow
 from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.query_rows import RejectionListRow, SourceFile, StreamRow
 from tearsheet.store.tables.tallies import ALL_ACCOUNTS, decode
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import from_micros, to_micros

@@ -7,8 +7,9 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 from tearsheet.performance.summary import Scope
-from tearsheet.store.tables.columns import FillRow, RejectionListRow
+from tearsheet.store.tables.columns import FillRow
 from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.query_rows import RejectionListRow
 from tearsheet.store.tables.rows import fill_from_row, rejection_from_row
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros

@@ -6,6 +6,7 @@ database returns into one of the classes of `columns.py`.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from heapq import merge
 from itertools import chain, starmap
@@ -18,6 +19,7 @@ from tearsheet.store.db.connection import Connection, Values
 from tearsheet.store.db.statements import load_statements
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.columns import BookingRow, PositionRow, Row, RowType
+from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import to_micros
 
@@ -163,6 +165,17 @@ class Queries:
         if row is not None and row.logged:
             return [rows.logged_booking(rows.position_from_row(row))]
         return list(map(rows.booking_from_row, self.rows(BookingRow, "bookings_of_position", (identity,))))
+
+    def holding_before(self, account: str, symbol: str, at: datetime) -> Decimal:
+        """Return the quantity that an account held just before an instant (short is negative)."""
+        at_us = to_micros(at)
+        held = ZERO
+        with exact():
+            for row in self.rows(PositionRow, "positions_of_stream_since", (account, symbol, at_us)):
+                if row.opened_us is not None and row.opened_us < at_us:
+                    quantities = (b.quantity for b in self.bookings_of(row.id) if b.time < at)
+                    held += sum(quantities, ZERO)
+        return held
 
     def open_positions(self, scope: Scope) -> list[Position]:
         """Return the open positions of a scope."""

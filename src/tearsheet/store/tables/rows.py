@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionListRow, RejectionRow
+from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionRow
+from tearsheet.store.tables.query_rows import RejectionListRow
 from tearsheet.trade.amount import EXACT, exact
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.position import Booking, Position

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.store.tables.columns import FillNameRow, FillRow, Row, SightingRow, VariantRow
+from tearsheet.store.tables.columns import FillRow, Row, SightingRow, VariantRow
 from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.query_rows import FillNameRow
 from tearsheet.store.tables.rows import LINE_BITS, fill_to_row
 from tearsheet.store.write.claims import (
     Claim,

@@ -8,10 +8,11 @@ from decimal import Decimal
 from msgspec import Struct, json
 
 from tearsheet.store.tables import rows
-from tearsheet.store.tables.columns import BatchRow, RejectionRow, SourceFile, SourceRow, StreamRow, UndoRow
+from tearsheet.store.tables.columns import BatchRow, RejectionRow, SourceRow, UndoRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.query_rows import SourceFile, StreamRow
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
 from tearsheet.store.write.log_records import LogRecords, TradeLogMode

@@ -7,8 +7,9 @@ from itertools import chain, groupby
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.store.tables.columns import FillNameRow, FillRow, InstantRow, RejectionRow, SourceFile
+from tearsheet.store.tables.columns import FillRow, RejectionRow
 from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.query_rows import FillNameRow, InstantRow, SourceFile
 from tearsheet.store.tables.rows import LINE_BITS, rejection_to_row
 from tearsheet.store.write.claims import Claim, ClaimFold, conflict_rejection, finalize, is_same_fill
 from tearsheet.store.write.imported_fills import (

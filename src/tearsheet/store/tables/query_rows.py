@@ -1,0 +1,105 @@
+"""Rows of queries that do not return a whole table, by column name."""
+
+from tearsheet.store.tables.columns import BreachRow, Row, SourceRow
+
+
+class StreamRow(Row, frozen=True, gc=False):
+    """Account and symbol, as queries return them."""
+
+    account: str
+    symbol: str
+
+
+class FillNameRow(Row, frozen=True, gc=False):
+    """Account and key of a fill, as queries return them."""
+
+    account: str
+    key: str
+
+
+class InstantRow(Row, frozen=True, gc=False):
+    """Account, symbol and time of fills, as queries return them."""
+
+    account: str
+    symbol: str
+    time_us: int
+
+
+class ClosedCountRow(Row, frozen=True, gc=False):
+    """How many positions of an account and symbol are closed."""
+
+    account: str
+    symbol: str
+    closed: int
+
+
+class ImportRow(Row, frozen=True, gc=False):
+    """An import with the columns of its undo, which are NULL if it was not undone."""
+
+    id: int
+    name: str
+    layout: str
+    read_at: int
+    new: int
+    known: int
+    rejected: int
+    skipped: str
+    who: str | None
+    undone_us: int | None
+    undone_by: str | None
+    gone: int | None
+    stayed: int | None
+
+
+class SupersededClaimRow(Row, frozen=True, gc=False):
+    """A fill that a correction or bust replaced, and where it was read."""
+
+    account: str
+    symbol: str
+    time_us: int
+    side: str
+    quantity: str
+    price: str
+    commission: str
+    fill_id: str | None
+    key: str
+    file: str
+    line: int
+
+
+class SupersedingClaimRow(Row, frozen=True, gc=False):
+    """A correction or bust, and where it was read."""
+
+    status: str
+    file: str
+    line: int
+    read_at: int
+
+
+class SourceFile(SourceRow, frozen=True, gc=False):
+    """A file that was read, and how far."""
+
+    id: int
+
+
+class RejectionListRow(Row, frozen=True, gc=False):
+    """A rejected line, as lists show it."""
+
+    file: str
+    line: int
+    text: str
+    code: str
+    reason: str
+    hint: str
+    account: str | None
+    id: int
+    withdrawn_by: int | None
+
+
+class ReleasedBreachRow(BreachRow, frozen=True, gc=False):
+    """A breach with the columns of its release, which are NULL if there is none."""
+
+    released_us: int | None
+    actor: str | None
+    reason: str | None
+    upto: str | None
