@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tearsheet.export.svg import summary_svg
-from tearsheet.performance.series import DailyPoint
+from tearsheet.performance.series import DailyPoint, daily_curve
+from tearsheet.performance.tally import Curve, Tally
 
 SVG = "{http://www.w3.org/2000/svg}"
 FIRST = date(2026, 11, 2)
@@ -71,3 +72,13 @@ def test_nothing_leaves_the_picture_and_the_same_days_give_the_same_bytes(nets: 
 
 def test_what_is_not_ours_is_escaped() -> None:
     assert "<script>" not in summary_svg(days_of("1"), "<script>")
+
+
+def test_the_drawdown_that_is_drawn_is_the_one_that_the_metric_states() -> None:
+    """A fall and its recovery within one day count; kind of fault: a caption and its curve are two numbers."""
+    within = Curve.from_amounts([Decimal(100), Decimal(-80), Decimal(60)])
+    after = Curve.from_amounts([Decimal(-40)])
+    days = daily_curve([(FIRST, Tally(curve=within)), (FIRST + timedelta(days=1), Tally(curve=after))])
+    assert [(day.drawdown, day.max_drawdown) for day in days] == [(20, 80), (60, 60)]
+    depths = [y for _, y in points(ElementTree.fromstring(summary_svg(days, "USD")), "depth")]
+    assert depths == [318, 402, 381]  # 0, 80 and 60 of 84 down from 318

@@ -147,7 +147,7 @@ def summary_svg(days: Sequence[DailyPoint], currency: str) -> str:
     )
     lines = [head, f"<title>{escape(words)}</title>", f"<style>{_SUMMARY_STYLE}</style>"]
     totals = [Decimal(0), *(day.total for day in days)]
-    depths = [Decimal(0), *(-day.drawdown for day in days)]
+    depths = [Decimal(0), *(-day.max_drawdown for day in days)]  # within the day too, as the metric counts it
     lines += _curve(f"Cumulative P&L, {currency}", totals, _TOTAL, ("under", "total"))
     lines += _curve("Drawdown", depths, _DEPTH, ("fall", "depth"))
     lines += _columns(days)

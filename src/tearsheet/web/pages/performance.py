@@ -122,7 +122,7 @@ def _content(asked: QueryContext, given: dict[str, Any]) -> dict[str, Any]:
     bars, zero = drawing.column_chart([(day.net_pnl, str(day.session)) for day in curve])
     pictures = {
         **split_bars(summary),
-        **curves([day.total for day in curve], [day.drawdown for day in curve]),
+        **curves([day.total for day in curve], [day.max_drawdown for day in curve]),
     }
     around = _adjacent_periods(chosen.window, before, tracker.today)
     return {

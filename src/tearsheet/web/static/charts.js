@@ -21,6 +21,11 @@
   const monthYear = dated({ month: "short", year: "numeric" });
   const weekday = dated({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
   const seconds = (text) => Date.parse(text) / 1000;
+  /* uPlot draws one point of each instant, so fills of one instant stand a millisecond apart, in their order */
+  const inOrder = (times) => {
+    let last = -Infinity;
+    return times.map((time) => (last = Math.max(time, last + 0.001)));
+  };
   const drawn = new Map();
   const DAY_S = 86400;
 
@@ -96,7 +101,7 @@
             series: [{}, { ...total(points), paths: uPlot.paths.stepped({ align: 1 }) }],
             axes: [times, amounts(short)], scales: { y: { range: withZero } },
           },
-          data: [points.map((p) => seconds(p.time)), points.map((p) => p.total)],
+          data: [inOrder(points.map((p) => seconds(p.time))), points.map((p) => p.total)],
         }],
       };
     },
@@ -104,11 +109,11 @@
       const [money, short] = [exactly(box.dataset.currency), shortly(box.dataset.currency)];
       const x = points.map((p) => seconds(p.session));
       const cursor = { sync: { key: box.dataset.source } };
-      const gutter = wide(null, points.length ? [short(Math.max(...points.map((p) => Math.abs(p.total))) + 1), "−" + short(Math.max(...points.map((p) => p.drawdown)))] : null);
+      const gutter = wide(null, points.length ? [short(Math.max(...points.map((p) => Math.abs(p.total))) + 1), "−" + short(Math.max(...points.map((p) => p.deepest)))] : null);
       const left = (more) => ({ ...amounts(short), size: gutter, ...more });
       const upper = Math.round(height * 0.66);
       return {
-        words: (p) => [["", weekday.format(Date.parse(p.session))], ["day", money(p.net_pnl), toneOf(p.net_pnl)], ["total", money(p.total), toneOf(p.total)], ["drawdown", money(-p.drawdown), toneOf(-p.drawdown)]],
+        words: (p) => [["", weekday.format(Date.parse(p.session))], ["day", money(p.net_pnl), toneOf(p.net_pnl)], ["total", money(p.total), toneOf(p.total)], ["drawdown", money(-p.deepest), toneOf(-p.deepest)]],
         plots: [{
           options: {
             ...base(box, upper, { cursor, tzDate: utc, padding: [10, 26, 6, 0] }), series: [{}, total(points)],
@@ -121,7 +126,7 @@
             series: [{}, { stroke: colour("loss-base"), width: 1.5, fill: faded("loss-base", 22), points: { show: false } }],
             axes: [across, left({ space: 28, values: (u, splits) => splits.map((v) => (v ? short(v) : "")) })], scales: { y: { range: withZero } },
           },
-          data: [x, points.map((p) => -p.drawdown)],
+          data: [x, points.map((p) => -p.deepest)], // as the caption and the metric count it: within the day, too
         }],
       };
     },
