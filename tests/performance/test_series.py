@@ -150,7 +150,7 @@ def test_a_rolling_point_is_the_rate_of_its_own_trades(found: list[ClosedTrade],
 
 def test_rolling_points_are_thinned_and_the_last_stays() -> None:
     found = [closing(n) for n in range(1000)]
-    points = rolling_metrics(found, 10, most=100)
+    points = rolling_metrics(found, 10, max_points=100)
     assert 90 <= len(points) <= 100
     assert points[-1].number == 1000
 
@@ -206,7 +206,7 @@ def booking(n: int, gross: Decimal) -> Booking:
 @given(st.lists(amounts, max_size=80))
 def test_a_thinned_line_keeps_its_end_and_its_extremes(nets: list[Decimal]) -> None:
     rows = [booking(n, net) for n, net in enumerate(nets)]
-    full, thin = fill_curve(rows), fill_curve(rows, most=10)
+    full, thin = fill_curve(rows), fill_curve(rows, max_points=10)
     assert len(full) == len(nets)
     assert [p.total for p in full] == sorted([p.total for p in full], key=[p.total for p in full].index)
     if nets:

@@ -1,1 +1,1 @@
-"""How well it went: tallies that add up, metrics over them, and the one summary that everybody reads."""
+"""Tallies of trading results, metrics computed from them, and the performance summary."""

@@ -1,4 +1,4 @@
-"""Results by weekday, hour, symbol, strategy, side, holding time, size and tag."""
+"""Results of closed trades by weekday, hour, symbol, strategy, side, duration, size and tag."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -14,7 +14,7 @@ from tearsheet.performance.metric import MetricInput, Ratio, ratio_of
 from tearsheet.performance.tally import Tally
 from tearsheet.trade.amount import ONE, ZERO, exact
 
-GroupKey = tuple[Any, str]  # what it is ordered by, and its label
+GroupKey = tuple[Any, str]  # sort key and label
 
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DURATIONS = (
@@ -31,7 +31,7 @@ _NOT_STATED = "not stated"
 
 
 class Group(Struct, frozen=True):
-    """What the closed positions of one group came to; a ratio is null where it is undefined."""
+    """Results of the closed trades of one group; an undefined ratio is null."""
 
     label: str
     trades: int
@@ -46,12 +46,12 @@ class Group(Struct, frozen=True):
     profit_factor: Ratio
 
 
-def breakdown(closings: Iterable[ClosedTrade], by: str) -> tuple[Group, ...]:
-    """The groups by a name of `GROUPINGS`: times and sizes in their order, names by their result."""
+def breakdown(trades: Iterable[ClosedTrade], by: str) -> tuple[Group, ...]:
+    """Group closed trades by a name of `GROUPINGS`; names are sorted by P&L, other groups by value."""
     key_of = GROUPINGS[by][1]
     members: dict[GroupKey, list[ClosedTrade]] = defaultdict(list)
-    for closing in closings:
-        members[key_of(closing)].append(closing)
+    for trade in trades:
+        members[key_of(trade)].append(trade)
     ordered = sorted(members, key=lambda key: (key[0] is None, key[0] or 0, key[1]))
     groups = tuple(_group(key[1], members[key]) for key in ordered)
     if by in _BY_RESULT:
@@ -59,11 +59,11 @@ def breakdown(closings: Iterable[ClosedTrade], by: str) -> tuple[Group, ...]:
     return groups
 
 
-def tally_closed_trades(closings: Iterable[ClosedTrade]) -> Tally:
-    """The outcomes of closed positions as a tally; it bears no bookings and no streaks."""
+def tally_closed_trades(trades: Iterable[ClosedTrade]) -> Tally:
+    """Return the outcomes of closed trades as a tally without bookings and streaks."""
     nets: dict[str, list[Decimal]] = {"win": [], "loss": [], "breakeven": []}
-    for closing in closings:
-        nets[closing.outcome].append(closing.net)
+    for trade in trades:
+        nets[trade.outcome].append(trade.net)
     wins, losses = nets["win"], nets["loss"]
     with exact():
         won, lost = sum(wins, ZERO), sum(losses, ZERO)
@@ -79,7 +79,7 @@ def tally_closed_trades(closings: Iterable[ClosedTrade]) -> Tally:
 
 def _group(label: str, members: list[ClosedTrade]) -> Group:
     tally = tally_closed_trades(members)
-    stretch = MetricInput(tally)
+    data = MetricInput(tally)
     return Group(
         label=label,
         trades=tally.closed,
@@ -89,53 +89,53 @@ def _group(label: str, members: list[ClosedTrade]) -> Group:
         closed_pnl=tally.closed_net,
         gross_profit=tally.won,
         gross_loss=tally.lost,
-        win_rate=ratio_of("win_rate", stretch),
-        expectancy=ratio_of("expectancy", stretch),
-        profit_factor=ratio_of("profit_factor", stretch),
+        win_rate=ratio_of("win_rate", data),
+        expectancy=ratio_of("expectancy", data),
+        profit_factor=ratio_of("profit_factor", data),
     )
 
 
-def _weekday(closing: ClosedTrade) -> GroupKey:
-    number = closing.session.weekday()
+def _weekday(trade: ClosedTrade) -> GroupKey:
+    number = trade.session.weekday()
     return number, _WEEKDAYS[number]
 
 
-def _hour(closing: ClosedTrade) -> GroupKey:
-    return closing.hour, f"{closing.hour:02d}:00"
+def _hour(trade: ClosedTrade) -> GroupKey:
+    return trade.hour, f"{trade.hour:02d}:00"
 
 
-def _strategy(closing: ClosedTrade) -> GroupKey:
-    return 0, closing.strategy or _NOT_STATED
+def _strategy(trade: ClosedTrade) -> GroupKey:
+    return 0, trade.strategy or _NOT_STATED
 
 
-def _duration_group(closing: ClosedTrade) -> GroupKey:
-    if closing.held is None:
+def _duration_group(trade: ClosedTrade) -> GroupKey:
+    if trade.held is None:
         return None, _NOT_STATED
-    return next((bound, label) for bound, label in _DURATIONS if closing.held < bound)
+    return next((bound, label) for bound, label in _DURATIONS if trade.held < bound)
 
 
-def _size(closing: ClosedTrade) -> GroupKey:
-    return _size_bucket(closing.quantity)
+def _size(trade: ClosedTrade) -> GroupKey:
+    return _size_bucket(trade.quantity)
 
 
 @lru_cache(10_000)
 def _size_bucket(quantity: Decimal) -> GroupKey:
-    """A bucket of 1, 2, 5, 10, 20 …: from the number below the quantity to the next."""
+    """Return the bucket of a quantity, with bounds at 1, 2, 5, 10, 20 …"""
     with exact():
         decade = ONE.scaleb(quantity.adjusted())
         leading = quantity / decade
-        place = next(n for n in range(3) if leading < _STEPS[n + 1])
-        low, high = _STEPS[place] * decade, _STEPS[place + 1] * decade
+        step = next(n for n in range(3) if leading < _STEPS[n + 1])
+        low, high = _STEPS[step] * decade, _STEPS[step + 1] * decade
     return low, f"{low:f} to under {high:f}"
 
 
-#: Every grouping: its words, and the group of a closed position.
+#: Groupings: name, its description, and the group key of a closed trade.
 GROUPINGS: dict[str, tuple[str, Callable[[ClosedTrade], GroupKey]]] = {
     "weekday": ("Weekday of the closing session", _weekday),
     "hour": ("Hour of the closing fill, in the trading day's zone", _hour),
-    "symbol": ("Symbol", lambda closing: (0, closing.symbol)),
+    "symbol": ("Symbol", lambda trade: (0, trade.symbol)),
     "strategy": ("Strategy", _strategy),
-    "side": ("Side", lambda closing: (0, closing.side)),
+    "side": ("Side", lambda trade: (0, trade.side)),
     "held": ("Holding time", _duration_group),
     "size": ("Quantity entered", _size),
     "tag": ("Tag; a trade with several counts in each", lambda c: (0, c.tag or "no tag")),

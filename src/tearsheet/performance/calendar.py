@@ -1,4 +1,4 @@
-"""A calendar: what each day, week and month came to."""
+"""Results by day, week and month."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -12,7 +12,7 @@ from tearsheet.trade.session import DAY
 
 
 class PeriodResult(Struct, frozen=True):
-    """What the sessions from `start` to `end`, both inside, came to."""
+    """Result of the sessions from `start` to `end`, both included."""
 
     start: date
     end: date
@@ -28,10 +28,10 @@ class PeriodResult(Struct, frozen=True):
 
 
 class CalendarResults(Struct, frozen=True):
-    """The days that traded, the whole weeks that they lie in, the months, and all together.
+    """Results of the traded days, weeks and months of a window, and their total.
 
-    `days`, `months` and `total` are of the window alone; a week is whole, Monday to Sunday, so the
-    first and the last may hold days beyond the window.
+    `days`, `months` and `total` contain only the window. Weeks are complete, Monday to Sunday, so the
+    first and the last may contain days outside the window.
     """
 
     days: tuple[PeriodResult, ...]
@@ -41,7 +41,7 @@ class CalendarResults(Struct, frozen=True):
 
 
 def period_result(start: date, end: date, sessions: Sequence[tuple[date, Tally]]) -> PeriodResult:
-    """The result of sessions that lie between two dates, both inside."""
+    """Return the result of the given sessions between two dates, both included."""
     tally = merge(tally for _, tally in sessions)
     return PeriodResult(
         start=start,
@@ -59,25 +59,21 @@ def period_result(start: date, end: date, sessions: Sequence[tuple[date, Tally]]
 
 
 def calendar_results(first: date, last: date, sessions: Iterable[tuple[date, Tally]]) -> CalendarResults:
-    """The calendar from a first to a last day; `sessions` may hold days of their weeks beyond."""
-    known = list(sessions)
-    inside = [(day, tally) for day, tally in known if first <= day <= last]
-    mondays = _sorted_starts({day - DAY * day.weekday() for day in _days(first, last)})
-    months = _sorted_starts({day.replace(day=1) for day in _days(first, last)})
+    """Return the results from a first to a last day; `sessions` may include the rest of their weeks."""
+    all_sessions = list(sessions)
+    in_window = [(day, tally) for day, tally in all_sessions if first <= day <= last]
+    mondays = sorted({day - DAY * day.weekday() for day in _days(first, last)})
+    months = sorted({day.replace(day=1) for day in _days(first, last)})
     return CalendarResults(
-        days=tuple(period_result(day, day, [(day, tally)]) for day, tally in inside),
-        weeks=tuple(_within(monday, monday + DAY * 6, known) for monday in mondays),
-        months=tuple(_within(max(month, first), min(_month_end(month), last), inside) for month in months),
-        total=period_result(first, last, inside),
+        days=tuple(period_result(day, day, [(day, tally)]) for day, tally in in_window),
+        weeks=tuple(_within(monday, monday + DAY * 6, all_sessions) for monday in mondays),
+        months=tuple(_within(max(month, first), min(_month_end(month), last), in_window) for month in months),
+        total=period_result(first, last, in_window),
     )
 
 
 def _within(start: date, end: date, sessions: Iterable[tuple[date, Tally]]) -> PeriodResult:
     return period_result(start, end, [pair for pair in sessions if start <= pair[0] <= end])
-
-
-def _sorted_starts(days: set[date]) -> list[date]:
-    return sorted(days)
 
 
 def _days(first: date, last: date) -> Iterable[date]:

@@ -1,4 +1,4 @@
-"""A closed position reduced to what groups, distributions and sorted lists ask of it."""
+"""Compact form of a closed position for breakdowns, distributions and sorted lists."""
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +10,7 @@ from tearsheet.trade.position import Outcome
 
 
 class ClosedTrade(Struct, frozen=True, gc=False):
-    """The end of a position: its session and wall-clock hour, whose it was, and what it brought."""
+    """A closed position; `session` and local `hour` are those of its last fill, `net` is P&L after fees."""
 
     id: str
     account: str
@@ -25,5 +25,5 @@ class ClosedTrade(Struct, frozen=True, gc=False):
     net: Decimal
     r: Decimal | None
     outcome: Outcome
-    #: one of its tags, where closings are grouped by these
+    #: one of its tags, if trades are grouped by tag
     tag: str | None = None

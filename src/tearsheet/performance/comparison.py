@@ -1,4 +1,4 @@
-"""Two stretches side by side, metric by metric."""
+"""Comparison of two sets of metrics."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from tearsheet.performance.metric import METRICS, MetricScalar, MetricValue, Unit
 from tearsheet.trade.amount import exact
 
-#: More of these is worse; of what is neither here nor in `_NEITHER`, more is better.
+#: Metrics where less is better; in all others that are not in `_NEITHER`, more is better.
 _LESS_IS_BETTER = {"losing_trades", "fees", "longest_loss_streak", "max_drawdown", "max_drawdown_percent"}
 _NEITHER = {
     "total_trades",
@@ -24,9 +24,9 @@ _NEITHER = {
 
 
 class MetricComparison(Struct, frozen=True):
-    """A metric of this stretch and of the other. `change` is this − other, null where there is none.
+    """Values of a metric in two periods. `change` is this − other, null if one of them is undefined.
 
-    `is_better` is null where neither is, or where no more can be said than that they differ.
+    `is_better` is null if the values are equal, or if neither direction is better.
     """
 
     metric: str
@@ -41,7 +41,7 @@ class MetricComparison(Struct, frozen=True):
 def compare(
     this: Mapping[str, MetricValue], other: Mapping[str, MetricValue]
 ) -> tuple[MetricComparison, ...]:
-    """Every metric of both, in the order of the table."""
+    """Compare every metric, in the order of the table."""
     return tuple(_compare_metric(name, this[name], other[name]) for name in METRICS)
 
 

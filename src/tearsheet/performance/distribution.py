@@ -1,4 +1,4 @@
-"""How results spread: counts in bins of equal and round width, with a bound at 0."""
+"""Histogram of results with bins of equal, round width and a bound at 0."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from msgspec import Struct
 from tearsheet.trade.amount import ONE, exact
 
 _STEPS = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
-#: So many of a hundred results on either side may lie in the two outermost, open bins.
+#: One result in a hundred on either side may be in the outermost, open bin.
 _TAIL = 100
 
 
 class Bin(Struct, frozen=True):
-    """How many results lie in `[low, high)`; the outermost bins are open, so that a bound is null."""
+    """Number of results in `[low, high)`; an outermost bin may be open, with a bound of null."""
 
     low: Decimal | None
     high: Decimal | None
@@ -22,7 +22,7 @@ class Bin(Struct, frozen=True):
 
 
 class Distribution(Struct, frozen=True):
-    """The bins in order, without gaps. `n` results are counted; `median` is the middle one."""
+    """Bins in order, without gaps. `n` is the number of results."""
 
     n: int
     width: Decimal | None
@@ -30,15 +30,15 @@ class Distribution(Struct, frozen=True):
     bins: tuple[Bin, ...]
 
 
-def distribution(values: Sequence[Decimal], most: int = 30) -> Distribution:
-    """The distribution of results in about `most` bins at most."""
+def distribution(values: Sequence[Decimal], max_bins: int = 30) -> Distribution:
+    """Return the distribution of results in about `max_bins` bins at most."""
     if not values:
         return Distribution(0, None, None, ())
     ordered = sorted(values)
     n = len(ordered)
     low, high = ordered[n // _TAIL], ordered[n - 1 - n // _TAIL]
     with exact():
-        width = _round_width(high - low, most)
+        width = _round_width(high - low, max_bins)
         first, last = (_bin_floor(value, width) for value in (low, high))
         counts = Counter(min(max(_bin_floor(value, width), first), last) for value in ordered)
         median = (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
@@ -54,16 +54,16 @@ def distribution(values: Sequence[Decimal], most: int = 30) -> Distribution:
 
 
 def _bin_floor(value: Decimal, width: Decimal) -> int:
-    """Which multiple of the width lies at or below a value; `//` would cut towards 0."""
-    whole, rest = divmod(value, width)
-    return int(whole) - (rest < 0)
+    """Return the number of widths at or below a value; Decimal `//` would truncate towards 0."""
+    whole, remainder = divmod(value, width)
+    return int(whole) - (remainder < 0)
 
 
-def _round_width(span: Decimal, most: int) -> Decimal:
-    """The least of 1, 2, 5 × 10ⁿ of which `most` cover the span."""
+def _round_width(span: Decimal, max_bins: int) -> Decimal:
+    """Return the smallest of 1, 2, 5 × 10ⁿ with which `max_bins` bins cover the span."""
     if not span:
         return ONE
     decade = ONE.scaleb(span.adjusted() - 4)
-    while decade * 10 * most < span:
+    while decade * 10 * max_bins < span:
         decade *= 10
-    return next(step * decade for step in _STEPS if step * decade * most >= span)
+    return next(step * decade for step in _STEPS if step * decade * max_bins >= span)

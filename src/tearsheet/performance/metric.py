@@ -1,7 +1,7 @@
-"""Every metric is a row in one table: name, formula, unit, words, and when it is undefined.
+"""Table of metrics: name, label, unit, description, formula, and when it is undefined.
 
-Floats are born here and only here, in ratios. A formula is called only where its sample `n` is
-enough, so none holds an `if` for an empty window; where it is not, the value is None with the reason.
+Only this module creates floats, for ratios. A formula is called only if the sample size `n` is large
+enough, so that no formula handles empty windows; otherwise the value is None with a reason.
 """
 
 import math
@@ -21,12 +21,12 @@ Ratio = float | None
 
 TRADING_DAYS_A_YEAR = 252
 _MICROS = 1_000_000
-#: Ratios have far more digits than a float before they become one, whatever context the caller is in.
+#: Ratios are computed with more digits than a float has, in any decimal context of the caller.
 _RATIO = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero])
 
 
 class Day(Struct, frozen=True):
-    """One session's realised net P&L and the positions closed in it."""
+    """Net P&L of a session, and its number of closed positions."""
 
     session: date
     net_pnl: Decimal
@@ -34,9 +34,9 @@ class Day(Struct, frozen=True):
 
 
 class MetricInput(Struct, frozen=True):
-    """What a metric is computed from: a tally, its days in order, and the balance before them.
+    """Data for metrics: a tally, its days in order, and the balance before them.
 
-    `days` holds the sessions with bookings and, for the daily ratios, the idle exchange days between.
+    `days` are the sessions with bookings and, for daily ratios, the exchange days without trades.
     """
 
     tally: Tally
@@ -45,9 +45,10 @@ class MetricInput(Struct, frozen=True):
 
 
 class Metric(Struct, frozen=True):
-    """A row of the table. `sample` counts what the formula rests on; below `needs` it is undefined.
+    """Row of the table. With a `sample_size` below `min_sample` the metric is undefined.
 
-    `constant` is the reason where the sample is enough but the formula has nothing to divide by.
+    `reason_undefined` is the reason then, `reason_constant` the one if the formula returns None,
+    for example because a deviation is 0.
     """
 
     name: str
@@ -62,7 +63,7 @@ class Metric(Struct, frozen=True):
 
 
 class MetricValue(Struct, frozen=True, omit_defaults=False):
-    """A metric's value with the size of its sample, or None with the reason."""
+    """Value of a metric with its sample size, or None with a reason."""
 
     value: MetricScalar
     n: int
@@ -98,7 +99,7 @@ def _sessions(s: MetricInput) -> int:
 
 
 def _quotient(numerator: Decimal | int, denominator: Decimal | int) -> float:
-    """A ratio of exact numbers as a float."""
+    """Return the ratio of exact numbers as a float."""
     return float(_RATIO.divide(Decimal(numerator), Decimal(denominator)))
 
 
@@ -126,7 +127,7 @@ def _worst_day(s: MetricInput) -> Day:
 
 
 def _balances(s: MetricInput) -> list[Decimal]:
-    """The balance before the first day and after each day."""
+    """Return the balance before the first day and after each day."""
     assert s.opening_balance is not None
     balances = [s.opening_balance]
     with exact():
@@ -136,7 +137,7 @@ def _balances(s: MetricInput) -> list[Decimal]:
 
 
 def _returns(s: MetricInput) -> list[float]:
-    """Daily net P&L over the balance at the start of that day."""
+    """Return daily net P&L ÷ balance at the start of the day."""
     return [_quotient(day.net_pnl, before) for day, before in zip(s.days, _balances(s), strict=False)]
 
 
@@ -150,7 +151,7 @@ def _mean(values: list[float]) -> float:
 
 def _sharpe(s: MetricInput) -> MetricScalar:
     returns = _returns(s)
-    if min(returns) == max(returns):  # the mean's own rounding must not become a deviation
+    if min(returns) == max(returns):  # rounding of the mean would produce a deviation
         return None
     mean = _mean(returns)
     variance = math.fsum((r - mean) ** 2 for r in returns) / (len(returns) - 1)
@@ -164,11 +165,11 @@ def _sortino(s: MetricInput) -> MetricScalar:
 
 
 def _max_drawdown_percent(s: MetricInput) -> float:
-    high, deepest = Decimal(0), 0.0
+    high, drawdown = Decimal(0), 0.0
     for balance in _balances(s):
         high = max(high, balance)
-        deepest = max(deepest, _quotient(high - balance, high))
-    return deepest
+        drawdown = max(drawdown, _quotient(high - balance, high))
+    return drawdown
 
 
 def _calmar(s: MetricInput) -> MetricScalar:
@@ -179,24 +180,29 @@ def _calmar(s: MetricInput) -> MetricScalar:
     growth = _quotient(balances[-1], balances[0])
     try:
         return (math.pow(growth, TRADING_DAYS_A_YEAR / len(s.days)) - 1) / drawdown
-    except OverflowError:  # a few days' growth to the power of a year
+    except OverflowError:  # the growth of a few days, compounded over a year
         return None
 
 
 def _money(
     name: str,
     label: str,
-    words: str,
+    description: str,
     formula: Callable[[Tally], MetricScalar],
-    sample: Callable[[MetricInput], int] = _closed,
-    needs: int = 0,
-    undefined: str = "",
+    sample_size: Callable[[MetricInput], int] = _closed,
+    min_sample: int = 0,
+    reason_undefined: str = "",
 ) -> Metric:
-    return Metric(name, label, "money", words, lambda s: formula(s.tally), sample, needs, undefined)
+    def compute_from_tally(s: MetricInput) -> MetricScalar:
+        return formula(s.tally)
+
+    return Metric(
+        name, label, "money", description, compute_from_tally, sample_size, min_sample, reason_undefined
+    )
 
 
-def _count(name: str, label: str, words: str, formula: Callable[[Tally], int]) -> Metric:
-    return Metric(name, label, "count", words, lambda s: formula(s.tally), _closed)
+def _count(name: str, label: str, description: str, formula: Callable[[Tally], int]) -> Metric:
+    return Metric(name, label, "count", description, lambda s: formula(s.tally), _closed)
 
 
 _NO_TRADES = "no closed trades"
@@ -296,23 +302,23 @@ _ROWS = (
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ROWS}
 
 
-def compute_all(stretch: MetricInput) -> dict[str, MetricValue]:
-    """Every metric of a stretch: a value with its n, or None with its n and a reason."""
-    return {name: compute(metric, stretch) for name, metric in METRICS.items()}
+def compute_all(data: MetricInput) -> dict[str, MetricValue]:
+    """Compute every metric."""
+    return {name: compute(metric, data) for name, metric in METRICS.items()}
 
 
-def compute(metric: Metric, stretch: MetricInput) -> MetricValue:
-    """One metric of a stretch."""
-    n = metric.sample_size(stretch)
+def compute(metric: Metric, data: MetricInput) -> MetricValue:
+    """Compute one metric."""
+    n = metric.sample_size(data)
     if n < metric.min_sample:
         return MetricValue(None, n, metric.reason_undefined)
-    value = metric.formula(stretch)
+    value = metric.formula(data)
     if value is None:
         return MetricValue(None, n, metric.reason_constant)
     return MetricValue(value, n)
 
 
-def ratio_of(name: str, stretch: MetricInput) -> Ratio:
-    """The value of a metric that is a ratio; None where it is undefined."""
-    value = compute(METRICS[name], stretch).value
+def ratio_of(name: str, data: MetricInput) -> Ratio:
+    """Compute a metric that is a ratio; None if it is undefined."""
+    value = compute(METRICS[name], data).value
     return value if isinstance(value, float) else None

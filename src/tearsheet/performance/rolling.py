@@ -1,7 +1,7 @@
-"""Win rate and expectancy over the last N trades, trade by trade, with how sure they are.
+"""Rolling win rate and expectancy over the last N trades, with 95% confidence intervals.
 
-The band of a win rate is Wilson's score interval, that of an expectancy the mean ± 1.96 standard
-errors (n − 1): where 95 of 100 such samples would hold the true value. All of it is decimal.
+The interval of a win rate is Wilson's score interval, that of an expectancy the mean ± 1.96 standard
+errors (n − 1). All numbers are decimals.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _PRECISION = Decimal("1E-8")
 
 
 class RollingPoint(Struct, frozen=True):
-    """The last N trades as of one closing. Rates are fractions of 1, an expectancy is money."""
+    """Metrics of the last N trades at the close of one trade; rates are between 0 and 1."""
 
     number: int
     closed_at: datetime
@@ -32,39 +32,39 @@ class RollingPoint(Struct, frozen=True):
 
 
 def rolling_metrics(
-    closings: Sequence[ClosedTrade], window: int, most: int = 500
+    trades: Sequence[ClosedTrade], window: int, max_points: int = 500
 ) -> tuple[RollingPoint, ...]:
-    """A point for each closing that has `window` closings up to itself, thinned evenly to `most`."""
-    points = len(closings) - window + 1
-    if points < 1:
+    """Return a point for each trade from the `window`-th on, downsampled evenly to `max_points`."""
+    count = len(trades) - window + 1
+    if count < 1:
         return ()
-    stride = -(-points // most)
+    stride = -(-count // max_points)
     wins, total, squares = 0, ZERO, ZERO
-    found = []
+    points = []
     with exact():
-        for index, closing in enumerate(closings):
-            wins += closing.outcome == "win"
-            total += closing.net
-            squares += closing.net * closing.net
+        for index, trade in enumerate(trades):
+            wins += trade.outcome == "win"
+            total += trade.net
+            squares += trade.net * trade.net
             if index >= window:
-                gone = closings[index - window]
-                wins -= gone.outcome == "win"
-                total -= gone.net
-                squares -= gone.net * gone.net
-            if index + 1 >= window and (len(closings) - 1 - index) % stride == 0:
-                found.append(_point(index + 1, closing, window, wins, total, squares))
-    return tuple(found)
+                dropped = trades[index - window]
+                wins -= dropped.outcome == "win"
+                total -= dropped.net
+                squares -= dropped.net * dropped.net
+            if index + 1 >= window and (len(trades) - 1 - index) % stride == 0:
+                points.append(_point(index + 1, trade, window, wins, total, squares))
+    return tuple(points)
 
 
 def _point(
-    number: int, closing: ClosedTrade, n: int, wins: int, total: Decimal, squares: Decimal
+    number: int, trade: ClosedTrade, n: int, wins: int, total: Decimal, squares: Decimal
 ) -> RollingPoint:
     rate_low, rate_high = wilson(wins, n)
     mean = _C.divide(total, Decimal(n))
     error = _standard_error(n, total, squares)
     return RollingPoint(
         number=number,
-        closed_at=closing.closed_at,
+        closed_at=trade.closed_at,
         win_rate=_rounded(_C.divide(Decimal(wins), Decimal(n))),
         win_rate_low=rate_low,
         win_rate_high=rate_high,
@@ -75,19 +75,19 @@ def _point(
 
 
 def wilson(wins: int, n: int) -> tuple[Decimal, Decimal]:
-    """Wilson's score interval of a share of 1 or more, at 95 % (E. B. Wilson, 1927)."""
+    """Return Wilson's 95% score interval of a proportion (E. B. Wilson, 1927); `n` is at least 1."""
     share, number, square = _C.divide(Decimal(wins), Decimal(n)), Decimal(n), _Z * _Z
-    middle = _C.add(share, _C.divide(square, 2 * number))
+    center = _C.add(share, _C.divide(square, 2 * number))
     spread = _C.add(_C.divide(_C.multiply(share, 1 - share), number), _C.divide(square, 4 * number * number))
-    reach = _C.multiply(_Z, _C.sqrt(spread))
-    whole = 1 + _C.divide(square, number)
-    low = _C.divide(_C.subtract(middle, reach), whole)
-    high = _C.divide(_C.add(middle, reach), whole)
+    half_width = _C.multiply(_Z, _C.sqrt(spread))
+    scale = 1 + _C.divide(square, number)
+    low = _C.divide(_C.subtract(center, half_width), scale)
+    high = _C.divide(_C.add(center, half_width), scale)
     return _rounded(max(low, ZERO)), _rounded(min(high, Decimal(1)))
 
 
 def _standard_error(n: int, total: Decimal, squares: Decimal) -> Decimal | None:
-    """Standard deviation (n − 1) / √n; None for a single trade."""
+    """Return standard deviation (n − 1) ÷ √n; None for a single trade."""
     if n < 2:
         return None
     with exact():

@@ -1,4 +1,4 @@
-"""The running total of a window: by session with its drawdown, and within a day by fill."""
+"""Cumulative P&L and drawdown of a window, per session and per fill."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -12,10 +12,11 @@ from tearsheet.trade.position import Booking
 
 
 class DailyPoint(Struct, frozen=True):
-    """A session: its own net P&L, the total so far, and how far below its high that is.
+    """Net P&L, cumulative P&L and drawdown of a session.
 
-    `drawdown` is that at the end of the session, `max_drawdown` the deepest within it; both from the
-    highest total since the window began, highs within a session included, and never negative.
+    `drawdown` is that at the end of the session, `max_drawdown` the largest within it. Both are
+    measured from the highest cumulative P&L since the start of the window, also within sessions, and
+    are never negative.
     """
 
     session: date
@@ -27,7 +28,7 @@ class DailyPoint(Struct, frozen=True):
 
 
 class FillPoint(Struct, frozen=True):
-    """The total after a fill, what the fill added, and how far below the highest total so far that is."""
+    """Cumulative P&L and drawdown after a fill, and the P&L of the fill."""
 
     time: datetime
     account: str
@@ -38,7 +39,7 @@ class FillPoint(Struct, frozen=True):
 
 
 def daily_curve(sessions: Iterable[tuple[date, Tally]]) -> tuple[DailyPoint, ...]:
-    """The curve of neighbouring sessions in order."""
+    """Return the points of consecutive sessions, in order."""
     days = []
     total = high = ZERO
     with exact():
@@ -51,8 +52,8 @@ def daily_curve(sessions: Iterable[tuple[date, Tally]]) -> tuple[DailyPoint, ...
     return tuple(days)
 
 
-def fill_curve(bookings: Sequence[Booking], most: int = 1000) -> tuple[FillPoint, ...]:
-    """The total after each booking in order; of more than `most`, each stretch's lowest and highest."""
+def fill_curve(bookings: Sequence[Booking], max_points: int = 1000) -> tuple[FillPoint, ...]:
+    """Return a point per booking, in order; more than `max_points` are downsampled."""
     points = []
     total = high = ZERO
     with exact():
@@ -63,14 +64,16 @@ def fill_curve(bookings: Sequence[Booking], most: int = 1000) -> tuple[FillPoint
             points.append(
                 FillPoint(booking.time, booking.account, booking.symbol, change, total, high - total)
             )
-    if len(points) <= most:
+    if len(points) <= max_points:
         return tuple(points)
-    return tuple(_downsample(points, most))
+    return tuple(_downsample(points, max_points))
 
 
-def _downsample(points: list[FillPoint], most: int) -> Iterable[FillPoint]:
-    size = -(-2 * len(points) // most)
+def _downsample(points: list[FillPoint], max_points: int) -> Iterable[FillPoint]:
+    """Yield the lowest, highest and last point of each chunk."""
+    size = -(-2 * len(points) // max_points)
     for start in range(0, len(points), size):
-        part = range(start, min(start + size, len(points)))
-        kept = {min(part, key=lambda n: points[n].total), max(part, key=lambda n: points[n].total), part[-1]}
-        yield from (points[n] for n in sorted(kept))
+        chunk = range(start, min(start + size, len(points)))
+        low = min(chunk, key=lambda n: points[n].total)
+        high = max(chunk, key=lambda n: points[n].total)
+        yield from (points[n] for n in sorted({low, high, chunk[-1]}))

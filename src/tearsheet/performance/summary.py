@@ -1,6 +1,6 @@
-"""The one shape that command line, files, API, dashboard and rules read.
+"""The performance summary, shared by command line, files, API, dashboard and rules.
 
-Everything above this waist shows a summary and adds nothing up.
+Code above this module displays summaries and computes no totals.
 """
 
 from datetime import date, datetime
@@ -27,7 +27,7 @@ PARTIAL_CODES = {
 
 
 class Scope(Struct, frozen=True):
-    """Whose trading is summed up; None means all of them."""
+    """Filter by account, strategy, symbol and mode; None means all."""
 
     account: str | None = None
     strategy: str | None = None
@@ -36,18 +36,18 @@ class Scope(Struct, frozen=True):
 
     @property
     def needs_row_filter(self) -> bool:
-        """Whether more than the account is chosen, so that kept tallies do not serve."""
+        """Return whether stored tallies cannot be used, because they exist per account only."""
         return self.strategy is not None or self.symbol is not None or self.mode is not None
 
     @property
     def label(self) -> str:
-        """The scope in words."""
-        named = (self.account, self.strategy, self.symbol, self.mode)
-        return " · ".join(part for part in named if part) or "all accounts"
+        """Return the scope as text."""
+        parts = (self.account, self.strategy, self.symbol, self.mode)
+        return " · ".join(part for part in parts if part) or "all accounts"
 
 
 class WindowView(Struct, frozen=True):
-    """The window as shown: first and last session inclusive, and the instants it covers."""
+    """Window with its first and last session, both included, and the instants it covers."""
 
     kind: WindowKind
     start: date
@@ -61,14 +61,14 @@ class WindowView(Struct, frozen=True):
 
 
 class PartialReason(Struct, frozen=True):
-    """Why a summary may lack something: a code of `PARTIAL_CODES` and the particulars."""
+    """Reason why a summary may be incomplete: a code of `PARTIAL_CODES` and detail."""
 
     code: str
     detail: str
 
 
 class Freshness(Struct, frozen=True):
-    """How new the numbers are. Exports ignore it when they ask whether anything changed."""
+    """Age of the data. Exports ignore it when they detect changes."""
 
     revision: int
     as_of: datetime
@@ -77,7 +77,7 @@ class Freshness(Struct, frozen=True):
 
 
 class Variance(Struct, frozen=True):
-    """A metric beside its target. `met` is None while it cannot be judged, with the reason."""
+    """Metric compared with its target. `met` is None, with a reason, while it is not evaluated."""
 
     target: str
     metric: str
@@ -89,7 +89,7 @@ class Variance(Struct, frozen=True):
 
 
 class TradeLogCounts(Struct, frozen=True):
-    """How many account–symbol pairs of the trade log were read as results, and how many as fills."""
+    """Number of account–symbol pairs of the trade log that were read as trades and as fills."""
 
     mode: str
     as_trades: int
@@ -97,10 +97,10 @@ class TradeLogCounts(Struct, frozen=True):
 
 
 class PerformanceSummary(Struct, frozen=True, kw_only=True):
-    """What a stretch of trading came to, how complete the answer is, and how it compares to plan.
+    """Results of a window, their completeness, and their targets.
 
-    Money is in `currency`. `metrics` maps each name of the metric table to value, n and reason.
-    `unrealized_pnl` is that of the positions open now, at their marks; None with the reason.
+    Money is in `currency`. `metrics` has every name of the metric table. `unrealized_pnl` is that of
+    the positions open now, at mark prices, or None with a reason.
     """
 
     schema: str = SCHEMA
@@ -122,17 +122,17 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
     freshness: Freshness
 
     def value(self, metric: str) -> MetricScalar:
-        """The value of a metric by its name."""
+        """Return the value of a metric by its name."""
         return self.metrics[metric].value
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was traded in the window."""
+        """Return whether the window has neither trades nor fills."""
         return not self.metrics["total_trades"].value and not self.metrics["net_pnl"].n
 
 
 def to_plain_builtins(value: object) -> Any:
-    """A value as dicts, lists and scalars; decimals stay `Decimal` in canonical digits."""
+    """Convert to dicts, lists and scalars; decimals stay `Decimal` in canonical digits."""
     return _canonical(to_builtins(value, builtin_types=(Decimal, date, datetime)))
 
 

@@ -1,9 +1,9 @@
-"""What a stretch of trading adds up to.
+"""Tally: the sums of a period of trading that all metrics are computed from.
 
-A tally is built per session and added along time: `monday + tuesday`. Adding is exact and
-associative with `Tally()` as its identity, so a month is the sum of its sessions however they are
-grouped. Order matters (a drawdown is a path), so only neighbours in time may be added, and tallies
-of several accounts are built from their bookings in time order, never by `+`.
+A tally is built per session; consecutive tallies are added: `monday + tuesday`. Addition is exact and
+associative with `Tally()` as its identity, so a month is the sum of its sessions in any grouping.
+Drawdowns and streaks depend on order. So only consecutive tallies may be added, and the tally of
+several accounts is built from their bookings in time order, never with `+`.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ WIN, LOSS, BREAKEVEN = 1, -1, 0
 
 
 class Curve(Struct, frozen=True, gc=False):
-    """The running total of a stretch, reduced to what its neighbours need; it starts at 0."""
+    """Cumulative P&L of a period, starting at 0: last, highest and lowest value, and max drawdown."""
 
     net: Decimal = ZERO
     high: Decimal = ZERO
@@ -33,7 +33,7 @@ class Curve(Struct, frozen=True, gc=False):
 
     @classmethod
     def from_amounts(cls, amounts: Iterable[Decimal]) -> "Curve":
-        """The curve of amounts in time order."""
+        """Return the curve of amounts in time order."""
         with exact():
             path = list(accumulate(amounts, initial=ZERO))
             drawdown = max(map(sub, accumulate(path, max), path))
@@ -50,9 +50,9 @@ class Curve(Struct, frozen=True, gc=False):
 
 
 class Streaks(Struct, frozen=True, gc=False):
-    """Runs of equal outcomes: the first run, the last run, and the longest of wins and of losses.
+    """Streaks of equal outcomes: the first, the last, and the longest of wins and of losses.
 
-    `count` is how many outcomes were counted, so that a stretch of one single run is recognised.
+    `count` is the number of outcomes; a period with a single streak has `first_length == count`.
     """
 
     count: int = 0
@@ -65,7 +65,7 @@ class Streaks(Struct, frozen=True, gc=False):
 
     @classmethod
     def from_outcomes(cls, outcomes: Iterable[int]) -> "Streaks":
-        """The streaks of outcomes (1, −1, 0) in time order."""
+        """Return the streaks of outcomes (1, −1, 0) in time order."""
         count = first = first_length = length = longest_win = longest_loss = 0
         last = BREAKEVEN
         for outcome in outcomes:
@@ -85,25 +85,25 @@ class Streaks(Struct, frozen=True, gc=False):
             return later
         if not later.count:
             return self
-        joins = self.last == later.first
-        joined = self.last_length + later.first_length if joins else 0
+        continues = self.last == later.first
+        joined = self.last_length + later.first_length if continues else 0
         single, later_single = self.first_length == self.count, later.first_length == later.count
         return Streaks(
             self.count + later.count,
             self.first,
-            joined if single and joins else self.first_length,
+            joined if single and continues else self.first_length,
             later.last,
-            joined if later_single and joins else later.last_length,
+            joined if later_single and continues else later.last_length,
             max(self.longest_win, later.longest_win, joined if self.last == WIN else 0),
             max(self.longest_loss, later.longest_loss, joined if self.last == LOSS else 0),
         )
 
 
 class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
-    """The sums of a stretch of trading; `Tally()` is an empty one.
+    """Sums of a period of trading; `Tally()` is empty.
 
-    Bookings give fills, gross, fees, quantity and the curve; closed positions give the rest.
-    `won` and `lost` are Σ net of winners (≥ 0) and losers (≤ 0), `closed_net` of all closed.
+    Fills, gross, fees, quantity and curve come from bookings, the rest from closed positions. `won`
+    and `lost` are Σ net of winners (≥ 0) and losers (≤ 0), `closed_net` of all closed positions.
     """
 
     fills: int = 0
@@ -134,7 +134,7 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def closed(self) -> int:
-        """How many positions came to an end."""
+        """Return the number of closed positions."""
         return self.wins + self.losses + self.breakevens
 
     @classmethod
@@ -145,7 +145,7 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
         breakeven_band: Decimal = ZERO,
         breakeven_breaks_streak: bool = False,
     ) -> "Tally":
-        """The tally of bookings and of positions closed, each in time order."""
+        """Return the tally of bookings and closed positions, each in time order."""
         with exact():
             return _tally_bookings(bookings) + _tally_closed(closed, breakeven_band, breakeven_breaks_streak)
 
@@ -181,39 +181,39 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 def merge(tallies: Iterable[Tally]) -> Tally:
-    """Neighbouring tallies, in time order, as one."""
+    """Add consecutive tallies in time order."""
     return reduce(Tally.__add__, tallies, Tally())
 
 
 def _tally_bookings(bookings: Iterable[Booking]) -> Tally:
-    stretch = list(bookings)
-    gross, fees = list(map(_gross, stretch)), list(map(_fees, stretch))
-    quantity = sum(map(abs, map(_quantity, stretch)), ZERO)
+    rows = list(bookings)
+    gross, fees = list(map(_gross, rows)), list(map(_fees, rows))
+    quantity = sum(map(abs, map(_quantity, rows)), ZERO)
     curve = Curve.from_amounts(map(sub, gross, fees))
-    return Tally(len(stretch), sum(gross, ZERO), sum(fees, ZERO), quantity, curve)
+    return Tally(len(rows), sum(gross, ZERO), sum(fees, ZERO), quantity, curve)
 
 
 class _DurationSums:
-    """Time in the market, summed over the positions that have one."""
+    """Sum and number of the known durations."""
 
     def __init__(self) -> None:
         self.micros = self.count = 0
 
-    def add(self, held: timedelta | None) -> None:
-        if held is not None:
-            self.micros += held // _MICROSECOND
+    def add(self, duration: timedelta | None) -> None:
+        if duration is not None:
+            self.micros += duration // _MICROSECOND
             self.count += 1
 
 
 def _tally_closed(closed: Iterable[Position], band: Decimal, breakeven_breaks_streak: bool) -> Tally:
     nets: dict[int, list[Decimal]] = {WIN: [], LOSS: [], BREAKEVEN: []}
-    held = {WIN: _DurationSums(), LOSS: _DurationSums(), BREAKEVEN: _DurationSums()}
+    durations = {WIN: _DurationSums(), LOSS: _DurationSums(), BREAKEVEN: _DurationSums()}
     planned, multiples, outcomes, modes = [], [], [], []
     for position in closed:
         net = position.gross - position.fees
         kind = _KINDS[outcome_of(net, band)]
         nets[kind].append(net)
-        held[kind].add(position.held)
+        durations[kind].add(position.held)
         outcomes.append(kind)
         modes.append(position.mode)
         if position.planned_risk_reward is not None:
@@ -235,10 +235,10 @@ def _tally_closed(closed: Iterable[Position], band: Decimal, breakeven_breaks_st
         r_sum=sum(multiples, ZERO),
         r_squares=sum((multiple * multiple for multiple in multiples), ZERO),
         r_count=len(multiples),
-        win_held_us=held[WIN].micros,
-        win_held_count=held[WIN].count,
-        loss_held_us=held[LOSS].micros,
-        loss_held_count=held[LOSS].count,
+        win_held_us=durations[WIN].micros,
+        win_held_count=durations[WIN].count,
+        loss_held_us=durations[LOSS].micros,
+        loss_held_count=durations[LOSS].count,
         paper=modes.count("PAPER"),
         live=modes.count("LIVE"),
         streaks=Streaks.from_outcomes(o for o in outcomes if o or breakeven_breaks_streak),
