@@ -16,6 +16,7 @@ from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
 from tearsheet.trade.amount import parse_amount, to_plain_string
 from tearsheet.trade.fill import Fill
+from tearsheet.trade.value_rule import TIME_ZONE, InvalidValueError
 
 _LAYOUTS = Path("config/layouts")
 _MARKS = {"point": ".", "comma": ","}
@@ -212,8 +213,8 @@ def _zone(name: str | None) -> ZoneInfo | None:
     if name is None:
         return None
     try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
+        return TIME_ZONE.parse(name)
+    except InvalidValueError:
         raise UsageError(
             f"--timezone {name!r} is no known zone", "write an IANA name, such as America/Chicago"
         ) from None

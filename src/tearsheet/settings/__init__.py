@@ -17,8 +17,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.errors import SettingsError
-from tearsheet.settings.table import POSTGRES, SETTINGS, InvalidValueError, Setting
+from tearsheet.settings.table import POSTGRES, SETTINGS, Setting
 from tearsheet.trade.session import TradingCalendar
+from tearsheet.trade.value_rule import InvalidValueError
 
 __all__ = ["CONFIG_FILE", "CONFIG_VARIABLE", "SETTINGS", "Settings", "exchange_holidays", "read_setting"]
 CONFIG_VARIABLE = "TEARSHEET_CONFIG"
@@ -169,8 +170,8 @@ def exchange_holidays() -> frozenset[date]:
 def _parse_value(setting: Setting, text: str, place: str) -> Any:
     try:
         return setting.read(text)
-    except ValueError as error:
-        why = f", and {error}" if isinstance(error, InvalidValueError) else ""
+    except InvalidValueError as error:
+        why = f", and {error.reason}" if error.reason else ""
         raise SettingsError(
             f"{place} is {_redact_secret(text)!r}{why}", f"allowed is {setting.allowed}"
         ) from None

@@ -23,6 +23,7 @@ from tearsheet.sources.text.times import TimeFormatError, TimeParser
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstrument
 from tearsheet.trade.session import DATE_PATTERN
+from tearsheet.trade.value_rule import CURRENCY_CODE, matching, one_of
 
 _SHOWN = 500
 #: Printable text in most scripts, without a space at either end.
@@ -33,7 +34,6 @@ _TIME = (
     rf"^{DATE_PATTERN}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?"
     r"(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"
 )
-_TIME_HINT = "allowed is ISO 8601 with an offset, such as 2026-11-20T14:30:00Z"
 #: A JSON number with more decimals is what programs make of a fraction, not what a broker said.
 _MOST_DECIMALS = 12
 
@@ -42,6 +42,10 @@ class _RawNumber(str):
     """A JSON number as it was written."""
 
     __slots__ = ()
+
+
+_NAME_RULE = matching(_NAME, "a printable text of 1 to 100 characters")
+_TIME_RULE = matching(_TIME, "ISO 8601 with an offset, such as 2026-11-20T14:30:00Z")
 
 
 class JsonField(Struct, frozen=True):
@@ -53,16 +57,11 @@ class JsonField(Struct, frozen=True):
     required: bool = True
 
 
-def _name(value: Any) -> str:
-    if type(value) is not str or not re.fullmatch(_NAME, value):
-        raise ValueError("allowed is a printable text of 1 to 100 characters")
-    return value
-
-
 def _identity(value: Any) -> str:
-    if _name(value) == "0":
+    name = _NAME_RULE.parse(value)
+    if name == "0":
         raise ValueError("0 is what brokers write where there is no id")
-    return str(value)
+    return name
 
 
 def _amount(value: Any) -> str:
@@ -90,27 +89,6 @@ def _quantity(value: Any) -> str:
     return text
 
 
-def _time(value: Any) -> str:
-    if type(value) is not str or not re.fullmatch(_TIME, value):
-        raise ValueError(_TIME_HINT)
-    return value
-
-
-def _choice(*allowed: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if type(value) is not str or value not in allowed:
-            raise ValueError(f"allowed is {', '.join(allowed)}")
-        return value
-
-    return read
-
-
-def _currency(value: Any) -> str:
-    if type(value) is not str or not re.fullmatch(r"^[A-Z]{3,5}$", value):
-        raise ValueError("allowed is a code of 3 to 5 capital letters")
-    return value
-
-
 _NAME_SCHEMA = {"type": "string", "pattern": _NAME}
 _ID_SCHEMA = _NAME_SCHEMA | {"not": {"const": "0"}}
 _LIMIT = 10**18
@@ -133,27 +111,27 @@ _SIDES = ("BUY", "SELL")
 _STATUSES = ("fill", "correction", "bust")
 
 FILL_FIELDS = {
-    "account": JsonField("Whose fill it is.", _NAME_SCHEMA, _name),
-    "symbol": JsonField("Instrument; a futures contract with its month, such as ES 12-26 or ESZ6.", _NAME_SCHEMA, _name),
-    "time": JsonField("When it was executed.", _TIME_SCHEMA, _time),
-    "side": JsonField("BUY or SELL.", {"type": "string", "enum": list(_SIDES)}, _choice(*_SIDES)),
+    "account": JsonField("Whose fill it is.", _NAME_SCHEMA, _NAME_RULE.parse),
+    "symbol": JsonField("Instrument; a futures contract with its month, such as ES 12-26 or ESZ6.", _NAME_SCHEMA, _NAME_RULE.parse),
+    "time": JsonField("When it was executed.", _TIME_SCHEMA, _TIME_RULE.parse),
+    "side": JsonField("BUY or SELL.", {"type": "string", "enum": list(_SIDES)}, one_of(*_SIDES).parse),
     "quantity": JsonField("How much; positive.", _QUANTITY_SCHEMA, _quantity),
     "price": JsonField("At which price; may be zero or negative.", _AMOUNT_SCHEMA, _amount),
     "fill_id": JsonField("The broker's execution id, unique within the account.", _ID_SCHEMA, _identity),
     "commission": JsonField("All fees; a cost is positive, a rebate negative.", _AMOUNT_SCHEMA, _amount, False),
-    "order_id": JsonField("The order it belongs to.", _NAME_SCHEMA, _name, False),
-    "strategy": JsonField("The strategy that traded.", _NAME_SCHEMA, _name, False),
+    "order_id": JsonField("The order it belongs to.", _NAME_SCHEMA, _NAME_RULE.parse, False),
+    "strategy": JsonField("The strategy that traded.", _NAME_SCHEMA, _NAME_RULE.parse, False),
     "stop_loss": JsonField("The initial stop, as a price.", _AMOUNT_SCHEMA, _amount, False),
     "target": JsonField("The initial target, as a price.", _AMOUNT_SCHEMA, _amount, False),
-    "currency": JsonField("Money of the fill.", {"type": "string", "pattern": "^[A-Z]{3,5}$"}, _currency, False),
-    "asset_class": JsonField("What kind of instrument it is.", {"type": "string", "enum": list(ASSET_CLASSES)}, _choice(*ASSET_CLASSES), False),
-    "status": JsonField("A correction takes the place of what its fill_id said before, a bust takes it back.", {"type": "string", "enum": list(_STATUSES)}, _choice(*_STATUSES), False),
+    "currency": JsonField("Money of the fill.", {"type": "string", "pattern": "^[A-Z]{3,5}$"}, CURRENCY_CODE.parse, False),
+    "asset_class": JsonField("What kind of instrument it is.", {"type": "string", "enum": list(ASSET_CLASSES)}, one_of(*ASSET_CLASSES).parse, False),
+    "status": JsonField("A correction takes the place of what its fill_id said before, a bust takes it back.", {"type": "string", "enum": list(_STATUSES)}, one_of(*_STATUSES).parse, False),
 }  # fmt: skip
 
 MARK_FIELDS = {
-    "symbol": JsonField("Instrument, spelled as in its fills.", _NAME_SCHEMA, _name),
+    "symbol": JsonField("Instrument, spelled as in its fills.", _NAME_SCHEMA, _NAME_RULE.parse),
     "price": JsonField("The last known price.", _AMOUNT_SCHEMA, _amount),
-    "time": JsonField("When it was known.", _TIME_SCHEMA, _time),
+    "time": JsonField("When it was known.", _TIME_SCHEMA, _TIME_RULE.parse),
 }
 
 

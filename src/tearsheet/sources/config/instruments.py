@@ -1,13 +1,12 @@
 """The instruments of this place: the packaged futures table and the user's own overrides."""
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from tearsheet import trade
 from tearsheet.errors import SettingsError
-from tearsheet.trade.amount import parse_amount
 from tearsheet.trade.instrument import ASSET_CLASSES, InstrumentOverride, Instruments, futures_table
+from tearsheet.trade.value_rule import CURRENCY, InvalidValueError, ValueRule, number, one_of
 
 
 def load_instruments(overrides_file: Path | None, default_currency: str) -> Instruments:
@@ -36,43 +35,26 @@ def _overrides(path: Path | None) -> dict[str, InstrumentOverride]:
     return {symbol.upper(): _override(str(path), symbol, rule) for symbol, rule in content.items()}
 
 
-def _override(file: str, symbol: str, rule: Any) -> InstrumentOverride:
-    if not isinstance(rule, dict):
-        raise SettingsError(f"{file}: {symbol} is {rule!r}", "write it as {multiplier: 5, currency: USD}")
-    for key in rule:
-        if key not in ("multiplier", "currency", "asset_class", "tick"):
+_POSITIVE = number("a positive number", above="0")
+_RULES: dict[str, ValueRule[Any]] = {
+    "multiplier": _POSITIVE,
+    "currency": CURRENCY,
+    "asset_class": one_of(*ASSET_CLASSES),
+    "tick": _POSITIVE,
+}
+
+
+def _override(file: str, symbol: str, fields: Any) -> InstrumentOverride:
+    if not isinstance(fields, dict):
+        raise SettingsError(f"{file}: {symbol} is {fields!r}", "write it as {multiplier: 5, currency: USD}")
+    values = {}
+    for key, value in fields.items():
+        if key not in _RULES:
             raise SettingsError(
                 f"{file}: {symbol}.{key} is unknown", "known are multiplier, currency, asset_class and tick"
             )
-    asset_class = rule.get("asset_class")
-    if asset_class is not None and asset_class not in ASSET_CLASSES:
-        raise SettingsError(
-            f"{file}: {symbol}.asset_class is {asset_class!r}", f"allowed is {', '.join(ASSET_CLASSES)}"
-        )
-    return InstrumentOverride(
-        multiplier=_positive(file, symbol, "multiplier", rule),
-        currency=_currency(file, symbol, rule),
-        asset_class=asset_class,
-        tick=_positive(file, symbol, "tick", rule),
-    )
-
-
-def _positive(file: str, symbol: str, key: str, rule: dict[str, Any]) -> Decimal | None:
-    if key not in rule:
-        return None
-    try:
-        value = parse_amount(rule[key]) if isinstance(rule[key], str) else Decimal(0)
-    except ValueError:
-        value = Decimal(0)
-    if value <= 0:
-        raise SettingsError(f"{file}: {symbol}.{key} is {rule[key]!r}", "allowed is a positive number")
-    return value
-
-
-def _currency(file: str, symbol: str, rule: dict[str, Any]) -> str | None:
-    code = rule.get("currency")
-    if code is None:
-        return None
-    if not (isinstance(code, str) and 3 <= len(code) <= 5 and code.isascii() and code.isalpha()):
-        raise SettingsError(f"{file}: {symbol}.currency is {code!r}", "allowed is a code of 3 to 5 letters")
-    return code.upper()
+        try:
+            values[key] = _RULES[key].parse(value)
+        except InvalidValueError as error:
+            raise SettingsError(f"{file}: {symbol}.{key} is {value!r}", str(error)) from None
+    return InstrumentOverride(**values)

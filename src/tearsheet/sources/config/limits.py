@@ -2,31 +2,30 @@
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
-from datetime import date, time, timedelta
+from collections.abc import Mapping
+from datetime import time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
-
 from tearsheet.errors import SettingsError
 from tearsheet.rules.limit import LIMITS, STALE_AFTER, AccountLimits, Limit, Limits, TimeOfDayRange
 from tearsheet.sources.config.yaml import load_with_lines
-from tearsheet.trade.amount import parse_amount
-from tearsheet.trade.session import EARLIEST, LATEST
+from tearsheet.trade.value_rule import (
+    ISO_DATE,
+    TIME_OF_DAY,
+    InvalidValueError,
+    ValueRule,
+    either,
+    meaning,
+    number,
+    text_rule,
+)
 
 _NULL = (None, "", "null", "~", "Null", "NULL")
 _DURATION = re.compile(r"([1-9]\d{0,5})(s|m|h)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _Path = tuple[str, ...]
-
-
-class KeySpec(Struct, frozen=True):
-    """A key of the file: what is allowed, and how its value is read (ValueError where it is not)."""
-
-    allowed: str
-    parse: Callable[[Any], Any]
 
 
 def limit_keys() -> dict[str, tuple[str, dict[str, str]]]:
@@ -135,11 +134,11 @@ class _LimitsParser:
         if limit.lock_at is not None and limit.lock_at <= -limit.threshold:
             raise self._error(path, value, f"lock_at lies above -{limit.threshold:f}, where the floor begins")
 
-    def _parse_value(self, word: KeySpec, value: Any, path: _Path) -> Any:
+    def _parse_value(self, rule: ValueRule[Any], value: Any, path: _Path) -> Any:
         try:
-            return word.parse(value)
-        except ValueError:
-            raise self._error(path, value, f"allowed is {word.allowed}") from None
+            return rule.parse(value)
+        except InvalidValueError as error:
+            raise self._error(path, value, str(error)) from None
 
     def _mapping(self, content: Any, path: _Path) -> dict[str, Any]:
         if content in _NULL:
@@ -173,48 +172,16 @@ def _fields(name: str, read: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _number(*, low: str, above: bool = True, high: str = "1E18", whole: bool = False) -> Any:
-    def read(value: Any) -> Decimal:
-        number = parse_amount(_text(value))
-        beyond = number <= Decimal(low) if above else number < Decimal(low)
-        if beyond or number > Decimal(high) or (whole and number != number.to_integral_value()):
-            raise ValueError
-        return number
-
-    return read
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError
-    return value
-
-
-def _integer(value: Any) -> int:
-    return int(_number(low="0", above=False, high="100000", whole=True)(value))
-
-
-def _choice(**meanings: Any) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if _text(value) not in meanings:
-            raise ValueError
-        return meanings[value]
-
-    return read
-
-
 def _percents(value: Any) -> tuple[Decimal, ...]:
     items = value if isinstance(value, list) else [] if value in _NULL else [value]
-    marks = tuple(_number(low="0", high="100")(item) for item in items)
+    marks = tuple(_PERCENTAGE.convert(item) for item in items)
     if list(marks) != sorted(set(marks)):
         raise ValueError
     return marks
 
 
-def _parse_range(value: Any) -> TimeOfDayRange:
-    start, dash, end = _text(value).partition("-")
-    if not dash:
-        raise ValueError
+def _range(text: str) -> TimeOfDayRange:
+    start, _, end = text.partition("-")
     span = TimeOfDayRange(_clock(start.strip()), _clock(end.strip()))
     if span.start == span.end:
         raise ValueError
@@ -222,13 +189,11 @@ def _parse_range(value: Any) -> TimeOfDayRange:
 
 
 def _clock(text: str) -> time:
-    if not re.fullmatch(r"\d\d:\d\d", text, re.ASCII):
-        raise ValueError
-    return time.fromisoformat("00:00" if text == "24:00" else text)
+    return time(0) if text == "24:00" else TIME_OF_DAY.convert(text)
 
 
 def _parse_ranges(value: Any) -> tuple[TimeOfDayRange, ...]:
-    return tuple(_parse_range(item) for item in (value if isinstance(value, list) else [value]))
+    return tuple(_RANGE.convert(item) for item in (value if isinstance(value, list) else [value]))
 
 
 def _parse_optional_ranges(value: Any) -> tuple[TimeOfDayRange, ...]:
@@ -242,39 +207,36 @@ def _parse_hours(value: Any) -> tuple[TimeOfDayRange, ...]:
     return spans
 
 
-def _duration(value: Any) -> timedelta:
-    found = _DURATION.fullmatch(_text(value))
+def _duration(text: str) -> timedelta:
+    found = _DURATION.fullmatch(text)
     if not found:
         raise ValueError
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
-def _day(value: Any) -> date:
-    day = date.fromisoformat(_text(value))
-    if not EARLIEST.date() <= day < LATEST.date():
-        raise ValueError
-    return day
-
-
+_PERCENTAGE = number("a percentage above 0 and up to 100", above="0", most="100")
+_SMALL = number("a whole number not below 0", least="0", most="100000", whole=True)
+_RANGE = text_rule("HH:MM-HH:MM", _range)
 _SPANS = "HH:MM-HH:MM, or a list of such, by the clock of the trading day's time zone"
-_DURATION_KEY = KeySpec("a duration such as 90s, 15m or 2h, or null", _duration)
-_MONEY = KeySpec("an amount of money above 0, such as 500", _number(low="0"))
-_COUNT = KeySpec("a whole number above 0", _number(low="0", whole=True, high="1000000"))
-_LOSS_BASIS = KeySpec("closed or open_pnl", _choice(closed="closed", open_pnl="open_pnl"))
+_DURATION_KEY = text_rule("a duration such as 90s, 15m or 2h, or null", _duration)
+_MONEY = number("an amount of money above 0, such as 500", above="0")
+_COUNT = number("a whole number above 0", above="0", most="1000000", whole=True)
+_LOSS_BASIS = either("closed", "open_pnl")
 
 #: Keys that every limit may have; beside the limits they hold for all of an account.
-_OPTION_KEYS: dict[str, KeySpec] = {
-    "warn_at": KeySpec("a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents),
-    "hysteresis": KeySpec("percentage points from 0 to 50", _number(low="0", above=False, high="50")),
-    "min_trades": KeySpec("a whole number not below 0", _integer),
-    "silence": KeySpec(_SPANS, _parse_optional_ranges),
-    "on_unknown": KeySpec("hold or breach", _choice(hold="hold", breach="breach")),
+_OPTION_KEYS: dict[str, ValueRule[Any]] = {
+    "warn_at": ValueRule(
+        "a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents
+    ),
+    "hysteresis": number("percentage points from 0 to 50", least="0", most="50"),
+    "min_trades": text_rule(_SMALL.allowed, lambda text: int(_SMALL.convert(text))),
+    "silence": ValueRule(_SPANS, _parse_optional_ranges),
+    "on_unknown": either("hold", "breach"),
 }
 
-_LOSS: tuple[str, dict[str, KeySpec]] = ("amount", {"amount": _MONEY, "basis": _LOSS_BASIS})
-_SINCE = KeySpec("a date, YYYY-MM-DD", _day)
+_LOSS: tuple[str, dict[str, ValueRule[Any]]] = ("amount", {"amount": _MONEY, "basis": _LOSS_BASIS})
 #: Of each limit: the key that its short form `name: value` stands for, and the keys it may have.
-_SHAPES: dict[str, tuple[str, dict[str, KeySpec]]] = {
+_SHAPES: dict[str, tuple[str, dict[str, ValueRule[Any]]]] = {
     "daily_loss": _LOSS,
     "weekly_loss": _LOSS,
     "monthly_loss": _LOSS,
@@ -282,13 +244,10 @@ _SHAPES: dict[str, tuple[str, dict[str, KeySpec]]] = {
         "amount",
         {
             "amount": _MONEY,
-            "kind": KeySpec("static or trailing", _choice(static=False, trailing=True)),
-            "basis": KeySpec(
-                "closed, end_of_day or open_pnl",
-                _choice(closed="closed", end_of_day="end_of_day", open_pnl="open_pnl"),
-            ),
-            "lock_at": KeySpec("an amount of money, 0 is the start", _number(low="-1E18")),
-            "since": _SINCE,
+            "kind": meaning({"static": False, "trailing": True}),
+            "basis": either("closed", "end_of_day", "open_pnl"),
+            "lock_at": number("an amount of money, 0 is the start", above="-1E18"),
+            "since": ISO_DATE,
         },
     ),
     "max_trades": ("number", {"number": _COUNT}),
@@ -296,18 +255,18 @@ _SHAPES: dict[str, tuple[str, dict[str, KeySpec]]] = {
     "max_open_quantity": (
         "quantity",
         {
-            "quantity": KeySpec("a quantity above 0", _number(low="0")),
-            "per": KeySpec("account or symbol", _choice(account=False, symbol=True)),
+            "quantity": number("a quantity above 0", above="0"),
+            "per": meaning({"account": False, "symbol": True}),
         },
     ),
     "profit_lock": (
         "give_back",
         {
-            "give_back": KeySpec("a percentage above 0 and up to 100", _number(low="0", high="100")),
-            "from": KeySpec("an amount of money not below 0", _number(low="0", above=False)),
+            "give_back": _PERCENTAGE,
+            "from": number("an amount of money not below 0", least="0"),
         },
     ),
-    "trading_hours": ("hours", {"hours": KeySpec(_SPANS, _parse_hours)}),
+    "trading_hours": ("hours", {"hours": ValueRule(_SPANS, _parse_hours)}),
 }  # fmt: skip
 _FIELDS = {
     "amount": "threshold",

@@ -1,7 +1,6 @@
 """Reads the targets file: YAML, exact numbers, and an error for every value that makes no sense."""
 
 import difflib
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,17 +8,23 @@ from typing import Any
 from tearsheet.errors import SettingsError
 from tearsheet.rules import DEFAULT_TARGETS, Targets
 from tearsheet.trade.amount import parse_amount
+from tearsheet.trade.value_rule import InvalidValueError, number, text_rule
 
-_ALLOWED: dict[str, tuple[str, Callable[[Decimal], bool]]] = {
-    # 0.6 is far more likely a ratio by mistake than a promise of 0.6 %
-    "win_rate_target": (
-        "a percentage, 0 or from 1 to 100 (60 means 60 %)",
-        lambda v: v == 0 or 1 <= v <= 100,
-    ),
-    "daily_pl_target": ("an amount of money; a negative one is a floor", lambda v: True),
-    "trades_per_day_target": ("a number not below 0", lambda v: v >= 0),
-    "max_drawdown_target": ("an amount of money not above 0, such as -500", lambda v: v <= 0),
-    "avg_risk_reward_target": ("a number not below 0", lambda v: v >= 0),
+
+def _percentage(text: str) -> Decimal:
+    """Return 0 or a percentage from 1: 0.6 is far more likely a ratio by mistake than 0.6 %."""
+    value = parse_amount(text)
+    if value != 0 and not 1 <= value <= 100:
+        raise ValueError
+    return value
+
+
+_RULES = {
+    "win_rate_target": text_rule("a percentage, 0 or from 1 to 100 (60 means 60 %)", _percentage),
+    "daily_pl_target": number("an amount of money; a negative one is a floor"),
+    "trades_per_day_target": number("a number not below 0", least="0"),
+    "max_drawdown_target": number("an amount of money not above 0, such as -500", most="0"),
+    "avg_risk_reward_target": number("a number not below 0", least="0"),
 }
 _NULL = ("", "null", "~", "Null", "NULL")
 
@@ -54,25 +59,18 @@ def parse_targets(text: str, file: str) -> Targets:
             raise SettingsError(f"{file}: targets is {content!r}", "it holds a key for each target")
     values = {}
     for key, value in content.items():
-        if key not in _ALLOWED:
-            near = difflib.get_close_matches(key, _ALLOWED, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_ALLOWED)}"
+        if key not in _RULES:
+            near = difflib.get_close_matches(key, _RULES, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(_RULES)}"
             raise SettingsError(f"{file}: {key} is no target", hint, (key,))
-        values[key] = _number(file, key, value)
+        values[key] = _value(file, key, value)
     return Targets(**values)
 
 
-def _number(file: str, key: str, value: Any) -> Decimal | None:
-    allowed, fits = _ALLOWED[key]
-    error = SettingsError(f"{file}: {key} is {value!r}", f"allowed is {allowed}, or null", (key,))
-    if not isinstance(value, str):
-        raise error
+def _value(file: str, key: str, value: Any) -> Decimal | None:
     if value in _NULL:
         return None
     try:
-        number = parse_amount(value)
-    except ValueError:
-        raise error from None
-    if not fits(number):
-        raise error
-    return number
+        return _RULES[key].parse(value)
+    except InvalidValueError as error:
+        raise SettingsError(f"{file}: {key} is {value!r}", f"{error}, or null", (key,)) from None

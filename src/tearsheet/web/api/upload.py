@@ -11,6 +11,7 @@ from flask import request
 from tearsheet.app.imports.formats import known_formats, time_zone_names
 from tearsheet.app.imports.uploads import safe_name
 from tearsheet.errors import FormatError, InputError, UsageError
+from tearsheet.trade.value_rule import meaning, text_rule
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import check_content_type
 from tearsheet.web.http.errors import HttpError
@@ -24,11 +25,8 @@ FILE_SCHEMA = {
 }
 
 
-def _parse_zone(text: str) -> ZoneInfo:
-    if text not in time_zone_names():
-        raise ValueError("allowed is an IANA name such as America/Chicago")
-    return ZoneInfo(text)
-
+_ZONES = meaning({name: name for name in time_zone_names()})
+_ZONE = text_rule("an IANA name such as America/Chicago", lambda text: ZoneInfo(_ZONES.convert(text)))
 
 #: How to read a file that does not say it itself.
 IMPORT_PARAMETERS = (
@@ -36,7 +34,7 @@ IMPORT_PARAMETERS = (
         "timezone",
         "Zone of the times in a file that names none.",
         {"type": "string", "enum": time_zone_names()},
-        _parse_zone,
+        _ZONE.parse,
     ),
     parameters.ACCOUNT,
     parameters.choice("format", "The file's format, where it is not recognised.", *sorted(known_formats())),

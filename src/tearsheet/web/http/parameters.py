@@ -2,8 +2,6 @@
 
 import base64
 import re
-from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 import msgspec
@@ -13,6 +11,7 @@ from tearsheet.errors import UsageError
 from tearsheet.performance.metric import METRICS
 from tearsheet.trade.note import MAX_TAG_LENGTH, normalize_tag
 from tearsheet.trade.session import DATE_PATTERN
+from tearsheet.trade.value_rule import CURRENCY_CODE, ISO_DATE, matching, one_of, text_rule, whole_number
 from tearsheet.web.http.operation import Parameter
 
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom")
@@ -24,42 +23,8 @@ _ID = "^[0-9a-f]{16}$"
 _CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
 
 
-def _name(text: str) -> str:
-    if not re.fullmatch(NAME, text):
-        raise ValueError("allowed is a text of 1 to 200 characters")
-    return text
-
-
-def _day(text: str) -> date:
-    if not re.fullmatch(_DATE, text):
-        raise ValueError("allowed is YYYY-MM-DD, such as 2026-01-31, from 1980 to 2087")
-    return date.fromisoformat(text)
-
-
-def choice_parser(*choices: str) -> Callable[[str], str]:
-    """Reads one of some words."""
-
-    def read(text: str) -> str:
-        if text not in choices:
-            raise ValueError(f"allowed is {', '.join(choices)}")
-        return text
-
-    return read
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
-            raise ValueError(f"allowed is a whole number from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def _currency(text: str) -> str:
-    if not re.fullmatch("[A-Z]{3,5}", text):
-        raise ValueError("allowed is a code of 3 to 5 capital letters")
-    return text
+_TEXT = matching(NAME, "a text of 1 to 200 characters")
+_DAY = text_rule("YYYY-MM-DD, such as 2026-01-31, from 1980 to 2087", ISO_DATE.convert)
 
 
 def cursor_of(place: PageCursor | None) -> str | None:
@@ -88,18 +53,18 @@ def choice(name: str, words: str, *choices: str, default: str | None = None) -> 
     schema = {"type": "string", "enum": list(choices)}
     if default is not None:
         schema["default"] = default
-    return Parameter(name, words, schema, choice_parser(*choices), default)
+    return Parameter(name, words, schema, one_of(*choices).parse, default)
 
 
 def date_of(name: str, words: str) -> Parameter:
     """A parameter that is a date."""
     schema = {"type": "string", "format": "date", "pattern": _DATE}
-    return Parameter(name, words, schema, _day)
+    return Parameter(name, words, schema, _DAY.parse)
 
 
 def text_of(name: str, words: str) -> Parameter:
     """A parameter that is a short text."""
-    return Parameter(name, words, {"type": "string", "pattern": NAME}, _name)
+    return Parameter(name, words, {"type": "string", "pattern": NAME}, _TEXT.parse)
 
 
 def number_of(name: str, words: str, high: int, default: int | None = None, low: int = 1) -> Parameter:
@@ -107,18 +72,7 @@ def number_of(name: str, words: str, high: int, default: int | None = None, low:
     schema: dict[str, Any] = {"type": "integer", "minimum": low, "maximum": high}
     if default is not None:
         schema["default"] = default
-    return Parameter(name, words, schema, _whole(low, high), default)
-
-
-def pattern_parser(pattern: str, words: str) -> Callable[[str], str]:
-    """Reads a text that a pattern allows."""
-
-    def read(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"allowed is {words}")
-        return text
-
-    return read
+    return Parameter(name, words, schema, whole_number(low, high).parse, default)
 
 
 ACCOUNT = text_of("account", "Only this account.")
@@ -132,7 +86,7 @@ CURRENCY = Parameter(
     "currency",
     "Which money, where there are several.",
     {"type": "string", "pattern": "^[A-Z]{3,5}$"},
-    _currency,
+    CURRENCY_CODE.parse,
 )
 DATE = date_of("date", "The day; the window that holds it is shown. By default the present session.")
 WINDOW = choice("window", "Kind of window.", *KINDS, default="daily")
@@ -151,23 +105,23 @@ METRIC = Parameter(
     "metric",
     "Name of a metric.",
     {"type": "string", "enum": list(METRICS)},
-    choice_parser(*METRICS),
+    one_of(*METRICS).parse,
     required=True,
 )
-ALERT_ID = Parameter("alert", "An alert's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, _name)
+ALERT_ID = Parameter("alert", "An alert's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, _TEXT.parse)
 
 IMPORT_ID = Parameter(
     "number",
     "An import's id.",
     {"type": "integer", "minimum": 1, "maximum": _MOST_IMPORTS},
-    _whole(1, _MOST_IMPORTS),
+    whole_number(1, _MOST_IMPORTS).parse,
 )
 BEFORE = number_of("before", "Only imports with a smaller id.", _MOST_IMPORTS)
 POSITION_ID = Parameter(
     "position",
     "A position's id.",
     {"type": "string", "pattern": _ID},
-    pattern_parser(_ID, "16 hexadecimal digits"),
+    matching(_ID, "16 hexadecimal digits").parse,
 )
 NOTE_ID = Parameter("note", "A note's id.", POSITION_ID.schema, POSITION_ID.read)
 

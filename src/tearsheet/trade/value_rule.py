@@ -1,0 +1,124 @@
+"""Rules for values given as text: what is allowed, in words for people, and the value that a text means."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from tearsheet.trade.amount import parse_amount
+from tearsheet.trade.session import DATE_PATTERN
+
+T = TypeVar("T")
+
+
+class InvalidValueError(ValueError):
+    """A value that is not allowed: the message has the allowed ones, `reason` what else is wrong."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ValueRule(Struct, Generic[T], frozen=True):
+    """What a value may be. `convert` returns what it means, or raises ValueError or LookupError."""
+
+    allowed: str
+    convert: Callable[[Any], T]
+
+    def parse(self, value: object) -> T:
+        """Return what a value means. Raises InvalidValueError with what is allowed."""
+        try:
+            return self.convert(value)
+        except (ValueError, LookupError, OSError) as error:
+            reason = error.reason if isinstance(error, InvalidValueError) else ""
+            raise InvalidValueError(f"allowed is {self.allowed}", reason) from None
+
+
+def text_rule(allowed: str, convert: Callable[[str], T]) -> ValueRule[T]:
+    """A rule for texts alone; a subclass of str is none, such as a JSON number as it was written."""
+
+    def convert_text(value: object) -> T:
+        if type(value) is not str:
+            raise ValueError
+        return convert(value)
+
+    return ValueRule(allowed, convert_text)
+
+
+def optional(rule: ValueRule[T]) -> ValueRule[T | None]:
+    """A rule that takes an empty text too, as None."""
+    return text_rule(f"{rule.allowed}, or nothing", lambda text: rule.convert(text) if text.strip() else None)
+
+
+def one_of(*choices: str) -> ValueRule[str]:
+    """One of some words, listed with commas."""
+    return text_rule(", ".join(choices), {choice: choice for choice in choices}.__getitem__)
+
+
+def either(*choices: str) -> ValueRule[str]:
+    """One of some words, listed as in a sentence."""
+    return meaning({choice: choice for choice in choices})
+
+
+def meaning(meanings: Mapping[str, T]) -> ValueRule[T]:
+    """One of some words, each with what it means."""
+    *others, last = meanings
+    return text_rule(f"{', '.join(others)} or {last}", meanings.__getitem__)
+
+
+def matching(pattern: str, allowed: str) -> ValueRule[str]:
+    """A text that a pattern matches as a whole."""
+    matches = re.compile(pattern).fullmatch
+
+    def convert(text: str) -> str:
+        if not matches(text):
+            raise ValueError
+        return text
+
+    return text_rule(allowed, convert)
+
+
+def whole_number(low: int, high: int) -> ValueRule[int]:
+    """A whole number in plain digits; `int` would take 1_000, signs and other digits too."""
+
+    def convert(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
+            raise ValueError
+        return int(text)
+
+    return text_rule(f"a whole number from {low} to {high}", convert)
+
+
+def number(
+    allowed: str, *, above: str = "-1E18", least: str = "-1E18", most: str = "1E18", whole: bool = False
+) -> ValueRule[Decimal]:
+    """An exact number within bounds."""
+    floor, low, high = Decimal(above), Decimal(least), Decimal(most)
+
+    def convert(text: str) -> Decimal:
+        value = parse_amount(text)
+        if not (floor < value and low <= value <= high) or (whole and value != value.to_integral_value()):
+            raise ValueError
+        return value
+
+    return text_rule(allowed, convert)
+
+
+def _time_of_day(text: str) -> time:
+    if not re.fullmatch("[0-9]{2}:[0-9]{2}", text):
+        raise ValueError
+    return time.fromisoformat(text)
+
+
+CURRENCY_CODE = matching("[A-Z]{3,5}", "a code of 3 to 5 capital letters")
+_LETTERS = matching("[A-Za-z]{3,5}", "letters")
+#: In any case, returned in capitals.
+CURRENCY = text_rule("a code of 3 to 5 letters", lambda text: _LETTERS.convert(text).upper())
+_ISO_DATE = matching(DATE_PATTERN, "a date, YYYY-MM-DD")
+ISO_DATE = text_rule(_ISO_DATE.allowed, lambda text: date.fromisoformat(_ISO_DATE.convert(text)))
+TIME_OF_DAY = text_rule("HH:MM, such as 17:00", _time_of_day)
+TIME_ZONE = text_rule("an IANA name such as UTC or America/Chicago", ZoneInfo)
