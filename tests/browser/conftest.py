@@ -14,7 +14,7 @@ from tests.support.api import fill
 from tests.support.place import NOON, Place, record
 from tests.support.web_server import Server
 
-STREAMING = "tearsheet.web.server.gunicorn_worker.StreamingWorker"
+STREAMING = "tearsheet.web.worker.StreamingWorker"
 HOSTILE = "<img src=x onerror=alert(1)>\"'&"
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -3,14 +3,13 @@
 from tearsheet import log
 from tearsheet.settings import Settings
 from tearsheet.web import create_app
-from tearsheet.web.server import context as served
-from tearsheet.web.server import gunicorn_server as serving
+from tearsheet.web.server import context, gunicorn_server
 
 PATIENCE_S = 2
 
 if __name__ == "__main__":
-    served._BEAT_S = 0.5
-    serving._TIMEOUT_S = PATIENCE_S
+    context._BEAT_S = 0.5
+    gunicorn_server._TIMEOUT_S = PATIENCE_S
     settings = Settings.load()
     log.configure(settings, verbose=1)
-    serving.serve(settings, lambda: create_app(settings))
+    gunicorn_server.serve(settings, lambda: create_app(settings))

@@ -63,8 +63,8 @@ def serve(
     log.configure(settings, verbose=max(verbose, 1))
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     click.echo(f"Tearsheet listens at http://{shown}:{settings.port} (docs at /docs)", err=True)
-    beside = list(_watch_command(statements, verbose)) if watch else None
-    run(settings, lambda: create_app(settings), beside=beside)
+    watch_command = list(_watch_command(statements, verbose)) if watch else None
+    run(settings, lambda: create_app(settings), watch_command=watch_command)
 
 
 def _watch_command(statements: tuple[Path, ...], verbose: int) -> Iterator[str]:

@@ -269,7 +269,7 @@ def _export(
     picture = summary_svg(days, found.currency) if days else ""
     files = export_summary(found, alerts, tracker.settings.output_dir, picture)
     if form == "html":
-        from tearsheet.web.pages.tear_sheet import export_tear_sheet  # Jinja, only for this
+        from tearsheet.web.rendering.tear_sheet import export_tear_sheet  # Jinja, only for this
 
         files.append(export_tear_sheet(tracker, found, alerts))
     for file in files:

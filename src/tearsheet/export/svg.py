@@ -4,21 +4,26 @@ Coordinates are integers, so that the same data gives the same bytes. SVG and no
 depends on the fonts of the machine, and a renderer is a native wheel of several megabytes.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import accumulate
 from xml.sax.saxutils import escape
 
+from tearsheet.export.scale import Scale
 from tearsheet.performance.series import DailyPoint
 from tearsheet.rules.replay import Replay, ReplayDay
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.words import format_money
 
-WIDTH, PANEL = 960, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 96, 24, 72, 40
+_WIDTH = 960
+_LEFT, _RIGHT = 96, 24
+_ZERO = Decimal(0)
+_WHOLE = Context(prec=100, rounding=ROUND_HALF_EVEN)
+#: Height of a replay's panel, and where its chart begins and how high that is.
+_REPLAY_HEIGHT, _REPLAY_CHART = 320, (72, 208)
 _MIN_LABEL_GAP = 16
-#: Told apart by dash and mark as well as by colour.
-_STYLE = """\
+#: Lines differ by dash and marker, not by color alone.
+_REPLAY_STYLE = """\
 text{font:13px system-ui,sans-serif;fill:#334155}
 .title{font-size:16px;font-weight:600;fill:#0f172a}
 .grid{stroke:#e2e8f0}.zero{stroke:#94a3b8}
@@ -28,103 +33,10 @@ text{font:13px system-ui,sans-serif;fill:#334155}
 @media (prefers-color-scheme:dark){svg{background:#0f172a}text{fill:#cbd5e1}.title{fill:#f8fafc}
 .grid{stroke:#1e293b}.zero{stroke:#475569}.was{stroke:#94a3b8}.stopped{stroke:#38bdf8}
 .stop{fill:#0f172a;stroke:#f87171}}"""
-_WHOLE = Context(prec=100, rounding=ROUND_HALF_EVEN)
-
-
-def replay_svg(replays: Sequence[Replay]) -> str:
-    """One panel an account: what was made, what would have been made, and each stop."""
-    height = PANEL * max(len(replays), 1)
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
-        f' width="{WIDTH}" height="{height}">',
-        "<title>Replay of limits</title>",
-        f"<style>{_STYLE}</style>",
-    ]
-    for number, replay in enumerate(replays):
-        lines += [f'<g transform="translate(0 {number * PANEL})">', *_panel(replay), "</g>"]
-    return "\n".join([*lines, "</svg>", ""])
-
-
-class _ReplayScale:
-    """Where a day and an amount lie in a panel."""
-
-    def __init__(self, days: int, amounts: Iterable[Decimal]) -> None:
-        values = [Decimal(0), *amounts]
-        self.low, self.high = min(values), max(values)
-        self._days = max(days, 1)
-
-    def x(self, day: int) -> int:
-        """The place after so many days; 0 is before the first."""
-        return _x(day, self._days)
-
-    def y(self, amount: Decimal) -> int:
-        span = self.high - self.low
-        room = PANEL - _TOP - _BOTTOM
-        share = _WHOLE.divide(self.high - amount, span) if span else Decimal(0)
-        return _TOP + int(_WHOLE.quantize(share * room, Decimal(1)))
-
-    def labelled(self) -> list[Decimal]:
-        """The lowest and the highest amount, and 0; what would lie over the label of 0 is left out."""
-        zero = self.y(Decimal(0))
-        ends = [end for end in (self.low, self.high) if end and abs(self.y(end) - zero) > _MIN_LABEL_GAP]
-        return sorted([Decimal(0), *ends])
-
-
-def _panel(replay: Replay) -> Iterator[str]:
-    days = replay.days
-    was = list(accumulate((day.net for day in days), initial=Decimal(0)))
-    stopped = list(accumulate((day.net_with_limits for day in days), initial=Decimal(0)))
-    scale = _ReplayScale(len(days), [*was, *stopped])
-    yield f'<text class="title" x="{_LEFT}" y="26">{escape(replay.account)}</text>'
-    yield f'<text x="{_LEFT}" y="46">{escape(_summary_line(replay))}</text>'
-    for amount in scale.labelled():
-        kind = "zero" if not amount else "grid"
-        y = scale.y(amount)
-        yield f'<path class="{kind}" d="M{_LEFT} {y}H{WIDTH - _RIGHT}"/>'
-        yield f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{format_money(amount)}</text>'
-    yield _line("was", scale, was)
-    yield _line("stopped", scale, stopped)
-    yield from _stop_markers(replay, scale, stopped)
-    yield from _date_labels(days, PANEL - 14)
-
-
-def _summary_line(replay: Replay) -> str:
-    verb = "saved" if replay.saved >= 0 else "cost"
-    return (
-        f"as it was {format_money(replay.net)} (dashed), as stopped {format_money(replay.net_with_limits)},"
-        f" {verb} {format_money(abs(replay.saved))} {replay.currency}; stops: {len(replay.stops)}"
-    )
-
-
-def _line(kind: str, scale: _ReplayScale, amounts: list[Decimal]) -> str:
-    points = " ".join(f"{scale.x(n)},{scale.y(amount)}" for n, amount in enumerate(amounts))
-    return f'<polyline class="{kind}" points="{points}"/>'
-
-
-def _stop_markers(replay: Replay, scale: _ReplayScale, stopped: list[Decimal]) -> Iterator[str]:
-    """A ring at the end of each day that was stopped, with its words for those who point at it."""
-    names = {day.session: number for number, day in enumerate(replay.days, 1)}
-    for stop in replay.stops:
-        number = names.get(stop.trading_day, 0)
-        words = f"{stop.trading_day} {stop.limit} {to_plain_string(stop.value)} of {to_plain_string(stop.threshold)}"
-        yield (
-            f'<circle class="stop" cx="{scale.x(number)}" cy="{scale.y(stopped[number])}" r="5">'
-            f"<title>{escape(words)}, saved {format_money(stop.saved)}</title></circle>"
-        )
-
-
-def _date_labels(days: Sequence[ReplayDay] | Sequence[DailyPoint], y: int) -> Iterator[str]:
-    """The first and the last day."""
-    if days:
-        yield f'<text x="{_LEFT}" y="{y}">{days[0].session}</text>'
-    if len(days) > 1:
-        yield f'<text x="{WIDTH - _RIGHT}" y="{y}" text-anchor="end">{days[-1].session}</text>'
-
-
-#: The panels of a window: where each begins, and how high it is.
-_TOTAL, _DEPTH, _DAYS = (40, 230), (318, 84), (450, 112)
-_HEIGHT = 600
-_MAX_LINES = 4
+#: Panels of a summary: where each begins, and how high it is.
+_TOTAL, _DRAWDOWN, _DAYS = (40, 230), (318, 84), (450, 112)
+_SUMMARY_HEIGHT = 600
+_MAX_STEPS = 4
 _SUMMARY_STYLE = """\
 .ts text{font:13px system-ui,sans-serif;fill:#58626f}
 .ts .heading{font-weight:600;fill:#151a21}
@@ -138,93 +50,142 @@ _SUMMARY_STYLE = """\
 .ts .gain{fill:#2fbf9b}.ts .loss{fill:#f27240}}"""
 
 
-def summary_svg(days: Sequence[DailyPoint], currency: str) -> str:
-    """The running total of a window's sessions, its drawdown underneath, and each session's result."""
-    words = f"Cumulative P&L with its drawdown, and net P&L by day, of {len(days)} days in {currency}"
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="ts" viewBox="0 0 {WIDTH} {_HEIGHT}"'
-        f' width="{WIDTH}" height="{_HEIGHT}" role="img">'
-    )
-    lines = [head, f"<title>{escape(words)}</title>", f"<style>{_SUMMARY_STYLE}</style>"]
-    totals = [Decimal(0), *(day.total for day in days)]
-    depths = [Decimal(0), *(-day.max_drawdown for day in days)]  # within the day too, as the metric counts it
-    lines += _curve(f"Cumulative P&L, {currency}", totals, _TOTAL, ("under", "total"))
-    lines += _curve("Drawdown", depths, _DEPTH, ("fall", "depth"))
-    lines += _columns(days)
-    lines += _date_labels(days, _HEIGHT - 14)
+def replay_svg(replays: Sequence[Replay]) -> str:
+    """Return a panel for each account: actual P&L, P&L with limits, and each stop."""
+    height = _REPLAY_HEIGHT * max(len(replays), 1)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img"'
+        f' width="{_WIDTH}" height="{height}">',
+        "<title>Replay of limits</title>",
+        f"<style>{_REPLAY_STYLE}</style>",
+    ]
+    for number, replay in enumerate(replays):
+        lines += [f'<g transform="translate(0 {number * _REPLAY_HEIGHT})">', *_replay_panel(replay), "</g>"]
     return "\n".join([*lines, "</svg>", ""])
 
 
-class _ChartPanel:
-    """Where an amount lies in a stretch of the picture's height, with 0 in it."""
+def summary_svg(days: Sequence[DailyPoint], currency: str) -> str:
+    """Return the cumulative P&L of a period, its drawdown, and the net P&L of each day."""
+    title = f"Cumulative P&L with its drawdown, and net P&L by day, of {len(days)} days in {currency}"
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="ts" viewBox="0 0 {_WIDTH} {_SUMMARY_HEIGHT}"'
+        f' width="{_WIDTH}" height="{_SUMMARY_HEIGHT}" role="img">'
+    )
+    lines = [head, f"<title>{escape(title)}</title>", f"<style>{_SUMMARY_STYLE}</style>"]
+    totals = [_ZERO, *(day.total for day in days)]
+    drawdowns = [_ZERO, *(-day.max_drawdown for day in days)]  # within the day too, as the metric counts it
+    lines += _area_chart(f"Cumulative P&L, {currency}", totals, _TOTAL, ("under", "total"))
+    lines += _area_chart("Drawdown", drawdowns, _DRAWDOWN, ("fall", "depth"))
+    lines += _columns(days)
+    lines += _date_labels(days, _SUMMARY_HEIGHT - 14)
+    return "\n".join([*lines, "</svg>", ""])
+
+
+class _Panel:
+    """Part of a picture's height with a scale of its own."""
 
     def __init__(self, place: tuple[int, int], amounts: Iterable[Decimal]) -> None:
-        values = [Decimal(0), *amounts]
-        self._low, self._high = min(values), max(values)
-        self.top, self._room = place
+        self.top, self._height = place
+        self.scale = Scale(amounts)
 
     def y(self, amount: Decimal) -> int:
-        """The height of an amount, from the top of the picture."""
-        span = self._high - self._low
-        share = _WHOLE.divide(self._high - amount, span) if span else Decimal(0)
-        return self.top + int(_WHOLE.quantize(share * self._room, Decimal(1)))
+        """Return the distance of an amount from the top of the picture."""
+        return self.top + int(_WHOLE.quantize(self.scale.offset(amount, self._height), Decimal(1)))
 
-    def lines(self) -> list[Decimal]:
-        """Round amounts, at most so many in the span, 0 among them."""
-        span = self._high - self._low
-        if not span:
-            return [Decimal(0)]
-        step = _nice_step(_WHOLE.divide(span, Decimal(_MAX_LINES)))
-        first = int(_WHOLE.divide_int(self._low, step))
-        last = int(_WHOLE.divide_int(self._high, step))
-        return [step * n for n in range(first, last + 1)]
+    def points(self, amounts: Sequence[Decimal]) -> str:
+        """Return a line's points, the first at the left end and the last at the right."""
+        return " ".join(f"{_x(n, len(amounts) - 1)},{self.y(amount)}" for n, amount in enumerate(amounts))
 
-
-def _nice_step(least: Decimal) -> Decimal:
-    """The smallest of 1, 2, 5, 10, 20 … that is not below."""
-    unit = Decimal(1).scaleb(least.adjusted())
-    return next(unit * n for n in (1, 2, 5, 10) if unit * n >= least)
+    def grid(self, amounts: Iterable[Decimal], label: Callable[[Decimal], str]) -> Iterator[str]:
+        """Return a labelled line for each amount."""
+        for amount in amounts:
+            y = self.y(amount)
+            yield f'<path class="{"grid" if amount else "zero"}" d="M{_LEFT} {y}H{_WIDTH - _RIGHT}"/>'
+            yield f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{label(amount)}</text>'
 
 
-def _axis(heading: str, panel: _ChartPanel) -> Iterator[str]:
+def _replay_panel(replay: Replay) -> Iterator[str]:
+    days = replay.days
+    actual = list(accumulate((day.net for day in days), initial=_ZERO))
+    stopped = list(accumulate((day.net_with_limits for day in days), initial=_ZERO))
+    panel = _Panel(_REPLAY_CHART, [*actual, *stopped])
+    yield f'<text class="title" x="{_LEFT}" y="26">{escape(replay.account)}</text>'
+    yield f'<text x="{_LEFT}" y="46">{escape(_summary_line(replay))}</text>'
+    yield from panel.grid(_end_amounts(panel), format_money)
+    yield f'<polyline class="was" points="{panel.points(actual)}"/>'
+    yield f'<polyline class="stopped" points="{panel.points(stopped)}"/>'
+    yield from _stop_markers(replay, panel, stopped)
+    yield from _date_labels(days, _REPLAY_HEIGHT - 14)
+
+
+def _end_amounts(panel: _Panel) -> list[Decimal]:
+    """Return 0, the lowest and the highest amount, without those whose label would overlap that of 0."""
+    zero, ends = panel.y(_ZERO), (panel.scale.low, panel.scale.high)
+    return sorted([_ZERO, *(end for end in ends if end and abs(panel.y(end) - zero) > _MIN_LABEL_GAP)])
+
+
+def _summary_line(replay: Replay) -> str:
+    verb = "saved" if replay.saved >= 0 else "cost"
+    return (
+        f"as it was {format_money(replay.net)} (dashed), as stopped {format_money(replay.net_with_limits)},"
+        f" {verb} {format_money(abs(replay.saved))} {replay.currency}; stops: {len(replay.stops)}"
+    )
+
+
+def _stop_markers(replay: Replay, panel: _Panel, stopped: list[Decimal]) -> Iterator[str]:
+    """Return a ring at the end of each stopped day, with the limit as its tooltip."""
+    numbers = {day.session: number for number, day in enumerate(replay.days, 1)}
+    for stop in replay.stops:
+        number = numbers.get(stop.trading_day, 0)
+        x, y = _x(number, len(replay.days)), panel.y(stopped[number])
+        value, threshold = to_plain_string(stop.value), to_plain_string(stop.threshold)
+        label = escape(f"{stop.trading_day} {stop.limit} {value} of {threshold}")
+        yield (
+            f'<circle class="stop" cx="{x}" cy="{y}" r="5">'
+            f"<title>{label}, saved {format_money(stop.saved)}</title></circle>"
+        )
+
+
+def _date_labels(days: Sequence[ReplayDay] | Sequence[DailyPoint], y: int) -> Iterator[str]:
+    """Return the dates of the first and the last day."""
+    if days:
+        yield f'<text x="{_LEFT}" y="{y}">{days[0].session}</text>'
+    if len(days) > 1:
+        yield f'<text x="{_WIDTH - _RIGHT}" y="{y}" text-anchor="end">{days[-1].session}</text>'
+
+
+def _axis(heading: str, panel: _Panel) -> Iterator[str]:
     yield f'<text class="heading" x="{_LEFT}" y="{panel.top - 14}">{escape(heading)}</text>'
-    for amount in panel.lines():
-        y = panel.y(amount)
-        yield f'<path class="{"grid" if amount else "zero"}" d="M{_LEFT} {y}H{WIDTH - _RIGHT}"/>'
-        yield f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{_tick(amount)}</text>'
+    amounts = panel.scale.round_amounts(_MAX_STEPS)
+    yield from panel.grid(amounts, lambda amount: format_money(amount).removesuffix(".00"))
 
 
-def _tick(amount: Decimal) -> str:
-    text = format_money(amount)
-    return text.removesuffix(".00")
-
-
-def _curve(
-    heading: str, amounts: Sequence[Decimal], place: tuple[int, int], kinds: tuple[str, str]
+def _area_chart(
+    heading: str, amounts: Sequence[Decimal], place: tuple[int, int], classes: tuple[str, str]
 ) -> Iterator[str]:
-    panel = _ChartPanel(place, amounts)
+    """Return a line with the area between it and 0, in these classes (area, line)."""
+    panel = _Panel(place, amounts)
     yield from _axis(heading, panel)
-    points = " ".join(f"{_x(n, len(amounts) - 1)},{panel.y(a)}" for n, a in enumerate(amounts))
-    zero = panel.y(Decimal(0))
-    area = f"{_x(0, 1)},{zero} {points} {_x(1, 1)},{zero}"
-    yield f'<polygon class="{kinds[0]}" points="{area}"/>'
-    yield f'<polyline class="{kinds[1]}" points="{points}"/>'
+    points, zero = panel.points(amounts), panel.y(_ZERO)
+    yield f'<polygon class="{classes[0]}" points="{_x(0, 1)},{zero} {points} {_x(1, 1)},{zero}"/>'
+    yield f'<polyline class="{classes[1]}" points="{points}"/>'
 
 
 def _columns(days: Sequence[DailyPoint]) -> Iterator[str]:
-    panel = _ChartPanel(_DAYS, (day.net_pnl for day in days))
+    panel = _Panel(_DAYS, (day.net_pnl for day in days))
     yield from _axis("Net P&L by day", panel)
-    zero = panel.y(Decimal(0))
+    zero = panel.y(_ZERO)
     for number, day in enumerate(days):
         left, right = _x(number, len(days)), _x(number + 1, len(days))
         y = panel.y(day.net_pnl)
-        wide = max(right - left - (2 if right - left > 5 else 0), 1)
+        width = max(right - left - (2 if right - left > 5 else 0), 1)
         yield (
             f'<rect class="{"gain" if day.net_pnl >= 0 else "loss"}" x="{left}" y="{min(y, zero)}"'
-            f' width="{wide}" height="{abs(zero - y)}"><title>{day.session} {format_money(day.net_pnl)}'
+            f' width="{width}" height="{abs(zero - y)}"><title>{day.session} {format_money(day.net_pnl)}'
             "</title></rect>"
         )
 
 
-def _x(number: int, of: int) -> int:
-    return _LEFT + (WIDTH - _LEFT - _RIGHT) * number // max(of, 1)
+def _x(number: int, count: int) -> int:
+    """Return the place after so many of the equal parts of the width."""
+    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * number // max(count, 1)

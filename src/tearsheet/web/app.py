@@ -49,7 +49,7 @@ def create_application(settings: Settings | None, clock: Callable[[], datetime])
     app.extensions["tearsheet"] = app_context
     _add_errors(app, app_context)
     app.wsgi_app = RequestMiddleware(app.wsgi_app, app_context.metrics)  # type: ignore[method-assign]
-    apis, app.extensions["tearsheet-lookout"] = _apis(app_context, add_guard_monitor(app, app_context))
+    apis, app.extensions["tearsheet-change-feed"] = _apis(app_context, add_guard_monitor(app, app_context))
     add_docs(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)

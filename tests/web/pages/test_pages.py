@@ -12,9 +12,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tearsheet.web.http.auth import COOKIE, Tokens
-from tearsheet.web.pages.assets import assets
-from tearsheet.web.pages.frame import render_code
-from tearsheet.web.pages.locales import locale_of
+from tearsheet.web.rendering.assets import assets
+from tearsheet.web.rendering.labels import VERDICT_LABELS, render_code
+from tearsheet.web.rendering.locales import locale_of
 from tearsheet.words import format_duration
 from tests.support.api import Api, fill
 from tests.support.place import NOON, record
@@ -170,7 +170,7 @@ def test_assets_are_named_by_content_and_kept_for_long(api: Api) -> None:
         assert "immutable" in response.headers["Cache-Control"]
     assert api.ask("GET", "/static/dashboard.000000000000.js").status_code == 404
     assert api.ask("GET", "/static/..%2f..%2fapp.py").status_code == 404
-    total = sum(len(asset.packed) for asset in assets().values())
+    total = sum(len(asset.gzipped) for asset in assets().values())
     assert total + len(api.ask("GET", "/performance", Accept_Encoding="gzip").data) < 300_000
 
 
@@ -380,8 +380,7 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
     from decimal import Decimal
 
     from tearsheet.rules.verdict import LimitView, Verdict, VerdictReason
-    from tearsheet.web.pages import svg as drawing
-    from tearsheet.web.pages.frame import VERDICT_LABELS, render_code
+    from tearsheet.web.rendering import svg
 
     view = LimitView(
         name="daily_loss",
@@ -414,8 +413,13 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
         reasons=(VerdictReason("stale_feed", "heard an hour ago"),),
     )
     template = api.app.jinja_env.get_template("parts.html")
-    given = {"l": locale_of("en"), "draw": drawing, "verdict_words": VERDICT_LABELS, "worded": render_code}
-    card = template.make_module(given).limits_card([verdict])  # type: ignore[attr-defined]
+    variables = {
+        "locale": locale_of("en"),
+        "svg": svg,
+        "verdict_labels": VERDICT_LABELS,
+        "render_code": render_code,
+    }
+    card = template.make_module(variables).limits_card([verdict])  # type: ignore[attr-defined]
     assert "must be flat" in card
     assert 'width="80"' in card
     assert "$100.00 left" in card

@@ -11,8 +11,13 @@ import redis
 from tearsheet.errors import SettingsError
 from tearsheet.settings import Settings
 from tearsheet.web.server import answer_cache as cache
-from tearsheet.web.server.answer_cache import AnswerCache, LocalCache, SharedCache, redis_cache
-from tearsheet.web.server.cache import answer_cache
+from tearsheet.web.server.answer_cache import (
+    AnswerCache,
+    LocalCache,
+    SharedCache,
+    create_answer_cache,
+    redis_cache,
+)
 from tests.support.redis_server import RedisServer, redis_server
 
 __all__ = ["redis_server"]
@@ -43,9 +48,9 @@ def test_memory_is_bounded() -> None:
     for number in range(100):
         memory.put(str(number), b"x" * 100_000)
     kept = [n for n in range(100) if memory.get(str(n)) is not None]
-    assert len(kept) * 100_000 <= cache.MOST_BYTES
+    assert len(kept) * 100_000 <= cache.MAX_BYTES
     assert kept[-1] == 99
-    memory.put("whale", b"x" * (cache.MOST_BYTES + 1))
+    memory.put("whale", b"x" * (cache.MAX_BYTES + 1))
     assert memory.get("whale") is None
 
 
@@ -136,7 +141,7 @@ def test_redis_gone_costs_time_and_is_told_once(redis_server: RedisServer) -> No
     assert "ConnectionError" in (told[0] or "")
     assert not answers.health().is_up
     redis_server.start()
-    assert answers.health(ask=True).is_up
+    assert answers.health(ping=True).is_up
     assert told[1:] == [None]
     assert answers.answer("c", lambda: b"3") == (b"3", "computed")
     with redis.Redis(port=redis_server.port) as client:
@@ -155,7 +160,7 @@ def test_redis_hanging_costs_one_short_wait(redis_server: RedisServer) -> None:
         assert "Timeout" in (told[0] or "")
     finally:
         redis_server.wake()
-    assert answers.health(ask=True).is_up
+    assert answers.health(ping=True).is_up
 
 
 class Broken:
@@ -203,4 +208,4 @@ def test_a_failing_cache_is_asked_ever_more_seldom() -> None:
 def test_a_bad_redis_url_is_a_settings_error(tmp_path: Path) -> None:
     settings = Settings.load({"REDIS_URL": "redis://host:no-port/0"}, tmp_path)
     with pytest.raises(SettingsError, match="REDIS_URL cannot be used"):
-        answer_cache(settings, lambda _: None)
+        create_answer_cache(settings, lambda _: None)

@@ -210,7 +210,7 @@ def _view(app_context: AppContext, row: _Endpoint) -> Callable[..., Response]:
 
     def view(**values: Any) -> Response:
         more = {name: values.pop(name) for name in named}
-        with app_context.query(noted=row.shows_notes or more.get("by") == "tag") as query:
+        with app_context.query(with_notes=row.shows_notes or more.get("by") == "tag") as query:
             if (same := app_context.not_modified(query)) is not None:
                 return same
             chosen = selection_from(query, **values)
@@ -287,7 +287,7 @@ def _context(query: QueryContext, insights: Charts, chosen: Selection) -> Json:
 
 
 def _position(app_context: AppContext, position: str) -> Response:
-    with app_context.query(noted=True) as query:
+    with app_context.query(with_notes=True) as query:
         if (same := app_context.not_modified(query)) is not None:
             return same
         found = Charts(query.tracker).position(position)

@@ -76,12 +76,12 @@ def _timed_check(check: Callable[[], str | None], failing: Literal["degraded", "
 
 
 def _store(app_context: AppContext) -> None:
-    with app_context.trackers.borrow() as tracker:
+    with app_context.tracker_pool.borrow() as tracker:
         assert tracker.state_id
 
 
 def _cache(app_context: AppContext) -> str | None:
-    cache = app_context.cache.health(ask=True)
+    cache = app_context.cache.health(ping=True)
     return None if cache.is_up else f"{cache.kind} does not answer; answers are computed"
 
 

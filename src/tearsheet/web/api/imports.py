@@ -104,7 +104,7 @@ def _import_view(app_context: AppContext) -> Callable[..., Response]:
 
 
 def _import(app_context: AppContext, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
-    with app_context.trackers.borrow() as tracker:
+    with app_context.tracker_pool.borrow() as tracker:
         once = ApiWrites(tracker).import_once
         who = app_context.access.client_name(request)
         key = idempotency_key()
@@ -114,7 +114,7 @@ def _import(app_context: AppContext, path: Path, said: dict[str, Any]) -> tuple[
 def _preview(
     app_context: AppContext, path: Path, said: dict[str, Any]
 ) -> tuple[ImportReport, dict[str, Any]]:
-    with app_context.trackers.borrow() as tracker:
+    with app_context.tracker_pool.borrow() as tracker:
         preview = ImportHistory(tracker).preview_import(path, **said)
     return preview.report, {"changes": {"days": preview.days, "positions": preview.positions}}
 
@@ -135,7 +135,7 @@ def _show(app_context: AppContext, number: int) -> Response:
 
 def _undo(app_context: AppContext, number: int) -> Response:
     try:
-        with app_context.keep_worker_alive(), app_context.trackers.borrow() as tracker:
+        with app_context.keep_worker_alive(), app_context.tracker_pool.borrow() as tracker:
             report = ImportHistory(tracker).undo(number, app_context.access.client_name(request))
     except UsageError as error:
         raise HttpError(409, error.message, error.hint) from None

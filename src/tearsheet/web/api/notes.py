@@ -147,7 +147,7 @@ def _writes(app_context: AppContext) -> list[tuple[Operation, Callable[..., Resp
 
 
 def _respond(app_context: AppContext, find: Callable[[TradeNotes], object]) -> Response:
-    with app_context.query(noted=True) as query:
+    with app_context.query(with_notes=True) as query:
         return app_context.not_modified(query) or success_response(
             app_context.timestamp, find(TradeNotes(query.tracker))
         )
@@ -155,7 +155,7 @@ def _respond(app_context: AppContext, find: Callable[[TradeNotes], object]) -> R
 
 def _write(app_context: AppContext, write: Callable[..., NoteView]) -> Response:
     what, version = _parse_body()
-    with app_context.trackers.borrow() as tracker:
+    with app_context.tracker_pool.borrow() as tracker:
         try:
             kept = write(TradeNotes(tracker), what, app_context.access.client_name(request), version)
         except UsageError as error:

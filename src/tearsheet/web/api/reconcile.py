@@ -43,7 +43,7 @@ def _view(app_context: AppContext) -> Callable[..., Response]:
         with (
             app_context.keep_worker_alive(),
             save_upload() as (path, name),
-            app_context.trackers.borrow() as tracker,
+            app_context.tracker_pool.borrow() as tracker,
         ):
             found = reconcile_statement(tracker, path, method=method, name=name, layout=format, **said)
         return success_response(app_context.timestamp, found)

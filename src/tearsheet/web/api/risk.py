@@ -161,7 +161,7 @@ def _release(app_context: AppContext) -> Response:
 def _record_heartbeat(app_context: AppContext) -> Response:
     account = _account_of(json_object("account"))
     idempotency_key()  # a heartbeat may be sent twice, but not under a key that is none
-    with app_context.trackers.borrow() as tracker:
+    with app_context.tracker_pool.borrow() as tracker:
         account_verdicts(tracker).record_heartbeat(account)
     return success_response(app_context.timestamp, {"account": account, "heard_at": app_context.now})
 

@@ -148,7 +148,7 @@ def _positions_view(app_context: AppContext) -> Callable[..., Response]:
         **scope: Any,
     ) -> Response:
         after = cursor_from(cursor, str)
-        with app_context.query(noted=True) as query:
+        with app_context.query(with_notes=True) as query:
             if (same := app_context.not_modified(query)) is not None:
                 return same
             lists, whose = Lists(query.tracker), Scope(**scope)
@@ -204,7 +204,7 @@ def _post_view(app_context: AppContext, name: str) -> Callable[..., Response]:
             request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
         )
         try:
-            with app_context.trackers.borrow() as tracker:
+            with app_context.tracker_pool.borrow() as tracker:
                 posts = ApiWrites(tracker)
                 report: WriteReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
         except FormatError as error:

@@ -1,9 +1,8 @@
-"""The dashboard's pages, written by the server; they show what the tracker answers and add nothing up."""
+"""Pages of the dashboard, rendered by the server from what the tracker answers."""
 
 from flask import Blueprint
 
 from tearsheet.web.pages.alerts import add_alert_pages
-from tearsheet.web.pages.assets import add_assets
 from tearsheet.web.pages.calendar import add_calendar
 from tearsheet.web.pages.frame import Pages
 from tearsheet.web.pages.imports import add_import_pages
@@ -13,12 +12,13 @@ from tearsheet.web.pages.settings import add_settings
 from tearsheet.web.pages.today import add_today
 from tearsheet.web.pages.trade import add_trade
 from tearsheet.web.pages.trades import add_trades
+from tearsheet.web.rendering.assets import add_assets
 from tearsheet.web.server.context import AppContext
 
 
-def dashboard(served: AppContext) -> Blueprint:
-    """Every page, and the styles and scripts that they use."""
-    pages = Pages(served)
+def dashboard(app_context: AppContext) -> Blueprint:
+    """Return the blueprint of all pages with their styles and scripts."""
+    pages = Pages(app_context)
     for add in (
         add_today,
         add_calendar,

@@ -1,15 +1,16 @@
-"""The alerts page: what is or was in danger, seen by whom; each down to its life."""
+"""Alerts page: alerts with filters, the history of each, and their acknowledgement."""
 
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, request
 
 from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.web.api.alerts import RULES, filter_from, filter_parameters
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.parameters import cursor_of
-from tearsheet.web.pages.frame import PageRoute, Pages, link
+from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
+from tearsheet.web.rendering.labels import link
 
 _PAGE_SIZE = 50
 _MAX_LENGTH = 200
@@ -24,7 +25,7 @@ _STATES = (
 
 
 def add_alert_pages(pages: Pages) -> None:
-    """Add the alerts page, the life of an alert, and its acknowledgement."""
+    """Add the alerts page, the page of an alert, and its acknowledgement."""
     views = _AlertPages(pages)
     pages.add(PageRoute("/alerts", parameters=(*_FILTER, parameters.CURSOR)), views.page)
     pages.add(PageRoute("/alerts/<alert>"), views.detail)
@@ -32,58 +33,51 @@ def add_alert_pages(pages: Pages) -> None:
 
 
 class _AlertPages:
-    """What the addresses of the alerts page answer."""
+    """Views of the alerts page."""
 
     def __init__(self, pages: Pages) -> None:
-        self._pages, self._served = pages, pages.served
+        self._pages, self._app_context = pages, pages.app_context
 
-    def page(self, cursor: PageCursor | None, **values: Any) -> Response:
-        """The alerts that are wished for, the newest first."""
+    def page(self, cursor: PageCursor | None, **filters: Any) -> Response:
+        """List the alerts that match the filter, newest first."""
         if cursor is not None and not isinstance(cursor.id, str):
             raise HttpError(422, "parameter 'cursor' is one of another list", "begin at /alerts")
-        with self._served.query() as asked:
-            wish = filter_from(asked.tracker.settings.calendar, **values)
-            page = asked.tracker.alerts.page(_PAGE_SIZE, cursor, wish)
+        with self._app_context.query() as query:
+            alert_filter = filter_from(query.tracker.settings.calendar, **filters)
+            page = query.tracker.alerts.page(_PAGE_SIZE, cursor, alert_filter)
             return self._pages.render(
                 "alerts.html",
                 title="Alerts",
                 page=page,
-                wished=values,
+                filters=filters,
                 states=_STATES,
                 rules=RULES,
-                names=asked.tracker.accounts(),
+                names=query.tracker.accounts(),
                 next=cursor_of(page.next),
-                is_filtered=any(v for k, v in values.items() if k != "state"),
-                may=self._served.access.is_allowed(request, "write"),
-                accounts=(),
-                given={},
+                is_filtered=any(v for k, v in filters.items() if k != "state"),
+                can_write=self._app_context.access.is_allowed(request, "write"),
             )
 
     def detail(self, alert: str) -> Response:
-        """One alert, from its beginning on."""
-        with self._served.query() as asked:
-            changes = asked.tracker.alerts.changes(alert)
+        """Show the history of an alert."""
+        with self._app_context.query() as query:
+            changes = query.tracker.alerts.changes(alert)
             return self._pages.render(
                 "alert.html",
                 title="Alert",
                 alert=changes[-1],
                 changes=changes,
-                may=self._served.access.is_allowed(request, "write"),
-                wished={},
-                accounts=(),
-                given={},
+                can_write=self._app_context.access.is_allowed(request, "write"),
             )
 
-    def acknowledge(self, alert: str, **values: Any) -> Response:
-        """Say that somebody has seen an alert."""
+    def acknowledge(self, alert: str, **filters: Any) -> Response:
+        """Record who acknowledges an alert, with a note."""
         by, note = _form_text("by"), _form_text("note")
         if not by:
             raise HttpError(422, "an acknowledgement says by whom", "write your name")
-        with self._served.query() as asked:
-            asked.tracker.alerts.acknowledge(alert, by, note or None, self._served.now)
-        response = redirect(link("/alerts", values), 303)
-        assert isinstance(response, Response)
-        return response
+        with self._app_context.query() as query:
+            query.tracker.alerts.acknowledge(alert, by, note or None, self._app_context.now)
+        return redirect_to(link("/alerts", filters))
 
 
 def _form_text(name: str) -> str:

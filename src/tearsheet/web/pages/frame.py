@@ -1,38 +1,33 @@
-"""What all pages share: who may see them, their parameters, their frame, and how errors look."""
+"""Routes of pages: access, parameters, the page frame, security headers and error pages."""
 
 import gzip
-import re
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
-from markupsafe import Markup, escape
 from msgspec import Struct
 from werkzeug.datastructures import MultiDict
 
 from tearsheet import __version__
-from tearsheet.errors import SettingsError
 from tearsheet.performance.metric import METRICS
-from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
-from tearsheet.rules import evaluate_targets
 from tearsheet.rules.limit import LIMITS
-from tearsheet.trade.session import Window
 from tearsheet.web.http.environ_keys import ROUTE
 from tearsheet.web.http.errors import HttpError
-from tearsheet.web.http.operation import AccessLevel, Json, Parameter, parse_parameters
-from tearsheet.web.pages import assets, locales
-from tearsheet.web.pages import svg as drawing
-from tearsheet.web.server.context import AppContext, QueryContext
+from tearsheet.web.http.operation import AccessLevel, Parameter, parse_parameters
+from tearsheet.web.rendering import svg
+from tearsheet.web.rendering.assets import asset_url
+from tearsheet.web.rendering.labels import VERDICT_LABELS, link, render_code
+from tearsheet.web.rendering.locales import preferred_locale
+from tearsheet.web.server.context import AppContext
 
-POLICY = (
+_CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-#: Every page of the navigation: address, name, icon.
-NAVIGATION = (
+#: Pages of the navigation: address, name, icon.
+_NAVIGATION = (
     ("/", "Today", "today"),
     ("/calendar", "Calendar", "calendar"),
     ("/performance", "Performance", "performance"),
@@ -41,20 +36,12 @@ NAVIGATION = (
     ("/import", "Import", "import"),
     ("/settings", "Settings", "settings"),
 )
-#: What is said of an account, by the state of its verdict.
-VERDICT_LABELS = {
-    "ok": "✓ within limits",
-    "warn": "! near a limit",
-    "unknown": "? limits not known",
-    "breach": "✗ limit broken",
-}
-_CODE = re.compile(r"`([^`]*)`")
 _THEMES = ("light", "dark")
 _COMPRESS_ABOVE = 1000
 
 
 class PageRoute(Struct, frozen=True):
-    """An address of the dashboard: who may ask for it, and the parameters it takes."""
+    """An address of the dashboard, the permission it needs, and its query parameters."""
 
     path: str
     level: AccessLevel = "read"
@@ -63,33 +50,31 @@ class PageRoute(Struct, frozen=True):
 
 
 class Pages:
-    """Adds pages to one blueprint and renders them."""
+    """Blueprint of the dashboard."""
 
-    def __init__(self, served: AppContext) -> None:
-        self.served = served
+    def __init__(self, app_context: AppContext) -> None:
+        self.app_context = app_context
         self.blueprint = Blueprint("pages", __name__)
 
-    def add(self, page: PageRoute, view: Callable[..., Response]) -> None:
-        """Answer a page with a function of its parameters and of what its path names."""
+    def add(self, route: PageRoute, view: Callable[..., Response]) -> None:
+        """Route an address to a view, called with its path and query parameters."""
 
         def answer(**in_path: str) -> Response:
-            request.environ[ROUTE] = page.path
-            if page.method == "POST":
+            request.environ[ROUTE] = route.path
+            if route.method == "POST":
                 _check_origin()
-            self.served.access.authorize(request, page.level)
-            # a form without scripts sends what was left empty too
-            given = MultiDict((k, v) for k, v in request.args.items(multi=True) if v)
-            return view(**in_path, **parse_parameters(page.parameters, given))
+            self.app_context.access.authorize(request, route.level)
+            # without scripts, a form also sends its empty fields
+            values = MultiDict((k, v) for k, v in request.args.items(multi=True) if v)
+            return view(**in_path, **parse_parameters(route.parameters, values))
 
-        name = f"{page.method} {page.path}".replace(".", "_")
-        self.blueprint.add_url_rule(page.path, name, answer, methods=[page.method])
+        name = f"{route.method} {route.path}".replace(".", "_")
+        self.blueprint.add_url_rule(route.path, name, answer, methods=[route.method])
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:
-        """A rendered page, compressed; 304 where the browser has this very page."""
-        text = render_template(template, **self._common(), **values)
-        return self._respond(text.encode(), status)
-
-    def _respond(self, body: bytes, status: int) -> Response:
+        """Render a template, compressed; 304 if the browser has the same page."""
+        defaults = {"accounts": (), "filters": {}, **_frame_values(), **self._context_values()}
+        body = render_template(template, **(defaults | values)).encode()
         tag = f'W/"{blake2b(body, digest_size=9).hexdigest()}"'
         if status == 200 and request.if_none_match.contains_weak(tag[3:-1]):
             response = Response(status=304)
@@ -101,131 +86,69 @@ class Pages:
         if status == 200:
             response.headers["ETag"] = tag
         response.headers["Vary"] = "Accept-Encoding, Accept-Language, Cookie"
-        _security_headers(response)
-        return response
+        return _with_security_headers(response)
 
-    def _common(self) -> Json:
-        locale = locales.locale_for_request(request)
-        theme = request.cookies.get("theme", "")
+    def _context_values(self) -> dict[str, Any]:
         return {
-            "asset": assets.asset_url,
-            "draw": drawing,
-            "l": locale,
+            "svg": svg,
+            "locale": preferred_locale(tag for tag, _ in request.accept_languages),
             "metrics": METRICS,
-            "navigation": NAVIGATION,
-            "partial_codes": PARTIAL_CODES,
-            "here": request.path,
             "limit_table": LIMITS,
-            "link": link,
             "query": request.args,
-            "theme": theme if theme in _THEMES else "",
-            "verdict_words": VERDICT_LABELS,
-            "version": __version__,
-            "worded": render_code,
-            "signed_in": self.served.access.cookie(request) is not None,
-            "zone": self.served.settings.calendar.timezone,
-            "local": self._local,
+            "verdict_labels": VERDICT_LABELS,
+            "signed_in": self.app_context.access.cookie(request) is not None,
+            "zone": self.app_context.settings.calendar.timezone,
+            "local_time": self._local_time,
         }
 
-    def _local(self, at: datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-        """An instant in the trading day's zone."""
-        return at.astimezone(self.served.settings.calendar.timezone).strftime(form)
+    def _local_time(self, at: datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+        """Format an instant in the trading day's time zone."""
+        return at.astimezone(self.app_context.settings.calendar.timezone).strftime(form)
 
 
-def with_targets(
-    asked: QueryContext, summary: PerformanceSummary
-) -> tuple[PerformanceSummary, list[tuple[str, str]]]:
-    """A summary beside its targets; where their file cannot be read that is said, not hidden."""
-    tracker = asked.tracker
-    try:
-        targets = tracker.targets()
-    except SettingsError as error:
-        return summary, [("the targets cannot be read, so nothing is judged", error.message)]
-    return evaluate_targets(summary, targets, tracker.settings.alert_min_sample), []
+def redirect_to(address: str) -> Response:
+    """Redirect to a page with 303, so that the browser gets it."""
+    return make_response(redirect(address, 303))
 
 
-def incompleteness(summary: PerformanceSummary) -> list[tuple[str, str]]:
-    """What a summary may lack, in words, with the particulars."""
-    return [(PARTIAL_CODES[reason.code], reason.detail) for reason in summary.partial_reasons]
-
-
-def account_names(asked: QueryContext) -> Sequence[str]:
-    """Every account, for the selector."""
-    return asked.tracker.accounts()
-
-
-def link(path: str, given: Json | None = None, **more: object) -> str:
-    """An address with parameters; those that are None are left out."""
-    values = {**(given or {}), **more}
-    query = urlencode([(name, str(value)) for name, value in values.items() if value is not None])
-    return f"{path}?{query}" if query else path
-
-
-def render_code(text: str) -> Markup:
-    """A sentence with what stands between backticks as code."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
-
-
-def day_name(day: date) -> str:
-    """A date with its weekday, for headings."""
-    return f"{day:%a} {day.day} {day:%b %Y}"
-
-
-def window_name(window: Window) -> str:
-    """A window as people say it: a day, a month, a quarter; else its dates."""
-    start = window.start
-    if window.last_trades is not None:
-        return f"last {window.last_trades} trades"
-    return {
-        "daily": day_name(start),
-        "weekly": f"week of {start.day} {start:%b %Y}",
-        "monthly": f"{start:%B %Y}",
-        "quarterly": f"Q{(start.month + 2) // 3} {start.year}",
-        "yearly": f"{start.year}",
-        "all": "everything",
-    }.get(window.kind, f"{day_name(start)} to {day_name(window.last_day)}")
-
-
-def error_page(refused: HttpError, identity: str) -> Response:
-    """What went wrong as a page; one that lacks a token leads to the page that takes one."""
-    if refused.status == 401 and request.method == "GET":
-        there = link("/login", next=request.full_path.rstrip("?"))
+def error_page(error: HttpError, request_id: str) -> Response:
+    """Render an error; a page without a token redirects to the login page."""
+    if error.status == 401 and request.method == "GET":
+        login = link("/login", next=request.full_path.rstrip("?"))
         if "HX-Request" in request.headers:
-            response = Response(status=204)
-            response.headers["HX-Redirect"] = there
-        else:
-            response = make_response(redirect(there, 303))
-        _security_headers(response)
-        return response
-    theme = request.cookies.get("theme", "")
+            return _with_security_headers(Response(status=204, headers={"HX-Redirect": login}))
+        return _with_security_headers(redirect_to(login))
     body = render_template(
-        "error.html",
-        refused=refused,
-        identity=identity,
-        asset=assets.asset_url,
-        link=link,
-        navigation=NAVIGATION,
-        here=request.path,
-        version=__version__,
-        query={},
-        worded=render_code,
-        theme=theme if theme in _THEMES else "",
-        signed_in=False,
+        "error.html", error=error, request_id=request_id, query={}, signed_in=False, **_frame_values()
     )
-    response = Response(body, refused.status, mimetype="text/html")
-    response.headers.update(refused.headers)
-    _security_headers(response)
+    response = Response(body, error.status, mimetype="text/html")
+    response.headers.update(error.headers)
+    return _with_security_headers(response)
+
+
+def _frame_values() -> dict[str, Any]:
+    """Return what the page frame needs, also on error pages."""
+    theme = request.cookies.get("theme", "")
+    return {
+        "asset": asset_url,
+        "here": request.path,
+        "link": link,
+        "navigation": _NAVIGATION,
+        "render_code": render_code,
+        "theme": theme if theme in _THEMES else "",
+        "version": __version__,
+    }
+
+
+def _with_security_headers(response: Response) -> Response:
+    # the Origin check needs the Referrer-Policy: with `no-referrer`, forms send `Origin: null`
+    response.headers["Content-Security-Policy"] = _CONTENT_POLICY
+    response.headers["Referrer-Policy"] = "same-origin"
     return response
 
 
-def _security_headers(response: Response) -> None:
-    """Only our own scripts and styles; a form's own page is told, so that others are refused."""
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers["Referrer-Policy"] = "same-origin"
-
-
 def _check_origin() -> None:
-    """A form is taken only from a page of this very address; every browser names it."""
+    """Raise 403 unless the form comes from this address; browsers send Origin with every POST."""
     origin = request.headers.get("Origin", "")
     if origin.partition("://")[2] != request.host:
         raise HttpError(403, "this form did not come from this dashboard", "open the page and try again")

@@ -1,11 +1,12 @@
-"""The import page: files are sent, shown with what they would change, then brought in; and taken out again."""
+"""Import pages: upload files, preview what they change, import, and undo imports."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from flask import Response, redirect, request
+from flask import Response, request
 from werkzeug.datastructures import FileStorage
 
 from tearsheet.app.imports.formats import known_formats, time_zone_names
@@ -18,18 +19,19 @@ from tearsheet.web.http import parameters
 from tearsheet.web.http.csv_download import csv_response
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Parameter
-from tearsheet.web.pages.frame import PageRoute, Pages
-from tearsheet.web.server.upload_thread import UploadThread
+from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
+from tearsheet.web.server.upload_job import UploadThread
 
 _PAGE_SIZE = 25
-_MOST_FILES, _MOST_SHOWN, _MOST_LINES = 50, 100, 1_000_000
+_MAX_FILES, _MAX_ROWS, _MAX_CSV_ROWS = 50, 100, 1_000_000
 _SHOW = parameters.choice("show", "Files, or requests of fills too.", "files", "all", default="files")
+_FILE = parameters.number_of("file", "Which of the files.", _MAX_FILES, 1)
 _MARK = parameters.choice("decimal_mark", "What stands before the cents.", "point", "comma")
 _OPTION_PARAMETERS = (*IMPORT_PARAMETERS, _MARK)
 _MARKS: dict[str, Literal[".", ","]] = {"point": ".", "comma": ","}
 _CSV_FIELDS = ("file", "line", "code", "reason", "hint", "account", "text")
-#: Options of the command line in hints, as the page has them.
-_OPTIONS = {
+#: Command-line options that hints name, with the labels of the form's fields.
+_FIELD_LABELS = {
     "--timezone": "“Time zone”",
     "--account": "“Account”",
     "--layout": "“Format”",
@@ -39,9 +41,9 @@ _OPTIONS = {
 
 
 def add_import_pages(pages: Pages) -> None:
-    """Add the import page, uploads, and imports as batches."""
+    """Add the import page, uploads, and the pages of imports."""
     views = _ImportPages(pages)
-    upload, batch = "/import/uploads/<upload>", "/import/batches/<number>"
+    upload, import_ = "/import/uploads/<upload>", "/import/batches/<number>"
     pages.add(PageRoute("/import", parameters=(parameters.BEFORE, _SHOW)), views.page)
     pages.add(PageRoute("/import", "write", method="POST"), views.upload)
     pages.add(PageRoute(upload, "write"), views.upload_page)
@@ -50,174 +52,169 @@ def add_import_pages(pages: Pages) -> None:
     pages.add(PageRoute(f"{upload}/keep", "write", method="POST"), views.start("keep"))
     pages.add(PageRoute(f"{upload}/drop", "write", method="POST"), views.discard)
     pages.add(PageRoute(f"{upload}/rejected.csv", "write", (_FILE,)), views.rejected_of_upload)
-    pages.add(PageRoute(batch), views.import_page)
-    pages.add(PageRoute(f"{batch}/undo", "write", method="POST"), views.undo)
-    pages.add(PageRoute(f"{batch}/rejected.csv"), views.rejected_of_import)
+    pages.add(PageRoute(import_), views.import_page)
+    pages.add(PageRoute(f"{import_}/undo", "write", method="POST"), views.undo)
+    pages.add(PageRoute(f"{import_}/rejected.csv"), views.rejected_of_import)
     pages.add(PageRoute("/import/rejected.csv"), views.rejected)
 
 
-_FILE = parameters.number_of("file", "Which of the files.", _MOST_FILES, 1)
-
-
 class _ImportPages:
-    """What the addresses of the import page answer."""
+    """Views of the import pages."""
 
     def __init__(self, pages: Pages) -> None:
-        self._pages, self._served = pages, pages.served
-        self._uploads = UploadStore(pages.served.settings.upload_dir)
-        self._upload_thread = UploadThread(pages.served, self._uploads)
+        self._pages, self._app_context = pages, pages.app_context
+        self._uploads = UploadStore(pages.app_context.settings.upload_dir)
+        self._upload_thread = UploadThread(pages.app_context, self._uploads)
 
     def page(self, before: int | None, show: str) -> Response:
-        """Where files are sent from, and what was imported."""
-        with self._served.query() as asked:
-            batches = ImportHistory(asked.tracker).list(_PAGE_SIZE + 1, before, files_only=show == "files")
+        """Show the upload form and the past imports."""
+        with self._app_context.query() as query:
+            imports = ImportHistory(query.tracker).list(_PAGE_SIZE + 1, before, files_only=show == "files")
             return self._pages.render(
                 "import.html",
                 title="Import",
-                batches=batches[:_PAGE_SIZE],
+                imports=imports[:_PAGE_SIZE],
                 show=show,
-                given={},
-                before=batches[_PAGE_SIZE - 1].id if len(batches) > _PAGE_SIZE else None,
-                titles=_format_titles(),
-                rejections=asked.tracker.rejections(20),
-                accounts=(),
-                first=before is None,
+                before=imports[_PAGE_SIZE - 1].id if len(imports) > _PAGE_SIZE else None,
+                format_titles=_format_titles(),
+                rejections=query.tracker.rejections(20),
+                is_first_page=before is None,
             )
 
     def upload(self) -> Response:
-        """Keep what is sent, and show what would come of it."""
-        with self._served.keep_worker_alive():  # a long file takes its time to arrive, too
-            sent = [file for file in request.files.getlist("file") if file.filename]
-            if not 1 <= len(sent) <= _MOST_FILES:
-                raise HttpError(422, f"{len(sent)} files were sent", f"choose 1 to {_MOST_FILES}")
+        """Save the uploaded files and start their preview."""
+        with self._app_context.keep_worker_alive():  # uploading a large file takes long, too
+            uploaded = [file for file in request.files.getlist("file") if file.filename]
+            if not 1 <= len(uploaded) <= _MAX_FILES:
+                raise HttpError(422, f"{len(uploaded)} files were sent", f"choose 1 to {_MAX_FILES}")
             self._uploads.remove_expired()
-            files = [(sanitize_file_name(one.filename), FileOptions(), _file_writer(one)) for one in sent]
-            who = self._served.access.client_name(request)
-            upload = self._uploads.add(who, self._served.now, files)
+            files = [(sanitize_file_name(one.filename), FileOptions(), _file_writer(one)) for one in uploaded]
+            client = self._app_context.access.client_name(request)
+            upload = self._uploads.add(client, self._app_context.now, files)
             self._upload_thread.start(upload, "try")
-        return _redirect(f"/import/uploads/{upload.id}")
+        return redirect_to(f"/import/uploads/{upload.id}")
 
     def upload_page(self, upload: str) -> Response:
-        """An upload as it stands: being read, seen through, brought in, or broken off."""
-        found = self._uploads.get(upload)
-        is_read = self._uploads.is_locked(upload)
-        outcome = None if is_read else self._uploads.result(upload)
+        """Show an upload: in progress, previewed, imported or interrupted."""
+        content = self._uploads.get(upload)
+        is_running = self._uploads.is_locked(upload)
         return self._pages.render(
             "upload.html",
             title="Import",
-            upload=found,
-            is_read=is_read,
-            outcome=outcome,
+            upload=content,
+            is_running=is_running,
+            result=None if is_running else self._uploads.result(upload),
             progress=self._uploads.progress(upload),
             formats=known_formats(),
             zones=time_zone_names(),
-            titles=_format_titles(),
-            marks=_MARKS,
-            for_page=_localize_hint,
-            megabytes=_megabytes,
-            most=_MOST_SHOWN,
-            accounts=(),
-            given={},
+            format_titles=_format_titles(),
+            decimal_marks=_MARKS,
+            page_hint=_page_hint,
+            format_size=_format_size,
+            max_rows=_MAX_ROWS,
         )
 
     def set_options(self, upload: str, file: int) -> Response:
-        """Say what a file leaves open, and look at all of them again."""
+        """Set the options of a file and preview all files again."""
         self._uploads.get(upload)
-        try:
-            found = self._uploads.set_options(upload, file - 1, _form_options())
-        except UsageError as error:
-            raise HttpError(409, error.message, error.hint) from None
-        self._upload_thread.start(found, "try")
-        return _redirect(f"/import/uploads/{upload}")
+        with _usage_errors_as_conflicts():
+            changed = self._uploads.set_options(upload, file - 1, _form_options())
+        self._upload_thread.start(changed, "try")
+        return redirect_to(f"/import/uploads/{upload}")
 
-    def start(self, doing: UploadAction) -> Callable[..., Response]:
-        """Look at an upload again, or bring it in."""
+    def start(self, action: UploadAction) -> Callable[..., Response]:
+        """Return the view that starts the preview or the import of an upload."""
 
         def view(upload: str) -> Response:
-            self._upload_thread.start(self._uploads.get(upload), doing)
-            return _redirect(f"/import/uploads/{upload}")
+            self._upload_thread.start(self._uploads.get(upload), action)
+            return redirect_to(f"/import/uploads/{upload}")
 
         return view
 
     def discard(self, upload: str) -> Response:
-        """Throw an upload away."""
+        """Discard an upload."""
         self._uploads.get(upload)
-        try:
+        with _usage_errors_as_conflicts():
             self._uploads.discard(upload)
-        except UsageError as error:
-            raise HttpError(409, error.message, error.hint) from None
-        return _redirect("/import")
+        return redirect_to("/import")
 
     def import_page(self, number: str) -> Response:
-        """One import."""
-        with self._served.query() as asked:
-            batch = ImportHistory(asked.tracker).get(_parse_import_id(number))
-        return self._render_import(batch)
+        """Show an import."""
+        with self._app_context.query() as query:
+            import_ = ImportHistory(query.tracker).get(_parse_import_id(number))
+        return self._render_import(import_)
 
     def undo(self, number: str) -> Response:
-        """What taking an import out would change; then, with a yes, take it out."""
-        who = self._served.access.client_name(request)
-        try:
-            with self._served.keep_worker_alive(), self._served.trackers.borrow() as tracker:
-                batches = ImportHistory(tracker)
-                if request.form.get("action") == "undo":
-                    batches.undo(_parse_import_id(number), who)
-                    return _redirect(f"/import/batches/{_parse_import_id(number)}")
-                preview = batches.preview_undo(_parse_import_id(number), who)
-                batch = batches.get(_parse_import_id(number))
-        except UsageError as error:
-            raise HttpError(409, error.message, error.hint) from None
-        return self._render_import(batch, preview)
+        """Preview the undo of an import; undo it once the preview was confirmed."""
+        import_id, client = _parse_import_id(number), self._app_context.access.client_name(request)
+        with (
+            _usage_errors_as_conflicts(),
+            self._app_context.keep_worker_alive(),
+            self._app_context.tracker_pool.borrow() as tracker,
+        ):
+            history = ImportHistory(tracker)
+            if request.form.get("action") == "undo":
+                history.undo(import_id, client)
+                return redirect_to(f"/import/batches/{import_id}")
+            preview = history.preview_undo(import_id, client)
+            import_ = history.get(import_id)
+        return self._render_import(import_, preview)
 
-    def _render_import(self, batch: Import, preview: Preview | None = None) -> Response:
-        with self._served.trackers.borrow() as tracker:
-            lines = ImportHistory(tracker).rejections(batch.id, _MOST_SHOWN)
+    def _render_import(self, import_: Import, preview: Preview | None = None) -> Response:
+        with self._app_context.tracker_pool.borrow() as tracker:
+            rejections = ImportHistory(tracker).rejections(import_.id, _MAX_ROWS)
         return self._pages.render(
-            "batch.html",
-            title=f"Import {batch.id}",
-            batch=batch,
-            titles=_format_titles(),
-            lines=lines,
+            "import_detail.html",
+            title=f"Import {import_.id}",
+            import_=import_,
+            format_titles=_format_titles(),
+            rejections=[row.rejection for row in rejections],
             preview=preview,
-            most=_MOST_SHOWN,
-            accounts=(),
-            given={},
+            max_rows=_MAX_ROWS,
         )
 
     def rejected_of_import(self, number: str) -> Response:
-        """The lines of an import that could not be used, as CSV."""
-        with self._served.query() as asked:
-            batches = ImportHistory(asked.tracker)
-            batch = batches.get(_parse_import_id(number))
-            lines = batches.rejections(batch.id, _MOST_LINES)
-        return _csv(lines, f"rejected-{batch.id}.csv")
+        """Return the rejected rows of an import as CSV."""
+        with self._app_context.query() as query:
+            history = ImportHistory(query.tracker)
+            import_ = history.get(_parse_import_id(number))
+            rows = history.rejections(import_.id, _MAX_CSV_ROWS)
+        return _csv(rows, f"rejected-{import_.id}.csv")
 
     def rejected_of_upload(self, upload: str, file: int) -> Response:
-        """The lines of a file that could not be used, as CSV, before it is brought in."""
-        outcome = self._uploads.result(upload)
-        taken = outcome.files[file - 1 : file] if outcome else ()
-        if not taken or taken[0].report is None:
+        """Return the rejected rows of an uploaded file as CSV, before it is imported."""
+        result = self._uploads.result(upload)
+        files = result.files[file - 1 : file] if result else ()
+        if not files or files[0].report is None:
             raise HttpError(404, "there is no such list", "look at the upload's page")
-        lines = [RejectedRow(one, True) for one in taken[0].report.rejections]
-        return _csv(lines, "rejected.csv")
+        return _csv([RejectedRow(one, True) for one in files[0].report.rejections], "rejected.csv")
 
     def rejected(self) -> Response:
-        """All lines that could not be used and still count, as CSV."""
-        with self._served.query() as asked:
-            found = asked.tracker.rejections(_MOST_LINES)
-        return _csv([RejectedRow(one, True) for one in found], "rejected.csv")
+        """Return all rejected rows that still count, as CSV."""
+        with self._app_context.query() as query:
+            rejections = query.tracker.rejections(_MAX_CSV_ROWS)
+        return _csv([RejectedRow(one, True) for one in rejections], "rejected.csv")
 
 
-def _csv(lines: Iterable[RejectedRow], name: str) -> Response:
+@contextmanager
+def _usage_errors_as_conflicts() -> Iterator[None]:
+    """Turn a UsageError into 409: the page was older than the state of its upload or import."""
+    try:
+        yield
+    except UsageError as error:
+        raise HttpError(409, error.message, error.hint) from None
+
+
+def _csv(rejections: Iterable[RejectedRow], name: str) -> Response:
     rows = (
         [*(getattr(one.rejection, field) for field in _CSV_FIELDS), "yes" if one.counts else "no"]
-        for one in lines
+        for one in rejections
     )
     return csv_response((*_CSV_FIELDS, "counts"), rows, name)
 
 
 def _form_options() -> FileOptions:
-    """What the form says of a file; what is left empty is recognised."""
+    """Return the options of the form; empty ones are detected."""
     values: dict[str, Any] = {}
     for parameter in _OPTION_PARAMETERS:
         text = request.form.get(parameter.name, "").strip()
@@ -254,20 +251,14 @@ def _format_titles() -> dict[str, str]:
     return {"api": "Posted fills", **{name: line.title for name, line in known_formats().items()}}
 
 
-def _localize_hint(hint: str) -> str:
-    """A hint of the importer in the words of the page."""
-    for option, field in _OPTIONS.items():
-        hint = re.sub(rf"{option}( [A-Z]+\b(?!/))?", field, hint)
+def _page_hint(hint: str) -> str:
+    """Replace command-line options in a hint by the labels of the form."""
+    for option, label in _FIELD_LABELS.items():
+        hint = re.sub(rf"{option}( [A-Z]+\b(?!/))?", label, hint)
     return hint
 
 
-def _megabytes(size: int) -> str:
+def _format_size(size: int) -> str:
     if size < 10_000:
         return f"{size:,} bytes"
     return f"{size / 1e6:,.1f} MB" if size >= 100_000 else f"{size / 1e3:,.0f} kB"
-
-
-def _redirect(address: str) -> Response:
-    response = redirect(address, 303)
-    assert isinstance(response, Response)
-    return response

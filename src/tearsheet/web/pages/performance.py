@@ -1,4 +1,4 @@
-"""Any window: curve, days, spread, groups, rolling rates, and another stretch beside it."""
+"""Performance page: tiles, curve, daily results, breakdown, distribution and comparison of a period."""
 
 from collections.abc import Callable
 from datetime import date
@@ -8,22 +8,22 @@ from flask import Response
 
 from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.performance.breakdown import GROUPINGS
-from tearsheet.performance.summary import Scope
-from tearsheet.trade.session import Window, WindowKind
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import Window
 from tearsheet.web.api.charts import COMPARISON_PARAMETERS, comparison_selection
 from tearsheet.web.http import parameters
-from tearsheet.web.pages import svg as drawing
-from tearsheet.web.pages.frame import (
-    PageRoute,
-    Pages,
-    account_names,
-    incompleteness,
-    link,
-    window_name,
+from tearsheet.web.pages.frame import PageRoute, Pages
+from tearsheet.web.pages.results import (
+    MAX_NAMES,
+    PARAMETERS,
+    PERIODS,
+    link_parameters,
+    selection_from_link,
     with_targets,
 )
-from tearsheet.web.pages.tiles import curves, split_bars, tiles
-from tearsheet.web.server.context import QueryContext
+from tearsheet.web.rendering import svg
+from tearsheet.web.rendering.labels import incompleteness, link, short_window_label, window_label
+from tearsheet.web.rendering.tiles import curves, split_bars, tiles
 
 _TILES = (
     "net_pnl",
@@ -37,178 +37,116 @@ _TILES = (
     "average_daily_pnl",
     "fees",
 )
-PERIODS: tuple[tuple[WindowKind, str], ...] = (
-    ("daily", "Day"),
-    ("weekly", "Week"),
-    ("monthly", "Month"),
-    ("quarterly", "Quarter"),
-    ("yearly", "Year"),
-    ("all", "All"),
-)
-#: So many names are offered; where there may be more, one can be typed.
-MAX_NAMES = 300
-WINDOW = parameters.choice("window", "Kind of window.", *parameters.KINDS, default="monthly")
-PARAMETERS = (
-    WINDOW,
-    parameters.START,
-    parameters.END,
-    parameters.ROLLING,
-    *parameters.SCOPE,
-    parameters.CURRENCY,
-)
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
 _COMPARE = parameters.choice("compare", "Whether another stretch stands beside it.", "yes")
 
 
 def add_performance_pages(pages: Pages) -> None:
-    """Add the page of a window, and its parts that are fetched when they are looked at."""
+    """Add the performance page and its parts that the browser loads later."""
     pages.add(
         PageRoute("/performance", parameters=(*PARAMETERS, _COMPARE, *COMPARISON_PARAMETERS)), _view(pages)
     )
-    pages.add(PageRoute("/performance/groups", parameters=(*PARAMETERS, _BY)), _groups(pages))
+    pages.add(PageRoute("/performance/groups", parameters=(*PARAMETERS, _BY)), _breakdown(pages))
     pages.add(PageRoute("/performance/spread", parameters=(*PARAMETERS, _OF)), _distribution(pages))
 
 
-def link_parameters(
-    window: WindowKind,
-    start: date | None,
-    end: date | None,
-    rolling: int | None,
-    currency: str | None,
-    **scope: Any,
-) -> dict[str, Any]:
-    """The parameters of a window and scope as a link bears them; those that are None are left out."""
-    given = {"window": window, "start": start, "end": end, "rolling": rolling, "currency": currency}
-    return {name: value for name, value in {**given, **scope}.items() if value is not None}
-
-
-def selection_from_link(asked: QueryContext, given: dict[str, Any]) -> Selection:
-    """The window, scope and money of a link."""
-    rest = dict(given)
-    window = asked.tracker.window(
-        rest.pop("window"),
-        start=rest.pop("start", None),
-        end=rest.pop("end", None),
-        rolling=rest.pop("rolling", None),
-    )
-    currency = rest.pop("currency", None)
-    return Selection(window, Scope(**rest), currency)
-
-
 def _view(pages: Pages) -> Callable[..., Response]:
-    others = [parameter.name for parameter in COMPARISON_PARAMETERS]
-
     def view(compare: str | None, **values: Any) -> Response:
-        more = {name: values.pop(name) for name in others}
-        given = link_parameters(**values)
-        with pages.served.query() as asked:
-            content = _content(asked, given)
+        other_filters = {parameter.name: values.pop(parameter.name) for parameter in COMPARISON_PARAMETERS}
+        filters = link_parameters(**values)
+        with pages.app_context.query() as query:
+            selection = selection_from_link(query.tracker, filters)
+            content = _content(query.tracker, selection, filters)
             if compare is not None:
-                content["comparison"] = _comparison(asked, selection_from_link(asked, given), more)
-            return pages.render("performance.html", **content, other=more)
+                content["comparison"] = _comparison(Charts(query.tracker), selection, other_filters)
+            return pages.render("performance.html", **content, other_filters=other_filters)
 
     return view
 
 
-def _content(asked: QueryContext, given: dict[str, Any]) -> dict[str, Any]:
-    tracker, insights = asked.tracker, Charts(asked.tracker)
-    chosen = selection_from_link(asked, given)
-    before = insights.previous_window(chosen.window)
-    other = chosen if before is None else Selection(before, chosen.scope, chosen.currency)
-    summary, _, compared = insights.compare(chosen, other)
-    judged, unjudged = with_targets(asked, summary)
-    curve = insights.daily_curve(chosen)
-    bars, zero = drawing.column_chart([(day.net_pnl, str(day.session)) for day in curve])
-    pictures = {
+def _content(tracker: PerformanceTracker, selection: Selection, filters: dict[str, Any]) -> dict[str, Any]:
+    charts, window = Charts(tracker), selection.window
+    previous = charts.previous_window(window)
+    other = selection if previous is None else Selection(previous, selection.scope, selection.currency)
+    summary, _, comparison = charts.compare(selection, other)
+    with_results, target_warnings = with_targets(tracker, summary)
+    curve = charts.daily_curve(selection)
+    bars, zero = svg.column_chart([(day.net_pnl, str(day.session)) for day in curve])
+    sparklines = {
         **split_bars(summary),
         **curves([day.total for day in curve], [day.max_drawdown for day in curve]),
     }
-    around = _adjacent_periods(chosen.window, before, tracker.today)
+    earlier, later = _adjacent_periods(window, previous, tracker.today)
     return {
         "title": "Performance",
-        "window": chosen.window,
-        "label": window_name(chosen.window),
-        "summary": judged,
-        "partial": [*incompleteness(summary), *unjudged],
-        "before": None if before is None else _short_label(before),
-        "tiles": tiles(summary, compared, _TILES, given, pictures),
+        "window": window,
+        "label": window_label(window),
+        "summary": with_results,
+        "partial": [*incompleteness(summary), *target_warnings],
+        "before": None if previous is None else short_window_label(previous),
+        "tiles": tiles(summary, comparison, _TILES, filters, sparklines),
         "curve": curve,
         "bars": bars,
         "zero": zero,
-        "kinds": PERIODS,
-        "groupings": GROUPINGS,
-        "accounts": account_names(asked),
-        "names": insights.filter_values(chosen.scope.account, MAX_NAMES),
-        "all_names": insights.filter_values(None, MAX_NAMES),
-        "most_names": MAX_NAMES,
-        "given": given,
-        "scope": {k: v for k, v in given.items() if k not in ("window", "start", "end", "rolling")},
-        "earlier": around[0],
-        "later": around[1],
-        "equity": link("/api/performance/equity", given),
+        "periods": PERIODS,
+        "accounts": tracker.accounts(),
+        "names": charts.filter_values(selection.scope.account, MAX_NAMES),
+        "all_names": charts.filter_values(None, MAX_NAMES),
+        "max_names": MAX_NAMES,
+        "filters": filters,
+        "earlier": earlier,
+        "later": later,
+        "equity": link("/api/performance/equity", filters),
         "rolling_chart": link(
-            "/api/performance/rolling", given, trades=tracker.settings.alert_rolling_window
+            "/api/performance/rolling", filters, trades=tracker.settings.alert_rolling_window
         ),
         "rolling_trades": tracker.settings.alert_rolling_window,
-        "win_rate_target": next((v.target_value for v in judged.targets if v.metric == "win_rate"), None),
+        "win_rate_target": next(
+            (v.target_value for v in with_results.targets if v.metric == "win_rate"), None
+        ),
         "comparison": None,
     }
 
 
-def _short_label(window: Window) -> str:
-    """A window in so few letters that it stands behind a number."""
-    start = window.start
-    return {
-        "daily": f"{start:%a} {start.day}",
-        "weekly": f"wk {start.isocalendar().week}",
-        "monthly": f"{start:%b}",
-        "quarterly": f"Q{(start.month + 2) // 3}",
-        "yearly": f"{start.year}",
-    }.get(window.kind, "before")
-
-
-def _adjacent_periods(window: Window, before: Window | None, today: date) -> tuple[date | None, date | None]:
-    """A day of the window before and of the one after, to step there."""
-    earlier = None if before is None or window.kind == "custom" else before.start
-    steps = window.last_trades is None and window.kind not in ("all", "custom")
-    later = window.end if steps and window.end <= today else None
+def _adjacent_periods(
+    window: Window, previous: Window | None, today: date
+) -> tuple[date | None, date | None]:
+    """Return a day of the previous period and one of the next, for the steps."""
+    earlier = None if previous is None or window.kind == "custom" else previous.start
+    has_next = window.last_trades is None and window.kind not in ("all", "custom")
+    later = window.end if has_next and window.end <= today else None
     return earlier, later
 
 
-def _comparison(asked: QueryContext, chosen: Selection, more: dict[str, Any]) -> dict[str, Any]:
-    insights = Charts(asked.tracker)
-    beside = comparison_selection(insights, chosen, more)
-    this, other, compared = insights.compare(chosen, beside)
-    totals = [[day.total for day in insights.daily_curve(one)] for one in (chosen, beside)]
+def _comparison(charts: Charts, selection: Selection, other_filters: dict[str, Any]) -> dict[str, Any]:
+    selections = (selection, comparison_selection(charts, selection, other_filters))
+    _, other, metrics = charts.compare(*selections)
+    totals = [[day.total for day in charts.daily_curve(one)] for one in selections]
+    amounts = [amount for curve in totals for amount in curve]
     return {
-        "this": this,
         "other": other,
-        "rows": compared,
-        "names": [_comparison_label(one) for one in (chosen, beside)],
-        "curves": [drawing.curve_path(found, 100, [n for one in totals for n in one]) for found in totals],
+        "metrics": metrics,
+        "labels": [(window_label(one.window), one.scope.label) for one in selections],
+        "curves": [svg.curve_path(curve, 100, amounts) for curve in totals],
     }
 
 
-def _comparison_label(chosen: Selection) -> tuple[str, str]:
-    return window_name(chosen.window), chosen.scope.label
-
-
-def _groups(pages: Pages) -> Callable[..., Response]:
+def _breakdown(pages: Pages) -> Callable[..., Response]:
     def view(by: str, **values: Any) -> Response:
-        given = link_parameters(**values)
-        with pages.served.query() as asked:
-            insights, chosen = Charts(asked.tracker), selection_from_link(asked, given)
-            groups = insights.breakdown(chosen, by)
+        filters = link_parameters(**values)
+        with pages.app_context.query() as query:
+            charts, selection = Charts(query.tracker), selection_from_link(query.tracker, filters)
+            groups = charts.breakdown(selection, by)
             return pages.render(
-                "groups.html",
+                "breakdown.html",
                 by=by,
-                words=GROUPINGS[by][0],
+                label=GROUPINGS[by][0],
                 groups=groups,
-                given=given,
+                filters=filters,
                 groupings=GROUPINGS,
-                currency=insights.currency(chosen),
-                most=drawing.largest(group.closed_pnl for group in groups),
+                currency=charts.currency(selection),
+                largest=svg.largest(group.closed_pnl for group in groups),
             )
 
     return view
@@ -216,17 +154,17 @@ def _groups(pages: Pages) -> Callable[..., Response]:
 
 def _distribution(pages: Pages) -> Callable[..., Response]:
     def view(of: str, **values: Any) -> Response:
-        given = link_parameters(**values)
-        with pages.served.query() as asked:
-            insights, chosen = Charts(asked.tracker), selection_from_link(asked, given)
-            found = insights.distribution(chosen, "net" if of == "net" else "r")
+        filters = link_parameters(**values)
+        with pages.app_context.query() as query:
+            charts, selection = Charts(query.tracker), selection_from_link(query.tracker, filters)
+            distribution = charts.distribution(selection, "net" if of == "net" else "r")
             return pages.render(
-                "spread.html",
+                "distribution.html",
                 of=of,
-                found=found,
-                bars=drawing.bin_columns(found),
-                given=given,
-                currency=insights.currency(chosen),
+                distribution=distribution,
+                bars=svg.bin_columns(distribution),
+                filters=filters,
+                currency=charts.currency(selection),
             )
 
     return view

@@ -1,9 +1,9 @@
-"""The settings pages: targets, limits, the trading day, what was changed by whom, and everything that is set."""
+"""Settings pages: targets, limits, the trading day, change history and all settings."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, request
 from msgspec import Struct
 
 from tearsheet.app.config.change_trading_day import KEYS, TradingDayChange
@@ -18,11 +18,12 @@ from tearsheet.settings import SETTINGS
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.web.http import parameters
 from tearsheet.web.http.auth import insufficient_permission
-from tearsheet.web.http.errors import HttpError
-from tearsheet.web.pages.frame import PageRoute, Pages, link
+from tearsheet.web.http.operation import AccessLevel
+from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
+from tearsheet.web.rendering.labels import link
 
 _SAVED = parameters.choice("said", "What was just done.", "kept")
-_MOST_SHOWN, _MOST_CHANGES = 100, 50
+_MAX_ROWS, _MAX_CHANGES = 100, 50
 _TARGET_LABELS = {
     "win_rate_target": ("Win rate", "percent of closed trades, 1 to 100"),
     "daily_pl_target": ("P&L a day", "money; a negative one is a floor, judged at once"),
@@ -30,12 +31,13 @@ _TARGET_LABELS = {
     "max_drawdown_target": ("Max drawdown", "money not above 0, such as -500"),
     "avg_risk_reward_target": ("Average risk-reward", "planned, such as 1.5"),
 }
-#: Settings that are kept under another name than they are written.
-_SETTING_KEYS = {"database_url": "ledger"}
+#: Settings stored under another attribute name than their key.
+_SETTING_ATTRIBUTES = {"database_url": "ledger"}
+_YES_NO = {"True": "yes", "False": "no"}
 
 
 class FormError(Struct, frozen=True):
-    """Why nothing was kept: the field that is wrong, or what somebody else did meanwhile."""
+    """Why a form was not saved: an invalid field, or a conflict with a change by someone else."""
 
     message: str
     hint: str = ""
@@ -45,204 +47,207 @@ class FormError(Struct, frozen=True):
 
     @property
     def status(self) -> int:
-        """The status of the page that says so."""
+        """HTTP status of the page that shows the error."""
         return 409 if self.is_conflict else 422
 
 
 def add_settings(pages: Pages) -> None:
     """Add the settings pages."""
     views = _SettingsPages(pages)
-    pages.add(PageRoute("/settings", parameters=(_SAVED,)), lambda said: views.page(said))
-    pages.add(PageRoute("/settings/targets", "write", method="POST"), views.write_targets)
+    pages.add(PageRoute("/settings", parameters=(_SAVED,)), lambda said: views.page(saved=said is not None))
+    pages.add(PageRoute("/settings/targets", "write", method="POST"), views.save_targets)
     pages.add(PageRoute("/settings/limits", parameters=(parameters.ACCOUNT, _SAVED)), views.limits)
-    pages.add(PageRoute("/settings/limits", "write", (parameters.ACCOUNT,), "POST"), views.write_limits)
-    pages.add(PageRoute("/settings/day", "risk", method="POST"), views.write_day)
+    pages.add(PageRoute("/settings/limits", "write", (parameters.ACCOUNT,), "POST"), views.save_limits)
+    pages.add(PageRoute("/settings/day", "risk", method="POST"), views.change_day)
 
 
 class _SettingsPages:
-    """What the addresses of the settings pages answer."""
+    """Views of the settings pages."""
 
     def __init__(self, pages: Pages) -> None:
-        self._pages, self._served = pages, pages.served
+        self._pages, self._app_context = pages, pages.app_context
 
     def page(
         self,
-        said: str | None = None,
-        trouble: Mapping[str, FormError] | None = None,
+        *,
+        saved: bool = False,
+        errors: Mapping[str, FormError] | None = None,
         preview: Preview | None = None,
         days: tuple[Any, Any] | None = None,
         seen: str = "",
     ) -> Response:
-        """Targets, the trading day, changes, and everything that is set."""
-        trouble = dict(trouble or {})
-        status = next((one.status for one in trouble.values()), 200)
-        with self._served.query() as asked:
-            tracker = asked.tracker
-            rows, digest = self._target_rows(tracker, trouble)
-            change = TradingDayChange(tracker)
-            shown = tracker.settings.redacted()
-            shown["day_starts_at"] = f"{tracker.settings.day_starts_at:%H:%M}"
-            table = [(s, _yes_no(shown.get(_SETTING_KEYS.get(s.key, s.key)))) for s in SETTINGS]
+        """Show targets, the trading day, change history and all settings."""
+        errors = dict(errors or {})
+        status = next((error.status for error in errors.values()), 200)
+        with self._app_context.query() as query:
+            tracker = query.tracker
+            rows, digest = _target_rows(tracker, errors)
             return self._pages.render(
                 "settings.html",
                 status,
                 title="Settings",
                 rows=rows,
                 digest=digest,
-                said=said,
+                saved=saved,
                 file=tracker.settings.targets_file.name,
-                trouble=trouble,
-                table=table,
+                errors=errors,
+                settings=_settings_table(tracker),
                 settings_file=tracker.settings.file().name,
-                change=change,
+                change=TradingDayChange(tracker),
                 preview=preview,
                 days=days,
                 seen=seen,
                 form=request.form if "timezone" in request.form else {},
-                most=_MOST_SHOWN,
-                variable=tracker.settings.env_variable_of,
-                may=self._is_allowed("write"),
-                may_desk=self._is_allowed("risk"),
-                changes=setting_changes(tracker.ledger, _MOST_CHANGES),
-                accounts=(),
-                given={},
+                max_rows=_MAX_ROWS,
+                env_variable_of=tracker.settings.env_variable_of,
+                can_write=self._is_allowed("write"),
+                can_change_risk=self._is_allowed("risk"),
+                changes=setting_changes(tracker.ledger, _MAX_CHANGES),
             )
 
-    def _target_rows(
-        self, tracker: PerformanceTracker, trouble: dict[str, FormError]
-    ) -> tuple[list[tuple[str, ...]], str]:
-        promises, targets = TargetsEditor(tracker), Targets()
-        digest = ""
-        try:
-            digest, targets = promises.digest, promises.targets()
-        except SettingsError as error:
-            trouble.setdefault("file", FormError(error.message, error.hint))
-        form = request.form if any(name in request.form for name in TARGET_NAMES) else {}
-        rows: list[tuple[str, ...]] = [
-            (name, *_TARGET_LABELS[name], form.get(name, _to_text(getattr(targets, name))))
-            for name in TARGET_NAMES
-        ]
-        return rows, digest
-
-    def write_targets(self) -> Response:
-        """Put targets into the file."""
+    def save_targets(self) -> Response:
+        """Save targets to their file."""
         values = {name: request.form[name] for name in TARGET_NAMES if name in request.form}
         try:
-            with self._served.trackers.borrow() as tracker:
-                promises = TargetsEditor(tracker)
-                if promises.write(values, request.form.get("digest", ""), self._client_name()):
-                    return _redirect(link("/settings", said="kept"))
-                now = promises.targets()
+            with self._app_context.tracker_pool.borrow() as tracker:
+                editor = TargetsEditor(tracker)
+                if editor.write(values, request.form.get("digest", ""), self._client_name()):
+                    return redirect_to(link("/settings", said="kept"))
+                current = editor.targets()
         except (SettingsError, UsageError) as error:
-            return self.page(trouble={"targets": _form_error(error)})
-        differ = [
-            (_TARGET_LABELS[name][0], _to_text(getattr(now, name)), values[name])
-            for name in values
-            if _to_text(getattr(now, name)) != values[name].strip()
+            return self.page(errors={"targets": _form_error(error)})
+        conflicts = [
+            (_TARGET_LABELS[name][0], _to_text(getattr(current, name)), value)
+            for name, value in values.items()
+            if _to_text(getattr(current, name)) != value.strip()
         ]
-        return self.page(trouble={"targets": _conflict_error(differ)})
+        return self.page(errors={"targets": _conflict_error(conflicts)})
 
     def limits(self, account: str | None, said: str | None) -> Response:
-        """The limits of an account, or of all that have none of their own."""
+        """Show the limits of an account, or the default ones."""
         try:
             form = self._editor().form(account)
         except (SettingsError, UsageError) as error:
-            return self._limits_page(account, None, said, _form_error(error))
-        return self._limits_page(account, form, said)
+            return self._limits_page(account, None, error=_form_error(error))
+        return self._limits_page(account, form, saved=said is not None)
 
-    def write_limits(self, account: str | None) -> Response:
-        """Put limits into the file; to loosen one needs more than to tighten it."""
-        given = request.form.to_dict()
+    def save_limits(self, account: str | None) -> Response:
+        """Save limits to their file; relaxing one needs the risk desk's permission."""
+        values = request.form.to_dict()
         form = None
         try:
-            desk = self._editor()
-            form = desk.form(account)
-            if form.digest == given.get("digest"):
-                with self._served.trackers.borrow() as tracker:
-                    wish = desk.edit(account, given, self._client_name(), self._served.now)
-                    self._check_not_relaxed(wish.relaxed)
-                    account_verdicts(tracker).all()  # what is broken by now is kept by the old limits
-                    if not wish.changes or save_change(tracker.ledger, wish.file, wish.changes):
+            editor = self._editor()
+            form = editor.form(account)
+            if form.digest == values.get("digest"):
+                with self._app_context.tracker_pool.borrow() as tracker:
+                    edit = editor.edit(account, values, self._client_name(), self._app_context.now)
+                    self._check_not_relaxed(edit.relaxed)
+                    account_verdicts(tracker).all()  # records breaches of the old limits before they change
+                    if not edit.changes or save_change(tracker.ledger, edit.file, edit.changes):
                         account_verdicts(tracker).all()
-                        return _redirect(link("/settings/limits", account=account, said="kept"))
+                        return redirect_to(link("/settings/limits", account=account, said="kept"))
                 form = self._editor().form(account)
         except (SettingsError, UsageError) as error:
-            return self._limits_page(account, form, None, _form_error(error), given)
-        return self._limits_page(account, form, None, _conflict_error(_differences(form, given)), given)
+            return self._limits_page(account, form, error=_form_error(error), values=values)
+        conflict = _conflict_error(_differences(form, values))
+        return self._limits_page(account, form, error=conflict, values=values)
 
-    def write_day(self) -> Response:
-        """Show what another calendar would change; then, with a yes, change it."""
-        with self._served.keep_worker_alive(), self._served.trackers.borrow() as tracker:
+    def change_day(self) -> Response:
+        """Preview another trading day; apply it once the preview was confirmed."""
+        with self._app_context.keep_worker_alive(), self._app_context.tracker_pool.borrow() as tracker:
             change = TradingDayChange(tracker)
             try:
-                wanted = change.requested({key: request.form.get(key, "") for key in KEYS})
-                now = self._served.now
-                days = tracker.settings.calendar.trading_day_of(now), wanted.calendar.trading_day_of(now)
-                seen = f"{wanted.timezone} {wanted.day_starts_at:%H:%M}"
+                settings = change.requested({key: request.form.get(key, "") for key in KEYS})
+                now = self._app_context.now
+                days = tracker.settings.calendar.trading_day_of(now), settings.calendar.trading_day_of(now)
+                seen = f"{settings.timezone} {settings.day_starts_at:%H:%M}"
                 if request.form.get("action") != "keep" or request.form.get("seen") != seen:
-                    return self.page(preview=change.preview(wanted), days=days, seen=seen)
-                if change.apply(wanted, request.form.get("digest", ""), self._client_name()):
-                    return _redirect(link("/settings", said="kept"))
+                    return self.page(preview=change.preview(settings), days=days, seen=seen)
+                if change.apply(settings, request.form.get("digest", ""), self._client_name()):
+                    return redirect_to(link("/settings", said="kept"))
             except (SettingsError, UsageError) as error:
-                return self.page(trouble={"day": _form_error(error)})
-            differ = [
-                (one.description, one.value, request.form.get(one.key, ""))
-                for one in change.fields
-                if one.value != request.form.get(one.key)
+                return self.page(errors={"day": _form_error(error)})
+            conflicts = [
+                (field.description, field.value, request.form.get(field.key, ""))
+                for field in change.fields
+                if field.value != request.form.get(field.key)
             ]
-        return self.page(trouble={"day": _conflict_error(differ)})
+        return self.page(errors={"day": _conflict_error(conflicts)})
 
     def _limits_page(
         self,
         account: str | None,
         form: LimitForm | None,
-        said: str | None,
-        trouble: FormError | None = None,
-        given: Mapping[str, str] | None = None,
+        *,
+        saved: bool = False,
+        error: FormError | None = None,
+        values: Mapping[str, str] | None = None,
     ) -> Response:
-        with self._served.query() as asked:
-            names = sorted({*asked.tracker.accounts(), *(form.accounts if form else ())})
+        with self._app_context.query() as query:
+            names = sorted({*query.tracker.accounts(), *(form.accounts if form else ())})
             return self._pages.render(
                 "limits.html",
-                trouble.status if trouble else 200,
+                error.status if error else 200,
                 title="Limits",
                 form=form,
-                said=said,
+                saved=saved,
                 account=account,
-                trouble=trouble,
-                filled=given or {},
+                error=error,
+                values=values or {},
                 names=names,
-                may=self._is_allowed("write"),
-                may_desk=self._is_allowed("risk"),
-                file=asked.tracker.settings.targets_file.name,
-                accounts=(),
-                given={},
+                can_write=self._is_allowed("write"),
+                can_change_risk=self._is_allowed("risk"),
+                file=query.tracker.settings.targets_file.name,
             )
 
-    def _check_not_relaxed(self, looser: tuple[str, ...]) -> None:
-        if looser and not self._is_allowed("risk"):
-            told = "; ".join(looser[:5]) + (" …" if len(looser) > 5 else "")
-            raise insufficient_permission("write", "risk", f"only the risk desk may loosen a limit: {told}")
+    def _check_not_relaxed(self, relaxed: tuple[str, ...]) -> None:
+        if relaxed and not self._is_allowed("risk"):
+            limits = "; ".join(relaxed[:5]) + (" …" if len(relaxed) > 5 else "")
+            raise insufficient_permission("write", "risk", f"only the risk desk may loosen a limit: {limits}")
 
-    def _is_allowed(self, level: Any) -> bool:
-        return self._served.access.is_allowed(request, level)
+    def _is_allowed(self, level: AccessLevel) -> bool:
+        return self._app_context.access.is_allowed(request, level)
 
     def _client_name(self) -> str:
-        return self._served.access.client_name(request)
+        return self._app_context.access.client_name(request)
 
     def _editor(self) -> LimitsEditor:
-        return LimitsEditor(self._served.settings.targets_file)
+        return LimitsEditor(self._app_context.settings.targets_file)
 
 
-def _differences(form: LimitForm, given: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Where the file as it is now and the form as it was sent say different things."""
-    now: dict[str, str] = {f"{limit.name}.state": limit.state for limit in form.limits}
-    now |= {f.name: f.value for limit in form.limits for f in limit.fields}
-    now |= {field.name: field.value for field in form.options}
+def _target_rows(
+    tracker: PerformanceTracker, errors: dict[str, FormError]
+) -> tuple[list[tuple[str, ...]], str]:
+    """Return the fields of the targets form and the file's digest; add the error of an unreadable file."""
+    editor, targets, digest = TargetsEditor(tracker), Targets(), ""
+    try:
+        digest, targets = editor.digest, editor.targets()
+    except SettingsError as error:
+        errors.setdefault("file", FormError(error.message, error.hint))
+    form = request.form if any(name in request.form for name in TARGET_NAMES) else {}
+    rows: list[tuple[str, ...]] = [
+        (name, *_TARGET_LABELS[name], form.get(name, _to_text(getattr(targets, name))))
+        for name in TARGET_NAMES
+    ]
+    return rows, digest
+
+
+def _settings_table(tracker: PerformanceTracker) -> list[tuple[Any, str]]:
+    values = tracker.settings.redacted()
+    values["day_starts_at"] = f"{tracker.settings.day_starts_at:%H:%M}"
+    texts = [values.get(_SETTING_ATTRIBUTES.get(setting.key, setting.key)) or "" for setting in SETTINGS]
+    return [(setting, _YES_NO.get(text, text)) for setting, text in zip(SETTINGS, texts, strict=True)]
+
+
+def _differences(form: LimitForm, values: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Return where the file and the submitted form differ: name, value in the file, submitted value."""
+    current: dict[str, str] = {f"{limit.name}.state": limit.state for limit in form.limits}
+    current |= {field.name: field.value for limit in form.limits for field in limit.fields}
+    current |= {field.name: field.value for field in form.options}
     return [
-        (name.replace("_", " ").replace(".", ": "), value, given.get(name, ""))
-        for name, value in now.items()
-        if value != given.get(name, "").strip()
+        (name.replace("_", " ").replace(".", ": "), value, values.get(name, ""))
+        for name, value in current.items()
+        if value != values.get(name, "").strip()
     ]
 
 
@@ -253,25 +258,14 @@ def _form_error(error: SettingsError | UsageError) -> FormError:
     return FormError(error.message, error.hint, field)
 
 
-def _conflict_error(differ: list[tuple[str, str, str]]) -> FormError:
+def _conflict_error(conflicts: list[tuple[str, str, str]]) -> FormError:
     return FormError(
         "the file was changed by somebody else meanwhile",
         "look at what differs, and keep yours again if it is still right",
-        conflicts=tuple(differ),
+        conflicts=tuple(conflicts),
         is_conflict=True,
     )
 
 
-def _yes_no(value: str | None) -> str:
-    return {None: "", "True": "yes", "False": "no"}.get(value, value or "")
-
-
 def _to_text(value: Any) -> str:
     return "" if value is None else f"{value:f}"
-
-
-def _redirect(address: str) -> Response:
-    response = redirect(address, 303)
-    if not isinstance(response, Response):
-        raise HttpError(500, "the page to go on to is not known")
-    return response

@@ -1,7 +1,7 @@
-"""Keeps answers for some seconds: in this process, and in Redis where one is shared.
+"""Cache of answers: in this process, and in Redis if one is set.
 
-A key names the state of the ledger that its answer is of, so an answer is never older than its
-question; the time to live only bounds the memory. Redis failing in any way costs time, never truth.
+A key contains the state ID of the ledger, so an answer is never stale; the time to live only bounds the
+memory. When Redis fails, answers are computed instead.
 """
 
 import threading
@@ -15,31 +15,34 @@ from typing import Literal, Protocol
 from cachetools import TTLCache
 from msgspec import Struct
 
+from tearsheet.errors import SettingsError
+from tearsheet.settings import Settings
+
 CacheSource = Literal["memory", "redis", "computed"]
-#: All answers that one process keeps, in bytes.
-MOST_BYTES = 4 << 20
+#: Size of one process's cache.
+MAX_BYTES = 4 << 20
 _TIMEOUT_S = 0.1
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_FIRST_BACKOFF_S, _MAX_BACKOFF_S = 1.0, 30.0
 _LOCK_MS = 2000
 _POLL_INTERVAL_S, _MAX_POLLS = 0.004, 50
 _DIGEST = 16
 
 
 class RedisLike(Protocol):
-    """What is used of a Redis client."""
+    """The calls of a Redis client that the cache uses."""
 
     def get(self, name: str, /) -> object:
-        """The value of a key."""
+        """Return the value of a key."""
 
     def set(self, name: str, value: bytes, /, *, px: int, nx: bool = False) -> object:
-        """Put a value for so many milliseconds; with `nx` only where there is none."""
+        """Store a value for `px` milliseconds; with `nx` only if the key is unset."""
 
     def ping(self) -> object:
-        """Whether it answers."""
+        """Raise an error unless the server answers."""
 
 
 class CacheHealth(Struct, frozen=True):
-    """Whether the shared cache is in use; `failure` says what went wrong last."""
+    """Whether the shared cache is available, with its last failure."""
 
     kind: Literal["memory", "redis"]
     is_up: bool
@@ -47,28 +50,28 @@ class CacheHealth(Struct, frozen=True):
 
 
 class LocalCache:
-    """Answers kept by this process, the oldest dropped first where they become too many."""
+    """Answers in the memory of this process, evicted by age and total size."""
 
     def __init__(self, ttl_s: float, timer: Callable[[], float] = time.monotonic) -> None:
-        self._entries: TTLCache[str, bytes] = TTLCache(MOST_BYTES, ttl_s, timer, len)
+        self._entries: TTLCache[str, bytes] = TTLCache(MAX_BYTES, ttl_s, timer, len)
         self._lock = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
-        """The answer of a key."""
+        """Return the answer of a key."""
         with self._lock:
             return self._entries.get(key)
 
     def put(self, key: str, answer: bytes) -> None:
-        """Keep an answer, unless it is larger than all that may be kept."""
-        if len(answer) < MOST_BYTES:
+        """Store an answer, unless it alone exceeds the cache."""
+        if len(answer) < MAX_BYTES:
             with self._lock:
                 self._entries[key] = answer
 
 
 class SharedCache:
-    """Answers kept in Redis for all processes. After a failure it is left alone for a while.
+    """Answers in Redis, shared by all processes, behind a circuit breaker.
 
-    `on_change` is told once when Redis fails (with the reason) and once when it is back (None).
+    `on_change` is called with the reason when Redis fails, and with None when it has recovered.
     """
 
     def __init__(
@@ -84,18 +87,18 @@ class SharedCache:
         self._ttl_ms = int(ttl_s * 1000)
         self._on_change = on_change
         self._timer = timer
-        self._pause_s = _FIRST_PAUSE_S
-        self._closed_until = 0.0
+        self._backoff_s = _FIRST_BACKOFF_S
+        self._retry_at = 0.0
         self._failure: str | None = None
         self._lock = threading.Lock()
 
     @property
     def failure(self) -> str | None:
-        """What went wrong last; None while Redis answers."""
+        """The last failure; None while Redis answers."""
         return self._failure
 
     def get(self, key: str) -> bytes | None:
-        """The answer of a key; None too where it was damaged or Redis fails."""
+        """Return the answer of a key, None if it is missing or damaged, or if Redis fails."""
         data = self._call(lambda: self._client.get(key))
         if not isinstance(data, bytes):
             return None
@@ -103,28 +106,28 @@ class SharedCache:
         return answer if digest == _digest(key, answer) else None
 
     def put(self, key: str, answer: bytes) -> None:
-        """Keep an answer."""
+        """Store an answer."""
         data = _digest(key, answer) + answer
         self._call(lambda: self._client.set(key, data, px=self._ttl_ms))
 
     def try_lock(self, key: str) -> bool:
-        """Whether this process is the one to compute an answer; true where Redis fails."""
+        """Return whether this process gets to compute an answer; true if Redis fails."""
         name = f"{key}:claim"
-        claimed = self._call(lambda: self._client.set(name, b"1", px=_LOCK_MS, nx=True))
-        return claimed is not None or self._failure is not None
+        locked = self._call(lambda: self._client.set(name, b"1", px=_LOCK_MS, nx=True))
+        return locked is not None or self._failure is not None
 
     def check(self) -> str | None:
-        """Ask Redis now, pause or not: None where it answers, else the failure."""
+        """Ping Redis regardless of the backoff; return the failure, None if it answers."""
         with self._lock:
-            self._closed_until = 0.0
+            self._retry_at = 0.0
         self._call(self._client.ping)
         return self._failure
 
-    def _call(self, ask: Callable[[], object]) -> object:
-        if self._timer() < self._closed_until:
+    def _call(self, command: Callable[[], object]) -> object:
+        if self._timer() < self._retry_at:
             return None
         try:
-            answer = ask()
+            answer = command()
         except self._failures as error:
             self._record_failure(f"{type(error).__name__}: {error}")
             return None
@@ -133,24 +136,24 @@ class SharedCache:
 
     def _record_failure(self, failure: str) -> None:
         with self._lock:
-            is_news, self._failure = self._failure is None, failure
-            self._closed_until = self._timer() + self._pause_s
-            self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
-        if is_news:
+            is_change, self._failure = self._failure is None, failure
+            self._retry_at = self._timer() + self._backoff_s
+            self._backoff_s = min(self._backoff_s * 2, _MAX_BACKOFF_S)
+        if is_change:
             self._on_change(failure)
 
     def _record_success(self) -> None:
         if self._failure is None:
             return
         with self._lock:
-            is_news, self._failure = self._failure is not None, None
-            self._pause_s = _FIRST_PAUSE_S
-        if is_news:
+            is_change, self._failure = self._failure is not None, None
+            self._backoff_s = _FIRST_BACKOFF_S
+        if is_change:
             self._on_change(None)
 
 
 class AnswerCache:
-    """Gives the answer of a key, computed once however many ask for it at a time."""
+    """Answers of both caches; concurrent requests for a key share one computation."""
 
     def __init__(self, memory: LocalCache, shared: SharedCache | None = None) -> None:
         self._memory = memory
@@ -159,14 +162,12 @@ class AnswerCache:
         self._lock = threading.Lock()
 
     def answer(self, key: str, compute: Callable[[], bytes]) -> tuple[bytes, CacheSource]:
-        """The answer of a key, and where it was found. What `compute` raises is raised."""
-        kept = self._memory.get(key)
-        if kept is not None:
-            return kept, "memory"
+        """Return the answer of a key and its source; errors of `compute` are raised."""
+        if (cached := self._memory.get(key)) is not None:
+            return cached, "memory"
         with self._single_flight(key):
-            kept = self._memory.get(key)
-            if kept is not None:
-                return kept, "memory"
+            if (cached := self._memory.get(key)) is not None:
+                return cached, "memory"
             shared = self._wait_for_other(key)
             answer = compute() if shared is None else shared
             self._memory.put(key, answer)
@@ -174,52 +175,72 @@ class AnswerCache:
                 self._shared.put(key, answer)
             return answer, "computed" if shared is None else "redis"
 
-    def health(self, *, ask: bool = False) -> CacheHealth:
-        """Whether the shared cache answers; with `ask` it is asked now."""
+    def health(self, *, ping: bool = False) -> CacheHealth:
+        """Return the state of the shared cache; with `ping` it is checked now."""
         if self._shared is None:
             return CacheHealth("memory", True)
-        failure = self._shared.check() if ask else self._shared.failure
+        failure = self._shared.check() if ping else self._shared.failure
         return CacheHealth("redis", failure is None, failure)
 
     def _wait_for_other(self, key: str) -> bytes | None:
-        """What another process has computed, or is just computing."""
+        """Return the answer that another process has computed or is computing, else None."""
         if self._shared is None:
             return None
-        found = self._shared.get(key)
-        if found is not None or self._shared.try_lock(key):
-            return found
+        answer = self._shared.get(key)
+        if answer is not None or self._shared.try_lock(key):
+            return answer
         for _ in range(_MAX_POLLS):
             time.sleep(_POLL_INTERVAL_S)
-            if (found := self._shared.get(key)) is not None or self._shared.failure is not None:
-                return found
+            if (answer := self._shared.get(key)) is not None or self._shared.failure is not None:
+                return answer
         return None
 
     @contextmanager
     def _single_flight(self, key: str) -> Iterator[None]:
-        """One thread a key at a time; the others wait for it."""
+        """Let one thread per key compute at a time."""
         with self._lock:
             flight = self._flights[key]
-            flight.waiting += 1
+            flight.threads += 1
         try:
             with flight.lock:
                 yield
         finally:
             with self._lock:
-                flight.waiting -= 1
-                if not flight.waiting:
+                flight.threads -= 1
+                if not flight.threads:
                     self._flights.pop(key, None)
 
 
 class _InFlight:
-    """Threads that want the same answer."""
+    """Lock of one key, and the number of threads that hold or await it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.waiting = 0
+        self.threads = 0
+
+
+def create_answer_cache(settings: Settings, on_change: Callable[[str | None], None]) -> AnswerCache:
+    """Return the cache that the settings describe; `on_change` reports failures of Redis.
+
+    Raises SettingsError if Redis is set but its client is not installed, or the URL is invalid.
+    """
+    memory = LocalCache(settings.cache_ttl_s)
+    if settings.redis_url is None:
+        return AnswerCache(memory)
+    try:
+        shared = redis_cache(settings.redis_url, settings.cache_ttl_s, on_change)
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "REDIS_URL is set, but the Redis client is not installed",
+            "pip install 'tearsheet[redis]', or unset REDIS_URL",
+        ) from None
+    except ValueError as error:
+        raise SettingsError(f"REDIS_URL cannot be used: {error}", "write redis://host:port/0") from None
+    return AnswerCache(memory, shared)
 
 
 def redis_cache(url: str, ttl_s: float, on_change: Callable[[str | None], None]) -> SharedCache:
-    """The shared cache behind a Redis URL; it is not asked yet. Raises ModuleNotFoundError."""
+    """Return the cache behind a Redis URL, not yet connected. Raises ModuleNotFoundError, ValueError."""
     import redis
     from redis.backoff import NoBackoff
     from redis.retry import Retry
@@ -231,5 +252,5 @@ def redis_cache(url: str, ttl_s: float, on_change: Callable[[str | None], None])
 
 
 def _digest(key: str, answer: bytes) -> bytes:
-    """Tells an answer of this key from anything else that stands in Redis under its name."""
+    """Return a digest that tells the answer of a key from foreign or damaged data in Redis."""
     return blake2b(key.encode() + b"\0" + answer, digest_size=_DIGEST).digest()

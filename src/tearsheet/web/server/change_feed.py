@@ -1,6 +1,6 @@
-"""One look at the ledger for all event streams of a process: a thread, and what it saw last.
+"""Change feed of a process: one thread polls the ledger for all event streams.
 
-Streams compare what they sent with what was seen, so nothing queues up behind a slow client.
+Each stream compares the latest snapshot with what it sent, so no queue grows behind a slow client.
 """
 
 import threading
@@ -19,24 +19,24 @@ from tearsheet.trade.session import EARLIEST
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.server.context import AppContext, QueryContext
 
-#: Seconds between two looks at the ledger, while there are streams.
+#: Seconds between two polls of the ledger, while there are streams.
 POLL_EVERY_S = 0.15
-#: Seconds after which verdicts are looked at although the ledger is the same: time changes them too.
+#: Seconds after which verdicts are evaluated though the ledger is unchanged: time changes them too.
 VERDICT_EVERY_S = 2.0
-#: Seconds for which the newest log lines may be waited for before it is told.
-_LATE_S = 3.0
+#: Seconds for which the newest log lines may be missing before it counts as an error.
+_MAX_LAG_S = 3.0
 _RETRY = {"Retry-After": "5"}
 
 
 class VerdictEvent(Struct, frozen=True):
-    """A verdict as JSON, and a digest of all in it that does not change by the clock alone."""
+    """A verdict as JSON, with a digest of what does not change by the clock alone."""
 
     digest: str
     body: bytes
 
 
 class LedgerSnapshot(Struct, frozen=True, kw_only=True):
-    """The ledger as it was seen; `number` counts how often it differed from before, `day` is the session."""
+    """State of the ledger at a poll; `number` counts the changes, `day` is the trading day."""
 
     number: int = 0
     state_id: str | None = None
@@ -47,15 +47,15 @@ class LedgerSnapshot(Struct, frozen=True, kw_only=True):
 
     @property
     def has_data(self) -> bool:
-        """Whether anything was seen at all yet."""
+        """Whether the ledger was polled at all."""
         return self.state_id is not None or self.error is not None
 
 
 class ChangeFeed:
-    """Looks while somebody streams. `is_ending` says that the process ends, and its streams with it."""
+    """Snapshots for the event streams, polled while there are any; `is_ending` ends them with the process."""
 
-    def __init__(self, served: AppContext) -> None:
-        self._served = served
+    def __init__(self, app_context: AppContext) -> None:
+        self._app_context = app_context
         self._changed = threading.Condition()
         self._latest = LedgerSnapshot()
         self._streams = 0
@@ -65,33 +65,33 @@ class ChangeFeed:
         self.is_ending: Callable[[], bool] = lambda: False
 
     def subscribe(self, *, threaded: bool) -> None:
-        """Count one more stream; look anew where it is the first. Raises Refused beyond the cap."""
-        most = self._served.settings.max_streams if threaded else 0
+        """Add a stream; the first one starts the polling. Raises HttpError above the maximum."""
+        maximum = self._app_context.settings.max_streams if threaded else 0
         with self._changed:
-            if self._streams >= most:
-                raise _too_many_streams(most, threaded=threaded)
+            if self._streams >= maximum:
+                raise _too_many_streams(maximum, threaded=threaded)
             self._streams += 1
             if self._thread is None:
                 self._latest = LedgerSnapshot(number=self._latest.number)
-                self._thread = threading.Thread(target=self._poll, name="lookout", daemon=True)
+                self._thread = threading.Thread(target=self._poll, name="change-feed", daemon=True)
                 self._thread.start()
-        self._served.metrics.streams.inc()
+        self._app_context.metrics.streams.inc()
 
     def unsubscribe(self) -> None:
-        """Count one stream less."""
+        """Remove a stream."""
         with self._changed:
             self._streams -= 1
-        self._served.metrics.streams.dec()
+        self._app_context.metrics.streams.dec()
 
     def wait_after(self, number: int, seconds: float) -> LedgerSnapshot | None:
-        """What was seen since, waited for no longer than that; None where streams must end."""
+        """Wait for a snapshot after this number, at most so long; return the latest, None if streams must end."""
         with self._changed:
             self._changed.wait_for(lambda: self._latest.number > number or self.is_ending(), timeout=seconds)
             return None if self.is_ending() else self._latest
 
     @property
     def age_s(self) -> float:
-        """Seconds since the ledger was last looked at; it grows where a look does not come back."""
+        """Seconds since the last finished poll; it grows while a poll hangs."""
         return time.monotonic() - self._polled_at
 
     def _poll(self) -> None:
@@ -104,49 +104,50 @@ class ChangeFeed:
                     self._changed.notify_all()
                     break
             time.sleep(POLL_EVERY_S)
-        self._served.trackers.discard()
+        self._app_context.tracker_pool.discard()
 
     def _snapshot(self) -> LedgerSnapshot:
-        before = self._latest
+        previous = self._latest
         try:
-            with self._served.query() as asked:
-                stamp, verdicts = asked.tracker.state_id, before.verdicts
-                day = asked.tracker.today.isoformat()
-                if stamp != before.state_id or time.monotonic() - self._verdicts_at > VERDICT_EVERY_S:
-                    verdicts = _verdict_events(asked, verdicts)
+            with self._app_context.query() as query:
+                state_id, verdicts = query.tracker.state_id, previous.verdicts
+                day = query.tracker.today.isoformat()
+                if state_id != previous.state_id or time.monotonic() - self._verdicts_at > VERDICT_EVERY_S:
+                    verdicts = _verdict_events(query, verdicts)
                     self._verdicts_at = time.monotonic()
-                trouble = self._lag_reason(asked)
-        except TearsheetError as error:
-            return replace(before, error=error.code)
-        end = log_end(self._served.settings.alerts_file)
-        return replace(before, state_id=stamp, alerts_end=end, verdicts=verdicts, error=trouble, day=day)
+                error = self._lag_reason(query)
+        except TearsheetError as failure:
+            return replace(previous, error=failure.code)
+        end = log_end(self._app_context.settings.alerts_file)
+        return replace(previous, state_id=state_id, alerts_end=end, verdicts=verdicts, error=error, day=day)
 
-    def _lag_reason(self, asked: QueryContext) -> str | None:
-        """Why what is seen is not all, where that lasts: somebody else has been writing for long."""
-        is_late = self._served.trackers.sync_lag_s > _LATE_S
-        return asked.sync_errors[0].code if asked.sync_errors and is_late else None
+    def _lag_reason(self, query: QueryContext) -> str | None:
+        """Return why the snapshot is not complete, once another writer has blocked the sync for long."""
+        is_late = self._app_context.tracker_pool.sync_lag_s > _MAX_LAG_S
+        return query.sync_errors[0].code if query.sync_errors and is_late else None
 
-    def _publish(self, seen: LedgerSnapshot) -> None:
+    def _publish(self, snapshot: LedgerSnapshot) -> None:
         with self._changed:
-            if seen != self._latest:
-                self._latest = replace(seen, number=self._latest.number + 1)
+            if snapshot != self._latest:
+                self._latest = replace(snapshot, number=self._latest.number + 1)
                 self._changed.notify_all()
 
 
-def _verdict_events(asked: QueryContext, before: Mapping[str, VerdictEvent]) -> Mapping[str, VerdictEvent]:
-    """The verdicts of all accounts; those of before where nothing but the time differs."""
-    found = {}
-    for one in account_verdicts(asked.tracker).all(asked.sync_errors):
-        reasons = tuple(replace(reason, detail="") for reason in one.reasons)
-        told = replace(one, as_of=EARLIEST, data_age_s=None, sequence=0, reasons=reasons)
-        digest = blake2b(json_line(told), digest_size=8).hexdigest()
-        known = before.get(one.account)
-        same = known is not None and known.digest == digest
-        found[one.account] = known if known and same else VerdictEvent(digest, json_line(one))
-    return found
+def _verdict_events(query: QueryContext, previous: Mapping[str, VerdictEvent]) -> Mapping[str, VerdictEvent]:
+    """Return the verdicts of all accounts; the previous events where only the clock differs."""
+    events = {}
+    for verdict in account_verdicts(query.tracker).all(query.sync_errors):
+        reasons = tuple(replace(reason, detail="") for reason in verdict.reasons)
+        timeless = replace(verdict, as_of=EARLIEST, data_age_s=None, sequence=0, reasons=reasons)
+        digest = blake2b(json_line(timeless), digest_size=8).hexdigest()
+        event = previous.get(verdict.account)
+        if event is None or event.digest != digest:
+            event = VerdictEvent(digest, json_line(verdict))
+        events[verdict.account] = event
+    return events
 
 
-def _too_many_streams(most: int, *, threaded: bool) -> HttpError:
+def _too_many_streams(maximum: int, *, threaded: bool) -> HttpError:
     if not threaded:
         hint = "serve it by `tearsheet serve`, or poll with If-None-Match"
         return HttpError(
@@ -159,7 +160,7 @@ def _too_many_streams(most: int, *, threaded: bool) -> HttpError:
     hint = "poll with If-None-Match; or raise TEARSHEET_MAX_STREAMS"
     return HttpError(
         503,
-        f"all {most} event streams of this process are taken",
+        f"all {maximum} event streams of this process are taken",
         hint,
         headers=_RETRY,
         kind="too_many_streams",

@@ -1,4 +1,4 @@
-"""What every view of an application uses: settings, clock, trackers, cache, access, meters."""
+"""Context of an application, shared by all its views: settings, clock, trackers, cache, access, metrics."""
 
 import logging
 import os
@@ -11,6 +11,7 @@ from hashlib import blake2b
 from zlib import crc32
 
 from flask import Response, request
+from msgspec import Struct
 
 from tearsheet.app.alerts.webhook import open_queue, run_delivery_loop
 from tearsheet.app.analysis.notes import notes_state_id
@@ -24,23 +25,23 @@ from tearsheet.web.http.auth import Access, Tokens
 from tearsheet.web.http.environ_keys import ETAG
 from tearsheet.web.http.metrics import Metrics
 from tearsheet.web.http.responses import format_timestamp
-from tearsheet.web.server.cache import AnswerCache, answer_cache
+from tearsheet.web.server.answer_cache import create_answer_cache
 from tearsheet.web.server.tracker_pool import TrackerPool
 
 _log = logging.getLogger("tearsheet")
-#: Seconds between two signs of life while a request takes long.
+#: Seconds between two signs of life during a long request.
 _BEAT_S = 5.0
 
 
 class AppContext:
-    """One application's parts; made once a process."""
+    """Shared parts of an application, created once per process."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
         self.metrics = Metrics()
-        self.trackers = TrackerPool(settings, clock)
-        self.cache: AnswerCache = answer_cache(settings, self._on_cache_change)
+        self.tracker_pool = TrackerPool(settings, clock)
+        self.cache = create_answer_cache(settings, self._on_cache_change)
         self.access = Access(Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
-        #: tells the server that this worker is well; `serving.py` puts gunicorn's own here
+        #: Tells the server that this worker makes progress; set by the gunicorn worker.
         self.beat: Callable[[], object] = lambda: None
         self._clock = clock
         self._webhook_queue = open_queue(settings, clock)
@@ -48,21 +49,21 @@ class AppContext:
 
     @property
     def settings(self) -> Settings:
-        """The settings as they are now."""
-        return self.trackers.settings
+        """Current settings."""
+        return self.tracker_pool.settings
 
     @property
     def now(self) -> datetime:
-        """The present instant."""
+        """Current time (UTC)."""
         return self._clock()
 
     @property
     def timestamp(self) -> str:
-        """The present instant as answers bear it."""
+        """Current time as in answers."""
         return format_timestamp(self.now)
 
     def start_webhook(self) -> None:
-        """Begin to deliver alerts in this process, if a webhook is set; a worker is forked before."""
+        """Start the webhook's delivery thread, once per process: threads do not survive the fork of a worker."""
         if self._webhook_queue is None or self._webhook_pid == os.getpid():
             return
         self._webhook_pid = os.getpid()
@@ -73,65 +74,65 @@ class AppContext:
 
     @contextmanager
     def keep_worker_alive(self) -> Iterator[None]:
-        """What may take longer than a server waits for a worker: tell it meanwhile that all is well."""
-        over = threading.Event()
+        """Report progress while a request takes longer than the server's worker timeout."""
+        done = threading.Event()
 
         def beat() -> None:
-            while not over.wait(_BEAT_S):
+            while not done.wait(_BEAT_S):
                 self.beat()
 
         threading.Thread(target=beat, name="beat", daemon=True).start()
         try:
             yield
         finally:
-            over.set()
+            done.set()
             self.beat()
 
     @contextmanager
-    def query(self, *, noted: bool = False) -> Iterator["QueryContext"]:
-        """A tracker that knows the newest log lines, and the state that its answers are of.
+    def query(self, *, with_notes: bool = False) -> Iterator["QueryContext"]:
+        """Borrow a synced tracker, with the state ID of its answers.
 
-        The state of the notes is part of it only where an answer shows them: no number depends on it.
+        The state ID includes the notes only if the answer shows them, as no number depends on them.
         """
-        with self.trackers.borrow() as tracker:
-            stale = self.trackers.refresh(tracker)
-            notes = f"-{notes_state_id(tracker)}" if noted else ""
+        with self.tracker_pool.borrow() as tracker:
+            sync_errors = self.tracker_pool.refresh(tracker)
+            notes = f"-{notes_state_id(tracker)}" if with_notes else ""
             rules = tracker.settings.digest
-            stamp = f"{tracker.state_id}{notes}.{tracker.today:%Y%m%d}.{rules}"
-            yield QueryContext(tracker, stamp, stale)
+            state_id = f"{tracker.state_id}{notes}.{tracker.today:%Y%m%d}.{rules}"
+            yield QueryContext(tracker, state_id, sync_errors)
 
-    def not_modified(self, asked: "QueryContext") -> Response | None:
-        """304 where the client has the answer of this very state, else None."""
+    def not_modified(self, query: "QueryContext") -> Response | None:
+        """Return 304 if the client has the answer of this state, else None."""
         environ = request.environ
-        if asked.sync_errors:
+        if query.sync_errors:
             return None
-        # an entity tag is of one address, so that no other one's can be mistaken for it
+        # with the address, so that the tag of another resource never matches
         address = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
-        tag = f"{asked.state_id}.{crc32(address.encode('utf-8', 'replace')):08x}"
+        tag = f"{query.state_id}.{crc32(address.encode('utf-8', 'replace')):08x}"
         environ[ETAG] = f'W/"{tag}"'
         if "HTTP_IF_NONE_MATCH" not in environ:
             return None
-        known = request.if_none_match  # by name: `*` would stand for any state
-        return Response(status=304) if known.is_weak(tag) or known.is_strong(tag) else None
+        tags = request.if_none_match  # checked by name: `*` would match any state
+        return Response(status=304) if tags.is_weak(tag) or tags.is_strong(tag) else None
 
     def cached_answer(
         self,
-        asked: "QueryContext",
+        query: "QueryContext",
         period: str,
         window: Window,
         scope: Scope,
         currency: str | None,
         compute: Callable[[], bytes],
     ) -> bytes:
-        """An answer of this state from the cache, or computed now."""
-        if asked.sync_errors:
+        """Return an answer of this state from the cache, computed if missing; a stale state is not cached."""
+        if query.sync_errors:
             self.metrics.count_cache_source("bypassed")
             return compute()
-        whose = _scope_key(scope, currency)
-        stretch = f"{window.start}" if window.last_trades is None else f"last-{window.last_trades}"
-        key = f"performance:{whose}:{period}:{stretch}-{window.end}:{asked.state_id}"
-        answer, found = self.cache.answer(key, compute)
-        self.metrics.count_cache_source(found)
+        scope_key = _scope_key(scope, currency)
+        start = f"{window.start}" if window.last_trades is None else f"last-{window.last_trades}"
+        key = f"performance:{scope_key}:{period}:{start}-{window.end}:{query.state_id}"
+        answer, source = self.cache.answer(key, compute)
+        self.metrics.count_cache_source(source)
         return answer
 
     def _on_cache_change(self, failure: str | None) -> None:
@@ -142,17 +143,16 @@ class AppContext:
         log_event(_log, "tearsheet.cache_down", level=logging.WARNING, reason=failure)
 
 
-class QueryContext:
-    """A question: who answers it, of which state, and what that state may lack."""
+class QueryContext(Struct, frozen=True):
+    """A tracker, the state ID of its answers, and why that state is not complete."""
 
-    def __init__(self, tracker: PerformanceTracker, stamp: str, stale: tuple[PartialReason, ...]) -> None:
-        self.tracker = tracker
-        self.state_id = stamp
-        self.sync_errors = stale
+    tracker: PerformanceTracker
+    state_id: str
+    sync_errors: tuple[PartialReason, ...]
 
 
 @lru_cache(1000)
 def _scope_key(scope: Scope, currency: str | None) -> str:
-    """Whose answers, as a cache key says it."""
+    """Return the part of a cache key that names scope and currency."""
     digest = blake2b(json_line([scope, currency]), digest_size=8).hexdigest()
     return f"all-{digest}" if scope == Scope() else digest

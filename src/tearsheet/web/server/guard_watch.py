@@ -1,4 +1,4 @@
-"""Notices who asks for verdicts, and when nobody has for too long."""
+"""Record who polls verdicts, and report guards that stopped polling."""
 
 import logging
 import time
@@ -13,54 +13,58 @@ from tearsheet.web.http.metrics import Gauge
 from tearsheet.web.server.context import AppContext, QueryContext
 
 _log = logging.getLogger("tearsheet")
-#: A question within so many seconds of the last one is not written down again.
+#: Polls of an account within so many seconds are recorded once.
 _RECORD_EVERY_S = 10.0
-#: How long writing it down may hold an answer up.
+#: How long recording a poll may delay its answer.
 _LOCK_TIMEOUT_S = 0.1
 
 
 class GuardMonitor:
-    """The guards that are missed; nothing is noted while the setting is 0."""
+    """Polls of verdicts, and the guards that are missing."""
 
-    def __init__(self, served: AppContext) -> None:
-        self._served = served
-        self._started_at = served.now
+    def __init__(self, app_context: AppContext) -> None:
+        self._app_context = app_context
+        self._started_at = app_context.now
         self._recorded: dict[str, float] = {}
         self._missing: frozenset[str] = frozenset()
 
     def record_poll(self, response: Response) -> Response:
-        """Remember a question for a verdict that was answered."""
+        """Record an answered poll of a verdict."""
         if request.path == "/api/risk/verdict" and response.status_code == 200:
             account, now = request.args.get("account", ALL_ACCOUNTS), time.monotonic()
             if now - self._recorded.get(account, -1e9) >= _RECORD_EVERY_S:
-                with suppress(StoreError), self._served.trackers.borrow() as tracker:
+                with suppress(StoreError), self._app_context.tracker_pool.borrow() as tracker:
                     record_poll(tracker, account, _LOCK_TIMEOUT_S)
                     self._recorded[account] = now
         return response
 
-    def missing(self, asked: QueryContext) -> dict[str, int]:
-        """The accounts about which nobody asked for too long, in minutes; told when there is a new one."""
-        found = missing_guards(asked.tracker, self._started_at)
-        for account in found.keys() - self._missing:
+    def missing(self, query: QueryContext) -> dict[str, int]:
+        """Return the accounts without a guard, with the minutes since its last poll; log each new one."""
+        missing = missing_guards(query.tracker, self._started_at)
+        for account in missing.keys() - self._missing:
             log_event(
-                _log, "tearsheet.guard_absent", level=logging.WARNING, account=account, minutes=found[account]
+                _log,
+                "tearsheet.guard_absent",
+                level=logging.WARNING,
+                account=account,
+                minutes=missing[account],
             )
-        self._missing = frozenset(found)
-        return found
+        self._missing = frozenset(missing)
+        return missing
 
-    def gauges(self, asked: QueryContext) -> list[Gauge]:
-        """How long ago somebody asked about each account."""
-        self.missing(asked)
+    def gauges(self, query: QueryContext) -> list[Gauge]:
+        """Return the age of the last poll of each account."""
+        self.missing(query)
         age = Gauge("verdict_asked_age_seconds", "Since the last question for a verdict.", ("account",))
-        for account, at in last_polls(asked.tracker, self._started_at).items():
-            age.set((asked.tracker.now - at).total_seconds(), account)
+        for account, at in last_polls(query.tracker, self._started_at).items():
+            age.set((query.tracker.now - at).total_seconds(), account)
         return [age]
 
 
-def add_guard_monitor(app: Flask, served: AppContext) -> GuardMonitor | None:
-    """Watch who asks, where the setting says so."""
-    if not served.settings.guard_absent_minutes:
+def add_guard_monitor(app: Flask, app_context: AppContext) -> GuardMonitor | None:
+    """Monitor guards, unless the setting is 0."""
+    if not app_context.settings.guard_absent_minutes:
         return None
-    absence = GuardMonitor(served)
-    app.after_request(absence.record_poll)
-    return absence
+    monitor = GuardMonitor(app_context)
+    app.after_request(monitor.record_poll)
+    return monitor

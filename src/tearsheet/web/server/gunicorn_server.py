@@ -1,4 +1,4 @@
-"""`tearsheet serve`: the application under gunicorn, and a process of its own beside the workers."""
+"""`tearsheet serve`: the application under gunicorn, and a watcher process next to the workers."""
 
 import ctypes
 import logging
@@ -23,45 +23,45 @@ from tearsheet.web.http.auth import Tokens, check_bind_address
 from tearsheet.web.http.environ_keys import MULTIPROC_DIR
 from tearsheet.web.server.gunicorn_worker import BufferedWorker
 
-#: A worker that does not answer for so long is replaced; longer than any wait for the ledger.
+#: A worker that hangs for so long is replaced; longer than any wait for the ledger.
 _TIMEOUT_S = 60
 _GRACE_S = 20
-#: Seconds before a companion that died is started again: the first time, and at most.
-_FIRST_RESTART_S, _LAST_RESTART_S = 1.0, 30.0
-#: One that ran for so long did not die of its start.
-_RAN_WELL_S = 60.0
-#: PR_SET_PDEATHSIG of Linux; gunicorn itself looks only every half minute.
+#: Seconds before a watcher that died is restarted: the first time, and at most.
+_FIRST_RESTART_S, _MAX_RESTART_S = 1.0, 30.0
+#: A watcher that ran for so long starts again with the first delay.
+_STABLE_S = 60.0
+#: Linux signals a worker whose master died; gunicorn itself checks only every half minute.
 _PR_SET_PDEATHSIG = 1
 _log = logging.getLogger("tearsheet")
 
 
 class WatcherProcess:
-    """A command that runs beside the workers: started again when it dies, ended with the server.
+    """The watcher's command: restarted when it dies, stopped with the server.
 
-    The command is given the server's process id as its last word, and ends when that one is gone.
+    Its last argument is the server's process ID; it exits when that process is gone.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
-        self._started, self._failures, self._not_before = 0.0, 0, 0.0
+        self._started_at, self._failures, self._not_before = 0.0, 0, 0.0
 
     def restart_if_dead(self) -> None:
-        """Start it where it does not run; called again and again by the server's main loop."""
+        """Start the process unless it runs; called every second by the server's main loop."""
         now = time.monotonic()
         if self._process is not None and self._process.poll() is not None:
             self._process = None
-            self._failures = 0 if now - self._started > _RAN_WELL_S else self._failures + 1
-            wait = min(_FIRST_RESTART_S * 2 ** max(self._failures - 1, 0), _LAST_RESTART_S)
-            self._not_before = now + wait
-            log_event(_log, "tearsheet.companion_died", level=logging.WARNING, restart_in_s=wait)
+            self._failures = 0 if now - self._started_at > _STABLE_S else self._failures + 1
+            delay_s = min(_FIRST_RESTART_S * 2 ** max(self._failures - 1, 0), _MAX_RESTART_S)
+            self._not_before = now + delay_s
+            log_event(_log, "tearsheet.companion_died", level=logging.WARNING, restart_in_s=delay_s)
         if self._process is None and now >= self._not_before:
             self._process = subprocess.Popen([*self._command, str(os.getpid())])
-            self._started = now
+            self._started_at = now
             log_event(_log, "tearsheet.companion", pid=self._process.pid)
 
     def stop(self) -> None:
-        """Let it end what is under way, and wait for that."""
+        """Terminate the process and wait; kill it after a grace period."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
@@ -75,32 +75,32 @@ class WatcherProcess:
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's master process, which looks after a companion where it looks after its workers."""
+    """gunicorn's master process, which also keeps the watcher running."""
 
-    def __init__(self, app: BaseApplication, companion: WatcherProcess) -> None:
-        self._watcher = companion
+    def __init__(self, app: BaseApplication, watcher: WatcherProcess) -> None:
+        self._watcher = watcher
         super().__init__(app)
 
     def manage_workers(self) -> None:
-        """Keep workers and companion running; called at least every second."""
+        """Keep workers and watcher running; called at least every second."""
         super().manage_workers()
         self._watcher.restart_if_dead()
 
     def stop(self, graceful: bool = True) -> None:
-        """End all."""
+        """Stop workers and watcher."""
         super().stop(graceful)
         self._watcher.stop()
 
 
 class GunicornServer(BaseApplication):  # type: ignore[misc]
-    """gunicorn with this application and these options."""
+    """gunicorn server of an application."""
 
     def __init__(
-        self, make: Callable[[], Flask], options: dict[str, Any], companion: WatcherProcess | None
+        self, create_app: Callable[[], Flask], options: dict[str, Any], watcher: WatcherProcess | None
     ) -> None:
-        self._make = make
+        self._create_app = create_app
         self._options = options
-        self._watcher = companion
+        self._watcher = watcher
         super().__init__()
 
     def run(self) -> None:
@@ -111,31 +111,33 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
             _Arbiter(self, self._watcher).run()
 
     def load_config(self) -> None:
-        """Take the options over gunicorn's own defaults."""
+        """Apply the options to gunicorn's defaults."""
         for name, value in self._options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        """The application, made in each worker."""
-        return self._make()
+        """Create the application, in each worker."""
+        return self._create_app()
 
 
-def serve(settings: Settings, make: Callable[[], Flask], *, beside: Sequence[str] | None = None) -> None:
-    """Serve until told to stop; running requests are finished first.
+def serve(
+    settings: Settings, create_app: Callable[[], Flask], *, watch_command: Sequence[str] | None = None
+) -> None:
+    """Serve until stopped; requests in progress are finished first.
 
-    `beside` is a command to run beside the workers, as `Companion` says.
-    Raises UsageError where it would listen beyond loopback without telling anybody from anybody.
+    `watch_command` runs the watcher, see `WatcherProcess`.
+    Raises UsageError if the host is not loopback and neither tokens nor anonymous reading are set up.
     """
     check_bind_address(settings.host, Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
-    kept = os.environ.get(MULTIPROC_DIR)
-    folder = kept or tempfile.mkdtemp(prefix="tearsheet-metrics-")
-    os.environ[MULTIPROC_DIR] = folder
+    own_folder = None
+    if MULTIPROC_DIR not in os.environ:
+        own_folder = os.environ[MULTIPROC_DIR] = tempfile.mkdtemp(prefix="tearsheet-metrics-")
     try:
-        companion = WatcherProcess(beside) if beside is not None else None
-        GunicornServer(make, _options(settings), companion).run()
+        watcher = WatcherProcess(watch_command) if watch_command is not None else None
+        GunicornServer(create_app, _options(settings), watcher).run()
     finally:
-        if kept is None:
-            shutil.rmtree(folder, ignore_errors=True)
+        if own_folder is not None:
+            shutil.rmtree(own_folder, ignore_errors=True)
 
 
 def _options(settings: Settings) -> dict[str, Any]:
@@ -155,13 +157,13 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 def _child_exit(server: Any, worker: Any) -> None:
-    # imported only here: the client looks for FOLDER when it is imported
+    # imported here: the client reads PROMETHEUS_MULTIPROC_DIR at its import
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def _post_fork(server: Any, worker: Any) -> None:
-    """Where the system can do it, a worker is told at once when its master was killed."""
+    """Signal the worker when its master was killed, on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)

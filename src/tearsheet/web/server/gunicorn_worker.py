@@ -44,13 +44,13 @@ class BufferedWorker(Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until told to stop; requests that began arriving are answered first."""
-        served = self.wsgi.extensions["tearsheet"]
+        app_context = self.wsgi.extensions["tearsheet"]
         calls = _Calls(self.wsgi)
-        served.beat = calls.beat
-        self.wsgi.extensions["tearsheet-lookout"].is_ending = lambda: not self._is_wanted
+        app_context.beat = calls.beat
+        self.wsgi.extensions["tearsheet-change-feed"].is_ending = lambda: not self._is_wanted
         channels: dict[int, Any] = {}
         dispatcher = ThreadedTaskDispatcher()
-        dispatcher.set_thread_count(_THREADS + served.settings.max_streams)
+        dispatcher.set_thread_count(_THREADS + app_context.settings.max_streams)
         listeners = [self._listen(one, calls, channels, dispatcher) for one in self.sockets]
         while self._is_wanted:
             self.notify()

@@ -1,4 +1,4 @@
-"""A tracker for each thread, opened when it is needed and again after a failure, so that nothing needs a restart."""
+"""Pool with one tracker per thread, opened on demand and reopened after a failure."""
 
 import contextlib
 import os
@@ -13,24 +13,24 @@ from tearsheet.performance.summary import PartialReason
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
-#: How long a question waits for another writer before it answers without the newest log lines.
+#: How long a query waits for another writer before it answers without the newest log lines.
 _LOCK_TIMEOUT_S = 0.2
-#: How long a change waits for another writer before it is 503.
+#: How long a write waits for another writer before it fails with 503.
 _WRITE_LOCK_TIMEOUT_S = 5.0
 
 
 class TrackerPool:
-    """Lends the thread's own tracker; its ledger is opened anew where the file was replaced."""
+    """Trackers of the threads; a replaced ledger file is reopened, changed settings are reloaded."""
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        #: as they are now: a change of what the books depend on is taken over
+        #: Current settings: another process may change those that the books depend on.
         self.settings = settings
         self._clock = clock
         self._local = threading.local()
 
     @contextmanager
     def borrow(self) -> Iterator[PerformanceTracker]:
-        """The tracker; after a failure of the store it is let go. Raises StoreError."""
+        """Borrow this thread's tracker; a StoreError discards it."""
         try:
             tracker = self._tracker()
             yield tracker
@@ -39,27 +39,27 @@ class TrackerPool:
             raise
 
     def refresh(self, tracker: PerformanceTracker) -> tuple[PartialReason, ...]:
-        """Take in what is new in the logs, if the last look is long enough ago; what was not seen."""
+        """Sync the logs, unless that was done a moment ago; return why the newest lines are missing."""
         now = time.monotonic()
-        if now - self._local.looked_at < self.settings.sync_every_s:
-            return self._local.stale  # type: ignore[no-any-return]
-        stale = tuple(tracker.refresh(_LOCK_TIMEOUT_S))
-        # what could not be read is looked for again at the next request
-        self._local.stale = stale
-        self._local.looked_at = -1e9 if stale else time.monotonic()
-        if not stale:
+        if now - self._local.synced_at < self.settings.sync_every_s:
+            return self._local.sync_errors  # type: ignore[no-any-return]
+        sync_errors = tuple(tracker.refresh(_LOCK_TIMEOUT_S))
+        # lines that could not be read are tried again at the next request
+        self._local.sync_errors = sync_errors
+        self._local.synced_at = -1e9 if sync_errors else time.monotonic()
+        if not sync_errors:
             self._local.complete_at = time.monotonic()
-        return stale
+        return sync_errors
 
     @property
     def sync_lag_s(self) -> float:
-        """Seconds since this thread last knew all of the logs; 0 while it does."""
-        if not self._local.stale:
+        """Seconds since this thread last read all log lines; 0 while it has."""
+        if not self._local.sync_errors:
             return 0.0
         return float(time.monotonic() - self._local.complete_at)
 
     def discard(self) -> None:
-        """Let the thread's tracker go."""
+        """Close the thread's tracker."""
         tracker = getattr(self._local, "tracker", None)
         self._local.tracker = None
         if tracker is not None:
@@ -74,9 +74,9 @@ class TrackerPool:
             tracker = None
         if tracker is None:
             tracker = self._open()
-        renewed = tracker.rules.refreshed_settings()
-        if renewed is not tracker.settings:
-            self.settings = renewed
+        settings = tracker.rules.refreshed_settings()
+        if settings is not tracker.settings:
+            self.settings = settings
             self.discard()
             tracker = self._open()
         return tracker
@@ -87,7 +87,7 @@ class TrackerPool:
         tracker.ledger.set_lock_timeout(_WRITE_LOCK_TIMEOUT_S)
         self._local.tracker = tracker
         self._local.file = self._file_identity()
-        self._local.stale, self._local.looked_at = (), -1e9
+        self._local.sync_errors, self._local.synced_at = (), -1e9
         self._local.complete_at = time.monotonic()
         return tracker
 

@@ -1,5 +1,6 @@
-"""Reads the files of an upload: first to see what they would change, then to bring them in."""
+"""Preview or import an upload, in a thread that neither delays its request nor ends with it."""
 
+import threading
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -20,47 +21,86 @@ from tearsheet.app.imports.uploads import (
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import FormatError, InputError, StoreError, TearsheetError, UsageError
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.web.server.context import AppContext
 
-#: Rejected lines that are kept of a trial; those of an import are all in the ledger.
-MOST_REJECTIONS = 10_000
+#: Rejected rows stored with a preview; those of an import are all in the ledger.
+_MAX_REJECTIONS = 10_000
 _FILE_ERRORS = (FormatError, InputError, UsageError)
 
 
-def run_upload(
-    tracker: PerformanceTracker, uploads: UploadStore, upload: Upload, doing: UploadAction
-) -> UploadResult:
-    """Read an upload and say what came of it, also where the ledger failed; by who holds it."""
-    work = _UploadJob(tracker, uploads, upload, doing)
-    try:
-        outcome = work.preview() if doing == "try" else work.import_all()
-    except TearsheetError as error:
-        outcome = UploadResult(doing, tracker.now, (), problem=error.message, hint=error.hint)
-    uploads.save_result(upload.id, outcome)
-    return outcome
+#: How long a request waits for the result, so that small files are answered directly.
+WAIT_S = 1.5
+#: How long an upload waits for another writer.
+_LOCK_TIMEOUT_S = 60.0
+
+
+class UploadThread:
+    """Threads that process uploads.
+
+    A worker that stops waits for them; if it is killed, their transaction is rolled back and their lock freed.
+    """
+
+    def __init__(self, app_context: AppContext, uploads: UploadStore) -> None:
+        self._app_context, self._uploads = app_context, uploads
+
+    def start(self, upload: Upload, action: UploadAction) -> None:
+        """Start to process an upload and wait a moment; one in progress is left alone."""
+        thread = threading.Thread(
+            target=self._run, args=(upload, action), name=f"upload {upload.id}", daemon=False
+        )
+        thread.start()
+        thread.join(WAIT_S)
+
+    def _run(self, upload: Upload, action: UploadAction) -> None:
+        try:
+            with self._uploads.lock(upload.id):
+                if not self._is_imported(upload):
+                    self._uploads.clear_result(upload.id)
+                    self._uploads.save_result(upload.id, self._result(upload, action))
+        except UsageError:  # another process holds the lock
+            return
+        finally:
+            self._app_context.tracker_pool.discard()
+
+    def _is_imported(self, upload: Upload) -> bool:
+        result = self._uploads.result(upload.id)
+        return result is not None and result.doing == "keep" and not result.problem
+
+    def _result(self, upload: Upload, action: UploadAction) -> UploadResult:
+        """Process an upload; an error of the ledger becomes its result."""
+        try:
+            with (
+                self._app_context.tracker_pool.borrow() as tracker,
+                tracker.ledger.lock_timeout(_LOCK_TIMEOUT_S),
+            ):
+                job = _UploadJob(tracker, self._uploads, upload, action)
+                return job.preview() if action == "try" else job.import_all()
+        except TearsheetError as error:
+            return UploadResult(action, self._app_context.now, (), problem=error.message, hint=error.hint)
 
 
 class _UploadJob:
-    """One reading of the files of an upload."""
+    """One preview or import of an upload's files."""
 
     def __init__(
-        self, tracker: PerformanceTracker, uploads: UploadStore, upload: Upload, doing: UploadAction
+        self, tracker: PerformanceTracker, uploads: UploadStore, upload: Upload, action: UploadAction
     ) -> None:
         self._tracker, self._uploads, self._upload = tracker, uploads, upload
-        self._progress = ProgressWriter(uploads, upload, doing, tracker.now)
+        self._progress = ProgressWriter(uploads, upload, action, tracker.now)
         self._problems: dict[int, FileResult] = {}
         self._formats: dict[int, DetectedFormat] = {}
 
     def preview(self) -> UploadResult:
-        """What all files together would change; one that cannot be read is left out."""
+        """Preview what all readable files together would change."""
         while True:
-            left_out = len(self._problems)
-            takes = self._open_jobs(self._tracker.now)
-            preview = preview_change(self._tracker.ledger, lambda takes=takes: self._run_jobs(takes))  # type: ignore[misc]
-            if len(self._problems) == left_out or not takes:
+            unreadable = len(self._problems)
+            jobs = self._open_jobs(self._tracker.now)
+            preview = preview_change(self._tracker.ledger, lambda jobs=jobs: self._run_jobs(jobs))  # type: ignore[misc]
+            if len(self._problems) == unreadable or not jobs:
                 return self._preview_result(preview)
 
     def import_all(self) -> UploadResult:
-        """Bring in each file, in a transaction of its own; what the ledger refuses ends it."""
+        """Import each file in a transaction of its own, until the ledger fails."""
         files: list[FileResult] = []
         problem = hint = ""
         for number in range(len(self._upload.files)):
@@ -88,29 +128,29 @@ class _UploadJob:
         return FileResult(_truncate_rejections(report))
 
     def _open_jobs(self, now: datetime) -> Mapping[int, ImportJob]:
-        """The files that can be recognised."""
+        """Open the readable files."""
         ledger, rules = self._tracker.ledger, booking_rules_from(self._tracker.settings)
-        takes = {}
+        jobs = {}
         for number, file in enumerate(self._upload.files):
             if number in self._problems:
                 continue
             path = self._uploads.path(self._upload.id, number)
             options = StatementOptions(**file.said.to_statement_options())
             try:
-                takes[number] = ImportJob(ledger, path, file.name, rules, options, now, self._progress)
+                jobs[number] = ImportJob(ledger, path, file.name, rules, options, now, self._progress)
             except _FILE_ERRORS as error:
                 self._problems[number] = self._failure(number, error)
             else:
-                self._formats[number] = _detected_format(takes[number])
-        return takes
+                self._formats[number] = _detected_format(jobs[number])
+        return jobs
 
-    def _run_jobs(self, takes: Mapping[int, ImportJob]) -> dict[int, ImportReport]:
+    def _run_jobs(self, jobs: Mapping[int, ImportJob]) -> dict[int, ImportReport]:
         reports = {}
-        for number, take in takes.items():
+        for number, job in jobs.items():
             self._progress.start_file(number)
             try:
-                reports[number] = take.run()
-            except _FILE_ERRORS as error:  # half of it was taken, so all is read again without it
+                reports[number] = job.run()
+            except _FILE_ERRORS as error:  # part of it was read, so the preview starts again without it
                 self._problems[number] = self._failure(number, error)
                 break
         return reports
@@ -126,20 +166,20 @@ class _UploadJob:
         return UploadResult("try", self._tracker.now, files, days, positions)
 
     def _failure(self, number: int, error: TearsheetError) -> FileResult:
-        """Why a file cannot be read, by its own name rather than ours."""
+        """Return an error that names the file as the user does, not the stored copy."""
         path, name = (str(self._uploads.path(self._upload.id, number)), self._upload.files[number].name)
         return FileResult(None, None, error.message.replace(path, name), error.hint)
 
 
-def _detected_format(take: ImportJob) -> DetectedFormat:
-    if take.statement is None:
+def _detected_format(job: ImportJob) -> DetectedFormat:
+    if job.statement is None:
         return DetectedFormat(
             known_formats()["trade_log"].title, "stated with each time", "no doubt", "point"
         )
-    formats, layout = known_formats(), take.statement.layout
-    title = formats[layout].title if layout in formats else take.statement.detected.layout.title
-    return DetectedFormat(title, *describe_parse_rules(take.statement))
+    formats, layout = known_formats(), job.statement.layout
+    title = formats[layout].title if layout in formats else job.statement.detected.layout.title
+    return DetectedFormat(title, *describe_parse_rules(job.statement))
 
 
 def _truncate_rejections(report: ImportReport) -> ImportReport:
-    return replace(report, rejections=report.rejections[:MOST_REJECTIONS])
+    return replace(report, rejections=report.rejections[:_MAX_REJECTIONS])

@@ -1,4 +1,4 @@
-"""The tiles of key numbers: a value, its sample, its change, and a small drawing of how it came about."""
+"""Tiles: a metric with its sample, its change and a sparkline."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -9,11 +9,10 @@ from msgspec import Struct
 from tearsheet.performance.comparison import MetricComparison
 from tearsheet.performance.metric import METRICS, Metric
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.web.pages import svg as drawing
-from tearsheet.web.pages.frame import link
-from tearsheet.web.pages.svg import Bar, CurvePath
+from tearsheet.web.rendering import svg
+from tearsheet.web.rendering.labels import link
 
-#: Money that is a gain or a loss by its sign; the rest is a size.
+#: Metrics whose sign is a gain or a loss; other amounts of money are sizes.
 SIGNED = {
     "net_pnl",
     "closed_pnl",
@@ -33,19 +32,19 @@ _TICKS = 20
 
 
 class Sparkline(Struct, frozen=True):
-    """A small drawing: a curve, or bars in a field of 100 × 100."""
+    """A chart on a tile: a curve, or bars."""
 
     kind: str
     tone: str = ""
-    curve: CurvePath | None = None
-    bars: Sequence[Bar] = ()
+    curve: svg.CurvePath | None = None
+    bars: Sequence[svg.Bar] = ()
 
 
 class Tile(Struct, frozen=True):
-    """A number with its definition, its sample, and how it compares to the period before."""
+    """A metric compared with the previous period, with the address of its explanation."""
 
     metric: Metric
-    compared: MetricComparison
+    comparison: MetricComparison
     explain: str
     signed: bool
     caption: str = ""
@@ -54,28 +53,28 @@ class Tile(Struct, frozen=True):
 
 def tiles(
     summary: PerformanceSummary,
-    compared: Sequence[MetricComparison],
+    comparison: Sequence[MetricComparison],
     names: Sequence[str],
-    asked_for: Any,
-    pictures: Mapping[str, Sparkline | None],
+    filters: Mapping[str, Any],
+    sparklines: Mapping[str, Sparkline | None],
 ) -> list[Tile]:
-    """The tiles of some metrics, each with a way to what it rests on."""
-    found = {one.metric: one for one in compared}
+    """Return the tiles of some metrics; `filters` are the query parameters for their explanations."""
+    by_metric = {one.metric: one for one in comparison}
     return [
         Tile(
             METRICS[name],
-            found[name],
-            link("/explain", asked_for, metric=name),
+            by_metric[name],
+            link("/explain", filters, metric=name),
             name in SIGNED,
             _caption(name, summary),
-            pictures.get(name),
+            sparklines.get(name),
         )
         for name in names
     ]
 
 
 def split_bars(summary: PerformanceSummary) -> dict[str, Sparkline | None]:
-    """What a summary alone says in pictures: won and lost, by number and by money."""
+    """Return bars split into wins and losses, by number and by money."""
     value = summary.value
     return {
         "win_rate": _split_bar(
@@ -88,31 +87,32 @@ def split_bars(summary: PerformanceSummary) -> dict[str, Sparkline | None]:
     }
 
 
-def curves(values: Sequence[Decimal], drawdowns: Sequence[Decimal]) -> dict[str, Sparkline | None]:
-    """The running total, and how far below its high it was."""
-    if len(values) < 2:
+def curves(totals: Sequence[Decimal], drawdowns: Sequence[Decimal]) -> dict[str, Sparkline | None]:
+    """Return the curves of cumulative P&L and drawdown, none for fewer than two points."""
+    if len(totals) < 2:
         return {}
-    total = drawing.curve_path(values, _HEIGHT)
-    depth = drawing.curve_path([-drawdown for drawdown in drawdowns], _HEIGHT)
+    total = svg.curve_path(totals, _HEIGHT)
+    drawdown = svg.curve_path([-value for value in drawdowns], _HEIGHT)
     return {
-        "net_pnl": Sparkline("curve", drawing.tone(values[-1]), total),
-        "max_drawdown": Sparkline("curve", "loss", depth),
+        "net_pnl": Sparkline("curve", svg.tone(totals[-1]), total),
+        "max_drawdown": Sparkline("curve", "loss", drawdown),
     }
 
 
-def recent_results(newest: Sequence[Decimal]) -> dict[str, Sparkline | None]:
-    """The last results, the newest at the right."""
-    shown = newest[:_TICKS][::-1]
-    return {"current_streak": Sparkline("bars", bars=drawing.result_ticks(shown, _TICKS)) if shown else None}
+def recent_results(newest_first: Sequence[Decimal]) -> dict[str, Sparkline | None]:
+    """Return ticks of the latest trades, the newest at the right."""
+    results = newest_first[:_TICKS][::-1]
+    sparkline = Sparkline("bars", bars=svg.result_ticks(results, _TICKS)) if results else None
+    return {"current_streak": sparkline}
 
 
 def _split_bar(*parts: tuple[Any, str]) -> Sparkline | None:
-    bars = drawing.split_bar(parts)
+    bars = svg.split_bar(parts)
     return Sparkline("split", bars=bars) if bars else None
 
 
 def _caption(name: str, summary: PerformanceSummary) -> str:
-    """What stands beside a number that needs a second one to be understood."""
+    """Return a second number for metrics that are not clear without one."""
     value = summary.value
     if name == "total_trades":
         return f"{value('winning_trades')} won, {value('losing_trades')} lost"

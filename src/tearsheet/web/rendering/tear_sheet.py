@@ -1,4 +1,4 @@
-"""A summary as one HTML file: the dashboard's numbers and charts, drawn here, with nothing from elsewhere."""
+"""Tear sheet: a summary with its charts as one HTML file without references to other files."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,12 +17,12 @@ from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent
 from tearsheet.tracker import PerformanceTracker
-from tearsheet.web.pages import locales
-from tearsheet.web.pages import svg as drawing
-from tearsheet.web.pages.frame import incompleteness, render_code
-from tearsheet.web.pages.tiles import SIGNED
+from tearsheet.web.rendering import svg
+from tearsheet.web.rendering.labels import incompleteness, render_code
+from tearsheet.web.rendering.locales import locale_of
+from tearsheet.web.rendering.tiles import SIGNED
 
-_HERE = Path(__file__).parents[1]
+_WEB = Path(__file__).parents[1]
 _TILES = (
     "net_pnl",
     "total_trades",
@@ -35,13 +35,13 @@ _TILES = (
     "average_r",
     "fees",
 )
-_MOST_GROUPS = 40
+_MAX_GROUPS = 40
 
 
 def export_tear_sheet(
     tracker: PerformanceTracker, summary: PerformanceSummary, alerts: Sequence[AlertEvent]
 ) -> ExportedFile:
-    """Write `{window}-summary-{start}.html`; a file that says the same stays. Raises InputError."""
+    """Write `{window}-summary-{start}.html`, unless the file has this content already. Raises InputError."""
     path = tracker.settings.output_dir / f"{file_name(summary)}.html"
     return write_file(path, render_tear_sheet(tracker, summary, alerts).encode())
 
@@ -49,16 +49,21 @@ def export_tear_sheet(
 def render_tear_sheet(
     tracker: PerformanceTracker, summary: PerformanceSummary, alerts: Sequence[AlertEvent]
 ) -> str:
-    """The file's text; the same summary gives the same bytes."""
-    insights, chosen = Charts(tracker), selection_of(summary)
-    days = insights.daily_curve(chosen)
-    spread = insights.distribution(chosen, "net")
-    # tags may be another tomorrow, and a file says the same for ever
+    """Return the file's text; the same summary gives the same bytes."""
+    charts, selection = Charts(tracker), selection_of(summary)
+    zone = tracker.settings.calendar.timezone
+    days = charts.daily_curve(selection)
+    distribution = charts.distribution(selection, "net")
+    # without tags: they can change later, but the file of a period must not
     groups = [
-        (words, insights.breakdown(chosen, by)[:_MOST_GROUPS])
-        for by, (words, _) in GROUPINGS.items()
+        (label, charts.breakdown(selection, by)[:_MAX_GROUPS])
+        for by, (label, _) in GROUPINGS.items()
         if by != "tag"
     ]
+
+    def local_time(at: datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+        return at.astimezone(zone).strftime(form)
+
     return _template().render(
         summary=summary,
         partial=incompleteness(summary),
@@ -66,29 +71,25 @@ def render_tear_sheet(
         tiles=_TILES,
         signed=SIGNED,
         days=days,
-        picture=Markup(summary_svg(days, summary.currency)),
-        spread=spread,
-        spread_bars=drawing.bin_columns(spread),
+        chart=Markup(summary_svg(days, summary.currency)),
+        distribution=distribution,
+        distribution_bars=svg.bin_columns(distribution),
         groups=groups,
         version=__version__,
-        local=lambda at, form="%Y-%m-%d %H:%M:%S": _local(tracker, at, form),
+        local_time=local_time,
     )
-
-
-def _local(tracker: PerformanceTracker, at: datetime, form: str) -> str:
-    return at.astimezone(tracker.settings.calendar.timezone).strftime(form)
 
 
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_WEB / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals |= {
-        "l": locales.locale_of("en"),
-        "draw": drawing,
-        "worded": render_code,
+        "locale": locale_of("en"),
+        "svg": svg,
+        "render_code": render_code,
         "metrics": METRICS,
-        "style": (_HERE / "static" / "sheet.css").read_text("utf-8"),
+        "style": (_WEB / "static" / "tear_sheet.css").read_text("utf-8"),
     }
-    return environment.get_template("sheet.html")
+    return environment.get_template("tear_sheet.html")

@@ -1,12 +1,12 @@
-"""Numbers as the reader's language writes them: separators, signs, and where the currency stands.
+"""Number formats by language: separators, signs and the place of the currency.
 
-The digits come from `words`; only the marks between them differ here.
+The digits come from `words`; a locale replaces only the marks between them.
 """
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import cache
 
-from flask import Request
 from msgspec import Struct
 
 from tearsheet import words
@@ -29,7 +29,7 @@ _SYMBOLS = {
     "KRW": "₩",
     "BRL": "R$",
 }
-#: language: mark of thousands, decimal mark, whether the currency follows the number
+#: By language: thousands separator, decimal mark, whether the currency follows the number.
 _MARKS: dict[str, tuple[str, str, bool]] = {
     "en": (",", ".", False), "zh": (",", ".", False), "ja": (",", ".", False),
     "ko": (",", ".", False), "he": (",", ".", True), "th": (",", ".", False),
@@ -45,7 +45,7 @@ _MARKS: dict[str, tuple[str, str, bool]] = {
 
 
 class Locale(Struct, frozen=True):
-    """How one language writes numbers; `tag` is its name, such as `de` or `de-ch`."""
+    """Number format of a language; `tag` is its name, such as `de` or `de-ch`."""
 
     tag: str
     group: str
@@ -53,24 +53,24 @@ class Locale(Struct, frozen=True):
     currency_follows: bool
 
     def number(self, value: MetricScalar) -> str:
-        """A number with all its digits."""
+        """Format a number with all its digits."""
         return words.NONE if value is None else self._localize(words.format_number(value))
 
     def money(self, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
-        """Money with its currency; `signed` puts a plus before a gain."""
+        """Format money with its currency; `signed` adds a plus to a gain."""
         if value is None:
             return words.NONE
         text = words.format_money(value)
-        sign = _MINUS if text.startswith("-") else "+" if signed and _is_above(text) else ""
+        sign = _MINUS if text.startswith("-") else "+" if signed and _is_nonzero(text) else ""
         return sign + self._with_currency(self._localize(text.lstrip("-")), currency)
 
     def amount(self, value: MetricScalar) -> str:
-        """Money whose currency is not known, with two decimals."""
+        """Format money of an unknown currency, with two decimals."""
         text = self._localize(words.format_money(value))
         return _MINUS + text[1:] if text.startswith("-") else text
 
     def amount_rounded(self, value: MetricScalar, currency: str) -> str:
-        """Money without its cents and with its sign, for cells of a calendar."""
+        """Format money without cents and with its sign; less than half a unit keeps its cents."""
         if value is None:
             return words.NONE
         rounded = _WHOLE.quantize(Decimal(str(value)), Decimal(1))
@@ -81,13 +81,13 @@ class Locale(Struct, frozen=True):
         return sign + self._with_currency(self._localize(text), currency)
 
     def percent(self, value: MetricScalar) -> str:
-        """A fraction of 1 as a percentage."""
+        """Format a fraction of 1 as a percentage."""
         return (
             words.NONE if value is None else self._localize(words.format_percent(value)).replace(" ", _NBSP)
         )
 
     def format(self, unit: Unit, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
-        """A value in its unit; `signed` is for changes."""
+        """Format a value in its unit; `signed` adds a plus, for changes."""
         if value is None:
             return words.NONE
         if unit == "money":
@@ -97,7 +97,7 @@ class Locale(Struct, frozen=True):
         return plus + (_MINUS + text[1:] if text.startswith("-") else text)
 
     def metric(self, name: str, value: MetricValue, currency: str) -> str:
-        """A metric's value."""
+        """Format the value of a metric."""
         return self.format(METRICS[name].unit, value.value, currency)
 
     def _with_currency(self, text: str, currency: str) -> str:
@@ -110,7 +110,7 @@ class Locale(Struct, frozen=True):
         return text.translate({ord(","): self.group, ord("."): self.point})
 
 
-def _is_above(text: str) -> bool:
+def _is_nonzero(text: str) -> bool:
     return bool(text.strip("-0.,"))
 
 
@@ -128,15 +128,15 @@ def _format_unit(unit: Unit, value: MetricScalar) -> str:
 
 @cache
 def locale_of(tag: str) -> Locale:
-    """The locale of a language tag; English where it is none of the known."""
-    known = tag if tag in _MARKS else tag.partition("-")[0]
-    chosen = known if known in _MARKS else "en"
-    return Locale(chosen, *_MARKS[chosen])
+    """Return the locale of a language tag, English for an unknown one."""
+    language = tag if tag in _MARKS else tag.partition("-")[0]
+    supported = language if language in _MARKS else "en"
+    return Locale(supported, *_MARKS[supported])
 
 
-def locale_for_request(request: Request) -> Locale:
-    """The locale that a browser asks for first among those that are known."""
-    for tag, _ in request.accept_languages:
+def preferred_locale(tags: Iterable[str]) -> Locale:
+    """Return the first supported locale of language tags in order of preference, else English."""
+    for tag in tags:
         lower = tag.lower().replace("_", "-")
         if lower in _MARKS or lower.partition("-")[0] in _MARKS:
             return locale_of(lower)

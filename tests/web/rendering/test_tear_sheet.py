@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tearsheet.performance.summary import Scope
-from tearsheet.web.pages.tear_sheet import export_tear_sheet, render_tear_sheet
+from tearsheet.web.rendering.tear_sheet import export_tear_sheet, render_tear_sheet
 from tests.support.place import NOON, Place, record
 
 HOSTILE = "<script>alert(1)</script>"

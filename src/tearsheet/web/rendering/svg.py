@@ -1,0 +1,160 @@
+"""Attributes of small SVG charts; the page's policy allows no inline styles.
+
+Charts are 100 wide and 100 high unless they say otherwise; the page stretches them.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+from msgspec import Struct
+
+from tearsheet.export.scale import Scale
+from tearsheet.performance.distribution import Distribution
+from tearsheet.performance.metric import MetricScalar
+
+_CONTEXT = Context(prec=30, rounding=ROUND_HALF_EVEN)
+_ZERO, _FULL = Decimal(0), Decimal(100)
+#: Shades of gains and of losses in the calendar.
+_SHADES = 4
+
+
+class Bar(Struct, frozen=True):
+    """A rectangle of a chart, with its tooltip."""
+
+    x: str
+    y: str
+    width: str
+    height: str
+    tone: str
+    tooltip: str = ""
+
+
+def tone(value: MetricScalar) -> str:
+    """Return the CSS class of a value: gain, loss or even."""
+    if value is None or isinstance(value, str) or not value:
+        return "even"
+    return "gain" if value > 0 else "loss"
+
+
+def percent_of(part: MetricScalar, whole: MetricScalar) -> str:
+    """Return a part as percent of the absolute whole, from 0 to 100."""
+    return _format(min(max(_percent(_exact(part), abs(_exact(whole))), _ZERO), _FULL))
+
+
+def largest(values: Iterable[MetricScalar]) -> Decimal:
+    """Return the largest absolute amount."""
+    return max((abs(_exact(value)) for value in values), default=_ZERO)
+
+
+def shade(value: MetricScalar, most: Decimal) -> str:
+    """Return the CSS class of a calendar cell: `gain-1` to `gain-4`, `loss-1` to `loss-4`, or `even`."""
+    kind = tone(value)
+    if kind == "even" or not most:
+        return "even"
+    step = int(_CONTEXT.divide(abs(_exact(value)) * _SHADES, most).to_integral_value("ROUND_CEILING"))
+    return f"{kind}-{min(max(step, 1), _SHADES)}"
+
+
+def diverging_bar(value: MetricScalar, most: Decimal) -> Bar:
+    """Return a bar from the middle to the right for a gain, to the left for a loss."""
+    amount = _exact(value)
+    length = _percent(abs(amount), 2 * most)
+    start = 50 if amount >= 0 else 50 - length
+    return Bar(_format(start), "0", _format(length), "100", tone(value))
+
+
+def column_chart(values: Sequence[tuple[MetricScalar, str]]) -> tuple[list[Bar], str]:
+    """Return columns from the line at 0, each with its tooltip, and where that line is."""
+    amounts = [_exact(value) for value, _ in values]
+    scale, step = Scale(amounts), _percent(1, max(len(values), 1))
+    bars = [
+        Bar(
+            _format(step * number + step / 10),
+            _format(scale.offset(max(amount, _ZERO), 100)),
+            _format(step * Decimal("0.8")),
+            _format(scale.length(amount, 100)),
+            tone(value),
+            tooltip,
+        )
+        for number, (amount, (value, tooltip)) in enumerate(zip(amounts, values, strict=True))
+    ]
+    return bars, _format(scale.offset(_ZERO, 100))
+
+
+def split_bar(parts: Sequence[tuple[MetricScalar, str]]) -> list[Bar]:
+    """Return one bar split by absolute amounts, each with its tone, without those of 0."""
+    amounts = [(abs(_exact(value)), kind) for value, kind in parts]
+    total = sum(amount for amount, _ in amounts)
+    bars, start = [], _ZERO
+    for amount, kind in amounts:
+        if amount:
+            width = _percent(amount, total)
+            bars.append(Bar(_format(start), "0", _format(width), "100", kind))
+            start += width
+    return bars
+
+
+def result_ticks(values: Sequence[MetricScalar], places: int) -> list[Bar]:
+    """Return a tick up for each gain and down for each loss, on this many places."""
+    step = _percent(1, places)
+    bars = []
+    for number, value in enumerate(values[:places]):
+        top = {"gain": "4", "loss": "54", "even": "44"}[tone(value)]
+        height = "12" if tone(value) == "even" else "42"
+        bars.append(Bar(_format(step * number), top, _format(step * Decimal("0.62")), height, tone(value)))
+    return bars
+
+
+def bin_columns(distribution: Distribution) -> list[Bar]:
+    """Return the bins of a distribution as columns; a bin below 0 is a loss."""
+    bins = distribution.bins
+    most, step = max((one.count for one in bins), default=1) or 1, _percent(1, max(len(bins), 1))
+    bars = []
+    for number, one in enumerate(bins):
+        height = _percent(one.count, most)
+        low = one.low if one.low is not None else (one.high or _ZERO) - (distribution.width or _ZERO)
+        bars.append(
+            Bar(
+                _format(step * number + step / 20),
+                _format(100 - height),
+                _format(step * Decimal("0.9")),
+                _format(height),
+                "loss" if low < 0 else "gain",
+            )
+        )
+    return bars
+
+
+class CurvePath(Struct, frozen=True):
+    """Points of a line 1000 wide, of the area below it, and the height of 0."""
+
+    points: str
+    zero: str
+    area: str
+
+
+def curve_path(values: Sequence[Decimal], height: int, others: Sequence[Decimal] = ()) -> CurvePath:
+    """Return the line of a running total that starts at 0, on a scale that also fits other amounts."""
+    amounts = [_ZERO, *values]
+    scale = Scale([*amounts, *others])
+    step = _CONTEXT.divide(Decimal(1000), Decimal(len(amounts) - 1 or 1))
+    points = " ".join(
+        f"{_format(step * n)},{_format(scale.offset(amount, height))}" for n, amount in enumerate(amounts)
+    )
+    zero = _format(scale.offset(_ZERO, height))
+    return CurvePath(points, zero, f"0,{zero} {points} 1000,{zero}")
+
+
+def _percent(part: Decimal | int, whole: Decimal | int) -> Decimal:
+    return _CONTEXT.divide(100 * Decimal(part), Decimal(whole)) if whole else _ZERO
+
+
+def _exact(value: MetricScalar) -> Decimal:
+    if value is None or isinstance(value, str):
+        return _ZERO
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def _format(value: Decimal | int) -> str:
+    rounded = _CONTEXT.quantize(Decimal(value), Decimal("0.01"))
+    return f"{_CONTEXT.normalize(rounded):f}" if rounded else "0"
