@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 
 import pytest
+from waitress.adjustments import Adjustments
 
+from tearsheet.web.server.gunicorn_worker import _Channel
 from tests.support.place import Place
 from tests.support.web_server import Server
 
@@ -137,3 +140,12 @@ def test_a_peer_on_a_unix_socket_is_not_this_machine(place: Place) -> None:
         client.connect(str(path))
         client.sendall(request("GET /api/performance/daily", "Connection: close"))
         assert client.recv(12) == b"HTTP/1.1 401"
+
+
+def test_a_connection_that_is_closed_twice() -> None:
+    ours, theirs = socket.socketpair()
+    channel = _Channel(SimpleNamespace(active_channels={}), ours, ("", None), Adjustments(), map={})
+    with theirs:
+        channel.handle_close()
+        channel.handle_close()
+        assert theirs.recv(1) == b""

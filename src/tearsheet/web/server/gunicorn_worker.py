@@ -163,6 +163,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     def handle_close(self) -> None:
         """Close; first discard what has arrived, or the kernel resets the connection and the answer is lost."""
+        if self.socket is None:  # one poll can report both data and a hang-up, and each closes
+            return
         with suppress(OSError):
             for _ in range(_MOST_DISCARDED):
                 if not self.socket.recv(1 << 16):
