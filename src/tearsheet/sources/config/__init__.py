@@ -1,1 +1,1 @@
-"""config."""
+"""Configuration files in YAML: targets, limits and instruments."""

@@ -1,4 +1,4 @@
-"""The instruments of this place: the packaged futures table and the user's own overrides."""
+"""Instruments: the packaged futures table and the user's overrides."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from tearsheet.trade.value_rule import CURRENCY, InvalidValueError, ValueRule, n
 
 
 def load_instruments(overrides_file: Path | None, default_currency: str) -> Instruments:
-    """The futures table with the overrides of a YAML file, where there is one.
+    """Return the futures table with the overrides of a YAML file, if it exists.
 
     Each key is a symbol or a futures root and holds multiplier, currency, asset_class or tick.
     Raises SettingsError naming file, key, value and what is allowed.

@@ -1,4 +1,4 @@
-"""Reads the `limits:` of the targets file: for each key what is allowed, and an error for all else."""
+"""Limits under `limits:` of the targets file, by a table of what is allowed for each key."""
 
 import difflib
 import re
@@ -29,7 +29,7 @@ _Path = tuple[str, ...]
 
 
 def limit_keys() -> dict[str, tuple[str, dict[str, str]]]:
-    """Of each limit the key that its short form stands for, and what is allowed for each of its keys."""
+    """Return for each limit the key of its short form, and what is allowed for each of its keys."""
     return {
         name: (short, {key: word.allowed for key, word in {**words, **_OPTION_KEYS}.items()})
         for name, (short, words) in _SHAPES.items()
@@ -37,20 +37,20 @@ def limit_keys() -> dict[str, tuple[str, dict[str, str]]]:
 
 
 def option_keys() -> dict[str, str]:
-    """What is allowed for each key that holds for all limits of an account."""
+    """Return what is allowed for each key that applies to all limits of an account."""
     return {key: word.allowed for key, word in {**_OPTION_KEYS, "stale_after": _DURATION_KEY}.items()}
 
 
 def load_limits(path: Path) -> Limits:
-    """The limits of a file. Raises SettingsError where it is missing, unreadable, wrong, or has none."""
-    found = limits_in(path)
-    if found is None:
+    """Load the limits of a file. Raises SettingsError if it is missing, unreadable, wrong, or has none."""
+    limits = limits_in(path)
+    if limits is None:
         raise SettingsError(f"{path} has no limits", "they stand under `limits:`; see docs/limits.md")
-    return found
+    return limits
 
 
 def limits_in(path: Path) -> Limits | None:
-    """The limits of a file, None where it states none. Raises SettingsError."""
+    """Load the limits of a file; None if it has none. Raises SettingsError."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -60,7 +60,7 @@ def limits_in(path: Path) -> Limits | None:
 
 
 def parse_limits(text: str, file: str) -> Limits | None:
-    """The limits that a YAML text states under `limits:`, None where it has no such key.
+    """Parse the limits of a YAML text; None if it has no key `limits`.
 
     Raises SettingsError naming file, line, key, value and what is allowed.
     """
@@ -69,7 +69,7 @@ def parse_limits(text: str, file: str) -> Limits | None:
 
 
 class _LimitsParser:
-    """Turns the text of one file into limits, and knows where each key stands."""
+    """Parser of one file; errors have the line of their key."""
 
     def __init__(self, file: str, lines: Mapping[_Path, int]) -> None:
         self._file = file
@@ -88,7 +88,7 @@ class _LimitsParser:
         return Limits(self._account(default), accounts)
 
     def _block(self, content: Any, path: _Path) -> dict[str, tuple[Any, _Path]]:
-        """The keys of an account, each with its value and where it stands."""
+        """Return the keys of an account, each with its value and path."""
         block = self._mapping(content, path)
         self._check_keys(block, (*LIMITS, *_OPTION_KEYS, "stale_after"), path)
         return {key: (value, (*path, key)) for key, value in block.items()}
@@ -125,7 +125,7 @@ class _LimitsParser:
         return limit
 
     def _check_combination(self, limit: Limit, path: _Path, value: Any) -> None:
-        """What keys mean together."""
+        """Raise SettingsError for keys that exclude each other."""
         if limit.name == "max_drawdown" and not limit.trailing:
             if limit.lock_at is not None:
                 raise self._error(path, value, "lock_at belongs to `kind: trailing`")
@@ -165,7 +165,7 @@ class _LimitsParser:
 
 
 def _fields(name: str, read: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a limit that its keys stand for."""
+    """Return the fields of a limit by the names of its struct."""
     fields = {_FIELDS.get(key, key): value for key, value in read.items()}
     if name == "trading_hours":
         fields["threshold"] = Decimal(1)
@@ -208,10 +208,10 @@ def _parse_hours(value: Any) -> tuple[TimeOfDayRange, ...]:
 
 
 def _duration(text: str) -> timedelta:
-    found = _DURATION.fullmatch(text)
-    if not found:
+    match = _DURATION.fullmatch(text)
+    if match is None:
         raise ValueError
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
 _PERCENTAGE = number("a percentage above 0 and up to 100", above="0", most="100")
@@ -223,7 +223,7 @@ _MONEY = number("an amount of money above 0, such as 500", above="0")
 _COUNT = number("a whole number above 0", above="0", most="1000000", whole=True)
 _LOSS_BASIS = either("closed", "open_pnl")
 
-#: Keys that every limit may have; beside the limits they hold for all of an account.
+#: Keys that every limit may have; next to the limits they apply to all limits of an account.
 _OPTION_KEYS: dict[str, ValueRule[Any]] = {
     "warn_at": ValueRule(
         "a rising list of percentages above 0 and up to 100, such as [50, 75, 90]", _percents
@@ -235,7 +235,7 @@ _OPTION_KEYS: dict[str, ValueRule[Any]] = {
 }
 
 _LOSS: tuple[str, dict[str, ValueRule[Any]]] = ("amount", {"amount": _MONEY, "basis": _LOSS_BASIS})
-#: Of each limit: the key that its short form `name: value` stands for, and the keys it may have.
+#: For each limit: the key of its short form `name: value`, and the keys it may have.
 _SHAPES: dict[str, tuple[str, dict[str, ValueRule[Any]]]] = {
     "daily_loss": _LOSS,
     "weekly_loss": _LOSS,

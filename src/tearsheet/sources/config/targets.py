@@ -1,4 +1,4 @@
-"""Reads the targets file: YAML, exact numbers, and an error for every value that makes no sense."""
+"""Targets file: YAML with exact numbers; every value out of range is an error."""
 
 import difflib
 from decimal import Decimal
@@ -30,7 +30,7 @@ _NULL = ("", "null", "~", "Null", "NULL")
 
 
 def load_targets(path: Path) -> tuple[Targets, bool]:
-    """The targets of a file, and whether it exists; without one nothing is judged but risk-reward.
+    """Return the targets of a file and whether it exists; without a file, the defaults.
 
     Raises SettingsError naming file, key, value and what is allowed.
     """
@@ -45,7 +45,7 @@ def load_targets(path: Path) -> tuple[Targets, bool]:
 
 
 def parse_targets(text: str, file: str) -> Targets:
-    """The targets that a YAML text states, at its top or under `targets:`, beside its `limits:`."""
+    """Parse the targets of a YAML text, at its top or under `targets:`; check its `limits:` too."""
     from tearsheet.sources.config.yaml import load_mapping  # a YAML parser, only for files that are new
 
     content = load_mapping(text, file)

@@ -1,1 +1,1 @@
-"""files."""
+"""Files that are not CSV, as tables: workbooks, HTML, XML, JSON and databases."""

@@ -1,6 +1,6 @@
-"""freqtrade's own records: its orders, from its database or its JSON, as rows that a layout can name.
+"""Orders of freqtrade, from its database or its JSON, as records.
 
-freqtrade knows a fee as a share of the order's worth; the fee of an order is that share of it.
+freqtrade states a fee as a share of an order's value; the fee of an order is computed from it.
 """
 
 import sqlite3
@@ -26,13 +26,13 @@ _QUERY = """
            {is_short}, {strategy}, t.id, o.status
     FROM orders o JOIN trades t ON t.id = o.ft_trade_id ORDER BY 6, o.id
 """
-#: Fees are floats in freqtrade; beyond 12 decimals there is only noise.
+#: Fees are floats in freqtrade; digits after the twelfth decimal are noise.
 _FINEST = Decimal("1E-12")
 _ROUNDING = Context(prec=200)
 
 
 def read_database_tables(path: Path) -> Sequence[RecordTable]:
-    """The orders of freqtrade's database, which is only read. Raises FormatError."""
+    """Return the orders of freqtrade's database, opened read-only. Raises FormatError."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
             return [RecordTable([_order(*row) for row in _rows(database, path)])]
@@ -48,8 +48,8 @@ def is_trades(records: Sequence[Mapping[str, str]]) -> bool:
 
 
 def orders_from_json(trades: Iterable[Any]) -> list[dict[str, str]]:
-    """The orders of freqtrade's trades in JSON: those listed, else the entry and the exit."""
-    found = []
+    """Return the orders of freqtrade's trades in JSON: the listed ones, else the entry and the exit."""
+    records = []
     for trade in trades:
         if not isinstance(trade, dict):
             continue
@@ -59,8 +59,8 @@ def orders_from_json(trades: Iterable[Any]) -> list[dict[str, str]]:
         for n, order in enumerate(orders, 1):
             order["trade"] = name
             order["id"] = order["id"] or (f"{name}:{n}" if name else "")
-        found += orders
-    return found
+        records += orders
+    return records
 
 
 def _rows(database: sqlite3.Connection, path: Path) -> list[Any]:
@@ -133,7 +133,7 @@ def _order_from_json(order: Mapping[str, Any], trade: Mapping[str, Any]) -> dict
 
 
 def _entry_and_exit(trade: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The entry of a trade, and its exit where it has one."""
+    """Return the entry of a trade and its exit, if it has one."""
     sides = ("sell", "buy") if trade.get("is_short") else ("buy", "sell")
     both = []
     for side, when in zip(sides, ("open", "close"), strict=True):
@@ -150,7 +150,7 @@ def _entry_and_exit(trade: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _status(status: str, quantity: str) -> str:
-    """`filled` where something was, and nothing more will be."""
+    """Return `filled` for a quantity that is final."""
     try:
         is_filled = bool(quantity) and parse_amount(quantity) > 0
     except ValueError:
@@ -161,7 +161,7 @@ def _status(status: str, quantity: str) -> str:
 
 
 def _fee(quantity: str, price: str, share: str) -> str:
-    """The fee in the quote currency; a text that is no number where one of the three is none."""
+    """Return the fee in the quote currency; if a part is not a number, a text that is rejected as one."""
     try:
         parts = [parse_amount(text) for text in (quantity, price, share or "0")]
     except ValueError:
@@ -172,7 +172,7 @@ def _fee(quantity: str, price: str, share: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """A float by its shortest digits that stand for it."""
+    """Return a float with the fewest digits that identify it."""
     if value is None:
         return ""
     return value if isinstance(value, str) else repr(value)

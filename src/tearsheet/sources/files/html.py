@@ -1,4 +1,4 @@
-"""The rows of all tables of an HTML file; a cell that spans columns is followed by empty ones."""
+"""Rows of all tables of an HTML file; a cell that spans columns is followed by empty cells."""
 
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -12,7 +12,7 @@ _Attributes = list[tuple[str, str | None]]
 
 
 class HtmlTables:
-    """The tables of an HTML report, one below the other."""
+    """Tables of an HTML report as one table."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._path = path
@@ -21,7 +21,7 @@ class HtmlTables:
         self.bytes_read = 0
 
     def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
-        """The cells of every row that begins below a line."""
+        """Yield the cells of every row after a row number."""
         parser = _Rows()
         with Lines(self._path, self._encoding) as lines:
             for line in lines:
@@ -41,7 +41,7 @@ class HtmlTables:
 
 
 class _Rows(HTMLParser):
-    """Collects rows with their number among all rows and the line where they begin."""
+    """Collects rows with their number and their first line."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class _Rows(HTMLParser):
         self._span = 1
 
     def handle_starttag(self, tag: str, attrs: _Attributes) -> None:
-        """A row or a cell begins."""
+        """Start a row or a cell."""
         if tag == "tr":
             self.end_row()
             self._row, self._line = [], self.getpos()[0]
@@ -65,19 +65,19 @@ class _Rows(HTMLParser):
             self._span = _span(named.get("colspan"))
 
     def handle_endtag(self, tag: str) -> None:
-        """A row or a cell ends."""
+        """End a row or a cell."""
         if tag in ("td", "th"):
             self._end_cell()
         elif tag in ("tr", "table"):
             self.end_row()
 
     def handle_data(self, data: str) -> None:
-        """Text of a cell."""
+        """Add text to a cell."""
         if self._cell is not None:
             self._cell.append(data)
 
     def end_row(self) -> None:
-        """The row at hand is whole."""
+        """Hand over the current row."""
         self._end_cell()
         if self._row is not None:
             self._count += 1

@@ -1,4 +1,4 @@
-"""Tables in JSON: the lists of objects in a document, or an object a line."""
+"""Tables in JSON: the lists of objects in a document, or one object per line."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,19 +14,19 @@ _KEY = "key"
 
 
 def read_json_tables(path: Path, encoding: str) -> Sequence[RecordTable]:
-    """Every list of objects in the file, as a grid each. Raises InputError and FormatError."""
-    grids = []
-    for found in _lists(_document(path, encoding), 0):
-        records = [_flatten(record) for record in found if isinstance(record, dict)]
+    """Return a table for each list of objects in the file. Raises InputError and FormatError."""
+    tables = []
+    for items in _lists(_document(path, encoding), 0):
+        records = [_flatten(record) for record in items if isinstance(record, dict)]
         if freqtrade.is_trades(records):
-            records = freqtrade.orders_from_json(found)
-        grids.append(RecordTable(records))
-    if not grids:
+            records = freqtrade.orders_from_json(items)
+        tables.append(RecordTable(records))
+    if not tables:
         raise FormatError(
             f"{path}: no layout fits its keys: it holds no list of objects",
             "a JSON file of fills is a list of objects, or an object a line",
         )
-    return grids
+    return tables
 
 
 def _document(path: Path, encoding: str) -> Any:
@@ -68,8 +68,8 @@ def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _lists(value: Any, depth: int) -> Iterator[list[Any]]:
-    """The lists of objects, the outer ones first; an object alone is a list of one, and objects by
-    their keys within another are a list, too."""
+    """Yield the lists of objects, outer ones first. A single object is a list of one; an object whose
+    values are all objects is a list, too."""
     if depth > _DEEPEST:
         return
     if isinstance(value, list):
@@ -86,13 +86,13 @@ def _lists(value: Any, depth: int) -> Iterator[list[Any]]:
 
 
 def _flatten(record: Mapping[str, Any], before: str = "", depth: int = 0) -> dict[str, str]:
-    """Texts by key; the keys of objects within are joined by points, lists are passed over."""
-    found: dict[str, str] = {}
+    """Return texts by key; keys of nested objects are joined by points, lists are left out."""
+    texts: dict[str, str] = {}
     for key, value in record.items():
         if isinstance(value, dict) and depth < _DEEPEST:
-            found |= _flatten(value, f"{before}{key}.", depth + 1)
+            texts |= _flatten(value, f"{before}{key}.", depth + 1)
         elif isinstance(value, bool):
-            found[before + key] = "true" if value else "false"
+            texts[before + key] = "true" if value else "false"
         elif isinstance(value, str):
-            found[before + key] = value
-    return found
+            texts[before + key] = value
+    return texts

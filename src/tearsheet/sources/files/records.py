@@ -1,16 +1,16 @@
-"""Records, each of named values, as a grid: the names are its header."""
+"""Records of named values as a table; the names are its header."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from tearsheet.sources.text.lines import is_text
 from tearsheet.sources.text.problem import NOT_TEXT, RowProblem
 
-#: Beyond it a file that has to be held in memory as a whole is refused.
+#: Bytes of the largest file that is read into memory as a whole.
 LARGEST = 512 << 20
 
 
 class RecordTable:
-    """Records in memory; `line` is the number of the record, for there are no lines to count."""
+    """Records in memory; `line` is the number of the record."""
 
     def __init__(self, records: Sequence[Mapping[str, str]]) -> None:
         self._records = records
@@ -20,7 +20,7 @@ class RecordTable:
         self.bytes_read = 0
 
     def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
-        """The names, unless `after` is beyond them, then the values of each record."""
+        """Yield the names if `after` is 0, then the values of each record."""
         self.line = self.last_line = 0
         if not after:
             self.line = self.last_line = 1

@@ -1,4 +1,4 @@
-"""Files that are no statement as they stand: archives, documents, pictures; what to do with each."""
+"""Files that hold no rows, by their first bytes: archives, documents, pictures; what to do with each."""
 
 import zipfile
 from pathlib import Path
@@ -18,19 +18,19 @@ _SHOWN = 5
 
 
 def reject_unsupported(path: Path, head: bytes) -> None:
-    """Raises FormatError where the first bytes are those of a file that holds no rows of text."""
+    """Raise FormatError if the first bytes are those of a file without rows of text."""
     for mark, what, hint in _MARKS:
         if head.startswith(mark):
             raise FormatError(f"{path} is {what}", hint)
 
 
 def reject_archive(path: Path) -> None:
-    """Raises FormatError for an archive that is no workbook of Excel, naming what is in it."""
+    """Raise FormatError for an archive that is not a workbook, naming what is in it."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return  # what reads workbooks says what is wrong with it
+        return  # the reader of workbooks reports what is wrong
     if "xl/workbook.bin" in names:
         raise FormatError(f"{path} is a binary workbook of Excel (.xlsb)", "save it as CSV or .xlsx")
     if "content.xml" in names or any(name.startswith("xl/") for name in names):

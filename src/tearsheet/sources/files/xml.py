@@ -1,4 +1,4 @@
-"""Elements of an XML file as rows of their attributes; `element` is the column of their names."""
+"""Elements of an XML file as rows of their attributes; the column `element` has their names."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ _ELEMENT = "element"
 
 
 class XmlElements:
-    """Every element that has attributes. Documents that declare types or entities are refused."""
+    """Elements that have attributes. Documents that declare types or entities are refused."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -22,13 +22,13 @@ class XmlElements:
         self.bytes_read = 0
 
     def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
-        """The names of all attributes, unless `after` is beyond them, then each element's values.
+        """Yield the names of all attributes if `after` is 0, then the values of each element.
 
-        Raises FormatError where the file is no XML.
+        Raises FormatError for a file that is not XML.
         """
         if self._names is None:
-            found = dict.fromkeys(name for _, record in self._elements() for name in record)
-            self._names = list(found)
+            names = dict.fromkeys(name for _, record in self._elements() for name in record)
+            self._names = list(names)
         if not after:
             self.line = self.last_line = 1
             yield list(self._names), None

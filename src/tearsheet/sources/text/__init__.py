@@ -1,1 +1,1 @@
-"""text."""
+"""Texts of any origin: encodings, lines, numbers, times and instrument names."""
