@@ -1,4 +1,4 @@
-"""What charts and lists are drawn of: calendar, curves, groups, spreads, rolling rates, comparison."""
+"""Data of charts and lists: calendar, cumulative P&L, breakdown, distribution, rolling metrics, comparison."""
 
 from collections.abc import Callable
 from datetime import date
@@ -28,7 +28,7 @@ _SELECTION = (*parameters.PERIOD, parameters.ROLLING, *parameters.SCOPE, paramet
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Net results in money, or in R.", "net", "r", default="net")
 _TRADES = parameters.number_of("trades", "How many closed positions a point is of.", 10_000, 50)
-#: The parameters of the stretch that another is compared with.
+#: Parameters of the window and scope to compare with.
 COMPARISON_PARAMETERS = (
     parameters.date_of("other_start", "First day of the other stretch."),
     parameters.date_of("other_end", "Last day of the other stretch, included."),
@@ -38,7 +38,7 @@ COMPARISON_PARAMETERS = (
 )
 
 
-#: The parameters of a filtered and sorted list.
+#: Parameters of the filtered and sorted trade list.
 FILTER = (
     parameters.choice("side", "Only longs or only shorts.", "long", "short"),
     parameters.choice("outcome", "Only these.", "win", "loss", "breakeven"),
@@ -52,7 +52,7 @@ FILTER = (
 
 
 class _Endpoint(Struct, frozen=True):
-    """An operation: its path, titles, further parameters, answer, and how the answer is found."""
+    """A chart operation: its own parameters, and the function that computes its answer."""
 
     path: str
     title: str
@@ -63,32 +63,32 @@ class _Endpoint(Struct, frozen=True):
     shows_notes: bool = False
 
 
-def _calendar_data(insights: Charts, chosen: Selection, more: Json) -> Json:
-    return {"data": insights.calendar(chosen)}
+def _calendar_data(charts: Charts, selection: Selection, values: Json) -> Json:
+    return {"data": charts.calendar(selection)}
 
 
-def _equity(insights: Charts, chosen: Selection, more: Json) -> Json:
-    return {"data": insights.daily_curve(chosen)}
+def _equity(charts: Charts, selection: Selection, values: Json) -> Json:
+    return {"data": charts.daily_curve(selection)}
 
 
-def _by_fill(insights: Charts, chosen: Selection, more: Json) -> Json:
-    return {"data": insights.fill_curve(chosen)}
+def _by_fill(charts: Charts, selection: Selection, values: Json) -> Json:
+    return {"data": charts.fill_curve(selection)}
 
 
-def _breakdown(insights: Charts, chosen: Selection, more: Json) -> Json:
-    return {"by": more["by"], "data": insights.breakdown(chosen, more["by"])}
+def _breakdown(charts: Charts, selection: Selection, values: Json) -> Json:
+    return {"by": values["by"], "data": charts.breakdown(selection, values["by"])}
 
 
-def _distribution(insights: Charts, chosen: Selection, more: Json) -> Json:
-    return {"of": more["of"], "data": insights.distribution(chosen, more["of"])}
+def _distribution(charts: Charts, selection: Selection, values: Json) -> Json:
+    return {"of": values["of"], "data": charts.distribution(selection, values["of"])}
 
 
-def _rolling(insights: Charts, chosen: Selection, more: Json) -> Json:
-    return {"trades": more["trades"], "data": insights.rolling(chosen, more["trades"])}
+def _rolling(charts: Charts, selection: Selection, values: Json) -> Json:
+    return {"trades": values["trades"], "data": charts.rolling(selection, values["trades"])}
 
 
-def _comparison(insights: Charts, chosen: Selection, more: Json) -> Json:
-    this, other, compared = insights.compare(chosen, comparison_selection(insights, chosen, more))
+def _comparison(charts: Charts, selection: Selection, values: Json) -> Json:
+    this, other, compared = charts.compare(selection, comparison_selection(charts, selection, values))
     return {
         "data": {
             "this": this.window.label,
@@ -100,12 +100,12 @@ def _comparison(insights: Charts, chosen: Selection, more: Json) -> Json:
     }
 
 
-def _trades(insights: Charts, chosen: Selection, more: Json) -> Json:
-    page = insights.trades(chosen, trade_filter_from(more), more["offset"], more["limit"])
+def _trades(charts: Charts, selection: Selection, values: Json) -> Json:
+    page = charts.trades(selection, trade_filter_from(values), values["offset"], values["limit"])
     return {"total": page.total, "offset": page.offset, "data": page.items}
 
 
-#: Every operation of this kind.
+#: Every chart operation.
 ENDPOINTS = (
     _Endpoint(
         "calendar",
@@ -176,7 +176,7 @@ ENDPOINTS = (
 
 
 def add_charts(api: Api, app_context: AppContext) -> None:
-    """Add what is drawn, under `/api/performance`."""
+    """Add the charts under `/api/performance`, and single positions."""
     for row in ENDPOINTS:
         api.add(
             Operation(
@@ -206,23 +206,23 @@ def add_charts(api: Api, app_context: AppContext) -> None:
 
 
 def _view(app_context: AppContext, row: _Endpoint) -> Callable[..., Response]:
-    named = [parameter.name for parameter in row.parameters]
+    own_names = [parameter.name for parameter in row.parameters]
 
-    def view(**values: Any) -> Response:
-        more = {name: values.pop(name) for name in named}
-        with app_context.query(with_notes=row.shows_notes or more.get("by") == "tag") as query:
-            if (same := app_context.not_modified(query)) is not None:
-                return same
-            chosen = selection_from(query, **values)
+    def view(**selection_values: Any) -> Response:
+        values = {name: selection_values.pop(name) for name in own_names}
+        with app_context.query(with_notes=row.shows_notes or values.get("by") == "tag") as query:
+            if (unchanged := app_context.not_modified(query)) is not None:
+                return unchanged
+            selection = selection_from(query, **selection_values)
 
             def compute() -> bytes:
-                insights = Charts(query.tracker)
-                found = {**_context(query, insights, chosen), **row.compute(insights, chosen, more)}
-                return json_line(to_plain_builtins(found))[1:]
+                charts = Charts(query.tracker)
+                content = {**_context(query, charts, selection), **row.compute(charts, selection, values)}
+                return json_line(to_plain_builtins(content))[1:]  # `success_head` has the brace
 
-            period = f"{row.path}-{chosen.window.kind}-{json_line(to_plain_builtins(more)).hex()}"
+            period = f"{row.path}-{selection.window.kind}-{json_line(to_plain_builtins(values)).hex()}"
             body = app_context.cached_answer(
-                query, period, chosen.window, chosen.scope, chosen.currency, compute
+                query, period, selection.window, selection.scope, selection.currency, compute
             )
         return json_response(success_head(app_context.now) + body + b"\n")
 
@@ -238,36 +238,42 @@ def selection_from(
     currency: str | None = None,
     **scope: Any,
 ) -> Selection:
-    """What the parameters of a window and scope mean today."""
-    chosen = query.tracker.window(window, start=start, end=end, rolling=rolling)
-    return Selection(chosen, Scope(**scope), currency)
+    """Return the selection of these query parameters; without a date the window contains today."""
+    return Selection(
+        query.tracker.window(window, start=start, end=end, rolling=rolling), Scope(**scope), currency
+    )
 
 
-def comparison_selection(insights: Charts, chosen: Selection, more: Json) -> Selection:
-    """The other stretch of a comparison. Raises Refused where there is none."""
-    window, scope = chosen.window, chosen.scope
-    named = {name: more[f"other_{name}"] for name in ("account", "strategy", "symbol")}
-    other = Scope(**{**_fields(scope), **{k: v for k, v in named.items() if v is not None}})
-    start, end = more["other_start"], more["other_end"]
+def comparison_selection(charts: Charts, selection: Selection, values: Json) -> Selection:
+    """Return the selection to compare with. Raises HttpError if there is no previous window."""
+    window, scope = selection.window, selection.scope
+    other_scope = {name: values[f"other_{name}"] for name in ("account", "strategy", "symbol")}
+    other = Scope(**{**_fields(scope), **{k: v for k, v in other_scope.items() if v is not None}})
+    start, end = values["other_start"], values["other_end"]
     if start is not None or end is not None:
         kind: WindowKind = "daily" if window.last_trades is not None else window.kind
         window = type(window).choose(kind, window.last_day, start, end)
     elif other == scope:
-        before = insights.previous_window(window)
-        if before is None:
+        previous = charts.previous_window(window)
+        if previous is None:
             raise HttpError(
                 422,
                 "this window has none before it to be compared with",
                 "give other_start and other_end, or another strategy, symbol or account",
             )
-        window = before
-    return Selection(window, other, chosen.currency)
+        window = previous
+    return Selection(window, other, selection.currency)
 
 
-def trade_filter_from(more: Json) -> TradeFilter:
-    """The filter and order that parameters state."""
+def trade_filter_from(values: Json) -> TradeFilter:
+    """Return the filter and order of these query parameters."""
     return TradeFilter(
-        more["side"], more["outcome"], more["text"], more["sort"], more["order"] == "asc", more["tag"]
+        values["side"],
+        values["outcome"],
+        values["text"],
+        values["sort"],
+        values["order"] == "asc",
+        values["tag"],
     )
 
 
@@ -275,20 +281,20 @@ def _fields(scope: Scope) -> Json:
     return {name: getattr(scope, name) for name in scope.__struct_fields__}
 
 
-def _context(query: QueryContext, insights: Charts, chosen: Selection) -> Json:
-    window = insights.clipped(chosen)
+def _context(query: QueryContext, charts: Charts, selection: Selection) -> Json:
+    window = charts.clipped(selection)
     return {
         "window": window.kind,
         "start": window.start,
         "end": window.last_day,
-        "currency": insights.currency(chosen),
+        "currency": charts.currency(selection),
         "partial_reasons": query.sync_errors,
     }
 
 
 def _position(app_context: AppContext, position: str) -> Response:
     with app_context.query(with_notes=True) as query:
-        if (same := app_context.not_modified(query)) is not None:
-            return same
-        found = Charts(query.tracker).position(position)
-    return success_response(app_context.timestamp, found)
+        if (unchanged := app_context.not_modified(query)) is not None:
+            return unchanged
+        detail = Charts(query.tracker).position(position)
+    return success_response(app_context.timestamp, detail)

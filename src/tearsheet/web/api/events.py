@@ -1,7 +1,7 @@
 """`GET /api/events`: Server-Sent Events of revisions, verdicts and alerts, resumed by Last-Event-ID.
 
-An event's id says all that its reader has heard: the ledger's stamp, how far the alerts file was
-read, and which verdicts were sent. Any worker can go on from it, whoever sent it.
+An event's ID is the position of its reader: the ledger's state, the offset in the alerts file, and a
+digest of the verdicts that were sent. Any worker can resume from it.
 """
 
 import re
@@ -22,11 +22,11 @@ from tearsheet.web.server.change_feed import ChangeFeed, LedgerSnapshot
 from tearsheet.web.server.context import AppContext
 
 MEDIA = "text/event-stream"
-#: Seconds after which a silent stream says that it lives.
+#: Seconds between heartbeats.
 HEARTBEAT_S = 5.0
-#: Seconds without a look at the ledger, after which a stream does not say that it is well.
+#: Seconds without a poll of the ledger after which a stream sends no heartbeat.
 _STALE_S = 4.0
-#: Seconds after which a client that went away is noticed.
+#: Seconds between checks whether the client has disconnected.
 _CLIENT_CHECK_S = 1.0
 _ID = re.compile(r"^(\d{1,18}-[0-9a-f]{1,32})~(\d{1,15})~([0-9a-f]{0,16})\Z")
 _DESCRIPTION = (
@@ -39,8 +39,8 @@ _DESCRIPTION = (
 
 
 def add_events(api: Api, app_context: AppContext) -> ChangeFeed:
-    """Add the stream; returns what looks out for it, which the server may end."""
-    lookout = ChangeFeed(app_context)
+    """Add the stream; return its change feed, which the server closes."""
+    change_feed = ChangeFeed(app_context)
     api.add(
         Operation(
             method="GET",
@@ -53,13 +53,13 @@ def add_events(api: Api, app_context: AppContext) -> ChangeFeed:
             response_type=str,
             statuses=(422,),
         ),
-        lambda account, limit, timeout_s: _stream(app_context, lookout, account, limit, timeout_s),
+        lambda account, limit, timeout_s: _stream(app_context, change_feed, account, limit, timeout_s),
     )
-    return lookout
+    return change_feed
 
 
 class StreamPosition(Struct):
-    """How far a client has heard: what its next event must differ from."""
+    """What a client has received so far."""
 
     state_id: str | None = None
     alerts_end: int | None = None
@@ -67,112 +67,110 @@ class StreamPosition(Struct):
 
     @property
     def id(self) -> str:
-        """The id of an event after which a client has heard so much."""
+        """ID of the event that brings a client to this position."""
         return f"{self.state_id or '0-0'}~{self.alerts_end or 0}~{self.verdicts}"
 
 
 def parse_last_event_id(last_event_id: str | None) -> StreamPosition:
-    """What a client says that it has heard; nothing where it says what was never an id."""
-    found = _ID.match(last_event_id or "")
-    return StreamPosition(found[1], int(found[2]), found[3]) if found else StreamPosition()
+    """Return the position of a Last-Event-ID; that of a new client for an invalid one."""
+    match = _ID.match(last_event_id or "")
+    return StreamPosition(match[1], int(match[2]), match[3]) if match else StreamPosition()
 
 
 def _stream(
-    app_context: AppContext, lookout: ChangeFeed, account: str | None, limit: int | None, timeout_s: int
+    app_context: AppContext, change_feed: ChangeFeed, account: str | None, limit: int | None, timeout_s: int
 ) -> Response:
-    lookout.subscribe(threaded=_supports_streaming())
-    telling = _EventBuilder(app_context, account, parse_last_event_id(request.headers.get("Last-Event-ID")))
+    change_feed.subscribe(threaded=_supports_streaming())
+    builder = _EventBuilder(app_context, account, parse_last_event_id(request.headers.get("Last-Event-ID")))
     until = time.monotonic() + timeout_s
-    pieces = _chunks(lookout, telling, until, lambda: _is_closed(app_context))
-    response = Response(stream_with_context(_limited(pieces, limit)), mimetype=MEDIA)
+    chunks = _chunks(change_feed, builder, until, lambda: _is_closed(app_context))
+    response = Response(stream_with_context(_limited(chunks, limit)), mimetype=MEDIA)
     response.headers["X-Accel-Buffering"] = "no"
-    response.call_on_close(lookout.unsubscribe)
+    response.call_on_close(change_feed.unsubscribe)
     return response
 
 
-def _limited(pieces: Iterator[tuple[bytes, int]], limit: int | None) -> Iterator[bytes]:
-    """The stream as long as its events are no more than that."""
-    told = 0
-    for piece, events in pieces:
-        yield piece
-        told += events
-        if limit is not None and told >= limit:
+def _limited(chunks: Iterator[tuple[bytes, int]], limit: int | None) -> Iterator[bytes]:
+    """End a stream after this number of events."""
+    count = 0
+    for chunk, events in chunks:
+        yield chunk
+        count += events
+        if limit is not None and count >= limit:
             return
 
 
 def _chunks(
-    lookout: ChangeFeed, telling: "_EventBuilder", until: float, is_over: Callable[[], bool]
+    change_feed: ChangeFeed, builder: "_EventBuilder", until: float, is_over: Callable[[], bool]
 ) -> Iterator[tuple[bytes, int]]:
-    """Pieces of the stream, each with the number of events in it that `limit` counts."""
+    """Yield chunks of the stream, each with the number of its events that `limit` counts."""
     yield b"retry: 2000\n\n", 0
-    number, spoke, day = -1, time.monotonic(), ""
+    number, last_heartbeat, day = -1, time.monotonic(), ""
     while (left := until - time.monotonic()) > 0:
-        sight = lookout.wait_after(number, min(left, _CLIENT_CHECK_S))
-        if sight is None or is_over():
+        snapshot = change_feed.wait_after(number, min(left, _CLIENT_CHECK_S))
+        if snapshot is None or is_over():
             return
-        if sight.number > number and sight.has_data:
-            number = sight.number
-            for event in telling.events_for(sight):
+        if snapshot.number > number and snapshot.has_data:
+            number = snapshot.number
+            for event in builder.events_for(snapshot):
                 yield event, 1
-        if sight.day != day or time.monotonic() - spoke >= HEARTBEAT_S:
-            is_well = lookout.age_s < _STALE_S and sight.error is None
-            yield telling.heartbeat(sight) if is_well else b": waiting\n\n", 0
-            spoke, day = time.monotonic(), sight.day
+        if snapshot.day != day or time.monotonic() - last_heartbeat >= HEARTBEAT_S:
+            is_well = change_feed.age_s < _STALE_S and snapshot.error is None
+            yield builder.heartbeat(snapshot) if is_well else b": waiting\n\n", 0
+            last_heartbeat, day = time.monotonic(), snapshot.day
 
 
 class _EventBuilder:
-    """Makes events of what was seen, for one client."""
+    """Builds the events of one client from snapshots of the ledger."""
 
-    def __init__(self, app_context: AppContext, account: str | None, heard_so_far: StreamPosition) -> None:
-        self._served = app_context
+    def __init__(self, app_context: AppContext, account: str | None, position: StreamPosition) -> None:
+        self._app_context = app_context
         self._account = account
-        self._position = heard_so_far
+        self._position = position
         self._sent: dict[str, str] = {}
         self._error: str | None = None
 
-    def events_for(self, sight: LedgerSnapshot) -> Iterator[bytes]:
-        """Every event between what the client has heard and what was seen."""
-        yield from self._errors(sight)
-        if sight.state_id is None:
+    def events_for(self, snapshot: LedgerSnapshot) -> Iterator[bytes]:
+        """Yield the events between the client's position and a snapshot."""
+        yield from self._errors(snapshot)
+        if snapshot.state_id is None:
             return
-        if sight.state_id != self._position.state_id:
-            self._position.state_id = sight.state_id
-            revision = int(sight.state_id.partition("-")[0])
-            yield self._event("revision", json_line({"revision": revision, "stamp": sight.state_id}))
-        yield from self._verdicts(sight)
-        yield from self._alerts(sight)
+        if snapshot.state_id != self._position.state_id:
+            self._position.state_id = snapshot.state_id
+            revision = int(snapshot.state_id.partition("-")[0])
+            yield self._event("revision", json_line({"revision": revision, "stamp": snapshot.state_id}))
+        yield from self._verdicts(snapshot)
+        yield from self._alerts(snapshot)
 
-    def heartbeat(self, sight: LedgerSnapshot) -> bytes:
-        """That the ledger is looked at, when, and which session it is."""
-        return self._event("alive", json_line({"at": self._served.timestamp, "day": sight.day}))
+    def heartbeat(self, snapshot: LedgerSnapshot) -> bytes:
+        """Return the event that the ledger is polled, with the time and the trading day."""
+        return self._event("alive", json_line({"at": self._app_context.timestamp, "day": snapshot.day}))
 
-    def _verdicts(self, sight: LedgerSnapshot) -> Iterator[bytes]:
+    def _verdicts(self, snapshot: LedgerSnapshot) -> Iterator[bytes]:
         present = {
-            account: sentence
-            for account, sentence in sight.verdicts.items()
-            if self._account in (None, account)
+            account: event for account, event in snapshot.verdicts.items() if self._account in (None, account)
         }
-        digests = {account: sentence.digest for account, sentence in present.items()}
+        digests = {account: event.digest for account, event in present.items()}
         whole = blake2b(json_line(digests), digest_size=8).hexdigest() if digests else ""
         if whole == self._position.verdicts:
             self._sent = digests
-        for account, sentence in present.items():
-            if self._sent.get(account) != sentence.digest:
-                self._sent[account] = sentence.digest
-                if self._sent == digests:  # the last of them: all is heard
+        for account, event in present.items():
+            if self._sent.get(account) != event.digest:
+                self._sent[account] = event.digest
+                if self._sent == digests:  # the last one: the client has received all
                     self._position.verdicts = whole
-                yield self._event("verdict", sentence.body)
+                yield self._event("verdict", event.body)
         self._sent, self._position.verdicts = digests, whole
 
-    def _errors(self, sight: LedgerSnapshot) -> Iterator[bytes]:
-        if sight.error != self._error:
-            self._error = sight.error
-            yield self._event("trouble", json_line({"code": sight.error}))
+    def _errors(self, snapshot: LedgerSnapshot) -> Iterator[bytes]:
+        if snapshot.error != self._error:
+            self._error = snapshot.error
+            yield self._event("trouble", json_line({"code": snapshot.error}))
 
-    def _alerts(self, sight: LedgerSnapshot) -> Iterator[bytes]:
-        if self._position.alerts_end is None:  # a client that asks for the first time
-            self._position.alerts_end = sight.alerts_end
-        for line in read_since(self._served.settings.alerts_file, self._position.alerts_end):
+    def _alerts(self, snapshot: LedgerSnapshot) -> Iterator[bytes]:
+        if self._position.alerts_end is None:  # a new client gets no old alerts
+            self._position.alerts_end = snapshot.alerts_end
+        for line in read_since(self._app_context.settings.alerts_file, self._position.alerts_end):
             self._position.alerts_end = line.end
             if self._account is None or line.account in (None, self._account):
                 yield self._event("alert", line.body)
@@ -182,13 +180,13 @@ class _EventBuilder:
 
 
 def _supports_streaming() -> bool:
-    """Whether this thread may be kept; the main one of a worker answers everybody else too."""
+    """Return whether this thread may be blocked; the main thread of a worker serves all other requests too."""
     is_main = threading.current_thread() is threading.main_thread()
     return bool(request.environ.get("wsgi.multithread")) or not is_main
 
 
 def _is_closed(app_context: AppContext) -> bool:
-    """Whether the client went away, or may not read any more."""
+    """Return whether the client has disconnected, or lost its permission to read."""
     try:
         app_context.access.authorize(request, "read")
     except HttpError:

@@ -1,4 +1,4 @@
-"""Imports as batches: files to import, what each came to, and taking one out again."""
+"""Imports: upload a statement or trade log, list imports, undo one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,11 +22,11 @@ from tearsheet.web.schemas.answer import Answer
 from tearsheet.web.schemas.imports import ImportDetail, ImportResult
 from tearsheet.web.server.context import AppContext
 
-_MOST_SHOWN = 100
+_MAX_REJECTIONS = 100
 
 
 def add_imports(api: Api, app_context: AppContext) -> None:
-    """Add what imports files, lists imports, and takes one out."""
+    """Add the operations of imports."""
     api.add(
         Operation(
             method="POST",
@@ -90,47 +90,49 @@ _DRY_RUN = parameters.choice(
 
 
 def _import_view(app_context: AppContext) -> Callable[..., Response]:
-    def view(dry_run: str, format: str | None, **said: Any) -> Response:
-        with app_context.keep_worker_alive(), save_upload() as (path, name):  # a long file takes its time
-            said |= {"layout": format, "name": name}
-            take = _preview if dry_run == "yes" else _import
-            report, more = take(app_context, path, said)
-        shown = [rejection_to_json(r) for r in report.rejections[:_MOST_SHOWN]]
+    def view(dry_run: str, format: str | None, **options: Any) -> Response:
+        with app_context.keep_worker_alive(), save_upload() as (path, name):  # longer than the timeout
+            options |= {"layout": format, "name": name}
+            run = _preview if dry_run == "yes" else _import
+            report, more = run(app_context, path, options)
+        shown = [rejection_to_json(r) for r in report.rejections[:_MAX_REJECTIONS]]
         data = to_plain_builtins(report) | {"rejections": shown} | more
-        is_made = report.new and not report.repeated and dry_run == "no"
-        return success_response(app_context.timestamp, data, 201 if is_made else 200)
+        is_created = report.new and not report.repeated and dry_run == "no"
+        return success_response(app_context.timestamp, data, 201 if is_created else 200)
 
     return view
 
 
-def _import(app_context: AppContext, path: Path, said: dict[str, Any]) -> tuple[ImportReport, dict[str, Any]]:
+def _import(
+    app_context: AppContext, path: Path, options: dict[str, Any]
+) -> tuple[ImportReport, dict[str, Any]]:
     with app_context.tracker_pool.borrow() as tracker:
         once = ApiWrites(tracker).import_once
         who = app_context.access.client_name(request)
         key = idempotency_key()
-        return once(key, path, lambda: tracker.import_file(path, who=who, **said)), {}
+        return once(key, path, lambda: tracker.import_file(path, who=who, **options)), {}
 
 
 def _preview(
-    app_context: AppContext, path: Path, said: dict[str, Any]
+    app_context: AppContext, path: Path, options: dict[str, Any]
 ) -> tuple[ImportReport, dict[str, Any]]:
     with app_context.tracker_pool.borrow() as tracker:
-        preview = ImportHistory(tracker).preview_import(path, **said)
+        preview = ImportHistory(tracker).preview_import(path, **options)
     return preview.report, {"changes": {"days": preview.days, "positions": preview.positions}}
 
 
 def _list(app_context: AppContext, limit: int, before: int | None) -> Response:
     with app_context.query() as query:
-        found = ImportHistory(query.tracker).list(limit, before)
-    return success_response(app_context.timestamp, found)
+        imports = ImportHistory(query.tracker).list(limit, before)
+    return success_response(app_context.timestamp, imports)
 
 
 def _show(app_context: AppContext, number: int) -> Response:
     with app_context.query() as query:
-        batch = ImportHistory(query.tracker).get(number)
-        rejected = ImportHistory(query.tracker).rejections(number, _MOST_SHOWN)
-    lines = [rejection_to_json(one.rejection) | {"counts": one.counts} for one in rejected]
-    return success_response(app_context.timestamp, asdict(batch) | {"rejections": lines})
+        history = ImportHistory(query.tracker)
+        details, rejected = history.get(number), history.rejections(number, _MAX_REJECTIONS)
+    rows = [rejection_to_json(row.rejection) | {"counts": row.counts} for row in rejected]
+    return success_response(app_context.timestamp, asdict(details) | {"rejections": rows})
 
 
 def _undo(app_context: AppContext, number: int) -> Response:

@@ -1,4 +1,4 @@
-"""Notes and tags on positions: read, written upon the version that was read, and found again."""
+"""Notes and tags on positions; a write names the version it is based on (optimistic locking)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from tearsheet.web.schemas.answer import Answer
 from tearsheet.web.server.context import AppContext
 
 AFTER = Parameter("after", "Only notes with a later id.", parameters.NOTE_ID.schema, parameters.NOTE_ID.read)
-_MOST_VERSION = 1_000_000_000
+_MAX_VERSION = 1_000_000_000
 _NOTE = {
     "type": "object",
     "properties": {
@@ -36,7 +36,7 @@ _NOTE = {
         "version": {
             "type": "integer",
             "minimum": 0,
-            "maximum": _MOST_VERSION,
+            "maximum": _MAX_VERSION,
             "description": "The version that this is written upon; 0 where nothing was said yet.",
         },
     },
@@ -51,7 +51,7 @@ _DESCRIPTION = (
 
 
 def add_notes(api: Api, app_context: AppContext) -> None:
-    """Add what is said of positions."""
+    """Add the operations of notes and tags."""
     for operation, view in (*_reads(app_context), *_writes(app_context)):
         api.add(operation, view)
 
@@ -126,7 +126,7 @@ def _writes(app_context: AppContext) -> list[tuple[Operation, Callable[..., Resp
                 response_type=Answer[NoteView],
                 statuses=statuses,
             ),
-            lambda position: _write(app_context, lambda notes, *what: notes.write(position, *what)),
+            lambda position: _write(app_context, lambda notes, *args: notes.write(position, *args)),
         ),
         (
             Operation(
@@ -141,41 +141,41 @@ def _writes(app_context: AppContext) -> list[tuple[Operation, Callable[..., Resp
                 response_type=Answer[NoteView],
                 statuses=statuses,
             ),
-            lambda note: _write(app_context, lambda notes, *what: notes.rewrite(note, *what)),
+            lambda note: _write(app_context, lambda notes, *args: notes.rewrite(note, *args)),
         ),
     ]
 
 
-def _respond(app_context: AppContext, find: Callable[[TradeNotes], object]) -> Response:
+def _respond(app_context: AppContext, load: Callable[[TradeNotes], object]) -> Response:
     with app_context.query(with_notes=True) as query:
         return app_context.not_modified(query) or success_response(
-            app_context.timestamp, find(TradeNotes(query.tracker))
+            app_context.timestamp, load(TradeNotes(query.tracker))
         )
 
 
 def _write(app_context: AppContext, write: Callable[..., NoteView]) -> Response:
-    what, version = _parse_body()
+    text, version = _parse_body()
     with app_context.tracker_pool.borrow() as tracker:
         try:
-            kept = write(TradeNotes(tracker), what, app_context.access.client_name(request), version)
+            note = write(TradeNotes(tracker), text, app_context.access.client_name(request), version)
         except UsageError as error:
             raise HttpError(409, error.message, error.hint) from None
-    return success_response(app_context.timestamp, asdict(kept))
+    return success_response(app_context.timestamp, asdict(note))
 
 
 def _parse_body() -> tuple[NoteText, int]:
-    """What a request says, and upon which version. Raises Refused, UsageError."""
+    """Return the note and the version it is based on. Raises HttpError, UsageError."""
     content = json_object("text", "tags", "version")
     text, tags, version = (content.get(name) for name in ("text", "tags", "version"))
     if not isinstance(text, str) or not _is_string_list(tags):
         raise HttpError(422, "a note is a text and a list of tags", _HINT)
-    if type(version) is not int or not 0 <= version <= _MOST_VERSION:
+    if type(version) is not int or not 0 <= version <= _MAX_VERSION:
         raise HttpError(422, f"the version is {str(version)[:50]!r}, not a whole number", _HINT)
     return validate_note(text, tags or ()), version
 
 
 def _is_string_list(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 _HINT = 'send {"text": "…", "tags": ["…"], "version": 0}, with the version that GET shows'

@@ -1,4 +1,4 @@
-"""How the trading goes: the day, the week, the month, any window, and what a number rests on."""
+"""Results of a day, week, month or any window, and the fills behind a number."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
@@ -30,13 +30,13 @@ _PERIOD_METRICS = (
     "fees",
 )
 _SECOND = timedelta(seconds=1)
-#: What an answer is kept with: the last fill's time (or nothing), then all but what the clock changes.
+#: A cached answer is the last fill's time (or nothing), this, and all but what changes with the clock.
 _SEPARATOR = b"\n"
 
 
 def add_performance(api: Api, app_context: AppContext) -> None:
     """Add the operations under `/api/performance`."""
-    query = (*parameters.SCOPE, parameters.CURRENCY)
+    scope = (*parameters.SCOPE, parameters.CURRENCY)
     for kind, title, answer in (
         ("daily", "The present day, or another", answers.DailyAnswer),
         ("weekly", "The present week, Monday to Sunday, or another", answers.WeeklyAnswer),
@@ -49,7 +49,7 @@ def add_performance(api: Api, app_context: AppContext) -> None:
             title=title,
             description="Closed trades are counted in the session of their last fill; the P&L is that of "
             "every fill of the window, after fees.",
-            parameters=(parameters.DATE, *query),
+            parameters=(parameters.DATE, *scope),
             response_type=answer,
             statuses=(304, 404, 422),
         )
@@ -61,7 +61,7 @@ def add_performance(api: Api, app_context: AppContext) -> None:
             tag="Performance",
             title="Every metric of any window",
             description="As the summary's JSON files.",
-            parameters=(*parameters.PERIOD, parameters.ROLLING, *query),
+            parameters=(*parameters.PERIOD, parameters.ROLLING, *scope),
             response_type=answers.SummaryAnswer,
             statuses=(304, 404, 422),
         ),
@@ -74,7 +74,7 @@ def add_performance(api: Api, app_context: AppContext) -> None:
             tag="Performance",
             title="The fills behind a number",
             description="The terms add up to the number exactly.",
-            parameters=(parameters.METRIC, *parameters.PERIOD, parameters.ROLLING, *query),
+            parameters=(parameters.METRIC, *parameters.PERIOD, parameters.ROLLING, *scope),
             response_type=Answer[answers.ExplanationView],
             statuses=(304, 404, 422),
             aliases=("/api/explain",),
@@ -97,25 +97,26 @@ def add_performance(api: Api, app_context: AppContext) -> None:
 
 def _period_view(app_context: AppContext, kind: str) -> Callable[..., Response]:
     def view(date: date | None, currency: str | None, **scope: Any) -> Response:
-        def bounds(window: Window) -> dict[str, Any]:
-            if kind == "daily":
-                return {"date": window.start}
-            name = kind.removesuffix("ly")
-            return {f"{name}_start": window.start, f"{name}_end": window.last_day}
-
         def content(summary: PerformanceSummary, window: Window) -> dict[str, Any]:
             return {
                 "period": kind,
-                **bounds(window),
+                **_bounds(kind, window),
                 "data": {f"{kind}_pnl": summary.value("net_pnl"), **_period_numbers(summary)},
             }
 
-        def choose(query: QueryContext) -> Window:
+        def choose_window(query: QueryContext) -> Window:
             return query.tracker.window(_KINDS[kind], start=date)
 
-        return _cached_response(app_context, kind, choose, Scope(**scope), currency, content)
+        return _cached_response(app_context, kind, choose_window, Scope(**scope), currency, content)
 
     return view
+
+
+def _bounds(kind: str, window: Window) -> dict[str, date]:
+    if kind == "daily":
+        return {"date": window.start}
+    name = kind.removesuffix("ly")
+    return {f"{name}_start": window.start, f"{name}_end": window.last_day}
 
 
 _KINDS: Mapping[str, WindowKind] = {"daily": "daily", "weekly": "weekly", "monthly": "monthly"}
@@ -135,10 +136,12 @@ def _summary_view(app_context: AppContext) -> Callable[..., Response]:
             del plain["freshness"]
             return {"period": chosen.kind, "data": plain}
 
-        def choose(query: QueryContext) -> Window:
+        def choose_window(query: QueryContext) -> Window:
             return query.tracker.window(window, start=start, end=end, rolling=rolling)
 
-        return _cached_response(app_context, f"summary-{window}", choose, Scope(**scope), currency, content)
+        return _cached_response(
+            app_context, f"summary-{window}", choose_window, Scope(**scope), currency, content
+        )
 
     return view
 
@@ -154,11 +157,11 @@ def _explain_view(app_context: AppContext) -> Callable[..., Response]:
         **scope: Any,
     ) -> Response:
         with app_context.query() as query:
-            if (same := app_context.not_modified(query)) is not None:
-                return same
+            if (unchanged := app_context.not_modified(query)) is not None:
+                return unchanged
             chosen = query.tracker.window(window, start=start, end=end, rolling=rolling)
-            found = query.tracker.explain(metric, chosen, scope=Scope(**scope), currency=currency)
-        return success_response(app_context.timestamp, found)
+            explanation = query.tracker.explain(metric, chosen, scope=Scope(**scope), currency=currency)
+        return success_response(app_context.timestamp, explanation)
 
     return view
 
@@ -181,16 +184,16 @@ def _definitions(app_context: AppContext) -> Response:
 def _cached_response(
     app_context: AppContext,
     period: str,
-    choose: Callable[[QueryContext], Window],
+    choose_window: Callable[[QueryContext], Window],
     scope: Scope,
     currency: str | None,
     content: Callable[[PerformanceSummary, Window], dict[str, Any]],
 ) -> Response:
-    """An answer from the cache or computed, with what the clock changes put in last."""
+    """Return the cached or computed answer, with its timestamp and data age of now."""
     with app_context.query() as query:
-        if (same := app_context.not_modified(query)) is not None:
-            return same
-        window = choose(query)
+        if (unchanged := app_context.not_modified(query)) is not None:
+            return unchanged
+        window = choose_window(query)
 
         def compute() -> bytes:
             summary = query.tracker.get_summary(
@@ -232,15 +235,14 @@ def _metadata(summary: PerformanceSummary) -> dict[str, Any]:
 
 
 def _strip_clock(summary: PerformanceSummary, content: dict[str, Any]) -> bytes:
-    """An answer less its timestamp and data age, and the time that the age is counted from."""
+    """Return an answer without timestamp and data age, after the time of the last fill."""
     last = summary.freshness.last_fill_at
     whole = json_line({**content, "metadata": _metadata(summary)})
     return (format_timestamp(last).encode() if last else b"") + _SEPARATOR + whole[1:-2]
 
 
-def _insert_clock(kept: bytes, now: datetime) -> bytes:
-    """The answer of an instant."""
-    last, _, content = kept.partition(_SEPARATOR)
+def _insert_clock(cached: bytes, now: datetime) -> bytes:
+    last, _, content = cached.partition(_SEPARATOR)
     age = b"null"
     if last:
         age = b"%.6f" % ((now - datetime.fromisoformat(last.decode())) / _SECOND)

@@ -1,4 +1,4 @@
-"""Tie-out over HTTP: a broker's statement is uploaded, and the differences are answered; nothing is kept."""
+"""Reconciliation of an uploaded broker statement with the ledger; nothing is saved."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ _METHOD = parameters.choice(
 
 
 def add_reconcile(api: Api, app_context: AppContext) -> None:
-    """Add what compares a statement with the books."""
+    """Add the reconciliation."""
     api.add(
         Operation(
             method="POST",
@@ -39,13 +39,15 @@ def add_reconcile(api: Api, app_context: AppContext) -> None:
 
 
 def _view(app_context: AppContext) -> Callable[..., Response]:
-    def view(method: Any, format: str | None, **said: Any) -> Response:
+    def view(method: Any, format: str | None, **options: Any) -> Response:
         with (
             app_context.keep_worker_alive(),
             save_upload() as (path, name),
             app_context.tracker_pool.borrow() as tracker,
         ):
-            found = reconcile_statement(tracker, path, method=method, name=name, layout=format, **said)
-        return success_response(app_context.timestamp, found)
+            reconciliation = reconcile_statement(
+                tracker, path, method=method, name=name, layout=format, **options
+            )
+        return success_response(app_context.timestamp, reconciliation)
 
     return view

@@ -1,4 +1,4 @@
-"""May an account go on trading? Verdicts, breaches and their releases, and heartbeats of a source."""
+"""Limit status of accounts: verdicts, breaches, releases and heartbeats of data sources."""
 
 from typing import Any
 
@@ -160,7 +160,7 @@ def _release(app_context: AppContext) -> Response:
 
 def _record_heartbeat(app_context: AppContext) -> Response:
     account = _account_of(json_object("account"))
-    idempotency_key()  # a heartbeat may be sent twice, but not under a key that is none
+    idempotency_key()  # a repeated heartbeat is harmless, but an invalid key is an error
     with app_context.tracker_pool.borrow() as tracker:
         account_verdicts(tracker).record_heartbeat(account)
     return success_response(app_context.timestamp, {"account": account, "heard_at": app_context.now})

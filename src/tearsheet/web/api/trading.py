@@ -1,4 +1,4 @@
-"""What happened: fills, positions, accounts and alerts to read; fills, files and marks to write."""
+"""Fills, positions, accounts and rejected rows to read; fills and marks to post."""
 
 from collections.abc import Callable
 from datetime import date
@@ -40,8 +40,8 @@ _EXAMPLE_MARK = {"symbol": "ES 12-26", "price": 6720.5, "time": "2026-11-20T15:0
 
 
 def add_list_endpoints(api: Api, app_context: AppContext) -> None:
-    """Add what can be read."""
-    stretch = (
+    """Add the lists."""
+    period = (
         parameters.choice("window", "Kind of window.", *parameters.KINDS, default="all"),
         parameters.START,
         parameters.END,
@@ -57,7 +57,7 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
                 parameters.choice(
                     "state", "Closed in the window, or open now.", "open", "closed", default="closed"
                 ),
-                *stretch,
+                *period,
                 *parameters.SCOPE,
                 parameters.TAG,
                 *parameters.PAGE,
@@ -75,7 +75,7 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
             tag="Trading",
             title="Fills, the newest first",
             description="Results that a bot logged are positions, not fills.",
-            parameters=(*stretch, *parameters.SCOPE, *parameters.PAGE),
+            parameters=(*period, *parameters.SCOPE, *parameters.PAGE),
             response_type=PageAnswer[Fill],
             statuses=(304, 422),
             aliases=("/api/performance/fills",),
@@ -109,7 +109,7 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
 
 
 def add_write_endpoints(api: Api, app_context: AppContext) -> None:
-    """Add what brings facts in."""
+    """Add the posts of fills and marks."""
     for name, schema, example, title in (
         ("fills", FILL_SCHEMA, _EXAMPLE_FILL, "Keep fills, all or none"),
         ("marks", MARK_SCHEMA, _EXAMPLE_MARK, "Keep last known prices, all or none"),
@@ -149,14 +149,14 @@ def _positions_view(app_context: AppContext) -> Callable[..., Response]:
     ) -> Response:
         after = cursor_from(cursor, str)
         with app_context.query(with_notes=True) as query:
-            if (same := app_context.not_modified(query)) is not None:
-                return same
-            lists, whose = Lists(query.tracker), Scope(**scope)
+            if (unchanged := app_context.not_modified(query)) is not None:
+                return unchanged
+            lists, trade_scope = Lists(query.tracker), Scope(**scope)
             if state == "open":
-                page = Page(lists.open_positions(whose, tag), None)
+                page = Page(lists.open_positions(trade_scope, tag), None)
             else:
                 chosen = query.tracker.window(window, start=start, end=end)
-                page = lists.closed_trades(chosen, whose, limit, after, tag)
+                page = lists.closed_trades(chosen, trade_scope, limit, after, tag)
         return success_response(app_context.timestamp, page.items, next_cursor=cursor_of(page.next))
 
     return view
@@ -173,8 +173,8 @@ def _fills_view(app_context: AppContext) -> Callable[..., Response]:
     ) -> Response:
         after = cursor_from(cursor, int)
         with app_context.query() as query:
-            if (same := app_context.not_modified(query)) is not None:
-                return same
+            if (unchanged := app_context.not_modified(query)) is not None:
+                return unchanged
             chosen = query.tracker.window(window, start=start, end=end)
             page = Lists(query.tracker).fills(chosen, Scope(**scope), limit, after)
         return success_response(app_context.timestamp, page.items, next_cursor=cursor_of(page.next))
@@ -200,16 +200,16 @@ def _rejections(app_context: AppContext, limit: int, cursor: PageCursor | None) 
 def _post_view(app_context: AppContext, name: str) -> Callable[..., Response]:
     def view() -> Response:
         check_content_type("application/json")
-        asked_for = WriteRequest(
+        write_request = WriteRequest(
             request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
         )
         try:
             with app_context.tracker_pool.borrow() as tracker:
                 posts = ApiWrites(tracker)
-                report: WriteReport = (posts.fills if name == "fills" else posts.marks)(asked_for)
+                report: WriteReport = (posts.fills if name == "fills" else posts.marks)(write_request)
         except FormatError as error:
             raise HttpError(400, error.message, error.hint) from None
-        except UsageError as error:  # a key that was used for another request
+        except UsageError as error:  # the idempotency key was used for another request
             raise HttpError(409, error.message, error.hint) from None
         if report.rejections:
             raise rejected_items(report.rejections)
