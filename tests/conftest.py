@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from tests.support import laws
 from tests.support.api import Api
+from tests.support.exports import validate_exports
 from tests.support.place import Place, Scenario, read_scenario
 from tests.support.postgres_server import PostgresServer, running_postgres
 
@@ -47,13 +48,15 @@ def logging_as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
-    """An empty place to trade in."""
+    """An empty place to trade in; whatever a test exports there is as the schemas say."""
     if getattr(request, "param", "sqlite") == "sqlite":
         yield Place(tmp_path, {})
+        validate_exports(tmp_path)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
     place = Place(tmp_path, {"DATABASE_URL": server.database()})
     yield place
+    validate_exports(tmp_path)
     for tracker in place.trackers:
         tracker.close()
     server.drop(place.env["DATABASE_URL"])

@@ -16,7 +16,8 @@ from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary, Sco
 from tearsheet.rules import evaluate_rules, target_rules
 from tearsheet.trade.session import WindowKind
 from tearsheet.words import format_metric
-from tests.support.place import Place, record
+from tests.support.exports import validate_exports
+from tests.support.place import TOP, Place, record
 
 TODAY = "2026-11-20"
 
@@ -191,3 +192,14 @@ def test_values_in_words(unit: Unit, value: object, text: str) -> None:
 
 def test_what_is_undefined_is_a_dash() -> None:
     assert format_metric(METRICS["win_rate"], MetricValue(None, 0, "no closed trades")) == "—"
+
+
+def test_the_schema_of_summaries_refers_to_that_of_alerts() -> None:
+    """Kind of fault: two copies of one contract, of which one is out of date."""
+    summary, alert = schema("performance-summary"), schema("performance-alert")
+    assert summary["properties"]["alerts"]["items"] == {"$ref": alert["$id"]}
+    assert summary["$defs"]["alert"] == alert  # bundled, so that a validator needs no other file
+
+
+def test_the_shipped_example_is_as_the_schema_says() -> None:
+    validate_exports(TOP / "examples")
