@@ -1,1 +1,1 @@
-"""export."""
+"""Export of summaries, alerts and simulations as JSON, Markdown and SVG."""

@@ -1,4 +1,4 @@
-"""What goes out: summaries and alerts as JSON and Markdown, written atomically and only when changed."""
+"""Export of summaries and alerts as JSON and Markdown, written atomically and only if changed."""
 
 import contextlib
 import os
@@ -21,31 +21,31 @@ from tearsheet.words import NONE, format_metric
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
-#: The one line of a page that tells how fresh it is; it is no change by itself.
+#: Start of the Markdown line that shows the age of the data; it does not count as a change.
 _FRESH_LINE = b"| Last fill |"
 _CHART_ALT = "Cumulative P&L with its drawdown, and net P&L by day"
 _ABANDONED_AFTER_S = 60
 
 
 class ExportedFile(Struct, frozen=True):
-    """A file of an export, and whether it had to be written."""
+    """A file of an export, and whether its content changed."""
 
     path: Path
     changed: bool
 
 
 def json_bytes(value: object) -> bytes:
-    """A value as indented JSON whose numbers bear every digit, with a line break at its end."""
+    """Return indented JSON with exact decimals and a final line break."""
     return msgspec.json.format(json_line(value), indent=2) + b"\n"
 
 
 def json_line(value: object) -> bytes:
-    """A value as JSON in one line; decimals are numbers with every digit and no exponent."""
+    """Return JSON on one line; decimals are exact numbers without exponent."""
     return _encode(_plain_decimals(to_plain_builtins(value)))
 
 
 def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of `performance-summary`, `performance-alert` or `tie-out`."""
+    """Return the JSON Schema (2020-12) `performance-summary`, `performance-alert` or `tie-out`."""
     file = Path(__file__).parents[1] / "schemas" / f"{name}.schema.json"
     content: dict[str, Any] = msgspec.json.decode(file.read_bytes())
     return content
@@ -54,15 +54,15 @@ def schema(name: str) -> dict[str, Any]:
 def export_summary(
     summary: PerformanceSummary, alerts: Sequence[AlertEvent], folder: Path, picture: str = ""
 ) -> list[ExportedFile]:
-    """Write `{window}-summary-{start}.json` and `.md`; files that say the same stay as they are.
+    """Write `{window}-summary-{start}.json` and `.md`; unchanged files are not written.
 
-    `picture` is an SVG that stands beside them and is shown by the Markdown.
-    Raises InputError where the folder cannot be written.
+    `picture` is SVG text, written to the same folder and shown by the Markdown.
+    Raises InputError if the folder cannot be written.
     """
     name = file_name(summary)
     content = json_bytes({**to_plain_builtins(summary), "alerts": to_plain_builtins(list(alerts))})
     page = render_markdown(summary, alerts, f"{name}.svg" if picture else "").encode()
-    # the picture first, so that no page names one that is not there
+    # the picture first, so that no page links to a missing file
     files = [write_file(folder / f"{name}.svg", picture.encode())] if picture else []
     files += [
         _write_if_changed(folder / f"{name}.json", content, _fields_without_freshness),
@@ -74,12 +74,12 @@ def export_summary(
 
 
 def write_file(path: Path, data: bytes) -> ExportedFile:
-    """Write a file whole, unless it says the same already. Raises InputError."""
+    """Write a file atomically, unless it has the same content. Raises InputError."""
     return _write_if_changed(path, data, lambda content: content)
 
 
 def file_name(summary: PerformanceSummary) -> str:
-    """The name of a summary's files without ending: window, start, and whose trading it is."""
+    """Return the file name of a summary without suffix: window, start and scope."""
     window, scope = summary.window, summary.scope
     if window.last_trades is not None:
         name = f"rolling-{window.last_trades}-summary"
@@ -94,13 +94,13 @@ def file_name(summary: PerformanceSummary) -> str:
         parts.append(summary.currency)
     if not parts:
         return name
-    whole = json_line([scope, summary.currency]).decode()
+    scope_json = json_line([scope, summary.currency]).decode()
     slug = _UNSAFE.sub("-", "-".join(parts)).strip("-")[:60]
-    return f"{name}-{slug}-{digest(whole)[:6]}"
+    return f"{name}-{slug}-{digest(scope_json)[:6]}"
 
 
 def render_markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent], picture: str = "") -> str:
-    """A summary as a page: Overview, Metrics, Alerts; `picture` is the file beside it to show."""
+    """Render a summary as Markdown; `picture` is the file name of its chart."""
     window = summary.window
     kind = "" if window.last_trades else f"{window.kind.capitalize()} "
     return "\n".join(
@@ -195,13 +195,13 @@ def _alerts(alerts: Sequence[AlertEvent]) -> list[str]:
 
 
 def _escape_markdown(text: str) -> str:
-    """A text that means nothing to Markdown or HTML."""
+    """Escape Markdown and HTML, and replace control characters."""
     flat = "".join(c if c.isprintable() else "\ufffd" for c in " ".join(text.split()))
     return _MARKUP.sub(r"\\\1", flat.replace("&", "&amp;")).replace("\\<", "&lt;").replace("\\>", "&gt;")
 
 
 def _fields_without_freshness(data: bytes) -> object:
-    """The fields of a JSON file, each as it is written: a digit more is a change."""
+    """Return the raw JSON of each field: another number of digits is a change."""
     try:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     except msgspec.DecodeError:
@@ -213,15 +213,15 @@ def _lines_without_freshness(data: bytes) -> object:
     return [line for line in data.split(b"\n") if not line.startswith(_FRESH_LINE)]
 
 
-def _write_if_changed(path: Path, data: bytes, but_freshness: Callable[[bytes], object]) -> ExportedFile:
-    """Write a file unless it says the same already, but for how fresh it is."""
+def _write_if_changed(path: Path, data: bytes, comparable: Callable[[bytes], object]) -> ExportedFile:
+    """Write a file unless its comparable content is unchanged."""
     try:
-        kept = path.read_bytes()
+        current = path.read_bytes()
     except FileNotFoundError:
-        kept = None
+        current = None
     except OSError as error:
         raise _write_error(path, error) from error
-    if kept is not None and but_freshness(kept) == but_freshness(data):
+    if current is not None and comparable(current) == comparable(data):
         return ExportedFile(path, False)
     replace_file(path, data)
     return ExportedFile(path, True)
@@ -249,11 +249,11 @@ def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
 
 
 def _remove_temp_files(folder: Path) -> None:
-    """Remove what killed runs left half written; what is younger may be another run at work."""
-    for left in folder.glob(".*-summary*.tmp"):
+    """Remove temporary files of killed runs; a newer one may belong to a running export."""
+    for temporary in folder.glob(".*-summary*.tmp"):
         with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_S:
-                left.unlink()
+            if time.time() - temporary.stat().st_mtime > _ABANDONED_AFTER_S:
+                temporary.unlink()
 
 
 def _write_error(path: Path, error: OSError) -> InputError:
@@ -272,7 +272,7 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def _plain_decimals(value: Any) -> Any:
-    """Decimals that `str` would write with an exponent, as raw JSON with all their digits."""
+    """Replace decimals that would be encoded with an exponent by raw JSON with all digits."""
     if isinstance(value, dict):
         return {key: _plain_decimals(item) for key, item in value.items()}
     if isinstance(value, list):

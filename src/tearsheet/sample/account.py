@@ -1,7 +1,7 @@
-"""A trader's months: futures by statement, equities by a bot's log, with the things that happen.
+"""Sample account of several months: futures as statements, equities as a bot's trade log.
 
-There is a losing week, a position held overnight, a reversal, a line that broke, a fill that the first
-statement lacks and a later one brings, and limits that hold.
+It contains a losing week, overnight positions, reversals, a truncated log line, a fill that is missing
+in the first statement and present in a second one, and limits that are not breached.
 """
 
 import json
@@ -44,11 +44,11 @@ limits:
     EQ-1: {max_trades: 15}
     FUT-1: {max_open_quantity: 10}
 """
-#: So many days before the last one the drawdown begins; the line that broke lies before them.
-_JUDGED = 15
+#: Trading days with limits, up to the last one; the truncated line is before them.
+_LIMITED_DAYS = 15
 _EQUITIES = {"AAPL": 228.0, "MSFT": 415.0, "NVDA": 134.0, "AMD": 152.0, "TSLA": 251.0}
 _STRATEGIES = ("opening-range", "pullback", "vwap-fade")
-#: root: first price, tick, money a point, commission a contract
+#: root: first price, tick, multiplier, commission per contract
 _FUTURES = {
     "MNQ": (20_150.0, 0.25, 2, "0.62"),
     "MES": (5_720.0, 0.25, 5, "0.62"),
@@ -57,7 +57,7 @@ _FUTURES = {
 
 
 class SampleReport(Struct, frozen=True):
-    """What was written: the log folder, the statements in the order to import, and the targets."""
+    """Files of the sample, statements in the order of import, and the days of its special events."""
 
     logs: Path
     statements: tuple[Path, ...]
@@ -72,7 +72,7 @@ class SampleReport(Struct, frozen=True):
 
 @dataclass
 class _ExecutionList:
-    """Executions as NinjaTrader lists them; ids count up."""
+    """Executions in NinjaTrader's format, with ascending ids."""
 
     rows: list[tuple[datetime, str]] = field(default_factory=list)
     number: int = 0
@@ -100,20 +100,20 @@ class _ExecutionList:
 
 
 def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -> SampleReport:
-    """Write the sample of the months (1 or more) before and including `until`.
+    """Write the sample of the months (1 or more) up to and including `until`.
 
-    The same arguments write the same bytes.
+    The same arguments produce the same bytes.
     """
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     days = list(_trading_days(until - DAY * (30 * months), until))
     losing = days[len(days) // 2] - DAY * days[len(days) // 2].weekday()
-    since, broken, late = days[-_JUDGED:][0], days[-_JUDGED - 5 :][0], days[-12]
+    since, broken, late = days[-_LIMITED_DAYS:][0], days[-_LIMITED_DAYS - 5 :][0], days[-12]
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    _write_log(logs, days, losing, broken, chance)
-    tape = _ExecutionList()
-    _trade_futures(tape, days, losing, chance)
-    statements = _write_statements(folder / "statements", tape, late)
+    _write_log(logs, days, losing, broken, rng)
+    executions = _ExecutionList()
+    _trade_futures(executions, days, losing, rng)
+    statements = _write_statements(folder / "statements", executions, late)
     targets = folder / "config" / "dashboard-targets.yaml"
     targets.parent.mkdir(parents=True, exist_ok=True)
     targets.write_text(_TARGETS, "utf-8")
@@ -121,7 +121,7 @@ def write_sample(folder: Path, *, until: date, months: int = 4, seed: int = 7) -
 
 
 def write_limits(sample: SampleReport) -> None:
-    """Write the accounts' limits below the targets; once all is imported, as what was missing may break one."""
+    """Append the limits to the targets file; call it after all imports, as missing fills could breach one."""
     with sample.targets.open("a", encoding="utf-8") as file:
         file.write(_LIMITS.replace("SINCE", str(sample.limits_since)))
 
@@ -134,16 +134,16 @@ def _trading_days(first: date, last: date) -> Iterator[date]:
         first += DAY
 
 
-def _write_log(logs: Path, days: list[date], losing: date, broken: date, chance: random.Random) -> None:
-    """Each trade is logged at its entry, and again with its result; the last one is still open."""
+def _write_log(logs: Path, days: list[date], losing: date, broken: date, rng: random.Random) -> None:
+    """Write one log file per day. A trade has a record at its entry and one at its exit; the last is open."""
     prices = dict(_EQUITIES)
     for day in days:
         lines: list[tuple[datetime, str]] = []
         bad = losing <= day < losing + 5 * DAY
-        for number in range(chance.randrange(4, 9)):
-            lines += _equity_trade(chance, prices, day, number, losing=bad, ends=True)
+        for number in range(rng.randrange(4, 9)):
+            lines += _equity_trade(rng, prices, day, number, losing=bad, ends=True)
         if day == days[-1]:
-            lines += _equity_trade(chance, prices, day, 99, losing=False, ends=False)
+            lines += _equity_trade(rng, prices, day, 99, losing=False, ends=False)
         texts = [text for _, text in sorted(lines, key=lambda line: line[0])]
         if day == broken:
             texts.insert(len(texts) // 2, texts[0][: len(texts[0]) // 3])
@@ -151,25 +151,25 @@ def _write_log(logs: Path, days: list[date], losing: date, broken: date, chance:
 
 
 def _equity_trade(
-    chance: random.Random, prices: dict[str, float], day: date, number: int, *, losing: bool, ends: bool
+    rng: random.Random, prices: dict[str, float], day: date, number: int, *, losing: bool, ends: bool
 ) -> list[tuple[datetime, str]]:
-    symbol = chance.choice(list(prices))
-    price = prices[symbol] = round(prices[symbol] * (1 + chance.gauss(0, 0.004)), 2)
-    long = chance.random() < 0.7
-    risk = round(price * chance.uniform(0.003, 0.008), 2)
-    quantity = chance.choice((20, 30, 50, 80))
-    # the trade that stays open comes after the others have ended
+    symbol = rng.choice(list(prices))
+    price = prices[symbol] = round(prices[symbol] * (1 + rng.gauss(0, 0.004)), 2)
+    long = rng.random() < 0.7
+    risk = round(price * rng.uniform(0.003, 0.008), 2)
+    quantity = rng.choice((20, 30, 50, 80))
+    # the trade that stays open starts after the others have ended
     opened = datetime.combine(day, time(9, 35) if ends else time(15, 50), _NEW_YORK) + timedelta(
-        minutes=chance.randrange(300 if ends else 8), seconds=chance.randrange(60)
+        minutes=rng.randrange(300 if ends else 8), seconds=rng.randrange(60)
     )
-    held = timedelta(seconds=chance.randrange(120, 4_200))
-    draw, sign = chance.random(), 1 if long else -1
+    held = timedelta(seconds=rng.randrange(120, 4_200))
+    draw, sign = rng.random(), 1 if long else -1
     won = draw < (0.25 if losing else 0.55)
-    moved = chance.uniform(0.8, 2.0) * risk if won else -chance.uniform(0.4, 1.0) * risk
+    moved = rng.uniform(0.8, 2.0) * risk if won else -rng.uniform(0.4, 1.0) * risk
     commission = Decimal("1.00")
     gross = Decimal(moved).quantize(Decimal("0.01")) * quantity
     if not losing and 0.55 <= draw < 0.60:
-        gross = commission  # out at the entry, but for the cost of it: a breakeven
+        gross = commission  # gross P&L equal to the commission: a breakeven
     entry = {
         "timestamp": _instant(opened),
         "symbol": symbol,
@@ -180,7 +180,7 @@ def _equity_trade(
         "order_id": f"EQ-{day:%Y%m%d}-{number:02d}",
         "execution_mode": "LIVE",
         "account_id": "EQ-1",
-        "strategy_name": chance.choice(_STRATEGIES),
+        "strategy_name": rng.choice(_STRATEGIES),
         "entry_type": "limit",
         "stop_loss": f"{price - sign * risk:.2f}",
         "target": f"{price + sign * 2 * risk:.2f}",
@@ -216,23 +216,23 @@ def _equity_trade(
     return lines
 
 
-def _trade_futures(tape: _ExecutionList, days: list[date], losing: date, chance: random.Random) -> None:
+def _trade_futures(executions: _ExecutionList, days: list[date], losing: date, rng: random.Random) -> None:
     prices = {root: spec[0] for root, spec in _FUTURES.items()}
     for number, day in enumerate(days):
         bad = losing <= day < losing + 5 * DAY
         at = datetime.combine(day, time(8, 32), _CHICAGO)
-        for _ in range(chance.randrange(2, 6)):
+        for _ in range(rng.randrange(2, 6)):
             if at.time() > _LAST_ENTRY:
                 break
-            root = chance.choice(("MNQ", "MNQ", "MES"))
-            at = _round_trip(tape, prices, root, day, at, chance, losing=bad)
-            at += timedelta(minutes=chance.randrange(3, 40))
+            root = rng.choice(("MNQ", "MNQ", "MES"))
+            at = _round_trip(executions, prices, root, day, at, rng, losing=bad)
+            at += timedelta(minutes=rng.randrange(3, 40))
         if number % 9 == 4:
-            _overnight(tape, prices, days[number : number + 2], chance)
+            _overnight(executions, prices, days[number : number + 2], rng)
 
 
 def _contract(root: str, day: date) -> str:
-    """The contract traded that day, as NinjaTrader writes it: the quarter's, for crude oil the month's."""
+    """Return the front contract in NinjaTrader's spelling: quarterly, for crude oil monthly."""
     if root == "MCL":
         ahead = day.month + (1 if day.day <= 15 else 2)
         year, month = day.year + (ahead > 12), (ahead - 1) % 12 + 1
@@ -245,64 +245,64 @@ def _contract(root: str, day: date) -> str:
 
 
 def _round_trip(
-    tape: _ExecutionList,
+    executions: _ExecutionList,
     prices: dict[str, float],
     root: str,
     day: date,
     at: datetime,
-    chance: random.Random,
+    rng: random.Random,
     *,
     losing: bool,
 ) -> datetime:
-    """In by one or two fills, out by one to three, now and then straight into the other side."""
+    """Add a trade with one or two entries and one or more exits, sometimes with a reversal."""
     contract, (_, tick, _, _) = _contract(root, day), _FUTURES[root]
-    buys = chance.random() < 0.55
+    buys = rng.random() < 0.55
     sign = 1 if buys else -1
     reach = 40 if root == "MNQ" else 8
-    price = prices[root] = _at_tick(prices[root] + chance.gauss(0, reach), tick)
-    quantity = chance.choice((1, 2, 2, 3, 4))
+    price = prices[root] = _at_tick(prices[root] + rng.gauss(0, reach), tick)
+    quantity = rng.choice((1, 2, 2, 3, 4))
     letter = "L" if buys else "S"
-    tape.fill(contract, buys, quantity, price, at, f"{quantity} {letter}")
-    if chance.random() < 0.3:
-        at += timedelta(seconds=chance.randrange(20, 400))
-        added = chance.choice((1, 2))
+    executions.fill(contract, buys, quantity, price, at, f"{quantity} {letter}")
+    if rng.random() < 0.3:
+        at += timedelta(seconds=rng.randrange(20, 400))
+        added = rng.choice((1, 2))
         quantity += added
-        tape.fill(contract, buys, added, _at_tick(price - sign * reach / 4, tick), at, f"{quantity} {letter}")
+        executions.fill(
+            contract, buys, added, _at_tick(price - sign * reach / 4, tick), at, f"{quantity} {letter}"
+        )
     moved = reach * (
-        chance.uniform(0.4, 1.6)
-        if chance.random() < (0.25 if losing else 0.54)
-        else -chance.uniform(0.3, 1.3)
+        rng.uniform(0.4, 1.6) if rng.random() < (0.25 if losing else 0.54) else -rng.uniform(0.3, 1.3)
     )
     left = quantity
     while left:
-        at += timedelta(seconds=chance.randrange(30, 900))
-        part = left if chance.random() < 0.6 else chance.randrange(1, left + 1)
-        reverses = part == left and chance.random() < 0.06
-        out = _at_tick(price + sign * moved * chance.uniform(0.8, 1.1), tick)
+        at += timedelta(seconds=rng.randrange(30, 900))
+        part = left if rng.random() < 0.6 else rng.randrange(1, left + 1)
+        reverses = part == left and rng.random() < 0.06
+        out = _at_tick(price + sign * moved * rng.uniform(0.8, 1.1), tick)
         left -= part
         if reverses:
             other = "S" if buys else "L"
-            tape.fill(contract, not buys, part + 1, out, at, f"1 {other}")
-            at += timedelta(seconds=chance.randrange(60, 600))
-            tape.fill(contract, buys, 1, _at_tick(out - sign * reach / 5, tick), at, "-")
+            executions.fill(contract, not buys, part + 1, out, at, f"1 {other}")
+            at += timedelta(seconds=rng.randrange(60, 600))
+            executions.fill(contract, buys, 1, _at_tick(out - sign * reach / 5, tick), at, "-")
         else:
-            tape.fill(contract, not buys, part, out, at, f"x{left} {letter}" if left else "-")
+            executions.fill(contract, not buys, part, out, at, f"x{left} {letter}" if left else "-")
     return at
 
 
 def _overnight(
-    tape: _ExecutionList, prices: dict[str, float], days: list[date], chance: random.Random
+    executions: _ExecutionList, prices: dict[str, float], days: list[date], rng: random.Random
 ) -> None:
-    """Crude oil bought before the roll of the day and sold in the morning of the next, if it came."""
+    """Add a crude oil trade, bought before the end of the trading day and sold the next morning."""
     day, *next_days = days
     contract, tick = _contract("MCL", day), _FUTURES["MCL"][1]
-    bought = prices["MCL"] = _at_tick(prices["MCL"] + chance.gauss(0, 0.8), tick)
+    bought = prices["MCL"] = _at_tick(prices["MCL"] + rng.gauss(0, 0.8), tick)
     opened = datetime.combine(day, time(14, 50), _CHICAGO)
-    tape.fill(contract, True, 2, bought, opened, "2 L")
+    executions.fill(contract, True, 2, bought, opened, "2 L")
     for morning in next_days:
-        sold = _at_tick(bought + chance.gauss(0.05, 0.5), tick)
+        sold = _at_tick(bought + rng.gauss(0.05, 0.5), tick)
         at = datetime.combine(morning, time(6, 50), _CHICAGO)
-        tape.fill(contract, False, 2, sold, at, "-")
+        executions.fill(contract, False, 2, sold, at, "-")
 
 
 def _at_tick(price: float, tick: float) -> float:
@@ -313,15 +313,15 @@ def _instant(at: datetime) -> str:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _write_statements(folder: Path, tape: _ExecutionList, late: date) -> tuple[Path, ...]:
-    """The first statement lacks one execution of `late`; the second brings it, with the day around it."""
+def _write_statements(folder: Path, executions: _ExecutionList, late: date) -> tuple[Path, ...]:
+    """Write a statement without one execution of the day `late`, and a second one of that whole day."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = sorted(tape.rows, key=lambda row: row[0])
+    rows = sorted(executions.rows, key=lambda row: row[0])
     of_day = [n for n, (at, _) in enumerate(rows) if at.astimezone(_CHICAGO).date() == late]
     missing = of_day[len(of_day) // 2]
-    whole = folder / "ninjatrader-fut-1.csv"
+    first = folder / "ninjatrader-fut-1.csv"
     later = folder / "ninjatrader-fut-1-late.csv"
     texts = [text for _, text in rows]
-    whole.write_text("\n".join([_HEADER, *texts[:missing], *texts[missing + 1 :]]) + "\n", "utf-8")
+    first.write_text("\n".join([_HEADER, *texts[:missing], *texts[missing + 1 :]]) + "\n", "utf-8")
     later.write_text("\n".join([_HEADER, *(texts[n] for n in of_day)]) + "\n", "utf-8")
-    return whole, later
+    return first, later

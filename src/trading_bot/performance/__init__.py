@@ -1,4 +1,4 @@
-"""The address of Tearsheet inside a trading bot: the same tracker, alerts and values."""
+"""Import path of Tearsheet in a trading bot: tracker, alerts and summary types."""
 
 from tearsheet.app.alerts.evaluator import AlertEvaluator
 from tearsheet.performance.summary import PerformanceSummary
