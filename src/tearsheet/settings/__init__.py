@@ -1,6 +1,6 @@
-"""One frozen Settings from environment and file; a bad value is an error, never a default.
+"""Settings from the environment, a file and defaults; an invalid value is an error.
 
-This stands on the start-up path: ruamel.yaml and tomllib are imported only where their file exists.
+Every command loads them, so tomllib and difflib are imported only where they are used.
 """
 
 import os
@@ -28,13 +28,13 @@ CONFIG_FILE = "config/tearsheet.toml"
 
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 _BY_ENV = {setting.env: setting for setting in SETTINGS}
-#: Variables of the commands' own options, of the guard, and those that it gives to its command.
+#: Variables of command options, of the guard, and those that the guard sets for its command.
 _FOREIGN_PREFIXES = ("TEARSHEET_LAYOUTS", "TEARSHEET_TOKEN", "TEARSHEET_VERDICT_")
 _PATHS = tuple(setting.key for setting in SETTINGS if setting.allowed.startswith("a path"))
 
 
 class Settings(Struct, frozen=True, kw_only=True, dict=True):
-    """What the user has set; every path is absolute. Printed without secrets."""
+    """All settings; paths are absolute, `repr` hides secrets."""
 
     timezone: str
     day_starts_at: time
@@ -74,7 +74,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
 
     @classmethod
     def load(cls, env: Mapping[str, str] | None = None, folder: Path | None = None) -> Self:
-        """Read the environment over the settings file over the defaults.
+        """Load the settings: the environment overrides the file, the file overrides the defaults.
 
         Relative paths start from `folder`, by default the current one. Raises SettingsError.
         """
@@ -99,7 +99,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def origin(self) -> tuple[Mapping[str, str], Path] | None:
-        """The environment and folder that they were read from; None where they were made otherwise."""
+        """Environment and folder of the settings; None if they were not loaded."""
         return self.__dict__.get("origin")
 
     @property
@@ -109,42 +109,42 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
         return stated
 
     def reload(self) -> Self:
-        """What environment and file say by now. Raises SettingsError."""
+        """Load the settings again from the same origin. Raises SettingsError."""
         return self if self.origin is None else type(self).load(*self.origin)
 
     def with_values(self, **changes: Any) -> Self:
-        """The same with other values, of the same origin."""
+        """Return a copy with other values and the same origin."""
         changed = replace(self, **changes)
         changed.__dict__.update(origin=self.origin, stated=self.stated)
         return changed
 
     def file(self) -> Path:
-        """The settings file, whether there is one or not."""
+        """Return the path of the settings file, which may not exist."""
         env, folder = self.origin or ({}, Path.cwd())
         return folder / env.get(CONFIG_VARIABLE, CONFIG_FILE)
 
     def env_variable_of(self, key: str) -> str | None:
-        """The environment variable by which a setting is given, None where the file may give it."""
+        """Return the environment variable that overrides the file for a setting, if it is set."""
         env = self.origin[0] if self.origin else {}
         return _BY_KEY[key].env if _BY_KEY[key].env in env else None
 
     @property
     def ledger_path(self) -> Path | None:
-        """The file of the ledger, if it is kept in one."""
+        """Path of the ledger; None for PostgreSQL."""
         return self.ledger if isinstance(self.ledger, Path) else None
 
     @cached_property
     def calendar(self) -> TradingCalendar:
-        """Which session an instant belongs to."""
+        """Calendar of trading days."""
         return TradingCalendar(ZoneInfo(self.timezone), self.day_starts_at, exchange_holidays())
 
     @cached_property
     def digest(self) -> str:
-        """A short name of all of them."""
+        """Short hash of all settings."""
         return blake2b(repr(self).encode(), digest_size=4).hexdigest()
 
     def redacted(self) -> dict[str, str | None]:
-        """Every setting as text, URLs without their user and password."""
+        """Return every setting as text, URLs without user and password."""
         shown = {key: getattr(self, key) for key in self.__struct_fields__}
         if self.webhook_url is not None:  # its path may be its secret
             host = _redact_secret(self.webhook_url).split("/")[2]
@@ -161,7 +161,7 @@ def read_setting(key: str, text: str) -> Any:
 
 
 def exchange_holidays() -> frozenset[date]:
-    """The weekdays on which the New York Stock Exchange is closed all day, 2000 to 2030."""
+    """Return the weekdays on which the New York Stock Exchange is closed all day, 2000 to 2030."""
     file = Path(__file__).parents[1] / "trade" / "holidays.csv"
     lines = file.read_text("utf-8").splitlines()
     return frozenset(date.fromisoformat(line) for line in lines if line and line[0] != "#")
@@ -178,7 +178,7 @@ def _parse_value(setting: Setting, text: str, place: str) -> Any:
 
 
 def _redact_secret(text: str) -> str:
-    """A value as it may be shown: of a URL neither the user and password nor the query."""
+    """Return a value for display: a URL without user, password and query."""
     scheme, mark, rest = text.partition("://")
     if not mark:
         return text
@@ -236,14 +236,14 @@ def _content(path: Path, *, must_exist: bool) -> str:
 
 
 def _as_text(value: Any) -> str:
-    """A TOML value as it would be written in the environment; 17:00:00 is 17:00."""
+    """Return a TOML value as it is written in the environment; 17:00:00 becomes 17:00."""
     if isinstance(value, time) and not (value.second or value.microsecond):
         return value.isoformat("minutes")
     return str(value)
 
 
 def _toml(text: str, path: Path) -> dict[str, Any]:
-    import tomllib  # some milliseconds, spared where there is no settings file
+    import tomllib  # some milliseconds that a start without a settings file is spared
 
     try:
         return tomllib.loads(text, parse_float=Decimal)

@@ -1,4 +1,4 @@
-"""The table of settings: each key with its variable, its default, its words, and what it may be."""
+"""Table of settings: key, environment variable, default, description and rule."""
 
 import re
 from pathlib import Path
@@ -51,7 +51,7 @@ POSTGRES = ("postgresql://", "postgres://")
 
 
 def _database(text: str) -> str:
-    """The path of a SQLite file, or the URL of a PostgreSQL database as it is."""
+    """Return the path of a SQLite file, or the URL of a PostgreSQL database unchanged."""
     if text.startswith(POSTGRES):
         return _postgres(_text(text))
     path = _text(text).removeprefix("sqlite:///")
@@ -61,7 +61,7 @@ def _database(text: str) -> str:
 
 
 def _postgres(url: str) -> str:
-    """A URL whose parts can be told apart; otherwise half a password would be taken for the host."""
+    """Return a URL with unambiguous parts; otherwise half a password could become the host."""
     rest = url.partition("://")[2]
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     if rest.count("@") > authority.count("@") or authority.count("@") > 1 or "#" in rest:

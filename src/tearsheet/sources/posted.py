@@ -1,6 +1,6 @@
-"""Reads what a request says: fills and marks as JSON, with every digit.
+"""Request bodies with fills and marks: JSON with exact numbers.
 
-Each field is a row in a table: what is checked here is what the API's document promises.
+A table of fields is the source of both the checks and the JSON Schema in the API document.
 """
 
 import json
@@ -26,7 +26,7 @@ from tearsheet.trade.session import DATE_PATTERN
 from tearsheet.trade.value_rule import CURRENCY_CODE, matching, one_of
 
 _SHOWN = 500
-#: Printable text in most scripts, without a space at either end.
+#: Characters of a name; names have no space at either end.
 _SIGNS = "!-~\u00a1-\u167f\u1700-\u1fff\u3040-\ud7a3"
 _NAME = rf"^[{_SIGNS}]([ {_SIGNS}]{{0,98}}[{_SIGNS}])?$"
 _AMOUNT = r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$"
@@ -34,12 +34,12 @@ _TIME = (
     rf"^{DATE_PATTERN}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?"
     r"(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9])$"
 )
-#: A JSON number with more decimals is what programs make of a fraction, not what a broker said.
+#: A JSON number with more decimals is a rounding artifact of a float.
 _MOST_DECIMALS = 12
 
 
 class _RawNumber(str):
-    """A JSON number as it was written."""
+    """A JSON number as text, with all its digits."""
 
     __slots__ = ()
 
@@ -49,7 +49,7 @@ _TIME_RULE = matching(_TIME, "ISO 8601 with an offset, such as 2026-11-20T14:30:
 
 
 class JsonField(Struct, frozen=True):
-    """A field of a posted object: its JSON Schema, and what turns its value into a text."""
+    """A field of a posted object: its JSON Schema, and a function that checks its value."""
 
     description: str
     schema: Mapping[str, Any]
@@ -136,7 +136,7 @@ MARK_FIELDS = {
 
 
 class MarkInput(Struct, frozen=True):
-    """A price as it was told, of an instrument in its canonical spelling."""
+    """A posted mark price; the symbol is canonical."""
 
     symbol: str
     price: Decimal
@@ -144,7 +144,7 @@ class MarkInput(Struct, frozen=True):
 
 
 def object_schema(fields: Mapping[str, JsonField]) -> dict[str, Any]:
-    """The JSON Schema of an object with these fields."""
+    """Return the JSON Schema of an object with these fields."""
     return {
         "type": "object",
         "properties": {name: _nullable(f) | {"description": f.description} for name, f in fields.items()},
@@ -154,9 +154,9 @@ def object_schema(fields: Mapping[str, JsonField]) -> dict[str, Any]:
 
 
 def parse_objects(body: bytes, key: str) -> list[dict[str, Any]]:
-    """The objects of a body: one, a list of them, or `{key: [...]}`.
+    """Parse a body with one object, a list of objects, or `{key: [...]}`.
 
-    Raises FormatError where the body is no such JSON.
+    Raises FormatError for other bodies.
     """
     shapes = f'send one object, a list of objects, or {{"{key}": [...]}}'
     try:
@@ -182,7 +182,7 @@ def parse_objects(body: bytes, key: str) -> list[dict[str, Any]]:
 def parse_fills(
     objects: Iterable[dict[str, Any]], name: str, instruments: Instruments
 ) -> list[Fill | Rejection]:
-    """The fills of a request, or why one is none; `line` counts from 1."""
+    """Parse the fills of a request, or reject them; `line` counts from 1."""
     rows = FillParser(
         file=name,
         instruments=instruments,
@@ -206,7 +206,7 @@ def parse_fills(
 def parse_marks(
     objects: Iterable[dict[str, Any]], name: str, instruments: Instruments
 ) -> list[MarkInput | Rejection]:
-    """The marks of a request, or why one is none; `line` counts from 1."""
+    """Parse the marks of a request, or reject them; `line` counts from 1."""
     times = TimeParser(None, None, ascending=False)
     made: list[MarkInput | Rejection] = []
     for line, content in enumerate(objects, 1):
@@ -234,7 +234,7 @@ def _mark(texts: Sequence[str], times: TimeParser, instruments: Instruments) -> 
 
 
 def _texts(content: dict[str, Any], fields: Mapping[str, JsonField], order: Sequence[str]) -> list[str]:
-    """The fields as texts in an order, "" for what is not given. Raises RowError."""
+    """Return the fields as texts in an order, "" for missing ones. Raises RowError."""
     for key in content:
         if key not in fields:
             raise RowError(

@@ -1,4 +1,4 @@
-"""Instruments as brokers write them in pieces: options by strike and expiry, coins in pairs, prices in fractions."""
+"""Option symbols from their parts, coin pairs, and prices in fractions, as brokers write them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _SHORT = re.compile(r"^\d{6}$")
 _SLASHES = re.compile(r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)$")
 _RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P"}
 _THOUSAND = Decimal(1000)
-#: 110'16 and 110 040: points and 32nds, a third digit are quarters of one; 450'2: eighths.
+#: 110'16 and 110 040: points and 32nds, the third digit is quarters of a 32nd; 450'2: eighths.
 _FRACTION = re.compile(r"^(?P<sign>-?)(?P<points>\d+)['\- ](?P<part>\d{1,3})$")
 _QUARTERS = {"": Decimal(0), "0": Decimal(0), "2": Decimal("0.25"), "5": Decimal("0.5"), "7": Decimal("0.75")}
 _OCC_EXPIRY = re.compile(r"^[A-Z]{1,6}\d? *(\d{6})[CP]\d{8}$")
@@ -23,34 +23,36 @@ _PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/]([A-Z0-9]{2,10})$")
 
 
 def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
-    """The OCC symbol of an option given as underlying, expiry, strike and right. Raises RowError."""
+    """Return the OCC symbol of an option from underlying, expiry, strike and right. Raises RowError."""
     root = pieces.get("underlying", "") or pieces.get("symbol", "")
     root = root.upper().lstrip(".")
     right = _RIGHTS.get(pieces.get("right", "").upper())
     expiry = _expiry(pieces.get("expiry", "").upper(), forms)
     strike = _strike(pieces.get("strike", ""))
     if right is None or expiry is None or strike is None or not re.fullmatch(r"[A-Z]{1,6}\d?", root):
-        said = " ".join(pieces.get(p, "") for p in ("underlying", "expiry", "strike", "right"))
+        option = " ".join(pieces.get(p, "") for p in ("underlying", "expiry", "strike", "right"))
         raise RowError(
             "unknown_instrument",
-            f"the option is not understood: {said.strip()!r}",
+            f"the option is not understood: {option.strip()!r}",
             "write its 21-character OCC symbol in the generic format",
         )
     return f"{root:<6}{expiry:%y%m%d}{right}{strike:08d}"
 
 
 def expiry_of(symbol: str) -> date | None:
-    """The day on which an option expires, by its OCC symbol; None for other symbols."""
-    found = _OCC_EXPIRY.search(symbol)
-    return _expiry(found[1], ()) if found else None
+    """Return the expiry of an option by its OCC symbol; None for other symbols."""
+    match = _OCC_EXPIRY.search(symbol)
+    return _expiry(match[1], ()) if match else None
 
 
 def coin_pair(symbol: str, quotes: Sequence[str]) -> tuple[str, str]:
-    """Base and quote of a pair: BTC/USDT, BTC-USDT, or joined; the quote has to be one
-    of those named, if any are."""
+    """Return base and quote of BTC/USDT, BTC-USDT or BTCUSDT, two empty texts for other symbols.
+
+    If `quotes` are given, the quote has to be one of them; a joined pair needs them.
+    """
     text = symbol.strip().upper()
-    if found := _PAIR.match(text):
-        return (found[1], found[2]) if not quotes or found[2] in quotes else ("", "")
+    if match := _PAIR.match(text):
+        return (match[1], match[2]) if not quotes or match[2] in quotes else ("", "")
     for quote in sorted(quotes, key=len, reverse=True):
         if text.endswith(quote) and len(text) > len(quote) and text.isalnum():
             return text[: -len(quote)], quote
@@ -58,11 +60,11 @@ def coin_pair(symbol: str, quotes: Sequence[str]) -> tuple[str, str]:
 
 
 def fraction_price(text: str) -> Decimal | None:
-    """The price that a text states in 32nds or eighths; None where it is no fraction. Raises RowError."""
-    found = _FRACTION.match(text.strip())
-    if found is None:
+    """Return a price in 32nds or eighths; None if the text is not a fraction. Raises RowError."""
+    match = _FRACTION.match(text.strip())
+    if match is None:
         return None
-    part = found["part"]
+    part = match["part"]
     with exact():
         if len(part) == 1:
             parts, most = Decimal(part) / 8, 1
@@ -77,18 +79,18 @@ def fraction_price(text: str) -> Decimal | None:
                 f"price is no fraction, was {text!r}",
                 "32nds are 00 to 31 and a quarter (0, 2, 5, 7); eighths are 0 to 7",
             )
-        value = Decimal(found["points"]) + parts
-        return -value if found["sign"] else value
+        value = Decimal(match["points"]) + parts
+        return -value if match["sign"] else value
 
 
 def _expiry(text: str, forms: Sequence[str]) -> date | None:
     try:
-        if (found := _DAY_MONTH_YEAR.match(text)) and found[2] in _MONTHS:
-            return date(_year(found[3]), _MONTHS.index(found[2]) + 1, int(found[1]))
-        if found := _ISO.match(f"20{text}" if _SHORT.match(text) else text):
-            return date(int(found[1]), int(found[2]), int(found[3]))
-        if "month-first" in forms and (found := _SLASHES.match(text)):
-            return date(_year(found[3]), int(found[1]), int(found[2]))
+        if (match := _DAY_MONTH_YEAR.match(text)) and match[2] in _MONTHS:
+            return date(_year(match[3]), _MONTHS.index(match[2]) + 1, int(match[1]))
+        if match := _ISO.match(f"20{text}" if _SHORT.match(text) else text):
+            return date(int(match[1]), int(match[2]), int(match[3]))
+        if "month-first" in forms and (match := _SLASHES.match(text)):
+            return date(_year(match[3]), int(match[1]), int(match[2]))
     except ValueError:
         return None
     return None
@@ -99,7 +101,7 @@ def _year(digits: str) -> int:
 
 
 def _strike(text: str) -> int | None:
-    """A strike in thousandths."""
+    """Return a strike in thousandths, the unit of OCC symbols."""
     try:
         thousandths = Decimal(text.strip().lstrip("$").replace(",", "")) * _THOUSAND
         if 0 < thousandths < 10**8 and thousandths == thousandths.to_integral_value():

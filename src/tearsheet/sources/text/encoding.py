@@ -1,4 +1,4 @@
-"""Text of any origin: encodings, separators, and numbers as people and programs write them.
+"""Encodings, separators and number formats of files.
 
 How a file writes numbers is decided once per file, never per cell: `1,234` is not guessed.
 """
@@ -17,14 +17,14 @@ from tearsheet.trade.amount import parse_amount
 
 DecimalMark = Literal[".", ","]
 SEPARATORS = (",", ";", "\t", "|")
-#: No number is longer, and what looks for one in a text may take its length squared.
+#: Longest number; the patterns may take time by the square of the length.
 _LONGEST = 100
 #: Of so many bytes, so many are 0 where half of them are the upper halves of Latin letters.
 _FEW, _MOST = 8, 0.8
 _EMPTY = frozenset(("", "-", "--", "—", "–", "n/a", "N/A", "null", "None"))
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _PLAIN = re.compile(r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$")
-#: Codes of money that may stand beside a number. Coins may not: a fee in BNB is no fee in dollars.
+#: Currency codes allowed next to a number. Coins are not: a fee in BNB is not a fee in dollars.
 _CODES = (
     "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|BRL|SEK|NOK|DKK|PLN|CZK|HUF|RON|TRY|ILS|HKD|SGD|TWD|THB|INR|ZAR"
     "|MXN|KRW|CNY|RUB"
@@ -32,7 +32,7 @@ _CODES = (
 _SIGNS = "€£¥₹₩₺₪₽฿"
 _MONEY_BEFORE = re.compile(rf"^(?:[A-Z]{{0,3}}\$+|[{_SIGNS}@]|(?:Rs\.?|Fr\.?)(?=\s|\d)|(?:{_CODES})\b)\s*")
 _MONEY_AFTER = re.compile(rf"\s*(?:\$+|[{_SIGNS}]|\b(?:{_CODES}|kr\.?|zł|Kč))$")
-#: What stands between thousands: commas, apostrophes, and spaces that do not break or are thin.
+#: Thousands separators: apostrophes, and no-break and thin spaces; commas are added where used.
 _BETWEEN = "'\u2019\u00a0\u2009\u202f "
 _GROUPS = re.compile(rf"^[1-9][0-9]{{0,2}}(?:[,{_BETWEEN}][0-9]{{3}})+(?:\.[0-9]+)?$")
 #: 12,34,567: lakhs and crores are in twos.
@@ -43,12 +43,12 @@ _SWAPPED = str.maketrans(",.", ".,")
 
 
 class NumberFormat(Struct, frozen=True):
-    """How a file writes numbers: its decimal mark."""
+    """Number format of a file: its decimal mark."""
 
     decimal_mark: DecimalMark = "."
 
     def parse(self, text: str) -> Decimal | None:
-        """The exact number of a cell, None for an empty one. Raises ValueError with a reason."""
+        """Return the exact number of a cell, None for an empty cell. Raises ValueError with a reason."""
         if len(text) > _LONGEST:
             raise ValueError(f"is not a number, was {text[:_LONGEST]!r}…")
         if self.decimal_mark == "." and _PLAIN.match(text):
@@ -59,7 +59,7 @@ class NumberFormat(Struct, frozen=True):
         return parse_amount(self._normal(bare, text))
 
     def sign_of(self, text: str) -> int:
-        """-1 for a number below 0, 1 above; 0 for 0, for nothing, and for what is no number."""
+        """Return -1 for a number below 0, 1 above; 0 for 0, an empty cell and other texts."""
         try:
             number = self.parse(text)
         except ValueError:
@@ -67,7 +67,7 @@ class NumberFormat(Struct, frozen=True):
         return (number > 0) - (number < 0) if number is not None else 0
 
     def _normal(self, bare: str, text: str) -> str:
-        """A number with its sign in front, a point, and no signs of money or thousands."""
+        """Return a number with its sign in front, a decimal point, no currency and no thousands separators."""
         signs, bare = _strip_wrapping(bare)
         if self.decimal_mark == ",":
             bare = bare.translate(_SWAPPED)
@@ -80,7 +80,7 @@ class NumberFormat(Struct, frozen=True):
 
 
 def encoding_of(head: bytes) -> str:
-    """The encoding of a file by its first bytes: a byte order mark, every other byte 0 (UTF-16), UTF-8,
+    """Detect an encoding by the first bytes: byte order mark, every other byte 0 (UTF-16), UTF-8,
     else Windows-1252."""
     for mark, name in _BOMS:
         if head.startswith(mark):
@@ -97,14 +97,14 @@ def encoding_of(head: bytes) -> str:
 
 
 def separator_of(header: str) -> str:
-    """The separator of a header line: the one that stands in it most."""
+    """Return the most frequent separator of a header line."""
     return max(SEPARATORS, key=header.count)
 
 
 def detect_number_format(
     sample: Iterable[str], everything: Iterable[str], separator: str, file: str
 ) -> NumberFormat:
-    """The form in which the numbers of a file are written.
+    """Detect the number format of a file.
 
     The cells of the sample vote; where none of them can be read in one way only, the first such
     cell of the whole file decides. Raises FormatError where a file that is not separated by commas
@@ -129,7 +129,7 @@ def detect_number_format(
 
 
 def _decimal_mark_of(cell: str) -> DecimalMark | None:
-    """The decimal mark that a cell proves; None where it proves none, as 12 and 1,234 do."""
+    """Return the decimal mark that a cell proves; None for cells such as 12 and 1,234."""
     if len(cell) > _LONGEST:
         return None
     bare = _strip_wrapping(cell.strip())[1]
@@ -144,7 +144,7 @@ def _decimal_mark_of(cell: str) -> DecimalMark | None:
 
 
 def _strip_wrapping(bare: str) -> tuple[str, str]:
-    """The signs of a number, and what is left without them and without signs of money."""
+    """Return the signs of a number, and the number without signs and currency."""
     bare, signs, before = bare.replace("\u2212", "-"), "", ""
     while bare != before:
         before = bare

@@ -1,4 +1,4 @@
-"""The lines of a text file of any size: what is no text or far too long is marked, never dropped."""
+"""Lines of a text file of any size; undecodable and overlong lines are flagged, never dropped."""
 
 import codecs
 import io
@@ -7,26 +7,29 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-#: In characters; a line beyond is cut, and its rest is passed over without being kept.
+#: In characters; a longer line is cut, and its rest is skipped without being held in memory.
 LONGEST_LINE = 1_000_000
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _MARKING = "tearsheet.marking"
 
 
 def is_text(text: str) -> bool:
-    """Whether a text bears neither NUL nor half a character, which nothing can store or send."""
+    """Whether a text has neither NUL nor lone surrogates, which databases and JSON cannot hold."""
     return _NO_TEXT.search(text) is None
 
 
 def truncate(text: str, length: int) -> str:
-    """The beginning of a text that can be stored and printed: what is no text stands as its codes."""
-    begin = text if len(text) <= length else f"{text[:length]}…"
-    return begin.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    """Return the start of a text; NUL and lone surrogates become escape codes."""
+    start = text if len(text) <= length else f"{text[:length]}…"
+    return start.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 class Lines:
-    """Iterates over the lines of a file. `odd` says that a line was no text, `cut` that one was
-    too long, since the reader last took the marks away."""
+    """Iterator over the lines of a file.
+
+    `has_invalid` and `has_truncated` stay set for a line that is not text or too long, until the
+    caller clears them.
+    """
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._raw: BinaryIO = path.open("rb")
@@ -50,7 +53,7 @@ class Lines:
             yield line
 
     def position(self) -> int:
-        """How many bytes of the file have been read."""
+        """Return the number of bytes that have been read."""
         return self._raw.tell()
 
     def _skip_rest(self) -> None:
@@ -60,7 +63,7 @@ class Lines:
 
 
 def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
-    """Half characters in place of bytes that cannot be decoded, in any encoding.
+    """Replace undecodable bytes by lone surrogates, in any encoding.
 
     The standard `surrogateescape` does it for bytes above 127 only, which UTF-16 is not made of.
     """

@@ -1,14 +1,14 @@
-"""Why a row cannot be used."""
+"""Reasons to reject a row."""
 
 from msgspec import Struct
 
-#: Longer ones cannot be looked up in every database; no broker's name comes near.
+#: Longer names do not fit the index of every database.
 LONGEST_NAME = 200
 NAME_HINT = f"the name of an account, symbol or order is a text of at most {LONGEST_NAME} characters"
 
 
 class RowProblem(Struct, frozen=True):
-    """A rejection's code, reason and hint, before it is known where the row stands."""
+    """Code, reason and hint of a rejection, without file and line."""
 
     code: str
     reason: str
@@ -16,7 +16,7 @@ class RowProblem(Struct, frozen=True):
 
 
 class RowError(Exception):
-    """A row that cannot be used; it becomes a rejection within its file."""
+    """A row that is rejected."""
 
     def __init__(self, code: str, reason: str, hint: str) -> None:
         super().__init__(reason)

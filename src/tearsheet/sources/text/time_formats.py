@@ -1,4 +1,4 @@
-"""Dates and times as programs write them, taken apart: everything that is not ISO 8601."""
+"""Formats of dates and times other than ISO 8601."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
@@ -28,40 +28,40 @@ _WITH_ZONE = re.compile(
     r"(?:(?P<utc>Z|UTC|GMT)|(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d\d)?"
     r"|(?P<name>[ECMP][SD]T))(?: \([^()]*\))?$"
 )
-#: American abbreviations. CST is none of them: it is Chinese time as well.
+#: American abbreviations. CST is left out: it is Chinese time, too.
 _ABBREVIATIONS = {"EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def split_zone(text: str) -> tuple[str, tzinfo | None]:
-    """A text without the zone behind its clock, and the zone. Raises ValueError for a strange one."""
-    found = _WITH_ZONE.match(text)
-    if found is None:
+    """Split a time and the zone behind it. Raises ValueError for an ambiguous zone."""
+    match = _WITH_ZONE.match(text)
+    if match is None:
         return text, None
-    if found["utc"]:
-        return found["wall"], UTC
-    if found["name"]:
-        hours = _ABBREVIATIONS.get(found["name"])
+    if match["utc"]:
+        return match["wall"], UTC
+    if match["name"]:
+        hours = _ABBREVIATIONS.get(match["name"])
         if hours is None:
-            raise ValueError(f"{found['name']} may be several zones")
-        return found["wall"], timezone(timedelta(hours=hours))
-    offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
-    return found["wall"], timezone(-offset if found["sign"] == "-" else offset)
+            raise ValueError(f"{match['name']} may be several zones")
+        return match["wall"], timezone(timedelta(hours=hours))
+    offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
+    return match["wall"], timezone(-offset if match["sign"] == "-" else offset)
 
 
 def parse_unambiguous(text: str) -> datetime | None:
-    """The wall clock of a text that leaves no doubt which number is the day; None for others.
+    """Return the wall clock of a text in which the day is unambiguous; None for others.
 
-    Raises ValueError where there is no such day or hour.
+    Raises ValueError if the day or hour does not exist.
     """
-    if found := _CLOCK_FIRST.match(text):
-        return datetime.fromisoformat(f"{found[2]} {found[1].zfill(5)}")
-    if found := _YEAR_FIRST.match(text):
-        year, month, day = (int(part) for part in found.groups()[:3])
-        return _make_datetime(year, month, day, found.groups()[3:])
-    if found := _COMPACT.match(text):
-        year, month, day = (int(part) for part in found.groups()[:3])
-        return _make_datetime(year, month, day, (*found.groups()[3:], None, None))
+    if match := _CLOCK_FIRST.match(text):
+        return datetime.fromisoformat(f"{match[2]} {match[1].zfill(5)}")
+    if match := _YEAR_FIRST.match(text):
+        year, month, day = (int(part) for part in match.groups()[:3])
+        return _make_datetime(year, month, day, match.groups()[3:])
+    if match := _COMPACT.match(text):
+        year, month, day = (int(part) for part in match.groups()[:3])
+        return _make_datetime(year, month, day, (*match.groups()[3:], None, None))
     if _EXCEL.match(text):
         return _parse_excel_date(text)
     if named := _NAMED.match(text):
@@ -69,13 +69,13 @@ def parse_unambiguous(text: str) -> datetime | None:
     return None
 
 
-def parse_with_order(found: re.Match[str], order: DateOrder) -> datetime:
-    """The wall clock of a `LOCAL` text. Raises ValueError."""
-    first, second, year = (int(part) for part in found.groups()[:3])
-    if len(found[3]) == 2 and "-" in found[0][:6]:
+def parse_with_order(match: re.Match[str], order: DateOrder) -> datetime:
+    """Return the wall clock of a match of `LOCAL`. Raises ValueError."""
+    first, second, year = (int(part) for part in match.groups()[:3])
+    if len(match[3]) == 2 and "-" in match[0][:6]:
         raise ValueError("the year may come first")
     day, month = (first, second) if order == "day-first" else (second, first)
-    return _make_datetime(year if len(found[3]) > 2 else 2000 + year, month, day, found.groups()[3:])
+    return _make_datetime(year if len(match[3]) > 2 else 2000 + year, month, day, match.groups()[3:])
 
 
 def _make_datetime(year: int, month: int, day: int, clock: tuple[str | None, ...]) -> datetime:
@@ -85,17 +85,17 @@ def _make_datetime(year: int, month: int, day: int, clock: tuple[str | None, ...
     return datetime(year, month, day, hours, int(minute or 0), int(second or 0), micros)  # noqa: DTZ001
 
 
-def _parse_month_name(found: re.Match[str]) -> datetime | None:
-    clock = _ONLY_CLOCK.match(found["clock"])
-    month = (found["m1"] or found["m2"]).lower()
+def _parse_month_name(match: re.Match[str]) -> datetime | None:
+    clock = _ONLY_CLOCK.match(match["clock"])
+    month = (match["m1"] or match["m2"]).lower()
     if clock is None or month not in _MONTHS:
         return None
-    day = int(found["d1"] or found["d2"])
-    return _make_datetime(int(found["year"]), _MONTHS.index(month) + 1, day, clock.groups())
+    day = int(match["d1"] or match["d2"])
+    return _make_datetime(int(match["year"]), _MONTHS.index(month) + 1, day, clock.groups())
 
 
 def _parse_excel_date(text: str) -> datetime:
-    """To the millisecond: a serial number has no more digits than that."""
+    """Return a serial date to the millisecond, the precision of its 15 digits."""
     days, _, fraction = text.partition(".")
     millis = round(int((fraction or "0").ljust(12, "0")[:12]) * 86_400_000 / 10**12)
     return _EXCEL_BEGINS + timedelta(days=int(days), milliseconds=millis)

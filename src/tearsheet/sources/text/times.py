@@ -1,4 +1,4 @@
-"""Times as brokers write them, made instants; whether days or months come first is settled per file."""
+"""Times of brokers as instants in UTC; the order of day and month is decided once for a file."""
 
 import re
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ _LONGEST = 100
 
 
 class TimeFormatError(ValueError):
-    """A text that is no usable time, with a reason for people and a hint."""
+    """A text that is not a usable time, with a reason and a hint."""
 
     def __init__(self, reason: str, hint: str) -> None:
         super().__init__(reason)
@@ -38,7 +38,7 @@ class TimeFormatError(ValueError):
 
 
 def detect_date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrder:
-    """Whether days or months come first in a file's dates, by all of its times.
+    """Detect whether days or months come first, from all times of a file.
 
     A day above 12 settles it, else semicolons or decimal commas (`is_european`) or dots (day
     first), else a 12-hour clock (month first). Raises FormatError where nothing does.
@@ -67,7 +67,7 @@ def detect_date_order(times: Iterable[str], *, is_european: bool, file: str) -> 
 
 
 def date_in_text(text: str, order: DateOrder | None) -> date | None:
-    """The date that a text begins with, None where it has none, or leaves open which number is the day."""
+    """Return the date at the start of a text; None if there is none or its order is unknown."""
     words = text.split()
     first = words[0] if words else ""
     try:
@@ -81,7 +81,7 @@ def date_in_text(text: str, order: DateOrder | None) -> date | None:
 
 
 def is_unambiguous(text: str) -> bool:
-    """Whether a time says itself which number is the day; an empty text does too."""
+    """Whether the day of a time is unambiguous; an empty text counts as such."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
@@ -93,7 +93,7 @@ def is_unambiguous(text: str) -> bool:
 
 
 class TimeParser:
-    """Turns a file's times into instants (UTC); `zone` is that of times without an offset.
+    """Parser of a file's times; `zone` applies to times without an offset.
 
     In the hour that the clock repeats, the first occurrence is taken, but the second where the
     first would lie before the row above in a file sorted by time. `day` is the date of the time
@@ -109,7 +109,7 @@ class TimeParser:
         self.day: date = EARLIEST.date()
 
     def parse(self, text: str) -> datetime:
-        """The instant that a text states. Raises TimeTextError."""
+        """Return the instant of a text, in UTC. Raises TimeFormatError."""
         if text == self._text:
             return self._before
         if len(text) > _LONGEST:
@@ -176,7 +176,7 @@ def _to_utc(at: datetime, text: str) -> datetime:
 
 
 def _local_date(text: str) -> re.Match[str] | None:
-    """The parts of a date like 3/4/2026 14:30, whatever zone stands behind it."""
+    """Match a date like 3/4/2026 14:30, with any zone behind it."""
     try:
         return LOCAL.match(split_zone(text[:_LONGEST])[0])
     except ValueError:
