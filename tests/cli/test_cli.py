@@ -268,7 +268,7 @@ def test_verify_says_what_differs(shell: Shell) -> None:
     trade(shell.place, "10")
     shell("sync")
     with shell.place.tracker() as tracker:
-        tracker._ledger.connection.execute("UPDATE position SET gross = '999'")
+        tracker.ledger.connection.execute("UPDATE position SET gross = '999'")
     assert shell("verify") == 65
     assert "DIFFERS  position" in shell.out
 
@@ -327,7 +327,7 @@ def test_an_internal_error_is_70_and_says_where(shell: Shell, monkeypatch: pytes
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("tearsheet.tracker.is_up_to_date", broken)
+    monkeypatch.setattr("tearsheet.app.imports.log_sync.signature", broken)
     assert shell("summary") == 70
     assert "internal error: ZeroDivisionError: oops" in shell.err
     assert "Traceback" in shell.err

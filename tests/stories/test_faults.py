@@ -45,7 +45,7 @@ def test_several_processes_at_once_all_succeed_and_nothing_doubles(place: Place)
     assert all(code == 0 for _, code in ended), ended
     with place.tracker() as tracker:
         assert tracker.verify().differences == []
-        query = tracker._ledger.connection.execute
+        query = tracker.ledger.connection.execute
         assert query("SELECT COUNT(*) FROM record").fetchone() == (1000,)
         assert query("SELECT COUNT(*), COUNT(DISTINCT key) FROM fill").fetchone() == (500, 500)
         assert query("SELECT COUNT(*) FROM source WHERE kind = 'log'").fetchone() == (5,)
@@ -79,7 +79,7 @@ def test_a_full_disk_is_said_and_the_ledger_is_as_before(place: Place) -> None:
         tracker.sync()
         before, revision = as_rows(tracker), tracker.revision
         write_log(place.folder / "logs", days=2, trades_per_day=2000, last_day=date(2026, 11, 19))
-        query = tracker._ledger.connection.execute
+        query = tracker.ledger.connection.execute
         pages = query("PRAGMA page_count").fetchone()[0]
         query(f"PRAGMA max_page_count = {pages + 5}")
         with pytest.raises(StoreError, match="cannot grow: the disk is full"):
@@ -123,7 +123,7 @@ def test_a_damaged_ledger_is_said(place: Place) -> None:
     place.log("2026-11-20", *(record(order_id=str(n), net="5") for n in range(300)))
     with place.tracker() as tracker:
         tracker.sync()
-        tracker._ledger.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        tracker.ledger.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     path = place.settings().ledger_path
     data = bytearray(path.read_bytes())
     data[8192:-4096] = b"\xff" * (len(data) - 12288)
@@ -187,7 +187,7 @@ def test_no_question_scans_a_table_for_a_window(place: Place) -> None:
     place.log("2026-11-20", *(record(order_id=str(n), net="5") for n in range(50)))
     with place.tracker() as tracker:
         tracker.sync()
-        query = tracker._ledger.connection.execute
+        query = tracker.ledger.connection.execute
         for name, sql in load_statements().items():
             if name in WHOLE or not sql.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
                 continue
@@ -223,7 +223,7 @@ def test_ten_years_answer_like_a_week(place: Place) -> None:
     with place.tracker() as tracker:
         tracker.sync()
         steps: list[str] = []
-        tracker._ledger.connection.set_trace_callback(steps.append)
+        tracker.ledger.connection.set_trace_callback(steps.append)
         tracker.get_summary("daily")
         few = len(steps)
         steps.clear()
@@ -290,7 +290,7 @@ def test_an_append_costs_what_was_appended_not_what_was_there(place: Place) -> N
                 counted[0] += 1
                 return 0
 
-            tracker._ledger.connection.set_progress_handler(one_more, 10)
+            tracker.ledger.connection.set_progress_handler(one_more, 10)
             tracker.get_summary("daily")
             steps.append(count[0])
     assert steps[1] < 1.2 * steps[0]

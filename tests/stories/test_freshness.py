@@ -146,7 +146,7 @@ def test_a_question_never_waits_for_a_writer(place: Place) -> None:
     place.log("2026-11-20", record(order_id="0", net="5"))
     with Server(place, TEARSHEET_SYNC_EVERY_S="0") as server, place.tracker() as tracker:
         assert server.get(DAILY)[1]["data"]["daily_pnl"] == 5
-        with tracker._ledger.writing():
+        with tracker.ledger.writing():
             place.log("2026-11-20", record(order_id="1", net="5"), mode="a")
             status, answer = server.get(DAILY)
             assert status == 200

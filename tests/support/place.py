@@ -229,7 +229,7 @@ def fills_csv(rows: Iterable[str], header: str = FILLS_HEADER) -> str:
 
 def as_rows(tracker: PerformanceTracker) -> dict[str, list[tuple[Any, ...]]]:
     """All books of a tracker as sorted rows, to compare two ledgers."""
-    query = tracker._ledger.connection.execute
+    query = tracker.ledger.connection.execute
     tables = {
         "position": "*",
         "booking": "*",

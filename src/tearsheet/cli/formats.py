@@ -3,23 +3,25 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import click
 
-from tearsheet.app.imports.import_file import Diagnosis, diagnose_file, known_formats
+from tearsheet.app.imports.import_file import diagnose_file, known_formats
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.options import F
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
+from tearsheet.sources.statements.diagnosis import Diagnosis
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.amount import parse_amount, to_plain_string
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.value_rule import TIME_ZONE, InvalidValueError
 
 _LAYOUTS = Path("config/layouts")
-_MARKS = {"point": ".", "comma": ","}
+_MARKS: dict[str, Literal[".", ","]] = {"point": ".", "comma": ","}
 _SHOWN = 300
 _ORPHANS = 10
 
@@ -83,20 +85,20 @@ def file_options(command: F) -> F:
     return formats_dir_option(command)
 
 
-def file_options_from(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of `file_options` as the tracker takes them. Raises UsageError."""
+def file_options_from(values: Mapping[str, Any]) -> StatementOptions:
+    """Return the values of `file_options` as one value. Raises UsageError."""
     mark = values["decimal_mark"]
-    return {
-        "timezone": _zone(values["timezone"]),
-        "account": values["account"],
-        "layout": values["layout"],
-        "date_order": values["date_order"],
-        "decimal_mark": _MARKS[mark] if mark else None,
-        "layouts": values["layouts"],
-        "mapping": dict(_pair("--map", text, "COLUMN=FIELD") for text in values["columns"]),
-        "fee_sign": values["fee_sign"],
-        "fee_rates": dict(_rate(text) for text in values["rates"]),
-    }
+    return StatementOptions(
+        timezone=_zone(values["timezone"]),
+        account=values["account"],
+        layout=values["layout"],
+        date_order=values["date_order"],
+        decimal_mark=_MARKS[mark] if mark else None,
+        layouts=values["layouts"],
+        mapping=dict(_pair("--map", text, "COLUMN=FIELD") for text in values["columns"]),
+        fee_sign=values["fee_sign"],
+        fee_rates=dict(_rate(text) for text in values["rates"]),
+    )
 
 
 @click.command(short_help="What can be imported.")
@@ -136,7 +138,7 @@ def doctor(file: Path, **values: Any) -> int:
     tearsheet doctor statement.csv
     tearsheet doctor statement.csv --timezone America/New_York --account U1
     """
-    found = diagnose_file(file, Settings.load(), **file_options_from(values))
+    found = diagnose_file(file, Settings.load(), file_options_from(values))
     click.echo("\n".join(_format_diagnosis(found)))
     for rejection in found.rejections:
         click.echo(format_rejection(rejection))

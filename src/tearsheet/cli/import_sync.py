@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from tearsheet.app.imports.history import ImportHistory
-from tearsheet.app.imports.import_file import save_mapping
+from tearsheet.app.imports.import_file import ImportJob, import_file, preview_import, save_mapping
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.formats import file_options, file_options_from
@@ -55,13 +54,12 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
     with open_tracker() as tracker:
         for path in files:
             with progress(f"Importing {path.name}") as on_progress:
+                job = ImportJob(path=path, options=options, who=getpass.getuser(), on_progress=on_progress)
                 if dry_run:
-                    preview = ImportHistory(tracker).preview_import(path, on_progress, **options)
+                    preview = preview_import(tracker, job)
                     report: ImportReport = preview.report
                 else:
-                    report = tracker.import_file(
-                        path, on_progress=on_progress, who=getpass.getuser(), **options
-                    )
+                    report = import_file(tracker, job)
             if report.repeated:
                 click.echo(f"{path}: imported before, nothing changed ({report.known:,} fills)")
                 continue

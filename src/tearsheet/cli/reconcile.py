@@ -42,7 +42,7 @@ def reconcile(statement: Path, method: Any, by_day: bool, as_json: bool, **value
     """
     options = file_options_from(values)
     with open_tracker() as tracker:
-        found = reconcile_statement(tracker, statement, method=method, **options)
+        found = reconcile_statement(tracker, statement, options, method=method)
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
     else:

@@ -9,15 +9,18 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from tearsheet.app.book_rules import fingerprint
-from tearsheet.app.imports.log_sync import is_up_to_date
+from tearsheet.app.analysis.summaries import summarize
+from tearsheet.app.imports.import_file import ImportJob, import_file
+from tearsheet.app.imports.log_sync import confirm_up_to_date, sync
+from tearsheet.app.limits.checked_context import CheckedContext
 from tearsheet.app.limits.guard_heartbeat import missing_guards
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.app.reports import ImportReport, SyncReport
+from tearsheet.app.targets import check_targets, load_targets
 from tearsheet.errors import StoreError, TearsheetError
 from tearsheet.rules import AlertEvent
 from tearsheet.settings import Settings
-from tearsheet.tracker import PerformanceTracker
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.session import DAY, WindowKind
 from tearsheet.watch.folder_events import FolderEvents
 from tearsheet.watch.inbox import Inbox
@@ -55,20 +58,20 @@ class Watcher:
         settings: Settings,
         tell: Callable[[WatchEvent], None],
         statements: Sequence[Path] = (),
-        said: Mapping[str, Any] | None = None,
+        options: StatementOptions = StatementOptions(),
         *,
         is_wanted: Callable[[], bool] = lambda: True,
         judge_every_s: float = CHECK_EVERY_S,
     ) -> None:
         self._settings = settings
         self._on_event = tell
-        self._statement_options = dict(said or {})
+        self._statement_options = options
         self._inbox = Inbox(statements)
         self._is_wanted = is_wanted
         self._check_every_s = judge_every_s
         self._lease = LeaderLease()
         self._events = FolderEvents([settings.log_dir, *statements])
-        self._tracker: PerformanceTracker | None = None
+        self._context: CheckedContext | None = None
         self._is_leader: bool | None = None
         self._next_check_at = 0.0
         self._started_at = datetime.now(UTC)
@@ -93,28 +96,28 @@ class Watcher:
 
     def _run_once(self) -> None:
         try:
-            self._work(self._open_tracker())
+            self._work(self._open_context())
         except TearsheetError as error:
             self._failures += 1
             wait = min(_FIRST_RETRY_S * 2 ** (self._failures - 1), _LAST_RETRY_S)
             self._not_before = time.monotonic() + wait
             self._report_error("ledger", error)
-            self._close_tracker()
+            self._close_context()
             return
         self._failures = 0
         self._report_recovery("ledger")
 
-    def _work(self, tracker: PerformanceTracker) -> None:
-        holder = self._lease.acquire(tracker.ledger)
+    def _work(self, context: CheckedContext) -> None:
+        holder = self._lease.acquire(context.ledger)
         self._report_role(None if holder is None else holder.pid)
         if holder is not None:
             return
-        changed = self._guarded("logs", lambda: self._sync_logs(tracker))
-        changed = self._guarded("statements", lambda: self._import_statements(tracker)) or changed
+        changed = self._guarded("logs", lambda: self._sync_logs(context))
+        changed = self._guarded("statements", lambda: self._import_statements(context)) or changed
         if changed or time.monotonic() >= self._next_check_at:
             self._next_check_at = time.monotonic() + self._check_every_s
-            self._guarded("limits", lambda: self._check_limits(tracker))
-            self._guarded("alerts", lambda: self._check_targets(tracker))
+            self._guarded("limits", lambda: self._check_limits(context))
+            self._guarded("alerts", lambda: self._check_targets(context))
 
     def _guarded(self, name: str, work: Callable[[], bool]) -> bool:
         """Do a part of a turn. What hinders it, such as a bad targets file, hinders no other part."""
@@ -139,13 +142,11 @@ class Watcher:
         else:
             self._emit("standby", f"process {holder} watches; this one waits", holder=holder)
 
-    def _sync_logs(self, tracker: PerformanceTracker) -> bool:
-        same, _ = is_up_to_date(tracker.ledger, self._settings.log_dir, fingerprint(self._settings))
-        if same:
-            tracker.last_checked_at = tracker.now
+    def _sync_logs(self, context: CheckedContext) -> bool:
+        if confirm_up_to_date(context):
             return False
-        before = tracker.revision
-        report = tracker.sync()
+        before = context.revision
+        report = sync(context)
         if report.revision == before and not report.rejected:
             return False  # half a line, which is read when it is whole
         self._emit(
@@ -158,11 +159,11 @@ class Watcher:
         )
         return True
 
-    def _import_statements(self, tracker: PerformanceTracker) -> bool:
+    def _import_statements(self, context: CheckedContext) -> bool:
         changed = False
         for path in list(self._inbox.ready_files()):
             try:
-                report = tracker.import_file(path, **self._statement_options)
+                report = import_file(context, ImportJob(path=path, options=self._statement_options))
             except StoreError:
                 raise
             except TearsheetError as error:
@@ -191,9 +192,9 @@ class Watcher:
             self._inbox.mark_done(path)
         return changed
 
-    def _check_limits(self, tracker: PerformanceTracker) -> bool:
+    def _check_limits(self, context: CheckedContext) -> bool:
         """Hold the limits against every account, as time alone may break one, and tell what changed."""
-        for found in account_verdicts(tracker).all():
+        for found in account_verdicts(context).all():
             now = (found.state, found.must_be_flat, *(reason.code for reason in found.reasons))
             if now != self._reported.get(found.account, ("ok", False)):
                 why = "; ".join(f"{reason.code} {reason.detail}" for reason in found.reasons)
@@ -207,11 +208,11 @@ class Watcher:
                     reasons=[reason.code for reason in found.reasons],
                 )
             self._reported[found.account] = now
-        self._check_missing_guards(tracker)
+        self._check_missing_guards(context)
         return True
 
-    def _check_missing_guards(self, tracker: PerformanceTracker) -> None:
-        absent = missing_guards(tracker, self._started_at)
+    def _check_missing_guards(self, context: CheckedContext) -> None:
+        absent = missing_guards(context, self._started_at)
         for account, minutes in absent.items():
             if account not in self._missing:
                 self._emit(
@@ -222,15 +223,14 @@ class Watcher:
                 )
         self._missing = set(absent)
 
-    def _check_targets(self, tracker: PerformanceTracker) -> bool:
+    def _check_targets(self, context: CheckedContext) -> bool:
         """Judge the day and the week, and the ones before, whose targets may have waited for their end."""
-        targets, today = tracker.targets(), tracker.today
+        targets, today = load_targets(context), context.today
         for kind, ago in _WINDOWS:
-            found = tracker.get_summary(
-                kind, start=today - ago * DAY, sync=False, currency=self._settings.currency
-            )
-            run = tracker.check(found, targets)
-            for alert in (*run.raised, *run.resolved):
+            window = context.window(kind, start=today - ago * DAY)
+            summary = summarize(context, window, currency=self._settings.currency)
+            check = check_targets(context, summary, targets)
+            for alert in (*check.raised, *check.resolved):
                 self._report_alert(alert)
         return True
 
@@ -269,28 +269,28 @@ class Watcher:
         at = datetime.now().astimezone()
         self._on_event(WatchEvent(kind=what, message=words, at=at, fields=fields))
 
-    def _open_tracker(self) -> PerformanceTracker:
-        if self._tracker is None:
-            self._tracker = PerformanceTracker(self._settings)
-        renewed = self._tracker.rules.refreshed_settings()
+    def _open_context(self) -> CheckedContext:
+        if self._context is None:
+            self._context = CheckedContext(self._settings)
+        renewed = self._context.rules.refreshed_settings()
         if renewed is not self._settings:
             self._settings = renewed
-            self._close_tracker()
-            self._tracker = PerformanceTracker(renewed)
-        return self._tracker
+            self._close_context()
+            self._context = CheckedContext(renewed)
+        return self._context
 
     def _close(self) -> None:
-        if self._tracker is not None:
+        if self._context is not None:
             with suppress(StoreError):
-                self._lease.release(self._tracker.ledger)
-        self._close_tracker()
+                self._lease.release(self._context.ledger)
+        self._close_context()
 
-    def _close_tracker(self) -> None:
+    def _close_context(self) -> None:
         """Close the tracker; the next turn opens the ledger anew."""
-        if self._tracker is not None:
+        if self._context is not None:
             with suppress(StoreError):
-                self._tracker.close()
-            self._tracker = None
+                self._context.close()
+            self._context = None
 
 
 def _sync_message(report: SyncReport) -> str:

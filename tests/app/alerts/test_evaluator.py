@@ -167,7 +167,7 @@ def test_the_file_is_the_truth_after_a_crash(place: Place) -> None:
     with place.tracker() as tracker:
         raised = run(tracker).raised
         # the index is as if the process had died between file and ledger; half a line is in the file
-        query = tracker._ledger.connection.execute
+        query = tracker.ledger.connection.execute
         query("DELETE FROM alert")
         query("UPDATE meta SET value = '0' WHERE key = 'alerts_offset'")
         path = place.folder / "logs/performance-alerts.jsonl"
@@ -206,7 +206,7 @@ def test_listeners_hear_each_event_and_a_broken_one_hinders_nobody(place: Place)
 
     with place.tracker() as tracker:
         evaluator = AlertEvaluator(
-            tracker._ledger, tracker.settings.alerts_file, 1, lambda: (broken, heard.append)
+            tracker.ledger, tracker.settings.alerts_file, 1, lambda: (broken, heard.append)
         )
         summary = tracker.get_summary("daily")
         from tearsheet.rules import target_rules

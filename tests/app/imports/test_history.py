@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.history import ImportHistory
+from tearsheet.app.imports.import_file import ImportJob, preview_import
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window
@@ -201,7 +202,7 @@ def test_a_dry_run_shows_days_and_positions_and_keeps_nothing(place: Place) -> N
     lines = [line(0, 0, "buy", 2, "100"), line(1, 1, "sell", 1, "110"), "A,X,never,buy,1,1,0,E9"]
     path = place.write("dry.csv", fills_csv(lines))
     with place.tracker() as tracker:
-        preview = ImportHistory(tracker).preview_import(path)
+        preview = preview_import(tracker, ImportJob(path=path))
         assert (preview.report.new, preview.report.rejected) == (2, 1)
         [day] = preview.days
         assert (day.before, day.after) == (0, 8)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tearsheet.app.imports.history import ImportHistory
+from tearsheet.app.imports.import_file import ImportJob, preview_import
 from tearsheet.performance.summary import Scope
 from tearsheet.trade.session import Window
 from tests.support.place import Place, as_rows, fills_csv
@@ -172,7 +172,7 @@ def test_a_large_first_file_builds_its_indexes_once_and_gives_the_same_books(
         place = Place(tmp_path / str(least), {})
         path = place.write("fills.csv", fills_csv(lines))
         with place.tracker() as tracker:
-            ImportHistory(tracker).preview_import(path)
+            preview_import(tracker, ImportJob(path=path))
             tracker.import_file(path)
             assert tracker.verify().differences == []
             query = tracker.ledger.connection.execute

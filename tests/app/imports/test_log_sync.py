@@ -452,7 +452,7 @@ def test_verify_finds_what_was_tampered_with(place: Place) -> None:
     with place.tracker() as tracker:
         tracker.sync()
         assert tracker.verify().matches
-        query = tracker._ledger.connection.execute
+        query = tracker.ledger.connection.execute
         query("UPDATE position SET gross = '999' WHERE gross = '6'")
         query("UPDATE tally SET body = '{}' WHERE account = ''")
         query("DELETE FROM tally WHERE account = 'EQ-1'")

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
+from tearsheet.sources.statements.options import StatementOptions
 from tests.support.place import Place, fills_csv
 
 Compare = Callable[..., Reconciliation]
@@ -15,11 +16,15 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 @pytest.fixture
 def compare(place: Place) -> Compare:
-    def made(name: str, report: str, fills: list[str], **said: object) -> Reconciliation:
+    def made(
+        name: str, report: str, fills: list[str], method: str = "average", **options: object
+    ) -> Reconciliation:
         with place.tracker() as tracker:
             if fills:
                 tracker.import_file(place.write("fills.csv", fills_csv(fills)))
-            return reconcile_statement(tracker, place.write(name, report), **said)
+            return reconcile_statement(
+                tracker, place.write(name, report), StatementOptions(**options), method=method
+            )
 
     return made
 
@@ -187,7 +192,9 @@ def test_a_trade_day_of_the_broker_shows_another_day_start(compare: Compare, pla
     with place.tracker(
         PERFORMANCE_SUMMARY_TIMEZONE="America/Chicago", TEARSHEET_DAY_STARTS_AT="17:00"
     ) as tracker:
-        assert reconcile_statement(tracker, place.folder / "f.xml", timezone=NEW_YORK).agrees
+        assert reconcile_statement(
+            tracker, place.folder / "f.xml", StatementOptions(timezone=NEW_YORK)
+        ).agrees
 
 
 MT5 = """Time,Deal,Symbol,Type,Direction,Volume,Price,Order,Commission,Fee,Swap,Profit,Balance,Comment
@@ -206,9 +213,9 @@ def test_deals_tie_out_with_their_balance(compare: Compare, place: Place) -> Non
     with place.tracker() as tracker:
         path = place.write("deals.csv", MT5.format(last="2548.85"))
         tracker.import_file(path, **utc)
-        assert reconcile_statement(tracker, path, **utc).agrees
+        assert reconcile_statement(tracker, path, StatementOptions(**utc)).agrees
         wrong = place.write("wrong.csv", MT5.format(last="2550.85"))
-        [found] = reconcile_statement(tracker, wrong, **utc).differences
+        [found] = reconcile_statement(tracker, wrong, StatementOptions(**utc)).differences
     assert (found.what, found.kind, found.difference) == ("balance", "unknown", 2)
 
 
@@ -243,11 +250,11 @@ MES = [
     ],
 )
 def test_reports_of_round_trips_tie_out(compare: Compare, layout: str, report: str, pairs: bool) -> None:
-    said = {"timezone": NEW_YORK, "account": "DEMO1"}
-    found = compare("r.csv", report, MES, **said)
+    options = {"timezone": NEW_YORK, "account": "DEMO1"}
+    found = compare("r.csv", report, MES, **options)
     assert (found.agrees, found.layout) == (True, layout)
     other = report.replace("5141.00", "5142.00").replace("-5.00", "-10.00")
-    found = compare("r.csv", other, MES, **said)
+    found = compare("r.csv", other, MES, **options)
     assert [f.lacking for f in found.fills] == (["books", "report"] if pairs else [])
     assert {"realized"} <= {d.what for d in found.differences}
 
@@ -296,13 +303,13 @@ def test_prices_in_32nds_are_prices(compare: Compare) -> None:
         "symbol,qty,pnl,buyFillId,buyPrice,boughtTimestamp,sellFillId,sellPrice,soldTimestamp\n"
         "ZNZ6,1,$31.25,1,110 040,11/16/2026 09:35:12,2,110 050,11/16/2026 09:42:15\n"
     )
-    said = {"account": "DEMO1", "timezone": NEW_YORK}
+    options = {"account": "DEMO1", "timezone": NEW_YORK}
     bought = "DEMO1,ZN 12-26,2026-11-16T14:35:12Z,buy,1,110.125,0,1"
     sold = "DEMO1,ZN 12-26,2026-11-16T14:42:15Z,sell,1,110.15625,0,2"
-    found = compare("r.csv", report, [bought], **said)
+    found = compare("r.csv", report, [bought], **options)
     assert [(f.fill_id, str(f.price)) for f in found.fills] == [("2", "110.15625")]
     assert kinds(found) == [("16", "realized", "missing fill")]
-    assert compare("r.csv", report, [bought, sold], **said).agrees
+    assert compare("r.csv", report, [bought, sold], **options).agrees
 
 
 def test_an_account_that_is_not_in_the_ledger_is_told(compare: Compare) -> None:

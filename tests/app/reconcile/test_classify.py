@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
@@ -126,14 +127,16 @@ def rows_of(history: Iterable[Fill]) -> list[str]:
     ]
 
 
-def compared(ours: Sequence[Fill], report: str, **said: object) -> Reconciliation:
+def compared(ours: Sequence[Fill], report: str, method: str = "average", **options: object) -> Reconciliation:
     """Import our fills, and hold the report beside them."""
     with TemporaryDirectory() as folder:
         place = Place(Path(folder), {})
         with place.tracker() as tracker:
             if ours:
                 tracker.import_file(place.write("fills.csv", fills_csv(rows_of(ours))))
-            return reconcile_statement(tracker, place.write("report.csv", report), **said)
+            return reconcile_statement(
+                tracker, place.write("report.csv", report), StatementOptions(**options), method=method
+            )
 
 
 def kinds(found: Reconciliation) -> set[str]:

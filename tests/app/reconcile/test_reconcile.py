@@ -36,10 +36,14 @@ Compare = Callable[..., Reconciliation]
 
 @pytest.fixture
 def compare(place: Place) -> Compare:
-    def made(report: str, fills: list[str] = ROWS, **said: object) -> Reconciliation:
+    def made(
+        report: str, fills: list[str] = ROWS, method: str = "average", **options: object
+    ) -> Reconciliation:
         with place.tracker() as tracker:
             tracker.import_file(place.write("fills.csv", fills_csv(fills)))
-            return reconcile_statement(tracker, place.write("broker.csv", report), **said)
+            return reconcile_statement(
+                tracker, place.write("broker.csv", report), StatementOptions(**options), method=method
+            )
 
     return made
 
@@ -157,7 +161,7 @@ def test_missing_opening_fills_and_orphan_closes_are_named(place: Place) -> None
     with place.tracker() as tracker:
         tracker.import_file(place.write("fills.csv", fills_csv([*MES[:2], MES[3]])))
         report = place.write("report.csv", NINJA.format(profit="52.50"))
-        found = reconcile_statement(tracker, report, timezone=ZoneInfo("America/New_York"))
+        found = reconcile_statement(tracker, report, StatementOptions(timezone=ZoneInfo("America/New_York")))
     assert [(m.lacking, m.role, m.side, m.price, m.line) for m in found.fills] == [
         ("books", "opening", "SELL", Decimal("5140.00"), 3)
     ]
@@ -174,9 +178,9 @@ MESZ6,1,$(5.00),7min,4,5141.00,11/16/2026 10:42:15,{last},5140.00,11/16/2026 10:
 
 def test_a_report_of_tradovate_ties_out_by_the_ids_of_its_fills(compare: Compare) -> None:
 
-    said = {"timezone": ZoneInfo("America/New_York"), "account": "Sim101", "date_order": "month-first"}
-    assert compare(TRADOVATE.format(last=3), MES, **said).agrees
-    missing, surplus = compare(TRADOVATE.format(last=99), MES, **said).fills
+    options = {"timezone": ZoneInfo("America/New_York"), "account": "Sim101", "date_order": "month-first"}
+    assert compare(TRADOVATE.format(last=3), MES, **options).agrees
+    missing, surplus = compare(TRADOVATE.format(last=99), MES, **options).fills
     assert (missing.fill_id, missing.role, missing.side) == ("99", "opening", "SELL")
     assert (surplus.lacking, surplus.fill_id) == ("report", "3")
 

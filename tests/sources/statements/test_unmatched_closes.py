@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tearsheet.app.imports.import_file import diagnose_file
 from tearsheet.app.reconcile.reconcile import reconcile_statement
 from tearsheet.cli import EXIT_BREACH, EXIT_OK, main
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import UnmatchedClose
@@ -34,7 +35,7 @@ START = datetime(2026, 11, 16, tzinfo=UTC)
 def test_a_file_that_begins_in_a_position_says_so(place: Place, rows: str) -> None:
     """In either order of rows; the same file agrees once what opened it is there."""
     path = place.write("late.csv", NINJA + rows)
-    said = {"timezone": NEW_YORK, "date_order": "month-first"}
+    options = {"timezone": NEW_YORK, "date_order": "month-first"}
     expected = [
         UnmatchedClose(
             "Sim101",
@@ -45,21 +46,21 @@ def test_a_file_that_begins_in_a_position_says_so(place: Place, rows: str) -> No
             2 if rows.startswith(CLOSING) else 4,
         )
     ]
-    assert diagnose_file(path, place.settings(), **said).unmatched_closes == expected
+    assert diagnose_file(path, place.settings(), StatementOptions(**options)).unmatched_closes == expected
     with place.tracker() as tracker:
-        assert tracker.import_file(path, **said).orphans == expected
-        found = reconcile_statement(tracker, path, **said)
+        assert tracker.import_file(path, **options).orphans == expected
+        found = reconcile_statement(tracker, path, StatementOptions(**options))
         assert (found.orphans, found.agrees) == (expected, False)
-        first = tracker.import_file(place.write("first.csv", NINJA + OPENING), **said)
+        first = tracker.import_file(place.write("first.csv", NINJA + OPENING), **options)
         assert first.orphans == []
-        assert reconcile_statement(tracker, path, **said).orphans == []
+        assert reconcile_statement(tracker, path, StatementOptions(**options)).orphans == []
 
 
 def test_an_earlier_file_that_opened_it_leaves_nothing_orphaned(place: Place) -> None:
-    said = {"timezone": NEW_YORK, "date_order": "month-first"}
+    options = {"timezone": NEW_YORK, "date_order": "month-first"}
     with place.tracker() as tracker:
-        tracker.import_file(place.write("first.csv", NINJA + OPENING), **said)
-        assert tracker.import_file(place.write("late.csv", NINJA + CLOSING), **said).orphans == []
+        tracker.import_file(place.write("first.csv", NINJA + OPENING), **options)
+        assert tracker.import_file(place.write("late.csv", NINJA + CLOSING), **options).orphans == []
 
 
 def test_a_sale_on_a_spot_exchange_without_holdings_is_an_orphan(place: Place) -> None:

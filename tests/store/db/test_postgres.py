@@ -76,7 +76,7 @@ def test_processes_that_post_fills_at_once_make_what_one_after_the_other_makes(
         assert as_rows(tracker) == as_rows(serial)
         assert tracker.verify().differences == []
         assert tracker.revision == sum(number for _, number, _ in writers)
-        query = tracker._ledger.connection.execute
+        query = tracker.ledger.connection.execute
         assert query("SELECT COUNT(*), COUNT(DISTINCT key) FROM fill").fetchone() == (416, 416)
 
 
@@ -116,8 +116,8 @@ def test_a_lock_that_is_held_too_long_is_said(
     ):
         pytest.fail("both wrote at once")
     assert caught.value.hint == "try again; a long import may be under way"
-    with place.tracker() as tracker, tracker._ledger.writing(accounts):
-        tracker._ledger.put("afterwards", "it can be written")
+    with place.tracker() as tracker, tracker.ledger.writing(accounts):
+        tracker.ledger.put("afterwards", "it can be written")
 
 
 def test_kill_9_at_any_moment_loses_and_doubles_nothing(place: Place) -> None:
@@ -174,7 +174,7 @@ def test_a_question_whose_connection_is_killed_fails_and_the_next_one_works(
     place.log("2026-11-20", *(record(order_id=str(n), net="5") for n in range(30)))
     with place.tracker() as tracker:
         tracker.sync()
-        ledger = tracker._ledger
+        ledger = tracker.ledger
 
         def ask() -> None:
             with ledger.snapshot():
@@ -200,7 +200,7 @@ def test_a_change_whose_connection_is_killed_leaves_nothing_and_can_be_done_agai
     place: Place, postgres: PostgresServer, moment: str
 ) -> None:
     with place.tracker() as tracker:
-        ledger = tracker._ledger
+        ledger = tracker.ledger
         fills = requests(["A"], 1, 1)[0]
 
         def change() -> None:
@@ -224,7 +224,7 @@ def test_a_change_whose_connection_is_killed_leaves_nothing_and_can_be_done_agai
 
 def test_a_change_that_swallows_an_error_is_not_taken_for_done(place: Place) -> None:
     with place.tracker() as tracker:
-        ledger = tracker._ledger
+        ledger = tracker.ledger
 
         def change() -> None:
             with ledger.writing():
@@ -275,7 +275,7 @@ def test_four_processes_that_meet_an_empty_database_make_its_tables_once(place: 
 def test_the_tables_are_those_of_sqlite(place: Place, tmp_path: Path) -> None:
     kinds = {"BIGINT": "INTEGER", "TEXT": "TEXT", "BYTEA": "BLOB"}
     with place.tracker() as tracker, closing(Ledger(tmp_path / "file.db")) as file:
-        query = tracker._ledger.connection.execute
+        query = tracker.ledger.connection.execute
         found = query(
             "SELECT table_name, column_name, UPPER(data_type), is_nullable = 'YES', collation_name"
             " FROM information_schema.columns WHERE table_schema = 'tearsheet'"
@@ -297,7 +297,7 @@ def test_the_tables_are_those_of_sqlite(place: Place, tmp_path: Path) -> None:
 
 def test_postgresql_understands_every_statement_and_has_an_index_for_it(place: Place) -> None:
     with place.tracker() as tracker:
-        query = tracker._ledger.connection.execute
+        query = tracker.ledger.connection.execute
         query("SET enable_seqscan = off")
         query("SET plan_cache_mode = force_generic_plan")
         for name, statement in load_statements().items():
@@ -363,9 +363,9 @@ def test_a_ledger_that_was_tampered_with_is_found_out(place: Place) -> None:
     )
     with place.tracker() as tracker:
         tracker.import_file(place.folder / "a.csv")
-        with tracker._ledger.writing():
-            tracker._ledger.connection.execute("UPDATE position SET gross = '999'")
-            tracker._ledger.connection.execute("DELETE FROM tally WHERE account = ''")
+        with tracker.ledger.writing():
+            tracker.ledger.connection.execute("UPDATE position SET gross = '999'")
+            tracker.ledger.connection.execute("DELETE FROM tally WHERE account = ''")
         differences = tracker.verify().differences
         assert [words.split(":")[0] for words in differences] == [
             "position",
@@ -462,7 +462,7 @@ def test_the_driver_is_not_imported_for_a_file(tmp_path: Path) -> None:
 
 def test_connections_wait_no_longer_than_they_should(place: Place) -> None:
     with place.tracker() as tracker:
-        query = tracker._ledger.connection.execute
+        query = tracker.ledger.connection.execute
         names = ("lock_timeout", "statement_timeout", "search_path", "application_name")
         assert [query(f"SHOW {name}").fetchone() for name in names] == [
             ("30s",),

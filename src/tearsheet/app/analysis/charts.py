@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tearsheet.app.analysis.explain import ExplanationBuilder
 from tearsheet.app.analysis.lists import PositionView, position_view
 from tearsheet.app.analysis.notes import note_summaries, tags_by_position
-from tearsheet.app.analysis.summaries import SummaryBuilder, options_from
+from tearsheet.app.analysis.summaries import summary_builder
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.reports import ExplainedFill
 from tearsheet.errors import NotFoundError, UsageError
@@ -91,7 +91,7 @@ class Charts:
 
     def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
-        self._summaries = SummaryBuilder(context.ledger, options_from(context.settings), context.now)
+        self._summaries = summary_builder(context)
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
         self._closed_trades = ClosedTradeQuery(self._calendar, self._band)

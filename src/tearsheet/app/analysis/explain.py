@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from tearsheet.app.analysis.summaries import WindowRows
+from tearsheet.app.analysis.summaries import WindowRows, summary_builder
+from tearsheet.app.context import LedgerContext
 from tearsheet.app.reports import ExplainedFill, ExplainedTrade, Explanation, FillPlace, ReplacedFill
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.metric import METRICS
-from tearsheet.performance.summary import PerformanceSummary
+from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SupersededClaimRow, SupersedingClaimRow
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Outcome, Position, outcome_of
-from tearsheet.trade.session import from_micros, to_micros
+from tearsheet.trade.session import Window, from_micros, to_micros
 
 _Contribution = Callable[[Booking], Decimal]
 _ON_BOOKINGS: dict[str, _Contribution] = {
@@ -40,18 +41,27 @@ _POSITION_SUMS: dict[str, tuple[tuple[Outcome, ...], bool]] = {
 
 
 def explain(
-    ledger: Ledger,
-    metric: str,
-    summary: PerformanceSummary,
-    rows: WindowRows,
-    breakeven_band: Decimal,
-    session_of: Callable[[datetime], object],
+    context: LedgerContext, metric: str, window: Window, scope: Scope = Scope(), currency: str | None = None
 ) -> Explanation:
-    """What a metric of a summary rests on. Raises NotFoundError for a metric that is none."""
+    """Return the bookings, positions and fills behind a metric, without a sync.
+
+    Raises NotFoundError for an unknown metric, MixedCurrencyError, StoreError.
+    """
+    settings = context.settings
+    with context.ledger.snapshot():
+        builder = summary_builder(context)
+        summary = builder.summary(window, scope, currency)
+        rows = builder.rows(window, scope, summary.currency)
+        terms = ExplanationBuilder(context.ledger, settings.breakeven_band, settings.calendar.trading_day_of)
+        return _explain(context.ledger, metric, summary, rows, terms)
+
+
+def _explain(
+    ledger: Ledger, metric: str, summary: PerformanceSummary, rows: WindowRows, terms: "ExplanationBuilder"
+) -> Explanation:
     row = METRICS.get(metric)
     if row is None:
         raise NotFoundError(f"no metric {metric!r}", f"known metrics: {', '.join(METRICS)}")
-    terms = ExplanationBuilder(ledger, breakeven_band, session_of)
     on_bookings = metric in _ON_BOOKINGS
     bookings = terms.bookings(rows.bookings, _ON_BOOKINGS[metric]) if on_bookings else ()
     positions = () if on_bookings else terms.positions(rows.closed, metric)

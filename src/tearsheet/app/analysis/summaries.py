@@ -1,5 +1,6 @@
-"""Makes summaries from what the ledger keeps: tallies by session where they serve, else rows."""
+"""Summaries of the ledger: from the stored tallies of its sessions, or from rows where a filter needs them."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
@@ -8,7 +9,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from tearsheet.app.analysis.unrealized import Unrealized, unrealized_total
+from tearsheet.app.context import LedgerContext
 from tearsheet.errors import MixedCurrencyError, NotFoundError
+from tearsheet.log import timed_event
 from tearsheet.performance.metric import Day, MetricInput, MetricValue, compute_all
 from tearsheet.performance.summary import (
     Freshness,
@@ -26,6 +29,8 @@ from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import DAY, TradingCalendar, Window
+
+_log = logging.getLogger("tearsheet")
 
 
 class SummaryOptions(Struct, frozen=True):
@@ -308,6 +313,37 @@ class SummaryBuilder:
 
     def _end(self, window: Window) -> datetime:
         return self._options.calendar.start(window.end)
+
+
+def summary_builder(context: LedgerContext) -> SummaryBuilder:
+    """Return the builder of summaries at the present instant; use it inside one snapshot of the ledger."""
+    return SummaryBuilder(context.ledger, options_from(context.settings), context.now)
+
+
+def summarize(
+    context: LedgerContext,
+    window: Window,
+    scope: Scope = Scope(),
+    currency: str | None = None,
+    stale: Iterable[PartialReason] = (),
+) -> PerformanceSummary:
+    """Return the summary of a window, without a sync; `stale` are reasons to call it partial.
+
+    Raises NotFoundError, MixedCurrencyError, StoreError.
+    """
+    with timed_event(_log, "tearsheet.summary") as event:
+        with context.ledger.snapshot():
+            builder = summary_builder(context)
+            summary = builder.summary(window, scope, currency, stale)
+        event.add(
+            window=window.kind,
+            start=window.start.isoformat(),
+            trades=summary.value("total_trades"),
+            cache_hits=builder.sessions_loaded,
+            cache_misses=builder.sessions_computed,
+            revision=summary.freshness.revision,
+        )
+    return summary
 
 
 def _day(of: tuple[date, WindowRows]) -> date:

@@ -11,6 +11,7 @@ from tearsheet.app.book_rules import BOOKING_SETTINGS, booking_rules_from
 from tearsheet.app.config.settings_audit import AuditEntry, FileEdit, read_content, save_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.preview import Preview, preview_change
+from tearsheet.app.limits.checked_context import CheckedContext
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.rules.breach import is_active_in
@@ -119,10 +120,10 @@ class TradingDayChange:
                 other.publish_pending_alerts()
             return kept
 
-    def _context_with(self, wanted: Settings) -> LedgerContext:
-        """A context that goes by the wanted settings, whatever the file says."""
+    def _context_with(self, wanted: Settings) -> CheckedContext:
+        """Open the ledger with the wanted settings, whatever the file has."""
         now = self._context.now
-        return LedgerContext(wanted, lambda: now, changes_rules=True)
+        return CheckedContext(wanted, lambda: now, changes_rules=True)
 
     def _rebuild(self, other: LedgerContext) -> int:
         self._reject_while_breached(other.ledger)

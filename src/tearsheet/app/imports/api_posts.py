@@ -1,15 +1,15 @@
 """Takes fills and marks that a request brings: all of them or none, and a repeated one changes nothing."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
-from pathlib import Path
 
 from msgspec import json
 from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.import_file import ImportJob, import_file
 from tearsheet.app.reports import ImportReport, WriteReport, WriteRequest
 from tearsheet.log import TimedEvent, timed_event
 from tearsheet.performance.summary import Scope
@@ -62,19 +62,19 @@ class ApiWrites:
             _add_counts(event, report)
         return report
 
-    def import_once(self, key: str | None, path: Path, take: Callable[[], ImportReport]) -> ImportReport:
-        """Import a file under an idempotency key; a content that was read before changes nothing anyway.
+    def import_once(self, key: str | None, job: ImportJob) -> ImportReport:
+        """Import a file under an idempotency key, if any. Raises as `import_file` does.
 
         Raises UsageError for a key that was used for another content.
         """
         if key is None:
-            return take()
-        receipt = _idempotency_key(WriteRequest(path.read_bytes(), "", key), "import")
+            return import_file(self._context, job)
+        receipt = _idempotency_key(WriteRequest(job.path.read_bytes(), "", key), "import")
         with self._ledger.snapshot() as queries:
             answer = IdempotencyTable(queries).find(receipt)
         if answer is not None:
             return _cached_import_report(answer)
-        report = take()
+        report = import_file(self._context, job)
         with self._ledger.writing() as queries:
             receipts = IdempotencyTable(queries)
             if (answer := receipts.find(receipt)) is not None:

@@ -3,19 +3,14 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 from msgspec import Struct, json
 
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.imports.import_file import preview_import
 from tearsheet.app.imports.preview import Preview, preview_change
-from tearsheet.app.reports import OnProgress, no_progress
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import timed_event
-from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.store.tables.query_rows import ImportRow, RejectionListRow
 from tearsheet.store.tables.rows import rejection_from_row
 from tearsheet.store.write.transaction import LedgerTransaction
@@ -118,21 +113,6 @@ class ImportHistory:
         """What taking an import out would change; nothing is kept. Raises as `undo` does."""
         batch = self._require_not_undone(number)
         return preview_change(self._ledger, lambda: self._undo(batch, who))
-
-    def preview_import(
-        self, path: Path, on_progress: OnProgress = no_progress, *, name: str | None = None, **said: Any
-    ) -> Preview:
-        """What importing a file would change; nothing is kept. Raises as `import_file` does."""
-        context = self._context
-        return preview_import(
-            self._ledger,
-            path,
-            name or str(path),
-            booking_rules_from(context.settings),
-            StatementOptions(**said),
-            context.now,
-            on_progress,
-        )
 
     def _require_not_undone(self, number: int) -> Import:
         batch = self.get(number)

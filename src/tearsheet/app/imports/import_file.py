@@ -1,19 +1,22 @@
-"""Takes a file of fills, or a trade log from elsewhere, into the ledger: each content once."""
+"""Imports a statement, or a trade log from elsewhere, into the ledger: each content once."""
 
+import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
+from tearsheet.app.book_rules import booking_rules_from
+from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.preview import Preview, preview_change
-from tearsheet.app.reports import ImportReport, OnProgress
+from tearsheet.app.reports import ImportReport, OnProgress, no_progress
 from tearsheet.errors import InputError, UsageError
+from tearsheet.log import timed_event
 from tearsheet.settings import Settings
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import FormatInfo, layouts, list_formats
@@ -28,88 +31,90 @@ from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.sources.trade_logs.log_folder import LogReadPosition, read_new
-from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.write.imported_fills import ImportCounts
-from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction
+from tearsheet.store.write.transaction import FileState, LedgerTransaction
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros
 
-__all__ = [
-    "Diagnosis",
-    "StatementOptions",
-    "describe_parse_rules",
-    "diagnose_file",
-    "import_file",
-    "known_formats",
-    "preview_import",
-    "save_mapping",
-]
-
+_log = logging.getLogger("tearsheet")
 _AT_ONCE = 10_000
 _CHUNK = 8 << 20
 _TRADE_LOG = ("timestamp", "symbol", "action", "quantity", "price")
 
 
-def import_file(
-    ledger: Ledger,
-    path: Path,
-    name: str,
-    rules: BookingRules,
-    options: StatementOptions,
-    now: datetime,
-    on_progress: OnProgress,
-    who: str | None = None,
-) -> ImportReport:
-    """Read a file into the ledger in one transaction; a content read before changes nothing.
+class DetectedFormat(Struct, frozen=True):
+    """How a file is read: its format, the zone of its times, its dates and its numbers."""
 
-    A content that had rejections is read again, since the instruments may be known by now.
+    title: str
+    zone: str
+    date_order: str
+    decimal_mark: str
+
+
+class ImportJob(Struct, frozen=True, kw_only=True):
+    """A file to import: its path, the name to store (default: the path), its options, and who imports it."""
+
+    path: Path
+    name: str = ""
+    options: StatementOptions = StatementOptions()
+    who: str | None = None
+    on_progress: OnProgress = no_progress
+
+
+def import_file(context: LedgerContext, job: ImportJob) -> ImportReport:
+    """Import a file in one transaction; content that was imported before changes nothing.
+
+    Content with rejections is read again, since its instruments may be known now.
+    Raises UsageError, InputError, FormatError, SettingsError, StoreError.
     """
-    take = ImportJob(ledger, path, name, rules, options, now, on_progress, who)
-    with ledger.writing():
-        return take.run()
+    with timed_event(_log, "tearsheet.import") as event:
+        file = FileImport(context, job)
+        with context.ledger.writing():
+            report = file.run()
+        context.publish_pending_alerts()
+        event.level = logging.WARNING if report.rejected else logging.INFO
+        event.add(
+            file=report.file,
+            trades=report.new,
+            known=report.known,
+            rejected=report.rejected,
+            revision=report.revision,
+        )
+    return report
 
 
-def preview_import(
-    ledger: Ledger,
-    path: Path,
-    name: str,
-    rules: BookingRules,
-    options: StatementOptions,
-    now: datetime,
-    on_progress: OnProgress,
-) -> Preview:
-    """What an import would change; nothing is kept. Raises as `import_file` does."""
-    take = ImportJob(ledger, path, name, rules, options, now, on_progress)
-    return preview_change(ledger, take.run)
+def preview_import(context: LedgerContext, job: ImportJob) -> Preview:
+    """Return what an import would change; the transaction is rolled back. Raises as `import_file` does."""
+    return preview_change(context.ledger, FileImport(context, job).run)
 
 
-class ImportJob:
-    """One file on its way into the ledger: recognised before the transaction, read inside it."""
+class FileImport:
+    """Import of one file: its format is detected before the transaction, its rows are read inside it."""
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        path: Path,
-        name: str,
-        rules: BookingRules,
-        options: StatementOptions,
-        now: datetime,
-        on_progress: OnProgress,
-        who: str | None = None,
-    ) -> None:
-        self._ledger, self._path, self._rules, self._now = ledger, path, rules, now
-        self._on_progress, self._who = on_progress, who
-        self._state, self._checksum = _file_identity(path, name)
-        is_log = _is_trade_log(path)
-        self.statement = None if is_log else open_statement(path, rules.instruments, options)
+    def __init__(self, context: LedgerContext, job: ImportJob) -> None:
+        self._ledger, self._job, self._now = context.ledger, job, context.now
+        self._rules = booking_rules_from(context.settings)
+        name = job.name or str(job.path)
+        self._state, self._checksum = _file_identity(job.path, name)
+        is_log = _is_trade_log(job.path)
+        self.statement = None if is_log else open_statement(job.path, self._rules.instruments, job.options)
         layout = "trade_log" if self.statement is None else self.statement.layout
         self._report = ImportReport(file=name, layout=layout)
         self._unmatched_closes = UnmatchedCloseFinder()
 
+    @property
+    def detected_format(self) -> DetectedFormat:
+        """How the file is read."""
+        formats, layout = known_formats(), self._report.layout
+        if self.statement is None:
+            return DetectedFormat(formats[layout].title, "stated with each time", "no doubt", "point")
+        title = formats[layout].title if layout in formats else self.statement.detected.layout.title
+        return DetectedFormat(title, *describe_parse_rules(self.statement))
+
     def run(self) -> ImportReport:
-        """Keep all that the file says; a content read before changes nothing."""
-        report, state = self._report, self._state
+        """Import the file inside the caller's transaction; content that was imported before changes nothing."""
+        report, state, job = self._report, self._state, self._job
         earlier = self._ledger.imports_for(self._checksum, state.size)
         if earlier and not earlier[0].rejected:
             return _duplicate_report(report, earlier[0], self._ledger.revision)
@@ -118,14 +123,14 @@ class ImportJob:
         report.id = posting.open_import(state, report.layout)
         posting.mark_rejections_superseded(report.id, earlier)
         if self.statement is None:
-            counts, lines = _import_records(posting, report.id, self._path, report)
+            counts, lines = _import_records(posting, report.id, self._job.path, report)
         else:
             rows = _with_row_numbers(self.statement, self._unmatched_closes)
-            counts, lines = _import_fills(posting, report.id, self.statement, rows, report, self._on_progress)
+            counts, lines = _import_fills(posting, report.id, self.statement, rows, report, job.on_progress)
             report.skipped = counts.skipped = self.statement.skipped
-        posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, self._who)
+        posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, job.who)
         report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
-        self._on_progress(state.size, state.size, "booking")
+        job.on_progress(state.size, state.size, "booking")
         report.revision = posting.commit()
         report.orphans = self._unmatched_closes.results(self._ledger.queries.holding_before)
         return report
@@ -137,30 +142,27 @@ def known_formats(folder: Path | None = None) -> dict[str, FormatInfo]:
     return {line.name: line for line in (*list_formats(folder), trade_log)}
 
 
-def diagnose_file(path: Path, settings: Settings, **said: Any) -> Diagnosis:
-    """What a file looks like to the importer, without a ledger and without keeping anything.
-
-    What is `said` of the file are fields of `StatementOptions`.
-    """
+def diagnose_file(
+    path: Path, settings: Settings, options: StatementOptions = StatementOptions()
+) -> Diagnosis:
+    """Return what the importer detects in a file, without a ledger. Nothing is stored."""
     if path.is_file() and _is_trade_log(path):
         return trade_log_diagnosis(path)
     instruments = load_instruments(settings.instruments_file, settings.currency)
-    return diagnose(path, instruments, StatementOptions(**said))
+    return diagnose(path, instruments, options)
 
 
-def save_mapping(name: str, said: Mapping[str, Any]) -> Path:
-    """Keep what the user says of columns as a layout. Raises UsageError and InputError."""
-    mapping: Mapping[str, str] = said["mapping"]
-    folder: Path = said["layouts"]
-    if not mapping:
+def save_mapping(name: str, options: StatementOptions) -> Path:
+    """Save the column mapping of some options as a user's layout. Raises UsageError, InputError."""
+    if not options.mapping or options.layouts is None:
         raise UsageError("--save-layout keeps what --map says, and nothing was mapped", "say --map")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
         raise UsageError(f"--save-layout {name!r} is no name", "allowed are small letters, digits and _")
-    path = folder / f"{name}.toml"
-    layout = mapped_layout(mapping, layouts()["generic_fills"], said["fee_sign"])
+    path = options.layouts / f"{name}.toml"
+    layout = mapped_layout(options.mapping, layouts()["generic_fills"], options.fee_sign)
     text = layout_text(layout, name.replace("_", " "))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

@@ -1,12 +1,18 @@
 """Brings the ledger up to date with the folder of trade logs, in one transaction.
 
-Files that did not change are not opened; an appended one is read on, a rewritten one read anew.
+Files that did not change are not opened; an appended one is read from its old end, a rewritten one from the start.
 """
 
+import logging
 from datetime import datetime
 from pathlib import Path
 
-from tearsheet.app.reports import OnProgress, SyncReport
+from tearsheet.app.book_rules import booking_rules_from, fingerprint
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.reports import OnProgress, SyncReport, no_progress
+from tearsheet.errors import StoreError
+from tearsheet.log import timed_event
+from tearsheet.performance.summary import PartialReason
 from tearsheet.sources.trade_logs.log_folder import (
     LogFile,
     LogReadPosition,
@@ -21,20 +27,81 @@ from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTra
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import DAY, EARLIEST
 
+_log = logging.getLogger("tearsheet")
 SIGNATURE = "log_signature"
 
 
-def is_up_to_date(ledger: Ledger, folder: Path, fingerprint: str) -> tuple[bool, int]:
-    """Whether the ledger has seen the folder as it lies, under the same rules; and how many files it has."""
-    number, signed = signature(folder)
-    same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint
+def sync(context: LedgerContext, on_progress: OnProgress = no_progress) -> SyncReport:
+    """Read what is new in the log folder. Raises StoreError, InputError, SettingsError."""
+    ledger, folder = context.ledger, context.settings.log_dir
+    with timed_event(_log, "tearsheet.sync") as event:
+        same, files = _is_up_to_date(context)
+        if same:
+            report = SyncReport(files=files, unchanged_files=files, revision=ledger.revision)
+        else:
+            rules = booking_rules_from(context.settings)
+            report = sync_logs(ledger, folder, rules, context.now, on_progress)
+        context.last_checked_at = context.now
+        context.publish_pending_alerts()
+        event.level = logging.WARNING if report.rejected else logging.INFO
+        event.add(
+            trades=report.records,
+            cache_hits=report.unchanged_files,
+            cache_misses=report.read_files,
+            rejected=report.rejected,
+            revision=report.revision,
+        )
+    return report
+
+
+def sync_within(context: LedgerContext, lock_timeout_s: float) -> list[PartialReason]:
+    """Sync, waiting at most `lock_timeout_s` for another writer.
+
+    Returns why the answers that follow may be incomplete. Raises StoreError.
+    """
+    if confirm_up_to_date(context):
+        return []
+    if context.read_only:
+        return sync_if_writable(context)
+    try:
+        with context.ledger.lock_timeout(lock_timeout_s):
+            sync(context)
+    except StoreError as error:
+        return [PartialReason("stale_ledger", f"the logs changed, and {error.message}")]
+    return []
+
+
+def sync_if_writable(context: LedgerContext) -> list[PartialReason]:
+    """Sync; with a read-only ledger, return what it may lack instead."""
+    if not context.read_only:
+        sync(context)
+        return []
+    if _is_up_to_date(context)[0]:
+        return []
+    detail = f"{context.ledger.name} is read-only, and the logs or settings changed since"
+    return [PartialReason("stale_ledger", detail)]
+
+
+def confirm_up_to_date(context: LedgerContext) -> bool:
+    """Whether the ledger has all of the logs; if so, the context notes that it was checked now."""
+    same, _ = _is_up_to_date(context)
+    if same:
+        context.last_checked_at = context.now
+    return same
+
+
+def _is_up_to_date(context: LedgerContext) -> tuple[bool, int]:
+    """Whether the ledger has the folder's present content, under the same rules, and how many files there are."""
+    ledger = context.ledger
+    number, signed = signature(context.settings.log_dir)
+    same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint(context.settings)
     return same, number
 
 
 def sync_logs(
     ledger: Ledger, folder: Path, rules: BookingRules, now: datetime, on_progress: OnProgress
 ) -> SyncReport:
-    """Read what is new in the folder; a process that syncs at the same time is waited for."""
+    """Read what is new in the folder, after any sync of another process has ended."""
     with ledger.writing():
         _, signed = signature(folder)
         files = log_files(folder)

@@ -14,17 +14,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tearsheet.app.imports.import_file import DetectedFormat
 from tearsheet.app.imports.preview import DayChange, PositionChange
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import InputError, NotFoundError, UsageError
 from tearsheet.export.files import replace_file
+from tearsheet.sources.statements.options import StatementOptions
 
 T = TypeVar("T")
 #: To read files without keeping anything, or to bring them into the ledger.
@@ -49,16 +51,15 @@ class FileOptions(Struct, frozen=True):
     date_order: Literal["day-first", "month-first"] | None = None
     decimal_mark: Literal[".", ","] | None = None
 
-    def to_statement_options(self) -> dict[str, Any]:
-        """As `StatementOptions` takes it."""
-        zone = None if self.timezone is None else ZoneInfo(self.timezone)
-        return {
-            "layout": self.layout,
-            "account": self.account,
-            "timezone": zone,
-            "date_order": self.date_order,
-            "decimal_mark": self.decimal_mark,
-        }
+    def to_statement_options(self) -> StatementOptions:
+        """Return the options with their time zone loaded."""
+        return StatementOptions(
+            timezone=None if self.timezone is None else ZoneInfo(self.timezone),
+            account=self.account,
+            layout=self.layout,
+            date_order=self.date_order,
+            decimal_mark=self.decimal_mark,
+        )
 
 
 class UploadedFile(Struct, frozen=True):
@@ -87,15 +88,6 @@ class UploadProgress(Struct, frozen=True):
     done: int
     total: int
     began_at: datetime
-
-
-class DetectedFormat(Struct, frozen=True):
-    """How a file was understood: the zone of its times, its dates and its numbers."""
-
-    title: str
-    zone: str
-    date_order: str
-    decimal_mark: str
 
 
 class FileResult(Struct, frozen=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.log_sync import sync_if_writable
 from tearsheet.errors import MixedCurrencyError, NotFoundError, SettingsError
 from tearsheet.performance.summary import Scope
 from tearsheet.rules.limit import AccountLimits, Limits
@@ -37,7 +38,9 @@ def replay_history(
     an end before the start, MixedCurrencyError for an account in several currencies.
     """
     window = context.window("all", start=start, end=end)
-    with context.snapshot() as ledger:
+    ledger = context.ledger
+    sync_if_writable(context)
+    with ledger.snapshot():
         found = []
         for name in _limited_accounts(ledger, limits, account):
             terms = _limit_context(context, ledger, window, name, currency)

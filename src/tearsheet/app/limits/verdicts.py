@@ -44,14 +44,14 @@ _LOG_REASONS = ("missing_days", "unfinished_line")
 
 
 class AccountVerdicts:
-    """Judges the accounts of a context's ledger; `verdicts_of` gives the one of a context."""
+    """Limit verdicts of a context's accounts; use the one that `account_verdicts` returns."""
 
     def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._ledger, self._settings = context.ledger, context.settings
         self._file = LimitsFile(self._ledger, self._settings.targets_file)
         self.books = LiveLimitBooks(self._ledger, self._settings)
-        self._ledger.on_rollback = self.books.invalidate
+        context.after_rollback(self.books.invalidate)
         self._touched: set[str] = set()
         self._published: dict[str, tuple[object, ...]] = {}
 
@@ -117,6 +117,7 @@ class AccountVerdicts:
                 standing = self.books.for_account(account, plan, now)
                 self._save_breaches(standing, now)
                 self._touched.add(account)
+                self._context.after_commit(self.publish_alerts)
         self._file.save_snapshot(stated)
 
     def release(
@@ -272,11 +273,8 @@ class AccountVerdicts:
 
 
 def account_verdicts(context: LedgerContext) -> AccountVerdicts:
-    """What judges the limits of a context's accounts, with the books that it has made so far."""
-    if not isinstance(context.limit_hook, AccountVerdicts):
-        context.limit_hook = AccountVerdicts(context)
-    assert isinstance(context.limit_hook, AccountVerdicts)
-    return context.limit_hook
+    """Return the context's verdicts, with the limit books that it has built so far."""
+    return context.shared(AccountVerdicts)
 
 
 def _first_day(plan: AccountLimits, session: date) -> date:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.log_sync import sync_if_writable
 from tearsheet.app.reconcile.broker_side import BrokerNumbers, add_zero_days, collect_numbers
 from tearsheet.app.reconcile.classify import classify
 from tearsheet.app.reconcile.explanations import AccountComparison, CauseKind
@@ -89,17 +90,24 @@ class Reconciliation(Struct, frozen=True):
 
 
 def reconcile_statement(
-    context: LedgerContext, path: Path, *, method: CostMethod = "average", name: str = "", **said: Any
+    context: LedgerContext,
+    path: Path,
+    options: StatementOptions = StatementOptions(),
+    *,
+    method: CostMethod = "average",
+    name: str = "",
 ) -> Reconciliation:
-    """Compare a broker's report with the books. `said` are fields of `StatementOptions`.
+    """Compare a broker's report with the books, after a sync.
 
-    With `method` fifo our fills are added up first in, first out, as most brokers do.
+    `method` "fifo" computes our results first in, first out, as most brokers do.
     Raises InputError and FormatError where the report cannot be read.
     """
     settings = context.settings
     instruments = booking_rules_from(settings).instruments
-    report = read_report(path, instruments, StatementOptions(**said))
-    with context.snapshot() as ledger, exact():
+    report = read_report(path, instruments, options)
+    ledger = context.ledger
+    sync_if_writable(context)
+    with ledger.snapshot(), exact():
         only = ledger.accounts()
         start = settings.starting_balance if len(only) == 1 else None
         by_account: dict[str, list[ReportLine]] = defaultdict(list)

@@ -1,17 +1,18 @@
 """Imports: upload a statement or trade log, list imports, undo one."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from flask import Response, request
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.history import Import, ImportHistory, UndoReport
+from tearsheet.app.imports.import_file import ImportJob, preview_import
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import to_plain_builtins
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.web.api.upload import FILE_SCHEMA, IMPORT_PARAMETERS, save_upload
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import idempotency_key
@@ -91,10 +92,10 @@ _DRY_RUN = parameters.choice(
 
 def _import_view(app_context: AppContext) -> Callable[..., Response]:
     def view(dry_run: str, format: str | None, **options: Any) -> Response:
+        statement_options = StatementOptions(layout=format, **options)
         with app_context.keep_worker_alive(), save_upload() as (path, name):  # longer than the timeout
-            options |= {"layout": format, "name": name}
-            run = _preview if dry_run == "yes" else _import
-            report, more = run(app_context, path, options)
+            job = ImportJob(path=path, name=name, options=statement_options)
+            report, more = _preview(app_context, job) if dry_run == "yes" else _import(app_context, job)
         shown = [rejection_to_json(r) for r in report.rejections[:_MAX_REJECTIONS]]
         data = to_plain_builtins(report) | {"rejections": shown} | more
         is_created = report.new and not report.repeated and dry_run == "no"
@@ -103,21 +104,15 @@ def _import_view(app_context: AppContext) -> Callable[..., Response]:
     return view
 
 
-def _import(
-    app_context: AppContext, path: Path, options: dict[str, Any]
-) -> tuple[ImportReport, dict[str, Any]]:
+def _import(app_context: AppContext, job: ImportJob) -> tuple[ImportReport, dict[str, Any]]:
+    job = replace(job, who=app_context.access.client_name(request))
     with app_context.tracker_pool.borrow() as tracker:
-        once = ApiWrites(tracker).import_once
-        who = app_context.access.client_name(request)
-        key = idempotency_key()
-        return once(key, path, lambda: tracker.import_file(path, who=who, **options)), {}
+        return ApiWrites(tracker).import_once(idempotency_key(), job), {}
 
 
-def _preview(
-    app_context: AppContext, path: Path, options: dict[str, Any]
-) -> tuple[ImportReport, dict[str, Any]]:
+def _preview(app_context: AppContext, job: ImportJob) -> tuple[ImportReport, dict[str, Any]]:
     with app_context.tracker_pool.borrow() as tracker:
-        preview = ImportHistory(tracker).preview_import(path, **options)
+        preview = preview_import(tracker, job)
     return preview.report, {"changes": {"days": preview.days, "positions": preview.positions}}
 
 

@@ -5,7 +5,9 @@ from typing import Any
 
 from flask import Response
 
+from tearsheet.app.reconcile.our_sums import CostMethod
 from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.web.api.upload import FILE_SCHEMA, IMPORT_PARAMETERS, save_upload
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Body, Operation
@@ -39,15 +41,14 @@ def add_reconcile(api: Api, app_context: AppContext) -> None:
 
 
 def _view(app_context: AppContext) -> Callable[..., Response]:
-    def view(method: Any, format: str | None, **options: Any) -> Response:
+    def view(method: CostMethod, format: str | None, **options: Any) -> Response:
+        statement_options = StatementOptions(layout=format, **options)
         with (
             app_context.keep_worker_alive(),
             save_upload() as (path, name),
             app_context.tracker_pool.borrow() as tracker,
         ):
-            reconciliation = reconcile_statement(
-                tracker, path, method=method, name=name, layout=format, **options
-            )
-        return success_response(app_context.timestamp, reconciliation)
+            found = reconcile_statement(tracker, path, statement_options, method=method, name=name)
+        return success_response(app_context.timestamp, found)
 
     return view

@@ -2,15 +2,15 @@
 
 import threading
 from collections.abc import Mapping
-from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 from msgspec.structs import replace
 
-from tearsheet.app.book_rules import booking_rules_from
-from tearsheet.app.imports.import_file import ImportJob, StatementOptions, describe_parse_rules, known_formats
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.import_file import DetectedFormat, FileImport, ImportJob, import_file
 from tearsheet.app.imports.preview import Preview, preview_change
 from tearsheet.app.imports.uploads import (
-    DetectedFormat,
     FileResult,
     ProgressWriter,
     Upload,
@@ -20,7 +20,6 @@ from tearsheet.app.imports.uploads import (
 )
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import FormatError, InputError, StoreError, TearsheetError, UsageError
-from tearsheet.tracker import PerformanceTracker
 from tearsheet.web.server.context import AppContext
 
 #: Rejected rows stored with a preview; those of an import are all in the ledger.
@@ -83,10 +82,10 @@ class _UploadJob:
     """One preview or import of an upload's files."""
 
     def __init__(
-        self, tracker: PerformanceTracker, uploads: UploadStore, upload: Upload, action: UploadAction
+        self, context: LedgerContext, uploads: UploadStore, upload: Upload, action: UploadAction
     ) -> None:
-        self._tracker, self._uploads, self._upload = tracker, uploads, upload
-        self._progress = ProgressWriter(uploads, upload, action, tracker.now)
+        self._context, self._uploads, self._upload = context, uploads, upload
+        self._progress = ProgressWriter(uploads, upload, action, context.now)
         self._problems: dict[int, FileResult] = {}
         self._formats: dict[int, DetectedFormat] = {}
 
@@ -94,9 +93,9 @@ class _UploadJob:
         """Preview what all readable files together would change."""
         while True:
             unreadable = len(self._problems)
-            jobs = self._open_jobs(self._tracker.now)
-            preview = preview_change(self._tracker.ledger, lambda jobs=jobs: self._run_jobs(jobs))  # type: ignore[misc]
-            if len(self._problems) == unreadable or not jobs:
+            imports = self._open_imports()
+            preview = preview_change(self._context.ledger, partial(self._run_imports, imports))
+            if len(self._problems) == unreadable or not imports:
                 return self._preview_result(preview)
 
     def import_all(self) -> UploadResult:
@@ -111,45 +110,44 @@ class _UploadJob:
                 problem, hint = error.message, error.hint
                 files.append(FileResult(problem=problem, hint=hint))
                 break
-        return UploadResult("keep", self._tracker.now, tuple(files), problem=problem, hint=hint)
+        return UploadResult("keep", self._context.now, tuple(files), problem=problem, hint=hint)
 
     def _import_one(self, number: int) -> FileResult:
-        path, file = self._uploads.path(self._upload.id, number), self._upload.files[number]
+        path = self._uploads.path(self._upload.id, number)
         try:
-            report = self._tracker.import_file(
-                path,
-                name=file.name,
-                who=self._upload.by,
-                on_progress=self._progress,
-                **file.said.to_statement_options(),
-            )
+            report = import_file(self._context, self._job(number, path))
         except _FILE_ERRORS as error:
             return self._failure(number, error)
         return FileResult(_truncate_rejections(report))
 
-    def _open_jobs(self, now: datetime) -> Mapping[int, ImportJob]:
+    def _job(self, number: int, path: Path) -> ImportJob:
+        file = self._upload.files[number]
+        options = file.said.to_statement_options()
+        return ImportJob(
+            path=path, name=file.name, options=options, who=self._upload.by, on_progress=self._progress
+        )
+
+    def _open_imports(self) -> Mapping[int, FileImport]:
         """Open the readable files."""
-        ledger, rules = self._tracker.ledger, booking_rules_from(self._tracker.settings)
-        jobs = {}
-        for number, file in enumerate(self._upload.files):
+        imports = {}
+        for number in range(len(self._upload.files)):
             if number in self._problems:
                 continue
             path = self._uploads.path(self._upload.id, number)
-            options = StatementOptions(**file.said.to_statement_options())
             try:
-                jobs[number] = ImportJob(ledger, path, file.name, rules, options, now, self._progress)
+                imports[number] = FileImport(self._context, self._job(number, path))
             except _FILE_ERRORS as error:
                 self._problems[number] = self._failure(number, error)
             else:
-                self._formats[number] = _detected_format(jobs[number])
-        return jobs
+                self._formats[number] = imports[number].detected_format
+        return imports
 
-    def _run_jobs(self, jobs: Mapping[int, ImportJob]) -> dict[int, ImportReport]:
+    def _run_imports(self, imports: Mapping[int, FileImport]) -> dict[int, ImportReport]:
         reports = {}
-        for number, job in jobs.items():
+        for number, file_import in imports.items():
             self._progress.start_file(number)
             try:
-                reports[number] = job.run()
+                reports[number] = file_import.run()
             except _FILE_ERRORS as error:  # part of it was read, so the preview starts again without it
                 self._problems[number] = self._failure(number, error)
                 break
@@ -163,22 +161,12 @@ class _UploadJob:
             for number in range(len(self._upload.files))
         )
         days, positions = tuple(preview.days), tuple(preview.positions)
-        return UploadResult("try", self._tracker.now, files, days, positions)
+        return UploadResult("try", self._context.now, files, days, positions)
 
     def _failure(self, number: int, error: TearsheetError) -> FileResult:
         """Return an error that names the file as the user does, not the stored copy."""
         path, name = (str(self._uploads.path(self._upload.id, number)), self._upload.files[number].name)
         return FileResult(None, None, error.message.replace(path, name), error.hint)
-
-
-def _detected_format(job: ImportJob) -> DetectedFormat:
-    if job.statement is None:
-        return DetectedFormat(
-            known_formats()["trade_log"].title, "stated with each time", "no doubt", "point"
-        )
-    formats, layout = known_formats(), job.statement.layout
-    title = formats[layout].title if layout in formats else job.statement.detected.layout.title
-    return DetectedFormat(title, *describe_parse_rules(job.statement))
 
 
 def _truncate_rejections(report: ImportReport) -> ImportReport:
