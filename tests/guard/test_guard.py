@@ -365,8 +365,9 @@ def test_after_the_ledger_was_made_anew_it_must_be_told(guarded: Guarded) -> Non
 def test_a_disk_that_takes_nothing_hinders_no_command(guarded: Guarded) -> None:
     with OtherSide() as side, guarded.guard(side) as guard:
         guarded.waits_for("none")
-        folder = guarded.place.folder / "logs" / "guard"
-        (folder / "A.json.new").mkdir()  # so that the state cannot be replaced
+        state_file = guarded.place.folder / "logs" / "guard" / "A.json"
+        state_file.unlink()
+        state_file.mkdir()  # so that the state cannot be replaced
         side.says("breach", "one")
         guarded.waits_for("done")
         assert "cannot be written" in guarded.waits_for("not_remembered")["words"]

@@ -1,7 +1,6 @@
 """Export of summaries and alerts as JSON and Markdown, written atomically and only if changed."""
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from tearsheet import shared_files
 from tearsheet.errors import InputError
 from tearsheet.performance.metric import METRICS, MetricValue
 from tearsheet.performance.summary import PerformanceSummary, Variance, to_plain_builtins
@@ -228,23 +228,10 @@ def _write_if_changed(path: Path, data: bytes, comparable: Callable[[bytes], obj
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
-    """Put a file in place whole: beside it first, to the disk, then renamed over it.
-
-    `mode` is that of a new file, less the umask. Raises InputError.
-    """
-    temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp"
+    """Replace a file atomically and durably. Raises InputError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with open(handle, "wb") as file:  # noqa: PTH123 - a handle has no path
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _fsync_folder(path.parent)
+        shared_files.replace_file(path, data, mode)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise _write_error(path, error) from error
 
 
@@ -261,14 +248,6 @@ def _write_error(path: Path, error: OSError) -> InputError:
         f"{path} cannot be written: {error.strerror or error}",
         "check the folder, its permissions and the space on the disk",
     )
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _plain_decimals(value: Any) -> Any:

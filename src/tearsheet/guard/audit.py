@@ -1,7 +1,6 @@
 """Audit log of the guard: one JSON line per decision, fsynced before the guard continues."""
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tearsheet.errors import SettingsError
+from tearsheet.shared_files import append_lines
 
 
 class AuditLog:
@@ -36,7 +36,7 @@ class AuditLog:
             "words": message,
             **fields,
         }
-        self._append(json.dumps(line, ensure_ascii=False, default=str) + "\n")
+        self._append(json.dumps(line, ensure_ascii=False, default=str))
         if (text := f"{decision}: {message}") != self._last_printed:
             self._last_printed = text
             self._print(f"{at:%Y-%m-%d %H:%M:%S}Z  {self._account}  {text}")
@@ -44,9 +44,6 @@ class AuditLog:
     def _append(self, line: str) -> None:
         data = line.encode("utf-8", "backslashreplace")
         try:
-            with self._file.open("ab") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            append_lines(self._file, [data])
         except OSError as error:
-            sys.stderr.write(f"tearsheet guard: the audit file cannot be written: {error}\n{line}")
+            sys.stderr.write(f"tearsheet guard: the audit file cannot be written: {error}\n{line}\n")

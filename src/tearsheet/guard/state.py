@@ -4,16 +4,16 @@ The file is replaced atomically before and after each command, so that a restart
 forgets a run nor repeats one.
 """
 
-import fcntl
 import json
-import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from tearsheet.errors import SettingsError, StoreError, UsageError
+from tearsheet.shared_files import exclusive_lock, replace_file
 
 SCHEMA = "tearsheet.guard/1"
 _MAX_ACTIONS = 1000
@@ -69,14 +69,8 @@ class StateFile:
         newest = list(self.state.actions.items())[-_MAX_ACTIONS:]
         self.state.actions = dict(newest)
         content = json.dumps({"schema": SCHEMA, **_state_to_json(self.state)}, indent=1)
-        temporary = self._file.with_name(f"{self._file.name}.new")
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(content + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._file)
-            _fsync_folder(self._file.parent)
+            replace_file(self._file, f"{content}\n".encode())
         except OSError as error:
             raise StoreError(
                 f"the guard's state {self._file} cannot be written: {error.strerror or error}",
@@ -89,31 +83,23 @@ def parse_time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _lock(file: Path) -> IO[bytes]:
+def _lock(file: Path) -> ExitStack:
+    """Return the lock of a state file; closing it releases the lock."""
+    lock = ExitStack()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock_file = file.with_name(f"{file.name}.lock").open("ab")
+        is_mine = lock.enter_context(exclusive_lock(file.with_name(f"{file.name}.lock")))
     except OSError as error:
         raise StoreError(
             f"the guard's state {file} cannot be written: {error.strerror or error}",
             "name a file in a folder that can be written by --state",
         ) from None
-    try:
-        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock_file.close()
+    if not is_mine:
+        lock.close()
         raise StoreError(
             f"another guard holds {file}", "one guard an account; stop it, or name another --state"
-        ) from None
-    return lock_file
+        )
+    return lock
 
 
 def _load(file: Path, account: str) -> GuardState:

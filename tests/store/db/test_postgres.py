@@ -90,13 +90,13 @@ def test_a_writer_of_one_account_does_not_wait_for_one_of_another(
             post(serial, posted)
         post(one, fills["A"][0])
         post(other, fills["B"][0])
-        join = one._ledger.acquire_commit_lock
+        join = one.ledger.acquire_commit_lock
 
         def join_late() -> None:
             assert post(other, fills["B"][1]) == 3
             join()
 
-        monkeypatch.setattr(one._ledger, "acquire_commit_lock", join_late)
+        monkeypatch.setattr(one.ledger, "acquire_commit_lock", join_late)
         assert post(one, fills["A"][1]) == 4
         assert as_rows(one) == as_rows(serial)
         assert one.verify().differences == []
@@ -110,9 +110,9 @@ def test_a_lock_that_is_held_too_long_is_said(
     with (
         place.tracker() as one,
         place.tracker() as other,
-        one._ledger.writing(frozenset({"A"})),
+        one.ledger.writing(frozenset({"A"})),
         pytest.raises(StoreError, match="is locked by another writer") as caught,
-        other._ledger.writing(accounts),
+        other.ledger.writing(accounts),
     ):
         pytest.fail("both wrote at once")
     assert caught.value.hint == "try again; a long import may be under way"

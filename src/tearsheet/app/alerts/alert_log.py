@@ -1,4 +1,4 @@
-"""What happened since a client last heard: alerts, as the alerts file tells them."""
+"""New alerts of the alerts file, for clients that follow it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +7,11 @@ import msgspec
 from msgspec import Struct
 
 from tearsheet.errors import InputError
-
-_CHUNK = 1 << 16
+from tearsheet.shared_files import read_lines
 
 
 class AlertLine(Struct, frozen=True):
-    """A line of the alerts file, whose alert it is, and where the line ends."""
+    """A line of the alerts file, the account of its alert, and the offset of its end."""
 
     body: bytes
     account: str | None
@@ -23,33 +22,15 @@ class _AlertHeader(Struct):
     account: str | None = None
 
 
-def log_end(file: Path) -> int:
-    """How long the alerts file is; 0 where there is none."""
-    try:
-        return file.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-
-
 def read_since(file: Path, offset: int) -> Iterator[AlertLine]:
-    """Every whole line of the alerts file after an offset; all of a file that was replaced.
+    """Yield the alerts after an offset of the alerts file; all of a file that was replaced.
 
-    Raises InputError where the file cannot be read.
+    Lines that are not alerts are left to `AlertEvaluator`, which logs them. Raises InputError.
     """
-    if offset > log_end(file):
-        offset = 0
-    rest = b""
     try:
-        with file.open("rb") as opened:
-            opened.seek(offset)
-            while chunk := opened.read(_CHUNK):
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    offset += len(line) + 1
-                    if (whose := _parse_header(line)) is not None:
-                        yield AlertLine(line, whose.account, offset)
-    except FileNotFoundError:
-        return
+        for line, end in read_lines(file, offset):
+            if (header := _parse_header(line)) is not None:
+                yield AlertLine(line, header.account, end)
     except OSError as error:
         raise InputError(
             f"the alerts file {file} cannot be read: {error.strerror or error}",
@@ -61,4 +42,4 @@ def _parse_header(line: bytes) -> _AlertHeader | None:
     try:
         return msgspec.json.decode(line, type=_AlertHeader)
     except msgspec.MsgspecError:
-        return None  # the alerts' own reader tells of such lines
+        return None

@@ -5,7 +5,6 @@ The ledger only indexes it; what a crash left out of the index is read from the 
 """
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from tearsheet.export.files import json_line
 from tearsheet.log import log_event
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent, Rule, TargetResult, evaluate_rules, new_alert
+from tearsheet.shared_files import append_lines, file_size, read_lines
 from tearsheet.store.tables.alert_index import AlertIndex
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.pages import Page, PageCursor, make_page
@@ -221,10 +221,7 @@ class AlertEvaluator:
                 yield last
 
     def _is_index_current(self) -> bool:
-        try:
-            return self._file.stat().st_size == self._index.position
-        except FileNotFoundError:
-            return self._index.position == 0
+        return file_size(self._file) == self._index.position
 
     def _update_index(self) -> None:
         if not self._ledger.read_only and not self._is_index_current():
@@ -232,25 +229,18 @@ class AlertEvaluator:
                 self._index_new_lines()
 
     def _index_new_lines(self) -> None:
-        """Take into the index what the alerts file says beyond it; a replaced file is read anew."""
-        size = self._file.stat().st_size if self._file.exists() else 0
-        if size < self._index.position:
+        """Index the lines of the alerts file that are not indexed yet; a replaced file is indexed from its start."""
+        position = end = self._index.position
+        if file_size(self._file) < position:
             self._index.clear()
-        if size == self._index.position:
-            return
-        data = self._lines_after(self._index.position)
-        end = data.rfind(b"\n") + 1
-        for line in data[:end].splitlines():
-            self._index_line(line)
-        self._index.set_position(self._index.position + end)
-
-    def _lines_after(self, offset: int) -> bytes:
         try:
-            with self._file.open("rb") as file:
-                file.seek(offset)
-                return file.read()
+            for line, line_end in read_lines(self._file, position):
+                self._index_line(line)
+                end = line_end
         except OSError as error:
             raise self._file_error("read", error) from error
+        if end != position:
+            self._index.set_position(end)
 
     def _file_error(self, what: str, error: OSError) -> InputError:
         return InputError(
@@ -283,16 +273,8 @@ class AlertEvaluator:
         """Write alerts ahead: to the file and the disk first, to the index after."""
         if not alerts:
             return
-        data = b"".join(json_line(alert) + b"\n" for alert in alerts)
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with self._file.open("ab") as file:
-                if _ends_with_partial_line(self._file):
-                    data = b"\n" + data
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-                end = file.tell()
+            end = append_lines(self._file, map(json_line, alerts))
         except OSError as error:
             raise self._file_error("written", error) from error
         for alert in alerts:
@@ -349,11 +331,3 @@ def _log_fields(alert: AlertEvent) -> dict[str, object]:
         "account": alert.account,
         "reason": alert.message,
     }
-
-
-def _ends_with_partial_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"

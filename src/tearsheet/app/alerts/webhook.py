@@ -4,15 +4,13 @@ The alerts file is the outbox: whatever stands in it beyond what the delivery lo
 to be delivered, also after a crash. One process at a time delivers; the others wait for its lock.
 """
 
-import fcntl
 import hmac
-import os
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from datetime import datetime
 from hashlib import blake2b, sha256
 from http.client import HTTPException, HTTPMessage
@@ -25,11 +23,11 @@ from msgspec import Struct
 from tearsheet.errors import InputError, SettingsError
 from tearsheet.export.files import json_line
 from tearsheet.settings import Settings
+from tearsheet.shared_files import append_lines, exclusive_lock, file_size, read_last_lines, read_lines
 
 SHORTEST_SECRET = 16
 _TIMEOUT_S = 10.0
 _LONGEST_WAIT_S = 300.0
-_TAIL = 65_536
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -104,10 +102,11 @@ class WebhookQueue:
         With another process at work nothing is tried. Raises InputError for files that cannot be used.
         """
         try:
-            with self._lock_log() as log:
-                if log is None:
+            self._log_file.parent.mkdir(parents=True, exist_ok=True)
+            with exclusive_lock(self._log_file) as is_mine:
+                if not is_mine:
                     return len(list(self._pending(self._delivered_offset())))
-                return self._deliver(log)
+                return self._deliver()
         except OSError as error:
             raise InputError(
                 f"{error.filename or self._log_file} cannot be used: {error.strerror or error}",
@@ -118,26 +117,25 @@ class WebhookQueue:
         """How long to wait before the next try: a second, or longer and longer after failures."""
         return min(_LONGEST_WAIT_S, 2.0 ** min(self._failures, 16))
 
-    def _deliver(self, log: IO[bytes]) -> int:
+    def _deliver(self) -> int:
         reached = self._delivered_offset()
         if reached is None:  # what was before the webhook is not news
-            end = self._size()
-            self._append_log(log, Delivery(at=self._clock(), state="began", reached=end))
+            end = file_size(self._alerts_file)
+            self._append_log(Delivery(at=self._clock(), state="began", reached=end))
             return 0
         outstanding = list(self._pending(reached))
         for number, (line, end) in enumerate(outstanding):
-            if not self._send(log, line, end, reached):
+            if not self._send(line, end, reached):
                 return len(outstanding) - number
             reached = end
         return 0
 
-    def _send(self, log: IO[bytes], line: bytes, end: int, reached: int) -> bool:
+    def _send(self, line: bytes, end: int, reached: int) -> bool:
         event_id = blake2b(line, digest_size=8).hexdigest()
         status, error = self._post(event_id, line)
         delivered = status is not None and 200 <= status < 300
         self._failures = 0 if delivered else self._failures + 1
         self._append_log(
-            log,
             Delivery(
                 at=self._clock(),
                 state="delivered" if delivered else "failed",
@@ -146,7 +144,7 @@ class WebhookQueue:
                 attempt=self._failures,
                 status=status,
                 error=error,
-            ),
+            )
         )
         return delivered
 
@@ -165,60 +163,21 @@ class WebhookQueue:
             return None, f"not reached: {type(error).__name__}"
 
     def _pending(self, reached: int | None) -> Iterator[tuple[bytes, int]]:
-        """The whole lines beyond an offset, each with its end; all of a file that was replaced."""
-        end = self._size()
-        if reached is None or end == reached:
-            return
-        offset = reached if reached < end else 0
-        with self._alerts_file.open("rb") as file:
-            file.seek(offset)
-            for line in file:
-                offset += len(line)
-                if line.endswith(b"\n") and line.strip():
-                    yield line.strip(), offset
-
-    def _size(self) -> int:
-        return self._alerts_file.stat().st_size if self._alerts_file.exists() else 0
+        """Yield the lines after an offset, each with the offset of its end; all of a file that was replaced."""
+        if reached is not None:
+            for line, end in read_lines(self._alerts_file, reached):
+                if line.strip():
+                    yield line.strip(), end
 
     def _delivered_offset(self) -> int | None:
-        """How far the delivery log says that the outbox is delivered; None where it says nothing."""
-        if not self._log_file.exists():
-            return None
-        with self._log_file.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-            lines = file.read().splitlines()
-        for line in reversed(lines):
-            try:
+        """Return the offset up to which alerts were delivered; None if the delivery log is empty."""
+        for line in read_last_lines(self._log_file):
+            with suppress(msgspec.MsgspecError):  # a partial line, left by a crash
                 return msgspec.json.decode(line, type=Delivery).reached
-            except msgspec.MsgspecError:
-                continue  # half a line of a crash
         return None
 
-    def _append_log(self, log: IO[bytes], delivery: Delivery) -> None:
-        log.write(json_line(delivery) + b"\n")
-        log.flush()
-        os.fsync(log.fileno())
-
-    @contextmanager
-    def _lock_log(self) -> Iterator[IO[bytes] | None]:
-        """The delivery log for this process alone; None while another one has it."""
-        self._log_file.parent.mkdir(parents=True, exist_ok=True)
-        with self._log_file.open("ab") as log:
-            try:
-                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield None
-                return
-            if self._ends_with_partial_line():
-                log.write(b"\n")
-            yield log
-
-    def _ends_with_partial_line(self) -> bool:
-        with self._log_file.open("rb") as file:
-            if not file.seek(0, os.SEEK_END):
-                return False
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) != b"\n"
+    def _append_log(self, delivery: Delivery) -> None:
+        append_lines(self._log_file, [json_line(delivery)])
 
 
 def open_queue(settings: Settings, clock: Callable[[], datetime]) -> WebhookQueue | None:

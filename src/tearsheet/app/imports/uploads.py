@@ -4,8 +4,6 @@ Each upload has a folder of its own: the files, what is said of them, how far th
 what came of it. Who reads them holds a lock that ends with its process, however that ends.
 """
 
-import fcntl
-import os
 import re
 import secrets
 import shutil
@@ -21,11 +19,13 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tearsheet import shared_files
 from tearsheet.app.imports.import_file import DetectedFormat
 from tearsheet.app.imports.preview import DayChange, PositionChange
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import InputError, NotFoundError, UsageError
 from tearsheet.export.files import replace_file
+from tearsheet.shared_files import exclusive_lock
 from tearsheet.sources.statements.options import StatementOptions
 
 T = TypeVar("T")
@@ -192,9 +192,7 @@ class UploadStore:
     def record_progress(self, identity: str, progress: UploadProgress) -> None:
         """Say how far the reading is; nothing is lost with it, so no disk is waited for."""
         path = self._upload_folder(identity) / _PROGRESS
-        beside = path.with_suffix(".new")
-        beside.write_bytes(msgspec.json.encode(progress))
-        beside.replace(path)
+        shared_files.replace_file(path, msgspec.json.encode(progress), durable=False)
 
     @contextmanager
     def lock(self, identity: str) -> Iterator[None]:
@@ -202,21 +200,15 @@ class UploadStore:
         place = self._upload_folder(identity)
         if not place.is_dir():
             self.get(identity)
-        descriptor = os.open(place / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if not _try_lock(descriptor, _LOCK_TIMEOUT_S):
+        with exclusive_lock(place / _LOCK, timeout_s=_LOCK_TIMEOUT_S, mode=0o600) as is_mine:
+            if not is_mine:
                 raise UsageError("these files are being read already", "wait until that is over")
             yield
-        finally:
-            os.close(descriptor)
 
     def is_locked(self, identity: str) -> bool:
         """Whether some process works on an upload now."""
-        descriptor = os.open(self._upload_folder(identity) / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            return not _try_lock(descriptor, 0)
-        finally:
-            os.close(descriptor)
+        with exclusive_lock(self._upload_folder(identity) / _LOCK, mode=0o600) as is_mine:
+            return not is_mine
 
     def discard(self, identity: str) -> None:
         """Throw an upload away. Raises UsageError while it is being read."""
@@ -253,20 +245,6 @@ def safe_name(name: str) -> str:
 
 def _stored_name(number: int, name: str) -> str:
     return f"{number}-{safe_name(name)}"
-
-
-def _try_lock(descriptor: int, patience_s: float) -> bool:
-    """Take a lock, if nobody holds it for longer than a look takes."""
-    until = time.monotonic() + patience_s
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= until:
-                return False
-            time.sleep(_LOCK_TIMEOUT_S / 20)
-        else:
-            return True
 
 
 class ProgressWriter:

@@ -11,10 +11,10 @@ from hashlib import blake2b
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.app.alerts.alert_log import log_end
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import TearsheetError
 from tearsheet.export.files import json_line
+from tearsheet.shared_files import file_size
 from tearsheet.trade.session import EARLIEST
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.server.context import AppContext, QueryContext
@@ -118,7 +118,7 @@ class ChangeFeed:
                 error = self._lag_reason(query)
         except TearsheetError as failure:
             return replace(previous, error=failure.code)
-        end = log_end(self._app_context.settings.alerts_file)
+        end = file_size(self._app_context.settings.alerts_file)
         return replace(previous, state_id=state_id, alerts_end=end, verdicts=verdicts, error=error, day=day)
 
     def _lag_reason(self, query: QueryContext) -> str | None:
