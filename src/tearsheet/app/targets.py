@@ -2,12 +2,10 @@
 
 import logging
 
-import msgspec
-
 from tearsheet.app.alerts.evaluator import AlertCheck
 from tearsheet.app.analysis.summaries import summarize
-from tearsheet.app.book_rules import file_digest
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.parsed_file import ParsedFile
 from tearsheet.log import log_event, timed_event
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import Targets, rolling_rules, target_rules
@@ -18,22 +16,20 @@ _log = logging.getLogger("tearsheet")
 
 
 def load_targets(context: LedgerContext) -> Targets:
-    """Return the targets of the file, all null without one. Raises SettingsError.
-
-    The parsed content is cached in the ledger by its digest, since importing PyYAML costs 25 ms.
-    """
-    ledger, path = context.ledger, context.settings.targets_file
-    digest = file_digest(path)
-    if digest and ledger.get("targets_digest") == digest:
-        return msgspec.json.decode(ledger.get("targets") or "", type=Targets)
-    targets, existed = parse_file(path)
-    if not existed:
+    """Return the targets of the file, the default ones without it. Raises SettingsError, StoreError."""
+    path, file = context.settings.targets_file, context.shared(_targets_file)
+    targets = file.load()
+    if not file.digest:
         log_event(_log, "tearsheet.targets", reason=f"no {path}: nothing is judged but risk-reward")
-    elif not ledger.read_only:
-        with ledger.writing():
-            ledger.put("targets", msgspec.json.encode(targets).decode())
-            ledger.put("targets_digest", digest)
+    elif not (file.is_stored or context.read_only):
+        with context.ledger.writing():
+            file.store()
     return targets
+
+
+def _targets_file(context: LedgerContext) -> ParsedFile[Targets]:
+    path = context.settings.targets_file
+    return ParsedFile(context.ledger, path, "targets", Targets, lambda path: parse_file(path)[0])
 
 
 def check_targets(context: LedgerContext, summary: PerformanceSummary, targets: Targets) -> AlertCheck:

@@ -1,0 +1,73 @@
+"""A settings file that is parsed once per content, cached in the ledger by its digest.
+
+A process that finds the content in the ledger starts without a YAML parser. The ledger also has the last good
+content while somebody breaks the file.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from tearsheet.app.book_rules import file_digest
+from tearsheet.errors import SettingsError
+from tearsheet.store.tables.ledger import Ledger
+
+T = TypeVar("T")
+
+
+class ParsedFile(Generic[T]):
+    """The parsed content of a file: in memory, in the ledger under `key`, or from `parse`.
+
+    `parse` gets the path, also of a missing file. A memory cache serves one context, which one thread uses.
+    """
+
+    def __init__(
+        self, ledger: Ledger, path: Path, key: str, kind: type[T], parse: Callable[[Path], T]
+    ) -> None:
+        self._ledger, self._path, self._kind, self._parse = ledger, path, kind, parse
+        self._key, self._digest_key = key, f"{key}_digest"
+        self._content: T | SettingsError | None = None
+        #: the digest of the content that was loaded last; empty for a missing file
+        self.digest = ""
+
+    def load(self) -> T:
+        """Return the present content. Raises SettingsError if it is invalid or unreadable, StoreError."""
+        try:
+            digest = file_digest(self._path)
+        except OSError as error:
+            reason = error.strerror or error
+            raise SettingsError(f"{self._path} cannot be read: {reason}", "it is a YAML file") from None
+        if self._content is None or digest != self.digest:
+            self._content, self.digest = self._read(digest), digest
+        if isinstance(self._content, SettingsError):
+            raise self._content
+        return self._content
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the ledger has the content that was loaded last."""
+        return self._ledger.get(self._digest_key) == self.digest
+
+    def store(self) -> None:
+        """Store the valid content that was loaded last; inside a write transaction."""
+        if not isinstance(self._content, SettingsError) and not self.is_stored:
+            self._ledger.put(self._key, msgspec.json.encode(self._content).decode())
+            self._ledger.put(self._digest_key, self.digest)
+
+    def last_stored(self) -> T | None:
+        """Return the content that was stored last; None if there is none, or another version wrote it."""
+        text = self._ledger.get(self._key)
+        try:
+            return None if text is None else msgspec.json.decode(text, type=self._kind)
+        except msgspec.MsgspecError:
+            return None
+
+    def _read(self, digest: str) -> T | SettingsError:
+        if digest and self._ledger.get(self._digest_key) == digest and (stored := self.last_stored()):
+            return stored
+        try:
+            return self._parse(self._path)
+        except SettingsError as error:
+            return error
