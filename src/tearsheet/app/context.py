@@ -114,6 +114,10 @@ class LedgerContext:
         part: T = self._shared[make]
         return part
 
+    def share(self, make: Callable[["LedgerContext"], T], instance: T) -> None:
+        """Make `shared(make)` return an instance that other contexts use too."""
+        self._shared[make] = instance
+
     def after_commit(self, action: Callable[[], None]) -> None:
         """Register an action for the next `publish_pending_alerts`."""
         self._after_commit.add(action)

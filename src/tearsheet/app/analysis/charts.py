@@ -12,6 +12,7 @@ from tearsheet.app.analysis.notes import note_summaries, tags_by_position
 from tearsheet.app.analysis.summaries import summary_builder
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.reports import ExplainedFill
+from tearsheet.bounded_cache import BoundedCache
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.performance.breakdown import Group, breakdown
 from tearsheet.performance.calendar import CalendarResults, calendar_results
@@ -23,6 +24,7 @@ from tearsheet.performance.series import DailyPoint, FillPoint, daily_curve, fil
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.store.tables.closed_trades import ClosedTradeQuery
 from tearsheet.store.tables.ledger import NOTES_STATE_ID
+from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.trade_list import (
     SORTS,
     TradeCursor,
@@ -35,13 +37,9 @@ from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
 
 __all__ = ["SORTS", "Charts", "Selection", "TradeCursor", "TradeDetail", "TradeFilter", "TradePage"]
 
-#: How long the lists were that were asked for last, by the state they are of.
-_count_cache: dict[object, int] = {}
-_MAX_CACHED_COUNTS = 500
-#: The closings that were asked for last, by the state they are of, so that the charts and pages of
-#: one state share them; so many at most, counted together, and the newest in any case.
-_trades_cache: dict[object, list[ClosedTrade]] = {}
-_MAX_CACHED_TRADES = 250_000
+_MAX_COUNTS = 500
+#: 100,000 closed trades take 1 to 2 s to read; the charts and pages of one state share them
+_MAX_TRADES = 250_000
 
 
 class Selection(Struct, frozen=True):
@@ -86,6 +84,19 @@ class TradeDetail(Struct, frozen=True):
     bookings: tuple[ExplainedFill, ...]
 
 
+class ChartCache:
+    """Closed trades and list lengths that were read last, by ledger state; contexts of several threads share it."""
+
+    def __init__(self) -> None:
+        self.trades = BoundedCache[list[ClosedTrade]](_MAX_TRADES, len)
+        self.counts = BoundedCache[int](_MAX_COUNTS)
+
+
+def chart_cache(context: LedgerContext) -> ChartCache:
+    """Return a new cache, for a context without one."""
+    return ChartCache()
+
+
 class Charts:
     """Answers what a summary does not hold: how it came about, and how it spreads."""
 
@@ -94,6 +105,7 @@ class Charts:
         self._summaries = summary_builder(context)
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
+        self._cache = context.shared(chart_cache)
         self._closed_trades = ClosedTradeQuery(self._calendar, self._band)
 
     def calendar(self, chosen: Selection) -> CalendarResults:
@@ -185,11 +197,7 @@ class Charts:
         notes = self._ledger.get(NOTES_STATE_ID) if wanted.tag else None
         of = (wanted.side, wanted.outcome, wanted.text, wanted.tag)
         key = (self._ledger.state_id, notes, self._band, window, scope, currency, of)
-        if key not in _count_cache:
-            while len(_count_cache) >= _MAX_CACHED_COUNTS:
-                _count_cache.pop(next(iter(_count_cache)), None)
-            _count_cache[key] = found.count()
-        return _count_cache[key]
+        return self._cache.counts.get_or_compute(key, found.count)
 
     def filter_values(self, account: str | None, most: int) -> FilterValues:
         """The symbols and strategies of closed positions, of one account or all; some of many."""
@@ -225,17 +233,17 @@ class Charts:
         with self._ledger.snapshot() as queries:
             currency = self._currency(chosen)
             key = (self._ledger.state_id, window, scope, currency)
-            start, end = self._calendar.start(window.start), self._calendar.start(window.end)
+            return self._cache.trades.get_or_compute(
+                key, lambda: self._read_trades(queries, chosen, currency)
+            )
 
-            if (kept := _trades_cache.get(key)) is not None:
-                return kept
-            if window.last_trades is None:
-                found = self._closed_trades.between(queries, scope, currency, start, end)
-            else:
-                last = queries.last_closed(scope, currency, end, window.last_trades)
-                found = [self._closed_trades.to_closed_trade(position) for position in last]
-            _cache_trades(key, found)
-            return found
+    def _read_trades(self, queries: Queries, chosen: Selection, currency: str) -> list[ClosedTrade]:
+        window, scope = chosen.window, chosen.scope
+        start, end = self._calendar.start(window.start), self._calendar.start(window.end)
+        if window.last_trades is None:
+            return self._closed_trades.between(queries, scope, currency, start, end)
+        last = queries.last_closed(scope, currency, end, window.last_trades)
+        return [self._closed_trades.to_closed_trade(position) for position in last]
 
     def currency(self, chosen: Selection) -> str:
         """The one currency that the answers are in. Raises NotFoundError, MixedCurrencyError."""
@@ -258,9 +266,3 @@ def _one_per_tag(found: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -
     return [
         replace(closing, tag=tag) for closing in found for tag in sorted(tags.get(closing.id, ())) or none
     ]
-
-
-def _cache_trades(key: object, found: list[ClosedTrade]) -> None:
-    while _trades_cache and len(found) + sum(map(len, _trades_cache.values())) > _MAX_CACHED_TRADES:
-        _trades_cache.pop(next(iter(_trades_cache)), None)
-    _trades_cache[key] = found

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from tearsheet.app.analysis.charts import ChartCache, chart_cache
 from tearsheet.errors import StoreError
 from tearsheet.performance.summary import PartialReason
 from tearsheet.settings import Settings
@@ -26,6 +27,7 @@ class TrackerPool:
         #: Current settings: another process may change those that the books depend on.
         self.settings = settings
         self._clock = clock
+        self._chart_cache = ChartCache()
         self._local = threading.local()
 
     @contextmanager
@@ -84,6 +86,7 @@ class TrackerPool:
     def _open(self) -> PerformanceTracker:
         tracker = PerformanceTracker(self.settings, self._clock)
         self.settings = tracker.settings
+        tracker.share(chart_cache, self._chart_cache)
         tracker.ledger.set_lock_timeout(_WRITE_LOCK_TIMEOUT_S)
         self._local.tracker = tracker
         self._local.file = self._file_identity()
