@@ -1,7 +1,7 @@
 """`GET /api/events`: Server-Sent Events of revisions, verdicts and alerts, resumed by Last-Event-ID.
 
 An event's ID is the position of its reader: the ledger's state, the offset in the alerts file, and a
-digest of the verdicts that were sent. Any worker can resume from it.
+digest of the verdicts that were sent. Any worker can resume from it, with or without Redis.
 """
 
 import re

@@ -114,7 +114,8 @@ class Access:
 
     A request with a token may do what the token allows. A request without one may read if anonymous
     reading is allowed; while there are no tokens at all it may do everything, if it comes over
-    loopback and not through a proxy.
+    loopback and not through a proxy. The peer address decides, not the address that is listened at, so
+    any WSGI server is as closed as `tearsheet serve`.
     """
 
     def __init__(self, tokens: Tokens, *, anonymous_read: bool) -> None:
@@ -214,7 +215,8 @@ _BEARER = {"WWW-Authenticate": 'Bearer realm="tearsheet"'}
 
 
 def _reject_cross_site(request: Request) -> None:
-    # CSRF: a page of another site, open in a browser on this machine, must not write over loopback
+    # CSRF: a page of another site, open in a browser here, must not write. Browsers send Origin with every
+    # form; without a token in the page, pages can be compressed and answered with 304.
     origin = request.headers.get("Origin")
     is_foreign = origin is not None and origin.partition("://")[2] != request.host
     if is_foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):

@@ -1,4 +1,4 @@
-"""The parameters that operations share: what each may be, and how it is read."""
+"""Query and path parameters that operations share: description, schema and parser."""
 
 import base64
 import re
@@ -16,22 +16,20 @@ from tearsheet.web.http.operation import Parameter
 
 KINDS = ("daily", "weekly", "monthly", "quarterly", "yearly", "all", "custom")
 MAX_PAGE_SIZE = 1000
-_MOST_IMPORTS = 999_999_999
+_MAX_IMPORT_ID = 999_999_999
 NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
 _DATE = f"^{DATE_PATTERN}$"
 _ID = "^[0-9a-f]{16}$"
 _CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
-
-
 _TEXT = matching(NAME, "a text of 1 to 200 characters")
 _DAY = text_rule("YYYY-MM-DD, such as 2026-01-31, from 1980 to 2087", ISO_DATE.convert)
 
 
-def cursor_of(place: PageCursor | None) -> str | None:
-    """The text by which the next page is asked for."""
-    if place is None:
+def cursor_of(cursor: PageCursor | None) -> str | None:
+    """Return a page cursor as `next_cursor`; None after the last page."""
+    if cursor is None:
         return None
-    content = msgspec.json.encode((place.time_us, place.id))
+    content = msgspec.json.encode((cursor.time_us, cursor.id))
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
@@ -48,31 +46,31 @@ def _cursor(text: str) -> PageCursor:
     return PageCursor(time_us, identity)
 
 
-def choice(name: str, words: str, *choices: str, default: str | None = None) -> Parameter:
-    """A parameter that is one of some words."""
+def choice(name: str, description: str, *choices: str, default: str | None = None) -> Parameter:
+    """Return a parameter that is one of these words."""
     schema = {"type": "string", "enum": list(choices)}
     if default is not None:
         schema["default"] = default
-    return Parameter(name, words, schema, one_of(*choices).parse, default)
+    return Parameter(name, description, schema, one_of(*choices).parse, default)
 
 
-def date_of(name: str, words: str) -> Parameter:
-    """A parameter that is a date."""
+def date_of(name: str, description: str) -> Parameter:
+    """Return a parameter that is a date."""
     schema = {"type": "string", "format": "date", "pattern": _DATE}
-    return Parameter(name, words, schema, _DAY.parse)
+    return Parameter(name, description, schema, _DAY.parse)
 
 
-def text_of(name: str, words: str) -> Parameter:
-    """A parameter that is a short text."""
-    return Parameter(name, words, {"type": "string", "pattern": NAME}, _TEXT.parse)
+def text_of(name: str, description: str) -> Parameter:
+    """Return a parameter that is a short text."""
+    return Parameter(name, description, {"type": "string", "pattern": NAME}, _TEXT.parse)
 
 
-def number_of(name: str, words: str, high: int, default: int | None = None, low: int = 1) -> Parameter:
-    """A parameter that is a whole number."""
+def number_of(name: str, description: str, high: int, default: int | None = None, low: int = 1) -> Parameter:
+    """Return a parameter that is a whole number from `low` to `high`."""
     schema: dict[str, Any] = {"type": "integer", "minimum": low, "maximum": high}
     if default is not None:
         schema["default"] = default
-    return Parameter(name, words, schema, whole_number(low, high).parse, default)
+    return Parameter(name, description, schema, whole_number(low, high).parse, default)
 
 
 ACCOUNT = text_of("account", "Only this account.")
@@ -108,15 +106,15 @@ METRIC = Parameter(
     one_of(*METRICS).parse,
     required=True,
 )
-ALERT_ID = Parameter("alert", "An alert's id.", {"type": "string", "pattern": "^[0-9a-f]{16}$"}, _TEXT.parse)
+ALERT_ID = Parameter("alert", "An alert's id.", {"type": "string", "pattern": _ID}, _TEXT.parse)
 
 IMPORT_ID = Parameter(
     "number",
     "An import's id.",
-    {"type": "integer", "minimum": 1, "maximum": _MOST_IMPORTS},
-    whole_number(1, _MOST_IMPORTS).parse,
+    {"type": "integer", "minimum": 1, "maximum": _MAX_IMPORT_ID},
+    whole_number(1, _MAX_IMPORT_ID).parse,
 )
-BEFORE = number_of("before", "Only imports with a smaller id.", _MOST_IMPORTS)
+BEFORE = number_of("before", "Only imports with a smaller id.", _MAX_IMPORT_ID)
 POSITION_ID = Parameter(
     "position",
     "A position's id.",
