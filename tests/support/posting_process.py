@@ -1,4 +1,7 @@
-"""Post fills, request after request: `posting_process.py FOLDER ACCOUNTS NUMBER SEED NOW`."""
+"""Post fills, request after request: `posting_process.py FOLDER ACCOUNTS NUMBER SEED NOW`.
+
+Prints the revision after each request.
+"""
 
 import json
 import random
@@ -52,7 +55,7 @@ def main(folder: str, accounts: str, number: str, seed: str, now: str) -> None:
     clock = datetime.fromisoformat(now)
     with PerformanceTracker(Settings.load(folder=Path(folder)), clock=lambda: clock) as tracker:
         for n, fills in enumerate(requests(accounts.split(","), int(number), int(seed))):
-            post(tracker, fills, f"{seed}-{n}")
+            print(post(tracker, fills, f"{seed}-{n}"), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from contextlib import closing
 from datetime import timedelta
 from threading import Thread
@@ -250,25 +251,25 @@ def test_kill_9_at_any_moment_loses_and_doubles_no_breach(place: Place) -> None:
     """A process that posts is killed again and again; it keeps what one that nobody kills keeps."""
     text = "limits: {default: {max_drawdown: 40, stale_after: null}}"
     program = TOP / "tests" / "support" / "posting_process.py"
-    arguments = [str(limited(place, text).folder), "A,B,C", "80", "7", place.now.isoformat()]
+    arguments = [str(limited(place, text).folder), "A,B,C", "40", "7", place.now.isoformat()]
     command = [sys.executable, str(program), *arguments]
     env = {"PYTHONPATH": str(program.parent), **place.env}
-    chance, killed = random.Random(3), 0
-    while True:
-        process = subprocess.Popen(command, cwd=place.folder, env=env, stderr=subprocess.PIPE)
-        try:
-            process.wait(0.4 + chance.random() * 0.3 + killed / 20)
-        except subprocess.TimeoutExpired:
+    chance = random.Random(3)
+    # killed while it opens the ledger, and after so many requests, of which the first repeat earlier ones
+    for requests_until_killed in (0, 0, *range(8, 40, 9), None):
+        process = subprocess.Popen(
+            command, cwd=place.folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        if requests_until_killed is not None:
+            for _ in range(requests_until_killed):
+                process.stdout.readline()  # type: ignore[union-attr]
+            time.sleep(chance.random() * (0.02 if requests_until_killed else 0.3))
             process.send_signal(signal.SIGKILL)
-        _, said = process.communicate()
-        assert process.returncode in (0, -signal.SIGKILL), said
-        if process.returncode == 0:
-            break
-        killed += 1
-    assert killed > 2
+        _, errors = process.communicate()
+        assert process.returncode == (0 if requests_until_killed is None else -signal.SIGKILL), errors
     unharmed = limited(fresh_place(), text)
     with closing(unharmed.tracker()) as other:
-        for fills in requests(["A", "B", "C"], 80, 7):
+        for fills in requests(["A", "B", "C"], 40, 7):
             post(other, fills)
         wanted = known(other)
     with place.tracker() as tracker:
