@@ -1,7 +1,6 @@
 """The server as a process of its own, for whoever asks it from outside: tests, benchmarks, the soak."""
 
 import http.client
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Self
 
+from tests.support.processes import environment
 from tests.support.redis_server import free_port
 
 __all__ = ["Running", "ask", "children", "environment", "eventually", "free_port"]
@@ -123,13 +123,6 @@ def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def environment(more: Mapping[str, str]) -> dict[str, str]:
-    """This environment less what settles Tearsheet, with `more`."""
-    ours = ("TEARSHEET_", "PERFORMANCE_", "DATABASE_URL", "REDIS_URL", "PROMETHEUS_", "GUNICORN_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | dict(more)
 
 
 def children(pid: int) -> list[int]:

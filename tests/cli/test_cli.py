@@ -13,6 +13,7 @@ import pytest
 from tearsheet import cli, errors
 from tearsheet.cli import EXIT_CODES, main
 from tests.support.place import Place, fills_csv, record
+from tests.support.processes import environment
 
 
 class Shell:
@@ -134,7 +135,7 @@ def test_an_export_shows_the_picture_beside_it(shell: Shell) -> None:
 
 def test_the_address_of_the_specification_works(place: Place) -> None:
     trade(place, "10")
-    env = {k: v for k, v in os.environ.items() if not k.startswith("TEARSHEET_")}
+    env = environment({})
     for module in (
         ["-m", "trading_bot.performance", "--window", "weekly"],
         ["-m", "trading_bot.performance", "--help"],

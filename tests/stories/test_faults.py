@@ -1,7 +1,6 @@
 """What happens when things break: killed processes, two at once, full disks, strange ledgers."""
 
 import json
-import os
 import re
 import signal
 import sqlite3
@@ -19,16 +18,16 @@ from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.store.db import connection
 from tearsheet.store.db.statements import load_statements
 from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
+from tests.support.processes import environment
 
 SYNC = "import sys; from tearsheet.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 def command(place: Place, *arguments: str) -> "subprocess.Popen[str]":
-    env = {k: v for k, v in os.environ.items() if not k.startswith("TEARSHEET_")}
     return subprocess.Popen(
         [sys.executable, "-c", SYNC, *arguments],
         cwd=place.folder,
-        env=env,
+        env=environment({}),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

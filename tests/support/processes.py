@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +26,13 @@ def until(what: Callable[[], Any], seconds: float = 15.0, why: Callable[[], str]
     return found
 
 
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a child: that of the tests without settings of Tearsheet, and `more`."""
+    ours = ("TEARSHEET_", "PERFORMANCE_", "DATABASE_URL", "REDIS_URL", "PROMETHEUS_", "GUNICORN_")
+    others = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return others | dict(more)
+
+
 class Running:
     """A `tearsheet` command at a place; killed at the end if it has not ended."""
 
@@ -33,8 +40,7 @@ class Running:
         self._words = words
         self._place = place
         self.file = place.folder / f"{words[0]}-{time.monotonic_ns()}.out"
-        keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self._env = keep | {"PYTHONPATH": str(TOP)} | place.env | env
+        self._env = environment({"PYTHONPATH": str(TOP)} | place.env | env)
 
     def __enter__(self) -> Self:
         with self.file.open("wb") as out:

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.place import TOP, Place
+from tests.support.processes import environment
 from tests.support.redis_server import free_port
 
 
@@ -45,13 +45,14 @@ class Server:
             kind,
             app,
         ]
-        keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self._env = keep | {
-            "PYTHONPATH": str(TOP),
-            "CLOCK_FILE": str(self.clock_file),
-            "TEARSHEET_LOG_FORMAT": "json",
-            **env,
-        }
+        self._env = environment(
+            {
+                "PYTHONPATH": str(TOP),
+                "CLOCK_FILE": str(self.clock_file),
+                "TEARSHEET_LOG_FORMAT": "json",
+                **env,
+            }
+        )
 
     def __enter__(self) -> Self:
         with self.log_file.open("ab") as log:

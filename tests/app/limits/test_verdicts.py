@@ -24,6 +24,7 @@ from tests.stories.test_ledger_laws import fresh_place
 from tests.support.laws import examples
 from tests.support.place import NOON, TOP, Place
 from tests.support.posting_process import post, requests
+from tests.support.processes import environment
 
 pytestmark = pytest.mark.both_databases
 
@@ -253,7 +254,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_no_breach(place: Place) -> None:
     program = TOP / "tests" / "support" / "posting_process.py"
     arguments = [str(limited(place, text).folder), "A,B,C", "40", "7", place.now.isoformat()]
     command = [sys.executable, str(program), *arguments]
-    env = {"PYTHONPATH": str(program.parent), **place.env}
+    env = environment(place.env)
     chance = random.Random(3)
     # killed while it opens the ledger, and after so many requests, of which the first repeat earlier ones
     for requests_until_killed in (0, 0, *range(8, 40, 9), None):

@@ -1,6 +1,5 @@
 """The ledger in PostgreSQL: writers side by side, servers that go away, and the same answers."""
 
-import os
 import re
 import signal
 import subprocess
@@ -27,6 +26,7 @@ from tests.stories.test_faults import WHOLE
 from tests.support.place import NOON, TOP, Place, as_rows, fills_csv, record
 from tests.support.postgres_server import PASSWORD, QUOTED, PostgresServer
 from tests.support.posting_process import post, requests
+from tests.support.processes import environment
 
 POSTING = TOP / "tests" / "support" / "posting_process.py"
 
@@ -46,7 +46,7 @@ def process(place: Place, *arguments: str) -> "subprocess.Popen[str]":
         [sys.executable, *arguments],
         cwd=place.folder,
         text=True,
-        env=os.environ | place.env,
+        env=environment(place.env),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
