@@ -1,4 +1,4 @@
-"""The command line: `tearsheet …`. Exit codes live here and nowhere else."""
+"""Command line `tearsheet …`: command table, exit codes, error output."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ EXIT_UNAVAILABLE = 75
 EXIT_GUARD_FAILED = 76
 EXIT_INTERRUPTED = 130
 
-#: Every error class has its exit code; a test proves that none is left out.
+#: Exit code of each error class; a test checks that every class is listed.
 EXIT_CODES: dict[type[errors.TearsheetError], int] = {
     errors.TearsheetError: EXIT_INTERNAL,
     errors.UsageError: EXIT_USAGE,
@@ -32,7 +32,7 @@ EXIT_CODES: dict[type[errors.TearsheetError], int] = {
     errors.StoreError: EXIT_UNAVAILABLE,
 }
 
-#: Commands and the module of this package that holds each; imported only when called.
+#: Commands and their modules in this package.
 COMMANDS = {
     "summary": "summary",
     "check": "summary",
@@ -112,7 +112,7 @@ def tearsheet(ctx: click.Context, verbose: int) -> None:
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "tearsheet") -> int:
-    """Run a command and return its exit code. The outermost function: nothing escapes it."""
+    """Run a command and return its exit code; catches every exception."""
     try:
         result = tearsheet.main(
             args=list(sys.argv[1:] if arguments is None else arguments),
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None, program: str = "tearsheet") -> 
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # the reader went away: give Python something to flush into
+        # the reader closed the pipe: Python flushes standard output into /dev/null at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the outermost function
@@ -154,5 +154,5 @@ def _report_internal_error(error: Exception) -> int:
 
 
 def run() -> None:
-    """The console script."""
+    """Entry point of the console script."""
     sys.exit(main())

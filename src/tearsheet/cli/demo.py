@@ -1,4 +1,4 @@
-"""The command that shows what Tearsheet does: demo."""
+"""The demo command: import a sample and show results, alerts, limits and exports."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
 
-_MARK = ".tearsheet-demo"
+_MARKER_FILE = ".tearsheet-demo"
 
 
 @click.command(short_help="See it work on a sample of several months.")
@@ -40,9 +40,9 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
     """
     _prepare_folder(folder)
     settings = Settings.load(_environment(os.environ), folder.resolve())
-    # the last session that is over, so that no day is missing and none is yet to come
-    over = settings.calendar.trading_day_of(datetime.now(UTC)) - DAY
-    sample = write_sample(folder, until=over, seed=seed)
+    # the last complete session, so that no day is missing or in the future
+    last_day = settings.calendar.trading_day_of(datetime.now(UTC)) - DAY
+    sample = write_sample(folder, until=last_day, seed=seed)
     log.configure(settings)
     click.echo(click.style(f"1. A sample of {sample.first_day} to {sample.last_day} in {folder}/", bold=True))
     with PerformanceTracker(settings) as tracker:
@@ -56,32 +56,32 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
 
 
 def _serve(settings: Settings, sample: SampleReport) -> None:
-    """Serve the sample at the usual port, or at a free one where that is taken."""
+    """Serve the sample on the configured port, or on a free one if it is in use."""
     from tearsheet.web import create_app
     from tearsheet.web.server.gunicorn_server import serve
 
-    chosen = replace(settings, host="127.0.0.1", port=_free_port(settings.port), workers=1)
-    address = f"http://127.0.0.1:{chosen.port}"
+    local = replace(settings, host="127.0.0.1", port=_free_port(settings.port), workers=1)
+    address = f"http://127.0.0.1:{local.port}"
     click.echo(click.style("\nThe dashboard:", bold=True))
     click.echo(f"   {address}/                   how the limits stand now   (Ctrl-C ends it)")
     click.echo(f"   {address}/?date={sample.last_day}   the last day that was traded")
-    serve(chosen, lambda: create_app(chosen))
+    serve(local, lambda: create_app(local))
 
 
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _free_port(preferred: int) -> int:
+    for port in (preferred, 0):
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                tried.bind(("127.0.0.1", port))
+                listener.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return int(tried.getsockname()[1])
+            return int(listener.getsockname()[1])
     raise UsageError("no port is free at 127.0.0.1", "stop something that listens")
 
 
 def _environment(env: os._Environ[str]) -> dict[str, str]:
-    """The settings of the sample, whatever is set around it."""
+    """Return the settings of the sample; only the log level comes from the environment."""
     return {
         "PERFORMANCE_SUMMARY_TIMEZONE": FUTURES_ZONE,
         "TEARSHEET_DAY_STARTS_AT": "17:00",
@@ -91,15 +91,15 @@ def _environment(env: os._Environ[str]) -> dict[str, str]:
 
 
 def _prepare_folder(folder: Path) -> None:
-    """Begin anew where an earlier demo was; touch nothing else."""
+    """Create the folder, or empty it if an earlier demo made it. Raises UsageError for any other content."""
     if folder.exists() and any(folder.iterdir()):
-        if not (folder / _MARK).exists():
+        if not (folder / _MARKER_FILE).exists():
             raise UsageError(
                 f"{folder} is not empty and was not made by `tearsheet demo`", "name another folder"
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / _MARK).write_text("made by `tearsheet demo`; safe to delete\n", "utf-8")
+    (folder / _MARKER_FILE).write_text("made by `tearsheet demo`; safe to delete\n", "utf-8")
     (folder / "tearsheet.env").write_text(
         "".join(f"export {key}={value}\n" for key, value in _environment(os.environ).items()), "utf-8"
     )
@@ -115,18 +115,18 @@ def _import_sample(tracker: PerformanceTracker, sample: SampleReport) -> None:
         click.echo(format_rejection(rejection))
     for path in sample.statements:
         zone = ZoneInfo(FUTURES_ZONE)
-        done = tracker.import_file(path, timezone=zone)
-        click.echo(f"   {path.name}: {done.new:,} new fills, {done.known:,} known")
+        imported = tracker.import_file(path, timezone=zone)
+        click.echo(f"   {path.name}: {imported.new:,} new fills, {imported.known:,} known")
         if path == sample.statements[0]:
             _print_late_day(tracker, sample, "without one fill of")
     _print_late_day(tracker, sample, "with the late fill of")
 
 
-def _print_late_day(tracker: PerformanceTracker, sample: SampleReport, words: str) -> None:
+def _print_late_day(tracker: PerformanceTracker, sample: SampleReport, label: str) -> None:
     window = Window.containing("daily", sample.late_fill_day)
-    found = tracker.get_summary(window, scope=Scope(account="FUT-1"))
-    net, trades = found.value("net_pnl"), found.value("total_trades")
-    click.echo(f"     FUT-1 {words} {sample.late_fill_day}: net {net}, {trades} trades closed")
+    summary = tracker.get_summary(window, scope=Scope(account="FUT-1"))
+    net, trades = summary.value("net_pnl"), summary.value("total_trades")
+    click.echo(f"     FUT-1 {label} {sample.late_fill_day}: net {net}, {trades} trades closed")
 
 
 def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
@@ -136,8 +136,8 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     )
     week = tracker.get_summary(Window.containing("weekly", sample.last_day))
     run = tracker.check(week, targets)
-    judged = evaluate_targets(week, targets, tracker.settings.alert_min_sample)
-    click.echo(format_summary(judged, run.open, run.raised))
+    evaluated = evaluate_targets(week, targets, tracker.settings.alert_min_sample)
+    click.echo(format_summary(evaluated, run.open, run.raised))
     click.echo(click.style("3. The losing week", bold=True))
     losing = tracker.get_summary(Window.containing("weekly", sample.losing_week))
     for alert in tracker.check(losing, targets).raised:
@@ -164,10 +164,10 @@ def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path
     click.echo(click.style("\n6. Files", bold=True))
     targets = tracker.targets()
     for kind, day in (("daily", sample.last_day), ("weekly", sample.last_day), ("monthly", sample.last_day)):
-        found = tracker.get_summary(Window.containing(kind, day))  # type: ignore[arg-type]
-        run = tracker.check(found, targets)
-        whole = evaluate_targets(found, targets, tracker.settings.alert_min_sample)
-        for file in export_summary(whole, run.open, tracker.settings.output_dir):
+        summary = tracker.get_summary(Window.containing(kind, day))  # type: ignore[arg-type]
+        run = tracker.check(summary, targets)
+        evaluated = evaluate_targets(summary, targets, tracker.settings.alert_min_sample)
+        for file in export_summary(evaluated, run.open, tracker.settings.output_dir):
             click.echo(f"   {file.path.relative_to(folder.resolve())}")
 
 

@@ -1,4 +1,4 @@
-"""The commands about files of fills, formats and doctor, and the options that say what a file does not."""
+"""The commands formats and doctor, and the options that describe a statement."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -22,12 +22,12 @@ from tearsheet.trade.value_rule import TIME_ZONE, InvalidValueError
 
 _LAYOUTS = Path("config/layouts")
 _MARKS: dict[str, Literal[".", ","]] = {"point": ".", "comma": ","}
-_SHOWN = 300
-_ORPHANS = 10
+_MAX_HEADER_LENGTH = 300
+_MAX_UNMATCHED = 10
 
 
 def formats_dir_option(command: F) -> F:
-    """Where the user's own layouts are: --layouts."""
+    """Add --layouts: the folder of the user's format definitions."""
     return click.option(
         "--layouts",
         type=click.Path(path_type=Path),
@@ -40,7 +40,7 @@ def formats_dir_option(command: F) -> F:
 
 
 def file_options(command: F) -> F:
-    """What a file leaves open: zone, account, layout, dates, numbers, columns, fees."""
+    """Add the options for what a statement does not contain: time zone, account, layout and more."""
     for option in reversed(
         (
             click.option(
@@ -116,8 +116,8 @@ def formats(name: str | None, layouts: Path) -> None:
             raise UsageError(f"there is no format {name!r}", f"known are {', '.join(known)}")
         click.echo(f"{line.name}\n  {line.title}\n  files: {', '.join(line.kinds)}")
         click.echo(f"  columns: {', '.join(line.columns)}")
-        for words in filter(None, (line.refused and f"not read: {line.refused}", line.notes)):
-            click.echo(f"  {words}")
+        for text in filter(None, (line.refused and f"not read: {line.refused}", line.notes)):
+            click.echo(f"  {text}")
         return
     read = [(line.name, line.title, ", ".join(line.kinds)) for line in known.values() if not line.refused]
     click.echo(columns(("format", "what it is", "files"), read))
@@ -138,53 +138,53 @@ def doctor(file: Path, **values: Any) -> int:
     tearsheet doctor statement.csv
     tearsheet doctor statement.csv --timezone America/New_York --account U1
     """
-    found = diagnose_file(file, Settings.load(), file_options_from(values))
-    click.echo("\n".join(_format_diagnosis(found)))
-    for rejection in found.rejections:
+    diagnosis = diagnose_file(file, Settings.load(), file_options_from(values))
+    click.echo("\n".join(_format_diagnosis(diagnosis)))
+    for rejection in diagnosis.rejections:
         click.echo(format_rejection(rejection))
-    if found.error:
-        click.echo(click.style(f"Not readable: {found.error}", fg="red", bold=True))
-        if found.hint:
-            click.echo(f"  hint: {found.hint}")
+    if diagnosis.error:
+        click.echo(click.style(f"Not readable: {diagnosis.error}", fg="red", bold=True))
+        if diagnosis.hint:
+            click.echo(f"  hint: {diagnosis.hint}")
     else:
         click.echo(click.style("Readable", fg="green", bold=True))
-    return EXIT_OK if found.is_readable else EXIT_BAD_DATA
+    return EXIT_OK if diagnosis.is_readable else EXIT_BAD_DATA
 
 
-def _format_diagnosis(found: Diagnosis) -> list[str]:
-    """What was seen, a line each."""
-    lines = [click.style(found.file, bold=True)]
-    table = found.separator and f", separated by {found.separator}"
+def _format_diagnosis(diagnosis: Diagnosis) -> list[str]:
+    lines = [click.style(diagnosis.file, bold=True)]
+    table = diagnosis.separator and f", separated by {diagnosis.separator}"
     facts = {
-        "file": f"{found.kind}{found.encoding and f', {found.encoding}'}{table}",
-        "header": f"line {found.header_line}: {', '.join(filter(None, found.header))}"[:_SHOWN],
-        "layout": f"{found.layout}: {found.title}" if found.layout else "none fits",
-        "know": found.notes,
-        "states": ", ".join(f"{field} {value}" for field, value in found.header_values.items()),
-        "zone": found.zone,
-        "numbers": found.decimal_mark and f"decimal {found.decimal_mark}",
-        "dates": found.date_order,
+        "file": f"{diagnosis.kind}{diagnosis.encoding and f', {diagnosis.encoding}'}{table}",
+        "header": f"line {diagnosis.header_line}: {', '.join(filter(None, diagnosis.header))}"[
+            :_MAX_HEADER_LENGTH
+        ],
+        "layout": f"{diagnosis.layout}: {diagnosis.title}" if diagnosis.layout else "none fits",
+        "know": diagnosis.notes,
+        "states": ", ".join(f"{field} {value}" for field, value in diagnosis.header_values.items()),
+        "zone": diagnosis.zone,
+        "numbers": diagnosis.decimal_mark and f"decimal {diagnosis.decimal_mark}",
+        "dates": diagnosis.date_order,
     }
-    if not found.header_line:
+    if not diagnosis.header_line:
         facts["header"] = ""
-    lines += [f"  {name:<9}{words}" for name, words in facts.items() if words]
+    lines += [f"  {name:<9}{text}" for name, text in facts.items() if text]
     lines += [
         f"  {'not' if one.missing else 'also'} {one.name}"
         + (f": lacks {', '.join(one.missing)}" if one.missing else ": fits too, with --layout")
-        for one in found.alternatives
+        for one in diagnosis.alternatives
     ]
-    if found.fills or found.rejected:
-        lines.append(f"  rows     {found.fills:,} fills, {found.rejected:,} rejected")
-    lines += [f"  passed over: {number:,} {name}" for name, number in found.skipped.items()]
+    if diagnosis.fills or diagnosis.rejected:
+        lines.append(f"  rows     {diagnosis.fills:,} fills, {diagnosis.rejected:,} rejected")
+    lines += [f"  passed over: {number:,} {name}" for name, number in diagnosis.skipped.items()]
     lines += [
         click.style(f"  orphan   {orphan.message}", fg="yellow")
-        for orphan in found.unmatched_closes[:_ORPHANS]
+        for orphan in diagnosis.unmatched_closes[:_MAX_UNMATCHED]
     ]
-    return [*lines, *map(_fill_line, found.first)]
+    return [*lines, *map(_fill_line, diagnosis.first)]
 
 
 def _fill_line(fill: Fill) -> str:
-    """A fill as it was read."""
     when = fill.time.isoformat(" ", "seconds")
     return (
         f"    {fill.account}  {when}  {fill.side.value:<4} {to_plain_string(fill.quantity)} {fill.symbol} "
@@ -193,10 +193,10 @@ def _fill_line(fill: Fill) -> str:
     )
 
 
-def _pair(option: str, text: str, form: str) -> tuple[str, str]:
-    left, found, right = text.rpartition("=")
-    if not (found and left.strip() and right.strip()):
-        raise UsageError(f"{option} {text!r} is not understood", f"write {option} {form}")
+def _pair(option: str, text: str, syntax: str) -> tuple[str, str]:
+    left, separator, right = text.rpartition("=")
+    if not (separator and left.strip() and right.strip()):
+        raise UsageError(f"{option} {text!r} is not understood", f"write {option} {syntax}")
     return left.strip(), right.strip()
 
 

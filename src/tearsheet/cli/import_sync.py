@@ -1,4 +1,4 @@
-"""The commands that bring facts in and check them: sync, import, verify."""
+"""The commands sync, import and verify."""
 
 import getpass
 from pathlib import Path
@@ -14,7 +14,7 @@ from tearsheet.cli.imports import format_changes
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import format_rejection, progress
 
-_SHOWN = 10
+_MAX_LINES = 10
 
 
 @click.command()
@@ -70,11 +70,11 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             )
             for rule, number in report.skipped.items():
                 click.echo(f"  passed over: {number:,} {rule}")
-            for orphan in report.orphans[:_SHOWN]:
+            for orphan in report.orphans[:_MAX_LINES]:
                 click.echo(click.style(f"  orphan close: {orphan.message}", fg="yellow"))
-            for rejection in report.rejections[:_SHOWN]:
+            for rejection in report.rejections[:_MAX_LINES]:
                 click.echo(format_rejection(rejection))
-            if len(report.rejections) > _SHOWN:
+            if len(report.rejections) > _MAX_LINES:
                 click.echo("  … `tearsheet rejections` shows them all")
             if dry_run:
                 click.echo("\n".join(format_changes(preview)))

@@ -1,4 +1,4 @@
-"""The command about imports as batches: list them, show one, take one out."""
+"""The imports command: list imports, show one, undo one."""
 
 import getpass
 from typing import Any
@@ -12,11 +12,11 @@ from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
 from tearsheet.trade.amount import to_plain_string
 
-_MOST = 1000
+_MAX_ROWS = 1000
 
 
 class _ImportsGroup(click.Group):
-    """`imports 12` shows import 12."""
+    """Group that accepts `imports 12` for `imports show 12`."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -40,13 +40,13 @@ def imports(ctx: click.Context, as_json: bool) -> None:
     if ctx.invoked_subcommand is not None:
         return
     with open_tracker() as tracker:
-        found = ImportHistory(tracker).list(_MOST)
+        records = ImportHistory(tracker).list(_MAX_ROWS)
     if as_json:
-        click.echo(json_bytes(found))
+        click.echo(json_bytes(records))
         return
-    listed = [(*_counts(b), b.layout, f"{b.file}{_undo_suffix(b.undone)}") for b in found]
+    rows = [(*_counts(b), b.layout, f"{b.file}{_undo_suffix(b.undone)}") for b in records]
     head = ("import", "read (UTC)", "new", "known", "rejected", "format", "file")
-    click.echo(columns(head, listed, "rlrrrll") if listed else "Nothing was imported.")
+    click.echo(columns(head, rows, "rlrrrll") if rows else "Nothing was imported.")
 
 
 @imports.command()
@@ -55,15 +55,17 @@ def imports(ctx: click.Context, as_json: bool) -> None:
 def show(number: int, as_json: bool) -> None:
     """One import: what it came to, and the lines that could not be used."""
     with open_tracker() as tracker:
-        batch = ImportHistory(tracker).get(number)
-        rejected = ImportHistory(tracker).rejections(number, _MOST)
+        record = ImportHistory(tracker).get(number)
+        rejected = ImportHistory(tracker).rejections(number, _MAX_ROWS)
     if as_json:
-        click.echo(json_bytes({"batch": batch, "rejections": rejected}))
+        click.echo(json_bytes({"batch": record, "rejections": rejected}))
         return
-    _, read_at, new, known, refused = _counts(batch)
-    click.echo(f"Import {number}: {batch.file} ({batch.layout}), {read_at} UTC{_undo_suffix(batch.undone)}")
+    _, read_at, new, known, refused = _counts(record)
+    click.echo(
+        f"Import {number}: {record.file} ({record.layout}), {read_at} UTC{_undo_suffix(record.undone)}"
+    )
     click.echo(f"  {new} new, {known} known, {refused} rejected")
-    for rule, count in batch.skipped.items():
+    for rule, count in record.skipped.items():
         click.echo(f"  passed over: {count:,} {rule}")
     for one in rejected:
         click.echo(format_rejection(one.rejection) + ("" if one.counts else "\n      taken back since"))
@@ -80,20 +82,20 @@ def undo(number: int, dry_run: bool) -> None:
             click.echo(f"Import {number} would go with {preview.report.gone:,} fills")
             click.echo("\n".join(format_changes(preview)))
             return
-        done = ImportHistory(tracker).undo(number, getpass.getuser())
+        report = ImportHistory(tracker).undo(number, getpass.getuser())
     click.echo(
-        f"Import {number} ({done.file}) is undone: {done.gone:,} fills went, {done.stayed:,} stayed "
-        f"because other imports brought them too, revision {done.revision}"
+        f"Import {number} ({report.file}) is undone: {report.gone:,} fills went, {report.stayed:,} stayed "
+        f"because other imports brought them too, revision {report.revision}"
     )
 
 
 def format_changes(preview: Preview) -> list[str]:
-    """What a change would do to days and positions, a line each."""
+    """Return tables of the days and positions that a change affects."""
     days = [
         (str(d.session), d.account, to_plain_string(d.before), to_plain_string(d.after), d.currency)
         for d in preview.days
     ]
-    held = [
+    positions = [
         (
             p.account,
             p.symbol,
@@ -107,9 +109,9 @@ def format_changes(preview: Preview) -> list[str]:
     lines: list[str] = []
     if days:
         lines += ["", columns(("session", "account", "net before", "net after", ""), days, "llrrl")]
-    if held:
+    if positions:
         head = ("account", "symbol", "open before", "after", "closed before", "after")
-        lines += ["", columns(head, held, "llrrrr")]
+        lines += ["", columns(head, positions, "llrrrr")]
     return lines or ["No day and no position would change."]
 
 

@@ -30,12 +30,12 @@ _TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class Amount(click.ParamType[Decimal]):
-    """An exact amount not below 0."""
+    """Click type of an exact, non-negative amount."""
 
     name = "AMOUNT"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        """The amount that a text states."""
+        """Parse an amount."""
         try:
             return value if isinstance(value, Decimal) else parse_amount(value)
         except ValueError:
@@ -54,14 +54,14 @@ def verdict(account: str | None, as_json: bool) -> int:
     with open_tracker() as tracker:
         stale = tracker.refresh(30.0)
         verdicts = account_verdicts(tracker)
-        found = verdicts.all(stale) if account is None else [verdicts.for_account(account, stale)]
+        results = verdicts.all(stale) if account is None else [verdicts.for_account(account, stale)]
     if as_json:
-        shown = found if account is None else found[0]
-        click.echo(json_bytes(shown).decode(), nl=False)
+        output = results if account is None else results[0]
+        click.echo(json_bytes(output).decode(), nl=False)
     else:
-        click.echo("\n".join(map(format_verdict, found)) or "No account has limits.")
+        click.echo("\n".join(map(format_verdict, results)) or "No account has limits.")
     codes = {"ok": EXIT_OK, "warn": EXIT_OK, "breach": EXIT_BREACH, "unknown": EXIT_UNAVAILABLE}
-    return codes[worst_state(found)]
+    return codes[worst_state(results)]
 
 
 @click.command(short_help="Lift a breach.")
@@ -90,29 +90,29 @@ def release(account: str, limit: str, actor: str, reason: str, allowance: Decima
     )
 
 
-def format_verdict(found: Verdict) -> str:
-    """A verdict as a person reads it."""
-    state = click.style(found.state.upper(), fg=_COLORS[found.state], bold=True)
-    flat = click.style(" · must be flat", fg="red", bold=True) if found.must_be_flat else ""
-    title = click.style(f"{found.account} · {found.trading_day} · {found.currency}", bold=True)
+def format_verdict(verdict: Verdict) -> str:
+    """Format a verdict with its limits and reasons."""
+    state = click.style(verdict.state.upper(), fg=_COLORS[verdict.state], bold=True)
+    flat = click.style(" · must be flat", fg="red", bold=True) if verdict.must_be_flat else ""
+    title = click.style(f"{verdict.account} · {verdict.trading_day} · {verdict.currency}", bold=True)
     lines = [f"{title}  {state}{flat}"]
-    if found.limits:
-        lines.append(columns(_VERDICT_COLUMNS, [_limit_row(view) for view in found.limits], "llrrrll"))
-    lines += _reasons(found)
+    if verdict.limits:
+        lines.append(columns(_VERDICT_COLUMNS, [_limit_row(view) for view in verdict.limits], "llrrrll"))
+    lines += _reasons(verdict)
     return "\n".join([*lines, ""])
 
 
 def _limit_row(view: LimitView) -> Sequence[str]:
-    value, threshold, left = (
+    value, threshold, remaining = (
         "—" if one is None else format_number(one) for one in (view.value, view.threshold, view.headroom)
     )
     resets = f"{view.resets_at:%Y-%m-%d %H:%M}" if view.resets_at else "when released"
-    return (f"  {view.name}", view.level, value, threshold, left, resets, view.note or "")
+    return (f"  {view.name}", view.level, value, threshold, remaining, resets, view.note or "")
 
 
-def _reasons(found: Verdict) -> list[str]:
-    shown = (f"{r.limit}: {r.detail}" if r.limit else r.detail for r in found.reasons)
-    return [f"  {r.code}: {words}" for r, words in zip(found.reasons, shown, strict=True)]
+def _reasons(verdict: Verdict) -> list[str]:
+    details = (f"{r.limit}: {r.detail}" if r.limit else r.detail for r in verdict.reasons)
+    return [f"  {r.code}: {detail}" for r, detail in zip(verdict.reasons, details, strict=True)]
 
 
 @click.command(short_help="When would my limits have stopped me?")
@@ -151,7 +151,7 @@ def replay(
     tearsheet replay --limits stricter.yaml --start 2026-01-01 --picture replay.svg
     """
     with open_tracker() as tracker:
-        found = replay_history(
+        replays = replay_history(
             tracker,
             load_replay_limits(tracker, limits_file),
             start=start,
@@ -161,32 +161,32 @@ def replay(
         )
         zone = tracker.settings.calendar.timezone
     if picture is not None:
-        write_file(picture, replay_svg(found).encode())
+        write_file(picture, replay_svg(replays).encode())
     if as_json:
-        click.echo(json_bytes(found).decode(), nl=False)
+        click.echo(json_bytes(replays).decode(), nl=False)
         return
-    for one in found:
+    for one in replays:
         click.echo(format_replay(one, zone))
-    if not found:
+    if not replays:
         click.echo("No trades yet.")
     elif picture is not None:
         click.echo(f"  written  {picture}")
 
 
-def format_replay(found: Replay, zone: ZoneInfo) -> str:
-    """A replay as a person reads it: each stop by the clock of the trading day, and the sum."""
-    title = f"{found.account} · {found.start} to {found.end} · {found.currency}"
+def format_replay(replay: Replay, zone: ZoneInfo) -> str:
+    """Format a simulation with its stops, in the trading day's time zone, and the totals."""
+    title = f"{replay.account} · {replay.start} to {replay.end} · {replay.currency}"
     lines = [click.style(title, bold=True)]
-    if found.stops:
-        lines.append(columns(_STOP_COLUMNS, [_stop_row(stop, zone) for stop in found.stops], "lllrrrrrl"))
+    if replay.stops:
+        lines.append(columns(_STOP_COLUMNS, [_stop_row(stop, zone) for stop in replay.stops], "lllrrrrrl"))
     else:
         lines.append("  never stopped")
-    verb, color = ("saved", "green") if found.saved >= 0 else ("cost", "red")
-    saved = click.style(f"{verb} {format_money(abs(found.saved))}", fg=color, bold=True)
+    verb, color = ("saved", "green") if replay.saved >= 0 else ("cost", "red")
+    saved = click.style(f"{verb} {format_money(abs(replay.saved))}", fg=color, bold=True)
     lines.append(
-        f"  as it was {format_money(found.net)}, as stopped {format_money(found.net_with_limits)}: {saved}"
+        f"  as it was {format_money(replay.net)}, as stopped {format_money(replay.net_with_limits)}: {saved}"
     )
-    lines += [f"  note: {note}" for note in found.notes]
+    lines += [f"  note: {note}" for note in replay.notes]
     return "\n".join([*lines, ""])
 
 

@@ -1,4 +1,4 @@
-"""The command of notes and tags on a position."""
+"""The note command: show and edit the note and tags of a position."""
 
 import getpass
 from collections.abc import Callable, Sequence
@@ -12,23 +12,23 @@ from tearsheet.errors import UsageError
 from tearsheet.export.files import json_bytes
 from tearsheet.trade.note import NoteText, normalize_tag, validate_note
 
-_MOST = 1000
+_MAX_ROWS = 1000
 
 
 @click.command(short_help="Say something of a position; tag it.")
 @click.argument("position", required=False)
 @click.argument("text", required=False)
 @click.option("--tag", "tags", multiple=True, help="Add a tag; may be given several times.")
-@click.option("--untag", "gone", multiple=True, help="Take a tag off.")
-@click.option("--clear", "clears", is_flag=True, help="Take text and tags back; the history stays.")
+@click.option("--untag", "untag", multiple=True, help="Take a tag off.")
+@click.option("--clear", "clear", is_flag=True, help="Take text and tags back; the history stays.")
 @click.option("--orphaned", is_flag=True, help="List notes whose fill is not in the ledger now.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def note(
     position: str | None,
     text: str | None,
     tags: tuple[str, ...],
-    gone: tuple[str, ...],
-    clears: bool,
+    untag: tuple[str, ...],
+    clear: bool,
     orphaned: bool,
     as_json: bool,
 ) -> None:
@@ -43,52 +43,51 @@ def note(
     """
     if orphaned is (position is not None):
         raise UsageError("a note is of one position", "give its id, or --orphaned for a list")
-    change = _edit(text, tags, gone, clears=clears)
+    change = _edit(text, tags, untag, clear=clear)
     with open_tracker() as tracker:
         tracker.sync()
         notes = TradeNotes(tracker)
         if position is None:
-            _print(notes.unattached(_MOST), [], as_json=as_json)
+            _print(notes.unattached(_MAX_ROWS), [], as_json=as_json)
             return
         if change is not None:
             notes.modify(position, change, getpass.getuser())
-        found = notes.for_trade(position)
-        _print(found, notes.versions(found[0].id), as_json=as_json)
+        views = notes.for_trade(position)
+        _print(views, notes.versions(views[0].id), as_json=as_json)
 
 
 def _edit(
-    text: str | None, tags: Sequence[str], gone: Sequence[str], *, clears: bool
+    text: str | None, tags: Sequence[str], untag: Sequence[str], *, clear: bool
 ) -> Callable[[NoteText], NoteText] | None:
-    """What becomes of a note; None where it is only shown. Raises UsageError."""
-    if clears and (text is not None or tags or gone):
+    """Return the function that edits a note, or None if it is only shown. Raises UsageError."""
+    if clear and (text is not None or tags or untag):
         raise UsageError("--clear takes everything back", "leave the text and the tags out")
-    if clears:
+    if clear:
         return lambda before: NoteText()
-    if text is None and not tags and not gone:
+    if text is None and not tags and not untag:
         return None
-    off = {normalize_tag(tag) for tag in gone}
+    removed = {normalize_tag(tag) for tag in untag}
 
     def change(before: NoteText) -> NoteText:
-        kept = [tag for tag in before.tags if tag not in off]
-        return validate_note(before.text if text is None else text, [*kept, *tags])
+        remaining = [tag for tag in before.tags if tag not in removed]
+        return validate_note(before.text if text is None else text, [*remaining, *tags])
 
     return change
 
 
-def _print(found: Sequence[NoteView], versions: Sequence[NoteVersion], *, as_json: bool) -> None:
+def _print(notes: Sequence[NoteView], versions: Sequence[NoteVersion], *, as_json: bool) -> None:
     if as_json:
-        click.echo(json_bytes({"notes": found, "versions": versions}).decode(), nl=False)
+        click.echo(json_bytes({"notes": notes, "versions": versions}).decode(), nl=False)
         return
-    said_of = [one for one in found if one.text or one.tags]
-    click.echo("\n\n".join(map(_format_note, said_of)) or "Nothing is said.")
+    non_empty = [one for one in notes if one.text or one.tags]
+    click.echo("\n\n".join(map(_format_note, non_empty)) or "Nothing is said.")
     for one in versions[:-1]:
         tags = f" [{', '.join(one.tags)}]" if one.tags else ""
-        words = strip_control(one.text.partition("\n")[0]) or "taken back"
-        click.echo(f"  version {one.version}, {one.by}, {one.at:%Y-%m-%d %H:%M}: {words}{tags}")
+        first_line = strip_control(one.text.partition("\n")[0]) or "taken back"
+        click.echo(f"  version {one.version}, {one.by}, {one.at:%Y-%m-%d %H:%M}: {first_line}{tags}")
 
 
 def _format_note(one: NoteView) -> str:
-    """A note as a person reads it."""
     head = f"{one.symbol} · {one.account} · fill of {one.filled_at:%Y-%m-%d %H:%M:%S} UTC"
     lines = [click.style(head, bold=True)]
     lines += [f"  {strip_control(line)}" for line in one.text.splitlines()]

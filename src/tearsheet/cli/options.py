@@ -1,4 +1,4 @@
-"""Options that several commands share, and the tracker that they stand for."""
+"""Options shared by several commands, and the tracker made from the settings."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ class DateType(click.ParamType[date]):
 
 
 def window_options(command: F) -> F:
-    """Which stretch of time: --window, --start, --end, --rolling."""
+    """Add --window, --start, --end, --rolling."""
     for option in reversed(
         (
             click.option(
@@ -61,7 +61,7 @@ def window_options(command: F) -> F:
 
 
 def scope_options(command: F) -> F:
-    """Whose trading: --account, --strategy, --symbol, --mode, --currency."""
+    """Add --account, --strategy, --symbol, --mode, --currency."""
     for option in reversed(
         (
             click.option("-a", "--account", help="Only this account."),
@@ -80,19 +80,19 @@ def scope_options(command: F) -> F:
 
 
 def scope(values: dict[str, Any]) -> Scope:
-    """The scope that the options name."""
+    """Return the scope from the options."""
     return Scope(values["account"], values["strategy"], values["symbol"], values["mode"])
 
 
 def window_from_options(tracker: PerformanceTracker, values: dict[str, Any]) -> Window:
-    """The window that the options name."""
+    """Return the window from the options."""
     kind: WindowKind = values["kind"]
     return tracker.window(kind, start=values["start"], end=values["end"], rolling=values["rolling"])
 
 
 @contextmanager
 def open_tracker() -> Iterator[PerformanceTracker]:
-    """A tracker by the settings of this place, closed at the end; logging is set up."""
+    """Open a tracker with the settings of the working directory, after configuring logging."""
     settings = Settings.load()
     verbose = click.get_current_context().find_root().obj or 0
     log.configure(settings, verbose=verbose)

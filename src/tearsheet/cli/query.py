@@ -1,4 +1,4 @@
-"""The commands that ask: explain, positions, accounts, rejections."""
+"""The commands explain, positions, accounts and rejections."""
 
 from typing import Any
 
@@ -28,13 +28,13 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
     METRIC is a name such as net_pnl, fees, win_rate; docs/metrics.md has them all.
     """
     with open_tracker() as tracker:
-        found = tracker.explain(
+        explanation = tracker.explain(
             metric, window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
         )
     if as_json:
-        click.echo(json_bytes(found).decode(), nl=False)
+        click.echo(json_bytes(explanation).decode(), nl=False)
         return
-    click.echo(format_explanation(found, most))
+    click.echo(format_explanation(explanation, most))
 
 
 @click.command()
@@ -48,7 +48,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
     """Positions closed in a window, or those still open, with their notes and tags."""
     with open_tracker() as tracker:
         tracker.sync()
-        found = (
+        trades = (
             tracker.open_positions(scope(values))
             if only_open
             else tracker.closed_positions(
@@ -58,13 +58,13 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         notes = TradeNotes(tracker)
         if tag is not None:
             tagged = notes.with_tag(normalize_tag(tag))
-            found = [position for position in found if position.id in tagged]
-        remarks = notes.summaries([position.id for position in found[:most]])
+            trades = [position for position in trades if position.id in tagged]
+        remarks = notes.summaries([position.id for position in trades[:most]])
     if as_json:
-        shown = [{**asdict(p), **asdict(remarks.get(p.id, NoteSummary()))} for p in found[:most]]
-        click.echo(json_bytes(shown).decode(), nl=False)
+        rows = [{**asdict(p), **asdict(remarks.get(p.id, NoteSummary()))} for p in trades[:most]]
+        click.echo(json_bytes(rows).decode(), nl=False)
         return
-    if not found:
+    if not trades:
         other = "" if only_open else " in this window; --window, --start and --rolling choose others"
         click.echo(f"No positions{other}.")
         return
@@ -82,10 +82,10 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         "id",
         "tags",
     )
-    lines = [(*_position_cells(p), _note_cell(remarks.get(p.id, NoteSummary()))) for p in found[:most]]
+    lines = [(*_position_cells(p), _note_cell(remarks.get(p.id, NoteSummary()))) for p in trades[:most]]
     click.echo(columns(head, lines, "llllrrrrrlll"))
-    if len(found) > most:
-        click.echo(f"… and {len(found) - most:,} more; -n {len(found)} shows all")
+    if len(trades) > most:
+        click.echo(f"… and {len(trades) - most:,} more; -n {len(trades)} shows all")
 
 
 @click.command()
@@ -103,31 +103,33 @@ def accounts() -> None:
 def rejections(most: int, as_json: bool) -> None:
     """Lines that could not be used: where they stand, why, and what to do."""
     with open_tracker() as tracker:
-        found = tracker.rejections(most)
+        rejected = tracker.rejections(most)
     if as_json:
-        click.echo(json_bytes(found).decode(), nl=False)
+        click.echo(json_bytes(rejected).decode(), nl=False)
         return
-    for rejection in found:
+    for rejection in rejected:
         click.echo(format_rejection(rejection))
-    if not found:
+    if not rejected:
         click.echo("No rejected lines.")
 
 
-def format_explanation(found: Explanation, most: int) -> str:
-    """An explanation with its first terms, and the sum of all of them."""
-    value = format_metric(METRICS[found.metric], found.value)
-    title = click.style(f"{found.label} {value} · {found.window} · {found.currency}", bold=True)
-    lines = [title, found.words, ""]
-    if found.bookings:
-        lines.append(columns(_BOOKING_HEAD, map(_booking_cells, found.bookings[:most]), "lllrrrrrl"))
-    elif found.positions:
-        lines.append(columns(_POSITION_HEAD, map(_closed_cells, found.positions[:most]), "llllrrlrl"))
-    number_of = len(found.bookings) or len(found.positions)
-    if number_of > most:
-        lines.append(f"… and {number_of - most:,} more; --json shows all")
-    lines += [_replaced_line(one) for one in found.superseded[:most]]
-    total = f"sum of {number_of:,} {found.basis}: {format_number(found.total)}"
-    return "\n".join([*lines, "", f"{total}{' = the value' if found.is_sum else ''}"])
+def format_explanation(explanation: Explanation, most: int) -> str:
+    """Format an explanation with its first terms and the sum of all terms."""
+    value = format_metric(METRICS[explanation.metric], explanation.value)
+    title = click.style(
+        f"{explanation.label} {value} · {explanation.window} · {explanation.currency}", bold=True
+    )
+    lines = [title, explanation.words, ""]
+    if explanation.bookings:
+        lines.append(columns(_BOOKING_HEAD, map(_booking_cells, explanation.bookings[:most]), "lllrrrrrl"))
+    elif explanation.positions:
+        lines.append(columns(_POSITION_HEAD, map(_closed_cells, explanation.positions[:most]), "llllrrlrl"))
+    count = len(explanation.bookings) or len(explanation.positions)
+    if count > most:
+        lines.append(f"… and {count - most:,} more; --json shows all")
+    lines += [_replaced_line(one) for one in explanation.superseded[:most]]
+    total = f"sum of {count:,} {explanation.basis}: {format_number(explanation.total)}"
+    return "\n".join([*lines, "", f"{total}{' = the value' if explanation.is_sum else ''}"])
 
 
 _BOOKING_HEAD = ("time (UTC)", "account", "symbol", "quantity", "price", "gross", "fees", "adds", "read from")
@@ -185,8 +187,8 @@ def _position_cells(p: Position) -> tuple[str, ...]:
     closed = f"{p.closed_at:%Y-%m-%d %H:%M:%S}" if p.closed_at else "open"
     quantity = p.quantity if p.closed_at else p.open_quantity
     entry = format_number(p.average_entry) if p.entry_value or not p.closed_at else "—"
-    # A logged trade states one price; a position of fills may have ended at 0, as options do.
-    leaving = format_number(p.average_exit) if p.exit_value or p.fills > 1 else "—"
+    # a logged trade has one price; a position of fills may have an exit price of 0, as options do
+    exit_ = format_number(p.average_exit) if p.exit_value or p.fills > 1 else "—"
     side = "long" if p.side.value == "BUY" else "short"
     return (
         closed,
@@ -195,7 +197,7 @@ def _position_cells(p: Position) -> tuple[str, ...]:
         side,
         format_number(quantity),
         entry,
-        leaving,
+        exit_,
         format_number(p.net),
         format_number(p.fees),
         p.strategy or "",
@@ -204,7 +206,7 @@ def _position_cells(p: Position) -> tuple[str, ...]:
 
 
 def _note_cell(remark: NoteSummary) -> str:
-    """The tags, and a pen where there is a note."""
+    """Format the tags, with a pen symbol if there is a note."""
     pen = "✎ " if remark.note else ""
     return f"{pen}{', '.join(remark.tags)}".strip()
 

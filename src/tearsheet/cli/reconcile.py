@@ -1,4 +1,4 @@
-"""The command that compares a broker's report with our books: reconcile."""
+"""The reconcile command: compare a broker statement with the ledger."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tearsheet.cli.tables import format_rejection, table
 from tearsheet.export.files import json_bytes
 from tearsheet.trade.amount import to_plain_string
 
-_SHOWN = 20
+_MAX_LINES = 20
 _DIFFERENCES = ("session", "account", "symbol", "what", "theirs", "ours", "difference", "kind", "because")
 _DAYS = ("session", "account", "what", "theirs", "ours", "difference", "")
 _LABELS = {"paid": "fees of trades", "net": "net of trades", "price": "average price"}
@@ -42,39 +42,41 @@ def reconcile(statement: Path, method: Any, by_day: bool, as_json: bool, **value
     """
     options = file_options_from(values)
     with open_tracker() as tracker:
-        found = reconcile_statement(tracker, statement, options, method=method)
+        result = reconcile_statement(tracker, statement, options, method=method)
     if as_json:
-        click.echo(json_bytes(found).decode(), nl=False)
+        click.echo(json_bytes(result).decode(), nl=False)
     else:
-        click.echo("\n".join(_format(found, by_day=by_day)))
-    return EXIT_OK if found.agrees else EXIT_BREACH
+        click.echo("\n".join(_format(result, by_day=by_day)))
+    return EXIT_OK if result.agrees else EXIT_BREACH
 
 
-def _format(found: Reconciliation, *, by_day: bool) -> list[str]:
-    lines = [f"{found.file} ({found.layout}): {found.lines:,} lines, {found.compared:,} numbers compared"]
-    if by_day or not found.agrees:
-        days = [one for one in found.days if by_day or one.difference]
+def _format(result: Reconciliation, *, by_day: bool) -> list[str]:
+    lines = [f"{result.file} ({result.layout}): {result.lines:,} lines, {result.compared:,} numbers compared"]
+    if by_day or not result.agrees:
+        days = [one for one in result.days if by_day or one.difference]
         lines += _section("Days", table(_DAYS, map(_day, days), "lllrrrl")) if days else []
-    if found.agrees:
-        lines += [f"note: {note}" for note in found.notes]
+    if result.agrees:
+        lines += [f"note: {note}" for note in result.notes]
         return [*lines, click.style("They agree.", fg="green", bold=True)]
-    if found.differences:
-        rows = map(_row, found.differences[:_SHOWN])
+    if result.differences:
+        rows = map(_row, result.differences[:_MAX_LINES])
         lines += _section("Differences", table(_DIFFERENCES, rows, "llllrrrll"))
-        lines += _truncation_note(len(found.differences))
-    if found.fills:
-        lines += _section("Fills", "\n".join(f"  {one.description}" for one in found.fills[:_SHOWN]))
-        lines += _truncation_note(len(found.fills))
-    if found.orphans:
-        lines += _section("Orphan closes", "\n".join(f"  {one.message}" for one in found.orphans[:_SHOWN]))
-        lines += _truncation_note(len(found.orphans))
-    if found.unread:
+        lines += _truncation_note(len(result.differences))
+    if result.fills:
+        lines += _section("Fills", "\n".join(f"  {one.description}" for one in result.fills[:_MAX_LINES]))
+        lines += _truncation_note(len(result.fills))
+    if result.orphans:
         lines += _section(
-            "Lines that cannot be read", "\n".join(map(format_rejection, found.unread[:_SHOWN]))
+            "Orphan closes", "\n".join(f"  {one.message}" for one in result.orphans[:_MAX_LINES])
         )
-        lines += _truncation_note(len(found.unread))
-    lines += [f"note: {note}" for note in found.notes]
-    return [*lines, "", click.style(f"They differ: {_difference_counts(found)}.", fg="red", bold=True)]
+        lines += _truncation_note(len(result.orphans))
+    if result.unread:
+        lines += _section(
+            "Lines that cannot be read", "\n".join(map(format_rejection, result.unread[:_MAX_LINES]))
+        )
+        lines += _truncation_note(len(result.unread))
+    lines += [f"note: {note}" for note in result.notes]
+    return [*lines, "", click.style(f"They differ: {_difference_counts(result)}.", fg="red", bold=True)]
 
 
 def _section(title: str, text: str) -> list[str]:
@@ -82,15 +84,15 @@ def _section(title: str, text: str) -> list[str]:
 
 
 def _truncation_note(number: int) -> list[str]:
-    return [f"  … {number - _SHOWN:,} more; --json has them all"] if number > _SHOWN else []
+    return [f"  … {number - _MAX_LINES:,} more; --json has them all"] if number > _MAX_LINES else []
 
 
-def _difference_counts(found: Reconciliation) -> str:
-    kinds = [one.kind for one in found.differences]
+def _difference_counts(result: Reconciliation) -> str:
+    kinds = [one.kind for one in result.differences]
     counted = [f"{kinds.count(kind):,} {kind}" for kind in dict.fromkeys(kinds)]
-    counted += [f"fills: {len(found.fills):,}"] if found.fills else []
-    counted += [f"orphan closes: {len(found.orphans):,}"] if found.orphans else []
-    counted += [f"unread lines: {len(found.unread):,}"] if found.unread else []
+    counted += [f"fills: {len(result.fills):,}"] if result.fills else []
+    counted += [f"orphan closes: {len(result.orphans):,}"] if result.orphans else []
+    counted += [f"unread lines: {len(result.unread):,}"] if result.unread else []
     return ", ".join(counted)
 
 

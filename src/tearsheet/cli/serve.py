@@ -1,4 +1,4 @@
-"""The commands of those who host the API: serve, tokens."""
+"""The commands serve and tokens."""
 
 import sys
 from collections.abc import Iterator
@@ -54,21 +54,21 @@ def serve(
     if statements and not watch:
         raise UsageError("--statements is for a watcher", "say --watch too")
     settings = Settings.load()
-    given = {"host": host, "port": port, "workers": workers}
+    options = {"host": host, "port": port, "workers": workers}
     settings = settings.with_values(
-        **{name: value for name, value in given.items() if value is not None},
+        **{name: value for name, value in options.items() if value is not None},
         anonymous_read=settings.anonymous_read or allow_anonymous_read,
     )
     verbose = click.get_current_context().find_root().obj or 0
     log.configure(settings, verbose=max(verbose, 1))
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    click.echo(f"Tearsheet listens at http://{shown}:{settings.port} (docs at /docs)", err=True)
+    host_part = f"[{settings.host}]" if ":" in settings.host else settings.host
+    click.echo(f"Tearsheet listens at http://{host_part}:{settings.port} (docs at /docs)", err=True)
     watch_command = list(_watch_command(statements, verbose)) if watch else None
     run(settings, lambda: create_app(settings), watch_command=watch_command)
 
 
 def _watch_command(statements: tuple[Path, ...], verbose: int) -> Iterator[str]:
-    """`tearsheet watch` of this very installation; the server's process id comes last."""
+    """Yield the arguments of `tearsheet watch` in this installation; the server appends its process id."""
     yield from (sys.executable, "-c", "from tearsheet.cli import run; run()")
     yield from ["-v"] * verbose
     yield "watch"
@@ -96,9 +96,9 @@ def add_token(name: str, write: bool, risk: bool) -> None:
     """Make a token and print it, this once."""
     from tearsheet.web.http.auth import Permission, Tokens
 
-    kept = Tokens(Settings.load().tokens_file)
+    registry = Tokens(Settings.load().tokens_file)
     permission: Permission = "risk" if risk else "write" if write else "read"
-    click.echo(kept.add(name, permission, datetime.now(UTC)))
+    click.echo(registry.add(name, permission, datetime.now(UTC)))
 
 
 @tokens.command("list")
@@ -106,8 +106,8 @@ def list_tokens() -> None:
     """Every token's name and what it allows."""
     from tearsheet.web.http.auth import Tokens
 
-    kept = Tokens(Settings.load().tokens_file).all()
-    rows = [(token.name, token.permission, f"{token.made_at:%Y-%m-%d %H:%M}") for token in kept]
+    entries = Tokens(Settings.load().tokens_file).all()
+    rows = [(token.name, token.permission, f"{token.made_at:%Y-%m-%d %H:%M}") for token in entries]
     click.echo(columns(("name", "may", "made (UTC)"), rows, "lll") if rows else "No tokens.")
 
 

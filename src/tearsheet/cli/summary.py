@@ -73,9 +73,9 @@ def summary(
             ]
         else:
             summaries = tracker.backfill(backfill, scope=scope(values), currency=values["currency"])
-        judged = _Judgment(tracker, values["account"], allow_partial=allow_partial)
-        _report(tracker, judged, summaries, targets, form if export else "", as_json)
-        return judged.exit_code
+        evaluation = _Evaluation(tracker, values["account"], allow_partial=allow_partial)
+        _report(tracker, evaluation, summaries, targets, form if export else "", as_json)
+        return evaluation.exit_code
 
 
 @click.command(short_help="Judge targets and limits, print only what is wrong.")
@@ -89,20 +89,20 @@ def check(allow_partial: bool, **values: Any) -> int:
     limit is unknown, or that something may be missing in the window.
     """
     with open_tracker() as tracker:
-        judged = _Judgment(tracker, values["account"], allow_partial=allow_partial)
-        found = tracker.get_summary(
+        evaluation = _Evaluation(tracker, values["account"], allow_partial=allow_partial)
+        summary_ = tracker.get_summary(
             window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
         )
-        run = judged.add(found, tracker.targets())
-        for alert in judged.open_alerts(found, run):
+        run = evaluation.add(summary_, tracker.targets())
+        for alert in evaluation.open_alerts(summary_, run):
             click.echo(format_alert(alert))
-        for line in judged.doubts():
+        for line in evaluation.uncertainties():
             click.echo(line)
-        return judged.exit_code
+        return evaluation.exit_code
 
 
-class _Judgment:
-    """Targets, limits and completeness of some summaries, and the exit code that follows."""
+class _Evaluation:
+    """Evaluates targets, limits and completeness of summaries, and determines the exit code."""
 
     def __init__(self, tracker: PerformanceTracker, account: str | None, *, allow_partial: bool) -> None:
         self._tracker = tracker
@@ -113,7 +113,7 @@ class _Judgment:
         self._verdicts = _limit_verdicts(tracker, account)
 
     def add(self, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
-        """Judge one more summary, and raise its alerts."""
+        """Evaluate a summary and raise its alerts."""
         run = self._tracker.check(summary, targets)
         self._missed = self._missed or run.breached
         self._partial |= dict.fromkeys(summary.partial_reasons)
@@ -130,15 +130,15 @@ class _Judgment:
         return run
 
     def open_alerts(self, summary: PerformanceSummary, run: AlertCheck) -> list[AlertEvent]:
-        """The open alerts of a summary's targets and, where it includes today, of the limits."""
+        """Return the open alerts of a summary's targets and, if it includes today, of limits."""
         if summary.window.end < self._tracker.today:
             return [*run.open]
         newest = self._tracker.alerts.newest(_MOST_ALERTS, only_open=True)
-        of_limits = [one for one in newest if one.kind == "limit" and self._account in (None, one.account)]
-        return [*run.open, *of_limits]
+        limit_alerts = [one for one in newest if one.kind == "limit" and self._account in (None, one.account)]
+        return [*run.open, *limit_alerts]
 
-    def doubts(self) -> Iterator[str]:
-        """What may be missing, and which limits cannot be judged, a line each."""
+    def uncertainties(self) -> Iterator[str]:
+        """Yield a line for each reason for incomplete data and each unknown limit status."""
         for reason in self._partial:
             yield f"  PARTIAL      {reason.code}: {reason.detail}"
         for one in self._verdicts:
@@ -148,7 +148,7 @@ class _Judgment:
 
     @property
     def exit_code(self) -> int:
-        """2 for a missed target or a breached limit, else 75 for a doubt, else 0."""
+        """Return 2 for a missed target or breached limit, else 75 if anything is uncertain, else 0."""
         states = {one.state for one in self._verdicts}
         if self._missed or "breach" in states:
             return EXIT_BREACH
@@ -233,45 +233,45 @@ def _limit_verdicts(tracker: PerformanceTracker, account: str | None) -> list[Ve
 
 def _report(
     tracker: PerformanceTracker,
-    judged: _Judgment,
+    evaluation: _Evaluation,
     summaries: Sequence[PerformanceSummary],
     targets: Targets,
     export: str,
     as_json: bool,
 ) -> None:
-    """Judge, show and write summaries."""
-    shown: list[PerformanceSummary] = []
-    for found in summaries:
-        run = judged.add(found, targets)
-        whole = evaluate_targets(found, targets, tracker.settings.alert_min_sample)
-        open_alerts = judged.open_alerts(found, run)
-        shown.append(whole)
+    """Evaluate, print and export summaries."""
+    results: list[PerformanceSummary] = []
+    for summary in summaries:
+        run = evaluation.add(summary, targets)
+        evaluated = evaluate_targets(summary, targets, tracker.settings.alert_min_sample)
+        open_alerts = evaluation.open_alerts(summary, run)
+        results.append(evaluated)
         if not as_json:
-            click.echo(format_summary(whole, open_alerts, run.raised))
+            click.echo(format_summary(evaluated, open_alerts, run.raised))
         if export:
-            _export(tracker, whole, open_alerts, export, quiet=as_json)
+            _export(tracker, evaluated, open_alerts, export, quiet=as_json)
     if as_json:
-        click.echo(json_bytes(shown[0] if len(shown) == 1 else shown).decode(), nl=False)
+        click.echo(json_bytes(results[0] if len(results) == 1 else results).decode(), nl=False)
 
 
 def _export(
     tracker: PerformanceTracker,
-    found: PerformanceSummary,
+    summary: PerformanceSummary,
     alerts: Sequence[AlertEvent],
-    form: str,
+    file_format: str,
     *,
     quiet: bool,
 ) -> None:
     from tearsheet.app.analysis.charts import Charts, selection_of
     from tearsheet.export.svg import summary_svg  # drawn only for this
 
-    days = Charts(tracker).daily_curve(selection_of(found))
-    picture = summary_svg(days, found.currency) if days else ""
-    files = export_summary(found, alerts, tracker.settings.output_dir, picture)
-    if form == "html":
+    days = Charts(tracker).daily_curve(selection_of(summary))
+    picture = summary_svg(days, summary.currency) if days else ""
+    files = export_summary(summary, alerts, tracker.settings.output_dir, picture)
+    if file_format == "html":
         from tearsheet.web.rendering.tear_sheet import export_tear_sheet  # Jinja, only for this
 
-        files.append(export_tear_sheet(tracker, found, alerts))
+        files.append(export_tear_sheet(tracker, summary, alerts))
     for file in files:
         if not quiet:
             click.echo(f"  {'written' if file.changed else 'unchanged'}  {file.path}")

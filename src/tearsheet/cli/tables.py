@@ -19,7 +19,7 @@ from tearsheet.trade.fill import Rejection
 from tearsheet.words import format_metric
 
 _log = logging.getLogger("tearsheet")
-#: The first lines of a summary; the rest follows below.
+#: First block of metrics in a summary.
 _HEAD = ("net_pnl", "total_trades", "win_rate", "profit_factor", "expectancy", "max_drawdown")
 _SIGNED = {"net_pnl", "closed_pnl", "expectancy", "average_daily_pnl", "best_day", "worst_day"}
 _LABEL, _VALUE = 28, 18
@@ -28,7 +28,7 @@ _LABEL, _VALUE = 28, 18
 def format_summary(
     summary: PerformanceSummary, open_alerts: Sequence[AlertEvent], raised: Sequence[AlertEvent]
 ) -> str:
-    """A summary as a person reads it."""
+    """Format a summary with targets and alerts."""
     lines = [_title(summary), _data_status(summary)]
     if summary.is_empty:
         return "\n".join([*lines, ""])
@@ -46,17 +46,17 @@ def format_summary(
 
 
 def format_alert(alert: AlertEvent, *, new: bool = False) -> str:
-    """An alert in one line."""
-    colour = {"raised": "red", "escalated": "red", "acknowledged": "yellow"}.get(alert.state)
-    state = click.style(f"{alert.state.upper():<13}", fg=colour, bold=colour == "red")
-    seen = f" · {alert.acknowledged_by}" if alert.acknowledged_by else ""
+    """Format an alert on one line."""
+    color = {"raised": "red", "escalated": "red", "acknowledged": "yellow"}.get(alert.state)
+    state = click.style(f"{alert.state.upper():<13}", fg=color, bold=color == "red")
+    acknowledged_by = f" · {alert.acknowledged_by}" if alert.acknowledged_by else ""
     note = f": {alert.note}" if alert.note else ""
     since = alert.raised_at.strftime("%Y-%m-%d %H:%M")
-    return f"  {state}{alert.id}  {since}  {alert.message}{' · new' if new else ''}{seen}{note}"
+    return f"  {state}{alert.id}  {since}  {alert.message}{' · new' if new else ''}{acknowledged_by}{note}"
 
 
 def format_rejection(rejection: Rejection) -> str:
-    """A rejected line with its place, reason and hint."""
+    """Format a rejected line with position, reason and hint."""
     where = click.style(f"{rejection.file}:{rejection.line}", bold=True)
     text = f"\n      {rejection.text[:120]}" if rejection.text else ""
     hint = f"\n      hint: {rejection.hint}" if rejection.hint else ""
@@ -64,12 +64,12 @@ def format_rejection(rejection: Rejection) -> str:
 
 
 def strip_control(text: str) -> str:
-    """A text of other people as a terminal may have it: nothing that steers it or turns the writing."""
+    """Replace control and bidirectional characters, so that stored text cannot control the terminal."""
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
-    """Aligned columns; `right` holds an `r` for each that is aligned to the right."""
+    """Format aligned columns; `right` has an `r` for each right-aligned column."""
     table = [list(head), *map(list, rows)]
     widths = [max(len(row[n]) for row in table) for n in range(len(head))]
     sides = [">" if mark == "r" else "<" for mark in right.ljust(len(head))]
@@ -81,20 +81,20 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: str = "") -> str:
-    """A table: on a terminal wrapped to its width, else plain aligned columns, one line a row."""
+    """Format a table: wrapped to the width of a terminal, else one line per row."""
     if not sys.stdout.isatty():
         return columns(head, rows, right)
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    rich_table = Table(box=None, pad_edge=False, header_style="bold")
     for name, side in zip(head, right.ljust(len(head)), strict=True):
-        drawn.add_column(name, justify="right" if side == "r" else "left", overflow="fold")
+        rich_table.add_column(name, justify="right" if side == "r" else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*row)
+        rich_table.add_row(*row)
     console = Console(force_terminal=True, highlight=False, markup=False)
     with console.capture() as capture:
-        console.print(drawn)
+        console.print(rich_table)
     return capture.get().rstrip("\n")
 
 
@@ -135,8 +135,7 @@ def _metric(name: str, value: MetricValue) -> str:
 
 def _variance(variance: Variance) -> str:
     metric = METRICS[variance.metric]
-    known = MetricValue(variance.actual, 0)
-    actual = format_metric(metric, known) if variance.actual is not None else "—"
+    actual = format_metric(metric, MetricValue(variance.actual, 0)) if variance.actual is not None else "—"
     target_value = format_metric(metric, MetricValue(variance.target_value, 0))
     verdict = {
         True: click.style("met", fg="green"),
@@ -146,14 +145,14 @@ def _variance(variance: Variance) -> str:
     return f"  {metric.label:<{_LABEL}}{actual:>{_VALUE}}   target {target_value:>12}   {verdict}"
 
 
-#: Smaller reads are done before a bar could be drawn.
+#: Smaller reads get no bar.
 _WORTH_BYTES = 4_000_000
 _LOG_SECONDS = 10.0
 
 
 @contextmanager
 def progress(title: str) -> Iterator[OnProgress]:
-    """A callback that shows how far a read has come."""
+    """Yield a callback that shows progress: a bar on a terminal, else log events."""
     if not sys.stderr.isatty():
         yield _LogProgress(title)
         return
@@ -165,7 +164,7 @@ def progress(title: str) -> Iterator[OnProgress]:
 
 
 class _LogProgress:
-    """A log line every ten seconds."""
+    """Logs progress every ten seconds."""
 
     def __init__(self, title: str) -> None:
         self._title = title
@@ -178,7 +177,7 @@ class _LogProgress:
 
 
 class _ProgressBar:
-    """A rich bar, imported and drawn only when there is something to wait for."""
+    """Progress bar; rich is imported for large reads only."""
 
     def __init__(self, title: str) -> None:
         self._title = title

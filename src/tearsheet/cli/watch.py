@@ -1,4 +1,4 @@
-"""The command that follows folders: watch."""
+"""The watch command: sync and import continuously."""
 
 import os
 import signal
@@ -38,17 +38,17 @@ def watch(statements: tuple[Path, ...], as_json: bool, while_parent: int | None,
     """
     settings = Settings.load()
     log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
-    shows = _json_line if as_json or not sys.stdout.isatty() else _text_line
+    format_line = _json_line if as_json or not sys.stdout.isatty() else _text_line
     folders = [folder.expanduser().absolute() for folder in statements]
     watcher = Watcher(
         settings,
-        lambda change: _write(shows(change)),
+        lambda change: _write(format_line(change)),
         folders,
         file_options_from(values),
         is_wanted=lambda: while_parent is None or os.getppid() == while_parent,
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: watcher.stop())
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: watcher.stop())
     watcher.run()
 
 
