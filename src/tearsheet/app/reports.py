@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from tearsheet.performance.metric import MetricValue
 from tearsheet.trade.fill import Rejection, UnmatchedClose
@@ -34,21 +35,38 @@ class SyncReport(Struct, kw_only=True):
 
 
 class ImportReport(Struct, kw_only=True):
-    """What became of an import: fills or records that are new, known already, or rejected, and rows
-    that are no trades, by the rule of the layout that passes them over. `orphans` close what nothing in
-    the ledger had opened. `id` names it for ever."""
+    """Result of an import: new, duplicate and rejected fills or records, and rows skipped by a rule of the layout.
+
+    `unmatched_closes` are closing fills without an opening fill in the ledger. `known` and `orphans` are the older
+    names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent.
+    """
 
     file: str
     id: int = 0
     layout: str
     new: int = 0
     known: int = 0
+    duplicates: int = 0
     rejected: int = 0
     repeated: bool = False
     rejections: list[Rejection] = []
     skipped: dict[str, int] = {}
     orphans: list[UnmatchedClose] = []
+    unmatched_closes: list[UnmatchedClose] = []
     revision: int = 0
+
+    def __post_init__(self) -> None:
+        # stored reports of an older version lack the new names
+        self.set_duplicates(self.known)
+        self.set_unmatched_closes(self.orphans)
+
+    def set_duplicates(self, number: int) -> None:
+        """Set the number of duplicates, under both names."""
+        self.known = self.duplicates = number
+
+    def set_unmatched_closes(self, closes: list[UnmatchedClose]) -> None:
+        """Set the unmatched closes, under both names."""
+        self.orphans = self.unmatched_closes = closes
 
 
 class WriteRequest(Struct, frozen=True):
@@ -64,9 +82,14 @@ class WriteReport(Struct, kw_only=True, frozen=True):
 
     new: int = 0
     known: int = 0
+    duplicates: int = 0
     repeated: bool = False
     rejections: list[Rejection] = []
     revision: int = 0
+
+    def __post_init__(self) -> None:
+        # the newer name of `known` in JSON
+        force_setattr(self, "duplicates", self.known)
 
 
 class VerifyReport(Struct, kw_only=True):

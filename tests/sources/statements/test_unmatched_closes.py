@@ -48,8 +48,10 @@ def test_a_file_that_begins_in_a_position_says_so(place: Place, rows: str) -> No
     ]
     assert diagnose_file(path, place.settings(), StatementOptions(**options)).unmatched_closes == expected
     with place.tracker() as tracker:
-        assert tracker.import_file(path, **options).orphans == expected
+        report = tracker.import_file(path, **options)
+        assert report.orphans == report.unmatched_closes == expected
         found = reconcile_statement(tracker, path, StatementOptions(**options))
+        assert found.orphans == found.unmatched_closes
         assert (found.orphans, found.agrees) == (expected, False)
         first = tracker.import_file(place.write("first.csv", NINJA + OPENING), **options)
         assert first.orphans == []

@@ -41,6 +41,7 @@ class Import(Struct, frozen=True):
     read_at: datetime
     new: int
     known: int
+    duplicates: int
     rejected: int
     skipped: dict[str, int]
     who: str | None
@@ -144,6 +145,7 @@ def _to_import(row: ImportRow) -> Import:
         read_at=from_micros(row.read_at),
         new=row.new,
         known=row.known,
+        duplicates=row.known,
         rejected=row.rejected,
         skipped=json.decode(row.skipped, type=dict[str, int]),
         who=row.who,

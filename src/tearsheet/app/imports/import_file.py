@@ -129,10 +129,11 @@ class FileImport:
             counts, lines = _import_fills(posting, report.id, self.statement, rows, report, job.on_progress)
             report.skipped = counts.skipped = self.statement.skipped
         posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, job.who)
-        report.new, report.known, report.rejected = counts.new, counts.known, counts.rejected
+        report.new, report.rejected = counts.new, counts.rejected
+        report.set_duplicates(counts.known)
         job.on_progress(state.size, state.size, "booking")
         report.revision = posting.commit()
-        report.orphans = self._unmatched_closes.results(self._ledger.queries.holding_before)
+        report.set_unmatched_closes(self._unmatched_closes.results(self._ledger.queries.holding_before))
         return report
 
 
@@ -174,7 +175,7 @@ def save_mapping(name: str, options: StatementOptions) -> Path:
 
 def _duplicate_report(report: ImportReport, earlier: SourceFile, revision: int) -> ImportReport:
     report.repeated, report.id = True, earlier.id
-    report.known = earlier.facts
+    report.set_duplicates(earlier.facts)
     report.revision = revision
     return report
 

@@ -84,6 +84,7 @@ class Reconciliation(Struct, frozen=True):
     differences: list[Difference]
     fills: list[FillDifference]
     orphans: list[UnmatchedClose]
+    unmatched_closes: list[UnmatchedClose]
     unread: list[Rejection]
     days: list[ReconciledDay]
     notes: list[str]
@@ -139,6 +140,7 @@ def reconcile_statement(
         differences=differences,
         fills=fills,
         orphans=orphans,
+        unmatched_closes=orphans,
         unread=report.rejected,
         days=[d for one in accounts for d in one.days],
         notes=notes,

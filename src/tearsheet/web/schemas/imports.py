@@ -27,11 +27,13 @@ class ImportResult(Struct, kw_only=True):
     layout: str
     new: int
     known: int
+    duplicates: int
     rejected: int
     repeated: bool
     rejections: tuple[RejectionView, ...]
     skipped: dict[str, int]
     orphans: tuple[UnmatchedClose, ...]
+    unmatched_closes: tuple[UnmatchedClose, ...]
     revision: int
     changes: PreviewChanges | UnsetType = UNSET
 

@@ -26,5 +26,6 @@ class WriteResult(Struct, kw_only=True):
 
     new: int
     known: int
+    duplicates: int
     repeated: bool
     revision: int
