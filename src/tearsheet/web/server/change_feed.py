@@ -1,6 +1,7 @@
 """Change feed of a process: one thread polls the ledger for all event streams.
 
-Each stream compares the latest snapshot with what it sent, so no queue grows behind a slow client.
+Each stream compares the latest snapshot with what it sent, so no queue grows behind a slow client, and a
+stream can be resumed at any worker, with or without Redis.
 """
 
 import threading

@@ -75,7 +75,10 @@ class WatcherProcess:
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's master process, which also keeps the watcher running."""
+    """gunicorn's master process, which also keeps the watcher running.
+
+    In its main loop, not in a thread: the master forks its workers, and a fork can inherit a held lock.
+    """
 
     def __init__(self, app: BaseApplication, watcher: WatcherProcess) -> None:
         self._watcher = watcher
@@ -104,7 +107,7 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
         super().__init__()
 
     def run(self) -> None:
-        """Serve until told to stop."""
+        """Serve until stopped."""
         if self._watcher is None:
             super().run()
         else:

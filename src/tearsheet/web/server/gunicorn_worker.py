@@ -40,10 +40,10 @@ _MESSAGES = {
 
 
 class BufferedWorker(Worker):  # type: ignore[misc]
-    """Answer on threads; read and write in one loop."""
+    """Worker that computes answers on threads and does all I/O in one loop."""
 
     def run(self) -> None:
-        """Serve until told to stop; requests that began arriving are answered first."""
+        """Serve until stopped; requests that began to arrive are answered first."""
         app_context = self.wsgi.extensions["tearsheet"]
         calls = _Calls(self.wsgi)
         app_context.beat = calls.beat
@@ -93,7 +93,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         return bool(self.alive) and os.getppid() == self.ppid
 
     def _finish(self, channels: dict[int, Any], dispatcher: ThreadedTaskDispatcher) -> None:
-        """Answer what is under way, for the time that gunicorn allows."""
+        """Finish requests in progress within gunicorn's grace period."""
         until = time.monotonic() + self.cfg.graceful_timeout
         while time.monotonic() < until and (
             dispatcher.active_count
@@ -105,7 +105,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
 
 
 class _Calls:
-    """The application, with the start of every call that has not returned."""
+    """The application, with the start time of each running call."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self._application = application
@@ -132,7 +132,7 @@ class _Calls:
 
 
 class _JsonError(ErrorTask):  # type: ignore[misc]
-    """An error found by the server itself, in the form that the API's errors have."""
+    """JSON body, as of the API's errors, for an error found by the server itself."""
 
     def execute(self) -> None:
         """Write the error and close the connection."""
@@ -149,13 +149,13 @@ class _JsonError(ErrorTask):  # type: ignore[misc]
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that knows when the request on it began to arrive."""
+    """A connection that records when its request began to arrive."""
 
     error_task_class = _JsonError
     began = 0.0
 
     def received(self, data: bytes) -> bool:
-        """Take bytes of requests."""
+        """Parse received data; the clock of a request starts with its first byte."""
         if self.request is None:
             self.began = time.monotonic()
         is_taken: bool = super().received(data)

@@ -14,7 +14,8 @@ from tearsheet.performance.summary import PartialReason
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
-#: How long a query waits for another writer before it answers without the newest log lines.
+#: How long a query waits for another writer before it answers without the newest log lines; that answer
+#: reports `stale_ledger`, is not cached and has no ETag.
 _LOCK_TIMEOUT_S = 0.2
 #: How long a write waits for another writer before it fails with 503.
 _WRITE_LOCK_TIMEOUT_S = 5.0

@@ -1,4 +1,4 @@
-/* Draws what the API answers, by uPlot. Nothing is added up here: each point is a number of the answer. */
+/* Charts of the API's answers, by uPlot. Nothing is computed here: each point is a number of the answer. */
 "use strict";
 
 (() => {
@@ -26,24 +26,24 @@
     let last = -Infinity;
     return times.map((time) => (last = Math.max(time, last + 0.001)));
   };
-  const drawn = new Map();
+  const charts = new Map();
   const DAY_S = 86400;
 
-  /* the parts of every drawing */
+  /* parts of all charts */
   const axis = (more) => ({
     stroke: colour("soft"), font: '12px Inter, system-ui, sans-serif', grid: { stroke: colour("line"), width: 1 },
     ticks: { show: false }, gap: 8, ...more,
   });
-  const wide = (u, texts) => (texts ? Math.max(44, 12 + 7.2 * Math.max(...texts.map((text) => String(text ?? "").length))) : 44);
-  const amounts = (form) => axis({ size: wide, space: 36, values: (u, splits) => splits.map(form) });
-  const across = axis({ space: 84, size: 28, grid: { show: false }, values: (u, splits) => {
+  const axisWidth = (u, texts) => (texts ? Math.max(44, 12 + 7.2 * Math.max(...texts.map((text) => String(text ?? "").length))) : 44);
+  const amounts = (form) => axis({ size: axisWidth, space: 36, values: (u, splits) => splits.map(form) });
+  const dateAxis = axis({ space: 84, size: 28, grid: { show: false }, values: (u, splits) => {
     const form = splits.at(-1) - splits[0] > 400 * DAY_S ? monthYear : monthDay;
     return splits.map((v) => form.format(v * 1000));
   } });
   const base = (box, height, more) => ({
     width: Math.max(box.clientWidth, 200), height, padding: [10, 22, 0, 0], legend: { show: false },
     ...more, cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false }, ...more.cursor },
-    hooks: { drawClear: [zeroLine], setCursor: [(u) => read(box, u.cursor.idx)] },
+    hooks: { drawClear: [zeroLine], setCursor: [(u) => updateReadout(box, u.cursor.idx)] },
   });
   const utc = (stamp) => uPlot.tzDate(new Date(stamp * 1000), "Etc/UTC");
 
@@ -59,7 +59,7 @@
     u.ctx.restore();
   }
 
-  /* one tone above 0, another below */
+  /* one color above 0, another below */
   const split = (share) => (u) => {
     const [above, below] = share ? [faded("gain-base", share), faded("loss-base", share)] : [colour("gain-base"), colour("loss-base")];
     const { top, height } = u.bbox;
@@ -71,9 +71,9 @@
   };
   const total = (points) => ({ label: "Total", stroke: split(0), width: 2, fill: split(13), fillTo: 0, points: { show: points.length < 40, size: 5, stroke: colour("soft"), fill: colour("card") } });
 
-  /* what is under the pointer, or the last of all, in words above the drawing */
-  function read(box, index) {
-    const { points, words } = drawn.get(box) ?? {};
+  /* the point under the pointer, or the last one, as text above the chart */
+  function updateReadout(box, index) {
+    const { points, words } = charts.get(box) ?? {};
     if (!points?.length) return;
     const parts = words(points[index ?? points.length - 1]);
     box.querySelector(".readout").replaceChildren(...parts.map(([name, text, tone]) => {
@@ -109,7 +109,7 @@
       const [money, short] = [exactly(box.dataset.currency), shortly(box.dataset.currency)];
       const x = points.map((p) => seconds(p.session));
       const cursor = { sync: { key: box.dataset.source } };
-      const gutter = wide(null, points.length ? [short(Math.max(...points.map((p) => Math.abs(p.total))) + 1), "−" + short(Math.max(...points.map((p) => p.deepest)))] : null);
+      const gutter = axisWidth(null, points.length ? [short(Math.max(...points.map((p) => Math.abs(p.total))) + 1), "−" + short(Math.max(...points.map((p) => p.deepest)))] : null);
       const left = (more) => ({ ...amounts(short), size: gutter, ...more });
       const upper = Math.round(height * 0.66);
       return {
@@ -124,7 +124,7 @@
           options: {
             ...base(box, height - upper, { cursor, tzDate: utc, padding: [6, 26, 0, 0] }),
             series: [{}, { stroke: colour("loss-base"), width: 1.5, fill: faded("loss-base", 22), points: { show: false } }],
-            axes: [across, left({ space: 28, values: (u, splits) => splits.map((v) => (v ? short(v) : "")) })], scales: { y: { range: withZero } },
+            axes: [dateAxis, left({ space: 28, values: (u, splits) => splits.map((v) => (v ? short(v) : "")) })], scales: { y: { range: withZero } },
           },
           data: [x, points.map((p) => -p.deepest)], // as the caption and the metric count it: within the day, too
         }],
@@ -142,8 +142,8 @@
 
   function band(box, points, height, name, value, tick, scales) {
     const target = box.dataset.target ? Number(box.dataset.target) : null;
-    const wanted = target == null ? [] : [{ stroke: colour("warn"), width: 1.5, dash: [6, 4], points: { show: false } }];
-    const edge = { stroke: faded("lead", 35), width: 1, points: { show: false } };
+    const targetLine = target == null ? [] : [{ stroke: colour("warn"), width: 1.5, dash: [6, 4], points: { show: false } }];
+    const bandEdge = { stroke: faded("lead", 35), width: 1, points: { show: false } };
     const data = [points.map((p) => p.number), ...["", "_low", "_high"].map((end) => points.map((p) => p[name + end]))];
     if (target != null) data.push(points.map(() => target));
     return {
@@ -151,7 +151,7 @@
       plots: [{
         options: {
           ...base(box, height, {}),
-          series: [{}, { stroke: colour("lead"), width: 2, points: { show: points.length < 30, size: 5 } }, edge, edge, ...wanted],
+          series: [{}, { stroke: colour("lead"), width: 2, points: { show: points.length < 30, size: 5 } }, bandEdge, bandEdge, ...targetLine],
           bands: [{ series: [3, 2], fill: faded("lead", 14) }],
           axes: [axis({ size: 28, grid: { show: false }, values: (u, splits) => splits.map((v) => (Number.isInteger(v) ? v : "")) }), amounts(tick)],
           scales: { x: { time: false }, ...scales },
@@ -161,7 +161,7 @@
     };
   }
 
-  function say(box, text) {
+  function showMessage(box, text) {
     const words = document.createElement("p");
     words.className = "empty";
     words.textContent = text;
@@ -169,50 +169,50 @@
   }
 
   function draw(box, points) {
-    for (const plot of drawn.get(box)?.plots ?? []) plot.destroy();
+    for (const plot of charts.get(box)?.plots ?? []) plot.destroy();
     if (!points.length) {
-      say(box, box.dataset.chart === "fills" ? "No fills." : "Too few trades for this.");
-      drawn.set(box, { points, plots: [] });
+      showMessage(box, box.dataset.chart === "fills" ? "No fills." : "Too few trades for this.");
+      charts.set(box, { points, plots: [] });
       return;
     }
     const readout = document.createElement("p");
     readout.className = "readout";
     box.replaceChildren(readout);
-    const made = makers[box.dataset.chart];
+    const makeChart = makers[box.dataset.chart];
     const height = Math.max(box.clientHeight, parseInt(getComputedStyle(box).minHeight, 10) || 220);
-    drawn.set(box, { points, plots: [], words: () => [["", "…"]] });
-    read(box);
-    const { plots, words } = made(box, points, height - readout.offsetHeight - 4);
-    drawn.set(box, { points, words, plots: plots.map(({ options, data }) => new uPlot(options, data, box)) });
-    read(box);
+    charts.set(box, { points, plots: [], words: () => [["", "…"]] });
+    updateReadout(box);
+    const { plots, words } = makeChart(box, points, height - readout.offsetHeight - 4);
+    charts.set(box, { points, words, plots: plots.map(({ options, data }) => new uPlot(options, data, box)) });
+    updateReadout(box);
   }
 
-  /* charts of one address share one answer */
-  const asked = new Map();
+  /* charts with the same address share one request */
+  const requests = new Map();
   function answerOf(address) {
-    if (!asked.has(address)) {
-      const answer = fetch(address, { headers: { Accept: "application/json" } }).then(async (found) => {
-        const content = await found.json();
-        if (!found.ok) throw new Error(content.error?.message ?? found.statusText);
+    if (!requests.has(address)) {
+      const answer = fetch(address, { headers: { Accept: "application/json" } }).then(async (response) => {
+        const content = await response.json();
+        if (!response.ok) throw new Error(content.error?.message ?? response.statusText);
         return content.data;
       });
-      asked.set(address, answer);
-      answer.catch(() => {}).finally(() => asked.delete(address));
+      requests.set(address, answer);
+      answer.catch(() => {}).finally(() => requests.delete(address));
     }
-    return asked.get(address);
+    return requests.get(address);
   }
   async function load(box) {
     try {
       draw(box, await answerOf(box.dataset.source));
     } catch (error) {
-      if (!drawn.get(box)?.points.length) say(box, `This chart could not be drawn: ${error.message}`);
+      if (!charts.get(box)?.points.length) showMessage(box, `This chart could not be drawn: ${error.message}`);
     }
     box.dataset.ready = "yes";
   }
 
   const every = () => [...document.querySelectorAll("[data-chart]")];
-  const redraw = () => { for (const box of every()) if (drawn.has(box)) draw(box, drawn.get(box).points); };
-  const loadNew = () => { for (const box of every()) if (!drawn.has(box) && !box.dataset.ready) load(box); };
+  const redraw = () => { for (const box of every()) if (charts.has(box)) draw(box, charts.get(box).points); };
+  const loadNew = () => { for (const box of every()) if (!charts.has(box) && !box.dataset.ready) load(box); };
   document.addEventListener("themechange", redraw);
   document.addEventListener("htmx:afterSettle", loadNew);
   document.addEventListener("fresh", loadNew);

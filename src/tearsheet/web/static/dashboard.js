@@ -1,9 +1,9 @@
-/* What the pages do beyond links and forms: theme, ages, definitions, dropped files, keyboard. */
+/* Behavior beyond links and forms: theme, ages, definitions, dropped files, keyboard shortcuts. */
 "use strict";
 
 const root = document.documentElement;
 
-/* theme: the system's until the switch is used; the server writes it into the next page */
+/* theme: the system's until the switch is used, then a cookie's, which the server renders into the page */
 document.getElementById("theme").addEventListener("click", () => {
   const dark = root.dataset.theme
     ? root.dataset.theme === "dark"
@@ -14,7 +14,7 @@ document.getElementById("theme").addEventListener("click", () => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("themechange")));
 
-/* selectors that send their form at once, without what is left empty */
+/* forms that are sent when a selector changes; GET forms leave out empty fields */
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-autosend]");
   if (form) form.requestSubmit();
@@ -35,12 +35,12 @@ document.addEventListener("submit", (event) => {
   withoutEmpty(form);
 });
 document.addEventListener("htmx:configRequest", (event) => {
-  const given = event.detail.parameters;
+  const parameters = event.detail.parameters;
   if (event.detail.verb !== "get") return;
-  for (const name of Object.keys(given)) if (given[name] === "") delete given[name];
+  for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
 });
 
-/* how long ago the last fill was */
+/* age of the last fill */
 const ago = (seconds) => {
   if (seconds < 60) return "just now";
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
@@ -56,7 +56,7 @@ setInterval(showAges, 5000);
 document.addEventListener("fresh", showAges);
 showAges();
 
-/* a refusal is shown where its answer was to stand; what was to be replaced stays */
+/* errors: their message replaces the content of the target, not the target itself */
 document.addEventListener("htmx:beforeSwap", (event) => {
   const { xhr, target } = event.detail;
   if (xhr.status < 400) { if ("part" in target.dataset) target.dataset.path = event.detail.pathInfo.requestPath; return; }
@@ -65,7 +65,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   event.detail.swapOverride = "innerHTML";
 });
 
-/* definitions: by pointing, by tabbing, by touch; Escape puts them away */
+/* definitions: by hover, focus or touch; Escape closes them */
 const terms = () => document.querySelectorAll(".term[aria-expanded=true]");
 const close = (except) => { for (const term of terms()) if (term !== except) term.setAttribute("aria-expanded", "false"); };
 document.addEventListener("click", (event) => {
@@ -75,7 +75,7 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") { close(); document.activeElement.closest(".term")?.blur(); } });
 
-/* files: dropped or chosen, and how far they have been sent */
+/* files: dropped or chosen, with upload progress */
 const drop = document.querySelector("[data-drop]");
 if (drop) {
   const input = drop.querySelector("input[type=file]");
@@ -91,16 +91,16 @@ if (drop) {
   });
 }
 
-/* the map of a year begins with what is newest where it is wider than the screen */
+/* the heat map starts at its end if it is wider than the screen */
 for (const box of document.querySelectorAll("[data-end]")) box.scrollLeft = box.scrollWidth;
 
-/* keyboard: / looks for a trade, [ and ] step to the period before and after */
+/* keyboard: / focuses the trade search, [ and ] go to the previous and next period */
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
-  const found = {
+  const selector = {
     "/": "[data-search]", "[": 'a[rel="prev"], a[aria-label="The period before"]', "]": 'a[rel="next"], a[aria-label="The period after"]',
   }[event.key];
-  const target = found && document.querySelector(found);
+  const target = selector && document.querySelector(selector);
   if (!target) return;
   event.preventDefault();
   if (event.key === "/") target.focus(); else target.click();

@@ -1,5 +1,7 @@
-/* Live: one event stream a browser, shared by its tabs; what changed is fetched and put in place.
-   What is not heard of for some seconds is said to be old: a screen never looks well on its own. */
+/* Live updates: one event stream per browser, shared by its tabs; a changed page is fetched and patched in.
+   Without events for some seconds the page is marked as not live: old numbers must never look current.
+   Patching keeps focus, scroll within tables, open definitions and drawn charts, which a swap loses. One tab holds
+   a Web Lock and listens for all others: six streams would use up the six connections to a server. */
 "use strict";
 
 (() => {
@@ -7,7 +9,7 @@
   if (!pulse) return;
   const STREAM = "/api/events", QUIET_S = 11, LOST_S = 4, POLL_MS = 5000, AGAIN_MS = 10000, LONGEST_MS = 300000;
   const RANK = ["ok", "warn", "unknown", "breach"];
-  const WORDS = {
+  const LABELS = {
     ok: "✓ within limits", warn: "! near a limit", unknown: "? limits not known", breach: "✗ limit broken",
   };
   const root = document.documentElement;
@@ -17,55 +19,55 @@
   const name = () => root.dataset.title;
   const share = "BroadcastChannel" in self ? new BroadcastChannel("tearsheet") : null;
   const verdicts = new Map();
-  let heardAt = Date.now(), broken = false, trouble = null, revision = null, how = "waiting";
+  let receivedAt = Date.now(), hasFailed = false, errorCode = null, revision = null, mode = "waiting";
 
-  /* a page that changed: fetched whole, and put into this one without losing focus, scroll or charts */
-  let running = false, again = false, shown = "", notBefore = 0;
+  /* a changed page: fetched whole and patched in without losing focus, scroll position or charts */
+  let isRunning = false, isRequested = false, shownText = "", notBefore = 0;
   async function refresh() {
     if (document.visibilityState === "hidden") return;
-    if (running) { again = true; return; }
-    running = true;
+    if (isRunning) { isRequested = true; return; }
+    isRunning = true;
     const wait = notBefore - Date.now();
     if (wait > 0) await new Promise((done) => setTimeout(done, wait));
-    again = false;
+    isRequested = false;
     try {
       const started = Date.now();
       const answer = await fetch(location.href, { cache: "no-cache", headers: { Accept: "text/html" }, signal: AbortSignal.timeout(15000) });
       if (answer.redirected || answer.status === 401) { location.reload(); return; }
       if (answer.status >= 500) throw new Error(answer.statusText);
       const text = await answer.text();
-      if (answer.ok && text !== shown) put(new DOMParser().parseFromString(text, "text/html"), shown !== "");
-      shown = text;
+      if (answer.ok && text !== shownText) applyPage(new DOMParser().parseFromString(text, "text/html"), shownText !== "");
+      shownText = text;
       const slow = Number(live()?.dataset.every ?? 0);
       notBefore = Date.now() + Math.max(slow, 3 * (Date.now() - started));
     } catch {
-      broken = true;
+      hasFailed = true;
     } finally {
-      running = false;
-      tell();
-      if (again) refresh();
+      isRunning = false;
+      render();
+      if (isRequested) refresh();
     }
   }
 
-  function put(fresh) {
+  function applyPage(fresh) {
     const script = (page) => page.querySelector('script[src*="dashboard"]')?.getAttribute("src");
     if (script(fresh) !== script(document)) { location.reload(); return; }
     for (const id of ["live", "fresh", "around"]) {
       const [old, next] = [document.getElementById(id), fresh.getElementById(id)];
-      if (old && next) morph(old, next);
+      if (old && next) patch(old, next);
     }
     root.dataset.title = fresh.documentElement.dataset.title;
     document.querySelector("h1").textContent = fresh.querySelector("h1").textContent;
     document.dispatchEvent(new Event("fresh"));
   }
 
-  const KEPT = new Set(["open", "aria-expanded", "data-ready", "data-path"]);
+  const CLIENT_ATTRIBUTES = new Set(["open", "aria-expanded", "data-ready", "data-path"]);
   const keyOf = (node) => (node.nodeType === 1 ? node.id || node.dataset.key : "");
-  function morph(old, next) {
+  function patch(old, next) {
     if (old.nodeType !== 1) { if (old.data !== next.data) old.data = next.data; return; }
     const value = old.classList.contains("value") && old.textContent !== next.textContent;
-    for (const { name: at, value: text } of next.attributes) if (old.getAttribute(at) !== text && !KEPT.has(at)) old.setAttribute(at, text);
-    for (const { name: at } of [...old.attributes]) if (!next.hasAttribute(at) && !KEPT.has(at)) old.removeAttribute(at);
+    for (const { name: at, value: text } of next.attributes) if (old.getAttribute(at) !== text && !CLIENT_ATTRIBUTES.has(at)) old.setAttribute(at, text);
+    for (const { name: at } of [...old.attributes]) if (!next.hasAttribute(at) && !CLIENT_ATTRIBUTES.has(at)) old.removeAttribute(at);
     if (old.dataset.chart) { old.dispatchEvent(new Event("stale", { bubbles: true })); return; }
     if ("part" in old.dataset) { if (old.dataset.path) htmx.ajax("GET", old.dataset.path, old); return; }
     children(old, next);
@@ -79,17 +81,17 @@
       const same = key ? keyed.get(key) : at && !keyOf(at) && at.nodeName === child.nodeName ? at : null;
       if (!same) { old.insertBefore(document.importNode(child, true), at); continue; }
       if (same === at) at = at.nextSibling; else old.insertBefore(same, at);
-      morph(same, child);
+      patch(same, child);
     }
     while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
   }
 
-  /* what is heard, by this tab or by the one that listens for all */
-  function heard() { heardAt = Date.now(); broken = false; }
-  function take(kind, data) {
-    heard();
+  /* events, received by this tab or forwarded by the one that has the stream */
+  function recordEvent() { receivedAt = Date.now(); hasFailed = false; }
+  function handle(kind, data) {
+    recordEvent();
     const page = live();
-    if (kind === "trouble") { trouble = data.code; if (!trouble && page) refresh(); }
+    if (kind === "trouble") { errorCode = data.code; if (!errorCode && page) refresh(); }
     if (kind === "alive" && page?.dataset.today && page.dataset.today !== data.day) refresh();
     if (kind === "revision") { revision = data.revision; if (page && page.dataset.revision !== String(revision)) refresh(); }
     if (kind === "verdict") {
@@ -99,73 +101,73 @@
       if (page?.dataset.today && (known || card?.dataset.state !== data.state)) refresh();
     }
     if ((kind === "alert" || kind === "polled") && page) refresh();
-    if (kind === "polled") { how = "poll"; for (const one of data) verdicts.set(one.account, one); }
-    tell();
+    if (kind === "polled") { mode = "poll"; for (const one of data) verdicts.set(one.account, one); }
+    render();
   }
 
-  /* what is said of it */
+  /* connection and limit status */
   const worst = () => {
     const states = [...verdicts.values()].map((one) => one.state);
     return states.sort((a, b) => RANK.indexOf(b) - RANK.indexOf(a))[0] ?? root.dataset.verdict ?? "";
   };
   const clock = (at) => new Date(at).toLocaleTimeString(root.dataset.locale || undefined);
-  function tell() {
-    const quiet = Math.floor((Date.now() - heardAt) / 1000);
-    const isLost = trouble !== null || quiet > QUIET_S || (broken && quiet > LOST_S);
-    const isShaky = !isLost && broken;
+  function render() {
+    const quiet = Math.floor((Date.now() - receivedAt) / 1000);
+    const isLost = errorCode !== null || quiet > QUIET_S || (hasFailed && quiet > LOST_S);
+    const isShaky = !isLost && hasFailed;
     pulse.hidden = false;
-    root.dataset.connection = isLost ? "lost" : isShaky ? "shaky" : how === "waiting" ? "waiting" : "live";
-    const words = isLost || isShaky ? `not live · last heard ${quiet} s ago` : how === "poll" ? "live, every 5 s" : how === "waiting" ? "connecting" : "live";
+    root.dataset.connection = isLost ? "lost" : isShaky ? "shaky" : mode === "waiting" ? "waiting" : "live";
+    const words = isLost || isShaky ? `not live · last heard ${quiet} s ago` : mode === "poll" ? "live, every 5 s" : mode === "waiting" ? "connecting" : "live";
     if (pulse.lastElementChild.textContent !== words) pulse.lastElementChild.textContent = words;
     if (isLost && offline.hidden) {
-      offline.querySelector("time").textContent = clock(heardAt);
-      offline.querySelector("span").textContent = trouble === "stale_ledger" ? "the newest log lines are not in yet" : trouble ? `the ledger cannot be asked (${trouble})` : "the server does not answer";
+      offline.querySelector("time").textContent = clock(receivedAt);
+      offline.querySelector("span").textContent = errorCode === "stale_ledger" ? "the newest log lines are not in yet" : errorCode ? `the ledger cannot be asked (${errorCode})` : "the server does not answer";
     }
     offline.hidden = !isLost;
     const state = worst();
-    const said = isLost && state ? "unknown" : state;
-    const whose = [...verdicts.values()].filter((one) => one.state === state).map((one) => one.account).join(", ");
-    const label = said && said !== "ok" ? `${WORDS[said]}${!isLost && whose ? `: ${whose}` : ""}` : said ? WORDS.ok : "";
+    const shownState = isLost && state ? "unknown" : state;
+    const accounts = [...verdicts.values()].filter((one) => one.state === state).map((one) => one.account).join(", ");
+    const label = shownState && shownState !== "ok" ? `${LABELS[shownState]}${!isLost && accounts ? `: ${accounts}` : ""}` : shownState ? LABELS.ok : "";
     if (badge.textContent !== label) badge.textContent = label;
-    badge.className = `verdict ${said}`;
-    badge.hidden = !said;
-    const sign = isLost ? "? not live" : said === "breach" || said === "unknown" || said === "warn" ? label : "";
+    badge.className = `verdict ${shownState}`;
+    badge.hidden = !shownState;
+    const sign = isLost ? "? not live" : shownState === "breach" || shownState === "unknown" || shownState === "warn" ? label : "";
     const title = `${sign ? `${sign} · ` : ""}${name()} · Tearsheet`;
     if (document.title !== title) document.title = title;
   }
 
-  /* the stream: in one visible tab for all where tabs can agree, else in each; polling where there is none */
+  /* the stream: in one visible tab for all if the browser has locks, else in each; polling if it fails */
   const KINDS = ["revision", "verdict", "alert", "trouble", "alive"];
   let source = null, release = null, poll = null, retry = null, wait = AGAIN_MS;
   function listen() {
     source = new EventSource(STREAM);
     source.onopen = () => { stopPolling(); wait = AGAIN_MS; };
-    source.onerror = () => { broken = true; if (source?.readyState === EventSource.CLOSED) { source = null; startPolling(); } tell(); };
+    source.onerror = () => { hasFailed = true; if (source?.readyState === EventSource.CLOSED) { source = null; startPolling(); } render(); };
     for (const kind of KINDS) source.addEventListener(kind, (event) => {
-      how = "stream";
+      mode = "stream";
       const data = JSON.parse(event.data);
-      take(kind, data);
+      handle(kind, data);
       share?.postMessage({ kind, data });
     });
   }
   function startPolling() {
-    how = "poll";
-    poll ??= setInterval(ask, POLL_MS);
+    mode = "poll";
+    poll ??= setInterval(fetchVerdicts, POLL_MS);
     retry ??= setTimeout(() => { retry = null; if (!source && document.visibilityState === "visible") listen(); }, wait);
     wait = Math.min(2 * wait, LONGEST_MS);
-    ask();
+    fetchVerdicts();
   }
   function stopPolling() { clearInterval(poll); poll = null; }
-  async function ask() {
+  async function fetchVerdicts() {
     if (document.visibilityState === "hidden") return;
     try {
       const answer = await fetch("/api/risk/verdict", { cache: "no-cache", signal: AbortSignal.timeout(10000) });
       if (!answer.ok) throw new Error(answer.statusText);
       const data = (await answer.json()).data.accounts;
-      take("polled", data);
+      handle("polled", data);
       share?.postMessage({ kind: "polled", data });
-    } catch { broken = true; }
-    tell();
+    } catch { hasFailed = true; }
+    render();
   }
   function begin() {
     if (source || release || document.visibilityState === "hidden") return;
@@ -188,10 +190,10 @@
       if (!source) return;
       for (const one of verdicts.values()) share.postMessage({ kind: "verdict", data: one });
       if (revision !== null) share.postMessage({ kind: "revision", data: { revision } });
-      share.postMessage({ kind: "trouble", data: { code: trouble } });
+      share.postMessage({ kind: "trouble", data: { code: errorCode } });
     } else if (!source) {
-      how = "stream";
-      take(kind, data);
+      mode = "stream";
+      handle(kind, data);
     }
   });
 
@@ -199,10 +201,10 @@
     if (document.visibilityState === "hidden") { end(); return; }
     begin();
     if (live()) refresh();
-    tell();
+    render();
   });
   addEventListener("pagehide", end);
   addEventListener("pageshow", (event) => { if (event.persisted) { begin(); refresh(); } });
-  setInterval(tell, 1000);
+  setInterval(render, 1000);
   begin();
 })();
