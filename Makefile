@@ -4,7 +4,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: setup demo test check bench soak docs clean
+.PHONY: setup demo test coverage clocks thorough check bench soak docs clean
 
 setup: .venv/.ready  ## make .venv with everything
 
@@ -18,12 +18,28 @@ setup: .venv/.ready  ## make .venv with everything
 demo: setup  ## make a sample, run the main job on it, show it in the dashboard (DEMO_SERVE=0: do not)
 	$(RUN) tearsheet demo $(if $(filter 0,$(DEMO_SERVE)),,--serve)
 
+# bytecode is kept while tests run, also where a shell forbids it: rewriting asserts takes 10 s a process
+test coverage thorough clocks: export PYTHONDONTWRITEBYTECODE :=
+
 test: setup  ## all tests
-	$(RUN) pytest -n 2 --dist loadfile --cov --cov-report=
+	$(RUN) pytest -n 2 --dist loadfile
+
+coverage: setup  ## all tests with all examples of the laws, and the floors of coverage
+	$(RUN) pytest -n 2 --dist loadfile --hypothesis-profile thorough --cov --cov-report=
 	$(RUN) coverage report --precision=1 --fail-under=95 --include='*/tearsheet/trade/*,*/tearsheet/performance/*,*/tearsheet/rules/*'
 	$(RUN) coverage report --precision=1 --fail-under=90 --skip-covered --show-missing
 
-check: setup  ## lint, types, floors, docs, coverage of the core
+clocks: setup  ## the tests under moved clocks: 29 February, 31 December, a Sunday, 00:30 and 23:30 UTC
+	$(RUN) python -m tests.moved_clocks $(if $(QUICK),--quick)
+
+ifdef QUICK
+thorough: setup clocks  ## what is long by nature: coverage, all examples, fuzz, moved clocks (QUICK=1: a short form)
+	$(RUN) pytest -q --hypothesis-profile thorough tests/trade tests/performance tests/rules
+else
+thorough: coverage clocks
+endif
+
+check: setup  ## lint, types, import contracts, docs
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
