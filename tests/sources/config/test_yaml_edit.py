@@ -184,6 +184,16 @@ def test_lists_of_lines_are_changed_and_all_other_lines_stay(
     assert edit_yaml(BLOCKS, [(("limits", "default", *path), value)], "x") == BLOCKS.replace(gone, come)
 
 
+def test_comments_stay_in_place_between_several_changes() -> None:
+    edits: Any = [
+        (("limits", "default", "warn_at"), ["50", "80", "90"]),
+        (("limits", "default", "max_trades"), "9"),
+    ]
+    want = BLOCKS.replace("        -   75     # late\n", "        - 80     # late\n        - 90\n")
+    want = want.replace("max_trades: {number:  20,per: x}", "max_trades: 9")
+    assert edit_yaml(BLOCKS, edits, "x") == want
+
+
 @pytest.mark.parametrize(
     ("text", "come"),
     [

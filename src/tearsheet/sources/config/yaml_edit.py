@@ -13,6 +13,7 @@ from ruamel.yaml.emitter import Emitter
 from ruamel.yaml.error import CommentMark
 from ruamel.yaml.resolver import BaseResolver
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml.tokens import CommentToken
 
 from tearsheet.errors import UsageError
 from tearsheet.sources.config.yaml import Path, load_mapping
@@ -38,7 +39,7 @@ def edit_yaml(text: str, edits: Sequence[tuple[Path, Value]], file: str) -> str:
         _set(wanted, path, value)
         _set(document, path, value)
     after = _dump(yaml, document) if document else ""
-    changed = _merge(text, before, after) if before else "".join(_ended([text], "\n")) + after
+    changed = _merge(text, before, after) if before else "".join([*_ended([text], "\n"), after])
     if _normalized(load_mapping(changed, file)) != _normalized(wanted):
         raise UsageError(
             f"{file} is written in a way that this page cannot change",
@@ -63,7 +64,8 @@ def _round_trip(text: str) -> YAML:
     class GapEmitter(Emitter):
         def write_comment(self, comment: Any, pre: bool = False) -> None:
             mark = comment.start_mark
-            line = lines[mark.line][: mark.column] if mark.line < len(lines) else ""
+            number = getattr(mark, "line", len(lines))  # a comment that was moved has no line
+            line = lines[number][: mark.column] if number < len(lines) else ""
             if not pre and line.strip():
                 comment.start_mark = CommentMark(self.column + len(line) - len(line.rstrip()))
             super().write_comment(comment, pre)
@@ -123,7 +125,10 @@ def _set(content: Any, path: Path, value: Value) -> None:
 
 
 def _put(content: Any, key: str, value: Any) -> Any:
+    tail = "" if key in content else _take_tail(content)
     content[key if key in content else _node(key)] = value
+    if tail:
+        content.ca.items[key] = [None, None, _tail_token(tail), None]
     return value
 
 
@@ -131,11 +136,36 @@ def _set_items(items: Any, values: Sequence[str]) -> None:
     """Change a list in its own style; comments of items that stay are kept."""
     for place, value in enumerate(values):
         if place >= len(items):
+            tail = _take_tail(items)
             items.append(_node(value))
+            if tail:
+                items.ca.items[place] = [_tail_token(tail), None, None, None]
         elif items[place] != value:
             items[place] = _node(value)
     while len(items) > len(values):
         del items[len(items) - 1]  # -1 would leave its comment
+
+
+def _take_tail(content: Any) -> str:
+    """Remove and return the comments below the last value of a block, which belong to what follows."""
+    if not isinstance(content, CommentedMap | CommentedSeq) or not content or content.fa.flow_style():
+        return ""
+    is_list = isinstance(content, CommentedSeq)
+    last = len(content) - 1 if is_list else list(content)[-1]
+    value, slot = content[last], 0 if is_list else 2
+    if isinstance(value, CommentedMap | CommentedSeq) and value and not value.fa.flow_style():
+        return _take_tail(value)
+    tokens = content.ca.items.get(last)
+    token = tokens[slot] if tokens else None
+    if token is None:
+        return ""
+    behind, _, tail = token.value.partition("\n")
+    tokens[slot] = CommentToken(f"{behind}\n", token.start_mark, None) if behind else None
+    return str(tail)
+
+
+def _tail_token(tail: str) -> CommentToken:
+    return CommentToken(f"\n{tail}", CommentMark(0), None)
 
 
 def _is_flow(content: Any) -> bool:
