@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from tearsheet.app.analysis.notes import NoteVersion, NoteView, TradeNotes
+from tearsheet.app.analysis.notes import NoteView, TradeNotes
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import strip_control
 from tearsheet.errors import UsageError
 from tearsheet.export.files import json_bytes
-from tearsheet.trade.note import NoteText, normalize_tag, validate_note
+from tearsheet.trade.note import NoteText, NoteVersion, normalize_tag, validate_note
 
 _MAX_ROWS = 1000
 

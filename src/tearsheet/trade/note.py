@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -23,6 +24,16 @@ class NoteText(Struct, frozen=True):
 
     def __bool__(self) -> bool:
         return bool(self.text or self.tags)
+
+
+class NoteVersion(Struct, frozen=True):
+    """A saved version of a note."""
+
+    version: int
+    text: str
+    tags: tuple[str, ...]
+    by: str
+    at: datetime
 
 
 def validate_note(text: str, tags: Iterable[str]) -> NoteText:

@@ -12,7 +12,7 @@ from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.reports import WriteReport, WriteRequest
 from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
-from tearsheet.store.tables.pages import Page
+from tearsheet.store.list_values import Page
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window
 from tests.support.place import NOON, Place, as_rows

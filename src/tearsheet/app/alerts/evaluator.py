@@ -20,9 +20,10 @@ from tearsheet.log import log_event
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent, Rule, TargetResult, evaluate_rules, new_alert
 from tearsheet.shared_files import append_lines, file_size, read_lines
+from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.store.tables.alert_index import AlertIndex
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.pages import Page, PageCursor, make_page
+from tearsheet.store.tables.pages import make_page
 from tearsheet.trade.fill import digest
 from tearsheet.trade.session import to_micros
 

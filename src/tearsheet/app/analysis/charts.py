@@ -22,20 +22,12 @@ from tearsheet.performance.distribution import Distribution, distribution
 from tearsheet.performance.rolling import RollingPoint, rolling_metrics
 from tearsheet.performance.series import DailyPoint, FillPoint, daily_curve, fill_curve
 from tearsheet.performance.summary import PerformanceSummary, Scope
+from tearsheet.store.list_values import TradeCursor, TradeFilter
 from tearsheet.store.tables.closed_trades import ClosedTradeQuery
 from tearsheet.store.tables.ledger import NOTES_STATE_ID
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.trade_list import (
-    SORTS,
-    TradeCursor,
-    TradeFilter,
-    TradeList,
-    TradeScope,
-    distinct_names,
-)
+from tearsheet.store.tables.trade_list import TradeList, TradeScope, distinct_names
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
-
-__all__ = ["SORTS", "Charts", "Selection", "TradeCursor", "TradeDetail", "TradeFilter", "TradePage"]
 
 _MAX_COUNTS = 500
 #: 100,000 closed trades take 1 to 2 s to read; the charts and pages of one state share them

@@ -12,17 +12,16 @@ from tearsheet.app.analysis.unrealized import Unrealized, unrealized_of_position
 from tearsheet.app.context import LedgerContext
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
+from tearsheet.store.list_values import Page, PageCursor, TradeCursor, TradeFilter
 from tearsheet.store.tables import pages
 from tearsheet.store.tables.marks import Mark, Marks
-from tearsheet.store.tables.pages import Page, PageCursor, RowRange
+from tearsheet.store.tables.pages import RowRange
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.trade_list import TradeCursor, TradeFilter, TradeList, TradeScope
+from tearsheet.store.tables.trade_list import TradeList, TradeScope
 from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.position import Outcome, Position, outcome_of
 from tearsheet.trade.session import Window, to_micros
-
-__all__ = ["Lists", "Page", "PageCursor", "PositionView"]
 
 _CLOSED, _NO_NOTES = Unrealized(None), NoteSummary()
 

@@ -12,20 +12,9 @@ from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import log_event
 from tearsheet.store.tables import notes as kept
 from tearsheet.store.tables.ledger import NOTES_STATE_ID
-from tearsheet.store.tables.notes import Note, NoteVersion
+from tearsheet.store.tables.notes import Note
 from tearsheet.store.tables.queries import Queries
-from tearsheet.trade.note import NoteText
-
-__all__ = [
-    "NoteSummary",
-    "NoteVersion",
-    "NoteView",
-    "TagCount",
-    "TradeNotes",
-    "note_summaries",
-    "notes_state_id",
-    "tags_by_position",
-]
+from tearsheet.trade.note import NoteText, NoteVersion
 
 _log = logging.getLogger("tearsheet")
 _LONGEST_NAME = 100

@@ -5,10 +5,7 @@ from pathlib import Path
 
 import tzdata
 
-from tearsheet.app.imports.import_file import known_formats
 from tearsheet.sources.posted import FILL_FIELDS, MARK_FIELDS, object_schema
-
-__all__ = ["FILL_SCHEMA", "MARK_SCHEMA", "known_formats", "time_zone_names"]
 
 #: The JSON Schema of a posted fill.
 FILL_SCHEMA = object_schema(FILL_FIELDS)

@@ -25,10 +25,10 @@ from tearsheet.rules.incident import incident_events
 from tearsheet.rules.limit import AccountLimits, period_start
 from tearsheet.rules.limit_book import LimitBook, first_session_needed
 from tearsheet.rules.verdict import FeedStatus, Verdict, VerdictReason, verdict
+from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.store.tables.account_states import account_state, record_heartbeat
 from tearsheet.store.tables.breaches import BreachRecord, BreachTable, breach_not_found
 from tearsheet.store.tables.idempotency import IdempotencyKey, IdempotencyTable
-from tearsheet.store.tables.pages import Page, PageCursor
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 

@@ -374,11 +374,3 @@ def _reconciled_days(
         ReconciledDay(account, day, what, theirs, ours, theirs - ours, kinds.get((day, what), []))
         for (day, what), (theirs, ours) in sorted(sums.items())
     ]
-
-
-def describe_fills(found: Reconciliation) -> list[str]:
-    """The fills without counterpart in words."""
-    return [one.description for one in found.fills]
-
-
-__all__ = ["Difference", "FillDifference", "Reconciliation", "describe_fills", "reconcile_statement"]

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from tearsheet.store.list_values import PageCursor
 from tearsheet.store.tables.columns import AlertChangeRow, AlertRow
 from tearsheet.store.tables.ledger import Ledger
-from tearsheet.store.tables.pages import CHUNK_ROWS, LAST_INSTANT, LAST_TEXT, PageCursor
+from tearsheet.store.tables.pages import CHUNK_ROWS, LAST_INSTANT, LAST_TEXT
 
 OFFSET = "alerts_offset"
 

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from tearsheet.errors import NotFoundError
 from tearsheet.rules.breach import Breach, Release
+from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.store.tables.columns import BreachRow, LimitBaseRow, OpenHighRow, ReleaseRow
-from tearsheet.store.tables.pages import CHUNK_ROWS, LAST_INSTANT, LAST_TEXT, Page, PageCursor
+from tearsheet.store.tables.pages import CHUNK_ROWS, LAST_INSTANT, LAST_TEXT
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import ReleasedBreachRow
 from tearsheet.trade.session import from_micros, to_micros

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tearsheet.store.tables.columns import NoteRow, NoteTagRow, NoteVersionRow, Row
 from tearsheet.store.tables.queries import Queries
-from tearsheet.trade.note import NoteText, fill_keys, note_id, opening_fill_key
+from tearsheet.trade.note import NoteText, NoteVersion, fill_keys, note_id, opening_fill_key
 from tearsheet.trade.position import Booking, position_id
 from tearsheet.trade.session import from_micros, to_micros
 
@@ -65,16 +65,6 @@ class Note(Struct, frozen=True):
             "",
             opening.time,
         )
-
-
-class NoteVersion(Struct, frozen=True):
-    """A saved version of a note."""
-
-    version: int
-    text: str
-    tags: tuple[str, ...]
-    by: str
-    at: datetime
 
 
 class NoteTable:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from tearsheet.performance.summary import Scope
+from tearsheet.store.list_values import Item, Page, PageCursor
 from tearsheet.store.tables.columns import FillRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import RejectionListRow
@@ -14,27 +14,12 @@ from tearsheet.store.tables.rows import fill_from_row, rejection_from_row
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.session import to_micros
 
-Item = TypeVar("Item")
 #: Rows per query.
 CHUNK_ROWS = 500
 LAST_INSTANT = (1 << 62) - 1
 _LAST_ID = (1 << 63) - 1
 #: Greater than every id of a position or an alert.
 LAST_TEXT = "~"
-
-
-class PageCursor(Struct, frozen=True):
-    """The last row of a page, by its instant and id."""
-
-    time_us: int
-    id: int | str
-
-
-class Page(Struct, Generic[Item], frozen=True):
-    """A page of items, and the cursor of the next page, or None after the last."""
-
-    items: list[Item]
-    next: PageCursor | None
 
 
 class RowRange(Struct, frozen=True):

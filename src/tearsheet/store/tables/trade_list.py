@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
+from tearsheet.store.list_values import Sort, TradeCursor, TradeFilter
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.columns import PositionRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.trade.position import Outcome, Position
+from tearsheet.trade.position import Position
 
-Sort = Literal["closed", "symbol", "account", "strategy", "side", "quantity", "held", "net", "r"]
 #: Each sort order with its column, and whether the column can be NULL.
 _COLUMNS: dict[Sort, tuple[str, bool]] = {
     "closed": ("closed_us", False),
@@ -26,7 +26,6 @@ _COLUMNS: dict[Sort, tuple[str, bool]] = {
     "net": ("net_order", False),
     "r": ("r_order", True),
 }
-SORTS: tuple[Sort, ...] = tuple(_COLUMNS)
 _SIDES = {"long": "BUY", "short": "SELL"}
 _WITH_RARE_TAG = (
     "id IN (SELECT n.position_id FROM note_tag t JOIN note n ON n.id = t.note_id "
@@ -43,30 +42,6 @@ _SMALL_PAGE = 500
 #: Limit for names that contain a text; databases accept some tens of thousands of parameters.
 _MAX_NAMES = 10_000
 NameColumn = Literal["symbol", "account", "strategy"]
-
-
-class TradeFilter(Struct, frozen=True):
-    """Filter and order of a list of closed positions; `text` is part of a name."""
-
-    side: Literal["long", "short"] | None = None
-    outcome: Outcome | None = None
-    text: str | None = None
-    sort: Sort = "closed"
-    ascending: bool = False
-    tag: str | None = None
-
-    @property
-    def is_all(self) -> bool:
-        """Whether the filter includes every position."""
-        return self == TradeFilter(sort=self.sort, ascending=self.ascending)
-
-
-class TradeCursor(Struct, frozen=True):
-    """The last row of a page: the value it is sorted by, its instant, and its id."""
-
-    value: int | str | None
-    time_us: int
-    id: str
 
 
 class TradeScope(Struct, frozen=True):

@@ -6,10 +6,10 @@ from typing import Any, Literal
 from flask import Response
 
 from tearsheet.app.alerts.evaluator import AlertFilter
-from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.rules import AlertEvent
 from tearsheet.rules.limit import LIMITS
 from tearsheet.rules.target import TARGET_RULES
+from tearsheet.store.list_values import PageCursor
 from tearsheet.trade.session import TradingCalendar
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import BY, NOTE, cursor_from, is_valid_text, json_object

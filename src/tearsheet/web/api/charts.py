@@ -7,12 +7,13 @@ from typing import Any
 from flask import Response
 from msgspec import Struct
 
-from tearsheet.app.analysis.charts import SORTS, Charts, Selection, TradeDetail, TradeFilter
+from tearsheet.app.analysis.charts import Charts, Selection, TradeDetail
 from tearsheet.export.files import json_line
 from tearsheet.performance.breakdown import GROUPINGS
 from tearsheet.performance.calendar import CalendarResults
 from tearsheet.performance.series import DailyPoint, FillPoint
 from tearsheet.performance.summary import Scope, to_plain_builtins
+from tearsheet.store.list_values import SORTS, TradeFilter
 from tearsheet.trade.session import WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError

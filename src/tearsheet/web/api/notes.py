@@ -6,9 +6,16 @@ from typing import Any
 from flask import Response, request
 from msgspec.structs import asdict
 
-from tearsheet.app.analysis.notes import NoteVersion, NoteView, TagCount, TradeNotes
+from tearsheet.app.analysis.notes import NoteView, TagCount, TradeNotes
 from tearsheet.errors import UsageError
-from tearsheet.trade.note import MAX_TAG_LENGTH, MAX_TAGS, MAX_TEXT_LENGTH, NoteText, validate_note
+from tearsheet.trade.note import (
+    MAX_TAG_LENGTH,
+    MAX_TAGS,
+    MAX_TEXT_LENGTH,
+    NoteText,
+    NoteVersion,
+    validate_note,
+)
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import json_object
 from tearsheet.web.http.errors import HttpError

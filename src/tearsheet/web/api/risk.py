@@ -5,11 +5,11 @@ from typing import Any
 from flask import Response
 from msgspec.structs import asdict
 
-from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import UsageError
 from tearsheet.rules.limit import LIMITS
 from tearsheet.rules.verdict import Verdict, worst_state
+from tearsheet.store.list_values import PageCursor
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import BY, NOTE, cursor_from, idempotency_key, is_valid_text, json_object
 from tearsheet.web.http.errors import HttpError

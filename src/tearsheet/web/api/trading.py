@@ -7,12 +7,13 @@ from typing import Any
 from flask import Response, request
 from msgspec.structs import asdict
 
-from tearsheet.app.analysis.lists import Lists, Page, PageCursor, PositionView
+from tearsheet.app.analysis.lists import Lists, PositionView
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA
 from tearsheet.app.reports import WriteReport, WriteRequest
 from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
+from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.session import WindowKind
 from tearsheet.web.http import parameters

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from flask import request
 
-from tearsheet.app.imports.formats import known_formats, time_zone_names
+from tearsheet.app.imports.formats import time_zone_names
+from tearsheet.app.imports.import_file import known_formats
 from tearsheet.app.imports.uploads import safe_name
 from tearsheet.errors import FormatError, InputError, UsageError
 from tearsheet.trade.value_rule import meaning, text_rule

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 
-from tearsheet.app.analysis.lists import PageCursor
+from tearsheet.store.list_values import PageCursor
 from tearsheet.web.http.errors import HttpError
 
 _KEY = "Idempotency-Key"

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from tearsheet.app.analysis.lists import PageCursor
 from tearsheet.errors import UsageError
 from tearsheet.performance.metric import METRICS
+from tearsheet.store.list_values import PageCursor
 from tearsheet.trade.note import MAX_TAG_LENGTH, normalize_tag
 from tearsheet.trade.session import DATE_PATTERN
 from tearsheet.trade.value_rule import CURRENCY_CODE, ISO_DATE, matching, one_of, text_rule, whole_number

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, request
 
-from tearsheet.app.analysis.lists import PageCursor
+from tearsheet.store.list_values import PageCursor
 from tearsheet.web.api.alerts import RULES, filter_from, filter_parameters
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError

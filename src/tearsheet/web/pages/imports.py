@@ -9,8 +9,9 @@ from typing import Any, Literal
 from flask import Response, request
 from werkzeug.datastructures import FileStorage
 
-from tearsheet.app.imports.formats import known_formats, time_zone_names
+from tearsheet.app.imports.formats import time_zone_names
 from tearsheet.app.imports.history import Import, ImportHistory, RejectedRow
+from tearsheet.app.imports.import_file import known_formats
 from tearsheet.app.imports.preview import Preview
 from tearsheet.app.imports.uploads import FileOptions, UploadAction, UploadStore
 from tearsheet.errors import UsageError

@@ -6,11 +6,12 @@ from typing import Any
 
 from flask import Response
 
-from tearsheet.app.analysis.charts import Charts, Selection, TradeFilter
+from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.rules.verdict import Verdict, worst_state
+from tearsheet.store.list_values import TradeFilter
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
 from tearsheet.web.http import parameters

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 from flask import Response, request
 
-from tearsheet.app.analysis.charts import Charts, TradeCursor
+from tearsheet.app.analysis.charts import Charts
 from tearsheet.app.analysis.notes import TradeNotes
 from tearsheet.performance.metric import METRICS
+from tearsheet.store.list_values import TradeCursor
 from tearsheet.web.api.charts import FILTER, trade_filter_from
 from tearsheet.web.http import parameters
 from tearsheet.web.http.csv_download import csv_response
