@@ -1,20 +1,20 @@
-"""Wakes a waiting watcher when a folder changes: by the file system's events, else by the clock."""
+"""Wakes a watcher when a folder changes: by file system events, or by polling."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-#: Seconds between two looks where the file system tells of changes, and where it does not.
+#: Seconds between two polls with file system events, and without them.
 SLOW_S, FAST_S = 1.0, 0.2
-#: Milliseconds within which changes come as one, and between two looks at them.
+#: Milliseconds within which changes are one event, and between two polls of the event queue.
 _DEBOUNCE_MS, _STEP_MS = 40, 10
 
 
 class FolderEvents:
-    """Waits for changes of folders, also of those that are not there yet.
+    """Waits for changes of folders, including folders that do not exist yet.
 
-    The file system's events only wake; who is woken looks for itself. So a file system that gives no
-    events, as over a network, is only looked at less promptly.
+    Events only wake the watcher, which compares the folders with the ledger itself. A lost event, or a network
+    file system without events, costs a second and no more.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -25,7 +25,7 @@ class FolderEvents:
         self._thread = threading.Thread(target=self._listen, name="folder-events", daemon=True)
 
     def wait(self, *, in_a_hurry: Callable[[], bool]) -> Iterator[None]:
-        """Yield now, at each change, and after a while without; until `end` is called."""
+        """Yield now, at each change, and after a pause without one; until `close` is called."""
         self._thread.start()
         while not self._ended.is_set():
             self._changed.clear()
@@ -34,12 +34,12 @@ class FolderEvents:
         self._thread.join(timeout=5)
 
     def close(self) -> None:
-        """Stop waiting; may be called by a signal."""
+        """Stop waiting; safe in a signal handler."""
         self._ended.set()
         self._changed.set()
 
     def _listen(self) -> None:
-        from watchfiles import watch  # needed by nobody else
+        from watchfiles import watch  # loaded by the watcher only
 
         while not self._ended.is_set():
             listened = self._existing()
@@ -60,8 +60,8 @@ class FolderEvents:
                         if changes:
                             self._changed.set()
                         if self._existing() != listened:
-                            break  # a folder appeared, or is another one by now
-                except (OSError, RuntimeError):  # no events are to be had, or no more of them
+                            break  # a folder appeared or was replaced
+                except (OSError, RuntimeError):  # events are unavailable
                     self._has_events = False
             self._ended.wait(SLOW_S)
 

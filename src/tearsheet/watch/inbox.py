@@ -1,4 +1,4 @@
-"""Statements dropped into watched folders: which of them are complete and not taken in yet."""
+"""Statements in watched folders that are complete and not imported yet."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tearsheet.errors import InputError
 
-#: Seconds that a file must lie unchanged before it is believed to be complete.
+#: Seconds without a change after which a file is taken as complete.
 STABLE_AFTER_S = 0.75
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download", ".swp", ".lock")
 
@@ -22,9 +22,9 @@ class _InboxFile(Struct):
 
 
 class Inbox:
-    """Looks at folders of statements; a file that changes after it was taken in is given again.
+    """Scans folders of statements; a file that changes after its import is returned again.
 
-    Hidden files and those named like unfinished downloads are passed over, and folders in them too.
+    Hidden files, files named like unfinished downloads, and subfolders are skipped.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -33,11 +33,11 @@ class Inbox:
 
     @property
     def has_pending(self) -> bool:
-        """Whether some file was seen that may not be complete yet."""
+        """Whether a file may not be complete yet."""
         return any(not seen.done for seen in self._known.values())
 
     def ready_files(self) -> Iterator[Path]:
-        """Every file that lies unchanged since a while and was not taken in as it is. Raises InputError."""
+        """Yield the complete files that are not done. Raises InputError."""
         now = time.monotonic()
         present = {path: state for folder in self.folders for path, state in _files(folder)}
         self._known = {path: seen for path, seen in self._known.items() if path in present}
@@ -49,7 +49,7 @@ class Inbox:
                 yield path
 
     def mark_done(self, path: Path) -> None:
-        """Remember that a file was taken in, or cannot be, as it is."""
+        """Mark the present content of a file as done."""
         self._known[path].done = True
 
 
@@ -69,6 +69,6 @@ def _files(folder: Path) -> Iterator[tuple[Path, FileSignature]]:
         try:
             info = path.stat()
         except OSError:
-            continue  # it went away meanwhile
+            continue  # removed since it was listed
         if path.is_file() and info.st_size:
             yield path, (info.st_size, info.st_mtime_ns, info.st_ino)

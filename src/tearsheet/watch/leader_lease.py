@@ -1,4 +1,4 @@
-"""Which watcher acts: a lease kept in the ledger, so that there is one, and another when it dies."""
+"""Leader election for watchers, using a lease stored in the ledger."""
 
 import os
 import time
@@ -10,13 +10,13 @@ from msgspec import Struct
 
 from tearsheet.store.tables.ledger import Ledger
 
-#: Seconds that a lease holds without being renewed.
+#: Seconds after which a lease that is not renewed expires.
 TERM_S = 15.0
 _KEY = "watcher"
 
 
 class LeaseHolder(Struct, frozen=True):
-    """A lease as it is kept: who holds it, where that process runs, and until when (epoch)."""
+    """Stored lease: its holder, the machine and process ID, and its expiry (epoch seconds)."""
 
     holder: str
     place: str
@@ -25,17 +25,17 @@ class LeaseHolder(Struct, frozen=True):
 
 
 class LeaderLease:
-    """This process's claim to be the one that acts on a ledger.
+    """This process's claim to be the leader of a ledger.
 
-    A holder that dies is followed at once by one of the same machine, which sees that its process
-    is gone, and by others when the lease runs out.
+    If the leader dies, a watcher on the same machine takes over immediately, since it sees that the process is
+    gone; watchers on other machines do so when the lease expires.
     """
 
     def __init__(self) -> None:
         self._holder = os.urandom(8).hex()
 
     def acquire(self, ledger: Ledger) -> LeaseHolder | None:
-        """Hold the lease, renewed where half of it is over; else say who holds it. Raises StoreError."""
+        """Acquire or renew the lease, or return its other holder. Raises StoreError."""
         held = _current_holder(ledger)
         if self._is_mine(held) and held is not None and held.until - time.time() > TERM_S / 2:
             return None
@@ -49,7 +49,7 @@ class LeaderLease:
         return None
 
     def release(self, ledger: Ledger) -> None:
-        """Let another one act. Raises StoreError."""
+        """Release the lease. Raises StoreError."""
         if self._is_mine(_current_holder(ledger)):
             with ledger.writing():
                 if self._is_mine(_current_holder(ledger)):
@@ -65,7 +65,7 @@ class LeaderLease:
     def _is_held_by_other(self, held: LeaseHolder | None) -> bool:
         if held is None or self._is_mine(held) or _is_dead(held):
             return False
-        # one that ends far in the future was written by a clock that was wrong
+        # a lease that ends far in the future was written by a wrong clock
         return time.time() < held.until <= time.time() + 2 * TERM_S
 
 
@@ -77,7 +77,7 @@ def _current_holder(ledger: Ledger) -> LeaseHolder | None:
 
 
 def _machine_id() -> str:
-    """Where a process id means one process: the machine as booted, and its space of process ids."""
+    """Return what makes a process ID unique: the booted machine and its PID namespace."""
     parts = [os.uname().nodename]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip())

@@ -1,4 +1,4 @@
-"""Follows the trade logs and folders of statements: reads what is new, and judges it, as it comes."""
+"""Watcher: syncs trade logs and imports statements as they arrive, and checks limits and targets."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,11 +26,11 @@ from tearsheet.watch.folder_events import FolderEvents
 from tearsheet.watch.inbox import Inbox
 from tearsheet.watch.leader_lease import LeaderLease
 
-#: Seconds after which everything is judged again although nothing changed.
+#: Seconds between two checks of limits and targets without a change.
 CHECK_EVERY_S = 60.0
-#: Seconds before a failed turn is tried again: the first time, and at most.
+#: Seconds before a failed cycle is retried: the first time, and at most.
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
-#: The windows that are judged: kind, and how many days ago.
+#: The windows whose targets are checked: kind, and how many days ago.
 _WINDOWS: tuple[tuple[WindowKind, int], ...] = (("daily", 1), ("daily", 0), ("weekly", 7), ("weekly", 0))
 
 WatchEventKind = Literal[
@@ -39,7 +39,7 @@ WatchEventKind = Literal[
 
 
 class WatchEvent(Struct, frozen=True, kw_only=True):
-    """Something that a watcher saw or did: in words, and as fields for machines."""
+    """Event of a watcher: a message for people, and fields for programs."""
 
     kind: WatchEventKind
     message: str
@@ -48,9 +48,9 @@ class WatchEvent(Struct, frozen=True, kw_only=True):
 
 
 class Watcher:
-    """Keeps a ledger in step with its folders as long as `is_wanted`; `tell` hears of each change.
+    """Keeps a ledger in step with its folders as long as `is_wanted`; calls `tell` with each event.
 
-    Of several on one ledger one acts; the others wait until it ends.
+    Of several watchers on one ledger the leader works; the others stand by until it ends.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Watcher:
         self._failures, self._not_before = 0, 0.0
 
     def run(self) -> None:
-        """Watch until `stop` is called or it is no longer wanted."""
+        """Watch until `stop` is called or `is_wanted` returns False."""
         for _ in self._events.wait(in_a_hurry=lambda: self._inbox.has_pending):
             if not self._is_wanted():
                 self._events.close()
@@ -91,7 +91,7 @@ class Watcher:
         self._emit("end", "ended")
 
     def stop(self) -> None:
-        """End after what is under way; may be called by a signal."""
+        """Stop after the current cycle; safe in a signal handler."""
         self._events.close()
 
     def _run_once(self) -> None:
@@ -120,7 +120,7 @@ class Watcher:
             self._guarded("alerts", lambda: self._check_targets(context))
 
     def _guarded(self, name: str, work: Callable[[], bool]) -> bool:
-        """Do a part of a turn. What hinders it, such as a bad targets file, hinders no other part."""
+        """Run one part of a cycle; its error, such as an invalid targets file, does not stop the other parts."""
         try:
             done = work()
         except StoreError:
@@ -193,7 +193,7 @@ class Watcher:
         return changed
 
     def _check_limits(self, context: CheckedContext) -> bool:
-        """Hold the limits against every account, as time alone may break one, and tell what changed."""
+        """Evaluate the limits of every account, since time alone can change them, and report what changed."""
         for found in account_verdicts(context).all():
             now = (found.state, found.must_be_flat, *(reason.code for reason in found.reasons))
             if now != self._reported.get(found.account, ("ok", False)):
@@ -224,7 +224,7 @@ class Watcher:
         self._missing = set(absent)
 
     def _check_targets(self, context: CheckedContext) -> bool:
-        """Judge the day and the week, and the ones before, whose targets may have waited for their end."""
+        """Check the present and previous day and week; some targets are due at the end of a window."""
         targets, today = load_targets(context), context.today
         for kind, ago in _WINDOWS:
             window = context.window(kind, start=today - ago * DAY)
@@ -246,8 +246,8 @@ class Watcher:
         )
 
     def _report_error(self, part: str, error: TearsheetError) -> None:
-        """Say what is wrong, once as long as it is the same."""
-        # a database that goes away says so in several ways, one after the other
+        """Report an error once, until it changes."""
+        # a lost database raises several messages one after the other
         same = error.code if isinstance(error, StoreError) else error.message
         if self._errors.get(part) == same:
             return
@@ -286,7 +286,7 @@ class Watcher:
         self._close_context()
 
     def _close_context(self) -> None:
-        """Close the tracker; the next turn opens the ledger anew."""
+        """Close the context; the next cycle opens the ledger again."""
         if self._context is not None:
             with suppress(StoreError):
                 self._context.close()
