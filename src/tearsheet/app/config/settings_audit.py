@@ -1,7 +1,7 @@
-"""Changes a settings file whole and once: against the content that was seen, with who did it remembered.
+"""Changes a settings file with optimistic locking, and records who changed it.
 
-The ledger's turn of writing is the lock, so two workers never overwrite each other, and the record of
-a change is kept with it or not at all.
+The ledger's write transaction is the lock, so workers never overwrite each other; the audit entries are stored
+in the same transaction.
 """
 
 import logging
@@ -28,7 +28,7 @@ _MAX_ID = (1 << 62) - 1
 
 
 class AuditEntry(Struct, frozen=True):
-    """That somebody changed a setting: what it was and what it is, None where there is none."""
+    """Audit entry for a changed setting; None means unset."""
 
     at: datetime
     who: str
@@ -39,7 +39,7 @@ class AuditEntry(Struct, frozen=True):
 
 
 class FileEdit(Struct, frozen=True):
-    """A file's new text, and the digest of the content that it is made from."""
+    """New text of a file, and the digest of the content it was edited from."""
 
     path: Path
     digest: str
@@ -95,7 +95,7 @@ def save_change(
 
 
 def setting_changes(ledger: Ledger, most: int) -> list[AuditEntry]:
-    """The newest changes, the newest first."""
+    """Return the last changes, newest first."""
     with ledger.snapshot() as queries:
         found = queries.rows(SettingChangeRow, "setting_changes", (_MAX_ID, most))
     return [
@@ -115,7 +115,7 @@ def _row(entry: AuditEntry) -> SettingChangeRow:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Replace a file; who may read it stays as it was."""
+    """Replace a file and keep its permissions."""
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
     replace_file(path, data, _MODE if mode is None else mode)
     if mode is not None:

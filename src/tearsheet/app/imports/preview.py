@@ -1,4 +1,4 @@
-"""What a change of the ledger would come to: it is made, looked at, and rolled back."""
+"""Previews of a change: it is made in a transaction, compared with the state before, and rolled back."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -21,7 +21,7 @@ DayKey = tuple[date, str, str]
 
 
 class DayChange(Struct, frozen=True):
-    """The result after fees of an account in a session, before and after."""
+    """Net P&L of an account on a trading day, before and after a change."""
 
     session: date
     account: str
@@ -31,13 +31,13 @@ class DayChange(Struct, frozen=True):
 
     @property
     def change(self) -> Decimal:
-        """What it becomes more or less by."""
+        """The difference of both values."""
         with exact():
             return self.after - self.before
 
 
 class PositionChange(Struct, frozen=True):
-    """What an account holds of an instrument (short is negative) and how often it was closed."""
+    """Open quantity (short is negative) and closed trades of an account and symbol, before and after a change."""
 
     account: str
     symbol: str
@@ -48,7 +48,7 @@ class PositionChange(Struct, frozen=True):
 
 
 class Preview(Struct, frozen=True):
-    """What a change would come to, and every day and position that it would change."""
+    """Report of a change, and every day and position that it changes."""
 
     report: Any
     days: list[DayChange]
@@ -62,7 +62,7 @@ class _Snapshot(Struct, frozen=True):
 
 
 class _PreviewDone(Exception, Generic[T]):  # noqa: N818 - raised to leave the transaction
-    """Carries what was seen out of a transaction that is rolled back."""
+    """Carries the result out of a transaction that is rolled back."""
 
     def __init__(self, report: T, after: _Snapshot) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class _PreviewDone(Exception, Generic[T]):  # noqa: N818 - raised to leave the t
 
 
 def preview_change(ledger: Ledger, change: Callable[[], object]) -> Preview:
-    """Make a change inside a transaction, see what it does, and keep nothing of it."""
+    """Return what a change would do; its transaction is rolled back."""
     try:
         with ledger.writing():
             before = _snapshot(ledger)

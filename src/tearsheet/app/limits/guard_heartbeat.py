@@ -1,4 +1,4 @@
-"""When somebody last asked for an account's verdict: a guard that does not ask guards nothing."""
+"""Heartbeats of guards: when each account's verdict was last polled."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,13 +8,13 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.limits.verdicts import account_verdicts
 
 _KEY = "verdict_asked"
-#: Stands for every account, where a question names none.
+#: Key of polls that name no account.
 ALL_ACCOUNTS = ""
 _MINUTE = timedelta(minutes=1)
 
 
 def record_poll(context: LedgerContext, account: str, patience_s: float) -> None:
-    """Remember that somebody asked now. Raises StoreError."""
+    """Store that a verdict was polled now. Raises StoreError."""
     with context.ledger.lock_timeout(patience_s), context.ledger.writing():
         asked = _polls(context) | {account: context.now.timestamp()}
         context.ledger.put(_KEY, msgspec.json.encode(asked).decode())
