@@ -16,8 +16,6 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 MOST_IN_A_MODULE, MOST_IN_A_FUNCTION = 300, 40
 #: So that a folder is read at a glance.
 MOST_IN_A_FOLDER = 15
-#: The one loop that a rebuild of a million fills spends its time in.
-LONG_ON_PURPOSE = {"trade/position.py: book_all": 50}
 #: Tables whose columns a reader compares; everything else is laid out by the formatter.
 MOST_FORMATTER_EXCEPTIONS = 30
 #: The outermost command function, and the call of other people's hooks.
@@ -55,8 +53,7 @@ def test_modules_are_of_one_idea() -> None:
 
 def test_functions_are_short() -> None:
     sizes = {f"{name}: {node.name}": statements(node) for name, node in functions()}
-    allowed = dict.fromkeys(sizes, MOST_IN_A_FUNCTION) | LONG_ON_PURPOSE
-    assert {name: size for name, size in sizes.items() if size > allowed[name]} == {}
+    assert {name: size for name, size in sizes.items() if size > MOST_IN_A_FUNCTION} == {}
 
 
 def test_folders_are_small() -> None:
