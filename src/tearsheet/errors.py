@@ -1,12 +1,12 @@
-"""What can go wrong by wrong use or a broken surrounding; bad data is a value instead (`trade.fill.Rejection`).
+"""Errors of wrong use and of the environment; invalid rows are values instead (`trade.fill.Rejection`).
 
-Every error has a stable code, says what was found, and hints what to do.
-Exit codes and HTTP statuses are given at the edges, not here.
+Every error has a stable code, a message and a hint. Exit codes and HTTP statuses are assigned by the
+command line and the API.
 """
 
 
 class TearsheetError(Exception):
-    """The root of all errors that Tearsheet raises on purpose."""
+    """Base class of all errors that Tearsheet raises intentionally."""
 
     code = "internal"
 
@@ -20,13 +20,16 @@ class TearsheetError(Exception):
 
 
 class UsageError(TearsheetError):
-    """A question that makes no sense: an unknown window, an end before its start."""
+    """An invalid request, for example an unknown window or an end before its start."""
 
     code = "bad_request"
 
 
 class SettingsError(TearsheetError):
-    """A setting, a target or an instrument override that cannot be used; `place` names its key."""
+    """An invalid setting, target, limit or instrument override.
+
+    `place` is the path of its key.
+    """
 
     code = "bad_setting"
 
@@ -42,31 +45,31 @@ class OtherRulesError(SettingsError):
 
 
 class InputError(TearsheetError):
-    """A file that cannot be read at all: missing, a folder, no permission, no text."""
+    """A file that cannot be read: missing, a folder, no permission, not text."""
 
     code = "unreadable_input"
 
 
 class FormatError(TearsheetError):
-    """A file that can be read, but in a format that nobody here knows."""
+    """A readable file in an unsupported format."""
 
     code = "unknown_format"
 
 
 class NotFoundError(TearsheetError):
-    """Something named by the user that is not there, such as an alert id."""
+    """An object that does not exist, for example an alert id."""
 
     code = "not_found"
 
 
 class MixedCurrencyError(TearsheetError):
-    """Money in several currencies was asked for as one number; it is never added up."""
+    """A total over several currencies was requested; amounts of different currencies are never added."""
 
     code = "mixed_currency"
 
 
 class StoreError(TearsheetError):
-    """The ledger cannot be used now: locked, read-only, full, damaged or unreachable."""
+    """The ledger is unavailable: locked, read-only, full, damaged or unreachable."""
 
     code = "store_unavailable"
 

@@ -1,4 +1,4 @@
-"""Logging: one line an event, as text for people or JSON for machines, never with a secret."""
+"""Structured logging: one line per event, as text or JSON, without secrets."""
 
 import logging
 import sys
@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (UTC), level, event, and the event's fields."""
+    """Formats an event as one JSON object: time (UTC), level, event, and the event's fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -33,33 +33,33 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         try:
             return _encode(line).decode()
-        except UnicodeEncodeError:  # a file name that is no text
+        except UnicodeEncodeError:  # a file name that is not valid UTF-8
             return _encode({key: _to_text(value) for key, value in line.items()}).decode()
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level, event, and the event's fields as key=value."""
+    """Formats an event as text: time, level, event, and its fields as key=value."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, _FIELDS, {})
-        told = "".join(f" {key}={_single_line(value)}" for key, value in fields.items())
-        line = f"{_timestamp(record)} {record.levelname:<7} {record.getMessage()}{told}"
+        pairs = "".join(f" {key}={_single_line(value)}" for key, value in fields.items())
+        line = f"{_timestamp(record)} {record.levelname:<7} {record.getMessage()}{pairs}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
 
 
 def configure(settings: Settings, *, verbose: int = 0, stream: TextIO | None = None) -> None:
-    """Log to standard error, and to a rotated file where one is set. Raises SettingsError."""
+    """Log to standard error, and to a rotated file if one is set. Raises SettingsError."""
     logger = logging.getLogger(ROOT)
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         handler.close()
     level = {0: settings.log_level, 1: "INFO"}.get(verbose, "DEBUG")
-    shown: logging.Handler = logging.StreamHandler(stream or sys.stderr)
-    shown.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
-    shown.setLevel(level)
-    logger.addHandler(shown)
+    console: logging.Handler = logging.StreamHandler(stream or sys.stderr)
+    console.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
+    console.setLevel(level)
+    logger.addHandler(console)
     if settings.log_file is not None:
         logger.addHandler(_file_handler(settings))
     logger.setLevel(min(handler.level for handler in logger.handlers))
@@ -67,9 +67,9 @@ def configure(settings: Settings, *, verbose: int = 0, stream: TextIO | None = N
 
 
 def log_event(logger: logging.Logger, name: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    """Log a structured event; its fields stand beside the name in the line."""
+    """Log an event with its fields."""
     if logger.isEnabledFor(level):
-        # made here, since `logger.log` would look for the calling line at every request
+        # not `logger.log`: it walks the stack for the calling line at every event
         record = logging.LogRecord(logger.name, level, "", 0, name, None, None)
         record.__dict__[_FIELDS] = fields
         logger.handle(record)
@@ -103,7 +103,7 @@ def elapsed_ms(started: float) -> float:
 
 
 def _file_handler(settings: Settings) -> logging.Handler:
-    from logging.handlers import RotatingFileHandler  # imports sockets, so only where it is used
+    from logging.handlers import RotatingFileHandler  # imports sockets, so only if used
 
     assert settings.log_file is not None
     try:
@@ -132,13 +132,13 @@ def _timestamp(record: logging.LogRecord) -> str:
 
 
 def _single_line(value: object) -> str:
-    """A value on one line: no text from outside can begin a line of its own."""
+    """Format a value on one line, so that outside text cannot forge a log line."""
     text = f"{value:f}" if isinstance(value, Decimal) else str(_to_text(value))
     return repr(text) if " " in text or not text or not text.isprintable() else text
 
 
 def _to_text(value: object) -> object:
-    """A value that UTF-8 can hold; numbers stay numbers."""
+    """Return text that UTF-8 can encode; numbers stay numbers."""
     if value is None or isinstance(value, int | float | Decimal):
         return value
     return str(value).encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Values as people read them: money with thousands and sign, ratios, percentages, durations."""
+"""Formatting of values for display: money, ratios, percentages and durations."""
 
 from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
@@ -11,19 +11,19 @@ _CENT = Decimal("0.01")
 
 
 def format_metric(metric: Metric, value: MetricValue) -> str:
-    """A metric's value in words; a dash where it is undefined."""
+    """Format a metric's value; a dash if it is undefined."""
     if value.value is None:
         return NONE
     return _BY_UNIT[metric.unit](value.value)
 
 
 def format_money(value: MetricScalar) -> str:
-    """Money with thousands separators and two decimals, rounded half to even for show."""
+    """Format money with thousands separators and two decimals, rounded half to even."""
     return f"{_rounded(value, _CENT):,f}"
 
 
 def format_number(value: MetricScalar) -> str:
-    """A number with all its digits and thousands separators."""
+    """Format a number with all digits and thousands separators."""
     if value is None:
         return NONE
     exact = _decimal(value)
@@ -31,23 +31,23 @@ def format_number(value: MetricScalar) -> str:
 
 
 def format_percent(value: MetricScalar) -> str:
-    """A ratio as a percentage with one decimal."""
+    """Format a ratio as a percentage with one decimal."""
     return f"{_rounded(_decimal(value) * 100, Decimal('0.1')):,f} %"
 
 
 def format_duration(value: MetricScalar) -> str:
-    """Seconds as hours, minutes and seconds, as far as they matter; a change may be negative."""
+    """Format seconds as the two largest units; negative for a change."""
     seconds = int(_rounded(value, Decimal(1)))
     if seconds < 0:
         return f"-{format_duration(-seconds)}"
-    days, rest = divmod(seconds, 86_400)
-    hours, rest = divmod(rest, 3_600)
-    minutes, rest = divmod(rest, 60)
+    days, seconds = divmod(seconds, 86_400)
+    hours, seconds = divmod(seconds, 3_600)
+    minutes, seconds = divmod(seconds, 60)
     if days:
         return f"{days}d {hours:02d}h"
     if hours:
         return f"{hours}h {minutes:02d}m"
-    return f"{minutes}m {rest:02d}s"
+    return f"{minutes}m {seconds:02d}s"
 
 
 def _format_ratio(value: MetricScalar) -> str:

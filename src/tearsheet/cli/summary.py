@@ -225,10 +225,10 @@ def _limit_verdicts(tracker: PerformanceTracker, account: str | None) -> list[Ve
     """Return the verdicts of the accounts that have limits."""
     if not (tracker.ledger.get("limits") or tracker.settings.targets_file.exists()):
         return []
-    from tearsheet.app.limits.verdicts import account_verdicts  # not where nothing is limited
+    from tearsheet.app.limits.verdicts import account_verdicts  # only if there are limits
 
-    found = account_verdicts(tracker).all(tracker.refresh(30.0))
-    return [one for one in found if account in (None, one.account)]
+    verdicts = account_verdicts(tracker).all(tracker.refresh(30.0))
+    return [one for one in verdicts if account in (None, one.account)]
 
 
 def _report(

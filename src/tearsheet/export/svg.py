@@ -19,7 +19,7 @@ _WIDTH = 960
 _LEFT, _RIGHT = 96, 24
 _ZERO = Decimal(0)
 _WHOLE = Context(prec=100, rounding=ROUND_HALF_EVEN)
-#: Height of a replay's panel, and where its chart begins and how high that is.
+#: Height of a replay panel; top and height of its chart.
 _REPLAY_HEIGHT, _REPLAY_CHART = 320, (72, 208)
 _MIN_LABEL_GAP = 16
 #: Lines differ by dash and marker, not by color alone.
@@ -33,7 +33,7 @@ text{font:13px system-ui,sans-serif;fill:#334155}
 @media (prefers-color-scheme:dark){svg{background:#0f172a}text{fill:#cbd5e1}.title{fill:#f8fafc}
 .grid{stroke:#1e293b}.zero{stroke:#475569}.was{stroke:#94a3b8}.stopped{stroke:#38bdf8}
 .stop{fill:#0f172a;stroke:#f87171}}"""
-#: Panels of a summary: where each begins, and how high it is.
+#: Panels of a summary chart: top and height.
 _TOTAL, _DRAWDOWN, _DAYS = (40, 230), (318, 84), (450, 112)
 _SUMMARY_HEIGHT = 600
 _MAX_STEPS = 4
@@ -187,5 +187,5 @@ def _columns(days: Sequence[DailyPoint]) -> Iterator[str]:
 
 
 def _x(number: int, count: int) -> int:
-    """Return the place after so many of the equal parts of the width."""
+    """Return the x coordinate after `number` of `count` equal parts of the width."""
     return _LEFT + (_WIDTH - _LEFT - _RIGHT) * number // max(count, 1)

@@ -17,7 +17,7 @@ from tearsheet.errors import UsageError
 DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 _NOON = time(12)
-#: A regular expression of the dates 1980-01-01 to 2087-12-31, leap days too, and of nothing else.
+#: Regular expression that matches exactly the dates 1980-01-01 to 2087-12-31, with leap days.
 DATE_PATTERN = (
     r"((19[89][0-9]|20[0-8][0-9])-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])"
     r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"

@@ -1,4 +1,4 @@
-"""Rules for values given as text: what is allowed, in words for people, and the value that a text means."""
+"""Validation rules for values given as text: a description of the allowed values, and a parser."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class InvalidValueError(ValueError):
-    """A value that is not allowed: the message has the allowed ones, `reason` what else is wrong."""
+    """An invalid value; the message describes the allowed values, `reason` has more detail."""
 
     def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)
@@ -24,13 +24,13 @@ class InvalidValueError(ValueError):
 
 
 class ValueRule(Struct, Generic[T], frozen=True):
-    """What a value may be. `convert` returns what it means, or raises ValueError or LookupError."""
+    """Description of allowed values, and `convert`, which raises ValueError or LookupError for others."""
 
     allowed: str
     convert: Callable[[Any], T]
 
     def parse(self, value: object) -> T:
-        """Return what a value means. Raises InvalidValueError with what is allowed."""
+        """Parse a value. Raises InvalidValueError with the allowed values."""
         try:
             return self.convert(value)
         except (ValueError, LookupError, OSError) as error:
@@ -39,7 +39,7 @@ class ValueRule(Struct, Generic[T], frozen=True):
 
 
 def text_rule(allowed: str, convert: Callable[[str], T]) -> ValueRule[T]:
-    """A rule for texts alone; a subclass of str is none, such as a JSON number as it was written."""
+    """Return a rule for `str` only, not for subclasses such as a raw JSON number."""
 
     def convert_text(value: object) -> T:
         if type(value) is not str:
@@ -50,28 +50,28 @@ def text_rule(allowed: str, convert: Callable[[str], T]) -> ValueRule[T]:
 
 
 def optional(rule: ValueRule[T]) -> ValueRule[T | None]:
-    """A rule that takes an empty text too, as None."""
+    """Return a rule that also accepts blank text, as None."""
     return text_rule(f"{rule.allowed}, or nothing", lambda text: rule.convert(text) if text.strip() else None)
 
 
 def one_of(*choices: str) -> ValueRule[str]:
-    """One of some words, listed with commas."""
+    """Return a rule for one of several words, described as a list."""
     return text_rule(", ".join(choices), {choice: choice for choice in choices}.__getitem__)
 
 
 def either(*choices: str) -> ValueRule[str]:
-    """One of some words, listed as in a sentence."""
+    """Return a rule for one of several words, described with "or"."""
     return meaning({choice: choice for choice in choices})
 
 
 def meaning(meanings: Mapping[str, T]) -> ValueRule[T]:
-    """One of some words, each with what it means."""
+    """Return a rule for one of several words, each with its value."""
     *others, last = meanings
     return text_rule(f"{', '.join(others)} or {last}", meanings.__getitem__)
 
 
 def matching(pattern: str, allowed: str) -> ValueRule[str]:
-    """A text that a pattern matches as a whole."""
+    """Return a rule for text that a pattern matches completely."""
     matches = re.compile(pattern).fullmatch
 
     def convert(text: str) -> str:
@@ -83,7 +83,7 @@ def matching(pattern: str, allowed: str) -> ValueRule[str]:
 
 
 def whole_number(low: int, high: int) -> ValueRule[int]:
-    """A whole number in plain digits; `int` would take 1_000, signs and other digits too."""
+    """Return a rule for integers in ASCII digits; `int` would also accept 1_000 and signs."""
 
     def convert(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
@@ -96,7 +96,7 @@ def whole_number(low: int, high: int) -> ValueRule[int]:
 def number(
     allowed: str, *, above: str = "-1E18", least: str = "-1E18", most: str = "1E18", whole: bool = False
 ) -> ValueRule[Decimal]:
-    """An exact number within bounds."""
+    """Return a rule for exact numbers within bounds."""
     floor, low, high = Decimal(above), Decimal(least), Decimal(most)
 
     def convert(text: str) -> Decimal:
