@@ -1,1 +1,1 @@
-"""app."""
+"""Use cases of Tearsheet."""

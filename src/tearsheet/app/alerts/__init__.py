@@ -1,1 +1,1 @@
-"""alerts."""
+"""Alerts: evaluation, alerts file and webhook delivery."""

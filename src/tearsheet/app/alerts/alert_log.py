@@ -1,4 +1,4 @@
-"""New alerts of the alerts file, for clients that follow it."""
+"""Reader of the alerts file, for clients that poll it for new alerts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,9 +23,9 @@ class _AlertHeader(Struct):
 
 
 def read_since(file: Path, offset: int) -> Iterator[AlertLine]:
-    """Yield the alerts after an offset of the alerts file; all of a file that was replaced.
+    """Yield the alerts after an offset of the alerts file; if the file was replaced, all of them.
 
-    Lines that are not alerts are left to `AlertEvaluator`, which logs them. Raises InputError.
+    Invalid lines are skipped; `AlertEvaluator` logs them. Raises InputError.
     """
     try:
         for line, end in read_lines(file, offset):

@@ -1,7 +1,7 @@
-"""AlertEvaluator: judges summaries, remembers what is open, writes alerts once, lets others listen.
+"""Evaluation of rules, and the alerts that result from it.
 
-The alerts file is the truth, written ahead: one JSON line for each change in the life of a breach.
-The ledger only indexes it; what a crash left out of the index is read from the file the next time.
+The alerts file is a write-ahead log with one JSON line per state change of an alert. The ledger is only its
+index; lines missing from the index after a crash are indexed at the next access.
 """
 
 import logging
@@ -28,19 +28,19 @@ from tearsheet.trade.fill import digest
 from tearsheet.trade.session import to_micros
 
 _log = logging.getLogger("tearsheet")
-#: Entry point group: each entry names a callable that is given every new AlertEvent.
+#: Entry point group of publish hooks: callables that receive every new AlertEvent.
 PUBLISH_GROUP = "tearsheet.alerts"
 _decode = msgspec.json.Decoder(AlertEvent).decode
 
 Publish = Callable[[AlertEvent], None]
-#: The last state of an episode's newest alert, None where there is none.
+#: Returns the last state of an episode's newest alert; None without an alert.
 LatestAlert = Callable[[str], AlertEvent | None]
 
 
 class AlertFilter(Struct, frozen=True):
-    """Which alerts somebody wishes to see: their state, whose, of which rule, how bad, raised when.
+    """Filter for alerts: state, account, rule, severity, and time range `[since, until)` of raising.
 
-    What is open is not over yet; of that, new is what nobody has acknowledged.
+    `open` matches alerts that are not resolved, `new` those that are neither resolved nor acknowledged.
     """
 
     state: Literal["open", "new", "acknowledged", "resolved", "all"] = "all"
@@ -51,7 +51,7 @@ class AlertFilter(Struct, frozen=True):
     until: datetime | None = None
 
     def matches(self, alert: AlertEvent) -> bool:
-        """Whether an alert is one of them."""
+        """Return whether an alert matches the filter."""
         return (
             self._is_in_state(alert)
             and self.account in (None, alert.account)
@@ -73,7 +73,7 @@ EVERY_ALERT = AlertFilter()
 
 
 class AlertCheck(Struct, frozen=True):
-    """What a run of the evaluator found: every rule's finding, and what changed."""
+    """Result of an evaluation: the finding of every rule, the alerts raised and resolved, and those open."""
 
     findings: tuple[TargetResult, ...]
     raised: tuple[AlertEvent, ...]
@@ -82,14 +82,14 @@ class AlertCheck(Struct, frozen=True):
 
     @property
     def breached(self) -> bool:
-        """Whether any rule is broken now."""
+        """Whether any rule is missed now."""
         return any(finding.is_missed for finding in self.findings)
 
 
 class AlertEvaluator:
-    """Holds rules against summaries; each breach is one alert until it is over.
+    """Evaluator of rules; each missed rule has one alert until it is met again.
 
-    What `listeners` gives is called with every new event, after it is safely in the alerts file.
+    The callables that `listeners` returns receive every new event, after it was written to the alerts file.
     """
 
     def __init__(
@@ -106,7 +106,10 @@ class AlertEvaluator:
         self._listeners = listeners
 
     def evaluate(self, judged: Iterable[tuple[PerformanceSummary, list[Rule]]]) -> AlertCheck:
-        """Judge summaries by their rules, and write what began or ended since the last run."""
+        """Evaluate summaries by their rules, and append the alerts raised or resolved since the last evaluation.
+
+        With a read-only ledger, changes are returned and published but not written. Raises InputError.
+        """
         pairs = [
             (summary, finding)
             for summary, rules in judged
@@ -123,7 +126,10 @@ class AlertEvaluator:
         return AlertCheck(findings, tuple(raised), tuple(resolved), tuple(self._open_alerts(findings)))
 
     def update_incidents(self, changes: Callable[[LatestAlert], Iterable[AlertEvent]]) -> list[AlertEvent]:
-        """Write what has changed, decided by each episode's last alert; returns it."""
+        """Append the changes that a function derives from each episode's last alert, and return them.
+
+        The function runs again inside the transaction. Raises InputError.
+        """
         if self._ledger.read_only or (self._is_index_current() and not list(changes(self._latest))):
             return []
         with self._ledger.writing():
@@ -134,7 +140,7 @@ class AlertEvaluator:
         return changed
 
     def changes(self, identity: str) -> list[AlertEvent]:
-        """The life of an alert, from its beginning on. Raises NotFoundError."""
+        """Return the states of an alert, oldest first. Raises NotFoundError."""
         self._update_index()
         found = [_decode(body) for body in self._index.changes(identity)]
         if not found:
@@ -142,7 +148,10 @@ class AlertEvaluator:
         return found
 
     def acknowledge(self, identity: str, actor: str, note: str | None, now: datetime) -> AlertEvent:
-        """Say that somebody has seen an alert. Raises NotFoundError, UsageError."""
+        """Acknowledge an alert; one that was acknowledged before is returned unchanged.
+
+        Raises NotFoundError; UsageError if the actor is blank.
+        """
         if not actor.strip():
             raise UsageError("an acknowledgement needs a name", "say who with --by")
         with self._ledger.writing():
@@ -160,13 +169,13 @@ class AlertEvaluator:
         return acknowledged
 
     def newest(self, most: int = 50, *, only_open: bool = False) -> list[AlertEvent]:
-        """The newest alerts in their last state, newest first."""
+        """Return the newest alerts in their last state, newest first."""
         return self.page(most, None, AlertFilter("open" if only_open else "all")).items
 
     def page(
         self, number: int, after: PageCursor | None, wish: AlertFilter = EVERY_ALERT
     ) -> Page[AlertEvent]:
-        """A page of the alerts that somebody wishes to see, in their last state, the newest first."""
+        """Return a page of the alerts that match a filter, in their last state, newest first."""
         self._update_index()
         is_open = wish.state not in ("all", "resolved")
         if after is None and wish.until is not None:
@@ -175,7 +184,7 @@ class AlertEvaluator:
         return make_page(_before(wish, rows), wish.matches, number)
 
     def accounts_with_open_limit_alerts(self) -> set[str]:
-        """The accounts that have an incident of a limit that is not over yet."""
+        """Return the accounts with an unresolved alert of a limit."""
         found = (_decode(body) for _, body in self._index.after(None, only_open=True))
         return {alert.account for alert in found if alert.kind == "limit" and alert.account}
 
@@ -188,7 +197,7 @@ class AlertEvaluator:
     def _write(
         self, pairs: list[tuple[PerformanceSummary, TargetResult]]
     ) -> tuple[list[AlertEvent], list[AlertEvent]]:
-        """Decide and write in one turn, so that two processes never raise the same breach."""
+        """Evaluate and append in one write transaction, so that two processes never raise the same alert."""
         with self._ledger.writing():
             self._index_new_lines()
             raised, resolved = self._changes(pairs)
@@ -271,7 +280,7 @@ class AlertEvaluator:
         self._index.put(alert.id, alert.episode, alert.state, raised_us, body)
 
     def _append_lines(self, alerts: list[AlertEvent]) -> None:
-        """Write alerts ahead: to the file and the disk first, to the index after."""
+        """Append alerts to the file with fsync, then index them. Raises InputError."""
         if not alerts:
             return
         try:
@@ -293,7 +302,7 @@ class AlertEvaluator:
 def _before(
     wish: AlertFilter, found: Iterable[tuple[PageCursor, str]]
 ) -> Iterator[tuple[AlertEvent, PageCursor]]:
-    """Alerts with their places, down to the first instant that is wished for."""
+    """Yield alerts with their page cursors, down to the filter's `since`."""
     earliest = None if wish.since is None else to_micros(wish.since)
     for place, body in found:
         if earliest is not None and place.time_us < earliest:
@@ -302,17 +311,17 @@ def _before(
 
 
 def listeners() -> list[Publish]:
-    """The publish hooks that installed packages offer; each is called with every new AlertEvent."""
+    """Return the publish hooks of installed packages; each receives every new AlertEvent."""
     from importlib.metadata import entry_points
 
     return [entry.load() for entry in entry_points(group=PUBLISH_GROUP)]
 
 
 def _call_listener(publish: Publish, alert: AlertEvent) -> None:
-    """Tell a listener; one that fails is logged and hinders nobody."""
+    """Call a publish hook; log any exception that it raises."""
     try:
         publish(alert)
-    except Exception:  # noqa: BLE001 - other people's code must not stop an alert run
+    except Exception:  # noqa: BLE001 - a third-party hook must not stop an evaluation
         _log.exception("a publish hook failed on alert %s", alert.id)
 
 

@@ -1,7 +1,7 @@
-"""Delivers alerts to a webhook: signed, in order, at least once, without ever delaying a decision.
+"""Webhook delivery of alerts: signed, in order, at least once, and never inside an evaluation.
 
-The alerts file is the outbox: whatever stands in it beyond what the delivery log has reached is still
-to be delivered, also after a crash. One process at a time delivers; the others wait for its lock.
+The alerts file is the outbox: its lines after the last offset in the delivery log are pending, also after a
+crash. One process at a time delivers, under a file lock; other processes retry later.
 """
 
 import hmac
@@ -31,7 +31,7 @@ _LONGEST_WAIT_S = 300.0
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """A line of the delivery log: what was tried, how it ended, and how far the outbox is delivered."""
+    """A line of the delivery log: an attempt, its result, and the delivered offset of the alerts file (`reached`)."""
 
     at: datetime
     state: str
@@ -43,13 +43,13 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Webhook(Struct, frozen=True):
-    """Where alerts go, and the secret that signs them."""
+    """URL of the receiver, and the secret of the HMAC signature."""
 
     url: str
     secret: bytes
 
     def headers(self, event_id: str, body: bytes, at: datetime) -> dict[str, str]:
-        """What a request bears: the receiver recomputes the signature over `timestamp.body`."""
+        """Return the headers of a request; the signature is the HMAC-SHA256 of `timestamp.body`."""
         stamp = str(int(at.timestamp()))
         signed = hmac.new(self.secret, f"{stamp}.".encode() + body, sha256).hexdigest()
         return {
@@ -62,7 +62,7 @@ class Webhook(Struct, frozen=True):
 
 
 def webhook_from(settings: Settings) -> Webhook | None:
-    """The webhook of the settings, None where it is off. Raises SettingsError."""
+    """Return the webhook of the settings; None if it is off. Raises SettingsError."""
     if settings.webhook_url is None:
         return None
     file = settings.webhook_secret_file
@@ -87,7 +87,7 @@ def webhook_from(settings: Settings) -> Webhook | None:
 
 
 class WebhookQueue:
-    """Delivers what the alerts file holds beyond the delivery log."""
+    """Queue of the alerts after the last delivered offset."""
 
     def __init__(
         self, webhook: Webhook, alerts_file: Path, log_file: Path, clock: Callable[[], datetime]
@@ -97,9 +97,9 @@ class WebhookQueue:
         self._failures = 0
 
     def deliver_pending(self) -> int:
-        """Try what is outstanding, in order, up to the first failure; returns how many are left.
+        """Deliver the pending alerts in order, up to the first failure; return how many remain.
 
-        With another process at work nothing is tried. Raises InputError for files that cannot be used.
+        While another process holds the lock, only count them. Raises InputError for files that cannot be used.
         """
         try:
             self._log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -114,12 +114,12 @@ class WebhookQueue:
             ) from error
 
     def retry_delay_s(self) -> float:
-        """How long to wait before the next try: a second, or longer and longer after failures."""
+        """Return the delay before the next attempt: 1 s, doubled after each failure in a row, at most 300 s."""
         return min(_LONGEST_WAIT_S, 2.0 ** min(self._failures, 16))
 
     def _deliver(self) -> int:
         reached = self._delivered_offset()
-        if reached is None:  # what was before the webhook is not news
+        if reached is None:  # alerts older than the webhook are not sent
             end = file_size(self._alerts_file)
             self._append_log(Delivery(at=self._clock(), state="began", reached=end))
             return 0
@@ -149,7 +149,7 @@ class WebhookQueue:
         return delivered
 
     def _post(self, event_id: str, body: bytes) -> tuple[int | None, str | None]:
-        """The status of the answer, or what is wrong; the address is never told, as it may be secret."""
+        """Return the HTTP status or the error; the error never contains the URL, which may be secret."""
         headers = self._webhook.headers(event_id, body, self._clock())
         request = urllib.request.Request(self._webhook.url, body, headers, method="POST")
         try:
@@ -163,7 +163,7 @@ class WebhookQueue:
             return None, f"not reached: {type(error).__name__}"
 
     def _pending(self, reached: int | None) -> Iterator[tuple[bytes, int]]:
-        """Yield the lines after an offset, each with the offset of its end; all of a file that was replaced."""
+        """Yield the lines after an offset, each with the offset of its end; if the file was replaced, all lines."""
         if reached is not None:
             for line, end in read_lines(self._alerts_file, reached):
                 if line.strip():
@@ -181,7 +181,7 @@ class WebhookQueue:
 
 
 def open_queue(settings: Settings, clock: Callable[[], datetime]) -> WebhookQueue | None:
-    """What delivers alerts by these settings, None where the webhook is off. Raises SettingsError."""
+    """Return the delivery queue of the settings; None if the webhook is off. Raises SettingsError."""
     webhook = webhook_from(settings)
     if webhook is None:
         return None
@@ -189,7 +189,7 @@ def open_queue(settings: Settings, clock: Callable[[], datetime]) -> WebhookQueu
 
 
 def run_delivery_loop(deliveries: WebhookQueue, on_trouble: Callable[[InputError], None]) -> None:
-    """Deliver in a thread of its own for as long as the process lives."""
+    """Start a daemon thread that delivers pending alerts until the process ends."""
 
     def work() -> None:
         while True:
@@ -203,7 +203,7 @@ def run_delivery_loop(deliveries: WebhookQueue, on_trouble: Callable[[InputError
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirection is an answer like any other; what is signed goes nowhere else."""
+    """Handler that follows no redirect, so that a signed request is sent to no other URL."""
 
     def redirect_request(
         self,
@@ -214,7 +214,7 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         headers: HTTPMessage,
         newurl: str,
     ) -> Any:
-        """Go nowhere."""
+        """Follow no redirect."""
         return None
 
 

@@ -1,1 +1,1 @@
-"""analysis."""
+"""Analysis of the ledger: summaries, charts, lists, explanations and notes."""

@@ -1,4 +1,4 @@
-"""Takes fills and marks that a request brings: all of them or none, and a repeated one changes nothing."""
+"""Atomic, idempotent writes of fills and marks from API requests."""
 
 import logging
 from collections.abc import Sequence
@@ -25,16 +25,16 @@ _log = logging.getLogger("tearsheet")
 
 
 class ApiWrites:
-    """Takes what requests bring into a context's ledger."""
+    """Writes of API requests to a context's ledger."""
 
     def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._ledger = context.ledger
 
     def fills(self, request: WriteRequest) -> WriteReport:
-        """Keep the fills of a request. With one bad fill nothing is kept, and the report says why.
+        """Save the fills of a request in one transaction; one invalid fill rejects all of them.
 
-        Raises FormatError, UsageError for a key that was used otherwise, StoreError.
+        Raises FormatError, UsageError for an idempotency key that was used for other content, StoreError.
         """
         with timed_event(_log, "tearsheet.fills") as event:
             rules = booking_rules_from(self._context.settings)
@@ -48,7 +48,7 @@ class ApiWrites:
         return report
 
     def marks(self, request: WriteRequest) -> WriteReport:
-        """Keep the marks of a request, all or none; one older than the kept one changes nothing.
+        """Save the marks of a request in one transaction; a mark older than the stored one is ignored.
 
         Raises as `fills` does.
         """
@@ -65,7 +65,7 @@ class ApiWrites:
     def import_once(self, key: str | None, job: ImportJob) -> ImportReport:
         """Import a file under an idempotency key, if any. Raises as `import_file` does.
 
-        Raises UsageError for a key that was used for another content.
+        Raises UsageError for a key that was used for other content.
         """
         if key is None:
             return import_file(self._context, job)
@@ -116,14 +116,13 @@ class ApiWrites:
         return report
 
     def _accounts_holding(self, symbols: set[str]) -> frozenset[str]:
-        """The accounts that hold one of the instruments."""
         held = self._ledger.queries.open_positions(Scope())
         return frozenset(p.account for p in held if p.symbol in symbols)
 
     def _import_fills(
         self, request: WriteRequest, rules: BookingRules, lines: Sequence[tuple[int, Fill]], new: int
     ) -> int:
-        """Keep fills as a batch; one that says nothing new is remembered, but changes no answer."""
+        """Save fills as one import; without new fills, the import is stored but the revision stays the same."""
         checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
         if not new and self._ledger.imports_for(checksum, len(request.body)):
             return self._ledger.revision
@@ -141,13 +140,13 @@ class ApiWrites:
 
 
 def _lock_keys(lines: Sequence[tuple[int, Fill]], receipt: IdempotencyKey | None) -> frozenset[str]:
-    """What a request of fills holds for itself: their accounts, and its key."""
+    """Return the lock keys of a request: the accounts of its fills, and its idempotency key."""
     accounts = {fill.account for _, fill in lines}
     return frozenset(accounts if receipt is None else {*accounts, f"key\0{receipt.key}"})
 
 
 def _idempotency_key(request: WriteRequest, what: str) -> IdempotencyKey | None:
-    """The request's key with a digest of all that it asks for."""
+    """Return the request's idempotency key with the hash of its kind and body."""
     if request.key is None:
         return None
     digest = blake2b(what.encode() + b"\0" + request.body, digest_size=16).hexdigest()

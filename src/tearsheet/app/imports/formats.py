@@ -1,4 +1,4 @@
-"""What can be taken in, for those who show it: the formats of files, and the fields of requests."""
+"""JSON Schemas of posted fills and marks, and the list of time zones."""
 
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,6 @@ MARK_SCHEMA = object_schema(MARK_FIELDS)
 
 @cache
 def time_zone_names() -> list[str]:
-    """The names of all time zones, of the packaged data, so that they are the same everywhere."""
+    """Return all time zone names of the packaged tzdata, which are the same on every platform."""
     text = (Path(tzdata.__file__).parent / "zones").read_text("utf-8")
     return sorted(text.split())

@@ -1,4 +1,4 @@
-"""The imports of a ledger as batches: listed, shown, and taken out again."""
+"""Import history of a ledger: list, details, undo."""
 
 import logging
 from collections.abc import Sequence
@@ -23,8 +23,10 @@ _MAX_ID = 1 << 31
 
 
 class UndoInfo(Struct, frozen=True):
-    """That an import was taken out: when, by whom, how many of its fills went, and how many stayed
-    because other imports brought them too."""
+    """Undo of an import: time, actor, and the numbers of fills removed (`gone`) and retained (`stayed`).
+
+    A fill that is also in another import is retained.
+    """
 
     at: datetime
     by: str
@@ -33,7 +35,7 @@ class UndoInfo(Struct, frozen=True):
 
 
 class Import(Struct, frozen=True):
-    """An import: what was read when and by whom, and what it came to then."""
+    """An import: its file, time and importer, and its counts at that time."""
 
     id: int
     file: str
@@ -49,14 +51,14 @@ class Import(Struct, frozen=True):
 
 
 class RejectedRow(Struct, frozen=True):
-    """A line of an import that could not be used; one that was taken back counts no more."""
+    """A rejected row of an import; `counts` is false once a later import or an undo superseded the rejection."""
 
     rejection: Rejection
     counts: bool
 
 
 class UndoReport(Struct, frozen=True):
-    """What undoing an import came to."""
+    """Result of an undo: numbers of fills removed (`gone`) and retained (`stayed`)."""
 
     id: int
     file: str
@@ -66,20 +68,20 @@ class UndoReport(Struct, frozen=True):
 
 
 class ImportHistory:
-    """Asks a context's ledger for its imports, and takes them out."""
+    """Import history of a context's ledger, with undo."""
 
     def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._ledger = context.ledger
 
     def list(self, most: int, before: int | None = None, *, files_only: bool = False) -> Sequence[Import]:
-        """The imports, the newest first, from before an id on; requests of fills are some, too."""
+        """Return the imports before an id, newest first; without `files_only` also those of API requests."""
         which = "batches_of_files" if files_only else "batches"
         with self._ledger.snapshot() as queries:
             return list(map(_to_import, queries.rows(ImportRow, which, (before or _MAX_ID, most))))
 
     def get(self, number: int) -> Import:
-        """One import. Raises NotFoundError."""
+        """Return an import. Raises NotFoundError."""
         with self._ledger.snapshot() as queries:
             row = queries.row(ImportRow, "batch", (number,)) if 0 < number < _MAX_ID else None
         if row is None:
@@ -87,13 +89,16 @@ class ImportHistory:
         return _to_import(row)
 
     def rejections(self, number: int, most: int) -> Sequence[RejectedRow]:
-        """The lines of an import that could not be used."""
+        """Return the rejected rows of an import."""
         with self._ledger.snapshot() as queries:
             found = queries.rows(RejectionListRow, "rejections_of_batch", (number, most))
         return [RejectedRow(rejection_from_row(row), row.withdrawn_by is None) for row in found]
 
     def undo(self, number: int, who: str) -> UndoReport:
-        """Take an import out, as if it had never come. Raises NotFoundError, UsageError, StoreError."""
+        """Remove the fills of an import in one transaction, except those that are also in other imports.
+
+        Raises NotFoundError, UsageError if it was undone before, StoreError.
+        """
         with timed_event(_log, "tearsheet.undo") as event:
             batch = self._require_not_undone(number)
             with self._ledger.writing():
@@ -111,7 +116,7 @@ class ImportHistory:
         return report
 
     def preview_undo(self, number: int, who: str) -> Preview:
-        """What taking an import out would change; nothing is kept. Raises as `undo` does."""
+        """Return what an undo would change; its transaction is rolled back. Raises as `undo` does."""
         batch = self._require_not_undone(number)
         return preview_change(self._ledger, lambda: self._undo(batch, who))
 

@@ -1,4 +1,4 @@
-"""Imports a statement, or a trade log from elsewhere, into the ledger: each content once."""
+"""Import of a statement or a trade log into the ledger, deduplicated by content hash."""
 
 import logging
 import re
@@ -44,7 +44,7 @@ _TRADE_LOG = ("timestamp", "symbol", "action", "quantity", "price")
 
 
 class DetectedFormat(Struct, frozen=True):
-    """How a file is read: its format, the zone of its times, its dates and its numbers."""
+    """Detected format of a file: title, time zone, date order and decimal mark."""
 
     title: str
     zone: str
@@ -63,7 +63,7 @@ class ImportJob(Struct, frozen=True, kw_only=True):
 
 
 def import_file(context: LedgerContext, job: ImportJob) -> ImportReport:
-    """Import a file in one transaction; content that was imported before changes nothing.
+    """Import a file in one transaction; skip content that was imported before.
 
     Content with rejections is read again, since its instruments may be known now.
     Raises UsageError, InputError, FormatError, SettingsError, StoreError.
@@ -105,7 +105,7 @@ class FileImport:
 
     @property
     def detected_format(self) -> DetectedFormat:
-        """How the file is read."""
+        """Return the format, time zone, date order and decimal mark by which the file is read."""
         formats, layout = known_formats(), self._report.layout
         if self.statement is None:
             return DetectedFormat(formats[layout].title, "stated with each time", "no doubt", "point")
@@ -113,7 +113,7 @@ class FileImport:
         return DetectedFormat(title, *describe_parse_rules(self.statement))
 
     def run(self) -> ImportReport:
-        """Import the file inside the caller's transaction; content that was imported before changes nothing."""
+        """Import the file inside the caller's transaction; skip content that was imported before."""
         report, state, job = self._report, self._state, self._job
         earlier = self._ledger.imports_for(self._checksum, state.size)
         if earlier and not earlier[0].rejected:
@@ -138,7 +138,7 @@ class FileImport:
 
 
 def known_formats(folder: Path | None = None) -> dict[str, FormatInfo]:
-    """Every format of statements by name: what it needs, and what to know of it."""
+    """Return the supported formats by name, with the layouts of a folder."""
     trade_log = FormatInfo("trade_log", "Trade log (JSON Lines)", list(_TRADE_LOG))
     return {line.name: line for line in (*list_formats(folder), trade_log)}
 
@@ -146,7 +146,7 @@ def known_formats(folder: Path | None = None) -> dict[str, FormatInfo]:
 def diagnose_file(
     path: Path, settings: Settings, options: StatementOptions = StatementOptions()
 ) -> Diagnosis:
-    """Return what the importer detects in a file, without a ledger. Nothing is stored."""
+    """Return what the importer detects in a file, without a ledger and without saving."""
     if path.is_file() and _is_trade_log(path):
         return trade_log_diagnosis(path)
     instruments = load_instruments(settings.instruments_file, settings.currency)
@@ -202,7 +202,7 @@ def _import_fills(
 def _with_row_numbers(
     statement: Statement, orphans: UnmatchedCloseFinder
 ) -> Iterator[tuple[int, Fill | Rejection]]:
-    """Every row with its line, watched for fills that close what nothing opened."""
+    """Yield every row with its line number, and pass fills to the finder of unmatched closes."""
     if not statement.detected.layout.has_effect:
         for row in statement.rows():
             yield statement.line, row
@@ -236,7 +236,7 @@ def _import_records(
 
 
 def _is_trade_log(path: Path) -> bool:
-    """Whether the first line is a bot's trade record rather than a fill."""
+    """Return whether the first line that is not blank is a bot's trade record rather than a fill."""
     with path.open("rb") as file:
         for line in file:
             text = line.removeprefix(b"\xef\xbb\xbf").strip()
@@ -254,7 +254,7 @@ def _is_trade_log(path: Path) -> bool:
 
 
 def _file_identity(path: Path, name: str) -> tuple[FileState, int]:
-    """The file as it lies on the disk, and a 63-bit digest of its content."""
+    """Return the state of a file (name, size, mtime, inode) and a 63-bit hash of its content. Raises InputError."""
     try:
         info = path.stat()
         if path.is_dir():

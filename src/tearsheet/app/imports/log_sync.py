@@ -1,6 +1,6 @@
-"""Brings the ledger up to date with the folder of trade logs, in one transaction.
+"""Sync of the ledger with the folder of trade logs, in one transaction.
 
-Files that did not change are not opened; an appended one is read from its old end, a rewritten one from the start.
+Unchanged files are not opened. Appended files are read from the stored offset, rewritten files from the start.
 """
 
 import logging
@@ -32,7 +32,7 @@ SIGNATURE = "log_signature"
 
 
 def sync(context: LedgerContext, on_progress: OnProgress = no_progress) -> SyncReport:
-    """Read what is new in the log folder. Raises StoreError, InputError, SettingsError."""
+    """Import the new records of the log folder. Raises StoreError, InputError, SettingsError."""
     ledger, folder = context.ledger, context.settings.log_dir
     with timed_event(_log, "tearsheet.sync") as event:
         same, files = _is_up_to_date(context)
@@ -57,7 +57,7 @@ def sync(context: LedgerContext, on_progress: OnProgress = no_progress) -> SyncR
 def sync_within(context: LedgerContext, lock_timeout_s: float) -> list[PartialReason]:
     """Sync, waiting at most `lock_timeout_s` for another writer.
 
-    Returns why the answers that follow may be incomplete. Raises StoreError.
+    Returns the reasons why results may be incomplete; a timeout is one of them. Raises StoreError.
     """
     if confirm_up_to_date(context):
         return []
@@ -72,7 +72,7 @@ def sync_within(context: LedgerContext, lock_timeout_s: float) -> list[PartialRe
 
 
 def sync_if_writable(context: LedgerContext) -> list[PartialReason]:
-    """Sync; with a read-only ledger, return what it may lack instead."""
+    """Sync; if the ledger is read-only, return the reasons why results may be incomplete."""
     if not context.read_only:
         sync(context)
         return []
@@ -83,7 +83,7 @@ def sync_if_writable(context: LedgerContext) -> list[PartialReason]:
 
 
 def confirm_up_to_date(context: LedgerContext) -> bool:
-    """Whether the ledger has all of the logs; if so, the context notes that it was checked now."""
+    """Return whether the ledger has all of the logs; if so, update the context's `last_checked_at`."""
     same, _ = _is_up_to_date(context)
     if same:
         context.last_checked_at = context.now
@@ -91,7 +91,7 @@ def confirm_up_to_date(context: LedgerContext) -> bool:
 
 
 def _is_up_to_date(context: LedgerContext) -> tuple[bool, int]:
-    """Whether the ledger has the folder's present content, under the same rules, and how many files there are."""
+    """Compare the signature of the log folder and the fingerprint of the rules; also return the number of files."""
     ledger = context.ledger
     number, signed = signature(context.settings.log_dir)
     same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint(context.settings)
@@ -101,7 +101,7 @@ def _is_up_to_date(context: LedgerContext) -> tuple[bool, int]:
 def sync_logs(
     ledger: Ledger, folder: Path, rules: BookingRules, now: datetime, on_progress: OnProgress
 ) -> SyncReport:
-    """Read what is new in the folder, after any sync of another process has ended."""
+    """Import the new records of the folder in one write transaction, which waits for other processes' transactions."""
     with ledger.writing():
         _, signed = signature(folder)
         files = log_files(folder)
@@ -133,7 +133,7 @@ def _has_changed(source: SourceFile | None, file: LogFile) -> bool:
 def _read(
     posting: LedgerTransaction, folder: Path, file: LogFile, source: SourceFile | None, report: SyncReport
 ) -> None:
-    """Read one changed file; one that cannot be opened is rejected whole and tried again next time."""
+    """Read a changed file; reject the whole file if it cannot be read, and retry at the next sync."""
     state = FileState(file.name, file.size, file.mtime_ns, file.inode)
     source_id = source.id if source else posting.open_log(state, file.day.isoformat())
     try:

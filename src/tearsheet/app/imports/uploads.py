@@ -1,7 +1,7 @@
-"""Files that were sent to be imported and wait for the yes: kept in a folder that every process sees.
+"""Uploads: files sent for import that await confirmation, stored in a folder shared by all processes.
 
-Each upload has a folder of its own: the files, what is said of them, how far they have been read, and
-what came of it. Who reads them holds a lock that ends with its process, however that ends.
+Each upload has its own folder with the files, their options, the progress and the result. A process that
+reads an upload holds its file lock; the operating system releases the lock when the process ends.
 """
 
 import re
@@ -29,21 +29,21 @@ from tearsheet.shared_files import exclusive_lock
 from tearsheet.sources.statements.options import StatementOptions
 
 T = TypeVar("T")
-#: To read files without keeping anything, or to bring them into the ledger.
+#: `try` previews the files, `keep` imports them.
 UploadAction = Literal["try", "keep"]
-#: An upload that nobody touches for so long is thrown away.
+#: Time after its last change at which an upload expires.
 RETENTION = timedelta(days=1)
 _UNSAFE = re.compile(r"[^A-Za-z0-9+._-]")
 _ID = re.compile(r"[0-9a-f]{32}")
 _UPLOAD, _PROGRESS, _RESULT, _LOCK = "upload.json", "progress.json", "outcome.json", "lock"
-#: Seconds between two notes of how far it is.
+#: Minimum seconds between two writes of the progress.
 _PROGRESS_EVERY_S = 0.2
-#: Seconds that somebody who only looks may hold the lock.
+#: Seconds to wait for the lock, which `is_locked` holds briefly.
 _LOCK_TIMEOUT_S = 0.5
 
 
 class FileOptions(Struct, frozen=True):
-    """What is said of a file that it does not say itself."""
+    """Import options of an uploaded file; None means detected."""
 
     layout: str | None = None
     account: str | None = None
@@ -63,7 +63,7 @@ class FileOptions(Struct, frozen=True):
 
 
 class UploadedFile(Struct, frozen=True):
-    """A file as it was sent: its name, its size, and what is said of it."""
+    """An uploaded file: name, size in bytes, and import options."""
 
     name: str
     size: int
@@ -71,7 +71,7 @@ class UploadedFile(Struct, frozen=True):
 
 
 class Upload(Struct, frozen=True):
-    """Files that were sent together, by whom and when."""
+    """Files that were sent in one request, with sender and time."""
 
     id: str
     by: str
@@ -80,7 +80,7 @@ class Upload(Struct, frozen=True):
 
 
 class UploadProgress(Struct, frozen=True):
-    """How far the reading is: which file, and how many of its bytes; `phase` is reading or booking."""
+    """Progress of a preview or import: index of the file and bytes done; `phase` is reading or booking."""
 
     doing: UploadAction
     file: int
@@ -91,7 +91,7 @@ class UploadProgress(Struct, frozen=True):
 
 
 class FileResult(Struct, frozen=True):
-    """What became of one file: a report, or why it could not be read."""
+    """Result of one file: a report, or the error with its hint."""
 
     report: ImportReport | None = None
     seen: DetectedFormat | None = None
@@ -100,7 +100,7 @@ class FileResult(Struct, frozen=True):
 
 
 class UploadResult(Struct, frozen=True):
-    """What became of an upload; of a trial also each day and position that it would change."""
+    """Result of an upload; that of a preview lists every day and position that an import would change."""
 
     doing: UploadAction
     at: datetime
@@ -112,12 +112,12 @@ class UploadResult(Struct, frozen=True):
 
     @property
     def can_import(self) -> bool:
-        """Whether there is anything that an import would bring."""
+        """Whether at least one file is readable and was not imported before."""
         return any(taken.report is not None and not taken.report.repeated for taken in self.files)
 
 
 class UploadStore:
-    """The uploads of a folder."""
+    """Store of uploads in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -125,7 +125,10 @@ class UploadStore:
     def add(
         self, by: str, now: datetime, files: Sequence[tuple[str, FileOptions, Callable[[Path], None]]]
     ) -> Upload:
-        """Keep files that were sent; each is a name, what is said of it, and what writes it to a path."""
+        """Save an upload; each file is a name, its options, and a function that writes it to a path.
+
+        Raises InputError if the folder cannot be written.
+        """
         identity = secrets.token_hex(16)
         place = self._folder / identity
         try:
@@ -146,14 +149,17 @@ class UploadStore:
         return upload
 
     def get(self, identity: str) -> Upload:
-        """An upload. Raises NotFoundError."""
+        """Return an upload. Raises NotFoundError."""
         found = self._read(identity, _UPLOAD, Upload)
         if found is None:
             raise NotFoundError("these files are no longer here", "send them again; they are kept for a day")
         return found
 
     def set_options(self, identity: str, number: int, said: FileOptions) -> Upload:
-        """Say something else of a file; what came of it before counts no more. Raises UsageError."""
+        """Replace the options of a file and delete the previous result.
+
+        Raises NotFoundError; UsageError if the upload is locked.
+        """
         with self.lock(identity):
             upload = self.get(identity)
             if not 0 <= number < len(upload.files):
@@ -166,37 +172,37 @@ class UploadStore:
         return upload
 
     def path(self, identity: str, number: int) -> Path:
-        """Where the content of a file is."""
+        """Return the path of an uploaded file."""
         return self._upload_folder(identity) / _stored_name(number, self.get(identity).files[number].name)
 
     def result(self, identity: str) -> UploadResult | None:
-        """What came of an upload, None while nothing did."""
+        """Return the result of an upload; None while it has no result."""
         return self._read(identity, _RESULT, UploadResult)
 
     def progress(self, identity: str) -> UploadProgress | None:
-        """How far the reading came."""
+        """Return the progress that was recorded last; None before the first record."""
         return self._read(identity, _PROGRESS, UploadProgress)
 
     def save_result(self, identity: str, outcome: UploadResult) -> None:
-        """Say what came of an upload; what was kept of it is needed no more."""
+        """Save the result of an upload; after a successful import, delete its files."""
         self._write(identity, _RESULT, outcome)
         if outcome.doing == "keep" and not outcome.problem:
             for path in self._upload_folder(identity).glob("[0-9]*"):
                 path.unlink()
 
     def clear_result(self, identity: str) -> None:
-        """Let what came before count no more."""
+        """Delete the result and the progress of an upload."""
         for name in (_RESULT, _PROGRESS):
             (self._upload_folder(identity) / name).unlink(missing_ok=True)
 
     def record_progress(self, identity: str, progress: UploadProgress) -> None:
-        """Say how far the reading is; nothing is lost with it, so no disk is waited for."""
+        """Record the progress, without fsync: losing it does no harm."""
         path = self._upload_folder(identity) / _PROGRESS
         shared_files.replace_file(path, msgspec.json.encode(progress), durable=False)
 
     @contextmanager
     def lock(self, identity: str) -> Iterator[None]:
-        """Be the only one who works on an upload. Raises UsageError where somebody else does."""
+        """Hold the exclusive lock of an upload. Raises UsageError if another process holds it, NotFoundError."""
         place = self._upload_folder(identity)
         if not place.is_dir():
             self.get(identity)
@@ -206,17 +212,17 @@ class UploadStore:
             yield
 
     def is_locked(self, identity: str) -> bool:
-        """Whether some process works on an upload now."""
+        """Return whether a process holds the lock of an upload."""
         with exclusive_lock(self._upload_folder(identity) / _LOCK, mode=0o600) as is_mine:
             return not is_mine
 
     def discard(self, identity: str) -> None:
-        """Throw an upload away. Raises UsageError while it is being read."""
+        """Delete an upload. Raises UsageError while it is locked, NotFoundError."""
         with self.lock(identity):
             shutil.rmtree(self._upload_folder(identity), ignore_errors=True)
 
     def remove_expired(self) -> None:
-        """Throw away what nobody touched for a day."""
+        """Delete the uploads that did not change within `RETENTION`, except those that are locked."""
         since = time.time() - RETENTION / timedelta(seconds=1)
         for place in self._folder.glob("*") if self._folder.is_dir() else ():
             with suppress(OSError, UsageError, NotFoundError):
@@ -239,7 +245,7 @@ class UploadStore:
 
 
 def safe_name(name: str) -> str:
-    """What a sender's file name tells about the file, in signs that mean nothing to a file system."""
+    """Return the last 100 characters of a file name, with characters unsafe in paths replaced."""
     return _UNSAFE.sub("_", name)[-100:]
 
 
@@ -248,7 +254,7 @@ def _stored_name(number: int, name: str) -> str:
 
 
 class ProgressWriter:
-    """Notes how far the files of an upload have been read, some times a second."""
+    """Progress callback of an upload, limited to one write per 0.2 s while reading."""
 
     def __init__(self, uploads: UploadStore, upload: Upload, doing: UploadAction, now: datetime) -> None:
         self._uploads, self._upload = uploads, upload
@@ -256,12 +262,12 @@ class ProgressWriter:
         self._file, self._next = 0, 0.0
 
     def start_file(self, number: int) -> None:
-        """Go on to a file."""
+        """Start the progress of a file."""
         self._file = number
         self._write("reading", 0, self._upload.files[number].size)
 
     def __call__(self, done: int, total: int, name: str) -> None:
-        """As `OnProgress` is called."""
+        """Record the progress; called as `OnProgress`."""
         phase = "booking" if name == "booking" else "reading"
         if phase == "booking" or time.monotonic() >= self._next:
             self._write(phase, done, total)
