@@ -1,4 +1,4 @@
-"""What the books depend on besides the facts, as the settings say it."""
+"""Booking rules: the settings that determine the books, besides the stored fills."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -12,12 +12,12 @@ from tearsheet.settings import Settings, read_setting
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import BookingRules
 
-#: Raised when the same facts would give other rows than before, so that ledgers are rebuilt.
+#: Version in the fingerprint; increase it to rebuild ledgers when the same facts give other rows.
 _BOOKS_VERSION = 1
 
 
 def booking_rules_from(settings: Settings) -> BookingRules:
-    """The rules by which facts are booked. Raises SettingsError for a bad instruments file."""
+    """Return the booking rules. Raises SettingsError if the instruments file is invalid."""
     from tearsheet.sources.config.instruments import load_instruments
 
     return BookingRules(
@@ -42,10 +42,11 @@ BOOKING_SETTINGS = (
 
 
 class RulesGuard:
-    """The rules of a ledger's books, against the settings of a process.
+    """Check of a process's settings against the booking rules stored in the ledger.
 
-    The ledger owns its rules. A process uses them where it states no other, and is refused where it does:
-    books that two processes rebuilt by turns would be wrong for both. Only `TradingDayChange` changes them.
+    The ledger owns its rules. A process adopts them where it sets no value, and is rejected where it
+    sets another value: two processes with different rules would rebuild each other's books in turn.
+    Only `TradingDayChange` changes the rules.
     """
 
     def __init__(self, ledger: Ledger, settings: Settings, *, changes_rules: bool = False) -> None:
@@ -55,7 +56,7 @@ class RulesGuard:
         self._fields = _fingerprint_fields(fingerprint(self.settings))
 
     def refreshed_settings(self) -> Settings:
-        """Return these settings, or the ledger's where its rules were changed since.
+        """Return the settings, with the ledger's rules if they changed since the last read.
 
         Raises SettingsError, OtherRulesError, StoreError.
         """
@@ -66,7 +67,7 @@ class RulesGuard:
         return self.settings.with_values(**{key: getattr(renewed, key) for key in BOOKING_SETTINGS})
 
     def verify(self) -> None:
-        """Refuse a transaction by rules that were changed since. Raises StoreError."""
+        """Raise StoreError if the rules in the ledger changed since they were read."""
         stored = self._ledger.get("fingerprint")
         if stored == self._stored:
             return
@@ -76,9 +77,9 @@ class RulesGuard:
 
 
 def ledger_rules(stored: str | None) -> Mapping[str, str]:
-    """The rules in a ledger's fingerprint, as settings write them; empty for a ledger without books."""
+    """Parse the rules in a ledger's fingerprint, formatted as settings; empty for a ledger without books."""
     values = (stored or "").split("|")[2:-1]
-    if len(values) != len(BOOKING_SETTINGS):  # no books, or an old schema's, which are rebuilt
+    if len(values) != len(BOOKING_SETTINGS):  # a ledger without books, or an old schema, which is rebuilt
         return {}
     rules = dict(zip(BOOKING_SETTINGS, values, strict=True))
     rules["day_starts_at"] = rules["day_starts_at"].removesuffix(":00")
@@ -88,7 +89,7 @@ def ledger_rules(stored: str | None) -> Mapping[str, str]:
 def adopt_rules(settings: Settings, stored: str | None) -> Settings:
     """Return the settings with the ledger's rules.
 
-    Raises OtherRulesError where the environment or the settings file state another one.
+    Raises OtherRulesError if the environment or the settings file sets another value.
     """
     changes: dict[str, Any] = {}
     for key, text in ledger_rules(stored).items():
@@ -102,7 +103,7 @@ def adopt_rules(settings: Settings, stored: str | None) -> Settings:
 
 
 def settings_of_ledger(settings: Settings) -> Settings:
-    """Return the settings with the ledger's rules, whatever the process states. Raises StoreError."""
+    """Return the settings overridden by the ledger's rules. Raises StoreError."""
     with closing(Ledger(settings.ledger)) as ledger:
         stored = ledger_rules(ledger.get("fingerprint"))
     return settings.with_values(**{key: read_setting(key, text) for key, text in stored.items()})
@@ -122,24 +123,24 @@ def _conflict(settings: Settings, key: str, text: str) -> tuple[str, str]:
 
 
 def ledger_name(settings: Settings) -> str:
-    """The ledger as messages name it, without secrets."""
+    """Return the ledger URL or path for messages, without secrets."""
     return str(settings.redacted()["ledger"])
 
 
 def _fingerprint_fields(rules: str) -> str:
-    """The part of a fingerprint that settings make; the last one is the instruments file."""
+    """Return a fingerprint without the trailing hash of the instruments file."""
     return rules.rpartition("|")[0]
 
 
 def fingerprint(settings: Settings) -> str:
-    """All that the books depend on besides the facts, as one short text."""
+    """Return the rebuild key of the books: version, booking settings and hash of the instruments file."""
     booked = (getattr(settings, key) for key in BOOKING_SETTINGS)
     parts = (_BOOKS_VERSION, __version__, *booked, file_digest(settings.instruments_file))
     return "|".join(map(str, parts))
 
 
 def file_digest(path: Path) -> str:
-    """A digest of a small file's content, empty where it does not exist."""
+    """Return the hash of a small file; empty if it does not exist."""
     try:
         return bytes_digest(path.read_bytes())
     except FileNotFoundError:
@@ -147,5 +148,5 @@ def file_digest(path: Path) -> str:
 
 
 def bytes_digest(data: bytes) -> str:
-    """A digest of a small file's content that was read."""
+    """Return the BLAKE2b hash of bytes, 64 bits in hex."""
     return blake2b(data, digest_size=8).hexdigest()

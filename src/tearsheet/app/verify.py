@@ -1,4 +1,4 @@
-"""Makes all books anew from the stored facts, in a ledger of its own, and compares row by row."""
+"""Verification of the books: a rebuild from stored fills in a temporary ledger, compared row by row."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -25,14 +25,14 @@ _SHOWN = 20
 
 
 class _Book(Struct, Generic[RowType], frozen=True):
-    """A table of books and the columns that its rows are sorted by."""
+    """Derived table and its sort columns."""
 
     kind: type[RowType]
     order: str
 
     @property
     def name(self) -> str:
-        """The table's name."""
+        """Return the table's name."""
         return self.kind.TABLE
 
 
@@ -47,9 +47,9 @@ _TALLIES = _Book(TallyRow, "account, session, currency")
 def verify(
     ledger: Ledger, log_folder: Path, rules: BookingRules, now: datetime, step: Callable[[str], None]
 ) -> VerifyReport:
-    """Rebuild from the facts and compare positions, bookings and tallies; check the log files too.
+    """Rebuild from stored fills and compare positions, bookings and tallies; check the log files too.
 
-    Rows are compared as they stream by, so a ledger of any size fits.
+    Rows are streamed, so memory use does not depend on the size of the ledger.
     """
     report = VerifyReport(rows={}, differences=[])
     with (
@@ -93,7 +93,7 @@ def _copy(ledger: Ledger, rebuilt: Ledger, table: str) -> None:
 def _merge_join(
     ledger: Ledger, rebuilt: Ledger, book: _Book[RowType], report: VerifyReport
 ) -> Iterator[tuple[RowType | None, RowType | None]]:
-    """Stream the rows that differ: the stored one and the rebuilt one."""
+    """Yield each pair of stored and rebuilt rows that differ; None where a row is missing."""
     statement = f"SELECT * FROM {book.name} ORDER BY {book.order}"  # noqa: S608
     stored, made = (iter(one.queries.stream_of(book.kind, statement)) for one in (ledger, rebuilt))
     key: Callable[[Row], Any] = attrgetter(*book.order.split(", "))
@@ -146,7 +146,7 @@ def _tallies_equal(one: TallyRow, other: TallyRow) -> bool:
 
 
 def _check_notes(ledger: Ledger, report: VerifyReport) -> None:
-    """Whether every note stands with the position that its fill is in."""
+    """Report notes that are attached to a position other than the one of their fill."""
     for kept, right in NoteTable(ledger.queries).find_misattached():
         report.differences.append(
             f"note {kept.id} stands with position {kept.position_id}, its fill in {right.position_id}"
@@ -154,7 +154,7 @@ def _check_notes(ledger: Ledger, report: VerifyReport) -> None:
 
 
 def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:
-    """Whether every byte of the logs that was read is still there as it was."""
+    """Report log files whose checksum of the part read so far has changed."""
     logs = ledger.log_files()
     report.rows["log files"] = len(logs)
     for name, source in sorted(logs.items()):
@@ -170,5 +170,5 @@ def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:
 
 
 def to_json(report: VerifyReport) -> bytes:
-    """The report as JSON."""
+    """Return the report as JSON."""
     return msgspec.json.encode(report)

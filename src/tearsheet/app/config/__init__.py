@@ -1,1 +1,1 @@
-"""config."""
+"""Editors for the settings, limits and targets files, with an audit log."""

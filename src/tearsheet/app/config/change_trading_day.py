@@ -1,4 +1,4 @@
-"""Another time zone or day start: every booking gets its session anew, in one transaction with the settings file."""
+"""Change of the time zone or day start: a full rebuild in one transaction with the settings file."""
 
 import json
 import re
@@ -21,15 +21,15 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.session import DAY
 
-#: What the settings page changes; the command line changes every rule of the books.
+#: Settings that the settings page can change; the command line can change every booking rule.
 KEYS = ("timezone", "day_starts_at")
-#: The longest period begins at most so many days ago.
+#: Upper bound of the age of the current limit period; a month is the longest.
 _LONGEST_PERIOD = 40 * DAY
 _ROWS = {setting.key: setting for setting in SETTINGS}
 
 
 class TradingDayField(Struct, frozen=True):
-    """A setting as it is, what is allowed, and the variable that gives it where the file does not."""
+    """Current value and allowed values of a setting; `variable` is the environment variable that sets it."""
 
     key: str
     description: str
@@ -39,7 +39,7 @@ class TradingDayField(Struct, frozen=True):
 
 
 class TradingDayChange:
-    """What becomes of a ledger by another calendar; first looked at, then done."""
+    """Change of the trading-day settings of a ledger: preview first, then apply."""
 
     def __init__(self, context: LedgerContext) -> None:
         self._context = context
@@ -49,7 +49,7 @@ class TradingDayChange:
 
     @property
     def fields(self) -> list[TradingDayField]:
-        """The settings that can be changed."""
+        """Return the settings that can be changed, with their current values."""
         shown = {"timezone": self._settings.timezone, "day_starts_at": _day_start_text(self._settings)}
         return [
             TradingDayField(
@@ -63,7 +63,10 @@ class TradingDayChange:
         ]
 
     def requested(self, given: Mapping[str, str]) -> Settings:
-        """The settings that somebody wishes. Raises SettingsError whose place is the key."""
+        """Parse the requested values into settings.
+
+        Raises SettingsError with the key as its place if a value is invalid or set by the environment.
+        """
         values: dict[str, Any] = {}
         for key, given_text in given.items():
             text = given_text.strip()
@@ -83,24 +86,24 @@ class TradingDayChange:
         return self._settings.with_values(**values)
 
     def rules(self, settings: Settings) -> list[tuple[str, str]]:
-        """Every rule of the books with its value."""
+        """Return every booking rule with its value."""
         return [(key, _setting_text(settings, key)) for key in BOOKING_SETTINGS]
 
     def _stated(self, key: str) -> Any:
-        """What environment and file state by now."""
         return getattr(self._settings.reload(), key)
 
     def preview(self, wanted: Settings) -> Preview:
-        """What every day and position would become; nothing is kept."""
+        """Return the changes to days and positions; the rebuild is rolled back."""
         with self._context_with(wanted) as other:
             return preview_change(other.ledger, lambda: self._rebuild(other))
 
     def apply(self, wanted: Settings, digest: str, who: str) -> bool:
-        """Book all anew and write the file; False where the file was changed meanwhile.
+        """Rebuild the books and save the file in one transaction; False if the file has changed.
 
-        Raises UsageError while a limit is broken, as another day might begin for it.
+        Raises UsageError while a breach with a reset period is active, because another calendar
+        could end that period, or if the file cannot be edited.
         """
-        account_verdicts(self._context).all()  # what is broken by now is kept by the old calendar
+        account_verdicts(self._context).all()  # saves new breaches under the old calendar
         changes = [
             AuditEntry(self._context.now, who, self._path.name, key, old, new)
             for key in BOOKING_SETTINGS
@@ -121,7 +124,7 @@ class TradingDayChange:
             return kept
 
     def _context_with(self, wanted: Settings) -> CheckedContext:
-        """Open the ledger with the wanted settings, whatever the file has."""
+        """Open the ledger with the requested settings instead of the ones in the file."""
         now = self._context.now
         return CheckedContext(wanted, lambda: now, changes_rules=True)
 
@@ -132,7 +135,7 @@ class TradingDayChange:
         return posting.commit()
 
     def _reject_while_breached(self, ledger: Ledger) -> None:
-        """Another calendar could end what holds for a day, a week or a month by this one."""
+        """Raise UsageError while a breach with a reset period is active: the new calendar could end it."""
         session = self._settings.calendar.trading_day_of(self._context.now)
         records = BreachTable(ledger.queries)
         for account in records.accounts():
@@ -156,7 +159,7 @@ def _day_start_text(settings: Settings) -> str:
 
 
 def _set_toml(text: str, key: str, value: str) -> str:
-    """The text with another value of a key, on its line or on a new one."""
+    """Return the TOML text with a key set, on its existing line or on a new last line."""
     line = re.compile(rf"^([ \t]*{key}[ \t]*=[ \t]*)([^#\r\n]*?)([ \t]*(?:#[^\r\n]*)?)$", re.MULTILINE)
     quoted = json.dumps(value)
     if line.search(text):
@@ -166,8 +169,8 @@ def _set_toml(text: str, key: str, value: str) -> str:
 
 
 def _check_edit(before: str, after: str, changes: Mapping[str, Any], file: str) -> None:
-    """The new text says what the old one said, but for the changes."""
-    import tomllib  # not where nothing is changed
+    """Raise UsageError unless the new TOML text equals the old one with the changes applied."""
+    import tomllib  # deferred: needed only when something changes
 
     try:
         same = tomllib.loads(after) == {**tomllib.loads(before), **changes}

@@ -1,4 +1,4 @@
-"""The limits of one block of the targets file, as fields to fill in, and what somebody filled in as a new text."""
+"""Form for one limits block of the targets file, and the new file text for submitted values."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,14 +17,14 @@ from tearsheet.sources.config.yaml import Path as Way
 from tearsheet.sources.config.yaml import load_mapping
 from tearsheet.sources.config.yaml_edit import Value, edit_yaml
 
-#: Where a limit of an account comes from: the block of all accounts, its own, or there is none.
+#: Source of an account's limit: the default block, the account's own block, or no limit.
 LimitSource = Literal["default", "own", "none"]
 _NULL = ("", "null", "~", "Null", "NULL", None)
 _LISTS = ("warn_at", "silence", "hours")
 
 
 class FormField(Struct, frozen=True):
-    """A key of a limit: its value as text, what is allowed, and what holds where it is left empty."""
+    """Form field for one key of a limit: its value as text and the allowed values."""
 
     name: str
     key: str
@@ -33,7 +33,7 @@ class FormField(Struct, frozen=True):
 
 
 class LimitFieldset(Struct, frozen=True):
-    """A limit: what it limits, whose word holds, and its keys, the one that it must have first."""
+    """Fieldset of one limit: description, source and fields, the required field first."""
 
     name: str
     description: str
@@ -43,7 +43,7 @@ class LimitFieldset(Struct, frozen=True):
 
 
 class LimitForm(Struct, frozen=True):
-    """The limits of an account, or of all without their own, and the digest of the file they stand in."""
+    """Limits form of an account, or of the default block if `account` is None, with the file digest."""
 
     account: str | None
     digest: str
@@ -53,7 +53,7 @@ class LimitForm(Struct, frozen=True):
 
 
 class LimitsEdit(Struct, frozen=True):
-    """A new text of the file, what it changes, and what it makes less strict."""
+    """New file text, its audit entries, and the limits that it relaxes."""
 
     file: FileEdit
     changes: tuple[AuditEntry, ...]
@@ -61,7 +61,7 @@ class LimitsEdit(Struct, frozen=True):
 
 
 class LimitsEditor:
-    """Shows and changes the limits of a targets file; nothing is written here."""
+    """Editor for the limits of a targets file; returns the new text and never writes the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -69,7 +69,7 @@ class LimitsEditor:
         self._content = _section(load_mapping(self._text, str(path)).get("limits"))
 
     def form(self, account: str | None) -> LimitForm:
-        """The fields as they are in the file. Raises SettingsError."""
+        """Return the form with the values in the file. Raises SettingsError."""
         block, default = self._block(account), self._block(None)
         limits = tuple(
             _limit_fields(name, block, default if account is not None else None) for name in LIMITS
@@ -81,10 +81,10 @@ class LimitsEditor:
         return LimitForm(account, self._digest, limits, terms, named)
 
     def edit(self, account: str | None, given: Mapping[str, str], who: str, now: datetime) -> LimitsEdit:
-        """What the file becomes by what somebody filled in, checked as the file is.
+        """Return the new file text for submitted values, validated like the file itself.
 
-        Raises SettingsError, whose place ends in the key that is wrong, and UsageError where the
-        file is written in a way that cannot be changed here.
+        Raises SettingsError if a value is invalid; its place ends in that key. Raises UsageError if the
+        form is incomplete or the layout of the file cannot be edited.
         """
         way: Way = ("limits", "default") if account is None else ("limits", "accounts", account)
         block = self._block(account)
@@ -142,7 +142,7 @@ def _limit_fields(name: Any, block: dict[str, Any], default: dict[str, Any] | No
 
 
 def _limit_value(name: str, short: str, values: dict[str, str], state: str, way: Way) -> Value:
-    """What stands in the file for a limit; None where nothing does."""
+    """Return the YAML value of a limit; None removes the key. Raises SettingsError if it is missing."""
     if state == "none":
         return "null" if len(way) > 2 else None
     if state == "default":
@@ -155,7 +155,7 @@ def _limit_value(name: str, short: str, values: dict[str, str], state: str, way:
 
 
 def _edits(way: Way, block: Mapping[str, Any], new: Value, short: str) -> list[tuple[Way, Value]]:
-    """The least that has to be changed for a key of a block, so that its comments stay."""
+    """Return the smallest set of edits for a key, so that comments in the file are preserved."""
     key, is_there = way[-1], way[-1] in block
     old = block.get(key)
     if isinstance(old, dict) and old and new not in _NULL:
@@ -173,7 +173,7 @@ def _edits(way: Way, block: Mapping[str, Any], new: Value, short: str) -> list[t
 
 
 def _parse_list(key: str, text: str) -> Value:
-    """A list where commas stand between, as the file has it; None for nothing."""
+    """Parse comma-separated text of a list key; None if the text is empty."""
     if key not in _LISTS or "," not in text:
         return text or None
     return [item.strip() for item in text.split(",")]
@@ -184,7 +184,7 @@ def _to_text(value: Any) -> str:
 
 
 def _display_value(value: Any) -> str | None:
-    """A value as it is remembered and shown."""
+    """Format a value for the audit log and the form."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_display_value(item)}" for key, item in value.items())
     return None if value is None else _to_text(value)
@@ -197,7 +197,7 @@ def _value_at(content: Any, path: Way) -> Any:
 
 
 def invalid_field(error: SettingsError | UsageError) -> str:
-    """The field of the form that an error is about; empty where it is about none."""
+    """Return the name of the invalid form field; empty if the error does not concern a field."""
     place = error.place if isinstance(error, SettingsError) else ()
     inside = place[2:] if place[:2] == ("limits", "default") else place[3:]
     if not inside or place[:1] != ("limits",):

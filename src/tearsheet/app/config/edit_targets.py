@@ -1,4 +1,4 @@
-"""Targets changed from a page: checked as the file is, and written back into it at once and whole."""
+"""Editor for the targets file: values are validated like the file and saved atomically."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ TARGET_NAMES = Targets.__struct_fields__
 
 
 class TargetsEditor:
-    """The targets file of a context; comments and what else stands in it stay as they are."""
+    """Editor for the targets file of a context; comments and other content are preserved."""
 
     def __init__(self, context: LedgerContext) -> None:
         self._context = context
@@ -21,17 +21,17 @@ class TargetsEditor:
 
     @property
     def digest(self) -> str:
-        """Names the file's present content, so that a later change by somebody else is seen."""
+        """Return the hash of the file's content, which detects changes by another user."""
         return read_content(self._path)[1]
 
     def targets(self) -> Targets:
-        """The targets as they are in the file now. Raises SettingsError."""
+        """Return the targets in the file. Raises SettingsError."""
         return load_targets(self._path)[0]
 
     def write(self, values: Mapping[str, str], digest: str, who: str) -> bool:
-        """Put new values into the file, an empty one as null; False where it was changed meanwhile.
+        """Save new values, an empty one as null; False if the file changed since `digest` was read.
 
-        Raises SettingsError whose place is the target, UsageError, InputError, StoreError.
+        Raises SettingsError with the target as its place, UsageError, InputError, StoreError.
         """
         text, seen = read_content(self._path)
         if seen != digest:

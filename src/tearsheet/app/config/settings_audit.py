@@ -1,7 +1,7 @@
-"""Changes a settings file with optimistic locking, and records who changed it.
+"""Settings file changes with optimistic locking and an audit log.
 
-The ledger's write transaction is the lock, so workers never overwrite each other; the audit entries are stored
-in the same transaction.
+The ledger's write transaction is the lock, so workers never overwrite each other. The audit entries are
+saved in the same transaction.
 """
 
 import logging
@@ -23,7 +23,7 @@ from tearsheet.trade.session import from_micros, to_micros
 
 _log = logging.getLogger("tearsheet")
 _MODE = 0o666
-#: Ids are below this.
+#: Upper bound of row IDs, used to read the newest entries first.
 _MAX_ID = (1 << 62) - 1
 
 
@@ -47,7 +47,10 @@ class FileEdit(Struct, frozen=True):
 
 
 def read_content(path: Path) -> tuple[str, str]:
-    """A settings file's text and the digest of it, both empty where there is none. Raises SettingsError."""
+    """Return the text and the hash of a settings file, both empty if it does not exist.
+
+    Raises SettingsError if the file cannot be read or is not UTF-8.
+    """
     try:
         data = path.read_bytes()
         return data.decode("utf-8"), bytes_digest(data)
@@ -61,11 +64,12 @@ def read_content(path: Path) -> tuple[str, str]:
 def save_change(
     ledger: Ledger, file: FileEdit, changes: Sequence[AuditEntry], before: Callable[[], object] = lambda: None
 ) -> bool:
-    """Put a new text into a file, and remember who did it; False where the file is not as it was seen.
+    """Save a file and its audit entries in one transaction; False if the file changed since it was read.
 
-    `before` is done first, in the same transaction. Raises InputError, StoreError.
+    `before` runs first, in the same transaction. On failure the old file content is restored.
+    Raises InputError, StoreError.
     """
-    path = file.path.resolve()  # a link stays one
+    path = file.path.resolve()  # write through a symlink instead of replacing it
     was: bytes | None = None
     try:
         with ledger.writing():
@@ -76,7 +80,7 @@ def save_change(
             was = path.read_bytes() if path.exists() else b""
             _write(path, file.text.encode())
     except BaseException:
-        if was is not None:  # the ledger could not keep it after all
+        if was is not None:  # the commit failed: restore the file
             with suppress(InputError):
                 _write(path, was)
         raise
@@ -95,7 +99,7 @@ def save_change(
 
 
 def setting_changes(ledger: Ledger, most: int) -> list[AuditEntry]:
-    """Return the last changes, newest first."""
+    """Return the last `most` changes, newest first."""
     with ledger.snapshot() as queries:
         found = queries.rows(SettingChangeRow, "setting_changes", (_MAX_ID, most))
     return [
@@ -115,7 +119,7 @@ def _row(entry: AuditEntry) -> SettingChangeRow:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Replace a file and keep its permissions."""
+    """Replace a file and preserve its permissions."""
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
     replace_file(path, data, _MODE if mode is None else mode)
     if mode is not None:

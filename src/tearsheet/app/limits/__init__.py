@@ -1,1 +1,1 @@
-"""limits."""
+"""Limit verdicts, breaches, guard heartbeats and replay."""

@@ -1,15 +1,15 @@
-"""A context that checks the limits of an account whenever its fills or marks change."""
+"""Ledger context that evaluates the limits of an account whenever its fills or marks change."""
 
 from tearsheet.app.context import LedgerContext
 
 
 class CheckedContext(LedgerContext):
-    """A ledger context whose changes are checked against the limits, in their own transactions."""
+    """Ledger context that evaluates the limits inside the transaction of each change."""
 
     def on_commit(self, accounts: frozenset[str]) -> None:
-        """Evaluate the limits of the accounts that a transaction changes, and store new breaches with it."""
+        """Evaluate the limits of the changed accounts; store new breaches in the same transaction."""
         if accounts and (self.ledger.get("limits") or self.settings.targets_file.exists()):
-            # 15 ms of imports that a ledger without limits does not need
+            # deferred: the import costs 15 ms, which a ledger without limits does not need
             from tearsheet.app.limits.verdicts import account_verdicts
 
             account_verdicts(self).evaluate(accounts)

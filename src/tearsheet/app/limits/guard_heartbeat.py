@@ -1,4 +1,4 @@
-"""Heartbeats of guards: when each account's verdict was last polled."""
+"""Heartbeats of guards: the time of the last verdict poll per account."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -8,20 +8,23 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.limits.verdicts import account_verdicts
 
 _KEY = "verdict_asked"
-#: Key of polls that name no account.
+#: Account key of polls for all accounts.
 ALL_ACCOUNTS = ""
 _MINUTE = timedelta(minutes=1)
 
 
 def record_poll(context: LedgerContext, account: str, patience_s: float) -> None:
-    """Store that a verdict was polled now. Raises StoreError."""
+    """Save the current time as the last verdict poll of an account, in a write transaction.
+
+    `patience_s` is the lock timeout in seconds. Raises StoreError.
+    """
     with context.ledger.lock_timeout(patience_s), context.ledger.writing():
         asked = _polls(context) | {account: context.now.timestamp()}
         context.ledger.put(_KEY, msgspec.json.encode(asked).decode())
 
 
 def last_polls(context: LedgerContext, began: datetime) -> dict[str, datetime]:
-    """When each account with limits was last asked about; where never, when the service began.
+    """Return the time of the last poll of each account with limits; `began` if it was never polled.
 
     Raises StoreError.
     """
@@ -34,7 +37,10 @@ def last_polls(context: LedgerContext, began: datetime) -> dict[str, datetime]:
 
 
 def missing_guards(context: LedgerContext, began: datetime) -> dict[str, int]:
-    """The accounts about which nobody asked for too long, and for how many minutes. Raises StoreError."""
+    """Return the minutes since the last poll of each account whose guard is overdue.
+
+    An account is overdue after `guard_absent_minutes`; 0 turns the check off. Raises StoreError.
+    """
     most = context.settings.guard_absent_minutes
     if not most:
         return {}

@@ -1,4 +1,4 @@
-"""The limits as their file states them; while it cannot be read, as it last did."""
+"""Limits of the targets file, with the last valid version in the ledger as the fallback."""
 
 from pathlib import Path
 
@@ -11,27 +11,27 @@ from tearsheet.store.tables.ledger import Ledger
 
 
 class LoadedLimits(Struct, frozen=True):
-    """The limits to evaluate; `error` says why they may not be those of the file."""
+    """Limits to evaluate; `error` is the reason why the file could not be loaded, None if it was."""
 
     limits: Limits
     error: str | None = None
 
 
 class LimitsFile:
-    """The limits of one ledger's targets file."""
+    """Loader for the limits in the targets file of one ledger."""
 
     def __init__(self, ledger: Ledger, path: Path) -> None:
         self._file = ParsedFile(ledger, path, "limits", Limits, _parse_limits)
 
     def load(self) -> LoadedLimits:
-        """Return the limits that apply now. Raises StoreError."""
+        """Return the current limits, or the last stored ones if the file is invalid. Raises StoreError."""
         try:
             return LoadedLimits(self._file.load())
         except SettingsError as error:
             return LoadedLimits(self._file.last_stored() or Limits(), error.message)
 
     def save_snapshot(self, loaded: LoadedLimits) -> None:
-        """Store the limits of a valid file in the ledger; inside a write transaction."""
+        """Save the limits of a valid file in the ledger. Requires a write transaction."""
         if loaded.error is None:
             self._file.store()
 
@@ -39,6 +39,6 @@ class LimitsFile:
 def _parse_limits(path: Path) -> Limits:
     if not path.exists():
         return Limits()
-    from tearsheet.sources.config.limits import limits_in  # imports a YAML parser and difflib
+    from tearsheet.sources.config.limits import limits_in  # deferred: imports a YAML parser and difflib
 
     return limits_in(path) or Limits()

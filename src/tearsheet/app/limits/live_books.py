@@ -1,6 +1,6 @@
-"""The running limit books of a process: each is fed what is new, and made anew where that is not enough.
+"""In-memory cache of limit books, updated incrementally and rebuilt when an update is not possible.
 
-All of it happens inside a transaction that the caller opened, so that a book is of one state.
+Every method requires a transaction opened by the caller, so that a book reflects one ledger state.
 """
 
 from collections.abc import Iterable
@@ -38,12 +38,12 @@ from tearsheet.trade.amount import ZERO
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import DAY, EARLIEST, LATEST
 
-#: Raised when the same facts would give other sums than before.
+#: Version in the snapshot cache key; increase it when the same stored fills give other sums.
 _VERSION = 1
 
 
 class LiveLimits:
-    """An account's book, how far it has seen the ledger, and which of its breaches are kept there."""
+    """Limit book of one account, with its read position in the ledger and the IDs of saved breaches."""
 
     def __init__(self, book: LimitBook, state: AccountState) -> None:
         self.book = book
@@ -55,13 +55,13 @@ class LiveLimits:
         self.bookings_at_last_instant = 0
         self.saved_breaches: set[str] = set()
         self.equity_peak: Decimal | None = None
-        #: what is worth keeping of the past, and how many sessions it took to make
+        #: snapshot to save (cache key, first session after it, sums), and the number of past sessions read
         self.new_snapshot: tuple[str, date, LimitSnapshot] | None = None
         self.sessions = 0
         self.feed_cache: tuple[object, object] = (None, None)
 
     def mark_read(self, bookings: Iterable[Booking]) -> None:
-        """Remember up to which booking the account was read."""
+        """Advance the read position past these bookings."""
         for booking in bookings:
             same = self.last_booking is not None and booking.time == self.last_booking.time
             self.bookings_at_last_instant = self.bookings_at_last_instant + 1 if same else 1
@@ -69,7 +69,7 @@ class LiveLimits:
             self.currencies.add(booking.currency)
 
     def sync_breaches(self, records: Iterable[BreachRecord]) -> None:
-        """What is kept of breaches and releases."""
+        """Add the stored breaches and releases to the book."""
         for record in records:
             self.saved_breaches.add(record.breach.id)
             self.book.breach_register.add(record.breach)
@@ -77,7 +77,7 @@ class LiveLimits:
                 self.book.release(record.release)
 
     def unsaved_breaches(self) -> list[Breach]:
-        """Breaches in force that the ledger does not know yet."""
+        """Return the active breaches that are not saved in the ledger yet."""
         book = self.book
         return [
             breach
@@ -88,7 +88,7 @@ class LiveLimits:
 
 
 class LimitSnapshot(Struct, frozen=True):
-    """A book as it stood before a session, with the currencies that it had met."""
+    """Snapshot of a limit book before a session, with the currencies traded until then."""
 
     book: LimitBookSnapshot
     currency: str
@@ -96,21 +96,21 @@ class LimitSnapshot(Struct, frozen=True):
 
 
 class LiveLimitBooks:
-    """Gives the book of an account as the ledger stands in the present transaction."""
+    """Cache of limit books by account, valid for the state of the current transaction."""
 
     def __init__(self, ledger: Ledger, settings: Settings) -> None:
         self._ledger = ledger
         self._settings = settings
         self._live: dict[str, LiveLimits] = {}
-        #: how often a book was made anew, and how often it only read on; for tests and figures
+        #: number of full rebuilds and of incremental updates; for tests and benchmarks
         self.built, self.updated = 0, 0
 
     def invalidate(self) -> None:
-        """Make every book anew the next time, because what they saw may not have been kept."""
+        """Clear the cache after a rollback, because the books may contain discarded rows."""
         self._live.clear()
 
     def for_account(self, account: str, plan: AccountLimits, now: datetime) -> LiveLimits:
-        """The book of an account with the clock at an instant; nothing is written."""
+        """Return the book of an account, evaluated at an instant; read-only."""
         stamp = self._ledger.state_id
         standing = self._live.get(account)
         if standing is None or standing.book.plan != plan or not self._update(standing, stamp):
@@ -121,7 +121,7 @@ class LiveLimitBooks:
         return standing
 
     def save_equity_peak(self, standing: LiveLimits) -> None:
-        """Remember the highest equity that prices made; inside a transaction that writes."""
+        """Save the highest equity reached at market prices. Requires a write transaction."""
         high, book = standing.equity_peak, standing.book
         if high is not None and high > (self._saved_peak(book) or high - 1):
             save_equity_peak(self._ledger.queries, book.account, book.sums.since, high)
@@ -130,7 +130,7 @@ class LiveLimitBooks:
         return load_equity_peak(self._ledger.queries, book.account, book.sums.since)
 
     def _update(self, standing: LiveLimits, stamp: str) -> bool:
-        """Feed what came since; says whether the book could take it."""
+        """Add the changes since the last read; return False if the book must be rebuilt."""
         if standing.state_id == stamp:
             return True
         account = standing.book.account
@@ -157,14 +157,14 @@ class LiveLimitBooks:
             for booking in fresh:
                 position = ended.get(booking.position_id) if booking.closes else None
                 standing.book.book(booking, position)
-        except UsageError:  # its session is over
+        except UsageError:  # the session of the booking has ended
             return False
         standing.mark_read(fresh)
         self.updated += 1
         return True
 
     def _build(self, account: str, plan: AccountLimits, now: datetime) -> LiveLimits:
-        """The book from kept tallies up to the last traded session, whose bookings are read."""
+        """Build the book from stored daily totals, plus the bookings of the last traded session."""
         queries, calendar = self._ledger.queries, self._settings.calendar
         session = calendar.trading_day_of(now)
         cut = min(session, self._ledger.last_session(account) or session)
@@ -205,7 +205,7 @@ class LiveLimitBooks:
         return standing
 
     def save_snapshot(self, standing: LiveLimits) -> None:
-        """Keep what the past came to, so that the next book begins there; in a transaction that writes."""
+        """Save the snapshot that the next build starts from. Requires a write transaction."""
         if standing.new_snapshot is not None:
             digest, session, base = standing.new_snapshot
             start = self._settings.calendar.start(session)
@@ -216,17 +216,17 @@ class LiveLimitBooks:
     def _load_snapshot(
         self, account: str, digest: str, first: date, cut: date
     ) -> tuple[date, LimitSnapshot | None]:
-        """From which session on tallies are needed, and what was before them."""
+        """Return the first session whose totals are needed, and the snapshot before it."""
         found = load_snapshot(self._ledger.queries, account, digest)
         if found is None or found[0] > cut or first != EARLIEST.date():
             return first, None
         try:
             return found[0], json.decode(found[1], type=LimitSnapshot)
-        except MsgspecError:  # another Tearsheet wrote it down
+        except MsgspecError:  # written by another Tearsheet version
             return first, None
 
     def _digest(self, plan: AccountLimits, first: date) -> str:
-        """A name of all that running sums depend on besides the books; empty where none are kept."""
+        """Return the snapshot cache key: hash of plan, calendar and outcome rules; empty if not cached."""
         if first != EARLIEST.date():
             return ""
         calendar = self._settings.calendar
@@ -239,7 +239,7 @@ class LiveLimitBooks:
             book.sums.high_with_open = max(book.sums.high_with_open, high)
 
     def _currency(self, account: str, first: date, base: LimitSnapshot | None) -> tuple[str, set[str]]:
-        """The currency of an account's limits, and the others that it traded in."""
+        """Return the currency of the account's limits, and the other currencies traded."""
         found = set(self._ledger.currencies(account, first, LATEST.date()))
         if base is not None:
             found |= {base.currency, *base.others}
@@ -253,7 +253,7 @@ class LiveLimitBooks:
         return OutcomeRules(self._settings.breakeven_band, breaks)
 
     def _active_breaches(self, account: str, session: date) -> list[BreachRecord]:
-        """The breaches that may still hold in a session, or in the one before."""
+        """Return the breaches that may be active in a session or in the previous one."""
         starts = (period_start(period, session - DAY) for period in ("day", "week", "month"))
         since = min(start for start in starts if start is not None)
         return BreachTable(self._ledger.queries).for_account(account, since)
@@ -262,7 +262,7 @@ class LiveLimitBooks:
         return self._ledger.queries.open_positions(Scope(account))
 
     def _apply_marks(self, standing: LiveLimits, now: datetime) -> None:
-        """Judge what is open at the last known prices, where a limit asks for it."""
+        """Mark open positions to market at the last known prices, if a limit needs it."""
         book = standing.book
         if not any(limit.needs_marks for limit in book.plan.limits):
             return
@@ -276,7 +276,7 @@ class LiveLimitBooks:
             standing.equity_peak = book.sums.high_with_open
 
     def _mark_open_log_trades(self, book: LimitBook) -> None:
-        """The log says of open trades no size left, so that nobody knows what they would bring."""
+        """Set open P&L to unknown while log trades are open: the log has no remaining size for them."""
         number = self._ledger.open_log_trades(Scope(book.account))
         book.sums.pnl_open = None if number else ZERO
         book.missing_marks = (f"{number} open trades of the log",) if number else ()
@@ -284,7 +284,10 @@ class LiveLimitBooks:
     def _unrealized(
         self, positions: list[Position], plan: AccountLimits, now: datetime
     ) -> tuple[datetime, UnrealizedPnl]:
-        """What positions would bring, and since when; a price older than the fill or too old is none."""
+        """Return the time of the newest mark and the unrealized P&L.
+
+        Marks older than the last fill of their position, or older than `stale_after`, are ignored.
+        """
         marks = Marks(self._ledger.queries).for_symbols(p.symbol for p in positions)
         filled = {p.symbol: p.last_at for p in positions}
         for symbol, mark in list(marks.items()):

@@ -1,4 +1,4 @@
-"""Runs limits over the ledger's own history, fill by fill."""
+"""Replay of limits over the ledger's history, fill by fill."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -32,10 +32,10 @@ def replay_history(
     account: str | None = None,
     currency: str | None = None,
 ) -> list[Replay]:
-    """The history of each account that has limits, or of the one that is named, with its limits held.
+    """Return the replay of every account with limits, or of `account` only.
 
-    Raises NotFoundError for an unknown account, SettingsError where none has limits, UsageError for
-    an end before the start, MixedCurrencyError for an account in several currencies.
+    Raises NotFoundError for an unknown account, SettingsError if no account has limits, UsageError
+    for an end before the start, MixedCurrencyError for an account in several currencies.
     """
     window = context.window("all", start=start, end=end)
     ledger = context.ledger
@@ -49,7 +49,7 @@ def replay_history(
 
 
 def load_replay_limits(context: LedgerContext, file: Path | None = None) -> Limits:
-    """The limits of a file, without one those of the targets file. Raises SettingsError."""
+    """Return the limits in a file, by default in the targets file. Raises SettingsError."""
     return load_limits(context.settings.targets_file if file is None else file)
 
 
@@ -82,7 +82,7 @@ def _limit_context(
 
 
 class _AccountReplay:
-    """The replay of one account, from its first session or a later start."""
+    """Replay of one account, from its first session or a later start."""
 
     def __init__(
         self, ledger: Ledger, account: str, plan: AccountLimits, window: Window, terms: LimitContext
@@ -98,7 +98,7 @@ class _AccountReplay:
             self._plan = _start_limits(self._plan, self._start)
 
     def run(self) -> Replay:
-        """What the limits would have made of it."""
+        """Run the replay and return its result."""
         run = Simulation(self._live_book(), self._start, self._last)
         queries = self._ledger.queries
         for bookings, closed in queries.time_chunks(self._account, self._since, self._until):
@@ -108,7 +108,7 @@ class _AccountReplay:
         return run.result(self._notes)
 
     def _live_book(self) -> LimitBook:
-        """The book as it stood before the first session of the replay."""
+        """Return the limit book before the first session of the replay."""
         book = LimitBook(self._account, self._plan, self._limit_context)
         past = first_session_needed(self._plan, self._start)
         if self._looks_back and past is not None:
@@ -119,7 +119,7 @@ class _AccountReplay:
         return book
 
     def _opening_positions(self) -> Iterator[OpenHolding]:
-        """What was open when the replay begins: it has closed since, or is still open."""
+        """Yield the positions open at the start of the replay, whether they have closed since or not."""
         queries = self._ledger.queries
         for _, closed in queries.time_chunks(self._account, self._since, LATEST):
             yield from map(self._rewind, filter(self._is_earlier, closed))
@@ -141,14 +141,14 @@ class _AccountReplay:
 
 
 def _without_open_pnl(plan: AccountLimits) -> tuple[AccountLimits, tuple[str, ...]]:
-    """The plan with limits on what is open judged on what was booked, and the notes that say so."""
+    """Return the plan with limits on open P&L based on closed P&L instead, and a note for each."""
     notes = tuple(NO_MARKS.format(name=limit.name) for limit in plan.limits if limit.needs_marks)
     limits = tuple(replace(limit, basis="closed") if limit.needs_marks else limit for limit in plan.limits)
     return replace(plan, limits=limits), notes
 
 
 def _start_limits(plan: AccountLimits, start: date) -> AccountLimits:
-    """The plan with a drawdown that begins with the replay, unless it says when it began."""
+    """Return the plan with the max drawdown measured from the replay start, unless `since` is set."""
     limits = tuple(
         replace(limit, since=start) if limit.name == "max_drawdown" and limit.since is None else limit
         for limit in plan.limits

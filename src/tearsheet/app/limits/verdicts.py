@@ -1,7 +1,7 @@
-"""Verdicts: may an account go on trading? What breaks a limit is kept before anybody is told.
+"""Limit verdicts per account, with breaches saved before a verdict is returned.
 
-Every posting is judged in its own transaction, so that a breach is kept with the fill that led to it
-or not at all; what time alone brings is kept when a verdict is asked.
+Every change is evaluated in its own transaction: a breach is committed together with the fill that
+caused it, or rolled back with it. A breach caused by time alone is saved when a verdict is requested.
 """
 
 import logging
@@ -33,18 +33,18 @@ from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 
 _log = logging.getLogger("tearsheet")
-#: How long a verdict waits for another writer before it tells of a breach that it could not keep.
+#: Lock timeout for saving a breach; after it the verdict reports that the breach is not saved.
 _LOCK_TIMEOUT_S = 2.0
-#: How long it then waits to write an alert, which the next verdict would write as well.
+#: Lock timeout for writing an alert; short, because the next verdict writes the alert too.
 _ALERT_LOCK_TIMEOUT_S = 0.5
-#: A book that took more past sessions than that is worth keeping at once.
+#: A snapshot of a book with more past sessions is saved immediately.
 _MANY_SESSIONS = 30
-#: Reasons that concern the trade log alone.
+#: Reasons that apply only to accounts with a trade log.
 _LOG_REASONS = ("missing_days", "unfinished_line")
 
 
 class AccountVerdicts:
-    """Limit verdicts of a context's accounts; use the one that `account_verdicts` returns."""
+    """Limit verdicts of a context's accounts; get the shared instance from `account_verdicts`."""
 
     def __init__(self, context: LedgerContext) -> None:
         self._context = context
@@ -56,21 +56,21 @@ class AccountVerdicts:
         self._published: dict[str, tuple[object, ...]] = {}
 
     def for_account(self, account: str, stale: Iterable[PartialReason] = ()) -> Verdict:
-        """The verdict of an account now; `stale` says what the ledger may not have seen.
+        """Return the current verdict of an account; `stale` lists reasons why the ledger may be incomplete.
 
-        Raises StoreError where the ledger cannot be read.
+        Saves new breaches and publishes their alerts. Raises StoreError if the ledger cannot be read.
         """
         found = self._evaluate_account(account, list(stale))
         self._publish(found)
         return found
 
     def publish_alerts(self) -> None:
-        """Open, escalate and end incidents of the accounts that were judged since the last time."""
+        """Open, escalate and resolve incidents of the accounts evaluated since the last call."""
         while self._touched:
             account = self._touched.pop()
             try:
                 self.for_account(account)
-            except StoreError as error:  # the next verdict tells it
+            except StoreError as error:  # the next verdict retries
                 log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
 
     def _evaluate_account(self, account: str, reasons: list[PartialReason]) -> Verdict:
@@ -84,7 +84,7 @@ class AccountVerdicts:
         return found
 
     def _publish(self, found: Verdict) -> None:
-        """Write the alerts that a verdict means; trouble with them never keeps a verdict back."""
+        """Save the alerts of a verdict; a failure is logged and never blocks the verdict."""
         levels = tuple((v.name, v.level, v.breach and v.breach.id) for v in found.limits)
         if self._published.get(found.account) == levels:
             return
@@ -97,19 +97,19 @@ class AccountVerdicts:
         self._published[found.account] = levels
 
     def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
-        """The verdicts of all accounts that have limits, or a breach that still holds."""
+        """Return the verdicts of all accounts that have limits or an active breach."""
         reasons = list(stale)
         with self._ledger.snapshot():
             names = self._limited_accounts()
             broken = set(BreachTable(self._ledger.queries).accounts()) - set(names)
         for account in self._context.alerts.accounts_with_open_limit_alerts() - broken - set(names):
-            self.for_account(account, reasons)  # its limits are gone, so its incidents are over
+            self.for_account(account, reasons)  # resolves incidents whose limits were removed
         found = [self.for_account(account, reasons) for account in names]
         still = (self.for_account(account, reasons) for account in sorted(broken))
         return [*found, *(one for one in still if one.state == "breach")]
 
     def evaluate(self, accounts: Iterable[str]) -> None:
-        """Hold the limits against accounts that just changed, inside the transaction of the change."""
+        """Evaluate the limits of changed accounts, inside the transaction of the change."""
         stated, now = self._file.load(), self._context.now
         for account in sorted(accounts):
             plan = stated.limits.for_account(account)
@@ -129,10 +129,10 @@ class AccountVerdicts:
         allowance: Decimal = ZERO,
         key: str | None = None,
     ) -> tuple[BreachRecord, bool]:
-        """Lift the breach that a limit has now; says whether the same request did so before.
+        """Release the active breach of a limit; the flag is True if the idempotency key was used before.
 
-        Raises NotFoundError where it has none, UsageError without actor and reason, and for a key
-        that was used for something else, StoreError.
+        Runs in one write transaction. Raises NotFoundError if the limit has no active breach,
+        UsageError if actor or reason is blank or the key was used for another request, StoreError.
         """
         receipt = _idempotency_key(key, account, limit, actor, reason, allowance)
         with self._ledger.writing(frozenset({account})) as queries:
@@ -153,19 +153,19 @@ class AccountVerdicts:
         return record, False
 
     def record_heartbeat(self, account: str) -> None:
-        """Note that an account's source is there, though it has nothing new to say."""
+        """Save a heartbeat: the account's data source is alive but has no new data."""
         with self._ledger.writing(frozenset({account})) as queries:
             record_heartbeat(queries, [account], self._context.now)
 
     def breach_history(
         self, account: str | None, number: int, after: PageCursor | None
     ) -> Page[BreachRecord]:
-        """A page of all breaches ever, with who lifted them and why, the newest first."""
+        """Return a page of all breaches and their releases, newest first."""
         with self._ledger.snapshot() as queries:
             return BreachTable(queries).page(account, number, after)
 
     def _limited_accounts(self) -> list[str]:
-        """The accounts that are judged; while the limits cannot be read, all of them."""
+        """Return the accounts with limits; every account while the limits file is invalid."""
         stated = self._file.load()
         traded = self._ledger.accounts()
         limited = (a for a in traded if stated.error or stated.limits.for_account(a).limits)
@@ -174,7 +174,7 @@ class AccountVerdicts:
     def _verdict_after_saving(
         self, account: str, found: Verdict, reasons: list[PartialReason], unkept: list[Breach]
     ) -> Verdict:
-        """The verdict after what it found is kept; where that cannot be, it says so."""
+        """Save the breaches and return the verdict; add a `not_kept` reason if saving fails."""
         trouble = f"the ledger {self._ledger.name} is read-only"
         if not self._ledger.read_only:
             try:
@@ -198,7 +198,7 @@ class AccountVerdicts:
             return self._verdict(standing, stated, now, reasons)
 
     def _save_breaches(self, standing: LiveLimits, now: datetime) -> list[Breach]:
-        """Keep what a book found; returns it."""
+        """Save the book's new breaches, equity peak and snapshot; return the breaches."""
         unkept = standing.unsaved_breaches()
         BreachTable(self._ledger.queries).add(unkept, now)
         standing.saved_breaches |= {breach.id for breach in unkept}
@@ -229,7 +229,7 @@ class AccountVerdicts:
         return verdict(book, replace(feed, partial=tuple(partial)), now)
 
     def _feed_status(self, standing: LiveLimits, now: datetime) -> FeedStatus:
-        """How far the ledger can be trusted about an account; asked anew when it or the day changes."""
+        """Return the completeness and freshness of an account's data, cached by ledger state and day."""
         account, calendar = standing.book.account, self._settings.calendar
         key = (self._ledger.state_id, calendar.trading_day_of(now))
         if standing.feed_cache[0] != key:
@@ -259,7 +259,7 @@ class AccountVerdicts:
         )
 
     def _incomplete_reasons(self, book: LimitBook, now: datetime) -> list[PartialReason]:
-        """What may be missing of the day, week or month that the limits are about."""
+        """Return why the periods that the limits cover may be incomplete."""
         session = self._settings.calendar.trading_day_of(now)
         window = Window("custom", _first_day(book.plan, session), max(session, book.session) + DAY)
         answers = SummaryBuilder(self._ledger, options_from(self._settings), now)
@@ -273,7 +273,7 @@ class AccountVerdicts:
 
 
 def account_verdicts(context: LedgerContext) -> AccountVerdicts:
-    """Return the context's verdicts, with the limit books that it has built so far."""
+    """Return the context's shared verdicts, with its cache of limit books."""
     return context.shared(AccountVerdicts)
 
 
@@ -285,7 +285,7 @@ def _first_day(plan: AccountLimits, session: date) -> date:
 def _release_breach(
     book: LimitBook, limit: str, actor: str, reason: str, allowance: Decimal, now: datetime
 ) -> BreachRecord:
-    """The breach of a limit that holds now, with its release."""
+    """Return the active breach of a limit with a new release. Raises NotFoundError if no breach is active."""
     breach = next((b for b in book.breach_register.active_in(book.session) if b.limit == limit), None)
     if breach is None:
         raise breach_not_found(book.account, limit)
@@ -293,7 +293,7 @@ def _release_breach(
         watch.usage.value for watch in book.limit_states if watch.limit.name == limit
     ]
     value = readings[0] if readings and readings[0] is not None else breach.value
-    # after all that the book has seen, also where a fill is stamped ahead of this clock
+    # not before the newest fill in the book, which may be ahead of this clock
     at = max(now, book.at)
     release = make_release(breach, value=value, actor=actor, reason=reason, at=at, allowance=allowance)
     return BreachRecord(breach, release)
