@@ -1,4 +1,4 @@
-"""The layouts that are known: the packaged ones and the user's own, and which of them a header fits."""
+"""Catalog of the packaged layouts and the user's own, and detection of a layout by its header."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -23,27 +23,30 @@ _CLOSE = 0.4
 
 
 class LayoutMatch(Struct, frozen=True):
-    """A layout beside a header: the columns that the header lacks."""
+    """Comparison of a layout with a header; `missing` are the required columns that the header lacks."""
 
     layout: Layout
     missing: list[str]
 
     @property
     def overlap(self) -> float:
-        """How much of what the layout needs is there."""
+        """Return the share of the required columns that the header has, from 0 to 1."""
         needed = len(self.layout.needed) or 1
         return 1 - len(self.missing) / needed
 
 
 @cache
 def layouts() -> dict[str, Layout]:
-    """Every packaged layout by its name."""
+    """Return the packaged layouts by name."""
     # importlib.resources would take 20 ms to import; a wheel is always unpacked.
     return _load_folder(Path(__file__).parent)
 
 
 def all_layouts(folder: Path | None) -> dict[str, Layout]:
-    """The packaged layouts and those of the user's folder; of one name, the user's counts."""
+    """Return the packaged layouts and those of the user's folder, by name.
+
+    A user's layout overrides a packaged one of the same name. Raises InputError if the folder cannot be read.
+    """
     if folder is None or not folder.exists():
         return layouts()
     if not folder.is_dir():
@@ -52,7 +55,7 @@ def all_layouts(folder: Path | None) -> dict[str, Layout]:
 
 
 def known_layouts(folder: Path | None = None) -> dict[str, tuple[str, list[str]]]:
-    """Every format by name: its title, and the columns it needs."""
+    """Return the title and the required columns of every format, by name."""
     known = all_layouts(folder)
     rows = {name: (layout.title, layout.needed) for name, layout in known.items()}
     rows[JSON_LINES] = ("Generic fills (JSON Lines)", known["generic_fills"].needed)
@@ -60,7 +63,7 @@ def known_layouts(folder: Path | None = None) -> dict[str, tuple[str, list[str]]
 
 
 class FormatInfo(Struct, frozen=True):
-    """A format as it is listed; one that is `refused` is recognised to say what to export instead."""
+    """Format as listed. A `refused` one is recognized only to recommend another export."""
 
     name: str
     title: str
@@ -71,7 +74,7 @@ class FormatInfo(Struct, frozen=True):
 
 
 def list_formats(folder: Path | None = None) -> list[FormatInfo]:
-    """Every format of fills, by name."""
+    """Return all fill formats."""
     known = all_layouts(folder)
     lines = [
         FormatInfo(name, one.title, one.needed, one.kinds, one.refused, one.notes)
@@ -82,20 +85,22 @@ def list_formats(folder: Path | None = None) -> list[FormatInfo]:
 
 
 def rank_layouts(header: Sequence[str], known: Iterable[Layout]) -> list[LayoutMatch]:
-    """The layouts beside a header, the closest first: nothing missing, then the most specific."""
+    """Return all layouts compared with a header: complete ones first, then the most specific."""
     names = header_places(header)
     found = [LayoutMatch(layout, layout.missing(names)) for layout in known]
     return sorted(found, key=lambda c: (bool(c.missing), -c.overlap, -len(c.layout.needed), c.layout.name))
 
 
 class LayoutSelector:
-    """Finds the layout of a header among those that come into question, and remembers the header
-    that came closest, to tell of it where none fits."""
+    """Selector of the layout that matches a header, optionally limited to one layout.
+
+    It stores the header with the largest overlap for the error message if no layout matches.
+    """
 
     def __init__(
         self, file: str, known: Mapping[str, Layout], wanted: str | None, kind: Kind = "csv"
     ) -> None:
-        """Raises FormatError where the wanted layout is not known."""
+        """Raise FormatError if the requested layout is unknown."""
         if wanted is not None and wanted not in known and wanted != JSON_LINES:
             raise FormatError(f"{file}: no layout {wanted!r}", f"known are {', '.join((*known, JSON_LINES))}")
         self._file = file
@@ -110,7 +115,10 @@ class LayoutSelector:
         self._closest: tuple[tuple[float, int], Sequence[str]] | None = None
 
     def select(self, header: Sequence[str]) -> tuple[Layout, dict[str, int]] | None:
-        """The layout of a header, and where its fields stand. Raises FormatError for doubled columns."""
+        """Return the layout of a header and the column index of each field, or None.
+
+        Raises FormatError if a column that is read occurs twice.
+        """
         names = header_places(header)
         fitting = [layout for layout in self._known if not layout.missing(names)]
         if fitting:
@@ -125,7 +133,7 @@ class LayoutSelector:
         return None
 
     def no_match_error(self) -> FormatError | None:
-        """Why no header fitted: what was seen, and which layouts come closest."""
+        """Return the error that lists the columns found and the closest layouts."""
         if self._closest is None:
             return None
         header = self._closest[1]
@@ -146,7 +154,7 @@ class LayoutSelector:
 
 
 def _priority(layout: Layout) -> tuple[bool, int]:
-    """Of several layouts that fit, the user's own goes first, then the one that needs most."""
+    """Return the sort key of a matching layout: the user's own first, then the most required columns."""
     return layouts().get(layout.name) is not layout, len(layout.needed)
 
 
@@ -165,7 +173,7 @@ def _load_folder(folder: Path) -> dict[str, Layout]:
 
 
 def _reject_duplicate_columns(layout: Layout, header: Sequence[str], file: str) -> None:
-    """Of two columns with one name, nobody can say which is meant, but where the layout says it."""
+    """Raise FormatError if a column occurs twice and the layout does not number it (`price #2`)."""
     names = [normalize_name(cell) for cell in header]
     numbered = {
         normalize_name(name).partition(" #")[0]

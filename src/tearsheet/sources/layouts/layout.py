@@ -1,4 +1,4 @@
-"""Layouts: how a broker's file names its columns, rows, sides and fees. They are data, not code.
+"""Layouts: data that describes a broker's columns, rows, sides and fees.
 
 `docs/add-a-broker.md` explains every key with an example.
 """
@@ -18,7 +18,7 @@ from tearsheet.sources.text.times import DateOrder
 from tearsheet.trade.fill import Side
 from tearsheet.trade.instrument import ASSET_CLASSES
 
-#: What is known of a fill; rows are handed on as texts in this order, "" for what a file has not.
+#: Fields of a fill. Rows are lists of texts in this order, with "" for a field that the file lacks.
 FIELDS = (
     "account",
     "symbol",
@@ -44,7 +44,7 @@ FIELDS = (
     "realized",
     "trade_day",
 )
-#: Pieces that a layout may name too; they are put together to fields above.
+#: Parts that a layout may also name; they are combined into the fields above.
 PIECES = (
     "clock",
     "underlying",
@@ -58,34 +58,35 @@ PIECES = (
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {"symbol": ("underlying", "base"), "time": (), "side": (), "quantity": (), "price": ()}
-#: The one format that is no CSV; it bears the fields of `generic_fills` as keys.
+#: JSON Lines format whose keys are the fields of `generic_fills`.
 JSON_LINES = "generic_fills_jsonl"
 Kind = Literal["csv", "html", "xlsx", "json", "xml", "sqlite"]
 Effect = Literal["open", "close", ""]
-#: How a position ends without a trade; a delivery is the leg in the underlying.
+#: Events that end a position without a trade; a delivery is the leg in the underlying.
 Event = Literal["expiry", "assignment", "exercise", "delivery"]
 NonEmptyList = Annotated[list[str], Meta(min_length=1)]
 _Word = TypeVar("_Word")
 
 
 class DetectionColumns(Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns that tell the format from others, whether they are read or not: all of `columns`,
-    and one of `any`."""
+    """Columns that identify the format, read or not: all of `columns` and one of `any`."""
 
     columns: list[str] = []
     any: list[str] = []
 
 
 class SideWords(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the format calls a buy and a sell; case does not matter."""
+    """Words of the format for buy and sell, case-insensitive."""
 
     buy: list[str] = []
     sell: list[str] = []
 
 
 class OpenCloseWords(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the format calls a fill that opens and one that closes; of other words nothing is known.
-    `split` parts a cell of several words; `sells`: nobody can sell short there, so a sale closes."""
+    """Words of the format for opening and closing fills; any other word leaves the effect unknown.
+
+    `split` separates several words in a cell. `sells`: short sales are impossible, so every sale closes.
+    """
 
     opens: list[str] = []
     closes: list[str] = []
@@ -94,11 +95,14 @@ class OpenCloseWords(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """A column that says what a row is: its words for trades, for rows that are passed over, by the
-    name under which they are counted, and for rows that are rejected, with the reason. `ends` are
-    the rows by which a position ends without a trade, by what happened; `splits` are rejected with
-    what to do. A `*` within a word is any text, alone any other word; unknown words are rejected.
-    `split` parts a cell that holds several words."""
+    """Column that determines the kind of a row.
+
+    `trades` are the words for trades. `skipped` are the words for skipped rows, by the name under which
+    they are counted. `refused` are the words for rejected rows, with the reason. `ends` are the words for
+    rows that end a position without a trade, by event. `splits` are the words for stock splits, which are
+    rejected with a hint. A `*` within a word matches any text, and alone any other word; unknown words are
+    rejected. `split` separates several words in a cell.
+    """
 
     column: str
     trades: list[str] = []
@@ -111,7 +115,7 @@ class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExtractPattern(Struct, frozen=True, forbid_unknown_fields=True):
-    """Patterns that take fields out of a text; the first that fits the whole text counts."""
+    """Patterns that extract fields from a text; the first one that matches the whole text is used."""
 
     column: str
     patterns: NonEmptyList
@@ -119,15 +123,15 @@ class ExtractPattern(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fees(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which columns are fees (all are added; the first has to be there), and how they are meant.
+    """Fee columns and their meaning. All columns are added; the first one is required.
 
-    `cost`: how a cost is signed; `unsigned` means that the sign tells nothing, `unknown` that a
-    file with a fee below 0 is refused until the user says it. `per`: a unit means
-    that the number is a rate per contract. `unit`: `stated` if a fee without its currency, in a
-    column or behind the number, is rejected; `received` if it is that of what the trade brought in.
-    `in_kind`: a fee in the coin that is traded is taken from the coins, as exchanges do on spot.
-    `required`: a row without a fee is rejected, for it is not known rather than none.
-    `futures_pay_fees_only`: the `cash` of a future is its fee, for its gains are settled daily.
+    `cost`: sign of a cost. `unsigned`: the sign has no meaning. `unknown`: a file with a fee below 0 is
+    rejected until the user states the sign. `per`: with `unit` the number is a rate per contract.
+    `unit`: with `stated`, a fee without a currency in a column or after the number is rejected; with
+    `received`, the fee is in the currency that the trade receives. `in_kind`: a fee in the traded coin is
+    deducted from the coins, as on spot exchanges. `required`: a row without a fee is rejected, because
+    the fee is unknown and not 0. `futures_pay_fees_only`: the `cash` of a future is its fee, because its
+    gains are settled daily.
     """
 
     columns: list[NonEmptyList] = []
@@ -140,11 +144,11 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Layout(Struct, frozen=True, forbid_unknown_fields=True):
-    """A broker's file: for each field the names its column may have, and the rules of its rows.
+    """Format of a broker's file: the accepted column names of each field, and the rules of its rows.
 
-    `opens` are the words for sides that open a position: where an option ends without a side,
-    what the file opened tells it. `endings` that are `signed` have a side or a signed quantity
-    themselves, and may restate trades of the file.
+    `opens` are the words for sides that open a position. If an option ends without a side, its side is
+    derived from the trades that opened it. Rows with `signed` `endings` have a side or a signed quantity
+    themselves, and may repeat trades of the file.
     """
 
     title: str
@@ -185,12 +189,12 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def has_effect(self) -> bool:
-        """Whether a file may say of a fill that it closes."""
+        """Return whether a file can identify a fill as closing."""
         return bool(self.effects.closes or self.effects.sells)
 
     @property
     def needed(self) -> list[str]:
-        """The columns a file must have, each by its first name."""
+        """Return the required columns, each by its first name."""
         rules = [names[0] for names in self.fees.columns[:1]]
         rules += [rule.column for rule in self.rows if not rule.optional]
         rules += [part.column for part in self.parts if not part.optional]
@@ -199,14 +203,14 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         return list(dict.fromkeys([*names, *rules, *some]))
 
     def zone_of(self, header: Sequence[str]) -> str | None:
-        """The zone that the format always has, or the one that a column of the header names."""
+        """Return the fixed time zone of the format, or the one that a header column names."""
         names = {normalize_name(cell) for cell in header}
         named = (zone for column, zone in self.zones.items() if normalize_name(column) in names)
         return self.zone or next(named, None)
 
     @property
     def is_simple(self) -> bool:
-        """Whether its cells are the fields as they stand, so that no rule has to be asked."""
+        """Return whether the cells are the fields unchanged, so that no rule applies."""
         ruled = (
             self.rows,
             self.parts,
@@ -228,12 +232,12 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         return not (any(ruled) or odd or fields - {*FIELDS} or self.kinds != ("csv",))
 
     def side_words(self, buy: _Word, sell: _Word) -> dict[str, _Word]:
-        """What each word for a side, in small letters, stands for."""
+        """Return the side of each word, in lower case."""
         words = {word.casefold(): buy for word in self.sides.buy}
         return words | {word.casefold(): sell for word in self.sides.sell}
 
     def missing(self, names: Mapping[str, int]) -> list[str]:
-        """The columns that a header, by its folded names, lacks; none if it is of this layout."""
+        """Return the required columns that a header lacks, given its normalized names."""
         wanted = (*self.columns.values(), *self.fees.columns[:1])
         lacking = [
             options[0] for options in wanted if not any(normalize_name(option) in names for option in options)
@@ -248,7 +252,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         return lacking
 
     def effect(self, text: str, side: Side) -> Effect:
-        """What a fill did to its position, as far as the word in its column, or its side, tells."""
+        """Return the effect of a fill on its position, by the word in its column or by its side."""
         rule = self.effects
         words = {word.strip() for word in (text.split(rule.split) if rule.split else [text])}
         opens, closes = not words.isdisjoint(rule.opens), not words.isdisjoint(rule.closes)
@@ -259,7 +263,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         return ""
 
     def match_header(self, header: Sequence[str]) -> dict[str, int] | None:
-        """Where each field stands in a header, None if the header is not of this layout."""
+        """Return the column index of each field, or None if the header is not of this layout."""
         places = header_places(header)
         if self.missing(places):
             return None
@@ -272,14 +276,14 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def normalize_name(cell: str) -> str:
-    """A column's name as it is compared: without its case and surplus spaces."""
+    """Return a column name for comparison: lower case, without surplus spaces."""
     return " ".join(cell.split()).casefold()
 
 
 def header_places(header: Sequence[str]) -> dict[str, int]:
-    """The place of each folded name, the first one where a name stands twice.
+    """Return the index of each normalized column name, the first one for a duplicate.
 
-    A name that stands twice can be named with its number too: the second Price is `price #2`.
+    A duplicate also has a numbered name: the second Price is `price #2`.
     """
     places: dict[str, int] = {}
     seen: dict[str, int] = {}
@@ -291,7 +295,7 @@ def header_places(header: Sequence[str]) -> dict[str, int]:
 
 
 def parse_layout(name: str, text: str) -> Layout:
-    """A layout from its TOML text. Raises FormatError naming the layout and what is wrong."""
+    """Parse the TOML text of a layout. Raises FormatError with the layout's name and the reason."""
     where = f"layout {name}.toml"
     try:
         layout = msgspec.convert({**tomllib.loads(text), "name": name}, Layout)
@@ -326,7 +330,7 @@ def _has_column(layout: Layout, field: str) -> bool:
 
 
 def _groups(layout: Layout) -> set[str]:
-    """The fields that its patterns take out of texts."""
+    """Return the fields that the layout's patterns extract."""
     patterns = [pattern for part in layout.parts for pattern in part.patterns]
     return {group for pattern in patterns for group in re.findall(r"\(\?P<(\w+)>", pattern)}
 

@@ -1,4 +1,4 @@
-"""A layout made of what the user says of a file's columns, and its text to be kept as a file."""
+"""Layouts made from the user's column mapping, and their TOML text."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -14,9 +14,11 @@ _FIELDS = ("symbol", "time", "quantity", "price")
 
 
 def mapped_layout(mapping: Mapping[str, str], generic: Layout, cost: FeeSign | None) -> Layout:
-    """The generic layout with other columns, by `column → field`. Without a column for the side, the
-    sign of the quantity is it. `cost` is the sign of a fee that is one. Raises UsageError for a field
-    that there is not."""
+    """Return the generic layout with the columns of `mapping` (column → field).
+
+    Without a column for the side, the sign of the quantity is the side. `cost` is the sign of a fee that
+    is a cost. Raises UsageError for an unknown field.
+    """
     known = (*FIELDS, *PIECES)
     columns = {field: list(generic.columns[field]) for field in _FIELDS}
     others = {**generic.optional, "account": ["account"], "commission": ["commission"]}
@@ -41,7 +43,7 @@ def mapped_layout(mapping: Mapping[str, str], generic: Layout, cost: FeeSign | N
 
 
 def layout_text(layout: Layout, title: str) -> str:
-    """The layout of a mapping as TOML, to be kept in a folder of layouts."""
+    """Return the layout of a mapping as TOML, to be saved in a folder of layouts."""
     lines = [f"title = {_quoted(title)}", "names_zone = true"]
     if layout.quantity == "signed":
         lines.append('quantity = "signed"')

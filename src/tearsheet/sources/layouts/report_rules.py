@@ -1,19 +1,22 @@
-"""What a layout says of a report's own results: the columns of its round trips, and parts that state sums."""
+"""Rules for a report's own results: columns of round trips, and sections that state totals."""
 
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 ColumnNames = Annotated[list[str], Meta(min_length=1)]
-#: How a broker pairs closings with openings; nothing where it does not say.
+#: Method by which a broker matches closing with opening fills; "" if it is not stated.
 Method = Literal["fifo", "average", ""]
-#: What a part of a statement may say of an account, an instrument or a day.
+#: Quantities that a section of a statement can state for an account, an instrument or a day.
 StatedQuantity = Literal["realized", "net", "fees", "paid", "position", "price", "balance", "deposit", "cash"]
 
 
 class RoundTripRules(Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns of a report of round trips. `pairs`: each row is two fills, or parts of two; else its
-    prices are means, and fills cannot be looked for. `day` is the broker's own trading day."""
+    """Columns of a report of round trips.
+
+    `pairs`: each row is two fills, or parts of two. Otherwise its prices are averages and cannot be
+    matched with fills. `day` is the broker's own trading day.
+    """
 
     symbol: ColumnNames
     quantity: ColumnNames
@@ -39,13 +42,13 @@ class RoundTripRules(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SectionRule(Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a statement that states sums. `part` is the first cell of its rows, or its element.
+    """Section of a statement that states totals.
 
-    `of` says of when: a row with a time, the end of the period, or the whole period. `columns` name
-    fields; `words` are cells of the column `word` that say what the `amount` of the row is, and count
-    towards all the fields named. `only` are the rows that count, by the words in a column, `never` those
-    that do not. `negative` are fields that stand with the other sign than here; `adds` columns that
-    are added up to a field.
+    `part` is the first cell of its rows, or its element. `of` is the time of its values: that of the row,
+    the end of the period, or the whole period. `columns` are the columns of each field. `words` maps a cell
+    of the column `word` to the fields that the `amount` of the row counts toward. `only` and `never` select
+    rows by the words in a column. `negative` are fields with the opposite sign. `adds` are the columns
+    whose sum is a field.
     """
 
     columns: dict[str, ColumnNames]
@@ -60,7 +63,7 @@ class SectionRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HeaderFact(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a statement says of itself: a cell that names an account, a currency or the period."""
+    """Cell of a statement that states its account, its currency or its period."""
 
     part: str
     columns: dict[str, ColumnNames]
@@ -68,9 +71,12 @@ class HeaderFact(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReportRules(Struct, frozen=True, forbid_unknown_fields=True):
-    """A statement with results of its own. `result` says what the result of a trade is: before fees, or
-    after those of both sides of what was closed. `sections`: rows begin with the name of their part and
-    Header or Data. `whole`: it lists all fills of its period."""
+    """Statement with results of its own.
+
+    `result`: the stated result of a trade is before fees, or after the fees of both sides of the closed
+    quantity. `sections`: rows begin with the name of their section and Header or Data. `whole`: the
+    statement lists all fills of its period.
+    """
 
     method: Method = ""
     result: Literal["realized", "net"] = "realized"

@@ -1,6 +1,6 @@
-"""Reads what a broker says it all came to: realised results, fees, positions and balances, to compare with.
+"""Reader of broker reports for reconciliation: realized results, fees, positions and balances.
 
-It is a table of sums in the generic form, a report of round trips, or a statement of fills.
+A report is a table of totals in the generic form, a list of round trips, or a statement of fills.
 """
 
 from datetime import date
@@ -27,11 +27,11 @@ from tearsheet.trade.amount import exact
 from tearsheet.trade.fill import Fill, FillRevision, Rejection
 from tearsheet.trade.instrument import Instruments
 
-#: How layouts call the rows in which one money is changed into another.
+#: Name of the row rule of layouts for currency conversions.
 _CONVERSIONS = "currency_conversions"
 GENERIC = "generic_statement"
 _NEEDED = ("account", "date")
-#: The columns of the generic form, and what they say.
+#: Columns of the generic form, and the quantities that they state.
 _AMOUNTS: dict[str, StatedQuantity] = {
     "realized_pnl": "realized",
     "net_pnl": "net",
@@ -45,7 +45,10 @@ _EXAMPLE = ",".join(("account", "date", "symbol", *_AMOUNTS))
 
 
 def read_report(path: Path, instruments: Instruments, options: StatementOptions) -> BrokerReport:
-    """Read a broker's report. Raises InputError where it cannot be read, FormatError where it is none."""
+    """Read a broker's report.
+
+    Raises InputError if the file cannot be read, FormatError if it is not a report.
+    """
     if options.layout in (None, GENERIC) and (table := _generic_table(path)):
         return BrokerReport(
             layout=GENERIC, title="Sums of days", lines=_read_generic(table, instruments, options)
@@ -66,7 +69,7 @@ def read_report(path: Path, instruments: Instruments, options: StatementOptions)
 
 
 def _report_formats(options: StatementOptions) -> list[str]:
-    """The reports that are no fills, and state results that can be compared."""
+    """Return the formats that are not fills but state results that can be compared."""
     known = all_layouts(options.layouts)
     return [name for name, one in known.items() if one.refused and one.round_trips is not None]
 
@@ -114,7 +117,7 @@ def _read_generic(
 def _read_statement(
     path: Path, statement: Statement, instruments: Instruments, options: StatementOptions
 ) -> BrokerReport:
-    """A statement of fills: each with its fees and, where it says so, its result; and its other parts."""
+    """Read a statement of fills: each fill with its fees and its stated result, and all sections."""
     layout = statement.detected.layout
     rules = layout.report or ReportRules()
     report = BrokerReport(
@@ -144,7 +147,10 @@ def _read_statement(
 
 
 def _drop_converted_cash(report: BrokerReport) -> None:
-    """Where money was changed into other money, that is among what trades moved, and is no fill here."""
+    """Remove the cash amounts of a statement that contains currency conversions.
+
+    The cash of its trades then includes conversions, which are not fills.
+    """
     for n, line in enumerate(report.lines):
         if "cash" in line.amounts:
             says = {said: amount for said, amount in line.amounts.items() if said != "cash"}

@@ -1,4 +1,4 @@
-"""The rows of a report below its header, each with its line; bad ones are errors that name it."""
+"""Table of a report: the rows below its header, with line numbers. An invalid row raises an error."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,7 +14,7 @@ from tearsheet.trade.instrument import Instrument, Instruments, UnknownInstrumen
 
 
 class ReportTable:
-    """A table of a report. Its header may come again; a row of one cell is a title."""
+    """Table of a report. Repeated headers are skipped; a row with only its first cell is a title."""
 
     def __init__(
         self, path: Path, grid: TableSource, header: Sequence[str], header_line: int, separator: str
@@ -38,11 +38,11 @@ class ReportTable:
             raise FormatError(f"{path}: there is no row below its header", "export it again")
 
     def title_above(self, line: int) -> str:
-        """The last title above a line: some reports name the instrument there."""
+        """Return the last title above a line: some reports state the instrument there."""
         return next((title for at, title in reversed(self._titles) if at < line), "")
 
     def text(self, cells: Sequence[str], names: Sequence[str]) -> str:
-        """The cell of the first of some columns that the table has."""
+        """Return the cell of the first of these columns that the table has."""
         for name in names:
             place = self.places.get(normalize_name(name))
             if place is not None and place < len(cells):
@@ -50,12 +50,12 @@ class ReportTable:
         return ""
 
     def number_format(self, names: Sequence[str]) -> NumberFormat:
-        """How its numbers are written."""
+        """Return the detected number format of some columns."""
         cells = [self.text(row, [name]) for _, row in self.rows for name in names]
         return detect_number_format(cells, cells, self.separator, str(self.path))
 
     def number(self, line: int, cells: Sequence[str], name: str, form: NumberFormat) -> Decimal | None:
-        """The number in a column, None where it is empty. Raises FormatError."""
+        """Return the number in a column, or None if the cell is empty. Raises FormatError."""
         text = self.text(cells, [name])
         try:
             return form.parse(text) if text else None
@@ -64,7 +64,7 @@ class ReportTable:
 
 
 def instrument_of(path: Path, line: int, text: str, day: date, instruments: Instruments) -> Instrument:
-    """The instrument that a report names. Raises FormatError naming the line."""
+    """Return the instrument that a report names. Raises FormatError with the line."""
     if not text:
         raise FormatError(f"{path}, line {line}: it names no instrument", "export it with one")
     found = instruments.resolve(text, day)

@@ -1,4 +1,4 @@
-"""What a broker's report says, as values: sums of days and periods, and the fills behind them."""
+"""Values of a broker's report: totals of days and periods, and the fills behind them."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -16,11 +16,11 @@ Role = Literal["opening", "closing", ""]
 
 
 class ReportLine(Struct, frozen=True, kw_only=True):
-    """A line of a report, and what it says.
+    """Line of a report with its stated amounts.
 
-    `realized` is before fees, `paid` the fees of both sides of what was closed, `net` what is left,
-    `fees` those of the fills of the day. One without `symbol` is of all instruments, with `currency`
-    of those in that money. It is of a `day` (the broker's own), of an instant, or of all days from
+    `realized` is before fees, `paid` the fees of both sides of the closed quantity, `net` the difference,
+    `fees` the fees of the day's fills. A line without `symbol` covers all instruments, and with `currency`
+    those in that currency. It is for a `day` (the broker's own), for an instant, or for all days from
     `since` to `day`.
     """
 
@@ -35,7 +35,7 @@ class ReportLine(Struct, frozen=True, kw_only=True):
 
 
 class ReportedFill(Struct, frozen=True):
-    """A fill that a report lists, or on which one of its round trips rests; `has_fee`: with its costs."""
+    """Fill that a report lists, or a side of one of its round trips. `has_fee`: with its costs."""
 
     line: int
     fill: Fill
@@ -45,11 +45,12 @@ class ReportedFill(Struct, frozen=True):
 
 
 class BrokerReport(Struct, kw_only=True):
-    """A report that was read. `whole`: it lists all fills of its period, `pairs`: those of what was closed,
-    `fees_in_price`: its mean prices have the fees in them.
+    """Content of a broker's report.
 
-    `period` has the first and the last day of each account that states them, in `zone`; `rejected` the
-    lines that could not be used, `notes` what was left out on purpose.
+    `is_complete`: it lists all fills of its period. `from_round_trips`: it lists the fills of closed
+    quantities only. `fees_in_price`: its average prices include the fees. `period` is the first and last
+    day of each account that states them, in `zone`. `rejected` are the invalid rows, and `notes` describe
+    what was left out on purpose.
     """
 
     layout: str

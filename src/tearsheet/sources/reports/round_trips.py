@@ -1,4 +1,4 @@
-"""Reads a broker's report of round trips: a line each, with its result, and the two fills behind it."""
+"""Reader of reports of round trips: one row per round trip, with its result and its two fills."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -27,7 +27,7 @@ _SHOWN = 40
 def read_round_trips(
     path: Path, found: DetectedFile, instruments: Instruments, options: StatementOptions
 ) -> BrokerReport:
-    """The lines and fills of a report of round trips. Raises FormatError naming the line."""
+    """Read the rows and fills of a report of round trips. Raises FormatError with the line."""
     columns = found.layout.round_trips
     assert columns is not None
     if options.timezone is None and not found.layout.names_zone:
@@ -83,7 +83,7 @@ class _RoundTripReader:
         self._times = TimeParser(options.timezone, self._order, ascending=False)
 
     def line(self, line: int, cells: Sequence[str]) -> tuple[ReportLine, list[ReportedFill]]:
-        """A row as what it says, and its two fills."""
+        """Return the stated amounts of a row, and its two fills."""
         columns, text = self._columns, self._table.text
         account = text(cells, columns.account) or self._account
         if not account:
@@ -147,7 +147,7 @@ class _RoundTripReader:
         sides: tuple[Side, Side],
         times: tuple[datetime, datetime],
     ) -> list[ReportedFill]:
-        """Both fills, as far as their prices are numbers; the earlier opened."""
+        """Return the fills with a valid price and a quantity; the earlier one is the opening fill."""
         columns = self._columns
         quantity = abs(self._amount(line, cells, columns.quantity) or ZERO)
         prices = (columns.entry or columns.buy_price, columns.exit or columns.sell_price)
@@ -216,7 +216,7 @@ class _RoundTripReader:
         return self._table.number(line, cells, name, self._number_format) if name else None
 
     def _price(self, cells: Sequence[str], names: Sequence[str]) -> Decimal | None:
-        """A price, None where it is no number: it then tells nothing here."""
+        """Return a price, or None if the cell is not a number, which is not an error here."""
         text = self._table.text(cells, names)
         try:
             fraction = fraction_price(text) if self._is_fraction else None
@@ -226,7 +226,7 @@ class _RoundTripReader:
 
 
 def _add_fees_back(profit: Decimal, fees: Decimal, fills: Sequence[Fill]) -> Decimal:
-    """A profit before fees: some reports state it after them, which the prices tell."""
+    """Return the profit before fees. The prices show whether a report states it after fees."""
     if len(fills) < 2:
         return profit
     value = sum(

@@ -1,4 +1,4 @@
-"""Reads the parts of a statement that state sums: results, positions, cash, deposits, balances."""
+"""Reader of the sections of a statement that state totals: results, positions, cash, deposits, balances."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,20 +38,20 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class _SectionRow(Struct, frozen=True):
-    """A row: its part, its line and its cells by the folded names of their columns."""
+    """Row with its section, its line number and its cells by normalized column name."""
 
     part: str
     line: int
     cells: Mapping[str, str]
 
     def text(self, names: Sequence[str]) -> str:
-        """The cell of the first of some columns that is there."""
+        """Return the cell of the first of these columns that the row has."""
         return next(
             (self.cells[normalize_name(n)].strip() for n in names if normalize_name(n) in self.cells), ""
         )
 
     def matches(self, rule: HeaderFact | SectionRule) -> bool:
-        """Whether a rule about its part is about this row."""
+        """Return whether a rule applies to this row."""
         if rule.part and rule.part != self.part:
             return False
         if isinstance(rule, SectionRule):
@@ -69,7 +69,7 @@ def read_sections(
     account: str | None,
     into: BrokerReport,
 ) -> None:
-    """Add what the parts of a statement state to a report; rows that cannot be used are rejections."""
+    """Add the totals that a statement's sections state to a report; invalid rows become rejections."""
     parts = _SectionReader(path, statement, report, instruments, account, into)
     rows = list(_rows(statement, report))
     for row in rows:
@@ -100,7 +100,7 @@ class _SectionReader:
         self._multipliers = {one.fill.symbol: one.fill for one in into.fills}
 
     def read_header(self, row: _SectionRow) -> None:
-        """What the statement says of itself: account, base currency, period."""
+        """Read the account, base currency and period that the statement states."""
         for rule in self._report.about:
             if not row.matches(rule):
                 continue
@@ -119,7 +119,7 @@ class _SectionReader:
             self._target.period[owner] = stated
 
     def add_row(self, row: _SectionRow, rule: SectionRule) -> None:
-        """Add the line that a row makes; one that is a total of others makes none."""
+        """Add the report line of a row, or a rejection; a total of other rows (empty symbol) adds no line."""
         try:
             if line := self._line(row, rule):
                 self._target.lines.append(line)
@@ -194,7 +194,7 @@ class _SectionReader:
     def _instrument(
         self, row: _SectionRow, rule: SectionRule, currency: str | None, day: date | None
     ) -> tuple[str, str]:
-        """Symbol and currency. What the fills of the statement name needs no table."""
+        """Return symbol and currency. Symbols of the statement's own fills need no instrument table."""
         text = row.text(rule.columns["symbol"])
         word = row.text(rule.columns.get("asset_class", []))
         kind = asset_class_of(self._layout.asset_classes.get(word, ""))
@@ -208,7 +208,7 @@ class _SectionReader:
         return found.symbol, found.currency
 
     def _option(self, text: str) -> str:
-        """The OCC symbol of an option that the layout knows by its pieces."""
+        """Return the OCC symbol of an option that matches a pattern of the layout."""
         for part in self._layout.parts:
             for pattern in part.patterns:
                 match = re.fullmatch(pattern, text[:_SHOWN])
@@ -235,7 +235,6 @@ class _SectionReader:
 
 
 def _rows(statement: Statement, report: ReportRules) -> Iterator[_SectionRow]:
-    """Every row of every part."""
     found, grid = statement.detected, statement.detected.table
     if report.sections:
         yield from _section_rows(grid)
@@ -283,7 +282,7 @@ def _columns_by_name(places: Mapping[str, int], cells: Sequence[str]) -> dict[st
 
 
 def _period(text: str) -> list[date | None]:
-    """First and last day of a period such as November 16, 2026 - November 18, 2026."""
+    """Return the first and last day of a period such as November 16, 2026 - November 18, 2026."""
     days: list[date | None] = []
     for month, day, year in _DAY.findall(text):
         try:

@@ -1,4 +1,4 @@
-"""What a row is by the rules of its layout: a trade, the end of an option, one passed over, or one refused."""
+"""Classification of rows by the rules of a layout: trade, end of a position, skipped or rejected."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ _SPLIT_HINT = (
 
 
 class SkippedRow(Struct, frozen=True):
-    """A row that is no trade by a rule of its layout, and the name of the rule."""
+    """Row that is not a trade by a rule of its layout, with the name of the rule."""
 
     rule: str
 
 
 class ExpirationRow(Struct, frozen=True):
-    """A row that ends a position without a trade, and what happened: expiry, assignment, …"""
+    """Row that ends a position without a trade, with the event: expiry, assignment, …"""
 
     event: str
 
@@ -42,14 +42,14 @@ _Classification = SkippedRow | ExpirationRow | _RefusedRow | None
 
 
 class _RowTest:
-    """A rule bound to the place of its column; it remembers the cells that it judged."""
+    """Rule bound to a column index, with a cache of classified cells."""
 
     def __init__(self, rule: RowRule, place: int) -> None:
         self.place = place
         self._rule = rule
         self._words = _build_table(rule)
         open_words = [word for word in self._words if _ANY in word and word != _ANY]
-        # The longest word tells most: "you bought assigned*" goes before "you bought*".
+        # The longest word is the most specific: "you bought assigned*" is tried before "you bought*".
         self._open_words = [
             (word, re.compile(re.escape(word).replace(r"\*", ".*"), re.DOTALL))
             for word in sorted(open_words, key=len, reverse=True)
@@ -57,7 +57,7 @@ class _RowTest:
         self._cache: dict[str, SkippedRow | ExpirationRow | None] = {}
 
     def apply(self, cell: str) -> SkippedRow | ExpirationRow | None:
-        """None for a trade. Raises RowError."""
+        """Return the kind of a cell, or None for a trade. Raises RowError."""
         if cell in self._cache:
             return self._cache[cell]
         kind = self._classify_value(normalize_word(cell))
@@ -92,7 +92,7 @@ class _RowTest:
 
 
 class RowClassifier:
-    """The rules of a layout about rows, bound to a header."""
+    """Row rules of a layout, bound to a header."""
 
     def __init__(self, rules: Sequence[RowRule], names: Mapping[str, int]) -> None:
         self._tests = [
@@ -102,9 +102,9 @@ class RowClassifier:
         ]
 
     def classify(self, cells: Sequence[str]) -> SkippedRow | ExpirationRow | None:
-        """None for a trade; else the first rule decides that knows more of the row.
+        """Return the kind of a row from the first rule that classifies it, or None for a trade.
 
-        Raises RowError where it refuses the row, or does not know its word.
+        Raises RowError if a rule rejects the row, or does not know its word.
         """
         for test in self._tests:
             kind = test.apply(cells[test.place])
@@ -114,7 +114,7 @@ class RowClassifier:
 
 
 def normalize_word(cell: str) -> str:
-    """A cell without the spaces around it and without the formula that keeps Excel from reading it."""
+    """Return a cell without surrounding spaces and without the formula ="…" that protects it in Excel."""
     text = cell.strip()
     if text.startswith('="') and text.endswith('"') and len(text) > 2:
         return text[2:-1].strip()
@@ -122,7 +122,7 @@ def normalize_word(cell: str) -> str:
 
 
 def _build_table(rule: RowRule) -> dict[str, _Classification]:
-    """What each word of the column means, in small letters; a `*` within it stands for any text."""
+    """Return the class of each word of the column, in lower case; a `*` within a word matches any text."""
     verdicts: dict[str, _Classification] = dict.fromkeys(map(str.casefold, rule.trades))
     for name, words in rule.skipped.items():
         verdicts |= dict.fromkeys(map(str.casefold, words), SkippedRow(name))

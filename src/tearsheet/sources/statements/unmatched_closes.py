@@ -1,7 +1,7 @@
-"""Orphan closes: fills that close what nothing in the file has opened. They are found and named, never guessed.
+"""Unmatched closes: fills that close a quantity that no fill in the file has opened.
 
-Only what a file itself says of its fills tells: a column with open or close, or that nobody can sell short
-there. What is kept for an instrument is a few numbers, however long the file is.
+They are reported, never guessed. The evidence is in the file itself: a column with open or close, or a
+market without short sales. Memory per instrument is a few numbers, regardless of the file's length.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tearsheet.trade.fill import Fill, FillRevision, Side, UnmatchedClose
 
 
 class _Direction:
-    """What was opened less what was closed in one direction, along the file, instant by instant."""
+    """Running sum of opened minus closed quantity in one direction, updated per instant."""
 
     __slots__ = ("at", "first", "first_line", "high", "is_bare", "last_line", "low", "now")
 
@@ -26,7 +26,7 @@ class _Direction:
         self.is_bare = False
 
     def end_instant(self) -> None:
-        """The instant at hand is over: what stands now counts. Fills of one instant have no order."""
+        """Update the extremes at the end of an instant; fills of one instant have no order."""
         if self.now < self.low:
             if not self.is_bare:
                 self.first, self.is_bare = self.at, True
@@ -44,13 +44,13 @@ class _Stream:
 
 
 class UnmatchedCloseFinder:
-    """Watches the fills of a file as they come, in time or against it."""
+    """Detector of unmatched closes in a stream of fills, in ascending or descending order of time."""
 
     def __init__(self) -> None:
         self._streams: dict[tuple[str, str], _Stream] = {}
 
     def add(self, fill: Fill, effect: Effect, line: int) -> None:
-        """Take a fill into account; a later word on one brings nothing new."""
+        """Add a fill with its effect; corrections and busts are ignored."""
         if isinstance(fill, FillRevision):
             return
         key = (fill.account, fill.symbol)
@@ -76,7 +76,10 @@ class UnmatchedCloseFinder:
             way.first_line = way.first_line or line
 
     def results(self, held: Callable[[str, str, datetime], Decimal]) -> list[UnmatchedClose]:
-        """The orphan closes. `held` says what was held before an instant (short is negative)."""
+        """Return the unmatched closes.
+
+        `held` returns the position before an instant, negative for a short one.
+        """
         orphans = []
         with exact():
             for (account, symbol), stream in sorted(self._streams.items()):
@@ -96,7 +99,7 @@ class UnmatchedCloseFinder:
 
 
 def _shortfall(stream: _Stream, way: _Direction) -> Decimal:
-    """How much more was closed than opened at the worst moment."""
+    """Return the largest excess of closed over opened quantity."""
     if stream.rises and stream.falls:
-        return -way.now  # in no order: only the sum tells
+        return -way.now  # unordered: only the total is meaningful
     return way.high - way.now if stream.falls else -way.low

@@ -1,6 +1,6 @@
-"""The folder of trade logs: which files changed since, and reading what is new in them.
+"""Folder of trade logs: change detection and incremental reading.
 
-A file is read on from where it was left if what was read is still its beginning; else it is read anew.
+Reading continues at the saved offset if the bytes before it are unchanged; otherwise it starts over.
 """
 
 import os
@@ -23,7 +23,7 @@ _TAIL = 4096
 
 
 class LogFile(Struct, frozen=True):
-    """A log file as it lies in the folder."""
+    """Log file with its size, modification time and inode."""
 
     name: str
     size: int
@@ -32,12 +32,12 @@ class LogFile(Struct, frozen=True):
 
     @property
     def day(self) -> date:
-        """The day in its name."""
+        """Return the date in the file name."""
         return date.fromisoformat(self.name[: -len(_SUFFIX)])
 
 
 class LogReadPosition(Struct, frozen=True):
-    """How far a file was read: bytes, lines ended, checksum of the bytes, digest of the last ones."""
+    """Read position in a file: bytes, complete lines, checksum of all bytes and digest of the last ones."""
 
     offset: int = 0
     lines: int = 0
@@ -47,10 +47,10 @@ class LogReadPosition(Struct, frozen=True):
 
 
 def signature(folder: Path) -> tuple[int, str]:
-    """How many log files a folder has, and a digest that changes when any of them does.
+    """Return the number of log files of a folder, and a digest that changes with any of them.
 
-    It looks at each file once and makes no value of it, as every question begins here. A folder that
-    is not there has no logs. Raises InputError where it cannot be listed.
+    It calls stat once per file and creates no objects, because every query begins with it. A missing
+    folder has no logs. Raises InputError if the folder cannot be listed.
     """
     states = [f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}" for name, info in _list_files(folder)]
     states.sort()
@@ -58,7 +58,7 @@ def signature(folder: Path) -> tuple[int, str]:
 
 
 def log_files(folder: Path) -> list[LogFile]:
-    """The log files of a folder by name."""
+    """Return the log files of a folder, by name."""
     files = [LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino) for name, info in _list_files(folder)]
     return sorted((file for file in files if _is_dated(file.name)), key=lambda file: file.name)
 
@@ -72,7 +72,7 @@ def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
                     try:
                         yield name, entry.stat()
                     except FileNotFoundError:
-                        continue  # it went away meanwhile
+                        continue  # deleted since the folder was listed
     except FileNotFoundError:
         return
     except OSError as error:
@@ -91,10 +91,10 @@ def _is_dated(name: str) -> bool:
 
 
 def is_appended(file: BinaryIO, state: LogFile, so_far: LogReadPosition, same_inode: bool) -> bool:
-    """Whether what was read of a file is still its beginning.
+    """Return whether the bytes that were read are still the beginning of the file.
 
-    A longer file with the same inode is recognised by its last bytes read; where the inode is
-    another or the size is not larger, all that was read is checked.
+    For a larger file with the same inode, only the last bytes read are compared. If the inode differs or
+    the size is not larger, the checksum of all bytes read is compared.
     """
     if state.size < so_far.offset:
         return False
@@ -107,7 +107,7 @@ def is_appended(file: BinaryIO, state: LogFile, so_far: LogReadPosition, same_in
 def read_new(
     file: BinaryIO, name: str, day: date | None, so_far: LogReadPosition
 ) -> Iterator[tuple[LogChunk, LogReadPosition]]:
-    """Read a file from where it was left to its end, in stretches of a few megabytes."""
+    """Read a file from the saved position to its end, in chunks of 8 MiB."""
     file.seek(so_far.offset)
     buffer = b""
     while True:
@@ -130,7 +130,7 @@ def read_new(
 
 
 def prefix_matches(file: BinaryIO, so_far: LogReadPosition) -> bool:
-    """Whether every byte that was read is still there as it was."""
+    """Return whether all bytes that were read are unchanged."""
     file.seek(0)
     return _checksum(file, so_far.offset) == so_far.checksum
 

@@ -1,6 +1,6 @@
-"""Reads a bot's trade log: JSON Lines, one `TradeRecord` a line.
+"""Parser for a bot's trade log: JSON Lines, one `TradeRecord` per line.
 
-A line is used only when it is complete; half a line at the end is left for the next time.
+A line is read only when it is complete; an incomplete last line is left for the next read.
 """
 
 import json
@@ -55,7 +55,7 @@ _decode = msgspec.json.Decoder(TradeRecord).decode
 
 
 class LoggedRecord(Struct, frozen=True, gc=False):
-    """A record, the line it stands on, and its key: the order id, else a digest of its content."""
+    """Record with its line number and its key: the order ID, or a digest of its content."""
 
     line: int
     key: str
@@ -63,7 +63,7 @@ class LoggedRecord(Struct, frozen=True, gc=False):
 
 
 class LogChunk(Struct, frozen=True):
-    """What a stretch of a log file says, and how many bytes and lines of it were used up."""
+    """Records and rejections of a part of a log file, with the bytes and lines consumed."""
 
     records: list[LoggedRecord]
     rejections: list[Rejection]
@@ -73,9 +73,9 @@ class LogChunk(Struct, frozen=True):
 
 
 def read_chunk(data: bytes, *, file: str, day: date | None, first_line: int, last: bool) -> LogChunk:
-    """Decode the lines of `data`, the first of which is line `first_line` of the file.
+    """Decode the lines of `data`, which begins at line `first_line` of the file.
 
-    `last` says that the file ends here: then a final line without line break counts if it is whole.
+    `last`: the file ends here, so a final line without a line break counts if it is complete.
     """
     end = data.rfind(b"\n") + 1
     rest = data[end:]
@@ -95,7 +95,7 @@ def read_chunk(data: bytes, *, file: str, day: date | None, first_line: int, las
 
 
 def _is_complete(line: bytes) -> bool:
-    """Whether a line without line break is finished: a closed JSON object, or nothing but space."""
+    """Return whether a line without a line break is complete: a closed JSON object, or only whitespace."""
     text = line.removeprefix(_BOM).strip()
     if not text:
         return True
@@ -131,7 +131,7 @@ def _decode_lines(
 
 
 def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:
-    """Why a record that has the right types still cannot be used: code, reason, hint."""
+    """Return why a record with the right types is invalid: code, reason, hint."""
     if length > LONGEST_LINE:
         return _too_long(length)
     if not r.symbol.strip():
@@ -177,7 +177,7 @@ _NAMES = ("symbol", "account_id", "order_id", "strategy_name")
 
 
 def _name_problem(r: TradeRecord) -> tuple[str, str, str] | None:
-    """Why a name in a record cannot be kept: it is no text, or far longer than any name."""
+    """Return why a name in a record cannot be saved: it has a NUL character or exceeds the maximum length."""
     names = f"{r.symbol}{r.account_id}{r.order_id}{r.strategy_name}"
     if len(names) <= LONGEST_NAME and "\0" not in names:
         return None
@@ -195,7 +195,7 @@ def _too_long(length: int) -> tuple[str, str, str]:
 
 
 def _describe_error(line: bytes, error: str) -> tuple[str, str, str]:
-    """Code, reason and hint for a line that does not decode."""
+    """Return code, reason and hint for a line that cannot be decoded."""
     if len(line) > LONGEST_LINE:
         return _too_long(len(line))
     if found := _NOT_FINITE.search(line):
@@ -255,7 +255,7 @@ def _rejection(
 
 
 def _possible_range(day: date | None) -> tuple[datetime | None, datetime | None]:
-    """The instants that a line in the log of a day may speak of, in whatever time zone."""
+    """Return the range of instants that a line in the log of a day can have, in any time zone."""
     if day is None:
         return None, None
     midnight = EARLIEST.replace(year=day.year, month=day.month, day=day.day)
@@ -263,7 +263,7 @@ def _possible_range(day: date | None) -> tuple[datetime | None, datetime | None]
 
 
 def _content_key(r: TradeRecord) -> str:
-    """The key of a record without an order id; its occurrence in the file is added when kept."""
+    """Return the key of a record without an order ID; the caller adds its occurrence in the file."""
     content = msgspec.json.encode(
         (
             r.timestamp,
