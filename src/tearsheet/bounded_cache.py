@@ -1,4 +1,4 @@
-"""A cache that threads share, bounded by the size of what it holds."""
+"""Thread-safe cache, bounded by the total size of its values."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 class BoundedCache(Generic[T]):
-    """First-in, first-out cache whose values' sizes add up to at most `limit`; the newest value is always kept.
+    """First-in, first-out cache with a total size of at most `limit`; the newest value is never evicted.
 
-    Two threads that miss the same key both compute its value; none waits for the other.
+    Two threads that miss the same key both compute its value; neither waits for the other.
     """
 
     def __init__(self, limit: int, size_of: Callable[[T], int] = lambda value: 1) -> None:

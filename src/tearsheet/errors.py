@@ -39,7 +39,7 @@ class SettingsError(TearsheetError):
 
 
 class OtherRulesError(SettingsError):
-    """Settings that contradict the rules by which the ledger's books were made."""
+    """Settings that contradict the booking rules of the ledger."""
 
     code = "other_rules"
 

@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats an event as one JSON object: time (UTC), level, event, and the event's fields."""
+    """Formatter of events as JSON objects: time (UTC), level, event, and the event's fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -38,7 +38,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Formats an event as text: time, level, event, and its fields as key=value."""
+    """Formatter of events as text: time, level, event, and its fields as key=value."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = getattr(record, _FIELDS, {})
@@ -89,7 +89,7 @@ class TimedEvent:
 
 @contextmanager
 def timed_event(logger: logging.Logger, name: str, **fields: Any) -> Iterator[TimedEvent]:
-    """Log an event with `duration_ms` when the block ends; log nothing if it raises."""
+    """Log an event with `duration_ms` when the block ends; if it raises, no event is logged."""
     started = time.perf_counter()
     event = TimedEvent()
     event.add(**fields)

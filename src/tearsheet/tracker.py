@@ -1,6 +1,6 @@
 """The Python API of Tearsheet: sync, import, summarize, explain, check, verify.
 
-Importing, explaining and verifying are imported inside their methods: a summary starts 130 ms sooner without them.
+The modules of import, explain and verify are imported inside their methods, which starts a summary 130 ms sooner.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,19 +25,19 @@ from tearsheet.trade.session import DAY, Window, WindowKind
 
 
 class PerformanceTracker(CheckedContext):
-    """A ledger, kept in step with logs and statements, that answers how the trading went.
+    """Performance tracker: a ledger that is synced with trade logs and statements, and queries on it.
 
-    `clock` gives the present instant (UTC). Close it, or use it in a `with` block.
+    `clock` returns the current time in UTC. Close it, or use it in a `with` block.
     """
 
     def sync(self, on_progress: OnProgress = no_progress) -> SyncReport:
-        """Read what is new in the log folder. Raises StoreError, InputError."""
+        """Import the new records of the log folder. Raises StoreError, InputError."""
         return sync(self, on_progress)
 
     def refresh(self, patience_s: float) -> list[PartialReason]:
-        """Read what is new in the logs, waiting at most `patience_s` for another writer.
+        """Sync the log folder, waiting at most `patience_s` seconds for another writer.
 
-        Returns why the answers that follow may be incomplete. Raises StoreError.
+        Returns the reasons why results may be incomplete; a timeout is one of them. Raises StoreError.
         """
         return sync_within(self, patience_s)
 
@@ -58,7 +58,7 @@ class PerformanceTracker(CheckedContext):
         who: str | None = None,
         on_progress: OnProgress = no_progress,
     ) -> ImportReport:
-        """Import a file of fills, or a trade log; content that was imported before changes nothing.
+        """Import a file of fills or a trade log; skip content that was imported before.
 
         `name` is stored for the file, by default its path, and `who` as its importer; the other values
         are those of `StatementOptions`. Raises UsageError, InputError, FormatError, StoreError.
@@ -92,9 +92,9 @@ class PerformanceTracker(CheckedContext):
         sync: bool = True,
         stale: Iterable[PartialReason] = (),
     ) -> PerformanceSummary:
-        """Return the summary of a window. Log files that did not change are not read again.
+        """Return the summary of a window. Unchanged log files are not read again.
 
-        `stale` are reasons to call it partial, as `refresh` returns them.
+        `stale` lists more reasons why it is partial, as `refresh` returns them.
         Raises UsageError, NotFoundError, MixedCurrencyError, StoreError.
         """
         stale = sync_if_writable(self) if sync else stale
@@ -114,18 +114,18 @@ class PerformanceTracker(CheckedContext):
     def explain(
         self, metric: str, window: Window, *, scope: Scope = Scope(), currency: str | None = None
     ) -> Explanation:
-        """Return the bookings, positions and fills behind a metric, summing to it exactly."""
+        """Return the bookings, positions and fills behind a metric, which sum to it exactly."""
         from tearsheet.app.analysis.explain import explain
 
         sync_if_writable(self)
         return explain(self, metric, window, scope, currency)
 
     def targets(self) -> Targets:
-        """Return the targets of the file, all null without one. Raises SettingsError."""
+        """Return the targets of the file, or the defaults if it is missing. Raises SettingsError."""
         return load_targets(self)
 
     def check(self, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
-        """Check a summary against the targets, and write the alerts that began or ended."""
+        """Evaluate a summary by the targets, and save the alerts raised or resolved since the last evaluation."""
         return check_targets(self, summary, targets)
 
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:
@@ -147,12 +147,12 @@ class PerformanceTracker(CheckedContext):
             return self.ledger.rejections(most)
 
     def accounts(self) -> list[str]:
-        """Return every account that traded."""
+        """Return all accounts with trades."""
         with self.ledger.snapshot():
             return self.ledger.accounts()
 
     def verify(self, step: Callable[[str], None] = lambda words: None) -> VerifyReport:
-        """Rebuild the books from the stored fills and compare them row by row."""
+        """Rebuild positions and totals from the stored fills, and compare them row by row."""
         from tearsheet.app.verify import verify
 
         return verify(self.ledger, self.settings.log_dir, booking_rules_from(self.settings), self.now, step)

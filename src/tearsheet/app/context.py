@@ -1,4 +1,4 @@
-"""What every use case works on: an open ledger, the settings it was opened with, and a clock."""
+"""Context of the use cases: an open ledger, its settings, and a clock."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class LedgerContext:
-    """An open ledger with its settings and clock, and the hooks of the ledger's transactions.
+    """Open ledger with its settings and clock, and the hooks of its transactions.
 
-    Close it, or use it in a `with` block. A change of the ledger is followed by `publish_pending_alerts`.
+    Close it, or use it in a `with` block. Call `publish_pending_alerts` after a change of the ledger.
     """
 
     def __init__(
@@ -28,10 +28,10 @@ class LedgerContext:
         *,
         changes_rules: bool = False,
     ) -> None:
-        """Open the ledger; its booking rules override those that the settings do not state.
+        """Open the ledger; its booking rules apply if the settings do not set them explicitly.
 
-        `changes_rules` keeps the settings' own rules, for a rebuild by them.
-        Raises StoreError; OtherRulesError where the settings contradict the ledger.
+        `changes_rules` uses the rules of the settings instead, for a rebuild.
+        Raises StoreError; OtherRulesError if the settings contradict the ledger.
         """
         self.ledger = Ledger(settings.ledger)
         try:
@@ -40,7 +40,7 @@ class LedgerContext:
             self.ledger.close()
             raise
         self.settings = self.rules.settings
-        #: when this process last found the ledger in step with the trade logs
+        #: time of the last check in which the ledger was up to date with the trade logs
         self.last_checked_at: datetime | None = None
         self._clock = clock
         self._shared: dict[object, Any] = {}
@@ -64,17 +64,17 @@ class LedgerContext:
 
     @property
     def now(self) -> datetime:
-        """The present instant (UTC)."""
+        """Current time in UTC."""
         return self._clock()
 
     @property
     def today(self) -> date:
-        """The present trading day."""
+        """Current trading day."""
         return self.settings.calendar.trading_day_of(self.now)
 
     @property
     def revision(self) -> int:
-        """The number of changes of the ledger so far."""
+        """Ledger revision: the number of its changes so far."""
         return self.ledger.revision
 
     @property
@@ -84,12 +84,12 @@ class LedgerContext:
 
     @property
     def state_id(self) -> str:
-        """The unique name of the ledger's present state. Raises StoreError."""
+        """Unique ID of the current ledger state, for cache keys. Raises StoreError."""
         return self.ledger.state_id
 
     @property
     def alerts(self) -> AlertEvaluator:
-        """The alerts of this ledger."""
+        """Alert evaluator of this ledger."""
         return AlertEvaluator(
             self.ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
         )
@@ -102,20 +102,20 @@ class LedgerContext:
         end: date | None = None,
         rolling: int | None = None,
     ) -> Window:
-        """Return the window that a kind, dates or a number of trades mean today. Raises UsageError."""
+        """Return the window of a kind, of dates, or of the last `rolling` trades, as of today. Raises UsageError."""
         if rolling is not None:
             return Window.last(rolling, self.today)
         return Window.choose(kind, self.today, start, end)
 
     def shared(self, make: Callable[["LedgerContext"], T]) -> T:
-        """Return the context's only instance of a class, created on first use."""
+        """Return the context's single instance of a class, created on first use."""
         if make not in self._shared:
             self._shared[make] = make(self)
         part: T = self._shared[make]
         return part
 
     def share(self, make: Callable[["LedgerContext"], T], instance: T) -> None:
-        """Make `shared(make)` return an instance that other contexts use too."""
+        """Make `shared(make)` return an existing instance, which several contexts can share."""
         self._shared[make] = instance
 
     def after_commit(self, action: Callable[[], None]) -> None:
@@ -123,22 +123,22 @@ class LedgerContext:
         self._after_commit.add(action)
 
     def after_rollback(self, action: Callable[[], None]) -> None:
-        """Register an action for every transaction that fails."""
+        """Register an action for every rollback."""
         self._after_rollback.add(action)
 
     def publish_pending_alerts(self) -> None:
-        """Publish the alerts of the last changes; outside their transactions."""
+        """Run the actions registered with `after_commit`, such as publishing alerts; call it outside transactions."""
         while self._after_commit:
             self._after_commit.pop()()
 
     def on_begin(self) -> None:
-        """Refuse a transaction if the settings changed since this context was opened. Raises StoreError."""
+        """Raise StoreError if the booking rules of the ledger changed since this context was opened."""
         self.rules.verify()
 
     def on_commit(self, accounts: frozenset[str]) -> None:
-        """Check a change of some accounts, inside its transaction; a context without limits checks nothing."""
+        """Run inside each transaction that changes accounts; a no-op here, overridden in `CheckedContext`."""
 
     def on_rollback(self) -> None:
-        """Discard what was computed from a transaction that failed."""
+        """Run the actions registered with `after_rollback`, which discard values computed in the transaction."""
         for action in self._after_rollback:
             action()

@@ -1,7 +1,7 @@
-"""A settings file that is parsed once per content, cached in the ledger by its digest.
+"""Settings file whose parsed content is cached in the ledger by content hash.
 
-A process that finds the content in the ledger starts without a YAML parser. The ledger also has the last good
-content while somebody breaks the file.
+A process that finds the content in the ledger starts without a YAML parser. While the file is invalid, the
+ledger has the last valid content.
 """
 
 from collections.abc import Callable
@@ -18,9 +18,9 @@ T = TypeVar("T")
 
 
 class ParsedFile(Generic[T]):
-    """The parsed content of a file: in memory, in the ledger under `key`, or from `parse`.
+    """Parsed content of a file, from memory, from the ledger under `key`, or from `parse`.
 
-    `parse` gets the path, also of a missing file. A memory cache serves one context, which one thread uses.
+    `parse` receives the path, even if the file is missing. Not thread-safe: one instance per context.
     """
 
     def __init__(
@@ -29,11 +29,11 @@ class ParsedFile(Generic[T]):
         self._ledger, self._path, self._kind, self._parse = ledger, path, kind, parse
         self._key, self._digest_key = key, f"{key}_digest"
         self._content: T | SettingsError | None = None
-        #: the digest of the content that was loaded last; empty for a missing file
+        #: hash of the content that was loaded last; empty for a missing file
         self.digest = ""
 
     def load(self) -> T:
-        """Return the present content. Raises SettingsError if it is invalid or unreadable, StoreError."""
+        """Return the current content. Raises SettingsError if it is invalid or unreadable, StoreError."""
         try:
             digest = file_digest(self._path)
         except OSError as error:
@@ -51,13 +51,13 @@ class ParsedFile(Generic[T]):
         return self._ledger.get(self._digest_key) == self.digest
 
     def store(self) -> None:
-        """Store the valid content that was loaded last; inside a write transaction."""
+        """Save the content that was loaded last, if it is valid; call it inside a write transaction."""
         if not isinstance(self._content, SettingsError) and not self.is_stored:
             self._ledger.put(self._key, msgspec.json.encode(self._content).decode())
             self._ledger.put(self._digest_key, self.digest)
 
     def last_stored(self) -> T | None:
-        """Return the content that was stored last; None if there is none, or another version wrote it."""
+        """Return the content that was stored last; None if it is missing or was written by an incompatible version."""
         text = self._ledger.get(self._key)
         try:
             return None if text is None else msgspec.json.decode(text, type=self._kind)

@@ -1,4 +1,4 @@
-"""What the verbs of the tracker answer with."""
+"""Results of sync, import, verify and explain."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,16 +12,16 @@ from tearsheet.performance.metric import MetricValue
 from tearsheet.trade.fill import Rejection, UnmatchedClose
 from tearsheet.trade.position import Outcome
 
-#: Called with bytes done, bytes in all, and the file at hand.
+#: Called with the bytes done, the total bytes, and the current file.
 OnProgress = Callable[[int, int, str], None]
 
 
 def no_progress(done: int, total: int, name: str) -> None:
-    """Progress that nobody watches."""
+    """Ignore the progress."""
 
 
 class SyncReport(Struct, kw_only=True):
-    """What a sync did. `unchanged_files` were not opened; `rebuilt` says that all books were made anew."""
+    """Result of a sync. `unchanged_files` were not opened; `rebuilt` is true after a rebuild from stored fills."""
 
     files: int = 0
     unchanged_files: int = 0
@@ -70,7 +70,7 @@ class ImportReport(Struct, kw_only=True):
 
 
 class WriteRequest(Struct, frozen=True):
-    """What came in: its body, the name it is remembered by, and perhaps an idempotency key."""
+    """Write request of the API: its body, the name to store, and an optional idempotency key."""
 
     body: bytes
     name: str
@@ -78,7 +78,7 @@ class WriteRequest(Struct, frozen=True):
 
 
 class WriteReport(Struct, kw_only=True, frozen=True):
-    """What became of a request's fills or marks; with `rejections` nothing of it was kept."""
+    """Result of a write request; if it has `rejections`, no item was saved."""
 
     new: int = 0
     known: int = 0
@@ -88,19 +88,19 @@ class WriteReport(Struct, kw_only=True, frozen=True):
     revision: int = 0
 
     def __post_init__(self) -> None:
-        # the newer name of `known` in JSON
+        # `duplicates` is the newer name of `known` in JSON
         force_setattr(self, "duplicates", self.known)
 
 
 class VerifyReport(Struct, kw_only=True):
-    """What was compared, and every difference in words."""
+    """Result of a verification: numbers of rows compared, and every difference as text."""
 
     rows: dict[str, int]
     differences: list[str]
 
     @property
     def matches(self) -> bool:
-        """Whether everything is as it should be."""
+        """Whether there are no differences."""
         return not self.differences
 
 
@@ -108,14 +108,14 @@ ExplanationBasis = Literal["bookings", "positions"]
 
 
 class FillPlace(Struct, frozen=True):
-    """Where the fill or record of a booking was read."""
+    """File and line of a fill or record."""
 
     file: str
     line: int
 
 
 class ExplainedFill(Struct, frozen=True):
-    """A booking with what it adds to the number, and where its fill stands."""
+    """Booking with its contribution to a metric, and the places of its fill."""
 
     session: str
     time: datetime
@@ -133,7 +133,10 @@ class ExplainedFill(Struct, frozen=True):
 
 
 class ReplacedFill(Struct, frozen=True):
-    """What a line said of an execution before a correction or a bust took its place, and when."""
+    """Fill that a correction or bust superseded.
+
+    `by` and `by_place` are the kind and place of the superseding record, `since` the time when it was read.
+    """
 
     time: datetime
     account: str
@@ -150,7 +153,7 @@ class ReplacedFill(Struct, frozen=True):
 
 
 class ExplainedTrade(Struct, frozen=True):
-    """A closed position with what it adds to the number, and its own bookings."""
+    """Closed position with its contribution to a metric, and its bookings."""
 
     id: str
     account: str
@@ -168,10 +171,10 @@ class ExplainedTrade(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
-    """A metric of a window, and everything it rests on.
+    """Metric of a window, with the bookings or positions behind it.
 
-    `total` is the exact sum of what the terms add. For a sum (P&L, fees, counts) it is the value
-    itself; for a ratio the terms are its sample, and `words` says how they combine.
+    `total` is the exact sum of the contributions. For a sum (P&L, fees, counts), it equals the value.
+    For a ratio, the terms are its sample, and `words` describes the formula.
     """
 
     metric: str

@@ -1,4 +1,4 @@
-"""Targets of a context: reads their file and checks summaries against them."""
+"""Targets of a context: loading of the targets file, and evaluation of summaries."""
 
 import logging
 
@@ -16,7 +16,7 @@ _log = logging.getLogger("tearsheet")
 
 
 def load_targets(context: LedgerContext) -> Targets:
-    """Return the targets of the file, the default ones without it. Raises SettingsError, StoreError."""
+    """Return the targets of the file, or the defaults if it is missing. Raises SettingsError, StoreError."""
     path, file = context.settings.targets_file, context.shared(_targets_file)
     targets = file.load()
     if not file.digest:
@@ -33,9 +33,9 @@ def _targets_file(context: LedgerContext) -> ParsedFile[Targets]:
 
 
 def check_targets(context: LedgerContext, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
-    """Check a summary against the targets, and the last trades of its scope against the rolling rules.
+    """Evaluate a summary by the targets, and the last trades of its scope by the rolling rules.
 
-    Alerts that began or ended since the last check are appended to the alerts file.
+    Alerts raised or resolved since the last evaluation are appended to the alerts file.
     """
     with timed_event(_log, "tearsheet.alerts") as event:
         checks = [(summary, target_rules(targets))]

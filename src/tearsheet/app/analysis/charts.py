@@ -1,4 +1,4 @@
-"""What charts, calendars, groups and sorted lists show, each from one state of the ledger."""
+"""Data of charts, calendars, breakdowns and the trade list; each method reads one snapshot of the ledger."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -30,12 +30,12 @@ from tearsheet.store.tables.trade_list import TradeList, TradeScope, distinct_na
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window, to_micros
 
 _MAX_COUNTS = 500
-#: 100,000 closed trades take 1 to 2 s to read; the charts and pages of one state share them
+#: reading 100,000 closed trades takes 1 to 2 s; the charts and pages of one ledger state share them
 _MAX_TRADES = 250_000
 
 
 class Selection(Struct, frozen=True):
-    """Whose trading, in which window and money."""
+    """Window, scope and currency of a query; without a currency, it is resolved from the data."""
 
     window: Window
     scope: Scope = Scope()
@@ -43,16 +43,16 @@ class Selection(Struct, frozen=True):
 
 
 def selection_of(summary: PerformanceSummary) -> Selection:
-    """The window, scope and money that a summary is of."""
+    """Return the window, scope and currency of a summary."""
     view = summary.window
     window = Window(view.kind, view.start, view.end + DAY, view.last_trades)
     return Selection(window, summary.scope, summary.currency)
 
 
 class TradePage(Struct, frozen=True):
-    """Some closed positions of a list of `total`, from `offset` on.
+    """Page of a list of `total` closed positions, starting at `offset`.
 
-    The page before ends at `previous`, the next begins after `next`; None where there is none.
+    `previous` and `next` are the cursors of the neighboring pages; None at the ends of the list.
     """
 
     total: int
@@ -63,21 +63,21 @@ class TradePage(Struct, frozen=True):
 
 
 class FilterValues(Struct, frozen=True):
-    """What a list can be filtered by."""
+    """Values for the filters of the trade list."""
 
     symbols: tuple[str, ...]
     strategies: tuple[str, ...]
 
 
 class TradeDetail(Struct, frozen=True):
-    """A position and its bookings in order, with the file and line of each fill."""
+    """Position with its bookings in order, each with the file and line of its fill."""
 
     position: PositionView
     bookings: tuple[ExplainedFill, ...]
 
 
 class ChartCache:
-    """Closed trades and list lengths that were read last, by ledger state; contexts of several threads share it."""
+    """Thread-safe cache of closed trades and list lengths, keyed by ledger state."""
 
     def __init__(self) -> None:
         self.trades = BoundedCache[list[ClosedTrade]](_MAX_TRADES, len)
@@ -90,7 +90,7 @@ def chart_cache(context: LedgerContext) -> ChartCache:
 
 
 class Charts:
-    """Answers what a summary does not hold: how it came about, and how it spreads."""
+    """Queries for curves, breakdowns, distributions, comparisons and trade lists."""
 
     def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
@@ -101,7 +101,7 @@ class Charts:
         self._closed_trades = ClosedTradeQuery(self._calendar, self._band)
 
     def calendar(self, chosen: Selection) -> CalendarResults:
-        """The calendar of a window. Raises UsageError where it has no dates."""
+        """Return the calendar of a window. Raises UsageError for a rolling window, which has no dates."""
         window = chosen.window
         if window.last_trades is not None:
             raise UsageError("a calendar is of a stretch of time", "leave rolling out")
@@ -117,19 +117,19 @@ class Charts:
             return calendar_results(first, last, self._summaries.sessions(wide, chosen.scope, currency))
 
     def daily_curve(self, chosen: Selection) -> tuple[DailyPoint, ...]:
-        """The running total by session."""
+        """Return the cumulative P&L by session."""
         with self._ledger.snapshot():
             currency = self._currency(chosen)
             return daily_curve(self._summaries.sessions(chosen.window, chosen.scope, currency))
 
     def fill_curve(self, chosen: Selection) -> tuple[FillPoint, ...]:
-        """The running total by fill."""
+        """Return the cumulative P&L by fill."""
         with self._ledger.snapshot():
             currency = self._currency(chosen)
             return fill_curve(self._summaries.rows(chosen.window, chosen.scope, currency).bookings)
 
     def breakdown(self, chosen: Selection, by: str) -> tuple[Group, ...]:
-        """Closed positions by a grouping; by tag, one with several is in the group of each."""
+        """Return closed positions by a grouping; a position with several tags is in the group of each tag."""
         found = self.closed_trades(chosen)
         if by == "tag":
             with self._ledger.snapshot() as queries:
@@ -137,20 +137,20 @@ class Charts:
         return breakdown(found, by)
 
     def distribution(self, chosen: Selection, of: Literal["net", "r"]) -> Distribution:
-        """How the results of closed positions spread, in money or in R."""
+        """Return the distribution of the results of closed positions, in money or in R."""
         found = self.closed_trades(chosen)
         if of == "net":
             return distribution([closing.net for closing in found])
         return distribution([closing.r for closing in found if closing.r is not None])
 
     def rolling(self, chosen: Selection, trades: int) -> tuple[RollingPoint, ...]:
-        """Win rate and expectancy over the last `trades` closed positions, one by one."""
+        """Return win rate and expectancy over a moving window of `trades` closed positions."""
         return rolling_metrics(self.closed_trades(chosen), trades)
 
     def compare(
         self, this: Selection, other: Selection
     ) -> tuple[PerformanceSummary, PerformanceSummary, tuple[MetricComparison, ...]]:
-        """Two windows or scopes side by side, in one currency."""
+        """Compare two windows or scopes; without a currency, the second uses the first one's."""
         with self._ledger.snapshot():
             first = self._summaries.summary(this.window, this.scope, this.currency)
             second = self._summaries.summary(other.window, other.scope, other.currency or first.currency)
@@ -165,7 +165,7 @@ class Charts:
         after: TradeCursor | None = None,
         before: TradeCursor | None = None,
     ) -> TradePage:
-        """A page of closed positions, filtered and in order: from an offset on, or beside a place."""
+        """Return a page of closed positions, filtered and sorted, at an offset or next to a cursor."""
         window, scope = chosen.window, chosen.scope
         start, end = self._calendar.start(window.start), self._calendar.start(window.end)
         with self._ledger.snapshot() as queries:
@@ -181,7 +181,7 @@ class Charts:
             return TradePage(total, offset, views, previous, following)
 
     def _count_trades(self, chosen: Selection, currency: str, wanted: TradeFilter, found: TradeList) -> int:
-        """How many closed positions a list has, by the kept tallies where these know it."""
+        """Return the length of a list, from the stored tallies if no row filter applies, else from a cached count."""
         window, scope = chosen.window, chosen.scope
         if wanted.is_all and window.last_trades is None and not scope.needs_row_filter:
             sessions = self._summaries.sessions(window, scope, currency)
@@ -192,13 +192,13 @@ class Charts:
         return self._cache.counts.get_or_compute(key, found.count)
 
     def filter_values(self, account: str | None, most: int) -> FilterValues:
-        """The symbols and strategies of closed positions, of one account or all; some of many."""
+        """Return at most `most` symbols and strategies of closed positions, of one account or all."""
         with self._ledger.snapshot() as queries:
             symbols = distinct_names(queries, "symbol", account)
             return FilterValues(symbols[:most], distinct_names(queries, "strategy", account)[:most])
 
     def position(self, identity: str) -> TradeDetail:
-        """A position with its bookings. Raises NotFoundError."""
+        """Return a position with its bookings. Raises NotFoundError."""
         with self._ledger.snapshot() as queries:
             position = queries.position(identity)
             if position is None:
@@ -209,7 +209,7 @@ class Charts:
             return TradeDetail(position_view(position, self._band, remark=remark), terms)
 
     def previous_window(self, window: Window) -> Window | None:
-        """The window of the same kind before: the exchange day, week, month …; None without one."""
+        """Return the previous exchange day, week, month or range; None for `all` and rolling windows."""
         if window.last_trades is not None or window.kind == "all":
             return None
         last = window.start - DAY
@@ -220,7 +220,7 @@ class Charts:
         return Window.containing(window.kind, last)
 
     def closed_trades(self, chosen: Selection) -> list[ClosedTrade]:
-        """The closed positions of a window, in order."""
+        """Return the closed positions of a window, in order; cached by ledger state."""
         window, scope = chosen.window, chosen.scope
         with self._ledger.snapshot() as queries:
             currency = self._currency(chosen)
@@ -238,12 +238,12 @@ class Charts:
         return [self._closed_trades.to_closed_trade(position) for position in last]
 
     def currency(self, chosen: Selection) -> str:
-        """The one currency that the answers are in. Raises NotFoundError, MixedCurrencyError."""
+        """Return the currency of the results. Raises NotFoundError, MixedCurrencyError."""
         with self._ledger.snapshot():
             return self._currency(chosen)
 
     def clipped(self, chosen: Selection) -> Window:
-        """The window; one over everything begins with the first session that traded."""
+        """Return the window; an `all` window starts at the first session with a booking."""
         with self._ledger.snapshot():
             return self._summaries.from_first_session(chosen.window, chosen.scope)
 
@@ -253,7 +253,7 @@ class Charts:
 
 
 def _one_per_tag(found: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -> list[ClosedTrade]:
-    """Each closing once for each of its tags, or once without."""
+    """Repeat each closed trade for each of its tags; one without tags appears once."""
     none: tuple[str | None, ...] = (None,)
     return [
         replace(closing, tag=tag) for closing in found for tag in sorted(tags.get(closing.id, ())) or none

@@ -1,4 +1,4 @@
-"""The bookings, positions and fills behind a number, summing to it exactly."""
+"""Explanation of a metric: the bookings, positions and fills behind it, which sum to it exactly."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -29,7 +29,7 @@ _ON_BOOKINGS: dict[str, _Contribution] = {
 }
 _BOOKING_SUMS = {"net_pnl", "fees", "quantity_traded"}
 _POSITION_SUMS: dict[str, tuple[tuple[Outcome, ...], bool]] = {
-    # metric: whose outcomes count, and whether they are counted rather than summed
+    # metric: outcomes included, and whether positions are counted rather than their P&L summed
     "total_trades": (("win", "loss", "breakeven"), True),
     "winning_trades": (("win",), True),
     "losing_trades": (("loss",), True),
@@ -84,7 +84,7 @@ def _explain(
 
 
 def _replaced_fills(ledger: Ledger, summary: PerformanceSummary) -> tuple[ReplacedFill, ...]:
-    """What corrections and busts took the place of, in the window and scope of a summary."""
+    """Return the fills that corrections and busts superseded, in the window and scope of a summary."""
     span = (to_micros(summary.window.starts_at), to_micros(summary.window.ends_at))
     scope = (summary.scope.account, summary.scope.symbol)
     terms = []
@@ -112,7 +112,7 @@ def _replaced_fills(ledger: Ledger, summary: PerformanceSummary) -> tuple[Replac
 
 
 class ExplanationBuilder:
-    """Turns rows into terms, looking up where each fill was read."""
+    """Builder of the terms of an explanation, with the file and line of each fill."""
 
     def __init__(self, ledger: Ledger, band: Decimal, session_of: Callable[[datetime], object]) -> None:
         self._ledger = ledger
@@ -120,12 +120,12 @@ class ExplanationBuilder:
         self._session_of = session_of
 
     def bookings(self, bookings: Iterable[Booking], adds: _Contribution) -> tuple[ExplainedFill, ...]:
-        """Bookings with what each adds, and where its fill was read."""
+        """Return bookings with the contribution of each, and the places of its fill."""
         with exact():
             return tuple(self._explained_fill(b, adds(b)) for b in bookings)
 
     def positions(self, closed: Iterable[Position], metric: str) -> tuple[ExplainedTrade, ...]:
-        """The positions that a metric counts, with what each adds."""
+        """Return the positions that a metric includes, with the contribution of each."""
         outcomes, counted = _POSITION_SUMS.get(metric, (("win", "loss", "breakeven"), False))
         terms = []
         with exact():

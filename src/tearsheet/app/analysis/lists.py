@@ -1,4 +1,4 @@
-"""Long lists for people and programs: fills and positions, a page at a time, the newest first."""
+"""Paginated lists of fills, positions and rejections, newest first."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ _CLOSED, _NO_NOTES = Unrealized(None), NoteSummary()
 
 
 class PositionView(Struct, frozen=True, kw_only=True):
-    """A position as it is shown. Money is in `currency`; what is not known is None."""
+    """View of a position. Money is in `currency`; unknown values are None."""
 
     id: str
     account: str
@@ -61,7 +61,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
 
 
 class Lists:
-    """Asks the ledger for pages; a page goes on after the last row of the one before."""
+    """Cursor-based pages of a ledger; each page starts after the last row of the previous page."""
 
     def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
@@ -69,14 +69,14 @@ class Lists:
         self._band = context.settings.breakeven_band
 
     def fills(self, window: Window, scope: Scope, number: int, after: PageCursor | None) -> Page[Fill]:
-        """Fills of a window, the newest first. Logged results are none. Raises UsageError."""
+        """Return the fills of a window, newest first, without trade-log results. Raises UsageError."""
         with self._ledger.snapshot() as queries:
             return pages.fills(queries, self._row_range(window, scope, after), number)
 
     def closed_trades(
         self, window: Window, scope: Scope, number: int, after: PageCursor | None, tag: str | None = None
     ) -> Page[PositionView]:
-        """Positions closed in a window, the newest first, of one tag or all. Raises UsageError."""
+        """Return the positions closed in a window, newest first, optionally of one tag. Raises UsageError."""
         span = self._row_range(window, scope, after)
         of = TradeScope(scope, None, to_micros(span.since), to_micros(span.until))
         place = None if after is None else TradeCursor(None, after.time_us, str(after.id))
@@ -87,18 +87,17 @@ class Lists:
         return Page(views, None if last is None else PageCursor(last.time_us, last.id))
 
     def rejections(self, number: int, after: PageCursor | None) -> Page[Rejection]:
-        """Lines that could not be used, those read last first."""
+        """Return the rejected rows, newest first."""
         with self._ledger.snapshot() as queries:
             return pages.rejections(queries, after, number)
 
     def open_positions(self, scope: Scope, tag: str | None = None) -> list[PositionView]:
-        """Open positions with what they would bring at their marks, of one tag or all."""
+        """Return the open positions with unrealized P&L at their marks, optionally of one tag."""
         with self._ledger.snapshot() as queries:
             views = self._views(queries, queries.open_positions(scope))
         return [view for view in views if tag is None or tag in view.tags]
 
     def _views(self, queries: Queries, positions: Sequence[Position]) -> list[PositionView]:
-        """Positions as they are shown, with what is said of them."""
         marks, remarks = Marks(queries), note_summaries(queries, [p.id for p in positions])
         return [
             position_view(p, self._band, None if p.closed_at else marks.get(p.symbol), remarks.get(p.id))
@@ -115,9 +114,9 @@ class Lists:
 def position_view(
     p: Position, band: Decimal, mark: Mark | None = None, remark: NoteSummary | None = None
 ) -> PositionView:
-    """A position as it is shown; its outcome is told by the breakeven band."""
+    """Return the view of a position; the breakeven band decides its outcome."""
     closed = p.closed_at is not None
-    # a result that a bot logged states the price of one end only
+    # a bot's logged result has the price of one end only
     is_logged = closed and p.fills == 1
     entry_known, exit_known = (bool(v) or not is_logged for v in (p.entry_value, p.exit_value))
     its = _CLOSED if closed else unrealized_of_position(p, mark)

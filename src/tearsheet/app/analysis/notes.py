@@ -1,4 +1,4 @@
-"""Notes and tags on positions: read, written beside those of other people, and never lost."""
+"""Notes and tags on positions, with versions and optimistic locking."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +21,15 @@ _LONGEST_NAME = 100
 
 
 def notes_state_id(context: LedgerContext) -> str:
-    """A name for the present state of all notes, which change no number. Raises StoreError."""
+    """Return the state ID of all notes, which is separate from that of the ledger. Raises StoreError."""
     return context.ledger.get(NOTES_STATE_ID) or "0"
 
 
 class NoteView(Struct, frozen=True):
-    """A note as it is shown. `position` is where the fill that it is of stands now: null while that
-    fill is not in the ledger. `version` is 0 and the rest empty where nothing was said yet."""
+    """Note with the position that contains its fill; `position` is null while the fill is not in the ledger.
+
+    Before the first save, `version` is 0 and the content is empty.
+    """
 
     id: str
     position: str | None
@@ -42,28 +44,28 @@ class NoteView(Struct, frozen=True):
 
 
 class NoteSummary(Struct, frozen=True):
-    """What lists show of all notes on one position."""
+    """Text and tags of all notes on one position, for lists."""
 
     note: str | None = None
     tags: tuple[str, ...] = ()
 
 
 class TagCount(Struct, frozen=True):
-    """A tag, and how many notes bear it."""
+    """Tag with the number of notes that have it."""
 
     tag: str
     notes: int
 
 
 class TradeNotes:
-    """Asks a context's ledger for notes, and writes them."""
+    """Notes of a context's ledger."""
 
     def __init__(self, context: LedgerContext) -> None:
         self._context = context
         self._ledger = context.ledger
 
     def for_trade(self, position: str) -> Sequence[NoteView]:
-        """The position's own note, be it empty, and those of fills that stand in it by now.
+        """Return the position's own note, even if it is empty, and the notes of its other fills.
 
         Raises NotFoundError.
         """
@@ -74,51 +76,52 @@ class TradeNotes:
         return [_to_view(note) for note in (own, *others)]
 
     def get(self, identity: str) -> NoteView:
-        """A note by its id. Raises NotFoundError."""
+        """Return a note by its ID. Raises NotFoundError."""
         with self._ledger.snapshot() as queries:
             return _to_view(_get_note(queries, identity))
 
     def versions(self, identity: str) -> Sequence[NoteVersion]:
-        """Everything that a note ever said, the first first."""
+        """Return all versions of a note, oldest first."""
         with self._ledger.snapshot() as queries:
             return kept.NoteTable(queries).versions(identity)
 
     def unattached(self, most: int, after: str = "") -> Sequence[NoteView]:
-        """Notes whose fill is not in the ledger now: its import was undone, or its log written anew.
+        """Return notes whose fill is not in the ledger: its import was undone, or its log was rewritten.
 
-        They stand where they were as soon as the fill is back.
+        A note is attached again when its fill is imported again.
         """
         with self._ledger.snapshot() as queries:
             return [_to_view(note) for note in kept.NoteTable(queries).unattached(after, most)]
 
     def tags(self) -> Sequence[TagCount]:
-        """Every tag, in order."""
+        """Return all tags, in order."""
         with self._ledger.snapshot() as queries:
             return [TagCount(tag, number) for tag, number in kept.NoteTable(queries).tags()]
 
     def with_tag(self, tag: str) -> frozenset[str]:
-        """The ids of the positions that bear a tag."""
+        """Return the IDs of the positions that have a tag."""
         with self._ledger.snapshot() as queries:
             return kept.NoteTable(queries).with_tag(tag)
 
     def summaries(self, positions: Sequence[str]) -> Mapping[str, NoteSummary]:
-        """What is said of each of some positions."""
+        """Return the combined notes and tags of some positions."""
         with self._ledger.snapshot() as queries:
             return note_summaries(queries, positions)
 
     def write(self, position: str, said: NoteText, by: str, version: int) -> NoteView:
-        """Say something of a position. `version` is the one that it is said upon, 0 for the first.
+        """Save the note of a position; `version` is the version that was edited, 0 for a new note.
 
-        Raises NotFoundError; UsageError where somebody else wrote meanwhile; StoreError.
+        Unchanged content is not saved again, so that a repeated request is idempotent.
+        Raises NotFoundError; UsageError if another version was saved since; StoreError.
         """
         return self._write(lambda queries: _note_of(queries, position), lambda _: said, by, version)
 
     def rewrite(self, note: str, said: NoteText, by: str, version: int) -> NoteView:
-        """The same of a note by its id, also of one whose fill is gone."""
+        """Save a note by its ID, also an unattached one. Raises as `write` does."""
         return self._write(lambda queries: _get_note(queries, note), lambda _: said, by, version)
 
     def modify(self, position: str, change: Callable[[NoteText], NoteText], by: str) -> NoteView:
-        """Say of a position what a function makes of what is said now. Raises as `write` does."""
+        """Apply a function to the current note and save the result. Raises as `write` does."""
         return self._write(lambda queries: _note_of(queries, position), change, by, None)
 
     def _write(
@@ -133,7 +136,7 @@ class TradeNotes:
         with self._ledger.writing(frozenset({account})) as queries:
             notes, before = kept.NoteTable(queries), find(queries)
             said = change(before.content)
-            if said == before.content:  # also where a request is repeated
+            if said == before.content:  # also for a repeated request
                 return _to_view(before)
             _check_version(before, version)
             after = replace(
@@ -154,12 +157,12 @@ class TradeNotes:
 
 
 def note_summaries(queries: Queries, positions: Sequence[str]) -> Mapping[str, NoteSummary]:
-    """What is said of each of some positions, all notes on it together."""
+    """Return the notes and tags of some positions, combined for each position."""
     return {one: _combine(notes) for one, notes in kept.NoteTable(queries).for_positions(positions).items()}
 
 
 def tags_by_position(queries: Queries) -> Mapping[str, frozenset[str]]:
-    """The tags of each position that bears any."""
+    """Return the tags of each position that has tags."""
     return kept.NoteTable(queries).tags_by_position()
 
 
@@ -170,7 +173,7 @@ def _combine(notes: Sequence[Note]) -> NoteSummary:
 
 
 def _note_of(queries: Queries, position: str) -> Note:
-    """The note of a position, empty where nothing was said. Raises NotFoundError."""
+    """Return the note of a position, empty before its first save. Raises NotFoundError."""
     bookings = queries.bookings_of(position)
     if not bookings:
         raise NotFoundError(f"no position {position!r}", "`tearsheet positions` lists them")
@@ -186,7 +189,7 @@ def _get_note(queries: Queries, identity: str) -> Note:
 
 
 def _check_version(note: Note, version: int | None) -> None:
-    """Refuse what is said upon another version than the last."""
+    """Raise UsageError if a version is not the latest; None skips the check."""
     if version in (None, note.version):
         return
     if note.version:

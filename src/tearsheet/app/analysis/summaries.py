@@ -1,4 +1,4 @@
-"""Summaries of the ledger: from the stored tallies of its sessions, or from rows where a filter needs them."""
+"""Summaries of the ledger, from the stored tallies of sessions, or from rows if a filter requires them."""
 
 import logging
 from collections import defaultdict
@@ -34,7 +34,7 @@ _log = logging.getLogger("tearsheet")
 
 
 class SummaryOptions(Struct, frozen=True):
-    """What every summary of a tracker has in common."""
+    """Options that all summaries of a tracker share."""
 
     calendar: TradingCalendar
     tally_rules: TallyRules
@@ -44,7 +44,7 @@ class SummaryOptions(Struct, frozen=True):
 
 
 def options_from(settings: Settings) -> SummaryOptions:
-    """The terms of summaries as the settings say them."""
+    """Return the summary options of the settings."""
     return SummaryOptions(
         settings.calendar,
         TallyRules(settings.breakeven_band, settings.breakeven_streak == "break"),
@@ -55,14 +55,14 @@ def options_from(settings: Settings) -> SummaryOptions:
 
 
 class WindowRows(Struct, frozen=True):
-    """The bookings and closed positions of a window and scope, in order."""
+    """Bookings and closed positions of a window and scope, in order."""
 
     bookings: list[Booking]
     closed: list[Position]
 
 
 class SummaryBuilder:
-    """Answers for windows and scopes, from one state of the ledger."""
+    """Builder of summaries for windows and scopes; use it inside one snapshot of the ledger."""
 
     def __init__(self, ledger: Ledger, terms: SummaryOptions, now: datetime) -> None:
         self._ledger = ledger
@@ -74,7 +74,7 @@ class SummaryBuilder:
     def summary(
         self, window: Window, scope: Scope, currency: str | None, stale: Iterable[PartialReason] = ()
     ) -> PerformanceSummary:
-        """The summary of a window and scope. Raises MixedCurrencyError, NotFoundError."""
+        """Return the summary of a window and scope. Raises MixedCurrencyError, NotFoundError."""
         self.check_account(scope)
         window = self.from_first_session(window, scope)
         chosen, others = self._currency(window, scope, currency)
@@ -110,14 +110,14 @@ class SummaryBuilder:
         )
 
     def incompleteness_reasons(self, window: Window, scope: Scope, currency: str) -> list[PartialReason]:
-        """Why a summary of the window and scope would be partial."""
+        """Return the reasons why a summary of the window and scope is partial."""
         kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
         tally = merge(tally for _, tally in kept)
         missing, rejected = self._missing_days(window), self._count_rejected(window, scope)
         return list(self._partial_reasons(window, missing, rejected, tally, scope))
 
     def rows(self, window: Window, scope: Scope, currency: str) -> WindowRows:
-        """The rows that a summary of the window and scope rests on."""
+        """Return the bookings and closed positions behind a summary of the window and scope."""
         if window.last_trades is not None:
             closed = self._ledger.queries.last_closed(scope, currency, self._end(window), window.last_trades)
             return WindowRows([_to_booking(position) for position in closed], closed)
@@ -130,7 +130,7 @@ class SummaryBuilder:
         return WindowRows(sorted(bookings, key=lambda b: b.order), closed)
 
     def sessions(self, window: Window, scope: Scope, currency: str) -> list[tuple[date, Tally]]:
-        """The tally of each session of a window that traded, in order."""
+        """Return the tally of each session with trading in a window, in order."""
         if window.last_trades is None and not scope.needs_row_filter:
             return self._ledger.tallies(scope.account, window.start, window.end, currency)
         rows = self.rows(window, scope, currency)
@@ -144,13 +144,13 @@ class SummaryBuilder:
         return [(day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)]
 
     def currency(self, window: Window, scope: Scope, currency: str | None) -> str:
-        """The one currency that a summary of the window and scope is in."""
+        """Return the currency of a summary of the window and scope. Raises MixedCurrencyError."""
         return self._currency(window, scope, currency)[0]
 
     def _filtered_rows(
         self, bookings: list[Booking], closed: list[Position], scope: Scope
     ) -> tuple[list[Booking], list[Position]]:
-        """What belongs to a strategy, symbol or mode; a booking does if its position does."""
+        """Return the rows in a scope; a booking is in scope if its position is."""
         fits: dict[str, bool] = {p.id: is_in_scope(scope, p) for p in closed}
         for identity in {b.position_id for b in bookings} - fits.keys():
             position = self._ledger.queries.position(identity)
@@ -158,7 +158,7 @@ class SummaryBuilder:
         return [b for b in bookings if fits[b.position_id]], [p for p in closed if fits[p.id]]
 
     def check_account(self, scope: Scope) -> None:
-        """Refuse an account that never traded. Raises NotFoundError."""
+        """Raise NotFoundError if the account of a scope never traded."""
         if scope.account is None:
             return
         known = self._ledger.accounts()
@@ -168,7 +168,7 @@ class SummaryBuilder:
             raise NotFoundError(f"no account {scope.account!r}", f"known accounts: {named}")
 
     def from_first_session(self, window: Window, scope: Scope) -> Window:
-        """A window over everything begins with the first session that has a booking."""
+        """Return the window; an `all` window starts at the first session with a booking."""
         if window.kind != "all":
             return window
         first = self._ledger.first_session(scope.account) or window.last_day
@@ -210,7 +210,7 @@ class SummaryBuilder:
         return [Day(day, nets[day], trades[day]) for day in sorted(nets.keys() | trades.keys())]
 
     def _with_idle_days(self, window: Window, days: list[Day]) -> tuple[Day, ...]:
-        """The days with, for the ratios that need them, the idle exchange days between."""
+        """Return the days; with a starting balance, add the idle exchange days in between, which ratios need."""
         if self._options.starting_balance is None or not days:
             return tuple(days)
         traded = {day.session: day for day in days}
@@ -222,7 +222,7 @@ class SummaryBuilder:
         )
 
     def _balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
-        """The starting balance and all that was made before the window."""
+        """Return the starting balance plus the net P&L before the window; None for rolling and filtered windows."""
         balance = self._options.starting_balance
         if balance is None or window.last_trades is not None or scope.needs_row_filter:
             return None
@@ -234,7 +234,7 @@ class SummaryBuilder:
             return balance + sum((tally.curve.net for _, tally in before), ZERO)
 
     def _missing_days(self, window: Window) -> list[date]:
-        """Past weekdays inside the window, since the first log file, that have none."""
+        """Return past weekdays of the window, since the first log file, that have no log file."""
         first = self._ledger.first_log_day()
         if first is None or window.last_trades is not None:
             return []
@@ -274,7 +274,7 @@ class SummaryBuilder:
     def _unrealized(
         self, window: Window, currency: str, held: list[Position], open_log_trades: int
     ) -> Unrealized:
-        """That of the positions open now, for a window that has not ended."""
+        """Return the unrealized P&L of the positions open now; undefined for a past window."""
         if window.end <= self._options.calendar.trading_day_of(self._now):
             return Unrealized(None, "the window is past")
         return unrealized_total(
@@ -316,7 +316,7 @@ class SummaryBuilder:
 
 
 def summary_builder(context: LedgerContext) -> SummaryBuilder:
-    """Return the builder of summaries at the present instant; use it inside one snapshot of the ledger."""
+    """Return a builder of summaries as of now; use it inside one snapshot of the ledger."""
     return SummaryBuilder(context.ledger, options_from(context.settings), context.now)
 
 
@@ -327,7 +327,7 @@ def summarize(
     currency: str | None = None,
     stale: Iterable[PartialReason] = (),
 ) -> PerformanceSummary:
-    """Return the summary of a window, without a sync; `stale` are reasons to call it partial.
+    """Return the summary of a window, without a sync; `stale` lists more reasons why it is partial.
 
     Raises NotFoundError, MixedCurrencyError, StoreError.
     """
@@ -351,7 +351,7 @@ def _day(of: tuple[date, WindowRows]) -> date:
 
 
 def _to_booking(position: Position) -> Booking:
-    """A closed position as one booking, for windows that count whole trades."""
+    """Return a closed position as one booking, for rolling windows, which count whole trades."""
     return Booking(
         position.id,
         position.account,

@@ -1,4 +1,4 @@
-"""What the open positions would bring at their marks, the last known prices; never guessed."""
+"""Unrealized P&L of open positions at their marks (last known prices); undefined without a current mark."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -12,14 +12,14 @@ from tearsheet.trade.position import Position
 
 
 class Unrealized(Struct, frozen=True):
-    """Money that open positions would bring, before the fees of closing them; None with the reason."""
+    """Unrealized P&L before closing fees; None with a reason if it is undefined."""
 
     value: Decimal | None
     reason: str | None = None
 
 
 def unrealized_of_position(position: Position, mark: Mark | None) -> Unrealized:
-    """What one open position would bring at a mark."""
+    """Return the unrealized P&L of an open position; undefined if the mark is missing or older than its last fill."""
     if mark is None:
         return Unrealized(None, f"no mark for {position.symbol}")
     if mark.time < position.last_at:
@@ -29,7 +29,10 @@ def unrealized_of_position(position: Position, mark: Mark | None) -> Unrealized:
 
 
 def unrealized_total(queries: Queries, positions: Iterable[Position], open_log_trades: int) -> Unrealized:
-    """What all positions, of one currency, would bring; None as soon as one of them has no price."""
+    """Return the unrealized P&L of positions in one currency.
+
+    Undefined if that of any position is, or if the trade log has open trades, whose size is unknown.
+    """
     if open_log_trades:
         return Unrealized(None, f"{open_log_trades} open trades of the log say no size left")
     marks, total = Marks(queries), ZERO
