@@ -69,7 +69,7 @@ def save_change(
     `before` runs first, in the same transaction. On failure the old file content is restored.
     Raises InputError, StoreError.
     """
-    path = file.path.resolve()  # write through a symlink instead of replacing it
+    path = file.path.resolve()  # replace the target of a symlink, not the link
     was: bytes | None = None
     try:
         with ledger.writing():

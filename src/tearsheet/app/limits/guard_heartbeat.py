@@ -37,7 +37,7 @@ def last_polls(context: LedgerContext, began: datetime) -> dict[str, datetime]:
 
 
 def missing_guards(context: LedgerContext, began: datetime) -> dict[str, int]:
-    """Return the minutes since the last poll of each account whose guard is overdue.
+    """Return the minutes since the last poll, for each account with an overdue poll.
 
     An account is overdue after `guard_absent_minutes`; 0 turns the check off. Raises StoreError.
     """

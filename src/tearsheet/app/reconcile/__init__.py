@@ -1,1 +1,1 @@
-"""reconcile."""
+"""Reconciliation of the ledger with broker statements."""

@@ -1,4 +1,4 @@
-"""Their side of a tie-out: what a report states of an account, by what, days and instrument."""
+"""Broker side of a reconciliation: the numbers of a statement by kind, period and instrument."""
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
@@ -14,14 +14,14 @@ from tearsheet.sources.reports.reported import BrokerReport, ReportLine
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, TradingCalendar
 
-#: What counts as 0 where a report that covers the day says nothing.
+#: Kinds that count as 0 if the statement covers the day but does not list them.
 _ZERO_KINDS: tuple[NumberKind, ...] = ("realized", "net", "fees", "paid")
 
 
 class BrokerNumbers(Struct):
-    """The numbers of an account, the lines behind each, and the first and last day that are covered.
+    """Numbers of an account in a statement, their source lines, and the first and last day covered.
 
-    `absent` are the zeros that nothing states.
+    `implied_zeros` are the zeros that the statement does not list.
     """
 
     numbers: dict[NumberKey, Decimal]
@@ -38,7 +38,7 @@ def collect_numbers(
     calendar: TradingCalendar,
     start: Decimal | None,
 ) -> BrokerNumbers:
-    """What the lines of an account add up to. `start` is what it had before the first of them, if known."""
+    """Return the sums of an account's lines; `start` is the balance before the first line, if known."""
     by_day = [(_day(line, calendar), line) for line in lines]
     covered = [(line.since or day, day) for day, line in by_day]
     covered += [report.period[account]] if account in report.period else []
@@ -58,7 +58,7 @@ def collect_numbers(
 
 
 def add_zero_days(found: BrokerNumbers, ours: LedgerNumbers, *, all_positions: bool) -> None:
-    """What a report covers and does not list was 0 to it, where our books have something."""
+    """Add zeros for days and instruments that the statement covers but does not list and the ledger has."""
     numbers = found.numbers
     listed = {span for what, span in numbers if what != "balance"}
     for what in _ZERO_KINDS:
@@ -106,7 +106,7 @@ def _day(line: ReportLine, calendar: TradingCalendar) -> date:
 def _balance_changes(
     found: BrokerNumbers, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None
 ) -> None:
-    """Balances become what they changed by from one stated day to the next, without deposits."""
+    """Add the balance changes between reported days, without deposits."""
     deposits: dict[date, Decimal] = defaultdict(Decimal)
     last: dict[date, tuple[Decimal, int]] = {}
     opened: set[tuple[int, Decimal]] = set()
@@ -118,7 +118,7 @@ def _balance_changes(
             last[day] = (line.amounts["balance"], line.line)
     firsts = [(n.line, n.amounts["balance"]) for _, n in by_day if "balance" in n.amounts]
     before: tuple[date, Decimal] | None = None
-    if firsts and min(firsts) in opened:  # the account began with this deposit
+    if firsts and min(firsts) in opened:  # the account was opened with this deposit
         before = (min(last) - DAY, ZERO)
     elif firsts and start is not None:
         before = (found.first - DAY, start)
@@ -134,7 +134,7 @@ def _balance_changes(
 
 
 def _drop_redundant_totals(found: BrokerNumbers) -> None:
-    """A sum of a period tells nothing more where the same is stated day by day."""
+    """Drop period totals of an instrument if the statement also lists daily values."""
     daily = {(what, span.symbol) for what, span in found.numbers if span.since == span.day}
     for key in list(found.numbers):
         what, span = key

@@ -1,4 +1,4 @@
-"""Gives each difference its kind: by a theory that explains all of an instrument, else by what can be shown."""
+"""Classification of differences: one explanation for a whole instrument, or a cause for each difference."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ _UNKNOWN = Cause("unknown", "nothing that can be shown explains it")
 
 
 def classify(sides: AccountComparison) -> dict[NumberKey, Cause]:
-    """The kind of every number that differs."""
+    """Return the cause of every number that differs."""
     found: dict[NumberKey, Cause] = {}
     for group in sides.groups.values():
         gaps = [key for key in group if not sides.matches(key)]
@@ -34,7 +34,7 @@ def classify(sides: AccountComparison) -> dict[NumberKey, Cause]:
 
 
 class _SingleCauses:
-    """The differences of an instrument that no theory explains together, each looked at for itself."""
+    """Separate causes for the differences of an instrument that no single explanation covers."""
 
     def __init__(
         self, sides: AccountComparison, group: Sequence[NumberKey], gaps: Sequence[NumberKey]
@@ -47,7 +47,7 @@ class _SingleCauses:
         self._gap_change_days = self._position_gap_changes()
 
     def causes(self) -> dict[NumberKey, Cause]:
-        """The kind of each; those of fees last, since they lean on the others."""
+        """Return the cause of each difference; fees last, because they depend on the others."""
         found = {key: self._cause(key) for key in self._gaps if key[0] not in _FEES}
         loose = any(one.kind in ("unknown", "missing fill") for one in found.values())
         for key in self._gaps:
@@ -72,7 +72,7 @@ class _SingleCauses:
         return self._scaling_or_rounding(key) or _UNKNOWN
 
     def _from_fills_or_neighbor(self, key: NumberKey) -> Cause | None:
-        """By the fills of the report, or by a neighbouring day."""
+        """Return a cause if the statement's fills, a nearby day or the cost method explains the number."""
         sides = self._comparison
         if self._books and self._reproduces(self._books, key):
             is_filled = self._reproduces(1, key) or self._books == 1
@@ -86,12 +86,12 @@ class _SingleCauses:
         return None
 
     def _explains_all(self, key: NumberKey, finish: ValueTransform) -> bool:
-        """Whether it gives every number of that kind: a method is not changed from day to day."""
+        """Return whether a transform gives all numbers of this kind: the method is the same on every day."""
         ours = self._comparison.ledger_numbers()
         return all(self._comparison.reproduces(ours, k, finish) for k in self._group if k[0] == key[0])
 
     def _scaling_or_rounding(self, key: NumberKey) -> Cause | None:
-        """A multiplier or a rounding that gives theirs, and that no other day refutes."""
+        """Return a multiplier or rounding that gives the broker's value and contradicts no other day."""
         sides, ours = self._comparison, self._comparison.ledger_numbers()
         same = [other for other in self._group if other[0] == key[0] and sides.matches(other)]
         for finish in sides.transforms(ours, [key]):
@@ -99,7 +99,7 @@ class _SingleCauses:
             if not (is_own and sides.reproduces(ours, key, finish)):
                 continue
             if any(not sides.reproduces(ours, other, finish) for other in same):
-                continue  # another day is stated as it is without
+                continue  # another day matches only without it
             if finish.ratio is not None:
                 return Cause("multiplier", f"theirs is {to_plain_string(finish.ratio)} times ours")
             if finish.rounding is not None:
@@ -128,7 +128,7 @@ class _SingleCauses:
         return Cause("missing fill", f"by the end of the day {to_plain_string(abs(gap))} more were {side}")
 
     def _one_side_empty(self, span: DayRange) -> Cause | None:
-        """One of both has nothing at all of these days."""
+        """Return a missing-fill cause if the ledger or the statement is empty for these days."""
         if not any(True for _ in self._comparison.ledger_numbers().effects_in(span)):
             return Cause("missing fill", "our books have no fill of that day")
         stated = [
@@ -144,7 +144,7 @@ class _SingleCauses:
         )
 
     def _offsetting_day(self, key: NumberKey) -> str:
-        """The day that differs by as much the other way, if fills at their border come to that."""
+        """Return the day with the opposite difference, if fills at the day boundary explain it."""
         what, span = key
         if what not in ADDITIVE or span.since != span.day or self._position_differs(span):
             return ""
@@ -161,7 +161,7 @@ class _SingleCauses:
         return ""
 
     def _position_gap_changes(self) -> list[date]:
-        """The days on which the gap between the positions changes."""
+        """Return the days on which the position difference changes."""
         turns: list[date] = []
         before = ZERO
         stated = sorted((key for key in self._group if key[0] == "position"), key=lambda k: k[1].day)
@@ -176,7 +176,7 @@ class _SingleCauses:
         return max((t for t in self._gap_change_days if t <= span.day), default=span.day)
 
     def _position_differs(self, span: DayRange) -> bool:
-        """Whether the positions differ at the end of the span, or began or ceased to in it."""
+        """Return whether positions differ at the end of the period, or the difference changes within it."""
         stands = [key for key in self._gaps if key[0] == "position" and key[1].day <= span.day]
         if any(span.since <= turn <= span.day for turn in self._gap_change_days):
             return True

@@ -1,4 +1,4 @@
-"""Theories of why a broker's numbers differ from ours: each is computed, and holds only if it gives theirs exactly."""
+"""Explanations of differences: each is computed, and valid only if it gives the broker's values exactly."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import time
@@ -25,11 +25,11 @@ from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.session import TradingCalendar
 
 CauseKind = Literal["missing fill", "fee", "multiplier", "day boundary", "method", "rounding", "unknown"]
-#: A number that the report states: what, of which days and instrument.
+#: Key of a number in the statement: its kind, period and instrument.
 NumberKey = tuple[NumberKind, DayRange]
-#: Full-size and micro contracts, lots of options, and pence are such multiples of each other.
+#: Ratios between full-size and micro contracts, option lots, and pence and pounds.
 _RATIOS = frozenset(map(Decimal, (2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 500, 1000)))
-#: The hours at which brokers begin a day, the usual ones first.
+#: Hours at which a broker's day may start, the usual ones first.
 _HOURS = (0, 17, 18, 16, *(hour for hour in range(24) if hour not in (0, 16, 17, 18)))
 _METHOD_DETAILS = {
     "fifo": "first in, first out, our own fills give exactly theirs; both agree once flat",
@@ -38,14 +38,14 @@ _METHOD_DETAILS = {
 
 
 class Cause(Struct, frozen=True):
-    """What a theory says of a number."""
+    """Cause of a difference, with its detail text."""
 
     kind: CauseKind
     detail: str
 
 
 class ValueTransform(Struct, frozen=True):
-    """How a sum is made into what the report shows: by which method, times what, rounded how."""
+    """Transform from a ledger sum to the statement's value: cost method, ratio, rounding, fees."""
 
     method: CostMethod
     ratio: Decimal | None = None
@@ -54,7 +54,10 @@ class ValueTransform(Struct, frozen=True):
 
 
 class DifferenceExplanation(Struct, frozen=True):
-    """Which books (0: ours, 1: with the report's fills, 2: with its fees too), which day, which finish."""
+    """Explanation of a group: ledger version, calendar and transforms.
+
+    `books` is 0 for the ledger as stored, 1 with the statement's fills, 2 with its fees too.
+    """
 
     books: int
     calendar: TradingCalendar | None
@@ -62,12 +65,11 @@ class DifferenceExplanation(Struct, frozen=True):
 
 
 class AccountComparison:
-    """Both sides of an account: what the report states, and our books as they are and as it would have them.
+    """Comparison of an account: the statement's numbers and the ledger, as stored and adjusted to it.
 
-    To be asked inside `exact()`. `places` are the decimals that the report shows,
-    `unpriced` the spans with missing fills whose fee the report does not state,
-    `absent` the zeros that it does not write, which no rounding makes, `moved` the instruments
-    whose fills are the same on both sides, at other instants.
+    Call its methods inside `exact()`. `places` are the decimals in the statement, `unpriced` the periods
+    with missing fills for which the statement has no fee, `absent` the implied zeros (never rounded),
+    `moved` the instruments with fills that differ only in time.
     """
 
     def __init__(
@@ -93,14 +95,14 @@ class AccountComparison:
             self.groups.setdefault(key[1].symbol, []).append(key)
 
     def ledger_numbers(self, books: int = 0, calendar: TradingCalendar | None = None) -> LedgerNumbers:
-        """Our numbers by some books and days."""
+        """Return the ledger's numbers for a ledger version and calendar, from a cache."""
         place = (books, id(calendar))
         if place not in self._cache:
             self._cache[place] = LedgerNumbers(self._books[books], calendar or self.calendar)
         return self._cache[place]
 
     def reproduces(self, ours: LedgerNumbers, key: NumberKey, finish: ValueTransform) -> bool:
-        """Whether our numbers, finished like this, are what the report states."""
+        """Return whether the transformed ledger number equals the statement's value."""
         theirs, (what, span) = self.broker_numbers[key], key
         if what == "price":
             return self._is_price(ours, span, theirs, finish)
@@ -116,15 +118,15 @@ class AccountComparison:
         return theirs == ours.value(what, span, finish.method)
 
     def default_transform(self, what: NumberKind) -> ValueTransform:
-        """How our books would have it; a mean price with fees in it, where theirs has."""
+        """Return the default transform; prices include fees if the statement's do."""
         return ValueTransform(self.method, with_fees=what == "price" and self._fees_in_price)
 
     def matches(self, key: NumberKey) -> bool:
-        """Whether the report states what our books have."""
+        """Return whether the statement matches the ledger."""
         return self.reproduces(self.ledger_numbers(), key, self.default_transform(key[0]))
 
     def ledger_value(self, key: NumberKey) -> Decimal:
-        """Our number beside theirs."""
+        """Return the ledger's number for a key."""
         what, span = key
         if what != "price":
             return self.ledger_numbers().value(what, span, self.method)
@@ -134,7 +136,7 @@ class AccountComparison:
         return roundings(8)[0].apply(held[0]).normalize() if held else Decimal(0)
 
     def transforms(self, ours: LedgerNumbers, keys: Sequence[NumberKey]) -> Iterator[ValueTransform]:
-        """The ways in which a report may come to these numbers, of one kind, the simplest first."""
+        """Yield the transforms that may give these numbers of one kind, simplest first."""
         what = keys[0][0]
         yield (plain_finish := self.default_transform(what))
         if what == "price":
@@ -156,7 +158,7 @@ class AccountComparison:
                 yield ValueTransform(method, rounding=rule)
 
     def find_explanation(self, group: Sequence[NumberKey]) -> DifferenceExplanation | None:
-        """The simplest theory by which every number of a group comes out as stated."""
+        """Return the simplest explanation that gives every number of a group exactly, or None."""
         for calendar in (None, *_calendars(self.calendar)):
             for books in self.distinct_books:
                 ours = self.ledger_numbers(books, calendar)
@@ -168,7 +170,7 @@ class AccountComparison:
         return None
 
     def explain(self, theory: DifferenceExplanation, key: NumberKey) -> Cause:
-        """What a theory that holds says of one number."""
+        """Return the cause that a valid explanation gives for one number."""
         finish = theory.transforms[key[0]]
         plainly = self.default_transform(key[0])
         words: list[Cause] = []
@@ -188,7 +190,7 @@ class AccountComparison:
         return Cause(kind, "; and ".join(one.detail for one in words) or "nothing explains it")
 
     def explained_by_missing_fills(self, key: NumberKey) -> Cause:
-        """What it means that our books with the fills of the report give its number."""
+        """Return the cause if the ledger with the statement's fills gives its number."""
         if key[1].symbol in self._time_shifted:
             return Cause("day boundary", "at the instants of the report our fills give it: see below")
         return Cause("missing fill", "with the report's fills our books give it: see below")
@@ -226,7 +228,7 @@ class AccountComparison:
         return found
 
     def _moves_inside(self, calendar: TradingCalendar, books: int, group: Sequence[NumberKey]) -> bool:
-        """Whether another trading day moves something from one stated day to another one."""
+        """Return whether another calendar moves an effect from one reported day to another."""
         days = [(span.since, span.day) for what, span in group if what in ADDITIVE]
         if not days:
             return False
@@ -235,7 +237,7 @@ class AccountComparison:
         return any(first <= day <= last and first <= there <= last for day, there in moved)
 
     def _ratio(self, ours: LedgerNumbers, keys: Sequence[NumberKey], method: CostMethod) -> Decimal | None:
-        """What theirs is of ours, if that is one number, and such as multipliers differ by."""
+        """Return the single ratio of broker to ledger values, if contract multipliers can differ by it."""
         ratios = set()
         number = 0
         for key in keys:
@@ -253,7 +255,7 @@ class AccountComparison:
         return ratio if is_known or number > 1 else None
 
     def _is_price(self, ours: LedgerNumbers, span: DayRange, theirs: Decimal, finish: ValueTransform) -> bool:
-        """Whether a mean price is theirs, as far as they show it."""
+        """Return whether the average price equals the statement's at its decimals."""
         held = [average_prices(step, finish.method) for step in ours.last_effects(span) if step.held]
         if not held:
             return not theirs
@@ -270,7 +272,7 @@ class AccountComparison:
 
 
 def _calendars(own: TradingCalendar) -> Iterator[TradingCalendar]:
-    """Other trading days that a broker may have."""
+    """Yield other trading-day calendars that a broker may use."""
     for minute in (0, 30):
         for hour in _HOURS:
             if (start := time(hour, minute)) != own.day_starts_at:
@@ -280,7 +282,7 @@ def _calendars(own: TradingCalendar) -> Iterator[TradingCalendar]:
 
 
 def _quotient(one: Decimal, other: Decimal) -> Decimal | None:
-    """An exact quotient of few digits, None where there is none."""
+    """Return the quotient if it is exact to 12 decimals, else None."""
     whole = one * 10**12 // other
     quotient = whole / 10**12
     return quotient.normalize() if quotient * other == one else None
@@ -291,7 +293,7 @@ def _price_name(finish: ValueTransform) -> str:
 
 
 def explained_by_fees() -> Cause:
-    """The report's fees are others than ours, and give its number."""
+    """Return the cause if the statement's fees give its number."""
     return Cause("fee", "with the report's fees our books give it: see below")
 
 

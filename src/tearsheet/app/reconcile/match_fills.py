@@ -1,4 +1,4 @@
-"""Holds the fills of a broker's report beside ours, one by one: which have no counterpart, which other fees."""
+"""Fill matching between a broker statement and the ledger: missing fills, fee and time differences."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,23 +14,23 @@ from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import Fill, Side
 
 FillDifferenceKind = Literal["books", "report", "fee", "instant"]
-#: Reports cut or round instants to the second.
+#: Tolerance for times, because statements truncate or round to the second.
 _NEAR = timedelta(seconds=2)
-#: Parts of an order lie at most so far apart.
+#: Maximum time between an order and its partial fills.
 _ORDER = timedelta(days=1)
-#: An order is looked for in no longer runs of fills.
+#: Maximum number of consecutive fills that are tried as one order.
 _LONGEST_RUN = 200
-#: What time zones differ by: multiples of it, and no more than so much.
+#: Time zone offsets: multiples of the first, at most the second.
 _QUARTER, _FURTHEST = timedelta(minutes=15), timedelta(hours=26)
-#: Where more than so many pairs are left, something else is wrong: a zone, an account.
+#: Maximum number of candidate pairs; more mean another cause, such as a wrong time zone or account.
 _MOST_TRIED = 100_000
 
 
 class FillDifference(Struct, frozen=True):
-    """A fill without counterpart in our `books` or in the `report`, or one with another `fee` or `instant` there.
+    """Fill missing in the ledger (`books`) or the statement (`report`), or with another `fee` or `instant`.
 
-    `line` is that of the report, `fee` what the report states less ours, `late` by how many seconds
-    our instant is later (below 0: earlier).
+    `line` is the line of the statement, `fee` the broker's fee minus the ledger's, and `late` the
+    seconds by which the ledger's time is later (negative: earlier).
     """
 
     lacking: FillDifferenceKind
@@ -48,7 +48,7 @@ class FillDifference(Struct, frozen=True):
 
     @property
     def description(self) -> str:
-        """The difference as people read it."""
+        """Return the difference as text."""
         where = f"line {self.line}: " if self.line else ""
         what = {
             "books": f"our books lack the {self.role + ' ' if self.role else ''}fill",
@@ -65,7 +65,7 @@ class FillDifference(Struct, frozen=True):
 
 
 class FillMatch(Struct):
-    """What came of one instrument: the differences, and our fills as the report would have them."""
+    """Match result of one instrument: the differences, and the ledger's fills adjusted to the statement."""
 
     differences: list[FillDifference]
     with_fills: list[Fill]
@@ -96,9 +96,10 @@ def match_fills(
     pairs: bool,
     ids_known: bool,
 ) -> FillMatch:
-    """Compare the fills of one instrument. Our fills outside `window` need no counterpart.
+    """Match the fills of one instrument; ledger fills outside `window` need no counterpart.
 
-    With `pairs` the report only has what was closed, so that what we hold needs none either.
+    With `pairs` the statement has only closed round trips, so fills of open positions need no
+    counterpart either.
     """
     left, right = [_BrokerFill(one) for one in theirs], [_LedgerFill(fill) for fill in ours]
     _match_ids(left, right)
@@ -131,7 +132,7 @@ def _match_ids(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> Non
 
 
 def _match_content(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
-    """By side, price and instant, the nearest first; whole fills before parts."""
+    """Match by side, price and time, nearest first; whole fills before partial ones."""
     places: dict[tuple[Side, Decimal], list[_LedgerFill]] = {}
     for o in right:
         places.setdefault((o.fill.side, o.fill.price), []).append(o)
@@ -150,7 +151,10 @@ def _match_content(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) ->
 
 
 def _match_time_zone(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
-    """All that is left at once, at instants that differ as time zones do, in summer and in winter."""
+    """Match all remaining fills at one or two time zone offsets (standard and daylight time).
+
+    Makes no match unless every remaining statement fill has a counterpart, and there are at least two.
+    """
     waiting = [t for t in left if t.left]
     free = [o for o in right if o.left]
     taken: list[tuple[_BrokerFill, _LedgerFill]] = []
@@ -172,7 +176,7 @@ def _match_time_zone(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) 
 def _shifted_matches(
     left: Sequence[_BrokerFill], right: Sequence[_LedgerFill], late: timedelta
 ) -> list[tuple[_BrokerFill, _LedgerFill]]:
-    """What is the same on both sides, ours so much later."""
+    """Return the pairs that are equal except that the ledger's time is later by `late`."""
     places: dict[tuple[Side, Decimal, int], list[_LedgerFill]] = defaultdict(list)
     for o in right:
         places[o.fill.side, o.fill.price, int(o.fill.time.timestamp())].append(o)
@@ -195,14 +199,18 @@ def _is_same(t: _BrokerFill, o: _LedgerFill) -> bool:
 
 
 def _time_shift(t: _BrokerFill, o: _LedgerFill) -> timedelta:
-    """By how much our instant is later, if that is what zones may differ by, else 0."""
+    """Return how much later the ledger's time is, if that is a possible time zone offset; else 0."""
     off = o.fill.time - t.one.fill.time
     whole = round(off / _QUARTER) * _QUARTER
     return whole if abs(off - whole) < _NEAR and abs(whole) <= _FURTHEST else timedelta(0)
 
 
 def _time_shifted_pairs(left: Sequence[_BrokerFill]) -> list[tuple[_BrokerFill, _LedgerFill]]:
-    """Fills that are the same at other instants; none, where a report does not state instants."""
+    """Return pairs that differ only in time, by time zone offsets.
+
+    Empty for fewer than two, or if any difference is not a time zone offset: the statement then has no
+    exact times.
+    """
     pairs = [(t, t.match) for t in left if t.match is not None]
     apart = [(t, o) for t, o in pairs if abs(o.fill.time - t.one.fill.time) >= _NEAR]
     if len(apart) < 2 or not all(_time_shift(t, o) for t, o in apart):
@@ -213,7 +221,7 @@ def _time_shifted_pairs(left: Sequence[_BrokerFill]) -> list[tuple[_BrokerFill, 
 
 
 def _match_orders(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
-    """One of them has orders at mean prices, the other the fills of the orders."""
+    """Match orders at average prices on one side with their partial fills on the other."""
     left, right = [t for t in left if t.left], [o for o in right if o.left]
     if len(left) * len(right) > _MOST_TRIED:
         return
@@ -229,7 +237,7 @@ def _match_orders(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> 
 
 
 def _find_parts(order: Fill, quantity: Decimal, parts: Sequence[tuple[Fill, Decimal]]) -> Sequence[int]:
-    """The neighbouring fills that come to the quantity and the mean price of an order."""
+    """Return the consecutive fills that add up to the quantity and average price of an order."""
     if not quantity:
         return ()
     places = max(0, -int(order.price.as_tuple().exponent))
@@ -258,7 +266,7 @@ def _pair(t: _BrokerFill, o: _LedgerFill) -> None:
 
 
 def _ignore_open_fills(right: Sequence[_LedgerFill], surplus: Sequence[_LedgerFill]) -> None:
-    """What is held at the end was opened by the latest fills of its side."""
+    """Exclude the fills of the open position: the latest fills on its side."""
     held = sum((o.fill.quantity if o.fill.side is Side.BUY else -o.fill.quantity for o in right), ZERO)
     side, left = (Side.BUY if held > 0 else Side.SELL), abs(held)
     for o in reversed(surplus):
@@ -269,7 +277,7 @@ def _ignore_open_fills(right: Sequence[_LedgerFill], surplus: Sequence[_LedgerFi
 
 
 def _fee_pairs(left: Sequence[_BrokerFill]) -> Iterable[tuple[_BrokerFill, _LedgerFill]]:
-    """Fills that are the same and have other fees."""
+    """Yield pairs that differ only in the fee."""
     for t in left:
         o = t.match
         if o is not None and t.one.has_fee and o.fill.commission != t.one.fill.commission:
@@ -316,7 +324,7 @@ def _difference(
 def _adjusted_fills(
     right: Sequence[_LedgerFill], added: Sequence[Fill], gone: Mapping[int, Decimal], *, with_fees: bool
 ) -> list[Fill]:
-    """Our fills with those that the report has and without those that it has not."""
+    """Return the ledger's fills plus the statement's extra fills, minus those not in the statement."""
     kept = []
     for o in right:
         quantity = o.fill.quantity - gone.get(id(o), ZERO)

@@ -1,4 +1,4 @@
-"""Our side of a tie-out: what every fill did to an account's results, by average cost and first in, first out."""
+"""Ledger side of a reconciliation: the effect of every fill by average cost and first in, first out."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,11 @@ from tearsheet.trade.session import to_micros
 
 
 class FillEffect(Struct, frozen=True, gc=False):
-    """What one fill did. `gross` and `fifo` are its result before fees by the two methods, `paid` and
-    `fifo_paid` the fees of both sides of what it closed; `held`, `cost` and the others are what stands
-    after it: the quantity (short is negative) and the money in it, without and with fees.
+    """Effect of one fill.
+
+    `gross` and `fifo` are the result before fees by average cost and FIFO; `paid` and `fifo_paid` the
+    entry and exit fees of the closed quantity. `held` is the quantity after the fill (short is
+    negative), `cost` and `fifo_cost` its cost, `cost_fees` and `fifo_fees` its entry fees.
     """
 
     at: datetime
@@ -48,7 +50,7 @@ class _Lot:
 
 
 class _LotQueue:
-    """Lots of one instrument: first in, first out, and the fees that were paid for them."""
+    """FIFO queue of the open lots of one instrument, with their fees."""
 
     def __init__(self) -> None:
         self.lots: deque[_Lot] = deque()
@@ -63,7 +65,7 @@ class _LotQueue:
         self.average_fees += fees
 
     def close(self, quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
-        """Take out what a signed quantity closes: points × quantity made, and the lots' fees by both methods."""
+        """Close a signed quantity; return points × quantity, FIFO fees and average fees."""
         left, made, paid = abs(quantity), ZERO, ZERO
         sign = -1 if quantity > 0 else 1
         before = abs(self.held)
@@ -89,7 +91,7 @@ class _LotQueue:
 
 
 def fill_effects(fills: Iterable[Fill]) -> list[FillEffect]:
-    """The steps of one instrument's fills, in order, from flat; to be called inside `exact()`."""
+    """Return the effects of one instrument's fills, in order from flat; call it inside `exact()`."""
     book, lots, steps = Book(), _LotQueue(), []
     cost, exits = ZERO, 0
     for fill in fills:
@@ -133,7 +135,7 @@ def fill_effects(fills: Iterable[Fill]) -> list[FillEffect]:
 
 
 def fills_since_flat(queries: Queries, account: str, symbol: str, since: datetime) -> list[Fill]:
-    """The fills of an instrument from the last time it was flat before an instant."""
+    """Return the fills of an instrument since it was last flat before an instant."""
     since_us, before = to_micros(since), None
     while since_us != before:
         before = since_us
@@ -144,14 +146,14 @@ def fills_since_flat(queries: Queries, account: str, symbol: str, since: datetim
 
 
 def traded_symbols(queries: Queries, account: str, since: datetime) -> list[str]:
-    """The instruments of an account that were held or traded since an instant."""
+    """Return the instruments that an account held or traded since an instant."""
     return sorted(queries.values("streams_of_account_since", (account, to_micros(since))))
 
 
 def trade_log_effects(
     queries: Queries, account: str, since: datetime, until: datetime
 ) -> Sequence[FillEffect]:
-    """Trades that a bot's log states whole: a result and fees at one instant."""
+    """Return the effects of trade-log trades: result and fees at one time, without single fills."""
     steps = []
     for row in queries.stream(PositionRow, "closed_account", (account, to_micros(since), to_micros(until))):
         if row.logged:

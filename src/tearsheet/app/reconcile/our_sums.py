@@ -1,4 +1,4 @@
-"""Our numbers for the spans that a broker's report speaks of, by either method and any trading day."""
+"""Ledger numbers for the periods of a statement, by cost method and trading-day calendar."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,17 +14,17 @@ from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import TradingCalendar
 
 NumberKind = Literal["realized", "net", "fees", "paid", "position", "price", "balance", "cash"]
-#: What is summed up over the days of a span; the others stand at its end.
+#: Kinds that are summed over a period; the others are values at its end.
 ADDITIVE: tuple[NumberKind, ...] = ("realized", "net", "fees", "paid", "balance", "cash")
 CostMethod = Literal["average", "fifo"]
 METHODS: tuple[CostMethod, ...] = ("average", "fifo")
-#: Rounding is meant here.
+#: Context without the Inexact trap of `exact()`, because rounding is intended.
 _ROUNDED = Context(prec=400, traps=[InvalidOperation])
 _ROUNDINGS = {ROUND_HALF_UP: "halves up", ROUND_HALF_EVEN: "halves to even", ROUND_DOWN: "cut off"}
 
 
 class DayRange(Struct, frozen=True, order=True):
-    """The days from `since` to `day`, of an instrument, or of all, perhaps in one currency."""
+    """Days from `since` to `day`; an empty symbol or currency means all."""
 
     day: date
     since: date
@@ -33,7 +33,7 @@ class DayRange(Struct, frozen=True, order=True):
 
 
 class Rounding(Struct, frozen=True):
-    """To how many decimals, how, and whether each fill is rounded or the sum."""
+    """Rounding rule: decimal places, mode, and whether it applies to each fill or to the sum."""
 
     places: int
     mode: str
@@ -41,22 +41,22 @@ class Rounding(Struct, frozen=True):
 
     @property
     def description(self) -> str:
-        """The rule in words."""
+        """Return the rule as text."""
         what = "each fill" if self.each else "the sum"
         return f"{what} rounded to {self.places} decimals, {_ROUNDINGS[self.mode]}"
 
     def apply(self, amount: Decimal) -> Decimal:
-        """An amount, rounded."""
+        """Return the rounded amount."""
         return amount.quantize(Decimal(1).scaleb(-self.places), rounding=self.mode, context=_ROUNDED)
 
 
 def roundings(places: int) -> list[Rounding]:
-    """Every rule by which brokers round."""
+    """Return every rounding rule that brokers use."""
     return [Rounding(places, mode, each) for each in (True, False) for mode in _ROUNDINGS]
 
 
 class LedgerNumbers:
-    """The steps of an account, day by day; to be asked inside `exact()`."""
+    """Fill effects of an account by trading day; call its methods inside `exact()`."""
 
     def __init__(self, steps: Mapping[str, Sequence[FillEffect]], calendar: TradingCalendar) -> None:
         self._effects = steps
@@ -65,7 +65,7 @@ class LedgerNumbers:
         self._cache: dict[tuple[NumberKind, DayRange, CostMethod], Decimal] = {}
 
     def value(self, what: NumberKind, span: DayRange, method: CostMethod) -> Decimal:
-        """Our number."""
+        """Return the ledger's number, from a cache."""
         key = (what, span, method)
         if key not in self._cache:
             if what == "position":
@@ -76,14 +76,14 @@ class LedgerNumbers:
         return self._cache[key]
 
     def rounded_value(self, what: NumberKind, span: DayRange, method: CostMethod, rule: Rounding) -> Decimal:
-        """Our number as a broker would have it that rounds."""
+        """Return the ledger's number under a rounding rule."""
         if not rule.each:
             return rule.apply(self.value(what, span, method))
         amounts = (_amount(what, s, method) for s in self.effects_in(span))
         return sum(map(rule.apply, amounts), ZERO)
 
     def effects_in(self, span: DayRange) -> Iterator[FillEffect]:
-        """The steps of a span."""
+        """Yield the fill effects in a period."""
         for symbol, steps in self._effects_of(span):
             days = self._days[symbol]
             for at in range(bisect_left(days, span.since), bisect_right(days, span.day)):
@@ -91,31 +91,31 @@ class LedgerNumbers:
                     yield steps[at]
 
     def last_effects(self, span: DayRange) -> Iterator[FillEffect]:
-        """The last step before the end of a span, of each instrument."""
+        """Yield the last fill effect of each instrument up to the end of a period."""
         for symbol, steps in self._effects_of(span):
             at = bisect_right(self._days[symbol], span.day)
             if at:
                 yield steps[at - 1]
 
     def is_boundary_shift(self, what: NumberKind, early: DayRange, late: DayRange, gap: Decimal) -> bool:
-        """Whether the last fills of a day, or the first of a later one, come to what the early day lacks.
+        """Return whether the last fills of the early day, or the first of the late day, add up to the gap.
 
-        A gap above 0 is what the report has more on the early day.
+        A positive gap means that the statement has more on the early day.
         """
         firsts = accumulate(_amount(what, s, "average") for s in self.effects_in(late))
         ends = [_amount(what, s, "average") for s in self.effects_in(early)]
         return gap in firsts or -gap in accumulate(reversed(ends))
 
     def traded_days(self, symbol: str, since: date, day: date) -> set[date]:
-        """The days on which an instrument was traded."""
+        """Return the days on which an instrument was traded."""
         return {d for d in self._days.get(symbol, ()) if since <= d <= day}
 
     def symbols(self) -> set[str]:
-        """All instruments."""
+        """Return all instruments."""
         return {*self._effects}
 
     def shifted_days(self, other: TradingCalendar, span: DayRange) -> list[tuple[date, date]]:
-        """The days of the steps that another trading day puts elsewhere: ours and the other."""
+        """Return the day pairs (this calendar, other calendar) of effects that change their day."""
         pairs = []
         for symbol, steps in self._effects_of(span):
             for step, day in zip(steps, self._days[symbol], strict=True):
@@ -131,7 +131,7 @@ class LedgerNumbers:
 
 
 def average_prices(step: FillEffect, method: CostMethod) -> dict[str, Decimal]:
-    """The mean price of what is held, × 10^-12 exact enough, without and with fees, by name."""
+    """Return the average price of the open position without and with fees, truncated to 18 decimals."""
     units = abs(step.held) * step.multiplier
     if not units:
         return {}

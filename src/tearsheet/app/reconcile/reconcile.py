@@ -1,4 +1,4 @@
-"""Compares what a broker says it all came to with our books, per day and account, and says why they differ."""
+"""Reconciliation of a broker statement with the ledger, per day and account, with causes of differences."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,14 +36,14 @@ from tearsheet.trade.fill import Fill, Rejection, UnmatchedClose
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar
 
-#: By how much a broker's day, or a fill that is near, may be off ours.
+#: Margin around the period for other trading-day boundaries and shifted fill times.
 _MARGIN = timedelta(days=3)
 
 
 class Difference(Struct, frozen=True):
-    """A number on which the broker and our books do not agree, its kind, and what tells so.
+    """Number that differs between the statement and the ledger, with its cause (`kind`) and detail (`words`).
 
-    It is of the session, or of all from `since` on.
+    It covers the sessions from `since` to `session`. `difference` is the broker's value minus the ledger's.
     """
 
     account: str
@@ -60,7 +60,7 @@ class Difference(Struct, frozen=True):
 
 
 class ReconciledDay(Struct, frozen=True):
-    """What an account's session came to in both, over all that is stated of it, and how many numbers differ."""
+    """Totals of an account's session in statement and ledger, with the causes of differences."""
 
     account: str
     session: date
@@ -72,7 +72,7 @@ class ReconciledDay(Struct, frozen=True):
 
 
 class Reconciliation(Struct, frozen=True):
-    """What was compared, by which method of ours, and every difference."""
+    """Result of a reconciliation: scope, cost method and every difference."""
 
     file: str
     layout: str
@@ -98,10 +98,10 @@ def reconcile_statement(
     method: CostMethod = "average",
     name: str = "",
 ) -> Reconciliation:
-    """Compare a broker's report with the books, after a sync.
+    """Compare a broker statement with the ledger, after a sync.
 
-    `method` "fifo" computes our results first in, first out, as most brokers do.
-    Raises InputError and FormatError where the report cannot be read.
+    `method` "fifo" computes the ledger's results first in, first out, as most brokers do.
+    Raises InputError and FormatError if the statement cannot be read or has no value to compare.
     """
     settings = context.settings
     instruments = booking_rules_from(settings).instruments
@@ -209,7 +209,7 @@ class _AccountReconciler:
         self.days = _reconciled_days(self._name, sides, self.differences)
 
     def _balance_before(self, first: date) -> Decimal | None:
-        """What the account had before the report, where it is known with what it began."""
+        """Return the balance before the statement, if the starting balance is known."""
         if self._start is None or not any("balance" in line.amounts for line in self._lines):
             return None
         total = self._start
@@ -218,7 +218,7 @@ class _AccountReconciler:
         return total
 
     def _ledger_versions(self, stated: BrokerNumbers) -> list[Mapping[str, Sequence[FillEffect]]]:
-        """Our steps by instrument: as they are, with the report's fills, and with its fees too."""
+        """Return the effects by instrument: as stored, with the statement's fills, with its fees too."""
         since = self._calendar.start(stated.first) - _MARGIN
         until = self._calendar.end(stated.last) + _MARGIN
         theirs = defaultdict(list)
@@ -253,7 +253,7 @@ class _AccountReconciler:
         )
 
     def _fill_period(self, stated: BrokerNumbers) -> tuple[datetime, datetime] | None:
-        """When our fills need a counterpart in the report."""
+        """Return the period in which ledger fills need a counterpart in the statement."""
         if not (self._report.is_complete or self._report.from_round_trips):
             return None
         times = [o.fill.time for o in self._report.fills if o.fill.account == self._name]
@@ -267,7 +267,7 @@ class _AccountReconciler:
         return since, min(ends, calendar.end(period[1]) - timedelta(microseconds=1))
 
     def _drop_futures_cash(self, stated: BrokerNumbers, own: LedgerNumbers, instruments: Instruments) -> None:
-        """Cash moves with the price of what is bought, but for futures: those are left out."""
+        """Drop cash numbers that include futures: buying a future does not move its price in cash."""
         for key in [key for key in stated.numbers if key[0] == "cash"]:
             kinds = set()
             for step in own.effects_in(key[1]):
@@ -277,20 +277,20 @@ class _AccountReconciler:
                 del stated.numbers[key]
 
     def _time_shifted_symbols(self) -> frozenset[str]:
-        """The instruments whose fills are at other instants, and else the same; `""`: so are all."""
+        """Return the instruments with fills that differ only in time; `""` is added if all of them do."""
         late = {d.symbol for d in self.fills if d.lacking == "instant"}
         others = {d.symbol for d in self.fills if d.lacking in ("books", "report")}
         return frozenset(late - others) | ({""} if late and not others else set())
 
     def _round_trips_without_fills(self, stated: BrokerNumbers) -> frozenset[DayRange]:
-        """The spans of round trips whose fills we lack: what each of them cost is not stated."""
+        """Return the periods with round trips missing in the ledger; their fees per fill are unknown."""
         has_fee = {one.line for one in self._report.fills if one.has_fee}
         lines = {d.line for d in self.fills if d.lacking == "books"} - has_fee
         return frozenset(span for (_, span), its in stated.lines.items() if not lines.isdisjoint(its))
 
 
 def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
-    """Accounts of which our books have nothing at all: often the name is another one here."""
+    """Return a note for each account that is not in the ledger; often it has another name there."""
     has = f"it has {', '.join(known[:5])}" if known else "it is empty"
     return [
         f"the ledger has no account {name}; {has}; --account says which one is meant"
@@ -300,7 +300,7 @@ def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
 
 
 def _unmatched_closes(report: BrokerReport, queries: Queries) -> list[UnmatchedClose]:
-    """Fills that close, as the report says, what neither it nor our books before it have opened."""
+    """Return closing fills that neither the statement nor the ledger before it has an opening fill for."""
     watch = UnmatchedCloseFinder()
     for one in report.fills:
         if not report.from_round_trips:
@@ -311,7 +311,7 @@ def _unmatched_closes(report: BrokerReport, queries: Queries) -> list[UnmatchedC
 def _adjusted_effects(
     results: Mapping[str, FillMatch], own: Mapping[str, list[FillEffect]], ours: Mapping[str, list[Fill]]
 ) -> list[dict[str, list[FillEffect]]]:
-    """The steps with the report's fills, and with its fees too; what is the same is not made anew."""
+    """Return the effects with the statement's fills, and with its fees too; unchanged ones are reused."""
     filled: dict[str, list[FillEffect]] = {}
     priced: dict[str, list[FillEffect]] = {}
     for symbol, one in results.items():
@@ -325,7 +325,7 @@ def _adjusted_effects(
 def _with_trade_log(
     steps: Mapping[str, list[FillEffect]], logged: Iterable[FillEffect]
 ) -> Mapping[str, Sequence[FillEffect]]:
-    """Trades of logs among the fills; they leave what is held as it is."""
+    """Merge trade-log trades into the fill effects by time; the open position does not change."""
     joined = dict(steps)
     for one in logged:
         its = joined.get(one.symbol, [])
@@ -346,7 +346,7 @@ def _with_trade_log(
 
 
 def _decimal_places(lines: Iterable[ReportLine]) -> dict[NumberKind, int]:
-    """How many decimals the report shows of each kind of number."""
+    """Return the number of decimals in the statement for each kind of number."""
     places: dict[Any, int] = defaultdict(int)
     for line in lines:
         for said, amount in line.amounts.items():
@@ -357,7 +357,7 @@ def _decimal_places(lines: Iterable[ReportLine]) -> dict[NumberKind, int]:
 def _reconciled_days(
     account: str, sides: AccountComparison, differences: Iterable[Difference]
 ) -> list[ReconciledDay]:
-    """What was compared, added up by session; positions and prices cannot be."""
+    """Return the totals by session; positions and prices are not additive."""
     sums: dict[tuple[date, NumberKind], list[Decimal]] = {}
     for key in sides.broker_numbers:
         what, span = key
