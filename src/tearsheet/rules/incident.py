@@ -18,7 +18,7 @@ LatestIncident = Callable[[str], AlertEvent | None]
 
 
 def incident_events(verdict: Verdict, last: LatestIncident) -> Iterator[AlertEvent]:
-    """Yield the changes that a verdict makes to the incidents of its account; `unknown` makes none.
+    """Yield the incident changes that a verdict causes; an `unknown` verdict causes no change.
 
     The incident of a limit that was removed from the file ends with its breach.
     """
@@ -27,7 +27,7 @@ def incident_events(verdict: Verdict, last: LatestIncident) -> Iterator[AlertEve
         if changed is not None:
             yield changed
     if any(reason.code == "bad_limits" for reason in verdict.reasons):
-        return  # an unreadable file does not tell which limits were removed
+        return  # an unreadable file does not show which limits were removed
     listed = {view.name for view in verdict.limits}
     for name in (name for name in LIMITS if name not in listed):
         incident = last(_episode_id(verdict.account, name))

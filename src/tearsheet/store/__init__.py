@@ -1,1 +1,1 @@
-"""What is kept: facts as they came, the books made from them, and tallies by session."""
+"""The ledger: stored fills and records, the positions and totals computed from them, and its database."""

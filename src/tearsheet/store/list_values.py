@@ -1,4 +1,4 @@
-"""Plain values of long lists: pages, cursors, filters and sort orders."""
+"""Values of long lists: pages, cursors, filters and sort orders."""
 
 from typing import Generic, Literal, TypeVar, get_args
 
@@ -12,14 +12,14 @@ SORTS: tuple[Sort, ...] = get_args(Sort)
 
 
 class PageCursor(Struct, frozen=True):
-    """The last row of a page, by its instant and id."""
+    """Position in a list: time and ID of the last row of a page."""
 
     time_us: int
     id: int | str
 
 
 class Page(Struct, Generic[Item], frozen=True):
-    """A page of items, and the cursor of the next page, or None after the last."""
+    """Page of items with the cursor of the next page; the cursor of the last page is None."""
 
     items: list[Item]
     next: PageCursor | None
@@ -37,12 +37,12 @@ class TradeFilter(Struct, frozen=True):
 
     @property
     def is_all(self) -> bool:
-        """Whether the filter includes every position."""
+        """Return whether the filter includes every position."""
         return self == TradeFilter(sort=self.sort, ascending=self.ascending)
 
 
 class TradeCursor(Struct, frozen=True):
-    """The last row of a page: the value it is sorted by, its instant, and its id."""
+    """Position in a sorted list: sort value, time and ID of the last row of a page."""
 
     value: int | str | None
     time_us: int

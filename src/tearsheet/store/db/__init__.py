@@ -1,1 +1,1 @@
-"""db."""
+"""Database connections of the ledger: SQLite and PostgreSQL."""

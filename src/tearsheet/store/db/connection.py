@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 #: The parameters of a statement, or a row as the database returns it, before `Queries` names its columns.
 Values = tuple[Any, ...]
-#: Kept in step with the schema files by a test, so that opening a current ledger does not read them.
+#: A test compares it with the schema files, so that opening a current ledger does not read them.
 SCHEMA_VERSION = 8
 _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
 
 
 class Cursor(Protocol):
-    """The rows of an executed statement."""
+    """Rows of an executed statement."""
 
     def fetchone(self) -> Any:
         """Return the next row, or None after the last."""
@@ -32,7 +32,7 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """An open ledger. Every error of the database is raised as StoreError."""
+    """Open connection to a ledger. Every database error is raised as StoreError."""
 
     #: The ledger's name in messages, without secrets.
     name: str
@@ -61,7 +61,7 @@ class Connection(Protocol):
     def transaction(
         self, *, write: bool, accounts: frozenset[str] | None = None
     ) -> AbstractContextManager[None]:
-        """Run one transaction: a reader sees one state, a writer first waits for other writers.
+        """Run one transaction. A reader has a consistent snapshot; a writer first waits for other writers.
 
         A writer that names the accounts it changes may run in parallel with writers of other accounts.
         """

@@ -22,7 +22,7 @@ _SCHEMA = (
 
 
 class CopyTarget(Struct, frozen=True):
-    """The table and columns of a bare INSERT, into which rows can be copied instead."""
+    """Table and columns of a bare INSERT, which COPY can replace."""
 
     table: str
     columns: str
@@ -43,9 +43,9 @@ def numbered_placeholders(statement: str) -> str:
 
 @cache
 def select_for_each(statement: str, kinds: tuple[type, ...]) -> str:
-    """Return a query that runs for all rows of parameters at once, each parameter an array of its kind.
+    """Return a query that runs for all parameter rows together; each parameter is an array of its type.
 
-    The number of the parameter row, from 1, precedes the columns of its answer.
+    The first column of its result is the number of the parameter row, from 1.
     """
     arrays = ", ".join(f"${n}::{_ARRAYS[kind]}" for n, kind in enumerate(kinds, 1))
     names = ", ".join(f"p{n}" for n in range(1, len(kinds) + 1))
@@ -58,14 +58,14 @@ def select_for_each(statement: str, kinds: tuple[type, ...]) -> str:
 
 @cache
 def copy_target(statement: str) -> CopyTarget | None:
-    """Return where a statement inserts its rows, or None if it is not a bare INSERT."""
+    """Return the table and columns of a bare INSERT, or None for any other statement."""
     match = _PLAIN_INSERT.fullmatch(statement.strip())
     return None if match is None else CopyTarget(match[1], match[2])
 
 
 @cache
 def insert_with_nulls(statement: str, places: tuple[int, ...]) -> str:
-    """Replace the parameters of a bare INSERT at some places with NULL."""
+    """Replace the parameters of a bare INSERT at these indexes with NULL."""
     head, values, tail = statement.rpartition("VALUES (")
     cells = tail.removesuffix(")").split(", ")
     for place in places:

@@ -1,4 +1,4 @@
-"""Opening a ledger in the database that its address names."""
+"""Selection of the ledger's database by its address."""
 
 from pathlib import Path
 

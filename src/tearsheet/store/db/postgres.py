@@ -44,9 +44,9 @@ T = TypeVar("T")
 
 
 class PostgresConnection:
-    """Implements `connection.Connection` for a server.
+    """Implementation of `connection.Connection` for a PostgreSQL server.
 
-    A lost connection is opened again by the next statement; a transaction under way fails with StoreError.
+    After a lost connection the next statement reconnects; the current transaction fails with StoreError.
     """
 
     def __init__(self, url: str, lock_timeout: float) -> None:
@@ -78,7 +78,7 @@ class PostgresConnection:
                 _copy(cursor, statement, chunk)
 
     def insert_if_new(self, statement: str, rows: Sequence[Values]) -> bool:
-        """Copy rows; return False if one of them exists already: then none is inserted."""
+        """Copy rows in a savepoint; roll back to it and return False if one of them exists already."""
         self.execute("SAVEPOINT add_new")
         try:
             with self._ensure_connected().cursor() as cursor:
@@ -118,7 +118,7 @@ class PostgresConnection:
 
     @contextmanager
     def transaction(self, *, write: bool, accounts: frozenset[str] | None = None) -> Iterator[None]:
-        """Run one transaction: a reader sees one state, a writer first waits for its locks."""
+        """Run one transaction. A reader has a consistent snapshot; a writer first waits for its locks."""
         assert not self._in_transaction, "a transaction inside a transaction"
         with self._errors():
             begin = _BEGIN_WRITING if write else _BEGIN_READING
@@ -136,15 +136,15 @@ class PostgresConnection:
     def set_lock_timeout(self, seconds: float) -> None:
         """Set how long later transactions wait for another writer."""
         self._lock_timeout = seconds
-        # PostgreSQL takes 0 as no limit
+        # 0 means no limit to PostgreSQL
         milliseconds = f"{max(seconds * 1000, 1):.0f}"
         self.execute("SELECT set_config('lock_timeout', ?, false)", (milliseconds,))
 
     def limit_memory(self) -> None:
-        """Do nothing: the server holds what is written."""
+        """Do nothing: written rows are in the server's memory."""
 
     def drop_indexes_temporarily(self, table: str) -> list[str]:
-        """Drop none: readers would have to wait, and copying rows is fast with indexes."""
+        """Drop no index: readers would have to wait, and COPY is fast with indexes."""
         return []
 
     def acquire_commit_lock(self) -> None:
@@ -162,7 +162,10 @@ class PostgresConnection:
             self.close()
 
     def _lock(self, accounts: frozenset[str] | None) -> None:
-        """Lock the ledger, or share it and lock its accounts in sorted order, which excludes deadlocks."""
+        """Lock the whole ledger, or lock it shared and its accounts exclusively.
+
+        Accounts are locked in sorted order, which excludes deadlocks.
+        """
         if accounts is None or len(accounts) > _MAX_LOCKS:
             self.execute("SELECT pg_advisory_xact_lock(?)", (_LEDGER,))
             return

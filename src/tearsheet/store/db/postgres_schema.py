@@ -1,4 +1,4 @@
-"""The schema of a ledger in PostgreSQL: created and migrated once, also if several processes start together."""
+"""Schema of a ledger in PostgreSQL: created and migrated once, also if several processes start together."""
 
 from typing import Any
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 @cache
 def load_statements() -> dict[str, str]:
-    """Every statement by its name."""
+    """Return every statement by its name."""
     text = (Path(__file__).parent / "queries.sql").read_text("utf-8")
     blocks = text.split("-- name: ")[1:]
     named = (block.partition("\n") for block in blocks)

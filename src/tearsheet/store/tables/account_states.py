@@ -1,7 +1,7 @@
-"""Per account: how often its past bookings changed, its last booking, and the last update from its source.
+"""State of each account: number of rewrites, last booking, and last update from its source.
 
-A reader that processes an account in order continues after the last booking while `rewrites` stays the
-same, and starts over when it changes.
+A reader that processes an account in order continues after the last booking while `rewrites` is
+unchanged, and starts over when it changes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,12 +15,12 @@ from tearsheet.trade.position import Booking
 from tearsheet.trade.session import from_micros, to_micros
 
 _BookingKey = tuple[str, str, int]
-#: Removed bookings that are held in memory to detect that they are added again unchanged.
+#: Maximum of removed bookings in memory, to detect that they are added again unchanged.
 _MAX_HELD = 50_000
 
 
 class AccountState(Struct, frozen=True):
-    """How often an account was rewritten, its last booking, and the last update from its source."""
+    """Number of rewrites of past bookings, the last booking, and the last update from the source."""
 
     rewrites: int = 0
     last_us: int | None = None
@@ -28,7 +28,7 @@ class AccountState(Struct, frozen=True):
 
     @property
     def last_update_at(self) -> datetime | None:
-        """When the account's source last sent data or a heartbeat."""
+        """Return when the account's source last sent data or a heartbeat."""
         return None if self.last_update_us is None else from_micros(self.last_update_us)
 
 
@@ -39,21 +39,21 @@ def account_state(queries: Queries, account: str) -> AccountState:
 
 
 class AccountStates:
-    """The accounts that one transaction changes."""
+    """States of the accounts that one transaction changes."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
         self._spans: dict[str, tuple[datetime, datetime]] = {}
         #: removed bookings that were not added again
         self._removed: dict[str, dict[_BookingKey, Booking]] = {}
-        #: by account the first instant whose bookings changed; known after `finish`
+        #: first changed instant by account; set by `finish`
         self.rewritten: dict[str, int] = {}
         self._held = 0
-        #: the same, for removed bookings that are too many to be held
+        #: first removed instant by account, for removed bookings beyond `_MAX_HELD`
         self._changed: dict[str, datetime] = {}
 
     def on_added(self, bookings: Sequence[Booking]) -> None:
-        """Record stored bookings, which are in order of time."""
+        """Record stored bookings, in order of time."""
         if self._removed:
             bookings = [booking for booking in bookings if not self._is_restored(booking)]
         last = {booking.account: booking.time for booking in bookings}
@@ -63,7 +63,7 @@ class AccountStates:
             self._spans[account] = min(since, first[account]), max(until, at)
 
     def _is_restored(self, booking: Booking) -> bool:
-        """Return whether an identical booking was removed before, and forget that one."""
+        """Return whether an identical booking was removed before, and remove it from the record."""
         removed = self._removed.get(booking.account)
         if not removed or removed.get(_booking_key(booking)) != booking:
             return False
@@ -71,7 +71,7 @@ class AccountStates:
         return True
 
     def rollback_added(self) -> None:
-        """Forget all added bookings, because they were removed again."""
+        """Discard all added bookings, because they were removed again."""
         self._spans.clear()
 
     def on_removed(self, booking: Booking) -> None:
@@ -84,7 +84,7 @@ class AccountStates:
             self._changed[booking.account] = min(since, booking.time)
 
     def finish(self, now_us: int | None) -> frozenset[str]:
-        """Save the state of the changed accounts, updated now if an instant is given; return them."""
+        """Save changed accounts, with an instant, if given, as their last update; return their names."""
         touched = self._spans.keys() | self._removed.keys() | self._changed.keys()
         for account in touched:
             self._write(account, now_us)

@@ -11,7 +11,7 @@ OFFSET = "alerts_offset"
 
 
 class AlertIndex:
-    """Finds alerts by id and episode; filled from the alerts file."""
+    """Index of alerts by ID and episode, built from the alerts file."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -19,7 +19,7 @@ class AlertIndex:
 
     @property
     def position(self) -> int:
-        """How many bytes of the alerts file are indexed."""
+        """Return how many bytes of the alerts file are indexed."""
         return int(self._ledger.get(OFFSET) or 0)
 
     def set_position(self, offset: int) -> None:

@@ -1,4 +1,4 @@
-"""Breaches and releases, which are added once and never removed, and the saved sums of limits."""
+"""Breaches and releases, which are append-only, and the saved running sums of limits."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -17,25 +17,25 @@ from tearsheet.trade.session import from_micros, to_micros
 
 
 class BreachRecord(Struct, frozen=True):
-    """A breach, and its release if it was released."""
+    """Breach with its release, if any."""
 
     breach: Breach
     release: Release | None
 
 
 class BreachTable:
-    """Stores breaches and releases; used inside the transaction that detects them."""
+    """Table of breaches and releases; used inside the transaction that detects them."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
 
     def for_account(self, account: str, since: date) -> list[BreachRecord]:
-        """Return those of an account whose period starts on a day or later, or never ends."""
+        """Return an account's breaches whose period starts on or after a day, or never ends."""
         found = self._queries.rows(ReleasedBreachRow, "breaches_of_account", (account, since.isoformat()))
         return list(map(_record, found))
 
     def add(self, breaches: Iterable[Breach], now: datetime) -> None:
-        """Save breaches; one that is stored already keeps its first values."""
+        """Save breaches; a breach that is stored already is not changed."""
         for b in breaches:
             row = BreachRow(
                 id=b.id,
@@ -53,7 +53,7 @@ class BreachTable:
             self._queries.execute("add_breach", row)
 
     def release(self, release: Release) -> None:
-        """Save the release of a breach that has none."""
+        """Save the release of a breach that was not released."""
         row = ReleaseRow(
             breach_id=release.breach_id,
             at_us=to_micros(release.at),
@@ -91,7 +91,7 @@ def save_equity_peak(queries: Queries, account: str, since: date | None, high: D
 
 
 def load_snapshot(queries: Queries, account: str, plan: str) -> tuple[date, str] | None:
-    """Return the session at whose start a plan's running sums were saved, and the sums."""
+    """Return the saved running sums of a plan and the session at whose start they apply, or None."""
     row = queries.row(LimitBaseRow, "limit_base", (account, plan))
     return None if row is None else (date.fromisoformat(row.session), row.body)
 

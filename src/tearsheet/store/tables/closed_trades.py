@@ -20,7 +20,7 @@ _SIDES = {"BUY": "long", "SELL": "short"}
 
 
 class ClosedTradeQuery:
-    """Reads closed trades, with their trading day and outcome."""
+    """Query for closed trades with their trading day and outcome."""
 
     def __init__(self, calendar: TradingCalendar, band: Decimal) -> None:
         self._calendar = calendar
@@ -30,7 +30,7 @@ class ClosedTradeQuery:
     def between(
         self, queries: Queries, scope: Scope, currency: str, since: datetime, until: datetime
     ) -> list[ClosedTrade]:
-        """Return those of a scope and currency that were closed in `[since, until)`, in order."""
+        """Return trades of a scope and currency closed in `[since, until)`, in order."""
         span = (to_micros(since), to_micros(until))
         account = scope.account
         name, bounds = ("all", span) if account is None else ("account", (account, *span))

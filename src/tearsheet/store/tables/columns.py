@@ -12,7 +12,7 @@ from tearsheet.trade.fill import Mode
 
 
 class Row(Struct, frozen=True, gc=False):
-    """A row of a table, or of a query: its fields are the columns, in their order.
+    """Row of a table or of a query: its fields are the columns, in their order.
 
     Creating one by position costs 0.3 µs for 19 columns, by keyword 1.1 µs. So the bulk tables (fill,
     sighting, booking, position) are created by position in `rows.py`, all others by keyword.
@@ -113,7 +113,7 @@ class SightingRow(Row, frozen=True, gc=False):
 
 
 class VariantRow(Row, frozen=True, gc=False):
-    """A line of an import whose content differs from the stored fill."""
+    """Line of an import with other content than the stored fill."""
 
     TABLE: ClassVar[str] = "variant"
 

@@ -1,4 +1,4 @@
-"""Answers by idempotency key, so that a repeated request changes nothing."""
+"""Stored answers by idempotency key, so that an identical request is applied only once."""
 
 from datetime import datetime, timedelta
 
@@ -14,14 +14,14 @@ RETENTION = timedelta(days=7)
 
 
 class IdempotencyKey(Struct, frozen=True):
-    """A request's idempotency key, and a digest of its content."""
+    """Idempotency key of a request, and a digest of its content."""
 
     key: str
     request: str
 
 
 class IdempotencyTable:
-    """Stores answers by key; used inside the transaction of the change that the answer describes."""
+    """Table of answers by key; used inside the transaction that the answer describes."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries

@@ -1,7 +1,7 @@
-"""The ledger: one database with the facts, the books computed from them, and a revision.
+"""Ledger: one database with the stored fills, the positions and totals computed from them, and a revision.
 
-Readers see one state. A change is one transaction after the other, so a crash at any moment loses nothing
-and counts nothing twice.
+Readers have a consistent snapshot. Each change is one transaction, so a crash at any moment neither loses
+nor duplicates data.
 """
 
 import os
@@ -31,7 +31,7 @@ BUSY_SECONDS = 30.0
 
 
 class LogUsage(Row, frozen=True, gc=False):
-    """How many account–symbol pairs the trade log has, and how many of them are read as fills."""
+    """Number of account–symbol pairs in the trade log, and of those that are read as fills."""
 
     streams: int
     as_fills: int
@@ -49,15 +49,15 @@ class _Place(Row, frozen=True, gc=False):
 
 
 def _no_op_on_commit(accounts: frozenset[str]) -> None:
-    """What a ledger without limits makes of a change."""
+    """Do nothing: default hook of a ledger without limits."""
 
 
 class Ledger:
-    """Opens the ledger and answers questions about it.
+    """Open ledger with its queries and transactions.
 
-    `judge` is called at the end of every posting, inside its transaction, with the accounts that it
-    touched: what it finds is kept with the facts or not at all. `undone` is called where a change failed,
-    `check` at the beginning of every transaction, which it may refuse.
+    `on_commit` runs at the end of every change, inside its transaction, with the changed accounts; what it
+    saves is committed or rolled back with the change. `on_rollback` runs after a failed change. `on_begin`
+    runs at the start of every transaction, and can raise an error to reject it.
     """
 
     on_commit: Callable[[frozenset[str]], None]
@@ -72,12 +72,12 @@ class Ledger:
 
     @property
     def name(self) -> str:
-        """The ledger's name in messages, without secrets."""
+        """Return the ledger's name for messages, without secrets."""
         return self.connection.name
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be written."""
+        """Return whether the ledger is read-only."""
         return self.connection.read_only
 
     def close(self) -> None:
@@ -86,7 +86,7 @@ class Ledger:
 
     @contextmanager
     def snapshot(self) -> Iterator[Queries]:
-        """Read one state in several queries."""
+        """Run several queries on one consistent snapshot."""
         with self.connection.transaction(write=False):
             self.on_begin()
             yield self.queries
@@ -126,7 +126,7 @@ class Ledger:
             raise
 
     def acquire_commit_lock(self) -> None:
-        """Wait until no other writer is about to commit, and be the only one until the end."""
+        """Wait until no other writer is about to commit, and hold the commit lock until the end."""
         self.connection.acquire_commit_lock()
 
     def get(self, key: str) -> str | None:
@@ -140,20 +140,20 @@ class Ledger:
 
     @property
     def revision(self) -> int:
-        """How often the facts have changed."""
+        """Return the ledger revision, which increases with every change of the facts."""
         return int(self.get("revision") or 0)
 
     @property
     def state_id(self) -> str:
-        """Name of the current state, `revision-random`; no other state of any ledger has it."""
+        """Return the ID of the current state, `revision-random`, unique among all ledgers."""
         return self.get("stamp") or f"{self.revision}-0"
 
     def bump_notes_version(self) -> None:
-        """Give the notes a new state id; the last step of a transaction that changes one."""
+        """Save a new state ID of the notes, as the last step of a transaction that changes one."""
         self.put(NOTES_STATE_ID, os.urandom(8).hex())
 
     def bump_revision(self) -> int:
-        """Count a change of the facts, inside its transaction; return the new revision."""
+        """Increase and return the revision, inside the transaction of the change."""
         revision = self.revision + 1
         self.put("revision", str(revision))
         self.put("stamp", f"{revision}-{os.urandom(8).hex()}")
@@ -168,7 +168,7 @@ class Ledger:
         return self.queries.rows(SourceFile, "import_known", (checksum, size))
 
     def source(self, number: int) -> SourceFile:
-        """Return a file that was read, by an existing id."""
+        """Return a file that was read, by an existing ID."""
         source = self.queries.row(SourceFile, "source_of_id", (number,))
         assert source is not None
         return source
@@ -243,7 +243,7 @@ class Ledger:
         return self.queries.values("unfinished_logs", (first.isoformat(), end.isoformat()))
 
     def log_usage(self) -> LogUsage:
-        """Return how the trade log is used."""
+        """Return how many streams of the trade log exist, and how many of them are read as fills."""
         return self.queries.row(LogUsage, "log_use") or LogUsage(0, 0)
 
     def find_overlaps(self) -> None:
@@ -256,7 +256,7 @@ class Ledger:
         return json.decode(self.get("overlaps") or "[]", type=list[tuple[str, str]])
 
     def open_log_trades(self, scope: Scope) -> int:
-        """Count trades that are open in the log, and whose account and symbol had no result since."""
+        """Count the open trades of the log whose account and symbol have had no result since."""
         return sum(
             found.trades
             for found in self.queries.rows(_OpenTrades, "open_log_trades")

@@ -1,4 +1,4 @@
-"""The last known price of each instrument, sent by the user or a feed."""
+"""Last known price of each instrument, sent by the user or a feed."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,7 +12,7 @@ from tearsheet.trade.session import from_micros, to_micros
 
 
 class Mark(Struct, frozen=True):
-    """The price of an instrument at an instant (UTC)."""
+    """Price of an instrument at an instant (UTC)."""
 
     symbol: str
     price: Decimal
@@ -20,7 +20,7 @@ class Mark(Struct, frozen=True):
 
 
 class Marks:
-    """Stores one mark per instrument: the one with the latest time, in whatever order they arrive."""
+    """Table with the latest mark of each instrument; marks may arrive in any order."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries

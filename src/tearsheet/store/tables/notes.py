@@ -25,7 +25,7 @@ class _PositionTag(Row, frozen=True, gc=False):
 
 
 class _Location(Row, frozen=True, gc=False):
-    """The position that contains the fill of a note."""
+    """Position that contains the fill of a note."""
 
     position_id: str
     symbol: str
@@ -33,7 +33,7 @@ class _Location(Row, frozen=True, gc=False):
 
 
 class Note(Struct, frozen=True):
-    """A note; `position_id` is the position that contains its fill now.
+    """Note on the position that contains its fill; `position_id` is that position now.
 
     `version` is the number of saved versions, 0 for a note that was never saved.
     """
@@ -68,7 +68,7 @@ class Note(Struct, frozen=True):
 
 
 class NoteTable:
-    """Stores notes; used inside a transaction of the ledger."""
+    """Table of notes; used inside a transaction of the ledger."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries
@@ -95,7 +95,7 @@ class NoteTable:
         ]
 
     def unattached(self, after: str, most: int) -> list[Note]:
-        """Return notes whose fill is not in the ledger, by id, after an id."""
+        """Return notes whose fill is not in the ledger, in order of ID, after an ID."""
         return list(map(_note, self._queries.rows(NoteRow, "orphaned_notes", (after, most))))
 
     def tags(self) -> list[tuple[str, int]]:
@@ -114,7 +114,7 @@ class NoteTable:
         return {position: frozenset(own) for position, own in tags.items()}
 
     def save(self, note: Note) -> None:
-        """Save a note as its next version; earlier versions stay."""
+        """Save a note as its next version; earlier versions are never removed."""
         before = self.get(note.id)
         tags_before = set() if before is None else set(before.content.tags)
         tags = set(note.content.tags)
@@ -148,7 +148,7 @@ class NoteTable:
         self._attach(self._queries.rows(NoteRow, "notes"))
 
     def find_misattached(self) -> list[tuple[Note, Note]]:
-        """Return notes whose stored position is wrong, with the right one; a correct ledger has none."""
+        """Return notes with a wrong stored position and their corrected form; empty in a correct ledger."""
         notes = map(_note, self._queries.rows(NoteRow, "notes"))
         located = [(note, self._location(note)) for note in notes]
         return [(note, right) for note, right in located if note != right]

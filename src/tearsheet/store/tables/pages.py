@@ -1,4 +1,4 @@
-"""Lists in pages, newest first; each page starts after the last row of the page before."""
+"""Paged lists, newest first, with a cursor for the next page."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -72,7 +72,7 @@ def _fills_after(queries: Queries, span: RowRange) -> Iterator[tuple[Fill, PageC
 def make_page(
     found: Iterable[tuple[Item, PageCursor]], belongs: Callable[[Item], bool], number: int
 ) -> Page[Item]:
-    """Return the first `number` items that belong, with the cursor of the next page if there are more."""
+    """Return the first `number` items that the filter includes, with the cursor of the next page, if any."""
     items: list[Item] = []
     last: PageCursor | None = None
     for item, place in found:

@@ -1,7 +1,7 @@
-"""Named statements that return typed rows, and the finders of bookings and positions.
+"""Named statements that return typed rows, and queries for bookings and positions.
 
-Every statement is served by an index. No caller reads a row by position: `Queries` converts what the
-database returns into one of the classes of `columns.py`.
+Every statement uses an index. No caller reads a row by position: `Queries` converts the rows of the
+database into the classes of `columns.py`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ _CHUNK_ROWS = 20_000
 
 
 class Queries:
-    """Runs named statements on a connection and converts rows into values."""
+    """Named statements on a connection, with conversion of rows into values."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -60,7 +60,7 @@ class Queries:
         return list(starmap(_maker(kind), found))
 
     def row(self, kind: type[RowType], name: str, parameters: Parameters = ()) -> RowType | None:
-        """Return the first row of a named query, or None."""
+        """Return the first row of a named query, or None if there is no row."""
         return next(iter(self.rows(kind, name, parameters)), None)
 
     def stream(
@@ -117,7 +117,7 @@ class Queries:
     def time_chunks(
         self, account: str | None, since: datetime, until: datetime
     ) -> Iterator[tuple[list[Booking], list[Position]]]:
-        """Stream the same in consecutive chunks of time, so that a day of any size fits into memory."""
+        """Stream bookings and closed positions by chunks of time, so that any day fits into memory."""
         which = "all" if account is None else "account"
         span = _time_bounds(account, since, until)
         booked: Iterator[BookingRow | PositionRow] = self.stream(BookingRow, f"bookings_{which}", span)
@@ -210,7 +210,7 @@ def _values(parameters: Parameters) -> Values:
 
 
 def _moment(row: BookingRow | PositionRow) -> int:
-    """Return when a booking happened or a position was closed."""
+    """Return the time of a booking, or the closing time of a position."""
     return row.time_us if isinstance(row, BookingRow) else cast(int, row.closed_us)
 
 

@@ -34,7 +34,7 @@ class ClosedCountRow(Row, frozen=True, gc=False):
 
 
 class ImportRow(Row, frozen=True, gc=False):
-    """An import with the columns of its undo, which are NULL if it was not undone."""
+    """Import with the columns of its undo, which are NULL without an undo."""
 
     id: int
     name: str
@@ -52,7 +52,7 @@ class ImportRow(Row, frozen=True, gc=False):
 
 
 class SupersededClaimRow(Row, frozen=True, gc=False):
-    """A fill that a correction or bust replaced, and where it was read."""
+    """Fill that a correction or bust replaced, with its file and line."""
 
     account: str
     symbol: str
@@ -68,7 +68,7 @@ class SupersededClaimRow(Row, frozen=True, gc=False):
 
 
 class SupersedingClaimRow(Row, frozen=True, gc=False):
-    """A correction or bust, and where it was read."""
+    """Correction or bust, with its file and line."""
 
     status: str
     file: str
@@ -77,13 +77,13 @@ class SupersedingClaimRow(Row, frozen=True, gc=False):
 
 
 class SourceFile(SourceRow, frozen=True, gc=False):
-    """A file that was read, and how far."""
+    """File that was read, with its read position."""
 
     id: int
 
 
 class RejectionListRow(Row, frozen=True, gc=False):
-    """A rejected line, as lists show it."""
+    """Rejected line for lists."""
 
     file: str
     line: int
@@ -97,7 +97,7 @@ class RejectionListRow(Row, frozen=True, gc=False):
 
 
 class ReleasedBreachRow(BreachRow, frozen=True, gc=False):
-    """A breach with the columns of its release, which are NULL if there is none."""
+    """Breach with the columns of its release, which are NULL without a release."""
 
     released_us: int | None
     actor: str | None

@@ -16,7 +16,7 @@ decode = msgspec.json.Decoder(Tally).decode
 
 
 class TallyRules(Struct, frozen=True):
-    """How outcomes are classified: the breakeven band, and whether a breakeven ends a streak."""
+    """Classification of outcomes: the breakeven band, and whether a breakeven ends a streak."""
 
     breakeven_band: Decimal
     breakeven_breaks_streak: bool

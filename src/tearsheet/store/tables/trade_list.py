@@ -77,9 +77,9 @@ class TradeList:
         after: TradeCursor | None = None,
         before: TradeCursor | None = None,
     ) -> tuple[list[Position], TradeCursor | None, TradeCursor | None]:
-        """Return `number` positions from an offset on, or next to a cursor, and the cursors of both ends.
+        """Return a page of `number` positions at an offset or next to a cursor, and the cursors of both ends.
 
-        A cursor is None if the list ends there.
+        A cursor is None at the end of the list.
         """
         place, back = before or after, before is not None
         where, values = self._where, list(self._values)
@@ -181,7 +181,7 @@ class TradeList:
     def _name_contains(self, text: str, account: str | None) -> str:
         """Return the condition that a name contains a text, ignoring case.
 
-        Python compares, because the two databases fold case differently.
+        The comparison runs in Python, because the two databases fold case differently.
         """
         parts, values = [], []
         for column in _NAMES:
@@ -216,7 +216,7 @@ def distinct_names(queries: Queries, column: NameColumn, account: str | None) ->
     return names
 
 
-#: By state id, which no two states of any ledger share.
+#: Cache by state ID, which is unique among all states of all ledgers.
 _name_cache: dict[object, tuple[str, ...]] = {}
 _MAX_CACHED = 60
 _NAMES: tuple[NameColumn, ...] = ("symbol", "account", "strategy")

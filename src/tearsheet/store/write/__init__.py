@@ -1,1 +1,1 @@
-"""write."""
+"""Write transactions of the ledger: imports, log records, rebuild and undo."""

@@ -1,7 +1,7 @@
-"""Booking of a large import while it is read, as long as every fill comes after all earlier ones.
+"""Booking of a large import during reading, while every fill is later than all earlier ones.
 
-Such fills are not read back for booking, which saves 14 % of the CPU of an import. The first late fill ends
-it: what was booked is removed, and everything is booked from the stored fills as after any other change.
+Such fills are not read from the database for booking, which saves 14 % of the CPU of an import. After the
+first late fill, these bookings are removed and rebuilt from the stored fills, as after any other change.
 """
 
 from bisect import bisect_left
@@ -39,7 +39,7 @@ def store_positions(queries: Queries, positions: Sequence[Position]) -> None:
 
 
 class AppendBooking:
-    """Books the fills of one transaction that come after everything booked before."""
+    """Booking of a transaction's fills that are later than everything booked before."""
 
     def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
         self._queries = queries
@@ -56,7 +56,7 @@ class AppendBooking:
         self._waiting: list[Fill] = []
 
     def add(self, fills: Sequence[Fill]) -> bool:
-        """Book new fills; return False, with nothing changed, if one is late."""
+        """Book new fills; return False, without any change, if one is late."""
         ready = [*self._waiting, *fills]
         times = [fill.time for fill in ready]
         if not times:
@@ -80,7 +80,7 @@ class AppendBooking:
         store_positions(self._queries, opened)
 
     def rollback(self) -> None:
-        """Remove everything that was booked."""
+        """Remove all bookings of this transaction."""
         if self._before_us is None:
             self._queries.execute("remove_all_bookings")
             self._queries.execute("remove_all_positions")

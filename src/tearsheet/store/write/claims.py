@@ -1,8 +1,8 @@
-"""The claims that lines of imports make about one fill, and the fill that results from them in order.
+"""Claims of import lines about one fill, and the fill that results from them in order.
 
 The first fill of a key is stored. A correction replaces it, a bust removes it, and the replaced claims are
-superseded; other content under the same key is refused. So the result depends on the claims alone, and
-undoing an import means to process the claims of the other imports again.
+superseded; other content under the same key is rejected. The result depends only on the claims, so undoing
+an import processes the claims of the other imports again.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ ClaimStatus = Literal["stands", "superseded", "refused"]
 
 
 class Claim(Struct, frozen=True):
-    """The content that a line of an import states for a fill; the row has no id and no record.
+    """Content that an import line states for a fill; the row has no ID and no record.
 
     The rank of a posted claim is that within its request, because the ranks of its instant follow the
     order of arrival.
@@ -36,7 +36,7 @@ class Claim(Struct, frozen=True):
 
 
 class ClaimFold(Struct):
-    """The result of the claims of one key so far."""
+    """Fold of the claims of one key in order."""
 
     row: FillRow | None = None
     first_source_id: int = 0
@@ -79,7 +79,7 @@ class ClaimFold(Struct):
         return "refused" if self.has_fill else "superseded"
 
     def _correct(self, row: FillRow) -> None:
-        """Replace the fill; it keeps its rank unless its time or instrument changes."""
+        """Replace the fill; its rank is unchanged unless its time or instrument changes."""
         before = self.row
         if before is not None and (before.symbol, before.time_us) == (row.symbol, row.time_us):
             row = replace(row, rank=before.rank)
@@ -90,7 +90,7 @@ class ClaimFold(Struct):
 
 
 def fold_claims(claims: Iterable[Claim], stored: FillRow | None) -> ClaimFold:
-    """Return the fold of claims that have a status already and resulted in the stored fill."""
+    """Return the fold of claims whose status is known and whose result is the stored fill."""
     fold = ClaimFold(row=stored)
     for claim in claims:
         if claim.status != "refused":
@@ -103,7 +103,7 @@ def fold_claims(claims: Iterable[Claim], stored: FillRow | None) -> ClaimFold:
 
 
 def finalize(claim: Claim, status: ClaimStatus, stored: FillRow | None) -> Claim:
-    """Set a claim's final status: one that differs from the stored fill in the end is superseded."""
+    """Set a claim's final status: superseded if it differs from the final stored fill."""
     is_stored = stored is not None and is_same_fill(stored, claim.row)
     if status == "stands" and claim.kind != "bust" and not is_stored:
         status = "superseded"
@@ -111,7 +111,7 @@ def finalize(claim: Claim, status: ClaimStatus, stored: FillRow | None) -> Claim
 
 
 def is_identical(claim: Claim, stored: FillRow | None) -> bool:
-    """Return whether a claim is the stored fill but for its rank, so that a sighting describes it."""
+    """Return whether a claim equals the stored fill except for its rank, so that a sighting describes it."""
     return (
         claim.status == "stands"
         and claim.kind == "fill"
@@ -121,7 +121,7 @@ def is_identical(claim: Claim, stored: FillRow | None) -> bool:
 
 
 def with_rank(row: FillRow | None, rank: int) -> FillRow | None:
-    """Return a row with a rank if that is higher than its own."""
+    """Return a row with the higher of its own rank and this one."""
     return row if row is None or rank <= row.rank else replace(row, rank=rank)
 
 
@@ -152,7 +152,7 @@ def claim_kind(fill: Fill) -> ClaimKind:
 
 
 def variant_row(source_id: int, line: int, kind: ClaimKind, status: ClaimStatus, row: FillRow) -> VariantRow:
-    """Return the row that stores a claim whose content differs from the stored fill."""
+    """Return the row of a claim with other content than the stored fill."""
     return VariantRow(
         source_id=source_id,
         line=line,
@@ -179,7 +179,7 @@ def variant_row(source_id: int, line: int, kind: ClaimKind, status: ClaimStatus,
 
 
 def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> Rejection:
-    """Return the rejection of a line whose execution was read before with other content."""
+    """Return the rejection of a line whose execution is stored with other content."""
     at = from_micros(row.time_us)
     return Rejection(
         file=file,

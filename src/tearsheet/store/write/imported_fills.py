@@ -1,4 +1,4 @@
-"""Storing the fills of statements and requests: a fill is stored once, however often it is read."""
+"""Storage of fills from statements and requests: a fill is stored once, however often it is read."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -104,7 +104,7 @@ class _PendingRows(Struct):
         self.sightings[line, fill_id] = sighting
 
     def add_variant(self, line: int, status: ClaimStatus, row: FillRow) -> None:
-        """Record a line whose content differs from the stored fill."""
+        """Record a line with other content than the stored fill."""
         name = (row.account, row.key)
         self.variants.setdefault((line, name), variant_row(self.source_id, line, "fill", status, row))
 
@@ -115,14 +115,14 @@ class _PendingRows(Struct):
 
 
 class FillImporter:
-    """Stores the fills of statements and requests inside one transaction."""
+    """Storage of fills from statements and requests inside one transaction."""
 
     def __init__(self, queries: Queries, streams: StreamRebuilder) -> None:
         self._queries = queries
         self._streams = streams
         #: new fills by import; a fill's id is its import × 2^32 + its number
         self._counts: Counter[int] = Counter()
-        #: fills with a correction or bust, of which every claim has to be processed
+        #: fills with a correction or bust; all of their claims are processed
         self._superseded: set[FillName] = superseded_names(queries)
 
     def add(
@@ -164,7 +164,7 @@ class FillImporter:
         return pending.conflicts
 
     def _add_new(self, source_id: int, chunk: Sequence[tuple[int, Fill]], counts: ImportCounts) -> bool:
-        """Insert a chunk of fills if all of them are new, which only the insert finds out."""
+        """Insert a chunk of fills if all of them are new, which the insert itself detects."""
         if any(type(fill) is FillRevision for _, fill in chunk) or self._has_superseded(chunk):
             return False
         last = self._last_id(source_id)
@@ -208,7 +208,7 @@ class FillImporter:
             pending.conflicts.append(conflict_rejection(pending.file, line, row, before))
 
     def _confirm(self, pending: _PendingRows, line: int, before: FillRow, row: FillRow) -> None:
-        """Record that a stored fill was read again. Of the ranks in files the highest counts."""
+        """Record that a stored fill was read again. The highest of its ranks in files is used."""
         pending.add_sighting(line, before.id, row.rank)
         if not has_same_content(row, before):
             pending.add_variant(line, "stands", row)

@@ -1,9 +1,9 @@
-"""Storing the records of trade logs: which version of an order is valid, and what it is used as.
+"""Storage of trade-log records: the valid version of an order, and its use as a position or a fill.
 
-Lines with the same key are versions of one order; the valid one is the content that appears last
-in the log (files by name, then lines), whatever the order in which files are read.
-A valid closed record is a position; a valid open one is an open trade, unless its account and
-symbol have no result in the whole log: then its records are fills and go through the book.
+Lines with the same key are versions of one order. The valid version is the content that appears last in
+the log (files by name, then lines), regardless of the order in which files are read.
+A valid closed record is a position. A valid open record is an open trade, unless its account and symbol
+have no result in the whole log: then its records are fills, which are booked.
 """
 
 from collections import Counter, defaultdict
@@ -32,7 +32,7 @@ LogStream = tuple[str, str]
 
 
 class _RecordBody(Struct, frozen=True, array_like=True, gc=False):
-    """The stored part of a record: everything except free text, which stays in the file."""
+    """Stored part of a record: everything except free text, which stays in the file."""
 
     timestamp: datetime
     symbol: str
@@ -154,7 +154,7 @@ class _StreamMode(Struct):
 
 
 class LogRecords:
-    """Adds and removes records inside one transaction, and turns them into positions or fills."""
+    """Records that one transaction adds and removes, and their conversion into positions or fills."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class LogRecords:
         self._counter: Counter[str] = Counter()
 
     def add(self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]) -> int:
-        """Store new lines of a file; return how many."""
+        """Store new lines of a file; return their number."""
         new = [self._to_stored(source_id, file, line, key, record) for line, key, record in lines]
         self._count(new)
         orders: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
@@ -202,7 +202,7 @@ class LogRecords:
         return len(new)
 
     def remove(self, source_id: int) -> int:
-        """Remove the lines of a file; return how many."""
+        """Remove the lines of a file; return their number."""
         removed = _stored(self._queries.rows(_RecordLine, "records_of_source", _id_range(source_id)))
         for record in removed:
             if record.live:
@@ -217,7 +217,7 @@ class LogRecords:
         return len(removed)
 
     def finish(self) -> None:
-        """Save how each stream of the log is used."""
+        """Save the mode (fills or trades) of each stream of the log."""
         for (account, symbol), usage in self._stream_modes.items():
             if usage.lost_its_last:
                 usage.last_closed_us = self._queries.value("last_logged_closing", (account, symbol))
@@ -235,7 +235,7 @@ class LogRecords:
                 self._queries.execute("remove_log_stream", (account, symbol))
 
     def rebuild_all(self) -> None:
-        """Make positions and fills of all valid records again, after the books were cleared."""
+        """Convert all valid records into positions and fills again, after the books were cleared."""
         for row in self._queries.rows(LogStreamRow, "log_streams"):
             mode = _StreamMode(row.records, row.closed, self._as_fills(row.closed))
             self._stream_modes[row.account, row.symbol] = mode
@@ -283,7 +283,7 @@ class LogRecords:
             self._apply_mode(stream, self._stream_modes[stream])
 
     def _apply_mode(self, stream: LogStream, usage: _StreamMode) -> None:
-        """Read a stream as fills or as trades, and convert what was read the other way before."""
+        """Change the mode of a stream, fills or trades, and convert its records."""
         as_fills = self._as_fills(usage.closed)
         if as_fills == usage.as_fills:
             return
@@ -362,7 +362,7 @@ class LogRecords:
         self._tallies.on_added(bookings, positions)
 
     def _apply_as_fill(self, stored: StoredRecord, record: TradeRecord) -> list[FillRow]:
-        """Return the row of a record's fill, which has the record's id, or none if it is rejected."""
+        """Return the row of a record's fill, with the record's ID, or no row if it is rejected."""
         day: date = record.timestamp.date()
         instrument = self._instruments.resolve(record.symbol, day)
         if isinstance(instrument, UnknownInstrument):

@@ -35,7 +35,7 @@ class RebuildStart(NamedTuple):
 
 
 class StreamRebuilder:
-    """The streams (account, symbol) that one transaction changes, and the first changed instant of each."""
+    """Streams (account, symbol) that one transaction changes, with the first changed instant of each."""
 
     def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
         self._queries = queries
@@ -44,7 +44,7 @@ class StreamRebuilder:
         self._append: AppendBooking | None = None
 
     def try_append(self) -> None:
-        """From now on book new fills while they are read, as long as they come in order."""
+        """Book new fills during reading from now on, as long as they are in order."""
         if not self._since:
             self._append = AppendBooking(self._queries, self._tallies)
 
@@ -176,7 +176,7 @@ def _next_key_after(position: Position) -> FillOrder:
 
 
 def _position_at_open(position: Position, opening: Booking) -> Position:
-    """Return a position as it was after the second part of a reversing fill opened it."""
+    """Return a position in the state after the second part of a reversing fill opened it."""
     with exact():
         quantity = abs(opening.quantity)
         value = quantity * opening.price

@@ -29,7 +29,7 @@ _BULK_FILLS = 50_000
 
 
 class BookingRules(Struct, frozen=True):
-    """What the books depend on besides the facts; a change rebuilds them."""
+    """Rules that the books depend on besides the facts; changing them rebuilds the books."""
 
     calendar: TradingCalendar
     instruments: Instruments
@@ -49,7 +49,7 @@ class FileState(Struct, frozen=True):
 
 
 class ReadPosition(Struct, frozen=True):
-    """How far a file was read: bytes, lines, checksum of those bytes, and a digest of the last ones."""
+    """Read position in a file: bytes, lines, checksum of those bytes, and digest of the last ones."""
 
     offset: int
     lines: int
@@ -59,7 +59,7 @@ class ReadPosition(Struct, frozen=True):
 
 
 class LedgerTransaction:
-    """Collects changes inside one write transaction of the ledger; `commit` updates the books."""
+    """Changes inside one write transaction of the ledger; `commit` updates the books."""
 
     def __init__(self, ledger: Ledger, rules: BookingRules, now: datetime) -> None:
         self._ledger = ledger
@@ -105,7 +105,7 @@ class LedgerTransaction:
     def close_log(
         self, source_id: int, state: FileState, progress: ReadPosition, facts: int, rejected: int
     ) -> None:
-        """Save how far a log file was read."""
+        """Save the read position of a log file."""
         self._update_source(source_id, state, progress, facts, rejected)
 
     def open_import(self, state: FileState, layout: str) -> int:
@@ -116,7 +116,7 @@ class LedgerTransaction:
             self._book_indexes = self._drop_indexes("position", "booking")
         if state.size >= _BULK_BYTES:
             self._queries.connection.limit_memory()
-        # a rollback could not tell appended bookings from those of a rebuild
+        # a rollback could not distinguish appended bookings from those of a rebuild
         if state.size >= _BULK_BYTES and not self._is_rebuilt:
             self._streams.try_append()
         return self._add_source("import", layout, state, None)
@@ -206,7 +206,7 @@ class LedgerTransaction:
         self._is_rebuilt = self.changed = True
 
     def rebuild_if_outdated(self) -> bool:
-        """Rebuild all books if they were made by other rules; return whether they were."""
+        """Rebuild all books if other rules made them; return whether they were rebuilt."""
         outdated = self._ledger.get("fingerprint") not in (None, self._rules.fingerprint)
         if outdated:
             self.rebuild()
@@ -231,7 +231,7 @@ class LedgerTransaction:
         return revision
 
     def _reattach_notes(self, touched: frozenset[str]) -> None:
-        """Find the position of notes whose fill was added, removed, or is part of another position now."""
+        """Update the position of notes whose fill was added, removed or moved to another position."""
         notes = NoteTable(self._queries)
         if self._is_rebuilt:
             notes.reattach_all()
@@ -308,8 +308,8 @@ class LedgerTransaction:
 def transaction_of(ledger: Ledger, rules: BookingRules, names: frozenset[str]) -> Iterator[Queries]:
     """Change the fills of some accounts, in parallel with changes of others if the database supports it.
 
-    `names` are the accounts and keys that it locks. If the books were made by other rules it locks the
-    whole ledger, because it rebuilds all of them first.
+    `names` are the accounts and keys to lock. If other rules made the books, the whole ledger is locked,
+    because all books are rebuilt first.
     """
     with ledger.writing(names) as queries:
         is_outdated = ledger.get("fingerprint") != rules.fingerprint

@@ -28,8 +28,9 @@ _FEW = 10_000
 
 
 class UndoResult(Struct, frozen=True):
-    """How many fills or records an undo removed, how many it left because other imports contain them,
-    and how many fills remain in total."""
+    """Number of fills or records that an undo removed, of those it left because other imports contain
+    them, and of all fills that remain.
+    """
 
     removed: int
     retained: int
@@ -37,12 +38,12 @@ class UndoResult(Struct, frozen=True):
 
     @property
     def removed_most(self) -> bool:
-        """Whether rebuilding what remains is less work than removing stream by stream."""
+        """Return whether rebuilding the rest is less work than removing stream by stream."""
         return self.removed > max(self.remaining, _FEW)
 
 
 class ImportUndo:
-    """Removes one import inside a transaction."""
+    """Undo of one import inside a transaction."""
 
     def __init__(
         self, queries: Queries, streams: StreamRebuilder, fills: FillImporter, source_id: int
@@ -84,7 +85,7 @@ class ImportUndo:
         """Return the claims, in order, about all fills whose result may change."""
         own = (self._source_id,)
         if not self._queries.exists("any_posted"):
-            # a fill that another import added first, and whose rank does not change, stays as it is
+            # a fill that another import added first does not change if its rank is unchanged
             losing = self._queries.rows(FillNameRow, "names_that_lose", own)
             return load_claims(self._queries, sorted(_names(losing)))
         names = _names(self._queries.rows(FillNameRow, "shared_names", own))
@@ -124,7 +125,7 @@ class ImportUndo:
                     self._clear_rejection(claim, reasons)
 
     def _reject(self, claim: Claim, rejection: Rejection) -> None:
-        """Save the rejection of a line that is refused now, unless it is saved already."""
+        """Save the rejection of a line that is rejected now, unless it is saved already."""
         place = (claim.source_id, claim.line)
         if rejection.reason in self._queries.values("conflicts_at", place):
             return
@@ -133,7 +134,7 @@ class ImportUndo:
             self._queries.execute("withdraw_rejection", (later, *place, rejection.reason))
 
     def _clear_rejection(self, claim: Claim, reasons: set[str]) -> None:
-        """Withdraw the rejection of a line that is no longer refused for that reason."""
+        """Withdraw the rejection of a line that is no longer rejected for that reason."""
         execution = f"execution {claim.row.fill_id} of account {claim.row.account} "
         place = (claim.source_id, claim.line)
         for reason in self._queries.values("conflicts_at", place):
@@ -147,7 +148,7 @@ class ImportUndo:
 
 
 class _ReplayedClaims:
-    """The claims about several fills, folded together in the order in which they were read."""
+    """Claims about several fills, folded together in the order in which they were read."""
 
     def __init__(self, queries: Queries) -> None:
         self._queries = queries

@@ -35,7 +35,7 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
 class Token(Struct, frozen=True, forbid_unknown_fields=True):
-    """A token in the tokens file: its SHA-256, never itself. Tokens have 256 random bits."""
+    """Token in the tokens file: its SHA-256, never the token itself. Tokens have 256 random bits."""
 
     name: str
     right: Literal["read", "write", "risk", "desk"]
@@ -57,7 +57,7 @@ class Tokens:
         self._tokens: tuple[Token, ...] = ()
 
     def all(self) -> tuple[Token, ...]:
-        """Return every token; none if there is no file. Raises SettingsError for an invalid file."""
+        """Return every token, or an empty tuple without a file. Raises SettingsError for an invalid file."""
         try:
             info = self._path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -69,17 +69,17 @@ class Tokens:
         return self._tokens
 
     def permission_of(self, presented: str) -> Permission | None:
-        """Return what a token allows, None if it is unknown."""
+        """Return the permission of a token, or None if it is unknown."""
         digest = _digest(presented)
         permission: Permission | None = None
-        # every stored token is compared, in constant time, so that the time reveals nothing
+        # constant-time comparison with every stored token: the response time must not depend on the match
         for token in self.all():
             if hmac.compare_digest(token.sha256, digest):
                 permission = token.permission
         return permission
 
     def add(self, name: str, permission: Permission, now: datetime) -> str:
-        """Create a token, store its hash and return the token, this once. Raises UsageError."""
+        """Create a token, save its hash, and return the token, which is shown only once. Raises UsageError."""
         if any(token.name == name for token in self.all()):
             raise UsageError(f"there is a token {name!r}", "revoke it first, or choose another name")
         secret = _PREFIX + secrets.token_urlsafe(32)
@@ -112,10 +112,9 @@ class Tokens:
 class Access:
     """Authorization of requests.
 
-    A request with a token may do what the token allows. A request without one may read if anonymous
-    reading is allowed; while there are no tokens at all it may do everything, if it comes over
-    loopback and not through a proxy. The peer address decides, not the address that is listened at, so
-    any WSGI server is as closed as `tearsheet serve`.
+    A request with a token has the token's permission. A request without one may read if anonymous reading is
+    allowed. Without any tokens, a request over loopback and not through a proxy may do everything. The peer
+    address decides, not the listening address, so any WSGI server is as restricted as `tearsheet serve`.
     """
 
     def __init__(self, tokens: Tokens, *, anonymous_read: bool) -> None:
@@ -151,11 +150,11 @@ class Access:
         return names[0] if names else "somebody at this machine"
 
     def cookie(self, request: Request) -> str | None:
-        """Return the token in a browser's cookie; None while there are no tokens."""
+        """Return the token in a browser's cookie, or None while there are no tokens."""
         return request.cookies.get(COOKIE) if self._tokens.all() else None
 
     def permission_of(self, secret: str) -> Permission | None:
-        """Return what a token allows, None if it is unknown."""
+        """Return the permission of a token, or None if it is unknown."""
         return self._tokens.permission_of(secret)
 
     def _cookie_header(self, request: Request) -> str:

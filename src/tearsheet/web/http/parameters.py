@@ -26,7 +26,7 @@ _DAY = text_rule("YYYY-MM-DD, such as 2026-01-31, from 1980 to 2087", ISO_DATE.c
 
 
 def cursor_of(cursor: PageCursor | None) -> str | None:
-    """Return a page cursor as `next_cursor`; None after the last page."""
+    """Return a page cursor as `next_cursor`, or None after the last page."""
     if cursor is None:
         return None
     content = msgspec.json.encode((cursor.time_us, cursor.id))

@@ -1,6 +1,6 @@
 """Cache of answers: in this process, and in Redis if one is set.
 
-A key contains the state ID of the ledger, so an answer is never stale; the time to live only bounds the
+A key contains the state ID of the ledger, so an answer is never stale; the time to live only limits the
 memory. When Redis fails, answers are computed instead.
 """
 
@@ -94,11 +94,11 @@ class SharedCache:
 
     @property
     def failure(self) -> str | None:
-        """The last failure; None while Redis answers."""
+        """Return the last failure, or None while Redis answers."""
         return self._failure
 
     def get(self, key: str) -> bytes | None:
-        """Return the answer of a key, None if it is missing or damaged, or if Redis fails."""
+        """Return the answer of a key, or None if it is missing or damaged, or if Redis fails."""
         data = self._call(lambda: self._client.get(key))
         if not isinstance(data, bytes):
             return None
@@ -117,7 +117,7 @@ class SharedCache:
         return locked is not None or self._failure is not None
 
     def check(self) -> str | None:
-        """Ping Redis regardless of the backoff; return the failure, None if it answers."""
+        """Ping Redis regardless of the backoff; return the failure, or None if it answers."""
         with self._lock:
             self._retry_at = 0.0
         self._call(self._client.ping)
@@ -183,7 +183,7 @@ class AnswerCache:
         return CacheHealth("redis", failure is None, failure)
 
     def _wait_for_other(self, key: str) -> bytes | None:
-        """Return the answer that another process has computed or is computing, else None."""
+        """Return the answer that another process has computed or is computing, or None."""
         if self._shared is None:
             return None
         answer = self._shared.get(key)
@@ -252,5 +252,5 @@ def redis_cache(url: str, ttl_s: float, on_change: Callable[[str | None], None])
 
 
 def _digest(key: str, answer: bytes) -> bytes:
-    """Return a digest that tells the answer of a key from foreign or damaged data in Redis."""
+    """Return a digest that distinguishes the answer of a key from foreign or damaged data in Redis."""
     return blake2b(key.encode() + b"\0" + answer, digest_size=_DIGEST).digest()

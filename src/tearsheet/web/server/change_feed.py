@@ -48,7 +48,7 @@ class LedgerSnapshot(Struct, frozen=True, kw_only=True):
 
     @property
     def has_data(self) -> bool:
-        """Whether the ledger was polled at all."""
+        """Return whether the ledger was polled at all."""
         return self.state_id is not None or self.error is not None
 
 
@@ -85,14 +85,17 @@ class ChangeFeed:
         self._app_context.metrics.streams.dec()
 
     def wait_after(self, number: int, seconds: float) -> LedgerSnapshot | None:
-        """Wait for a snapshot after this number, at most so long; return the latest, None if streams must end."""
+        """Wait for a snapshot after this number, up to a maximum time; return the latest.
+
+        Returns None if streams must end.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._latest.number > number or self.is_ending(), timeout=seconds)
             return None if self.is_ending() else self._latest
 
     @property
     def age_s(self) -> float:
-        """Seconds since the last finished poll; it grows while a poll hangs."""
+        """Return the seconds since the last finished poll; it increases while a poll hangs."""
         return time.monotonic() - self._polled_at
 
     def _poll(self) -> None:
@@ -123,7 +126,7 @@ class ChangeFeed:
         return replace(previous, state_id=state_id, alerts_end=end, verdicts=verdicts, error=error, day=day)
 
     def _lag_reason(self, query: QueryContext) -> str | None:
-        """Return why the snapshot is not complete, once another writer has blocked the sync for long."""
+        """Return why the snapshot is incomplete, if another writer has blocked the sync for too long."""
         is_late = self._app_context.tracker_pool.sync_lag_s > _MAX_LAG_S
         return query.sync_errors[0].code if query.sync_errors and is_late else None
 

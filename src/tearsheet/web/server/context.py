@@ -41,7 +41,7 @@ class AppContext:
         self.tracker_pool = TrackerPool(settings, clock)
         self.cache = create_answer_cache(settings, self._on_cache_change)
         self.access = Access(Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
-        #: Tells the server that this worker makes progress; set by the gunicorn worker.
+        #: Heartbeat of this worker to the server; set by the gunicorn worker.
         self.beat: Callable[[], object] = lambda: None
         self._clock = clock
         self._webhook_queue = open_queue(settings, clock)
@@ -102,7 +102,7 @@ class AppContext:
             yield QueryContext(tracker, state_id, sync_errors)
 
     def not_modified(self, query: "QueryContext") -> Response | None:
-        """Return 304 if the client has the answer of this state, else None."""
+        """Return 304 if the client has the answer of this state, otherwise None."""
         environ = request.environ
         if query.sync_errors:
             return None

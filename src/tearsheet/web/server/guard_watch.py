@@ -1,4 +1,4 @@
-"""Record who polls verdicts, and report guards that stopped polling."""
+"""Monitor of guards: records who polls verdicts, and reports guards that stopped polling."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ from tearsheet.web.http.metrics import Gauge
 from tearsheet.web.server.context import AppContext, QueryContext
 
 _log = logging.getLogger("tearsheet")
-#: Polls of an account within so many seconds are recorded once.
+#: Polls of an account within this number of seconds are recorded once.
 _RECORD_EVERY_S = 10.0
 #: How long recording a poll may delay its answer.
 _LOCK_TIMEOUT_S = 0.1

@@ -30,7 +30,7 @@ _GRACE_S = 20
 _FIRST_RESTART_S, _MAX_RESTART_S = 1.0, 30.0
 #: A watcher that ran for so long starts again with the first delay.
 _STABLE_S = 60.0
-#: Linux signals a worker whose master died; gunicorn itself checks only every half minute.
+#: Linux signals a worker when its master dies; gunicorn itself checks only every half minute.
 _PR_SET_PDEATHSIG = 1
 _log = logging.getLogger("tearsheet")
 
@@ -75,9 +75,10 @@ class WatcherProcess:
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's master process, which also keeps the watcher running.
+    """gunicorn's master process, which also supervises the watcher.
 
-    In its main loop, not in a thread: the master forks its workers, and a fork can inherit a held lock.
+    It does so in its main loop, not in a thread: the master forks its workers, and a fork can inherit a held
+    lock.
     """
 
     def __init__(self, app: BaseApplication, watcher: WatcherProcess) -> None:
@@ -85,7 +86,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         super().__init__(app)
 
     def manage_workers(self) -> None:
-        """Keep workers and watcher running; called at least every second."""
+        """Restart dead workers and a dead watcher; called at least every second."""
         super().manage_workers()
         self._watcher.restart_if_dead()
 

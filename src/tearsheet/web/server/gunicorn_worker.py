@@ -1,7 +1,7 @@
-"""A gunicorn worker whose connections are waitress's: an application thread only ever sees whole requests.
+"""gunicorn worker with waitress's connections: application threads receive complete requests only.
 
-One loop reads and writes for all connections, so a client that is silent, slow to send or slow to read
-holds no thread. gunicorn keeps the processes; waitress replaces its sockets. Figures: docs/decisions.md.
+One loop does the I/O of all connections, so a client that is silent, slow to send or slow to read blocks no
+thread. gunicorn manages the processes; waitress replaces its sockets. Figures: docs/decisions.md.
 """
 
 import json
@@ -25,9 +25,9 @@ _MAX_HEAD = 32 << 10
 #: What a form adds to the file in it.
 _FORM_BYTES = 1 << 20
 _MAX_CONNECTIONS = 1_000
-#: A connection on which nothing arrives or leaves for so long is closed.
+#: Idle timeout of a connection, in seconds.
 _IDLE_S = 20
-#: A request must be whole within this time, plus a second for each so many bytes of its body.
+#: A request must be complete within this time, plus one second per `_BYTES_PER_S` bytes of its body.
 _REQUEST_S, _BYTES_PER_S = 10.0, 20_000
 #: An answer that its client does not read is buffered up to this size; then its thread waits.
 _MAX_UNREAD = 64 << 20
@@ -43,7 +43,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
     """Worker that computes answers on threads and does all I/O in one loop."""
 
     def run(self) -> None:
-        """Serve until stopped; requests that began to arrive are answered first."""
+        """Serve until stopped; requests that have begun to arrive are answered first."""
         app_context = self.wsgi.extensions["tearsheet"]
         calls = _Calls(self.wsgi)
         app_context.beat = calls.beat
@@ -67,7 +67,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
     def _listen(
         self, listener: Any, calls: "_Calls", channels: dict[int, Any], dispatcher: ThreadedTaskDispatcher
     ) -> BaseWSGIServer:
-        """Accept connections of a socket; waitress takes Internet and Unix sockets apart only."""
+        """Accept connections of a socket; waitress cannot combine Internet and Unix sockets in one server."""
         listener.setblocking(False)
         server = create_server(
             calls,
@@ -126,13 +126,13 @@ class _Calls:
 
     @property
     def hung_s(self) -> float:
-        """Seconds for which a call has run without a beat."""
+        """Return the seconds for which a call has run without a beat."""
         started = min(list(self._started.values()), default=time.monotonic())
         return time.monotonic() - max(started, self._beat)
 
 
 class _JsonError(ErrorTask):  # type: ignore[misc]
-    """JSON body, as of the API's errors, for an error found by the server itself."""
+    """JSON error body, as in the API, for an error that the server itself detects."""
 
     def execute(self) -> None:
         """Write the error and close the connection."""
@@ -149,20 +149,23 @@ class _JsonError(ErrorTask):  # type: ignore[misc]
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that records when its request began to arrive."""
+    """Connection that records when its request began to arrive."""
 
     error_task_class = _JsonError
     began = 0.0
 
     def received(self, data: bytes) -> bool:
-        """Parse received data; the clock of a request starts with its first byte."""
+        """Parse received data; the timeout of a request starts with its first byte."""
         if self.request is None:
             self.began = time.monotonic()
         is_taken: bool = super().received(data)
         return is_taken
 
     def handle_close(self) -> None:
-        """Close; first discard what has arrived, or the kernel resets the connection and the answer is lost."""
+        """Close the connection after discarding what has arrived.
+
+        Otherwise the kernel resets the connection, and the answer is lost.
+        """
         if self.socket is None:  # one poll can report both data and a hang-up, and each closes
             return
         with suppress(OSError):
@@ -172,7 +175,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         super().handle_close()
 
     def is_overdue(self, now: float) -> bool:
-        """Whether a request has been arriving for longer than an honest client needs."""
+        """Return whether a request has been arriving for longer than its size allows."""
         if self.request is None:
             return False
         return bool(now - self.began > _REQUEST_S + self.request.body_bytes_received / _BYTES_PER_S)
@@ -191,5 +194,5 @@ def _close_overdue(channels: dict[int, Any]) -> None:
 
 
 def _peer_address(addr: Any) -> Any:
-    """Return the peer as the socket states it; a Unix socket has none, and must not pass as loopback."""
+    """Return the peer address of the socket. A Unix socket has no address and must not count as loopback."""
     return addr if isinstance(addr, tuple) else ("", None)
