@@ -18,7 +18,7 @@ from tearsheet.trade.fill import digest
 
 
 class Breach(Struct, frozen=True, kw_only=True):
-    """The moment at which a limit was breached, with value and fill; immutable."""
+    """Breach of a limit, with time, value and fill; immutable."""
 
     id: str
     account: str
@@ -107,7 +107,7 @@ class BreachRegister:
     def next_number(
         self, limit: LimitName, start: date | None, at: datetime
     ) -> tuple[int, Breach | None, Release | None]:
-        """Return, at an instant, the number of the current or next breach, the breach, the release before it."""
+        """Return the number of the current or next breach at an instant, the breach, and the release before."""
         previous, number = None, 1
         for breach in self._breaches.get((limit, start), ()):
             release = self._releases.get(breach.id)

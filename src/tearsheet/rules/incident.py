@@ -47,7 +47,7 @@ def _changed_incident(verdict: Verdict, view: LimitView, last: AlertEvent | None
 
 
 def _open(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent:
-    """Create an incident, or open the one of this trading day again."""
+    """Create an incident, or reopen the one of this trading day."""
     episode = _episode_id(verdict.account, view.name)
     identity = digest(f"{episode}\0{verdict.trading_day}")
     start = period_start(LIMITS[view.name].period, verdict.trading_day)

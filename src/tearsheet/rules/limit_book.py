@@ -151,12 +151,15 @@ class LimitBook:
 
     @property
     def session(self) -> date:
-        """Current trading day; it never goes back."""
+        """Return the current trading day; it never goes back."""
         return self.sums.session
 
     @property
     def next_time_event(self) -> datetime:
-        """Next instant at which time alone can cause a breach: end of the day or of the trading hours."""
+        """Return the next instant at which time alone can cause a breach.
+
+        That is the end of the day or of the trading hours.
+        """
         return min(self.context.calendar.end(self.session), self._next_close)
 
     def book(self, booking: Booking, position: Position | None = None) -> tuple[Breach, ...]:
@@ -207,7 +210,7 @@ class LimitBook:
     def advance_time(self, now: datetime) -> tuple[Breach, ...]:
         """Advance the clock: start trading days, end trading hours. Return new breaches.
 
-        An earlier instant changes nothing.
+        An earlier instant has no effect.
         """
         if now <= self.at:
             return ()

@@ -1,4 +1,4 @@
-"""Usage of each limit: one formula per limit over an account's sums sums."""
+"""Usage of each limit: one formula per limit over an account's sums."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -26,7 +26,7 @@ class LimitUsage(Struct, frozen=True, gc=False):
 
     @property
     def used(self) -> Decimal | None:
-        """Value ÷ threshold, truncated to 8 decimals; call it inside `exact()`."""
+        """Return value ÷ threshold, truncated to 8 decimals; call it inside `exact()`."""
         if self.value is None or self.threshold is None:
             return None
         return ratio(self.value, self.threshold)

@@ -66,7 +66,7 @@ class Replay(Struct, frozen=True, kw_only=True):
 
 
 class _ActiveStop:
-    """A stop that still collects the bookings it prevents."""
+    """Stop that still collects the bookings it prevents."""
 
     def __init__(self, book: LimitBook, breaches: tuple[Breach, ...]) -> None:
         ends = {breach.id: _until(book, breach) for breach in breaches}
@@ -109,7 +109,7 @@ class _ActiveStop:
 
 
 class Simulation:
-    """Replays an account's bookings in order, without those that its limits would have prevented."""
+    """Replay of an account's bookings in order, without those that its limits would have prevented."""
 
     def __init__(self, book: LimitBook, start: date, end: date) -> None:
         self._book = book

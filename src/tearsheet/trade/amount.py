@@ -62,7 +62,7 @@ def parse_amount(text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         raise ValueError(f"is not a number, was {text!r}") from None
-    if "_" in text or not text.isascii():  # Decimal takes 1_000 and Arabic digits
+    if "_" in text or not text.isascii():  # Decimal accepts 1_000 and Arabic digits
         raise ValueError(f"is not a number, was {text!r}")
     if not is_valid_amount(value):
         raise ValueError(f"is not a usable number, was {text!r}")

@@ -33,7 +33,7 @@ class Side(Enum):
 class Fill(Struct, frozen=True, gc=False, kw_only=True):
     """One execution. `quantity` is positive; `commission` is a cost, a rebate is negative.
 
-    `multiplier` is money per point and unit, in `currency`. `rank` keeps the source's order of fills
+    `multiplier` is money per point and unit, in `currency`. `rank` preserves the source's order of fills
     with the same time.
     """
 

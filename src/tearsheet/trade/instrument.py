@@ -97,7 +97,7 @@ class UnknownInstrument(Struct, frozen=True):
 
 
 class Instruments:
-    """Resolves symbols from the user's overrides and the futures table."""
+    """Resolver of symbols, based on the user's overrides and the futures table."""
 
     def __init__(
         self,

@@ -229,7 +229,7 @@ class _OpenPosition:
 
 
 class Book:
-    """Books fills, in order per account and instrument, into bookings and positions.
+    """Bookings and positions from fills that are in order per account and instrument.
 
     `closed` collects the closed positions; the caller may clear it.
     """

@@ -35,7 +35,7 @@ CALENDAR_KINDS: tuple[WindowKind, ...] = ("daily", "weekly", "monthly", "quarter
 
 
 class TradingCalendar:
-    """Maps instants to sessions by time zone and day start.
+    """Mapping of instants to sessions by time zone and day start.
 
     With a day start at noon or later, a session has the next day's date (Sunday 17:00 in Chicago
     belongs to Monday), and the weekend belongs to Monday. With an earlier day start, a session has

@@ -1,1 +1,1 @@
-"""reports."""
+"""Readers of broker reports for reconciliation."""

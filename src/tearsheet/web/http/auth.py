@@ -79,7 +79,7 @@ class Tokens:
         return permission
 
     def add(self, name: str, permission: Permission, now: datetime) -> str:
-        """Create a token, save its hash, and return the token, which is shown only once. Raises UsageError."""
+        """Create a token, save its hash, and return the token, shown only once. Raises UsageError."""
         if any(token.name == name for token in self.all()):
             raise UsageError(f"there is a token {name!r}", "revoke it first, or choose another name")
         secret = _PREFIX + secrets.token_urlsafe(32)
