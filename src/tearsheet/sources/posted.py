@@ -16,6 +16,7 @@ from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.catalogue import layouts
 from tearsheet.sources.layouts.layout import FIELDS
 from tearsheet.sources.statements.fill_rows import FillParser
+from tearsheet.sources.statements.raw_fill import TextCache, raw_fill_of
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError, RowProblem
@@ -187,16 +188,16 @@ def parse_fills(
         file=name,
         instruments=instruments,
         times=TimeParser(None, None, ascending=False),
-        numbers=NumberFormat("."),
         account=None,
         newest_first=False,
         sides=layouts()["generic_fills"].side_words(Side.BUY, Side.SELL),
     )
+    numbers = TextCache(NumberFormat(".").parse)
     made = []
     for line, content in enumerate(objects, 1):
         text = [truncate(json.dumps(content), _SHOWN)]
         try:
-            fill = rows.parse(_texts(content, FILL_FIELDS, FIELDS), line, text)
+            fill = rows.parse(raw_fill_of(_texts(content, FILL_FIELDS, FIELDS), numbers), line, text)
         except RowError as bad:
             fill = rows.reject(line, text, bad.problem)
         made.append(fill or rows.reject(line, text, _TWICE))

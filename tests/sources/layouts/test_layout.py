@@ -35,6 +35,26 @@ def test_a_layout_is_read() -> None:
 
 
 @pytest.mark.parametrize(
+    "rule",
+    [
+        'quantity = "signed"',
+        "epoch = true",
+        'carried = ["symbol"]',
+        '[constants]\nasset_class = "crypto"',
+        '[fees]\nper = "unit"',
+        "[fees]\nin_kind = true",
+        '[[rows]]\ncolumn = "K"',
+        '[optional]\nclock = ["C"]',
+    ],
+)
+def test_a_layout_with_one_rule_has_rules(rule: str) -> None:
+    assert not parse_layout("test", GOOD).has_rules
+    assert not layouts()["generic_fills"].has_rules
+    changed = f"{GOOD}{rule}\n" if rule.startswith("[") else f"{rule}\n{GOOD}"
+    assert parse_layout("test", changed).has_rules
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("title", "title = ", "layout test.toml: Invalid value"),

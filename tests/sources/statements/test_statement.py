@@ -525,3 +525,39 @@ def test_a_multiplier_that_a_generic_file_states_is_checked(tmp_path: Path) -> N
     assert isinstance(wrong, Rejection)
     assert wrong.reason == "the file has a multiplier of 50 for MESZ26, the table 5"
     assert [one.multiplier for one in (known, stated) if isinstance(one, Fill)] == [5, 50]
+
+
+@pytest.mark.parametrize(("column", "text"), [("multiplier", "abc"), ("multiplier", "1/2"), ("target", "x")])
+def test_any_number_of_a_generic_file_that_is_none_is_rejected(file: File, column: str, text: str) -> None:
+    (row,) = file.rows(f"{GENERIC},{column}\nA,AAPL,2026-03-02T10:00:00Z,buy,1,10,0,{text}\n")
+    assert isinstance(row, Rejection)
+    assert (row.code, row.reason) == ("bad_number", f"{column} is not a number, was {text!r}")
+    assert (row.account, row.since) == ("A", at("2026-03-02T10:00:00+00:00"))
+
+
+@pytest.mark.parametrize("field", ["multiplier", "amount", "cash"])
+def test_any_number_of_a_json_line_that_is_none_is_rejected(file: File, field: str) -> None:
+    line = '{"account":"A","symbol":"AAPL","time":"2026-03-02T10:00:00Z","side":"buy","quantity":1,"price":1'
+    fill, rejection = file.rows(f'{line}}}\n{line},"{field}":"abc"}}\n')
+    assert isinstance(fill, Fill)
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason == f"{field} is not a number, was 'abc'"
+    assert rejection.text == f'{line},"{field}":"abc"}}'
+
+
+def test_a_header_within_a_file_may_order_its_columns_anew(file: File) -> None:
+    first, second = file.fills(
+        f"{GENERIC}\nA,AAPL,2026-03-02T10:00:00Z,buy,1,10,0\n\n"
+        "symbol,account,time,side,price,quantity,commission\nAAPL,A,2026-03-02T10:01:00Z,sell,11,1,0\n"
+    )
+    assert (first.quantity, first.price, second.quantity, second.price) == (1, 10, 1, 11)
+
+
+def test_the_generic_format_may_be_named_for_a_table_of_a_page(tmp_path: Path) -> None:
+    rows = [GENERIC.split(","), ["A", "AAPL", "2026-03-02T10:00:00Z", "buy", "1", "10", "0"]]
+    page = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    (tmp_path / "fills.html").write_text(f"<table>{page}</table>")
+    options = StatementOptions(layout="generic_fills")
+    (fill,) = open_statement(tmp_path / "fills.html", INSTRUMENTS, options).rows()
+    assert isinstance(fill, Fill)
+    assert (fill.account, fill.symbol, fill.price) == ("A", "AAPL", 10)

@@ -114,8 +114,8 @@ class LayoutSelector:
         ]
         self._closest: tuple[tuple[float, int], Sequence[str]] | None = None
 
-    def select(self, header: Sequence[str]) -> tuple[Layout, dict[str, int]] | None:
-        """Return the layout of a header and the column index of each field, or None.
+    def select(self, header: Sequence[str]) -> Layout | None:
+        """Return the layout of a header, or None.
 
         Raises FormatError if a column that is read occurs twice.
         """
@@ -124,7 +124,7 @@ class LayoutSelector:
         if fitting:
             layout = max(fitting, key=_priority)
             _reject_duplicate_columns(layout, header, self._file)
-            return layout, layout.match_header(header) or {}
+            return layout
         if len(names) > 1 or self._closest is None:
             shares = (_overlap(layout, names) for layout in self._known)
             rank = (max(shares, default=0.0), len(names))

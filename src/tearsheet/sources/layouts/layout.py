@@ -209,27 +209,10 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         return self.zone or next(named, None)
 
     @property
-    def is_simple(self) -> bool:
-        """Return whether the cells are the fields unchanged, so that no rule applies."""
-        ruled = (
-            self.rows,
-            self.parts,
-            self.constants,
-            self.asset_classes,
-            self.fees.columns,
-            self.quotes,
-            self.preamble,
-            self.expiries,
-            self.epoch,
-            self.fees.unit,
-            self.carried,
-            self.fees.required,
-            self.fees.cost != "positive",
-            self.short_years,
-        )
-        fields = {*self.columns, *self.optional}
-        odd = self.quantity == "signed" or self.prices != "decimal" or self.table_ends != "never"
-        return not (any(ruled) or odd or fields - {*FIELDS} or self.kinds != ("csv",))
+    def has_rules(self) -> bool:
+        """Return whether cells have to be picked, checked or changed; else they are the fields."""
+        is_ruled = any(getattr(self, key) != getattr(_PLAIN, key) for key in _RULES)
+        return is_ruled or not {*self.columns, *self.optional} <= {*FIELDS}
 
     def side_words(self, buy: _Word, sell: _Word) -> dict[str, _Word]:
         """Return the side of each word, in lower case."""
@@ -273,6 +256,28 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
             if place is not None:
                 found[field] = place
         return found
+
+
+#: A layout without rules, and the keys that are rules about cells.
+_PLAIN = Layout(title="", names_zone=True, columns={})
+_RULES = (
+    "kinds",
+    "epoch",
+    "short_years",
+    "quantity",
+    "prices",
+    "quotes",
+    "coin_names",
+    "expiries",
+    "asset_classes",
+    "constants",
+    "preamble",
+    "rows",
+    "parts",
+    "fees",
+    "table_ends",
+    "carried",
+)
 
 
 def normalize_name(cell: str) -> str:

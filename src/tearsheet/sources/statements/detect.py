@@ -12,10 +12,10 @@ from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.files.compound_file import MAGIC
 from tearsheet.sources.files.refused import reject_archive, reject_unsupported
 from tearsheet.sources.layouts.catalogue import LayoutSelector
-from tearsheet.sources.layouts.layout import JSON_LINES, Kind, Layout
+from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Kind, Layout
 from tearsheet.sources.layouts.mapping import FeeSign, mapped_layout
 from tearsheet.sources.statements.csv_rows import CsvPosition, CsvTable
-from tearsheet.sources.statements.json_rows import JsonReader
+from tearsheet.sources.statements.json_rows import JSON_HEADER, JsonLines
 from tearsheet.sources.statements.table import TableSource
 from tearsheet.sources.text import encoding as texts
 from tearsheet.sources.text.lines import Lines, truncate
@@ -107,11 +107,10 @@ def _detect_csv(path: Path, encoding: str, known: Mapping[str, Layout], wanted: 
     """By the first line that is a header of a layout."""
     choice = LayoutSelector(str(path), known, wanted)
     for number, separator, header in header_rows(path, encoding):
-        chosen = choice.select(header)
-        if chosen is None:
+        layout = choice.select(header)
+        if layout is None:
             continue
-        layout, places = chosen
-        shape = CsvPosition(encoding, separator, header, number, places)
+        shape = CsvPosition(encoding, separator, header, number)
         grid = CsvTable(path, encoding, separator)
         above = _lines_above(path, encoding, number) if layout.preamble else []
         return DetectedFile(layout, "csv", shape, grid, header_values(layout, above))
@@ -144,12 +143,11 @@ def _detect_in_tables(
         for cells, problem in itertools.islice(grid.rows(0), _HEADER_WITHIN):
             if problem is not None or not "".join(cells).strip():
                 continue
-            chosen = choice.select(cells)
-            if chosen is None:
+            layout = choice.select(cells)
+            if layout is None:
                 above.append(",".join(cell for cell in cells if cell))
                 continue
-            layout, places = chosen
-            shape = CsvPosition(sniffed.encoding, "", list(cells), grid.resume_after, places)
+            shape = CsvPosition(sniffed.encoding, "", list(cells), grid.resume_after)
             return DetectedFile(layout, sniffed.kind, shape, grid, header_values(layout, above))
     raise choice.no_match_error() or empty_file_error(path, "holds no table")
 
@@ -181,22 +179,24 @@ def _is_json_lines(path: Path, sniffed: FileKind, wanted: str | None) -> bool:
     """Whether each line is a fill in the generic format; a format of a broker has other keys."""
     if wanted is not None:
         return wanted == JSON_LINES
-    objects = itertools.islice(JsonReader(path, sniffed.encoding).objects(), _OBJECTS)
+    objects = itertools.islice(JsonLines(path, sniffed.encoding).objects(), _OBJECTS)
     keys = [content.keys() for content in objects]
     others = any({"transaction_time", "execid", "activity_type"} & names for names in keys)
     return any({"symbol", "side", "price"} <= names for names in keys) and not others
 
 
 def _detect_json_lines(path: Path, sniffed: FileKind, layout: Layout) -> DetectedFile:
-    objects = list(itertools.islice(JsonReader(path, sniffed.encoding).objects(), _OBJECTS))
+    objects = list(itertools.islice(JsonLines(path, sniffed.encoding).objects(), _OBJECTS))
     if not any({"symbol", "side", "price"} <= content.keys() for content in objects):
         seen = ", ".join(objects[0]) if objects else "no JSON object"
         raise FormatError(
             f"{path}: no layout fits its keys: {truncate(seen, 500)}",
             f"a JSON Lines file of fills needs: {', '.join(layout.needed)}",
         )
-    shape = CsvPosition(sniffed.encoding, "", [], 0, {})
-    return DetectedFile(layout, "json", shape, CsvTable(path, sniffed.encoding, ","), {}, True)
+    others = {field: [field] for field in FIELDS if field not in layout.columns}
+    layout = structs.replace(layout, optional=others)
+    position = CsvPosition(sniffed.encoding, "", [*JSON_HEADER], 0)
+    return DetectedFile(layout, "json", position, JsonLines(path, sniffed.encoding), {}, True)
 
 
 def _detect_mapped(path: Path, sniffed: FileKind, layout: Layout) -> DetectedFile:

@@ -121,7 +121,7 @@ def _rows(path: Path, sniffed: FileKind) -> Iterator[tuple[int, str, list[str]]]
 def _diagnose_statement(found: Diagnosis, statement: Statement) -> None:
     layout = statement.detected.layout
     found.layout, found.title, found.notes = statement.layout, layout.title, layout.notes
-    if statement.detected.position.header:
+    if not statement.detected.is_json_lines:
         found.header = [cell.strip() for cell in statement.detected.position.header]
         found.header_line = statement.detected.position.header_line
     found.alternatives = [one for one in found.alternatives if one.name != layout.name][:_MAX_ALTERNATIVES]

@@ -1,47 +1,44 @@
-"""Positions that end without a trade: options that expired, were assigned or exercised.
+"""Expirations: options that expired, were assigned or exercised, so that a position ends without a trade.
 
-The option ends at price 0; the shares that were delivered are a row of their own. Where the row does
-not say whether it was held long or short, what the file opened tells it, or the row is rejected.
+The option ends at price 0; delivered shares have a row of their own. If a row does not state
+whether the position was long or short, the trades of the file show it, or the row is rejected.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from tearsheet.sources.layouts.layout import FIELDS, Layout
-from tearsheet.sources.statements.row_rules import RowMapper
+from tearsheet.sources.layouts.layout import Layout
+from tearsheet.sources.statements.raw_fill import RawFill, canonical
+from tearsheet.sources.statements.row_rules import PickedRow, RuleMapper
 from tearsheet.sources.text.contracts import expiry_of
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError
 from tearsheet.trade.amount import ZERO, exact, to_plain_string
 from tearsheet.trade.fill import Side
 
-_ACCOUNT, _SYMBOL, _TIME, _SIDE, _QUANTITY, _PRICE = (
-    FIELDS.index(field) for field in ("account", "symbol", "time", "side", "quantity", "price")
-)
 #: When the last options of a day have been traded in New York.
 _CLOSE = time(16, 20)
 _LONGEST_DAY = len("2026-01-16")
-_Cells = Sequence[str]
 _InstrumentKey = tuple[str, str]
 
 
 class PendingExpiration(Struct, frozen=True):
-    """A row by which a position ends, kept until the whole file was seen."""
+    """A row by which a position ends, kept until all trades of the file are known."""
 
     line: int
     last_line: int
     cells: list[str]
-    values: dict[str, str]
-    rules: RowMapper
+    row: PickedRow
+    mapper: RuleMapper
 
 
 class Expirations:
-    """Settles the sides of rows by which positions end, from what a file says of its trades."""
+    """Sides of the rows by which positions end, from the trades of the file."""
 
     def __init__(self, layout: Layout, form: NumberFormat) -> None:
         self._number_format = form
@@ -51,72 +48,72 @@ class Expirations:
         self._clock = layout.constants.get("clock", "")
         self._long: defaultdict[_InstrumentKey, Decimal] = defaultdict(Decimal)
         self._short: defaultdict[_InstrumentKey, Decimal] = defaultdict(Decimal)
-        self._stated: Counter[tuple[str, ...]] = Counter()
+        self._stated: Counter[tuple[object, ...]] = Counter()
 
-    def scan_trades(self, trades: Iterable[_Cells], wanted: Iterable[_Cells]) -> None:
-        """Take in the trades of the file, as canonical rows, of the instruments that are wanted."""
-        streams = {_instrument_key(row) for row in wanted}
+    def scan_trades(self, trades: Iterable[RawFill], ended: Iterable[RawFill]) -> None:
+        """Add the trades of the instruments that ended."""
+        keys = {_instrument_key(raw) for raw in ended}
         with exact():
-            for row in trades:
-                if _instrument_key(row) not in streams:
-                    continue
-                self._stated[_content(row, self._side(row[_SIDE]))] += 1
-                self._count(row)
+            for raw in trades:
+                if _instrument_key(raw) in keys:
+                    self._stated[_content(raw, self._side(raw.side))] += 1
+                    self._count(raw)
 
-    def _count(self, row: _Cells) -> None:
-        stream, quantity = _instrument_key(row), Decimal(row[_QUANTITY] or 0)
-        is_opening = row[_SIDE].casefold() in self._opens
-        is_long = (self._side(row[_SIDE]) is Side.BUY) is is_opening
+    def _count(self, raw: RawFill) -> None:
+        key, quantity = _instrument_key(raw), raw.quantity or ZERO
+        is_opening = raw.side.casefold() in self._opens
+        is_long = (self._side(raw.side) is Side.BUY) is is_opening
         held = self._long if is_long else self._short
-        held[stream] += quantity if is_opening else -quantity
+        held[key] += quantity if is_opening else -quantity
 
-    def row(self, held: PendingExpiration) -> _Cells:
-        """The canonical row of an ending, with the side that it says, or a buy. Raises RowError."""
-        values = held.values
+    def raw_fill(self, pending: PendingExpiration) -> RawFill:
+        """Return the fill of an end, with the side the row states, or a buy. Raises RowError."""
+        values = pending.row.values
         event = values["event"]
+        quantity = self._quantity(values.get("quantity", ""))
         changed = {
             "amount": "",
             "cash": "",
             "order_id": values.get("order_id") or event,
-            "quantity": self._quantity(values.get("quantity", "")),
+            "quantity": "",
             "side": self._stated_side(values) or Side.BUY.value,
         }
         if event != "delivery":
             changed["price"] = "0"
-        row = list(held.rules.to_fill_rows({**values, **changed}, held.cells, self._number_format)[0])
-        row[_TIME] = self._time(held, row)
-        return row
+        raw = pending.mapper.raw_fill(PickedRow({**values, **changed}, pending.row.fees), quantity)
+        raw.time = self._time(values, raw)
+        return raw
 
-    def with_side(self, held: PendingExpiration, row: _Cells) -> _Cells | None:
-        """The row with its side; None where a trade of the file says the same. Raises RowError."""
-        if self._is_signed or self._stated_side(held.values):
-            content = _content(row, self._side(row[_SIDE]))
-            if self._is_signed and self._stated[content]:
-                self._stated[content] -= 1
-                return None
-            return row
-        side = self._opposite_side(row, held.values["event"])
-        return [*row[:_SIDE], side.value, *row[_SIDE + 1 :]]
+    def set_side(self, pending: PendingExpiration, raw: RawFill) -> bool:
+        """Set the side of an end; return whether a trade of the file restates it. Raises RowError."""
+        if not (self._is_signed or self._stated_side(pending.row.values)):
+            raw.side = self._closing_side(raw, pending.row.values["event"]).value
+            return False
+        content = _content(raw, self._side(raw.side))
+        if self._is_signed and self._stated[content]:
+            self._stated[content] -= 1
+            return True
+        return False
 
-    def _opposite_side(self, row: _Cells, event: str) -> Side:
-        stream, quantity = _instrument_key(row), Decimal(row[_QUANTITY] or 0)
-        bought, sold = self._long[stream], self._short[stream]
+    def _closing_side(self, raw: RawFill, event: str) -> Side:
+        key, quantity = _instrument_key(raw), raw.quantity or ZERO
+        bought, sold = self._long[key], self._short[key]
         if quantity > ZERO and bought >= quantity and sold <= ZERO:
-            self._long[stream] -= quantity
+            self._long[key] -= quantity
             return Side.SELL
         if quantity > ZERO and sold >= quantity and bought <= ZERO:
-            self._short[stream] -= quantity
+            self._short[key] -= quantity
             return Side.BUY
         raise RowError(
             "unknown_row",
             f"the {event} has no side, and the file does not show that {to_plain_string(quantity)} of "
-            f"{row[_SYMBOL]} were opened before: it has {to_plain_string(bought)} long, {to_plain_string(sold)} short",
+            f"{raw.symbol} were opened before: it has {to_plain_string(bought)} long, {to_plain_string(sold)} short",
             "export from before the position was opened, or write its end as a fill at price 0 in the "
             "generic format",
         )
 
     def _stated_side(self, values: dict[str, str]) -> str:
-        """The word for a side that the row has itself, or the one that its sign means."""
+        """Return the word for the side that the row states, or the one of its sign."""
         word = values.get("side", "")
         if word.casefold() in self._sides:
             return word
@@ -128,30 +125,33 @@ class Expirations:
     def _side(self, word: str) -> Side:
         return self._sides.get(word.casefold()) or (Side.SELL if word == "SELL" else Side.BUY)
 
-    def _time(self, held: PendingExpiration, row: _Cells) -> str:
-        """When it ended: options expire after the close in New York, whenever that was written down;
-        what else happened on a day without hours was after the trades of the day."""
-        day, clock = held.values.get("time", ""), held.values.get("clock", "")
+    def _time(self, values: dict[str, str], raw: RawFill) -> str:
+        """Return when the position ended.
+
+        Options expire after the close in New York, whenever the broker books it; another event on
+        a day without a time of day comes after the trades of that day.
+        """
+        day, clock = values.get("time", ""), values.get("clock", "")
         if not day or len(day) > _LONGEST_DAY:
-            return row[_TIME]
-        expiry = expiry_of(row[_SYMBOL]) if held.values["event"] == "expiry" else None
+            return raw.time
+        expiry = expiry_of(raw.symbol) if values["event"] == "expiry" else None
         if expiry is not None:
             return datetime.combine(expiry, _CLOSE, ZoneInfo("America/New_York")).isoformat()
-        return row[_TIME] if clock != self._clock else f"{day} {_CLOSE}"
+        return raw.time if clock != self._clock else f"{day} {_CLOSE}"
 
-    def _quantity(self, text: str) -> str:
+    def _quantity(self, text: str) -> Decimal | None:
         try:
             number = self._number_format.parse(text.rstrip("Ss "))
         except ValueError as error:
             raise RowError("bad_number", f"quantity {error}", "allowed is a number") from None
-        return "" if number is None else to_plain_string(abs(number))
+        return None if number is None else canonical(number.copy_abs())
 
 
-def _instrument_key(row: _Cells) -> _InstrumentKey:
-    return row[_ACCOUNT], "".join(row[_SYMBOL].split()).upper()
+def _instrument_key(raw: RawFill) -> _InstrumentKey:
+    return raw.account, "".join(raw.symbol.split()).upper()
 
 
-def _content(row: _Cells, side: Side) -> tuple[str, ...]:
-    """What two rows about one event have in common; their hours may differ, their day does not."""
-    day = "".join(row[_TIME].split("T")[0].split(" ")[0].split(";")[0].split("-"))[:8]
-    return (*_instrument_key(row), side.value, row[_QUANTITY], row[_PRICE], day)
+def _content(raw: RawFill, side: Side) -> tuple[object, ...]:
+    """Return what two rows about one event share: their time of day may differ, their day does not."""
+    day = "".join(raw.time.split("T")[0].split(" ")[0].split(";")[0].split("-"))[:8]
+    return (*_instrument_key(raw), side, raw.quantity, raw.price, day)

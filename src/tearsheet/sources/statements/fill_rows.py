@@ -1,16 +1,15 @@
-"""One row of a statement, as texts in the order of `FIELDS`, made a fill or a rejection."""
+"""Parser of raw fills: a fill, a rejection, or nothing for a duplicate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
 from msgspec import structs
 
-from tearsheet.sources.layouts.layout import FIELDS
 from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
+from tearsheet.sources.statements.raw_fill import RawFill
 from tearsheet.sources.statements.settlement import AS_WRITTEN, Settlement, TradeTerms
-from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, RowProblem
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
@@ -18,37 +17,18 @@ from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import Fill, FillRevision, Rejection, Side, content_key, execution_key
 from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instrument, Instruments, UnknownInstrument
 
-#: The fields that are numbers, and where they stand in a row.
-NUMBER_PLACES = {
-    field: FIELDS.index(field) for field in ("quantity", "price", "commission", "stop_loss", "target")
-}
-_EFFECT, _RESULT, _TRADE_DAY = map(FIELDS.index, ("effect", "realized", "trade_day"))
-_Amounts = tuple[Decimal, Decimal, Decimal, Decimal | None, Decimal | None]
+#: Access to an enum member takes 0.1 µs in Python 3.11.
+_BUY = Side.BUY
 _NO_ID = ("", "0")
 _Kind = Literal["correction", "bust"]
 _SHOWN = 500
-_REMEMBERED = 10_000
+_CACHE_SIZE = 10_000
 _DAY = timedelta(days=1)
-_NUMBER_HINT = "allowed is a finite decimal number below 10^18"
-
-
-class _NumberCache(dict[str, Decimal | None]):
-    """Numbers by their texts: prices, quantities and fees come again and again."""
-
-    def __init__(self, form: NumberFormat) -> None:
-        super().__init__()
-        self._number_format = form
-
-    def __missing__(self, text: str) -> Decimal | None:
-        number = self._number_format.parse(text)
-        if len(self) >= _REMEMBERED:
-            self.clear()
-        self[text] = number
-        return number
+_InstrumentKey = tuple[str, str, str, Decimal | None, date]
 
 
 class FillParser:
-    """Makes fills of a file's rows; it remembers what identity and order need, and no more."""
+    """Turns raw fills into fills or rejections, and keeps what identity and order of a file need."""
 
     def __init__(
         self,
@@ -56,20 +36,18 @@ class FillParser:
         file: str,
         instruments: Instruments,
         times: TimeParser,
-        numbers: NumberFormat,
         sides: Mapping[str, Side],
         account: str | None,
         newest_first: bool,
-        separator: str = "",
+        row_text: Callable[[Sequence[str]], str] = "".join,
         settlement: Settlement = AS_WRITTEN,
     ) -> None:
         self._file = file
         self._settlement = settlement
-        self._separator = separator
+        self._row_text = row_text
         self._instruments = instruments
         self._times = times
-        self._numbers = _NumberCache(numbers)
-        self._known: dict[tuple[str, str, str, str, date], Instrument] = {}
+        self._known: dict[_InstrumentKey, Instrument] = {}
         self._sides = dict(sides)
         self._known_sides: dict[str, Side] = {}
         self._account = account
@@ -77,19 +55,19 @@ class FillParser:
         self._ranks: dict[tuple[str, str], tuple[datetime, int]] = {}
         self._occurrences = OccurrenceCounter()
         self._executions = ExecutionIndex()
-        #: what the row read last says of its effect on a position, its result and its day, as written
-        self.effect = self.result = self.trade_day = ""
+        #: The raw fill parsed last.
+        self.last = RawFill()
 
-    def parse(self, row: Sequence[str], line: int, cells: Sequence[str]) -> Fill | Rejection | None:
-        """The fill of a row; None where the same execution stood in the file before."""
+    def parse(self, raw: RawFill, line: int, cells: Sequence[str]) -> Fill | Rejection | None:
+        """Return the fill, or None if an earlier row has the same execution."""
+        self.last = raw
         account, at = None, None
-        self.effect, self.result, self.trade_day = row[_EFFECT], row[_RESULT], row[_TRADE_DAY]
         try:
-            account = row[0].strip() or self._account
+            account = raw.account.strip() or self._account
             if not account:
                 raise RowError("missing_field", "account is empty", "say whose fills with --account")
-            at = self._times.parse(row[2].strip() or _required(row[2], "time"))
-            return self._fill(row, account, at, line)
+            at = self._times.parse(raw.time.strip() or _required(raw.time, "time"))
+            return self._fill(raw, account, at, line)
         except TimeFormatError as bad:
             problem = RowProblem("bad_time", bad.reason, bad.hint)
         except RowError as bad:
@@ -104,11 +82,11 @@ class FillParser:
         account: str | None = None,
         at: datetime | None = None,
     ) -> Rejection:
-        """A row that cannot be used, with what could be read of it."""
+        """Return the rejection of a row, with the account and time if they could be read."""
         return Rejection(
             file=self._file,
             line=line,
-            text=truncate(self._separator.join(cells), _SHOWN),
+            text=truncate(self._row_text(cells), _SHOWN),
             code=problem.code,
             reason=problem.reason,
             hint=problem.hint,
@@ -117,41 +95,21 @@ class FillParser:
             until=at,
         )
 
-    def _fill(self, row: Sequence[str], account: str, at: datetime, line: int) -> Fill | None:
-        (
-            _,
-            symbol,
-            _,
-            side_text,
-            _,
-            _,
-            _,
-            fill_id,
-            order_id,
-            strategy,
-            _,
-            _,
-            currency,
-            asset_class,
-            multiplier,
-            amount,
-            cash,
-            fee_currency,
-            base,
-            status,
-            _,
-            _,
-            _,
-        ) = row
-        side = self._known_sides.get(side_text) or self._side(side_text)
-        quantity, price, commission, stop_loss, target = self._amounts(row)
-        named = (symbol, currency, asset_class, multiplier, self._times.day)
+    def _fill(self, raw: RawFill, account: str, at: datetime, line: int) -> Fill | None:
+        side = self._known_sides.get(raw.side) or self._side(raw.side)
+        quantity, price, commission = raw.quantity, raw.price, raw.commission or ZERO
+        if raw.bad_number is not None:
+            raise RowError(*structs.astuple(raw.bad_number))
+        if quantity is None or quantity <= ZERO:
+            raise _missing_quantity(quantity)
+        if price is None:
+            raise RowError("missing_field", "price is empty", "0 is a price, nothing is none")
+        named = (raw.symbol, raw.currency, raw.asset_class, raw.multiplier, self._times.day)
         instrument = self._known.get(named) or self._instrument(*named)
-        if amount or cash or fee_currency:
+        if raw.fee_currency or raw.amount is not None or raw.cash is not None:
             terms = TradeTerms(side, quantity, price, commission)
-            money = (amount, cash, fee_currency, base)
-            quantity, commission = self._settlement.resolve_fee(terms, instrument, *money)
-        symbol, fill_id = instrument.symbol, fill_id.strip()
+            quantity, commission = self._settlement.resolve_fee(terms, instrument, raw)
+        symbol, fill_id, status = instrument.symbol, raw.fill_id.strip(), raw.status
         if len(account) + len(symbol) + len(fill_id) > LONGEST_NAME:
             _check_names(account=account, symbol=symbol, fill_id=fill_id)
         kind = _STATUSES[status] if status in _STATUSES else _status(status, fill_id)
@@ -159,7 +117,7 @@ class FillParser:
             fill_id = ""
             key = self._content_key(account, symbol, at, side, quantity, price, commission)
         else:
-            content = hash((symbol, at, side is Side.BUY, quantity, price, commission))
+            content = hash((symbol, at, side is _BUY, quantity, price, commission))
             if kind is None and self._executions.is_duplicate(account, fill_id, content, line):
                 return None
             key = execution_key(fill_id)
@@ -176,26 +134,12 @@ class FillParser:
             key=key,
             rank=self._next_rank(account, symbol, at),
             fill_id=fill_id or None,
-            order_id=order_id.strip() or None,
-            strategy=strategy.strip() or None,
-            stop_loss=stop_loss,
-            target=target,
+            order_id=raw.order_id.strip() or None,
+            strategy=raw.strategy.strip() or None,
+            stop_loss=raw.stop_loss,
+            target=raw.target,
         )
         return fill if kind is None else FillRevision(**structs.asdict(fill), kind=kind)
-
-    def _amounts(self, row: Sequence[str]) -> _Amounts:
-        """Quantity, price, commission, stop loss and target."""
-        numbers = self._numbers
-        try:
-            quantity, price, commission = numbers[row[4]], numbers[row[5]], numbers[row[6]]
-            stop_loss, target = numbers[row[10]], numbers[row[11]]
-        except ValueError:
-            raise self._bad_number(row) from None
-        if quantity is None or quantity <= ZERO:
-            raise _missing_quantity(quantity)
-        if price is None:
-            raise RowError("missing_field", "price is empty", "0 is a price, nothing is none")
-        return quantity, price, commission or ZERO, stop_loss, target
 
     def _side(self, text: str) -> Side:
         bare = text.strip() or _required(text, "side")
@@ -209,17 +153,8 @@ class FillParser:
         self._known_sides[text] = side
         return side
 
-    def _bad_number(self, row: Sequence[str]) -> RowError:
-        """Which number it is, asked only once there is a bad one."""
-        for field, place in NUMBER_PLACES.items():
-            try:
-                self._numbers[row[place]]
-            except ValueError as error:
-                return RowError("bad_number", f"{field} {error}", _NUMBER_HINT)
-        raise AssertionError("no number of the row is bad")
-
     def _instrument(
-        self, symbol: str, currency: str, asset_class: str, multiplier: str, day: date
+        self, symbol: str, currency: str, asset_class: str, multiplier: Decimal | None, day: date
     ) -> Instrument:
         kind, money = asset_class_of(asset_class), _currency(currency)
         text = _required(symbol, "symbol").strip()
@@ -227,7 +162,7 @@ class FillParser:
         found = self._settlement.with_multiplier(resolved, text, kind, money, multiplier, self._instruments)
         if isinstance(found, UnknownInstrument):
             raise RowError(found.code, found.reason, found.hint)
-        if len(self._known) >= _REMEMBERED:
+        if len(self._known) >= _CACHE_SIZE:
             self._known.clear()
         self._known[symbol, currency, asset_class, multiplier, day] = found
         return found

@@ -1,32 +1,32 @@
-"""Streams a JSON Lines file as rows of texts, one for each field; numbers keep their digits."""
+"""Rows of a JSON Lines file of fills; numbers keep their digits."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tearsheet.sources.layouts.layout import FIELDS
-from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.text.lines import Lines, is_text
 from tearsheet.sources.text.problem import NOT_TEXT, RowError, RowProblem
-from tearsheet.trade.fill import Fill, Rejection
 
+#: The header of `JsonLines`: the line itself has no name.
+JSON_HEADER = (*FIELDS, "")
 _HINT = "one JSON object a line"
 _TOO_LONG = RowProblem("line_too_long", "the line is far longer than any fill", "one fill a line")
 _PROGRESS_EVERY = 1000
 
 
-class JsonReader:
-    """Reads a JSON Lines file; `line` is that of the row given last."""
+class JsonLines:
+    """The rows of a JSON Lines file: the fields of each line in the order of `FIELDS`, then the line itself."""
 
     def __init__(self, path: Path, encoding: str) -> None:
         self._path = path
         self._encoding = encoding
-        self.line = 0
+        self.line = self.last_line = self.resume_after = 0
         self.bytes_read = 0
 
     def objects(self) -> Iterator[dict[str, Any]]:
-        """The objects that can be read, their keys in small letters."""
+        """Yield the objects that can be parsed, with lower-case keys."""
         for line in self._lines():
             if not isinstance(line, RowProblem):
                 try:
@@ -34,42 +34,36 @@ class JsonReader:
                 except RowError:
                     continue
 
-    def read(self, rows: FillParser) -> Iterator[Fill | Rejection]:
-        """The fills and rejections of the file."""
+    def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
+        """Yield the fields of every line, and what is wrong with it."""
         for line in self._lines():
-            text = "" if isinstance(line, RowProblem) else line
-            row = line if isinstance(line, RowProblem) else _row(line)
-            made = (
-                rows.reject(self.line, [text], row)
-                if isinstance(row, RowProblem)
-                else rows.parse(row, self.line, [text])
-            )
-            if made is not None:
-                yield made
+            if isinstance(line, RowProblem):
+                yield [""], line
+                continue
+            try:
+                content = _json_object(line)
+                # Only an escape can put into a string what the line itself may not have.
+                is_plain = "\\" not in line
+                values = map(content.get, FIELDS)
+                cells = [value if is_plain and type(value) is str else _text(value) for value in values]
+            except RowError as bad:
+                yield [line], bad.problem
+            else:
+                cells.append(line)
+                yield cells, None
         self.bytes_read = self._path.stat().st_size
 
     def _lines(self) -> Iterator[str | RowProblem]:
         with Lines(self._path, self._encoding) as lines:
-            for self.line, line in enumerate(lines, 1):
-                if self.line % _PROGRESS_EVERY == 0:
+            for number, line in enumerate(lines, 1):
+                self.line = self.last_line = number
+                if number % _PROGRESS_EVERY == 0:
                     self.bytes_read = lines.position()
                 if lines.has_invalid or lines.has_truncated:
                     yield _TOO_LONG if lines.has_truncated else NOT_TEXT
                     lines.has_invalid = lines.has_truncated = False
                 elif bare := line.strip():
                     yield bare
-
-
-def fields_of(content: dict[str, Any]) -> Sequence[str]:
-    """The texts of an object's fields, "" for those that it has not. Raises RowError."""
-    return [_text(content[field]) if field in content else "" for field in FIELDS]
-
-
-def _row(line: str) -> Sequence[str] | RowProblem:
-    try:
-        return fields_of(_json_object(line))
-    except RowError as bad:
-        return bad.problem
 
 
 def _json_object(line: str) -> dict[str, Any]:

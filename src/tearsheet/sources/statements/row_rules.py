@@ -1,25 +1,27 @@
-"""A layout's rules at work: the cells of a row become the fields of a fill, as texts that `FillRows` reads.
-
-Numbers are written plainly here (a point, a sign, nothing else), whatever form the file has.
-"""
+"""Rules of a layout applied to the cells of a row, which gives its raw fills."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import partial
 from operator import itemgetter
+from typing import Protocol
 
-from tearsheet.sources.layouts.layout import FIELDS, Layout, header_places, normalize_name
+from msgspec import Struct, structs
+
+from tearsheet.sources.layouts.layout import ExtractPattern, Layout, header_places, normalize_name
+from tearsheet.sources.statements.csv_rows import extra_columns_problem
+from tearsheet.sources.statements.raw_fill import RawFill, RejectedRow, TextCache, bad_number, canonical
 from tearsheet.sources.statements.row_kinds import RowClassifier, SkippedRow, normalize_word
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
-from tearsheet.trade.amount import ZERO, exact, to_plain_string
+from tearsheet.trade.amount import EXACT, ZERO, is_valid_amount, to_plain_string
 from tearsheet.trade.fill import Side
 
-NUMBERS = (
+_NUMBERS = (
     "quantity",
     "price",
     "exit_price",
@@ -31,29 +33,66 @@ NUMBERS = (
     "cash",
     "result",
 )
-_OTHER_NUMBERS = ("stop_loss", "target", "multiplier", "amount", "cash")
 _UNIT = re.compile(
     r"^(?P<number>[-+(]?[\d.,' \u00a0]*\d(?:[eE][-+]?\d+)?\)?)\s*(?P<unit>[A-Z][A-Z0-9]{1,9})$"
 )
 _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMBER_HINT = "allowed is a finite decimal number below 10^18"
-_BLANK = dict.fromkeys(FIELDS, "")
-_in_order: Callable[[Mapping[str, str]], tuple[str, ...]] = itemgetter(*FIELDS)
-#: Patterns are not asked of longer texts: some take the square of a length.
+#: Longer texts are not matched, for some patterns take quadratic time.
 _LONGEST_TEXT = 300
 
 
-class RowMapper:
-    """A layout bound to a header. `values` picks, `fills` makes canonical texts of what was picked."""
+class RoundTripRow(Struct, frozen=True):
+    """Both fills of a round trip, and its result in `currency` if the row states one."""
 
-    def __init__(self, layout: Layout, header: Sequence[str], preamble: Mapping[str, str]) -> None:
+    entry: RawFill
+    exit: RawFill
+    result: Decimal | None
+    currency: str
+
+
+class PickedRow(Struct, frozen=True):
+    """The texts of a row by field, and those of its fee columns; with an event, a position ends by it."""
+
+    values: dict[str, str]
+    fees: Sequence[str] = ()
+
+
+MappedRow = RawFill | RoundTripRow | PickedRow | SkippedRow | RejectedRow
+
+
+class RowMapper(Protocol):
+    """A layout bound to a header of a file."""
+
+    def read(self, cells: list[str]) -> MappedRow:
+        """Map one row; short rows are padded to the width of the header."""
+
+    def numbers(self, cells: list[str]) -> Iterator[str]:
+        """Yield the texts that show the number format of the file."""
+
+    def times(self, cells: list[str]) -> Iterator[str]:
+        """Yield the times of the row as written, date and clock together."""
+
+    def fee(self, cells: list[str]) -> str:
+        """Return the first fee of the row as written."""
+
+
+class RuleMapper:
+    """Mapper of a layout with rules; it picks the texts of a row, then parses and checks them."""
+
+    def __init__(
+        self, layout: Layout, header: Sequence[str], preamble: Mapping[str, str], form: NumberFormat
+    ) -> None:
         names = header_places(header)
+        places = layout.match_header(header) or {}
         self._layout = layout
-        self._preamble = preamble
-        self._places = layout.match_header(header) or {}
+        self._width = len(header)
+        self._fields = tuple(places)
+        # The first cell comes last again, for itemgetter returns a tuple of two places and more only.
+        self._pick_cells: Callable[[Sequence[str]], Sequence[str]] = itemgetter(*places.values(), 0)
         self._classifier = RowClassifier(layout.rows, names)
         self._fallbacks = _fallback_columns(layout, names)
+        self._constants = (*preamble.items(), *layout.constants.items())
         self._carried: dict[str, str] = {}
         self._parts = [
             (part, names[normalize_name(part.column)], [re.compile(p) for p in part.patterns])
@@ -65,147 +104,216 @@ class RowMapper:
             for fee in layout.fees.columns
         ]
         self._sides = layout.side_words(Side.BUY, Side.SELL)
+        self._asset_classes: dict[str, str] = {}
+        for word, kind in layout.asset_classes.items():
+            self._asset_classes.setdefault(word.casefold(), kind)
+        self._is_fraction = layout.prices == "fractions"
+        self._cache = TextCache(partial(_parse_with_unit, form))
 
-    def extract(self, cells: Sequence[str]) -> dict[str, str] | SkippedRow:
-        """What the row says of each field, as written. Raises RowError for an unknown row."""
-        kind = self._classifier.classify(cells)
-        if isinstance(kind, SkippedRow):
-            return kind
-        found = {field: normalize_word(cells[place]) for field, place in self._places.items()}
-        for field, places in self._fallbacks:
-            found[field] = next((t for p in places if (t := normalize_word(cells[p]))), "")
-        if kind is not None:
-            found["event"] = kind.event
-        for part, place, patterns in self._parts:
-            text = normalize_word(cells[place])
-            fitting = patterns if len(text) <= _LONGEST_TEXT else []
-            match = next((m for p in fitting if (m := p.fullmatch(text))), None)
-            if match is not None:
-                found |= {name: value for name, value in match.groupdict().items() if value}
-            elif not part.optional:
-                raise RowError(
-                    "unknown_row",
-                    f"{part.column} is not understood, was {truncate(text, _LONGEST_TEXT)!r}",
-                    self._layout.notes or "write the fill in the generic format instead",
-                )
-        for field in self._layout.carried:
-            found[field] = self._carried[field] = found.get(field) or self._carried.get(field, "")
-        for field, constant in (*self._preamble.items(), *self._layout.constants.items()):
-            found[field] = found.get(field) or constant
-        return found
+    def read(self, cells: list[str]) -> MappedRow:
+        """Map one row; short rows are padded to the width of the header."""
+        try:
+            row = self._pick(cells)
+        except RowError as bad:
+            return RejectedRow(bad.problem)
+        if isinstance(row, SkippedRow):
+            return row
+        if problem := extra_columns_problem(cells, self._width):
+            return RejectedRow(problem)
+        cells += [""] * (self._width - len(cells))
+        if "event" in row.values:
+            return row
+        try:
+            return self._map(row)
+        except RowError as bad:
+            return RejectedRow(bad.problem, row.values.get("account"))
 
-    def numbers(self, values: Mapping[str, str], cells: Sequence[str]) -> Iterator[str]:
-        """The texts of the row that are numbers, to tell the form of the file by."""
-        for field in NUMBERS:
-            if field in values and not (field.endswith("price") and self._is_fraction()):
-                yield _split_unit(values[field])[0]
-        for place in self._fee_places:
+    def numbers(self, cells: list[str]) -> Iterator[str]:
+        """Yield the texts that show the number format of the file."""
+        row = self._sample(cells)
+        for field in _NUMBERS:
+            if field in row.values and not (field.endswith("price") and self._is_fraction):
+                yield _split_unit(row.values[field])[0]
+        for place, text in zip(self._fee_places, row.fees, strict=False):
             if place is not None:
-                yield _split_unit(normalize_word(cells[place]))[0]
+                yield _split_unit(text)[0]
 
-    def fee_text(self, values: Mapping[str, str], cells: Sequence[str]) -> str:
-        """The first of its fees, as written."""
-        if self._layout.fees.columns:
-            return normalize_word(cells[self._fee_places[0]]) if self._fee_places[0] is not None else ""
-        return values.get("commission", "")
-
-    def times(self, values: Mapping[str, str]) -> Iterator[str]:
-        """The times of the row, date and clock together."""
-        yield self._time(values, "time", "clock")
+    def times(self, cells: list[str]) -> Iterator[str]:
+        """Yield the times of the row as written, date and clock together."""
+        values = self._sample(cells).values
+        if values:
+            yield self._time(values, "time", "clock")
         if "exit_time" in values:
             yield self._time(values, "exit_time", "exit_clock")
 
-    def to_fill_rows(
-        self, values: Mapping[str, str], cells: Sequence[str], form: NumberFormat
-    ) -> list[Sequence[str]]:
-        """The canonical texts of the row's fill; of both fills for a round trip. Raises RowError."""
-        with exact():
-            row = self._build_row(values, cells, form)
-        if "exit_time" not in values:
-            return [_in_order(row)]
-        both = row | {
-            "time": self._time(values, "exit_time", "exit_clock"),
-            "price": self._price("exit_price", values.get("exit_price", ""), form),
-            "side": self._side(row).opposite.value,
-            "commission": "0",
-            "amount": "",
-        }
-        if row.get("fill_id"):
-            both["fill_id"], row["fill_id"] = f"{row['fill_id']}:out", f"{row['fill_id']}:in"
-        return [_in_order(row), _in_order(both)]
+    def fee(self, cells: list[str]) -> str:
+        """Return the first fee of the row as written."""
+        row = self._sample(cells)
+        return row.fees[0] if row.fees else row.values.get("commission", "")
 
-    def stated_result(self, values: Mapping[str, str], form: NumberFormat) -> Decimal | None:
-        """What the row says that its round trip came to. Raises RowError."""
-        return _number("result", values["result"], form)[0] if "result" in values else None
+    def _sample(self, cells: list[str]) -> PickedRow:
+        """Pick the texts of a trade; none of a row that is rejected or skipped."""
+        try:
+            row = self._pick(cells)
+        except RowError:
+            return PickedRow({})
+        is_trade = isinstance(row, PickedRow) and not extra_columns_problem(cells, self._width)
+        return row if isinstance(row, PickedRow) and is_trade else PickedRow({})
 
-    def _build_row(
-        self, values: Mapping[str, str], cells: Sequence[str], form: NumberFormat
-    ) -> dict[str, str]:
-        row = {**_BLANK, **values, "time": self._time(values, "time", "clock")}
-        row |= self._instrument_fields(values)
-        row["currency"] = self._layout.coin_names.get(row["currency"], row["currency"])
-        quantity, coin = _number("quantity", values.get("quantity", ""), form)
-        row["price"] = self._price("price", values.get("price", ""), form)
-        for field in _OTHER_NUMBERS:
-            if text := values.get(field, ""):
-                number, unit = _number(field, text, form)
-                row[field] = "" if number is None else _to_plain(number)
-                _check_unit(row, "currency", unit if field in ("amount", "cash") else "", field)
-        row["side"] = self._signed_side(row, quantity)
-        row["quantity"] = "" if quantity is None else _to_plain(abs(quantity))
-        if self._layout.fees.in_kind or coin:
-            row["base"] = row.get("base") or coin_pair(row["symbol"], ())[0]
-            _check_unit(row, "base", coin, "quantity")
-        row |= self._total_fee(row, cells, form)
-        if not self._layout.fees.in_kind:
-            row["base"] = ""
-        return row
+    def _pick(self, cells: Sequence[str]) -> PickedRow | SkippedRow:
+        """Pick the texts of each field, as written. Raises RowError for an unknown row."""
+        if len(cells) < self._width:
+            cells = [*cells, *[""] * (self._width - len(cells))]
+        if '="' in "".join(cells):
+            cells = [*map(normalize_word, cells)]
+        kind = self._classifier.classify(cells)
+        if isinstance(kind, SkippedRow):
+            return kind
+        values = dict(zip(self._fields, map(str.strip, self._pick_cells(cells)), strict=False))
+        for field, places in self._fallbacks:
+            values[field] = next((text for place in places if (text := cells[place].strip())), "")
+        if kind is not None:
+            values["event"] = kind.event
+        for part, place, patterns in self._parts:
+            values |= self._groups(part, patterns, cells[place].strip())
+        for field in self._layout.carried:
+            values[field] = self._carried[field] = values.get(field) or self._carried.get(field, "")
+        for field, constant in self._constants:
+            values[field] = values.get(field) or constant
+        fees = [cells[place].strip() if place is not None else "" for place in self._fee_places]
+        return PickedRow(values, fees)
 
-    def _instrument_fields(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Symbol, asset class, base and currency."""
+    def _groups(self, part: ExtractPattern, patterns: Sequence[re.Pattern[str]], text: str) -> dict[str, str]:
+        """Return the fields that the first matching pattern takes out of a text. Raises RowError."""
+        fitting = patterns if len(text) <= _LONGEST_TEXT else []
+        match = next((m for p in fitting if (m := p.fullmatch(text))), None)
+        if match is not None:
+            return {name: value for name, value in match.groupdict().items() if value}
+        if part.optional:
+            return {}
+        raise RowError(
+            "unknown_row",
+            f"{part.column} is not understood, was {truncate(text, _LONGEST_TEXT)!r}",
+            self._layout.notes or "write the fill in the generic format instead",
+        )
+
+    def _map(self, row: PickedRow) -> RawFill | RoundTripRow:
+        entry, values = self.raw_fill(row), row.values
+        leaving = self._exit(entry, values) if "exit_time" in values else None
+        result = self._number("result", values["result"])[0] if "result" in values else None
+        if leaving is None:
+            return entry
+        return RoundTripRow(entry, leaving, result, values.get("fee_currency", ""))
+
+    def _exit(self, entry: RawFill, values: Mapping[str, str]) -> RawFill:
+        """Return the second fill of a round trip; the fees of both are those of the entry."""
+        leaving = structs.replace(
+            entry,
+            time=self._time(values, "exit_time", "exit_clock"),
+            price=self._price("exit_price", values.get("exit_price", "")),
+            side=self._side(entry.side).opposite.value,
+            commission=ZERO,
+            amount=None,
+        )
+        if entry.fill_id:
+            entry.fill_id, leaving.fill_id = f"{entry.fill_id}:in", f"{entry.fill_id}:out"
+        return leaving
+
+    def raw_fill(self, row: PickedRow, quantity: Decimal | None = None) -> RawFill:
+        """Return the raw fill of a row, with its quantity if that is known. Raises RowError."""
+        values, fees = row.values, self._layout.fees
+        get = values.get
+        symbol, asset_class, base, currency = self._instrument(values)
+        coin = ""
+        if quantity is None:
+            quantity, coin = self._number("quantity", get("quantity", ""))
+        price = self._price("price", get("price", ""))
+        stop_loss, _ = self._number("stop_loss", get("stop_loss", ""))
+        target, _ = self._number("target", get("target", ""))
+        multiplier, _ = self._number("multiplier", get("multiplier", ""))
+        amount, unit = self._number("amount", get("amount", ""))
+        currency = _check_unit(currency, unit, "amount", symbol)
+        cash, unit = self._number("cash", get("cash", ""))
+        currency = _check_unit(currency, unit, "cash", symbol)
+        side = self._signed_side(get("side", ""), quantity)
+        if fees.in_kind or coin:
+            base = _check_unit(base or coin_pair(symbol, ())[0], coin, "quantity", symbol)
+        raw = RawFill(
+            account=get("account", ""),
+            symbol=symbol,
+            time=self._time(values, "time", "clock"),
+            side=side,
+            quantity=None if quantity is None else quantity.copy_abs() or ZERO,
+            price=price,
+            fill_id=get("fill_id", ""),
+            order_id=get("order_id", ""),
+            strategy=get("strategy", ""),
+            stop_loss=stop_loss,
+            target=target,
+            currency=currency,
+            asset_class=asset_class,
+            multiplier=multiplier,
+            amount=amount,
+            cash=cash,
+            fee_currency=get("fee_currency", ""),
+            base=base,
+            status=get("status", ""),
+            effect=get("effect", ""),
+            realized=get("realized", ""),
+            trade_day=get("trade_day", ""),
+        )
+        self._set_fee(raw, row)
+        if not fees.in_kind:
+            raw.base = ""
+        return raw
+
+    def _instrument(self, values: Mapping[str, str]) -> tuple[str, str, str, str]:
+        """Return symbol, asset class, base and currency. Raises RowError."""
         layout, symbol = self._layout, values.get("symbol", "")
-        named = {"symbol": symbol, "asset_class": self._asset_class(values.get("asset_class", ""))}
+        base, currency = values.get("base", ""), values.get("currency", "")
+        named, asset_class = symbol, self._asset_class(values.get("asset_class", ""))
         if values.get("right"):
-            named |= {"symbol": option_symbol(values, layout.expiries), "asset_class": "option"}
+            named, asset_class = option_symbol(values, layout.expiries), "option"
         elif not symbol:
-            base, quote = values.get("base", ""), values.get("currency", "")
-            named["symbol"] = f"{base}/{quote}" if base and quote else values.get("underlying", "")
+            named = f"{base}/{currency}" if base and currency else values.get("underlying", "")
         if layout.quotes:
-            base, quote = coin_pair(named["symbol"], layout.quotes)
+            base, currency = coin_pair(named, layout.quotes)
             if not base:
                 raise RowError(
                     "unknown_instrument",
                     f"{symbol!r} is no pair of coins that is known here",
                     f"pairs end in one of {', '.join(layout.quotes)}",
                 )
-            base, quote = (layout.coin_names.get(coin, coin) for coin in (base, quote))
-            named |= {"symbol": f"{base}/{quote}", "base": base, "currency": quote}
-        return named
+            base, currency = (layout.coin_names.get(coin, coin) for coin in (base, currency))
+            named = f"{base}/{currency}"
+        return named, asset_class, base, layout.coin_names.get(currency, currency)
 
     def _asset_class(self, word: str) -> str:
-        if not self._layout.asset_classes:
+        if not self._asset_classes:
             return word
-        for known, kind in self._layout.asset_classes.items():
-            if known.casefold() == word.casefold():
-                return kind
-        raise RowError(
-            "unknown_row",
-            f"the kind of instrument is not known, was {truncate(word, _LONGEST_TEXT)!r}",
-            f"known are {', '.join(self._layout.asset_classes)}",
-        )
+        kind = self._asset_classes.get(word.casefold())
+        if kind is None:
+            raise RowError(
+                "unknown_row",
+                f"the kind of instrument is not known, was {truncate(word, _LONGEST_TEXT)!r}",
+                f"known are {', '.join(self._layout.asset_classes)}",
+            )
+        return kind
 
-    def _price(self, field: str, text: str, form: NumberFormat) -> str:
-        if self._is_fraction() and (fraction := fraction_price(text)) is not None:
-            return to_plain_string(fraction)
-        number = _number(field, text, form)[0]
-        return "" if number is None else _to_plain(number)
+    def _number(self, field: str, text: str) -> tuple[Decimal | None, str]:
+        """Return a number and the currency or coin behind it. Raises RowError."""
+        try:
+            return self._cache[text]
+        except ValueError as error:
+            raise bad_number(field, error) from None
 
-    def _is_fraction(self) -> bool:
-        return self._layout.prices == "fractions"
+    def _price(self, field: str, text: str) -> Decimal | None:
+        if self._is_fraction and (fraction := fraction_price(text)) is not None:
+            return _checked(field, fraction)
+        return self._number(field, text)[0]
 
-    def _signed_side(self, row: Mapping[str, str], quantity: Decimal | None) -> str:
-        """The word for the side; where quantities are signed, sign and word may not disagree."""
-        word = row.get("side", "")
+    def _signed_side(self, word: str, quantity: Decimal | None) -> str:
+        """Return the word for the side; sign and word must not contradict each other."""
         if quantity is None or (self._layout.quantity == "unsigned" and quantity >= ZERO):
             return word
         if self._layout.quantity == "unsigned":
@@ -224,8 +332,7 @@ class RowMapper:
             )
         return word
 
-    def _side(self, row: Mapping[str, str]) -> Side:
-        word = row.get("side", "")
+    def _side(self, word: str) -> Side:
         side = self._sides.get(word.casefold()) or (Side(word) if word in ("BUY", "SELL") else None)
         if side is None:
             raise RowError(
@@ -235,50 +342,47 @@ class RowMapper:
             )
         return side
 
-    def _total_fee(self, row: Mapping[str, str], cells: Sequence[str], form: NumberFormat) -> dict[str, str]:
-        """The cost of the fill, positive, and the money it is in."""
+    def _set_fee(self, raw: RawFill, row: PickedRow) -> None:
+        """Set commission, a cost being positive, and its currency. Raises RowError."""
         fees = self._layout.fees
         if not fees.columns:
-            return self._single_fee(row, form)
-        total, units = ZERO, set()
-        for place in self._fee_places:
-            number, unit = _number(
-                "commission", normalize_word(cells[place]) if place is not None else "", form
+            number, unit = self._number("commission", row.values.get("commission", ""))
+            if number is None and fees.required:
+                raise RowError("missing_field", "commission is empty", "0 is a fee, nothing is none")
+        else:
+            number, unit = self._total_fee(row.fees)
+        if number is None:
+            return
+        cost = number.copy_abs() if fees.cost == "unsigned" else number
+        cost = EXACT.minus(number) if fees.cost == "negative" else cost
+        if fees.per == "unit" and raw.quantity is not None:
+            cost = EXACT.multiply(cost, raw.quantity)
+        currency = unit or raw.fee_currency
+        if fees.unit == "received" and not currency:
+            currency = raw.base if self._side(raw.side) is Side.BUY else raw.currency
+        if cost and not currency and fees.unit == "stated":
+            raise RowError(
+                "foreign_fee",
+                f"the file does not say in which currency the fee {to_plain_string(cost)} is",
+                "write the fill in the generic format, with the fee in the currency of the trade",
             )
+        raw.commission, raw.fee_currency = _checked("commission", cost), currency if cost else ""
+
+    def _total_fee(self, texts: Sequence[str]) -> tuple[Decimal, str]:
+        """Return the sum of the fee columns and their currency. Raises RowError."""
+        total, units = ZERO, set()
+        for text in texts:
+            number, unit = self._number("commission", text)
             if number:
                 units.add(unit)
-                total += number
+                total = EXACT.add(total, number)
         if len(units) > 1:
             raise RowError(
                 "foreign_fee",
                 f"its fees are in several currencies: {', '.join(sorted(units))}",
                 "write the fill in the generic format, with one fee",
             )
-        return self._fee_fields(total, units.pop() if units else "", row)
-
-    def _single_fee(self, row: Mapping[str, str], form: NumberFormat) -> dict[str, str]:
-        text = row.get("commission", "")
-        number, unit = _number("commission", text, form)
-        if number is None and self._layout.fees.required:
-            raise RowError("missing_field", "commission is empty", "0 is a fee, nothing is none")
-        return {"commission": ""} if number is None else self._fee_fields(number, unit, row)
-
-    def _fee_fields(self, total: Decimal, unit: str, row: Mapping[str, str]) -> dict[str, str]:
-        fees = self._layout.fees
-        cost = abs(total) if fees.cost == "unsigned" else total
-        cost = -total if fees.cost == "negative" else cost
-        if fees.per == "unit" and row["quantity"]:
-            cost *= Decimal(row["quantity"])
-        money = unit or row.get("fee_currency", "")
-        if fees.unit == "received" and not money:
-            money = row.get("base", "") if self._side(row) is Side.BUY else row.get("currency", "")
-        if cost and not money and fees.unit == "stated":
-            raise RowError(
-                "foreign_fee",
-                f"the file does not say in which currency the fee {to_plain_string(cost)} is",
-                "write the fill in the generic format, with the fee in the currency of the trade",
-            )
-        return {"commission": _to_plain(cost), "fee_currency": money if cost else ""}
+        return total, units.pop() if units else ""
 
     def _time(self, values: Mapping[str, str], field: str, clock: str) -> str:
         text = values.get(field, "")
@@ -306,37 +410,31 @@ def _split_unit(text: str) -> tuple[str, str]:
     return (found["number"].strip(), found["unit"]) if found else (text, "")
 
 
-def _number(field: str, text: str, form: NumberFormat) -> tuple[Decimal | None, str]:
-    """A number and the code of money or coin behind it. Raises RowError."""
-    try:
-        return _parse_number(form, text)
-    except ValueError as error:
-        raise RowError("bad_number", f"{field} {error}", _NUMBER_HINT) from None
+def _parse_with_unit(form: NumberFormat, text: str) -> tuple[Decimal | None, str]:
+    text, unit = _split_unit(text)
+    number = form.parse(text)
+    return None if number is None else canonical(number), unit
 
 
-@lru_cache(maxsize=10_000)
-def _parse_number(form: NumberFormat, text: str) -> tuple[Decimal | None, str]:
-    number, unit = _split_unit(text)
-    return form.parse(number), unit
+def _checked(field: str, number: Decimal) -> Decimal:
+    """Return a computed number in canonical form. Raises RowError if it is out of range."""
+    if not is_valid_amount(number):
+        raise bad_number(field, ValueError(f"is not a usable number, was {to_plain_string(number)!r}"))
+    return canonical(number)
 
 
-@lru_cache(maxsize=10_000)
-def _to_plain(number: Decimal) -> str:
-    return to_plain_string(number)
-
-
-def _check_unit(row: dict[str, str], field: str, unit: str, where: str) -> None:
-    """A code behind a number has to be the one that the row has already, if it has one."""
+def _check_unit(code: str, unit: str, where: str, symbol: str) -> str:
+    """Return the code of the row, or the unit behind a number if it has none. Raises RowError."""
     if not unit:
-        return
-    known = row.get(field, "").upper()
+        return code
+    known = code.upper()
     if known and known != unit:
         raise RowError(
             "contradiction",
-            f"{where} is in {unit}, but the trade is of {row['symbol']} in {known}",
+            f"{where} is in {unit}, but the trade is of {symbol} in {known}",
             "check the row with the broker",
         )
-    row[field] = known or unit
+    return known or unit
 
 
 def _epoch_time(text: str) -> str:

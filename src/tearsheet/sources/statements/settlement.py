@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from tearsheet.sources.statements.raw_fill import RawFill
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.trade.amount import ZERO, exact, to_plain_string
 from tearsheet.trade.fill import Fill, Side
@@ -46,7 +47,7 @@ class Settlement(Struct, frozen=True):
         symbol: str,
         kind: AssetClass | None,
         currency: str | None,
-        multiplier: str,
+        stated: Decimal | None,
         instruments: Instruments,
     ) -> Instrument | UnknownInstrument:
         """The instrument with the multiplier that the file states, where nobody else knows one.
@@ -57,9 +58,8 @@ class Settlement(Struct, frozen=True):
         override = instruments.overrides.get(text)
         if self.lots and (override is None or override.multiplier is None):
             return _unknown_lot_size(text)
-        if not multiplier:
+        if stated is None:
             return found
-        stated = Decimal(multiplier)
         if isinstance(found, UnknownInstrument):
             if found.code != "unknown_instrument" or kind not in ("future", "option") or not stated:
                 return found
@@ -75,19 +75,18 @@ class Settlement(Struct, frozen=True):
             )
         return found
 
-    def resolve_fee(
-        self, terms: TradeTerms, instrument: Instrument, amount: str, cash: str, fee_currency: str, base: str
-    ) -> tuple[Decimal, Decimal]:
+    def resolve_fee(self, terms: TradeTerms, instrument: Instrument, raw: RawFill) -> tuple[Decimal, Decimal]:
         """Quantity and commission once the fee is in the currency of the trade. Raises RowError."""
         with exact():
             gross = terms.quantity * terms.price * instrument.multiplier
-            if amount:
-                _check_amount(terms, gross, Decimal(amount), instrument)
-            if cash and self.futures_pay_fees_only and instrument.asset_class == "future":
-                return terms.quantity, _fee_from_cash_only(terms, Decimal(cash))
-            if cash:
-                return terms.quantity, _fee_from_cash(terms, gross, Decimal(cash), instrument)
-            return self._convert_fee(terms, instrument, fee_currency.strip().upper(), base.strip().upper())
+            if raw.amount is not None:
+                _check_amount(terms, gross, raw.amount, instrument)
+            if raw.cash is None:
+                money, base = raw.fee_currency.strip().upper(), raw.base.strip().upper()
+                return self._convert_fee(terms, instrument, money, base)
+            if self.futures_pay_fees_only and instrument.asset_class == "future":
+                return terms.quantity, _fee_from_cash_only(terms, raw.cash)
+            return terms.quantity, _fee_from_cash(terms, gross, raw.cash, instrument)
 
     def _convert_fee(
         self, terms: TradeTerms, instrument: Instrument, money: str, base: str

@@ -1,10 +1,11 @@
-"""Opens a file of fills: finds its kind, encoding, separator, layout and number form, then streams its rows."""
+"""Opens a file of fills: detects its kind, layout, number format and date order, then streams its rows."""
 
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,20 +13,16 @@ from msgspec import Struct, structs
 
 from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.catalogue import all_layouts
-from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Effect, Fees, Layout
+from tearsheet.sources.layouts.layout import JSON_LINES, Effect, Fees, Layout
 from tearsheet.sources.layouts.mapping import FeeSign
-from tearsheet.sources.statements.csv_rows import CsvReader
 from tearsheet.sources.statements.detect import DetectedFile, detect_layout
-from tearsheet.sources.statements.fill_rows import NUMBER_PLACES, FillParser
-from tearsheet.sources.statements.json_rows import JsonReader, fields_of
+from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.settlement import Settlement
 from tearsheet.sources.statements.table import TableReader
-from tearsheet.sources.text import encoding as texts
-from tearsheet.sources.text.encoding import NumberFormat
-from tearsheet.sources.text.problem import RowError
+from tearsheet.sources.text.encoding import NumberFormat, detect_number_format
+from tearsheet.sources.text.time_formats import DateOrder
 from tearsheet.sources.text.times import (
-    DateOrder,
     TimeFormatError,
     TimeParser,
     date_in_text,
@@ -35,93 +32,110 @@ from tearsheet.sources.text.times import (
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import Instruments
 
-_SAMPLE = 1000
-_TIME = FIELDS.index("time")
+_SAMPLE_NUMBERS, _SAMPLE_TIMES = 5000, 1000
 _HOUR = timedelta(hours=1)
 _OTHER_ZONE = re.compile(r"UTC[+-](?!0?0\b)\d{1,2}")
-_RowTexts = Sequence[str]
-
-
-class Statement:
-    """A file of fills that was recognised. `rows` streams it; `line` is that of the last row given."""
-
-    def __init__(
-        self,
-        path: Path,
-        found: DetectedFile,
-        fill_rows: Callable[[], FillParser],
-        reader: CsvReader | JsonReader | TableReader,
-        reading: "ParseRules",
-    ) -> None:
-        self.path = path
-        self.detected = found
-        self.layout = JSON_LINES if isinstance(reader, JsonReader) else found.layout.name
-        self.parse_rules = reading
-        self.total_bytes = path.stat().st_size
-        self._new_parser = fill_rows
-        self._parser = fill_rows()
-        self._reader = reader
-
-    @property
-    def line(self) -> int:
-        """The line of the row given last."""
-        return self._reader.line
-
-    @property
-    def bytes_read(self) -> int:
-        """How far the file has been read."""
-        return self._reader.bytes_read
-
-    @property
-    def skipped(self) -> dict[str, int]:
-        """How many rows of the last reading were no trades, by the rule that says so."""
-        return dict(self._reader.skipped) if isinstance(self._reader, TableReader) else {}
-
-    def rows(self) -> Iterator[Fill | Rejection]:
-        """Fills and rejections in the order of the file, from its beginning at every call."""
-        self._parser = self._new_parser()
-        return self._reader.read(self._parser)
-
-    def effect(self, fill: Fill) -> Effect:
-        """Whether the fill given last opened or closed, as far as the file tells."""
-        return self.detected.layout.effect(self._parser.effect, fill.side)
-
-    @property
-    def trade_day(self) -> date | None:
-        """The trading day that the file gives the fill given last, None where it gives none."""
-        return date_in_text(self._parser.trade_day, self.parse_rules.order)
-
-    @property
-    def result(self) -> Decimal | None:
-        """What the file says that the fill given last realised, None where it says nothing."""
-        text = self._parser.result
-        try:
-            return self.parse_rules.numbers.parse(text) if text else None
-        except ValueError:
-            return None
 
 
 class ParseRules(Struct, frozen=True):
-    """How the texts of a file are understood."""
+    """Time zone, date order and number format of a file."""
 
     zone: ZoneInfo | None
     order: DateOrder | None
     numbers: NumberFormat
 
 
+class Statement:
+    """An opened file of fills."""
+
+    def __init__(
+        self,
+        path: Path,
+        detected: DetectedFile,
+        reader: TableReader,
+        parse_rules: ParseRules,
+        new_parser: Callable[[], FillParser],
+    ) -> None:
+        self.path = path
+        self.detected = detected
+        self.layout = JSON_LINES if detected.is_json_lines else detected.layout.name
+        self.parse_rules = parse_rules
+        self.total_bytes = path.stat().st_size
+        self._reader = reader
+        self._new_parser = new_parser
+        self._parser = new_parser()
+
+    @property
+    def line(self) -> int:
+        """Line of the row read last."""
+        return self._reader.line
+
+    @property
+    def bytes_read(self) -> int:
+        """Number of bytes read so far."""
+        return self._reader.bytes_read
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Number of rows of the last pass that are not trades, by the name of the rule."""
+        return dict(self._reader.skipped)
+
+    def rows(self) -> Iterator[Fill | Rejection]:
+        """Yield fills and rejections in file order; each call starts at the first row."""
+        self._parser = self._new_parser()
+        return self._reader.read(self._parser)
+
+    def effect(self, fill: Fill) -> Effect:
+        """Return whether the fill read last opened or closed, as far as the file states it."""
+        return self.detected.layout.effect(self._parser.last.effect, fill.side)
+
+    @property
+    def trade_day(self) -> date | None:
+        """The trading day that the file states for the fill read last."""
+        return date_in_text(self._parser.last.trade_day, self.parse_rules.order)
+
+    @property
+    def result(self) -> Decimal | None:
+        """The realized result that the file states for the fill read last."""
+        text = self._parser.last.realized
+        try:
+            return self.parse_rules.numbers.parse(text) if text else None
+        except ValueError:
+            return None
+
+
 def open_statement(path: Path, instruments: Instruments, options: StatementOptions) -> Statement:
-    """Recognise a file of fills. Raises InputError where it cannot be read, FormatError where it
-    is not known or leaves open what has to be said."""
+    """Detect and open a file of fills.
+
+    Raises InputError if it cannot be read, FormatError if its format is unknown or ambiguous.
+    """
     known = all_layouts(options.layouts)
     found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign)
     _raise_unsupported(path, found.layout)
     found = _with_fee_sign(found, options.fee_sign)
     zone = _zone(path, found, options)
-    if found.is_json_lines:
-        return _open_json(path, found, instruments, options, zone)
-    if found.layout.is_simple:
-        return _open_simple(path, found, instruments, options, zone)
-    return _open_table(path, found, instruments, options, zone)
+    reader = _reader(found, options.account)
+    reader.number_format = _number_format(path, found, reader, options)
+    _check_fee_signs(path, found.layout.fees, reader, is_stated=options.fee_sign is not None)
+    times = list(itertools.islice(reader.times(), _SAMPLE_TIMES))
+    order = _date_order(path, found, reader, times, options)
+    rules = ParseRules(zone, order, reader.number_format)
+    new_parser = _parser_factory(path, instruments, options, found, rules, times)
+    return Statement(path, found, reader, rules, new_parser)
+
+
+def _reader(found: DetectedFile, account: str | None) -> TableReader:
+    preamble = dict(found.preamble)
+    if account:
+        preamble.pop("account", None)
+    return TableReader(
+        found.table,
+        found.layout,
+        found.position.header,
+        found.position.header_line,
+        preamble,
+        None if "account" in found.layout.columns else account,
+    )
 
 
 def _raise_unsupported(path: Path, layout: Layout) -> None:
@@ -153,61 +167,6 @@ def _zone(path: Path, found: DetectedFile, options: StatementOptions) -> ZoneInf
     return options.timezone
 
 
-def _open_simple(
-    path: Path,
-    found: DetectedFile,
-    instruments: Instruments,
-    options: StatementOptions,
-    zone: ZoneInfo | None,
-) -> Statement:
-    reader = CsvReader(path, found.position)
-    sample = [row for row, _ in itertools.islice(reader.texts(), _SAMPLE)]
-    everything = (row for row, _ in reader.texts())
-    numbers = _detect_number_format(
-        options, _number_cells(sample), _number_cells(everything), found.position.separator, path
-    )
-    is_european = found.position.separator == ";" or numbers.decimal_mark == ","
-    times = (row[_TIME] for row, _ in reader.texts())
-    order = _detect_date_order(
-        options, found.layout, [row[_TIME] for row in sample], times, is_european, path
-    )
-    reading = ParseRules(zone, order, numbers)
-    sampled = (row[_TIME] for row in sample)
-    make = _parser_factory(path, instruments, options, found, reading, sampled)
-    return Statement(path, found, make, reader, reading)
-
-
-def _open_table(
-    path: Path,
-    found: DetectedFile,
-    instruments: Instruments,
-    options: StatementOptions,
-    zone: ZoneInfo | None,
-) -> Statement:
-    stated = dict(found.preamble)
-    if options.account:
-        stated.pop("account", None)
-    says_account = "account" in found.layout.columns
-    reader = TableReader(
-        found.table,
-        found.layout,
-        found.position.header,
-        found.position.header_line,
-        stated,
-        None if says_account else options.account,
-    )
-    separator = found.position.separator or ","
-    first = list(itertools.islice(reader.numbers(), _SAMPLE))
-    reader.number_format = _detect_number_format(options, first, reader.numbers(), separator, path)
-    _check_fee_signs(path, found.layout.fees, reader, is_said=options.fee_sign is not None)
-    is_european = separator == ";" or reader.number_format.decimal_mark == ","
-    sample = list(itertools.islice(reader.times(), _SAMPLE))
-    order = _detect_date_order(options, found.layout, sample, reader.times(), is_european, path)
-    plain = ParseRules(zone, order, NumberFormat("."))
-    make = _parser_factory(path, instruments, options, found, plain, sample)
-    return Statement(path, found, make, reader, ParseRules(zone, order, reader.number_format))
-
-
 def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
     """A recognised file with the sign of its fees as the user says it."""
     if sign is None or found.layout.fees.cost == sign or found.is_json_lines:
@@ -216,9 +175,9 @@ def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
     return structs.replace(found, layout=structs.replace(found.layout, fees=fees))
 
 
-def _check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_said: bool) -> None:
+def _check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_stated: bool) -> None:
     """Raises FormatError where the signs of a file leave open what costs and what pays."""
-    if is_said or fees.cost not in ("unknown", "negative"):
+    if is_stated or fees.cost not in ("unknown", "negative"):
         return
     signs = {reader.number_format.sign_of(text) for text in reader.fees()}
     if fees.cost == "unknown" and -1 in signs:
@@ -233,31 +192,26 @@ def _check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_said: bo
         )
 
 
-def _detect_number_format(
-    options: StatementOptions, sample: Iterable[str], everything: Iterable[str], separator: str, path: Path
+def _number_format(
+    path: Path, found: DetectedFile, reader: TableReader, options: StatementOptions
 ) -> NumberFormat:
+    if found.is_json_lines:
+        return NumberFormat(".")
     if options.decimal_mark is not None:
         return NumberFormat(options.decimal_mark)
-    return texts.detect_number_format(sample, everything, separator, str(path))
+    sample = itertools.islice(reader.numbers(), _SAMPLE_NUMBERS)
+    return detect_number_format(sample, reader.numbers(), found.position.separator or ",", str(path))
 
 
-def _number_cells(rows: Iterable[_RowTexts]) -> Iterator[str]:
-    return (row[place] for row in rows for place in NUMBER_PLACES.values())
-
-
-def _detect_date_order(
-    options: StatementOptions,
-    layout: Layout,
-    sample: Sequence[str],
-    everything: Iterable[str],
-    is_european: bool,
-    path: Path,
+def _date_order(
+    path: Path, found: DetectedFile, reader: TableReader, sample: Sequence[str], options: StatementOptions
 ) -> DateOrder | None:
-    """The date order, from the whole file unless its first times leave no doubt."""
-    stated = options.date_order or layout.date_order
-    if stated is not None or all(is_unambiguous(text.strip()) for text in sample):
+    """Return the date order, detected in the whole file unless the sample is unambiguous."""
+    stated = options.date_order or found.layout.date_order
+    if stated is not None or found.is_json_lines or all(is_unambiguous(text.strip()) for text in sample):
         return stated
-    return detect_date_order(everything, is_european=is_european, file=str(path))
+    is_european = found.position.separator == ";" or reader.number_format.decimal_mark == ","
+    return detect_date_order(reader.times(), is_european=is_european, file=str(path))
 
 
 def _parser_factory(
@@ -265,73 +219,51 @@ def _parser_factory(
     instruments: Instruments,
     options: StatementOptions,
     found: DetectedFile,
-    reading: ParseRules,
-    sample: Iterable[str],
+    rules: ParseRules,
+    times: Iterable[str],
 ) -> Callable[[], FillParser]:
-    """Makes what reads the rows; it remembers rows, so that every reading needs its own."""
-    newest_first, ascending = _time_direction(sample, reading, is_said=found.layout.newest_first)
+    """Return what creates the parser of each pass; a parser keeps state of the rows it has parsed."""
+    newest_first, ascending = _time_direction(times, rules, is_newest_first=found.layout.newest_first)
     settlement = Settlement(
         lots=found.layout.lots,
         rates=options.fee_rates,
         futures_pay_fees_only=found.layout.fees.futures_pay_fees_only,
     )
     sides = found.layout.side_words(Side.BUY, Side.SELL)
-    if not found.layout.is_simple:
+    if found.layout.has_rules:
         sides |= {"buy": Side.BUY, "sell": Side.SELL}
+    row_text = itemgetter(-1) if found.is_json_lines else (found.position.separator or ",").join
 
     def make() -> FillParser:
         return FillParser(
             file=path.name,
             instruments=instruments,
-            times=TimeParser(reading.zone, reading.order, ascending=ascending),
-            numbers=reading.numbers,
+            times=TimeParser(rules.zone, rules.order, ascending=ascending),
             sides=sides,
             account=options.account,
             newest_first=newest_first,
-            separator=found.position.separator or ("" if found.is_json_lines else ","),
+            row_text=row_text,
             settlement=settlement,
         )
 
     return make
 
 
-def _time_direction(sample: Iterable[str], reading: ParseRules, *, is_said: bool) -> tuple[bool, bool]:
-    """Whether times only ever fall down the file, and whether they never do.
+def _time_direction(sample: Iterable[str], rules: ParseRules, *, is_newest_first: bool) -> tuple[bool, bool]:
+    """Return whether times only fall, and whether they never fall, down the file.
 
-    A fall of an hour or less may be the clock put back, so it does not tell. Where all times are
-    one, it is as the layout says.
+    A fall of an hour or less may be the end of daylight saving time, so it counts for neither. If
+    all times are equal, the layout decides by `is_newest_first`.
     """
     times = []
-    reader = TimeParser(reading.zone, reading.order, ascending=False)
+    parser = TimeParser(rules.zone, rules.order, ascending=False)
     for text in sample:
         try:
-            times.append(reader.parse(text.strip()))
+            times.append(parser.parse(text.strip()))
         except TimeFormatError:
             continue
     steps = [later - earlier for earlier, later in itertools.pairwise(times) if later != earlier]
     if not steps:
-        return is_said, not is_said
+        return is_newest_first, not is_newest_first
     newest_first = all(step < timedelta() for step in steps)
     return newest_first, not newest_first and all(step >= -_HOUR for step in steps)
-
-
-def _open_json(
-    path: Path,
-    found: DetectedFile,
-    instruments: Instruments,
-    options: StatementOptions,
-    zone: ZoneInfo | None,
-) -> Statement:
-    reader = JsonReader(path, found.position.encoding)
-    sample = [row[_TIME] for row in _valid_objects(itertools.islice(reader.objects(), _SAMPLE))]
-    reading = ParseRules(zone, options.date_order, NumberFormat("."))
-    make = _parser_factory(path, instruments, options, found, reading, sample)
-    return Statement(path, found, make, reader, reading)
-
-
-def _valid_objects(objects: Iterable[dict[str, object]]) -> Iterator[_RowTexts]:
-    for content in objects:
-        try:
-            yield fields_of(content)
-        except RowError:
-            continue

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tearsheet.sources.layouts.layout import Layout, normalize_name
-from tearsheet.sources.statements.csv_rows import describe_span, extra_columns_problem, strip_cells
+from tearsheet.sources.statements.csv_rows import describe_span, strip_cells
 from tearsheet.sources.statements.expirations import Expirations, PendingExpiration
 from tearsheet.sources.statements.fill_rows import FillParser
+from tearsheet.sources.statements.raw_fill import PlainMapper, RawFill, RejectedRow
 from tearsheet.sources.statements.row_kinds import SkippedRow
-from tearsheet.sources.statements.row_rules import RowMapper
+from tearsheet.sources.statements.row_rules import PickedRow, RoundTripRow, RowMapper, RuleMapper
 from tearsheet.sources.statements.settlement import result_mismatch
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
@@ -35,11 +36,11 @@ class TableSource(Protocol):
 
 
 class TableReader:
-    """The fills of a table. `skipped` counts, by rule, the rows of the last reading that are no trades."""
+    """Reader of the fills of a table; `skipped` counts by rule the rows that are not trades."""
 
     def __init__(
         self,
-        grid: TableSource,
+        table: TableSource,
         layout: Layout,
         header: Sequence[str],
         header_line: int,
@@ -47,7 +48,7 @@ class TableReader:
         account: str | None = None,
     ) -> None:
         self._account = preamble.get("account") or account
-        self._table = grid
+        self._table = table
         self._layout = layout
         self._header = header
         self._header_line = header_line
@@ -59,160 +60,142 @@ class TableReader:
 
     @property
     def line(self) -> int:
-        """The first line of the row given last."""
+        """First line of the row read last."""
         return self._current_line or self._table.line
 
     @property
     def bytes_read(self) -> int:
-        """How far the file has been read."""
+        """Number of bytes of the file read so far."""
         return self._table.bytes_read
 
     def numbers(self) -> Iterator[str]:
-        """The texts of all its rows that are numbers."""
-        for rules, cells in self._trade_rows():
-            if not isinstance(rules, RowProblem):
-                yield from rules[0].numbers(rules[1], cells)
+        """Yield the texts that show the number format."""
+        for mapper, cells in self._rows():
+            if not isinstance(mapper, RowProblem):
+                yield from mapper.numbers(cells)
 
     def fees(self) -> Iterator[str]:
-        """The first fee of all its rows, as written."""
-        for rules, cells in self._trade_rows():
-            if not isinstance(rules, RowProblem):
-                yield rules[0].fee_text(rules[1], cells)
+        """Yield the first fee of each row as written."""
+        for mapper, cells in self._rows():
+            if not isinstance(mapper, RowProblem):
+                yield mapper.fee(cells)
 
     def times(self) -> Iterator[str]:
-        """The times of all its rows, as written."""
-        for rules, _ in self._trade_rows():
-            if not isinstance(rules, RowProblem):
-                yield from rules[0].times(rules[1])
+        """Yield the times of all rows as written."""
+        for mapper, cells in self._rows():
+            if not isinstance(mapper, RowProblem):
+                yield from mapper.times(cells)
 
-    def read(self, rows: FillParser) -> Iterator[Fill | Rejection]:
-        """The fills and rejections of the file."""
+    def read(self, parser: FillParser) -> Iterator[Fill | Rejection]:
+        """Yield the fills and rejections of the file, from its first row."""
         self.skipped.clear()
         self._current_line = 0
         ended: list[PendingExpiration] = []
-        for found, cells in self._trade_rows():
-            if isinstance(found, RowProblem):
-                rejection = rows.reject(self.line, cells, found, self._account)
-                yield describe_span(rejection, self._table.last_line)
-            elif "event" in found[1]:
-                ended.append(PendingExpiration(self.line, self._table.last_line, cells, found[1], found[0]))
+        table = self._table
+        for mapper, cells in self._rows():
+            row = RejectedRow(mapper) if isinstance(mapper, RowProblem) else mapper.read(cells)
+            if isinstance(row, RawFill):
+                made = parser.parse(row, table.line, cells)
+                if made is not None:
+                    yield made if isinstance(made, Fill) else describe_span(made, table.last_line)
+            elif isinstance(row, SkippedRow):
+                self.skipped[row.rule] += 1
+            elif isinstance(row, PickedRow):
+                assert isinstance(mapper, RuleMapper)
+                ended.append(PendingExpiration(table.line, table.last_line, cells, row, mapper))
+            elif isinstance(row, RoundTripRow):
+                yield from self._round_trip(parser, row, cells)
             else:
-                yield from self._parse_row(rows, *found, cells)
+                rejection = parser.reject(table.line, cells, row.problem, row.account or self._account)
+                yield describe_span(rejection, table.last_line)
         if ended:
-            yield from self._expiration_fills(rows, ended)
+            yield from self._expiration_fills(parser, ended)
 
-    def _expiration_fills(
-        self, rows: FillParser, ended: Sequence[PendingExpiration]
+    def _round_trip(
+        self, parser: FillParser, row: RoundTripRow, cells: Sequence[str]
     ) -> Iterator[Fill | Rejection]:
-        """The positions that end without a trade; what the file opened tells their sides."""
-        endings = Expirations(self._layout, self.number_format)
-        known = []
-        for held in ended:
-            self._current_line = held.line
-            try:
-                known.append((held, endings.row(held)))
-            except RowError as bad:
-                yield self._reject_expiration(rows, held, bad)
-        skipped = self.skipped.copy()
-        endings.scan_trades(self._canonical_rows(), [row for _, row in known])
-        self.skipped = skipped
-        for held, row in known:
-            self._current_line = held.line
-            try:
-                settled = endings.with_side(held, row)
-            except RowError as bad:
-                yield self._reject_expiration(rows, held, bad)
-                continue
-            if settled is None:
-                self.skipped[STATED_TWICE] += 1
-            elif (made := rows.parse(settled, held.line, held.cells)) is not None:
-                yield made
-
-    def _reject_expiration(self, rows: FillParser, held: PendingExpiration, bad: RowError) -> Rejection:
-        whose = held.values.get("account") or self._account
-        rejection = rows.reject(held.line, held.cells, bad.problem, whose)
-        return describe_span(rejection, held.last_line)
-
-    def _canonical_rows(self) -> Iterator[Sequence[str]]:
-        """The texts of all its trades that can be read."""
-        for found, cells in self._trade_rows():
-            if not isinstance(found, RowProblem) and "event" not in found[1]:
-                try:
-                    yield from found[0].to_fill_rows(found[1], cells, self.number_format)
-                except RowError:
-                    continue
-
-    def _parse_row(
-        self, rows: FillParser, rules: RowMapper, values: Mapping[str, str], cells: Sequence[str]
-    ) -> Iterator[Fill | Rejection]:
-        """One fill, or both of a round trip; of a round trip never one alone."""
-        try:
-            texts = rules.to_fill_rows(values, cells, self.number_format)
-            result = rules.stated_result(values, self.number_format)
-        except RowError as bad:
-            whose = values.get("account") or self._account
-            rejection = rows.reject(self.line, cells, bad.problem, whose)
-            yield describe_span(rejection, self._table.last_line)
-            return
-        made = [rows.parse(row, self.line, cells) for row in texts]
+        """Yield both fills of a round trip, or one rejection."""
+        made = [parser.parse(raw, self.line, cells) for raw in (row.entry, row.exit)]
         rejected = next((one for one in made if isinstance(one, Rejection)), None)
         fills = [one for one in made if isinstance(one, Fill)]
-        if rejected is None and result is not None:
-            problem = result_mismatch(result, fills, values.get("fee_currency", ""))
-            rejected = rows.reject(self.line, cells, problem, fills[0].account) if problem else None
+        if rejected is None and row.result is not None:
+            problem = result_mismatch(row.result, fills, row.currency)
+            rejected = parser.reject(self.line, cells, problem, fills[0].account) if problem else None
         if rejected is not None:
             yield describe_span(rejected, self._table.last_line)
         else:
             yield from fills
 
-    def _trade_rows(self) -> Iterator[tuple[tuple[RowMapper, dict[str, str]] | RowProblem, list[str]]]:
-        """The rows that are trades, or cannot be told; a header within the file begins anew."""
-        header, rules = self._header, self._rules(self._header)
-        whole, inside = strip_cells(header), True
-        may_end = self._layout.table_ends == "blank"
+    def _expiration_fills(
+        self, parser: FillParser, ended: Sequence[PendingExpiration]
+    ) -> Iterator[Fill | Rejection]:
+        """Yield the fills that end positions without a trade; the trades of the file give their sides."""
+        expirations = Expirations(self._layout, self.number_format)
+        known = []
+        for pending in ended:
+            self._current_line = pending.line
+            try:
+                known.append((pending, expirations.raw_fill(pending)))
+            except RowError as bad:
+                yield self._reject_expiration(parser, pending, bad)
+        expirations.scan_trades(self._trades(), [raw for _, raw in known])
+        for pending, raw in known:
+            self._current_line = pending.line
+            try:
+                is_restated = expirations.set_side(pending, raw)
+            except RowError as bad:
+                yield self._reject_expiration(parser, pending, bad)
+                continue
+            if is_restated:
+                self.skipped[STATED_TWICE] += 1
+            elif (made := parser.parse(raw, pending.line, pending.cells)) is not None:
+                yield made
+
+    def _reject_expiration(self, parser: FillParser, pending: PendingExpiration, bad: RowError) -> Rejection:
+        account = pending.row.values.get("account") or self._account
+        rejection = parser.reject(pending.line, pending.cells, bad.problem, account)
+        return describe_span(rejection, pending.last_line)
+
+    def _trades(self) -> Iterator[RawFill]:
+        """Yield the raw fills of all trades of the file."""
+        for mapper, cells in self._rows():
+            row = None if isinstance(mapper, RowProblem) else mapper.read(cells)
+            if isinstance(row, RawFill):
+                yield row
+            elif isinstance(row, RoundTripRow):
+                yield from (row.entry, row.exit)
+
+    def _rows(self) -> Iterator[tuple[RowMapper | RowProblem, list[str]]]:
+        """Yield the mapper and cells of each row of the table; a header in the file gives a new mapper."""
+        mapper, whole, is_inside = self._mapper(self._header), strip_cells(self._header), True
+        may_end, marks = self._layout.table_ends == "blank", self._header_marks
         for cells, problem in self._table.rows(self._header_line):
             if problem is not None:
                 yield problem, cells
                 continue
-            if not "".join(cells).strip():
-                inside = inside and not may_end
+            if not (cells and cells[0].strip()) and not "".join(cells).strip():
+                is_inside = is_inside and not may_end
                 continue
-            if not self._header_marks.isdisjoint(cells) and self._is_header(cells, whole):
-                header, rules, whole, inside = cells, self._rules(cells), strip_cells(cells), True
+            if not marks.isdisjoint(cells) and self._is_header(cells, whole):
+                mapper, whole, is_inside = self._mapper(cells), strip_cells(cells), True
                 continue
             if may_end and not "".join(cells[1:]).strip():
-                inside = False  # a title: another table begins
-            if inside:
-                found = self._extract(rules, cells, len(header))
-                if found is not None:
-                    yield found, cells
-
-    def _extract(
-        self, rules: RowMapper, cells: list[str], width: int
-    ) -> tuple[RowMapper, dict[str, str]] | RowProblem | None:
-        padded = [*cells, *[""] * (width - len(cells))]
-        try:
-            values = rules.extract(padded)
-        except RowError as bad:
-            return bad.problem
-        if isinstance(values, SkippedRow):
-            self.skipped[values.rule] += 1
-            return None
-        if problem := extra_columns_problem(cells, width):
-            return problem
-        cells[:] = padded
-        return rules, values
+                is_inside = False  # the title of the next table
+            if is_inside:
+                yield mapper, cells
 
     def _is_header(self, cells: Sequence[str], header: Sequence[str]) -> bool:
-        """Whether a row is the header again, or begins another table of the layout."""
+        """Whether a row repeats the header, or is the header of another table of the layout."""
         return strip_cells(cells) == header or self._layout.match_header(cells) is not None
 
-    def _rules(self, header: Sequence[str]) -> RowMapper:
-        return RowMapper(self._layout, header, self._preamble)
+    def _mapper(self, header: Sequence[str]) -> RowMapper:
+        if self._layout.has_rules:
+            return RuleMapper(self._layout, header, self._preamble, self.number_format)
+        return PlainMapper(self._layout, header, self.number_format)
 
 
 def _header_marks(layout: Layout, header: Sequence[str]) -> frozenset[str]:
-    """Cells by which a header within the file is known: the names of one field, as they may stand."""
+    """Return cells that a header has: the names of its first field, as they may be written."""
     names = next(iter(layout.columns.values()), [])
     wanted = {normalize_name(name) for name in names}
     return frozenset([*names, *(cell for cell in header if normalize_name(cell) in wanted)])

@@ -1,0 +1,200 @@
+"""`RawFill`, the typed form of one fill between the rules of a layout and `Fill`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from operator import itemgetter
+from typing import TypeVar
+
+from msgspec import Struct
+
+from tearsheet.sources.layouts.layout import FIELDS, Layout
+from tearsheet.sources.statements.csv_rows import extra_columns_problem
+from tearsheet.sources.text.encoding import NumberFormat
+from tearsheet.sources.text.problem import RowError, RowProblem
+from tearsheet.trade.amount import EXACT, ONE, ZERO
+
+#: The fields that are numbers; the first five are in a file's own number format.
+NUMBERS = ("quantity", "price", "commission", "stop_loss", "target", "multiplier", "amount", "cash")
+#: The numbers by which the number format of a file is detected.
+_PLAIN_NUMBERS = ("quantity", "price", "commission", "stop_loss", "target")
+_NUMBER_HINT = "allowed is a finite decimal number below 10^18"
+_CACHE_SIZE = 10_000
+_Value = TypeVar("_Value")
+
+
+class RawFill(Struct, gc=False):
+    """One fill as its file states it: numbers are parsed, the rest is text, "" for an absent field.
+
+    The fields are those of `FIELDS`, in that order. `FillParser` raises `bad_number` once it knows
+    account and time, so that the rejection has them.
+    """
+
+    account: str = ""
+    symbol: str = ""
+    time: str = ""
+    side: str = ""
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    commission: Decimal | None = None
+    fill_id: str = ""
+    order_id: str = ""
+    strategy: str = ""
+    stop_loss: Decimal | None = None
+    target: Decimal | None = None
+    currency: str = ""
+    asset_class: str = ""
+    multiplier: Decimal | None = None
+    amount: Decimal | None = None
+    cash: Decimal | None = None
+    fee_currency: str = ""
+    base: str = ""
+    status: str = ""
+    effect: str = ""
+    realized: str = ""
+    trade_day: str = ""
+    bad_number: RowProblem | None = None
+
+
+class RejectedRow(Struct, frozen=True):
+    """A row that the rules reject, and its account if it states one."""
+
+    problem: RowProblem
+    account: str | None = None
+
+
+class TextCache(dict[str, _Value]):
+    """Cache of parsed texts: prices, quantities and fees repeat, and parsing one takes 1 µs."""
+
+    def __init__(self, parse: Callable[[str], _Value]) -> None:
+        super().__init__()
+        self._parse = parse
+
+    def __missing__(self, text: str) -> _Value:
+        value = self._parse(text)
+        if len(self) >= _CACHE_SIZE:
+            self.clear()
+        self[text] = value
+        return value
+
+
+class PlainMapper:
+    """Mapper of a layout without rules: the cells are the fields as they stand."""
+
+    def __init__(self, layout: Layout, header: Sequence[str], form: NumberFormat) -> None:
+        self._width = len(header)
+        places = layout.match_header(header) or {}
+        self._pick = itemgetter(*(places.get(field, self._width) for field in FIELDS))
+        #: The cell of the fields that the file does not have.
+        self._absent = [""] if len(places) < len(FIELDS) else []
+        self._samples = [places[field] for field in _PLAIN_NUMBERS if field in places]
+        self._time = places["time"]
+        self._cache = TextCache(form.parse)
+
+    def read(self, cells: list[str]) -> RawFill | RejectedRow:
+        """Map one row; short rows are padded to the width of the header."""
+        if len(cells) != self._width and (problem := self._fit(cells)):
+            return RejectedRow(problem)
+        cells += self._absent
+        return raw_fill_of(self._pick(cells), self._cache)
+
+    def numbers(self, cells: list[str]) -> Iterator[str]:
+        """Yield the texts that show the number format of the file."""
+        if not self._fit(cells):
+            yield from (cells[place] for place in self._samples)
+
+    def times(self, cells: list[str]) -> Iterator[str]:
+        """Yield the time of the row as written."""
+        if not self._fit(cells):
+            yield cells[self._time]
+
+    def fee(self, cells: list[str]) -> str:
+        """Return nothing: the fees of a layout without rules are costs."""
+        return ""
+
+    def _fit(self, cells: list[str]) -> RowProblem | None:
+        """Pad a short row; return the problem of a long one."""
+        problem = extra_columns_problem(cells, self._width)
+        if problem is None:
+            cells[self._width :] = [""] * (self._width - len(cells))
+        return problem
+
+
+def raw_fill_of(texts: Sequence[str], numbers: Mapping[str, Decimal | None]) -> RawFill:
+    """Return the raw fill of texts in the order of `FIELDS`; `numbers` parses those that are numbers."""
+    (
+        account,
+        symbol,
+        time,
+        side,
+        quantity,
+        price,
+        commission,
+        fill_id,
+        order_id,
+        strategy,
+        stop_loss,
+        target,
+        currency,
+        asset_class,
+        multiplier,
+        amount,
+        cash,
+        fee_currency,
+        base,
+        status,
+        effect,
+        realized,
+        trade_day,
+    ) = texts
+    try:
+        return RawFill(
+            account,
+            symbol,
+            time,
+            side,
+            numbers[quantity],
+            numbers[price],
+            numbers[commission],
+            fill_id,
+            order_id,
+            strategy,
+            numbers[stop_loss] if stop_loss else None,
+            numbers[target] if target else None,
+            currency,
+            asset_class,
+            numbers[multiplier] if multiplier else None,
+            numbers[amount] if amount else None,
+            numbers[cash] if cash else None,
+            fee_currency,
+            base,
+            status,
+            effect,
+            realized,
+            trade_day,
+        )
+    except ValueError:
+        return _with_bad_number(dict(zip(FIELDS, texts, strict=True)), numbers)
+
+
+def bad_number(field: str, error: ValueError) -> RowError:
+    """Return the error of a field whose text is no number."""
+    return RowError("bad_number", f"{field} {error}", _NUMBER_HINT)
+
+
+def canonical(number: Decimal) -> Decimal:
+    """Return an equal number without exponent or trailing zeros."""
+    number = EXACT.normalize(number) if number else ZERO
+    return EXACT.quantize(number, ONE) if number == EXACT.to_integral_value(number) else number
+
+
+def _with_bad_number(texts: Mapping[str, str], numbers: Mapping[str, Decimal | None]) -> RawFill:
+    raw = RawFill()
+    for field, text in texts.items():
+        if field not in NUMBERS:
+            setattr(raw, field, text)
+            continue
+        try:
+            numbers[text]
+        except ValueError as error:
+            raw.bad_number = raw.bad_number or bad_number(field, error).problem
+    return raw
