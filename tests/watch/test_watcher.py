@@ -16,7 +16,10 @@ from tests.support.postgres_server import PostgresServer
 from tests.support.processes import Running, frozen, is_alive, until
 from tests.support.redis_server import free_port
 
-TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
+
+def today() -> str:
+    """The day by the clock, asked for each time: a run may go past midnight."""
+    return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def now_record(number: int, net: str = "5") -> dict[str, object]:
@@ -42,13 +45,13 @@ def test_a_bot_appends_and_the_watcher_reads_only_that(place: Place) -> None:
     """A folder that appears later, lines one by one, half a line, a late file, a truncated one."""
     with Running(place, "watch") as watch:
         watch.waits_for("watch.begin")
-        place.log(TODAY, now_record(1))
+        place.log(today(), now_record(1))
         watch.waits_for("watch.logs", records=1, revision=1)
-        place.log(TODAY, now_record(2), now_record(3), mode="a")
+        place.log(today(), now_record(2), now_record(3), mode="a")
         watch.waits_for("watch.logs", records=2, revision=2)
 
         line = json.dumps(now_record(4)) + "\n"
-        with (place.folder / "logs" / f"{TODAY}.jsonl").open("a") as file:
+        with (place.folder / "logs" / f"{today()}.jsonl").open("a") as file:
             file.write(line[:100])
             file.flush()
             place.log("2026-01-05", record(order_id="late"))
@@ -57,7 +60,7 @@ def test_a_bot_appends_and_the_watcher_reads_only_that(place: Place) -> None:
         watch.waits_for("watch.logs", files=1, records=1, revision=4)
         assert not [found for found in watch.lines("watch.logs") if found["rejected"]]
 
-        place.log(TODAY, now_record(9))  # rotated: begun anew, shorter
+        place.log(today(), now_record(9))  # rotated: begun anew, shorter
         until(lambda: len(watch.lines("watch.logs")) >= 5, why=lambda: watch.said)
         assert watch.end() == 0
         watch.waits_for("watch.end")
@@ -93,19 +96,19 @@ def test_alerts_are_raised_as_the_lines_come(place: Place) -> None:
     place.targets(win_rate_target=60)
     with Running(place, "watch", TEARSHEET_ALERT_MIN_SAMPLE="1") as watch:
         watch.waits_for("watch.begin")
-        place.log(TODAY, now_record(1, "-80"))
+        place.log(today(), now_record(1, "-80"))
         assert watch.waits_for("watch.alert", state="raised")["rule"]
-        place.log(TODAY, now_record(2), now_record(3), now_record(4), mode="a")
+        place.log(today(), now_record(2), now_record(3), now_record(4), mode="a")
         watch.waits_for("watch.alert", state="resolved")
 
         place.targets(win_rate_target="much")
-        place.log(TODAY, now_record(5), mode="a")
+        place.log(today(), now_record(5), mode="a")
         trouble = watch.waits_for("watch.trouble", part="alerts")
         assert "dashboard-targets.yaml" in trouble["reason"]
-        place.log(TODAY, now_record(6), mode="a")
+        place.log(today(), now_record(6), mode="a")
         until(lambda: len(watch.lines("watch.logs")) == 4, why=lambda: watch.said)
         place.targets(win_rate_target=60)
-        place.log(TODAY, now_record(7), mode="a")
+        place.log(today(), now_record(7), mode="a")
         watch.waits_for("watch.over", part="alerts")
         assert len(watch.lines("watch.trouble")) == 1
 
@@ -120,16 +123,16 @@ def test_a_day_that_ended_is_judged_although_nothing_is_written_any_more(place: 
 
 
 def test_one_acts_and_another_takes_over_when_it_is_killed(place: Place) -> None:
-    place.log(TODAY, now_record(1))
+    place.log(today(), now_record(1))
     with Running(place, "watch") as first:
         first.waits_for("watch.logs", records=1)
         with Running(place, "watch") as second:
             assert second.waits_for("watch.standby")["holder"] == first.process.pid
-            place.log(TODAY, now_record(2), mode="a")
+            place.log(today(), now_record(2), mode="a")
             first.waits_for("watch.logs", revision=2)
             assert not second.lines("watch.logs")
             assert first.end(signal.SIGKILL) == -signal.SIGKILL
-            place.log(TODAY, now_record(3), mode="a")
+            place.log(today(), now_record(3), mode="a")
             second.waits_for("watch.begin")
             second.waits_for("watch.logs", revision=3, records=1)
             assert second.end() == 0
@@ -137,20 +140,20 @@ def test_one_acts_and_another_takes_over_when_it_is_killed(place: Place) -> None
 
 def test_one_acts_on_a_ledger_in_postgresql_too(postgres: PostgresServer, tmp_path: Path) -> None:
     place = Place(tmp_path, {"DATABASE_URL": postgres.database()})
-    place.log(TODAY, now_record(1))
+    place.log(today(), now_record(1))
     with Running(place, "watch") as first:
         first.waits_for("watch.logs", records=1)
         with Running(place, "watch") as second:
             assert second.waits_for("watch.standby")["holder"] == first.process.pid
             first.end(signal.SIGKILL)
-            place.log(TODAY, now_record(2), mode="a")
+            place.log(today(), now_record(2), mode="a")
             second.waits_for("watch.logs", revision=2, records=1)
             postgres.stop(signal.SIGQUIT)
             try:
                 assert second.waits_for("watch.trouble", part="ledger")["code"] == "store_unavailable"
             finally:
                 postgres.start()
-            place.log(TODAY, now_record(3), mode="a")
+            place.log(today(), now_record(3), mode="a")
             second.waits_for("watch.logs", revision=3, records=1)
             second.waits_for("watch.over", part="ledger")
             assert len(second.lines("watch.trouble")) == 1
@@ -175,7 +178,7 @@ def test_one_that_ends_in_order_is_followed_too_and_one_that_slept_sees_it(place
 
 def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(place: Place) -> None:
     for turn in range(4):
-        place.log(TODAY, *[now_record(turn * 500 + n) for n in range(500)], mode="a")
+        place.log(today(), *[now_record(turn * 500 + n) for n in range(500)], mode="a")
         with Running(place, "watch") as watch:
             watch.waits_for("watch.begin")
             watch.end(signal.SIGKILL)
@@ -186,7 +189,7 @@ def test_killed_in_the_middle_nothing_is_lost_and_nothing_doubled(place: Place) 
 
 
 def test_a_store_that_fails_is_told_once_and_tried_again(place: Place) -> None:
-    place.log(TODAY, now_record(1))
+    place.log(today(), now_record(1))
     with Running(place, "watch") as watch:
         watch.waits_for("watch.logs", records=1)
         ledger = place.settings().ledger_path
@@ -203,7 +206,7 @@ def test_a_store_that_fails_is_told_once_and_tried_again(place: Place) -> None:
         place.write("kept", damaged).replace(ledger)
         watch.waits_for("watch.over", part="ledger")
         assert len(watch.lines("watch.trouble")) == 1
-        place.log(TODAY, now_record(2), mode="a")
+        place.log(today(), now_record(2), mode="a")
         watch.waits_for("watch.logs", records=1)
 
 
@@ -219,13 +222,13 @@ def served(place: Place, port: int, path: str) -> dict[str, Any]:
 
 def test_limits_are_held_and_a_missing_guard_is_told(place: Place) -> None:
     place.write("config/dashboard-targets.yaml", "limits:\n  default: {daily_loss: 100, stale_after: null}\n")
-    place.log(TODAY, now_record(1, "-10"))
+    place.log(today(), now_record(1, "-10"))
     place.now = datetime.now(UTC) - timedelta(hours=1)
     with place.tracker() as tracker:
         record_poll(tracker, "EQ-1", 1.0)
     with Running(place, "watch", TEARSHEET_GUARD_ABSENT_MINUTES="30") as watch:
         assert watch.waits_for("watch.absent", account="EQ-1")["minutes"] == 60
-        place.log(TODAY, now_record(2, "-100"), mode="a")
+        place.log(today(), now_record(2, "-100"), mode="a")
         assert watch.waits_for("watch.verdict", state="breach")["must_be_flat"] is True
         assert len(watch.lines("watch.absent")) == 1
 
@@ -238,14 +241,14 @@ def test_serve_watches_beside_its_workers_and_leaves_nobody_behind(place: Place)
     with Running(place, *words, **quick) as server:
         first = server.waits_for("tearsheet.companion")["pid"]
         server.waits_for("watch.begin")
-        place.log(TODAY, now_record(1))
+        place.log(today(), now_record(1))
         server.waits_for("watch.logs", revision=1)
         # the workers look at the folder once in an hour only, so this came by the watcher
         assert served(place, port, "/api/performance/daily")["data"]["total_trades"] == 1
         os.kill(first, signal.SIGKILL)
         server.waits_for("tearsheet.companion_died")
         until(lambda: len(server.lines("watch.begin")) == 2, why=lambda: server.said)
-        place.log(TODAY, now_record(2), mode="a")
+        place.log(today(), now_record(2), mode="a")
         server.waits_for("watch.logs", revision=2)
         assert served(place, port, "/api/performance/daily")["data"]["total_trades"] == 2
         second = server.lines("tearsheet.companion")[-1]["pid"]
