@@ -17,7 +17,7 @@ from tests.support.place import TOP, Place
 _RUN = "from tearsheet.cli import run; run()"
 
 
-def until(what: Callable[[], Any], seconds: float = 15.0, why: Callable[[], str] = str) -> Any:
+def until(what: Callable[[], Any], seconds: float = 60.0, why: Callable[[], str] = str) -> Any:
     """Wait for something to become true, and give it."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
@@ -76,12 +76,12 @@ class Running:
             if (not event or line.get("event") == event) and fields.items() <= line.items()
         ]
 
-    def waits_for(self, event: str, seconds: float = 15.0, **fields: Any) -> dict[str, Any]:
+    def waits_for(self, event: str, seconds: float = 60.0, **fields: Any) -> dict[str, Any]:
         """The first JSON line of an event with these fields, as soon as it is there."""
         found = until(lambda: self.lines(event, **fields), seconds, lambda: self.said)
         return dict(found[0])
 
-    def end(self, how: signal.Signals = signal.SIGTERM, seconds: float = 15.0) -> int:
+    def end(self, how: signal.Signals = signal.SIGTERM, seconds: float = 60.0) -> int:
         """Send a signal and give the exit code."""
         self.process.send_signal(how)
         return self.process.wait(seconds)
