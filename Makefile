@@ -4,7 +4,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: setup demo test coverage clocks thorough check bench soak docs clean
+.PHONY: setup demo test coverage clocks laws thorough check bench soak docs clean
 
 setup: .venv/.ready  ## make .venv with everything
 
@@ -19,7 +19,7 @@ demo: setup  ## make a sample, run the main job on it, show it in the dashboard 
 	$(RUN) tearsheet demo $(if $(filter 0,$(DEMO_SERVE)),,--serve)
 
 # bytecode is kept while tests run, also where a shell forbids it: rewriting asserts takes 10 s a process
-test coverage thorough clocks: export PYTHONDONTWRITEBYTECODE :=
+test coverage laws thorough clocks: export PYTHONDONTWRITEBYTECODE :=
 
 test: setup  ## all tests
 	$(RUN) pytest -n 2 --dist loadfile
@@ -32,9 +32,11 @@ coverage: setup  ## all tests with all examples of the laws, and the floors of c
 clocks: setup  ## the tests under moved clocks: 29 February, 31 December, a Sunday, 00:30 and 23:30 UTC
 	$(RUN) python -m tests.moved_clocks $(if $(QUICK),--quick)
 
+laws: setup  ## all examples of the laws of the core
+	$(RUN) pytest -q -n 2 --hypothesis-profile thorough tests/trade tests/performance tests/rules
+
 ifdef QUICK
-thorough: setup clocks  ## what is long by nature: coverage, all examples, fuzz, moved clocks (QUICK=1: a short form)
-	$(RUN) pytest -q --hypothesis-profile thorough tests/trade tests/performance tests/rules
+thorough: laws clocks  ## what is long by nature: coverage, all examples, fuzz, moved clocks (QUICK=1: a short form)
 else
 thorough: coverage clocks
 endif
