@@ -7,11 +7,15 @@ import json
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import fields
 
+from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT
 from tearsheet.trade.amount import are_valid_amounts
 from tearsheet.trade.fill import Rejection, TradeRecord
@@ -48,8 +52,9 @@ _ALLOWED = {
     "execution_mode": "PAPER, LIVE or null",
 }
 _NOT_FINITE = re.compile(rb'"(\w+)"\s*:\s*(-?(?:NaN|Infinity|inf|nan))\b')
-_PATH = re.compile(r" - at `\$\.(\w+)`")
-_MISSING = re.compile(r"missing required field `(\w+)`")
+
+#: What decoding raises: msgspec, json, invalid UTF-8 (a ValueError), and brackets nested too deeply.
+_NOT_JSON = (msgspec.DecodeError, ValueError, RecursionError)
 
 _decode = msgspec.json.Decoder(TradeRecord).decode
 
@@ -103,6 +108,8 @@ def _is_complete(line: bytes) -> bool:
         return False
     try:
         msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+    except RecursionError:
+        return True
     except msgspec.DecodeError:
         return False
     return True
@@ -116,9 +123,9 @@ def _decode_lines(
     for number, line in enumerate(lines, first_line):
         try:
             record = _decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _NOT_JSON as error:
             if line.strip():
-                code, reason, hint = _describe_error(line, str(error))
+                code, reason, hint = _describe_error(line, error)
                 rejections.append(_rejection(file, number, line, day, code, reason, hint))
             continue
         problem = _problem(record, len(line))
@@ -194,39 +201,70 @@ def _too_long(length: int) -> tuple[str, str, str]:
     return ("line_too_long", f"the line has {length:,} bytes", f"a trade record has at most {LONGEST_LINE:,}")
 
 
-def _describe_error(line: bytes, error: str) -> tuple[str, str, str]:
+def _describe_error(line: bytes, error: Exception) -> tuple[str, str, str]:
     """Return code, reason and hint for a line that cannot be decoded."""
     if len(line) > LONGEST_LINE:
         return _too_long(len(line))
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "bad_encoding", "the line is not UTF-8", "trade logs are written in UTF-8"
     if found := _NOT_FINITE.search(line):
         return (
             "bad_number",
             f"{found[1].decode()} is not a finite number, was {found[2].decode()}",
             f"allowed is {_ALLOWED['bad_number']}",
         )
-    if missing := _MISSING.search(error):
-        return "missing_field", f"{missing[1]} is missing", "it is required in a trade record"
-    if path := _PATH.search(error):
-        return _describe_field(line, path[1], error)
-    if "utf-8" in error:
-        return "bad_encoding", "the line is not UTF-8", "trade logs are written in UTF-8"
+    try:
+        if bad := _bad_field(line):
+            return bad
+    except _NOT_JSON as malformed:
+        error = malformed
     return "bad_json", f"the line is no JSON object: {error}", "one JSON object a line"
 
 
-def _describe_field(line: bytes, field: str, error: str) -> tuple[str, str, str]:
+def _bad_field(line: bytes) -> tuple[str, str, str] | None:
+    """Return what is wrong with the first bad or missing field, None if its text is no JSON.
+
+    Raises an error of `_NOT_JSON` if the line is no JSON object.
+    """
+    content = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    decoders = _field_decoders()
+    for name, raw in content.items():
+        if name in decoders:
+            try:
+                decoders[name].decode(raw)
+            except msgspec.ValidationError as error:
+                return _describe_field(name, raw, str(error))
+            except msgspec.DecodeError:
+                return None
+    required = (field.name for field in fields(TradeRecord) if field.required)
+    missing = next((name for name in required if name not in content), None)
+    return ("missing_field", f"{missing} is missing", "it is required in a trade record") if missing else None
+
+
+@cache
+def _field_decoders() -> dict[str, msgspec.json.Decoder[Any]]:
+    return {field.name: msgspec.json.Decoder(field.type) for field in fields(TradeRecord)}
+
+
+def _describe_field(field: str, raw: msgspec.Raw, error: str) -> tuple[str, str, str]:
     code = _CODES.get(field, "bad_value")
-    value = json.loads(line, parse_float=Decimal).get(field)
+    value = json.loads(bytes(raw), parse_float=Decimal)
     shown = str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
-    allowed = _ALLOWED.get(code) or _ALLOWED.get(field) or error.split(" - at")[0]
-    if code == "bad_time" and "timezone" in error:
+    allowed = _ALLOWED.get(code) or _ALLOWED.get(field) or error
+    if code == "bad_time" and _is_local_time(raw):
         return code, f"{field} has no time zone, was {shown}", f"allowed is {allowed}"
     if value == "":
         return code, f"{field} is empty", f"allowed is {allowed}"
-    return code, f"{field} is not valid, was {_truncate(shown)}", f"allowed is {allowed}"
+    return code, f"{field} is not valid, was {truncate(shown, _SHOWN)}", f"allowed is {allowed}"
 
 
-def _truncate(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+def _is_local_time(raw: msgspec.Raw) -> bool:
+    try:
+        return msgspec.json.decode(raw, type=datetime).tzinfo is None
+    except msgspec.DecodeError:
+        return False
 
 
 def _rejection(
@@ -244,7 +282,7 @@ def _rejection(
     return Rejection(
         file=file,
         line=number,
-        text=_truncate(line[: 4 * _SHOWN].decode("utf-8", "replace").strip()),
+        text=truncate(line[: 4 * _SHOWN].decode("utf-8", "replace").strip(), _SHOWN),
         code=code,
         reason=reason,
         hint=hint,
