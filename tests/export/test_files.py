@@ -139,7 +139,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_rubbish(
 
     place.log(TODAY, record(order_id="9", net="1"), mode="a")
     found = summary(place)
-    monkeypatch.setattr("tearsheet.export.files.os.fsync", full)
+    monkeypatch.setattr("tearsheet.shared_files.os.fsync", full)
     with pytest.raises(InputError, match="No space left on device"):
         export_summary(found, [], folder)
     assert sorted((p.name, p.read_bytes()) for p in folder.iterdir()) == old

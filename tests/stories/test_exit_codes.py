@@ -27,7 +27,7 @@ def here(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
         def now(tz: object = None) -> object:
             return place.now
 
-    monkeypatch.setattr("tearsheet.tracker.datetime", Clock)
+    monkeypatch.setattr("tearsheet.app.context.datetime", Clock)
     return place
 
 

@@ -189,9 +189,8 @@ def test_a_trade_day_of_the_broker_shows_another_day_start(compare: Compare, pla
     )
     found = compare("f.xml", report, fills, timezone=NEW_YORK)
     assert {d.kind for d in found.differences} == {"day boundary"}
-    with place.tracker(
-        PERFORMANCE_SUMMARY_TIMEZONE="America/Chicago", TEARSHEET_DAY_STARTS_AT="17:00"
-    ) as tracker:
+    place.change_rules(PERFORMANCE_SUMMARY_TIMEZONE="America/Chicago", TEARSHEET_DAY_STARTS_AT="17:00")
+    with place.tracker() as tracker:
         assert reconcile_statement(
             tracker, place.folder / "f.xml", StatementOptions(timezone=NEW_YORK)
         ).agrees

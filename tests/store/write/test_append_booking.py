@@ -125,7 +125,7 @@ def test_a_bulk_import_that_is_late_leaves_what_was_booked_anew_before_it() -> N
     place.log("2026-11-18", record(at=NOON - timedelta(days=2), net=40))
     with closing(place.tracker()) as tracker:
         tracker.sync()
-    place.env["PERFORMANCE_SUMMARY_TIMEZONE"] = "America/Chicago"
+    place.write("config/instruments.yaml", "ZZZ: {multiplier: 2}\n")
     late = [
         "A,AAPL,2026-11-19T15:00:00Z,BUY,1,10,0,2,",
         "A,AAPL,2026-11-17T15:00:00Z,BUY,1,12,0,1,",
