@@ -112,11 +112,16 @@ def _drop_null_columns(statement: str, rows: Sequence[Values]) -> tuple[str, Ite
     if len(rows) < _LEAST_ROWS or copy_target(statement) is None:
         return statement, rows
     columns = list(zip(*rows, strict=True))
-    empty = {place for place, column in enumerate(columns) if column.count(None) == len(rows)}
+    empty = {place for place, column in enumerate(columns) if _is_empty(column)}
     if not 0 < len(empty) < len(columns):
         return statement, rows
     filled = [column for place, column in enumerate(columns) if place not in empty]
     return insert_with_nulls(statement, tuple(sorted(empty))), zip(*filled, strict=True)
+
+
+def _is_empty(column: Values) -> bool:
+    # the first value decides most columns without a comparison of the others
+    return next(iter(column)) is None and column.count(None) == len(column)
 
 
 def connect(path: Path, lock_timeout: float) -> SqliteConnection:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionRow
 from tearsheet.store.tables.query_rows import RejectionListRow
@@ -22,19 +23,9 @@ _DIGITS = 10**16
 ALWAYS = (to_micros(EARLIEST), to_micros(LATEST))
 
 
-def text(value: Decimal | None) -> str | None:
-    """Return the exact text of a decimal."""
-    return None if value is None else str(value)
-
-
 def decimal(value: str | None) -> Decimal | None:
     """Parse the exact text of a decimal."""
     return None if value is None else Decimal(value)
-
-
-def micros(at: datetime | None) -> int | None:
-    """Return an instant as microseconds since 1970."""
-    return None if at is None else to_micros(at)
 
 
 def moment(value: int | None) -> datetime | None:
@@ -51,8 +42,13 @@ def sortable(value: Decimal) -> int:
         return 0
     place = value.adjusted()
     digits = int(value.scaleb(15 - place, EXACT))
-    beginning = (min(max(place, -_PLACES), _PLACES) + _PLACES) * _DIGITS
+    if not -_PLACES <= place <= _PLACES:
+        place = _PLACES if place > 0 else -_PLACES
+    beginning = (place + _PLACES) * _DIGITS
     return beginning + digits if digits > 0 else digits - beginning
+
+
+_sortable_quantity = lru_cache(1000)(sortable)  # quantities repeat
 
 
 def position_to_row(p: Position, *, logged: bool) -> PositionRow:
@@ -69,7 +65,7 @@ def position_to_row(p: Position, *, logged: bool) -> PositionRow:
         p.currency,
         str(p.multiplier),
         "BUY" if p.side is _BUY else "SELL",
-        micros(p.opened_at),
+        None if p.opened_at is None else to_micros(p.opened_at),
         None if p.closed_at is None else last_us,
         last_us,
         p.last_rank,
@@ -84,14 +80,14 @@ def position_to_row(p: Position, *, logged: bool) -> PositionRow:
         str(p.fees),
         p.fills,
         p.strategy,
-        text(p.stop_loss),
-        text(p.target),
-        text(p.planned_risk_reward),
+        None if p.stop_loss is None else str(p.stop_loss),
+        None if p.target is None else str(p.target),
+        None if p.planned_risk_reward is None else str(p.planned_risk_reward),
         p.mode,
         None if p.held is None else p.held // _MICROSECOND,
         int(logged),
         sortable(EXACT.subtract(p.gross, p.fees)),
-        sortable(p.quantity),
+        _sortable_quantity(p.quantity),
         None if multiple is None else sortable(multiple),
     )
 
@@ -208,8 +204,8 @@ def fill_to_row(identity: int, f: Fill, record_id: int | None) -> FillRow:
         f.fill_id,
         f.order_id,
         f.strategy,
-        text(f.stop_loss),
-        text(f.target),
+        None if f.stop_loss is None else str(f.stop_loss),
+        None if f.target is None else str(f.target),
         f.mode,
         record_id,
     )

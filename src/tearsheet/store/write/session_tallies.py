@@ -8,9 +8,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from itertools import chain, pairwise
-from operator import attrgetter
-from typing import NamedTuple, TypeVar
+from itertools import chain, groupby, islice
+from operator import attrgetter, lt
+from typing import Any, NamedTuple, TypeVar
 
 from tearsheet.performance.tally import Tally
 from tearsheet.store.tables.account_states import AccountStates
@@ -26,6 +26,7 @@ T = TypeVar("T")
 _MAX_CACHED = 500
 _booked_at: Callable[[Booking], datetime] = attrgetter("time")
 _ended_at: Callable[[Position], datetime] = attrgetter("last_at")
+_currency: Callable[[Any], str] = attrgetter("currency")
 
 
 class TallyKey(NamedTuple):
@@ -72,13 +73,13 @@ class SessionTallies:
         bookings = _sorted(bookings)
         self.accounts.on_added(bookings)
         for day, session_bookings in self._by_session(bookings, _booked_at):
-            for booking in session_bookings:
-                booked, _ = added[day, booking.currency]
-                booked.append(booking)
+            for currency, own_bookings in groupby(session_bookings, _currency):
+                booked, _ = added[day, currency]
+                booked.extend(own_bookings)
         for day, session_closed in self._by_session(in_closing_order(closed), _ended_at):
-            for position in session_closed:
-                _, ended = added[day, position.currency]
-                ended.append(position)
+            for currency, own_closed in groupby(session_closed, _currency):
+                _, ended = added[day, currency]
+                ended.extend(own_closed)
         for (day, currency), (booked, ended) in added.items():
             self._add_scopes(day, currency, booked, ended)
         if len(self._cached) > _MAX_CACHED:
@@ -150,15 +151,15 @@ class SessionTallies:
         """Add the rows of a session to the tallies of their accounts, and later to that of all accounts."""
         whole = self._part(bookings, closed)
         self._pending.append((TallyKey(ALL_ACCOUNTS, day, currency), whole))
-        by_account: dict[str, tuple[list[Booking], list[Position]]] = defaultdict(lambda: ([], []))
+        booked: dict[str, list[Booking]] = defaultdict(list)
         for booking in bookings:
-            booked, _ = by_account[booking.account]
-            booked.append(booking)
+            booked[booking.account].append(booking)
+        ended: dict[str, list[Position]] = defaultdict(list)
         for position in closed:
-            _, ended = by_account[position.account]
-            ended.append(position)
-        for account, (booked, ended) in by_account.items():
-            part = whole if len(by_account) == 1 else self._part(booked, ended)
+            ended[position.account].append(position)
+        accounts = dict.fromkeys(chain(booked, ended))
+        for account in accounts:
+            part = whole if len(accounts) == 1 else self._part(booked[account], ended[account])
             self._extend(TallyKey(account, day, currency), part)
 
     def _part(self, bookings: list[Booking], closed: list[Position]) -> _Part:
@@ -217,8 +218,8 @@ class SessionTallies:
 
 def _sorted(bookings: Sequence[Booking]) -> Sequence[Booking]:
     """Return bookings in order; those of a large import are already."""
-    pairs = pairwise(bookings)
-    if all(one.time < other.time or one.order < other.order for one, other in pairs):
+    times = list(map(_booked_at, bookings))
+    if all(map(lt, times, islice(times, 1, None))):
         return bookings
     return sorted(bookings, key=booking_order)
 
