@@ -9,13 +9,13 @@ from tearsheet.app.alerts.evaluator import AlertEvaluator, listeners
 from tearsheet.app.book_rules import RulesGuard
 from tearsheet.errors import TearsheetError
 from tearsheet.settings import Settings
-from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.ledger import Ledger, TransactionHooks
 from tearsheet.trade.session import Window, WindowKind
 
 T = TypeVar("T")
 
 
-class LedgerContext:
+class LedgerContext(TransactionHooks):
     """Open ledger with its settings and clock, and the hooks of its transactions.
 
     Close it, or use it in a `with` block. Call `publish_pending_alerts` after a change of the ledger.
@@ -33,7 +33,7 @@ class LedgerContext:
         `changes_rules` uses the rules of the settings instead, for a rebuild.
         Raises StoreError; OtherRulesError if the settings contradict the ledger.
         """
-        self.ledger = Ledger(settings.ledger)
+        self.ledger = Ledger(settings.ledger, self)
         try:
             self.rules = RulesGuard(self.ledger, settings, changes_rules=changes_rules)
         except TearsheetError:
@@ -46,9 +46,6 @@ class LedgerContext:
         self._shared: dict[object, Any] = {}
         self._after_commit: set[Callable[[], None]] = set()
         self._after_rollback: set[Callable[[], None]] = set()
-        self.ledger.on_begin = self.on_begin
-        self.ledger.on_commit = self.on_commit
-        self.ledger.on_rollback = self.on_rollback
 
     def __enter__(self) -> Self:
         return self
@@ -134,9 +131,6 @@ class LedgerContext:
     def on_begin(self) -> None:
         """Raise StoreError if the booking rules of the ledger changed since this context was opened."""
         self.rules.verify()
-
-    def on_commit(self, accounts: frozenset[str]) -> None:
-        """Run inside each transaction that changes accounts; a no-op here, overridden in `CheckedContext`."""
 
     def on_rollback(self) -> None:
         """Run the actions registered with `after_rollback`, which discard values computed in the transaction."""

@@ -29,7 +29,6 @@ from tearsheet.web.http.middleware import RequestMiddleware
 from tearsheet.web.http.operation import Api, Operation
 from tearsheet.web.pages import dashboard
 from tearsheet.web.pages.frame import error_page
-from tearsheet.web.server.change_feed import ChangeFeed
 from tearsheet.web.server.context import AppContext
 from tearsheet.web.server.guard_watch import GuardMonitor, add_guard_monitor
 
@@ -49,7 +48,7 @@ def create_application(settings: Settings | None, clock: Callable[[], datetime])
     app.extensions["tearsheet"] = app_context
     _add_errors(app, app_context)
     app.wsgi_app = RequestMiddleware(app.wsgi_app, app_context.metrics)  # type: ignore[method-assign]
-    apis, app.extensions["tearsheet-change-feed"] = _apis(app_context, add_guard_monitor(app, app_context))
+    apis = _apis(app_context, add_guard_monitor(app, app_context))
     add_docs(apis[-1], [operation for api in apis for operation in api.operations])
     for api in apis:
         app.register_blueprint(api.blueprint)
@@ -58,7 +57,7 @@ def create_application(settings: Settings | None, clock: Callable[[], datetime])
     return app
 
 
-def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> tuple[list[Api], ChangeFeed]:
+def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> list[Api]:
     def guard(operation: Operation) -> None:
         app_context.start_webhook()
         app_context.access.authorize(request, operation.level)
@@ -75,10 +74,10 @@ def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> tuple[
     add_notes(trading, app_context)
     add_alerts(trading, app_context)
     add_risk(risk, app_context)
-    change_feed = add_events(events, app_context)
+    add_events(events, app_context)
     add_health(ops, app_context, guard_monitor)
     add_prometheus(ops, app_context, guard_monitor)
-    return [performance, trading, risk, events, ops, documents], change_feed
+    return [performance, trading, risk, events, ops, documents]
 
 
 def _add_errors(app: Flask, app_context: AppContext) -> None:

@@ -110,7 +110,7 @@ class ApiWrites:
             new = sum(Marks(queries).save(mark) for mark in told)
             revision = self._ledger.bump_revision() if new else self._ledger.revision
             if new:
-                self._ledger.on_commit(self._accounts_holding({mark.symbol for mark in told}))
+                self._ledger.hooks.on_commit(self._accounts_holding({mark.symbol for mark in told}))
             report = WriteReport(new=new, known=len(told) - new, revision=revision)
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report

@@ -5,7 +5,7 @@ nor duplicates data.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -48,24 +48,24 @@ class _Place(Row, frozen=True, gc=False):
     line: int
 
 
-def _no_op_on_commit(accounts: frozenset[str]) -> None:
-    """Do nothing: default hook of a ledger without limits."""
+class TransactionHooks:
+    """What the owner of a ledger does in its transactions; these defaults do nothing."""
+
+    def on_begin(self) -> None:
+        """Run at the start of every transaction; an error raised here rejects the transaction."""
+
+    def on_commit(self, accounts: frozenset[str]) -> None:
+        """Run at the end of every change, inside its transaction, with the changed accounts."""
+
+    def on_rollback(self) -> None:
+        """Run after a failed change."""
 
 
 class Ledger:
-    """Open ledger with its queries and transactions.
+    """Open ledger with its queries and transactions."""
 
-    `on_commit` runs at the end of every change, inside its transaction, with the changed accounts; what it
-    saves is committed or rolled back with the change. `on_rollback` runs after a failed change. `on_begin`
-    runs at the start of every transaction, and can raise an error to reject it.
-    """
-
-    on_commit: Callable[[frozenset[str]], None]
-    on_rollback: Callable[[], None]
-    on_begin: Callable[[], None]
-
-    def __init__(self, place: Path | str) -> None:
-        self.on_commit, self.on_rollback, self.on_begin = _no_op_on_commit, lambda: None, lambda: None
+    def __init__(self, place: Path | str, hooks: TransactionHooks | None = None) -> None:
+        self.hooks = hooks or TransactionHooks()
         self.connection = open_connection(place, BUSY_SECONDS)
         self.queries = Queries(self.connection)
         self._lock_timeout = BUSY_SECONDS
@@ -88,7 +88,7 @@ class Ledger:
     def snapshot(self) -> Iterator[Queries]:
         """Run several queries on one consistent snapshot."""
         with self.connection.transaction(write=False):
-            self.on_begin()
+            self.hooks.on_begin()
             yield self.queries
 
     @contextmanager
@@ -119,10 +119,10 @@ class Ledger:
             )
         try:
             with self.connection.transaction(write=True, accounts=accounts):
-                self.on_begin()
+                self.hooks.on_begin()
                 yield self.queries
         except BaseException:
-            self.on_rollback()
+            self.hooks.on_rollback()
             raise
 
     def acquire_commit_lock(self) -> None:

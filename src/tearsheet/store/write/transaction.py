@@ -227,7 +227,7 @@ class LedgerTransaction:
         if self.changed:
             self._ledger.find_overlaps()
         revision = self._ledger.bump_revision() if self.changed else self._ledger.revision
-        self._ledger.on_commit(touched)
+        self._ledger.hooks.on_commit(touched)
         return revision
 
     def _reattach_notes(self, touched: frozenset[str]) -> None:

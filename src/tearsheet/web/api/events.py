@@ -38,8 +38,8 @@ _DESCRIPTION = (
 )
 
 
-def add_events(api: Api, app_context: AppContext) -> ChangeFeed:
-    """Add the stream; return its change feed, which the server closes."""
+def add_events(api: Api, app_context: AppContext) -> None:
+    """Add the event stream."""
     change_feed = ChangeFeed(app_context)
     api.add(
         Operation(
@@ -55,7 +55,6 @@ def add_events(api: Api, app_context: AppContext) -> ChangeFeed:
         ),
         lambda account, limit, timeout_s: _stream(app_context, change_feed, account, limit, timeout_s),
     )
-    return change_feed
 
 
 class StreamPosition(Struct):

@@ -6,7 +6,7 @@ stream can be resumed at any worker, with or without Redis.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 
 from msgspec import Struct
@@ -53,7 +53,7 @@ class LedgerSnapshot(Struct, frozen=True, kw_only=True):
 
 
 class ChangeFeed:
-    """Snapshots for the event streams, polled while there are any; `is_ending` ends them with the process."""
+    """Snapshots for the event streams, polled while there are any; they end with the process."""
 
     def __init__(self, app_context: AppContext) -> None:
         self._app_context = app_context
@@ -63,7 +63,6 @@ class ChangeFeed:
         self._thread: threading.Thread | None = None
         self._verdicts_at = -1e9
         self._polled_at = -1e9
-        self.is_ending: Callable[[], bool] = lambda: False
 
     def subscribe(self, *, threaded: bool) -> None:
         """Add a stream; the first one starts the polling. Raises HttpError above the maximum."""
@@ -90,8 +89,9 @@ class ChangeFeed:
         Returns None if streams must end.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._latest.number > number or self.is_ending(), timeout=seconds)
-            return None if self.is_ending() else self._latest
+            worker = self._app_context.worker
+            self._changed.wait_for(lambda: self._latest.number > number or worker.is_ending, timeout=seconds)
+            return None if worker.is_ending else self._latest
 
     @property
     def age_s(self) -> float:
@@ -103,7 +103,7 @@ class ChangeFeed:
             self._publish(self._snapshot())
             self._polled_at = time.monotonic()
             with self._changed:
-                if not self._streams or self.is_ending():
+                if not self._streams or self._app_context.worker.is_ending:
                     self._thread = None
                     self._changed.notify_all()
                     break

@@ -33,6 +33,18 @@ _log = logging.getLogger("tearsheet")
 _BEAT_S = 5.0
 
 
+class WorkerProcess:
+    """Process that runs the application; this default has no timeout and ends without notice."""
+
+    def beat(self) -> None:
+        """Report progress, so that the server does not replace the process as hung."""
+
+    @property
+    def is_ending(self) -> bool:
+        """Return whether the process ends soon, so that event streams must end."""
+        return False
+
+
 class AppContext:
     """Shared parts of an application, created once per process."""
 
@@ -41,8 +53,7 @@ class AppContext:
         self.tracker_pool = TrackerPool(settings, clock)
         self.cache = create_answer_cache(settings, self._on_cache_change)
         self.access = Access(Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
-        #: Heartbeat of this worker to the server; set by the gunicorn worker.
-        self.beat: Callable[[], object] = lambda: None
+        self.worker = WorkerProcess()
         self._clock = clock
         self._webhook_queue = open_queue(settings, clock)
         self._webhook_pid = 0
@@ -79,14 +90,14 @@ class AppContext:
 
         def beat() -> None:
             while not done.wait(_BEAT_S):
-                self.beat()
+                self.worker.beat()
 
         threading.Thread(target=beat, name="beat", daemon=True).start()
         try:
             yield
         finally:
             done.set()
-            self.beat()
+            self.worker.beat()
 
     @contextmanager
     def query(self, *, with_notes: bool = False) -> Iterator["QueryContext"]:

@@ -19,6 +19,8 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
+from tearsheet.web.server.context import AppContext, WorkerProcess
+
 #: Threads that compute answers; each event stream has one more (`max_streams`).
 _THREADS = 8
 _MAX_HEAD = 32 << 10
@@ -44,10 +46,9 @@ class BufferedWorker(Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until stopped; requests that have begun to arrive are answered first."""
-        app_context = self.wsgi.extensions["tearsheet"]
-        calls = _Calls(self.wsgi)
-        app_context.beat = calls.beat
-        self.wsgi.extensions["tearsheet-change-feed"].is_ending = lambda: not self._is_wanted
+        app_context: AppContext = self.wsgi.extensions["tearsheet"]
+        calls = _Calls(self.wsgi, lambda: self._is_wanted)
+        app_context.worker = calls
         channels: dict[int, Any] = {}
         dispatcher = ThreadedTaskDispatcher()
         dispatcher.set_thread_count(_THREADS + app_context.settings.max_streams)
@@ -104,11 +105,12 @@ class BufferedWorker(Worker):  # type: ignore[misc]
         dispatcher.shutdown(timeout=1)
 
 
-class _Calls:
+class _Calls(WorkerProcess):
     """The application, with the start time of each running call."""
 
-    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, application: Callable[..., Iterable[bytes]], is_wanted: Callable[[], bool]) -> None:
         self._application = application
+        self._is_wanted = is_wanted
         self._started: dict[int, float] = {}
         self._beat = time.monotonic()
 
@@ -123,6 +125,11 @@ class _Calls:
     def beat(self) -> None:
         """Record that a long call still makes progress."""
         self._beat = time.monotonic()
+
+    @property
+    def is_ending(self) -> bool:
+        """Return whether the worker was told to stop, or its server is gone."""
+        return not self._is_wanted()
 
     @property
     def hung_s(self) -> float:
