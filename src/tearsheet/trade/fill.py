@@ -134,6 +134,12 @@ class Rejection(Struct, frozen=True, kw_only=True):
     until: datetime | None = None
 
 
+class ConflictRejection(Rejection, frozen=True, kw_only=True):
+    """Rejection of a line whose fill is stored with other content; `fill_key` is the key of that fill."""
+
+    fill_key: str
+
+
 class UnmatchedClose(Struct, frozen=True):
     """Quantity that was closed on a side without an opening fill; `at` and `line` of the first such fill."""
 

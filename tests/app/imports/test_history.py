@@ -1,6 +1,7 @@
 """Imports as batches: each can be taken out again, as if it had never come."""
 
 import json
+import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -194,6 +195,53 @@ def test_a_file_that_is_read_again_takes_its_rejections_back_until_it_is_undone(
         assert len(tracker.rejections()) == 1
         ImportHistory(tracker).undo(2, "kim")
         assert [r.counts for r in ImportHistory(tracker).rejections(1, 9)] == [True]
+        ImportHistory(tracker).undo(1, "kim")
+        assert tracker.rejections() == []
+
+
+def import_e1(tracker: PerformanceTracker, place: Place, *numbers: tuple[str, str]) -> None:
+    """Import files whose one line is execution E1, each with a quantity; the same file again is read again."""
+    for name, quantity in numbers:
+        row = f"A,X,2026-11-16T14:00:00Z,buy,{quantity},100,0,E1"
+        tracker.import_file(place.write(f"{name}.csv", fills_csv([row])))
+
+
+def test_an_undo_keeps_one_rejection_of_a_line_whose_file_was_read_twice(place: Place) -> None:
+    with place.tracker() as tracker:
+        import_e1(tracker, place, ("first", "2"), ("other", "3"), ("other", "3"), ("same", "2.0"))
+        ImportHistory(tracker).undo(4, "kim")
+        assert len(tracker.rejections()) == 1
+        ImportHistory(tracker).undo(3, "kim")
+        assert [r.file for r in tracker.rejections()] == ["other.csv"]
+
+
+def test_a_rejection_of_a_file_read_twice_does_not_come_back_when_its_fill_is_stored(place: Place) -> None:
+    with place.tracker() as tracker:
+        import_e1(tracker, place, ("first", "2"), ("other", "3"), ("other", "3"))
+        for number in (1, 3):
+            ImportHistory(tracker).undo(number, "kim")
+        assert [p.open_quantity for p in tracker.open_positions()] == [3]
+        assert tracker.rejections() == []
+
+
+def test_a_rejection_names_the_fill_that_is_stored_now(place: Place) -> None:
+    with place.tracker() as tracker:
+        import_e1(tracker, place, ("first", "2"), ("second", "3"), ("third", "4"))
+        ImportHistory(tracker).undo(1, "kim")
+        assert ["BUY 3 @ 100" in r.reason for r in tracker.rejections()] == [True]
+
+
+@pytest.mark.sqlite
+def test_an_undo_finds_the_rejections_of_an_older_ledger(place: Place) -> None:
+    """Before schema 9, only the message named the fill that a line contradicts."""
+    with place.tracker() as tracker:
+        import_e1(tracker, place, ("first", "2"), ("other", "3"))
+        path = tracker.ledger.name
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("ALTER TABLE rejection DROP COLUMN fill_key")
+        raw.execute("PRAGMA user_version = 8")
+    with place.tracker() as tracker:
+        assert len(tracker.rejections()) == 1
         ImportHistory(tracker).undo(1, "kim")
         assert tracker.rejections() == []
 

@@ -342,13 +342,13 @@ DELETE FROM fill WHERE id > ? AND id < ?
 -- name: withdraw_rejections
 UPDATE rejection SET withdrawn_by = ? WHERE source_id = ? AND withdrawn_by IS NULL
 -- name: withdraw_rejection
-UPDATE rejection SET withdrawn_by = ? WHERE source_id = ? AND line = ? AND code = 'conflicting_id' AND reason = ? AND withdrawn_by IS NULL
+UPDATE rejection SET withdrawn_by = ? WHERE id = ?
 -- name: restore_rejections
 UPDATE rejection SET withdrawn_by = ? WHERE withdrawn_by = ? AND source_id = ?
 -- name: sources_withdrawn_by
 SELECT DISTINCT source_id FROM rejection WHERE withdrawn_by = ? AND source_id <> ?
 -- name: conflicts_at
-SELECT reason FROM rejection WHERE source_id = ? AND line = ? AND code = 'conflicting_id' AND withdrawn_by IS NULL
+SELECT id, reason FROM rejection WHERE source_id = ?1 AND line = ?2 AND fill_key = ?3 AND (withdrawn_by IS NULL OR withdrawn_by = ?4) ORDER BY id
 -- name: read_again_by
 SELECT MIN(l.id) FROM source s JOIN source l ON l.kind = 'import' AND l.checksum = s.checksum AND l.size = s.size AND l.id > s.id
 WHERE s.id = ? AND NOT EXISTS (SELECT 1 FROM undo u WHERE u.source_id = l.id)

@@ -157,6 +157,7 @@ class RejectionRow(Row, frozen=True, gc=False):
     since_us: int
     until_us: int
     withdrawn_by: int | None = None
+    fill_key: str | None = None
 
 
 class PositionRow(Row, frozen=True, gc=False):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionRow
 from tearsheet.store.tables.query_rows import RejectionListRow
 from tearsheet.trade.amount import EXACT, exact
-from tearsheet.trade.fill import Fill, Rejection, Side
+from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 
@@ -251,6 +251,7 @@ def rejection_to_row(
         account=None if r.account and "\0" in r.account else r.account,
         since_us=since_us if r.since is None else to_micros(r.since),
         until_us=until_us if r.until is None else to_micros(r.until),
+        fill_key=r.fill_key if isinstance(r, ConflictRejection) else None,
     )
 
 

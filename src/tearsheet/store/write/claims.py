@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.store.tables.columns import FillRow, VariantRow
-from tearsheet.trade.fill import Fill, FillRevision, Rejection
+from tearsheet.trade.fill import ConflictRejection, Fill, FillRevision
 from tearsheet.trade.session import from_micros
 
 ClaimKind = Literal["fill", "correction", "bust"]
@@ -178,10 +178,10 @@ def variant_row(source_id: int, line: int, kind: ClaimKind, status: ClaimStatus,
     )
 
 
-def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> Rejection:
+def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> ConflictRejection:
     """Return the rejection of a line whose execution is stored with other content."""
     at = from_micros(row.time_us)
-    return Rejection(
+    return ConflictRejection(
         file=file,
         line=line,
         text=_describe_row(row),
@@ -189,6 +189,7 @@ def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> R
         reason=f"execution {row.fill_id} of account {row.account} was read before as {_describe_row(before)}",
         hint="the first one is kept; check which is right with the broker",
         account=row.account,
+        fill_key=row.key,
         since=at,
         until=at,
     )

@@ -7,7 +7,7 @@ from itertools import chain, groupby
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.store.tables.columns import FillRow, RejectionRow
+from tearsheet.store.tables.columns import FillRow, RejectionRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import FillNameRow, InstantRow, SourceFile
 from tearsheet.store.tables.rows import LINE_BITS, rejection_to_row
@@ -25,6 +25,13 @@ from tearsheet.trade.fill import Rejection
 
 #: Up to this many fills are always removed from the books stream by stream.
 _FEW = 10_000
+
+
+class _ConflictRow(Row, frozen=True, gc=False):
+    """A saved rejection of a line whose fill was stored with other content."""
+
+    id: int
+    reason: str
 
 
 class UndoResult(Struct, frozen=True):
@@ -52,6 +59,7 @@ class ImportUndo:
         self._streams = streams
         self._fills = fills
         self._source_id = source_id
+        self._superseded_by: dict[int, int | None] = {}
         self._id_range = (source_id << LINE_BITS, (source_id + 1) << LINE_BITS)
 
     def remove(self) -> UndoResult:
@@ -79,7 +87,7 @@ class ImportUndo:
         own = self._source_id
         self._queries.execute("withdraw_rejections", (own, own))
         for source_id in self._queries.values("sources_withdrawn_by", (own, own)):
-            self._queries.execute("restore_rejections", (self._superseded_by(source_id), own, source_id))
+            self._queries.execute("restore_rejections", (self._next_import(source_id), own, source_id))
 
     def _claims_of_others(self) -> dict[FillName, list[Claim]]:
         """Return the claims, in order, about all fills whose result may change."""
@@ -116,35 +124,32 @@ class ImportUndo:
             fold = replayed.folds[name]
             outcome = [finalize(claim, claim.status, fold.row) for claim in replayed.outcomes[name]]
             self._fills.upsert(name, stored.get(name), fold, outcome)
-            refused = replayed.refused[name]
-            for rejection, claim in refused:
-                self._reject(claim, rejection)
-            reasons = {rejection.reason for rejection, _ in refused}
             for claim in claims[name]:
-                if claim.status == "refused" and claim.source_id != self._source_id:
-                    self._clear_rejection(claim, reasons)
+                rejection = replayed.refused[name].get((claim.source_id, claim.line))
+                if claim.source_id != self._source_id and (rejection or claim.status == "refused"):
+                    self._replace_rejection(claim, rejection)
 
-    def _reject(self, claim: Claim, rejection: Rejection) -> None:
-        """Save the rejection of a line that is rejected now, unless it is saved already."""
-        place = (claim.source_id, claim.line)
-        if rejection.reason in self._queries.values("conflicts_at", place):
-            return
-        self._queries.add(RejectionRow, [rejection_to_row(claim.source_id, rejection)])
-        if (later := self._superseded_by(claim.source_id)) is not None:
-            self._queries.execute("withdraw_rejection", (later, *place, rejection.reason))
+    def _replace_rejection(self, claim: Claim, rejection: Rejection | None) -> None:
+        """Withdraw the saved rejection of a claim, and save the one that it has now, unless they are the same.
 
-    def _clear_rejection(self, claim: Claim, reasons: set[str]) -> None:
-        """Withdraw the rejection of a line that is no longer rejected for that reason."""
-        execution = f"execution {claim.row.fill_id} of account {claim.row.account} "
-        place = (claim.source_id, claim.line)
-        for reason in self._queries.values("conflicts_at", place):
-            if reason.startswith(execution) and reason not in reasons:
-                self._queries.execute("withdraw_rejection", (self._source_id, *place, reason))
+        Those that a later import of the same file withdrew are replaced too: undoing that import restores them.
+        """
+        later = self._next_import(claim.source_id)
+        place = (claim.source_id, claim.line, claim.row.key, later)
+        row = None if rejection is None else rejection_to_row(claim.source_id, rejection)
+        for saved in self._queries.rows(_ConflictRow, "conflicts_at", place):
+            if row is not None and saved.reason == row.reason:
+                row = None
+            else:
+                self._queries.execute("withdraw_rejection", (self._source_id, saved.id))
+        if row is not None:
+            self._queries.add(RejectionRow, [replace(row, withdrawn_by=later)])
 
-    def _superseded_by(self, source_id: int) -> int | None:
+    def _next_import(self, source_id: int) -> int | None:
         """Return the next import of the same file, which withdrew the rejections of this one."""
-        later: int | None = self._queries.value("read_again_by", (source_id,))
-        return later
+        if source_id not in self._superseded_by:
+            self._superseded_by[source_id] = self._queries.value("read_again_by", (source_id,))
+        return self._superseded_by[source_id]
 
 
 class _ReplayedClaims:
@@ -155,7 +160,8 @@ class _ReplayedClaims:
         self.folds: dict[FillName, ClaimFold] = defaultdict(ClaimFold)
         self._rows_at: dict[Instant, dict[FillName, FillRow]] = defaultdict(dict)
         self.outcomes: dict[FillName, list[Claim]] = defaultdict(list)
-        self.refused: dict[FillName, list[tuple[Rejection, Claim]]] = defaultdict(list)
+        #: rejections by import and line
+        self.refused: dict[FillName, dict[tuple[int, int], Rejection]] = defaultdict(dict)
 
     def add(self, source_id: int, claims: Sequence[tuple[FillName, Claim]]) -> None:
         """Process the claims of one import."""
@@ -170,13 +176,12 @@ class _ReplayedClaims:
             status = fold.add(claim, row)
             if before != fold.row:
                 self._move(name, before, fold.row)
-            final = replace(claim, status=status)
-            self.outcomes[name].append(final)
+            self.outcomes[name].append(replace(claim, status=status))
             if status == "refused":
                 file = file or self._file_of(source_id)
                 against = before or fold.versions[-1]
                 rejection = conflict_rejection(file, claim.line, claim.row, against)
-                self.refused[name].append((rejection, final))
+                self.refused[name][source_id, claim.line] = rejection
 
     def _last_ranks(self, source_id: int, claims: Sequence[tuple[FillName, Claim]]) -> dict[Instant, int]:
         """Return the last rank at each instant of posted fills before their request."""

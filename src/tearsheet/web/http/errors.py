@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Response, request
-from msgspec.structs import asdict
 
 from tearsheet import errors
 from tearsheet.export.files import json_line
@@ -116,4 +115,5 @@ def error_response(error: HttpError, timestamp: str) -> Response:
 
 def rejection_to_json(rejection: Rejection) -> dict[str, Any]:
     """Return a rejection as JSON fields, without those that are None."""
-    return {name: value for name, value in asdict(rejection).items() if value is not None}
+    values = ((name, getattr(rejection, name)) for name in Rejection.__struct_fields__)
+    return {name: value for name, value in values if value is not None}
