@@ -75,6 +75,13 @@ def test_no_name_that_could_stand_anywhere(word: str) -> None:
     assert [name for name in names if word in name] == []
 
 
+def test_class_names_are_unique() -> None:
+    names = Counter(
+        node.name for _, tree in trees() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, times in names.items() if times > 1] == []
+
+
 def test_every_module_and_public_name_has_its_sentence() -> None:
     without = []
     for name, tree in trees():

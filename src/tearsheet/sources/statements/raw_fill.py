@@ -55,7 +55,7 @@ class RawFill(Struct, gc=False):
     bad_number: RowProblem | None = None
 
 
-class RejectedRow(Struct, frozen=True):
+class InvalidRow(Struct, frozen=True):
     """A row that the rules reject, and its account if it states one."""
 
     problem: RowProblem
@@ -90,10 +90,10 @@ class PlainMapper:
         self._time = places["time"]
         self._cache = TextCache(form.parse)
 
-    def read(self, cells: list[str]) -> RawFill | RejectedRow:
+    def read(self, cells: list[str]) -> RawFill | InvalidRow:
         """Map one row; short rows are padded to the width of the header."""
         if len(cells) != self._width and (problem := self._fit(cells)):
-            return RejectedRow(problem)
+            return InvalidRow(problem)
         cells += self._absent
         return raw_fill_of(self._pick(cells), self._cache)
 

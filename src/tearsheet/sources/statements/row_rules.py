@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from tearsheet.sources.layouts.layout import ExtractPattern, Layout, header_places, normalize_name
 from tearsheet.sources.statements.csv_rows import extra_columns_problem
-from tearsheet.sources.statements.raw_fill import RawFill, RejectedRow, TextCache, bad_number, canonical
+from tearsheet.sources.statements.raw_fill import InvalidRow, RawFill, TextCache, bad_number, canonical
 from tearsheet.sources.statements.row_kinds import RowClassifier, SkippedRow, normalize_word
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol
 from tearsheet.sources.text.encoding import NumberFormat
@@ -58,7 +58,7 @@ class PickedRow(Struct, frozen=True):
     fees: Sequence[str] = ()
 
 
-MappedRow = RawFill | RoundTripRow | PickedRow | SkippedRow | RejectedRow
+MappedRow = RawFill | RoundTripRow | PickedRow | SkippedRow | InvalidRow
 
 
 class RowMapper(Protocol):
@@ -115,18 +115,18 @@ class RuleMapper:
         try:
             row = self._pick(cells)
         except RowError as bad:
-            return RejectedRow(bad.problem)
+            return InvalidRow(bad.problem)
         if isinstance(row, SkippedRow):
             return row
         if problem := extra_columns_problem(cells, self._width):
-            return RejectedRow(problem)
+            return InvalidRow(problem)
         cells += [""] * (self._width - len(cells))
         if "event" in row.values:
             return row
         try:
             return self._map(row)
         except RowError as bad:
-            return RejectedRow(bad.problem, row.values.get("account"))
+            return InvalidRow(bad.problem, row.values.get("account"))
 
     def numbers(self, cells: list[str]) -> Iterator[str]:
         """Yield the texts that show the number format of the file."""

@@ -8,7 +8,7 @@ from tearsheet.sources.layouts.layout import Layout, normalize_name
 from tearsheet.sources.statements.csv_rows import describe_span, strip_cells
 from tearsheet.sources.statements.expirations import Expirations, PendingExpiration
 from tearsheet.sources.statements.fill_rows import FillParser
-from tearsheet.sources.statements.raw_fill import PlainMapper, RawFill, RejectedRow
+from tearsheet.sources.statements.raw_fill import InvalidRow, PlainMapper, RawFill
 from tearsheet.sources.statements.row_kinds import SkippedRow
 from tearsheet.sources.statements.row_rules import PickedRow, RoundTripRow, RowMapper, RuleMapper
 from tearsheet.sources.statements.settlement import result_mismatch
@@ -93,7 +93,7 @@ class TableReader:
         ended: list[PendingExpiration] = []
         table = self._table
         for mapper, cells in self._rows():
-            row = RejectedRow(mapper) if isinstance(mapper, RowProblem) else mapper.read(cells)
+            row = InvalidRow(mapper) if isinstance(mapper, RowProblem) else mapper.read(cells)
             if isinstance(row, RawFill):
                 made = parser.parse(row, table.line, cells)
                 if made is not None:

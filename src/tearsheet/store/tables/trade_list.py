@@ -6,6 +6,7 @@ from typing import Any, Literal, cast
 
 from msgspec import Struct
 
+from tearsheet.bounded_cache import BoundedCache
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import Sort, TradeCursor, TradeFilter
@@ -199,26 +200,20 @@ class TradeList:
 
 def distinct_names(queries: Queries, column: NameColumn, account: str | None) -> tuple[str, ...]:
     """Return the names in a column of closed positions, in order, cached by the state of the ledger."""
-    key = (queries.value("get_meta", ("stamp",)), column, account)
-    if (cached := _name_cache.get(key)) is not None:
-        return cached
     where, values = ("", ()) if account is None else (" AND account = ?", (account,))
     since_us, _ = rows.ALWAYS
-    found = queries.select_values(
+    statement = (
         f"SELECT DISTINCT {column} FROM position "  # noqa: S608
-        f"WHERE closed_us >= ? AND {column} IS NOT NULL{where} ORDER BY 1",
-        (since_us, *values),
+        f"WHERE closed_us >= ? AND {column} IS NOT NULL{where} ORDER BY 1"
     )
-    names = tuple(found)
-    while len(_name_cache) >= _MAX_CACHED:
-        _name_cache.pop(next(iter(_name_cache)), None)
-    _name_cache[key] = names
-    return names
+    return _NAME_CACHE.get_or_compute(
+        (queries.value("get_meta", ("stamp",)), column, account),
+        lambda: tuple(queries.select_values(statement, (since_us, *values))),
+    )
 
 
-#: Cache by state ID, which is unique among all states of all ledgers.
-_name_cache: dict[object, tuple[str, ...]] = {}
-_MAX_CACHED = 60
+#: Cache by state ID, which is unique among all states of all ledgers; 60 entries.
+_NAME_CACHE = BoundedCache[tuple[str, ...]](60)
 _NAMES: tuple[NameColumn, ...] = ("symbol", "account", "strategy")
 _OUTCOMES = {
     "win": "net_order > ?",
