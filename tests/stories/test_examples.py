@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tearsheet.app.judgement import Judge
 from tearsheet.export.files import export_summary
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.rules import evaluate_targets
 from tearsheet.settings import CONFIG_FILE, CONFIG_VARIABLE, SETTINGS, Settings
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.config.targets import load_targets
@@ -34,11 +34,9 @@ def judged_week(folder: Path) -> PerformanceSummary:
     settings = Settings.load({"PERFORMANCE_SUMMARY_TIMEZONE": "America/New_York"}, folder)
     with PerformanceTracker(settings, clock=lambda: MONDAY) as tracker:
         assert tracker.import_file(folder / "fills.csv").new == 12
-        summary, targets = tracker.get_summary(WEEK), tracker.targets()
-        run = tracker.check(summary, targets)
-        summary = evaluate_targets(summary, targets, settings.alert_min_sample)
-        export_summary(summary, run.open, settings.output_dir)
-        return summary
+        judged = Judge(tracker).judge(tracker.get_summary(WEEK), save=True)
+        export_summary(judged.summary, judged.alerts, settings.output_dir)
+        return judged.summary
 
 
 def test_the_small_account_comes_to_what_its_readme_says(account: Path) -> None:

@@ -29,7 +29,12 @@ def unpacked(tmp_path: Path) -> tuple[Api, dict[str, Any]]:
 
 
 def lost(before: Any, now: Any, path: str = "") -> list[str]:
-    """Return where an answer differs, fields that came since left out."""
+    """Return where an answer differs, fields that came since left out.
+
+    That version evaluated no target in its summaries: they are empty there.
+    """
+    if path == ".targets" and before == []:
+        return []
     if isinstance(before, dict) and isinstance(now, dict):
         gone = [f"{path}.{name} is missing" for name in before.keys() - now.keys()]
         return gone + [

@@ -14,6 +14,11 @@ def _validator(name: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema(name), format_checker=jsonschema.FormatChecker())
 
 
+def summary_validator() -> jsonschema.Draft202012Validator:
+    """The validator of summaries."""
+    return _validator("performance-summary")
+
+
 def validate_exports(folder: Path) -> None:
     """Validate every exported summary, and every line of an alerts file. Raises ValidationError."""
     for path in folder.rglob("*-summary-*.json"):

@@ -8,20 +8,23 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.parsed_file import ParsedFile
 from tearsheet.log import log_event, timed_event
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.rules import Targets, rolling_rules, target_rules
+from tearsheet.rules import Rule, Targets, rolling_rules, target_rules
 from tearsheet.sources.config.targets import load_targets as parse_file
 from tearsheet.trade.session import Window
 
 _log = logging.getLogger("tearsheet")
 
 
-def load_targets(context: LedgerContext) -> Targets:
-    """Return the targets of the file, or the defaults if it is missing. Raises SettingsError, StoreError."""
+def load_targets(context: LedgerContext, *, store: bool = True) -> Targets:
+    """Return the targets of the file, or the defaults if it is missing. Raises SettingsError, StoreError.
+
+    `store` saves the parsed file in the ledger, which needs a write transaction when it changed.
+    """
     path, file = context.settings.targets_file, context.shared(_targets_file)
     targets = file.load()
     if not file.digest:
         log_event(_log, "tearsheet.targets", reason=f"no {path}: nothing is judged but risk-reward")
-    elif not (file.is_stored or context.read_only):
+    elif store and not (file.is_stored or context.read_only):
         with context.ledger.writing():
             file.store()
     return targets
@@ -38,11 +41,7 @@ def check_targets(context: LedgerContext, summary: PerformanceSummary, targets: 
     Alerts raised or resolved since the last evaluation are appended to the alerts file.
     """
     with timed_event(_log, "tearsheet.alerts") as event:
-        checks = [(summary, target_rules(targets))]
-        for trades, rule in rolling_rules(targets, context.settings.alert_rolling_window):
-            window = Window.last(trades, context.today)
-            checks.append((summarize(context, window, summary.scope, summary.currency), [rule]))
-        result = context.alerts.evaluate(checks)
+        result = context.alerts.evaluate(_checks(context, summary, targets))
         event.add(
             rules=len(result.findings),
             raised=len(result.raised),
@@ -51,3 +50,18 @@ def check_targets(context: LedgerContext, summary: PerformanceSummary, targets: 
             trades=summary.value("total_trades"),
         )
     return result
+
+
+def preview_targets(context: LedgerContext, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
+    """Evaluate a summary like `check_targets`, without a change of the alerts file."""
+    return context.alerts.preview(_checks(context, summary, targets))
+
+
+def _checks(
+    context: LedgerContext, summary: PerformanceSummary, targets: Targets
+) -> list[tuple[PerformanceSummary, list[Rule]]]:
+    checks = [(summary, target_rules(targets))]
+    for trades, rule in rolling_rules(targets, context.settings.alert_rolling_window):
+        window = Window.last(trades, context.today)
+        checks.append((summarize(context, window, summary.scope, summary.currency), [rule]))
+    return checks

@@ -12,13 +12,13 @@ import click
 from msgspec.structs import replace
 
 from tearsheet import log
+from tearsheet.app.judgement import Judge
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.cli.limits import format_verdict
 from tearsheet.cli.tables import format_alert, format_rejection, format_summary
 from tearsheet.errors import UsageError
 from tearsheet.export.files import export_summary
 from tearsheet.performance.summary import Scope
-from tearsheet.rules import evaluate_targets
 from tearsheet.sample import SampleReport, write_limits, write_sample
 from tearsheet.sample.account import FUTURES_ZONE
 from tearsheet.settings import Settings
@@ -130,17 +130,15 @@ def _print_late_day(tracker: PerformanceTracker, sample: SampleReport, label: st
 
 
 def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
-    targets = tracker.targets()
+    judge = Judge(tracker)
     click.echo(
         click.style("\n2. The last week, both accounts, judged by config/dashboard-targets.yaml", bold=True)
     )
-    week = tracker.get_summary(Window.containing("weekly", sample.last_day))
-    run = tracker.check(week, targets)
-    evaluated = evaluate_targets(week, targets, tracker.settings.alert_min_sample)
-    click.echo(format_summary(evaluated, run.open, run.raised))
+    week = judge.judge(tracker.get_summary(Window.containing("weekly", sample.last_day)), save=True)
+    click.echo(format_summary(week.summary, week.alerts, week.raised))
     click.echo(click.style("3. The losing week", bold=True))
     losing = tracker.get_summary(Window.containing("weekly", sample.losing_week))
-    for alert in tracker.check(losing, targets).raised:
+    for alert in judge.judge(losing, save=True).raised:
         click.echo(format_alert(alert, new=True))
     click.echo(click.style("\n4. What is behind a number: net_pnl of FUT-1 on the last day", bold=True))
     day = Window.containing("daily", sample.last_day)
@@ -162,12 +160,11 @@ def _show_limits(tracker: PerformanceTracker, sample: SampleReport) -> None:
 
 def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path) -> None:
     click.echo(click.style("\n6. Files", bold=True))
-    targets = tracker.targets()
+    judge = Judge(tracker)
     for kind, day in (("daily", sample.last_day), ("weekly", sample.last_day), ("monthly", sample.last_day)):
         summary = tracker.get_summary(Window.containing(kind, day))  # type: ignore[arg-type]
-        run = tracker.check(summary, targets)
-        evaluated = evaluate_targets(summary, targets, tracker.settings.alert_min_sample)
-        for file in export_summary(evaluated, run.open, tracker.settings.output_dir):
+        judged = judge.judge(summary, save=True)
+        for file in export_summary(judged.summary, judged.alerts, tracker.settings.output_dir):
             click.echo(f"   {file.path.relative_to(folder.resolve())}")
 
 

@@ -7,22 +7,28 @@ from typing import Any
 
 import click
 
-from tearsheet.app.alerts.evaluator import AlertCheck
+from tearsheet.app.judgement import Judge, Judged
 from tearsheet.cli import EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
-from tearsheet.cli.tables import format_alert, format_summary
+from tearsheet.cli.tables import format_alert, format_summary, format_unknown_limits
 from tearsheet.errors import SettingsError, UsageError
-from tearsheet.export.files import export_summary, json_bytes
+from tearsheet.export.files import export_summary, json_bytes, summary_json
 from tearsheet.log import log_event
-from tearsheet.performance.summary import PartialReason, PerformanceSummary
-from tearsheet.rules import AlertEvent, Targets, evaluate_targets
-from tearsheet.rules.verdict import Verdict
+from tearsheet.performance.summary import PartialReason, PerformanceSummary, SummaryState
+from tearsheet.rules import AlertEvent
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
 _log = logging.getLogger("tearsheet")
-#: Open alerts of limits that a summary lists.
-_MOST_ALERTS = 100
+#: How long a command waits for another writer before it reads the logs.
+_PATIENCE_S = 30.0
+#: Exit code by the state of a summary.
+_EXIT_CODES: dict[SummaryState, int] = {
+    "ok": EXIT_OK,
+    "breach": EXIT_BREACH,
+    "unknown": EXIT_UNAVAILABLE,
+    "partial": EXIT_UNAVAILABLE,
+}
 
 
 @click.command(short_help="How a day, week, month or any stretch went.")
@@ -64,7 +70,6 @@ def summary(
     if form == "html" and not export:
         raise UsageError("--format html is for files", "say --export too")
     with open_tracker() as tracker:
-        targets = tracker.targets()
         if backfill is None:
             summaries = [
                 tracker.get_summary(
@@ -74,7 +79,7 @@ def summary(
         else:
             summaries = tracker.backfill(backfill, scope=scope(values), currency=values["currency"])
         evaluation = _Evaluation(tracker, values["account"], allow_partial=allow_partial)
-        _report(tracker, evaluation, summaries, targets, form if export else "", as_json)
+        _report(tracker, evaluation, summaries, form if export else "", as_json)
         return evaluation.exit_code
 
 
@@ -93,8 +98,7 @@ def check(allow_partial: bool, **values: Any) -> int:
         summary_ = tracker.get_summary(
             window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
         )
-        run = evaluation.add(summary_, tracker.targets())
-        for alert in evaluation.open_alerts(summary_, run):
+        for alert in evaluation.add(summary_).alerts:
             click.echo(format_alert(alert))
         for line in evaluation.uncertainties():
             click.echo(line)
@@ -102,59 +106,41 @@ def check(allow_partial: bool, **values: Any) -> int:
 
 
 class _Evaluation:
-    """Evaluates targets, limits and completeness of summaries, and determines the exit code."""
+    """Judges summaries, raises their alerts, and determines the exit code."""
 
     def __init__(self, tracker: PerformanceTracker, account: str | None, *, allow_partial: bool) -> None:
-        self._tracker = tracker
-        self._account = account
-        self._allow_partial = allow_partial
-        self._missed = False
+        self._judge = Judge(tracker, account, tracker.refresh(_PATIENCE_S))
+        self._states: set[SummaryState | None] = set()
         self._partial: dict[PartialReason, None] = {}
-        self._verdicts = _limit_verdicts(tracker, account)
+        if allow_partial:
+            self._exit_codes = {**_EXIT_CODES, "partial": EXIT_OK}
+        else:
+            self._exit_codes = _EXIT_CODES
 
-    def add(self, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
-        """Evaluate a summary and raise its alerts."""
-        run = self._tracker.check(summary, targets)
-        self._missed = self._missed or run.breached
+    def add(self, summary: PerformanceSummary) -> Judged:
+        """Judge a summary and raise its alerts."""
+        judged = self._judge.judge(summary, save=True)
+        summary = judged.summary
+        self._states.add(summary.state)
         self._partial |= dict.fromkeys(summary.partial_reasons)
         if summary.partial:
-            window = summary.window
-            reasons = [f"{reason.code}: {reason.detail}" for reason in summary.partial_reasons]
+            reasons = "; ".join(f"{reason.code}: {reason.detail}" for reason in summary.partial_reasons)
             log_event(
-                _log,
-                "tearsheet.partial",
-                level=logging.WARNING,
-                window=window.label,
-                reasons="; ".join(reasons),
+                _log, "tearsheet.partial", level=logging.WARNING, window=summary.window.label, reasons=reasons
             )
-        return run
-
-    def open_alerts(self, summary: PerformanceSummary, run: AlertCheck) -> list[AlertEvent]:
-        """Return the open alerts of a summary's targets and, if it includes today, of limits."""
-        if summary.window.end < self._tracker.today:
-            return [*run.open]
-        newest = self._tracker.alerts.newest(_MOST_ALERTS, only_open=True)
-        limit_alerts = [one for one in newest if one.kind == "limit" and self._account in (None, one.account)]
-        return [*run.open, *limit_alerts]
+        return judged
 
     def uncertainties(self) -> Iterator[str]:
         """Yield a line for each reason for incomplete data and each unknown limit status."""
         for reason in self._partial:
             yield f"  PARTIAL      {reason.code}: {reason.detail}"
-        for one in self._verdicts:
-            if one.state == "unknown":
-                why = "; ".join(reason.detail for reason in one.reasons) or "see `tearsheet verdict`"
-                yield f"  UNKNOWN      limits of {one.account}: {why}"
+        yield from format_unknown_limits(self._judge.limits)
 
     @property
     def exit_code(self) -> int:
         """Return 2 for a missed target or breached limit, else 75 if anything is uncertain, else 0."""
-        states = {one.state for one in self._verdicts}
-        if self._missed or "breach" in states:
-            return EXIT_BREACH
-        if "unknown" in states or (self._partial and not self._allow_partial):
-            return EXIT_UNAVAILABLE
-        return EXIT_OK
+        codes = {self._exit_codes[state] for state in self._states if state}
+        return next((code for code in (EXIT_BREACH, EXIT_UNAVAILABLE) if code in codes), EXIT_OK)
 
 
 @click.group(invoke_without_command=True)
@@ -221,35 +207,22 @@ def deliver(once: bool) -> int:
     return EXIT_UNAVAILABLE if left else EXIT_OK
 
 
-def _limit_verdicts(tracker: PerformanceTracker, account: str | None) -> list[Verdict]:
-    """Return the verdicts of the accounts that have limits."""
-    if not (tracker.ledger.get("limits") or tracker.settings.targets_file.exists()):
-        return []
-    from tearsheet.app.limits.verdicts import account_verdicts  # only if there are limits
-
-    verdicts = account_verdicts(tracker).all(tracker.refresh(30.0))
-    return [one for one in verdicts if account in (None, one.account)]
-
-
 def _report(
     tracker: PerformanceTracker,
     evaluation: _Evaluation,
     summaries: Sequence[PerformanceSummary],
-    targets: Targets,
     export: str,
     as_json: bool,
 ) -> None:
-    """Evaluate, print and export summaries."""
-    results: list[PerformanceSummary] = []
+    """Judge, print and export summaries."""
+    results: list[dict[str, Any]] = []
     for summary in summaries:
-        run = evaluation.add(summary, targets)
-        evaluated = evaluate_targets(summary, targets, tracker.settings.alert_min_sample)
-        open_alerts = evaluation.open_alerts(summary, run)
-        results.append(evaluated)
+        judged = evaluation.add(summary)
+        results.append(summary_json(judged.summary, judged.alerts))
         if not as_json:
-            click.echo(format_summary(evaluated, open_alerts, run.raised))
+            click.echo(format_summary(judged.summary, judged.alerts, judged.raised))
         if export:
-            _export(tracker, evaluated, open_alerts, export, quiet=as_json)
+            _export(tracker, judged.summary, judged.alerts, export, quiet=as_json)
     if as_json:
         click.echo(json_bytes(results[0] if len(results) == 1 else results).decode(), nl=False)
 

@@ -13,7 +13,7 @@ import click
 from tearsheet.app.reports import OnProgress
 from tearsheet.log import log_event
 from tearsheet.performance.metric import METRICS, MetricValue
-from tearsheet.performance.summary import PerformanceSummary, Variance
+from tearsheet.performance.summary import LimitStatus, PerformanceSummary, Variance
 from tearsheet.rules import AlertEvent
 from tearsheet.trade.fill import Rejection
 from tearsheet.words import format_metric
@@ -31,18 +31,35 @@ def format_summary(
     """Format a summary with targets and alerts."""
     lines = [_title(summary), _data_status(summary)]
     if summary.is_empty:
-        return "\n".join([*lines, ""])
+        return "\n".join([*lines, *_alerts_and_limits(summary, open_alerts, raised), ""])
     rest = [name for name in METRICS if name not in _HEAD]
     lines += ["", *_metrics(summary, _HEAD), "", *_metrics(summary, rest)]
     if summary.open_positions:
         lines.append(f"  {'Open positions':<{_LABEL}}{summary.open_positions:>{_VALUE}}")
     if summary.targets:
         lines += ["", click.style("Targets", bold=True), *map(_variance, summary.targets)]
+    return "\n".join([*lines, *_alerts_and_limits(summary, open_alerts, raised), ""])
+
+
+def _alerts_and_limits(
+    summary: PerformanceSummary, open_alerts: Sequence[AlertEvent], raised: Sequence[AlertEvent]
+) -> list[str]:
+    lines = []
     if open_alerts:
         new = {alert.id for alert in raised}
         lines += ["", click.style("Alerts", bold=True)]
         lines += [format_alert(alert, new=alert.id in new) for alert in open_alerts]
-    return "\n".join([*lines, ""])
+    if unknown := list(format_unknown_limits(summary.limits)):
+        lines += ["", click.style("Limits", bold=True), *unknown]
+    return lines
+
+
+def format_unknown_limits(limits: Iterable[LimitStatus]) -> Iterator[str]:
+    """Yield a line for each account whose limit status is unknown."""
+    for one in limits:
+        if one.state == "unknown":
+            why = "; ".join(reason.detail for reason in one.reasons) or "see `tearsheet verdict`"
+            yield f"  UNKNOWN      limits of {one.account}: {why}"
 
 
 def format_alert(alert: AlertEvent, *, new: bool = False) -> str:

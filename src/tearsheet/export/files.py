@@ -13,7 +13,7 @@ from msgspec import Struct
 from tearsheet import shared_files
 from tearsheet.errors import InputError
 from tearsheet.performance.metric import METRICS, MetricValue
-from tearsheet.performance.summary import PerformanceSummary, Variance, to_plain_builtins
+from tearsheet.performance.summary import LimitStatus, PerformanceSummary, Variance, to_plain_builtins
 from tearsheet.rules import AlertEvent
 from tearsheet.trade.fill import digest
 from tearsheet.words import NONE, format_metric
@@ -60,7 +60,7 @@ def export_summary(
     Raises InputError if the folder cannot be written.
     """
     name = file_name(summary)
-    content = json_bytes({**to_plain_builtins(summary), "alerts": to_plain_builtins(list(alerts))})
+    content = json_bytes(summary_json(summary, alerts))
     page = render_markdown(summary, alerts, f"{name}.svg" if picture else "").encode()
     # the picture first, so that no page links to a missing file
     files = [write_file(folder / f"{name}.svg", picture.encode())] if picture else []
@@ -71,6 +71,11 @@ def export_summary(
     if any(file.changed for file in files):
         _remove_temp_files(folder)
     return files
+
+
+def summary_json(summary: PerformanceSummary, alerts: Sequence[AlertEvent]) -> dict[str, Any]:
+    """Return a judged summary with its open alerts as the JSON of files, commands and the API."""
+    return {**to_plain_builtins(summary), "alerts": to_plain_builtins(list(alerts))}
 
 
 def write_file(path: Path, data: bytes) -> ExportedFile:
@@ -121,6 +126,7 @@ def render_markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent], p
             "",
             *_alerts(alerts),
             "",
+            *_limits(summary.limits),
         ]
     )
 
@@ -184,6 +190,24 @@ def _target(variance: Variance) -> str:
     return f"| {metric.label} | {actual} | {target_value} | {verdict} |"
 
 
+def _limits(limits: Sequence[LimitStatus]) -> list[str]:
+    """Return the limit status of each account; details are left out, because ages change every second."""
+    if not limits:
+        return []
+    head = ["## Limits", "", "| Account | Trading day | Status | |", "|---|---|---|---|"]
+    rows = [
+        f"| {_escape_markdown(one.account)} | {one.trading_day} | {_limit_state(one)} "
+        f"| {', '.join(dict.fromkeys(reason.code for reason in one.reasons))} |"
+        for one in limits
+    ]
+    return [*head, *rows, ""]
+
+
+def _limit_state(status: LimitStatus) -> str:
+    state = status.state if status.state == "ok" else f"**{status.state}**"
+    return f"{state}, must be flat" if status.must_be_flat else state
+
+
 def _alerts(alerts: Sequence[AlertEvent]) -> list[str]:
     if not alerts:
         return ["None."]
@@ -206,7 +230,16 @@ def _fields_without_freshness(data: bytes) -> object:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     except msgspec.DecodeError:
         return None
-    return {key: bytes(value) for key, value in fields.items() if key != "freshness"}
+    limits = msgspec.json.decode(fields.pop("limits", b"[]"))
+    fields.pop("freshness", None)
+    return {key: bytes(value) for key, value in fields.items()}, _without_details(limits)
+
+
+def _without_details(limits: object) -> object:
+    """Remove the details of limit reasons, whose ages change every second."""
+    if isinstance(limits, dict):
+        return {key: _without_details(value) for key, value in limits.items() if key != "detail"}
+    return [_without_details(one) for one in limits] if isinstance(limits, list) else limits
 
 
 def _lines_without_freshness(data: bytes) -> object:

@@ -15,6 +15,9 @@ from tearsheet.trade.session import WindowKind
 
 SCHEMA = "tearsheet.summary/1"
 
+#: `breach` is a missed target or a breached limit, `unknown` a limit that cannot be evaluated.
+SummaryState = Literal["ok", "breach", "unknown", "partial"]
+
 PARTIAL_CODES = {
     "rejected_lines": "lines that may belong to the window could not be read",
     "missing_days": "a past weekday inside the window has no log file",
@@ -23,6 +26,7 @@ PARTIAL_CODES = {
     "other_currencies": "trades in other currencies are left out; choose one with --currency",
     "overlapping_sources": "an account and symbol has both logged trades and fills, which may be the same",
     "stale_ledger": "files changed since, but the ledger cannot be written now",
+    "bad_targets": "the targets file cannot be read, so targets are not evaluated",
 }
 
 
@@ -96,11 +100,22 @@ class TradeLogCounts(Struct, frozen=True):
     as_fills: int
 
 
+class LimitStatus(Struct, frozen=True):
+    """Present limit status of an account, with the reasons why it is not `ok`."""
+
+    account: str
+    state: Literal["ok", "warn", "breach", "unknown"]
+    must_be_flat: bool
+    trading_day: date
+    reasons: tuple[PartialReason, ...]
+
+
 class PerformanceSummary(Struct, frozen=True, kw_only=True):
-    """Results of a window, their completeness, and their targets.
+    """Results of a window, their completeness, their targets, and the limits of their accounts.
 
     Money is in `currency`. `metrics` has every name of the metric table. `unrealized_pnl` is that of
-    the positions open now, at mark prices, or None with a reason.
+    the positions open now, at mark prices, or None with a reason. `targets`, `limits` and `state` are
+    set by `Judge`; a `state` of None means that nothing was evaluated.
     """
 
     schema: str = SCHEMA
@@ -114,6 +129,8 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
     unrealized_reason: str | None = None
     days: tuple[Day, ...]
     targets: tuple[Variance, ...] = ()
+    limits: tuple[LimitStatus, ...] = ()
+    state: SummaryState | None = None
     partial: bool
     partial_reasons: tuple[PartialReason, ...]
     missing_days: tuple[date, ...]

@@ -370,7 +370,7 @@ def test_a_broken_targets_file_is_said_and_hides_no_number(traded: Api) -> None:
     traded.place.targets(win_rate_target="lots")
     for path in ("/", "/performance?window=all"):
         text = html.unescape(page(traded, path))
-        assert "the targets cannot be read" in text
+        assert "the targets file cannot be read" in text
         assert "win_rate_target is 'lots'" in text
     assert "+$1,003.50" in page(traded, "/")
     assert "win_rate_target is" in html.unescape(page(traded, "/settings"))

@@ -110,11 +110,7 @@ class AlertEvaluator:
 
         With a read-only ledger, changes are returned and published but not written. Raises InputError.
         """
-        pairs = [
-            (summary, finding)
-            for summary, rules in judged
-            for finding in evaluate_rules(summary, rules, self._min_sample)
-        ]
+        pairs = self._findings(judged)
         if self._ledger.read_only:
             raised, resolved = self._changes(pairs) if self._is_index_current() else ([], [])
         elif self._has_changes(pairs):
@@ -122,8 +118,15 @@ class AlertEvaluator:
         else:
             raised, resolved = [], []
         self._publish([*raised, *resolved])
-        findings = tuple(finding for _, finding in pairs)
-        return AlertCheck(findings, tuple(raised), tuple(resolved), tuple(self._open_alerts(findings)))
+        return self._result(pairs, raised, resolved)
+
+    def preview(self, judged: Iterable[tuple[PerformanceSummary, list[Rule]]]) -> AlertCheck:
+        """Evaluate summaries like `evaluate`, but write and publish no change.
+
+        `open` has the alerts as `evaluate` would leave them.
+        """
+        pairs = self._findings(judged)
+        return self._result(pairs, *self._changes(pairs))
 
     def update_incidents(self, changes: Callable[[LatestAlert], Iterable[AlertEvent]]) -> list[AlertEvent]:
         """Append the changes that a function derives from each episode's last alert, and return them.
@@ -183,10 +186,41 @@ class AlertEvaluator:
         rows = self._index.after(after, only_open=is_open)
         return make_page(_before(wish, rows), wish.matches, number)
 
+    def open_limit_alerts(self) -> list[AlertEvent]:
+        """Return the unresolved alerts of limits, newest first."""
+        found = (_decode(body) for _, body in self._index.after(None, only_open=True))
+        return [alert for alert in found if alert.kind == "limit"]
+
     def accounts_with_open_limit_alerts(self) -> set[str]:
         """Return the accounts with an unresolved alert of a limit."""
-        found = (_decode(body) for _, body in self._index.after(None, only_open=True))
-        return {alert.account for alert in found if alert.kind == "limit" and alert.account}
+        return {alert.account for alert in self.open_limit_alerts() if alert.account}
+
+    @property
+    def version(self) -> str:
+        """Return a text that changes with every change of an alert."""
+        return f"{self._index.position}-{file_size(self._file)}"
+
+    def _findings(
+        self, judged: Iterable[tuple[PerformanceSummary, list[Rule]]]
+    ) -> list[tuple[PerformanceSummary, TargetResult]]:
+        return [
+            (summary, finding)
+            for summary, rules in judged
+            for finding in evaluate_rules(summary, rules, self._min_sample)
+        ]
+
+    def _result(
+        self,
+        pairs: list[tuple[PerformanceSummary, TargetResult]],
+        raised: list[AlertEvent],
+        resolved: list[AlertEvent],
+    ) -> AlertCheck:
+        """Return the result, with the alerts open after the changes, whether these are written or not."""
+        findings = tuple(finding for _, finding in pairs)
+        changed = {alert.episode: alert for alert in (*raised, *resolved)}
+        latest = (changed.get(one.episode) or self._latest(one.episode) for one in findings)
+        still_open = (alert for alert in latest if alert is not None and alert.state != "resolved")
+        return AlertCheck(findings, tuple(raised), tuple(resolved), tuple(still_open))
 
     def _has_changes(self, pairs: list[tuple[PerformanceSummary, TargetResult]]) -> bool:
         if not self._is_index_current():
@@ -223,12 +257,6 @@ class AlertEvaluator:
     def _latest(self, episode: str) -> AlertEvent | None:
         body = self._index.latest_by_episode(episode)
         return None if body is None else _decode(body)
-
-    def _open_alerts(self, findings: Iterable[TargetResult]) -> Iterable[AlertEvent]:
-        for finding in findings:
-            last = self._latest(finding.episode)
-            if last is not None and last.state != "resolved":
-                yield last
 
     def _is_index_current(self) -> bool:
         return file_size(self._file) == self._index.position

@@ -1,14 +1,17 @@
 """Results of a day, week, month or any window, and the fills behind a number."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from flask import Response
+from msgspec.structs import replace
 
-from tearsheet.export.files import json_line
+from tearsheet.app.judgement import Judge, Judged
+from tearsheet.export.files import json_line, summary_json
 from tearsheet.performance.metric import METRICS
-from tearsheet.performance.summary import PerformanceSummary, Scope, to_plain_builtins
+from tearsheet.performance.summary import PerformanceSummary, Scope
 from tearsheet.trade.session import Window, WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Operation
@@ -30,7 +33,9 @@ _PERIOD_METRICS = (
     "fees",
 )
 _SECOND = timedelta(seconds=1)
-#: A cached answer is the last fill's time (or nothing), this, and all but what changes with the clock.
+_REVISION = re.compile(rb'"revision":\d+')
+#: A cached answer is three lines: the last fill's time or nothing, the content, the metadata. What changes with
+#: the clock is inserted into them.
 _SEPARATOR = b"\n"
 
 
@@ -60,7 +65,7 @@ def add_performance(api: Api, app_context: AppContext) -> None:
             path="/api/performance/summary",
             tag="Performance",
             title="Every metric of any window",
-            description="As the summary's JSON files.",
+            description="As the summary's JSON files: targets, limits, alerts and state are those of the command line.",
             parameters=(*parameters.PERIOD, parameters.ROLLING, *scope),
             response_type=answers.SummaryAnswer,
             statuses=(304, 404, 422),
@@ -97,11 +102,15 @@ def add_performance(api: Api, app_context: AppContext) -> None:
 
 def _period_view(app_context: AppContext, kind: str) -> Callable[..., Response]:
     def view(date: date | None, currency: str | None, **scope: Any) -> Response:
-        def content(summary: PerformanceSummary, window: Window) -> dict[str, Any]:
+        def content(judged: Judged, window: Window) -> dict[str, Any]:
             return {
                 "period": kind,
                 **_bounds(kind, window),
-                "data": {f"{kind}_pnl": summary.value("net_pnl"), **_period_numbers(summary)},
+                "data": {
+                    f"{kind}_pnl": judged.summary.value("net_pnl"),
+                    **_period_numbers(judged.summary),
+                    **_judgement(judged),
+                },
             }
 
         def choose_window(query: QueryContext) -> Window:
@@ -131,16 +140,16 @@ def _summary_view(app_context: AppContext) -> Callable[..., Response]:
         currency: str | None,
         **scope: Any,
     ) -> Response:
-        def content(summary: PerformanceSummary, chosen: Window) -> dict[str, Any]:
-            plain = to_plain_builtins(summary)
-            del plain["freshness"]
+        def content(judged: Judged, chosen: Window) -> dict[str, Any]:
+            plain = summary_json(judged.summary, judged.alerts)
+            del plain["freshness"]  # inserted by the clock
             return {"period": chosen.kind, "data": plain}
 
         def choose_window(query: QueryContext) -> Window:
             return query.tracker.window(window, start=start, end=end, rolling=rolling)
 
         return _cached_response(
-            app_context, f"summary-{window}", choose_window, Scope(**scope), currency, content
+            app_context, f"summary-{window}", choose_window, Scope(**scope), currency, content, fresh=True
         )
 
     return view
@@ -187,10 +196,18 @@ def _cached_response(
     choose_window: Callable[[QueryContext], Window],
     scope: Scope,
     currency: str | None,
-    content: Callable[[PerformanceSummary, Window], dict[str, Any]],
+    content: Callable[[Judged, Window], dict[str, Any]],
+    *,
+    fresh: bool = False,
 ) -> Response:
-    """Return the cached or computed answer, with its timestamp and data age of now."""
+    """Return the cached or computed answer, with its timestamp and data age of now.
+
+    Its ETag and cache key name the targets, limits and alerts that it was judged by. `fresh` inserts the
+    freshness into the data.
+    """
     with app_context.query() as query:
+        judge = Judge(query.tracker, scope.account, query.sync_errors, tolerant=True)
+        query = replace(query, state_id=f"{query.state_id}.{judge.digest}")
         if (unchanged := app_context.not_modified(query)) is not None:
             return unchanged
         window = choose_window(query)
@@ -199,10 +216,11 @@ def _cached_response(
             summary = query.tracker.get_summary(
                 window, scope=scope, currency=currency, sync=False, stale=query.sync_errors
             )
-            return _strip_clock(summary, content(summary, window))
+            judged = judge.judge(summary)
+            return _strip_clock(judged.summary, content(judged, window))
 
         body = app_context.cached_answer(query, period, window, scope, currency, compute)
-    return json_response(_insert_clock(body, app_context.now))
+    return json_response(_insert_clock(body, app_context.now, fresh=fresh))
 
 
 def _period_numbers(summary: PerformanceSummary) -> dict[str, Any]:
@@ -213,6 +231,17 @@ def _period_numbers(summary: PerformanceSummary) -> dict[str, Any]:
         "unrealized_pnl": summary.unrealized_pnl,
         "unrealized_reason": summary.unrealized_reason,
         "message": summary.message,
+    }
+
+
+def _judgement(judged: Judged) -> dict[str, Any]:
+    summary = judged.summary
+    return {
+        "state": summary.state,
+        "targets": summary.targets,
+        "limits": summary.limits,
+        "alerts": judged.alerts,
+        "trade_log": summary.trade_log,
     }
 
 
@@ -236,14 +265,28 @@ def _metadata(summary: PerformanceSummary) -> dict[str, Any]:
 
 def _strip_clock(summary: PerformanceSummary, content: dict[str, Any]) -> bytes:
     """Return an answer without timestamp and data age, after the time of the last fill."""
-    last = summary.freshness.last_fill_at
-    whole = json_line({**content, "metadata": _metadata(summary)})
-    return (format_timestamp(last).encode() if last else b"") + _SEPARATOR + whole[1:-2]
+    fresh = summary.freshness
+    last = format_timestamp(fresh.last_fill_at).encode() if fresh.last_fill_at else b""
+    head, metadata = json_line(content), json_line(_metadata(summary))
+    # without the braces that end the data, and the metadata
+    return _SEPARATOR.join((last, head[1:-2], metadata[:-1]))
 
 
-def _insert_clock(cached: bytes, now: datetime) -> bytes:
-    last, _, content = cached.partition(_SEPARATOR)
+def _insert_clock(cached: bytes, now: datetime, *, fresh: bool) -> bytes:
+    last, content, metadata = cached.split(_SEPARATOR)
     age = b"null"
     if last:
         age = b"%.6f" % ((now - datetime.fromisoformat(last.decode())) / _SECOND)
-    return success_head(now) + content + b',"data_age_s":' + age + b"}}\n"
+    freshness = b""
+    if fresh:
+        revision = _REVISION.search(metadata)
+        assert revision is not None
+        at, of = format_timestamp(now).encode(), b'"%b"' % last if last else b"null"
+        freshness = b',"freshness":{%b,"as_of":"%b","last_fill_at":%b,"data_age_s":%b}' % (
+            revision[0],
+            at,
+            of,
+            age,
+        )
+    ends = (content, freshness, b'},"metadata":', metadata, b',"data_age_s":', age, b"}}\n")
+    return success_head(now) + b"".join(ends)

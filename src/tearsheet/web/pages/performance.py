@@ -7,23 +7,17 @@ from typing import Any
 from flask import Response
 
 from tearsheet.app.analysis.charts import Charts, Selection
+from tearsheet.app.judgement import Judge
 from tearsheet.performance.breakdown import GROUPINGS
-from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window
 from tearsheet.web.api.charts import COMPARISON_PARAMETERS, comparison_selection
 from tearsheet.web.http import parameters
 from tearsheet.web.pages.frame import PageRoute, Pages
-from tearsheet.web.pages.results import (
-    MAX_NAMES,
-    PARAMETERS,
-    PERIODS,
-    link_parameters,
-    selection_from_link,
-    with_targets,
-)
+from tearsheet.web.pages.results import MAX_NAMES, PARAMETERS, PERIODS, link_parameters, selection_from_link
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.labels import incompleteness, link, short_window_label, window_label
 from tearsheet.web.rendering.tiles import curves, split_bars, tiles
+from tearsheet.web.server.context import QueryContext
 
 _TILES = (
     "net_pnl",
@@ -57,7 +51,7 @@ def _view(pages: Pages) -> Callable[..., Response]:
         filters = link_parameters(**values)
         with pages.app_context.query() as query:
             selection = selection_from_link(query.tracker, filters)
-            content = _content(query.tracker, selection, filters)
+            content = _content(query, selection, filters)
             if compare is not None:
                 content["comparison"] = _comparison(Charts(query.tracker), selection, other_filters)
             return pages.render("performance.html", **content, other_filters=other_filters)
@@ -65,12 +59,14 @@ def _view(pages: Pages) -> Callable[..., Response]:
     return view
 
 
-def _content(tracker: PerformanceTracker, selection: Selection, filters: dict[str, Any]) -> dict[str, Any]:
-    charts, window = Charts(tracker), selection.window
+def _content(query: QueryContext, selection: Selection, filters: dict[str, Any]) -> dict[str, Any]:
+    tracker, window = query.tracker, selection.window
+    charts = Charts(tracker)
     previous = charts.previous_window(window)
     other = selection if previous is None else Selection(previous, selection.scope, selection.currency)
     summary, _, comparison = charts.compare(selection, other)
-    with_results, target_warnings = with_targets(tracker, summary)
+    judge = Judge(tracker, selection.scope.account, query.sync_errors, tolerant=True)
+    judged = judge.judge(summary).summary
     curve = charts.daily_curve(selection)
     bars, zero = svg.column_chart([(day.net_pnl, str(day.session)) for day in curve])
     sparklines = {
@@ -82,8 +78,8 @@ def _content(tracker: PerformanceTracker, selection: Selection, filters: dict[st
         "title": "Performance",
         "window": window,
         "label": window_label(window),
-        "summary": with_results,
-        "partial": [*incompleteness(summary), *target_warnings],
+        "summary": judged,
+        "partial": incompleteness(judged),
         "before": None if previous is None else short_window_label(previous),
         "tiles": tiles(summary, comparison, _TILES, filters, sparklines),
         "curve": curve,
@@ -102,9 +98,7 @@ def _content(tracker: PerformanceTracker, selection: Selection, filters: dict[st
             "/api/performance/rolling", filters, trades=tracker.settings.alert_rolling_window
         ),
         "rolling_trades": tracker.settings.alert_rolling_window,
-        "win_rate_target": next(
-            (v.target_value for v in with_results.targets if v.metric == "win_rate"), None
-        ),
+        "win_rate_target": next((v.target_value for v in judged.targets if v.metric == "win_rate"), None),
         "comparison": None,
     }
 

@@ -1,12 +1,10 @@
-"""Parts that the result pages share: selection by query parameters, and targets of a summary."""
+"""Parts that the result pages share: selection by query parameters."""
 
 from datetime import date
 from typing import Any
 
 from tearsheet.app.analysis.charts import Selection
-from tearsheet.errors import SettingsError
-from tearsheet.performance.summary import PerformanceSummary, Scope
-from tearsheet.rules import evaluate_targets
+from tearsheet.performance.summary import Scope
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import WindowKind
 from tearsheet.web.http import parameters
@@ -64,14 +62,3 @@ def selection_from_link(tracker: PerformanceTracker, filters: dict[str, Any]) ->
     )
     currency = scope.pop("currency", None)
     return Selection(window, Scope(**scope), currency)
-
-
-def with_targets(
-    tracker: PerformanceTracker, summary: PerformanceSummary
-) -> tuple[PerformanceSummary, list[tuple[str, str]]]:
-    """Evaluate the targets of a summary; an unreadable targets file becomes a warning."""
-    try:
-        targets = tracker.targets()
-    except SettingsError as error:
-        return summary, [("the targets cannot be read, so nothing is judged", error.message)]
-    return evaluate_targets(summary, targets, tracker.settings.alert_min_sample), []

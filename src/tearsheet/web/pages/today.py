@@ -6,17 +6,18 @@ from typing import Any
 
 from flask import Response
 
+from tearsheet.app.alerts.evaluator import AlertFilter
 from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.app.analysis.lists import Lists
-from tearsheet.app.limits.verdicts import account_verdicts
+from tearsheet.app.judgement import Judge, Judged
 from tearsheet.performance.summary import PerformanceSummary, Scope
-from tearsheet.rules.verdict import Verdict, worst_state
+from tearsheet.rules import AlertEvent
+from tearsheet.rules.verdict import worst_state
 from tearsheet.store.list_values import TradeFilter
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
 from tearsheet.web.http import parameters
 from tearsheet.web.pages.frame import PageRoute, Pages
-from tearsheet.web.pages.results import with_targets
 from tearsheet.web.rendering.labels import day_label, incompleteness, link, short_window_label
 from tearsheet.web.rendering.tiles import Sparkline, curves, recent_results, split_bars, tiles
 from tearsheet.web.server.context import QueryContext
@@ -58,27 +59,26 @@ def _content(query: QueryContext, day: date | None, scope: Scope, currency: str 
     assert previous is not None  # every day has one
     selection = Selection(window, scope, currency)
     summary, _, comparison = charts.compare(selection, Selection(previous, scope, currency))
-    with_results, target_warnings = with_targets(tracker, summary)
-    day = window.start
-    verdicts = _verdicts(query, scope) if day == tracker.today else []
+    judge = Judge(tracker, scope.account, query.sync_errors, tolerant=True)
+    judged, day = judge.judge(summary), window.start
+    verdicts = judge.verdicts if day == tracker.today else []
     last_day = _last_day(tracker, summary)
     trades, sparklines = _recent_trades(charts, selection, summary, last_day)
     filters = {"account": scope.account, "currency": currency}
     day_filters = {"window": "daily", "start": day, **filters}
-    sync_warnings = [("the newest lines could not be read", reason.detail) for reason in query.sync_errors]
     return {
         "title": "Today" if day == tracker.today else day_label(day),
         "day": day,
         "is_today": day == tracker.today,
-        "summary": with_results,
-        "partial": [*incompleteness(summary), *sync_warnings, *target_warnings],
+        "summary": judged.summary,
+        "partial": incompleteness(judged.summary),
         "tiles": tiles(summary, comparison, _TILES, day_filters, sparklines),
         "before": short_window_label(previous),
         "verdicts": verdicts,
         "worst": worst_state(verdicts) if verdicts else "",
         "open_positions": Lists(tracker).open_positions(scope),
         **trades,
-        "alerts": tracker.alerts.newest(_LISTED_ALERTS, only_open=True),
+        "alerts": _open_alerts(tracker, judged, scope),
         "accounts": tracker.accounts(),
         "filters": filters,
         "day_filters": day_filters,
@@ -109,9 +109,11 @@ def _recent_trades(
     return {"trades": listed, "trade_count": trades.total, "trades_day": day}, sparklines
 
 
-def _verdicts(query: QueryContext, scope: Scope) -> list[Verdict]:
-    verdicts = account_verdicts(query.tracker).all(query.sync_errors)
-    return [verdict for verdict in verdicts if scope.account in (None, verdict.account)]
+def _open_alerts(tracker: PerformanceTracker, judged: Judged, scope: Scope) -> list[AlertEvent]:
+    """Return the newest open alerts of the account: today all of them, on a past day those of that day."""
+    if judged.summary.window.end >= tracker.today:
+        return tracker.alerts.page(_LISTED_ALERTS, None, AlertFilter("open", scope.account)).items
+    return [alert for alert in judged.alerts if alert.window_start is not None][:_LISTED_ALERTS]
 
 
 def _last_day(tracker: PerformanceTracker, summary: PerformanceSummary) -> date | None:

@@ -8,12 +8,30 @@ from msgspec import Struct
 
 from tearsheet.app.reports import Explanation
 from tearsheet.performance.metric import MetricValue
-from tearsheet.performance.summary import PartialReason
+from tearsheet.performance.summary import LimitStatus, PartialReason, SummaryState, TradeLogCounts
+from tearsheet.rules import AlertEvent
 from tearsheet.web.schemas.answer import Success
 
 
+# a view because msgspec describes no union of Decimal and str; the JSON number has every digit
+class TargetVariance(Struct, kw_only=True):
+    """A metric compared with its target; `met` is null, with a reason, while it is not evaluated."""
+
+    target: str
+    metric: str
+    actual: float | str | None
+    wanted: Decimal
+    variance: float | None
+    met: bool | None
+    reason: str | None
+
+
 class Numbers(Struct, kw_only=True):
-    """Results of a window. Money is in `currency`, `win_rate` a fraction, null without trades."""
+    """Results of a window. Money is in `currency`, `win_rate` a fraction, null without trades.
+
+    `state` is breach for a missed target or a breached limit, unknown if a limit cannot be judged, partial
+    if something may be missing, else ok.
+    """
 
     total_trades: int
     winning_trades: int
@@ -29,6 +47,11 @@ class Numbers(Struct, kw_only=True):
     unrealized_pnl: Decimal | None
     unrealized_reason: str | None
     message: str
+    state: SummaryState
+    targets: tuple[TargetVariance, ...]
+    limits: tuple[LimitStatus, ...]
+    alerts: tuple[AlertEvent, ...]
+    trade_log: TradeLogCounts
 
 
 class DailyNumbers(Numbers, kw_only=True):

@@ -1,0 +1,117 @@
+"""Judgement of summaries by targets and limits: one result for the command line, files, API and pages."""
+
+from collections.abc import Iterable
+
+from msgspec import Struct, json
+from msgspec.structs import replace
+
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.targets import check_targets, load_targets, preview_targets
+from tearsheet.errors import SettingsError
+from tearsheet.performance.summary import LimitStatus, PartialReason, PerformanceSummary, SummaryState
+from tearsheet.rules import AlertEvent, Targets, evaluate_targets
+from tearsheet.rules.verdict import Verdict
+from tearsheet.trade.fill import digest
+
+
+class Judged(Struct, frozen=True):
+    """A summary with its targets, limits and state, its open alerts, and those of them that are new."""
+
+    summary: PerformanceSummary
+    alerts: tuple[AlertEvent, ...]
+    raised: tuple[AlertEvent, ...] = ()
+
+
+class Judge:
+    """Targets and present limit verdicts of a ledger, applied to any number of its summaries.
+
+    `stale` lists the reasons why the ledger may be behind its files. With `tolerant`, an invalid targets
+    file makes the summaries partial; otherwise it raises SettingsError.
+    """
+
+    def __init__(
+        self,
+        context: LedgerContext,
+        account: str | None = None,
+        stale: Iterable[PartialReason] = (),
+        *,
+        tolerant: bool = False,
+    ) -> None:
+        stale = tuple(stale)
+        self._context = context
+        self._account = account
+        self.verdicts = limit_verdicts(context, account, stale)
+        self.limits = tuple(map(_status, self.verdicts))
+        self.problems = stale
+        try:
+            self.targets = load_targets(context, store=not tolerant)
+        except SettingsError as error:
+            if not tolerant:
+                raise
+            self.targets = Targets()
+            self.problems = (*stale, PartialReason("bad_targets", error.message))
+
+    @property
+    def digest(self) -> str:
+        """Return a hash of everything that a judgement has beyond the summary."""
+        parts = (self.targets, self.problems, self.limits, self._context.alerts.version)
+        return digest(json.encode(parts).decode())
+
+    def judge(self, summary: PerformanceSummary, *, save: bool = False) -> Judged:
+        """Evaluate the targets and limits of a summary; `save` also raises and resolves its alerts."""
+        evaluate = check_targets if save else preview_targets
+        run = evaluate(self._context, summary, self.targets)
+        reasons = tuple(dict.fromkeys((*summary.partial_reasons, *self.problems)))
+        evaluated = evaluate_targets(summary, self.targets, self._context.settings.alert_min_sample)
+        judged = replace(
+            evaluated,
+            limits=self.limits,
+            state=self._state(missed=run.breached, partial=bool(reasons)),
+            partial=bool(reasons),
+            partial_reasons=reasons,
+        )
+        return Judged(judged, (*run.open, *self._limit_alerts(summary)), run.raised)
+
+    def _state(self, *, missed: bool, partial: bool) -> SummaryState:
+        states = {one.state for one in self.limits}
+        if missed or "breach" in states:
+            return "breach"
+        if "unknown" in states:
+            return "unknown"
+        return "partial" if partial else "ok"
+
+    def _limit_alerts(self, summary: PerformanceSummary) -> list[AlertEvent]:
+        """Return the open alerts of limits: all of them if the window has today, else those of its days."""
+        window = summary.window
+        return [
+            alert
+            for alert in self._context.alerts.open_limit_alerts()
+            if self._account in (None, alert.account)
+            and (window.end >= self._context.today or window.starts_at <= alert.raised_at < window.ends_at)
+        ]
+
+
+def limit_verdicts(
+    context: LedgerContext, account: str | None = None, stale: Iterable[PartialReason] = ()
+) -> list[Verdict]:
+    """Return the verdicts of all accounts that have limits, or of one of them. Raises StoreError."""
+    if not (context.ledger.get("limits") or context.settings.targets_file.exists()):
+        return []
+    # deferred: the import costs 15 ms, which a ledger without limits does not need
+    from tearsheet.app.limits.verdicts import account_verdicts
+
+    return [one for one in account_verdicts(context).all(stale) if account in (None, one.account)]
+
+
+def _status(verdict: Verdict) -> LimitStatus:
+    reasons = tuple(
+        PartialReason(reason.code, f"{reason.limit}: {reason.detail}" if reason.limit else reason.detail)
+        for reason in verdict.reasons
+    )
+    return LimitStatus(
+        account=verdict.account,
+        state=verdict.state,
+        must_be_flat=verdict.must_be_flat,
+        trading_day=verdict.trading_day,
+        reasons=reasons,
+    )
