@@ -16,7 +16,7 @@ import pytest
 from tearsheet.errors import SchemaError, StoreError
 from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.store.db import connection
-from tearsheet.store.db.statements import load_statements
+from tearsheet.store.db.connection import load_statements
 from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
 from tests.support.processes import environment
 

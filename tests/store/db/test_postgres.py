@@ -19,7 +19,7 @@ from tearsheet.export.files import json_bytes
 from tearsheet.sample import write_fills_csv, write_log
 from tearsheet.store.db import connection, dialect
 from tearsheet.store.db import postgres as store_postgres
-from tearsheet.store.db.statements import load_statements
+from tearsheet.store.db.connection import load_statements
 from tearsheet.store.tables.columns import PositionRow
 from tearsheet.store.tables.ledger import Ledger
 from tests.stories.test_faults import WHOLE

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tearsheet
-from tearsheet.store.db.statements import load_statements
+from tearsheet.store.db.connection import load_statements
 from tearsheet.store.tables import columns
 from tearsheet.store.tables.columns import Row
 from tearsheet.store.tables.ledger import Ledger

@@ -1,4 +1,4 @@
-"""Interface of a ledger's database connection, and the numbered schema files that both databases share.
+"""Interface of a ledger's database connection, and the SQL files that both databases share.
 
 `sqlite.py` and `postgres.py` implement it. Statements use `?` for parameters; each database translates them.
 """
@@ -6,6 +6,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,6 +95,14 @@ class Connection(Protocol):
 def first_value(rows: Iterable[Values]) -> Any:
     """Return the first column of the first row, or None if there is no row."""
     return next(chain.from_iterable(rows), None)
+
+
+@cache
+def load_statements() -> dict[str, str]:
+    """Return every statement of `queries.sql` by its name: `-- name: x`, then one statement."""
+    text = (Path(__file__).parent / "queries.sql").read_text("utf-8")
+    named = (block.partition("\n") for block in text.split("-- name: ")[1:])
+    return {name.strip(): statement.strip() for name, _, statement in named}
 
 
 def migrations() -> list[tuple[int, list[str]]]:

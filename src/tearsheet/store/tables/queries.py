@@ -15,8 +15,7 @@ from typing import Any, cast
 from msgspec.structs import astuple
 
 from tearsheet.performance.summary import Scope
-from tearsheet.store.db.connection import Connection, Values
-from tearsheet.store.db.statements import load_statements
+from tearsheet.store.db.connection import Connection, Values, load_statements
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.columns import BookingRow, PositionRow, Row, RowType
 from tearsheet.trade.amount import ZERO, exact
