@@ -56,6 +56,11 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     mode: Mode | None = None
 
     @property
+    def is_leg(self) -> bool:
+        """Return whether the fill is a side of a round trip, and not an execution that a broker listed."""
+        return self.key.startswith("r:")
+
+    @property
     def order(self) -> tuple[datetime, int, str]:
         """Return the sort key among the fills of an account and instrument."""
         return (self.time, self.rank, self.key)
@@ -212,6 +217,11 @@ def content_key(
 def execution_key(fill_id: str) -> str:
     """Return the key of a fill with an execution id; unique within its account."""
     return f"x:{fill_id}"
+
+
+def leg_key(fill_id: str) -> str:
+    """Return the key of a side of a round trip that has an id; those without one begin with `r:`, too."""
+    return f"r:{fill_id}"
 
 
 def digest(content: str) -> str:

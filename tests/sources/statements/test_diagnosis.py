@@ -83,18 +83,6 @@ def test_what_is_wrong_is_said_with_what_to_do(name: str, options: dict[str, obj
 @pytest.mark.parametrize(
     ("header", "name"),
     [
-        (
-            "symbol,_priceFormat,_priceFormatType,_tickSize,buyFillId,sellFillId,qty,buyPrice,sellPrice,pnl,boughtTimestamp,soldTimestamp,duration",
-            "Tradovate performance",
-        ),
-        (
-            "Trade number,Instrument,Account,Strategy,Market pos.,Qty,Entry price,Exit price,Entry time,Exit time,Profit,Commission",
-            "NinjaTrader trade performance",
-        ),
-        (
-            "Entry Order Number,Entry Buy/Sell,Entry Price,Entry Time,Exit Order Number,Exit Price,Exit Time,Fill Size,Trade P&L",
-            "Rithmic trade performance",
-        ),
         ("User_ID,UTC_Time,Account,Operation,Coin,Change,Remark", "Binance transaction history"),
         (
             "Contracts,Closing Direction,Qty,Entry Price,Exit Price,Closed P&L,Exit Type,Trade Time",
@@ -107,14 +95,6 @@ def test_what_is_wrong_is_said_with_what_to_do(name: str, options: dict[str, obj
         (
             "Symbol,Quantity,Cost Per Share,Proceeds Per Share,Opened Date,Closed Date,Gain/Loss ($)",
             "Schwab realized gains",
-        ),
-        (
-            "Id,ContractName,EnteredAt,ExitedAt,EntryPrice,ExitPrice,Fees,PnL,Size,Type,TradeDay",
-            "ProjectX (TopstepX) trades",
-        ),
-        (
-            "Account Name,Open Date,Open Time,Close Date,Close Time,Instrument,Side,Quantity,Entry Price,Exit Price,Commission",
-            "TradeZella trades",
         ),
         (
             "Transaction History,Header,Date,Account,Description,Transaction Type,Symbol,Quantity,Price,Gross Amount ,Commission,Net Amount",

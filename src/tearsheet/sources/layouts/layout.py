@@ -54,10 +54,25 @@ PIECES = (
     "exit_time",
     "exit_clock",
     "exit_price",
+    "exit_order_id",
+    "bought",
+    "sold",
+    "buy_price",
+    "sell_price",
+    "buy_id",
+    "sell_id",
     "result",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
-_MADE_OF = {"symbol": ("underlying", "base"), "time": (), "side": (), "quantity": (), "price": ()}
+_MADE_OF = {
+    "symbol": ("underlying", "base"),
+    "time": ("bought",),
+    "side": ("bought",),
+    "quantity": (),
+    "price": ("buy_price",),
+}
+#: A row with one of these has all of them: it is a round trip, told by what was bought and what was sold.
+_BOTH_SIDES = ("bought", "sold", "buy_price", "sell_price")
 #: JSON Lines format whose keys are the fields of `generic_fills`.
 JSON_LINES = "generic_fills_jsonl"
 Kind = Literal["csv", "html", "xlsx", "json", "xml", "sqlite"]
@@ -123,7 +138,9 @@ class ExtractPattern(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fees(Struct, frozen=True, forbid_unknown_fields=True):
-    """Fee columns and their meaning. All columns are added; the first one is required.
+    """Fee columns and their meaning. All columns are added; the first one is required unless they are `optional`.
+
+    `exit`: columns of a round trip whose fees belong to its exit; those of `columns` count at the entry.
 
     `cost`: sign of a cost. `unsigned`: the sign has no meaning. `unknown`: a file with a fee below 0 is
     rejected until the user states the sign. `per`: with `unit` the number is a rate per contract.
@@ -135,6 +152,8 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     columns: list[NonEmptyList] = []
+    exit: list[NonEmptyList] = []
+    optional: bool = False
     cost: Literal["positive", "negative", "unsigned", "unknown"] = "positive"
     per: Literal["fill", "unit"] = "fill"
     unit: Literal["stated", "received", ""] = ""
@@ -142,13 +161,19 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     required: bool = False
     futures_pay_fees_only: bool = False
 
+    @property
+    def needed(self) -> list[NonEmptyList]:
+        """Return the names of the column that every file has."""
+        return [] if self.optional else self.columns[:1]
+
 
 class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     """Format of a broker's file: the accepted column names of each field, and the rules of its rows.
 
     `opens` are the words for sides that open a position. If an option ends without a side, its side is
     derived from the trades that opened it. Rows with `signed` `endings` have a side or a signed quantity
-    themselves, and may repeat trades of the file.
+    themselves, and may repeat trades of the file. `titles` is the field that a line with one
+    cell above a table states.
     """
 
     title: str
@@ -182,6 +207,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     opens: list[str] = []
     endings: Literal["opened", "signed"] = "opened"
     carried: list[str] = []
+    titles: str = ""
     refused: str = ""
     effects: OpenCloseWords = OpenCloseWords()
     round_trips: RoundTripRules | None = None
@@ -195,7 +221,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def needed(self) -> list[str]:
         """Return the required columns, each by its first name."""
-        rules = [names[0] for names in self.fees.columns[:1]]
+        rules = [names[0] for names in self.fees.needed]
         rules += [rule.column for rule in self.rows if not rule.optional]
         rules += [part.column for part in self.parts if not part.optional]
         names = [*(names[0] for names in self.columns.values()), *self.recognised_by.columns]
@@ -221,7 +247,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
 
     def missing(self, names: Mapping[str, int]) -> list[str]:
         """Return the required columns that a header lacks, given its normalized names."""
-        wanted = (*self.columns.values(), *self.fees.columns[:1])
+        wanted = (*self.columns.values(), *self.fees.needed)
         lacking = [
             options[0] for options in wanted if not any(normalize_name(option) in names for option in options)
         ]
@@ -277,6 +303,7 @@ _RULES = (
     "fees",
     "table_ends",
     "carried",
+    "titles",
 )
 
 
@@ -318,9 +345,16 @@ def parse_layout(name: str, text: str) -> Layout:
 def _check_fields(layout: Layout, where: str) -> None:
     known = (*FIELDS, *PIECES)
     named = (*layout.columns, *layout.optional, *layout.constants, *layout.preamble)
-    for field in (*named, *_groups(layout)):
+    titled = [layout.titles] if layout.titles else []
+    for field in (*named, *titled, *_groups(layout)):
         if field not in known:
             raise FormatError(f"{where}: field {field!r} is unknown", f"known are {', '.join(known)}")
+    lacking = [field for field in _BOTH_SIDES if field not in layout.columns]
+    if 0 < len(lacking) < len(_BOTH_SIDES):
+        raise FormatError(
+            f"{where}: no column is named for {lacking[0]}",
+            f"a round trip told by its sides has {', '.join(_BOTH_SIDES)}",
+        )
     if layout.refused:
         return
     for field in _EVERY_FILL_HAS:
@@ -329,7 +363,7 @@ def _check_fields(layout: Layout, where: str) -> None:
 
 
 def _has_column(layout: Layout, field: str) -> bool:
-    if field == "side" and layout.quantity == "signed":
+    if (field == "side" and layout.quantity == "signed") or field == layout.titles:
         return True
     return bool(layout.columns.get(field) or field in layout.constants or field in _groups(layout))
 

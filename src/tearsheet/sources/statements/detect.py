@@ -24,6 +24,8 @@ _HEAD = 1 << 16
 _HEADER_WITHIN = 3000
 _LONGEST_HEADER = 10_000
 _OBJECTS = 1000
+#: What surrounds a line with one cell.
+_BLANK = ' \t\r\n,;"'
 
 
 class DetectedFile(Struct, frozen=True):
@@ -112,7 +114,7 @@ def _detect_csv(path: Path, encoding: str, known: Mapping[str, Layout], wanted: 
             continue
         shape = CsvPosition(encoding, separator, header, number)
         grid = CsvTable(path, encoding, separator)
-        above = _lines_above(path, encoding, number) if layout.preamble else []
+        above = _lines_above(path, encoding, number) if layout.preamble or layout.titles else []
         return DetectedFile(layout, "csv", shape, grid, header_values(layout, above))
     raise choice.no_match_error() or empty_file_error(path, "holds no text")
 
@@ -130,6 +132,9 @@ def header_values(layout: Layout, above: Sequence[str]) -> dict[str, str]:
         match = next((m for text in above if (m := search(text.strip()))), None)
         if match is not None:
             found[field] = match[1].strip()
+    title = next((bare for text in reversed(above) if (bare := text.strip(_BLANK))), "")
+    if layout.titles and title:
+        found[layout.titles] = title
     return found
 
 

@@ -14,7 +14,7 @@ from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, RowProblem
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.fill import Fill, FillRevision, Rejection, Side, content_key, execution_key
+from tearsheet.trade.fill import Fill, FillRevision, Rejection, Side, content_key, execution_key, leg_key
 from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instrument, Instruments, UnknownInstrument
 
 #: Access to an enum member takes 0.1 µs in Python 3.11.
@@ -57,6 +57,11 @@ class FillParser:
         self._executions = ExecutionIndex()
         #: The raw fill parsed last.
         self.last = RawFill()
+
+    @property
+    def is_newest_first(self) -> bool:
+        """Return whether of two rows with the same time the lower one is the earlier one."""
+        return self._step < 0
 
     def parse(self, raw: RawFill, line: int, cells: Sequence[str]) -> Fill | Rejection | None:
         """Return the fill, or None if an earlier row has the same execution."""
@@ -116,11 +121,12 @@ class FillParser:
         if fill_id in _NO_ID:
             fill_id = ""
             key = self._content_key(account, symbol, at, side, quantity, price, commission)
+            key = leg_key(key[2:]) if raw.is_leg else key
         else:
             content = hash((symbol, at, side is _BUY, quantity, price, commission))
             if kind is None and self._executions.is_duplicate(account, fill_id, content, line):
                 return None
-            key = execution_key(fill_id)
+            key = leg_key(fill_id) if raw.is_leg else execution_key(fill_id)
         fill = Fill(
             account=account,
             symbol=symbol,

@@ -26,7 +26,7 @@ class RawFill(Struct, gc=False):
     """One fill as its file states it: numbers are parsed, the rest is text, "" for an absent field.
 
     The fields are those of `FIELDS`, in that order. `FillParser` raises `bad_number` once it knows
-    account and time, so that the rejection has them.
+    account and time, so that the rejection has them. `is_leg`: a side of a round trip.
     """
 
     account: str = ""
@@ -53,6 +53,7 @@ class RawFill(Struct, gc=False):
     realized: str = ""
     trade_day: str = ""
     bad_number: RowProblem | None = None
+    is_leg: bool = False
 
 
 class InvalidRow(Struct, frozen=True):

@@ -25,6 +25,8 @@ _NUMBERS = (
     "quantity",
     "price",
     "exit_price",
+    "buy_price",
+    "sell_price",
     "commission",
     "stop_loss",
     "target",
@@ -36,6 +38,8 @@ _NUMBERS = (
 _UNIT = re.compile(
     r"^(?P<number>[-+(]?[\d.,' \u00a0]*\d(?:[eE][-+]?\d+)?\)?)\s*(?P<unit>[A-Z][A-Z0-9]{1,9})$"
 )
+#: The times of a row, each with the field of its clock where that is a column of its own.
+_TIMES = {"time": "clock", "exit_time": "exit_clock", "bought": "", "sold": ""}
 _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Longer texts are not matched, for some patterns take quadratic time.
@@ -43,7 +47,10 @@ _LONGEST_TEXT = 300
 
 
 class RoundTripRow(Struct, frozen=True):
-    """Both fills of a round trip, and its result in `currency` if the row states one."""
+    """Both fills of a round trip, and its result in `currency` if the row states one.
+
+    The first is the entry; of a row that states what was bought and what was sold, the earlier one is.
+    """
 
     entry: RawFill
     exit: RawFill
@@ -56,6 +63,7 @@ class PickedRow(Struct, frozen=True):
 
     values: dict[str, str]
     fees: Sequence[str] = ()
+    exit_fees: Sequence[str] = ()
 
 
 MappedRow = RawFill | RoundTripRow | PickedRow | SkippedRow | InvalidRow
@@ -99,10 +107,8 @@ class RuleMapper:
             for part in layout.parts
             if normalize_name(part.column) in names
         ]
-        self._fee_places = [
-            next((names[normalize_name(name)] for name in fee if normalize_name(name) in names), None)
-            for fee in layout.fees.columns
-        ]
+        self._fee_places = _fee_places(layout.fees.columns, names)
+        self._exit_fee_places = _fee_places(layout.fees.exit, names)
         self._sides = layout.side_words(Side.BUY, Side.SELL)
         self._asset_classes: dict[str, str] = {}
         for word, kind in layout.asset_classes.items():
@@ -134,17 +140,16 @@ class RuleMapper:
         for field in _NUMBERS:
             if field in row.values and not (field.endswith("price") and self._is_fraction):
                 yield _split_unit(row.values[field])[0]
-        for place, text in zip(self._fee_places, row.fees, strict=False):
-            if place is not None:
+        for text in (*row.fees, *row.exit_fees):
+            if text:
                 yield _split_unit(text)[0]
 
     def times(self, cells: list[str]) -> Iterator[str]:
         """Yield the times of the row as written, date and clock together."""
         values = self._sample(cells).values
-        if values:
-            yield self._time(values, "time", "clock")
-        if "exit_time" in values:
-            yield self._time(values, "exit_time", "exit_clock")
+        for field, clock in _TIMES.items():
+            if field in values:
+                yield self._time(values, field, clock)
 
     def fee(self, cells: list[str]) -> str:
         """Return the first fee of the row as written."""
@@ -180,8 +185,11 @@ class RuleMapper:
             values[field] = self._carried[field] = values.get(field) or self._carried.get(field, "")
         for field, constant in self._constants:
             values[field] = values.get(field) or constant
-        fees = [cells[place].strip() if place is not None else "" for place in self._fee_places]
-        return PickedRow(values, fees)
+        fees, exit_fees = (
+            [cells[place].strip() if place is not None else "" for place in places]
+            for places in (self._fee_places, self._exit_fee_places)
+        )
+        return PickedRow(values, fees, exit_fees)
 
     def _groups(self, part: ExtractPattern, patterns: Sequence[re.Pattern[str]], text: str) -> dict[str, str]:
         """Return the fields that the first matching pattern takes out of a text. Raises RowError."""
@@ -198,15 +206,22 @@ class RuleMapper:
         )
 
     def _map(self, row: PickedRow) -> RawFill | RoundTripRow:
-        entry, values = self.raw_fill(row), row.values
-        leaving = self._exit(entry, values) if "exit_time" in values else None
-        result = self._number("result", values["result"])[0] if "result" in values else None
-        if leaving is None:
+        values = row.values
+        if "bought" in values:
+            values |= {"time": values["bought"], "price": values["buy_price"], "side": "BUY"}
+            values |= {"exit_time": values["sold"], "exit_price": values["sell_price"]}
+            ids = (values.get("buy_id", ""), values.get("sell_id", ""))
+            values["fill_id"] = values.get("fill_id") or "-".join(filter(None, ids))
+        entry = self.raw_fill(row)
+        if "exit_time" not in values:
             return entry
-        return RoundTripRow(entry, leaving, result, values.get("fee_currency", ""))
+        leaving = self._exit(entry, row)
+        result, unit = self._number("result", values.get("result", ""))
+        return RoundTripRow(entry, leaving, result, unit or values.get("fee_currency", ""))
 
-    def _exit(self, entry: RawFill, values: Mapping[str, str]) -> RawFill:
-        """Return the second fill of a round trip; the fees of both are those of the entry."""
+    def _exit(self, entry: RawFill, row: PickedRow) -> RawFill:
+        """Return the second fill of a round trip; fees of both sides count at the first."""
+        values = row.values
         leaving = structs.replace(
             entry,
             time=self._time(values, "exit_time", "exit_clock"),
@@ -214,9 +229,15 @@ class RuleMapper:
             side=self._side(entry.side).opposite.value,
             commission=ZERO,
             amount=None,
+            is_leg=True,
         )
-        if entry.fill_id:
-            entry.fill_id, leaving.fill_id = f"{entry.fill_id}:in", f"{entry.fill_id}:out"
+        entry.is_leg = True
+        if row.exit_fees:
+            self._set_cost(leaving, *self._total_fee(row.exit_fees))
+        leaving.order_id = values.get("exit_order_id", "")
+        if trip := entry.fill_id:
+            sides = ("buy", "sell") if "bought" in values else ("in", "out")
+            entry.fill_id, leaving.fill_id = (f"{trip}:{side}" for side in sides)
         return leaving
 
     def raw_fill(self, row: PickedRow, quantity: Decimal | None = None) -> RawFill:
@@ -351,8 +372,12 @@ class RuleMapper:
                 raise RowError("missing_field", "commission is empty", "0 is a fee, nothing is none")
         else:
             number, unit = self._total_fee(row.fees)
-        if number is None:
-            return
+        if number is not None:
+            self._set_cost(raw, number, unit)
+
+    def _set_cost(self, raw: RawFill, number: Decimal, unit: str) -> None:
+        """Set a fee by its number as written. Raises RowError."""
+        fees = self._layout.fees
         cost = number.copy_abs() if fees.cost == "unsigned" else number
         cost = EXACT.minus(number) if fees.cost == "negative" else cost
         if fees.per == "unit" and raw.quantity is not None:
@@ -391,6 +416,14 @@ class RuleMapper:
         if self._layout.short_years:
             text = text.replace("-", "/", 2)  # behind hyphens the year may come first, here it does not
         return _epoch_time(text) if self._layout.epoch and text else text
+
+
+def _fee_places(columns: Sequence[Sequence[str]], names: Mapping[str, int]) -> list[int | None]:
+    """Return the index of each fee column, None for one that the file does not have."""
+    return [
+        next((names[normalize_name(name)] for name in options if normalize_name(name) in names), None)
+        for options in columns
+    ]
 
 
 def _fallback_columns(layout: Layout, names: Mapping[str, int]) -> list[tuple[str, list[int]]]:

@@ -114,10 +114,12 @@ class TableReader:
     def _round_trip(
         self, parser: FillParser, row: RoundTripRow, cells: Sequence[str]
     ) -> Iterator[Fill | Rejection]:
-        """Yield both fills of a round trip, or one rejection."""
-        made = [parser.parse(raw, self.line, cells) for raw in (row.entry, row.exit)]
+        """Yield both fills of a round trip, the entry first, or one rejection."""
+        # Fills of one instant keep the order in which they are parsed, or its reverse in a file newest first.
+        raws = (row.exit, row.entry) if parser.is_newest_first else (row.entry, row.exit)
+        made = [parser.parse(raw, self.line, cells) for raw in raws]
         rejected = next((one for one in made if isinstance(one, Rejection)), None)
-        fills = [one for one in made if isinstance(one, Fill)]
+        fills = sorted((one for one in made if isinstance(one, Fill)), key=lambda one: one.order)
         if rejected is None and row.result is not None:
             problem = result_mismatch(row.result, fills, row.currency)
             rejected = parser.reject(self.line, cells, problem, fills[0].account) if problem else None
@@ -167,8 +169,10 @@ class TableReader:
 
     def _rows(self) -> Iterator[tuple[RowMapper | RowProblem, list[str]]]:
         """Yield the mapper and cells of each row of the table; a header in the file gives a new mapper."""
-        mapper, whole, is_inside = self._mapper(self._header), strip_cells(self._header), True
-        may_end, marks = self._layout.table_ends == "blank", self._header_marks
+        header, whole, is_inside = self._header, strip_cells(self._header), True
+        stated = self._preamble
+        mapper = self._mapper(header, stated)
+        may_end, marks, titled = self._layout.table_ends == "blank", self._header_marks, self._layout.titles
         for cells, problem in self._table.rows(self._header_line):
             if problem is not None:
                 yield problem, cells
@@ -177,10 +181,15 @@ class TableReader:
                 is_inside = is_inside and not may_end
                 continue
             if not marks.isdisjoint(cells) and self._is_header(cells, whole):
-                mapper, whole, is_inside = self._mapper(cells), strip_cells(cells), True
+                header, whole, is_inside = cells, strip_cells(cells), True
+                mapper = self._mapper(header, stated)
                 continue
-            if may_end and not "".join(cells[1:]).strip():
-                is_inside = False  # the title of the next table
+            if (may_end or titled) and not "".join(cells[1:]).strip():
+                is_inside = is_inside and not may_end  # the title of the next table
+                if titled:
+                    stated = {**stated, titled: cells[0].strip()}
+                    mapper = self._mapper(header, stated)
+                    continue
             if is_inside:
                 yield mapper, cells
 
@@ -188,9 +197,9 @@ class TableReader:
         """Whether a row repeats the header, or is the header of another table of the layout."""
         return strip_cells(cells) == header or self._layout.match_header(cells) is not None
 
-    def _mapper(self, header: Sequence[str]) -> RowMapper:
+    def _mapper(self, header: Sequence[str], stated: Mapping[str, str]) -> RowMapper:
         if self._layout.has_rules:
-            return RuleMapper(self._layout, header, self._preamble, self.number_format)
+            return RuleMapper(self._layout, header, stated, self.number_format)
         return PlainMapper(self._layout, header, self.number_format)
 
 
