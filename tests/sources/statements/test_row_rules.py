@@ -70,7 +70,7 @@ def test_times_of_brokers(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("03/02/2026 06:00:00 CST", "CST may be several zones"),
+        ("03/02/2026 06:00:00 IST", "IST may be several zones"),
         ("26-03-02 12:00:00", "the year may come first"),
         ("02/30/2026 12:00", "day is out of range"),
         ("2026.02.30 12:00", "day is out of range"),

@@ -116,11 +116,13 @@ class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
     they are counted. `refused` are the words for rejected rows, with the reason. `ends` are the words for
     rows that end a position without a trade, by event. `splits` are the words for stock splits, which are
     rejected with a hint. A `*` within a word matches any text, and alone any other word; unknown words are
-    rejected. `split` separates several words in a cell.
+    rejected. `split` separates several words in a cell. `levels` are levels of detail that state the same
+    trades, the finest first: the first one that a file has is read, the others are skipped.
     """
 
     column: str
     trades: list[str] = []
+    levels: list[NonEmptyList] = []
     skipped: dict[str, list[str]] = {}
     ends: dict[Event, list[str]] = {}
     splits: list[str] = []

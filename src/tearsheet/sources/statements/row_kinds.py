@@ -1,11 +1,12 @@
 """Classification of rows by the rules of a layout: trade, end of a position, skipped or rejected."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from tearsheet.sources.layouts.layout import RowRule, normalize_name
+from tearsheet.errors import FormatError
+from tearsheet.sources.layouts.layout import RowRule, header_places, normalize_name
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
 
@@ -13,6 +14,9 @@ _ANY = "*"
 _LONGEST = 300
 _REMEMBERED = 1000
 _FILLS_HINT = "write what happened as fills in the generic format"
+_OTHER_LEVELS = "other_levels"
+#: Names of rows that state trades of other rows once more.
+_REPETITIONS = (_OTHER_LEVELS, "closed_lots")
 _SPLIT = "a split changes what is held: quantity and price of the open position are wrong without it"
 _SPLIT_HINT = (
     "state it as two fills in the generic format: what was held sold, and what is held now bought, "
@@ -111,6 +115,66 @@ class RowClassifier:
             if kind is not None:
                 return kind
         return None
+
+
+def choose_levels(
+    rules: Sequence[RowRule], header: Sequence[str], rows: Callable[[], Iterable[Sequence[str]]], file: str
+) -> list[RowRule]:
+    """Return the rules with the first level of detail that the rows have as trades, the others skipped.
+
+    Raises FormatError if the rows repeat trades only in levels that are never read.
+    """
+    names = header_places(header)
+    chosen: list[RowRule] = []
+    for rule in rules:
+        place = names.get(normalize_name(rule.column)) if rule.levels else None
+        if place is None:
+            chosen.append(rule)
+            continue
+        before = RowClassifier(chosen, names)
+        rank, repeated = _finest_level(rule, place, (cells for cells in rows() if _is_trade(before, cells)))
+        if rank is None and repeated:
+            raise FormatError(
+                f"{file}: its trades are stated as {repeated} only ({rule.column}), which are no fills",
+                f"export it with the level {' or '.join(words[0] for words in rule.levels)}",
+            )
+        chosen.append(_with_level(rule, rank))
+    return chosen
+
+
+def _with_level(rule: RowRule, rank: int | None) -> RowRule:
+    """Return a rule that reads one of its levels and skips the others."""
+    read = rule.levels[rank] if rank is not None else []
+    skipped = {name: [word for word in words if word not in read] for name, words in rule.skipped.items()}
+    known = {word for words in skipped.values() for word in words}
+    others = [word for words in rule.levels for word in words if word not in read and word not in known]
+    skipped[_OTHER_LEVELS] = [*skipped.get(_OTHER_LEVELS, []), *others]
+    return structs.replace(rule, trades=[*rule.trades, *read], skipped=skipped)
+
+
+def _finest_level(rule: RowRule, place: int, rows: Iterable[Sequence[str]]) -> tuple[int | None, str]:
+    """Return the number of the first level that occurs; the word of repetitions if nothing else does."""
+    ranks = {word.casefold(): rank for rank, words in enumerate(rule.levels) for word in words}
+    trades = {word.casefold() for word in rule.trades}
+    repetitions = {word.casefold() for name in _REPETITIONS for word in rule.skipped.get(name, [])}
+    best, repeated, has_trades = None, "", False
+    for cells in rows:
+        word = normalize_word(cells[place]) if place < len(cells) else ""
+        rank = ranks.get(word.casefold())
+        if rank is not None and (best is None or rank < best):
+            best = rank
+        if best == 0:
+            break
+        has_trades = has_trades or word.casefold() in trades
+        repeated = repeated or (word if word.casefold() in repetitions else "")
+    return best, "" if has_trades else repeated
+
+
+def _is_trade(classifier: RowClassifier, cells: Sequence[str]) -> bool:
+    try:
+        return classifier.classify(cells) is None
+    except (RowError, IndexError):  # a row may be shorter than its header
+        return False
 
 
 def normalize_word(cell: str) -> str:

@@ -18,6 +18,7 @@ from tearsheet.sources.layouts.mapping import FeeSign
 from tearsheet.sources.statements.detect import DetectedFile, detect_layout
 from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.row_kinds import choose_levels
 from tearsheet.sources.statements.settlement import Settlement
 from tearsheet.sources.statements.table import TableReader
 from tearsheet.sources.text.encoding import NumberFormat, detect_number_format
@@ -27,6 +28,7 @@ from tearsheet.sources.text.times import (
     TimeParser,
     date_in_text,
     detect_date_order,
+    has_zone,
     is_unambiguous,
 )
 from tearsheet.trade.fill import Fill, Rejection, Side
@@ -113,11 +115,12 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign)
     _raise_unsupported(path, found.layout)
     found = _with_fee_sign(found, options.fee_sign)
-    zone = _zone(path, found, options)
+    found = _with_level(path, found)
     reader = _reader(found, options.account)
+    times = list(itertools.islice(reader.times(), _SAMPLE_TIMES))
+    zone = _zone(path, found, options, times)
     reader.number_format = _number_format(path, found, reader, options)
     _check_fee_signs(path, found.layout.fees, reader, is_stated=options.fee_sign is not None)
-    times = list(itertools.islice(reader.times(), _SAMPLE_TIMES))
     order = _date_order(path, found, reader, times, options)
     rules = ParseRules(zone, order, reader.number_format)
     new_parser = _parser_factory(path, instruments, options, found, rules, times)
@@ -144,10 +147,13 @@ def _raise_unsupported(path: Path, layout: Layout) -> None:
         raise FormatError(f"{path}: {layout.title}: {layout.refused}", layout.notes)
 
 
-def _zone(path: Path, found: DetectedFile, options: StatementOptions) -> ZoneInfo | None:
+def _zone(
+    path: Path, found: DetectedFile, options: StatementOptions, times: Sequence[str]
+) -> ZoneInfo | None:
     """The zone of times without an offset: the format's own, else what the user says.
 
-    Binance writes another zone than UTC into the name of its files.
+    No zone is needed where all times of the sample have their own. Binance writes another zone than
+    UTC into the name of its files.
     """
     layout = found.layout
     zone = layout.zone_of(found.position.header)
@@ -159,12 +165,22 @@ def _zone(path: Path, found: DetectedFile, options: StatementOptions) -> ZoneInf
             f"{path}: its name says that its times are {elsewhere[0]}, not UTC",
             "export it in UTC, or say its zone with --timezone, such as Etc/GMT-3 for UTC+3",
         )
-    if not layout.names_zone and options.timezone is None:
+    states_zone = any(times) and all(has_zone(text.strip()) for text in times)
+    if not layout.names_zone and options.timezone is None and not states_zone:
         raise FormatError(
             f"{path}: {layout.title} are written in local time, and the file does not say of where",
             "say which with --timezone, such as America/Chicago",
         )
     return options.timezone
+
+
+def _with_level(path: Path, found: DetectedFile) -> DetectedFile:
+    """A recognised file with the finest level of detail that it has: executions, else whole orders."""
+    layout, position = found.layout, found.position
+    if not any(rule.levels for rule in layout.rows):
+        return found
+    rules = choose_levels(layout.rows, position.header, lambda: _rows(found), str(path))
+    return structs.replace(found, layout=structs.replace(layout, rows=rules))
 
 
 def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
@@ -211,7 +227,14 @@ def _date_order(
     if stated is not None or found.is_json_lines or all(is_unambiguous(text.strip()) for text in sample):
         return stated
     is_european = found.position.separator == ";" or reader.number_format.decimal_mark == ","
-    return detect_date_order(reader.times(), is_european=is_european, file=str(path))
+    # Other dates of a file are written like its times.
+    others = (cell for cells in _rows(found) for cell in cells)
+    return detect_date_order(reader.times(), is_european=is_european, file=str(path), others=others)
+
+
+def _rows(found: DetectedFile) -> Iterator[list[str]]:
+    """The readable rows below the header."""
+    return (cells for cells, problem in found.table.rows(found.position.header_line) if problem is None)
 
 
 def _parser_factory(

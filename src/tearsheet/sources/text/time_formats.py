@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DateOrder = Literal["day-first", "month-first"]
 _CLOCK = r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?([AaPp])?\.?[Mm]?\.?"
@@ -17,36 +18,78 @@ _COMPACT = re.compile(r"^(\d{4})(\d\d)(\d\d)[ ,;T]+(\d\d):?(\d\d):?(\d\d)$")
 #: Apr. 3, 2026, 2:30 PM; Fri Apr 03 2026 14:30:00; 3 Apr 2026 14:30
 _NAMED = re.compile(
     r"^(?:[A-Z][a-z]{2},? )?(?:(?P<m1>[A-Za-z]{3})[a-z]*\.? (?P<d1>\d{1,2})|"
-    r"(?P<d2>\d{1,2})[ -](?P<m2>[A-Za-z]{3})[a-z]*\.?),?[ -](?P<year>\d{4}),? (?P<clock>.+)$"
+    r"(?P<d2>\d{1,2})[ -](?P<m2>[A-Za-z]{3})[a-z]*\.?),?[ -](?P<year>\d{4}|\d\d)[ ,;]+(?P<clock>.+)$"
 )
 _ONLY_CLOCK = re.compile(rf"^{_CLOCK}$")
 #: Days since 1899-12-30, as Excel counts them; these are the years 2000 to 2100.
 _EXCEL = re.compile(r"^(?:3[6-9]|[4-6]\d|7[0-3])\d{3}(?:\.\d+)?$")
 _EXCEL_BEGINS = datetime(1899, 12, 30)  # noqa: DTZ001 - a wall clock
+#: 01/05/2026;101500 EST: a date and a clock without colons, with any zone behind it
+_BARE_CLOCK = re.compile(
+    r"^(\d{8}|\d{4}-\d\d-\d\d|\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d\d)|\d{1,2}-[A-Za-z]{3}-(?:\d{4}|\d\d))"
+    r"[ ,;T]+(\d\d)(\d\d)(\d\d)(?=$|[ ,][A-Za-z]|[+-]\d)"
+)
+#: A date alone: 01/05/2026, 05-Jan-26
+_BARE_DATE = re.compile(r"^(?:\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d\d)|\d{1,2}-[A-Za-z]{3}-(?:\d{4}|\d\d))$")
 _WITH_ZONE = re.compile(
     r"^(?P<wall>.*\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?)[ ,]*"
     r"(?:(?P<utc>Z|UTC|GMT)|(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d\d)?"
-    r"|(?P<name>[ECMP][SD]T))(?: \([^()]*\))?$"
+    r"|(?P<name>[A-Z]{3,5}|[A-Z][A-Za-z]+/[A-Za-z_/+-]+\d*))(?: \([^()]*\))?$"
 )
-#: American abbreviations. CST is left out: it is Chinese time, too.
-_ABBREVIATIONS = {"EST": -5, "EDT": -4, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}
+#: Abbreviations of one zone only. CST is left out: it is Chinese time, too.
+_ABBREVIATIONS = {
+    "EST": -5,
+    "EDT": -4,
+    "CDT": -5,
+    "MST": -7,
+    "MDT": -6,
+    "PST": -8,
+    "PDT": -7,
+    "WET": 0,
+    "WEST": 1,
+    "CET": 1,
+    "CEST": 2,
+    "EET": 2,
+    "EEST": 3,
+    "MSK": 3,
+    "HKT": 8,
+    "SGT": 8,
+    "AWST": 8,
+    "JST": 9,
+    "KST": 9,
+    "AEST": 10,
+    "AEDT": 11,
+    "NZST": 12,
+    "NZDT": 13,
+}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-def split_zone(text: str) -> tuple[str, tzinfo | None]:
-    """Split a time and the zone behind it. Raises ValueError for an ambiguous zone."""
+def split_zone(text: str) -> tuple[str, tzinfo | str | None]:
+    """Split a time and the zone behind it; an abbreviation of several zones is returned as text.
+
+    A clock such as 101500 gets its colons, a date alone its midnight. Raises ValueError for an unknown zone.
+    """
+    text = f"{text} 00:00" if _BARE_DATE.match(text) else _BARE_CLOCK.sub(r"\1 \2:\3:\4", text)
     match = _WITH_ZONE.match(text)
-    if match is None:
+    if match is None or match["wall"] is None:
         return text, None
     if match["utc"]:
         return match["wall"], UTC
-    if match["name"]:
-        hours = _ABBREVIATIONS.get(match["name"])
-        if hours is None:
-            raise ValueError(f"{match['name']} may be several zones")
-        return match["wall"], timezone(timedelta(hours=hours))
+    if name := match["name"]:
+        if "/" in name:
+            return match["wall"], _named_zone(name)
+        hours = _ABBREVIATIONS.get(name)
+        return match["wall"], name if hours is None else timezone(timedelta(hours=hours))
     offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
     return match["wall"], timezone(-offset if match["sign"] == "-" else offset)
+
+
+def _named_zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name} is no known zone") from None
 
 
 def parse_unambiguous(text: str) -> datetime | None:
@@ -90,8 +133,8 @@ def _parse_month_name(match: re.Match[str]) -> datetime | None:
     month = (match["m1"] or match["m2"]).lower()
     if clock is None or month not in _MONTHS:
         return None
-    day = int(match["d1"] or match["d2"])
-    return _make_datetime(int(match["year"]), _MONTHS.index(month) + 1, day, clock.groups())
+    day, year = int(match["d1"] or match["d2"]), int(match["year"])
+    return _make_datetime(year if year > 99 else 2000 + year, _MONTHS.index(month) + 1, day, clock.groups())
 
 
 def _parse_excel_date(text: str) -> datetime:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from tearsheet.errors import FormatError
@@ -21,6 +21,7 @@ __all__ = [
     "TimeParser",
     "date_in_text",
     "detect_date_order",
+    "has_zone",
     "is_unambiguous",
 ]
 
@@ -37,47 +38,80 @@ class TimeFormatError(ValueError):
         self.hint = hint
 
 
-def detect_date_order(times: Iterable[str], *, is_european: bool, file: str) -> DateOrder:
+def detect_date_order(
+    times: Iterable[str], *, is_european: bool, file: str, others: Iterable[str] = ()
+) -> DateOrder:
     """Detect whether days or months come first, from all times of a file.
 
-    A day above 12 settles it, else semicolons or decimal commas (`is_european`) or dots (day
-    first), else a 12-hour clock (month first). Raises FormatError where nothing does.
+    A day above 12 settles it, in a time or in another cell of the same form (`others`); else
+    semicolons or decimal commas (`is_european`) or dots (day first), else a 12-hour clock (month
+    first). Raises FormatError where nothing does.
     """
     hint: DateOrder | None = "day-first" if is_european else None
-    seen = False
+    forms: set[tuple[str, int]] = set()
     for text in times:
         match = _local_date(text.strip())
         if match is None:
             continue
-        seen = True
-        if int(match[1]) > 12:
-            return "day-first"
-        if int(match[2]) > 12:
-            return "month-first"
+        forms.add(_form(match))
+        if order := _order_of(match):
+            return order
         if match[8]:
             hint = hint or "month-first"
         elif "." in text[:3]:
             hint = "day-first"
-    if seen and hint is None:
+    if not forms:
+        return hint or "month-first"
+    for text in others:
+        match = _local_date(text.strip()) if text[:1].isdigit() else None
+        if match is not None and _form(match) in forms and (order := _order_of(match)):
+            return order
+    if hint is None:
         raise FormatError(
             f"{file}: nothing tells whether days or months come first in its dates",
             "say --date-order day-first or month-first",
         )
-    return hint or "month-first"
+    return hint
+
+
+def _form(match: re.Match[str]) -> tuple[str, int]:
+    """Return what separates the parts of a date, and how many digits its year has."""
+    return match[0][match.end(1)], len(match[3])
+
+
+def _order_of(match: re.Match[str]) -> DateOrder | None:
+    if int(match[1]) > 12:
+        return "day-first"
+    return "month-first" if int(match[2]) > 12 else None
+
+
+def has_zone(text: str) -> bool:
+    """Whether a time has an offset or the name of a zone behind it; an empty text counts as such."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        pass
+    try:
+        return not text or isinstance(split_zone(text[:_LONGEST])[1], tzinfo)
+    except ValueError:
+        return False
 
 
 def date_in_text(text: str, order: DateOrder | None) -> date | None:
     """Return the date at the start of a text; None if there is none or its order is unknown."""
-    words = text.split()
-    first = words[0] if words else ""
+    words = re.split(r"[\s;,]+", text.strip()[:_LONGEST], maxsplit=1)
     try:
-        return date.fromisoformat(first[:_LONGEST])
+        return date.fromisoformat(words[0])
     except ValueError:
-        match = LOCAL.match(f"{first[:_LONGEST]} 00:00")
+        pass
     try:
-        return parse_with_order(match, order).date() if match is not None and order is not None else None
+        bare = split_zone(words[0])[0]
+        at, match = parse_unambiguous(bare), LOCAL.match(bare)
+        if at is None and match is not None and order is not None:
+            at = parse_with_order(match, order)
     except ValueError:
         return None
+    return at.date() if at is not None else None
 
 
 def is_unambiguous(text: str) -> bool:
@@ -139,7 +173,7 @@ class TimeParser:
             hint = f"dates are read {self._order}" if self._order else "check the date"
             raise TimeFormatError(f"time is not valid, was {text!r}: {error}", hint) from None
         if at is not None:
-            return at.replace(tzinfo=zone)
+            return self._of_abbreviation(at, zone, text) if isinstance(zone, str) else at.replace(tzinfo=zone)
         if match is not None:
             raise TimeFormatError(
                 f"days or months may come first, was {text!r}",
@@ -148,6 +182,16 @@ class TimeParser:
         raise TimeFormatError(
             f"time is not valid, was {text!r}",
             "allowed is ISO 8601 with an offset, such as 2026-01-09T14:32:15Z",
+        )
+
+    def _of_abbreviation(self, wall: datetime, name: str, text: str) -> datetime:
+        """Return a wall clock in the file's zone, which has to have this abbreviation then."""
+        for fold in (0, 1):
+            at = wall.replace(tzinfo=self._zone, fold=fold)
+            if self._zone is not None and at.tzname() == name:
+                return at
+        raise TimeFormatError(
+            f"{name} may be several zones, was {text!r}", "say which with --timezone, such as America/Chicago"
         )
 
     def _in_zone(self, wall: datetime, text: str) -> datetime:
