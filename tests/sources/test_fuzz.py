@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tearsheet.errors import TearsheetError
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import layouts
-from tearsheet.sources.layouts.layout import normalize_name
+from tearsheet.sources.layouts.header import header_places
 from tearsheet.sources.statements.diagnosis import diagnose
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.row_kinds import ExpirationRow, RowClassifier, SkippedRow
@@ -287,7 +287,7 @@ def test_any_text_as_an_instrument(pieces: dict[str, str], text: str) -> None:
 @given(st.sampled_from(sorted(layouts())), st.lists(ANY, min_size=1, max_size=4))
 def test_any_words_as_kinds_of_rows(name: str, words: list[str]) -> None:
     for rule in layouts()[name].rows:
-        kinds = RowClassifier([rule], {normalize_name(rule.column): 0})
+        kinds = RowClassifier([rule], header_places([rule.column]))
         for word in words:
             try:
                 assert isinstance(kinds.classify([word]), SkippedRow | ExpirationRow | None)

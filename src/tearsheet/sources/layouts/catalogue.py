@@ -7,14 +7,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from tearsheet.errors import FormatError, InputError
-from tearsheet.sources.layouts.layout import (
-    JSON_LINES,
-    Kind,
-    Layout,
-    header_places,
-    normalize_name,
-    parse_layout,
-)
+from tearsheet.sources.layouts.header import HeaderPlaces, header_places, normalize_name
+from tearsheet.sources.layouts.layout import JSON_LINES, Kind, Layout, parse_layout
 from tearsheet.sources.text.lines import truncate
 
 _SHOWN = 500
@@ -158,7 +152,7 @@ def _priority(layout: Layout) -> tuple[bool, int]:
     return layouts().get(layout.name) is not layout, len(layout.needed)
 
 
-def _overlap(layout: Layout, names: Mapping[str, int]) -> float:
+def _overlap(layout: Layout, names: HeaderPlaces) -> float:
     return LayoutMatch(layout, layout.missing(names)).overlap
 
 
@@ -174,15 +168,21 @@ def _load_folder(folder: Path) -> dict[str, Layout]:
 
 def _reject_duplicate_columns(layout: Layout, header: Sequence[str], file: str) -> None:
     """Raise FormatError if a column occurs twice and the layout does not number it (`price #2`)."""
-    names = [normalize_name(cell) for cell in header]
+    names, places = [normalize_name(cell) for cell in header], header_places(header)
     numbered = {
         normalize_name(name).partition(" #")[0]
         for options in (*layout.columns.values(), *layout.optional.values())
         for name in options
         if " #" in name
     }
+    beside = {
+        place
+        for options in (*layout.columns.values(), *layout.optional.values())
+        for name in options
+        if " +" in name and (place := places.place(name)) is not None
+    }
     for place in (layout.match_header(header) or {}).values():
-        if names.count(names[place]) > 1 and names[place] not in numbered:
+        if names.count(names[place]) > 1 and names[place] not in numbered and place not in beside:
             raise FormatError(
                 f"{file}: the column {truncate(header[place].strip(), _SHOWN)} stands twice in its header",
                 "rename the one that is not meant",

@@ -5,7 +5,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tearsheet.errors import FormatError
+from tearsheet.sources.layouts.header import HeaderPlaces, header_places
 from tearsheet.sources.layouts.report_rules import ReportRules, RoundTripRules
 from tearsheet.sources.text.times import DateOrder
 from tearsheet.trade.fill import Side
@@ -62,6 +63,10 @@ PIECES = (
     "buy_id",
     "sell_id",
     "result",
+    "bought_at",
+    "sold_at",
+    "price_currency",
+    "rate",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {
@@ -69,7 +74,7 @@ _MADE_OF = {
     "time": ("bought",),
     "side": ("bought",),
     "quantity": (),
-    "price": ("buy_price",),
+    "price": ("buy_price", "bought_at", "amount", "cash"),
 }
 #: A row with one of these has all of them: it is a round trip, told by what was bought and what was sold.
 _BOTH_SIDES = ("bought", "sold", "buy_price", "sell_price")
@@ -116,13 +121,15 @@ class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
     they are counted. `refused` are the words for rejected rows, with the reason. `ends` are the words for
     rows that end a position without a trade, by event. `splits` are the words for stock splits, which are
     rejected with a hint. A `*` within a word matches any text, and alone any other word; unknown words are
-    rejected. `split` separates several words in a cell. `levels` are levels of detail that state the same
-    trades, the finest first: the first one that a file has is read, the others are skipped.
+    rejected. `split` separates several words in a cell. `unfilled` are the words for orders that ended
+    early: they are trades if a part was filled, and skipped if not. `levels` are levels of detail that state
+    the same trades, the finest first: the first one that a file has is read, the others are skipped.
     """
 
     column: str
     trades: list[str] = []
     levels: list[NonEmptyList] = []
+    unfilled: list[str] = []
     skipped: dict[str, list[str]] = {}
     ends: dict[Event, list[str]] = {}
     splits: list[str] = []
@@ -132,11 +139,17 @@ class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ExtractPattern(Struct, frozen=True, forbid_unknown_fields=True):
-    """Patterns that extract fields from a text; the first one that matches the whole text is used."""
+    """Patterns that extract fields from a text; the first one that matches the whole text is used.
+
+    `gaps`: only fields whose own cell is empty are taken. `mark`: the decimal mark of the text, if it may
+    differ from that of the other columns.
+    """
 
     column: str
     patterns: NonEmptyList
     optional: bool = False
+    gaps: bool = False
+    mark: Literal["point", ""] = ""
 
 
 class Fees(Struct, frozen=True, forbid_unknown_fields=True):
@@ -149,7 +162,8 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     `unit`: with `stated`, a fee without a currency in a column or after the number is rejected; with
     `received`, the fee is in the currency that the trade receives. `in_kind`: a fee in the traded coin is
     deducted from the coins, as on spot exchanges. `required`: a row without a fee is rejected, because
-    the fee is unknown and not 0. `futures_pay_fees_only`: the `cash` of a future is its fee, because its
+    the fee is unknown and not 0. `currency`: name of the column that states the currency of a fee column,
+    whose name stands for `{fee}` in it. `futures_pay_fees_only`: the `cash` of a future is its fee, because its
     gains are settled daily.
     """
 
@@ -161,6 +175,7 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     unit: Literal["stated", "received", ""] = ""
     in_kind: bool = False
     required: bool = False
+    currency: str = ""
     futures_pay_fees_only: bool = False
 
     @property
@@ -176,6 +191,11 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     derived from the trades that opened it. Rows with `signed` `endings` have a side or a signed quantity
     themselves, and may repeat trades of the file. `titles` is the field that a line with one
     cell above a table states.
+
+    `prices`: with `amount` a price is the amount of the trade divided by its quantity, with `cash` the cash
+    that moved without the fees, so that both are in the currency of the account. `options`: with `spelled`,
+    options are named by their parts, because they are not of the US. `requires` are fields without which a
+    row is rejected, with the reason.
     """
 
     title: str
@@ -191,10 +211,14 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     zones: dict[str, str] = {}
     epoch: bool = False
     date_order: DateOrder | None = None
+    usual_date_order: DateOrder | None = None
     short_years: bool = False
     newest_first: bool = False
     quantity: Literal["unsigned", "signed"] = "unsigned"
-    prices: Literal["decimal", "fractions"] = "decimal"
+    prices: Literal["decimal", "fractions", "amount", "cash"] = "decimal"
+    multipliers: Literal["stated", "amount"] = "stated"
+    options: Literal["occ", "spelled"] = "occ"
+    requires: dict[str, str] = {}
     lots: bool = False
     quotes: list[str] = []
     coin_names: dict[str, str] = {}
@@ -232,33 +256,40 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
 
     def zone_of(self, header: Sequence[str]) -> str | None:
         """Return the fixed time zone of the format, or the one that a header column names."""
-        names = {normalize_name(cell) for cell in header}
-        named = (zone for column, zone in self.zones.items() if normalize_name(column) in names)
-        return self.zone or next(named, None)
+        places = header_places(header)
+        named = (zone for column, zone in self.zones.items() if places.place(column) is not None)
+        return self.zone or next(named, None) or self.open_parts(places).get("zone")
+
+    def open_parts(self, places: HeaderPlaces) -> dict[str, str]:
+        """Return what stands for the open parts of the names of columns: currency and zone."""
+        found: dict[str, str] = {}
+        for names in (*self.columns.values(), *self.optional.values(), *self.fees.columns):
+            name = next((name for name in names if places.place(name) is not None), "")
+            found |= {part: text for part, text in places.open_parts(name).items() if text}
+        return found
 
     @property
     def has_rules(self) -> bool:
         """Return whether cells have to be picked, checked or changed; else they are the fields."""
         is_ruled = any(getattr(self, key) != getattr(_PLAIN, key) for key in _RULES)
-        return is_ruled or not {*self.columns, *self.optional} <= {*FIELDS}
+        is_open = any("{" in name for names in self.columns.values() for name in names)
+        return is_ruled or is_open or not {*self.columns, *self.optional} <= {*FIELDS}
 
     def side_words(self, buy: _Word, sell: _Word) -> dict[str, _Word]:
         """Return the side of each word, in lower case."""
         words = {word.casefold(): buy for word in self.sides.buy}
         return words | {word.casefold(): sell for word in self.sides.sell}
 
-    def missing(self, names: Mapping[str, int]) -> list[str]:
-        """Return the required columns that a header lacks, given its normalized names."""
+    def missing(self, places: HeaderPlaces) -> list[str]:
+        """Return the required columns that a header lacks."""
         wanted = (*self.columns.values(), *self.fees.needed)
-        lacking = [
-            options[0] for options in wanted if not any(normalize_name(option) in names for option in options)
-        ]
+        lacking = [options[0] for options in wanted if places.first(options) is None]
         rules = (rule.column for rule in self.rows if not rule.optional)
         parts = (part.column for part in self.parts if not part.optional)
         others = dict.fromkeys((*self.recognised_by.columns, *rules, *parts))
-        lacking += [name for name in others if normalize_name(name) not in names]
+        lacking += [name for name in others if places.place(name) is None]
         some = self.recognised_by.any
-        if some and not any(normalize_name(name) in names for name in some):
+        if some and places.first(some) is None:
             lacking.append(" or ".join(some))
         return lacking
 
@@ -280,7 +311,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
             return None
         found = {}
         for field, names in (*self.columns.items(), *self.optional.items()):
-            place = next((places[normalize_name(n)] for n in names if normalize_name(n) in places), None)
+            place = places.first(names)
             if place is not None:
                 found[field] = place
         return found
@@ -300,6 +331,9 @@ _RULES = (
     "asset_classes",
     "constants",
     "preamble",
+    "requires",
+    "options",
+    "multipliers",
     "rows",
     "parts",
     "fees",
@@ -307,25 +341,6 @@ _RULES = (
     "carried",
     "titles",
 )
-
-
-def normalize_name(cell: str) -> str:
-    """Return a column name for comparison: lower case, without surplus spaces."""
-    return " ".join(cell.split()).casefold()
-
-
-def header_places(header: Sequence[str]) -> dict[str, int]:
-    """Return the index of each normalized column name, the first one for a duplicate.
-
-    A duplicate also has a numbered name: the second Price is `price #2`.
-    """
-    places: dict[str, int] = {}
-    seen: dict[str, int] = {}
-    for place, cell in enumerate(header):
-        name = normalize_name(cell)
-        seen[name] = seen.get(name, 0) + 1
-        places.setdefault(name if seen[name] == 1 else f"{name} #{seen[name]}", place)
-    return places
 
 
 def parse_layout(name: str, text: str) -> Layout:
@@ -346,7 +361,7 @@ def parse_layout(name: str, text: str) -> Layout:
 
 def _check_fields(layout: Layout, where: str) -> None:
     known = (*FIELDS, *PIECES)
-    named = (*layout.columns, *layout.optional, *layout.constants, *layout.preamble)
+    named = (*layout.columns, *layout.optional, *layout.constants, *layout.preamble, *layout.requires)
     titled = [layout.titles] if layout.titles else []
     for field in (*named, *titled, *_groups(layout)):
         if field not in known:

@@ -10,14 +10,15 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tearsheet.errors import FormatError
+from tearsheet.sources.files.csv_rows import CsvTable
 from tearsheet.sources.layouts.catalogue import all_layouts
-from tearsheet.sources.layouts.layout import Layout, normalize_name
+from tearsheet.sources.layouts.header import normalize_name
+from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.layouts.report_rules import ReportRules, StatedQuantity
 from tearsheet.sources.reports.report_table import ReportTable, instrument_of
 from tearsheet.sources.reports.reported import BrokerReport, ReportedFill, ReportLine
 from tearsheet.sources.reports.round_trips import read_round_trips
 from tearsheet.sources.reports.sections import read_sections
-from tearsheet.sources.statements.csv_rows import CsvTable
 from tearsheet.sources.statements.detect import detect_kind, detect_layout, header_rows
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import Statement, open_statement

@@ -6,8 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.layouts.layout import header_places, normalize_name
-from tearsheet.sources.statements.csv_rows import strip_cells
+from tearsheet.sources.files.csv_rows import strip_cells
+from tearsheet.sources.layouts.header import header_places
 from tearsheet.sources.statements.table import TableSource
 from tearsheet.sources.text.encoding import NumberFormat, detect_number_format
 from tearsheet.trade.instrument import Instrument, Instruments, UnknownInstrument
@@ -44,7 +44,7 @@ class ReportTable:
     def text(self, cells: Sequence[str], names: Sequence[str]) -> str:
         """Return the cell of the first of these columns that the table has."""
         for name in names:
-            place = self.places.get(normalize_name(name))
+            place = self.places.place(name)
             if place is not None and place < len(cells):
                 return cells[place].strip()
         return ""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.layouts.layout import Layout, normalize_name
+from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.layouts.report_rules import RoundTripRules, StatedQuantity
 from tearsheet.sources.reports.report_table import ReportTable, instrument_of
 from tearsheet.sources.reports.reported import BrokerReport, ReportedFill, ReportLine, Role
@@ -212,7 +212,7 @@ class _RoundTripReader:
             raise FormatError(f"{where}: {names[0]} {error.reason}", error.hint) from None
 
     def _amount(self, line: int, cells: Sequence[str], names: Sequence[str]) -> Decimal | None:
-        name = next((n for n in names if normalize_name(n) in self._table.places), "")
+        name = next((n for n in names if self._table.places.place(n) is not None), "")
         return self._table.number(line, cells, name, self._number_format) if name else None
 
     def _price(self, cells: Sequence[str], names: Sequence[str]) -> Decimal | None:

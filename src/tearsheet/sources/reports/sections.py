@@ -8,7 +8,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tearsheet.sources.layouts.layout import Layout, header_places, normalize_name
+from tearsheet.sources.layouts.header import header_places, normalize_name
+from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.layouts.report_rules import HeaderFact, ReportRules, SectionRule, StatedQuantity
 from tearsheet.sources.reports.reported import BrokerReport, ReportLine
 from tearsheet.sources.statements.fill_rows import asset_class_of

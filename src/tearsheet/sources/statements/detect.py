@@ -10,11 +10,11 @@ from msgspec import Struct, structs
 
 from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.files.compound_file import MAGIC
+from tearsheet.sources.files.csv_rows import CsvPosition, CsvTable
 from tearsheet.sources.files.refused import reject_archive, reject_unsupported
 from tearsheet.sources.layouts.catalogue import LayoutSelector
 from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Kind, Layout
 from tearsheet.sources.layouts.mapping import FeeSign, mapped_layout
-from tearsheet.sources.statements.csv_rows import CsvPosition, CsvTable
 from tearsheet.sources.statements.json_rows import JSON_HEADER, JsonLines
 from tearsheet.sources.statements.table import TableSource
 from tearsheet.sources.text import encoding as texts

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from tearsheet.sources.files.csv_rows import extra_columns_problem
 from tearsheet.sources.layouts.layout import FIELDS, Layout
-from tearsheet.sources.statements.csv_rows import extra_columns_problem
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.trade.amount import EXACT, ONE, ZERO

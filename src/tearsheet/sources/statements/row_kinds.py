@@ -1,12 +1,13 @@
 """Classification of rows by the rules of a layout: trade, end of a position, skipped or rejected."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct, structs
 
 from tearsheet.errors import FormatError
-from tearsheet.sources.layouts.layout import RowRule, header_places, normalize_name
+from tearsheet.sources.layouts.header import HeaderPlaces, header_places
+from tearsheet.sources.layouts.layout import RowRule
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
 
@@ -36,13 +37,18 @@ class ExpirationRow(Struct, frozen=True):
     event: str
 
 
+class UnfilledRow(Struct, frozen=True):
+    """Row of an order that ended early: a trade only if it states a filled quantity."""
+
+
 class _RefusedRow(Struct, frozen=True):
     reason: str
     hint: str
     is_known: bool = True
 
 
-_Classification = SkippedRow | ExpirationRow | _RefusedRow | None
+RowKind = SkippedRow | ExpirationRow | UnfilledRow
+_Classification = RowKind | _RefusedRow | None
 
 
 class _RowTest:
@@ -58,9 +64,9 @@ class _RowTest:
             (word, re.compile(re.escape(word).replace(r"\*", ".*"), re.DOTALL))
             for word in sorted(open_words, key=len, reverse=True)
         ]
-        self._cache: dict[str, SkippedRow | ExpirationRow | None] = {}
+        self._cache: dict[str, RowKind | None] = {}
 
-    def apply(self, cell: str) -> SkippedRow | ExpirationRow | None:
+    def apply(self, cell: str) -> RowKind | None:
         """Return the kind of a cell, or None for a trade. Raises RowError."""
         if cell in self._cache:
             return self._cache[cell]
@@ -69,7 +75,7 @@ class _RowTest:
             self._cache[cell] = kind
         return kind
 
-    def _classify_value(self, text: str) -> SkippedRow | ExpirationRow | None:
+    def _classify_value(self, text: str) -> RowKind | None:
         split = self._rule.split
         words = text.split(split) if split else [text]
         kinds = [self._classify_word(word.strip().casefold()) for word in words]
@@ -79,7 +85,9 @@ class _RowTest:
             column, word = self._rule.column, f"{truncate(text, _LONGEST)!r}"
             what = f"{column} is {word}: " if refused.is_known else f"{column} {word} is "
             raise RowError("unknown_row", what + refused.reason, refused.hint)
-        return skipped or next((kind for kind in kinds if isinstance(kind, ExpirationRow)), None)
+        return skipped or next(
+            (kind for kind in kinds if isinstance(kind, ExpirationRow | UnfilledRow)), None
+        )
 
     def _classify_word(self, word: str) -> _Classification:
         if word in self._words:
@@ -98,14 +106,12 @@ class _RowTest:
 class RowClassifier:
     """Row rules of a layout, bound to a header."""
 
-    def __init__(self, rules: Sequence[RowRule], names: Mapping[str, int]) -> None:
+    def __init__(self, rules: Sequence[RowRule], names: HeaderPlaces) -> None:
         self._tests = [
-            _RowTest(rule, names[normalize_name(rule.column)])
-            for rule in rules
-            if normalize_name(rule.column) in names
+            _RowTest(rule, place) for rule in rules if (place := names.place(rule.column)) is not None
         ]
 
-    def classify(self, cells: Sequence[str]) -> SkippedRow | ExpirationRow | None:
+    def classify(self, cells: Sequence[str]) -> RowKind | None:
         """Return the kind of a row from the first rule that classifies it, or None for a trade.
 
         Raises RowError if a rule rejects the row, or does not know its word.
@@ -127,7 +133,7 @@ def choose_levels(
     names = header_places(header)
     chosen: list[RowRule] = []
     for rule in rules:
-        place = names.get(normalize_name(rule.column)) if rule.levels else None
+        place = names.place(rule.column) if rule.levels else None
         if place is None:
             chosen.append(rule)
             continue
@@ -188,6 +194,7 @@ def normalize_word(cell: str) -> str:
 def _build_table(rule: RowRule) -> dict[str, _Classification]:
     """Return the class of each word of the column, in lower case; a `*` within a word matches any text."""
     verdicts: dict[str, _Classification] = dict.fromkeys(map(str.casefold, rule.trades))
+    verdicts |= dict.fromkeys(map(str.casefold, rule.unfilled), UnfilledRow())
     for name, words in rule.skipped.items():
         verdicts |= dict.fromkeys(map(str.casefold, words), SkippedRow(name))
     for event, words in rule.ends.items():

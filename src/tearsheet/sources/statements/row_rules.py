@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from operator import itemgetter
@@ -10,15 +9,29 @@ from typing import Protocol
 
 from msgspec import Struct, structs
 
-from tearsheet.sources.layouts.layout import ExtractPattern, Layout, header_places, normalize_name
-from tearsheet.sources.statements.csv_rows import extra_columns_problem
+from tearsheet.sources.files.csv_rows import extra_columns_problem
+from tearsheet.sources.layouts.header import HeaderPlaces, header_places
+from tearsheet.sources.layouts.layout import ExtractPattern, Layout
 from tearsheet.sources.statements.raw_fill import InvalidRow, RawFill, TextCache, bad_number, canonical
-from tearsheet.sources.statements.row_kinds import RowClassifier, SkippedRow, normalize_word
-from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol
-from tearsheet.sources.text.encoding import NumberFormat
+from tearsheet.sources.statements.row_kinds import (
+    ExpirationRow,
+    RowClassifier,
+    SkippedRow,
+    UnfilledRow,
+    normalize_word,
+)
+from tearsheet.sources.statements.row_money import (
+    RowFees,
+    checked_amount,
+    multiplier_by_amount,
+    set_price_by_money,
+)
+from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol, spelled_contract
+from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
-from tearsheet.trade.amount import EXACT, ZERO, is_valid_amount, to_plain_string
+from tearsheet.sources.text.time_formats import epoch_time
+from tearsheet.trade.amount import EXACT, ZERO, to_plain_string
 from tearsheet.trade.fill import Side
 
 _NUMBERS = (
@@ -35,15 +48,16 @@ _NUMBERS = (
     "cash",
     "result",
 )
-_UNIT = re.compile(
-    r"^(?P<number>[-+(]?[\d.,' \u00a0]*\d(?:[eE][-+]?\d+)?\)?)\s*(?P<unit>[A-Z][A-Z0-9]{1,9})$"
-)
 #: The times of a row, each with the field of its clock where that is a column of its own.
 _TIMES = {"time": "clock", "exit_time": "exit_clock", "bought": "", "sold": ""}
-_EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Longer texts are not matched, for some patterns take quadratic time.
 _LONGEST_TEXT = 300
+
+
+#: Under which name orders are counted of which nothing was filled.
+UNFILLED = "unfilled_orders"
+_WRITE_IT = "write the fill in the generic format instead"
+_SWAPPED = str.maketrans(",.", ".,")
 
 
 class RoundTripRow(Struct, frozen=True):
@@ -93,6 +107,7 @@ class RuleMapper:
     ) -> None:
         names = header_places(header)
         places = layout.match_header(header) or {}
+        named = layout.open_parts(names)
         self._layout = layout
         self._width = len(header)
         self._fields = tuple(places)
@@ -100,15 +115,23 @@ class RuleMapper:
         self._pick_cells: Callable[[Sequence[str]], Sequence[str]] = itemgetter(*places.values(), 0)
         self._classifier = RowClassifier(layout.rows, names)
         self._fallbacks = _fallback_columns(layout, names)
-        self._constants = (*preamble.items(), *layout.constants.items())
+        self._constants = (*preamble.items(), *_stated_money(named), *layout.constants.items())
         self._carried: dict[str, str] = {}
         self._parts = [
-            (part, names[normalize_name(part.column)], [re.compile(p) for p in part.patterns])
+            (part, place, [re.compile(p) for p in part.patterns])
             for part in layout.parts
-            if normalize_name(part.column) in names
+            if (place := names.place(part.column)) is not None
         ]
-        self._fee_places = _fee_places(layout.fees.columns, names)
-        self._exit_fee_places = _fee_places(layout.fees.exit, names)
+        self._fees = RowFees(layout.fees.columns, layout.fees.currency, names)
+        self._exit_fees = RowFees(layout.fees.exit, layout.fees.currency, names)
+        self._marked = {
+            field
+            for part in layout.parts
+            if part.mark
+            for field in re.findall(r"\(\?P<(\w+)>", "".join(part.patterns))
+            if field in _NUMBERS
+        }
+        self._is_point = form.decimal_mark == "."
         self._sides = layout.side_words(Side.BUY, Side.SELL)
         self._asset_classes: dict[str, str] = {}
         for word, kind in layout.asset_classes.items():
@@ -138,11 +161,12 @@ class RuleMapper:
         """Yield the texts that show the number format of the file."""
         row = self._sample(cells)
         for field in _NUMBERS:
-            if field in row.values and not (field.endswith("price") and self._is_fraction):
-                yield _split_unit(row.values[field])[0]
+            is_fraction = field.endswith("price") and self._is_fraction
+            if field in row.values and not is_fraction and field not in self._marked:
+                yield split_unit(row.values[field])[0]
         for text in (*row.fees, *row.exit_fees):
             if text:
-                yield _split_unit(text)[0]
+                yield split_unit(text)[0]
 
     def times(self, cells: list[str]) -> Iterator[str]:
         """Yield the times of the row as written, date and clock together."""
@@ -177,32 +201,44 @@ class RuleMapper:
         values = dict(zip(self._fields, map(str.strip, self._pick_cells(cells)), strict=False))
         for field, places in self._fallbacks:
             values[field] = next((text for place in places if (text := cells[place].strip())), "")
-        if kind is not None:
+        if isinstance(kind, ExpirationRow):
             values["event"] = kind.event
         for part, place, patterns in self._parts:
-            values |= self._groups(part, patterns, cells[place].strip())
+            found = self._groups(part, patterns, cells[place].strip())
+            values |= {name: text for name, text in found.items() if not (part.gaps and values.get(name))}
         for field in self._layout.carried:
             values[field] = self._carried[field] = values.get(field) or self._carried.get(field, "")
         for field, constant in self._constants:
             values[field] = values.get(field) or constant
-        fees, exit_fees = (
-            [cells[place].strip() if place is not None else "" for place in places]
-            for places in (self._fee_places, self._exit_fee_places)
-        )
-        return PickedRow(values, fees, exit_fees)
+        if isinstance(kind, UnfilledRow) and not self._is_filled(values):
+            return SkippedRow(UNFILLED)
+        for field, reason in self._layout.requires.items():
+            if not values.get(field):
+                raise RowError("unknown_row", reason, self._layout.notes or _WRITE_IT)
+        return PickedRow(values, self._fees.texts(cells), self._exit_fees.texts(cells))
+
+    def _is_filled(self, values: Mapping[str, str]) -> bool:
+        """Return whether a part of an order that ended early was filled."""
+        try:
+            return bool(self._number("quantity", values.get("quantity", ""))[0])
+        except RowError:
+            return True
 
     def _groups(self, part: ExtractPattern, patterns: Sequence[re.Pattern[str]], text: str) -> dict[str, str]:
         """Return the fields that the first matching pattern takes out of a text. Raises RowError."""
         fitting = patterns if len(text) <= _LONGEST_TEXT else []
         match = next((m for p in fitting if (m := p.fullmatch(text))), None)
         if match is not None:
-            return {name: value for name, value in match.groupdict().items() if value}
+            found = {name: value for name, value in match.groupdict().items() if value}
+            if part.mark and not self._is_point:
+                found |= {name: found[name].translate(_SWAPPED) for name in found if name in self._marked}
+            return found
         if part.optional:
             return {}
         raise RowError(
             "unknown_row",
             f"{part.column} is not understood, was {truncate(text, _LONGEST_TEXT)!r}",
-            self._layout.notes or "write the fill in the generic format instead",
+            self._layout.notes or _WRITE_IT,
         )
 
     def _map(self, row: PickedRow) -> RawFill | RoundTripRow:
@@ -233,7 +269,9 @@ class RuleMapper:
         )
         entry.is_leg = True
         if row.exit_fees:
-            self._set_cost(leaving, *self._total_fee(row.exit_fees))
+            self._set_cost(
+                leaving, *self._exit_fees.total(row.exit_fees, leaving.currency, values, self._number)
+            )
         leaving.order_id = values.get("exit_order_id", "")
         if trip := entry.fill_id:
             sides = ("buy", "sell") if "bought" in values else ("in", "out")
@@ -248,7 +286,8 @@ class RuleMapper:
         coin = ""
         if quantity is None:
             quantity, coin = self._number("quantity", get("quantity", ""))
-        price = self._price("price", get("price", ""))
+        side = self._signed_side(get("side", ""), quantity)
+        price = self._price("price", get("price", "") or self._price_by_side(values, side))
         stop_loss, _ = self._number("stop_loss", get("stop_loss", ""))
         target, _ = self._number("target", get("target", ""))
         multiplier, _ = self._number("multiplier", get("multiplier", ""))
@@ -256,7 +295,6 @@ class RuleMapper:
         currency = _check_unit(currency, unit, "amount", symbol)
         cash, unit = self._number("cash", get("cash", ""))
         currency = _check_unit(currency, unit, "cash", symbol)
-        side = self._signed_side(get("side", ""), quantity)
         if fees.in_kind or coin:
             base = _check_unit(base or coin_pair(symbol, ())[0], coin, "quantity", symbol)
         raw = RawFill(
@@ -284,6 +322,7 @@ class RuleMapper:
             trade_day=get("trade_day", ""),
         )
         self._set_fee(raw, row)
+        self._set_by_money(raw)
         if not fees.in_kind:
             raw.base = ""
         return raw
@@ -293,7 +332,10 @@ class RuleMapper:
         layout, symbol = self._layout, values.get("symbol", "")
         base, currency = values.get("base", ""), values.get("currency", "")
         named, asset_class = symbol, self._asset_class(values.get("asset_class", ""))
-        if values.get("right"):
+        if values.get("right") and layout.options == "spelled":
+            named = spelled_contract(values, layout.expiries)
+            asset_class = "future" if named.endswith(" FUT") else "option"
+        elif values.get("right"):
             named, asset_class = option_symbol(values, layout.expiries), "option"
         elif not symbol:
             named = f"{base}/{currency}" if base and currency else values.get("underlying", "")
@@ -330,7 +372,7 @@ class RuleMapper:
 
     def _price(self, field: str, text: str) -> Decimal | None:
         if self._is_fraction and (fraction := fraction_price(text)) is not None:
-            return _checked(field, fraction)
+            return checked_amount(field, fraction)
         return self._number(field, text)[0]
 
     def _signed_side(self, word: str, quantity: Decimal | None) -> str:
@@ -371,7 +413,7 @@ class RuleMapper:
             if number is None and fees.required:
                 raise RowError("missing_field", "commission is empty", "0 is a fee, nothing is none")
         else:
-            number, unit = self._total_fee(row.fees)
+            number, unit = self._fees.total(row.fees, raw.currency, row.values, self._number)
         if number is not None:
             self._set_cost(raw, number, unit)
 
@@ -391,23 +433,21 @@ class RuleMapper:
                 f"the file does not say in which currency the fee {to_plain_string(cost)} is",
                 "write the fill in the generic format, with the fee in the currency of the trade",
             )
-        raw.commission, raw.fee_currency = _checked("commission", cost), currency if cost else ""
+        raw.commission, raw.fee_currency = checked_amount("commission", cost), currency if cost else ""
 
-    def _total_fee(self, texts: Sequence[str]) -> tuple[Decimal, str]:
-        """Return the sum of the fee columns and their currency. Raises RowError."""
-        total, units = ZERO, set()
-        for text in texts:
-            number, unit = self._number("commission", text)
-            if number:
-                units.add(unit)
-                total = EXACT.add(total, number)
-        if len(units) > 1:
-            raise RowError(
-                "foreign_fee",
-                f"its fees are in several currencies: {', '.join(sorted(units))}",
-                "write the fill in the generic format, with one fee",
-            )
-        return total, units.pop() if units else ""
+    def _set_by_money(self, raw: RawFill) -> None:
+        """Set price and multiplier, where the layout finds them by the money of the row. Raises RowError."""
+        layout = self._layout
+        if layout.prices in ("amount", "cash"):
+            set_price_by_money(raw, self._side(raw.side), by_cash=layout.prices == "cash")
+        if layout.multipliers == "amount" and raw.multiplier is None:
+            raw.multiplier = multiplier_by_amount(raw)
+
+    def _price_by_side(self, values: Mapping[str, str], side: str) -> str:
+        """Return the price in the column of the side, of a format with a column for each."""
+        if "bought_at" not in values:
+            return ""
+        return values["bought_at"] if self._side(side) is Side.BUY else values.get("sold_at", "")
 
     def _time(self, values: Mapping[str, str], field: str, clock: str) -> str:
         text = values.get(field, "")
@@ -415,45 +455,27 @@ class RuleMapper:
             text = f"{text} {values[clock]}"
         if self._layout.short_years:
             text = text.replace("-", "/", 2)  # behind hyphens the year may come first, here it does not
-        return _epoch_time(text) if self._layout.epoch and text else text
+        return epoch_time(text) if self._layout.epoch and text else text
 
 
-def _fee_places(columns: Sequence[Sequence[str]], names: Mapping[str, int]) -> list[int | None]:
-    """Return the index of each fee column, None for one that the file does not have."""
-    return [
-        next((names[normalize_name(name)] for name in options if normalize_name(name) in names), None)
-        for options in columns
-    ]
-
-
-def _fallback_columns(layout: Layout, names: Mapping[str, int]) -> list[tuple[str, list[int]]]:
+def _fallback_columns(layout: Layout, names: HeaderPlaces) -> list[tuple[str, list[int]]]:
     """The fields for which a file has several columns: of a row, the first that is not empty counts."""
     found = []
     for field, options in (*layout.columns.items(), *layout.optional.items()):
-        places = [names[normalize_name(option)] for option in options if normalize_name(option) in names]
+        places = [place for option in options if (place := names.place(option)) is not None]
         if len(places) > 1:
             found.append((field, places))
     return found
 
 
-def _split_unit(text: str) -> tuple[str, str]:
-    if len(text) > _LONGEST_TEXT:
-        return text, ""
-    found = _UNIT.match(text) if text[-1:].isalnum() and not text[-1:].isdigit() else None
-    return (found["number"].strip(), found["unit"]) if found else (text, "")
+def _stated_money(named: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [("currency", named["currency"])] if "currency" in named else []
 
 
 def _parse_with_unit(form: NumberFormat, text: str) -> tuple[Decimal | None, str]:
-    text, unit = _split_unit(text)
+    text, unit = split_unit(text)
     number = form.parse(text)
     return None if number is None else canonical(number), unit
-
-
-def _checked(field: str, number: Decimal) -> Decimal:
-    """Return a computed number in canonical form. Raises RowError if it is out of range."""
-    if not is_valid_amount(number):
-        raise bad_number(field, ValueError(f"is not a usable number, was {to_plain_string(number)!r}"))
-    return canonical(number)
 
 
 def _check_unit(code: str, unit: str, where: str, symbol: str) -> str:
@@ -468,18 +490,3 @@ def _check_unit(code: str, unit: str, where: str, symbol: str) -> str:
             "check the row with the broker",
         )
     return known or unit
-
-
-def _epoch_time(text: str) -> str:
-    """The time of seconds, milli-, micro- or nanoseconds since 1970, by their number of digits."""
-    whole, _, fraction = text.partition(".")
-    scale = _EPOCH_UNITS.get(len(whole))
-    if scale is None or not (whole.isascii() and whole.isdigit() and (fraction or "0").isdigit()):
-        return text
-    micros = int(whole) * 10**6 // scale
-    if scale == 1 and fraction:
-        micros += int(fraction.ljust(6, "0")[:6])
-    try:
-        return (_EPOCH + timedelta(microseconds=micros)).isoformat()
-    except OverflowError:
-        return text

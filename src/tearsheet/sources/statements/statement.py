@@ -229,7 +229,10 @@ def _date_order(
     is_european = found.position.separator == ";" or reader.number_format.decimal_mark == ","
     # Other dates of a file are written like its times.
     others = (cell for cells in _rows(found) for cell in cells)
-    return detect_date_order(reader.times(), is_european=is_european, file=str(path), others=others)
+    usual = found.layout.usual_date_order
+    return detect_date_order(
+        reader.times(), is_european=is_european, file=str(path), others=others, usual=usual
+    )
 
 
 def _rows(found: DetectedFile) -> Iterator[list[str]]:

@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from tearsheet.sources.layouts.layout import Layout, normalize_name
-from tearsheet.sources.statements.csv_rows import describe_span, strip_cells
+from tearsheet.sources.files.csv_rows import describe_span, strip_cells
+from tearsheet.sources.layouts.header import header_places, normalize_name
+from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.statements.expirations import Expirations, PendingExpiration
 from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.raw_fill import InvalidRow, PlainMapper, RawFill
@@ -207,4 +208,6 @@ def _header_marks(layout: Layout, header: Sequence[str]) -> frozenset[str]:
     """Return cells that a header has: the names of its first field, as they may be written."""
     names = next(iter(layout.columns.values()), [])
     wanted = {normalize_name(name) for name in names}
-    return frozenset([*names, *(cell for cell in header if normalize_name(cell) in wanted)])
+    place = header_places(header).first(names)
+    named = [] if place is None else [header[place]]
+    return frozenset([*names, *named, *(cell for cell in header if normalize_name(cell) in wanted)])

@@ -13,13 +13,13 @@ _DAY_MONTH_YEAR = re.compile(r"^(\d{1,2})[ -]?([A-Z]{3})[ -]?(\d{4}|\d\d)$")
 _ISO = re.compile(r"^(\d{4})-?(\d\d)-?(\d\d)$")
 _SHORT = re.compile(r"^\d{6}$")
 _SLASHES = re.compile(r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)$")
-_RIGHTS = {"C": "C", "CALL": "C", "P": "P", "PUT": "P"}
+_RIGHTS = {"C": "C", "CALL": "C", "CE": "C", "P": "P", "PUT": "P", "PE": "P"}
 _THOUSAND = Decimal(1000)
 #: 110'16 and 110 040: points and 32nds, the third digit is quarters of a 32nd; 450'2: eighths.
 _FRACTION = re.compile(r"^(?P<sign>-?)(?P<points>\d+)['\- ](?P<part>\d{1,3})$")
 _QUARTERS = {"": Decimal(0), "0": Decimal(0), "2": Decimal("0.25"), "5": Decimal("0.5"), "7": Decimal("0.75")}
 _OCC_EXPIRY = re.compile(r"^[A-Z]{1,6}\d? *(\d{6})[CP]\d{8}$")
-_PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/]([A-Z0-9]{2,10})$")
+_PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/_]([A-Z0-9]{2,10})$")
 
 
 def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
@@ -37,6 +37,30 @@ def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
             "write its 21-character OCC symbol in the generic format",
         )
     return f"{root:<6}{expiry:%y%m%d}{right}{strike:08d}"
+
+
+def spelled_contract(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
+    """Return a contract by its parts: `NIFTY 31JUL25 25000 C`, or `NIFTY 31JUL25 FUT` without a strike.
+
+    Raises RowError.
+    """
+    root = " ".join((pieces.get("underlying", "") or pieces.get("symbol", "")).upper().split())
+    expiry = _expiry(pieces.get("expiry", "").strip().upper(), forms)
+    kind = pieces.get("right", "").upper().split()[-1:]
+    right = _RIGHTS.get(kind[0]) if kind else None
+    strike = _strike(pieces.get("strike", ""))
+    if root and expiry is not None:
+        day = f"{expiry:%d}{_MONTHS[expiry.month - 1]}{expiry:%y}"
+        if right is not None and strike is not None:
+            return f"{root} {day} {format((Decimal(strike) / _THOUSAND).normalize(), 'f')} {right}"
+        if kind and kind[0].startswith("FUT"):
+            return f"{root} {day} FUT"
+    named = " ".join(pieces.get(p, "") for p in ("underlying", "symbol", "expiry", "strike", "right"))
+    raise RowError(
+        "unknown_instrument",
+        f"the contract is not understood: {' '.join(named.split())!r}",
+        "write the fill in the generic format, with a name of your own for the contract",
+    )
 
 
 def expiry_of(symbol: str) -> date | None:
@@ -89,8 +113,10 @@ def _expiry(text: str, forms: Sequence[str]) -> date | None:
             return date(_year(match[3]), _MONTHS.index(match[2]) + 1, int(match[1]))
         if match := _ISO.match(f"20{text}" if _SHORT.match(text) else text):
             return date(int(match[1]), int(match[2]), int(match[3]))
-        if "month-first" in forms and (match := _SLASHES.match(text)):
-            return date(_year(match[3]), int(match[1]), int(match[2]))
+        if forms and (match := _SLASHES.match(text)):
+            first, second = int(match[1]), int(match[2])
+            month, day = (first, second) if "month-first" in forms else (second, first)
+            return date(_year(match[3]), month, day)
     except ValueError:
         return None
     return None

@@ -40,6 +40,10 @@ _INDIAN = re.compile(r"^[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?$")
 _OPEN = re.compile(r"^[1-9][0-9]{0,2}[,.][0-9]{3}$")
 _NOT_A_DIGIT = re.compile(r"[^0-9.]")
 _SWAPPED = str.maketrans(",.", ".,")
+#: A number with a coin or currency behind it.
+_UNIT = re.compile(
+    r"^(?P<number>[-+(]?[\d.,' \u00a0]*\d(?:[eE][-+]?\d+)?\)?)\s*(?P<unit>[A-Z][A-Z0-9]{1,9})$"
+)
 
 
 class NumberFormat(Struct, frozen=True):
@@ -99,6 +103,14 @@ def encoding_of(head: bytes) -> str:
 def separator_of(header: str) -> str:
     """Return the most frequent separator of a header line."""
     return max(SEPARATORS, key=header.count)
+
+
+def split_unit(text: str) -> tuple[str, str]:
+    """Split a number and the code of the coin or currency behind it."""
+    if len(text) > _LONGEST:
+        return text, ""
+    found = _UNIT.match(text) if text[-1:].isalnum() and not text[-1:].isdigit() else None
+    return (found["number"].strip(), found["unit"]) if found else (text, "")
 
 
 def detect_number_format(

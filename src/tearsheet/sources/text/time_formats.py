@@ -62,6 +62,9 @@ _ABBREVIATIONS = {
     "NZST": 12,
     "NZDT": 13,
 }
+#: Seconds, milli-, micro- and nanoseconds since 1970 have so many digits.
+_EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -148,3 +151,18 @@ def _to_24h(hour: int, half: str) -> int:
     if not 1 <= hour <= 12:
         raise ValueError("a 12-hour clock goes from 1 to 12")
     return hour % 12 + (12 if half in "Pp" else 0)
+
+
+def epoch_time(text: str) -> str:
+    """Return the time of seconds, milli-, micro- or nanoseconds since 1970, by their number of digits."""
+    whole, _, fraction = text.partition(".")
+    scale = _EPOCH_UNITS.get(len(whole))
+    if scale is None or not (whole.isascii() and whole.isdigit() and (fraction or "0").isdigit()):
+        return text
+    micros = int(whole) * 10**6 // scale
+    if scale == 1 and fraction:
+        micros += int(fraction.ljust(6, "0")[:6])
+    try:
+        return (_EPOCH + timedelta(microseconds=micros)).isoformat()
+    except OverflowError:
+        return text

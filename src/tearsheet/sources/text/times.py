@@ -39,15 +39,20 @@ class TimeFormatError(ValueError):
 
 
 def detect_date_order(
-    times: Iterable[str], *, is_european: bool, file: str, others: Iterable[str] = ()
+    times: Iterable[str],
+    *,
+    is_european: bool,
+    file: str,
+    others: Iterable[str] = (),
+    usual: DateOrder | None = None,
 ) -> DateOrder:
     """Detect whether days or months come first, from all times of a file.
 
     A day above 12 settles it, in a time or in another cell of the same form (`others`); else
-    semicolons or decimal commas (`is_european`) or dots (day first), else a 12-hour clock (month
-    first). Raises FormatError where nothing does.
+    the `usual` order of the format, semicolons or decimal commas (`is_european`) or dots (day
+    first), else a 12-hour clock (month first). Raises FormatError where nothing does.
     """
-    hint: DateOrder | None = "day-first" if is_european else None
+    hint: DateOrder | None = usual or ("day-first" if is_european else None)
     forms: set[tuple[str, int]] = set()
     for text in times:
         match = _local_date(text.strip())
@@ -59,7 +64,7 @@ def detect_date_order(
         if match[8]:
             hint = hint or "month-first"
         elif "." in text[:3]:
-            hint = "day-first"
+            hint = usual or "day-first"
     if not forms:
         return hint or "month-first"
     for text in others:

@@ -1,0 +1,143 @@
+"""Fees of a row and their currency, and prices and multipliers that follow from its money."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, localcontext
+
+from tearsheet.sources.layouts.header import HeaderPlaces
+from tearsheet.sources.statements.raw_fill import RawFill, bad_number, canonical
+from tearsheet.sources.text.problem import RowError
+from tearsheet.trade.amount import EXACT, ZERO, is_valid_amount, to_plain_string
+from tearsheet.trade.fill import Side
+
+#: A quotient of money: enough digits that quantity × price agrees with the money far below a cent.
+_DIGITS, _LAST_DIGIT = 40, Decimal("1E-15")
+_CENT, _HUNDRED = Decimal("0.01"), Decimal(100)
+#: A multiplier is a round number; the amount that it is found by may be rounded.
+_CLOSE = Decimal("0.01")
+_PENCE = ("GBX", "GBP.PENCE")
+_Number = Callable[[str, str], tuple[Decimal | None, str]]
+
+
+class RowFees:
+    """Fee columns of a layout, bound to a header; `currency` names the column that states the money of each."""
+
+    def __init__(self, columns: Sequence[Sequence[str]], currency: str, places: HeaderPlaces) -> None:
+        names = [next((n for n in group if places.place(n) is not None), "") for group in columns]
+        self._places = [places.place(name) if name else None for name in names]
+        self._units = [
+            places.place(currency.replace("{fee}", name)) if name and currency else None for name in names
+        ]
+        self._named = [places.open_parts(name).get("currency", "") if name else "" for name in names]
+
+    def texts(self, cells: Sequence[str]) -> list[str]:
+        """Return the fees of a row as written, each with the currency that another column or its name states."""
+        found = []
+        for place, unit, named in zip(self._places, self._units, self._named, strict=True):
+            text = cells[place].strip() if place is not None else ""
+            money = (cells[unit].strip().upper() if unit is not None else "") or named
+            found.append(f"{text} {money}" if money and text[-1:].isdigit() else text)
+        return found
+
+    def total(
+        self, texts: Sequence[str], own: str, values: Mapping[str, str], number: _Number
+    ) -> tuple[Decimal, str]:
+        """Return the sum of the fees and their currency. Raises RowError.
+
+        A fee in the currency of the price is converted at the rate that the row states.
+        """
+        sums: dict[str, Decimal] = {}
+        for text in texts:
+            fee, unit = number("commission", text)
+            if fee:
+                fee, unit = _converted(fee, unit, own, values, number)
+                sums[unit] = EXACT.add(sums.get(unit, ZERO), fee)
+        if own and own in sums and "" in sums:
+            sums[own] = EXACT.add(sums[own], sums.pop(""))
+        if len(sums) > 1:
+            raise RowError(
+                "foreign_fee",
+                f"its fees are in several currencies: {', '.join(sorted(sums))}",
+                "write the fill in the generic format, with one fee",
+            )
+        return next(((fee, unit) for unit, fee in sums.items()), (ZERO, ""))
+
+
+def _converted(
+    fee: Decimal, unit: str, own: str, values: Mapping[str, str], number: _Number
+) -> tuple[Decimal, str]:
+    priced = values.get("price_currency", "").upper()
+    if not unit or unit == own or not priced or unit not in (priced, *_major_of(priced)):
+        return fee, unit
+    rate = number("rate", values.get("rate", ""))[0]
+    if not rate:
+        return fee, unit
+    with localcontext(prec=_DIGITS):
+        factor = _HUNDRED if unit != priced else Decimal(1)
+        return canonical((fee * factor / rate).quantize(_CENT)), own
+
+
+def _major_of(priced: str) -> tuple[str, ...]:
+    return ("GBP",) if priced in _PENCE else ()
+
+
+def set_price_by_money(raw: RawFill, side: Side, *, by_cash: bool) -> None:
+    """Set the price that the money of a trade comes to, and drop its amount and cash. Raises RowError.
+
+    `by_cash`: the cash that moved has the fees in it; otherwise the amount of the trade is without them, and
+    the cash is compared with it.
+    """
+    fee = raw.commission or ZERO
+    if fee and raw.fee_currency and raw.currency and raw.fee_currency != raw.currency:
+        raise RowError(
+            "foreign_fee",
+            f"the fee is in {raw.fee_currency}, the cash that moved in {raw.currency}",
+            "write the fill in the generic format, with the fee in the currency of the account",
+        )
+    money = raw.cash if by_cash else raw.amount
+    if money is None or not raw.quantity:
+        if raw.quantity:
+            raise RowError("missing_field", "the amount of the trade is empty", "its price follows from it")
+        return
+    paid = EXACT.minus(fee) if side is Side.BUY else fee
+    gross = EXACT.add(money.copy_abs(), paid) if by_cash else money.copy_abs()
+    moved = (
+        None
+        if by_cash or raw.cash is None
+        else EXACT.subtract(raw.cash.copy_abs(), EXACT.subtract(gross, paid))
+    )
+    if moved is not None and abs(moved) > 2 * _CENT:
+        raise RowError(
+            "contradiction",
+            f"the amount is {to_plain_string(gross)} and the fees are {to_plain_string(fee)}, but the cash "
+            f"that moved is {to_plain_string(raw.cash or ZERO)}",
+            "check the row with the broker",
+        )
+    with localcontext(prec=_DIGITS):
+        price = (gross / raw.quantity).quantize(_LAST_DIGIT)
+    raw.price, raw.amount, raw.cash = checked_amount("price", price), None, None
+
+
+def multiplier_by_amount(raw: RawFill) -> Decimal | None:
+    """Return the round multiplier by which quantity × price is the amount. Raises RowError."""
+    if not raw.amount or not raw.price or not raw.quantity:
+        return None
+    with localcontext(prec=_DIGITS) as context:
+        exact = raw.amount.copy_abs() / (raw.price.copy_abs() * raw.quantity)
+        for digits in (1, 2):
+            context.prec = digits
+            rounded = +exact
+            context.prec = _DIGITS
+            if abs(exact - rounded) <= rounded * _CLOSE:
+                return canonical(rounded)
+    raise RowError(
+        "contradiction",
+        f"the amount {to_plain_string(raw.amount)} is no round multiple of quantity × price",
+        "check the row with the broker, or state the multiplier in the instruments file",
+    )
+
+
+def checked_amount(field: str, number: Decimal) -> Decimal:
+    """Return a computed number in canonical form. Raises RowError if it is out of range."""
+    if not is_valid_amount(number):
+        raise bad_number(field, ValueError(f"is not a usable number, was {to_plain_string(number)!r}"))
+    return canonical(number)
