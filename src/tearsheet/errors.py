@@ -74,6 +74,18 @@ class StoreError(TearsheetError):
     code = "store_unavailable"
 
 
+class LedgerGoneError(StoreError):
+    """The ledger that is known at this place does not exist any more."""
+
+    code = "ledger_gone"
+
+
+class OtherLedgerError(StoreError):
+    """Another ledger, or an older state of the known one, is in the place of the known ledger."""
+
+    code = "other_ledger"
+
+
 class SchemaError(TearsheetError):
     """The ledger was written by a newer Tearsheet."""
 

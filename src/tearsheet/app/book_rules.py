@@ -1,7 +1,6 @@
 """Booking rules: the settings that determine the books, besides the stored fills."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -50,25 +49,22 @@ class RulesGuard:
     """
 
     def __init__(self, ledger: Ledger, settings: Settings, *, changes_rules: bool = False) -> None:
-        self._ledger = ledger
         self._stored = ledger.get("fingerprint")
         self.settings = settings if changes_rules else adopt_rules(settings, self._stored)
         self._fields = _fingerprint_fields(fingerprint(self.settings))
 
-    def refreshed_settings(self) -> Settings:
-        """Return the settings, with the ledger's rules if they changed since the last read.
+    def refreshed_settings(self, stored: str | None) -> Settings:
+        """Return the settings, with the ledger's rules if its fingerprint changed since the last read.
 
-        Raises SettingsError, OtherRulesError, StoreError.
+        Raises SettingsError, OtherRulesError.
         """
-        stored = self._ledger.get("fingerprint")
         if stored is None or _fingerprint_fields(stored) == self._fields:
             return self.settings
         renewed = adopt_rules(self.settings.reload(), stored)
         return self.settings.with_values(**{key: getattr(renewed, key) for key in BOOKING_SETTINGS})
 
-    def verify(self) -> None:
+    def verify(self, stored: str | None) -> None:
         """Raise StoreError if the rules in the ledger changed since they were read."""
-        stored = self._ledger.get("fingerprint")
         if stored == self._stored:
             return
         if stored is not None and _fingerprint_fields(stored) != self._fields:
@@ -100,13 +96,6 @@ def adopt_rules(settings: Settings, stored: str | None) -> Settings:
             raise OtherRulesError(*_conflict(settings, key, text), (key,))
         changes[key] = value
     return settings.with_values(**changes) if changes else settings
-
-
-def settings_of_ledger(settings: Settings) -> Settings:
-    """Return the settings overridden by the ledger's rules. Raises StoreError."""
-    with closing(Ledger(settings.ledger)) as ledger:
-        stored = ledger_rules(ledger.get("fingerprint"))
-    return settings.with_values(**{key: read_setting(key, text) for key, text in stored.items()})
 
 
 def _conflict(settings: Settings, key: str, text: str) -> tuple[str, str]:
@@ -143,7 +132,7 @@ def file_digest(path: Path) -> str:
     """Return the hash of a small file; empty if it does not exist."""
     try:
         return bytes_digest(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
 
 

@@ -7,9 +7,10 @@ from typing import Any, Self, TypeVar
 
 from tearsheet.app.alerts.evaluator import AlertEvaluator, listeners
 from tearsheet.app.book_rules import RulesGuard
+from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.errors import TearsheetError
 from tearsheet.settings import Settings
-from tearsheet.store.tables.ledger import Ledger, TransactionHooks
+from tearsheet.store.tables.ledger import TransactionHooks
 from tearsheet.trade.session import Window, WindowKind
 
 T = TypeVar("T")
@@ -27,13 +28,16 @@ class LedgerContext(TransactionHooks):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
         changes_rules: bool = False,
+        known: KnownLedger | None = None,
     ) -> None:
         """Open the ledger; its booking rules apply if the settings do not set them explicitly.
 
-        `changes_rules` uses the rules of the settings instead, for a rebuild.
+        `changes_rules` uses the rules of the settings instead, for a rebuild. `known` is what the process
+        knows of the ledger from an earlier context.
         Raises StoreError; OtherRulesError if the settings contradict the ledger.
         """
-        self.ledger = Ledger(settings.ledger, self)
+        self.known = known or KnownLedger(settings)
+        self.ledger = self.known.open(self)
         try:
             self.rules = RulesGuard(self.ledger, settings, changes_rules=changes_rules)
         except TearsheetError:
@@ -129,8 +133,19 @@ class LedgerContext(TransactionHooks):
             self._after_commit.pop()()
 
     def on_begin(self) -> None:
-        """Raise StoreError if the booking rules of the ledger changed since this context was opened."""
-        self.rules.verify()
+        """Raise StoreError if this is not the known ledger, or its booking rules changed since it was opened."""
+        self.rules.verify(self.known.check(self.ledger))
+
+    def refreshed_settings(self) -> Settings:
+        """Return the settings, with the ledger's rules if they changed since the last read.
+
+        Raises SettingsError, OtherRulesError, StoreError.
+        """
+        return self.rules.refreshed_settings(self.known.check(self.ledger))
+
+    def on_revision(self, revision: int) -> None:
+        """Note the revision that the ledger has reached."""
+        self.known.note_revision(revision)
 
     def on_rollback(self) -> None:
         """Run the actions registered with `after_rollback`, which discard values computed in the transaction."""

@@ -30,6 +30,8 @@ EXIT_CODES: dict[type[errors.TearsheetError], int] = {
     errors.FormatError: EXIT_BAD_DATA,
     errors.SchemaError: EXIT_BAD_DATA,
     errors.StoreError: EXIT_UNAVAILABLE,
+    errors.LedgerGoneError: EXIT_UNAVAILABLE,
+    errors.OtherLedgerError: EXIT_UNAVAILABLE,
 }
 
 #: Commands and their modules in this package.
@@ -52,7 +54,8 @@ COMMANDS = {
     "formats": "formats",
     "doctor": "formats",
     "verify": "import_sync",
-    "calendar": "calendar",
+    "calendar": "ledger",
+    "sources": "ledger",
     "watch": "watch",
     "guard": "guard",
     "serve": "serve",

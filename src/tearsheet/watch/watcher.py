@@ -12,6 +12,7 @@ from msgspec import Struct
 from tearsheet.app.analysis.summaries import summarize
 from tearsheet.app.imports.import_file import ImportJob, import_file
 from tearsheet.app.imports.log_sync import confirm_up_to_date, sync
+from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.limits.checked_context import CheckedContext
 from tearsheet.app.limits.guard_heartbeat import missing_guards
 from tearsheet.app.limits.verdicts import account_verdicts
@@ -64,6 +65,7 @@ class Watcher:
         judge_every_s: float = CHECK_EVERY_S,
     ) -> None:
         self._settings = settings
+        self._known = KnownLedger(settings)
         self._on_event = tell
         self._statement_options = options
         self._inbox = Inbox(statements)
@@ -271,12 +273,12 @@ class Watcher:
 
     def _open_context(self) -> CheckedContext:
         if self._context is None:
-            self._context = CheckedContext(self._settings)
-        renewed = self._context.rules.refreshed_settings()
+            self._context = CheckedContext(self._settings, known=self._known)
+        renewed = self._context.refreshed_settings()
         if renewed is not self._settings:
             self._settings = renewed
             self._close_context()
-            self._context = CheckedContext(renewed)
+            self._context = CheckedContext(renewed, known=self._known)
         return self._context
 
     def _close(self) -> None:

@@ -210,7 +210,7 @@ def test_the_store_going_away_is_told_and_coming_back_too(place: Place) -> None:
         stream.waits_for("revision")
         ledger.parent.rename(beside)
         ledger.parent.write_text("where the folder was is a file now")
-        assert stream.waits_for("trouble") == {"code": "store_unavailable"}
+        assert stream.waits_for("trouble") == {"code": "ledger_gone"}
         ledger.parent.unlink()
         beside.rename(ledger.parent)
         assert stream.waits_for("trouble", 2) == {"code": None}

@@ -98,6 +98,11 @@ def save_change(
     return True
 
 
+def record_change(ledger: Ledger, change: AuditEntry) -> None:
+    """Save an audit entry, inside a transaction."""
+    ledger.queries.add(SettingChangeRow, [_row(change)])
+
+
 def setting_changes(ledger: Ledger, most: int) -> list[AuditEntry]:
     """Return the last `most` changes, newest first."""
     with ledger.snapshot() as queries:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tearsheet.app.book_rules import booking_rules_from, fingerprint
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.reports import OnProgress, SyncReport, no_progress
-from tearsheet.errors import StoreError
+from tearsheet.errors import LedgerGoneError, OtherLedgerError, StoreError
 from tearsheet.log import timed_event
 from tearsheet.performance.summary import PartialReason
 from tearsheet.sources.trade_logs.log_folder import (
@@ -66,6 +66,8 @@ def sync_within(context: LedgerContext, lock_timeout_s: float) -> list[PartialRe
     try:
         with context.ledger.lock_timeout(lock_timeout_s):
             sync(context)
+    except (LedgerGoneError, OtherLedgerError):
+        raise
     except StoreError as error:
         return [PartialReason("stale_ledger", f"the logs changed, and {error.message}")]
     return []

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 Values = tuple[Any, ...]
 #: A test compares it with the schema files, so that opening a current ledger does not read them.
 SCHEMA_VERSION = 9
+GONE_HINT = "mount or restore it; or start anew: `tearsheet sources forget ledger --by NAME`"
 _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
 
 
@@ -85,6 +86,14 @@ class Connection(Protocol):
 
     def acquire_commit_lock(self) -> None:
         """Wait until this is the only writer, which then sees everything that others have committed."""
+        ...
+
+    def flush(self) -> None:
+        """Write what was committed into the ledger's file, where it would else be in a log beside it."""
+        ...
+
+    def is_in_place(self) -> bool:
+        """Return whether the opened files are still those at the ledger's path."""
         ...
 
     def close(self) -> None:

@@ -49,8 +49,9 @@ class PostgresConnection:
     After a lost connection the next statement reconnects; the current transaction fails with StoreError.
     """
 
-    def __init__(self, url: str, lock_timeout: float) -> None:
+    def __init__(self, url: str, lock_timeout: float, *, create: bool) -> None:
         self._url = url
+        self._may_create = create
         self._lock_timeout = lock_timeout
         self.name = _redact_url(url)
         self.read_only = False
@@ -151,6 +152,13 @@ class PostgresConnection:
         """Wait until no other writer holds the commit lock, and hold it until the end."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (_LAST_STEP,))
 
+    def flush(self) -> None:
+        """Do nothing: the server keeps its files."""
+
+    def is_in_place(self) -> bool:
+        """Return True: a connection belongs to one database."""
+        return True
+
     def close(self) -> None:
         """Close the connection."""
         if self._raw is not None:
@@ -221,10 +229,11 @@ class PostgresConnection:
         raw = _open(self._url)
         try:
             self.read_only = prepare(raw, self.name, self._lock_timeout)
-            migrate(raw, self.name, self.read_only)
+            migrate(raw, self.name, self.read_only, create=self._may_create)
         except BaseException:
             raw.close()
             raise
+        self._may_create = False  # who reconnects knows the ledger
         return raw
 
     def _close_if_lost(self, error: psycopg.Error) -> None:
@@ -249,12 +258,13 @@ class PostgresConnection:
             raise describe_error(error, self.name, was_connected) from error
 
 
-def connect(url: str, lock_timeout: float) -> PostgresConnection:
-    """Open a ledger by its URL; create it or migrate it to the newest schema if needed.
+def connect(url: str, lock_timeout: float, *, create: bool) -> PostgresConnection:
+    """Open a ledger by its URL and migrate it to the newest schema; `create` makes it if it does not exist.
 
-    Raises StoreError if it cannot be reached, SchemaError if a newer Tearsheet wrote it.
+    Raises LedgerGoneError if it does not exist, StoreError if it cannot be reached, SchemaError if a newer
+    Tearsheet wrote it.
     """
-    return PostgresConnection(url, lock_timeout)
+    return PostgresConnection(url, lock_timeout, create=create)
 
 
 class _BoolAsInt(Int8Dumper):

@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from tearsheet.errors import SchemaError, StoreError
-from tearsheet.store.db.connection import SCHEMA_VERSION, Values, first_value, migrations
+from tearsheet.errors import LedgerGoneError, SchemaError, StoreError
+from tearsheet.store.db.connection import GONE_HINT, SCHEMA_VERSION, Values, first_value, migrations
 from tearsheet.store.db.dialect import schema_statement
 
 SCHEMA = "tearsheet"
@@ -46,9 +46,11 @@ def prepare(raw: Raw, name: str, lock_timeout: float) -> bool:
     return bool(session["read_only"])
 
 
-def migrate(raw: Raw, name: str, read_only: bool) -> None:
-    """Create the schema, or migrate it to the newest version."""
+def migrate(raw: Raw, name: str, read_only: bool, *, create: bool) -> None:
+    """Migrate the schema to the newest version; `create` makes it if it does not exist."""
     version = _version(raw)
+    if version == 0 and not create:
+        raise LedgerGoneError(f"the ledger {name} is gone: the database is empty", GONE_HINT)
     _reject_newer(version, name)
     if version == SCHEMA_VERSION:
         return

@@ -8,6 +8,10 @@ SELECT value FROM meta WHERE key = ?
 -- name: put_meta
 INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
 
+-- name: add_meta
+INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO NOTHING
+-- name: ledger_state
+SELECT key, value FROM meta WHERE key IN ('identity', 'revision', 'fingerprint')
 -- name: log_sources
 SELECT kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at, id
 FROM source WHERE kind = 'log'

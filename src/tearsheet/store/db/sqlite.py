@@ -3,21 +3,26 @@
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice, starmap
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.errors import SchemaError, StoreError
-from tearsheet.store.db.connection import SCHEMA_VERSION, Values, first_value, migrations
+from tearsheet.errors import LedgerGoneError, SchemaError, StoreError
+from tearsheet.shared_files import file_size
+from tearsheet.store.db.connection import GONE_HINT, SCHEMA_VERSION, Values, first_value, migrations
 from tearsheet.store.db.dialect import copy_target, insert_with_nulls
 
 #: Rows per executemany, and the number below which an INSERT of their own for NULL columns does not pay.
 _CHUNK_ROWS, _LEAST_ROWS = 10_000, 50
 #: Size of the page cache, and its size while a large import is written.
 _CACHE_KIB, _LIMITED_CACHE_KIB = 65_536, 8192
+
+
+#: Device and inode of a file.
+_FileId = tuple[int, int]
 
 
 class _Index(Struct, frozen=True):
@@ -32,6 +37,7 @@ class SqliteConnection(sqlite3.Connection):
     path: Path
     read_only: bool
     _is_memory_limited = False
+    _opened_files: tuple[_FileId | None, ...] = ()
 
     def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:  # type: ignore[override]
         """Run a statement."""
@@ -103,6 +109,37 @@ class SqliteConnection(sqlite3.Connection):
     def acquire_commit_lock(self) -> None:
         """Do nothing: a writer of a file is alone from the start of its transaction."""
 
+    def remember_files(self) -> None:
+        """Note which files are open, for `is_in_place`."""
+        self._opened_files = _file_ids(self.path, with_log=not self.read_only)
+
+    def flush(self) -> None:
+        """Write the write-ahead log into the file."""
+        self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def is_in_place(self) -> bool:
+        """Return whether the file, its write-ahead log and its index are still those that are open.
+
+        An open connection keeps the latter two, so only somebody else can have removed them.
+        """
+        return self._opened_files == _file_ids(self.path, with_log=not self.read_only)
+
+    def close(self) -> None:
+        """Close the connection; move what a removed write-ahead log holds into the file first."""
+        with suppress(StoreError):
+            if self._has_lost_its_log():
+                self.flush()
+        super().close()
+
+    def _has_lost_its_log(self) -> bool:
+        """Return whether the file is in place, but its log was removed and nobody has written a new one."""
+        if self.read_only or not self._opened_files or self.is_in_place():
+            return False
+        file, log, _ = _file_ids(self.path, with_log=True)
+        if file != self._opened_files[0] or log == self._opened_files[1]:
+            return False
+        return file_size(Path(f"{self.path}-wal")) == 0
+
 
 def _drop_null_columns(statement: str, rows: Sequence[Values]) -> tuple[str, Iterable[Values]]:
     """Leave out of an INSERT the columns in which no row has a value.
@@ -124,23 +161,51 @@ def _is_empty(column: Values) -> bool:
     return next(iter(column)) is None and column.count(None) == len(column)
 
 
-def connect(path: Path, lock_timeout: float) -> SqliteConnection:
-    """Open a ledger; create it or migrate it to the newest schema if needed.
+def _file_ids(path: Path, *, with_log: bool) -> tuple[_FileId | None, ...]:
+    names = (str(path), f"{path}-wal", f"{path}-shm") if with_log else (str(path),)
+    return tuple(map(_file_id, names))
 
-    Raises StoreError if it cannot be opened, SchemaError if a newer Tearsheet wrote it.
+
+def _file_id(name: str) -> _FileId | None:
+    try:
+        info = os.stat(name)  # noqa: PTH116 - at every transaction
+    except OSError:
+        return None
+    return info.st_dev, info.st_ino
+
+
+def connect(path: Path, lock_timeout: float, *, create: bool) -> SqliteConnection:
+    """Open a ledger and migrate it to the newest schema; `create` makes it if it does not exist.
+
+    Raises LedgerGoneError if it does not exist or is empty, StoreError if it cannot be opened, SchemaError
+    if a newer Tearsheet wrote it.
     """
     with translate_errors(path):
+        if not create:
+            _reject_missing(path)
         read_only = _is_read_only(path)
         if not read_only:
             _create_folder(path)
-        connection = _open(path, read_only, lock_timeout)
+        connection = _open(path, read_only, lock_timeout, create=create)
         try:
             _prepare(connection)
-            _migrate(connection)
+            _migrate(connection, create=create)
+            connection.remember_files()
         except BaseException:
             connection.close()
             raise
     return connection
+
+
+def _reject_missing(path: Path) -> None:
+    try:
+        is_empty = path.stat().st_size == 0
+    except (FileNotFoundError, NotADirectoryError):
+        raise LedgerGoneError(f"the ledger {path} is gone", GONE_HINT) from None
+    except OSError:
+        return  # opening it tells why
+    if is_empty:
+        raise LedgerGoneError(f"the ledger {path} is empty: its file was truncated", GONE_HINT)
 
 
 def _is_read_only(path: Path) -> bool:
@@ -161,9 +226,9 @@ def _create_folder(path: Path) -> None:
         ) from error
 
 
-def _open(path: Path, read_only: bool, lock_timeout: float) -> SqliteConnection:
+def _open(path: Path, read_only: bool, lock_timeout: float, *, create: bool) -> SqliteConnection:
     connection = sqlite3.connect(
-        _file_uri(path, read_only),
+        _file_uri(path, read_only, create=create),
         uri=True,
         timeout=lock_timeout,
         isolation_level=None,
@@ -178,10 +243,10 @@ def _prepare(connection: SqliteConnection) -> None:
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
 
-def _file_uri(path: Path, read_only: bool) -> str:
+def _file_uri(path: Path, read_only: bool, *, create: bool) -> str:
     uri = path.resolve().as_uri()
     if not read_only:
-        return uri
+        return uri if create else f"{uri}?mode=rw"
     # in a read-only folder SQLite could not create its -wal and -shm files
     return f"{uri}?mode=ro" if os.access(path.parent, os.W_OK) else f"{uri}?mode=ro&immutable=1"
 
@@ -190,10 +255,12 @@ def _version(connection: SqliteConnection) -> int:
     return int(first_value(connection.execute("PRAGMA user_version")))
 
 
-def _migrate(connection: SqliteConnection) -> None:
+def _migrate(connection: SqliteConnection, *, create: bool) -> None:
     path, version = connection.path, _version(connection)
     if version == SCHEMA_VERSION:
         return
+    if version == 0 and not create:
+        raise LedgerGoneError(f"the ledger {path} is gone: the file holds none", GONE_HINT)
     if version > SCHEMA_VERSION:
         raise SchemaError(
             f"the ledger {path} has schema {version}, this Tearsheet knows up to {SCHEMA_VERSION}",

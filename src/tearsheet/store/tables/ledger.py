@@ -26,6 +26,7 @@ from tearsheet.trade.session import from_micros, to_micros
 
 #: Key of the state id of all notes, which is separate from that of the facts.
 NOTES_STATE_ID = "notes"
+IDENTITY = "identity"
 #: How long a writer waits for another writer before it gives up, in seconds.
 BUSY_SECONDS = 30.0
 
@@ -41,6 +42,11 @@ class _OpenTrades(Row, frozen=True, gc=False):
     account: str
     symbol: str
     trades: int
+
+
+class _Meta(Row, frozen=True, gc=False):
+    key: str
+    value: str
 
 
 class _Place(Row, frozen=True, gc=False):
@@ -60,13 +66,20 @@ class TransactionHooks:
     def on_rollback(self) -> None:
         """Run after a failed change."""
 
+    def on_revision(self, revision: int) -> None:
+        """Run after a transaction that increased the revision."""
+
 
 class Ledger:
     """Open ledger with its queries and transactions."""
 
-    def __init__(self, place: Path | str, hooks: TransactionHooks | None = None) -> None:
+    def __init__(
+        self, place: Path | str, hooks: TransactionHooks | None = None, *, create: bool = True
+    ) -> None:
+        """Open the ledger; `create` makes it if it does not exist. Raises LedgerGoneError, StoreError."""
         self.hooks = hooks or TransactionHooks()
-        self.connection = open_connection(place, BUSY_SECONDS)
+        self._new_revision: int | None = None
+        self.connection = open_connection(place, BUSY_SECONDS, create=create)
         self.queries = Queries(self.connection)
         self._lock_timeout = BUSY_SECONDS
 
@@ -117,13 +130,39 @@ class Ledger:
                 f"the ledger {self.name} is read-only",
                 "give write permission to the file and its folder, or to the database's user",
             )
+        self._new_revision = None
         try:
             with self.connection.transaction(write=True, accounts=accounts):
                 self.hooks.on_begin()
                 yield self.queries
+                self.check_in_place()
         except BaseException:
             self.hooks.on_rollback()
             raise
+        if self._new_revision is not None:
+            self.hooks.on_revision(self._new_revision)
+
+    def check_in_place(self) -> None:
+        """Raise StoreError if the opened file is not at its path any more: it was moved, removed or replaced."""
+        if not self.connection.is_in_place():
+            raise StoreError(f"the ledger {self.name} was moved or replaced meanwhile", "try again")
+
+    @property
+    def identity(self) -> str:
+        """Return the random ID that the ledger has for life; empty for an old one before `make_identity`."""
+        return self.get(IDENTITY) or ""
+
+    def make_identity(self) -> str:
+        """Return the identity; create it if there is none and the ledger can be written."""
+        if not self.identity and not self.read_only:
+            with self.connection.transaction(write=True):
+                self.queries.execute("add_meta", (IDENTITY, os.urandom(16).hex()))
+            self.connection.flush()
+        return self.identity
+
+    def state(self) -> dict[str, str]:
+        """Return the values that every transaction compares: identity, revision, fingerprint of the rules."""
+        return {row.key: row.value for row in self.queries.rows(_Meta, "ledger_state")}
 
     def acquire_commit_lock(self) -> None:
         """Wait until no other writer is about to commit, and hold the commit lock until the end."""
@@ -157,6 +196,7 @@ class Ledger:
         revision = self.revision + 1
         self.put("revision", str(revision))
         self.put("stamp", f"{revision}-{os.urandom(8).hex()}")
+        self._new_revision = revision
         return revision
 
     def log_files(self) -> dict[str, SourceFile]:

@@ -22,6 +22,8 @@ STATUSES: dict[type[errors.TearsheetError], int] = {
     errors.FormatError: 422,
     errors.SchemaError: 503,
     errors.StoreError: 503,
+    errors.LedgerGoneError: 503,
+    errors.OtherLedgerError: 503,
 }
 #: Seconds before a client should retry.
 RETRY_AFTER_S = 1
@@ -82,6 +84,15 @@ def from_error(error: errors.TearsheetError) -> HttpError:
     status = STATUSES[type(error)]
     if status == 500:
         return internal_error()
+    if isinstance(error, errors.LedgerGoneError | errors.OtherLedgerError):
+        what = "gone" if isinstance(error, errors.LedgerGoneError) else "not the one that is known"
+        return HttpError(
+            503,
+            f"the ledger is {what}; nothing is answered from another one",
+            "an operator brings it back or decides: `tearsheet sources`",
+            headers=_RETRY,
+            kind=error.code,
+        )
     if status == 503:
         return HttpError(503, "the ledger cannot be used now", "ask again", headers=_RETRY)
     return HttpError(status, error.message, error.hint)

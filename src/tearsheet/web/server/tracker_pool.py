@@ -1,7 +1,6 @@
 """Pool with one tracker per thread, opened on demand and reopened after a failure."""
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from tearsheet.app.analysis.charts import ChartCache, chart_cache
+from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.errors import StoreError
 from tearsheet.performance.summary import PartialReason
 from tearsheet.settings import Settings
@@ -28,6 +28,7 @@ class TrackerPool:
         #: Current settings: another process may change those that the books depend on.
         self.settings = settings
         self._clock = clock
+        self._known = KnownLedger(settings)
         self._chart_cache = ChartCache()
         self._local = threading.local()
 
@@ -71,13 +72,12 @@ class TrackerPool:
 
     def _tracker(self) -> PerformanceTracker:
         tracker: PerformanceTracker | None = getattr(self._local, "tracker", None)
-        file = self._file_identity()
-        if tracker is not None and (self._local.file != file or tracker.read_only):
+        if tracker is not None and (tracker.read_only or not tracker.ledger.connection.is_in_place()):
             self.discard()
             tracker = None
         if tracker is None:
             tracker = self._open()
-        settings = tracker.rules.refreshed_settings()
+        settings = tracker.refreshed_settings()
         if settings is not tracker.settings:
             self.settings = settings
             self.discard()
@@ -85,22 +85,11 @@ class TrackerPool:
         return tracker
 
     def _open(self) -> PerformanceTracker:
-        tracker = PerformanceTracker(self.settings, self._clock)
+        tracker = PerformanceTracker(self.settings, self._clock, known=self._known)
         self.settings = tracker.settings
         tracker.share(chart_cache, self._chart_cache)
         tracker.ledger.set_lock_timeout(_WRITE_LOCK_TIMEOUT_S)
         self._local.tracker = tracker
-        self._local.file = self._file_identity()
         self._local.sync_errors, self._local.synced_at = (), -1e9
         self._local.complete_at = time.monotonic()
         return tracker
-
-    def _file_identity(self) -> tuple[int, int] | None:
-        path = self.settings.ledger_path
-        if path is None:
-            return None
-        try:
-            info = os.stat(path)  # noqa: PTH116 - at every request
-        except OSError:
-            return None
-        return info.st_dev, info.st_ino

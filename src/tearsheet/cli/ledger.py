@@ -1,12 +1,14 @@
-"""The command for the rules of the books: calendar."""
+"""The commands for the ledger as a whole: calendar, sources."""
 
 from datetime import UTC, datetime
 
 import click
 
 from tearsheet import log
-from tearsheet.app.book_rules import ledger_name, settings_of_ledger
+from tearsheet.app.book_rules import ledger_name
 from tearsheet.app.config.change_trading_day import TradingDayChange
+from tearsheet.app.config.source_decisions import LEDGER, accept_ledger
+from tearsheet.app.known_ledger import settings_of_ledger
 from tearsheet.cli.tables import columns
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
@@ -52,4 +54,42 @@ def calendar(by: str | None, dry_run: bool, **given: str | None) -> None:
         click.echo(columns(("rule", "value"), change.rules(wanted), "ll"))
 
 
-COMMANDS = {"calendar": calendar}
+@click.group(short_help="What the numbers are made from, and what of it is gone.")
+def sources() -> None:
+    """Known sources, and decisions on those that are gone or replaced.
+
+    \b
+      tearsheet sources accept ledger --by kim     what is at its place now is the ledger
+      tearsheet sources forget ledger --by kim     the ledger is gone for good: begin a new one
+    """
+
+
+def _decide(name: str, by: str) -> None:
+    settings = Settings.load()
+    log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
+    if name != LEDGER:
+        raise UsageError(f"{name!r} is no known source", f"known is {LEDGER}")
+    identity = accept_ledger(settings, by)
+    click.echo(f"The ledger is {ledger_name(settings)} with identity {identity}; recorded as said by {by}.")
+
+
+_by = click.option("--by", metavar="NAME", envvar="USER", required=True, help="Who decides; recorded.")
+
+
+@sources.command()
+@click.argument("name")
+@_by
+def accept(name: str, by: str) -> None:
+    """Take what is there now for the known source."""
+    _decide(name, by)
+
+
+@sources.command()
+@click.argument("name")
+@_by
+def forget(name: str, by: str) -> None:
+    """Give a source up for good; a forgotten ledger is begun anew."""
+    _decide(name, by)
+
+
+COMMANDS = {"calendar": calendar, "sources": sources}
