@@ -144,12 +144,12 @@ class PerformanceTracker(CheckedContext):
     def rejections(self, most: int = 100) -> list[Rejection]:
         """Return the rejected rows, newest first."""
         with self.ledger.snapshot():
-            return self.ledger.rejections(most)
+            return self.ledger.sources.rejections(most)
 
     def accounts(self) -> list[str]:
         """Return all accounts with trades."""
         with self.ledger.snapshot():
-            return self.ledger.accounts()
+            return self.ledger.queries.accounts()
 
     def verify(self, step: Callable[[str], None] = lambda words: None) -> VerifyReport:
         """Rebuild positions and totals from the stored fills, and compare them row by row."""

@@ -155,7 +155,7 @@ def _check_notes(ledger: Ledger, report: VerifyReport) -> None:
 
 def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:
     """Report log files that changed in the part already read, by checksum."""
-    logs = ledger.log_files()
+    logs = ledger.sources.log_files()
     report.rows["log files"] = len(logs)
     for name, source in sorted(logs.items()):
         path = folder / name

@@ -190,8 +190,8 @@ def test_a_position_closed_in_another_currency_is_counted_in_its_own(place: Plac
     with place.tracker() as tracker:
         tracker.import_file(place.write("a.csv", fills_csv([opened, closed], header)))
         assert tracker.verify().differences == []
-        tallies = tracker.ledger.tallies("A", date(2026, 11, 20), date(2026, 11, 21), "USD")
+        tallies = tracker.ledger.tallies.between("A", date(2026, 11, 20), date(2026, 11, 21), "USD")
         assert [(tally.wins, tally.fills) for _, tally in tallies] == [(1, 0)]
         tracker.import_file(place.write("b.csv", fills_csv([early], header)))
         assert tracker.verify().differences == []
-        assert tracker.ledger.tallies("A", date(2026, 11, 20), date(2026, 11, 21), "USD") == []
+        assert tracker.ledger.tallies.between("A", date(2026, 11, 20), date(2026, 11, 21), "USD") == []

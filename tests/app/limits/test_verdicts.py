@@ -18,7 +18,7 @@ from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import StoreError
 from tearsheet.rules.verdict import Verdict
-from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.sources import SourceFiles
 from tearsheet.tracker import PerformanceTracker
 from tests.stories.test_ledger_laws import fresh_place
 from tests.support.laws import examples
@@ -170,11 +170,11 @@ def test_a_breach_is_kept_with_the_fill_or_not_at_all(place: Place, monkeypatch:
     with place.tracker() as tracker:
         post(tracker, [filled(1, "BUY", 1000, 1)])
 
-        def fail(ledger: Ledger) -> str:
+        def fail(sources: SourceFiles) -> str:
             raise StoreError("the disk is full")
 
         with monkeypatch.context() as patch:
-            patch.setattr(Ledger, "find_overlaps", fail)
+            patch.setattr(SourceFiles, "find_overlaps", fail)
             with pytest.raises(StoreError):
                 post(tracker, [filled(2, "SELL", 800, 2)])
         assert (account_verdicts(tracker).for_account("A").state, known(tracker)) == ("ok", [])

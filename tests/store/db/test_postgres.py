@@ -179,7 +179,7 @@ def test_a_question_whose_connection_is_killed_fails_and_the_next_one_works(
         def ask() -> None:
             with ledger.snapshot():
                 end_connections(postgres, place)
-                ledger.first_session(None)
+                ledger.tallies.first_session(None)
 
         def read_on() -> None:
             with ledger.snapshot() as queries:

@@ -173,5 +173,5 @@ class ExplanationBuilder:
         )
 
     def _fill_places(self, b: Booking) -> tuple[FillPlace, ...]:
-        found = self._ledger.places(b.account, b.fill_key)
+        found = self._ledger.sources.places(b.account, b.fill_key)
         return tuple(FillPlace(file, line) for file, line in found)

@@ -89,7 +89,7 @@ class SummaryBuilder:
             *_other_currencies(others, chosen),
         ]
         held = self._ledger.queries.open_positions(scope)
-        open_log_trades = self._ledger.open_log_trades(scope)
+        open_log_trades = self._ledger.sources.open_log_trades(scope)
         unrealized = self._unrealized(window, chosen, held, open_log_trades)
         return PerformanceSummary(
             window=self._window_view(window),
@@ -111,7 +111,7 @@ class SummaryBuilder:
 
     def incompleteness_reasons(self, window: Window, scope: Scope, currency: str) -> list[PartialReason]:
         """Return the reasons why a summary of the window and scope is partial."""
-        kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
+        kept = self._ledger.tallies.between(scope.account, window.start, window.end, currency)
         tally = merge(tally for _, tally in kept)
         missing, rejected = self._missing_days(window), self._count_rejected(window, scope)
         return list(self._partial_reasons(window, missing, rejected, tally, scope))
@@ -132,7 +132,7 @@ class SummaryBuilder:
     def sessions(self, window: Window, scope: Scope, currency: str) -> list[tuple[date, Tally]]:
         """Return the tally of each session with trading in a window, in order."""
         if window.last_trades is None and not scope.needs_row_filter:
-            return self._ledger.tallies(scope.account, window.start, window.end, currency)
+            return self._ledger.tallies.between(scope.account, window.start, window.end, currency)
         rows = self.rows(window, scope, currency)
         session = self._options.calendar.trading_day_of
         by_day: dict[date, WindowRows] = defaultdict(lambda: WindowRows([], []))
@@ -161,7 +161,7 @@ class SummaryBuilder:
         """Raise NotFoundError if the account of a scope never traded."""
         if scope.account is None:
             return
-        known = self._ledger.accounts()
+        known = self._ledger.queries.accounts()
         open_too = {p.account for p in self._ledger.queries.open_positions(Scope())}
         if scope.account not in known and scope.account not in open_too:
             named = ", ".join(sorted({*known, *open_too})) or "none yet"
@@ -171,11 +171,11 @@ class SummaryBuilder:
         """Return the window; an `all` window starts at the first session with a booking."""
         if window.kind != "all":
             return window
-        first = self._ledger.first_session(scope.account) or window.last_day
+        first = self._ledger.tallies.first_session(scope.account) or window.last_day
         return Window("all", min(max(first, window.start), window.last_day), window.end)
 
     def _currency(self, window: Window, scope: Scope, wanted: str | None) -> tuple[str, list[str]]:
-        found = self._ledger.currencies(scope.account, window.start, window.end)
+        found = self._ledger.tallies.currencies(scope.account, window.start, window.end)
         if wanted is not None:
             return wanted, [c for c in found if c != wanted]
         if len(found) > 1 and self._options.default_currency not in found:
@@ -188,7 +188,7 @@ class SummaryBuilder:
 
     def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
         if window.last_trades is None and not scope.needs_row_filter:
-            kept = self._ledger.tallies(scope.account, window.start, window.end, currency)
+            kept = self._ledger.tallies.between(scope.account, window.start, window.end, currency)
             self.sessions_loaded += len(kept)
             return merge(tally for _, tally in kept), [
                 Day(session, tally.curve.net, tally.closed) for session, tally in kept
@@ -226,27 +226,27 @@ class SummaryBuilder:
         balance = self._options.starting_balance
         if balance is None or window.last_trades is not None or scope.needs_row_filter:
             return None
-        first = self._ledger.first_session(scope.account)
+        first = self._ledger.tallies.first_session(scope.account)
         if first is None or first >= window.start:
             return balance
-        before = self._ledger.tallies(scope.account, first, window.start, currency)
+        before = self._ledger.tallies.between(scope.account, first, window.start, currency)
         with exact():
             return balance + sum((tally.curve.net for _, tally in before), ZERO)
 
     def _missing_days(self, window: Window) -> list[date]:
         """Return past weekdays of the window, since the first log file, that have no log file."""
-        first = self._ledger.first_log_day()
+        first = self._ledger.sources.first_log_day()
         if first is None or window.last_trades is not None:
             return []
         today = self._options.calendar.trading_day_of(self._now)
         start, end = max(window.start, first), min(window.end, today)
-        present = self._ledger.log_days(start, end)
+        present = self._ledger.sources.log_days(start, end)
         calendar = self._options.calendar
         return [day for day in _dates(start, end - DAY) if calendar.is_weekday(day) and day not in present]
 
     def _count_rejected(self, window: Window, scope: Scope) -> int:
         since, until = self._start(window), self._end(window)
-        return self._ledger.count_rejections(scope.account, since, until)
+        return self._ledger.sources.count_rejections(scope.account, since, until)
 
     def _partial_reasons(
         self, window: Window, missing: list[date], rejected: int, tally: Tally, scope: Scope
@@ -257,12 +257,12 @@ class SummaryBuilder:
         if missing:
             yield PartialReason("missing_days", _join_names([day.isoformat() for day in missing]))
         around = (window.start - DAY, min(window.end, self._now.date() + DAY) + DAY)
-        unfinished = self._ledger.unfinished_logs(*around)
+        unfinished = self._ledger.sources.unfinished_logs(*around)
         if unfinished and window.last_trades is None:
             yield PartialReason("unfinished_line", _join_names(unfinished))
         overlaps = [
             f"{account} {symbol}"
-            for account, symbol in self._ledger.source_overlaps()
+            for account, symbol in self._ledger.sources.overlaps()
             if scope.account in (None, account) and scope.symbol in (None, symbol)
         ]
         if overlaps:
@@ -284,13 +284,13 @@ class SummaryBuilder:
         )
 
     def _trade_log(self) -> TradeLogCounts:
-        use = self._ledger.log_usage()
+        use = self._ledger.sources.log_usage()
         return TradeLogCounts(
             mode=self._options.trade_log_mode, as_trades=use.streams - use.as_fills, as_fills=use.as_fills
         )
 
     def _freshness(self, scope: Scope) -> Freshness:
-        last = self._ledger.last_fill_at(scope.account)
+        last = self._ledger.queries.last_fill_at(scope.account)
         age = None if last is None else (self._now - last) / timedelta(seconds=1)
         return Freshness(self._ledger.revision, self._now, last, age)
 

@@ -15,8 +15,8 @@ from tearsheet.log import TimedEvent, timed_event
 from tearsheet.performance.summary import Scope
 from tearsheet.sources.posted import MarkInput, parse_fills, parse_marks, parse_objects
 from tearsheet.store.tables.account_states import record_heartbeat
-from tearsheet.store.tables.idempotency import IdempotencyKey, IdempotencyTable
 from tearsheet.store.tables.marks import Mark, Marks
+from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable
 from tearsheet.store.write.imported_fills import ImportCounts, existing_fills
 from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, transaction_of
 from tearsheet.trade.fill import Fill, Rejection
@@ -124,7 +124,7 @@ class ApiWrites:
     ) -> int:
         """Save fills as one import; without new fills, the import is stored but the revision stays the same."""
         checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
-        if not new and self._ledger.imports_for(checksum, len(request.body)):
+        if not new and self._ledger.sources.imports_for(checksum, len(request.body)):
             return self._ledger.revision
         posting = LedgerTransaction(self._ledger, rules, self._context.now)
         posting.rebuild_if_outdated()

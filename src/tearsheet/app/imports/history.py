@@ -134,7 +134,7 @@ class ImportHistory:
             self._ledger, booking_rules_from(self._context.settings), self._context.now
         )
         posting.rebuild_if_outdated()
-        source = self._ledger.source(batch.id)
+        source = self._ledger.sources.get(batch.id)
         if self._ledger.queries.exists("undo", (batch.id,)):
             raise UsageError(f"import {batch.id} was undone just now", "nothing is left to do")
         undone = posting.undo_import(source, who)

@@ -115,7 +115,7 @@ class FileImport:
     def run(self) -> ImportReport:
         """Import the file inside the caller's transaction; skip content that was imported before."""
         report, state, job = self._report, self._state, self._job
-        earlier = self._ledger.imports_for(self._checksum, state.size)
+        earlier = self._ledger.sources.imports_for(self._checksum, state.size)
         if earlier and not earlier[0].rejected:
             return _duplicate_report(report, earlier[0], self._ledger.revision)
         posting = LedgerTransaction(self._ledger, self._rules, self._now)

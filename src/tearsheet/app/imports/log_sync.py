@@ -110,7 +110,7 @@ def sync_logs(
         report = SyncReport(files=len(files))
         posting = LedgerTransaction(ledger, rules, now)
         report.rebuilt = posting.rebuild_if_outdated()
-        known = ledger.log_files()
+        known = ledger.sources.log_files()
         todo = [file for file in files if _has_changed(known.get(file.name), file)]
         report.unchanged_files = len(files) - len(todo)
         total = sum(file.size for file in todo)

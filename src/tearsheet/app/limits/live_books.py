@@ -167,7 +167,7 @@ class LiveLimitBooks:
         """Build the book from stored daily totals, plus the bookings of the last traded session."""
         queries, calendar = self._ledger.queries, self._settings.calendar
         session = calendar.trading_day_of(now)
-        cut = min(session, self._ledger.last_session(account) or session)
+        cut = min(session, self._ledger.tallies.last_session(account) or session)
         first = first_session_needed(plan, cut) or EARLIEST.date()
         digest = self._digest(plan, first)
         begun, base = self._load_snapshot(account, digest, first, cut)
@@ -176,7 +176,7 @@ class LiveLimitBooks:
             begun, base = first, None
         bookings, closed = queries.in_window(account, calendar.start(cut), LATEST)
         bookings.sort(key=_booking_order)
-        past = self._ledger.tallies(account, begun, cut, currency)
+        past = self._ledger.tallies.between(account, begun, cut, currency)
         records = self._active_breaches(account, session)
         bases: list[LimitBookSnapshot] = []
         book = build_limit_book(
@@ -240,7 +240,7 @@ class LiveLimitBooks:
 
     def _currency(self, account: str, first: date, base: LimitSnapshot | None) -> tuple[str, set[str]]:
         """Return the currency of the account's limits, and the other currencies traded."""
-        found = set(self._ledger.currencies(account, first, LATEST.date()))
+        found = set(self._ledger.tallies.currencies(account, first, LATEST.date()))
         if base is not None:
             found |= {base.currency, *base.others}
         chosen = self._settings.currency
@@ -277,7 +277,7 @@ class LiveLimitBooks:
 
     def _mark_open_log_trades(self, book: LimitBook) -> None:
         """Set open P&L to unknown while log trades are open: the log has no remaining size for them."""
-        number = self._ledger.open_log_trades(Scope(book.account))
+        number = self._ledger.sources.open_log_trades(Scope(book.account))
         book.sums.pnl_open = None if number else ZERO
         book.missing_marks = (f"{number} open trades of the log",) if number else ()
 

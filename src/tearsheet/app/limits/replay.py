@@ -54,7 +54,7 @@ def load_replay_limits(context: LedgerContext, file: Path | None = None) -> Limi
 
 
 def _limited_accounts(ledger: Ledger, limits: Limits, account: str | None) -> list[str]:
-    known = ledger.accounts()
+    known = ledger.queries.accounts()
     if account is not None and account not in known:
         named = ", ".join(known) or "none yet"
         raise NotFoundError(f"no account {account!r}", f"known accounts: {named}")
@@ -70,7 +70,7 @@ def _limit_context(
     context: LedgerContext, ledger: Ledger, window: Window, account: str, wanted: str | None
 ) -> LimitContext:
     settings = context.settings
-    found = ledger.currencies(account, window.start, window.end)
+    found = ledger.tallies.currencies(account, window.start, window.end)
     if wanted is None and len(found) > 1 and settings.currency not in found:
         raise MixedCurrencyError(
             f"{account} traded in {' and '.join(found)}, which are never added up",
@@ -87,7 +87,7 @@ class _AccountReplay:
     def __init__(
         self, ledger: Ledger, account: str, plan: AccountLimits, window: Window, terms: LimitContext
     ) -> None:
-        first = ledger.first_session(account) or window.start
+        first = ledger.tallies.first_session(account) or window.start
         self._ledger, self._account, self._limit_context = ledger, account, terms
         self._start, self._last = min(max(first, window.start), window.last_day), window.last_day
         self._since = terms.calendar.start(self._start)
@@ -113,7 +113,7 @@ class _AccountReplay:
         past = first_session_needed(self._plan, self._start)
         if self._looks_back and past is not None:
             currency = self._limit_context.currency
-            for session, tally in self._ledger.tallies(self._account, past, self._start, currency):
+            for session, tally in self._ledger.tallies.between(self._account, past, self._start, currency):
                 book.add_session_tally(session, tally)
             book.set_open_positions(self._opening_positions())
         return book

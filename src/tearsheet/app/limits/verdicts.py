@@ -28,7 +28,7 @@ from tearsheet.rules.verdict import FeedStatus, Verdict, VerdictReason, verdict
 from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.store.tables.account_states import account_state, record_heartbeat
 from tearsheet.store.tables.breaches import BreachRecord, BreachTable, breach_not_found
-from tearsheet.store.tables.idempotency import IdempotencyKey, IdempotencyTable
+from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, Window
 
@@ -167,7 +167,7 @@ class AccountVerdicts:
     def _limited_accounts(self) -> list[str]:
         """Return the accounts with limits; every account while the limits file is invalid."""
         stated = self._file.load()
-        traded = self._ledger.accounts()
+        traded = self._ledger.queries.accounts()
         limited = (a for a in traded if stated.error or stated.limits.for_account(a).limits)
         return sorted({*limited, *stated.limits.accounts})
 
@@ -237,7 +237,7 @@ class AccountVerdicts:
         feed = standing.feed_cache[1]
         assert isinstance(feed, FeedStatus)
         heard = [account_state(self._ledger.queries, account).last_update_at]
-        if self._ledger.uses_trade_log(account) and self._settings.log_dir.is_dir():
+        if self._ledger.sources.uses_trade_log(account) and self._settings.log_dir.is_dir():
             heard.append(self._context.last_checked_at)
         feed = replace(feed, last_update_at=max((at for at in heard if at), default=None))
         if feed.last_update_at is None and feed.last_fill_at is None:
@@ -253,8 +253,8 @@ class AccountVerdicts:
         return FeedStatus(
             sequence=ledger.revision,
             last_update_at=None,
-            last_fill_at=ledger.last_fill_at(account),
-            rejected_lines=ledger.count_rejections(account, begins, LATEST),
+            last_fill_at=ledger.queries.last_fill_at(account),
+            rejected_lines=ledger.sources.count_rejections(account, begins, LATEST),
             partial=tuple(self._incomplete_reasons(book, now)),
         )
 
@@ -264,7 +264,7 @@ class AccountVerdicts:
         window = Window("custom", _first_day(book.plan, session), max(session, book.session) + DAY)
         answers = SummaryBuilder(self._ledger, options_from(self._settings), now)
         found = answers.incompleteness_reasons(window, Scope(book.account), book.context.currency)
-        logged = self._ledger.uses_trade_log(book.account)
+        logged = self._ledger.sources.uses_trade_log(book.account)
         return [
             reason
             for reason in found

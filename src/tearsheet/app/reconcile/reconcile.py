@@ -109,7 +109,7 @@ def reconcile_statement(
     ledger = context.ledger
     sync_if_writable(context)
     with ledger.snapshot(), exact():
-        only = ledger.accounts()
+        only = ledger.queries.accounts()
         start = settings.starting_balance if len(only) == 1 else None
         by_account: dict[str, list[ReportLine]] = defaultdict(list)
         for line in report.lines:

@@ -20,7 +20,7 @@ from tearsheet.store.tables import rows
 from tearsheet.store.tables.columns import BookingRow, PositionRow, Row, RowType
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Position
-from tearsheet.trade.session import to_micros
+from tearsheet.trade.session import from_micros, to_micros
 
 Parameters = Iterable[Any] | Row
 _CHUNK_ROWS = 20_000
@@ -101,6 +101,18 @@ class Queries:
     def exists(self, name: str, parameters: Parameters = ()) -> bool:
         """Return whether a named query has a row."""
         return bool(self.values(name, parameters))
+
+    def accounts(self) -> list[str]:
+        """Return every account that traded."""
+        return self.values("accounts")
+
+    def last_fill_at(self, account: str | None) -> datetime | None:
+        """Return when the last fill or logged result happened."""
+        which = "all" if account is None else "account"
+        scope = () if account is None else (account,)
+        found = (self.value(f"last_{what}_{which}", scope) for what in ("booking", "closing"))
+        last = max((time_us for time_us in found if time_us is not None), default=None)
+        return None if last is None else from_micros(last)
 
     def in_window(
         self, account: str | None, since: datetime, until: datetime

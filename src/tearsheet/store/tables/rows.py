@@ -1,7 +1,7 @@
 """Conversion between rows of the ledger and the values they represent, one function each way."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -26,6 +26,11 @@ ALWAYS = (to_micros(EARLIEST), to_micros(LATEST))
 def decimal(value: str | None) -> Decimal | None:
     """Parse the exact text of a decimal."""
     return None if value is None else Decimal(value)
+
+
+def date_from_text(text: str | None) -> date | None:
+    """Return the date of an ISO text; None for NULL."""
+    return date.fromisoformat(text) if text else None
 
 
 def moment(value: int | None) -> datetime | None:

@@ -1,13 +1,16 @@
-"""Encoding of session tallies, and the rules by which they are computed."""
+"""Stored tallies of sessions: their encoding, the queries, and the rules by which they are computed."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
 
 import msgspec
 from msgspec import Struct
 
 from tearsheet.performance.tally import Tally
-from tearsheet.store.tables.rows import in_closing_order
+from tearsheet.store.tables.columns import TallyRow
+from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.rows import date_from_text, in_closing_order
 from tearsheet.trade.position import Booking, Position
 
 ALL_ACCOUNTS = ""
@@ -33,3 +36,30 @@ class TallyRules(Struct, frozen=True):
 def booking_order(booking: Booking) -> tuple[object, ...]:
     """Sort key among all bookings."""
     return booking.order
+
+
+class TallyTable:
+    """Tallies by session, account (or all of them) and currency."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    def between(self, account: str | None, first: date, end: date, currency: str) -> list[tuple[date, Tally]]:
+        """Return the tallies of an account, or of all, in the sessions `[first, end)`."""
+        name = ALL_ACCOUNTS if account is None else account
+        span = (name, first.isoformat(), end.isoformat(), currency)
+        found = self._queries.rows(TallyRow, "tallies", span)
+        return [(date.fromisoformat(row.session), decode(row.body)) for row in found]
+
+    def currencies(self, account: str | None, first: date, end: date) -> list[str]:
+        """Return the currencies in which an account, or all, traded in the sessions `[first, end)`."""
+        name = ALL_ACCOUNTS if account is None else account
+        return sorted(self._queries.values("tally_currencies", (name, first.isoformat(), end.isoformat())))
+
+    def first_session(self, account: str | None) -> date | None:
+        """Return the first session with a booking."""
+        return date_from_text(self._queries.value("first_session", (account or ALL_ACCOUNTS,)))
+
+    def last_session(self, account: str) -> date | None:
+        """Return the last session of an account with a booking."""
+        return date_from_text(self._queries.value("last_session", (account,)))

@@ -225,7 +225,7 @@ class LedgerTransaction:
         self._tallies.finish()
         self._ledger.put("fingerprint", self._rules.fingerprint)
         if self.changed:
-            self._ledger.find_overlaps()
+            self._ledger.sources.find_overlaps()
         revision = self._ledger.bump_revision() if self.changed else self._ledger.revision
         self._ledger.hooks.on_commit(touched)
         return revision

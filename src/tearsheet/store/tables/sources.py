@@ -1,0 +1,111 @@
+"""Files that were read: trade logs and imports, their rejected lines, and the streams of the trade log."""
+
+from datetime import date, datetime
+
+from msgspec import json
+
+from tearsheet.performance.summary import Scope
+from tearsheet.store.tables.columns import FillRow, Row
+from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.query_rows import RejectionListRow, SourceFile, StreamRow
+from tearsheet.store.tables.rows import date_from_text, rejection_from_row
+from tearsheet.trade.fill import Rejection
+from tearsheet.trade.session import to_micros
+
+
+class LogUsage(Row, frozen=True, gc=False):
+    """Number of account–symbol pairs in the trade log, and of those that are read as fills."""
+
+    streams: int
+    as_fills: int
+
+
+class _OpenTrades(Row, frozen=True, gc=False):
+    account: str
+    symbol: str
+    trades: int
+
+
+class _Place(Row, frozen=True, gc=False):
+    file: str
+    line: int
+
+
+class SourceFiles:
+    """Queries about the files that were read."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    def log_files(self) -> dict[str, SourceFile]:
+        """Return the trade logs that were read, by file name."""
+        return {source.name: source for source in self._queries.rows(SourceFile, "log_sources")}
+
+    def imports_for(self, checksum: int, size: int) -> list[SourceFile]:
+        """Return earlier imports of the same content, newest first."""
+        return self._queries.rows(SourceFile, "import_known", (checksum, size))
+
+    def get(self, number: int) -> SourceFile:
+        """Return a file that was read, by an existing ID."""
+        source = self._queries.row(SourceFile, "source_of_id", (number,))
+        assert source is not None
+        return source
+
+    def uses_trade_log(self, account: str) -> bool:
+        """Return whether an account is in the trade log."""
+        return self._queries.exists("log_stream_of_account", (account,))
+
+    def count_rejections(self, account: str | None, since: datetime, until: datetime) -> int:
+        """Return how many rejected lines may belong to `[since, until)`."""
+        return int(self._queries.value("count_rejections", (to_micros(until), to_micros(since), account)))
+
+    def rejections(self, most: int) -> list[Rejection]:
+        """Return rejected lines, newest first."""
+        return list(map(rejection_from_row, self._queries.rows(RejectionListRow, "rejections", (most,))))
+
+    def places(self, account: str, fill_key: str) -> list[tuple[str, int]]:
+        """Return the files and lines that contain the fill or record of a booking."""
+        fill = None
+        if not fill_key.startswith("r:"):
+            fill = self._queries.row(FillRow, "fill_of_key", (account, fill_key))
+        if fill is None:
+            key = fill_key.removeprefix("r:")
+            found = self._queries.rows(_Place, "live_record_place", (key, account))
+        else:
+            found = self._queries.rows(_Place, "sightings_of_fill", (fill.id,))
+        return [(place.file, place.line) for place in found]
+
+    def log_days(self, first: date, end: date) -> set[date]:
+        """Return the days in `[first, end)` that have a log file."""
+        found = self._queries.values("log_days", (first.isoformat(), end.isoformat()))
+        return {date.fromisoformat(day) for day in found if day}
+
+    def first_log_day(self) -> date | None:
+        """Return the day of the first log file."""
+        return date_from_text(self._queries.value("first_log_day"))
+
+    def unfinished_logs(self, first: date, end: date) -> list[str]:
+        """Return the log files of `[first, end)` whose last line is incomplete."""
+        return self._queries.values("unfinished_logs", (first.isoformat(), end.isoformat()))
+
+    def log_usage(self) -> LogUsage:
+        """Return how many streams of the trade log exist, and how many of them are read as fills."""
+        return self._queries.row(LogUsage, "log_use") or LogUsage(0, 0)
+
+    def find_overlaps(self) -> None:
+        """Find and save the accounts and symbols that have both a trade log and imported fills."""
+        found = self._queries.rows(StreamRow, "overlapping_streams")
+        pairs = json.encode([(one.account, one.symbol) for one in found]).decode()
+        self._queries.execute("put_meta", ("overlaps", pairs))
+
+    def overlaps(self) -> list[tuple[str, str]]:
+        """Return the saved accounts and symbols that have both a trade log and imported fills."""
+        return json.decode(self._queries.value("get_meta", ("overlaps",)) or "[]", type=list[tuple[str, str]])
+
+    def open_log_trades(self, scope: Scope) -> int:
+        """Count the open trades of the log whose account and symbol have had no result since."""
+        return sum(
+            found.trades
+            for found in self._queries.rows(_OpenTrades, "open_log_trades")
+            if scope.account in (None, found.account) and scope.symbol in (None, found.symbol)
+        )
