@@ -89,10 +89,6 @@ def test_what_is_wrong_is_said_with_what_to_do(name: str, options: dict[str, obj
             "Bybit closed P&L",
         ),
         (
-            "Time,Position,Symbol,Type,Volume,Price,S / L,T / P,Time,Price,Commission,Swap,Profit",
-            "MetaTrader 5 positions",
-        ),
-        (
             "Symbol,Quantity,Cost Per Share,Proceeds Per Share,Opened Date,Closed Date,Gain/Loss ($)",
             "Schwab realized gains",
         ),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tearsheet.errors import FormatError
 from tearsheet.sources.files.csv_rows import strip_cells
+from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.layouts.header import header_places
-from tearsheet.sources.statements.table import TableSource
 from tearsheet.sources.text.encoding import NumberFormat, detect_number_format
 from tearsheet.trade.instrument import Instrument, Instruments, UnknownInstrument
 

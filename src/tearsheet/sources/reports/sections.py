@@ -8,13 +8,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.layouts.header import header_places, normalize_name
 from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.layouts.report_rules import HeaderFact, ReportRules, SectionRule, StatedQuantity
 from tearsheet.sources.reports.reported import BrokerReport, ReportLine
 from tearsheet.sources.statements.fill_rows import asset_class_of
 from tearsheet.sources.statements.statement import Statement
-from tearsheet.sources.statements.table import TableSource
 from tearsheet.sources.text.contracts import option_symbol
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError, RowProblem

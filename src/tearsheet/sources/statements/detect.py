@@ -3,6 +3,7 @@
 import csv
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.files.compound_file import MAGIC
 from tearsheet.sources.files.csv_rows import CsvPosition, CsvTable
 from tearsheet.sources.files.refused import reject_archive, reject_unsupported
+from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.layouts.catalogue import LayoutSelector
 from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Kind, Layout
 from tearsheet.sources.layouts.mapping import FeeSign, mapped_layout
 from tearsheet.sources.statements.json_rows import JSON_HEADER, JsonLines
-from tearsheet.sources.statements.table import TableSource
 from tearsheet.sources.text import encoding as texts
 from tearsheet.sources.text.lines import Lines, truncate
 
@@ -24,6 +25,9 @@ _HEAD = 1 << 16
 _HEADER_WITHIN = 3000
 _LONGEST_HEADER = 10_000
 _OBJECTS = 1000
+_POSITIONS = "metatrader5_positions"
+#: The layout of each part of a report.
+_METATRADER = {"deals": "metatrader5_deals", "closed": "metatrader4_statement", "positions": _POSITIONS}
 #: What surrounds a line with one cell.
 _BLANK = ' \t\r\n,;"'
 
@@ -80,11 +84,56 @@ def detect_layout(
         return _detect_json_lines(path, sniffed, known["generic_fills"])
     if mapping:
         return _detect_mapped(path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign))
+    try:
+        found = _detect_by_names(path, sniffed, known, wanted)
+    except FormatError:
+        translated = _detect_translated(path, sniffed, known, wanted)
+        if translated is None:
+            raise
+        return translated
+    # A whole report lists its positions above its deals; those count.
+    whole = _detect_translated(path, sniffed, known, wanted) if found.layout.name == _POSITIONS else None
+    return found if whole is None else structs.replace(whole, preamble={**found.preamble, **whole.preamble})
+
+
+def _detect_by_names(
+    path: Path, sniffed: FileKind, known: Mapping[str, Layout], wanted: str | None
+) -> DetectedFile:
     if sniffed.kind == "csv" or (sniffed.kind == "json" and wanted == "generic_fills"):
         return _detect_csv(path, sniffed.encoding, known, wanted)
     if wanted == "generic_fills":
         known = {**known, wanted: structs.replace(known[wanted], kinds=(sniffed.kind,))}
     return _detect_in_tables(path, sniffed, known, wanted)
+
+
+def _detect_translated(
+    path: Path, sniffed: FileKind, known: Mapping[str, Layout], wanted: str | None
+) -> DetectedFile | None:
+    """A report in another language than English, by the places of its texts."""
+    if sniffed.kind not in ("csv", "html", "xlsx"):
+        return None
+    from tearsheet.sources.translations.metatrader import MetaTraderTable
+
+    separator = _usual_separator(path, sniffed.encoding) if sniffed.kind == "csv" else ""
+    tables = [CsvTable(path, sniffed.encoding, separator)] if separator else _open_tables(path, sniffed)
+    for grid in tables:
+        table = MetaTraderTable(grid)
+        layout = known.get(_METATRADER.get(table.part or "", ""))
+        if layout is not None and wanted in (None, layout.name):
+            position = CsvPosition(sniffed.encoding, separator, table.header, table.header_at)
+            return DetectedFile(layout, sniffed.kind, position, table, header_values(layout, table.stated))
+    return None
+
+
+def _usual_separator(path: Path, encoding: str) -> str:
+    """Return the separator that most lines with several cells have."""
+    with Lines(path, encoding) as lines:
+        found = Counter(
+            texts.separator_of(line)
+            for line in itertools.islice(lines, _HEADER_WITHIN)
+            if max(map(line.count, texts.SEPARATORS)) > 1
+        )
+    return found.most_common(1)[0][0] if found else ","
 
 
 def header_rows(path: Path, encoding: str) -> Iterator[tuple[int, str, list[str]]]:

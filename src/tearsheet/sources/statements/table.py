@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
 
 from tearsheet.sources.files.csv_rows import describe_span, strip_cells
+from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.layouts.header import header_places, normalize_name
 from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.statements.expirations import Expirations, PendingExpiration
@@ -19,21 +19,6 @@ from tearsheet.trade.fill import Fill, Rejection
 
 #: Under which name rows are counted that say once more what a trade of the file says.
 STATED_TWICE = "stated_twice"
-
-
-class TableSource(Protocol):
-    """Rows of cells in a file. `line` and `through` bound the row given last, as an editor counts."""
-
-    line: int
-    last_line: int
-    bytes_read: int
-
-    @property
-    def resume_after(self) -> int:
-        """What `rows` has to be told to go on below the row given last."""
-
-    def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
-        """The cells of every row below a line, with what is wrong with them as text."""
 
 
 class TableReader:

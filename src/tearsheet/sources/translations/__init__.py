@@ -1,0 +1,1 @@
+"""Reports in any language, as tables with English headings."""

@@ -1,0 +1,172 @@
+"""Reports of MetaTrader in the languages of its terminals, as HTML, workbook and CSV."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tearsheet.sources.config.instruments import load_instruments
+from tearsheet.sources.statements.options import StatementOptions
+from tearsheet.sources.statements.statement import open_statement
+from tearsheet.trade.fill import Fill
+from tests.support.place import SAMPLES
+from tests.support.workbooks import write_xlsx
+
+INSTRUMENTS = load_instruments(SAMPLES / "instruments.yaml", "USD")
+OPTIONS = StatementOptions(timezone=ZoneInfo("Europe/Athens"), account=None)
+#: The row of the account, and the headings of deals.
+DEALS = {
+    "en": "Account:|Time,Deal,Symbol,Type,Direction,Volume,Price,Order,Commission,Fee,Swap,Profit,Balance,Comment",
+    "it": "Conto:|Ora,Affare,Simbolo,Tipo,Direzione,Volume,Prezzo,Ordine,Commissioni,Spese,Swap,Profitto,"
+    "Bilancio,Commento",
+    "ru": "Счет:|Время,Сделка,Символ,Тип,Направление,Объем,Цена,Ордер,Комиссия,Сбор,Своп,Прибыль,Баланс,"
+    "Комментарий",
+    "de": "Konto:|Zeit,Deal,Symbol,Typ,Richtung,Volumen,Preis,Order,Kommission,Gebühr,Swap,Gewinn,Kontostand,"
+    "Kommentar",
+    "pt": "Conta:|Horário,Oferta,Ativo,Tipo,Direção,Volume,Preço,Ordem,Comissão,Taxa,Swap,Lucro,Saldo,Comentário",
+    "zh": "账户:|时间,成交,交易品种,类型,趋向,交易量,价位,订单,手续费,费用,库存费,盈利,结余,注释",
+}
+TRADES = (
+    (
+        "2026.03.02 09:00:00",
+        "1",
+        "",
+        "balance",
+        "",
+        "",
+        "",
+        "",
+        "0.00",
+        "0.00",
+        "0.00",
+        "10 000.00",
+        "10 000.00",
+        "",
+    ),
+    (
+        "2026.03.02 10:00:00",
+        "2",
+        "EURUSD",
+        "buy",
+        "in",
+        "0.10",
+        "1.1",
+        "2",
+        "-0.35",
+        "-0.10",
+        "0.00",
+        "0.00",
+        "9 999",
+        "",
+    ),
+    (
+        "2026.03.03 11:30:00",
+        "3",
+        "EURUSD",
+        "sell",
+        "out",
+        "0.10",
+        "1.2",
+        "3",
+        "-0.35",
+        "0.00",
+        "-0.12",
+        "1 000",
+        "10 999",
+        "",
+    ),
+)
+#: The part above the deals, which states the same trade.
+POSITIONS = (
+    ("A",),
+    ("h1", "h2", "h3", "h4", "h5", "h6", "S / L", "T / P", "h1", "h6", "h7", "h8", "h9"),
+    ("2026.03.02 10:00:00", "2", "EURUSD", "buy", "0.10", "1.1", "", "", "2026.03.03 11:30:00", "1.2", "-0.70", "-0.12", "1 000"),
+    ("B",),
+)  # fmt: skip
+
+
+def report(language: str, *, with_fee: bool = True) -> list[Sequence[str]]:
+    account, headings = DEALS[language].split("|")
+    left_out = [] if with_fee else [9]
+    table = [headings.split(","), *TRADES]
+    deals = [[cell for place, cell in enumerate(row) if place not in left_out] for row in table]
+    return [(account, "", "7300 (USD, Server-1, demo, Hedge)"), *POSITIONS, *deals]
+
+
+def written(folder: Path, kind: str, rows: Sequence[Sequence[str]]) -> Path:
+    path = folder / f"report.{kind}"
+    if kind == "xlsx":
+        return write_xlsx(path, rows)
+    if kind == "csv":
+        path.write_text(
+            "\n".join(",".join(f'"{c}"' if "," in c else c for c in row) for row in rows), "utf-8"
+        )
+        return path
+    cells = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
+    path.write_text(
+        f"<html><body><table>{''.join(f'<tr>{row}</tr>' for row in cells)}</table></body></html>", "utf-16"
+    )
+    return path
+
+
+@pytest.mark.parametrize("kind", ["html", "csv", "xlsx"])
+@pytest.mark.parametrize("language", DEALS)
+def test_deals_are_read_in_every_language(language: str, kind: str, tmp_path: Path) -> None:
+    statement = open_statement(written(tmp_path, kind, report(language)), INSTRUMENTS, OPTIONS)
+    fills = [row for row in statement.rows() if isinstance(row, Fill)]
+    assert statement.layout == "metatrader5_deals"
+    assert [(fill.account, fill.fill_id, fill.time.hour, fill.price) for fill in fills] == [
+        ("7300", "2", 8, Decimal("1.1")),
+        ("7300", "3", 9, Decimal("1.2")),
+    ]
+    assert [statement.effect(fill) for fill in fills]
+    assert statement.skipped == {"balances": 1}
+
+
+def test_deals_of_older_reports_have_one_column_of_costs(tmp_path: Path) -> None:
+    file = written(tmp_path, "html", report("ru", with_fee=False))
+    fills = [row for row in open_statement(file, INSTRUMENTS, OPTIONS).rows() if isinstance(row, Fill)]
+    assert [fill.quantity for fill in fills] == [Decimal("0.1")] * 2
+
+
+@pytest.mark.parametrize("kind", ["html", "csv", "xlsx"])
+def test_a_report_without_deals_is_read_by_its_positions(kind: str, tmp_path: Path) -> None:
+    rows = [("Compte:", "7300 (USD, Server-1, demo, Hedge)"), *POSITIONS]
+    statement = open_statement(written(tmp_path, kind, rows), INSTRUMENTS, OPTIONS)
+    fills = [row for row in statement.rows() if isinstance(row, Fill)]
+    assert statement.layout == "metatrader5_positions"
+    assert [(fill.account, fill.fill_id, fill.side.value, fill.is_leg) for fill in fills] == [
+        ("7300", "2:in", "BUY", True),
+        ("7300", "2:out", "SELL", True),
+    ]
+
+
+def test_closed_transactions_of_metatrader_4_are_read_in_every_language(tmp_path: Path) -> None:
+    headings = [
+        "Тикет",
+        "Время",
+        "Тип",
+        "Объем",
+        "Символ",
+        "Цена",
+        "S / L",
+        "T / P",
+        "Время",
+        "Цена",
+        "Комиссия",
+        "Налоги",
+        "Своп",
+        "Прибыль",
+    ]
+    trade = (
+        "101,2026.03.02 09:15:00,buy,1.00,eurusd,1.0842,0,0,2026.03.03 14:22:00,1.0861,-7.00,0.00,0.00,190.00"
+    )
+    above = [("Счет: 7200", "Имя: Trader", "Валюта: USD"), ("Закрытые сделки:",)]
+    file = written(tmp_path, "html", [*above, headings, trade.split(",")])
+    fills = [row for row in open_statement(file, INSTRUMENTS, OPTIONS).rows() if isinstance(row, Fill)]
+    assert [(fill.account, fill.symbol, fill.commission) for fill in fills] == [
+        ("7200", "EURUSD", Decimal(7)),
+        ("7200", "EURUSD", Decimal(0)),
+    ]
