@@ -147,9 +147,9 @@ def _tallies_equal(one: TallyRow, other: TallyRow) -> bool:
 
 def _check_notes(ledger: Ledger, report: VerifyReport) -> None:
     """Report notes that are attached to a position other than the one of their fill."""
-    for kept, right in NoteTable(ledger.queries).find_misattached():
+    for note, right in NoteTable(ledger.queries).find_misattached():
         report.differences.append(
-            f"note {kept.id} stands with position {kept.position_id}, its fill in {right.position_id}"
+            f"note {note.id} stands with position {note.position_id}, its fill in {right.position_id}"
         )
 
 

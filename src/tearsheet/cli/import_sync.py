@@ -63,10 +63,10 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             if report.repeated:
                 click.echo(f"{path}: imported before, nothing changed ({report.known:,} fills)")
                 continue
-            kept = f"import {report.id}, revision {report.revision}"
+            saved_as = f"import {report.id}, revision {report.revision}"
             click.echo(
                 f"{path} ({report.layout}): {report.new:,} new, {report.known:,} known, "
-                f"{report.rejected:,} rejected, {'nothing is kept' if dry_run else kept}"
+                f"{report.rejected:,} rejected, {'nothing is kept' if dry_run else saved_as}"
             )
             for rule, number in report.skipped.items():
                 click.echo(f"  passed over: {number:,} {rule}")

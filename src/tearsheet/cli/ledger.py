@@ -42,16 +42,16 @@ def calendar(by: str | None, dry_run: bool, **given: str | None) -> None:
             click.echo(f"Ledger: {ledger_name(settings)}")
             click.echo(columns(("rule", "value"), change.rules(settings), "ll"))
             return
-        wanted = change.requested(changes)
-        preview = change.preview(wanted)
+        new_settings = change.requested(changes)
+        preview = change.preview(new_settings)
         click.echo(f"{len(preview.days)} trading days change, {len(preview.positions)} positions.")
         if dry_run:
             return
         if not by:
             raise UsageError("a change of the rules is recorded with who made it", "give --by NAME")
-        if not change.apply(wanted, change.digest, by):
+        if not change.apply(new_settings, change.digest, by):
             raise UsageError("the settings file was changed meanwhile", "run the command again")
-        click.echo(columns(("rule", "value"), change.rules(wanted), "ll"))
+        click.echo(columns(("rule", "value"), change.rules(new_settings), "ll"))
 
 
 @click.group(short_help="What the numbers are made from, and what of it is gone.")

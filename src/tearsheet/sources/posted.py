@@ -252,8 +252,8 @@ def _text(name: str, field: JsonField, value: Any) -> str:
     try:
         return field.parse(value)
     except ValueError as error:
-        said = truncate(json.dumps(value), 100)
-        raise RowError(_CODES.get(name, "bad_value"), f"{name} is {said}", str(error)) from None
+        shown = truncate(json.dumps(value), 100)
+        raise RowError(_CODES.get(name, "bad_value"), f"{name} is {shown}", str(error)) from None
 
 
 _CODES = {"time": "bad_time", "side": "bad_side", "quantity": "bad_quantity"} | dict.fromkeys(

@@ -34,18 +34,18 @@ class Inbox:
     @property
     def has_pending(self) -> bool:
         """Whether a file may not be complete yet."""
-        return any(not seen.done for seen in self._known.values())
+        return any(not file.done for file in self._known.values())
 
     def ready_files(self) -> Iterator[Path]:
         """Yield the complete files that are not done. Raises InputError."""
         now = time.monotonic()
         present = {path: state for folder in self.folders for path, state in _files(folder)}
-        self._known = {path: seen for path, seen in self._known.items() if path in present}
+        self._known = {path: file for path, file in self._known.items() if path in present}
         for path, state in sorted(present.items()):
-            seen = self._known.get(path)
-            if seen is None or seen.signature != state:
+            file = self._known.get(path)
+            if file is None or file.signature != state:
                 self._known[path] = _InboxFile(state, now)
-            elif not seen.done and now - seen.since >= STABLE_AFTER_S:
+            elif not file.done and now - file.since >= STABLE_AFTER_S:
                 yield path
 
     def mark_done(self, path: Path) -> None:

@@ -70,9 +70,9 @@ class LeaderLease:
 
 
 def _current_holder(ledger: Ledger) -> LeaseHolder | None:
-    kept = ledger.get(_KEY)
+    stored = ledger.get(_KEY)
     with suppress(msgspec.MsgspecError):
-        return None if kept is None else msgspec.json.decode(kept, type=LeaseHolder)
+        return None if stored is None else msgspec.json.decode(stored, type=LeaseHolder)
     return None
 
 

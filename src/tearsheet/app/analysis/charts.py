@@ -159,7 +159,7 @@ class Charts:
     def trades(
         self,
         chosen: Selection,
-        wanted: TradeFilter,
+        trade_filter: TradeFilter,
         offset: int,
         number: int,
         after: TradeCursor | None = None,
@@ -171,23 +171,25 @@ class Charts:
         with self._ledger.snapshot() as queries:
             currency = self._currency(chosen)
             of = TradeScope(scope, currency, to_micros(start), to_micros(end), window.last_trades)
-            found = TradeList(queries, of, wanted, self._band)
+            found = TradeList(queries, of, trade_filter, self._band)
             items, previous, following = found.page(number, offset, after, before)
             remarks = note_summaries(queries, [position.id for position in items])
             views = tuple(
                 position_view(position, self._band, remark=remarks.get(position.id)) for position in items
             )
-            total = self._count_trades(chosen, currency, wanted, found)
+            total = self._count_trades(chosen, currency, trade_filter, found)
             return TradePage(total, offset, views, previous, following)
 
-    def _count_trades(self, chosen: Selection, currency: str, wanted: TradeFilter, found: TradeList) -> int:
+    def _count_trades(
+        self, chosen: Selection, currency: str, trade_filter: TradeFilter, found: TradeList
+    ) -> int:
         """Return the length of a list, from the stored tallies if no row filter applies, else from a cached count."""
         window, scope = chosen.window, chosen.scope
-        if wanted.is_all and window.last_trades is None and not scope.needs_row_filter:
+        if trade_filter.is_all and window.last_trades is None and not scope.needs_row_filter:
             sessions = self._summaries.sessions(window, scope, currency)
             return sum(tally.closed for _, tally in sessions)
-        notes = self._ledger.get(NOTES_STATE_ID) if wanted.tag else None
-        of = (wanted.side, wanted.outcome, wanted.text, wanted.tag)
+        notes = self._ledger.get(NOTES_STATE_ID) if trade_filter.tag else None
+        of = (trade_filter.side, trade_filter.outcome, trade_filter.text, trade_filter.tag)
         key = (self._ledger.state_id, notes, self._band, window, scope, currency, of)
         return self._cache.counts.get_or_compute(key, found.count)
 

@@ -10,9 +10,8 @@ from msgspec.structs import replace
 from tearsheet.app.context import LedgerContext
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.log import log_event
-from tearsheet.store.tables import notes as kept
 from tearsheet.store.tables.ledger import NOTES_STATE_ID
-from tearsheet.store.tables.notes import Note
+from tearsheet.store.tables.notes import Note, NoteTable
 from tearsheet.store.tables.queries import Queries
 from tearsheet.trade.note import NoteText, NoteVersion
 
@@ -71,7 +70,7 @@ class TradeNotes:
         """
         with self._ledger.snapshot() as queries:
             own = _note_of(queries, position)
-            found = kept.NoteTable(queries).for_positions([position]).get(position, [])
+            found = NoteTable(queries).for_positions([position]).get(position, [])
         others = [note for note in found if note.id != own.id]
         return [_to_view(note) for note in (own, *others)]
 
@@ -83,7 +82,7 @@ class TradeNotes:
     def versions(self, identity: str) -> Sequence[NoteVersion]:
         """Return all versions of a note, oldest first."""
         with self._ledger.snapshot() as queries:
-            return kept.NoteTable(queries).versions(identity)
+            return NoteTable(queries).versions(identity)
 
     def unattached(self, most: int, after: str = "") -> Sequence[NoteView]:
         """Return notes whose fill is not in the ledger: its import was undone, or its log was rewritten.
@@ -91,34 +90,34 @@ class TradeNotes:
         A note is attached again when its fill is imported again.
         """
         with self._ledger.snapshot() as queries:
-            return [_to_view(note) for note in kept.NoteTable(queries).unattached(after, most)]
+            return [_to_view(note) for note in NoteTable(queries).unattached(after, most)]
 
     def tags(self) -> Sequence[TagCount]:
         """Return all tags, in order."""
         with self._ledger.snapshot() as queries:
-            return [TagCount(tag, number) for tag, number in kept.NoteTable(queries).tags()]
+            return [TagCount(tag, number) for tag, number in NoteTable(queries).tags()]
 
     def with_tag(self, tag: str) -> frozenset[str]:
         """Return the IDs of the positions that have a tag."""
         with self._ledger.snapshot() as queries:
-            return kept.NoteTable(queries).with_tag(tag)
+            return NoteTable(queries).with_tag(tag)
 
     def summaries(self, positions: Sequence[str]) -> Mapping[str, NoteSummary]:
         """Return the combined notes and tags of some positions."""
         with self._ledger.snapshot() as queries:
             return note_summaries(queries, positions)
 
-    def write(self, position: str, said: NoteText, by: str, version: int) -> NoteView:
+    def write(self, position: str, content: NoteText, by: str, version: int) -> NoteView:
         """Save the note of a position; `version` is the version that was edited, 0 for a new note.
 
         Unchanged content is not saved again, so that a repeated request is idempotent.
         Raises NotFoundError; UsageError if another version was saved since; StoreError.
         """
-        return self._write(lambda queries: _note_of(queries, position), lambda _: said, by, version)
+        return self._write(lambda queries: _note_of(queries, position), lambda _: content, by, version)
 
-    def rewrite(self, note: str, said: NoteText, by: str, version: int) -> NoteView:
+    def rewrite(self, note: str, content: NoteText, by: str, version: int) -> NoteView:
         """Save a note by its ID, also an unattached one. Raises as `write` does."""
-        return self._write(lambda queries: _get_note(queries, note), lambda _: said, by, version)
+        return self._write(lambda queries: _get_note(queries, note), lambda _: content, by, version)
 
     def modify(self, position: str, change: Callable[[NoteText], NoteText], by: str) -> NoteView:
         """Apply a function to the current note and save the result. Raises as `write` does."""
@@ -134,13 +133,17 @@ class TradeNotes:
         with self._ledger.snapshot() as queries:
             account = find(queries).account
         with self._ledger.writing(frozenset({account})) as queries:
-            notes, before = kept.NoteTable(queries), find(queries)
-            said = change(before.content)
-            if said == before.content:  # also for a repeated request
+            notes, before = NoteTable(queries), find(queries)
+            content = change(before.content)
+            if content == before.content:  # also for a repeated request
                 return _to_view(before)
             _check_version(before, version)
             after = replace(
-                before, version=before.version + 1, content=said, by=by[:_LONGEST_NAME], at=self._context.now
+                before,
+                version=before.version + 1,
+                content=content,
+                by=by[:_LONGEST_NAME],
+                at=self._context.now,
             )
             notes.save(after)
             self._ledger.acquire_commit_lock()
@@ -158,12 +161,12 @@ class TradeNotes:
 
 def note_summaries(queries: Queries, positions: Sequence[str]) -> Mapping[str, NoteSummary]:
     """Return the notes and tags of some positions, combined for each position."""
-    return {one: _combine(notes) for one, notes in kept.NoteTable(queries).for_positions(positions).items()}
+    return {one: _combine(notes) for one, notes in NoteTable(queries).for_positions(positions).items()}
 
 
 def tags_by_position(queries: Queries) -> Mapping[str, frozenset[str]]:
     """Return the tags of each position that has tags."""
-    return kept.NoteTable(queries).tags_by_position()
+    return NoteTable(queries).tags_by_position()
 
 
 def _combine(notes: Sequence[Note]) -> NoteSummary:
@@ -177,12 +180,12 @@ def _note_of(queries: Queries, position: str) -> Note:
     bookings = queries.bookings_of(position)
     if not bookings:
         raise NotFoundError(f"no position {position!r}", "`tearsheet positions` lists them")
-    unsaid = Note.empty(bookings[0])
-    return kept.NoteTable(queries).get(unsaid.id) or unsaid
+    new = Note.empty(bookings[0])
+    return NoteTable(queries).get(new.id) or new
 
 
 def _get_note(queries: Queries, identity: str) -> Note:
-    note = kept.NoteTable(queries).get(identity)
+    note = NoteTable(queries).get(identity)
     if note is None:
         raise NotFoundError(f"no note {identity!r}", "a position's page shows its notes")
     return note

@@ -79,8 +79,10 @@ class SummaryBuilder:
         window = self.from_first_session(window, scope)
         chosen, others = self._currency(window, scope, currency)
         tally, days = self._tally(window, scope, chosen)
-        stretch = MetricInput(tally, self._with_idle_days(window, days), self._balance(window, scope, chosen))
-        metrics = compute_all(stretch)
+        metric_input = MetricInput(
+            tally, self._with_idle_days(window, days), self._balance(window, scope, chosen)
+        )
+        metrics = compute_all(metric_input)
         missing = self._missing_days(window)
         rejected = self._count_rejected(window, scope)
         reasons = [
@@ -111,8 +113,8 @@ class SummaryBuilder:
 
     def incompleteness_reasons(self, window: Window, scope: Scope, currency: str) -> list[PartialReason]:
         """Return the reasons why a summary of the window and scope is partial."""
-        kept = self._ledger.tallies.between(scope.account, window.start, window.end, currency)
-        tally = merge(tally for _, tally in kept)
+        sessions = self._ledger.tallies.between(scope.account, window.start, window.end, currency)
+        tally = merge(tally for _, tally in sessions)
         missing, rejected = self._missing_days(window), self._count_rejected(window, scope)
         return list(self._partial_reasons(window, missing, rejected, tally, scope))
 
@@ -174,10 +176,10 @@ class SummaryBuilder:
         first = self._ledger.tallies.first_session(scope.account) or window.last_day
         return Window("all", min(max(first, window.start), window.last_day), window.end)
 
-    def _currency(self, window: Window, scope: Scope, wanted: str | None) -> tuple[str, list[str]]:
+    def _currency(self, window: Window, scope: Scope, requested: str | None) -> tuple[str, list[str]]:
         found = self._ledger.tallies.currencies(scope.account, window.start, window.end)
-        if wanted is not None:
-            return wanted, [c for c in found if c != wanted]
+        if requested is not None:
+            return requested, [c for c in found if c != requested]
         if len(found) > 1 and self._options.default_currency not in found:
             raise MixedCurrencyError(
                 f"this window holds {' and '.join(found)}, which are never added up",
@@ -188,10 +190,10 @@ class SummaryBuilder:
 
     def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
         if window.last_trades is None and not scope.needs_row_filter:
-            kept = self._ledger.tallies.between(scope.account, window.start, window.end, currency)
-            self.sessions_loaded += len(kept)
-            return merge(tally for _, tally in kept), [
-                Day(session, tally.curve.net, tally.closed) for session, tally in kept
+            sessions = self._ledger.tallies.between(scope.account, window.start, window.end, currency)
+            self.sessions_loaded += len(sessions)
+            return merge(tally for _, tally in sessions), [
+                Day(session, tally.curve.net, tally.closed) for session, tally in sessions
             ]
         rows = self.rows(window, scope, currency)
         days = self._days(rows)

@@ -62,14 +62,14 @@ class TradingDayChange:
             for key in KEYS
         ]
 
-    def requested(self, given: Mapping[str, str]) -> Settings:
+    def requested(self, texts: Mapping[str, str]) -> Settings:
         """Parse the requested values into settings.
 
         Raises SettingsError with the key as its place if a value is invalid or set by the environment.
         """
         values: dict[str, Any] = {}
-        for key, given_text in given.items():
-            text = given_text.strip()
+        for key, raw_text in texts.items():
+            text = raw_text.strip()
             try:
                 values[key] = _ROWS[key].read(text)
             except ValueError:
@@ -92,12 +92,12 @@ class TradingDayChange:
     def _stated(self, key: str) -> Any:
         return getattr(self._settings.reload(), key)
 
-    def preview(self, wanted: Settings) -> Preview:
+    def preview(self, new_settings: Settings) -> Preview:
         """Return the changes to days and positions; the rebuild is rolled back."""
-        with self._context_with(wanted) as other:
+        with self._context_with(new_settings) as other:
             return preview_change(other.ledger, lambda: self._rebuild(other))
 
-    def apply(self, wanted: Settings, digest: str, who: str) -> bool:
+    def apply(self, new_settings: Settings, digest: str, who: str) -> bool:
         """Rebuild the books and save the file in one transaction; False if the file has changed.
 
         Raises UsageError while a breach with a reset period is active, because another calendar
@@ -107,7 +107,7 @@ class TradingDayChange:
         changes = [
             AuditEntry(self._context.now, who, self._path.name, key, old, new)
             for key in BOOKING_SETTINGS
-            if (old := _setting_text(self._settings, key)) != (new := _setting_text(wanted, key))
+            if (old := _setting_text(self._settings, key)) != (new := _setting_text(new_settings, key))
         ]
         text = self._text
         written = [one for one in changes if self._settings.env_variable_of(one.name) is None]
@@ -117,16 +117,16 @@ class TradingDayChange:
             return digest == self.digest
         _check_edit(self._text, text, {one.name: one.new for one in written}, self._path.name)
         file = FileEdit(self._path, digest, text)
-        with self._context_with(wanted) as other:
-            kept = save_change(other.ledger, file, changes, lambda: self._rebuild(other))
-            if kept:
+        with self._context_with(new_settings) as other:
+            saved = save_change(other.ledger, file, changes, lambda: self._rebuild(other))
+            if saved:
                 other.publish_pending_alerts()
-            return kept
+            return saved
 
-    def _context_with(self, wanted: Settings) -> CheckedContext:
+    def _context_with(self, new_settings: Settings) -> CheckedContext:
         """Open the ledger with the requested settings instead of the ones in the file."""
         now = self._context.now
-        return CheckedContext(wanted, lambda: now, changes_rules=True)
+        return CheckedContext(new_settings, lambda: now, changes_rules=True)
 
     def _rebuild(self, other: LedgerContext) -> int:
         self._reject_while_breached(other.ledger)

@@ -80,7 +80,7 @@ class LimitsEditor:
         named = tuple(_section(self._content.get("accounts")))
         return LimitForm(account, self._digest, limits, terms, named)
 
-    def edit(self, account: str | None, given: Mapping[str, str], who: str, now: datetime) -> LimitsEdit:
+    def edit(self, account: str | None, form: Mapping[str, str], who: str, now: datetime) -> LimitsEdit:
         """Return the new file text for submitted values, validated like the file itself.
 
         Raises SettingsError if a value is invalid; its place ends in that key. Raises UsageError if the
@@ -90,14 +90,14 @@ class LimitsEditor:
         block = self._block(account)
         edits: list[tuple[Way, Value]] = []
         for name, (short, keys) in limit_keys().items():
-            state = given.get(f"{name}.state", "")
+            state = form.get(f"{name}.state", "")
             if state not in ("default", "own", "none"):
                 raise UsageError(f"the form says nothing of {name}", "open the page and try again")
-            values = {k: given.get(f"{name}.{k}", "").strip() for k in (short, *keys)}
-            wanted = _limit_value(name, short, values, state, way)
-            edits += _edits((*way, name), block, wanted, short)
+            values = {k: form.get(f"{name}.{k}", "").strip() for k in (short, *keys)}
+            value = _limit_value(name, short, values, state, way)
+            edits += _edits((*way, name), block, value, short)
         for key in option_keys():
-            edits += _edits((*way, key), block, _parse_list(key, given.get(key, "").strip()), "")
+            edits += _edits((*way, key), block, _parse_list(key, form.get(key, "").strip()), "")
         text = edit_yaml(self._text, edits, str(self._path)) if edits else self._text
         parse_targets(text, str(self._path))
         old, new = self._limits(self._text), self._limits(text)
@@ -159,12 +159,12 @@ def _edits(way: Way, block: Mapping[str, Any], new: Value, short: str) -> list[t
     key, is_there = way[-1], way[-1] in block
     old = block.get(key)
     if isinstance(old, dict) and old and new not in _NULL:
-        wanted = new if isinstance(new, Mapping) else {short: new}
-        keys = [*wanted, *(one for one in old if one not in wanted)]
+        values = new if isinstance(new, Mapping) else {short: new}
+        keys = [*values, *(one for one in old if one not in values)]
         return [
-            ((*way, one), wanted.get(one))
+            ((*way, one), values.get(one))
             for one in keys
-            if _display_value(old.get(one)) != _display_value(wanted.get(one))
+            if _display_value(old.get(one)) != _display_value(values.get(one))
         ]
     if _display_value(old) == _display_value(new) and is_there == (new is not None):
         return []

@@ -33,8 +33,8 @@ class TargetsEditor:
 
         Raises SettingsError with the target as its place, UsageError, InputError, StoreError.
         """
-        text, seen = read_content(self._path)
-        if seen != digest:
+        text, current = read_content(self._path)
+        if current != digest:
             return False
         file, now = str(self._path), self._context.now
         content = load_mapping(text, file)
@@ -42,9 +42,9 @@ class TargetsEditor:
         old = (content["targets"] or {}) if way else content
         edits: list[tuple[tuple[str, ...], Value]] = []
         for name in TARGET_NAMES:
-            wanted = values[name].strip() if name in values else None
-            if wanted is not None and (wanted or "null") != (old.get(name) or "null"):
-                edits.append(((*way, name), wanted or "null"))
+            new = values[name].strip() if name in values else None
+            if new is not None and (new or "null") != (old.get(name) or "null"):
+                edits.append(((*way, name), new or "null"))
         text = edit_yaml(text, edits, file)
         parse_targets(text, file)
         changes = [

@@ -101,17 +101,17 @@ class ApiWrites:
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 
-    def _save_marks(self, request: WriteRequest, told: Sequence[Mark]) -> WriteReport:
+    def _save_marks(self, request: WriteRequest, marks: Sequence[Mark]) -> WriteReport:
         receipt = _idempotency_key(request, "marks")
         with self._ledger.writing() as queries:
             receipts = IdempotencyTable(queries)
             if answer := receipts.find(receipt):
                 return _cached_report(answer)
-            new = sum(Marks(queries).save(mark) for mark in told)
+            new = sum(Marks(queries).save(mark) for mark in marks)
             revision = self._ledger.bump_revision() if new else self._ledger.revision
             if new:
-                self._ledger.hooks.on_commit(self._accounts_holding({mark.symbol for mark in told}))
-            report = WriteReport(new=new, known=len(told) - new, revision=revision)
+                self._ledger.hooks.on_commit(self._accounts_holding({mark.symbol for mark in marks}))
+            report = WriteReport(new=new, known=len(marks) - new, revision=revision)
             receipts.save(receipt, json.encode(report).decode(), self._context.now)
         return report
 

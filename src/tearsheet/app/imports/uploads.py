@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tearsheet import shared_files
@@ -67,7 +67,7 @@ class UploadedFile(Struct, frozen=True):
 
     name: str
     size: int
-    said: FileOptions
+    options: FileOptions = field(name="said")
 
 
 class Upload(Struct, frozen=True):
@@ -82,7 +82,7 @@ class Upload(Struct, frozen=True):
 class UploadProgress(Struct, frozen=True):
     """Progress of a preview or import: index of the file and bytes done; `phase` is reading or booking."""
 
-    doing: UploadAction
+    action: UploadAction = field(name="doing")
     file: int
     phase: str
     done: int
@@ -94,7 +94,7 @@ class FileResult(Struct, frozen=True):
     """Result of one file: a report, or the error with its hint."""
 
     report: ImportReport | None = None
-    seen: DetectedFormat | None = None
+    detected_format: DetectedFormat | None = field(default=None, name="seen")
     problem: str = ""
     hint: str = ""
 
@@ -102,7 +102,7 @@ class FileResult(Struct, frozen=True):
 class UploadResult(Struct, frozen=True):
     """Result of an upload; that of a preview lists every day and position that an import would change."""
 
-    doing: UploadAction
+    action: UploadAction = field(name="doing")
     at: datetime
     files: tuple[FileResult, ...]
     days: tuple[DayChange, ...] = ()
@@ -113,7 +113,7 @@ class UploadResult(Struct, frozen=True):
     @property
     def can_import(self) -> bool:
         """Whether at least one file is readable and was not imported before."""
-        return any(taken.report is not None and not taken.report.repeated for taken in self.files)
+        return any(file.report is not None and not file.report.repeated for file in self.files)
 
 
 class UploadStore:
@@ -134,10 +134,10 @@ class UploadStore:
         try:
             place.mkdir(mode=0o700, parents=True)
             sent = []
-            for number, (name, said, save) in enumerate(files):
+            for number, (name, options, save) in enumerate(files):
                 path = place / _stored_name(number, name)
                 save(path)
-                sent.append(UploadedFile(name, path.stat().st_size, said))
+                sent.append(UploadedFile(name, path.stat().st_size, options))
             upload = Upload(identity, by, now, tuple(sent))
             self._write(identity, _UPLOAD, upload)
         except OSError as error:
@@ -155,7 +155,7 @@ class UploadStore:
             raise NotFoundError("these files are no longer here", "send them again; they are kept for a day")
         return found
 
-    def set_options(self, identity: str, number: int, said: FileOptions) -> Upload:
+    def set_options(self, identity: str, number: int, options: FileOptions) -> Upload:
         """Replace the options of a file and delete the previous result.
 
         Raises NotFoundError; UsageError if the upload is locked.
@@ -165,7 +165,7 @@ class UploadStore:
             if not 0 <= number < len(upload.files):
                 raise NotFoundError(f"there is no file {number}", "choose one of the page")
             files = list(upload.files)
-            files[number] = replace(files[number], said=said)
+            files[number] = replace(files[number], options=options)
             upload = replace(upload, files=tuple(files))
             self._write(identity, _UPLOAD, upload)
             self.clear_result(identity)
@@ -186,7 +186,7 @@ class UploadStore:
     def save_result(self, identity: str, outcome: UploadResult) -> None:
         """Save the result of an upload; after a successful import, delete its files."""
         self._write(identity, _RESULT, outcome)
-        if outcome.doing == "keep" and not outcome.problem:
+        if outcome.action == "keep" and not outcome.problem:
             for path in self._upload_folder(identity).glob("[0-9]*"):
                 path.unlink()
 
@@ -256,9 +256,9 @@ def _stored_name(number: int, name: str) -> str:
 class ProgressWriter:
     """Progress callback of an upload, limited to one write per 0.2 s while reading."""
 
-    def __init__(self, uploads: UploadStore, upload: Upload, doing: UploadAction, now: datetime) -> None:
+    def __init__(self, uploads: UploadStore, upload: Upload, action: UploadAction, now: datetime) -> None:
         self._uploads, self._upload = uploads, upload
-        self._action, self._started_at = doing, now
+        self._action, self._started_at = action, now
         self._file, self._next = 0, 0.0
 
     def start_file(self, number: int) -> None:

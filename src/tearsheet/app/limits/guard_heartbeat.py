@@ -19,8 +19,8 @@ def record_poll(context: LedgerContext, account: str, patience_s: float) -> None
     `patience_s` is the lock timeout in seconds. Raises StoreError.
     """
     with context.ledger.lock_timeout(patience_s), context.ledger.writing():
-        asked = _polls(context) | {account: context.now.timestamp()}
-        context.ledger.put(_KEY, msgspec.json.encode(asked).decode())
+        polls = _polls(context) | {account: context.now.timestamp()}
+        context.ledger.put(_KEY, msgspec.json.encode(polls).decode())
 
 
 def last_polls(context: LedgerContext, began: datetime) -> dict[str, datetime]:
@@ -28,10 +28,10 @@ def last_polls(context: LedgerContext, began: datetime) -> dict[str, datetime]:
 
     Raises StoreError.
     """
-    asked = _polls(context)
+    polls = _polls(context)
     found = {}
     for one in account_verdicts(context).all():
-        at = max(asked.get(one.account, 0.0), asked.get(ALL_ACCOUNTS, 0.0))
+        at = max(polls.get(one.account, 0.0), polls.get(ALL_ACCOUNTS, 0.0))
         found[one.account] = datetime.fromtimestamp(at, UTC) if at else began
     return found
 

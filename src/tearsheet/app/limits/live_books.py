@@ -111,55 +111,55 @@ class LiveLimitBooks:
 
     def for_account(self, account: str, plan: AccountLimits, now: datetime) -> LiveLimits:
         """Return the book of an account, evaluated at an instant; read-only."""
-        stamp = self._ledger.state_id
-        standing = self._live.get(account)
-        if standing is None or standing.book.plan != plan or not self._update(standing, stamp):
-            standing = self._build(account, plan, now)
-        standing.state_id = stamp
-        self._apply_marks(standing, now)
-        standing.book.evaluate(now)
-        return standing
+        state_id = self._ledger.state_id
+        live = self._live.get(account)
+        if live is None or live.book.plan != plan or not self._update(live, state_id):
+            live = self._build(account, plan, now)
+        live.state_id = state_id
+        self._apply_marks(live, now)
+        live.book.evaluate(now)
+        return live
 
-    def save_equity_peak(self, standing: LiveLimits) -> None:
+    def save_equity_peak(self, live: LiveLimits) -> None:
         """Save the highest equity reached at market prices. Requires a write transaction."""
-        high, book = standing.equity_peak, standing.book
+        high, book = live.equity_peak, live.book
         if high is not None and high > (self._saved_peak(book) or high - 1):
             save_equity_peak(self._ledger.queries, book.account, book.sums.since, high)
 
     def _saved_peak(self, book: LimitBook) -> Decimal | None:
         return load_equity_peak(self._ledger.queries, book.account, book.sums.since)
 
-    def _update(self, standing: LiveLimits, stamp: str) -> bool:
+    def _update(self, live: LiveLimits, state_id: str) -> bool:
         """Add the changes since the last read; return False if the book must be rebuilt."""
-        if standing.state_id == stamp:
+        if live.state_id == state_id:
             return True
-        account = standing.book.account
-        standing.state = account_state(self._ledger.queries, account)
-        if standing.state.rewrites != standing.rewrites:
+        account = live.book.account
+        live.state = account_state(self._ledger.queries, account)
+        if live.state.rewrites != live.rewrites:
             return False
-        standing.sync_breaches(self._active_breaches(account, standing.book.session))
-        return self._add_new_bookings(standing)
+        live.sync_breaches(self._active_breaches(account, live.book.session))
+        return self._add_new_bookings(live)
 
-    def _add_new_bookings(self, standing: LiveLimits) -> bool:
-        last, last_us = standing.last_booking, standing.state.last_us
+    def _add_new_bookings(self, live: LiveLimits) -> bool:
+        last, last_us = live.last_booking, live.state.last_us
         if last is None or last_us is None:
             return last_us is None
-        found, closed = self._ledger.queries.in_window(standing.book.account, last.time, LATEST)
+        found, closed = self._ledger.queries.in_window(live.book.account, last.time, LATEST)
         found.sort(key=_booking_order)
-        seen = sum(b.time == last.time and b.order <= last.order for b in found)
-        fresh = found[seen:]
-        if seen != standing.bookings_at_last_instant or any(
-            b.currency not in standing.currencies for b in fresh
+        already_read = sum(b.time == last.time and b.order <= last.order for b in found)
+        new = found[already_read:]
+        if already_read != live.bookings_at_last_instant or any(
+            b.currency not in live.currencies for b in new
         ):
             return False
         ended = {position.id: position for position in closed}
         try:
-            for booking in fresh:
+            for booking in new:
                 position = ended.get(booking.position_id) if booking.closes else None
-                standing.book.book(booking, position)
+                live.book.book(booking, position)
         except UsageError:  # the session of the booking has ended
             return False
-        standing.mark_read(fresh)
+        live.mark_read(new)
         self.updated += 1
         return True
 
@@ -170,13 +170,13 @@ class LiveLimitBooks:
         cut = min(session, self._ledger.tallies.last_session(account) or session)
         first = first_session_needed(plan, cut) or EARLIEST.date()
         digest = self._digest(plan, first)
-        begun, base = self._load_snapshot(account, digest, first, cut)
-        currency, others = self._currency(account, begun, base)
+        start, base = self._load_snapshot(account, digest, first, cut)
+        currency, others = self._currency(account, start, base)
         if base is not None and currency != base.currency:
-            begun, base = first, None
+            start, base = first, None
         bookings, closed = queries.in_window(account, calendar.start(cut), LATEST)
         bookings.sort(key=_booking_order)
-        past = self._ledger.tallies.between(account, begun, cut, currency)
+        past = self._ledger.tallies.between(account, start, cut, currency)
         records = self._active_breaches(account, session)
         bases: list[LimitBookSnapshot] = []
         book = build_limit_book(
@@ -192,26 +192,26 @@ class LiveLimitBooks:
             between=lambda book: bases.append(book.snapshot()),
         )
         book.other_currencies |= others
-        standing = LiveLimits(book, account_state(queries, account))
-        standing.saved_breaches = {record.breach.id for record in records}
-        standing.currencies = {currency, *others}
-        standing.mark_read(bookings)
-        standing.sessions = len(past)
+        live = LiveLimits(book, account_state(queries, account))
+        live.saved_breaches = {record.breach.id for record in records}
+        live.currencies = {currency, *others}
+        live.mark_read(bookings)
+        live.sessions = len(past)
         if past and first == EARLIEST.date():
-            standing.new_snapshot = (digest, cut, LimitSnapshot(bases[0], currency, tuple(sorted(others))))
+            live.new_snapshot = (digest, cut, LimitSnapshot(bases[0], currency, tuple(sorted(others))))
         self._restore_peak(book)
-        self._live[account] = standing
+        self._live[account] = live
         self.built += 1
-        return standing
+        return live
 
-    def save_snapshot(self, standing: LiveLimits) -> None:
+    def save_snapshot(self, live: LiveLimits) -> None:
         """Save the snapshot that the next build starts from. Requires a write transaction."""
-        if standing.new_snapshot is not None:
-            digest, session, base = standing.new_snapshot
+        if live.new_snapshot is not None:
+            digest, session, base = live.new_snapshot
             start = self._settings.calendar.start(session)
             body = json.encode(base).decode()
-            save_snapshot(self._ledger.queries, standing.book.account, digest, session, start, body)
-            standing.new_snapshot = None
+            save_snapshot(self._ledger.queries, live.book.account, digest, session, start, body)
+            live.new_snapshot = None
 
     def _load_snapshot(
         self, account: str, digest: str, first: date, cut: date
@@ -261,9 +261,9 @@ class LiveLimitBooks:
     def _open_positions(self, account: str) -> list[Position]:
         return self._ledger.queries.open_positions(Scope(account))
 
-    def _apply_marks(self, standing: LiveLimits, now: datetime) -> None:
+    def _apply_marks(self, live: LiveLimits, now: datetime) -> None:
         """Mark open positions to market at the last known prices, if a limit needs it."""
-        book = standing.book
+        book = live.book
         if not any(limit.needs_marks for limit in book.plan.limits):
             return
         if not book.sums.holdings:
@@ -273,7 +273,7 @@ class LiveLimitBooks:
         at, pnl = self._unrealized(positions, book.plan, now)
         book.mark(at, pnl)
         if pnl.amount is not None:
-            standing.equity_peak = book.sums.high_with_open
+            live.equity_peak = book.sums.high_with_open
 
     def _mark_open_log_trades(self, book: LimitBook) -> None:
         """Set open P&L to unknown while log trades are open: the log has no remaining size for them."""

@@ -67,16 +67,16 @@ def _limited_accounts(ledger: Ledger, limits: Limits, account: str | None) -> li
 
 
 def _limit_context(
-    context: LedgerContext, ledger: Ledger, window: Window, account: str, wanted: str | None
+    context: LedgerContext, ledger: Ledger, window: Window, account: str, requested: str | None
 ) -> LimitContext:
     settings = context.settings
     found = ledger.tallies.currencies(account, window.start, window.end)
-    if wanted is None and len(found) > 1 and settings.currency not in found:
+    if requested is None and len(found) > 1 and settings.currency not in found:
         raise MixedCurrencyError(
             f"{account} traded in {' and '.join(found)}, which are never added up",
             "choose one with --currency, or set TEARSHEET_CURRENCY",
         )
-    currency = wanted or (found[0] if len(found) == 1 else settings.currency)
+    currency = requested or (found[0] if len(found) == 1 else settings.currency)
     breaks = settings.breakeven_streak == "break"
     return LimitContext(settings.calendar, currency, OutcomeRules(settings.breakeven_band, breaks))
 

@@ -76,11 +76,11 @@ class AccountVerdicts:
     def _evaluate_account(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.snapshot():
             stated, now = self._file.load(), self._context.now
-            standing = self.books.for_account(account, stated.limits.for_account(account), now)
-            found = self._verdict(standing, stated, now, reasons)
-            unkept, took_long = standing.unsaved_breaches(), standing.sessions > _MANY_SESSIONS
-        if unkept or (took_long and standing.new_snapshot is not None):
-            return self._verdict_after_saving(account, found, reasons, unkept)
+            live = self.books.for_account(account, stated.limits.for_account(account), now)
+            found = self._verdict(live, stated, now, reasons)
+            unsaved, took_long = live.unsaved_breaches(), live.sessions > _MANY_SESSIONS
+        if unsaved or (took_long and live.new_snapshot is not None):
+            return self._verdict_after_saving(account, found, reasons, unsaved)
         return found
 
     def _publish(self, found: Verdict) -> None:
@@ -114,8 +114,8 @@ class AccountVerdicts:
         for account in sorted(accounts):
             plan = stated.limits.for_account(account)
             if plan.limits:
-                standing = self.books.for_account(account, plan, now)
-                self._save_breaches(standing, now)
+                live = self.books.for_account(account, plan, now)
+                self._save_breaches(live, now)
                 self._touched.add(account)
                 self._context.after_commit(self.publish_alerts)
         self._file.save_snapshot(stated)
@@ -140,12 +140,12 @@ class AccountVerdicts:
             if (answer := receipts.find(receipt)) is not None:
                 return json.decode(answer, type=BreachRecord), True
             stated, now = self._file.load(), self._context.now
-            standing = self.books.for_account(account, stated.limits.for_account(account), now)
-            self._save_breaches(standing, now)
-            record = _release_breach(standing.book, limit, actor, reason, allowance, now)
+            live = self.books.for_account(account, stated.limits.for_account(account), now)
+            self._save_breaches(live, now)
+            record = _release_breach(live.book, limit, actor, reason, allowance, now)
             assert record.release is not None
             BreachTable(queries).release(record.release)
-            standing.sync_breaches([record])
+            live.sync_breaches([record])
             self._ledger.acquire_commit_lock()
             self._ledger.bump_revision()
             receipts.save(receipt, json.encode(record).decode(), now)
@@ -172,7 +172,7 @@ class AccountVerdicts:
         return sorted({*limited, *stated.limits.accounts})
 
     def _verdict_after_saving(
-        self, account: str, found: Verdict, reasons: list[PartialReason], unkept: list[Breach]
+        self, account: str, found: Verdict, reasons: list[PartialReason], unsaved: list[Breach]
     ) -> Verdict:
         """Save the breaches and return the verdict; add a `not_kept` reason if saving fails."""
         trouble = f"the ledger {self._ledger.name} is read-only"
@@ -182,7 +182,7 @@ class AccountVerdicts:
                     return self._save_and_evaluate(account, reasons)
             except StoreError as error:
                 trouble = error.message
-        if not unkept:
+        if not unsaved:
             return found
         self.books.invalidate()
         reason = VerdictReason("not_kept", trouble)
@@ -191,20 +191,20 @@ class AccountVerdicts:
     def _save_and_evaluate(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.writing(frozenset({account})):
             stated, now = self._file.load(), self._context.now
-            standing = self.books.for_account(account, stated.limits.for_account(account), now)
-            if self._save_breaches(standing, now):
+            live = self.books.for_account(account, stated.limits.for_account(account), now)
+            if self._save_breaches(live, now):
                 self._ledger.acquire_commit_lock()
                 self._ledger.bump_revision()
-            return self._verdict(standing, stated, now, reasons)
+            return self._verdict(live, stated, now, reasons)
 
-    def _save_breaches(self, standing: LiveLimits, now: datetime) -> list[Breach]:
+    def _save_breaches(self, live: LiveLimits, now: datetime) -> list[Breach]:
         """Save the book's new breaches, equity peak and snapshot; return the breaches."""
-        unkept = standing.unsaved_breaches()
-        BreachTable(self._ledger.queries).add(unkept, now)
-        standing.saved_breaches |= {breach.id for breach in unkept}
-        self.books.save_equity_peak(standing)
-        self.books.save_snapshot(standing)
-        for breach in unkept:
+        unsaved = live.unsaved_breaches()
+        BreachTable(self._ledger.queries).add(unsaved, now)
+        live.saved_breaches |= {breach.id for breach in unsaved}
+        self.books.save_equity_peak(live)
+        self.books.save_snapshot(live)
+        for breach in unsaved:
             log_event(
                 _log,
                 "tearsheet.breach",
@@ -216,30 +216,30 @@ class AccountVerdicts:
                 at=breach.at.isoformat(),
                 fill=breach.fill_key,
             )
-        return unkept
+        return unsaved
 
     def _verdict(
-        self, standing: LiveLimits, stated: LoadedLimits, now: datetime, stale: list[PartialReason]
+        self, live: LiveLimits, stated: LoadedLimits, now: datetime, stale: list[PartialReason]
     ) -> Verdict:
-        book = standing.book
-        feed = self._feed_status(standing, now)
+        book = live.book
+        feed = self._feed_status(live, now)
         partial = [*stale, *feed.partial]
         if stated.error is not None:
             partial.append(PartialReason("bad_limits", stated.error))
         return verdict(book, replace(feed, partial=tuple(partial)), now)
 
-    def _feed_status(self, standing: LiveLimits, now: datetime) -> FeedStatus:
+    def _feed_status(self, live: LiveLimits, now: datetime) -> FeedStatus:
         """Return the completeness and freshness of an account's data, cached by ledger state and day."""
-        account, calendar = standing.book.account, self._settings.calendar
+        account, calendar = live.book.account, self._settings.calendar
         key = (self._ledger.state_id, calendar.trading_day_of(now))
-        if standing.feed_cache[0] != key:
-            standing.feed_cache = (key, self._ledger_feed_status(standing.book, now))
-        feed = standing.feed_cache[1]
+        if live.feed_cache[0] != key:
+            live.feed_cache = (key, self._ledger_feed_status(live.book, now))
+        feed = live.feed_cache[1]
         assert isinstance(feed, FeedStatus)
-        heard = [account_state(self._ledger.queries, account).last_update_at]
+        update_times = [account_state(self._ledger.queries, account).last_update_at]
         if self._ledger.sources.uses_trade_log(account) and self._settings.log_dir.is_dir():
-            heard.append(self._context.last_checked_at)
-        feed = replace(feed, last_update_at=max((at for at in heard if at), default=None))
+            update_times.append(self._context.last_checked_at)
+        feed = replace(feed, last_update_at=max((at for at in update_times if at), default=None))
         if feed.last_update_at is None and feed.last_fill_at is None:
             detail = f"the ledger has neither fill nor heartbeat of {account!r}"
             unheard = PartialReason("nothing_heard", detail)

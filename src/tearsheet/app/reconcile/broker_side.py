@@ -45,9 +45,9 @@ def collect_numbers(
     found = BrokerNumbers({}, defaultdict(list), min(covered)[0], max(day for _, day in covered))
     for day, line in by_day:
         span = DayRange(day, line.since or day, line.symbol or "", line.currency or "")
-        for said, amount in line.amounts.items():
-            if said not in ("balance", "deposit"):
-                what = cast(NumberKind, said)
+        for name, amount in line.amounts.items():
+            if name not in ("balance", "deposit"):
+                what = cast(NumberKind, name)
                 is_sum = what not in ("position", "price")
                 key = (what, span)
                 found.numbers[key] = amount + (found.numbers.get(key, ZERO) if is_sum else ZERO)

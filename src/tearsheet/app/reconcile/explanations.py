@@ -111,8 +111,8 @@ class AccountComparison:
         if finish.ratio is not None:
             gross = ours.value("realized", span, finish.method)
             paid = gross - ours.value("net", span, finish.method)
-            wanted = theirs + paid if what == "net" else theirs
-            return wanted == gross * finish.ratio
+            expected = theirs + paid if what == "net" else theirs
+            return expected == gross * finish.ratio
         if finish.rounding is not None and key not in self._implied_zeros:
             return theirs == ours.rounded_value(what, span, finish.method, finish.rounding)
         return theirs == ours.value(what, span, finish.method)

@@ -110,24 +110,24 @@ def match_fills(
     surplus = [o for o in right if o.left and window and window[0] <= o.fill.time <= window[1]]
     if pairs:
         _ignore_open_fills(right, surplus)
-    found = [_missing_in_ledger(t) for t in left if t.left]
-    found += [_missing_in_statement(o) for o in surplus if o.left]
-    found += [_fee_difference(t, o) for t, o in _fee_pairs(left)]
-    found += [_time_difference(t, o) for t, o in _time_shifted_pairs(left)]
-    gone = {id(o): o.left for o in surplus if o.left}
+    differences = [_missing_in_ledger(t) for t in left if t.left]
+    differences += [_missing_in_statement(o) for o in surplus if o.left]
+    differences += [_fee_difference(t, o) for t, o in _fee_pairs(left)]
+    differences += [_time_difference(t, o) for t, o in _time_shifted_pairs(left)]
+    unmatched = {id(o): o.left for o in surplus if o.left}
     added = [replace(t.one.fill, quantity=t.left) for t in left if t.left]
     return FillMatch(
-        found,
-        _adjusted_fills(right, added, gone, with_fees=False),
-        _adjusted_fills(right, added, gone, with_fees=True),
+        differences,
+        _adjusted_fills(right, added, unmatched, with_fees=False),
+        _adjusted_fills(right, added, unmatched, with_fees=True),
     )
 
 
 def _match_ids(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) -> None:
     known = {one.fill.key: one for one in right}
     for t in left:
-        o, wanted = known.get(t.one.fill.key), t.one.fill
-        if o is not None and (o.fill.side, o.fill.price) == (wanted.side, wanted.price):
+        o, fill = known.get(t.one.fill.key), t.one.fill
+        if o is not None and (o.fill.side, o.fill.price) == (fill.side, fill.price):
             _pair(t, o)
 
 
@@ -138,13 +138,13 @@ def _match_content(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) ->
         places.setdefault((o.fill.side, o.fill.price), []).append(o)
     for is_whole in (True, False):
         for t in left:
-            wanted = t.one.fill
+            fill = t.one.fill
             near = [
                 o
-                for o in places.get((wanted.side, wanted.price), ())
-                if o.left and abs(o.fill.time - wanted.time) < _NEAR and (not is_whole or o.left == t.left)
+                for o in places.get((fill.side, fill.price), ())
+                if o.left and abs(o.fill.time - fill.time) < _NEAR and (not is_whole or o.left == t.left)
             ]
-            near.sort(key=lambda o: abs(o.fill.time - wanted.time))
+            near.sort(key=lambda o: abs(o.fill.time - fill.time))
             for o in near:
                 if t.left:
                     _pair(t, o)
@@ -157,19 +157,19 @@ def _match_time_zone(left: Sequence[_BrokerFill], right: Sequence[_LedgerFill]) 
     """
     waiting = [t for t in left if t.left]
     free = [o for o in right if o.left]
-    taken: list[tuple[_BrokerFill, _LedgerFill]] = []
+    pairs: list[tuple[_BrokerFill, _LedgerFill]] = []
     for _ in range(2):
         if not waiting:
             break
         offs = {_time_shift(waiting[0], o) for o in free if _is_same(waiting[0], o)} - {timedelta(0)}
         tried = (_shifted_matches(waiting, free, off) for off in sorted(offs, key=abs))
         best = max(tried, key=len, default=[])
-        taken += best
-        gone = {id(one) for pair in best for one in pair}
-        waiting = [t for t in waiting if id(t) not in gone]
-        free = [o for o in free if id(o) not in gone]
-    if len(taken) > 1 and not waiting:
-        for t, o in taken:
+        pairs += best
+        matched = {id(one) for pair in best for one in pair}
+        waiting = [t for t in waiting if id(t) not in matched]
+        free = [o for o in free if id(o) not in matched]
+    if len(pairs) > 1 and not waiting:
+        for t, o in pairs:
             _pair(t, o)
 
 
@@ -180,22 +180,22 @@ def _shifted_matches(
     places: dict[tuple[Side, Decimal, int], list[_LedgerFill]] = defaultdict(list)
     for o in right:
         places[o.fill.side, o.fill.price, int(o.fill.time.timestamp())].append(o)
-    found = []
+    pairs = []
     for t in left:
-        wanted = t.one.fill
-        second = int((wanted.time + late).timestamp())
+        fill = t.one.fill
+        second = int((fill.time + late).timestamp())
         for near in (second, second - 1, second + 1):
-            its = places.get((wanted.side, wanted.price, near), [])
-            if same := [o for o in its if o.left == t.left]:
-                its.remove(same[0])
-                found.append((t, same[0]))
+            candidates = places.get((fill.side, fill.price, near), [])
+            if same := [o for o in candidates if o.left == t.left]:
+                candidates.remove(same[0])
+                pairs.append((t, same[0]))
                 break
-    return found
+    return pairs
 
 
 def _is_same(t: _BrokerFill, o: _LedgerFill) -> bool:
-    wanted = t.one.fill
-    return (o.fill.side, o.fill.price, o.left) == (wanted.side, wanted.price, t.left)
+    fill = t.one.fill
+    return (o.fill.side, o.fill.price, o.left) == (fill.side, fill.price, t.left)
 
 
 def _time_shift(t: _BrokerFill, o: _LedgerFill) -> timedelta:
@@ -258,10 +258,10 @@ def _find_parts(order: Fill, quantity: Decimal, parts: Sequence[tuple[Fill, Deci
 
 
 def _pair(t: _BrokerFill, o: _LedgerFill) -> None:
-    taken = min(t.left, o.left)
-    t.left -= taken
-    o.left -= taken
-    if not (t.left or o.left) and taken == t.one.fill.quantity == o.fill.quantity:
+    quantity = min(t.left, o.left)
+    t.left -= quantity
+    o.left -= quantity
+    if not (t.left or o.left) and quantity == t.one.fill.quantity == o.fill.quantity:
         t.match = o
 
 
@@ -271,9 +271,9 @@ def _ignore_open_fills(right: Sequence[_LedgerFill], surplus: Sequence[_LedgerFi
     side, left = (Side.BUY if held > 0 else Side.SELL), abs(held)
     for o in reversed(surplus):
         if left and o.fill.side is side:
-            taken = min(left, o.left)
-            o.left -= taken
-            left -= taken
+            quantity = min(left, o.left)
+            o.left -= quantity
+            left -= quantity
 
 
 def _fee_pairs(left: Sequence[_BrokerFill]) -> Iterable[tuple[_BrokerFill, _LedgerFill]]:
@@ -322,14 +322,14 @@ def _difference(
 
 
 def _adjusted_fills(
-    right: Sequence[_LedgerFill], added: Sequence[Fill], gone: Mapping[int, Decimal], *, with_fees: bool
+    right: Sequence[_LedgerFill], added: Sequence[Fill], unmatched: Mapping[int, Decimal], *, with_fees: bool
 ) -> list[Fill]:
     """Return the ledger's fills plus the statement's extra fills, minus those not in the statement."""
-    kept = []
+    adjusted = []
     for o in right:
-        quantity = o.fill.quantity - gone.get(id(o), ZERO)
+        quantity = o.fill.quantity - unmatched.get(id(o), ZERO)
         if quantity:
             fee = o.fee if with_fees else o.fill.commission
             at = o.fill.time - o.late
-            kept.append(replace(o.fill, quantity=quantity, commission=fee, time=at))
-    return sorted([*kept, *added], key=lambda fill: fill.order)
+            adjusted.append(replace(o.fill, quantity=quantity, commission=fee, time=at))
+    return sorted([*adjusted, *added], key=lambda fill: fill.order)

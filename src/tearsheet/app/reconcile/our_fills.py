@@ -71,15 +71,15 @@ class _LotQueue:
         before = abs(self.held)
         while left:
             lot = self.lots[0]
-            taken = min(left, lot.left)
-            fees = lot.fees if taken == lot.left else proportional_share(lot.fees, taken, lot.left)
-            made += (price - lot.price) * taken * sign
+            closed = min(left, lot.left)
+            fees = lot.fees if closed == lot.left else proportional_share(lot.fees, closed, lot.left)
+            made += (price - lot.price) * closed * sign
             paid += fees
-            self.value -= lot.price * taken
+            self.value -= lot.price * closed
             self.fees -= fees
             lot.fees -= fees
-            lot.left -= taken
-            left -= taken
+            lot.left -= closed
+            left -= closed
             if not lot.left:
                 self.lots.popleft()
         self.held += quantity

@@ -109,8 +109,8 @@ def reconcile_statement(
     ledger = context.ledger
     sync_if_writable(context)
     with ledger.snapshot(), exact():
-        only = ledger.queries.accounts()
-        start = settings.starting_balance if len(only) == 1 else None
+        known_accounts = ledger.queries.accounts()
+        start = settings.starting_balance if len(known_accounts) == 1 else None
         by_account: dict[str, list[ReportLine]] = defaultdict(list)
         for line in report.lines:
             by_account[line.account].append(line)
@@ -126,7 +126,7 @@ def reconcile_statement(
             f"{path}: it states nothing that could be compared",
             "it needs results, fees, positions or fills; a single balance tells of no change",
         )
-    notes = [*report.notes, *_unknown_accounts(by_account, only)]
+    notes = [*report.notes, *_unknown_accounts(by_account, known_accounts)]
     differences = [d for one in accounts for d in one.differences]
     fills = [f for one in accounts for f in one.fills]
     return Reconciliation(
@@ -235,7 +235,7 @@ class _AccountReconciler:
         if not theirs:
             return [_with_trade_log(own, logged)]
         ids = {o.key for fills in ours.values() for o in fills}
-        ids_known = any(one.fill.key in ids for its in theirs.values() for one in its)
+        ids_known = any(one.fill.key in ids for fills in theirs.values() for one in fills)
         window = self._fill_period(stated)
         results = {
             s: match_fills(
@@ -286,7 +286,7 @@ class _AccountReconciler:
         """Return the periods with round trips missing in the ledger; their fees per fill are unknown."""
         has_fee = {one.line for one in self._report.fills if one.has_fee}
         lines = {d.line for d in self.fills if d.lacking == "books"} - has_fee
-        return frozenset(span for (_, span), its in stated.lines.items() if not lines.isdisjoint(its))
+        return frozenset(span for (_, span), numbers in stated.lines.items() if not lines.isdisjoint(numbers))
 
 
 def _unknown_accounts(stated: Iterable[str], known: Sequence[str]) -> list[str]:
@@ -328,12 +328,12 @@ def _with_trade_log(
     """Merge trade-log trades into the fill effects by time; the open position does not change."""
     joined = dict(steps)
     for one in logged:
-        its = joined.get(one.symbol, [])
-        before = [step for step in its if step.at <= one.at]
-        kept = replace(one)
+        effects = joined.get(one.symbol, [])
+        before = [step for step in effects if step.at <= one.at]
+        merged = replace(one)
         if before:
             last = before[-1]
-            kept = replace(
+            merged = replace(
                 one,
                 held=last.held,
                 cost=last.cost,
@@ -341,7 +341,7 @@ def _with_trade_log(
                 cost_fees=last.cost_fees,
                 fifo_fees=last.fifo_fees,
             )
-        joined[one.symbol] = [*before, kept, *its[len(before) :]]
+        joined[one.symbol] = [*before, merged, *effects[len(before) :]]
     return joined
 
 
@@ -349,8 +349,8 @@ def _decimal_places(lines: Iterable[ReportLine]) -> dict[NumberKind, int]:
     """Return the number of decimals in the statement for each kind of number."""
     places: dict[Any, int] = defaultdict(int)
     for line in lines:
-        for said, amount in line.amounts.items():
-            places[said] = max(places[said], -int(amount.as_tuple().exponent))
+        for kind, amount in line.amounts.items():
+            places[kind] = max(places[kind], -int(amount.as_tuple().exponent))
     return dict(places)
 
 

@@ -30,17 +30,17 @@ def edit_yaml(text: str, edits: Sequence[tuple[Path, Value]], file: str) -> str:
     Raises UsageError where a change would reach other places, as with anchors, and SettingsError
     for a text that is no YAML.
     """
-    wanted = load_mapping(text, file)
+    expected = load_mapping(text, file)
     yaml = _round_trip(text)
     document = yaml.load(text)
     before = "" if document is None else _dump(yaml, document)
     document = CommentedMap() if document is None else document
     for path, value in edits:
-        _set(wanted, path, value)
+        _set(expected, path, value)
         _set(document, path, value)
     after = _dump(yaml, document) if document else ""
     changed = _merge(text, before, after) if before else "".join([*_ended([text], "\n"), after])
-    if _normalized(load_mapping(changed, file)) != _normalized(wanted):
+    if _normalized(load_mapping(changed, file)) != _normalized(expected):
         raise UsageError(
             f"{file} is written in a way that this page cannot change",
             "write `key: value` lines without anchors, or edit the file",

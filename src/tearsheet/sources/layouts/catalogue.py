@@ -92,19 +92,21 @@ class LayoutSelector:
     """
 
     def __init__(
-        self, file: str, known: Mapping[str, Layout], wanted: str | None, kind: Kind = "csv"
+        self, file: str, known: Mapping[str, Layout], requested: str | None, kind: Kind = "csv"
     ) -> None:
         """Raise FormatError if the requested layout is unknown."""
-        if wanted is not None and wanted not in known and wanted != JSON_LINES:
-            raise FormatError(f"{file}: no layout {wanted!r}", f"known are {', '.join((*known, JSON_LINES))}")
+        if requested is not None and requested not in known and requested != JSON_LINES:
+            raise FormatError(
+                f"{file}: no layout {requested!r}", f"known are {', '.join((*known, JSON_LINES))}"
+            )
         self._file = file
-        self._wanted = wanted
+        self._requested = requested
         self._kind = kind
         self._generic = known.get("generic_fills")
         self._known = [
             layout
             for name, layout in known.items()
-            if (kind in layout.kinds if wanted is None else name == wanted)
+            if (kind in layout.kinds if requested is None else name == requested)
         ]
         self._closest: tuple[tuple[float, int], Sequence[str]] | None = None
 
@@ -131,17 +133,17 @@ class LayoutSelector:
         if self._closest is None:
             return None
         header = self._closest[1]
-        seen = ", ".join(cell.strip() for cell in header if cell.strip()) or "nothing"
-        close = [c for c in rank_layouts(header, self._known) if c.overlap >= _CLOSE or self._wanted][
+        columns = ", ".join(cell.strip() for cell in header if cell.strip()) or "nothing"
+        close = [c for c in rank_layouts(header, self._known) if c.overlap >= _CLOSE or self._requested][
             :_CLOSEST
         ]
         lines = [f"  {c.layout.name}: lacking are {', '.join(c.missing)}" for c in close]
         if self._generic is not None and all(c.layout is not self._generic for c in close):
             lines.append(f"  generic_fills: {', '.join(self._generic.needed)}")
-        what = "no layout fits" if self._wanted is None else f"layout {self._wanted} does not fit"
+        what = "no layout fits" if self._requested is None else f"layout {self._requested} does not fit"
         where = "keys" if self._kind == "json" else "header"
         return FormatError(
-            f"{self._file}: {what} its {where}: {truncate(seen, _SHOWN)}",
+            f"{self._file}: {what} its {where}: {truncate(columns, _SHOWN)}",
             "say what its columns are with --map COLUMN=FIELD; `tearsheet formats` lists what is "
             "known. What comes closest, or could be written instead:\n" + "\n".join(lines),
         )

@@ -104,14 +104,14 @@ def _read_generic(
             ) from None
         if not account:
             raise FormatError(f"{table.path}, line {line}: account is empty", "say --account")
-        says: dict[StatedQuantity, Decimal] = {}
-        for column, said in _AMOUNTS.items():
+        amounts: dict[StatedQuantity, Decimal] = {}
+        for column, quantity in _AMOUNTS.items():
             amount = table.number(line, cells, column, form)
             if amount is not None:
-                says[said] = amount
+                amounts[quantity] = amount
         symbol = table.text(cells, ["symbol"])
         name = instrument_of(table.path, line, symbol, day, instruments).symbol if symbol else None
-        lines.append(ReportLine(line=line, account=account, day=day, symbol=name, amounts=says))
+        lines.append(ReportLine(line=line, account=account, day=day, symbol=name, amounts=amounts))
     return lines
 
 
@@ -154,22 +154,22 @@ def _drop_converted_cash(report: BrokerReport) -> None:
     """
     for n, line in enumerate(report.lines):
         if "cash" in line.amounts:
-            says = {said: amount for said, amount in line.amounts.items() if said != "cash"}
-            report.lines[n] = replace(line, amounts=says)
+            amounts = {quantity: amount for quantity, amount in line.amounts.items() if quantity != "cash"}
+            report.lines[n] = replace(line, amounts=amounts)
     report.notes.append("currencies were converted, so the cash that trades moved is not compared")
 
 
 def _report_line(
     statement: Statement, fill: Fill, line: int, rules: ReportRules, *, has_fees: bool
 ) -> ReportLine:
-    says: dict[StatedQuantity, Decimal] = {"fees": fill.commission} if has_fees else {}
+    amounts: dict[StatedQuantity, Decimal] = {"fees": fill.commission} if has_fees else {}
     if (result := statement.result) is not None:
-        says[rules.result] = result
+        amounts[rules.result] = result
     return ReportLine(
         line=line,
         account=fill.account,
         symbol=fill.symbol,
-        amounts=says,
+        amounts=amounts,
         at=fill.time,
         day=statement.trade_day,
     )

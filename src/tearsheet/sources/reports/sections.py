@@ -163,14 +163,14 @@ class _SectionReader:
         if rule.word:
             words = rule.words.get(row.text([rule.word]), [])
             amounts |= {name: [row.text(rule.columns["amount"])] for name in words}
-        said: dict[StatedQuantity, Decimal] = {}
+        totals: dict[StatedQuantity, Decimal] = {}
         for name, texts in amounts.items():
             numbers = [self._number(name, text) for text in texts]
             stated = [one for one in numbers if one is not None]
             if stated:
                 total = sum(stated, ZERO)
-                said[name] = -total if name in rule.negative else total
-        return said
+                totals[name] = -total if name in rule.negative else total
+        return totals
 
     def _number(self, name: str, text: str) -> Decimal | None:
         try:

@@ -58,12 +58,14 @@ class TradeScope(Struct, frozen=True):
 class TradeList:
     """Closed positions that match a filter; used inside a snapshot."""
 
-    def __init__(self, queries: Queries, trades: TradeScope, wanted: TradeFilter, band: Decimal) -> None:
+    def __init__(
+        self, queries: Queries, trades: TradeScope, trade_filter: TradeFilter, band: Decimal
+    ) -> None:
         self._queries = queries
-        self._filter = wanted
+        self._filter = trade_filter
         self._values: list[Any] = []
         base = self._scope_condition(trades)
-        parts = self._filters(wanted, rows.sortable(band), trades.scope.account)
+        parts = self._filters(trade_filter, rows.sortable(band), trades.scope.account)
         self._where = " AND ".join([base, *parts])
 
     def count(self) -> int:
@@ -159,24 +161,24 @@ class TradeList:
             "ORDER BY closed_us DESC, account DESC, symbol DESC, last_rank DESC, id DESC LIMIT ?)"
         )
 
-    def _filters(self, wanted: TradeFilter, band: int, account: str | None) -> list[str]:
+    def _filters(self, trade_filter: TradeFilter, band: int, account: str | None) -> list[str]:
         parts = []
-        if wanted.side is not None:
+        if trade_filter.side is not None:
             parts.append("side = ?")
-            self._values.append(_SIDES[wanted.side])
-        if wanted.outcome is not None:
-            parts.append(_OUTCOMES[wanted.outcome])
+            self._values.append(_SIDES[trade_filter.side])
+        if trade_filter.outcome is not None:
+            parts.append(_OUTCOMES[trade_filter.outcome])
             self._values += (
                 [band, -band]
-                if wanted.outcome == "breakeven"
-                else [band if wanted.outcome == "win" else -band]
+                if trade_filter.outcome == "breakeven"
+                else [band if trade_filter.outcome == "win" else -band]
             )
-        if wanted.text is not None:
-            parts.append(self._name_contains(wanted.text.casefold(), account))
-        if wanted.tag is not None:
-            is_frequent = self._queries.value("count_tag", (wanted.tag,)) > _FREQUENT
+        if trade_filter.text is not None:
+            parts.append(self._name_contains(trade_filter.text.casefold(), account))
+        if trade_filter.tag is not None:
+            is_frequent = self._queries.value("count_tag", (trade_filter.tag,)) > _FREQUENT
             parts.append(_WITH_FREQUENT_TAG if is_frequent else _WITH_RARE_TAG)
-            self._values.append(wanted.tag)
+            self._values.append(trade_filter.tag)
         return parts
 
     def _name_contains(self, text: str, account: str | None) -> str:

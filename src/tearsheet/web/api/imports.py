@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Response, request
 from msgspec.structs import asdict, replace
@@ -13,7 +14,7 @@ from tearsheet.app.reports import ImportReport
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import to_plain_builtins
 from tearsheet.sources.statements.options import StatementOptions
-from tearsheet.web.api.upload import FILE_SCHEMA, IMPORT_PARAMETERS, save_upload
+from tearsheet.web.api.upload import FILE_SCHEMA, IMPORT_PARAMETERS, DateOrder, save_upload
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import idempotency_key
 from tearsheet.web.http.errors import HttpError, rejection_to_json
@@ -91,10 +92,16 @@ _DRY_RUN = parameters.choice(
 
 
 def _import_view(app_context: AppContext) -> Callable[..., Response]:
-    def view(dry_run: str, format: str | None, **options: Any) -> Response:
-        statement_options = StatementOptions(layout=format, **options)
+    def view(
+        dry_run: str,
+        format: str | None,
+        timezone: ZoneInfo | None,
+        account: str | None,
+        date_order: DateOrder,
+    ) -> Response:
+        options = StatementOptions(timezone=timezone, account=account, layout=format, date_order=date_order)
         with app_context.keep_worker_alive(), save_upload() as (path, name):  # longer than the timeout
-            job = ImportJob(path=path, name=name, options=statement_options)
+            job = ImportJob(path=path, name=name, options=options)
             report, more = _preview(app_context, job) if dry_run == "yes" else _import(app_context, job)
         shown = [rejection_to_json(r) for r in report.rejections[:_MAX_REJECTIONS]]
         data = to_plain_builtins(report) | {"rejections": shown} | more

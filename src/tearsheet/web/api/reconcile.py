@@ -1,14 +1,14 @@
 """Reconciliation of an uploaded broker statement with the ledger; nothing is saved."""
 
 from collections.abc import Callable
-from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Response
 
 from tearsheet.app.reconcile.our_sums import CostMethod
 from tearsheet.app.reconcile.reconcile import Reconciliation, reconcile_statement
 from tearsheet.sources.statements.options import StatementOptions
-from tearsheet.web.api.upload import FILE_SCHEMA, IMPORT_PARAMETERS, save_upload
+from tearsheet.web.api.upload import FILE_SCHEMA, IMPORT_PARAMETERS, DateOrder, save_upload
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.http.responses import success_response
@@ -41,14 +41,20 @@ def add_reconcile(api: Api, app_context: AppContext) -> None:
 
 
 def _view(app_context: AppContext) -> Callable[..., Response]:
-    def view(method: CostMethod, format: str | None, **options: Any) -> Response:
-        statement_options = StatementOptions(layout=format, **options)
+    def view(
+        method: CostMethod,
+        format: str | None,
+        timezone: ZoneInfo | None,
+        account: str | None,
+        date_order: DateOrder,
+    ) -> Response:
+        options = StatementOptions(timezone=timezone, account=account, layout=format, date_order=date_order)
         with (
             app_context.keep_worker_alive(),
             save_upload() as (path, name),
             app_context.tracker_pool.borrow() as tracker,
         ):
-            found = reconcile_statement(tracker, path, statement_options, method=method, name=name)
+            found = reconcile_statement(tracker, path, options, method=method, name=name)
         return success_response(app_context.timestamp, found)
 
     return view

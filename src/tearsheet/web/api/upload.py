@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from flask import request
@@ -29,6 +30,7 @@ FILE_SCHEMA = {
 _ZONES = meaning({name: name for name in time_zone_names()})
 _ZONE = text_rule("an IANA name such as America/Chicago", lambda text: ZoneInfo(_ZONES.convert(text)))
 
+DateOrder = Literal["day-first", "month-first"] | None
 #: How to read a file that does not say it itself.
 IMPORT_PARAMETERS = (
     Parameter(

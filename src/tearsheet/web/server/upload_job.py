@@ -63,7 +63,7 @@ class UploadThread:
 
     def _is_imported(self, upload: Upload) -> bool:
         result = self._uploads.result(upload.id)
-        return result is not None and result.doing == "keep" and not result.problem
+        return result is not None and result.action == "keep" and not result.problem
 
     def _result(self, upload: Upload, action: UploadAction) -> UploadResult:
         """Process an upload; an error of the ledger becomes its result."""
@@ -122,7 +122,7 @@ class _UploadJob:
 
     def _job(self, number: int, path: Path) -> ImportJob:
         file = self._upload.files[number]
-        options = file.said.to_statement_options()
+        options = file.options.to_statement_options()
         return ImportJob(
             path=path, name=file.name, options=options, who=self._upload.by, on_progress=self._progress
         )
