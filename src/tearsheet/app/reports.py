@@ -38,7 +38,8 @@ class ImportReport(Struct, kw_only=True):
     """Result of an import: new, duplicate and rejected fills or records, and rows skipped by a rule of the layout.
 
     `unmatched_closes` are closing fills without an opening fill in the ledger. `known` and `orphans` are the older
-    names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent.
+    names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent. `executed_legs` are sides of round trips of
+    the instruments it changed that executions tell, too; those count.
     """
 
     file: str
@@ -53,6 +54,7 @@ class ImportReport(Struct, kw_only=True):
     skipped: dict[str, int] = {}
     orphans: list[UnmatchedClose] = []
     unmatched_closes: list[UnmatchedClose] = []
+    executed_legs: int = 0
     revision: int = 0
 
     def __post_init__(self) -> None:

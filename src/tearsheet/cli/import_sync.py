@@ -70,6 +70,11 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             )
             for rule, number in report.skipped.items():
                 click.echo(f"  passed over: {number:,} {rule}")
+            if report.executed_legs:
+                click.echo(
+                    f"  round trips: {report.executed_legs:,} of their fills stand among the executions too; "
+                    "the executions count"
+                )
             for orphan in report.orphans[:_MAX_LINES]:
                 click.echo(click.style(f"  orphan close: {orphan.message}", fg="yellow"))
             for rejection in report.rejections[:_MAX_LINES]:

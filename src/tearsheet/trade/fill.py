@@ -58,7 +58,12 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     @property
     def is_leg(self) -> bool:
         """Return whether the fill is a side of a round trip, and not an execution that a broker listed."""
-        return self.key.startswith("r:")
+        return self.key.startswith(("t:", "td:"))
+
+    @property
+    def has_day_only(self) -> bool:
+        """Return whether the fill is a side of a round trip of which only the day is known."""
+        return self.key.startswith("td:")
 
     @property
     def order(self) -> tuple[datetime, int, str]:
@@ -219,9 +224,9 @@ def execution_key(fill_id: str) -> str:
     return f"x:{fill_id}"
 
 
-def leg_key(fill_id: str) -> str:
-    """Return the key of a side of a round trip that has an id; those without one begin with `r:`, too."""
-    return f"r:{fill_id}"
+def leg_key(name: str, *, has_day_only: bool) -> str:
+    """Return the key of a side of a round trip: by its id, or else by its content and number."""
+    return f"td:{name}" if has_day_only else f"t:{name}"
 
 
 def digest(content: str) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tearsheet.app.analysis.notes import NoteSummary, note_summaries
 from tearsheet.app.analysis.unrealized import Unrealized, unrealized_of_position
@@ -60,6 +60,15 @@ class PositionView(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
+FillSource = Literal["execution", "round_trip"]
+
+
+class ListedFill(Fill, frozen=True, gc=False, kw_only=True):
+    """Fill with what it was read from: a list of executions, or a row that holds both sides of a trade."""
+
+    source: FillSource
+
+
 class Lists:
     """Cursor-based pages of a ledger; each page starts after the last row of the previous page."""
 
@@ -68,10 +77,15 @@ class Lists:
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
 
-    def fills(self, window: Window, scope: Scope, number: int, after: PageCursor | None) -> Page[Fill]:
+    def fills(self, window: Window, scope: Scope, number: int, after: PageCursor | None) -> Page[ListedFill]:
         """Return the fills of a window, newest first, without trade-log results. Raises UsageError."""
         with self._ledger.snapshot() as queries:
-            return pages.fills(queries, self._row_range(window, scope, after), number)
+            page = pages.fills(queries, self._row_range(window, scope, after), number)
+        listed = [
+            ListedFill(**structs.asdict(fill), source="round_trip" if fill.is_leg else "execution")
+            for fill in page.items
+        ]
+        return Page(listed, page.next)
 
     def closed_trades(
         self, window: Window, scope: Scope, number: int, after: PageCursor | None, tag: str | None = None

@@ -133,6 +133,7 @@ class FileImport:
         report.set_duplicates(counts.known)
         job.on_progress(state.size, state.size, "booking")
         report.revision = posting.commit()
+        report.executed_legs = posting.executed_legs
         report.set_unmatched_closes(self._unmatched_closes.results(self._ledger.queries.holding_before))
         return report
 

@@ -13,6 +13,7 @@ from tearsheet.store.tables.rows import fill_from_row, position_from_row
 from tearsheet.trade.amount import ZERO, proportional_share
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
+from tearsheet.trade.round_trip import without_executed_legs
 from tearsheet.trade.session import to_micros
 
 
@@ -142,7 +143,7 @@ def fills_since_flat(queries: Queries, account: str, symbol: str, since: datetim
         for row in queries.rows(PositionRow, "positions_of_stream_since", (account, symbol, since_us)):
             since_us = min(since_us, since_us if row.opened_us is None else row.opened_us)
     found = queries.stream(FillRow, "fills_of_stream", (account, symbol, since_us))
-    return list(map(fill_from_row, found))
+    return without_executed_legs(list(map(fill_from_row, found)))
 
 
 def traded_symbols(queries: Queries, account: str, since: datetime) -> list[str]:

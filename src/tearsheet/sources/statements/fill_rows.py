@@ -121,12 +121,14 @@ class FillParser:
         if fill_id in _NO_ID:
             fill_id = ""
             key = self._content_key(account, symbol, at, side, quantity, price, commission)
-            key = leg_key(key[2:]) if raw.is_leg else key
+            name = key[2:]
         else:
             content = hash((symbol, at, side is _BUY, quantity, price, commission))
             if kind is None and self._executions.is_duplicate(account, fill_id, content, line):
                 return None
-            key = leg_key(fill_id) if raw.is_leg else execution_key(fill_id)
+            key, name = execution_key(fill_id), fill_id
+        if raw.leg:
+            key = leg_key(name, has_day_only=raw.leg == "day")
         fill = Fill(
             account=account,
             symbol=symbol,

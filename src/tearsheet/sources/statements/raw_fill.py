@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from operator import itemgetter
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 
@@ -26,7 +26,8 @@ class RawFill(Struct, gc=False):
     """One fill as its file states it: numbers are parsed, the rest is text, "" for an absent field.
 
     The fields are those of `FIELDS`, in that order. `FillParser` raises `bad_number` once it knows
-    account and time, so that the rejection has them. `is_leg`: a side of a round trip.
+    account and time, so that the rejection has them. `leg`: a side of a round trip, which
+    has its time or its day only.
     """
 
     account: str = ""
@@ -53,7 +54,7 @@ class RawFill(Struct, gc=False):
     realized: str = ""
     trade_day: str = ""
     bad_number: RowProblem | None = None
-    is_leg: bool = False
+    leg: Literal["", "time", "day"] = ""
 
 
 class InvalidRow(Struct, frozen=True):

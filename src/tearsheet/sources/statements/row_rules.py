@@ -265,9 +265,8 @@ class RuleMapper:
             side=self._side(entry.side).opposite.value,
             commission=ZERO,
             amount=None,
-            is_leg=True,
         )
-        entry.is_leg = True
+        entry.leg = leaving.leg = "time" if ":" in entry.time and ":" in leaving.time else "day"
         if row.exit_fees:
             self._set_cost(
                 leaving, *self._exit_fees.total(row.exit_fees, leaving.currency, values, self._number)

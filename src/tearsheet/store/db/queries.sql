@@ -66,6 +66,10 @@ WHERE s.as_fills = 0 GROUP BY s.account, s.symbol
 
 -- name: any_fill
 SELECT id FROM fill LIMIT 1
+-- name: any_leg
+SELECT id FROM fill WHERE key >= 't' AND key < 'u' LIMIT 1
+-- name: leg_since
+SELECT id FROM fill WHERE key >= 't' AND key < 'u' AND account = ? AND symbol = ? AND time_us >= ? LIMIT 1
 -- name: fill_of_key
 SELECT * FROM fill WHERE account = ? AND key = ?
 -- name: fill_of_record

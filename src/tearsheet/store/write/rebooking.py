@@ -18,13 +18,17 @@ from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book, Booking, Position
-from tearsheet.trade.session import to_micros
+from tearsheet.trade.round_trip import REACH, without_executed_legs
+from tearsheet.trade.session import from_micros, to_micros
 
 _CHUNK_ROWS = 20_000
 #: Up to this many open cursors do not slow SQLite down.
 _MAX_MERGED = 16
 #: Time, rank and key.
 FillOrder = tuple[datetime, int, str]
+
+
+_REACH_US = round(REACH.total_seconds() * 1_000_000)
 
 
 class RebuildStart(NamedTuple):
@@ -42,15 +46,19 @@ class StreamRebuilder:
         self._tallies = tallies
         self._since: dict[Stream, int] = {}
         self._append: AppendBooking | None = None
+        #: streams with sides of round trips near the change
+        self._with_legs: set[Stream] = set()
+        #: sides of round trips there that executions tell
+        self.executed_legs = 0
 
     def try_append(self) -> None:
-        """Book new fills during reading from now on, as long as they are in order."""
-        if not self._since:
+        """Book new fills during reading from now on, as long as they are in order and no side of a round trip."""
+        if not self._since and not self._queries.exists("any_leg"):
             self._append = AppendBooking(self._queries, self._tallies)
 
     def add_new(self, fills: Sequence[Fill]) -> None:
         """Record stored fills that are new."""
-        if self._append is not None and not self._append.add(fills):
+        if self._append is not None and (any(fill.is_leg for fill in fills) or not self._append.add(fills)):
             self._disable_append()
         since = self._since
         for fill in fills:
@@ -81,7 +89,11 @@ class StreamRebuilder:
             return
         held: list[Position] = []
         starts: dict[Stream, RebuildStart] = {}
-        for stream, since_us in self._since.items():
+        for stream, changed_us in self._since.items():
+            since_us = changed_us
+            if self._queries.exists("leg_since", (*stream, changed_us - _REACH_US)):
+                self._with_legs.add(stream)
+                since_us -= _REACH_US
             position, starts[stream] = self._remove_from(*stream, since_us)
             if position is not None:
                 held.append(position)
@@ -98,13 +110,26 @@ class StreamRebuilder:
 
         A few streams are merged; for many it is cheaper to skip the fills of other streams.
         """
-        if not starts:
-            return iter(())
-        if len(starts) <= _MAX_MERGED:
-            return merge(
-                *(self._fills_from(stream, start) for stream, start in starts.items()), key=_sort_key
-            )
-        return self._fills_of(starts)
+        legged = [
+            self._fills_with_legs(one, start) for one, start in starts.items() if one in self._with_legs
+        ]
+        plain = {stream: start for stream, start in starts.items() if stream not in self._with_legs}
+        if len(plain) <= _MAX_MERGED:
+            found = [self._fills_from(stream, start) for stream, start in plain.items()]
+        else:
+            found = [self._fills_of(plain)]
+        return merge(*legged, *found, key=_sort_key)
+
+    def _fills_with_legs(self, stream: Stream, start: RebuildStart) -> Iterator[Fill]:
+        """Return the fills of a stream without the sides of round trips that executions tell."""
+        parameters = (*stream, start.time_us - _REACH_US)
+        stored = list(map(fill_from_row, self._queries.rows(FillRow, "fills_of_stream", parameters)))
+        booked = without_executed_legs(stored)
+        self.executed_legs += len(stored) - len(booked)
+        first = from_micros(start.time_us)
+        for fill in booked:
+            if fill.time >= first and (start.order is None or fill.order >= start.order):
+                yield fill
 
     def _fills_from(self, stream: Stream, start: RebuildStart) -> Iterator[Fill]:
         found = self._queries.stream(FillRow, "fills_of_stream", (*stream, start.time_us))

@@ -212,6 +212,11 @@ class LedgerTransaction:
             self.rebuild()
         return outdated
 
+    @property
+    def executed_legs(self) -> int:
+        """Return how many sides of round trips the committed change found among the executions."""
+        return self._streams.executed_legs
+
     def commit(self) -> int:
         """Update positions, bookings and tallies; return the new revision."""
         self._records.finish()

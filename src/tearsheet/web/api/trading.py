@@ -7,14 +7,13 @@ from typing import Any
 from flask import Response, request
 from msgspec.structs import asdict
 
-from tearsheet.app.analysis.lists import Lists, PositionView
+from tearsheet.app.analysis.lists import ListedFill, Lists, PositionView
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.formats import FILL_SCHEMA, MARK_SCHEMA
 from tearsheet.app.reports import WriteReport, WriteRequest
 from tearsheet.errors import FormatError, UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import Page, PageCursor
-from tearsheet.trade.fill import Fill
 from tearsheet.trade.session import WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import check_content_type, cursor_from, idempotency_key
@@ -77,7 +76,7 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
             title="Fills, the newest first",
             description="Results that a bot logged are positions, not fills.",
             parameters=(*period, *parameters.SCOPE, *parameters.PAGE),
-            response_type=PageAnswer[Fill],
+            response_type=PageAnswer[ListedFill],
             statuses=(304, 422),
             aliases=("/api/performance/fills",),
         ),

@@ -19,7 +19,8 @@ class PreviewChanges(Struct, kw_only=True):
 class ImportResult(Struct, kw_only=True):
     """What became of a file; `rejections` are the first of its lines that could not be used.
 
-    `id` names the import; a dry run has `changes`, and its id is given to the next import.
+    `id` names the import; a dry run has `changes`, and its id is given to the next import. `executed_legs`: sides of
+    round trips that executions tell, too; those count.
     """
 
     id: int
@@ -34,6 +35,7 @@ class ImportResult(Struct, kw_only=True):
     skipped: dict[str, int]
     orphans: tuple[UnmatchedClose, ...]
     unmatched_closes: tuple[UnmatchedClose, ...]
+    executed_legs: int
     revision: int
     changes: PreviewChanges | UnsetType = UNSET
 

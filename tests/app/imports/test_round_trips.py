@@ -1,0 +1,96 @@
+"""Round trips beside executions of the same trades: whichever came first, the executions count."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tearsheet.app.analysis.lists import Lists
+from tearsheet.app.imports.history import ImportHistory
+from tearsheet.app.reports import ImportReport
+from tearsheet.performance.summary import Scope
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import Window
+from tests.support.place import Place, fills_csv
+
+pytestmark = pytest.mark.both_databases
+
+#: Two trades; their executions have fees, thousandths of a second, and the first entry in two fills.
+TRADES = """symbol,qty,pnl,duration,buyFillId,buyPrice,boughtTimestamp,sellFillId,sellPrice,soldTimestamp
+MESZ6,2,$50.00,7min,1,5125,11/16/2026 14:35:12,2,5130,11/16/2026 14:42:15
+MESZ6,1,$(5.00),7min,4,5141.00,11/16/2026 15:42:15,3,5140.00,11/16/2026 15:35:12
+"""
+EXECUTIONS = [
+    "A,MESZ6,2026-11-16T14:35:12.4Z,buy,1,5124,0.60,x1",
+    "A,MESZ6,2026-11-16T14:35:14.1Z,buy,1,5126,0.60,x2",
+    "A,MESZ6,2026-11-16T14:42:15.9Z,sell,2,5130,1.20,x3",
+    "A,MESZ6,2026-11-16T15:35:12Z,sell,1,5140,0.60,x4",
+    "A,MESZ6,2026-11-16T15:42:15Z,buy,1,5141,0.60,x5",
+]
+ALL = Window.between(date(2026, 11, 1), date(2026, 11, 20))
+
+
+def read(tracker: PerformanceTracker, place: Place, what: str, rows: list[str] = EXECUTIONS) -> ImportReport:
+    if what == "trades":
+        return tracker.import_file(place.write("trades.csv", TRADES), timezone=ZoneInfo("UTC"), account="A")
+    return tracker.import_file(place.write(f"{what}.csv", fills_csv(rows)))
+
+
+def nets(tracker: PerformanceTracker) -> list[Decimal]:
+    page = Lists(tracker).closed_trades(ALL, Scope(), 100, None)
+    assert tracker.verify().differences == []
+    return sorted(one.net for one in page.items)
+
+
+@pytest.mark.parametrize("order", [("trades", "executions"), ("executions", "trades")])
+def test_executions_count_whichever_came_first(place: Place, order: tuple[str, str]) -> None:
+    with place.tracker() as tracker:
+        for what in order:
+            read(tracker, place, what)
+        assert nets(tracker) == [Decimal("-6.2"), Decimal("47.6")]
+
+
+def test_undoing_either_leaves_the_other(place: Place) -> None:
+    with place.tracker() as tracker:
+        trades, executions = read(tracker, place, "trades"), read(tracker, place, "executions")
+        assert executions.executed_legs == 4
+        ImportHistory(tracker).undo(executions.id, "me")
+        assert nets(tracker) == [Decimal("-5"), Decimal("50")]
+        again = read(tracker, place, "executions")
+        ImportHistory(tracker).undo(trades.id, "me")
+        assert nets(tracker) == [Decimal("-6.2"), Decimal("47.6")]
+        ImportHistory(tracker).undo(again.id, "me")
+        assert nets(tracker) == []
+
+
+def test_what_only_the_trades_tell_stays(place: Place) -> None:
+    """The list of executions ends before the second trade."""
+    with place.tracker() as tracker:
+        read(tracker, place, "trades")
+        read(tracker, place, "executions", EXECUTIONS[:3])
+        assert nets(tracker) == [Decimal("-5"), Decimal("47.6")]
+
+
+def test_a_trade_whose_exit_alone_was_executed_is_closed_by_it(place: Place) -> None:
+    with place.tracker() as tracker:
+        read(tracker, place, "executions", EXECUTIONS[2:])
+        read(tracker, place, "trades")
+        assert nets(tracker) == [Decimal("-6.2"), Decimal("48.8")]
+
+
+def test_a_listed_fill_says_what_it_was_read_from(place: Place) -> None:
+    with place.tracker() as tracker:
+        read(tracker, place, "trades")
+        read(tracker, place, "executions", EXECUTIONS[:1])
+        page = Lists(tracker).fills(ALL, Scope(), 100, None)
+        assert [one.source for one in page.items] == ["round_trip"] * 3 + ["execution", "round_trip"]
+
+
+def test_other_trades_of_the_day_are_not_taken_for_executions(place: Place) -> None:
+    at = datetime(2026, 11, 16, 14, 35, 12, tzinfo=UTC) + timedelta(minutes=3)
+    rows = [f"A,MESZ6,{at.isoformat()},buy,2,5125,1,y1", f"A,MESZ6,{at.isoformat()},sell,2,5126,1,y2"]
+    with place.tracker() as tracker:
+        read(tracker, place, "trades")
+        read(tracker, place, "others", rows)
+        assert sum(nets(tracker)) == Decimal("45") + Decimal("8")
