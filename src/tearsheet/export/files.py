@@ -228,9 +228,9 @@ def _fields_without_freshness(data: bytes) -> object:
     """Return the raw JSON of each field: another number of digits is a change."""
     try:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
+        limits = msgspec.json.decode(fields.pop("limits", b"[]"))
+    except (msgspec.DecodeError, RecursionError):
         return None
-    limits = msgspec.json.decode(fields.pop("limits", b"[]"))
     fields.pop("freshness", None)
     return {key: bytes(value) for key, value in fields.items()}, _without_details(limits)
 

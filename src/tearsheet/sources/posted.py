@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
-from tearsheet.errors import FormatError
+from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.layouts.catalogue import layouts
 from tearsheet.sources.layouts.layout import FIELDS
 from tearsheet.sources.statements.fill_rows import FillParser
@@ -21,6 +21,7 @@ from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
+from tearsheet.trade.amount import EXACT
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstrument
 from tearsheet.trade.session import DATE_PATTERN
@@ -37,6 +38,7 @@ _TIME = (
 )
 #: A JSON number with more decimals is a rounding artifact of a float.
 _MOST_DECIMALS = 12
+_MOST_CHARACTERS = 100
 
 
 class _RawNumber(str):
@@ -70,13 +72,16 @@ def _amount(value: Any) -> str:
         return value
     if not isinstance(value, _RawNumber):
         raise ValueError("allowed is a number, or a text such as -1234.50")
+    if len(value) > _MOST_CHARACTERS:
+        raise ValueError(f"a number has at most {_MOST_CHARACTERS} characters")
     try:
         number = Decimal(value)
-    except InvalidOperation:
-        raise ValueError("allowed is a finite number") from None
-    if abs(number) >= 10**18:
+        bare = EXACT.normalize(number)
+    except ArithmeticError:  # an exponent that no number in the books can have
+        raise ValueError("allowed is a number below 10^18") from None
+    if bare and bare.adjusted() >= 18:
         raise ValueError("allowed is a number below 10^18")
-    if number and -int(number.normalize().as_tuple().exponent) > _MOST_DECIMALS:
+    if bare and -int(bare.as_tuple().exponent) > _MOST_DECIMALS:
         raise ValueError(
             f"a JSON number has at most {_MOST_DECIMALS} decimals; send more as a text in quotes"
         )
@@ -157,7 +162,7 @@ def object_schema(fields: Mapping[str, JsonField]) -> dict[str, Any]:
 def parse_objects(body: bytes, key: str) -> list[dict[str, Any]]:
     """Parse a body with one object, a list of objects, or `{key: [...]}`.
 
-    Raises FormatError for other bodies.
+    Raises FormatError for other bodies, InputError for one that is nested too deeply.
     """
     shapes = f'send one object, a list of objects, or {{"{key}": [...]}}'
     try:
@@ -170,7 +175,9 @@ def parse_objects(body: bytes, key: str) -> list[dict[str, Any]]:
         )
     except UnicodeDecodeError as error:
         raise FormatError(f"the body is not UTF-8: {error}", "send UTF-8") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise InputError("the body is nested too deeply", shapes) from None
+    except ValueError as error:
         raise FormatError(f"the body is no JSON: {error}", shapes) from None
     if isinstance(content, dict) and content.keys() == {key}:
         content = content[key]

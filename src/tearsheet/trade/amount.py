@@ -19,6 +19,8 @@ from decimal import (
 )
 
 ZERO, ONE = Decimal(0), Decimal(1)
+#: Characters of an invalid number that an error shows.
+_SHOWN = 60
 
 #: Sums and products of valid amounts always fit; an inexact result raises.
 EXACT = Context(
@@ -58,14 +60,15 @@ def are_valid_amounts(values: Iterable[Decimal | None]) -> bool:
 
 def parse_amount(text: str) -> Decimal:
     """Parse an exact decimal. Raises ValueError with a readable reason."""
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     try:
         value = Decimal(text)
     except InvalidOperation:
-        raise ValueError(f"is not a number, was {text!r}") from None
+        raise ValueError(f"is not a number, was {shown!r}") from None
     if "_" in text or not text.isascii():  # Decimal accepts 1_000 and Arabic digits
-        raise ValueError(f"is not a number, was {text!r}")
+        raise ValueError(f"is not a number, was {shown!r}")
     if not is_valid_amount(value):
-        raise ValueError(f"is not a usable number, was {text!r}")
+        raise ValueError(f"is not a usable number, was {shown!r}")
     return value
 
 

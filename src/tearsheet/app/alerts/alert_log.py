@@ -41,5 +41,5 @@ def read_since(file: Path, offset: int) -> Iterator[AlertLine]:
 def _parse_header(line: bytes) -> _AlertHeader | None:
     try:
         return msgspec.json.decode(line, type=_AlertHeader)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None

@@ -291,7 +291,7 @@ class AlertEvaluator:
             return
         try:
             alert = _decode(line)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             log_event(
                 _log,
                 "tearsheet.alerts_file",

@@ -172,7 +172,7 @@ class WebhookQueue:
     def _delivered_offset(self) -> int | None:
         """Return the offset up to which alerts were delivered; None if the delivery log is empty."""
         for line in read_last_lines(self._log_file):
-            with suppress(msgspec.MsgspecError):  # a partial line, left by a crash
+            with suppress(msgspec.MsgspecError, RecursionError):  # a partial line, left by a crash
                 return msgspec.json.decode(line, type=Delivery).reached
         return None
 

@@ -249,7 +249,7 @@ def _is_trade_log(path: Path) -> bool:
         return False
     try:
         fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return {"timestamp", "action", "symbol"} <= fields.keys()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from tearsheet.sources.text.lines import Lines
-from tearsheet.sources.text.problem import NOT_TEXT, RowProblem
+from tearsheet.sources.text.problem import MOST_COLUMNS, NOT_TEXT, TOO_WIDE, RowProblem
 from tearsheet.trade.fill import Rejection
 
 _TOO_LONG = RowProblem("line_too_long", "a cell is far longer than any value", "check for a missing quote")
@@ -58,7 +58,9 @@ class CsvTable:
                         if not self.last_line % _PROGRESS_EVERY:
                             self.bytes_read = lines.position()
                         if lines.has_invalid or lines.has_truncated:
-                            yield cells, _text_problem(lines)
+                            yield cells[:MOST_COLUMNS], _text_problem(lines)
+                        elif len(cells) > MOST_COLUMNS:
+                            yield cells[:MOST_COLUMNS], TOO_WIDE
                         else:
                             yield cells, None
                     break

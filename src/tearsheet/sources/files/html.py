@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from tearsheet.sources.text.lines import Lines, is_text
-from tearsheet.sources.text.problem import NOT_TEXT, RowProblem
+from tearsheet.sources.text.problem import MOST_COLUMNS, NOT_TEXT, TOO_WIDE, RowProblem
 
 _WIDEST = 100
 _Attributes = list[tuple[str, str | None]]
@@ -37,7 +37,10 @@ class HtmlTables:
         for number, (line, cells) in ready:
             if number > after:
                 self.line, self.last_line, self.resume_after = line, line, number
-                yield cells, None if is_text("".join(cells)) else NOT_TEXT
+                if len(cells) > MOST_COLUMNS:
+                    yield cells[:MOST_COLUMNS], TOO_WIDE
+                else:
+                    yield cells, None if is_text("".join(cells)) else NOT_TEXT
 
 
 class _Rows(HTMLParser):
@@ -87,7 +90,8 @@ class _Rows(HTMLParser):
     def _end_cell(self) -> None:
         if self._cell is not None and self._row is not None:
             text = " ".join("".join(self._cell).replace("\xa0", " ").split())
-            self._row += [text, *[""] * (self._span - 1)]
+            if len(self._row) <= MOST_COLUMNS:
+                self._row += [text, *[""] * (self._span - 1)]
         self._cell = None
 
 

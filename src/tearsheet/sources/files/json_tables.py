@@ -8,6 +8,7 @@ from typing import Any
 from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.files import freqtrade
 from tearsheet.sources.files.records import LARGEST, RecordTable
+from tearsheet.sources.text.problem import MOST_COLUMNS
 
 _DEEPEST = 6
 _KEY = "key"
@@ -61,6 +62,8 @@ def _parse_json(text: str) -> Any:
 
 
 def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_COLUMNS:
+        raise ValueError(f"an object has more than {MOST_COLUMNS:,} keys")
     content = dict(pairs)
     if len(content) < len(pairs):
         raise ValueError("a key stands twice in an object")

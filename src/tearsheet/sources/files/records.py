@@ -1,12 +1,25 @@
 """Records of named values as a table; the names are its header."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tearsheet.errors import FormatError
 from tearsheet.sources.text.lines import is_text
-from tearsheet.sources.text.problem import NOT_TEXT, RowProblem
+from tearsheet.sources.text.problem import MOST_COLUMNS, NOT_TEXT, RowProblem
 
 #: Bytes of the largest file that is read into memory as a whole.
 LARGEST = 512 << 20
+
+
+def column_names(records: Iterable[Mapping[str, str]]) -> list[str]:
+    """Return the names of all records, in order of appearance. Raises FormatError for too many."""
+    names: dict[str, None] = {}
+    for record in records:
+        names |= dict.fromkeys(record)
+        if len(names) > MOST_COLUMNS:
+            raise FormatError(
+                f"the file has more than {MOST_COLUMNS:,} columns", "export the table of fills alone"
+            )
+    return list(names)
 
 
 class RecordTable:
@@ -14,7 +27,7 @@ class RecordTable:
 
     def __init__(self, records: Sequence[Mapping[str, str]]) -> None:
         self._records = records
-        self._names = list(dict.fromkeys(name for record in records for name in record))
+        self._names = column_names(records)
         self.line = self.last_line = 0
         self.resume_after = 1
         self.bytes_read = 0

@@ -12,6 +12,8 @@ from msgspec import Struct
 
 #: For the unpacked parts that are read, and for the characters of all cells.
 MOST_BYTES = 256 << 20
+#: A part of this size is refused at once if it is packed more tightly than any sheet.
+_SUSPECT_BYTES, _MOST_RATIO = 16 << 20, 200
 #: Rows x columns of the used ranges of all sheets: 32 bytes a cell, 160 MB.
 MOST_CELLS = 5_000_000
 _CHUNK = 1 << 16
@@ -115,7 +117,10 @@ class WorkbookParts:
     def _read(self, name: str) -> Iterator[bytes]:
         if not self.has(name):
             raise ValueError(f"{name} is missing")
-        with self._archive.open(self._names[name.casefold()]) as part:
+        info = self._archive.getinfo(self._names[name.casefold()])
+        if info.file_size > max(_SUSPECT_BYTES, info.compress_size * _MOST_RATIO):
+            raise WorkbookTooLargeError(f"a part of it is packed more than {_MOST_RATIO} to 1")
+        with self._archive.open(info) as part:
             while chunk := part.read(_CHUNK):
                 self._bytes += len(chunk)
                 if self._bytes > MOST_BYTES:

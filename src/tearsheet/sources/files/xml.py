@@ -5,6 +5,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from tearsheet.errors import FormatError
+from tearsheet.sources.files.records import column_names
 from tearsheet.sources.text.problem import RowProblem
 
 _CHUNK = 1 << 16
@@ -27,8 +28,7 @@ class XmlElements:
         Raises FormatError for a file that is not XML.
         """
         if self._names is None:
-            names = dict.fromkeys(name for _, record in self._elements() for name in record)
-            self._names = list(names)
+            self._names = column_names(record for _, record in self._elements())
         if not after:
             self.line = self.last_line = 1
             yield list(self._names), None

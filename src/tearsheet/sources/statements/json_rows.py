@@ -7,7 +7,7 @@ from typing import Any
 
 from tearsheet.sources.layouts.layout import FIELDS
 from tearsheet.sources.text.lines import Lines, is_text
-from tearsheet.sources.text.problem import NOT_TEXT, RowError, RowProblem
+from tearsheet.sources.text.problem import MOST_COLUMNS, NOT_TEXT, RowError, RowProblem
 
 #: The header of `JsonLines`: the line itself has no name.
 JSON_HEADER = (*FIELDS, "")
@@ -93,6 +93,8 @@ def _text(value: Any) -> str:
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MOST_COLUMNS:
+        raise ValueError(f"it has more than {MOST_COLUMNS:,} keys")
     content = dict(pairs)
     if len(content) < len(pairs):
         raise ValueError(f"key {_find_duplicate([key for key, _ in pairs])!r} stands twice")

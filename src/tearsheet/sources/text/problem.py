@@ -23,4 +23,7 @@ class RowError(Exception):
         self.problem = RowProblem(code, reason, hint)
 
 
+#: Cells of a row and keys of an object; the widest statement known has 190.
+MOST_COLUMNS = 1_000
+TOO_WIDE = RowProblem("line_too_long", f"the row has more than {MOST_COLUMNS:,} cells", "check the separator")
 NOT_TEXT = RowProblem("bad_encoding", "the row has bytes that are no text", "save the file as UTF-8")

@@ -143,7 +143,7 @@ def _release(app_context: AppContext) -> Response:
     content = json_object("account", "limit", "actor", "reason")
     account = _account_of(content)
     limit, actor, reason = (content.get(name) for name in ("limit", "actor", "reason"))
-    if limit not in LIMITS or not isinstance(limit, str):
+    if not isinstance(limit, str) or limit not in LIMITS:
         raise HttpError(422, f"limit is {str(limit)[:50]!r}", f"allowed are {', '.join(LIMITS)}")
     if not is_valid_text(actor, BY) or not is_valid_text(reason, NOTE) or not str(reason).strip():
         raise HttpError(422, "a release needs an actor and a reason", "1 to 100 and 1 to 1000 characters")

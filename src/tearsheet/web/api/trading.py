@@ -16,7 +16,7 @@ from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.trade.session import WindowKind
 from tearsheet.web.http import parameters
-from tearsheet.web.http.bodies import check_content_type, cursor_from, idempotency_key
+from tearsheet.web.http.bodies import check_content_type, check_json_counts, cursor_from, idempotency_key
 from tearsheet.web.http.environ_keys import REQUEST_ID
 from tearsheet.web.http.errors import HttpError, rejected_items, rejection_to_json
 from tearsheet.web.http.operation import Api, Body, Operation
@@ -200,8 +200,10 @@ def _rejections(app_context: AppContext, limit: int, cursor: PageCursor | None) 
 def _post_view(app_context: AppContext, name: str) -> Callable[..., Response]:
     def view() -> Response:
         check_content_type("application/json")
+        body = request.get_data()
+        check_json_counts(body)
         write_request = WriteRequest(
-            request.get_data(), f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
+            body, f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
         )
         try:
             with app_context.tracker_pool.borrow() as tracker:

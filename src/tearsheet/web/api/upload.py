@@ -2,9 +2,9 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 from zoneinfo import ZoneInfo
 
 from flask import request
@@ -31,6 +31,14 @@ _ZONES = meaning({name: name for name in time_zone_names()})
 _ZONE = text_rule("an IANA name such as America/Chicago", lambda text: ZoneInfo(_ZONES.convert(text)))
 
 DateOrder = Literal["day-first", "month-first"] | None
+
+_CHUNK = 1 << 20
+_MOST_COLUMNS = 1_000
+#: Bytes of a body for each line, object and tag that it may have: fewer are no statement.
+_BYTES_OF_EACH = {b"\n": 80, b"\r": 80, b"{": 80, b"<": 50}
+_WORDS = {b"\n": "lines", b"\r": "lines", b"{": "objects", b"<": "tags"}
+#: What begins an object or element, and what each of its values has.
+_VALUE_SIGNS = ((b"{", b'":'), (b"<", b'="'))
 #: How to read a file that does not say it itself.
 IMPORT_PARAMETERS = (
     Parameter(
@@ -58,7 +66,8 @@ def save_upload() -> Iterator[tuple[Path, str]]:
     if upload is None:
         raise HttpError(422, "there is no part named file", "send multipart/form-data with a file")
     name = sanitize_file_name(upload.filename)
-    with tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
+    with closing(upload), tempfile.TemporaryDirectory(prefix="tearsheet-upload-") as folder:
+        check_upload(upload.stream, name)
         path = Path(folder) / f"upload-{safe_name(name)}"
         upload.save(path)
         try:
@@ -67,6 +76,28 @@ def save_upload() -> Iterator[tuple[Path, str]]:
             raise HttpError(409, error.message, error.hint) from None
         except (FormatError, InputError) as error:
             raise HttpError(422, error.message.replace(str(path), name), error.hint) from None
+
+
+def check_upload(stream: IO[bytes], name: str) -> None:
+    """Raise 413 for an upload with more lines or values than a worker should read; the stream is rewound.
+
+    The bounds grow with the largest body that the settings allow.
+    """
+    counts = dict.fromkeys((*_BYTES_OF_EACH, *(value for _, value in _VALUE_SIGNS)), 0)
+    while chunk := stream.read(_CHUNK):
+        for sign in counts:
+            counts[sign] += chunk.count(sign)
+    stream.seek(0)
+    largest = request.max_content_length or 0
+    for sign, size in _BYTES_OF_EACH.items():
+        if counts[sign] > (most := largest // size):
+            raise HttpError(
+                413,
+                f"{name} has {counts[sign]:,} {_WORDS[sign]}, more than the {most:,} that an upload may have",
+                "split it, or read it with `tearsheet import`",
+            )
+    if any(counts[value] > _MOST_COLUMNS * (counts[begin] + 1) for begin, value in _VALUE_SIGNS):
+        raise HttpError(422, f"{name} has more than {_MOST_COLUMNS:,} columns", "export the fills alone")
 
 
 def sanitize_file_name(name: str | None) -> str:

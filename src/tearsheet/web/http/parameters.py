@@ -41,7 +41,7 @@ def _cursor(text: str) -> PageCursor:
         time_us, identity = msgspec.json.decode(content, type=tuple[int, int | str])
         if abs(time_us) >= 1 << 62 or (isinstance(identity, int) and abs(identity) >= 1 << 63):
             raise ValueError
-    except (ValueError, msgspec.MsgspecError):
+    except (ValueError, msgspec.MsgspecError, RecursionError):
         raise ValueError("allowed is the `next_cursor` of the page before") from None
     return PageCursor(time_us, identity)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ from tearsheet.app.imports.import_file import known_formats
 from tearsheet.app.imports.preview import Preview
 from tearsheet.app.imports.uploads import FileOptions, UploadAction, UploadStore
 from tearsheet.errors import UsageError
-from tearsheet.web.api.upload import IMPORT_PARAMETERS, sanitize_file_name
+from tearsheet.web.api.upload import IMPORT_PARAMETERS, check_upload, sanitize_file_name
 from tearsheet.web.http import parameters
 from tearsheet.web.http.csv_download import csv_response
 from tearsheet.web.http.errors import HttpError
@@ -84,10 +84,18 @@ class _ImportPages:
 
     def upload(self) -> Response:
         """Save the uploaded files and start their preview."""
-        with self._app_context.keep_worker_alive():  # uploading a large file takes long, too
-            uploaded = [file for file in request.files.getlist("file") if file.filename]
+        sent = request.files.getlist("file")
+        with (
+            self._app_context.keep_worker_alive(),
+            ExitStack() as stack,
+        ):  # uploading a large file takes long, too
+            for file in sent:
+                stack.callback(file.close)
+            uploaded = [file for file in sent if file.filename]
             if not 1 <= len(uploaded) <= _MAX_FILES:
                 raise HttpError(422, f"{len(uploaded)} files were sent", f"choose 1 to {_MAX_FILES}")
+            for one in uploaded:
+                check_upload(one.stream, sanitize_file_name(one.filename))
             self._uploads.remove_expired()
             files = [(sanitize_file_name(one.filename), FileOptions(), _file_writer(one)) for one in uploaded]
             client = self._app_context.access.client_name(request)
