@@ -20,6 +20,8 @@ from tearsheet.sources.layouts.mapping import FeeSign, mapped_layout
 from tearsheet.sources.statements.json_rows import JSON_HEADER, JsonLines
 from tearsheet.sources.text import encoding as texts
 from tearsheet.sources.text.lines import Lines, truncate
+from tearsheet.sources.translations.ibkr_activity import ActivityTable
+from tearsheet.sources.translations.metatrader import MetaTraderTable
 
 _HEAD = 1 << 16
 _HEADER_WITHIN = 3000
@@ -112,16 +114,16 @@ def _detect_translated(
     """A report in another language than English, by the places of its texts."""
     if sniffed.kind not in ("csv", "html", "xlsx"):
         return None
-    from tearsheet.sources.translations.metatrader import MetaTraderTable
-
     separator = _usual_separator(path, sniffed.encoding) if sniffed.kind == "csv" else ""
     tables = [CsvTable(path, sniffed.encoding, separator)] if separator else _open_tables(path, sniffed)
     for grid in tables:
-        table = MetaTraderTable(grid)
-        layout = known.get(_METATRADER.get(table.part or "", ""))
-        if layout is not None and wanted in (None, layout.name):
+        report, activity = MetaTraderTable(grid), ActivityTable(grid)
+        table = report if report.header else activity
+        name = _METATRADER[report.part] if report.part else "ibkr_activity"
+        if table.header and name in known and wanted in (None, name):
             position = CsvPosition(sniffed.encoding, separator, table.header, table.header_at)
-            return DetectedFile(layout, sniffed.kind, position, table, header_values(layout, table.stated))
+            values = header_values(known[name], table.stated)
+            return DetectedFile(known[name], sniffed.kind, position, table, values)
     return None
 
 

@@ -23,6 +23,8 @@ _DIRECTION = re.compile(r"^(?:in|out|in/out|out by)$", re.IGNORECASE)
 _ACCOUNT = re.compile(r"^\w+ \([A-Z]{3}\b.*\)$")
 _ACCOUNT_4 = re.compile(r"^[^:\d]+:\s*(\d{3,20})$")
 _MONEY_4 = re.compile(r"^[^:\d]+:\s*([A-Z]{3})$")
+#: A report has a trade or a position within so many rows.
+_BEGINS_WITHIN = 3000
 _PREFERRED: tuple[_Part, ...] = ("deals", "closed", "positions")
 _LEFT: dict[_Part, tuple[str, ...]] = {
     "deals": ("Time", "Deal", "Symbol", "Type", "Direction", "Volume", "Price", "Order"),
@@ -99,7 +101,9 @@ class MetaTraderTable:
     def _find(self) -> None:
         """Look for the best part, by the first row that only such a part has."""
         heading: tuple[int, list[str]] | None = None
-        for cells, problem in self._table.rows(0):
+        for number, (cells, problem) in enumerate(self._table.rows(0)):
+            if number > _BEGINS_WITHIN and self.part is None:
+                return
             bare = [cell.strip() for cell in cells]
             if problem is not None or not any(bare):
                 continue
