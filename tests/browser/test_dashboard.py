@@ -9,7 +9,8 @@ from tests.browser.conftest import HOSTILE
 
 PAGES = (
     "/",
-    "/?date=2026-11-17",
+    "/day",
+    "/day?date=2026-11-17",
     "/calendar",
     "/performance?window=all",
     "/performance?window=monthly&compare=yes",
@@ -44,7 +45,7 @@ def test_a_page_fits_is_quiet_and_can_be_read_by_all(
 
 def test_a_day_is_seen_in_one_look(make_seat: Any) -> None:
     seat = make_seat()
-    page = seat.go("/")
+    page = seat.go("/day")
     _, daily = seat.server.get("/api/performance/daily")
     expect(page.locator(".tile:has(#about-net_pnl) .value")).to_have_text(
         f"+${daily['data']['daily_pnl']:.2f}"
@@ -68,7 +69,7 @@ def test_the_keyboard_is_enough(make_seat: Any) -> None:
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("[")
     expect(page.locator("h1")).to_have_text("Mon 16 Nov 2026")
-    page.goto(page.url.split("/?")[0] + "/trades")
+    page.goto(page.url.split("/day")[0] + "/trades")
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
 
@@ -113,7 +114,7 @@ def test_a_target_is_changed_and_a_bad_one_is_not(make_seat: Any) -> None:
 
 
 def test_the_theme_follows_the_system_until_the_switch(make_seat: Any) -> None:
-    page = make_seat(theme="dark").go("/")
+    page = make_seat(theme="dark").go("/day")
     paper = "getComputedStyle(document.body).backgroundColor"
     dark = page.evaluate(paper)
     page.get_by_role("button", name="Switch between light and dark").click()

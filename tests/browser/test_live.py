@@ -58,7 +58,7 @@ def is_live(page: Page) -> None:
 
 
 def test_a_fill_appears_at_once_and_nothing_else_moves(desk: Server, seat: Seat) -> None:
-    page = seat.go("/")
+    page = seat.go("/day")
     is_live(page)
     expect(net(page)).to_have_text("+$8.00")
     page.evaluate("window.stays = true")
@@ -77,7 +77,7 @@ def test_a_fill_appears_at_once_and_nothing_else_moves(desk: Server, seat: Seat)
 
 
 def test_a_breach_is_in_the_title_at_once_on_every_page(desk: Server, seat: Seat) -> None:
-    page = seat.go("/")
+    page = seat.go("/day")
     is_live(page)
     beside = Seat(page.context, desk)
     other = beside.go("/trades")
@@ -95,7 +95,7 @@ def test_a_breach_is_in_the_title_at_once_on_every_page(desk: Server, seat: Seat
 
 
 def test_a_server_that_is_gone_is_said_and_one_that_is_back_is_heard(desk: Server, seat: Seat) -> None:
-    page = seat.go("/")
+    page = seat.go("/day")
     is_live(page)
     desk.process.send_signal(signal.SIGTERM)
     desk.process.wait(20)
@@ -112,7 +112,7 @@ def test_a_server_that_is_gone_is_said_and_one_that_is_back_is_heard(desk: Serve
 
 
 def test_a_server_that_does_not_come_back_with_an_answer_is_said(desk: Server, seat: Seat) -> None:
-    page = seat.go("/")
+    page = seat.go("/day")
     is_live(page)
     desk.process.send_signal(signal.SIGSTOP)  # its master
     [worker] = _children(desk.process.pid)
@@ -129,7 +129,7 @@ def test_without_streams_it_asks_every_few_seconds(place: Place, browser: Browse
     place.write("config/dashboard-targets.yaml", LIMITS)
     with Server(place, workers=1, TEARSHEET_SYNC_EVERY_S="0") as desk:
         context = browser.new_context(locale="en-US")
-        page = Seat(context, desk).go("/")
+        page = Seat(context, desk).go("/day")
         expect(page.locator(".pulse")).to_have_text("live, every 5 s")
         lose(desk, 20, 200)
         expect(net(page)).to_have_text("−$200.00", timeout=15_000)

@@ -137,7 +137,7 @@ def test_the_list_is_filtered_by_dates_and_names_and_paged(make_seat: Any) -> No
 
 
 def test_from_a_number_to_its_fills_by_keyboard(make_seat: Any) -> None:
-    page = make_seat().go("/?date=2026-11-19")
+    page = make_seat().go("/day?date=2026-11-19")
     page.locator(".tile .value a").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_contain_text("add up to it exactly")

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -61,6 +62,7 @@ COMMANDS = {
     "serve": "serve",
     "tokens": "serve",
     "demo": "demo",
+    "open": "serve",
 }
 
 _EPILOG = """\b
@@ -93,6 +95,7 @@ class LazyCommands(click.Group):
 
 @click.group(
     cls=LazyCommands,
+    invoke_without_command=True,
     epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -106,12 +109,19 @@ def tearsheet(ctx: click.Context, verbose: int) -> None:
     the result against config/dashboard-targets.yaml.
 
     \b
+    tearsheet                                  open the dashboard of this folder
     tearsheet demo                             see it work on a sample
     tearsheet summary --window weekly          this week
     tearsheet import fills.csv --timezone America/Chicago
     tearsheet explain net_pnl --window daily   the fills behind a number
     """
     ctx.obj = verbose
+    if ctx.invoked_subcommand is None:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise click.exceptions.NoArgsIsHelpError(ctx)
+        command = tearsheet.get_command(ctx, "open")
+        assert command is not None
+        ctx.invoke(command, folder=Path(), port=None, no_browser=False)
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "tearsheet") -> int:

@@ -2,19 +2,18 @@
 
 import os
 import shutil
-import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-from msgspec.structs import replace
 
 from tearsheet import log
 from tearsheet.app.judgement import Judge
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.cli.limits import format_verdict
+from tearsheet.cli.serve import serve_local
 from tearsheet.cli.tables import format_alert, format_rejection, format_summary
 from tearsheet.errors import UsageError
 from tearsheet.export.files import export_summary
@@ -52,32 +51,8 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
         _export_days(tracker, sample, folder)
     _print_next_steps(folder, sample)
     if serves:
-        _serve(settings, sample)
-
-
-def _serve(settings: Settings, sample: SampleReport) -> None:
-    """Serve the sample on the configured port, or on a free one if it is in use."""
-    from tearsheet.web import create_app
-    from tearsheet.web.server.gunicorn_server import serve
-
-    local = replace(settings, host="127.0.0.1", port=_free_port(settings.port), workers=1)
-    address = f"http://127.0.0.1:{local.port}"
-    click.echo(click.style("\nThe dashboard:", bold=True))
-    click.echo(f"   {address}/                   how the limits stand now   (Ctrl-C ends it)")
-    click.echo(f"   {address}/?date={sample.last_day}   the last day that was traded")
-    serve(local, lambda: create_app(local))
-
-
-def _free_port(preferred: int) -> int:
-    for port in (preferred, 0):
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(listener.getsockname()[1])
-    raise UsageError("no port is free at 127.0.0.1", "stop something that listens")
+        click.echo(click.style("\nThe dashboard:", bold=True))
+        serve_local(settings, "/")
 
 
 def _environment(env: os._Environ[str]) -> dict[str, str]:

@@ -1,16 +1,26 @@
-"""The commands serve and tokens."""
+"""The commands serve, open and tokens."""
 
+import os
+import socket
 import sys
+import threading
+import time
+import webbrowser
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import click
+from msgspec.structs import replace
 
 from tearsheet import log
 from tearsheet.cli.tables import columns
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
+
+_START_PATIENCE_S = 20
 
 
 @click.command(short_help="The HTTP API.")
@@ -77,6 +87,76 @@ def _watch_command(statements: tuple[Path, ...], verbose: int) -> Iterator[str]:
     yield "--while-parent"
 
 
+@click.command("open", short_help="Look at a folder's results in the browser.")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), help="Port to listen at.  [default: 5000, or a free one]"
+)
+@click.option("--no-browser", is_flag=True, help="Only say the address.")
+def open_folder(folder: Path, port: int | None, no_browser: bool) -> None:
+    """Serve the dashboard of FOLDER to this machine until stopped, and open it in the browser.
+
+    FOLDER holds the ledger and the settings; one that does not exist is made. Without a file in it yet, the
+    first page takes one.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be made: {error.strerror}", "name another") from error
+    settings = Settings.load(os.environ, folder.resolve())
+    log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
+    serve_local(settings, "/", port=port, browser=not no_browser)
+
+
+def serve_local(settings: Settings, path: str, *, port: int | None = None, browser: bool = False) -> None:
+    """Serve to this machine on a port (default: the configured one, else a free one), until stopped."""
+    from tearsheet.web import create_app
+    from tearsheet.web.server.gunicorn_server import serve
+
+    chosen = _free_port(settings.port if port is None else port, any_other=port is None)
+    local = replace(settings, host="127.0.0.1", port=chosen, workers=1)
+    address = f"http://127.0.0.1:{chosen}"
+    click.echo(f"Tearsheet is open at {address}{path}   (Ctrl-C ends it)")
+    if browser and has_browser():
+        threading.Thread(target=_open_when_ready, args=(address, path), daemon=True).start()
+    serve(local, lambda: create_app(local))
+
+
+def _free_port(preferred: int, *, any_other: bool) -> int:
+    for port in (preferred, 0) if any_other else (preferred,):
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(listener.getsockname()[1])
+    raise UsageError(f"port {preferred} at 127.0.0.1 is in use", "name another, or leave --port out")
+
+
+def has_browser() -> bool:
+    """Return whether a browser with a window can be opened here."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    try:
+        webbrowser.get()
+    except webbrowser.Error:
+        return False
+    return True
+
+
+def _open_when_ready(address: str, path: str) -> None:
+    """Open the browser once the service answers."""
+    deadline = time.monotonic() + _START_PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            with urlopen(f"{address}/healthz", timeout=2):
+                webbrowser.open(address + path)
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+
+
 @click.group(short_help="Who may ask the API.")
 def tokens() -> None:
     """Who may ask the API: bearer tokens, of which only the hash is kept."""
@@ -121,4 +201,4 @@ def revoke_token(name: str) -> None:
     click.echo(f"{name} is revoked.")
 
 
-COMMANDS = {"serve": serve, "tokens": tokens}
+COMMANDS = {"serve": serve, "open": open_folder, "tokens": tokens}

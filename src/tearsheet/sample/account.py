@@ -44,6 +44,7 @@ limits:
     EQ-1: {max_trades: 15}
     FUT-1: {max_open_quantity: 10}
 """
+FUTURES_ACCOUNT = "FUT-1"
 #: Trading days with limits, up to the last one; the truncated line is before them.
 _LIMITED_DAYS = 15
 _EQUITIES = {"AAPL": 228.0, "MSFT": 415.0, "NVDA": 134.0, "AMD": 152.0, "TSLA": 251.0}
@@ -93,7 +94,7 @@ class _ExecutionList:
                 (
                     f"{contract},{'Buy' if buys else 'Sell'},{quantity},{price:.{digits}f},{clock},"
                     f"F{self.number:06d},{kind},{position.lstrip('x')},O{self.number:06d},,"
-                    f"${commission:.2f},1,FUT-1,Sim,"
+                    f"${commission:.2f},1,{FUTURES_ACCOUNT},Sim,"
                 ),
             )
         )

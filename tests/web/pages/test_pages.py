@@ -22,7 +22,9 @@ from tests.support.place import NOON, record
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}"
 PATHS = (
     "/",
-    "/?date=2026-11-19",
+    "/?range=All",
+    "/day",
+    "/day?date=2026-11-19",
     "/calendar",
     "/performance",
     "/performance?window=all&compare=yes&other_strategy=x",
@@ -85,7 +87,7 @@ def test_a_hostile_name_is_text(traded: Api) -> None:
     # Jinja writes quotes as numbers
     escaped = HOSTILE.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     escaped = escaped.replace('"', "&#34;").replace("'", "&#39;")
-    for path in ("/?date=2026-11-19", "/trades", "/performance/groups?window=all&by=strategy"):
+    for path in ("/day?date=2026-11-19", "/trades", "/performance/groups?window=all&by=strategy"):
         assert escaped in page(traded, path), path
 
 
@@ -113,11 +115,11 @@ def test_of_very_many_symbols_one_is_typed(api: Api) -> None:
 
 
 def test_the_day_shows_what_the_api_answers(traded: Api) -> None:
-    text = html.unescape(page(traded, "/"))
+    text = html.unescape(page(traded, "/day"))
     assert traded.get("/api/performance/daily")["data"]["daily_pnl"] == 1003.5
     assert "+$1,003.50" in text
     assert "MSFT" in text
-    past = html.unescape(page(traded, "/?date=2026-11-19"))
+    past = html.unescape(page(traded, "/day?date=2026-11-19"))
     assert "These numbers are partial" in past
     assert "−$30.00" in past
     assert "no fills" not in past.lower()
@@ -129,7 +131,7 @@ def test_numbers_are_written_as_the_reader_writes_them(traded: Api) -> None:
         ("fr", "+1\u202f003,50\u00a0$"),
         ("xx, en;q=0.5", "+$1,003.50"),
     ):
-        assert shown in page(traded, "/", Accept_Language=language)
+        assert shown in page(traded, "/day", Accept_Language=language)
 
 
 @pytest.mark.parametrize(
@@ -152,12 +154,12 @@ def test_money_is_rounded_for_show_only(value: str, whole: str, money: str) -> N
 
 
 def test_a_page_that_did_not_change_is_not_sent_again(traded: Api) -> None:
-    first = traded.ask("GET", "/")
-    again = traded.ask("GET", "/", If_None_Match=first.headers["ETag"])
+    first = traded.ask("GET", "/day")
+    again = traded.ask("GET", "/day", If_None_Match=first.headers["ETag"])
     assert (again.status_code, again.data) == (304, b"")
     traded.fills(fill(5, symbol="NVDA"), fill(6, "SELL", 90, symbol="NVDA"))
-    assert traded.ask("GET", "/", If_None_Match=first.headers["ETag"]).status_code == 200
-    small = traded.ask("GET", "/", Accept_Encoding="gzip")
+    assert traded.ask("GET", "/day", If_None_Match=first.headers["ETag"]).status_code == 200
+    small = traded.ask("GET", "/day", Accept_Encoding="gzip")
     assert small.headers["Content-Encoding"] == "gzip"
     assert len(small.data) < len(first.data) / 2
 
@@ -368,11 +370,11 @@ def test_what_goes_wrong_is_a_page_too(traded: Api, path: str, status: int, word
 
 def test_a_broken_targets_file_is_said_and_hides_no_number(traded: Api) -> None:
     traded.place.targets(win_rate_target="lots")
-    for path in ("/", "/performance?window=all"):
+    for path in ("/day", "/performance?window=all"):
         text = html.unescape(page(traded, path))
         assert "the targets file cannot be read" in text
         assert "win_rate_target is 'lots'" in text
-    assert "+$1,003.50" in page(traded, "/")
+    assert "+$1,003.50" in page(traded, "/day")
     assert "win_rate_target is" in html.unescape(page(traded, "/settings"))
 
 
@@ -433,16 +435,16 @@ def test_the_first_page_says_how_the_limits_stand(api: Api) -> None:
     )
     api.fills(fill(-20), fill(-10, "SELL", 20))
     api.ask("GET", "/")
-    text = html.unescape(page(api, "/"))
+    text = html.unescape(page(api, "/day"))
     assert "Limits of A" in text
     assert "near a limit" in text
     assert "$20.00 left" in text
     api.fills(fill(-8), fill(-5, "SELL", 50))
-    text = page(api, "/")
+    text = page(api, "/day")
     assert "✗ limit broken" in text
     assert "<title>✗ limit broken · Today · Tearsheet</title>" in text
     assert "must be flat" in text
-    assert "Limits of" not in page(api, "/?date=2026-11-19")
+    assert "Limits of" not in page(api, "/day?date=2026-11-19")
 
 
 def test_before_the_first_trade_of_a_day_those_of_the_last_day_stand_there(api: Api) -> None:
@@ -452,13 +454,13 @@ def test_before_the_first_trade_of_a_day_those_of_the_last_day_stand_there(api: 
         fill(-1480, currency="EUR"),
         fill(-1470, "SELL", 9, currency="EUR"),
     )
-    text = page(api, "/")
+    text = page(api, "/day")
     assert "Nothing was traded in this session yet" in text
     assert "Latest trades" in text
     assert "+$7.00" in text
     assert 'class="mini' not in text
     assert "▼" not in text  # nothing has become worse by not trading yet
-    later = page(api, "/?date=2026-11-13")  # before all trades
+    later = page(api, "/day?date=2026-11-13")  # before all trades
     assert "+$7.00" not in later
 
 

@@ -1,6 +1,7 @@
 """Data of charts, calendars, breakdowns and the trade list; each method reads one snapshot of the ledger."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Literal
 
 from msgspec import Struct
@@ -97,6 +98,7 @@ class Charts:
         self._summaries = summary_builder(context)
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
+        self._default_currency = context.settings.currency
         self._cache = context.shared(chart_cache)
         self._closed_trades = ClosedTradeQuery(self._calendar, self._band)
 
@@ -243,6 +245,17 @@ class Charts:
         """Return the currency of the results. Raises NotFoundError, MixedCurrencyError."""
         with self._ledger.snapshot():
             return self._currency(chosen)
+
+    def currencies(self, account: str | None, window: Window) -> list[str]:
+        """Return the currencies of the results of a window; the default currency comes first."""
+        with self._ledger.snapshot():
+            found = self._ledger.tallies.currencies(account, window.start, window.end)
+            return sorted(found, key=lambda currency: (currency != self._default_currency, currency))
+
+    def last_session(self, account: str | None) -> date | None:
+        """Return the trading day of the last fill of an account or of all; None without one."""
+        last = self._ledger.queries.last_fill_at(account)
+        return None if last is None else self._calendar.trading_day_of(last)
 
     def clipped(self, chosen: Selection) -> Window:
         """Return the window; an `all` window starts at the first session with a booking."""

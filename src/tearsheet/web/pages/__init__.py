@@ -7,6 +7,7 @@ from tearsheet.web.pages.calendar import add_calendar
 from tearsheet.web.pages.frame import Pages
 from tearsheet.web.pages.imports import add_import_pages
 from tearsheet.web.pages.login import add_login
+from tearsheet.web.pages.overview import add_overview
 from tearsheet.web.pages.performance import add_performance_pages
 from tearsheet.web.pages.settings import add_settings
 from tearsheet.web.pages.today import add_today
@@ -20,6 +21,7 @@ def dashboard(app_context: AppContext) -> Blueprint:
     """Return the blueprint of all pages with their styles and scripts."""
     pages = Pages(app_context)
     for add in (
+        add_overview,
         add_today,
         add_calendar,
         add_performance_pages,

@@ -1,6 +1,6 @@
 """Calendar page: a month with its weeks, and the year as a heat map of its days."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -43,18 +43,13 @@ def _content(
     month = tracker.window("monthly", start=day)
     year = Window.containing("yearly", month.start)
     summary = tracker.get_summary(month, scope=scope, currency=currency, sync=False)
-    month_results = charts.calendar(Selection(month, scope, summary.currency))
     year_results = charts.calendar(Selection(year, scope, summary.currency))
     return {
         "title": f"{month.start:%B %Y}",
-        "month": month,
+        **month_content(charts, month.start, scope, summary.currency, year_results.days),
         "today": tracker.today,
         "summary": summary,
         "partial": incompleteness(summary),
-        "weeks": _weeks(month, month_results, year_results),
-        "largest": svg.largest(result.net_pnl for result in month_results.days),
-        "has_weekend": any(result.start.weekday() > 4 for result in month_results.days),
-        "total": month_results.total,
         "year": year.start.year,
         "months": [(result, f"{result.start:%b}") for result in year_results.months],
         "year_total": year_results.total,
@@ -69,11 +64,26 @@ def _content(
     }
 
 
+def month_content(
+    charts: Charts, day: date, scope: Scope, currency: str, outside: Sequence[PeriodResult] = ()
+) -> dict[str, Any]:
+    """Return the values of the month table for the month of a day; `outside` are days of its neighbors."""
+    month = Window.containing("monthly", day)
+    results = charts.calendar(Selection(month, scope, currency))
+    return {
+        "month": month,
+        "weeks": _weeks(month, results, outside),
+        "largest": svg.largest(result.net_pnl for result in results.days),
+        "has_weekend": any(result.start.weekday() > 4 for result in results.days),
+        "total": results.total,
+    }
+
+
 def _weeks(
-    month: Window, month_results: CalendarResults, year_results: CalendarResults
+    month: Window, month_results: CalendarResults, outside: Sequence[PeriodResult]
 ) -> list[tuple[PeriodResult, list[tuple[date, bool, PeriodResult | None]]]]:
     """Return each week with its days: the date, whether it is in the month, and its result."""
-    results = {result.start: result for result in (*year_results.days, *month_results.days)}
+    results = {result.start: result for result in (*outside, *month_results.days)}
     return [
         (
             week,

@@ -28,7 +28,8 @@ _CONTENT_POLICY = (
 )
 #: Pages of the navigation: address, name, icon.
 _NAVIGATION = (
-    ("/", "Today", "today"),
+    ("/", "Overview", "overview"),
+    ("/day", "Today", "today"),
     ("/calendar", "Calendar", "calendar"),
     ("/performance", "Performance", "performance"),
     ("/trades", "Trades", "trades"),

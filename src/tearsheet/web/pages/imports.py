@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from flask import Response, request
@@ -15,6 +16,9 @@ from tearsheet.app.imports.import_file import known_formats
 from tearsheet.app.imports.preview import Preview
 from tearsheet.app.imports.uploads import FileOptions, UploadAction, UploadStore
 from tearsheet.errors import UsageError
+from tearsheet.sample import write_sample
+from tearsheet.sample.account import FUTURES_ZONE
+from tearsheet.trade.session import DAY
 from tearsheet.web.api.upload import IMPORT_PARAMETERS, check_upload, sanitize_file_name
 from tearsheet.web.http import parameters
 from tearsheet.web.http.csv_download import csv_response
@@ -47,6 +51,7 @@ def add_import_pages(pages: Pages) -> None:
     upload, import_ = "/import/uploads/<upload>", "/import/batches/<number>"
     pages.add(PageRoute("/import", parameters=(parameters.BEFORE, _SHOW)), views.page)
     pages.add(PageRoute("/import", "write", method="POST"), views.upload)
+    pages.add(PageRoute("/import/sample", "write", method="POST"), views.sample)
     pages.add(PageRoute(upload, "write"), views.upload_page)
     pages.add(PageRoute(f"{upload}/say", "write", (_FILE,), "POST"), views.set_options)
     pages.add(PageRoute(f"{upload}/try", "write", method="POST"), views.start("try"))
@@ -101,6 +106,18 @@ class _ImportPages:
             client = self._app_context.access.client_name(request)
             upload = self._uploads.add(client, self._app_context.now, files)
             self._upload_thread.start(upload, "try")
+        return redirect_to(f"/import/uploads/{upload.id}")
+
+    def sample(self) -> Response:
+        """Import the futures statements of the sample, which can be undone like any others."""
+        app_context = self._app_context
+        last_day = app_context.settings.calendar.trading_day_of(app_context.now) - DAY
+        options = FileOptions(timezone=FUTURES_ZONE)
+        with TemporaryDirectory() as folder:
+            statements = write_sample(Path(folder), until=last_day).statements
+            files = [(path.name, options, _copier(path)) for path in statements]
+            upload = self._uploads.add(app_context.access.client_name(request), app_context.now, files)
+        self._upload_thread.start(upload, "keep")
         return redirect_to(f"/import/uploads/{upload.id}")
 
     def upload_page(self, upload: str) -> Response:
@@ -243,6 +260,13 @@ def _parse(parameter: Parameter, text: str) -> Any:
         return parameter.read(text)
     except ValueError as error:
         raise HttpError(422, f"{parameter.name} is {text[:100]!r}", str(error)) from None
+
+
+def _copier(source: Path) -> Callable[[Path], None]:
+    def copy(path: Path) -> None:
+        path.write_bytes(source.read_bytes())
+
+    return copy
 
 
 def _file_writer(file: FileStorage) -> Callable[[Path], None]:

@@ -40,7 +40,7 @@ _STREAK_TRADES, _LISTED_TRADES, _LISTED_ALERTS = 20, 8, 4
 def add_today(pages: Pages) -> None:
     """Add the page of today or another day."""
     pages.add(
-        PageRoute("/", parameters=(parameters.DATE, parameters.ACCOUNT, parameters.CURRENCY)), _view(pages)
+        PageRoute("/day", parameters=(parameters.DATE, parameters.ACCOUNT, parameters.CURRENCY)), _view(pages)
     )
 
 

@@ -1,0 +1,187 @@
+"""Overview page: a range that ends at the last data, with its key numbers, curve, limits, month and trades."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from flask import Response
+from msgspec import Struct
+
+from tearsheet.app.analysis.charts import Charts, Selection
+from tearsheet.app.imports.import_file import known_formats
+from tearsheet.app.judgement import Judge
+from tearsheet.performance.summary import Scope
+from tearsheet.rules.verdict import LimitView, Verdict, worst_state
+from tearsheet.sample.account import FUTURES_ACCOUNT
+from tearsheet.store.list_values import TradeFilter
+from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import DAY, EARLIEST, Window
+from tearsheet.web.http import parameters
+from tearsheet.web.pages.calendar import month_content
+from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
+from tearsheet.web.rendering.labels import day_label, incompleteness, link
+from tearsheet.web.rendering.tiles import curves, split_bars, tiles
+from tearsheet.web.server.context import QueryContext
+
+_TILES = ("net_pnl", "win_rate", "profit_factor", "expectancy", "winning_days", "max_drawdown")
+#: Brokers and platforms that the first page names, if their files are read.
+_BROKERS = (
+    "Interactive Brokers",
+    "NinjaTrader",
+    "Tradovate",
+    "MetaTrader",
+    "Schwab",
+    "tastytrade",
+    "Robinhood",
+    "Webull",
+    "TradeStation",
+    "Binance",
+    "Bybit",
+    "Kraken",
+    "Coinbase",
+)
+_LISTED_TRADES, _LISTED_LIMITS, _MAX_CHIPS = 8, 3, 6
+#: Ranges of the selector; each ends at the last session with data.
+_RANGES = ("1W", "1M", "3M", "YTD", "1Y", "All")
+_MONTHS = {"1M": 1, "3M": 3, "1Y": 12}
+_RANGE = parameters.choice("range", "How far back from the last data.", *_RANGES, default="1M")
+_PARAMETERS = (
+    _RANGE,
+    parameters.START,
+    parameters.END,
+    parameters.ACCOUNT,
+    parameters.CURRENCY,
+    parameters.DATE,
+)
+
+
+class NearLimit(Struct, frozen=True):
+    """A limit of an account, for the strip of those that are used most."""
+
+    account: str
+    currency: str
+    limit: LimitView
+
+
+def add_overview(pages: Pages) -> None:
+    """Add the first page."""
+    pages.add(PageRoute("/", parameters=_PARAMETERS), _view(pages))
+
+
+def _view(pages: Pages) -> Callable[..., Response]:
+    def view(
+        range: str,
+        start: date | None,
+        end: date | None,
+        account: str | None,
+        currency: str | None,
+        date: date | None,
+    ) -> Response:
+        if date is not None:  # until this page came, a day was shown at this address
+            return redirect_to(link("/day", date=date, account=account, currency=currency))
+        with pages.app_context.query() as query:
+            if not query.tracker.accounts() and not query.sync_errors:
+                return pages.render("welcome.html", **_welcome(query.tracker))
+            chosen = None if start is None or end is None else Window.between(start, end)
+            scope = Scope(account)
+            last_day = Charts(query.tracker).last_session(account) or query.tracker.today
+            window = chosen or _window(query.tracker, range, scope, last_day)
+            currencies = Charts(query.tracker).currencies(account, window)
+            selection = Selection(window, scope, currency or next(iter(currencies), None))
+            content = _content(query, selection, last_day)
+            content |= {"range": None if chosen else range, "currencies": currencies}
+            content["filters"] = {"account": account, "currency": currency}
+            return pages.render("overview.html", **content)
+
+    return view
+
+
+def _welcome(tracker: PerformanceTracker) -> dict[str, Any]:
+    titles = [info.title for info in known_formats().values() if not info.refused]
+    brokers = [name for name in _BROKERS if any(title.startswith(name) for title in titles)]
+    more = sum(not title.startswith(tuple(brokers)) for title in titles)
+    return {
+        "title": "Welcome to Tearsheet",
+        "brokers": brokers,
+        "more_formats": more,
+        "sample_account": FUTURES_ACCOUNT,
+        "day_starts_at": tracker.settings.day_starts_at,
+    }
+
+
+def _window(tracker: PerformanceTracker, name: str, scope: Scope, last_day: date) -> Window:
+    """Return the days of a range that ends at the last session with data."""
+    if name == "All":
+        return Charts(tracker).clipped(Selection(Window("all", EARLIEST.date(), last_day + DAY), scope))
+    if name == "1W":
+        return Window.between(last_day - 6 * DAY, last_day)
+    if name == "YTD":
+        return Window.between(last_day.replace(month=1, day=1), last_day)
+    return Window.between(_months_before(last_day, _MONTHS[name]) + DAY, last_day)
+
+
+def _months_before(day: date, months: int) -> date:
+    """Return the day of the same number some months before, or the last one of that month."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    for number in range(day.day, 0, -1):
+        try:
+            return date(year, month + 1, number)
+        except ValueError:
+            continue
+    raise AssertionError("every month has a first day")
+
+
+def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[str, Any]:
+    tracker, charts, window = query.tracker, Charts(query.tracker), selection.window
+    previous = charts.previous_window(window)
+    other = selection if previous is None else Selection(previous, selection.scope, selection.currency)
+    summary, _, comparison = charts.compare(selection, other)
+    judge = Judge(tracker, selection.scope.account, query.sync_errors, tolerant=True)
+    judged = judge.judge(summary)
+    curve = charts.daily_curve(selection)
+    trades = charts.trades(selection, TradeFilter(), 0, _LISTED_TRADES)
+    sparklines = {
+        **split_bars(summary),
+        **curves([day.total for day in curve], [day.max_drawdown for day in curve]),
+    }
+    filters = {"account": selection.scope.account, "currency": selection.currency}
+    range_filters = {**filters, "window": "custom", "start": window.start, "end": window.last_day}
+    verdicts, accounts = judge.verdicts, tracker.accounts()
+    return {
+        "title": "Overview",
+        "window": window,
+        "summary": judged.summary,
+        "partial": incompleteness(judged.summary),
+        "tiles": tiles(summary, comparison, _TILES, range_filters, sparklines),
+        "before": None if previous is None else "before",
+        "compared_with": None if previous is None else (window.end - window.start).days,
+        "curve": curve,
+        "equity": link("/api/performance/equity", range_filters),
+        "groups": link("/performance/groups", range_filters, by="symbol"),
+        "ranges": _RANGES,
+        "verdicts": verdicts,
+        "worst": worst_state(verdicts) if verdicts else "",
+        "near_limits": _near_limits(verdicts),
+        **month_content(charts, window.last_day, selection.scope, summary.currency),
+        "today": tracker.today,
+        "trades": trades.items,
+        "trade_count": trades.total,
+        "last_day": last_day,
+        "up_to": day_label(last_day),
+        "accounts": accounts if len(accounts) > _MAX_CHIPS else (),
+        "account_chips": accounts if 1 < len(accounts) <= _MAX_CHIPS else (),
+        "filters": filters,
+        "range_filters": range_filters,
+    }
+
+
+def _near_limits(verdicts: Sequence[Verdict]) -> list[NearLimit]:
+    """Return the limits that are used most, broken ones first."""
+    found = [
+        NearLimit(verdict.account, verdict.currency, limit)
+        for verdict in verdicts
+        for limit in verdict.limits
+        if limit.used is not None
+    ]
+    found.sort(key=lambda one: (one.limit.level != "breach", -(one.limit.used or 0), one.account))
+    return found[:_LISTED_LIMITS]

@@ -1,0 +1,141 @@
+"""The first page: what it shows of which range, its first run, and the sample that it offers."""
+
+import html
+import re
+import time
+from datetime import date, timedelta
+
+import pytest
+
+from tearsheet.web.pages.overview import _months_before
+from tests.support.api import Api, fill
+from tests.support.place import NOON
+
+SAME = {"Origin": "http://localhost"}
+
+
+def page(api: Api, path: str, status: int = 200) -> str:
+    response = api.ask("GET", path, Accept="text/html")
+    assert response.status_code == status, response.text
+    return html.unescape(response.text)
+
+
+def days_ago(days: int) -> int:
+    """Minutes before noon, as `fill` counts them."""
+    return -days * 24 * 60
+
+
+def trade(api: Api, days: int, gain: str, **more: str) -> None:
+    price = 100 + float(gain)
+    api.fills(fill(days_ago(days), **more), fill(days_ago(days) + 5, "SELL", str(price), **more))
+
+
+def tile(text: str, metric: str) -> str:
+    found = re.search(rf'metric={metric}[^>]*title="What this rests on">([^<]*)<', text)
+    assert found, metric
+    return found[1]
+
+
+def test_an_empty_ledger_is_met_by_three_steps_and_a_place_to_drop_a_file(api: Api) -> None:
+    text = page(api, "/")
+    assert "Drop a broker file" in text
+    assert "Interactive Brokers" in text
+    assert "Load the sample" in text
+    assert "Net P&L" not in text
+
+
+def test_the_range_ends_at_the_last_data_and_not_now(api: Api) -> None:
+    trade(api, 40, "7")  # the last data: 40 days before now
+    trade(api, 45, "20")
+    trade(api, 200, "300")
+    assert tile(page(api, "/?range=1W"), "net_pnl") == "+$27.00"
+    assert tile(page(api, "/"), "net_pnl") == "+$27.00"
+    assert tile(page(api, "/?range=1Y"), "net_pnl") == "+$327.00"
+    assert tile(page(api, "/?range=All"), "net_pnl") == "+$327.00"
+    last = (NOON - timedelta(days=40)).date()
+    assert f"data up to {last:%a} {last.day} {last:%b %Y}" in page(api, "/")
+
+
+def test_a_month_back_from_the_last_of_a_longer_month_is_its_last_day(api: Api) -> None:
+    assert _months_before(date(2028, 3, 31), 1) == date(2028, 2, 29)
+    assert _months_before(date(2026, 1, 15), 3) == date(2025, 10, 15)
+    assert _months_before(date(2028, 2, 29), 12) == date(2027, 2, 28)
+
+
+def test_two_dates_are_a_range_of_ones_own(api: Api) -> None:
+    trade(api, 10, "7")
+    trade(api, 5, "-3")
+    first, last = ((NOON - timedelta(days=days)).date() for days in (11, 9))
+    text = page(api, f"/?start={first}&end={last}")
+    assert tile(text, "net_pnl") == "+$7.00"
+    assert 'range=1M" aria-current' not in text
+    page(api, f"/?start={last}&end={first}", 422)
+    page(api, "/?range=2M", 422)
+
+
+def test_few_accounts_are_chips_and_many_a_list(api: Api) -> None:
+    for name in ("A", "B"):
+        trade(api, 1, "5", account=name)
+    assert 'account=B">B</a>' in page(api, "/")
+    assert tile(page(api, "/?account=B"), "net_pnl") == "+$5.00"
+    for number in range(6):
+        trade(api, 1, "5", account=f"C{number}")
+    text = page(api, "/")
+    assert '<select id="account"' in text
+    assert 'account=B">B</a>' not in text
+    page(api, "/?account=nobody", 404)
+
+
+def test_the_limits_used_most_stand_in_one_line_broken_ones_first(api: Api) -> None:
+    api.place.write(
+        "config/dashboard-targets.yaml",
+        "limits:\n  default:\n    daily_loss: 100\n    max_trades: 50\n    max_open_quantity: 900\n    weekly_loss: 1000\n",
+    )
+    api.fills(fill(-20), fill(-10, "SELL", 20))
+    text = page(api, "/")
+    strip = text[text.index("Limits now") : text.index("All limits")]
+    assert strip.count('class="near') == 3
+    assert strip.index("daily loss") < strip.index("weekly loss")
+    assert "$80.00 of $100.00" in strip
+    api.fills(fill(-8), fill(-5, "SELL", 50))
+    assert "breached" in page(api, "/")
+
+
+def test_two_currencies_do_not_hide_the_page(api: Api) -> None:
+    trade(api, 2, "5")
+    trade(api, 1, "9", currency="EUR")
+    text = page(api, "/")
+    assert tile(text, "net_pnl") == "+$5.00"
+    assert re.search(r'currency=EUR[^"]*">EUR<', text)
+    assert tile(page(api, "/?currency=EUR"), "net_pnl") == "+€9.00"
+    trade(api, 40, "4", currency="GBP")
+    trade(api, 41, "4", currency="CHF")
+    first, last = ((NOON - timedelta(days=days)).date() for days in (42, 39))
+    assert tile(page(api, f"/?start={first}&end={last}"), "net_pnl") == "+CHF\xa04.00"
+
+
+def test_a_day_at_the_old_address_is_found_at_its_own(api: Api) -> None:
+    trade(api, 1, "5")
+    response = api.ask("GET", "/?date=2026-11-19&account=A", Accept="text/html")
+    assert response.status_code == 303
+    assert response.headers["Location"] == "/day?date=2026-11-19&account=A"
+
+
+@pytest.mark.slow
+def test_the_sample_is_an_import_that_can_be_undone(api: Api) -> None:
+    started = api.client.post("/import/sample", headers=SAME)
+    assert started.status_code == 303
+    for _ in range(600):
+        text = page(api, started.headers["Location"])
+        if "<strong>Imported</strong>" in text:
+            break
+        time.sleep(0.1)
+    else:
+        raise AssertionError(text)
+    assert api.get("/api/accounts")["data"] == ["FUT-1"]
+    assert "Overview" in page(api, "/")
+    for number in re.findall(r"/import/batches/(\d+)\"", text):
+        done = api.client.post(f"/import/batches/{number}/undo", data={"action": "undo"}, headers=SAME)
+        assert done.status_code == 303, done.text
+    assert api.get("/api/accounts")["data"] == []
+    assert "Drop a broker file" in page(api, "/")
