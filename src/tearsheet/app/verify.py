@@ -62,7 +62,7 @@ def verify(
             rebuilt.connection.limit_memory()
             for table in _FACTS:
                 _copy(ledger, rebuilt, table)
-        step("booking them anew")
+        step("rebuilding the books")
         with rebuilt.writing():
             posting = LedgerTransaction(rebuilt, rules, now)
             posting.rebuild()
@@ -93,7 +93,7 @@ def _copy(ledger: Ledger, rebuilt: Ledger, table: str) -> None:
 def _merge_join(
     ledger: Ledger, rebuilt: Ledger, book: _Book[RowType], report: VerifyReport
 ) -> Iterator[tuple[RowType | None, RowType | None]]:
-    """Yield each pair of stored and rebuilt rows that differ; None where a row is missing."""
+    """Yield each pair of stored and rebuilt rows that differ, by a merge join; None stands for a missing row."""
     statement = f"SELECT * FROM {book.name} ORDER BY {book.order}"  # noqa: S608
     stored, made = (iter(one.queries.stream_of(book.kind, statement)) for one in (ledger, rebuilt))
     key: Callable[[Row], Any] = attrgetter(*book.order.split(", "))
@@ -121,9 +121,7 @@ def _compare(ledger: Ledger, rebuilt: Ledger, book: _Book[Any], report: VerifyRe
         if one is not None and (stored := stored + 1) <= _SHOWN:
             report.differences.append(f"{book.name}: {astuple(one)} is stored but not in a rebuild")
         if other is not None and (missing := missing + 1) <= _SHOWN:
-            report.differences.append(
-                f"{book.name}: {astuple(other)} comes out of a rebuild but is not stored"
-            )
+            report.differences.append(f"{book.name}: {astuple(other)} is in a rebuild but not stored")
 
 
 def _compare_tallies(ledger: Ledger, rebuilt: Ledger, report: VerifyReport) -> None:
@@ -132,7 +130,7 @@ def _compare_tallies(ledger: Ledger, rebuilt: Ledger, report: VerifyReport) -> N
             if not _tallies_equal(one, other):
                 report.differences.append(f"tally {_key(one)}: stored {one.body}, rebuilt {other.body}")
         elif one is not None:
-            report.differences.append(f"tally {_key(one)} does not come out of a rebuild")
+            report.differences.append(f"tally {_key(one)} is not in a rebuild")
         elif other is not None:
             report.differences.append(f"tally {_key(other)} is not stored")
 
@@ -146,10 +144,10 @@ def _tallies_equal(one: TallyRow, other: TallyRow) -> bool:
 
 
 def _check_notes(ledger: Ledger, report: VerifyReport) -> None:
-    """Report notes that are attached to a position other than the one of their fill."""
+    """Report notes that are attached to another position than their fill."""
     for note, right in NoteTable(ledger.queries).find_misattached():
         report.differences.append(
-            f"note {note.id} stands with position {note.position_id}, its fill in {right.position_id}"
+            f"note {note.id} is attached to position {note.position_id}, but its fill is in {right.position_id}"
         )
 
 
@@ -165,7 +163,7 @@ def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:
             so_far = LogReadPosition(source.offset, source.lines, source.checksum)
             if not prefix_matches(file, so_far):
                 report.differences.append(
-                    f"{path}: what was read of it has changed since; run `tearsheet sync --reread`"
+                    f"{path}: the part that was read has changed; run `tearsheet sync --reread`"
                 )
 
 

@@ -22,86 +22,96 @@ _SECONDS = click.FloatRange(0.2, 86_400)
 
 
 @click.command(short_help="Act when an account's limit is broken.")
-@click.option("--url", required=True, help="Where the service is, such as https://tearsheet.example.")
-@click.option("-a", "--account", required=True, help="The account to guard.")
+@click.option("--url", required=True, help="URL of the service, for example https://tearsheet.example.")
+@click.option("-a", "--account", required=True, help="Account to guard.")
 @click.option(
-    "--on-breach", "command", required=True, metavar="COMMAND", help="What to run, once for each breach."
+    "--on-breach", "command", required=True, metavar="COMMAND", help="Command to run once for each breach."
 )
 @click.option(
     "--on-unknown",
     type=click.Choice(["hold", "breach"]),
     required=True,
-    help="When nobody knows for too long: hold on, or run the command.",
+    help="Without a usable verdict for --dead-after seconds: hold (do nothing), or breach (run the command).",
 )
-@click.option("--every", type=_SECONDS, default=30, show_default=True, help="Seconds between two looks.")
+@click.option("--every", type=_SECONDS, default=30, show_default=True, help="Seconds between two polls.")
 @click.option(
     "--dead-after",
     type=_SECONDS,
     default=120,
     show_default=True,
-    help="Seconds without a usable verdict until --on-unknown holds.",
+    help="Seconds without a usable verdict until --on-unknown applies.",
 )
-@click.option("--timeout", type=_SECONDS, default=10, show_default=True, help="Seconds for an answer.")
+@click.option(
+    "--timeout", type=_SECONDS, default=10, show_default=True, help="Timeout of a request, in seconds."
+)
 @click.option(
     "--max-skew",
     type=_SECONDS,
     default=30,
     show_default=True,
-    help="Seconds by which an answer may differ from this machine's clock.",
+    help="Maximum difference between the clocks of the service and this machine, in seconds.",
 )
 @click.option(
     "--max-data-age",
     type=_SECONDS,
-    help="Seconds since the account was heard of; by default the service decides (stale_after).",
+    help="Maximum age of the account's data, in seconds; by default the service decides (stale_after).",
 )
 @click.option(
-    "--command-timeout", type=_SECONDS, default=60, show_default=True, help="Seconds for the command."
+    "--command-timeout",
+    type=_SECONDS,
+    default=60,
+    show_default=True,
+    help="Timeout of the command, in seconds.",
 )
 @click.option(
     "--retries",
     type=click.IntRange(0, 1000),
     default=5,
     show_default=True,
-    help="How often a command that failed is run again.",
+    help="Retries of a failed command.",
 )
 @click.option(
     "--repeat-if-unsure",
     is_flag=True,
-    help="Run it again where nobody knows whether it ran; it must bear that.",
+    help="Run the command again if it is unknown whether it ran; only for commands that are safe to run twice.",
 )
-@click.option("--shell", is_flag=True, help="Give the command to /bin/sh instead of running it.")
+@click.option("--shell", is_flag=True, help="Run the command by /bin/sh.")
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path),
-    help="File of the token; else the variable TEARSHEET_TOKEN.",
+    help="File with the API token; by default the environment variable TEARSHEET_TOKEN.",
 )
 @click.option(
-    "--ca-file", type=click.Path(path_type=Path), help="Certificates to trust instead of the system's (PEM)."
-)
-@click.option("--allow-http", is_flag=True, help="Ask another machine without TLS.")
-@click.option(
-    "--state",
+    "--ca-file",
     type=click.Path(path_type=Path),
-    help="What it must remember.  [default: logs/guard/ACCOUNT.json]",
+    help="CA certificates to trust instead of the system's (PEM).",
+)
+@click.option("--allow-http", is_flag=True, help="Allow another machine without TLS.")
+@click.option(
+    "--state", type=click.Path(path_type=Path), help="State file.  [default: logs/guard/ACCOUNT.json]"
 )
 @click.option(
     "--audit",
     type=click.Path(path_type=Path),
-    help="A line for each decision.  [default: logs/guard/ACCOUNT.audit.jsonl]",
+    help="Audit log, one line for each decision.  [default: logs/guard/ACCOUNT.audit.jsonl]",
 )
-@click.option("--accept-lower-sequence", is_flag=True, help="Once, after the service's ledger was made anew.")
-@click.option("--once", is_flag=True, help="Look once, act, and say by the exit code what was found.")
+@click.option(
+    "--accept-lower-sequence",
+    is_flag=True,
+    help="Accept a lower sequence number once, after the ledger of the service was recreated.",
+)
+@click.option("--once", is_flag=True, help="Poll once, act, and report the result by the exit code.")
 def guard(url: str, account: str, command: str, **values: Any) -> int:
-    """Ask for an account's verdict, and run a command when it must be flat. See docs/guard.md.
+    """Poll an account's verdict, and run a command when the account must be flat. See docs/guard.md.
 
     \b
     tearsheet guard --url https://tearsheet.example --account Sim101 \\
         --on-breach 'flatten --account Sim101' --on-unknown hold --token-file /run/secrets/token
 
     \b
-    Exit codes: 0 ended as told, all well · 2 with --once: it must be flat, and the command ran
-                69 with --once: no usable verdict · 75 another guard, or the state cannot be written
-                76 a command failed for good, or nobody knows whether it ran
+    Exit codes: 0 stopped normally · 2 with --once: the account must be flat, and the command ran
+                69 with --once: no usable verdict · 75 another guard runs, or the state file is not writable
+                76 a command failed after all retries, or it is unknown whether it ran
     """
     options = GuardOptions(
         values["every"],

@@ -19,9 +19,9 @@ _MAX_LINES = 10
 
 @click.command()
 def sync() -> None:
-    """Read what is new in the trade logs. Other commands do it by themselves.
+    """Import new records of the trade logs. Other commands sync by themselves.
 
-    Unchanged files are not opened; an appended one is read on from where it was left.
+    Unchanged files are not opened; appended files are read from the last position.
     """
     with open_tracker() as tracker, progress("Reading logs") as on_progress:
         report = tracker.sync(on_progress)
@@ -31,18 +31,18 @@ def sync() -> None:
         f"revision {report.revision}"
     )
     if report.rebuilt:
-        click.echo("Settings changed: all positions and tallies were made anew.")
+        click.echo("Settings changed: all positions and tallies were rebuilt.")
     if report.rejected:
         click.echo("`tearsheet rejections` shows the rejected lines.")
 
 
-@click.command(name="import", short_help="Take files of fills into the ledger.")
+@click.command(name="import", short_help="Import files of fills.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @file_options
-@click.option("--save-layout", metavar="NAME", help="Keep what --map says as a layout of this name.")
-@click.option("--dry-run", is_flag=True, help="Only show what would change; keep nothing.")
+@click.option("--save-layout", metavar="NAME", help="Save the columns of --map as a layout with this name.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and save nothing.")
 def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **values: Any) -> int:
-    """Take files of fills into the ledger; a fill counts once, however often it is imported.
+    """Import files of fills; a fill is stored once, however often it is imported.
 
     \b
     tearsheet import fills.csv
@@ -86,14 +86,14 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             failed = failed or (report.rejected > 0 and not report.new + report.known)
     if save_layout is not None and not dry_run:
         click.echo(
-            f"Kept as {save_mapping(save_layout, options)}; it is recognised by its columns from now on."
+            f"Kept as {save_mapping(save_layout, options)}; files with these columns are recognized from now on."
         )
     return EXIT_BAD_DATA if failed else EXIT_OK
 
 
-@click.command(short_help="Rebuild everything and compare row by row.")
+@click.command(short_help="Rebuild the books and compare them with the ledger.")
 def verify() -> int:
-    """Make everything anew from the stored facts and compare it row by row with what is kept."""
+    """Rebuild the books from the stored facts and compare them row by row with the ledger."""
     with open_tracker() as tracker:
         tracker.sync()
         report = tracker.verify(lambda words: click.echo(f"  {words} …", err=True))

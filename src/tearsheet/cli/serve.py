@@ -23,7 +23,7 @@ from tearsheet.settings import Settings
 _START_PATIENCE_S = 20
 
 
-@click.command(short_help="The HTTP API.")
+@click.command(short_help="Serve the HTTP API and the dashboard.")
 @click.option("--host", help="Address to listen at.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen at.  [default: 5000]")
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes.  [default: 2]")
@@ -31,15 +31,15 @@ _START_PATIENCE_S = 20
 @click.option(
     "--allow-anonymous-read",
     is_flag=True,
-    help="Let anybody who reaches it read, as in a network that you trust.",
+    help="Allow reading without a token, for a network that you trust.",
 )
-@click.option("--watch", is_flag=True, help="Run `tearsheet watch` beside it, as a process of its own.")
+@click.option("--watch", is_flag=True, help="Also run `tearsheet watch`, as a separate process.")
 @click.option(
     "--statements",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="With --watch: also import what is dropped into this folder.",
+    help="With --watch: also import the files of this folder.",
 )
 def serve(
     host: str | None,
@@ -52,17 +52,17 @@ def serve(
     """Answer HTTP requests until stopped; /docs describes them.
 
     \b
-    Without a token it answers this machine only. For others:
-      tearsheet tokens add risk-desk             a token that may read
-      tearsheet tokens add bot --write           one that may write too
-      tearsheet tokens add chief --risk          one that may lift breaches, loosen limits, change settings
+    Without tokens, only this machine has access. For other machines:
+      tearsheet tokens add risk-desk             a token to read
+      tearsheet tokens add bot --write           a token to read and write
+      tearsheet tokens add chief --risk          also to release breaches, loosen limits, change settings
       tearsheet serve --host 0.0.0.0
     """
     from tearsheet.web import create_app
     from tearsheet.web.server.gunicorn_server import serve as run
 
     if statements and not watch:
-        raise UsageError("--statements is for a watcher", "say --watch too")
+        raise UsageError("--statements needs a watcher", "add --watch")
     settings = Settings.load()
     options = {"host": host, "port": port, "workers": workers}
     settings = settings.with_values(
@@ -157,23 +157,23 @@ def _open_when_ready(address: str, path: str) -> None:
             time.sleep(0.1)
 
 
-@click.group(short_help="Who may ask the API.")
+@click.group(short_help="Manage API tokens.")
 def tokens() -> None:
-    """Who may ask the API: bearer tokens, of which only the hash is kept."""
+    """Manage API tokens. Only their hashes are stored."""
 
 
 @tokens.command("add")
 @click.argument("name")
-@click.option("--write", is_flag=True, help="Let it write too; else it may read only.")
+@click.option("--write", is_flag=True, help="Allow writing too; by default a token only reads.")
 @click.option(
     "--risk",
     "--desk",
     "risk",
     is_flag=True,
-    help="Let it also lift breaches, loosen limits and change settings.",
+    help="Also allow releasing breaches, loosening limits and changing settings.",
 )
 def add_token(name: str, write: bool, risk: bool) -> None:
-    """Make a token and print it, this once."""
+    """Create a token and print it; it is never shown again."""
     from tearsheet.web.http.auth import Permission, Tokens
 
     registry = Tokens(Settings.load().tokens_file)
@@ -183,7 +183,7 @@ def add_token(name: str, write: bool, risk: bool) -> None:
 
 @tokens.command("list")
 def list_tokens() -> None:
-    """Every token's name and what it allows."""
+    """List the tokens with their permissions."""
     from tearsheet.web.http.auth import Tokens
 
     entries = Tokens(Settings.load().tokens_file).all()
@@ -194,7 +194,7 @@ def list_tokens() -> None:
 @tokens.command("revoke")
 @click.argument("name")
 def revoke_token(name: str) -> None:
-    """Take a token back; it is refused from the next request on."""
+    """Revoke a token; the next request with it is rejected."""
     from tearsheet.web.http.auth import Tokens
 
     Tokens(Settings.load().tokens_file).revoke(name)

@@ -62,7 +62,7 @@ class ApiUrl:
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
             raise UsageError(f"--url {url!r} is no address of a service", _URL_HINT)
         if parts.username is not None:
-            raise UsageError("--url bears a user or password", "tokens go into --token-file")
+            raise UsageError("--url contains a user or password", "tokens go into --token-file")
         self._host, self._prefix = parts.hostname, parts.path.rstrip("/")
         self._tls = _tls_context(ca_file) if parts.scheme == "https" else None
         if self._tls is None and not allow_http and not _is_loopback(self._host):

@@ -193,7 +193,7 @@ def _name_problem(r: TradeRecord) -> tuple[str, str, str] | None:
         if len(name) > LONGEST_NAME:
             return "bad_value", f"{field} has {len(name):,} characters", NAME_HINT
         if "\0" in name:
-            return "bad_value", f"{field} bears a NUL character", NAME_HINT
+            return "bad_value", f"{field} contains a NUL character", NAME_HINT
     return None
 
 

@@ -29,7 +29,7 @@ _MESSAGES = {
     "XX002": ("is damaged", "REINDEX the database, or restore it from a backup"),
     "08": ("was lost", _AGAIN),
     "53": ("cannot be used: the server lacks resources", _AGAIN),
-    "22021": ("refuses a text that is none", "a text bears no NUL"),
+    "22021": ("refuses a text that is none", "remove the NUL character from the text"),
 }  # fmt: skip
 _LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
 _UNREACHABLE = ("cannot be reached", "check that PostgreSQL runs there, and DATABASE_URL")

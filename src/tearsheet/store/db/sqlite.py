@@ -15,7 +15,7 @@ from tearsheet.shared_files import file_size
 from tearsheet.store.db.connection import GONE_HINT, SCHEMA_VERSION, Values, first_value, migrations
 from tearsheet.store.db.dialect import copy_target, insert_with_nulls
 
-#: Rows per executemany, and the number below which an INSERT of their own for NULL columns does not pay.
+#: Rows per executemany, and the least number of rows for which removing NULL columns is worth it.
 _CHUNK_ROWS, _LEAST_ROWS = 10_000, 50
 #: Size of the page cache, and its size while a large import is written.
 _CACHE_KIB, _LIMITED_CACHE_KIB = 65_536, 8192
@@ -31,7 +31,7 @@ class _Index(Struct, frozen=True):
 
 
 class SqliteConnection(sqlite3.Connection):
-    """Implements `connection.Connection` for a file."""
+    """Connection to a ledger in a SQLite file; implements `connection.Connection`."""
 
     name: str
     path: Path
@@ -53,7 +53,7 @@ class SqliteConnection(sqlite3.Connection):
             self.executemany(*_drop_null_columns(statement, chunk))
 
     def insert_if_new(self, statement: str, rows: Sequence[Values]) -> bool:
-        """Insert rows; return False if one of them exists already: then the others are inserted."""
+        """Insert rows by INSERT OR IGNORE; return False if one of them existed already."""
         insert, values = _drop_null_columns(statement, rows)
         insert_new = insert.replace("INSERT INTO", "INSERT OR IGNORE INTO", 1)
         return self.executemany(insert_new, values).rowcount == len(rows)
@@ -68,7 +68,7 @@ class SqliteConnection(sqlite3.Connection):
 
     @contextmanager
     def transaction(self, *, write: bool, accounts: frozenset[str] | None = None) -> Iterator[None]:
-        """Run one transaction: a writer takes the file's lock first, a reader sees one state."""
+        """Run one transaction: BEGIN IMMEDIATE takes the write lock at once, BEGIN reads one snapshot."""
         with translate_errors(self.path):
             self.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             try:
@@ -107,32 +107,32 @@ class SqliteConnection(sqlite3.Connection):
         return [index.sql for index in indexes]
 
     def acquire_commit_lock(self) -> None:
-        """Do nothing: a writer of a file is alone from the start of its transaction."""
+        """Do nothing: BEGIN IMMEDIATE already holds the only write lock."""
 
     def remember_files(self) -> None:
-        """Note which files are open, for `is_in_place`."""
+        """Save the device and inode of the open files, for `is_in_place`."""
         self._opened_files = _file_ids(self.path, with_log=not self.read_only)
 
     def flush(self) -> None:
-        """Write the write-ahead log into the file."""
+        """Checkpoint: copy the write-ahead log into the database file and truncate it."""
         self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def is_in_place(self) -> bool:
         """Return whether the file, its write-ahead log and its index are still those that are open.
 
-        An open connection keeps the latter two, so only somebody else can have removed them.
+        SQLite keeps the latter two while a connection is open, so another program removed them if they are gone.
         """
         return self._opened_files == _file_ids(self.path, with_log=not self.read_only)
 
     def close(self) -> None:
-        """Close the connection; move what a removed write-ahead log holds into the file first."""
+        """Close the connection; checkpoint first if the write-ahead log was removed, or its changes are lost."""
         with suppress(StoreError):
             if self._has_lost_its_log():
                 self.flush()
         super().close()
 
     def _has_lost_its_log(self) -> bool:
-        """Return whether the file is in place, but its log was removed and nobody has written a new one."""
+        """Return whether the database file is in place, but its log was removed and has no successor with content."""
         if self.read_only or not self._opened_files or self.is_in_place():
             return False
         file, log, _ = _file_ids(self.path, with_log=True)
@@ -142,9 +142,9 @@ class SqliteConnection(sqlite3.Connection):
 
 
 def _drop_null_columns(statement: str, rows: Sequence[Values]) -> tuple[str, Iterable[Values]]:
-    """Leave out of an INSERT the columns in which no row has a value.
+    """Remove the columns from an INSERT in which every value is NULL.
 
-    Binding a None costs Python's driver as much as ten texts.
+    Python's driver takes as long to bind a None as to bind ten strings.
     """
     if len(rows) < _LEAST_ROWS or copy_target(statement) is None:
         return statement, rows
@@ -203,7 +203,7 @@ def _reject_missing(path: Path) -> None:
     except (FileNotFoundError, NotADirectoryError):
         raise LedgerGoneError(f"the ledger {path} is gone", GONE_HINT) from None
     except OSError:
-        return  # opening it tells why
+        return  # opening the file raises the error with its cause
     if is_empty:
         raise LedgerGoneError(f"the ledger {path} is empty: its file was truncated", GONE_HINT)
 

@@ -24,7 +24,7 @@ ALWAYS = (to_micros(EARLIEST), to_micros(LATEST))
 
 
 def decimal(value: str | None) -> Decimal | None:
-    """Parse the exact text of a decimal."""
+    """Return the decimal of a stored text; None for NULL."""
     return None if value is None else Decimal(value)
 
 
@@ -34,14 +34,14 @@ def date_from_text(text: str | None) -> date | None:
 
 
 def moment(value: int | None) -> datetime | None:
-    """Return the instant of microseconds since 1970."""
+    """Return the time of microseconds since 1970; None for NULL."""
     return None if value is None else from_micros(value)
 
 
 def sortable(value: Decimal) -> int:
-    """Return a 64-bit integer that sorts like the amount: the place of the first digit, then 16 digits.
+    """Return a 64-bit sort key of an amount: the place of its first digit, then its first 16 digits.
 
-    Amounts that agree in all of these get the same integer.
+    Amounts that agree in these have the same key.
     """
     if not value:
         return 0
@@ -57,7 +57,7 @@ _sortable_quantity = lru_cache(1000)(sortable)  # quantities repeat
 
 
 def position_to_row(p: Position, *, logged: bool) -> PositionRow:
-    """Return the row of a position; `logged` marks a trade that the trade log states as a whole."""
+    """Return the row of a position; `logged` marks a closed trade taken from a trade-log record."""
     last_us = to_micros(p.last_at)
     multiple = None
     if p.stop_loss is not None:
@@ -169,7 +169,7 @@ def booking_from_row(row: BookingRow) -> Booking:
 
 
 def logged_booking(p: Position) -> Booking:
-    """Return the only booking of a logged trade."""
+    """Return the single booking of a trade taken from a trade-log record."""
     at_entry = p.entry_value != 0
     closing = p.side.opposite
     value = p.entry_value if at_entry else p.exit_value
@@ -242,7 +242,7 @@ def fill_from_row(row: FillRow) -> Fill:
 def rejection_to_row(
     source_id: int, r: Rejection, span: tuple[int, int] = ALWAYS, record_id: int | None = None
 ) -> RejectionRow:
-    """Return the row of a rejection; `span` is its range of time if it states none."""
+    """Return the row of a rejection; `span` is the range of time of a rejection without one."""
     since_us, until_us = span
     return RejectionRow(
         source_id=source_id,
@@ -274,7 +274,7 @@ def rejection_from_row(row: RejectionListRow) -> Rejection:
 
 
 def _printable(text: str) -> str:
-    """Make NULs visible: PostgreSQL stores none."""
+    """Replace NUL characters by \\x00, because PostgreSQL cannot store them."""
     return text.replace("\0", "\\x00")
 
 

@@ -22,7 +22,7 @@ from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import TradingCalendar, to_micros
 
 T = TypeVar("T")
-#: The most tallies in memory before those of past sessions are written.
+#: Maximum number of tallies in memory; above it those of past sessions are saved.
 _MAX_CACHED = 500
 _booked_at: Callable[[Booking], datetime] = attrgetter("time")
 _ended_at: Callable[[Position], datetime] = attrgetter("last_at")
@@ -43,7 +43,7 @@ class _CachedTally(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The tally of added rows, and the instants of the first and the last of them."""
+    """Tally of added rows, with the times of the first and the last row."""
 
     tally: Tally
     first_us: int
@@ -51,7 +51,7 @@ class _Part(NamedTuple):
 
 
 class SessionTallies:
-    """The tallies that one transaction changes, saved by `finish`."""
+    """Cache of the tallies that one transaction changes; `finish` saves them."""
 
     def __init__(self, queries: Queries, calendar: TradingCalendar, rules: TallyRules) -> None:
         self._queries = queries
@@ -97,7 +97,7 @@ class SessionTallies:
     def _by_session(
         self, ordered: Sequence[T], moment: Callable[[T], datetime]
     ) -> Iterator[tuple[date, Sequence[T]]]:
-        """Split what is in order of time by session."""
+        """Split rows in order of time into sessions."""
         start = 0
         while start < len(ordered):
             day = self._calendar.trading_day_of(moment(ordered[start]))
@@ -106,7 +106,7 @@ class SessionTallies:
             start = end
 
     def rollback_added(self) -> None:
-        """Forget everything that was added, because it was removed again."""
+        """Discard all added rows, which the caller has removed again."""
         self._cached.clear()
         self._changed.clear()
         self._pending.clear()
@@ -148,7 +148,7 @@ class SessionTallies:
         )
 
     def _add_scopes(self, day: date, currency: str, bookings: list[Booking], closed: list[Position]) -> None:
-        """Add the rows of a session to the tallies of their accounts, and later to that of all accounts."""
+        """Add the rows of a session to the tallies of their accounts; queue them for the tally of all accounts."""
         whole = self._part(bookings, closed)
         self._pending.append((TallyKey(ALL_ACCOUNTS, day, currency), whole))
         booked: dict[str, list[Booking]] = defaultdict(list)
@@ -191,7 +191,7 @@ class SessionTallies:
             accounts = {booking.account for booking in bookings}
             parts: dict[tuple[str, str], _CachedTally | None] = {}
             for key in keys:
-                # the tally of the only account is that of all accounts
+                # with a single account, the tally of all accounts is the same
                 account = ALL_ACCOUNTS if accounts == {key.account} else key.account
                 scope = (account, key.currency)
                 if scope not in parts:
@@ -217,7 +217,7 @@ class SessionTallies:
 
 
 def _sorted(bookings: Sequence[Booking]) -> Sequence[Booking]:
-    """Return bookings in order; those of a large import are already."""
+    """Return bookings in order; the bookings of a large import are sorted already."""
     times = list(map(_booked_at, bookings))
     if all(map(lt, times, islice(times, 1, None))):
         return bookings
@@ -225,9 +225,9 @@ def _sorted(bookings: Sequence[Booking]) -> Sequence[Booking]:
 
 
 def _time_bounds(bookings: list[Booking], closed: list[Position]) -> tuple[int, int]:
-    """Return the instants of the first and the last of bookings and closed positions, each in order.
+    """Return the first and the last time of bookings and closed positions, each given in order.
 
-    The booking that closes a position can be in another currency, so that neither list spans the other.
+    Both lists count, because the booking that closes a position can be in another currency.
     """
     ends = [*map(_booked_at, bookings[:1] + bookings[-1:]), *map(_ended_at, closed[:1] + closed[-1:])]
     return to_micros(min(ends)), to_micros(max(ends))

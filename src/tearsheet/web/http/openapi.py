@@ -23,7 +23,7 @@ _MEANINGS = {
 }  # fmt: skip
 _DESCRIPTION = """How the trading is going: exactly, at once, and against what was promised.
 
-Every number in JSON bears all its digits. `ETag` names the state that an answer is of: send it back
+Every number in JSON has all its digits. `ETag` names the state that an answer is of: send it back
 in `If-None-Match` and get 304 until a fill, a mark, a setting or the day changes it. Writes take an
 `Idempotency-Key`: the same request with the same key is carried out once.
 

@@ -46,7 +46,7 @@ CREATE TABLE record (
 CREATE INDEX record_key ON record (key);
 CREATE INDEX record_open ON record (account, symbol, time_us) WHERE live = 1 AND closed = 0;
 
--- Which account and symbol of the log bears results, and so whether its records are trades or fills.
+-- Which account and symbol of the log has results, and so whether its records are trades or fills.
 CREATE TABLE log_stream (
     account        TEXT    NOT NULL,
     symbol         TEXT    NOT NULL,
