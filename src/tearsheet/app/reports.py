@@ -35,7 +35,7 @@ class SyncReport(Struct, kw_only=True):
 
 
 class ImportReport(Struct, kw_only=True):
-    """Result of an import: new, duplicate and rejected fills or records, and rows skipped by a rule of the layout.
+    """Result of an import: new, duplicate and rejected fills or records, new events, and rows known to change nothing.
 
     `unmatched_closes` are closing fills without an opening fill in the ledger. `known` and `orphans` are the older
     names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent. `executed_legs` are sides of round trips of
@@ -56,6 +56,7 @@ class ImportReport(Struct, kw_only=True):
     unmatched_closes: list[UnmatchedClose] = []
     executed_legs: int = 0
     revision: int = 0
+    events: int = 0
 
     def __post_init__(self) -> None:
         # stored reports of an older version lack the new names
@@ -117,7 +118,7 @@ class FillPlace(Struct, frozen=True):
 
 
 class ExplainedFill(Struct, frozen=True):
-    """Booking with its contribution to a metric, and the places of its fill."""
+    """Booking with its contribution to a metric, and the places of its fill; `event` is its kind for an event."""
 
     session: str
     time: datetime
@@ -129,6 +130,8 @@ class ExplainedFill(Struct, frozen=True):
     price: Decimal
     gross: Decimal
     fees: Decimal
+    carry: Decimal
+    event: str | None
     net: Decimal
     adds: Decimal
     places: tuple[FillPlace, ...]
@@ -166,6 +169,7 @@ class ExplainedTrade(Struct, frozen=True):
     quantity: Decimal
     gross: Decimal
     fees: Decimal
+    carry: Decimal
     net: Decimal
     outcome: Outcome
     adds: Decimal

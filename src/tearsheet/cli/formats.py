@@ -175,7 +175,8 @@ def _format_diagnosis(diagnosis: Diagnosis) -> list[str]:
         for one in diagnosis.alternatives
     ]
     if diagnosis.fills or diagnosis.rejected:
-        lines.append(f"  rows     {diagnosis.fills:,} fills, {diagnosis.rejected:,} rejected")
+        events = f"{diagnosis.events:,} events, " if diagnosis.events else ""
+        lines.append(f"  rows     {diagnosis.fills:,} fills, {events}{diagnosis.rejected:,} rejected")
     lines += [f"  passed over: {number:,} {name}" for name, number in diagnosis.skipped.items()]
     lines += [
         click.style(f"  orphan   {orphan.message}", fg="yellow")

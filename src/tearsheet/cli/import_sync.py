@@ -66,6 +66,7 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             saved_as = f"import {report.id}, revision {report.revision}"
             click.echo(
                 f"{path} ({report.layout}): {report.new:,} new, {report.known:,} known, "
+                f"{f'{report.events:,} events, ' if report.events else ''}"
                 f"{report.rejected:,} rejected, {'nothing is kept' if dry_run else saved_as}"
             )
             for rule, number in report.skipped.items():
@@ -83,7 +84,7 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
                 click.echo("  … `tearsheet rejections` shows them all")
             if dry_run:
                 click.echo("\n".join(format_changes(preview)))
-            failed = failed or (report.rejected > 0 and not report.new + report.known)
+            failed = failed or (report.rejected > 0 and not report.new + report.events + report.known)
     if save_layout is not None and not dry_run:
         click.echo(
             f"Kept as {save_mapping(save_layout, options)}; files with these columns are recognized from now on."

@@ -65,6 +65,8 @@ def show(number: int, as_json: bool) -> None:
         f"Import {number}: {record.file} ({record.layout}), {read_at} UTC{_undo_suffix(record.undone)}"
     )
     click.echo(f"  {new} new, {known} known, {refused} rejected")
+    if record.events:
+        click.echo(f"  {record.events:,} events")
     for rule, count in record.skipped.items():
         click.echo(f"  passed over: {count:,} {rule}")
     for one in rejected:

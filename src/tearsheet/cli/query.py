@@ -11,6 +11,7 @@ from tearsheet.cli.options import open_tracker, scope, scope_options, window_fro
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
 from tearsheet.performance.metric import METRICS
+from tearsheet.trade.amount import exact
 from tearsheet.trade.note import normalize_tag
 from tearsheet.trade.position import Position
 from tearsheet.words import format_metric, format_number
@@ -61,7 +62,10 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
             trades = [position for position in trades if position.id in tagged]
         remarks = notes.summaries([position.id for position in trades[:most]])
     if as_json:
-        rows = [{**asdict(p), **asdict(remarks.get(p.id, NoteSummary()))} for p in trades[:most]]
+        with exact():
+            rows = [
+                {**asdict(p), "net": p.net, **asdict(remarks.get(p.id, NoteSummary()))} for p in trades[:most]
+            ]
         click.echo(json_bytes(rows).decode(), nl=False)
         return
     if not trades:

@@ -25,6 +25,7 @@ class PeriodResult(Struct, frozen=True):
     win_rate: Ratio
     days_traded: int
     winning_days: int
+    carry: Decimal
 
 
 class CalendarResults(Struct, frozen=True):
@@ -55,6 +56,7 @@ def period_result(start: date, end: date, sessions: Sequence[tuple[date, Tally]]
         win_rate=ratio_of("win_rate", MetricInput(tally)),
         days_traded=len(sessions),
         winning_days=sum(tally.curve.net > 0 for _, tally in sessions),
+        carry=tally.carry,
     )
 
 

@@ -231,6 +231,8 @@ _ROWS = (
            lambda t: t.lost),
     _money("fees", "Fees", "Commissions and fees of every fill in the window; a rebate is negative.",
            lambda t: t.fees, _fills),
+    _money("carry", "Carry", "What holding brought: funding, swap, dividends, coupons, borrow fees, rebates; below 0 was paid.",
+           lambda t: t.carry, _fills),
     _money("average_win", "Average win", "Gross profit / wins.",
            lambda t: _quotient(t.won, t.wins), _wins, 1, _NO_WINS),
     _money("average_loss", "Average loss", "Gross loss / losses; negative.",

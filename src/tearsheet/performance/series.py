@@ -58,7 +58,7 @@ def fill_curve(bookings: Sequence[Booking], max_points: int = 1000) -> tuple[Fil
     total = high = ZERO
     with exact():
         for booking in bookings:
-            change = booking.gross - booking.fees
+            change = booking.net
             total += change
             high = max(high, total)
             points.append(

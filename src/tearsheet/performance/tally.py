@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import reduce
 from itertools import accumulate
-from operator import attrgetter, sub
+from operator import add, attrgetter, sub
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ from tearsheet.trade.position import Booking, Position, outcome_of
 
 _MICROSECOND = timedelta(microseconds=1)
 _gross, _fees, _quantity = attrgetter("gross"), attrgetter("fees"), attrgetter("quantity")
+_carry = attrgetter("carry")
 WIN, LOSS, BREAKEVEN = 1, -1, 0
 
 
@@ -102,7 +103,7 @@ class Streaks(Struct, frozen=True, gc=False):
 class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
     """Sums of a period of trading; `Tally()` is empty.
 
-    Fills, gross, fees, quantity and curve come from bookings, the rest from closed positions. `won`
+    Fills, gross, fees, carry, quantity and curve come from bookings, the rest from closed positions. `won`
     and `lost` are Σ net of winners (≥ 0) and losers (≤ 0), `closed_net` of all closed positions.
     """
 
@@ -131,6 +132,7 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
     paper: int = 0
     live: int = 0
     streaks: Streaks = Streaks()
+    carry: Decimal = ZERO
 
     @property
     def closed(self) -> int:
@@ -177,6 +179,7 @@ class Tally(Struct, frozen=True, gc=False, omit_defaults=True):
                 self.paper + later.paper,
                 self.live + later.live,
                 self.streaks + later.streaks,
+                self.carry + later.carry,
             )
 
 
@@ -189,8 +192,10 @@ def _tally_bookings(bookings: Iterable[Booking]) -> Tally:
     rows = list(bookings)
     gross, fees = list(map(_gross, rows)), list(map(_fees, rows))
     quantity = sum(map(abs, map(_quantity, rows)), ZERO)
-    curve = Curve.from_amounts(map(sub, gross, fees))
-    return Tally(len(rows), sum(gross, ZERO), sum(fees, ZERO), quantity, curve)
+    carry = list(map(_carry, rows))
+    net = map(sub, gross, fees)
+    curve = Curve.from_amounts(map(add, net, carry) if any(carry) else net)
+    return Tally(len(rows), sum(gross, ZERO), sum(fees, ZERO), quantity, curve, carry=sum(carry, ZERO))
 
 
 class _DurationSums:
@@ -210,7 +215,7 @@ def _tally_closed(closed: Iterable[Position], band: Decimal, breakeven_breaks_st
     durations = {WIN: _DurationSums(), LOSS: _DurationSums(), BREAKEVEN: _DurationSums()}
     planned, multiples, outcomes, modes = [], [], [], []
     for position in closed:
-        net = position.gross - position.fees
+        net = position.net
         kind = _KINDS[outcome_of(net, band)]
         nets[kind].append(net)
         durations[kind].add(position.held)

@@ -65,7 +65,7 @@ def holdings_before(positions: Iterable[Position], bookings: Iterable[Booking]) 
         for booking in bookings:
             key = booking.position_id
             quantity[key] = quantity.get(key, ZERO) + booking.quantity
-            net[key] = net.get(key, ZERO) + booking.gross - booking.fees
+            net[key] = net.get(key, ZERO) + booking.net
         holdings = []
         for p in positions:
             now = p.open_quantity if p.side is Side.BUY else -p.open_quantity
@@ -160,7 +160,7 @@ class LimitSums:
 
     def add_booking(self, booking: Booking, position: Position | None, *, outside: bool) -> None:
         """Add a booking; `position` is the closed one, if it was not tracked from its first fill on."""
-        net = booking.gross - booking.fees
+        net = booking.net
         before = self.holdings.get(booking.position_id)
         self._add(net)
         if outside and not self._is_reducing(before, booking):

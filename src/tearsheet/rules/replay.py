@@ -127,7 +127,7 @@ class Simulation:
         if booking.currency != self._book.context.currency:
             return
         with exact():
-            self._add_booking(booking, position, booking.gross - booking.fees)
+            self._add_booking(booking, position, booking.net)
 
     def _add_booking(self, booking: Booking, position: Position | None, net: Decimal) -> None:
         day = self._days.setdefault(self._book.context.calendar.trading_day_of(booking.time), [ZERO, ZERO])

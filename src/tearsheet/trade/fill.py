@@ -34,7 +34,8 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     """One execution. `quantity` is positive; `commission` is a cost, a rebate is negative.
 
     `multiplier` is money per point and unit, in `currency`. `rank` preserves the source's order of fills
-    with the same time.
+    with the same time. `position_side` is long or short in an
+    account that holds both at once, else None.
     """
 
     account: str
@@ -54,6 +55,7 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     stop_loss: Decimal | None = None
     target: Decimal | None = None
     mode: Mode | None = None
+    position_side: str | None = None
 
     @property
     def is_leg(self) -> bool:

@@ -3,7 +3,7 @@
 A booking is the effect of a fill on one position. Daily P&L is the sum of the bookings of a session,
 the P&L of a position the sum of its own bookings, so the two agree by construction.
 A partial exit realizes P&L against average cost; the last exit takes the exact remainder. The bookings
-of a closed position sum exactly to −Σ(signed quantity × price × multiplier) − Σ commissions.
+of a closed position sum exactly to −Σ(signed quantity × price × multiplier) − Σ commissions + Σ carry.
 """
 
 from collections.abc import Iterable
@@ -21,9 +21,11 @@ Outcome = Literal["win", "loss", "breakeven"]
 
 
 class Booking(Struct, frozen=True, gc=False):
-    """Effect of one fill on one position. `quantity` is signed, `gross` is P&L before `fees`, a cost.
+    """Effect of one fill or event on one position. `quantity` is signed, `gross` is P&L before `fees`, a cost.
 
-    `part` is 1 for the part of a reversing fill that opens the next position, else 0.
+    `part` is 1 for the part of a reversing fill that opens the next position, else 0. `carry` is what holding
+    paid or, below 0, cost. `event` is the kind of event, None for a fill. An event that no position bears has
+    an empty `position_id`.
     """
 
     position_id: str
@@ -39,11 +41,13 @@ class Booking(Struct, frozen=True, gc=False):
     gross: Decimal
     fees: Decimal
     closes: bool
+    carry: Decimal = ZERO
+    event: str | None = None
 
     @property
     def net(self) -> Decimal:
-        """Return P&L after fees; call it inside `exact()`."""
-        return self.gross - self.fees
+        """Return P&L after fees and carry; call it inside `exact()`."""
+        return self.gross - self.fees + self.carry
 
     @property
     def order(self) -> tuple[datetime, str, str, int, str, int]:
@@ -56,7 +60,9 @@ class Position(Struct, frozen=True, gc=False):
 
     `quantity` is the total entered, `peak_quantity` the largest and `open_quantity` the current open
     quantity. `entry_value` and `exit_value` are Σ quantity × price, `cost` is the cost of the open
-    part (× multiplier). `gross` and `fees` are booked so far. `held` is the duration.
+    part (× multiplier). `gross`, `fees` and `carry` are booked so far. `held` is the duration. `last_at` is the
+    time of the last booking: carry may be paid after the position was closed. `position_side` is long or short
+    in an account that holds both at once.
     """
 
     id: str
@@ -85,11 +91,13 @@ class Position(Struct, frozen=True, gc=False):
     planned_risk_reward: Decimal | None = None
     mode: Mode | None = None
     held: timedelta | None = None
+    carry: Decimal = ZERO
+    position_side: str | None = None
 
     @property
     def net(self) -> Decimal:
-        """Return booked P&L after fees; call it inside `exact()`."""
-        return self.gross - self.fees
+        """Return booked P&L after fees and carry; call it inside `exact()`."""
+        return self.gross - self.fees + self.carry
 
     def unrealized(self, price: Decimal) -> Decimal:
         """Return the P&L before fees of closing the open part at a price; call it inside `exact()`."""
@@ -122,13 +130,14 @@ class Position(Struct, frozen=True, gc=False):
     def r_multiple(self) -> Decimal | None:
         """Return net P&L ÷ initial risk to 8 decimals; call it inside `exact()`."""
         risk = self.initial_risk
-        return ratio(self.gross - self.fees, risk) if risk else None
+        return ratio(self.net, risk) if risk else None
 
 
 class _OpenPosition:
     """Mutable state of an open position in a `Book`."""
 
     __slots__ = (
+        "carry",
         "cost",
         "entry_value",
         "exit_value",
@@ -160,7 +169,7 @@ class _OpenPosition:
         self.quantity = self.peak = self.left = quantity
         self.entry_value = quantity * fill.price
         self.cost = self.entry_value * self.multiplier
-        self.exit_value = self.gross = ZERO
+        self.exit_value = self.gross = self.carry = ZERO
         self.fees = fees
         self.number = 1
 
@@ -175,6 +184,7 @@ class _OpenPosition:
         self.left = position.open_quantity
         self.entry_value, self.exit_value = position.entry_value, position.exit_value
         self.cost, self.gross, self.fees = position.cost, position.gross, position.fees
+        self.carry = position.carry
         self.number = position.fills
         return self
 
@@ -225,7 +235,19 @@ class _OpenPosition:
             self.planned,
             first.mode,
             held,
+            self.carry,
+            first.position_side,
         )
+
+
+#: Account and symbol, and the side where an account holds both sides at once.
+StreamKey = tuple[str, ...]
+
+
+def stream_key(fill: Fill | Position) -> StreamKey:
+    """Return what tells the position of a fill from all others that may be open."""
+    key = (fill.account, fill.symbol)
+    return key if fill.position_side is None else (*key, fill.position_side)
 
 
 class Book:
@@ -235,7 +257,7 @@ class Book:
     """
 
     def __init__(self, open_positions: Iterable[Position] = ()) -> None:
-        self._open = {(p.account, p.symbol): _OpenPosition.resume(p) for p in open_positions}
+        self._open = {stream_key(p): _OpenPosition.resume(p) for p in open_positions}
         self.closed: list[Position] = []
 
     def book(self, fill: Fill) -> tuple[Booking, ...]:
@@ -255,7 +277,8 @@ class Book:
             for fill in fills:
                 account, symbol, side = fill.account, fill.symbol, fill.side
                 quantity, price, fees = fill.quantity, fill.price, fill.commission
-                part, key = 0, (account, symbol)
+                own_side, part = fill.position_side, 0
+                key: StreamKey = (account, symbol) if own_side is None else (account, symbol, own_side)
                 position = open_positions.get(key)
                 if position is not None and position.side is not side:
                     left = position.left

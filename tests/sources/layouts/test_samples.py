@@ -15,6 +15,7 @@ from tearsheet.sources.layouts.catalogue import layouts
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.trade.amount import to_plain_string
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import REJECTION_CODES, Fill
 from tests.support.place import SAMPLES, TOP
 
@@ -38,6 +39,13 @@ def told(statement: Statement) -> list[str]:
             assert row.code in REJECTION_CODES
             assert row.hint
             lines.append(f"! line {row.line}: {row.code}: {row.reason}")
+            continue
+        if isinstance(row, Event):
+            at, amount = row.time.isoformat(), to_plain_string(row.amount)
+            named = f"id {row.fill_id or '-'}" + (f" {row.position_side}" if row.position_side else "")
+            lines.append(
+                f"* {row.account} {row.symbol or '-'} {at} {row.kind} {amount} {row.currency} {named}"
+            )
             continue
         money = f"fee {to_plain_string(row.commission)} {row.currency} x{to_plain_string(row.multiplier)}"
         ids = f"id {row.fill_id or '-'} order {row.order_id or '-'}"

@@ -182,6 +182,7 @@ fills = st.builds(
 bookings = st.builds(
     Booking, position_id=texts, account=texts, symbol=texts, currency=texts, time=instants, rank=numbers,
     fill_key=texts, part=numbers, quantity=amounts, price=amounts, gross=amounts, fees=amounts, closes=st.booleans(),
+    carry=amounts, event=texts,
 )  # fmt: skip
 positions = st.builds(
     Position, id=texts, account=texts, symbol=texts, currency=texts, multiplier=amounts,
@@ -189,7 +190,7 @@ positions = st.builds(
     last_key=texts, quantity=amounts, peak_quantity=amounts, open_quantity=amounts, entry_value=amounts,
     exit_value=amounts, cost=amounts, gross=amounts, fees=amounts, fills=numbers, strategy=texts,
     stop_loss=amounts, target=amounts, planned_risk_reward=amounts, mode=modes,
-    held=numbers.map(lambda seconds: timedelta(seconds=seconds)),
+    held=numbers.map(lambda seconds: timedelta(seconds=seconds)), carry=amounts, position_side=texts,
 )  # fmt: skip
 
 

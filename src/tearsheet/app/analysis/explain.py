@@ -20,6 +20,7 @@ _Contribution = Callable[[Booking], Decimal]
 _ON_BOOKINGS: dict[str, _Contribution] = {
     "net_pnl": lambda b: b.net,
     "fees": lambda b: b.fees,
+    "carry": lambda b: b.carry,
     "quantity_traded": lambda b: abs(b.quantity),
     "max_drawdown": lambda b: b.net,
     "average_daily_pnl": lambda b: b.net,
@@ -27,7 +28,7 @@ _ON_BOOKINGS: dict[str, _Contribution] = {
     "worst_day": lambda b: b.net,
     "winning_days": lambda b: b.net,
 }
-_BOOKING_SUMS = {"net_pnl", "fees", "quantity_traded"}
+_BOOKING_SUMS = {"net_pnl", "fees", "carry", "quantity_traded"}
 _POSITION_SUMS: dict[str, tuple[tuple[Outcome, ...], bool]] = {
     # metric: outcomes included, and whether positions are counted rather than their P&L summed
     "total_trades": (("win", "loss", "breakeven"), True),
@@ -130,7 +131,7 @@ class ExplanationBuilder:
         terms = []
         with exact():
             for position in closed:
-                net = position.gross - position.fees
+                net = position.net
                 outcome = outcome_of(net, self._band)
                 if outcome in outcomes:
                     adds = Decimal(1) if counted else net
@@ -149,6 +150,7 @@ class ExplanationBuilder:
             p.quantity,
             p.gross,
             p.fees,
+            p.carry,
             net,
             outcome,
             adds,
@@ -167,6 +169,8 @@ class ExplanationBuilder:
             b.price,
             b.gross,
             b.fees,
+            b.carry,
+            b.event,
             b.net,
             adds,
             self._fill_places(b),

@@ -27,7 +27,7 @@ _CLOSED, _NO_NOTES = Unrealized(None), NoteSummary()
 
 
 class PositionView(Struct, frozen=True, kw_only=True):
-    """View of a position. Money is in `currency`; unknown values are None."""
+    """View of a position. Money is in `currency`; unknown values are None. `net` is gross − fees + carry."""
 
     id: str
     account: str
@@ -45,6 +45,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
     average_exit: Decimal | None
     gross: Decimal
     fees: Decimal
+    carry: Decimal
     net: Decimal
     r_multiple: Decimal | None
     stop_loss: Decimal | None
@@ -56,6 +57,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
     strategy: str | None
     mode: str | None
     fills: int
+    position_side: str | None = None
     note: str | None = None
     tags: tuple[str, ...] = ()
 
@@ -153,6 +155,7 @@ def position_view(
             average_exit=p.average_exit if exit_known else None,
             gross=p.gross,
             fees=p.fees,
+            carry=p.carry,
             net=p.net,
             r_multiple=p.r_multiple if closed else None,
             stop_loss=p.stop_loss,
@@ -164,6 +167,7 @@ def position_view(
             strategy=p.strategy,
             mode=p.mode,
             fills=p.fills,
+            position_side=p.position_side,
             note=remark.note,
             tags=remark.tags,
         )

@@ -141,7 +141,7 @@ class SummaryBuilder:
         for booking in rows.bookings:
             by_day[session(booking.time)].bookings.append(booking)
         for position in rows.closed:
-            by_day[session(position.last_at)].closed.append(position)
+            by_day[session(position.closed_at or position.last_at)].closed.append(position)
         tally = self._options.tally_rules.tally
         return [(day, tally(its.bookings, its.closed)) for day, its in sorted(by_day.items(), key=_day)]
 
@@ -154,10 +154,15 @@ class SummaryBuilder:
     ) -> tuple[list[Booking], list[Position]]:
         """Return the rows in a scope; a booking is in scope if its position is."""
         fits: dict[str, bool] = {p.id: is_in_scope(scope, p) for p in closed}
+        fits[""] = False  # a booking that no position bears has a symbol, but no strategy and no mode
+        unborne_of = scope.symbol if scope.strategy is None and scope.mode is None else None
         for identity in {b.position_id for b in bookings} - fits.keys():
             position = self._ledger.queries.position(identity)
             fits[identity] = position is not None and is_in_scope(scope, position)
-        return [b for b in bookings if fits[b.position_id]], [p for p in closed if fits[p.id]]
+        booked = [
+            b for b in bookings if fits[b.position_id] or (not b.position_id and b.symbol == unborne_of)
+        ]
+        return booked, [p for p in closed if fits[p.id]]
 
     def check_account(self, scope: Scope) -> None:
         """Raise NotFoundError if the account of a scope never traded."""
@@ -206,9 +211,9 @@ class SummaryBuilder:
         session = self._options.calendar.trading_day_of
         with exact():
             for booking in rows.bookings:
-                nets[session(booking.time)] += booking.gross - booking.fees
+                nets[session(booking.time)] += booking.net
         for position in rows.closed:
-            trades[session(position.last_at)] += 1
+            trades[session(position.closed_at or position.last_at)] += 1
         return [Day(day, nets[day], trades[day]) for day in sorted(nets.keys() | trades.keys())]
 
     def _with_idle_days(self, window: Window, days: list[Day]) -> tuple[Day, ...]:
@@ -359,7 +364,7 @@ def _to_booking(position: Position) -> Booking:
         position.account,
         position.symbol,
         position.currency,
-        position.last_at,
+        position.closed_at or position.last_at,
         position.last_rank,
         position.last_key,
         0,
@@ -368,6 +373,7 @@ def _to_booking(position: Position) -> Booking:
         position.gross,
         position.fees,
         True,
+        position.carry,
     )
 
 

@@ -48,6 +48,7 @@ class Import(Struct, frozen=True):
     skipped: dict[str, int]
     who: str | None
     undone: UndoInfo | None
+    events: int
 
 
 class RejectedRow(Struct, frozen=True):
@@ -155,6 +156,7 @@ def _to_import(row: ImportRow) -> Import:
         skipped=json.decode(row.skipped, type=dict[str, int]),
         who=row.who,
         undone=_undo_info(row),
+        events=row.events,
     )
 
 

@@ -129,7 +129,7 @@ class FileImport:
             counts, lines = _import_fills(posting, report.id, self.statement, rows, report, job.on_progress)
             report.skipped = counts.skipped = self.statement.skipped
         posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, job.who)
-        report.new, report.rejected = counts.new, counts.rejected
+        report.new, report.events, report.rejected = counts.new, counts.events, counts.rejected
         report.set_duplicates(counts.known)
         job.on_progress(state.size, state.size, "booking")
         report.revision = posting.commit()

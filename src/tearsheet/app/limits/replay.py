@@ -136,7 +136,7 @@ class _AccountReplay:
         earlier = [booking for booking in bookings if booking.time < self._since]
         with exact():
             quantity = sum((booking.quantity for booking in earlier), ZERO)
-            net = sum((booking.gross - booking.fees for booking in earlier), ZERO)
+            net = sum((booking.net for booking in earlier), ZERO)
         return OpenHolding(position.id, position.symbol, quantity, net)
 
 

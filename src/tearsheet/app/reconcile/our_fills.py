@@ -159,7 +159,7 @@ def trade_log_effects(
     for row in queries.stream(PositionRow, "closed_account", (account, to_micros(since), to_micros(until))):
         if row.logged:
             p = position_from_row(row)
-            net = p.gross - p.fees
+            net = p.net
             steps.append(
                 FillEffect(
                     p.last_at,

@@ -214,7 +214,7 @@ class _AccountReconciler:
             return None
         total = self._start
         for bookings, _ in self._queries.time_chunks(self._name, EARLIEST, self._calendar.start(first)):
-            total += sum((b.gross - b.fees for b in bookings), ZERO)
+            total += sum((b.net for b in bookings), ZERO)
         return total
 
     def _ledger_versions(self, stated: BrokerNumbers) -> list[Mapping[str, Sequence[FillEffect]]]:

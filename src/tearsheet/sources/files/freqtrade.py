@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from tearsheet.errors import FormatError
 from tearsheet.sources.files.records import RecordTable
-from tearsheet.trade.amount import exact, is_valid_amount, parse_amount, to_plain_string
+from tearsheet.trade.amount import EXACT, ZERO, exact, is_valid_amount, parse_amount, to_plain_string
 
 _TRADE = {"pair", "open_rate", "open_date", "fee_open", "fee_close", "amount"}
 _TABLES = {
@@ -23,7 +23,7 @@ _TABLES = {
 _QUERY = """
     SELECT o.order_id, t.pair, o.ft_order_side, o.filled, coalesce(o.average, o.price),
            coalesce(o.order_filled_date, o.order_update_date), t.fee_open, t.fee_close,
-           {is_short}, {strategy}, t.id, o.status
+           {is_short}, {strategy}, t.id, o.status, {funding}, {total}, {closed}
     FROM orders o JOIN trades t ON t.id = o.ft_trade_id ORDER BY 6, o.id
 """
 #: Fees are floats in freqtrade; digits after the twelfth decimal are noise.
@@ -35,7 +35,7 @@ def read_database_tables(path: Path) -> Sequence[RecordTable]:
     """Return the orders of freqtrade's database, opened read-only. Raises FormatError."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
-            return [RecordTable([_order(*row) for row in _rows(database, path)])]
+            return [RecordTable(_with_funding([_order(*row) for row in _rows(database, path)]))]
     except sqlite3.Error as error:
         raise FormatError(
             f"{path}: the database cannot be read: {error}", "name freqtrade's tradesv3.sqlite"
@@ -60,7 +60,7 @@ def orders_from_json(trades: Iterable[Any]) -> list[dict[str, str]]:
             order["trade"] = name
             order["id"] = order["id"] or (f"{name}:{n}" if name else "")
         records += orders
-    return records
+    return _with_funding(records)
 
 
 def _rows(database: sqlite3.Connection, path: Path) -> list[Any]:
@@ -75,9 +75,13 @@ def _rows(database: sqlite3.Connection, path: Path) -> list[Any]:
                 "of databases, only freqtrade's is known (tradesv3.sqlite)",
             )
     names = {row[1] for row in database.execute("PRAGMA table_info(trades)")}
+    order_names = {row[1] for row in database.execute("PRAGMA table_info(orders)")}
     query = _QUERY.format(
         is_short="t.is_short" if "is_short" in names else "0",
         strategy="t.strategy" if "strategy" in names else "''",
+        funding="o.funding_fee" if "funding_fee" in order_names else "NULL",
+        total="t.funding_fees" if "funding_fees" in names else "NULL",
+        closed="t.close_date" if "close_date" in names else "NULL",
     )
     return database.execute(query).fetchall()
 
@@ -95,6 +99,9 @@ def _order(
     strategy: Any,
     trade: Any,
     status: Any,
+    funding: Any,
+    total: Any,
+    closed: Any,
 ) -> dict[str, str]:
     is_entry = (_text(side) == "sell") == bool(is_short)
     quantity, rate = _text(filled), _text(price)
@@ -109,6 +116,10 @@ def _order(
         "strategy": _text(strategy),
         "fee": _fee(quantity, rate, _text(fee_open if is_entry else fee_close)),
         "status": _status(_text(status), quantity),
+        "funding": _text(funding),
+        "funding_of_trade": _text(total),
+        "closed": _text(closed),
+        "event_id": "",
     }
 
 
@@ -129,6 +140,9 @@ def _order_from_json(order: Mapping[str, Any], trade: Mapping[str, Any]) -> dict
         trade.get("strategy"),
         None,
         order.get("status") or "closed",
+        order.get("funding_fee"),
+        trade.get("funding_fees"),
+        trade.get("close_timestamp") or trade.get("close_date"),
     )
 
 
@@ -147,6 +161,47 @@ def _entry_and_exit(trade: Mapping[str, Any]) -> list[dict[str, str]]:
         }
         both.append(_order_from_json(order, trade))
     return both
+
+
+def _with_funding(orders: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return orders with the funding that each settled, and with what a closed trade states beyond that.
+
+    Funding that an open trade still accumulates comes with its next order.
+    """
+    records: list[dict[str, str]] = []
+    settled: dict[str, Decimal] = {}
+    last: dict[str, dict[str, str]] = {}
+    for order in orders:
+        records.append(order)
+        name = order["trade"] or order["id"]
+        last[name] = order
+        amount = _amount(order["funding"])
+        settled[name] = EXACT.add(settled.get(name, ZERO), amount)
+        if amount:
+            records.append(_funding(order, order["id"], order["time"], amount))
+    for name, order in last.items():
+        rest = EXACT.subtract(_amount(order["funding_of_trade"]), settled[name])
+        if rest and order["closed"]:
+            records.append(_funding(order, name, order["closed"], rest))
+    return records
+
+
+def _funding(order: Mapping[str, str], name: str, time: str, amount: Decimal) -> dict[str, str]:
+    return {
+        **order,
+        "status": "funding",
+        "time": time,
+        "funding": to_plain_string(amount),
+        "event_id": f"{name}:{order['trade']}",
+    }
+
+
+def _amount(text: str) -> Decimal:
+    """Return an amount; freqtrade writes none as an empty text."""
+    try:
+        return parse_amount(text) if text else ZERO
+    except ValueError:
+        return ZERO
 
 
 def _status(status: str, quantity: str) -> str:

@@ -16,6 +16,7 @@ from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.header import HeaderPlaces, header_places
 from tearsheet.sources.layouts.report_rules import ReportRules, RoundTripRules
 from tearsheet.sources.text.times import DateOrder
+from tearsheet.trade.event import EventKind
 from tearsheet.trade.fill import Side
 from tearsheet.trade.instrument import ASSET_CLASSES
 
@@ -67,6 +68,10 @@ PIECES = (
     "sold_at",
     "price_currency",
     "rate",
+    "event_amount",
+    "event_id",
+    "ex_date",
+    "position_side",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {
@@ -117,19 +122,21 @@ class OpenCloseWords(Struct, frozen=True, forbid_unknown_fields=True):
 class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
     """Column that determines the kind of a row.
 
-    `trades` are the words for trades. `skipped` are the words for skipped rows, by the name under which
-    they are counted. `refused` are the words for rejected rows, with the reason. `ends` are the words for
-    rows that end a position without a trade, by event. `splits` are the words for stock splits, which are
-    rejected with a hint. A `*` within a word matches any text, and alone any other word; unknown words are
-    rejected. `split` separates several words in a cell. `unfilled` are the words for orders that ended
-    early: they are trades if a part was filled, and skipped if not. `levels` are levels of detail that state
-    the same trades, the finest first: the first one that a file has is read, the others are skipped.
+    `trades` are the words for trades. `events` are the words for events, by kind. `skipped` are the words for
+    rows that change nothing, by the name under which they are counted. `refused` are the words for rejected
+    rows, with the reason. `ends` are the words for rows that end a position without a trade, by event. `splits`
+    are the words for stock splits, which are rejected with a hint. A `*` within a word matches any text, and
+    alone any other word; unknown words are rejected. `split` separates several words in a cell. `unfilled` are
+    the words for orders that ended early: they are trades if a part was filled, and skipped if not. `levels`
+    are levels of detail that state the same trades, the finest first: the first one that a file has is read,
+    the others are skipped.
     """
 
     column: str
     trades: list[str] = []
     levels: list[NonEmptyList] = []
     unfilled: list[str] = []
+    events: dict[EventKind, list[str]] = {}
     skipped: dict[str, list[str]] = {}
     ends: dict[Event, list[str]] = {}
     splits: list[str] = []
@@ -184,6 +191,13 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
         return [] if self.optional else self.columns[:1]
 
 
+class EventMoney(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the money of an event stands: the first of the fields that is not empty, with the sign of a payment."""
+
+    amount: tuple[str, ...] = ("event_amount", "cash", "amount")
+    paid: Literal["negative", "positive"] = "negative"
+
+
 class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     """Format of a broker's file: the accepted column names of each field, and the rules of its rows.
 
@@ -229,6 +243,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     rows: list[RowRule] = []
     parts: list[ExtractPattern] = []
     fees: Fees = Fees()
+    events: EventMoney = EventMoney()
     table_ends: Literal["never", "blank"] = "never"
     opens: list[str] = []
     endings: Literal["opened", "signed"] = "opened"

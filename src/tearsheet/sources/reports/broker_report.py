@@ -25,6 +25,7 @@ from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.lines import truncate
 from tearsheet.trade.amount import exact
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, FillRevision, Rejection
 from tearsheet.trade.instrument import Instruments
 
@@ -132,6 +133,8 @@ def _read_statement(
     )
     has_fees = _includes_fees(layout)
     for row in statement.rows():
+        if isinstance(row, Event):
+            continue
         if isinstance(row, Rejection):
             report.rejected.append(row)
         elif not isinstance(row, FillRevision):

@@ -13,6 +13,7 @@ from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.trade.amount import ZERO
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Rejection, UnmatchedClose
 from tearsheet.trade.instrument import Instruments
 
@@ -51,6 +52,7 @@ class Diagnosis(Struct, kw_only=True):
     first: list[Fill] = []
     rejected: int = 0
     rejections: list[Rejection] = []
+    events: int = 0
     skipped: dict[str, int] = {}
     unmatched_closes: list[UnmatchedClose] = []
     error: str = ""
@@ -59,7 +61,7 @@ class Diagnosis(Struct, kw_only=True):
     @property
     def is_readable(self) -> bool:
         """Whether an import would take fills from it, or would rightly find none."""
-        return not self.error and (self.fills > 0 or not self.rejected)
+        return not self.error and (self.fills + self.events > 0 or not self.rejected)
 
 
 def diagnose(path: Path, instruments: Instruments, options: StatementOptions) -> Diagnosis:
@@ -140,7 +142,9 @@ def describe_parse_rules(statement: Statement) -> tuple[str, str, str]:
 def _diagnose_rows(found: Diagnosis, statement: Statement) -> None:
     orphans = UnmatchedCloseFinder()
     for row in statement.rows():
-        if isinstance(row, Fill):
+        if isinstance(row, Event):
+            found.events += 1
+        elif isinstance(row, Fill):
             found.fills += 1
             orphans.add(row, statement.effect(row), statement.line)
             found.first += [row] if found.fills <= _FIRST else []
@@ -149,6 +153,6 @@ def _diagnose_rows(found: Diagnosis, statement: Statement) -> None:
             found.rejections += [row] if found.rejected <= _FIRST else []
     found.skipped = statement.skipped
     found.unmatched_closes = orphans.results(lambda account, symbol, at: ZERO)
-    if found.rejected and not found.fills:
+    if found.rejected and not found.fills + found.events:
         found.error = f"all of its {found.rejected} trades are rejected"
         found.hint = found.rejections[0].hint

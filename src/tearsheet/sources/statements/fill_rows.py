@@ -1,4 +1,4 @@
-"""Parser of raw fills: a fill, a rejection, or nothing for a duplicate."""
+"""Parser of raw fills and events: a fill, an event, a rejection, or nothing for a duplicate."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -8,12 +8,13 @@ from typing import Literal
 from msgspec import structs
 
 from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
-from tearsheet.sources.statements.raw_fill import RawFill
+from tearsheet.sources.statements.raw_fill import RawEvent, RawFill
 from tearsheet.sources.statements.settlement import AS_WRITTEN, Settlement, TradeTerms
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, RowProblem
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
-from tearsheet.trade.amount import ZERO
+from tearsheet.trade.amount import ONE, ZERO
+from tearsheet.trade.event import NO_TERMS, Event, EventTerms, event_content_key, event_key
 from tearsheet.trade.fill import Fill, FillRevision, Rejection, Side, content_key, execution_key, leg_key
 from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instrument, Instruments, UnknownInstrument
 
@@ -78,6 +79,61 @@ class FillParser:
         except RowError as bad:
             problem = bad.problem
         return self.reject(line, cells, problem, account, at)
+
+    def parse_event(self, raw: RawEvent, line: int, cells: Sequence[str]) -> Event | Rejection | None:
+        """Return the event, or None if an earlier row has the same one."""
+        account, at = None, None
+        try:
+            account = raw.account.strip() or self._account
+            if not account:
+                raise RowError("missing_field", "account is empty", "say whose fills with --account")
+            at = self._times.parse(raw.time.strip() or _required(raw.time, "time"))
+            return self._event(raw, account, at, line)
+        except TimeFormatError as bad:
+            problem = RowProblem("bad_time", bad.reason, bad.hint)
+        except RowError as bad:
+            problem = bad.problem
+        return self.reject(line, cells, problem, account, at)
+
+    def _event(self, raw: RawEvent, account: str, at: datetime, line: int) -> Event | None:
+        symbol, multiplier, currency = "", ONE, _currency(raw.currency)
+        if raw.symbol:
+            instrument = self._instrument(raw.symbol, raw.currency, raw.asset_class, None, self._times.day)
+            symbol, multiplier = instrument.symbol, instrument.multiplier
+            currency = currency or instrument.currency
+        held_at = self._times.parse(raw.held_on.strip()) if raw.held_on.strip() else None
+        event_id = raw.event_id.strip()
+        if len(account) + len(symbol) + len(event_id) > LONGEST_NAME:
+            _check_names(account=account, symbol=symbol, event_id=event_id)
+        if event_id in _NO_ID:
+            event_id = ""
+            first = event_content_key(
+                account=account, symbol=symbol, time=at, kind=raw.kind, amount=raw.amount, occurrence=0
+            )
+            number = self._occurrences.next_number(int(first[2:-2], 16), at)
+            key = f"{first[:-1]}{number}"
+        else:
+            content = hash((symbol, at, raw.amount))
+            if self._executions.is_duplicate(account, f"{raw.kind}:{event_id}", content, line):
+                return None
+            key = event_key(event_id, raw.kind)
+        return Event(
+            account=account,
+            symbol=symbol,
+            time=at,
+            side=_BUY,
+            quantity=ZERO,
+            price=ZERO,
+            multiplier=multiplier,
+            currency=currency or self._instruments.default_currency,
+            key=key,
+            rank=self._next_rank(account, symbol, at),
+            fill_id=event_id or None,
+            position_side=raw.position_side.strip().casefold() or None,
+            kind=raw.kind,
+            amount=raw.amount,
+            terms=NO_TERMS if held_at is None else EventTerms(held_at=held_at),
+        )
 
     def reject(
         self,

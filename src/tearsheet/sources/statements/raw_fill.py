@@ -1,4 +1,4 @@
-"""`RawFill`, the typed form of one fill between the rules of a layout and `Fill`."""
+"""`RawFill` and `RawEvent`, the typed form of a fill or event between the rules of a layout and the ledger's value."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -12,6 +12,7 @@ from tearsheet.sources.layouts.layout import FIELDS, Layout
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.trade.amount import EXACT, ONE, ZERO
+from tearsheet.trade.event import EventKind
 
 #: The fields that are numbers; the first five are in a file's own number format.
 NUMBERS = ("quantity", "price", "commission", "stop_loss", "target", "multiplier", "amount", "cash")
@@ -55,6 +56,21 @@ class RawFill(Struct, gc=False):
     trade_day: str = ""
     bad_number: RowProblem | None = None
     leg: Literal["", "time", "day"] = ""
+
+
+class RawEvent(Struct, gc=False):
+    """One event as its file states it; `amount` is signed, below 0 was paid, and the rest is text."""
+
+    kind: EventKind
+    amount: Decimal
+    account: str = ""
+    symbol: str = ""
+    time: str = ""
+    currency: str = ""
+    asset_class: str = ""
+    event_id: str = ""
+    position_side: str = ""
+    held_on: str = ""
 
 
 class InvalidRow(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Classification of rows by the rules of a layout: trade, end of a position, skipped or rejected."""
+"""Classification of rows by the rules of a layout: trade, event, end of a position, skipped or rejected."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +10,7 @@ from tearsheet.sources.layouts.header import HeaderPlaces, header_places
 from tearsheet.sources.layouts.layout import RowRule
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
+from tearsheet.trade.event import EventKind
 
 _ANY = "*"
 _LONGEST = 300
@@ -41,13 +42,20 @@ class UnfilledRow(Struct, frozen=True):
     """Row of an order that ended early: a trade only if it states a filled quantity."""
 
 
+class EventRow(Struct, frozen=True):
+    """Row that is an event by a rule of its layout, with the kind."""
+
+    kind: EventKind
+
+
 class _RefusedRow(Struct, frozen=True):
     reason: str
     hint: str
     is_known: bool = True
 
 
-RowKind = SkippedRow | ExpirationRow | UnfilledRow
+#: Kind of a row that is no plain trade.
+RowKind = SkippedRow | ExpirationRow | EventRow | UnfilledRow
 _Classification = RowKind | _RefusedRow | None
 
 
@@ -86,7 +94,7 @@ class _RowTest:
             what = f"{column} is {word}: " if refused.is_known else f"{column} {word} is "
             raise RowError("unknown_row", what + refused.reason, refused.hint)
         return skipped or next(
-            (kind for kind in kinds if isinstance(kind, ExpirationRow | UnfilledRow)), None
+            (kind for kind in kinds if isinstance(kind, ExpirationRow | EventRow | UnfilledRow)), None
         )
 
     def _classify_word(self, word: str) -> _Classification:
@@ -197,6 +205,8 @@ def _build_table(rule: RowRule) -> dict[str, _Classification]:
     verdicts |= dict.fromkeys(map(str.casefold, rule.unfilled), UnfilledRow())
     for name, words in rule.skipped.items():
         verdicts |= dict.fromkeys(map(str.casefold, words), SkippedRow(name))
+    for event_kind, words in rule.events.items():
+        verdicts |= dict.fromkeys(map(str.casefold, words), EventRow(event_kind))
     for event, words in rule.ends.items():
         verdicts |= dict.fromkeys(map(str.casefold, words), ExpirationRow(event))
     for word, reason in rule.refused.items():

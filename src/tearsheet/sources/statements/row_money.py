@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, localcontext
 
 from tearsheet.sources.layouts.header import HeaderPlaces
-from tearsheet.sources.statements.raw_fill import RawFill, bad_number, canonical
+from tearsheet.sources.layouts.layout import EventMoney
+from tearsheet.sources.statements.raw_fill import RawEvent, RawFill, bad_number, canonical
+from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.problem import RowError
 from tearsheet.trade.amount import EXACT, ZERO, is_valid_amount, to_plain_string
+from tearsheet.trade.event import EventKind
 from tearsheet.trade.fill import Side
 
 #: A quotient of money: enough digits that quantity × price agrees with the money far below a cent.
@@ -141,3 +144,44 @@ def checked_amount(field: str, number: Decimal) -> Decimal:
     if not is_valid_amount(number):
         raise bad_number(field, ValueError(f"is not a usable number, was {to_plain_string(number)!r}"))
     return canonical(number)
+
+
+def raw_event(
+    kind: EventKind, values: Mapping[str, str], fees: Sequence[str], rules: EventMoney, number: _Number
+) -> RawEvent:
+    """Return an event with the money that its row states, without instrument and time. Raises RowError."""
+    field = next((field for field in rules.amount if values.get(field)), rules.amount[0])
+    text = next(filter(None, fees), "") if field == "fees" else values.get(field, "")
+    amount, unit = number(field, text)
+    if amount is None:
+        raise RowError("missing_field", f"the {kind} has no amount", "an event states its money")
+    return RawEvent(
+        kind=kind,
+        amount=EXACT.minus(amount) if rules.paid == "positive" else amount,
+        account=values.get("account", ""),
+        currency=unit,
+        event_id=values.get("event_id") or values.get("fill_id", ""),
+        position_side=values.get("position_side", ""),
+        held_on=values.get("ex_date", ""),
+    )
+
+
+def check_unit(code: str, unit: str, where: str, symbol: str) -> str:
+    """Return the code of the row, or the unit behind a number if it has none. Raises RowError."""
+    if not unit:
+        return code
+    known = code.upper()
+    if known and known != unit:
+        raise RowError(
+            "contradiction",
+            f"{where} is in {unit}, but the trade is of {symbol} in {known}",
+            "check the row with the broker",
+        )
+    return known or unit
+
+
+def parse_with_unit(form: NumberFormat, text: str) -> tuple[Decimal | None, str]:
+    """Return a number and the currency or coin behind it. Raises ValueError."""
+    text, unit = split_unit(text)
+    number = form.parse(text)
+    return None if number is None else canonical(number), unit

@@ -12,8 +12,9 @@ from msgspec import Struct, structs
 from tearsheet.sources.files.csv_rows import extra_columns_problem
 from tearsheet.sources.layouts.header import HeaderPlaces, header_places
 from tearsheet.sources.layouts.layout import ExtractPattern, Layout
-from tearsheet.sources.statements.raw_fill import InvalidRow, RawFill, TextCache, bad_number, canonical
+from tearsheet.sources.statements.raw_fill import InvalidRow, RawEvent, RawFill, TextCache, bad_number
 from tearsheet.sources.statements.row_kinds import (
+    EventRow,
     ExpirationRow,
     RowClassifier,
     SkippedRow,
@@ -22,8 +23,11 @@ from tearsheet.sources.statements.row_kinds import (
 )
 from tearsheet.sources.statements.row_money import (
     RowFees,
+    check_unit,
     checked_amount,
     multiplier_by_amount,
+    parse_with_unit,
+    raw_event,
     set_price_by_money,
 )
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol, spelled_contract
@@ -32,6 +36,7 @@ from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
 from tearsheet.sources.text.time_formats import epoch_time
 from tearsheet.trade.amount import EXACT, ZERO, to_plain_string
+from tearsheet.trade.event import EventKind
 from tearsheet.trade.fill import Side
 
 _NUMBERS = (
@@ -73,14 +78,18 @@ class RoundTripRow(Struct, frozen=True):
 
 
 class PickedRow(Struct, frozen=True):
-    """The texts of a row by field, and those of its fee columns; with an event, a position ends by it."""
+    """The texts of a row by field, and those of its fee columns; with an event, a position ends by it.
+
+    `kind` is that of an event with money.
+    """
 
     values: dict[str, str]
     fees: Sequence[str] = ()
     exit_fees: Sequence[str] = ()
+    kind: EventKind | None = None
 
 
-MappedRow = RawFill | RoundTripRow | PickedRow | SkippedRow | InvalidRow
+MappedRow = RawFill | RawEvent | RoundTripRow | PickedRow | SkippedRow | InvalidRow
 
 
 class RowMapper(Protocol):
@@ -137,7 +146,7 @@ class RuleMapper:
         for word, kind in layout.asset_classes.items():
             self._asset_classes.setdefault(word.casefold(), kind)
         self._is_fraction = layout.prices == "fractions"
-        self._cache = TextCache(partial(_parse_with_unit, form))
+        self._cache = TextCache(partial(parse_with_unit, form))
 
     def read(self, cells: list[str]) -> MappedRow:
         """Map one row; short rows are padded to the width of the header."""
@@ -153,7 +162,7 @@ class RuleMapper:
         if "event" in row.values:
             return row
         try:
-            return self._map(row)
+            return self._map(row) if row.kind is None else self._raw_event(row, row.kind)
         except RowError as bad:
             return InvalidRow(bad.problem, row.values.get("account"))
 
@@ -215,7 +224,8 @@ class RuleMapper:
         for field, reason in self._layout.requires.items():
             if not values.get(field):
                 raise RowError("unknown_row", reason, self._layout.notes or _WRITE_IT)
-        return PickedRow(values, self._fees.texts(cells), self._exit_fees.texts(cells))
+        event_kind = kind.kind if isinstance(kind, EventRow) else None
+        return PickedRow(values, self._fees.texts(cells), self._exit_fees.texts(cells), event_kind)
 
     def _is_filled(self, values: Mapping[str, str]) -> bool:
         """Return whether a part of an order that ended early was filled."""
@@ -255,6 +265,16 @@ class RuleMapper:
         result, unit = self._number("result", values.get("result", ""))
         return RoundTripRow(entry, leaving, result, unit or values.get("fee_currency", ""))
 
+    def _raw_event(self, row: PickedRow, kind: EventKind) -> RawEvent:
+        """Return the event of a row. Raises RowError."""
+        values = row.values
+        is_named = any(values.get(field) for field in ("symbol", "underlying", "base"))
+        named = self._instrument(values) if is_named else ("", "", "", values.get("currency", ""))
+        event = raw_event(kind, values, row.fees, self._layout.events, self._number)
+        event.symbol, event.asset_class, event.currency = named[0], named[1], event.currency or named[3]
+        event.time = self._time(values, "time", "clock")
+        return event
+
     def _exit(self, entry: RawFill, row: PickedRow) -> RawFill:
         """Return the second fill of a round trip; fees of both sides count at the first."""
         values = row.values
@@ -291,11 +311,11 @@ class RuleMapper:
         target, _ = self._number("target", get("target", ""))
         multiplier, _ = self._number("multiplier", get("multiplier", ""))
         amount, unit = self._number("amount", get("amount", ""))
-        currency = _check_unit(currency, unit, "amount", symbol)
+        currency = check_unit(currency, unit, "amount", symbol)
         cash, unit = self._number("cash", get("cash", ""))
-        currency = _check_unit(currency, unit, "cash", symbol)
+        currency = check_unit(currency, unit, "cash", symbol)
         if fees.in_kind or coin:
-            base = _check_unit(base or coin_pair(symbol, ())[0], coin, "quantity", symbol)
+            base = check_unit(base or coin_pair(symbol, ())[0], coin, "quantity", symbol)
         raw = RawFill(
             account=get("account", ""),
             symbol=symbol,
@@ -469,23 +489,3 @@ def _fallback_columns(layout: Layout, names: HeaderPlaces) -> list[tuple[str, li
 
 def _stated_money(named: Mapping[str, str]) -> list[tuple[str, str]]:
     return [("currency", named["currency"])] if "currency" in named else []
-
-
-def _parse_with_unit(form: NumberFormat, text: str) -> tuple[Decimal | None, str]:
-    text, unit = split_unit(text)
-    number = form.parse(text)
-    return None if number is None else canonical(number), unit
-
-
-def _check_unit(code: str, unit: str, where: str, symbol: str) -> str:
-    """Return the code of the row, or the unit behind a number if it has none. Raises RowError."""
-    if not unit:
-        return code
-    known = code.upper()
-    if known and known != unit:
-        raise RowError(
-            "contradiction",
-            f"{where} is in {unit}, but the trade is of {symbol} in {known}",
-            "check the row with the broker",
-        )
-    return known or unit

@@ -9,7 +9,7 @@ from tearsheet.sources.layouts.header import header_places, normalize_name
 from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.statements.expirations import Expirations, PendingExpiration
 from tearsheet.sources.statements.fill_rows import FillParser
-from tearsheet.sources.statements.raw_fill import InvalidRow, PlainMapper, RawFill
+from tearsheet.sources.statements.raw_fill import InvalidRow, PlainMapper, RawEvent, RawFill
 from tearsheet.sources.statements.row_kinds import SkippedRow
 from tearsheet.sources.statements.row_rules import PickedRow, RoundTripRow, RowMapper, RuleMapper
 from tearsheet.sources.statements.settlement import result_mismatch
@@ -84,6 +84,9 @@ class TableReader:
                 made = parser.parse(row, table.line, cells)
                 if made is not None:
                     yield made if isinstance(made, Fill) else describe_span(made, table.last_line)
+            elif isinstance(row, RawEvent):
+                if (event := parser.parse_event(row, table.line, cells)) is not None:
+                    yield event if isinstance(event, Fill) else describe_span(event, table.last_line)
             elif isinstance(row, SkippedRow):
                 self.skipped[row.rule] += 1
             elif isinstance(row, PickedRow):

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from tearsheet.sources.layouts.layout import Effect
 from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, FillRevision, Side, UnmatchedClose
 
 
@@ -50,8 +51,8 @@ class UnmatchedCloseFinder:
         self._streams: dict[tuple[str, str], _Stream] = {}
 
     def add(self, fill: Fill, effect: Effect, line: int) -> None:
-        """Add a fill with its effect; corrections and busts are ignored."""
-        if isinstance(fill, FillRevision):
+        """Add a fill with its effect; corrections, busts and events are ignored."""
+        if isinstance(fill, FillRevision | Event):
             return
         key = (fill.account, fill.symbol)
         stream = self._streams.get(key)

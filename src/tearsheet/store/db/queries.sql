@@ -82,6 +82,10 @@ DELETE FROM fill WHERE id = ?
 SELECT * FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? ORDER BY time_us, rank, key
 -- name: fills_since
 SELECT * FROM fill WHERE time_us >= ? ORDER BY time_us, account, symbol, rank, key
+-- name: any_event
+SELECT id FROM fill WHERE event IS NOT NULL OR position_side IS NOT NULL LIMIT 1
+-- name: event_of_stream
+SELECT id FROM fill WHERE account = ? AND symbol = ? AND (event IS NOT NULL OR position_side IS NOT NULL) LIMIT 1
 -- name: streams_of_fills
 SELECT DISTINCT account, symbol FROM fill
 -- name: sightings_of_fill
@@ -110,6 +114,8 @@ SELECT * FROM position WHERE id = ?
 DELETE FROM position WHERE id = ?
 -- name: positions_of_stream_since
 SELECT * FROM position WHERE account = ? AND symbol = ? AND logged = 0 AND last_us >= ?
+-- name: positions_of_stream_spanning
+SELECT * FROM position WHERE account = ?1 AND symbol = ?2 AND logged = 0 AND (last_us >= ?3 OR closed_us IS NULL)
 -- name: open_position_of_stream
 SELECT * FROM position WHERE account = ? AND symbol = ? AND closed_us IS NULL AND logged = 0
 -- name: open_positions
@@ -135,6 +141,12 @@ DELETE FROM booking WHERE position_id = ?
 DELETE FROM fill WHERE record_id IS NOT NULL
 -- name: remove_all_record_rejections
 DELETE FROM rejection WHERE record_id IS NOT NULL
+-- name: unborne_bookings
+SELECT * FROM booking WHERE position_id = '' AND account = ? AND symbol = ? AND time_us >= ?
+-- name: remove_unborne_bookings
+DELETE FROM booking WHERE position_id = '' AND account = ? AND symbol = ? AND time_us >= ?
+-- name: last_change_before
+SELECT MAX(last_us) FROM position WHERE account = ? AND symbol = ? AND logged = 0 AND opened_us <= ?
 -- name: remove_all_bookings
 DELETE FROM booking
 -- name: remove_bookings_after
@@ -201,9 +213,9 @@ DELETE FROM receipt WHERE at_us < ?
 -- name: last_rank_at
 SELECT MAX(rank) FROM fill WHERE account = ? AND symbol = ? AND time_us = ?
 -- name: page_of_fills_all
-SELECT * FROM fill WHERE time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
+SELECT * FROM fill WHERE time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) AND event IS NULL ORDER BY time_us DESC, id DESC LIMIT ?
 -- name: page_of_fills_account
-SELECT * FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) ORDER BY time_us DESC, id DESC LIMIT ?
+SELECT * FROM fill WHERE account = ? AND time_us >= ? AND time_us <= ? AND (time_us < ? OR id < ?) AND event IS NULL ORDER BY time_us DESC, id DESC LIMIT ?
 -- name: page_of_rejections
 SELECT file, line, text, code, reason, hint, account, id, withdrawn_by FROM rejection WHERE withdrawn_by IS NULL AND id < ? ORDER BY id DESC LIMIT ?
 -- name: page_of_open_alerts
@@ -279,20 +291,20 @@ DELETE FROM variant WHERE account = ? AND key = ?
 -- name: remove_sightings_of_fill
 DELETE FROM sighting WHERE fill_id = ?
 -- name: sightings_of_key
-SELECT g.source_id, g.line, 'fill' AS status, 'stands' AS fate, s.layout, f.account, f.symbol, f.key, f.time_us, g.rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode
+SELECT g.source_id, g.line, 'fill' AS status, 'stands' AS fate, s.layout, f.account, f.symbol, f.key, f.time_us, g.rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode, f.event, f.amount, f.position_side, f.terms
 FROM fill f JOIN sighting g ON g.fill_id = f.id JOIN source s ON s.id = g.source_id WHERE f.account = ? AND f.key = ?
 -- name: variants_of_key
-SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode
+SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode, v.event, v.amount, v.position_side, v.terms
 FROM variant v JOIN source s ON s.id = v.source_id WHERE v.account = ? AND v.key = ?
 
 -- name: batches
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? ORDER BY b.source_id DESC LIMIT ?
 -- name: batches_of_files
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id < ? AND s.layout <> 'api' ORDER BY b.source_id DESC LIMIT ?
 -- name: batch
-SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
+SELECT s.id, s.name, s.layout, s.read_at, b.new, b.known, b.rejected, b.skipped, b.events, b.who, u.at_us AS undone_us, u.who AS undone_by, u.gone, u.stayed
 FROM batch b JOIN source s ON s.id = b.source_id LEFT JOIN undo u ON u.source_id = b.source_id WHERE b.source_id = ?
 -- name: rejections_of_batch
 SELECT file, line, text, code, reason, hint, account, id, withdrawn_by FROM rejection WHERE source_id = ? ORDER BY line, id LIMIT ?

@@ -49,7 +49,7 @@ class ClosedTradeQuery:
                 position.symbol,
                 position.strategy,
                 position.side.value,
-                position.last_at,
+                position.closed_at or position.last_at,
                 position.held,
                 position.quantity,
                 position.net,
@@ -72,10 +72,10 @@ class ClosedTradeQuery:
                 row.symbol,
                 row.strategy,
                 row.side,
-                from_micros(row.last_us),
+                from_micros(row.closed_us or row.last_us),
                 None if row.held_us is None else timedelta(microseconds=row.held_us),
                 Decimal(row.quantity),
-                Decimal(row.gross) - Decimal(row.fees),
+                Decimal(row.gross) - Decimal(row.fees) + Decimal(row.carry or 0),
                 None if row.stop_loss is None else position_from_row(row).r_multiple,
             )
 

@@ -76,7 +76,7 @@ class LogStreamRow(Row, frozen=True, gc=False):
 
 
 class FillRow(Row, frozen=True, gc=False):
-    """A fill."""
+    """A fill, or an event with its kind in `event`."""
 
     TABLE: ClassVar[str] = "fill"
 
@@ -99,6 +99,15 @@ class FillRow(Row, frozen=True, gc=False):
     target: str | None
     mode: Mode | None
     record_id: int | None
+    event: str | None
+    amount: str | None
+    position_side: str | None
+    terms: str | None
+
+
+def execution_name(row: FillRow) -> str:
+    """Return how messages name a fill or event: its kind and the broker's id."""
+    return f"{row.event or 'execution'} {row.fill_id} of account {row.account}"
 
 
 class SightingRow(Row, frozen=True, gc=False):
@@ -138,6 +147,10 @@ class VariantRow(Row, frozen=True, gc=False):
     stop_loss: str | None
     target: str | None
     mode: Mode | None
+    event: str | None
+    amount: str | None
+    position_side: str | None
+    terms: str | None
 
 
 class RejectionRow(Row, frozen=True, gc=False):
@@ -195,6 +208,8 @@ class PositionRow(Row, frozen=True, gc=False):
     net_order: int
     quantity_order: int
     r_order: int | None
+    carry: str | None
+    position_side: str | None
 
 
 class BookingRow(Row, frozen=True, gc=False):
@@ -215,6 +230,8 @@ class BookingRow(Row, frozen=True, gc=False):
     gross: str
     fees: str
     closes: int
+    carry: str | None
+    event: str | None
 
 
 class TallyRow(Row, frozen=True, gc=False):
@@ -345,6 +362,7 @@ class BatchRow(Row, frozen=True, gc=False):
     rejected: int
     skipped: str
     who: str | None
+    events: int
 
 
 class UndoRow(Row, frozen=True, gc=False):

@@ -161,7 +161,7 @@ class Queries:
             if is_in_scope(scope, position) and currency in (None, position.currency):
                 chosen.append(position)
                 # positions that closed at the same instant are sorted below
-                if len(chosen) > number and position.last_at < chosen[number - 1].last_at:
+                if len(chosen) > number and _ended(position) < _ended(chosen[number - 1]):
                     break
         return rows.in_closing_order(chosen)[-number:]
 
@@ -214,6 +214,10 @@ def is_in_scope(scope: Scope, position: Position, *, account: bool = False) -> b
 
 def _maker(kind: type[RowType]) -> Callable[..., RowType]:
     return cast(Callable[..., RowType], kind)
+
+
+def _ended(position: Position) -> datetime:
+    return position.closed_at or position.last_at
 
 
 def _values(parameters: Parameters) -> Values:

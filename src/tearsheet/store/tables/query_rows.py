@@ -44,6 +44,7 @@ class ImportRow(Row, frozen=True, gc=False):
     known: int
     rejected: int
     skipped: str
+    events: int
     who: str | None
     undone_us: int | None
     undone_by: str | None

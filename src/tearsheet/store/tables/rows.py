@@ -4,10 +4,14 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import cast
+
+from msgspec import json
 
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionRow
 from tearsheet.store.tables.query_rows import RejectionListRow
-from tearsheet.trade.amount import EXACT, exact
+from tearsheet.trade.amount import EXACT, ZERO, exact
+from tearsheet.trade.event import NO_TERMS, Event, EventKind, EventTerms
 from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
@@ -71,7 +75,7 @@ def position_to_row(p: Position, *, logged: bool) -> PositionRow:
         str(p.multiplier),
         "BUY" if p.side is _BUY else "SELL",
         None if p.opened_at is None else to_micros(p.opened_at),
-        None if p.closed_at is None else last_us,
+        None if p.closed_at is None else to_micros(p.closed_at),
         last_us,
         p.last_rank,
         p.last_key,
@@ -91,9 +95,11 @@ def position_to_row(p: Position, *, logged: bool) -> PositionRow:
         p.mode,
         None if p.held is None else p.held // _MICROSECOND,
         int(logged),
-        sortable(EXACT.subtract(p.gross, p.fees)),
+        sortable(EXACT.add(EXACT.subtract(p.gross, p.fees), p.carry)),
         _sortable_quantity(p.quantity),
         None if multiple is None else sortable(multiple),
+        str(p.carry) if p.carry else None,
+        p.position_side,
     )
 
 
@@ -127,6 +133,8 @@ def position_from_row(row: PositionRow) -> Position:
         planned_risk_reward=decimal(row.planned),
         mode=row.mode,
         held=None if held is None else timedelta(microseconds=held),
+        carry=Decimal(row.carry) if row.carry else ZERO,
+        position_side=row.position_side,
     )
 
 
@@ -146,6 +154,8 @@ def booking_to_row(b: Booking) -> BookingRow:
         str(b.gross),
         str(b.fees),
         int(b.closes),
+        str(b.carry) if b.carry else None,
+        b.event,
     )
 
 
@@ -165,6 +175,8 @@ def booking_from_row(row: BookingRow) -> Booking:
         Decimal(row.gross),
         Decimal(row.fees),
         bool(row.closes),
+        Decimal(row.carry) if row.carry else ZERO,
+        row.event,
     )
 
 
@@ -192,7 +204,8 @@ def logged_booking(p: Position) -> Booking:
 
 
 def fill_to_row(identity: int, f: Fill, record_id: int | None) -> FillRow:
-    """Return the row of a fill; `record_id` is the trade-log record it comes from."""
+    """Return the row of a fill or event; `record_id` is the trade-log record it comes from."""
+    event = f if isinstance(f, Event) else None
     return FillRow(
         identity,
         f.account,
@@ -213,11 +226,17 @@ def fill_to_row(identity: int, f: Fill, record_id: int | None) -> FillRow:
         None if f.target is None else str(f.target),
         f.mode,
         record_id,
+        None if event is None else event.kind,
+        None if event is None else str(event.amount),
+        f.position_side,
+        None if event is None or event.terms == NO_TERMS else json.encode(event.terms).decode(),
     )
 
 
 def fill_from_row(row: FillRow) -> Fill:
-    """Return the fill of a row."""
+    """Return the fill or event of a row."""
+    if row.event is not None:
+        return _event_from_row(row)
     return Fill(
         account=row.account,
         symbol=row.symbol,
@@ -236,6 +255,28 @@ def fill_from_row(row: FillRow) -> Fill:
         stop_loss=decimal(row.stop_loss),
         target=decimal(row.target),
         mode=row.mode,
+        position_side=row.position_side,
+    )
+
+
+def _event_from_row(row: FillRow) -> Event:
+    return Event(
+        account=row.account,
+        symbol=row.symbol,
+        key=row.key,
+        time=from_micros(row.time_us),
+        rank=row.rank,
+        side=_SIDES[row.side],
+        quantity=Decimal(row.quantity),
+        price=Decimal(row.price),
+        multiplier=Decimal(row.multiplier),
+        currency=row.currency,
+        fill_id=row.fill_id,
+        order_id=row.order_id,
+        position_side=row.position_side,
+        kind=cast(EventKind, row.event),
+        amount=Decimal(row.amount or 0),
+        terms=json.decode(row.terms, type=EventTerms) if row.terms else NO_TERMS,
     )
 
 
@@ -280,4 +321,4 @@ def _printable(text: str) -> str:
 
 def in_closing_order(positions: Iterable[Position]) -> list[Position]:
     """Return closed positions in the order in which they were closed."""
-    return sorted(positions, key=lambda p: (p.last_at, p.account, p.symbol, p.last_rank, p.id))
+    return sorted(positions, key=lambda p: (p.closed_at or p.last_at, p.account, p.symbol, p.last_rank, p.id))

@@ -13,6 +13,7 @@ from tearsheet.store.tables.columns import BookingRow, PositionRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import booking_to_row, position_from_row, position_to_row
 from tearsheet.store.write.session_tallies import SessionTallies
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.trade.session import EARLIEST, from_micros
@@ -36,6 +37,11 @@ def store_bookings(
 def store_positions(queries: Queries, positions: Sequence[Position]) -> None:
     """Save positions that come from fills."""
     queries.add(PositionRow, [position_to_row(position, logged=False) for position in positions])
+
+
+def is_event_or_sided(fill: Fill) -> bool:
+    """Return whether the stream of a fill has to be booked by `EventStreams`."""
+    return fill.position_side is not None or isinstance(fill, Event)
 
 
 class AppendBooking:
@@ -62,6 +68,8 @@ class AppendBooking:
         if not times:
             return True
         if times[0] <= self._reached or not all(map(le, times, times[1:])):
+            return False
+        if any(map(is_event_or_sided, fills)):
             return False
         cut = bisect_left(times, times[-1])
         if not cut and len(ready) > _MAX_WAITING:

@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.store.tables.columns import FillRow, VariantRow
+from tearsheet.store.tables.columns import FillRow, VariantRow, execution_name
 from tearsheet.trade.fill import ConflictRejection, Fill, FillRevision
 from tearsheet.trade.session import from_micros
 
@@ -139,6 +139,8 @@ def is_same_fill(one: FillRow, other: FillRow) -> bool:
         and _is_same_number(one.quantity, other.quantity)
         and _is_same_number(one.price, other.price)
         and _is_same_number(one.commission, other.commission)
+        and (one.event, one.position_side, one.terms) == (other.event, other.position_side, other.terms)
+        and _is_same_number(one.amount or "0", other.amount or "0")
     )
 
 
@@ -175,6 +177,10 @@ def variant_row(source_id: int, line: int, kind: ClaimKind, status: ClaimStatus,
         stop_loss=row.stop_loss,
         target=row.target,
         mode=row.mode,
+        event=row.event,
+        amount=row.amount,
+        position_side=row.position_side,
+        terms=row.terms,
     )
 
 
@@ -186,7 +192,7 @@ def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> C
         line=line,
         text=_describe_row(row),
         code="conflicting_id",
-        reason=f"execution {row.fill_id} of account {row.account} was read before as {_describe_row(before)}",
+        reason=f"{execution_name(row)} was read before as {_describe_row(before)}",
         hint="the first one is kept; check which is right with the broker",
         account=row.account,
         fill_key=row.key,
@@ -197,4 +203,6 @@ def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> C
 
 def _describe_row(row: FillRow) -> str:
     at = from_micros(row.time_us).isoformat()
+    if row.event is not None:
+        return f"{row.symbol} {row.event} {row.amount} {row.currency} at {at}"
     return f"{row.symbol} {row.side} {row.quantity} @ {row.price} fee {row.commission} at {at}"

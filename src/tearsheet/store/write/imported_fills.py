@@ -25,6 +25,7 @@ from tearsheet.store.write.claims import (
     variant_row,
 )
 from tearsheet.store.write.rebooking import StreamRebuilder
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, FillRevision, Mode, Rejection
 from tearsheet.trade.session import to_micros
 
@@ -61,17 +62,29 @@ class _ClaimRow(Row, frozen=True, gc=False):
     stop_loss: str | None
     target: str | None
     mode: Mode | None
+    event: str | None
+    amount: str | None
+    position_side: str | None
+    terms: str | None
 
 
 class ImportCounts(Struct):
-    """Counts of an import's fills, and the range of time they span."""
+    """Counts of an import's fills and events, and the range of time they span."""
 
     new: int = 0
+    events: int = 0
     known: int = 0
     rejected: int = 0
     skipped: dict[str, int] = {}
     first_us: int | None = None
     last_us: int | None = None
+
+    def count_new(self, fill: Fill) -> None:
+        """Count a new fill or event."""
+        if isinstance(fill, Event):
+            self.events += 1
+        else:
+            self.new += 1
 
     def extend_time_range(self, time_us: int) -> None:
         """Extend the range of time by an instant."""
@@ -152,7 +165,7 @@ class FillImporter:
                 self._apply_claim(pending, Claim(source_id, line, claim_kind(fill), is_posted, row), counts)
             elif (before := pending.previous(name)) is None:
                 self._insert(pending, line, name, fill)
-                counts.new += 1
+                counts.count_new(fill)
             else:
                 self._handle_existing(pending, line, before, fill, counts)
         self._write(pending)
@@ -177,7 +190,8 @@ class FillImporter:
             SightingRow(source_id, line, row.id, row.rank) for (line, _), row in zip(chunk, new, strict=True)
         ]
         self._queries.add(SightingRow, sightings)
-        counts.new += len(new)
+        for _, fill in chunk:
+            counts.count_new(fill)
         times = [row.time_us for row in new]
         counts.extend_time_range(min(times))
         counts.extend_time_range(max(times))
@@ -355,6 +369,10 @@ def _claim(row: _ClaimRow) -> Claim:
         target=row.target,
         mode=row.mode,
         record_id=None,
+        event=row.event,
+        amount=row.amount,
+        position_side=row.position_side,
+        terms=row.terms,
     )
     return Claim(row.source_id, row.line, row.status, row.layout == "api", fill, row.fate)
 

@@ -14,11 +14,12 @@ from tearsheet.store.tables.columns import FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import fill_from_row, position_from_row
 from tearsheet.store.write.append_booking import AppendBooking, Stream, store_bookings, store_positions
+from tearsheet.store.write.event_streams import REACH_US, EventStreams
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book, Booking, Position
-from tearsheet.trade.round_trip import REACH, without_executed_legs
+from tearsheet.trade.round_trip import without_executed_legs
 from tearsheet.trade.session import from_micros, to_micros
 
 _CHUNK_ROWS = 20_000
@@ -26,9 +27,6 @@ _CHUNK_ROWS = 20_000
 _MAX_MERGED = 16
 #: Time, rank and key.
 FillOrder = tuple[datetime, int, str]
-
-
-_REACH_US = round(REACH.total_seconds() * 1_000_000)
 
 
 class RebuildStart(NamedTuple):
@@ -44,6 +42,7 @@ class StreamRebuilder:
     def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
         self._queries = queries
         self._tallies = tallies
+        self._events = EventStreams(queries, tallies)
         self._since: dict[Stream, int] = {}
         self._append: AppendBooking | None = None
         #: streams with sides of round trips near the change
@@ -52,8 +51,8 @@ class StreamRebuilder:
         self.executed_legs = 0
 
     def try_append(self) -> None:
-        """Book new fills during reading from now on, as long as they are in order and no side of a round trip."""
-        if not self._since and not self._queries.exists("any_leg"):
+        """Book new fills during reading from now on, as long as they are in order and no events."""
+        if not (self._since or self._queries.exists("any_leg") or self._events.has_any()):
             self._append = AppendBooking(self._queries, self._tallies)
 
     def add_new(self, fills: Sequence[Fill]) -> None:
@@ -63,7 +62,8 @@ class StreamRebuilder:
         since = self._since
         for fill in fills:
             if self._append is None or (fill.account, fill.symbol) not in since:
-                self._mark(fill.account, fill.symbol, to_micros(fill.time))
+                since_us = self._events.first_change(fill) if self._append is None else to_micros(fill.time)
+                self._mark(fill.account, fill.symbol, since_us)
 
     def mark_dirty(self, account: str, symbol: str, since_us: int) -> None:
         """Record a change in a stream at an instant."""
@@ -87,13 +87,15 @@ class StreamRebuilder:
             self._append = None
             self._since.clear()
             return
+        if self._events.has_any():
+            self._rebook_events()
         held: list[Position] = []
         starts: dict[Stream, RebuildStart] = {}
         for stream, changed_us in self._since.items():
             since_us = changed_us
-            if self._queries.exists("leg_since", (*stream, changed_us - _REACH_US)):
+            if self._queries.exists("leg_since", (*stream, changed_us - REACH_US)):
                 self._with_legs.add(stream)
-                since_us -= _REACH_US
+                since_us -= REACH_US
             position, starts[stream] = self._remove_from(*stream, since_us)
             if position is not None:
                 held.append(position)
@@ -104,6 +106,12 @@ class StreamRebuilder:
             closed, book.closed = book.closed, []
             store_bookings(self._queries, self._tallies, bookings, closed)
         store_positions(self._queries, list(book.open_positions()))
+
+    def _rebook_events(self) -> None:
+        """Book the changed streams that have events or legs."""
+        for stream in [stream for stream in self._since if self._events.contains(stream)]:
+            self._events.rebook([stream], self._since.pop(stream))
+        self.executed_legs += self._events.executed_legs
 
     def _fills(self, starts: dict[Stream, RebuildStart]) -> Iterator[Fill]:
         """Stream the fills of all streams from their starts.
@@ -122,7 +130,7 @@ class StreamRebuilder:
 
     def _fills_with_legs(self, stream: Stream, start: RebuildStart) -> Iterator[Fill]:
         """Return the fills of a stream without the sides of round trips that executions tell."""
-        parameters = (*stream, start.time_us - _REACH_US)
+        parameters = (*stream, start.time_us - REACH_US)
         stored = list(map(fill_from_row, self._queries.rows(FillRow, "fills_of_stream", parameters)))
         booked = without_executed_legs(stored)
         self.executed_legs += len(stored) - len(booked)
@@ -152,6 +160,7 @@ class StreamRebuilder:
 
         Returns the open position to continue with, if any, and where to start reading fills.
         """
+        self._events.remove_unborne((account, symbol), since_us)
         affected = self._positions(account, symbol, since_us)
         if not affected:
             row = self._queries.row(PositionRow, "open_position_of_stream", (account, symbol))

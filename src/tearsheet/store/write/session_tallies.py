@@ -25,7 +25,7 @@ T = TypeVar("T")
 #: Maximum number of tallies in memory; above it those of past sessions are saved.
 _MAX_CACHED = 500
 _booked_at: Callable[[Booking], datetime] = attrgetter("time")
-_ended_at: Callable[[Position], datetime] = attrgetter("last_at")
+_ended_at: Callable[[Position], datetime] = attrgetter("closed_at")
 _currency: Callable[[Any], str] = attrgetter("currency")
 
 

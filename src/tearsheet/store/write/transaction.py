@@ -151,7 +151,9 @@ class LedgerTransaction:
         self._queries.add(RejectionRow, [rows.rejection_to_row(source_id, r, span) for r in rejections])
         counts.rejected += len(rejections)
         progress = ReadPosition(state.size, lines, checksum, tail="", complete=True)
-        self._update_source(source_id, state, progress, counts.new + counts.known, counts.rejected)
+        self._update_source(
+            source_id, state, progress, counts.new + counts.events + counts.known, counts.rejected
+        )
         row = BatchRow(
             source_id=source_id,
             new=counts.new,
@@ -159,6 +161,7 @@ class LedgerTransaction:
             rejected=counts.rejected,
             skipped=json.encode(counts.skipped).decode(),
             who=who,
+            events=counts.events,
         )
         self._queries.add(BatchRow, [row])
         self.changed = True

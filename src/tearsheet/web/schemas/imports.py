@@ -37,6 +37,7 @@ class ImportResult(Struct, kw_only=True):
     unmatched_closes: tuple[UnmatchedClose, ...]
     executed_legs: int
     revision: int
+    events: int
     changes: PreviewChanges | UnsetType = UNSET
 
 

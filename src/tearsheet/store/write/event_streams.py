@@ -1,0 +1,114 @@
+"""Booking of streams that have events, or two sides at once: from the last instant at which they were flat and settled.
+
+An event may change a position that was closed before it, so such a stream is not continued from its open
+position. Streams that an event links are booked together.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow
+from tearsheet.store.tables.queries import Queries
+from tearsheet.store.tables.rows import booking_from_row, fill_from_row, position_from_row
+from tearsheet.store.write.append_booking import Stream, store_bookings, store_positions
+from tearsheet.store.write.session_tallies import SessionTallies
+from tearsheet.trade.event import Event
+from tearsheet.trade.event_book import EventBook
+from tearsheet.trade.fill import Fill
+from tearsheet.trade.round_trip import REACH, without_executed_legs
+from tearsheet.trade.session import from_micros, to_micros
+
+REACH_US = round(REACH.total_seconds() * 1_000_000)
+
+
+class EventStreams:
+    """Streams with events or two sides in one transaction."""
+
+    def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
+        self._queries = queries
+        self._tallies = tallies
+        #: sides of round trips that executions tell
+        self.executed_legs = 0
+
+    def has_any(self) -> bool:
+        """Return whether the ledger has any such stream."""
+        return self._queries.exists("any_event")
+
+    def contains(self, stream: Stream) -> bool:
+        """Return whether a stream has events or two sides."""
+        return self._queries.exists("event_of_stream", stream)
+
+    def first_change(self, fill: Fill) -> int:
+        """Return the earliest instant whose bookings a new fill or event may change."""
+        since_us = to_micros(fill.time)
+        if not isinstance(fill, Event):
+            return since_us
+        if fill.terms.held_at is not None:
+            since_us = min(since_us, to_micros(fill.terms.held_at))
+        last = self._queries.value("last_change_before", (fill.account, fill.symbol, since_us))
+        return since_us if last is None else min(since_us, last)
+
+    def rebook(self, streams: Iterable[Stream], since_us: int) -> None:
+        """Book streams again that belong together, from an instant on."""
+        linked = list(streams)
+        if any(self._queries.exists("leg_since", (*stream, since_us - REACH_US)) for stream in linked):
+            since_us -= REACH_US
+        start_us = self._settled_before(linked, since_us)
+        for stream in linked:
+            self._remove(stream, start_us)
+        book = EventBook()
+        bookings = book.book_all(self._fills(linked, start_us))
+        store_bookings(self._queries, self._tallies, bookings, book.closed)
+        store_positions(self._queries, book.open_positions())
+
+    def _settled_before(self, streams: list[Stream], since_us: int) -> int:
+        """Return the last instant, at most the given one, that no position or later booking spans."""
+        start_us = since_us
+        while True:
+            opened = [
+                row.opened_us
+                for stream in streams
+                for row in self._queries.rows(
+                    PositionRow, "positions_of_stream_spanning", (*stream, start_us)
+                )
+                if row.opened_us is not None
+            ]
+            earliest = min(opened, default=start_us)
+            if earliest >= start_us:
+                return start_us
+            start_us = earliest
+
+    def _remove(self, stream: Stream, start_us: int) -> None:
+        """Remove the positions and bookings of a stream from an instant on."""
+        span = (*stream, start_us)
+        for row in self._queries.rows(PositionRow, "positions_of_stream_spanning", span):
+            position = position_from_row(row)
+            self._tallies.on_removed(self._queries.bookings_of(position.id), position.currency)
+            self._queries.execute("remove_bookings", (position.id,))
+            self._queries.execute("remove_position", (position.id,))
+        self.remove_unborne(stream, start_us)
+
+    def remove_unborne(self, stream: Stream, start_us: int) -> None:
+        """Remove the bookings from an instant on that no position bears."""
+        span = (*stream, start_us)
+        unborne = self._queries.rows(BookingRow, "unborne_bookings", span)
+        if unborne:
+            self._tallies.on_removed(map(booking_from_row, unborne))
+            self._queries.execute("remove_unborne_bookings", span)
+
+    def _fills(self, streams: list[Stream], start_us: int) -> list[Fill]:
+        """Return fills and events in order, without the sides of round trips that executions tell."""
+        found: list[Fill] = []
+        first = from_micros(start_us)
+        for stream in streams:
+            rows = self._queries.rows(FillRow, "fills_of_stream", (*stream, start_us - REACH_US))
+            read = list(map(fill_from_row, rows))
+            fills = [fill for fill in read if not isinstance(fill, Event)]
+            booked = without_executed_legs(fills) if any(fill.is_leg for fill in fills) else fills
+            self.executed_legs += len(fills) - len(booked)
+            found += [*booked, *(fill for fill in read if isinstance(fill, Event))]
+        return sorted((fill for fill in found if fill.time >= first), key=_order)
+
+
+def _order(fill: Fill) -> tuple[datetime, int, str, str, str]:
+    return fill.time, fill.rank, fill.account, fill.symbol, fill.key

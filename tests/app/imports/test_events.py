@@ -1,0 +1,94 @@
+"""Events in the ledger: which position bears them, in any order of files, on both databases."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tearsheet.app.analysis.lists import Lists
+from tearsheet.app.analysis.summaries import summarize
+from tearsheet.app.imports.history import ImportHistory
+from tearsheet.performance.summary import Scope
+from tearsheet.trade.session import Window
+from tests.support.place import Place, as_rows
+
+pytestmark = pytest.mark.both_databases
+
+ALL = Window("all", date(1970, 1, 1), date(2100, 1, 1))
+HEADER = (
+    "Uid,Contracts,Filled Type,Filled Quantity,Filled Price,Order Type,Fee Rate,Trading Fee,Direction,"
+    "Transaction Time(UTC+0),Transaction ID,Order No."
+)
+BUY = "1,BTCUSDT,Trade,1,50000,Market,0.00055,27.5,Long,2026-11-16 10:00:00,t1,o1"
+SELL = "1,BTCUSDT,Trade,1,50500,Market,0.00055,27.775,Short,2026-11-17 16:00:00,t3,o3"
+
+
+def funding(at: str, paid: str, name: str) -> str:
+    return f"1,BTCUSDT,Funding,1,50100,-,0.0001,{paid},Long,2026-11-{at},{name},-"
+
+
+HELD = funding("16 16:00:00", "5.01", "f1")
+AT_EXIT = funding("17 16:00:12", "5.02", "f2")
+TOO_LATE = funding("17 18:00:00", "0.5", "f3")
+
+
+def csv(place: Place, name: str, *rows: str) -> Path:
+    return place.write(name, "\n".join([HEADER, *rows]) + "\n")
+
+
+def nets(place: Place) -> list[tuple[Decimal, Decimal, Decimal]]:
+    with place.tracker() as tracker:
+        found = Lists(tracker).closed_trades(ALL, Scope(), 50, None)
+        return [(p.gross, p.carry, p.net) for p in found.items]
+
+
+def test_funding_belongs_to_the_position_that_was_held_and_to_the_day_it_was_paid(place: Place) -> None:
+    with place.tracker() as tracker:
+        report = tracker.import_file(csv(place, "a.csv", TOO_LATE, AT_EXIT, SELL, HELD, BUY))
+        assert (report.new, report.events, report.skipped) == (2, 3, {})
+        day = summarize(tracker, Window("daily", date(2026, 11, 16), date(2026, 11, 17)))
+        assert (day.value("net_pnl"), day.value("carry")) == (Decimal("-32.51"), Decimal("-5.01"))
+        week = tracker.get_summary("weekly")
+        # the last one is two hours late: paid on that day, borne by no position
+        assert (week.value("carry"), week.value("net_pnl")) == (Decimal("-10.53"), Decimal("434.195"))
+        assert week.value("closed_pnl") == Decimal("434.695")
+        assert tracker.verify().differences == []
+    assert nets(place) == [(Decimal(500), Decimal("-10.03"), Decimal("434.695"))]
+
+
+def test_events_that_come_later_or_twice_give_the_same_books(place: Place) -> None:
+    for folder, files in {
+        "one": [[AT_EXIT, SELL, HELD, BUY]],
+        "two": [[SELL, BUY], [AT_EXIT, HELD], [HELD, BUY]],
+    }.items():
+        (place.folder / folder).mkdir()
+        other = Place(place.folder / folder, place.env)
+        with other.tracker() as tracker:
+            for number, rows in enumerate(files):
+                tracker.import_file(csv(other, f"{number}.csv", *rows))
+                assert tracker.verify().differences == []
+            if folder == "one":
+                whole = as_rows(tracker)
+            else:
+                assert as_rows(tracker) == whole
+
+
+def test_undo_takes_carry_out_of_the_position(place: Place) -> None:
+    with place.tracker() as tracker:
+        tracker.import_file(csv(place, "a.csv", SELL, BUY))
+        before = as_rows(tracker)
+        later = tracker.import_file(csv(place, "b.csv", AT_EXIT, HELD, TOO_LATE))
+        assert as_rows(tracker) != before
+        ImportHistory(tracker).undo(later.id, "test")
+        assert as_rows(tracker) == before
+        assert tracker.verify().matches
+
+
+def test_an_event_with_the_same_id_and_another_amount_is_rejected(place: Place) -> None:
+    with place.tracker() as tracker:
+        tracker.import_file(csv(place, "a.csv", HELD, BUY))
+        report = tracker.import_file(csv(place, "b.csv", funding("16 16:00:00", "6", "f1")))
+        assert [r.code for r in report.rejections] == ["conflicting_id"]
+        assert "funding f1 of account 1" in report.rejections[0].reason
+        assert tracker.get_summary("weekly").partial
