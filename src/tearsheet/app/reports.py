@@ -29,6 +29,8 @@ class SyncReport(Struct, kw_only=True):
     read_bytes: int = 0
     records: int = 0
     rejected: int = 0
+    #: records that a file no longer has, which stay booked until somebody decides
+    vanished: int = 0
     rebuilt: bool = False
     changed: bool = False
     revision: int = 0

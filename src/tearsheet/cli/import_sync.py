@@ -34,6 +34,10 @@ def sync() -> None:
         click.echo("Settings changed: all positions and tallies were rebuilt.")
     if report.rejected:
         click.echo("`tearsheet rejections` shows the rejected lines.")
+    if report.vanished:
+        click.echo(
+            f"{report.vanished:,} records are gone from their file; `tearsheet sources` says what to do."
+        )
 
 
 @click.command(name="import", short_help="Import files of fills.")

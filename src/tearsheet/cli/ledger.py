@@ -7,8 +7,9 @@ import click
 from tearsheet import log
 from tearsheet.app.book_rules import ledger_name
 from tearsheet.app.config.change_trading_day import TradingDayChange
-from tearsheet.app.config.source_decisions import LEDGER, accept_ledger
+from tearsheet.app.config.source_decisions import LEDGER, Decision, accept_ledger, decide, doubts
 from tearsheet.app.known_ledger import settings_of_ledger
+from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import columns
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
@@ -54,23 +55,47 @@ def calendar(by: str | None, dry_run: bool, **given: str | None) -> None:
         click.echo(columns(("rule", "value"), change.rules(new_settings), "ll"))
 
 
-@click.group(short_help="What the numbers are made from, and what of it is gone.")
-def sources() -> None:
-    """Known sources, and decisions on those that are gone or replaced.
+@click.group(short_help="What is known and gone, and decisions on it.", invoke_without_command=True)
+@click.pass_context
+def sources(ctx: click.Context) -> None:
+    """Show what was known and is gone: it makes the days that need it partial, and their limits unknown.
 
     \b
-      tearsheet sources accept ledger --by kim     what is at its place now is the ledger
-      tearsheet sources forget ledger --by kim     the ledger is gone for good: begin a new one
+      tearsheet sources                                  what is in doubt, and since when
+      tearsheet sources keep 2026-11-30.jsonl --by kim   what was read of it stays; its absence is normal
+      tearsheet sources accept 2026-11-30.jsonl --by kim what is there now is all: the rest is taken out
+      tearsheet sources forget logs --by kim             give it up, with all that was read of it
+      tearsheet sources accept ledger --by kim           what is at the ledger's place now is the ledger
+      tearsheet sources forget ledger --by kim           the ledger is gone for good: begin a new one
     """
+    if ctx.invoked_subcommand is not None:
+        return
+    with open_tracker() as tracker:
+        tracker.refresh(30.0)
+        found = doubts(tracker)
+        zone = tracker.settings.calendar.timezone
+    rows = [
+        (one.source, one.code, one.accounts, f"{one.found_at.astimezone(zone):%Y-%m-%d %H:%M}", one.detail)
+        for one in found
+    ]
+    click.echo(
+        columns(("source", "in doubt", "for", "since", ""), rows, "lllll") if rows else "Nothing is in doubt."
+    )
 
 
-def _decide(name: str, by: str) -> None:
-    settings = Settings.load()
-    log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
-    if name != LEDGER:
-        raise UsageError(f"{name!r} is no known source", f"known is {LEDGER}")
-    identity = accept_ledger(settings, by)
-    click.echo(f"The ledger is {ledger_name(settings)} with identity {identity}; recorded as said by {by}.")
+def _decide(name: str, decision: Decision, by: str) -> None:
+    if name == LEDGER and decision != "keep":
+        settings = Settings.load()
+        log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
+        identity = accept_ledger(settings, by)
+        click.echo(
+            f"The ledger is {ledger_name(settings)} with identity {identity}; recorded as said by {by}."
+        )
+        return
+    with open_tracker() as tracker:
+        tracker.refresh(30.0)
+        for one in decide(tracker, name, decision, by):
+            click.echo(f"{one.source}: {one.detail}: {decision}, recorded as said by {by}.")
 
 
 _by = click.option("--by", metavar="NAME", envvar="USER", required=True, help="Who decides; recorded.")
@@ -80,16 +105,24 @@ _by = click.option("--by", metavar="NAME", envvar="USER", required=True, help="W
 @click.argument("name")
 @_by
 def accept(name: str, by: str) -> None:
-    """Take what is there now for the known source."""
-    _decide(name, by)
+    """Take what is there now for all there is; what was read beyond it is taken out."""
+    _decide(name, "accept", by)
+
+
+@sources.command()
+@click.argument("name")
+@_by
+def keep(name: str, by: str) -> None:
+    """Keep what was read, and take the absence for normal."""
+    _decide(name, "keep", by)
 
 
 @sources.command()
 @click.argument("name")
 @_by
 def forget(name: str, by: str) -> None:
-    """Give a source up for good; a forgotten ledger is begun anew."""
-    _decide(name, by)
+    """Give a source up with all that was read of it; a forgotten ledger is begun anew."""
+    _decide(name, "forget", by)
 
 
 COMMANDS = {"calendar": calendar, "sources": sources}

@@ -22,6 +22,8 @@ PARTIAL_CODES = {
     "rejected_lines": "lines that may belong to the window could not be read",
     "missing_days": "a past weekday inside the window has no log file",
     "unfinished_line": "a log file ends in half a line that is still being written",
+    "records_vanished": "a log file no longer has records that were read; they stay booked until somebody decides",
+    "source_gone": "a known log file, folder or settings file is gone; what was read of it goes on",
     "mixed_modes": "PAPER and LIVE trades are added up together; choose one with --mode",
     "other_currencies": "trades in other currencies are left out; choose one with --currency",
     "overlapping_sources": "an account and symbol has both logged trades and fills, which may be the same",

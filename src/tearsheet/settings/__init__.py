@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     alert_rolling_window: int
     alert_min_sample: int
     log_dir: Path
+    archive_logs: bool
     output_dir: Path
     upload_dir: Path
     alerts_file: Path

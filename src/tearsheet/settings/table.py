@@ -102,6 +102,8 @@ SETTINGS = (
     Setting("alert_min_sample", "TEARSHEET_ALERT_MIN_SAMPLE", "5", "Below so many trades no win rate and no risk-reward is judged.",
             whole_number(1, 10_000)),
     Setting("log_dir", "TEARSHEET_LOG_DIR", "logs", "Folder of the trade logs, YYYY-MM-DD.jsonl.", _PATH),
+    Setting("archive_logs", "TEARSHEET_ARCHIVE_LOGS", "no", "Whether log files of finished days may leave the folder; what was read of them stays.",
+            _YES_OR_NO),
     Setting("output_dir", "TEARSHEET_OUTPUT_DIR", "logs/performance", "Folder of the exported summaries.", _PATH),
     Setting("upload_dir", "TEARSHEET_UPLOAD_DIR", "logs/performance/uploads", "Folder of files that were sent to the import page and wait for the yes.", _PATH),
     Setting("alerts_file", "TEARSHEET_ALERTS_FILE", "logs/performance-alerts.jsonl", "File that alerts are appended to.", _PATH),

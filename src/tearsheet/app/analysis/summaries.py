@@ -25,6 +25,7 @@ from tearsheet.performance.tally import Tally, merge
 from tearsheet.settings import Settings
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import is_in_scope
+from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking, Position
@@ -267,6 +268,12 @@ class SummaryBuilder:
         unfinished = self._ledger.sources.unfinished_logs(*around)
         if unfinished and window.last_trades is None:
             yield PartialReason("unfinished_line", _join_names(unfinished))
+        doubts = DoubtTable(self._ledger.queries).within(
+            scope.account, self._start(window), self._end(window)
+        )
+        for code in sorted({doubt.code for doubt in doubts}):
+            details = dict.fromkeys(doubt.detail for doubt in doubts if doubt.code == code)
+            yield PartialReason(code, f"{_join_names(list(details))}; see `tearsheet sources`")
         overlaps = [
             f"{account} {symbol}"
             for account, symbol in self._ledger.sources.overlaps()

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tearsheet.app.book_rules import booking_rules_from, fingerprint
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.lost_logs import SEEN, LostLogs
 from tearsheet.app.reports import OnProgress, SyncReport, no_progress
-from tearsheet.errors import LedgerGoneError, OtherLedgerError, StoreError
+from tearsheet.errors import InputError, LedgerGoneError, OtherLedgerError, StoreError
 from tearsheet.log import timed_event
 from tearsheet.performance.summary import PartialReason
 from tearsheet.sources.trade_logs.log_folder import (
@@ -23,6 +24,7 @@ from tearsheet.sources.trade_logs.log_folder import (
 )
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SourceFile
+from tearsheet.store.write.log_records import StoredRecord
 from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, ReadPosition
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import DAY, EARLIEST
@@ -33,14 +35,14 @@ SIGNATURE = "log_signature"
 
 def sync(context: LedgerContext, on_progress: OnProgress = no_progress) -> SyncReport:
     """Import the new records of the log folder. Raises StoreError, InputError, SettingsError."""
-    ledger, folder = context.ledger, context.settings.log_dir
+    ledger, folder, archives = context.ledger, context.settings.log_dir, context.settings.archive_logs
     with timed_event(_log, "tearsheet.sync") as event:
         same, files = _is_up_to_date(context)
         if same:
             report = SyncReport(files=files, unchanged_files=files, revision=ledger.revision)
         else:
             rules = booking_rules_from(context.settings)
-            report = sync_logs(ledger, folder, rules, context.now, on_progress)
+            report = sync_logs(ledger, folder, rules, context.now, on_progress, archives=archives)
         context.last_checked_at = context.now
         context.publish_pending_alerts()
         event.level = logging.WARNING if report.rejected else logging.INFO
@@ -95,18 +97,26 @@ def confirm_up_to_date(context: LedgerContext) -> bool:
 def _is_up_to_date(context: LedgerContext) -> tuple[bool, int]:
     """Compare the signature of the log folder and the fingerprint of the rules; also return the number of files."""
     ledger = context.ledger
-    number, signed = signature(context.settings.log_dir)
+    number, signed, _ = _folder_state(
+        ledger, context.settings.log_dir, archives=context.settings.archive_logs
+    )
     same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint(context.settings)
     return same, number
 
 
 def sync_logs(
-    ledger: Ledger, folder: Path, rules: BookingRules, now: datetime, on_progress: OnProgress
+    ledger: Ledger,
+    folder: Path,
+    rules: BookingRules,
+    now: datetime,
+    on_progress: OnProgress,
+    *,
+    archives: bool = False,
 ) -> SyncReport:
     """Import the new records of the folder in one write transaction, which waits for other processes' transactions."""
     with ledger.writing():
-        _, signed = signature(folder)
-        files = log_files(folder)
+        _, signed, trouble = _folder_state(ledger, folder, archives=archives)
+        files = log_files(folder) if trouble is None else []
         report = SyncReport(files=len(files))
         posting = LedgerTransaction(ledger, rules, now)
         report.rebuilt = posting.rebuild_if_outdated()
@@ -117,11 +127,30 @@ def sync_logs(
         for file in todo:
             on_progress(report.read_bytes, total, file.name)
             _read(posting, folder, file, known.get(file.name), report)
+        lost = LostLogs(ledger, rules.calendar, now, archives=archives)
+        if lost.update(trouble, known.values(), {file.name for file in files}):
+            posting.changed = True
         on_progress(report.read_bytes, total, "booking")
         report.revision = posting.commit()
         report.changed = posting.changed
         ledger.put(SIGNATURE, signed)
     return report
+
+
+def _folder_state(ledger: Ledger, folder: Path, *, archives: bool) -> tuple[int, str, str | None]:
+    """Return the number of log files, a signature of them, and why a known folder cannot be listed.
+
+    Raises InputError if a folder that was never listed cannot be.
+    """
+    try:
+        number, signed = signature(folder)
+    except InputError as error:
+        if not ledger.get(SEEN):
+            raise
+        return 0, "unreadable", error.message
+    if not number and not folder.exists():
+        return 0, "missing", f"{folder} is gone"
+    return number, f"{signed}+archives" if archives else signed, None
 
 
 def _has_changed(source: SourceFile | None, file: LogFile) -> bool:
@@ -135,21 +164,25 @@ def _has_changed(source: SourceFile | None, file: LogFile) -> bool:
 def _read(
     posting: LedgerTransaction, folder: Path, file: LogFile, source: SourceFile | None, report: SyncReport
 ) -> None:
-    """Read a changed file; reject the whole file if it cannot be read, and retry at the next sync."""
+    """Read a changed file; one that cannot be read keeps its records, is rejected and tried again.
+
+    Records that a rewritten file no longer has are kept, and put its days in doubt.
+    """
     state = FileState(file.name, file.size, file.mtime_ns, file.inode)
     source_id = source.id if source else posting.open_log(state, file.day.isoformat())
+    so_far = LogReadPosition() if source is None else _read_position(source)
+    before: list[StoredRecord] = []
+    facts, rejected = (source.facts, source.rejected) if source else (0, 0)
     try:
         with (folder / file.name).open("rb") as opened:
-            so_far = LogReadPosition()
             if source is not None:
-                so_far = _read_position(source)
-                same = source.inode == file.inode
-                if source.size < 0 or not is_appended(opened, file, so_far, same):
-                    posting.forget_log(source)
-                    so_far = LogReadPosition()
+                if source.size < 0:
+                    posting.forget_unreadable(source)
+                if not is_appended(opened, file, so_far, source.inode == file.inode):
+                    before, so_far = posting.forget_log(source), LogReadPosition()
             started = so_far.offset
-            facts = source.facts if source and started else 0
-            rejected = source.rejected if source and started else 0
+            if not started:
+                facts = rejected = 0
             for part, reached in read_new(opened, file.name, file.day, so_far):
                 so_far = reached
                 lines = [(r.line, r.key, r.record) for r in part.records]
@@ -158,28 +191,22 @@ def _read(
                 rejected += len(part.rejections)
                 report.records += len(part.records)
                 report.rejected += len(part.rejections)
+        report.read_files += 1
+        report.read_bytes += so_far.offset - started
     except OSError as error:
-        _reject_file(posting, source_id, source, file, error, report)
-        return
-    report.read_files += 1
-    report.read_bytes += so_far.offset - started
+        posting.add_records(source_id, file.name, [], [_unreadable(file, error)])
+        state = FileState(file.name, -1, -1, -1)
+        report.rejected += 1
     if source is None or source.complete != so_far.complete:
         posting.changed = True
     posting.close_log(source_id, state, _stored_position(so_far), facts, rejected)
-
-
-def _reject_file(
-    posting: LedgerTransaction,
-    source_id: int,
-    source: SourceFile | None,
-    file: LogFile,
-    error: OSError,
-    report: SyncReport,
-) -> None:
     if source is not None:
-        posting.forget_log(source)
+        report.vanished += posting.keep_vanished(source, before)
+
+
+def _unreadable(file: LogFile, error: OSError) -> Rejection:
     midnight = EARLIEST.replace(year=file.day.year, month=file.day.month, day=file.day.day)
-    rejection = Rejection(
+    return Rejection(
         file=file.name,
         line=0,
         text="",
@@ -189,10 +216,6 @@ def _reject_file(
         since=midnight - DAY,
         until=midnight + 2 * DAY,
     )
-    posting.add_records(source_id, file.name, [], [rejection])
-    never = FileState(file.name, -1, -1, -1)
-    posting.close_log(source_id, never, _stored_position(LogReadPosition()), 0, 1)
-    report.rejected += 1
 
 
 def _read_position(source: SourceFile) -> LogReadPosition:

@@ -21,6 +21,22 @@ FROM source WHERE kind = 'import' AND checksum = ? AND size = ? AND NOT EXISTS (
 -- name: add_source
 INSERT INTO source (kind, name, layout, day, size, mtime_ns, inode, "offset", lines, checksum, tail, complete, facts, rejected, read_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id
+-- name: doubts
+SELECT * FROM doubt ORDER BY source, account, kept_in
+-- name: doubts_within
+SELECT * FROM doubt WHERE since_us < ? AND until_us >= ? ORDER BY code, source, account, kept_in
+-- name: remove_doubt
+DELETE FROM doubt WHERE source = ? AND account = ? AND kept_in = ?
+-- name: absences
+SELECT * FROM absence
+-- name: remove_absence
+DELETE FROM absence WHERE source = ?
+-- name: span_of_records
+SELECT MIN(time_us) AS since_us, MAX(time_us) AS until_us FROM record WHERE id > ? AND id < ?
+-- name: remove_source
+DELETE FROM source WHERE id = ?
+-- name: remove_unreadable
+DELETE FROM rejection WHERE source_id = ? AND code = 'unreadable_file'
 -- name: update_source
 UPDATE source SET size = ?, mtime_ns = ?, inode = ?, "offset" = ?, lines = ?, checksum = ?, tail = ?, complete = ?, facts = ?, rejected = ?, read_at = ?
 WHERE id = ?

@@ -417,6 +417,31 @@ class NoteVersionRow(Row, frozen=True, gc=False):
     at_us: int
 
 
+class DoubtRow(Row, frozen=True, gc=False):
+    """What is known and gone: its source, the accounts and the span that it puts in doubt."""
+
+    TABLE: ClassVar[str] = "doubt"
+
+    source: str
+    account: str
+    code: str
+    detail: str
+    since_us: int
+    until_us: int
+    found_us: int
+    kept_in: int
+
+
+class AbsenceRow(Row, frozen=True, gc=False):
+    """A source that may be absent, because an operator said so."""
+
+    TABLE: ClassVar[str] = "absence"
+
+    source: str
+    at_us: int
+    who: str
+
+
 class SettingChangeRow(Row, frozen=True, gc=False):
     """A changed setting, as it is inserted: the database assigns the id."""
 

@@ -1,16 +1,20 @@
-"""Files that were read: trade logs and imports, their rejected lines, and the streams of the trade log."""
+"""Files that were read: trade logs and imports, their rejected lines, the log's streams, and what of it is gone."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from msgspec import json
 
 from tearsheet.performance.summary import Scope
-from tearsheet.store.tables.columns import FillRow, Row
+from tearsheet.store.tables.columns import AbsenceRow, DoubtRow, FillRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import RejectionListRow, SourceFile, StreamRow
 from tearsheet.store.tables.rows import date_from_text, rejection_from_row
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import to_micros
+
+#: Accounts of a doubt: every one of the trade log, or all.
+LOGGED, EVERY = "", "*"
 
 
 class LogUsage(Row, frozen=True, gc=False):
@@ -109,3 +113,63 @@ class SourceFiles:
             for found in self._queries.rows(_OpenTrades, "open_log_trades")
             if scope.account in (None, found.account) and scope.symbol in (None, found.symbol)
         )
+
+
+class DoubtTable:
+    """Doubts of a ledger, and the sources that may be absent."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    def all(self) -> list[DoubtRow]:
+        """Return every doubt, by source."""
+        return self._queries.rows(DoubtRow, "doubts")
+
+    def within(self, account: str | None, since: datetime, until: datetime) -> list[DoubtRow]:
+        """Return the doubts that concern an account, or any, in `[since, until)`."""
+        found = self._queries.rows(DoubtRow, "doubts_within", (to_micros(until), to_micros(since)))
+        if not found or account is None:
+            return found
+        concerned = {account, EVERY} | (
+            {LOGGED} if SourceFiles(self._queries).uses_trade_log(account) else set()
+        )
+        return [one for one in found if one.account in concerned]
+
+    def add(self, new: Iterable[DoubtRow]) -> None:
+        """Save doubts."""
+        self._queries.add(DoubtRow, new)
+
+    def remove(self, old: Iterable[DoubtRow]) -> None:
+        """Remove doubts."""
+        self._queries.execute_many("remove_doubt", [(one.source, one.account, one.kept_in) for one in old])
+
+    def replace(self, old: list[DoubtRow], new: list[DoubtRow]) -> bool:
+        """Replace doubts by others, which keep the time at which they were found; return whether any changed."""
+        before = {(one.source, one.account, one.kept_in): one for one in old}
+        wanted = {(one.source, one.account, one.kept_in): one for one in new}
+        added = [one for key, one in wanted.items() if not _is_same(one, before.get(key))]
+        self.remove(one for key, one in before.items() if not _is_same(one, wanted.get(key)))
+        self.add(added)
+        return bool(added) or before.keys() != wanted.keys()
+
+    def absences(self) -> dict[str, AbsenceRow]:
+        """Return the sources that may be absent."""
+        return {row.source: row for row in self._queries.rows(AbsenceRow, "absences")}
+
+    def allow_absence(self, source: str, now: datetime, who: str) -> None:
+        """Save that a source may be absent."""
+        self.end_absence(source)
+        self._queries.add(AbsenceRow, [AbsenceRow(source=source, at_us=to_micros(now), who=who)])
+
+    def end_absence(self, source: str) -> None:
+        """Remove that a source may be absent, because it is back."""
+        self._queries.execute("remove_absence", (source,))
+
+
+def _is_same(one: DoubtRow, other: DoubtRow | None) -> bool:
+    return other is not None and (one.code, one.detail, one.since_us, one.until_us) == (
+        other.code,
+        other.detail,
+        other.since_us,
+        other.until_us,
+    )

@@ -178,7 +178,32 @@ class LogRecords:
 
     def add(self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]) -> int:
         """Store new lines of a file; return their number."""
-        new = [self._to_stored(source_id, file, line, key, record) for line, key, record in lines]
+        return self._store([self._to_stored(source_id, file, *line) for line in lines])
+
+    def of_source(self, source_id: int) -> list[StoredRecord]:
+        """Return the lines of a file."""
+        return _stored(self._queries.rows(_RecordLine, "records_of_source", _id_range(source_id)))
+
+    def keep(self, source_id: int, lines: Iterable[StoredRecord]) -> None:
+        """Store lines that were removed from their file under another source."""
+        self._store(
+            [
+                StoredRecord(
+                    source_id << LINE_BITS | one.line,
+                    one.file,
+                    one.key,
+                    one.account,
+                    one.symbol,
+                    one.closed,
+                    False,
+                    one.body,
+                    one.to_record(),
+                )
+                for one in lines
+            ]
+        )
+
+    def _store(self, new: list[StoredRecord]) -> int:
         self._count(new)
         orders: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
         for record in new:
@@ -203,7 +228,7 @@ class LogRecords:
 
     def remove(self, source_id: int) -> int:
         """Remove the lines of a file; return their number."""
-        removed = _stored(self._queries.rows(_RecordLine, "records_of_source", _id_range(source_id)))
+        removed = self.of_source(source_id)
         for record in removed:
             if record.live:
                 self._revert(record)

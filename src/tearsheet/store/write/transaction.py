@@ -13,12 +13,14 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import SourceFile, StreamRow
+from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
-from tearsheet.store.write.log_records import LogRecords, TradeLogMode
+from tearsheet.store.write.log_records import LogRecords, StoredRecord, TradeLogMode
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.undo import ImportUndo, UndoResult
+from tearsheet.store.write.vanished_records import VanishedRecords
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.session import TradingCalendar, to_micros
@@ -73,6 +75,9 @@ class LedgerTransaction:
         self._records = LogRecords(
             ledger.queries, self._tallies, self._streams, rules.instruments, rules.trade_log_mode
         )
+        self._vanished = VanishedRecords(
+            ledger.queries, self._records, DoubtTable(ledger.queries), self._now_us
+        )
         self._fills: FillImporter | None = None
         #: statements that create the indexes again that were dropped while a large file is read
         self._fact_indexes: list[str] = []
@@ -84,10 +89,41 @@ class LedgerTransaction:
         """Save a log file that is read for the first time; return its id."""
         return self._add_source("log", "trade_log", state, day)
 
-    def forget_log(self, source: SourceFile) -> None:
-        """Remove the records of a log file, because it was rewritten."""
+    def forget_log(self, source: SourceFile) -> list[StoredRecord]:
+        """Remove the records of a log file, because it was rewritten; return them for `keep_vanished`."""
+        before = self._records.of_source(source.id)
         self._records.remove(source.id)
         self._queries.execute("remove_rejections", (source.id,))
+        self.changed = True
+        return before
+
+    def keep_vanished(self, source: SourceFile, before: list[StoredRecord]) -> int:
+        """Keep the records that a rewritten file no longer has, and give up those that it has again.
+
+        Returns how many are newly kept.
+        """
+        if self._vanished.restore(source):
+            self.changed = True
+        vanished = self._vanished.since(before, source.id) if before else []
+        if vanished:
+            state = FileState(source.name, -1, -1, -1)
+            kept_in = self._add_source("import", "trade_log", state, source.day)
+            self._vanished.keep(source.name, kept_in, vanished)
+        return len(vanished)
+
+    def drop_vanished(self, kept_in: int) -> None:
+        """Remove records that were kept from the books."""
+        self._vanished.drop(kept_in)
+        self.changed = True
+
+    def drop_log(self, source: SourceFile) -> None:
+        """Remove a log file and its records from the books."""
+        self.forget_log(source)
+        self._queries.execute("remove_source", (source.id,))
+
+    def forget_unreadable(self, source: SourceFile) -> None:
+        """Remove the rejection of a file that could not be read, because it is read again."""
+        self._queries.execute("remove_unreadable", (source.id,))
         self.changed = True
 
     def add_records(

@@ -1,0 +1,87 @@
+"""Known log files that are gone, and the log folder itself: doubts until they are back or somebody decides."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from tearsheet.store.tables.columns import DoubtRow, Row
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.query_rows import SourceFile
+from tearsheet.store.tables.rows import LINE_BITS
+from tearsheet.store.tables.sources import LOGGED, DoubtTable
+from tearsheet.trade.session import DAY, LATEST, TradingCalendar, to_micros
+
+#: Name of the log folder among the sources, code of the doubts, and key under which a seen folder is noted.
+LOGS, GONE, SEEN = "logs", "source_gone", "log_folder_seen"
+
+
+class _Span(Row, frozen=True, gc=False):
+    since_us: int | None
+    until_us: int | None
+
+
+class LostLogs:
+    """Doubts about the log folder of a ledger; use it inside a write transaction."""
+
+    def __init__(self, ledger: Ledger, calendar: TradingCalendar, now: datetime, *, archives: bool) -> None:
+        self._ledger, self._calendar, self._now = ledger, calendar, now
+        self._archives = archives
+        self._doubts = DoubtTable(ledger.queries)
+
+    def update(self, folder: str | None, known: Iterable[SourceFile], present: set[str]) -> bool:
+        """Save what is gone now; `folder` says why it cannot be listed. Returns whether that changed."""
+        absences = self._doubts.absences()
+        for name in absences.keys() & (present | (set() if folder else {LOGS})):
+            self._doubts.end_absence(name)
+        if folder is None and not self._ledger.get(SEEN):
+            self._ledger.put(SEEN, "1")
+        known = list(known)
+        gone = [
+            one
+            for one in known
+            if one.name not in present and one.name not in absences and not self._has_left(one)
+        ]
+        wanted = [self._file_doubt(one) for one in gone]
+        is_empty = bool(gone) and not any(one.name in present for one in known)
+        if LOGS not in absences and (is_empty or (folder is not None and self._ledger.get(SEEN))):
+            wanted.append(self._folder_doubt(folder or "it has none of its files any more", known))
+        before = [one for one in self._doubts.all() if one.code == GONE and one.account == LOGGED]
+        return self._doubts.replace(before, wanted)
+
+    def _has_left(self, file: SourceFile) -> bool:
+        """Return whether a file of a finished day was archived, where that is said to be normal."""
+        today = self._calendar.trading_day_of(self._now)
+        return self._archives and bool(file.complete) and file.size >= 0 and _day(file) < today
+
+    def _file_doubt(self, file: SourceFile) -> DoubtRow:
+        day = _day(file)
+        first, last = file.id << LINE_BITS, (file.id + 1) << LINE_BITS
+        span = self._ledger.queries.row(_Span, "span_of_records", (first, last))
+        since, until = to_micros(self._midnight(day)), to_micros(self._midnight(day + DAY)) - 1
+        if span is not None and span.since_us is not None and span.until_us is not None:
+            since, until = min(since, span.since_us), max(until, span.until_us)
+        return self._doubt(file.name, f"{file.name} is gone; what was read of it stays booked", since, until)
+
+    def _folder_doubt(self, why: str, known: list[SourceFile]) -> DoubtRow:
+        day = max(map(_day, known), default=self._calendar.trading_day_of(self._now))
+        since = to_micros(self._midnight(day))
+        return self._doubt(LOGS, f"the log folder: {why}", since, to_micros(LATEST))
+
+    def _doubt(self, source: str, detail: str, since_us: int, until_us: int) -> DoubtRow:
+        return DoubtRow(
+            source=source,
+            account=LOGGED,
+            code=GONE,
+            detail=detail,
+            since_us=since_us,
+            until_us=until_us,
+            found_us=to_micros(self._now),
+            kept_in=0,
+        )
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime(day.year, day.month, day.day, tzinfo=self._calendar.timezone)
+
+
+def _day(file: SourceFile) -> date:
+    assert file.day is not None
+    return date.fromisoformat(file.day)

@@ -1,0 +1,232 @@
+"""Known things do not vanish in silence: what is gone makes what needs it partial, until somebody decides.
+
+Kind of fault: what was read is taken back because its source changed or is missing, and nothing says so. Places:
+a log that is rotated, truncated, started anew, rewritten, unreadable or removed; the log folder, missing, empty
+or not to be listed.
+"""
+
+import os
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tearsheet.cli import main
+from tests.support.api import Api, fill
+from tests.support.place import NOON, Place, record
+
+pytestmark = pytest.mark.both_databases
+
+TODAY, YESTERDAY = "2026-11-20", "2026-11-19"
+LIMITS = "limits:\n  default: {daily_loss: 500, stale_after: null}\n"
+
+
+@pytest.fixture
+def api(place: Place) -> Api:
+    """A service that has read a loss of 400 of A today, one of 50 of A yesterday, and fills of P by post."""
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    place.log(YESTERDAY, trade("0", "-50", days=1))
+    place.log(TODAY, trade("1", "-400"))
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    posted = [fill(1, account="P"), fill(2, "SELL", 95, account="P")]
+    api.fills(*posted)
+    place.now = NOON + timedelta(minutes=30)
+    assert state(api) == (-400, False, [], "warn")
+    return api
+
+
+def trade(number: str, net: str, days: int = 0, **more: Any) -> dict[str, Any]:
+    at = NOON - timedelta(days=days, minutes=60)
+    return record(order_id=number, net=net, at=at, **{"account_id": "A", **more})
+
+
+def state(api: Api, account: str = "A", day: str = TODAY) -> tuple[Any, bool, list[str], str]:
+    """Result of a day, whether it is partial and why, and the verdict."""
+    answer = api.get(f"/api/performance/daily?account={account}&date={day}")
+    verdict = api.get(f"/api/risk/verdict?account={account}")["data"]["state"]
+    return answer["data"]["daily_pnl"], answer["metadata"]["partial"], codes(answer), verdict
+
+
+def codes(answer: Any) -> list[str]:
+    return [reason["code"] for reason in answer["metadata"]["partial_reasons"]]
+
+
+def log_file(place: Place, day: str = TODAY) -> Path:
+    return place.folder / "logs" / f"{day}.jsonl"
+
+
+def rotate(place: Place) -> None:
+    """By rename, and a new file."""
+    log_file(place).rename(log_file(place).with_suffix(".jsonl.1"))
+    place.log(TODAY, trade("2", "-200"))
+
+
+def rotate_seen(place: Place) -> None:
+    """By rename; the folder is looked at before the new file is there."""
+    log_file(place).rename(log_file(place).with_suffix(".jsonl.1"))
+    with place.tracker() as tracker:
+        tracker.sync()
+    place.log(TODAY, trade("2", "-200"))
+
+
+def copytruncate(place: Place) -> None:
+    """By a copy; the file itself is truncated and written on."""
+    shutil.copy(log_file(place), log_file(place).with_suffix(".copy"))
+    os.truncate(log_file(place), 0)
+    place.log(TODAY, trade("2", "-200"), mode="a")
+
+
+def restart(place: Place) -> None:
+    """The bot starts again and opens its log with mode "w"."""
+    place.log(TODAY, trade("2", "-200"))
+
+
+@pytest.mark.parametrize("change", [rotate, rotate_seen, copytruncate, restart])
+def test_records_that_vanish_stay_booked_and_in_doubt(place: Place, api: Api, change: Any) -> None:
+    change(place)
+    assert state(api) == (-600, True, ["records_vanished"], "breach")
+    assert state(api, "P") == (-5, False, [], "ok")
+    assert state(api, day=YESTERDAY)[:3] == (-50, False, [])
+    with place.tracker() as tracker:
+        assert not tracker.verify().differences
+        assert not tracker.sync().changed
+
+
+def test_a_doubt_below_the_limit_makes_the_verdict_unknown_until_it_is_decided(
+    place: Place, api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place.log(TODAY, trade("2", "-20"))
+    assert state(api) == (-420, True, ["records_vanished"], "unknown")
+    shell(place, monkeypatch)
+    assert main(["sources"]) == 0
+    assert "records_vanished" in capsys.readouterr().out
+    assert main(["sources", "keep", f"{YESTERDAY}.jsonl", "--by", "kim"]) == 64
+    assert main(["sources", "keep", f"{TODAY}.jsonl", "--by", "kim"]) == 0
+    assert state(api) == (-420, False, [], "warn")
+    assert main(["sources"]) == 0
+    assert "Nothing is in doubt." in capsys.readouterr().out
+    with place.tracker() as tracker:
+        changes = tracker.ledger.connection.execute("SELECT * FROM setting_change").fetchall()
+        assert any("kim" in row and f"{TODAY}.jsonl" in row and "keep" in row for row in changes)
+        assert not tracker.verify().differences
+
+
+def test_accepting_a_rewritten_log_takes_out_what_it_no_longer_has(
+    place: Place, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.log(TODAY, trade("2", "-20"))
+    assert state(api)[0] == -420
+    shell(place, monkeypatch)
+    assert main(["sources", "accept", f"{TODAY}.jsonl", "--by", "kim"]) == 0
+    assert state(api) == (-20, False, [], "ok")
+    with place.tracker() as tracker:
+        assert not tracker.verify().differences
+
+
+def test_a_changed_record_of_the_same_order_supersedes_and_nothing_is_in_doubt(
+    place: Place, api: Api
+) -> None:
+    place.log(TODAY, trade("1", "-100"), trade("2", "-20"))
+    assert state(api) == (-120, False, [], "ok")
+
+
+def test_records_that_come_back_end_the_doubt(place: Place, api: Api) -> None:
+    place.log(TODAY, trade("2", "-20"))
+    assert state(api)[2] == ["records_vanished"]
+    place.log(TODAY, trade("1", "-400"), trade("2", "-20"))
+    assert state(api) == (-420, False, [], "warn")
+    place.log(TODAY, trade("3", "-1"))
+    place.log(TODAY, trade("4", "-2"))
+    assert state(api) == (-422, True, ["records_vanished"], "unknown")
+    with place.tracker() as tracker:
+        assert not tracker.verify().differences
+
+
+def test_records_that_vanish_again_and_again_all_stay(place: Place, api: Api) -> None:
+    for number in range(2, 5):
+        place.log(TODAY, trade(str(number), "-10"))
+        assert state(api) == (-400 - 10 * (number - 1), True, ["records_vanished"], "unknown")
+    with place.tracker() as tracker:
+        assert not tracker.verify().differences
+
+
+def test_a_file_that_is_gone_is_a_doubt_of_its_day_until_it_is_back(place: Place, api: Api) -> None:
+    kept = log_file(place).read_bytes()
+    log_file(place).unlink()
+    assert state(api) == (-400, True, ["source_gone"], "unknown")
+    assert state(api, day=YESTERDAY)[:3] == (-50, False, [])
+    assert state(api, "P") == (-5, False, [], "ok")
+    log_file(place).write_bytes(kept)
+    assert state(api) == (-400, False, [], "warn")
+
+
+def test_a_file_of_a_finished_day_does_not_touch_today(place: Place, api: Api) -> None:
+    log_file(place, YESTERDAY).unlink()
+    assert state(api) == (-400, False, [], "warn")
+    assert state(api, day=YESTERDAY)[:3] == (-50, True, ["source_gone"])
+    assert codes(api.get("/api/performance/weekly?account=A")) == ["source_gone"]
+
+
+def test_archiving_is_normal_once_said(place: Place, api: Api) -> None:
+    log_file(place, YESTERDAY).unlink()
+    assert state(api, day=YESTERDAY)[1]
+    archiving = Api(place, TEARSHEET_SYNC_EVERY_S="0", TEARSHEET_ARCHIVE_LOGS="yes")
+    assert state(archiving, day=YESTERDAY)[:3] == (-50, False, [])
+    log_file(place).unlink()  # today's is not finished
+    assert state(archiving) == (-400, True, ["source_gone"], "unknown")
+
+
+def empty(place: Place) -> None:
+    for path in (place.folder / "logs").glob("*.jsonl"):
+        path.unlink()
+
+
+def remove(place: Place) -> None:
+    """The folder, while the ledger is elsewhere."""
+    shutil.rmtree(place.folder / "logs")
+
+
+@pytest.mark.parametrize("loss", [empty, remove])
+def test_a_log_folder_that_is_empty_or_gone_is_a_doubt_from_its_last_day_on(
+    place: Place, loss: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    if "DATABASE_URL" not in place.env:
+        place.env["DATABASE_URL"] = "elsewhere/tearsheet.db"
+    place.env["TEARSHEET_ALERTS_FILE"] = "elsewhere/alerts.jsonl"
+    place.log(YESTERDAY, trade("0", "-50", days=1))
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    assert state(api, day=YESTERDAY)[:3] == (-50, False, [])
+    loss(place)
+    assert state(api, day=YESTERDAY)[:3] == (-50, True, ["source_gone"])
+    assert state(api) == (0, True, ["source_gone"], "unknown")
+    shell(place, monkeypatch)
+    assert main(["sources", "keep", "logs", "--by", "kim"]) == 0
+    assert state(api)[:3] == (0, False, [])
+    place.log(TODAY, trade("1", "-400"))
+    assert state(api)[:3] == (-400, False, [])
+
+
+def test_a_file_that_cannot_be_read_any_more_keeps_its_records(place: Place, api: Api) -> None:
+    kept = log_file(place).read_bytes()
+    log_file(place).unlink()
+    log_file(place).mkdir()
+    assert state(api)[:2] == (-400, True)
+    assert state(api)[3] == "unknown"
+    log_file(place).rmdir()
+    log_file(place).write_bytes(kept)
+    assert state(api) == (-400, False, [], "warn")
+
+
+def test_a_folder_that_never_was_is_the_first_use(place: Place) -> None:
+    api = Api(place)
+    assert codes(api.get("/api/performance/daily")) == []
+
+
+def shell(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place's folder and environment for `main`."""
+    monkeypatch.chdir(place.folder)
+    for name, value in place.env.items():
+        monkeypatch.setenv(name, value)
