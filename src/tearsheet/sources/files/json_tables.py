@@ -12,6 +12,8 @@ from tearsheet.sources.text.problem import MOST_COLUMNS
 
 _DEEPEST = 6
 _KEY = "key"
+#: Keys beside a list that say of which kind all of its objects are.
+_OF_ALL = ("category",)
 
 
 def read_json_tables(path: Path, encoding: str) -> Sequence[RecordTable]:
@@ -80,8 +82,10 @@ def _lists(value: Any, depth: int) -> Iterator[list[Any]]:
             yield value
         return
     if isinstance(value, dict):
+        kind = {key: value[key] for key in _OF_ALL if isinstance(value.get(key), str)}
         for inner in value.values():
-            yield from _lists(inner, depth + 1)
+            for found in _lists(inner, depth + 1):
+                yield [{**kind, **one} if isinstance(one, dict) else one for one in found] if kind else found
         if depth and all(isinstance(inner, dict) for inner in value.values()):
             yield [{_KEY: key, **inner} for key, inner in value.items()]
         if not depth:

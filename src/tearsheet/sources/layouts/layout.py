@@ -57,6 +57,8 @@ PIECES = (
     "exit_clock",
     "exit_price",
     "exit_order_id",
+    "fee_rate",
+    "category",
     "bought",
     "sold",
     "buy_price",
@@ -166,12 +168,13 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
 
     `cost`: sign of a cost. `unsigned`: the sign has no meaning. `unknown`: a file with a fee below 0 is
     rejected until the user states the sign. `per`: with `unit` the number is a rate per contract.
-    `unit`: with `stated`, a fee without a currency in a column or after the number is rejected; with
-    `received`, the fee is in the currency that the trade receives. `in_kind`: a fee in the traded coin is
-    deducted from the coins, as on spot exchanges. `required`: a row without a fee is rejected, because
-    the fee is unknown and not 0. `currency`: name of the column that states the currency of a fee column,
-    whose name stands for `{fee}` in it. `futures_pay_fees_only`: the `cash` of a future is its fee, because its
-    gains are settled daily.
+    `unit`: with `stated`, a fee without a currency in a column or after the number is in the currency of
+    the trade if its `category` is one of `in_quote`, else in the coin that its rate (`fee_rate`) tells,
+    else it is rejected; with `received`, the fee is in the currency that the trade receives. `in_kind`: a
+    fee in the traded coin is deducted from the coins, as on spot exchanges. `required`: a row without a
+    fee is rejected, because the fee is unknown and not 0. `currency`: name of the column that states the
+    currency of a fee column, whose name stands for `{fee}` in it. `futures_pay_fees_only`: the `cash` of
+    a future is its fee, because its gains are settled daily.
     """
 
     columns: list[NonEmptyList] = []
@@ -180,6 +183,7 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     cost: Literal["positive", "negative", "unsigned", "unknown"] = "positive"
     per: Literal["fill", "unit"] = "fill"
     unit: Literal["stated", "received", ""] = ""
+    in_quote: list[str] = []
     in_kind: bool = False
     required: bool = False
     currency: str = ""

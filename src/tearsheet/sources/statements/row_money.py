@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, localcontext
 
 from tearsheet.sources.layouts.header import HeaderPlaces
-from tearsheet.sources.layouts.layout import EventMoney
+from tearsheet.sources.layouts.layout import EventMoney, Fees
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill, bad_number, canonical
 from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.problem import RowError
@@ -19,6 +19,29 @@ _CENT, _HUNDRED = Decimal("0.01"), Decimal(100)
 _CLOSE = Decimal("0.01")
 _PENCE = ("GBX", "GBP.PENCE")
 _Number = Callable[[str, str], tuple[Decimal | None, str]]
+
+
+def unstated_coin(raw: RawFill, fee: Decimal, fees: Fees, values: Mapping[str, str], number: _Number) -> str:
+    """Return the coin of a fee without one, by what kind of trade it is or by its rate."""
+    if raw.fee_currency or fees.unit != "stated":
+        return ""
+    if values.get("category", "").casefold() in fees.in_quote:
+        return raw.currency
+    return _fee_coin_by_rate(raw, fee, number("fee_rate", values.get("fee_rate", ""))[0])
+
+
+def _fee_coin_by_rate(raw: RawFill, fee: Decimal, rate: Decimal | None) -> str:
+    """Return the coin in which a fee is its rate of the trade, "" if that may be both or none."""
+    if not rate or raw.quantity is None or raw.price is None:
+        return ""
+    due = EXACT.multiply(raw.quantity, rate.copy_abs())
+    worth = EXACT.multiply(due, raw.price)
+    is_coins, is_money = (
+        abs(EXACT.subtract(fee.copy_abs(), one)) <= EXACT.multiply(one, _CLOSE) for one in (due, worth)
+    )
+    if is_coins == is_money:
+        return ""
+    return raw.base if is_coins else raw.currency
 
 
 class RowFees:

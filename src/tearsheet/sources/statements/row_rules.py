@@ -29,6 +29,7 @@ from tearsheet.sources.statements.row_money import (
     parse_with_unit,
     raw_event,
     set_price_by_money,
+    unstated_coin,
 )
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol, spelled_contract
 from tearsheet.sources.text.encoding import NumberFormat, split_unit
@@ -434,7 +435,7 @@ class RuleMapper:
         else:
             number, unit = self._fees.total(row.fees, raw.currency, row.values, self._number)
         if number is not None:
-            self._set_cost(raw, number, unit)
+            self._set_cost(raw, number, unit or unstated_coin(raw, number, fees, row.values, self._number))
 
     def _set_cost(self, raw: RawFill, number: Decimal, unit: str) -> None:
         """Set a fee by its number as written. Raises RowError."""

@@ -72,14 +72,22 @@ def expiry_of(symbol: str) -> date | None:
 def coin_pair(symbol: str, quotes: Sequence[str]) -> tuple[str, str]:
     """Return base and quote of BTC/USDT, BTC-USDT or BTCUSDT, two empty texts for other symbols.
 
-    If `quotes` are given, the quote has to be one of them; a joined pair needs them.
+    If `quotes` are given, the quote has to be one of them; a joined pair needs them. Of `????ZUSD`, each
+    `?` is a character of the base: it is a quote behind bases of four characters only.
     """
     text = symbol.strip().upper()
     if match := _PAIR.match(text):
-        return (match[1], match[2]) if not quotes or match[2] in quotes else ("", "")
-    for quote in sorted(quotes, key=len, reverse=True):
-        if text.endswith(quote) and len(text) > len(quote) and text.isalnum():
-            return text[: -len(quote)], quote
+        is_known = not quotes or match[2] in {quote.lstrip("?") for quote in quotes}
+        return (match[1], match[2]) if is_known else ("", "")
+    for quote in sorted(quotes, key=lambda quote: len(quote.lstrip("?")), reverse=True):
+        bare = quote.lstrip("?")
+        base = text.removesuffix(bare)
+        if (
+            0 < len(base) < len(text)
+            and text.isalnum()
+            and len(base) == (len(quote) - len(bare) or len(base))
+        ):
+            return base, bare
     return "", ""
 
 
