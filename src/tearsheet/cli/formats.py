@@ -10,7 +10,7 @@ import click
 
 from tearsheet.app.imports.import_file import diagnose_file, known_formats
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
-from tearsheet.cli.options import F
+from tearsheet.cli.options import DateType, F
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
@@ -79,6 +79,8 @@ def file_options(command: F) -> F:
                 metavar="CODE=RATE",
                 help="What a unit of a fee's currency is worth in that of the trade.",
             ),
+            click.option("--date", type=DateType(), help="The day of a file that states times only."),
+            click.option("--currency", metavar="CODE", help="The money of a file that states none."),
         )
     ):
         command = option(command)
@@ -98,6 +100,8 @@ def file_options_from(values: Mapping[str, Any]) -> StatementOptions:
         mapping=dict(_pair("--map", text, "COLUMN=FIELD") for text in values["columns"]),
         fee_sign=values["fee_sign"],
         fee_rates=dict(_rate(text) for text in values["rates"]),
+        day=values["date"],
+        currency=_currency(values["currency"]),
     )
 
 
@@ -210,6 +214,12 @@ def _rate(text: str) -> tuple[str, Decimal]:
     if rate <= 0:
         raise UsageError(f"--fee-rate {text!r} is not above 0", "such as --fee-rate BNB=612.5")
     return code.upper(), rate
+
+
+def _currency(code: str | None) -> str | None:
+    if code is None or (code.isascii() and code.isalnum() and 2 <= len(code) <= 10):
+        return code and code.upper()
+    raise UsageError(f"--currency {code!r} is no code", "write a code of money, such as EUR")
 
 
 def _zone(name: str | None) -> ZoneInfo | None:

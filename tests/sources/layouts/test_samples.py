@@ -4,6 +4,7 @@
 """
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +22,12 @@ from tests.support.place import SAMPLES, TOP
 
 FILES = sorted(file for file in SAMPLES.iterdir() if file.suffix not in (".expected", ".yaml"))
 INSTRUMENTS = load_instruments(SAMPLES / "instruments.yaml", "USD")
+#: What the user has to state of files that do not.
+STATED: dict[str, dict[str, Any]] = {
+    "das_trader": {"day": date(2026, 3, 2)},
+    "saxo_trades": {"currency": "USD"},
+    "xtb_cash_operations": {"currency": "EUR"},
+}
 NEW_YORK = ZoneInfo("America/New_York")
 #: Formats that are made in other tests, for their samples are no text.
 MADE_ELSEWHERE = {"generic_fills", "ninjatrader_executions"}
@@ -58,7 +65,7 @@ def told(statement: Statement) -> list[str]:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_a_sample_is_read_as_expected(file: Path) -> None:
-    statement = opened(file, account="MINE")
+    statement = opened(file, account="MINE", **STATED.get(file.name.partition(".")[0], {}))
     assert statement.layout == file.name.partition(".")[0]
     expected = file.with_name(f"{file.name}.expected").read_text("utf-8")
     assert told(statement) == expected.splitlines()

@@ -74,6 +74,7 @@ PIECES = (
     "event_id",
     "ex_date",
     "position_side",
+    "day",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {
@@ -129,7 +130,8 @@ class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
     rows, with the reason. `ends` are the words for rows that end a position without a trade, by event. `splits`
     are the words for stock splits, which are rejected with a hint. A `*` within a word matches any text, and
     alone any other word; unknown words are rejected. `split` separates several words in a cell. `unfilled` are
-    the words for orders that ended early: they are trades if a part was filled, and skipped if not. `levels`
+    the words for orders that ended early: they are trades if a part was filled, and skipped if not. `certain` are
+    the words for trades whatever later rules say of them. `levels`
     are levels of detail that state the same trades, the finest first: the first one that a file has is read,
     the others are skipped.
     """
@@ -139,6 +141,7 @@ class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
     levels: list[NonEmptyList] = []
     unfilled: list[str] = []
     events: dict[EventKind, list[str]] = {}
+    certain: list[str] = []
     skipped: dict[str, list[str]] = {}
     ends: dict[Event, list[str]] = {}
     splits: list[str] = []
@@ -173,8 +176,10 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     else it is rejected; with `received`, the fee is in the currency that the trade receives. `in_kind`: a
     fee in the traded coin is deducted from the coins, as on spot exchanges. `required`: a row without a
     fee is rejected, because the fee is unknown and not 0. `currency`: name of the column that states the
-    currency of a fee column, whose name stands for `{fee}` in it. `futures_pay_fees_only`: the `cash` of
-    a future is its fee, because its gains are settled daily.
+    currency of a fee column, whose name stands for `{fee}` in it. `after`, `before`: all columns between
+    these are fees. `at_rate`: fees are in the currency of the account, in which a unit of the trade's is
+    worth the `rate` of the row. `futures_pay_fees_only`: the `cash` of a future is its fee, because its gains
+    are settled daily.
     """
 
     columns: list[NonEmptyList] = []
@@ -185,9 +190,20 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     unit: Literal["stated", "received", ""] = ""
     in_quote: list[str] = []
     in_kind: bool = False
+    after: str = ""
+    before: list[str] = []
     required: bool = False
     currency: str = ""
+    at_rate: bool = False
     futures_pay_fees_only: bool = False
+
+    def columns_of(self, places: HeaderPlaces) -> list[NonEmptyList]:
+        """Return the fee columns of a header."""
+        first = places.place(self.after) if self.after else None
+        ends = [place for name in self.before if (place := places.place(name)) is not None]
+        if first is None or not ends:
+            return self.columns
+        return [[name] for name, place in places.items() if first < place < min(ends)]
 
     @property
     def needed(self) -> list[NonEmptyList]:
@@ -211,9 +227,13 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     cell above a table states.
 
     `prices`: with `amount` a price is the amount of the trade divided by its quantity, with `cash` the cash
-    that moved without the fees, so that both are in the currency of the account. `options`: with `spelled`,
-    options are named by their parts, because they are not of the US. `requires` are fields without which a
-    row is rejected, with the reason.
+    that moved without the fees, so that both are in the currency of the account; with `account` that holds
+    where the price is in another currency than that of the account. `cash`: whether the cash that moved is
+    signed. `states_currency`: false if the file states no currency, so that the user has to; `states_day`:
+    false if its times have no day. `usual_zone`: the zone of local times, unless the user states another.
+    `ambiguous`: a symbol that may be a stock and the root of a future is rejected, or a stock.
+    `options`: with `spelled`, options are named by their parts, because they are not of the US. `requires`
+    are fields without which a row is rejected, with the reason; `a or b` is satisfied by either.
     """
 
     title: str
@@ -226,6 +246,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     notes: str = ""
     kinds: tuple[Kind, ...] = ("csv",)
     zone: str | None = None
+    usual_zone: str | None = None
     zones: dict[str, str] = {}
     epoch: bool = False
     date_order: DateOrder | None = None
@@ -233,11 +254,15 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     short_years: bool = False
     newest_first: bool = False
     quantity: Literal["unsigned", "signed"] = "unsigned"
-    prices: Literal["decimal", "fractions", "amount", "cash"] = "decimal"
+    prices: Literal["decimal", "fractions", "amount", "cash", "account"] = "decimal"
+    cash: Literal["signed", "unsigned"] = "signed"
+    states_currency: bool = True
+    states_day: bool = True
     multipliers: Literal["stated", "amount"] = "stated"
     options: Literal["occ", "spelled"] = "occ"
     requires: dict[str, str] = {}
     lots: bool = False
+    ambiguous: Literal["rejected", "equity"] = "rejected"
     quotes: list[str] = []
     coin_names: dict[str, str] = {}
     expiries: list[str] = []
@@ -351,6 +376,7 @@ _RULES = (
     "constants",
     "preamble",
     "requires",
+    "cash",
     "options",
     "multipliers",
     "rows",
@@ -380,9 +406,10 @@ def parse_layout(name: str, text: str) -> Layout:
 
 def _check_fields(layout: Layout, where: str) -> None:
     known = (*FIELDS, *PIECES)
-    named = (*layout.columns, *layout.optional, *layout.constants, *layout.preamble, *layout.requires)
+    named = (*layout.columns, *layout.optional, *layout.constants, *layout.preamble)
     titled = [layout.titles] if layout.titles else []
-    for field in (*named, *titled, *_groups(layout)):
+    required = [field for fields in layout.requires for field in fields.split(" or ")]
+    for field in (*named, *required, *titled, *_groups(layout)):
         if field not in known:
             raise FormatError(f"{where}: field {field!r} is unknown", f"known are {', '.join(known)}")
     lacking = [field for field in _BOTH_SIDES if field not in layout.columns]
@@ -421,7 +448,7 @@ def _check_words(layout: Layout, where: str) -> None:
                 f"{where}: asset_classes.{word} is {kind!r}",
                 f"allowed is {', '.join(ASSET_CLASSES)}, or nothing to leave it open",
             )
-    for zone in filter(None, (layout.zone, *layout.zones.values())):
+    for zone in filter(None, (layout.zone, layout.usual_zone, *layout.zones.values())):
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -180,4 +180,4 @@ def _report_line(
 
 def _includes_fees(layout: Layout) -> bool:
     fields = {*layout.columns, *layout.optional}
-    return bool(layout.fees.columns) or not fields.isdisjoint(("commission", "cash"))
+    return bool(layout.fees.columns or layout.fees.after) or not fields.isdisjoint(("commission", "cash"))

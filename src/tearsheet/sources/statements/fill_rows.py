@@ -223,6 +223,9 @@ class FillParser:
         kind, money = asset_class_of(asset_class), _currency(currency)
         text = _required(symbol, "symbol").strip()
         resolved = self._instruments.resolve(text, _contract_day(day), kind, money)
+        is_ambiguous = isinstance(resolved, UnknownInstrument) and resolved.code == "ambiguous_instrument"
+        if is_ambiguous and self._settlement.is_root_equity:
+            resolved = self._instruments.resolve(text, _contract_day(day), "equity", money)
         found = self._settlement.with_multiplier(resolved, text, kind, money, multiplier, self._instruments)
         if isinstance(found, UnknownInstrument):
             raise RowError(found.code, found.reason, found.hint)

@@ -38,6 +38,10 @@ class ExpirationRow(Struct, frozen=True):
     event: str
 
 
+class CertainTrade(Struct, frozen=True):
+    """Row that is a trade, whatever later rules say."""
+
+
 class UnfilledRow(Struct, frozen=True):
     """Row of an order that ended early: a trade only if it states a filled quantity."""
 
@@ -55,7 +59,7 @@ class _RefusedRow(Struct, frozen=True):
 
 
 #: Kind of a row that is no plain trade.
-RowKind = SkippedRow | ExpirationRow | EventRow | UnfilledRow
+RowKind = SkippedRow | ExpirationRow | EventRow | UnfilledRow | CertainTrade
 _Classification = RowKind | _RefusedRow | None
 
 
@@ -94,7 +98,12 @@ class _RowTest:
             what = f"{column} is {word}: " if refused.is_known else f"{column} {word} is "
             raise RowError("unknown_row", what + refused.reason, refused.hint)
         return skipped or next(
-            (kind for kind in kinds if isinstance(kind, ExpirationRow | EventRow | UnfilledRow)), None
+            (
+                kind
+                for kind in kinds
+                if isinstance(kind, ExpirationRow | EventRow | UnfilledRow | CertainTrade)
+            ),
+            None,
         )
 
     def _classify_word(self, word: str) -> _Classification:
@@ -203,6 +212,7 @@ def _build_table(rule: RowRule) -> dict[str, _Classification]:
     """Return the class of each word of the column, in lower case; a `*` within a word matches any text."""
     verdicts: dict[str, _Classification] = dict.fromkeys(map(str.casefold, rule.trades))
     verdicts |= dict.fromkeys(map(str.casefold, rule.unfilled), UnfilledRow())
+    verdicts |= dict.fromkeys(map(str.casefold, rule.certain), CertainTrade())
     for name, words in rule.skipped.items():
         verdicts |= dict.fromkeys(map(str.casefold, words), SkippedRow(name))
     for event_kind, words in rule.events.items():

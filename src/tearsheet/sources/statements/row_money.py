@@ -17,6 +17,8 @@ _DIGITS, _LAST_DIGIT = 40, Decimal("1E-15")
 _CENT, _HUNDRED = Decimal("0.01"), Decimal(100)
 #: A multiplier is a round number; the amount that it is found by may be rounded.
 _CLOSE = Decimal("0.01")
+#: A fee that is only implied is none if it is more of the trade than this.
+_LARGEST_FEE = Decimal("0.05")
 _PENCE = ("GBX", "GBP.PENCE")
 _Number = Callable[[str, str], tuple[Decimal | None, str]]
 
@@ -106,6 +108,14 @@ def _major_of(priced: str) -> tuple[str, ...]:
     return ("GBP",) if priced in _PENCE else ()
 
 
+def in_trade_currency(cost: Decimal, rate: Decimal | None) -> Decimal:
+    """Return a fee that is in the currency of the account in that of the trade, a unit of which is worth `rate`."""
+    if not rate or not cost:
+        return cost
+    with localcontext(prec=_DIGITS):
+        return canonical((cost / rate).quantize(_LAST_DIGIT))
+
+
 def set_price_by_money(raw: RawFill, side: Side, *, by_cash: bool) -> None:
     """Set the price that the money of a trade comes to, and drop its amount and cash. Raises RowError.
 
@@ -141,6 +151,34 @@ def set_price_by_money(raw: RawFill, side: Side, *, by_cash: bool) -> None:
     with localcontext(prec=_DIGITS):
         price = (gross / raw.quantity).quantize(_LAST_DIGIT)
     raw.price, raw.amount, raw.cash = checked_amount("price", price), None, None
+
+
+def price_in_account_currency(raw: RawFill, side: Side, values: Mapping[str, str], number: _Number) -> None:
+    """Set the price in the currency of the account, if the row states it in another. Raises RowError.
+
+    The fee is what the cash leaves at the rate of the row; without a rate the cash has no fee beside it.
+    """
+    priced, rate = values.get("price_currency", "").upper(), number("rate", values.get("rate", ""))[0]
+    if not raw.currency and rate not in (None, 1):
+        raise RowError(
+            "missing_field",
+            f"the cash that moved is in another money than {priced or 'the price'}, and the file does not say in which",
+            "say the currency of the account with --currency",
+        )
+    raw.currency = raw.currency or priced
+    if raw.currency == priced or not priced:
+        return
+    if raw.cash is None or raw.price is None or not raw.quantity:
+        raise RowError(
+            "missing_field", "the cash that moved is empty", "the price in its currency follows from it"
+        )
+    with localcontext(prec=_DIGITS):
+        paid = raw.cash.copy_abs()
+        gross = raw.quantity * raw.price * rate if rate else paid
+        fee = paid - gross if side is Side.BUY else gross - paid
+    if raw.commission is None and ZERO <= fee <= gross * _LARGEST_FEE:
+        raw.commission = canonical(fee.quantize(_CENT))
+    set_price_by_money(raw, side, by_cash=True)
 
 
 def multiplier_by_amount(raw: RawFill) -> Decimal | None:

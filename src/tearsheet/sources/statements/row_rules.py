@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 from tearsheet.sources.files.csv_rows import extra_columns_problem
 from tearsheet.sources.layouts.header import HeaderPlaces, header_places
 from tearsheet.sources.layouts.layout import ExtractPattern, Layout
+from tearsheet.sources.layouts.naming import InstrumentNaming
 from tearsheet.sources.statements.raw_fill import InvalidRow, RawEvent, RawFill, TextCache, bad_number
 from tearsheet.sources.statements.row_kinds import (
     EventRow,
@@ -25,13 +26,15 @@ from tearsheet.sources.statements.row_money import (
     RowFees,
     check_unit,
     checked_amount,
+    in_trade_currency,
     multiplier_by_amount,
     parse_with_unit,
+    price_in_account_currency,
     raw_event,
     set_price_by_money,
     unstated_coin,
 )
-from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol, spelled_contract
+from tearsheet.sources.text.contracts import coin_pair, fraction_price
 from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
@@ -62,6 +65,7 @@ _LONGEST_TEXT = 300
 
 #: Under which name orders are counted of which nothing was filled.
 UNFILLED = "unfilled_orders"
+_ONLY_CLOCK = re.compile(r"^\d{1,2}:\d\d")
 _WRITE_IT = "write the fill in the generic format instead"
 _SWAPPED = str.maketrans(",.", ".,")
 
@@ -132,7 +136,7 @@ class RuleMapper:
             for part in layout.parts
             if (place := names.place(part.column)) is not None
         ]
-        self._fees = RowFees(layout.fees.columns, layout.fees.currency, names)
+        self._fees = RowFees(layout.fees.columns_of(names), layout.fees.currency, names)
         self._exit_fees = RowFees(layout.fees.exit, layout.fees.currency, names)
         self._marked = {
             field
@@ -143,9 +147,7 @@ class RuleMapper:
         }
         self._is_point = form.decimal_mark == "."
         self._sides = layout.side_words(Side.BUY, Side.SELL)
-        self._asset_classes: dict[str, str] = {}
-        for word, kind in layout.asset_classes.items():
-            self._asset_classes.setdefault(word.casefold(), kind)
+        self._naming = InstrumentNaming(layout)
         self._is_fraction = layout.prices == "fractions"
         self._cache = TextCache(partial(parse_with_unit, form))
 
@@ -214,28 +216,38 @@ class RuleMapper:
         if isinstance(kind, ExpirationRow):
             values["event"] = kind.event
         for part, place, patterns in self._parts:
-            found = self._groups(part, patterns, cells[place].strip())
+            is_optional = part.optional or isinstance(kind, EventRow)
+            found = self._groups(part, patterns, cells[place].strip(), is_optional=is_optional)
             values |= {name: text for name, text in found.items() if not (part.gaps and values.get(name))}
         for field in self._layout.carried:
             values[field] = self._carried[field] = values.get(field) or self._carried.get(field, "")
         for field, constant in self._constants:
             values[field] = values.get(field) or constant
-        if isinstance(kind, UnfilledRow) and not self._is_filled(values):
+        if isinstance(kind, UnfilledRow) and not self._is_number(values.get("quantity", "")):
             return SkippedRow(UNFILLED)
-        for field, reason in self._layout.requires.items():
-            if not values.get(field):
-                raise RowError("unknown_row", reason, self._layout.notes or _WRITE_IT)
+        fees = self._fees.texts(cells)
         event_kind = kind.kind if isinstance(kind, EventRow) else None
-        return PickedRow(values, self._fees.texts(cells), self._exit_fees.texts(cells), event_kind)
+        if event_kind is None:
+            self._require(values, fees)
+        return PickedRow(values, fees, self._exit_fees.texts(cells), event_kind)
 
-    def _is_filled(self, values: Mapping[str, str]) -> bool:
-        """Return whether a part of an order that ended early was filled."""
+    def _require(self, values: Mapping[str, str], fees: Sequence[str]) -> None:
+        """Check that the row has the fields that a trade of the layout has. Raises RowError."""
+        for fields, reason in self._layout.requires.items():
+            stated = [values.get(field) for field in fields.split(" or ")]
+            if not any(stated) and not ("commission" in fields and any(map(self._is_number, fees))):
+                raise RowError("unknown_row", reason, self._layout.notes or _WRITE_IT)
+
+    def _is_number(self, text: str) -> bool:
+        """Return whether a text is no empty cell and not 0."""
         try:
-            return bool(self._number("quantity", values.get("quantity", ""))[0])
+            return bool(self._number("quantity", text)[0])
         except RowError:
             return True
 
-    def _groups(self, part: ExtractPattern, patterns: Sequence[re.Pattern[str]], text: str) -> dict[str, str]:
+    def _groups(
+        self, part: ExtractPattern, patterns: Sequence[re.Pattern[str]], text: str, *, is_optional: bool
+    ) -> dict[str, str]:
         """Return the fields that the first matching pattern takes out of a text. Raises RowError."""
         fitting = patterns if len(text) <= _LONGEST_TEXT else []
         match = next((m for p in fitting if (m := p.fullmatch(text))), None)
@@ -244,7 +256,7 @@ class RuleMapper:
             if part.mark and not self._is_point:
                 found |= {name: found[name].translate(_SWAPPED) for name in found if name in self._marked}
             return found
-        if part.optional:
+        if is_optional:
             return {}
         raise RowError(
             "unknown_row",
@@ -270,7 +282,7 @@ class RuleMapper:
         """Return the event of a row. Raises RowError."""
         values = row.values
         is_named = any(values.get(field) for field in ("symbol", "underlying", "base"))
-        named = self._instrument(values) if is_named else ("", "", "", values.get("currency", ""))
+        named = self._naming.instrument(values) if is_named else ("", "", "", values.get("currency", ""))
         event = raw_event(kind, values, row.fees, self._layout.events, self._number)
         event.symbol, event.asset_class, event.currency = named[0], named[1], event.currency or named[3]
         event.time = self._time(values, "time", "clock")
@@ -302,7 +314,7 @@ class RuleMapper:
         """Return the raw fill of a row, with its quantity if that is known. Raises RowError."""
         values, fees = row.values, self._layout.fees
         get = values.get
-        symbol, asset_class, base, currency = self._instrument(values)
+        symbol, asset_class, base, currency = self._naming.instrument(values)
         coin = ""
         if quantity is None:
             quantity, coin = self._number("quantity", get("quantity", ""))
@@ -342,46 +354,10 @@ class RuleMapper:
             trade_day=get("trade_day", ""),
         )
         self._set_fee(raw, row)
-        self._set_by_money(raw)
+        self._set_by_money(raw, values)
         if not fees.in_kind:
             raw.base = ""
         return raw
-
-    def _instrument(self, values: Mapping[str, str]) -> tuple[str, str, str, str]:
-        """Return symbol, asset class, base and currency. Raises RowError."""
-        layout, symbol = self._layout, values.get("symbol", "")
-        base, currency = values.get("base", ""), values.get("currency", "")
-        named, asset_class = symbol, self._asset_class(values.get("asset_class", ""))
-        if values.get("right") and layout.options == "spelled":
-            named = spelled_contract(values, layout.expiries)
-            asset_class = "future" if named.endswith(" FUT") else "option"
-        elif values.get("right"):
-            named, asset_class = option_symbol(values, layout.expiries), "option"
-        elif not symbol:
-            named = f"{base}/{currency}" if base and currency else values.get("underlying", "")
-        if layout.quotes:
-            base, currency = coin_pair(named, layout.quotes)
-            if not base:
-                raise RowError(
-                    "unknown_instrument",
-                    f"{symbol!r} is no pair of coins that is known here",
-                    f"pairs end in one of {', '.join(layout.quotes)}",
-                )
-            base, currency = (layout.coin_names.get(coin, coin) for coin in (base, currency))
-            named = f"{base}/{currency}"
-        return named, asset_class, base, layout.coin_names.get(currency, currency)
-
-    def _asset_class(self, word: str) -> str:
-        if not self._asset_classes:
-            return word
-        kind = self._asset_classes.get(word.casefold())
-        if kind is None:
-            raise RowError(
-                "unknown_row",
-                f"the kind of instrument is not known, was {truncate(word, _LONGEST_TEXT)!r}",
-                f"known are {', '.join(self._layout.asset_classes)}",
-            )
-        return kind
 
     def _number(self, field: str, text: str) -> tuple[Decimal | None, str]:
         """Return a number and the currency or coin behind it. Raises RowError."""
@@ -428,12 +404,14 @@ class RuleMapper:
     def _set_fee(self, raw: RawFill, row: PickedRow) -> None:
         """Set commission, a cost being positive, and its currency. Raises RowError."""
         fees = self._layout.fees
-        if not fees.columns:
+        if not (fees.columns or fees.after):
             number, unit = self._number("commission", row.values.get("commission", ""))
             if number is None and fees.required:
                 raise RowError("missing_field", "commission is empty", "0 is a fee, nothing is none")
         else:
             number, unit = self._fees.total(row.fees, raw.currency, row.values, self._number)
+        if number is not None and fees.at_rate:
+            number = in_trade_currency(number, self._number("rate", row.values.get("rate", ""))[0])
         if number is not None:
             self._set_cost(raw, number, unit or unstated_coin(raw, number, fees, row.values, self._number))
 
@@ -455,11 +433,16 @@ class RuleMapper:
             )
         raw.commission, raw.fee_currency = checked_amount("commission", cost), currency if cost else ""
 
-    def _set_by_money(self, raw: RawFill) -> None:
+    def _set_by_money(self, raw: RawFill, values: Mapping[str, str]) -> None:
         """Set price and multiplier, where the layout finds them by the money of the row. Raises RowError."""
         layout = self._layout
+        if layout.cash == "unsigned" and raw.cash is not None:
+            cash = raw.cash.copy_abs()
+            raw.cash = cash if self._side(raw.side) is Side.SELL else EXACT.minus(cash)
         if layout.prices in ("amount", "cash"):
             set_price_by_money(raw, self._side(raw.side), by_cash=layout.prices == "cash")
+        if layout.prices == "account":
+            price_in_account_currency(raw, self._side(raw.side), values, self._number)
         if layout.multipliers == "amount" and raw.multiplier is None:
             raw.multiplier = multiplier_by_amount(raw)
 
@@ -471,8 +454,12 @@ class RuleMapper:
 
     def _time(self, values: Mapping[str, str], field: str, clock: str) -> str:
         text = values.get(field, "")
+        if "\n" in text:
+            text = " ".join(text.split())
         if text and values.get(clock) and ":" not in text:
             text = f"{text} {values[clock]}"
+        if values.get("day") and _ONLY_CLOCK.match(text):
+            text = f"{values['day']} {text}"
         if self._layout.short_years:
             text = text.replace("-", "/", 2)  # behind hyphens the year may come first, here it does not
         return epoch_time(text) if self._layout.epoch and text else text

@@ -34,10 +34,12 @@ class TradeTerms(Struct, frozen=True):
 
 class Settlement(Struct, frozen=True):
     """How money is settled. `lots`: quantities are lots whose size only the user can state.
+    `is_root_equity`: a symbol that may be a stock and the root of a future is a stock.
     `futures_pay_fees_only`: the cash that moves with a future is its fee, for its gains are settled daily.
     `rates`: what the user says that a unit of another currency is worth in that of the trade."""
 
     lots: bool = False
+    is_root_equity: bool = False
     futures_pay_fees_only: bool = False
     rates: Mapping[str, Decimal] = {}
 

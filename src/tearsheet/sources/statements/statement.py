@@ -115,6 +115,7 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign)
     _raise_unsupported(path, found.layout)
     found = _with_fee_sign(found, options.fee_sign)
+    found = _with_user_constants(path, found, options)
     found = _with_level(path, found)
     reader = _reader(found, options.account)
     times = list(itertools.islice(reader.times(), _SAMPLE_TIMES))
@@ -166,6 +167,8 @@ def _zone(
             "export it in UTC, or say its zone with --timezone, such as Etc/GMT-3 for UTC+3",
         )
     states_zone = any(times) and all(has_zone(text.strip()) for text in times)
+    if layout.usual_zone is not None and options.timezone is None:
+        return ZoneInfo(layout.usual_zone)
     if not layout.names_zone and options.timezone is None and not states_zone:
         raise FormatError(
             f"{path}: {layout.title} are written in local time, and the file does not say of where",
@@ -189,6 +192,24 @@ def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
         return found
     fees = structs.replace(found.layout.fees, cost=sign)
     return structs.replace(found, layout=structs.replace(found.layout, fees=fees))
+
+
+def _with_user_constants(path: Path, found: DetectedFile, options: StatementOptions) -> DetectedFile:
+    """A recognised file with the day and the currency that the user states. Raises FormatError."""
+    layout = found.layout
+    if not layout.states_day and options.day is None:
+        raise FormatError(
+            f"{path}: {layout.title} have times without a day",
+            "say of which day they are with --date YYYY-MM-DD",
+        )
+    if not layout.states_currency and options.currency is None:
+        raise FormatError(
+            f"{path}: {layout.title} do not say in which money they are",
+            "say which with --currency, such as EUR",
+        )
+    stated = {"day": options.day and options.day.isoformat(), "currency": options.currency}
+    constants = {field: text for field, text in stated.items() if text} | layout.constants
+    return structs.replace(found, layout=structs.replace(layout, constants=constants))
 
 
 def _check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_stated: bool) -> None:
@@ -252,6 +273,7 @@ def _parser_factory(
     newest_first, ascending = _time_direction(times, rules, is_newest_first=found.layout.newest_first)
     settlement = Settlement(
         lots=found.layout.lots,
+        is_root_equity=found.layout.ambiguous == "equity",
         rates=options.fee_rates,
         futures_pay_fees_only=found.layout.fees.futures_pay_fees_only,
     )

@@ -17,8 +17,8 @@ _CLOCK_FIRST = re.compile(r"^(\d{1,2}:\d\d(?::\d\d)?) (\d{4}-\d\d-\d\d)$")
 _COMPACT = re.compile(r"^(\d{4})(\d\d)(\d\d)[ ,;T]+(\d\d):?(\d\d):?(\d\d)$")
 #: Apr. 3, 2026, 2:30 PM; Fri Apr 03 2026 14:30:00; 3 Apr 2026 14:30
 _NAMED = re.compile(
-    r"^(?:[A-Z][a-z]{2},? )?(?:(?P<m1>[A-Za-z]{3})[a-z]*\.? (?P<d1>\d{1,2})|"
-    r"(?P<d2>\d{1,2})[ -](?P<m2>[A-Za-z]{3})[a-z]*\.?),?[ -](?P<year>\d{4}|\d\d)[ ,;]+(?P<clock>.+)$"
+    r"^(?:[A-Z][a-z]{2},? )?(?:(?P<m1>[^\W\d_]{3,12})\.? (?P<d1>\d{1,2})|"
+    r"(?P<d2>\d{1,2})[ -](?P<m2>[^\W\d_]{3,12})\.?),?[ -](?P<year>\d{4}|\d\d)[ ,;]+(?P<clock>.+)$"
 )
 _ONLY_CLOCK = re.compile(rf"^{_CLOCK}$")
 #: Days since 1899-12-30, as Excel counts them; these are the years 2000 to 2100.
@@ -34,7 +34,7 @@ _BARE_DATE = re.compile(r"^(?:\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d\d)|\d{1,2}-[A-
 _WITH_ZONE = re.compile(
     r"^(?P<wall>.*\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?: ?[AaPp]\.?[Mm]\.?)?)[ ,]*"
     r"(?:(?P<utc>Z|UTC|GMT)|(?:UTC|GMT)?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d\d)?"
-    r"|(?P<name>[A-Z]{3,5}|[A-Z][A-Za-z]+/[A-Za-z_/+-]+\d*))(?: \([^()]*\))?$"
+    r"|(?P<name>[ECMP]T|[A-Z]{3,5}|[A-Z][A-Za-z]+/[A-Za-z_/+-]+\d*))(?: \([^()]*\))?$"
 )
 #: Abbreviations of one zone only. CST is left out: it is Chinese time, too.
 _ABBREVIATIONS = {
@@ -62,10 +62,38 @@ _ABBREVIATIONS = {
     "NZST": 12,
     "NZDT": 13,
 }
+#: Names of the time of the day in a country, summer or winter.
+_COUNTRY_TIMES = {
+    "ET": "America/New_York",
+    "CT": "America/Chicago",
+    "MT": "America/Denver",
+    "PT": "America/Los_Angeles",
+}
 #: Seconds, milli-, micro- and nanoseconds since 1970 have so many digits.
 _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+#: Beginnings of the names of months in English, Danish, Dutch, French, German, Italian, Polish, Portuguese, Spanish.
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan ene gen sty",
+            "feb fév fev lut",
+            "mar mär mrt mrz maa",
+            "apr avr abr kwi",
+            "may mai mei maj mag",
+            "jun juin giu cze",
+            "jul juil lug lip",
+            "aug ago aoû aou sie",
+            "sep set wrz",
+            "oct okt ott out paź",
+            "nov lis",
+            "dec dez dic déc gru",
+        ),
+        1,
+    )
+    for name in names.split()
+}
 
 
 def split_zone(text: str) -> tuple[str, tzinfo | str | None]:
@@ -82,6 +110,8 @@ def split_zone(text: str) -> tuple[str, tzinfo | str | None]:
     if name := match["name"]:
         if "/" in name:
             return match["wall"], _named_zone(name)
+        if country := _COUNTRY_TIMES.get(name):
+            return match["wall"], ZoneInfo(country)
         hours = _ABBREVIATIONS.get(name)
         return match["wall"], name if hours is None else timezone(timedelta(hours=hours))
     offset = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
@@ -133,11 +163,12 @@ def _make_datetime(year: int, month: int, day: int, clock: tuple[str | None, ...
 
 def _parse_month_name(match: re.Match[str]) -> datetime | None:
     clock = _ONLY_CLOCK.match(match["clock"])
-    month = (match["m1"] or match["m2"]).lower()
-    if clock is None or month not in _MONTHS:
+    word = (match["m1"] or match["m2"]).lower()
+    month = _MONTHS.get(word[:3]) or _MONTHS.get(word[:4])
+    if clock is None or month is None:
         return None
     day, year = int(match["d1"] or match["d2"]), int(match["year"])
-    return _make_datetime(year if year > 99 else 2000 + year, _MONTHS.index(month) + 1, day, clock.groups())
+    return _make_datetime(year if year > 99 else 2000 + year, month, day, clock.groups())
 
 
 def _parse_excel_date(text: str) -> datetime:

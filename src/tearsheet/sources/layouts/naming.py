@@ -1,0 +1,56 @@
+"""Symbol, asset class and currency of an instrument, from the parts that a row states."""
+
+from collections.abc import Mapping
+
+from tearsheet.sources.layouts.layout import Layout
+from tearsheet.sources.text.contracts import coin_pair, option_symbol, spelled_contract
+from tearsheet.sources.text.lines import truncate
+from tearsheet.sources.text.problem import RowError
+
+_SHOWN = 300
+
+
+class InstrumentNaming:
+    """Rules of a layout by which an instrument gets its name."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._asset_classes: dict[str, str] = {}
+        for word, kind in layout.asset_classes.items():
+            self._asset_classes.setdefault(word.casefold(), kind)
+
+    def instrument(self, values: Mapping[str, str]) -> tuple[str, str, str, str]:
+        """Return symbol, asset class, base and currency. Raises RowError."""
+        layout, symbol = self._layout, values.get("symbol", "")
+        base, currency = values.get("base", ""), values.get("currency", "")
+        named, asset_class = symbol, self._asset_class(values.get("asset_class", ""))
+        if values.get("right") and layout.options == "spelled":
+            named = spelled_contract(values, layout.expiries)
+            asset_class = "future" if named.endswith(" FUT") else "option"
+        elif values.get("right"):
+            named, asset_class = option_symbol(values, layout.expiries), "option"
+        elif not symbol:
+            named = f"{base}/{currency}" if base and currency else values.get("underlying", "")
+        if layout.quotes:
+            base, currency = coin_pair(named, layout.quotes)
+            if not base:
+                raise RowError(
+                    "unknown_instrument",
+                    f"{symbol!r} is no pair of coins that is known here",
+                    f"pairs end in one of {', '.join(layout.quotes)}",
+                )
+            base, currency = (layout.coin_names.get(coin, coin) for coin in (base, currency))
+            named = f"{base}/{currency}"
+        return named, asset_class, base, layout.coin_names.get(currency, currency)
+
+    def _asset_class(self, word: str) -> str:
+        if not self._asset_classes:
+            return word
+        kind = self._asset_classes.get(word.casefold())
+        if kind is None:
+            raise RowError(
+                "unknown_row",
+                f"the kind of instrument is not known, was {truncate(word, _SHOWN)!r}",
+                f"known are {', '.join(self._layout.asset_classes)}",
+            )
+        return kind
