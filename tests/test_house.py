@@ -119,3 +119,8 @@ def test_the_core_has_no_floats_but_in_the_metric_table() -> None:
         if name.startswith(("trade/", "performance/")) and name not in allowed:
             names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
             assert "float" not in names, name
+
+
+def test_each_migration_has_a_number_of_its_own() -> None:
+    numbers = Counter(path.name[:4] for path in SOURCE.glob("store/db/schema/*.sql"))
+    assert [number for number, files in numbers.items() if files > 1] == []
