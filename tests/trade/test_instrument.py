@@ -56,6 +56,40 @@ def test_the_table_has_at_least_60_futures(instruments: Instruments) -> None:
         ("ES 12-26", "ESZ26", "50"),
         ("ES 01-27", "ESF27", "50"),
         ("GG6", "GG26", "100"),
+        ("CON.F.US.MES.H26", "MESH26", "5"),
+        ("CON.F.US.EP.H26", "ESH26", "50"),
+        ("MESH26_FUT_CME", "MESH26", "5"),
+        ("MESH6_FUT_CME", "MESH26", "5"),
+        ("MNQ 12-2026", "MNQZ26", "2"),
+        ("MNQ 12/26", "MNQZ26", "2"),
+        ("MNQ 2026-12", "MNQZ26", "2"),
+        ("MNQ 202612", "MNQZ26", "2"),
+        ("MNQ202612", "MNQZ26", "2"),
+        ("MES 20260320", "MESH26", "5"),
+        ("MES.H26", "MESH26", "5"),
+        ("MES-H26", "MESH26", "5"),
+        ("MES H6", "MESH26", "5"),
+        ("MNQZ6.FUT", "MNQZ26", "2"),
+        ("MESMAR26", "MESH26", "5"),
+        ("MES MAR 2026", "MESH26", "5"),
+        ("MES 20MAR26", "MESH26", "5"),
+        ("MES MAR20'26 @CME", "MESH26", "5"),
+        ("E-MINI S&P 500 MAR26", "ESH26", "50"),
+        ("Micro E-mini Nasdaq-100 Index Mar 26", "MNQH26", "2"),
+        ("MAR 26 CME E-MINI S&P", "ESH26", "50"),
+        ("Gold Futures (Apr 2026)", "GCJ26", "100"),
+        ("CRUDE OIL DEC26", "CLZ26", "1000"),
+        # continuous contracts, which are none of the dated ones
+        ("ES##", "ES", "50"),
+        ("MES ##-##", "MES", "5"),
+        ("@ES#", "ES", "50"),
+        ("@ES", "ES", "50"),
+        ("/MNQ", "MNQ", "2"),
+        ("ES=F", "ES", "50"),
+        ("ES.c.0", "ES", "50"),
+        ("ES-CONT", "ES", "50"),
+        ("CME:MNQ", "MNQ", "2"),
+        ("CME_MINI:MNQ", "MNQ", "2"),
     ],
 )
 def test_contracts(instruments: Instruments, written: str, canonical: str, multiplier: str) -> None:
@@ -97,6 +131,46 @@ def test_shares_and_coins_have_multiplier_one(
     found = instruments.resolve(written, ON)
     assert isinstance(found, Instrument)
     assert (found.symbol, found.multiplier, found.asset_class, found.currency) == (written, 1, kind, currency)
+
+
+@pytest.mark.parametrize(
+    ("written", "canonical", "multiplier"),
+    [
+        ("ESZ6 C5000", "ESZ26 C5000", "50"),
+        ("./ESZ6C5000", "ESZ26 C5000", "50"),
+        ("./CLM26P72.5:XNYM", "CLM26 P72.5", "1000"),
+        ("ESZ6 5000 P", "ESZ26 P5000", "50"),
+    ],
+)
+def test_an_option_on_a_future_has_the_futures_multiplier(
+    instruments: Instruments, written: str, canonical: str, multiplier: str
+) -> None:
+    for kind in (None, "option"):
+        found = instruments.resolve(written, ON, asset_class=kind)
+        assert isinstance(found, Instrument)
+        assert (found.symbol, found.multiplier) == (canonical, Decimal(multiplier))
+        assert found.asset_class == "option"
+
+
+@pytest.mark.parametrize(
+    ("written", "coin", "worth"),
+    [
+        ("BTCUSD_PERP", "BTC", 100),
+        ("ETHUSD_260327", "ETH", 10),
+        ("BTC-USD-SWAP", "BTC", 100),
+        ("SOL-USD-260327", "SOL", 10),
+        ("PI_XBTUSD", "BTC", 1),
+        ("XBTUSD", "BTC", 1),
+        ("BTC-PERPETUAL", "BTC", 1),
+        ("ETH-27MAR26", "ETH", 1),
+    ],
+)
+def test_a_coin_margined_contract_is_in_its_coin(
+    instruments: Instruments, written: str, coin: str, worth: int
+) -> None:
+    found = instruments.resolve(written, ON)
+    assert isinstance(found, Instrument)
+    assert (found.symbol, found.currency, found.multiplier) == (written, coin, -worth)
 
 
 def test_a_listed_option_stands_for_a_hundred(instruments: Instruments) -> None:
@@ -158,23 +232,18 @@ def test_the_users_word_goes_before_the_table() -> None:
     ("written", "said"),
     [
         ("MNQ 13-26", None),
-        ("MNQ 12-2026", None),
-        ("MNQ 202612", None),
-        ("MNQ202612", None),
-        ("MNQZ6.FUT", None),
-        ("/MNQ", None),
-        ("@ES", None),
-        ("ES=F", None),
         ("ES!", None),
-        ("CME:MNQ", None),
-        ("CME_MINI:MNQ", None),
         ("ESZ6-ESH7", None),
-        ("ESZ6 C5000", None),
+        ("CON.F.US.QQQ.H26", None),
+        ("QQQH26_FUT_CME", None),
+        ("QQQ MAR 2026", None),
+        ("E-MINI RIVERS MAR26", None),
+        ("/QQQ", None),
+        ("EW3H6 C6000", None),
         ("GOLD DEC", "future"),
         ("AAPL1 260109C00320000", None),
         ("AAPL 260109C", "option"),
         (".AAPL260109C320", None),
-        ("./ESZ6C5000", None),
         ("-NVDA260710P195", None),
         ("NVDA 260710P195", None),
         ("SPY 3/20/2026 Call $580.00", None),
@@ -247,6 +316,8 @@ def test_an_answer_is_remembered_by_all_it_depends_on(instruments: Instruments) 
         ("MNQ: {multiplier: abc}", "MNQ.multiplier is 'abc'"),
         ("MNQ: {multiplier: .inf}", "MNQ.multiplier is '.inf'"),
         ("MNQ: {tick: [1]}", "MNQ.tick is ['1']"),
+        ("MNQ: {kind: bond}", "MNQ.kind is 'bond'"),
+        ("MNQ: {kind: inverse}", "MNQ is inverse, and has no currency"),
         ("MNQ: {factor: 2}", "MNQ.factor is unknown"),
         ("MNQ: {asset_class: bond}", "MNQ.asset_class is 'bond'"),
         ("MNQ: {currency: dollars}", "MNQ.currency is 'dollars'"),

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from tearsheet.performance.tally import LOSS, Tally
 from tearsheet.rules.limit import period_start
-from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.amount import ZERO, exact, trade_value
 from tearsheet.trade.fill import Side
 from tearsheet.trade.position import Booking, Position, outcome_of
 
@@ -48,7 +48,7 @@ def compute_unrealized_pnl(positions: Iterable[Position], prices: Mapping[str, D
             if price is None:
                 missing.append(position.symbol)
                 continue
-            value = price * position.open_quantity * position.multiplier
+            value = trade_value(position.open_quantity, price, position.multiplier)
             total += value - position.cost if position.side is Side.BUY else position.cost - value
     return UnrealizedPnl(None if missing else total, tuple(sorted(set(missing))))
 

@@ -81,6 +81,22 @@ def proportional_share(total: Decimal, part: Decimal, whole: Decimal) -> Decimal
     return (total * part * _E12 // whole * _E_12).normalize()
 
 
+def trade_value(quantity: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:
+    """Return the money of a quantity at a price; call it inside `exact()`.
+
+    A multiplier below 0 is that of an inverse contract, whose money is a coin: quantity × multiplier ÷ price.
+    """
+    if multiplier < ZERO:
+        return -inverse_value(quantity, price, multiplier)
+    return quantity * price * multiplier
+
+
+def inverse_value(quantity: Decimal, price: Decimal, multiplier: Decimal) -> Decimal:
+    """Return the coins, above 0, that a quantity of inverse contracts is worth, truncated to 12 decimals."""
+    # a price of 0 is none: such a fill is rejected before it is booked
+    return (quantity * -multiplier * _E12 // price * _E_12).normalize() if price else ZERO
+
+
 def ratio(numerator: Decimal, denominator: Decimal) -> Decimal | None:
     """Return a quotient truncated to 8 decimals, or None for a denominator of 0.
 

@@ -14,37 +14,30 @@ from typing import Literal
 from msgspec import Struct
 
 from tearsheet.trade.amount import ONE
+from tearsheet.trade.contract_name import (
+    MONTH_CODES,
+    ContractName,
+    inverse_contract,
+    long_names,
+    parse_contract,
+    parse_long_name,
+)
 
 AssetClass = Literal["future", "equity", "crypto", "forex", "option"]
 ASSET_CLASSES: tuple[AssetClass, ...] = ("future", "equity", "crypto", "forex", "option")
 
-MONTH_CODES = "FGHJKMNQUVXZ"
-_MONTH_NAMES = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _OPTION_MULTIPLIER = Decimal(100)
 
-_ROOT = r"(?P<root>[A-Z0-9]{1,4})"
-_PREFIX = r"(?:[A-Z_]+:|(?:[A-Z]+\.)+|/|@)?"
-#: After a dot only futures exchanges: SIX2.DE is a stock in Frankfurt, not a silver future.
-_EXCHANGES = (
-    "CME|CBOT|CBT|COMEX|CMX|NYMEX|NYM|NYB|GLOBEX|CFE|ICE|IFUS|IFEU|EUREX|HKFE|XCME|XCBT|XNYM|XCEC|XCBF|XEUR"
-)
-_SUFFIX = rf"(?:[@:][A-Z_]+|\.(?:{_EXCHANGES}))?"
-#: MNQ 12-26 (NinjaTrader), MNQ DEC26, MNQZ6 / MNQZ26 / MNQZ2026, with /, @, CM. or :XCME around them.
-_CONTRACTS = tuple(
-    re.compile(f"^{_PREFIX}{_ROOT}{tail}{_SUFFIX}$")
-    for tail in (
-        r" (?P<month>\d\d)-(?P<year>\d\d)",
-        rf" ?(?P<name>{'|'.join(_MONTH_NAMES)}) ?(?P<year>\d\d)",
-        rf"(?P<code>[{MONTH_CODES}])(?P<year>\d{{4}}|\d\d?)",
-    )
-)
-_CONTINUOUS = re.compile(rf"^{_PREFIX}{_ROOT}(?P<nth>\d)!$")
 #: Rest after a futures root in unsupported spellings: MNQ 12-2026, ESZ6 C5000, ES=F.
 _FUTURE_TAIL = re.compile(
     rf"[{MONTH_CODES}]\d{{1,4}}(?:-.*|\.[A-Z]{{3,}})|(?:[{MONTH_CODES}]\d{{1,4}})? .*|\d{{3,}}.*|=F|!"
 )
 #: Options in unsupported spellings: .AAPL260109C320, -NVDA260710P195, SPY 3/20/2026 CALL $580, AAPL 16JAN26 200 C.
-_LIKE_OPTION = re.compile(r"[-.].+|[A-Z]{1,6} ?\d{6}[CP][\d.]+|.+ (?:CALL|PUT)(?: .*)?|.+ [\d.]+ ?[CP]")
+#: EW3H6 C6000 is a weekly option on a future.
+_LIKE_OPTION = re.compile(
+    r"[-.].+|[A-Z]{1,6} ?\d{6}[CP][\d.]+|.+ (?:CALL|PUT)(?: .*)?|.+ [\d.]+ ?[CP]"
+    rf"|[A-Z0-9]{{1,5}}[{MONTH_CODES}]\d{{1,2}} ?[CP][\d.]+"
+)
 #: BTC/USDT, BTC-USD, BTCUSDT, BTC/USDT:USDT: P&L is in the quote currency. BRK-B is not a pair.
 _PAIR = re.compile(
     r"^(?P<base>[A-Z0-9]{2,10})(?:[/-](?P<quoted>USDT?|USDC|FDUSD|BUSD|TUSD|DAI|EUR|GBP|JPY|CHF|AUD|CAD"
@@ -58,7 +51,10 @@ _OCC_OPTION = re.compile(
 
 
 class Instrument(Struct, frozen=True, gc=False):
-    """Tradable instrument; `multiplier` is money per point and unit, in `currency`."""
+    """Tradable instrument; `multiplier` is money per point and unit, in `currency`.
+
+    That of a coin-margined (inverse) contract is below 0: its money, in its coin, is quantity × multiplier ÷ price.
+    """
 
     symbol: str
     multiplier: Decimal
@@ -108,6 +104,10 @@ class Instruments:
         self.futures = futures
         self.overrides = dict(overrides or {})
         self.default_currency = default_currency
+        self._roots = frozenset(
+            (*futures, *(name for name, rule in self.overrides.items() if rule.multiplier))
+        )
+        self._long_names = long_names({root: row.name for root, row in futures.items()})
         self._cache: dict[tuple[str, int, str | None, str | None], Instrument | UnknownInstrument] = {}
 
     def resolve(
@@ -126,7 +126,11 @@ class Instruments:
         text = " ".join(symbol.upper().split())
         override = self.overrides.get(text)
         kind = (override.asset_class if override else None) or asset_class
-        result = self._contract(text, on, override, currency) if kind in (None, "future") else None
+        if (inverse := inverse_contract(text)) and (override is None or override.multiplier is None):
+            return self._build_instrument(text, "future", -inverse.worth, override, inverse.coin)
+        result = (
+            self._contract(text, on, kind, override, currency) if kind in (None, "future", "option") else None
+        )
         if result is None and kind in (None, "option"):
             result = self._option(text, kind, override, currency)
         pair = _PAIR.match(text)
@@ -139,24 +143,31 @@ class Instruments:
         return self._build_instrument(text, kind or spot, ONE, override, quote)
 
     def _contract(
-        self, text: str, on: date, override: InstrumentOverride | None, currency: str | None
+        self,
+        text: str,
+        on: date,
+        kind: AssetClass | None,
+        override: InstrumentOverride | None,
+        currency: str | None,
     ) -> Instrument | UnknownInstrument | None:
-        contract = _contract(text, on)
-        return None if contract is None else self._from_root(*contract, text, override, currency)
+        contract = parse_contract(text, on, self._roots) or parse_long_name(text, on, self._long_names)
+        if contract is None or (kind is not None and bool(contract.option) != (kind == "option")):
+            return None
+        return self._from_root(contract, text, override, currency)
 
     def _from_root(
-        self, root: str, canonical: str, text: str, override: InstrumentOverride | None, currency: str | None
+        self, contract: ContractName, text: str, override: InstrumentOverride | None, currency: str | None
     ) -> Instrument | UnknownInstrument:
-        row = self.futures.get(root)
+        root, row = contract.root, self.futures.get(contract.root)
         rule = override or self._find_override(root)
         multiplier = rule.multiplier or (row.multiplier if row else None)
         if multiplier is None:
-            return _unknown_root(text, root)
+            return _unknown_root(text, root) if root else _unknown_spelling(text)
         return Instrument(
-            symbol=canonical,
+            symbol=f"{contract.symbol} {contract.option}" if contract.option else contract.symbol or text,
             multiplier=multiplier,
             currency=rule.currency or (row.currency if row else currency or self.default_currency),
-            asset_class="future",
+            asset_class="option" if contract.option else "future",
             tick=rule.tick or (row.tick if row else None),
             root=root,
         )
@@ -175,7 +186,7 @@ class Instruments:
         if kind != "future":
             return None
         if text in self.futures:
-            return self._from_root(text, text, text, None, currency)
+            return self._from_root(ContractName(text, text), text, None, currency)
         return _unknown_spelling(text)
 
     def _option(
@@ -235,37 +246,6 @@ def futures_table(text: str) -> dict[str, FutureRoot]:
         root: FutureRoot(root, name, exchange, currency, Decimal(multiplier), Decimal(tick))
         for root, name, exchange, currency, multiplier, tick in rows
     }
-
-
-def _contract(text: str, on: date) -> tuple[str, str] | None:
-    """Return root and canonical symbol (MNQZ26) of a dated or continuous contract, else None."""
-    if continuous := _CONTINUOUS.match(text):
-        return continuous["root"], f"{continuous['root']}{continuous['nth']}!"
-    for pattern in _CONTRACTS:
-        if match := pattern.match(text):
-            code = _month_code(match.groupdict())
-            if code is None:
-                return None
-            return match["root"], f"{match['root']}{code}{_year(match['year'], on) % 100:02d}"
-    return None
-
-
-def _month_code(parts: Mapping[str, str | None]) -> str | None:
-    if code := parts.get("code"):
-        return code
-    if name := parts.get("name"):
-        return MONTH_CODES[_MONTH_NAMES.index(name)]
-    month = int(parts["month"] or 0)
-    return MONTH_CODES[month - 1] if 1 <= month <= 12 else None
-
-
-def _year(digits: str, on: date) -> int:
-    """Return the contract year; a one-digit year is the first one from the trade's year on."""
-    if len(digits) == 4:
-        return int(digits)
-    if len(digits) == 2:
-        return 2000 + int(digits)
-    return on.year + (int(digits) - on.year) % 10
 
 
 def _spot(pair: re.Match[str] | None) -> AssetClass:

@@ -13,7 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from tearsheet.trade.amount import ONE, ZERO, exact, proportional_share, ratio
+from tearsheet.trade.amount import ONE, ZERO, exact, inverse_value, proportional_share, ratio, trade_value
 from tearsheet.trade.fill import Fill, Mode, Side, TradeRecord, digest
 from tearsheet.trade.session import EARLIEST
 
@@ -59,10 +59,10 @@ class Position(Struct, frozen=True, gc=False):
     """One position from flat to flat; `closed_at` is None while it is open.
 
     `quantity` is the total entered, `peak_quantity` the largest and `open_quantity` the current open
-    quantity. `entry_value` and `exit_value` are Σ quantity × price, `cost` is the cost of the open
-    part (× multiplier). `gross`, `fees` and `carry` are booked so far. `held` is the duration. `last_at` is the
-    time of the last booking: carry may be paid after the position was closed. `position_side` is long or short
-    in an account that holds both at once.
+    quantity. `entry_value` and `exit_value` are Σ quantity × price, of inverse contracts the coins that
+    `inverse_value` gives; `cost` is the cost of the open part (× multiplier). `gross`, `fees` and `carry` are
+    booked so far. `held` is the duration. `last_at` is the time of the last booking: carry may be paid after the
+    position was closed. `position_side` is long or short in an account that holds both at once.
     """
 
     id: str
@@ -95,35 +95,50 @@ class Position(Struct, frozen=True, gc=False):
     position_side: str | None = None
 
     @property
+    def is_inverse(self) -> bool:
+        """Return whether the position is in a coin-margined contract, whose money is in its coin."""
+        return self.multiplier < ZERO
+
+    @property
     def net(self) -> Decimal:
         """Return booked P&L after fees and carry; call it inside `exact()`."""
         return self.gross - self.fees + self.carry
 
     def unrealized(self, price: Decimal) -> Decimal:
         """Return the P&L before fees of closing the open part at a price; call it inside `exact()`."""
-        value = self.open_quantity * price * self.multiplier
+        value = trade_value(self.open_quantity, price, self.multiplier)
         return value - self.cost if self.side is Side.BUY else self.cost - value
 
     @property
     def average_entry(self) -> Decimal | None:
         """Return the mean entry price to 8 decimals: of all entries once closed, else of the open part."""
-        if self.closed_at is None:
-            with exact():
-                return ratio(self.cost, self.open_quantity * self.multiplier)
         with exact():
+            if self.is_inverse:
+                if self.closed_at is None:
+                    return ratio(self.open_quantity * self.multiplier, self.cost)
+                return ratio(-self.quantity * self.multiplier, self.entry_value)
+            if self.closed_at is None:
+                return ratio(self.cost, self.open_quantity * self.multiplier)
             return ratio(self.entry_value, self.quantity)
 
     @property
     def average_exit(self) -> Decimal | None:
         """Return the mean exit price to 8 decimals; None before the first exit."""
         with exact():
-            return ratio(self.exit_value, self.quantity - self.open_quantity)
+            left = self.quantity - self.open_quantity
+            return (
+                ratio(-left * self.multiplier, self.exit_value)
+                if self.is_inverse
+                else ratio(self.exit_value, left)
+            )
 
     @property
     def initial_risk(self) -> Decimal | None:
         """Return |entry value − stop × quantity| × multiplier; call it inside `exact()`."""
         if self.stop_loss is None:
             return None
+        if self.is_inverse:
+            return abs(self.entry_value - inverse_value(self.quantity, self.stop_loss, self.multiplier))
         return abs(self.entry_value - self.stop_loss * self.quantity) * self.multiplier
 
     @property
@@ -145,6 +160,7 @@ class _OpenPosition:
         "first",
         "gross",
         "id",
+        "is_inverse",
         "last",
         "left",
         "multiplier",
@@ -167,8 +183,9 @@ class _OpenPosition:
         if fill.stop_loss is not None:
             self.planned = planned_risk_reward(fill.price, fill.stop_loss, fill.target)
         self.quantity = self.peak = self.left = quantity
-        self.entry_value = quantity * fill.price
-        self.cost = self.entry_value * self.multiplier
+        self.is_inverse = fill.multiplier < ZERO
+        self.entry_value = self.value(quantity, fill.price)
+        self.cost = -self.entry_value if self.is_inverse else self.entry_value * self.multiplier
         self.exit_value = self.gross = self.carry = ZERO
         self.fees = fees
         self.number = 1
@@ -180,6 +197,7 @@ class _OpenPosition:
         self.id, self.first, self.last = position.id, position, position
         self.opened_at, self.side = position.opened_at, position.side
         self.multiplier, self.planned = position.multiplier, position.planned_risk_reward
+        self.is_inverse = position.is_inverse
         self.quantity, self.peak = position.quantity, position.peak_quantity
         self.left = position.open_quantity
         self.entry_value, self.exit_value = position.entry_value, position.exit_value
@@ -188,11 +206,15 @@ class _OpenPosition:
         self.number = position.fills
         return self
 
+    def value(self, quantity: Decimal, price: Decimal) -> Decimal:
+        """Return the value that entries and exits add up; call it inside `exact()`."""
+        return inverse_value(quantity, price, self.multiplier) if self.is_inverse else quantity * price
+
     def increase(self, fill: Fill, quantity: Decimal, price: Decimal, fees: Decimal) -> None:
         """Add a fill on the same side to quantity and cost; call it inside `exact()`."""
-        value = quantity * price
+        value = self.value(quantity, price)
         self.entry_value += value
-        self.cost += value * self.multiplier
+        self.cost += -value if self.is_inverse else value * self.multiplier
         self.quantity += quantity
         left = self.left = self.left + quantity
         if left > self.peak:
@@ -287,8 +309,8 @@ class Book:
                     exit_quantity = left if excess else quantity
                     exit_fees = proportional_share(fees, left, quantity) if excess else fees
                     cost = position.cost if closes else proportional_share(position.cost, quantity, left)
-                    value = exit_quantity * price
-                    proceeds = value * position.multiplier
+                    value = position.value(exit_quantity, price)
+                    proceeds = -value if position.is_inverse else value * position.multiplier
                     gross = cost - proceeds if side is buy else proceeds - cost
                     position.cost -= cost
                     position.left = ZERO if closes else left - quantity
@@ -383,6 +405,8 @@ def position_from_record(
     the initial risk is unknown. The risk is also unknown if the multiplier is None.
     """
     # one derived booking: a second stored row would cost 5 µs a record in the first sync
+    if multiplier is not None and multiplier < ZERO:
+        multiplier = None  # the log has the money, and an entry or an exit alone tells no coins
     closed_at = record.result_time
     at_entry = closed_at > record.timestamp
     gross, fees = _logged_result(record)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tearsheet.store.tables.columns import FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import fill_from_row, position_from_row
-from tearsheet.trade.amount import ZERO, proportional_share
+from tearsheet.trade.amount import ZERO, proportional_share, trade_value
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
 from tearsheet.trade.round_trip import without_executed_legs
@@ -57,16 +57,18 @@ class _LotQueue:
         self.lots: deque[_Lot] = deque()
         self.held = self.value = self.fees = self.average_fees = ZERO
 
-    def add(self, quantity: Decimal, price: Decimal, fees: Decimal) -> None:
+    def add(self, quantity: Decimal, price: Decimal, multiplier: Decimal, fees: Decimal) -> None:
         """Add a lot; the quantity is signed."""
         self.lots.append(_Lot(abs(quantity), price, fees))
         self.held += quantity
-        self.value += abs(quantity) * price
+        self.value += trade_value(abs(quantity), price, multiplier)
         self.fees += fees
         self.average_fees += fees
 
-    def close(self, quantity: Decimal, price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
-        """Close a signed quantity; return points × quantity, FIFO fees and average fees."""
+    def close(
+        self, quantity: Decimal, price: Decimal, multiplier: Decimal
+    ) -> tuple[Decimal, Decimal, Decimal]:
+        """Close a signed quantity; return its result, FIFO fees and average fees."""
         left, made, paid = abs(quantity), ZERO, ZERO
         sign = -1 if quantity > 0 else 1
         before = abs(self.held)
@@ -74,9 +76,10 @@ class _LotQueue:
             lot = self.lots[0]
             closed = min(left, lot.left)
             fees = lot.fees if closed == lot.left else proportional_share(lot.fees, closed, lot.left)
-            made += (price - lot.price) * closed * sign
+            cost = trade_value(closed, lot.price, multiplier)
+            made += (trade_value(closed, price, multiplier) - cost) * sign
             paid += fees
-            self.value -= lot.price * closed
+            self.value -= cost
             self.fees -= fees
             lot.fees -= fees
             lot.left -= closed
@@ -98,18 +101,17 @@ def fill_effects(fills: Iterable[Fill]) -> list[FillEffect]:
     for fill in fills:
         gross = fifo = paid = fifo_paid = ZERO
         for booking in book.book(fill):
-            value = abs(booking.quantity) * fill.price * fill.multiplier
+            value = trade_value(abs(booking.quantity), fill.price, fill.multiplier)
             if lots.held and (lots.held > 0) is not (booking.quantity > 0):
                 is_long = lots.held > 0
                 gross = booking.gross
-                made, fifo_paid, paid = lots.close(booking.quantity, fill.price)
-                fifo = made * fill.multiplier
+                fifo, fifo_paid, paid = lots.close(booking.quantity, fill.price, fill.multiplier)
                 paid, fifo_paid = paid + booking.fees, fifo_paid + booking.fees
                 cost -= value - gross if is_long else value + gross
                 exits += 1
             else:
                 exits = exits if lots.held else 0
-                lots.add(booking.quantity, fill.price, booking.fees)
+                lots.add(booking.quantity, fill.price, fill.multiplier, booking.fees)
                 cost += value
         signed = fill.quantity if fill.side is Side.BUY else -fill.quantity
         steps.append(
@@ -119,14 +121,14 @@ def fill_effects(fills: Iterable[Fill]) -> list[FillEffect]:
                 fill.currency,
                 fill.multiplier,
                 fill.commission,
-                -signed * fill.price * fill.multiplier - fill.commission,
+                -trade_value(signed, fill.price, fill.multiplier) - fill.commission,
                 gross,
                 fifo,
                 paid,
                 fifo_paid,
                 lots.held,
                 cost,
-                lots.value * fill.multiplier,
+                lots.value,
                 lots.average_fees,
                 lots.fees,
                 exits,

@@ -133,7 +133,7 @@ class LedgerNumbers:
 def average_prices(step: FillEffect, method: CostMethod) -> dict[str, Decimal]:
     """Return the average price of the open position without and with fees, truncated to 18 decimals."""
     units = abs(step.held) * step.multiplier
-    if not units:
+    if units <= 0:  # nothing held, or an inverse contract, whose mean is no quotient of these
         return {}
     cost, fees = (step.cost, step.cost_fees) if method == "average" else (step.fifo_cost, step.fifo_fees)
     sign = 1 if step.held > 0 else -1

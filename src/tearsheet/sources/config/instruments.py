@@ -5,6 +5,7 @@ from typing import Any
 
 from tearsheet import trade
 from tearsheet.errors import SettingsError
+from tearsheet.trade.amount import ONE
 from tearsheet.trade.instrument import ASSET_CLASSES, InstrumentOverride, Instruments, futures_table
 from tearsheet.trade.value_rule import CURRENCY, InvalidValueError, ValueRule, number, one_of
 
@@ -12,7 +13,8 @@ from tearsheet.trade.value_rule import CURRENCY, InvalidValueError, ValueRule, n
 def load_instruments(overrides_file: Path | None, default_currency: str) -> Instruments:
     """Return the futures table with the overrides of a YAML file, if it exists.
 
-    Each key is a symbol or a futures root and holds multiplier, currency, asset_class or tick.
+    Each key is a symbol or a futures root and holds multiplier, currency, asset_class, tick or kind. Of the kind
+    `inverse`, the multiplier is what a contract is worth, and the currency the coin that it is settled in.
     Raises SettingsError naming file, key, value and what is allowed.
     """
     table = (Path(trade.__file__).parent / "futures.csv").read_text("utf-8")
@@ -41,6 +43,7 @@ _RULES: dict[str, ValueRule[Any]] = {
     "currency": CURRENCY,
     "asset_class": one_of(*ASSET_CLASSES),
     "tick": _POSITIVE,
+    "kind": one_of("linear", "inverse"),
 }
 
 
@@ -51,10 +54,18 @@ def _override(file: str, symbol: str, fields: Any) -> InstrumentOverride:
     for key, value in fields.items():
         if key not in _RULES:
             raise SettingsError(
-                f"{file}: {symbol}.{key} is unknown", "known are multiplier, currency, asset_class and tick"
+                f"{file}: {symbol}.{key} is unknown",
+                "known are multiplier, currency, asset_class, tick and kind",
             )
         try:
             values[key] = _RULES[key].parse(value)
         except InvalidValueError as error:
             raise SettingsError(f"{file}: {symbol}.{key} is {value!r}", str(error)) from None
+    if values.pop("kind", "linear") == "inverse":
+        if "currency" not in values:
+            raise SettingsError(
+                f"{file}: {symbol} is inverse, and has no currency", "say the coin it is settled in"
+            )
+        # the sign is the kind, see `trade_value`
+        values |= {"multiplier": -values.get("multiplier", ONE), "asset_class": "future"}
     return InstrumentOverride(**values)

@@ -6,6 +6,7 @@
 import re
 import tomllib
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -223,7 +224,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
 
     `opens` are the words for sides that open a position. If an option ends without a side, its side is
     derived from the trades that opened it. Rows with `signed` `endings` have a side or a signed quantity
-    themselves, and may repeat trades of the file. `titles` is the field that a line with one
+    themselves, and may repeat trades of the file. Pairs in a quote of `inverse` are coin-margined contracts, each
+    worth so much of the quote. `titles` is the field that a line with one
     cell above a table states.
 
     `prices`: with `amount` a price is the amount of the trade divided by its quantity, with `cash` the cash
@@ -265,6 +267,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     ambiguous: Literal["rejected", "equity"] = "rejected"
     quotes: list[str] = []
     coin_names: dict[str, str] = {}
+    inverse: dict[str, Decimal] = {}
     expiries: list[str] = []
     asset_classes: dict[str, str] = {}
     constants: dict[str, str] = {}

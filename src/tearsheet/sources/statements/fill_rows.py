@@ -167,6 +167,10 @@ class FillParser:
             raise RowError("missing_field", "price is empty", "0 is a price, nothing is none")
         named = (raw.symbol, raw.currency, raw.asset_class, raw.multiplier, self._times.day)
         instrument = self._known.get(named) or self._instrument(*named)
+        if instrument.multiplier < ZERO and price <= ZERO:
+            raise RowError(
+                "bad_number", f"price is {price}, and a coin-margined contract has none", "check it"
+            )
         if raw.fee_currency or raw.amount is not None or raw.cash is not None:
             terms = TradeTerms(side, quantity, price, commission)
             quantity, commission = self._settlement.resolve_fee(terms, instrument, raw)

@@ -323,6 +323,8 @@ class RuleMapper:
         stop_loss, _ = self._number("stop_loss", get("stop_loss", ""))
         target, _ = self._number("target", get("target", ""))
         multiplier, _ = self._number("multiplier", get("multiplier", ""))
+        if worth := self._layout.inverse.get(currency):
+            multiplier, currency, symbol, base = -worth, base, get("symbol", ""), ""
         amount, unit = self._number("amount", get("amount", ""))
         currency = check_unit(currency, unit, "amount", symbol)
         cash, unit = self._number("cash", get("cash", ""))

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tearsheet.sources.statements.raw_fill import RawFill
 from tearsheet.sources.text.problem import RowError, RowProblem
-from tearsheet.trade.amount import ZERO, exact, to_plain_string
+from tearsheet.trade.amount import ZERO, exact, to_plain_string, trade_value
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.instrument import AssetClass, Instrument, Instruments, UnknownInstrument
 
@@ -62,6 +62,9 @@ class Settlement(Struct, frozen=True):
             return _unknown_lot_size(text)
         if stated is None:
             return found
+        if stated < ZERO:  # an inverse contract, by the rules of its format
+            money = currency or instruments.default_currency
+            return Instrument(symbol=text, multiplier=stated, currency=money, asset_class="future")
         if isinstance(found, UnknownInstrument):
             if found.code != "unknown_instrument" or kind not in ("future", "option") or not stated:
                 return found
@@ -80,7 +83,7 @@ class Settlement(Struct, frozen=True):
     def resolve_fee(self, terms: TradeTerms, instrument: Instrument, raw: RawFill) -> tuple[Decimal, Decimal]:
         """Quantity and commission once the fee is in the currency of the trade. Raises RowError."""
         with exact():
-            gross = terms.quantity * terms.price * instrument.multiplier
+            gross = trade_value(terms.quantity, terms.price, instrument.multiplier)
             if raw.amount is not None:
                 _check_amount(terms, gross, raw.amount, instrument)
             if raw.cash is None:
@@ -190,7 +193,7 @@ def result_mismatch(result: Decimal, fills: Sequence[Fill], currency: str) -> Ro
     if len(fills) != 2 or (currency and currency != fills[0].currency):
         return None
     with exact():
-        paid = [one.quantity * one.price * one.multiplier for one in fills]
+        paid = [trade_value(one.quantity, one.price, one.multiplier) for one in fills]
         gross = paid[1] - paid[0] if fills[0].side is Side.BUY else paid[0] - paid[1]
         fees = sum((one.commission for one in fills), ZERO)
         slack = 2 * _CENT + abs(gross) * _CENT

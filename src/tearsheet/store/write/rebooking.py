@@ -16,7 +16,7 @@ from tearsheet.store.tables.rows import fill_from_row, position_from_row
 from tearsheet.store.write.append_booking import AppendBooking, Stream, store_bookings, store_positions
 from tearsheet.store.write.event_streams import REACH_US, EventStreams
 from tearsheet.store.write.session_tallies import SessionTallies
-from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.amount import ZERO, exact, trade_value
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.trade.round_trip import without_executed_legs
@@ -213,8 +213,8 @@ def _position_at_open(position: Position, opening: Booking) -> Position:
     """Return a position in the state after the second part of a reversing fill opened it."""
     with exact():
         quantity = abs(opening.quantity)
-        value = quantity * opening.price
-        cost = value * position.multiplier
+        cost = trade_value(quantity, opening.price, position.multiplier)
+        value = -cost if position.is_inverse else quantity * opening.price
     return Position(
         id=position.id,
         account=position.account,
