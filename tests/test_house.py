@@ -1,6 +1,7 @@
 """The house style that a machine can check."""
 
 import ast
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import tearsheet
+from tearsheet.store.db.connection import SCHEMA_VERSION, migrations
 
 SOURCE = Path(tearsheet.__file__).parent
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -59,6 +61,19 @@ def test_functions_are_short() -> None:
 def test_folders_are_small() -> None:
     sizes = Counter(name.rpartition("/")[0] for name, _ in trees() if not name.endswith("__init__.py"))
     assert {folder: size for folder, size in sizes.items() if size > MOST_IN_A_FOLDER} == {}
+
+
+def test_every_room_has_an_exhaustive_import_contract() -> None:
+    rooms = {".".join(path.parent.relative_to(SOURCE.parent).parts) for path in SOURCE.rglob("__init__.py")}
+    project = tomllib.loads((SOURCE.parents[1] / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    layered = [one for one in contracts if one["type"] == "layers" and one.get("exhaustive")]
+    assert rooms - {room for one in layered for room in one["containers"]} == set()
+
+
+def test_migrations_are_numbered_without_gap_or_double() -> None:
+    numbers = [number for number, _ in migrations()]
+    assert numbers == list(range(1, SCHEMA_VERSION + 1))
 
 
 def test_layout_is_the_formatter_s() -> None:

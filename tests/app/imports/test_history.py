@@ -16,6 +16,7 @@ from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.imports.import_file import ImportJob, preview_import
 from tearsheet.errors import NotFoundError, UsageError
+from tearsheet.store.db.connection import migrations
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window
 from tests.app.imports.test_api_posts import request
@@ -233,13 +234,15 @@ def test_a_rejection_names_the_fill_that_is_stored_now(place: Place) -> None:
 
 @pytest.mark.sqlite
 def test_an_undo_finds_the_rejections_of_an_older_ledger(place: Place) -> None:
-    """Before schema 9, only the message named the fill that a line contradicts."""
+    """Before schema 9, only the message named the fill that a line contradicts; the migration reads it there."""
     with place.tracker() as tracker:
         import_e1(tracker, place, ("first", "2"), ("other", "3"))
         path = tracker.ledger.name
-    with closing(sqlite3.connect(path)) as raw:
-        raw.execute("ALTER TABLE rejection DROP COLUMN fill_key")
-        raw.execute("PRAGMA user_version = 8")
+    add_column, fill_column = dict(migrations())[9]
+    assert add_column.endswith("ADD COLUMN fill_key TEXT")
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE rejection SET fill_key = NULL")
+        raw.execute(fill_column)
     with place.tracker() as tracker:
         assert len(tracker.rejections()) == 1
         ImportHistory(tracker).undo(1, "kim")

@@ -16,6 +16,7 @@ from tearsheet.store.tables.columns import FillRow, VariantRow, execution_name
 from tearsheet.trade.fill import ConflictRejection, Fill, FillRevision
 from tearsheet.trade.session import from_micros
 
+_SHARED_COLUMNS = tuple(name for name in FillRow.__struct_fields__ if name in VariantRow.__struct_fields__)
 ClaimKind = Literal["fill", "correction", "bust"]
 ClaimStatus = Literal["stands", "superseded", "refused"]
 
@@ -155,33 +156,8 @@ def claim_kind(fill: Fill) -> ClaimKind:
 
 def variant_row(source_id: int, line: int, kind: ClaimKind, status: ClaimStatus, row: FillRow) -> VariantRow:
     """Return the row of a claim with other content than the stored fill."""
-    return VariantRow(
-        source_id=source_id,
-        line=line,
-        status=kind,
-        fate=status,
-        account=row.account,
-        symbol=row.symbol,
-        key=row.key,
-        time_us=row.time_us,
-        rank=row.rank,
-        side=row.side,
-        quantity=row.quantity,
-        price=row.price,
-        commission=row.commission,
-        multiplier=row.multiplier,
-        currency=row.currency,
-        fill_id=row.fill_id,
-        order_id=row.order_id,
-        strategy=row.strategy,
-        stop_loss=row.stop_loss,
-        target=row.target,
-        mode=row.mode,
-        event=row.event,
-        amount=row.amount,
-        position_side=row.position_side,
-        terms=row.terms,
-    )
+    shared = {name: getattr(row, name) for name in _SHARED_COLUMNS}
+    return VariantRow(source_id=source_id, line=line, status=kind, fate=status, **shared)
 
 
 def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> ConflictRejection:
