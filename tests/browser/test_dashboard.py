@@ -17,6 +17,7 @@ PAGES = (
     "/trades",
     "/explain?metric=net_pnl",
     "/alerts?state=all",
+    "/risk",
     "/import",
     "/settings",
     "/settings/limits",

@@ -36,6 +36,7 @@ PATHS = (
     "/explain?metric=net_pnl&window=all",
     "/explain?metric=win_rate&window=all",
     "/alerts?state=all",
+    "/risk",
     "/import",
     "/settings",
     "/settings/limits",

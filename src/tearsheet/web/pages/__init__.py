@@ -9,6 +9,7 @@ from tearsheet.web.pages.imports import add_import_pages
 from tearsheet.web.pages.login import add_login
 from tearsheet.web.pages.overview import add_overview
 from tearsheet.web.pages.performance import add_performance_pages
+from tearsheet.web.pages.risk import add_risk_pages
 from tearsheet.web.pages.settings import add_settings
 from tearsheet.web.pages.today import add_today
 from tearsheet.web.pages.trade import add_trade
@@ -28,6 +29,7 @@ def dashboard(app_context: AppContext) -> Blueprint:
         add_trades,
         add_trade,
         add_alert_pages,
+        add_risk_pages,
         add_settings,
         add_import_pages,
         add_login,

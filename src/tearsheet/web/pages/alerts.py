@@ -72,7 +72,7 @@ class _AlertPages:
 
     def acknowledge(self, alert: str, **filters: Any) -> Response:
         """Record who acknowledges an alert, with a note."""
-        by, note = _form_text("by"), _form_text("note")
+        by, note = form_text("by"), form_text("note")
         if not by:
             raise HttpError(422, "an acknowledgement says by whom", "write your name")
         with self._app_context.query() as query:
@@ -80,7 +80,8 @@ class _AlertPages:
         return redirect_to(link("/alerts", filters))
 
 
-def _form_text(name: str) -> str:
+def form_text(name: str) -> str:
+    """Return a short text of a form, empty if absent. Raises HttpError 422 for an unprintable or long one."""
     text = request.form.get(name, "").strip()
     if len(text) > _MAX_LENGTH or any(not c.isprintable() for c in text):
         raise HttpError(422, f"{name} is too long or holds what cannot be printed", "1 to 200 characters")

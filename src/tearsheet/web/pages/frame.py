@@ -33,6 +33,7 @@ _NAVIGATION = (
     ("/calendar", "Calendar", "calendar"),
     ("/performance", "Performance", "performance"),
     ("/trades", "Trades", "trades"),
+    ("/risk", "Risk", "risk"),
     ("/alerts", "Alerts", "alerts"),
     ("/import", "Import", "import"),
     ("/settings", "Settings", "settings"),

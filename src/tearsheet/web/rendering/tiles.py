@@ -99,6 +99,11 @@ def curves(totals: Sequence[Decimal], drawdowns: Sequence[Decimal]) -> dict[str,
     }
 
 
+def sparkline_of(totals: Sequence[Decimal]) -> Sparkline | None:
+    """Return the curve of cumulative P&L, None for fewer than two points."""
+    return curves(totals, totals).get("net_pnl")
+
+
 def recent_results(newest_first: Sequence[Decimal]) -> dict[str, Sparkline | None]:
     """Return ticks of the latest trades, the newest at the right."""
     results = newest_first[:_TICKS][::-1]

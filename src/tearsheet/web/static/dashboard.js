@@ -14,6 +14,12 @@ document.getElementById("theme").addEventListener("click", () => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => document.dispatchEvent(new Event("themechange")));
 
+/* on a phone the bar has four pages and a button that shows the others */
+document.getElementById("more").addEventListener("click", ({ currentTarget: button }) => {
+  const open = document.querySelector(".nav").classList.toggle("open");
+  button.setAttribute("aria-expanded", String(open));
+});
+
 /* forms that are sent when a selector changes; GET forms leave out empty fields */
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-autosend]");
