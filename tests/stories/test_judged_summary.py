@@ -78,7 +78,7 @@ def test_every_door_judges_alike(judged: Place, capsys: pytest.CaptureFixture[st
         text = (folder / name).read_text().replace("_", " ").replace("\\", "")
         assert "EQ-1" in text.partition("Limits")[2]
         assert "must be flat" in text
-    page = api.ask("GET", "/").text
+    page = api.ask("GET", "/day").text
     assert "Daily loss" in page
     assert "✗ missed" in page
 
@@ -145,7 +145,7 @@ def test_an_unreadable_targets_file_is_partial_and_says_so(judged: Place) -> Non
     answer = api.get("/api/performance/daily")
     assert "bad_targets" in [reason["code"] for reason in answer["metadata"]["partial_reasons"]]
     assert answer["metadata"]["partial"]
-    assert "targets are not evaluated" in api.ask("GET", "/").text
+    assert "targets are not evaluated" in api.ask("GET", "/day").text
 
 
 def test_a_past_day_lists_no_alert_of_today(judged: Place) -> None:

@@ -10,6 +10,7 @@ from tearsheet.app.targets import check_targets, load_targets, preview_targets
 from tearsheet.errors import SettingsError
 from tearsheet.performance.summary import LimitStatus, PartialReason, PerformanceSummary, SummaryState
 from tearsheet.rules import AlertEvent, Targets, evaluate_targets
+from tearsheet.rules.limit import limit_label
 from tearsheet.rules.verdict import Verdict
 from tearsheet.trade.fill import digest
 
@@ -50,6 +51,16 @@ class Judge:
                 raise
             self.targets = Targets()
             self.problems = (*stale, PartialReason("bad_targets", error.message))
+
+    @property
+    def unlimited(self) -> list[str]:
+        """Return the accounts that trade without limits although others have some."""
+        if not self.verdicts:
+            return []
+        from tearsheet.app.limits.verdicts import account_verdicts  # loaded by the verdicts
+
+        found = account_verdicts(self._context).unlimited_accounts()
+        return [one for one in found if self._account in (None, one)]
 
     @property
     def digest(self) -> str:
@@ -105,7 +116,9 @@ def limit_verdicts(
 
 def _status(verdict: Verdict) -> LimitStatus:
     reasons = tuple(
-        PartialReason(reason.code, f"{reason.limit}: {reason.detail}" if reason.limit else reason.detail)
+        PartialReason(
+            reason.code, f"{limit_label(reason.limit)}: {reason.detail}" if reason.limit else reason.detail
+        )
         for reason in verdict.reasons
     )
     return LimitStatus(

@@ -1,6 +1,9 @@
 """Targets of a context: loading of the targets file, and evaluation of summaries."""
 
 import logging
+from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from tearsheet.app.alerts.evaluator import AlertCheck
 from tearsheet.app.analysis.summaries import summarize
@@ -8,7 +11,15 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.parsed_file import ParsedFile
 from tearsheet.log import log_event, timed_event
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.rules import Rule, Targets, rolling_rules, target_rules
+from tearsheet.rules import (
+    AlertEvent,
+    Resolution,
+    Rule,
+    Targets,
+    obsolete_reason,
+    rolling_rules,
+    target_rules,
+)
 from tearsheet.sources.config.targets import load_targets as parse_file
 from tearsheet.trade.session import Window
 
@@ -42,6 +53,13 @@ def check_targets(context: LedgerContext, summary: PerformanceSummary, targets: 
     """
     with timed_event(_log, "tearsheet.alerts") as event:
         result = context.alerts.evaluate(_checks(context, summary, targets))
+        over = context.alerts.resolve_obsolete(_obsolete_reason(context, targets), context.now)
+        ended = {alert.id for alert in over}
+        result = replace(
+            result,
+            resolved=(*result.resolved, *over),
+            open=tuple(alert for alert in result.open if alert.id not in ended),
+        )
         event.add(
             rules=len(result.findings),
             raised=len(result.raised),
@@ -55,6 +73,16 @@ def check_targets(context: LedgerContext, summary: PerformanceSummary, targets: 
 def preview_targets(context: LedgerContext, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
     """Evaluate a summary like `check_targets`, without a change of the alerts file."""
     return context.alerts.preview(_checks(context, summary, targets))
+
+
+def _obsolete_reason(context: LedgerContext, targets: Targets) -> Callable[[AlertEvent], Resolution | None]:
+    trading_day_of = context.settings.calendar.trading_day_of
+    today, rolling_window = context.today, context.settings.alert_rolling_window
+
+    def reason_of(alert: AlertEvent) -> Resolution | None:
+        return obsolete_reason(alert, targets, rolling_window, today, trading_day_of(alert.raised_at))
+
+    return reason_of
 
 
 def _checks(

@@ -129,8 +129,9 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
 
 def _show_limits(tracker: PerformanceTracker, sample: SampleReport) -> None:
     write_limits(sample)
+    zone = tracker.settings.calendar.timezone
     click.echo(click.style("\n5. Limits are stated in the same file: how far from them?", bold=True))
-    click.echo("\n".join(map(format_verdict, account_verdicts(tracker).all())).rstrip())
+    click.echo("\n".join(format_verdict(one, zone) for one in account_verdicts(tracker).all()).rstrip())
 
 
 def _export_days(tracker: PerformanceTracker, sample: SampleReport, folder: Path) -> None:

@@ -17,14 +17,14 @@ from tearsheet.cli.tables import columns
 from tearsheet.errors import UsageError
 from tearsheet.export.files import json_bytes, write_file
 from tearsheet.export.svg import replay_svg
-from tearsheet.rules.limit import LIMITS
+from tearsheet.rules.limit import LIMITS, format_usage, limit_label
 from tearsheet.rules.replay import Replay, Stop
-from tearsheet.rules.verdict import LimitView, Verdict, worst_state
+from tearsheet.rules.verdict import UNLIMITED_REASON, LimitView, Verdict, worst_state
 from tearsheet.trade.amount import ZERO, parse_amount
 from tearsheet.words import format_money, format_number
 
 _COLORS = {"ok": "green", "warn": "yellow", "breach": "red", "unknown": "magenta"}
-_VERDICT_COLUMNS = ("  limit", "state", "value", "of", "left", "resets at (UTC)", "")
+_VERDICT_COLUMNS = ("  limit", "state", "value", "of", "left", "resets at ({zone})", "")
 _STOP_COLUMNS = ("stopped at", "limit", "until", "value", "of", "day's result", "rest", "saved", "left open")
 _TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -55,11 +55,16 @@ def verdict(account: str | None, as_json: bool) -> int:
         stale = tracker.refresh(30.0)
         verdicts = account_verdicts(tracker)
         results = verdicts.all(stale) if account is None else [verdicts.for_account(account, stale)]
+        unlimited = verdicts.unlimited_accounts() if account is None else []
     if as_json:
         output = results if account is None else results[0]
         click.echo(json_bytes(output).decode(), nl=False)
     else:
-        click.echo("\n".join(map(format_verdict, results)) or "No account has limits.")
+        zone = tracker.settings.calendar.timezone
+        shown = [format_verdict(one, zone) for one in results]
+        click.echo("\n".join(shown) or "No account has limits.")
+        for name in unlimited:
+            click.echo(f"{name}: {UNLIMITED_REASON}", err=True)
     codes = {"ok": EXIT_OK, "warn": EXIT_OK, "breach": EXIT_BREACH, "unknown": EXIT_UNAVAILABLE}
     return codes[worst_state(results)]
 
@@ -90,28 +95,29 @@ def release(account: str, limit: str, actor: str, reason: str, allowance: Decima
     )
 
 
-def format_verdict(verdict: Verdict) -> str:
-    """Format a verdict with its limits and reasons."""
+def format_verdict(verdict: Verdict, zone: ZoneInfo) -> str:
+    """Format a verdict with its limits and reasons; times are in the zone of the trading day."""
     state = click.style(verdict.state.upper(), fg=_COLORS[verdict.state], bold=True)
     flat = click.style(" · must be flat", fg="red", bold=True) if verdict.must_be_flat else ""
     title = click.style(f"{verdict.account} · {verdict.trading_day} · {verdict.currency}", bold=True)
     lines = [f"{title}  {state}{flat}"]
     if verdict.limits:
-        lines.append(columns(_VERDICT_COLUMNS, [_limit_row(view) for view in verdict.limits], "llrrrll"))
+        head = [name.format(zone=zone.key) for name in _VERDICT_COLUMNS]
+        lines.append(columns(head, [_limit_row(view, zone) for view in verdict.limits], "llrrrll"))
     lines += _reasons(verdict)
     return "\n".join([*lines, ""])
 
 
-def _limit_row(view: LimitView) -> Sequence[str]:
+def _limit_row(view: LimitView, zone: ZoneInfo) -> Sequence[str]:
     value, threshold, remaining = (
-        "—" if one is None else format_number(one) for one in (view.value, view.threshold, view.headroom)
+        format_usage(view.name, one) for one in (view.value, view.threshold, view.headroom)
     )
-    resets = f"{view.resets_at:%Y-%m-%d %H:%M}" if view.resets_at else "when released"
+    resets = f"{view.resets_at.astimezone(zone):%Y-%m-%d %H:%M}" if view.resets_at else "when released"
     return (f"  {view.name}", view.level, value, threshold, remaining, resets, view.note or "")
 
 
 def _reasons(verdict: Verdict) -> list[str]:
-    details = (f"{r.limit}: {r.detail}" if r.limit else r.detail for r in verdict.reasons)
+    details = (f"{limit_label(r.limit)}: {r.detail}" if r.limit else r.detail for r in verdict.reasons)
     return [f"  {r.code}: {detail}" for r, detail in zip(verdict.reasons, details, strict=True)]
 
 

@@ -11,6 +11,7 @@ from tearsheet.rules.target import (
     AlertEvent,
     AlertState,
     Direction,
+    Resolution,
     Rule,
     Severity,
     TargetResult,
@@ -19,6 +20,7 @@ from tearsheet.rules.target import (
     evaluate_rules,
     evaluate_targets,
     new_alert,
+    obsolete_reason,
     rolling_rules,
     target_rules,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "AlertEvent",
     "AlertState",
     "Direction",
+    "Resolution",
     "Rule",
     "Severity",
     "TargetResult",
@@ -38,6 +41,7 @@ __all__ = [
     "evaluate_rules",
     "evaluate_targets",
     "new_alert",
+    "obsolete_reason",
     "rolling_rules",
     "target_rules",
 ]

@@ -1,16 +1,16 @@
 """Incidents of limits: a warning opens one, a breach escalates it, an `ok` limit resolves it.
 
-There is at most one per account, limit and trading day; an open one continues on the next day.
+There is at most one per account, limit and trading day; it is over with the day, week or month of its limit.
 """
 
 from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from tearsheet.rules.limit import LIMITS, LimitName, period_start
+from tearsheet.rules.limit import LIMITS, LimitName, format_usage, limit_label, period_start
 from tearsheet.rules.target import AlertEvent
 from tearsheet.rules.verdict import LimitView, Verdict
-from tearsheet.trade.amount import ZERO, to_plain_string
+from tearsheet.trade.amount import ZERO
 from tearsheet.trade.fill import digest
 
 #: Returns the latest state of an episode's newest alert, or None.
@@ -23,7 +23,13 @@ def incident_events(verdict: Verdict, last: LatestIncident) -> Iterator[AlertEve
     The incident of a limit that was removed from the file ends with its breach.
     """
     for view in verdict.limits:
-        changed = _changed_incident(verdict, view, last(_episode_id(verdict.account, view.name)))
+        incident = last(_episode_id(verdict.account, view.name))
+        if incident is not None and incident.state != "resolved" and _is_over(incident, verdict, view):
+            incident = replace(
+                incident, state="resolved", resolved_at=verdict.as_of, resolution="window_over"
+            )
+            yield incident
+        changed = _changed_incident(verdict, view, incident)
         if changed is not None:
             yield changed
     if any(reason.code == "bad_limits" for reason in verdict.reasons):
@@ -33,6 +39,14 @@ def incident_events(verdict: Verdict, last: LatestIncident) -> Iterator[AlertEve
         incident = last(_episode_id(verdict.account, name))
         if incident is not None and incident.state != "resolved":
             yield replace(incident, state="resolved", resolved_at=verdict.as_of, resolution="limit_removed")
+
+
+def _is_over(incident: AlertEvent, verdict: Verdict, view: LimitView) -> bool:
+    """Return whether the day, week or month of an open incident is over; a drawdown has none."""
+    start = period_start(LIMITS[view.name].period, verdict.trading_day)
+    return (
+        start is not None and incident.window_start is not None and incident.window_start < start.isoformat()
+    )
 
 
 def _changed_incident(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEvent | None:
@@ -97,10 +111,11 @@ def _episode_id(account: str, name: LimitName) -> str:
 
 
 def _message(verdict: Verdict, view: LimitView) -> str:
+    money = f" {verdict.currency}" if view.unit == "money" else ""
+    name = f"{limit_label(view.name)} of {verdict.account}"
     if view.breach is not None:
-        of = f"{to_plain_string(view.breach.value)} of {to_plain_string(view.breach.threshold)}"
-        return f"{view.name} of {verdict.account} is breached: {of} ({view.breach.trading_day})"
-    value, threshold = (
-        to_plain_string(one) if one is not None else "—" for one in (view.value, view.threshold)
-    )
-    return f"{view.name} of {verdict.account} is at {value} of {threshold} ({verdict.trading_day})"
+        breach = view.breach
+        value, threshold = (format_usage(view.name, one) for one in (breach.value, breach.threshold))
+        return f"{name} is breached: {value} of {threshold}{money} ({breach.trading_day})"
+    value, threshold = (format_usage(view.name, one) for one in (view.value, view.threshold))
+    return f"{name} is at {value} of {threshold}{money} ({verdict.trading_day})"

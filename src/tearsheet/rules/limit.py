@@ -105,10 +105,14 @@ class Limit(Struct, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class AccountLimits(Struct, frozen=True):
-    """Limits of one account; with data older than `stale_after` its status is unknown."""
+    """Limits of one account; with data older than `stale_after` its status is unknown.
+
+    `on_unknown` is what the block itself states, None if it states nothing.
+    """
 
     limits: tuple[Limit, ...] = ()
     stale_after: timedelta | None = STALE_AFTER
+    on_unknown: OnUnknown | None = None
 
     def get(self, name: LimitName) -> Limit | None:
         """Return the limit of a name, or None."""
@@ -124,6 +128,21 @@ class Limits(Struct, frozen=True):
     def for_account(self, account: str) -> AccountLimits:
         """Return the limits that apply to an account."""
         return self.accounts.get(account, self.default)
+
+
+def limit_label(name: str) -> str:
+    """Return the plain name of a limit, such as Daily loss."""
+    return name.replace("_", " ").capitalize()
+
+
+def format_usage(name: str, value: Decimal | None) -> str:
+    """Return a value of a limit for people: money with cents, unless it is whole."""
+    if value is None:
+        return "—"
+    if LIMITS[name].unit == "money" and value != value.to_integral_value():  # type: ignore[index]
+        return f"{value:,.2f}"
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def period_start(period: Period, session: date) -> date | None:

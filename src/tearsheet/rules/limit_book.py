@@ -5,6 +5,7 @@ The cost of a booking does not depend on the history. Past sessions can be added
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from msgspec import Struct, field
 
@@ -49,11 +50,12 @@ class LastChange(Struct, frozen=True):
 class LimitState:
     """Current usage, warning level and last change of one limit.
 
-    `episode` is the number of the current or next breach of the period. `spent`: after a release the
-    value returned within the threshold, so that the allowance of the release no longer applies.
+    `worst` is the highest value since the trading day began. `episode` is the number of the current or next
+    breach of the period. `spent`: after a release the value returned within the threshold, so that the allowance of
+    the release no longer applies.
     """
 
-    __slots__ = ("episode", "is_breached", "level", "limit", "moved_by", "spent", "start", "usage")
+    __slots__ = ("episode", "is_breached", "level", "limit", "moved_by", "spent", "start", "usage", "worst")
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
@@ -62,6 +64,7 @@ class LimitState:
         self.level, self.is_breached = 0, False
         self.start: date | None = None
         self.episode, self.spent = 1, False
+        self.worst: Decimal | None = None
 
     def reset_period(self, start: date | None) -> None:
         """Start a new period with unknown usage."""
@@ -75,6 +78,8 @@ class LimitState:
         if usage == self.usage:
             return
         self.usage = usage
+        if usage.value is not None:
+            self.worst = usage.value if self.worst is None else max(self.worst, usage.value)
         self.is_breached = is_breached(self.limit, usage)
         self.level = warning_level(self.limit, usage, self.level)
         if change is not None:
@@ -306,6 +311,7 @@ class LimitBook:
             return
         self.sums.start_session(session)
         for state in self.limit_states:
+            state.worst = None
             start = self.period_start(state.limit.name)
             if start != state.start:
                 state.reset_period(start)

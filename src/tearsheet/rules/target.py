@@ -5,7 +5,7 @@ a window has to reach, the window has ended. A window without trades is never ev
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -21,6 +21,10 @@ Direction = Literal["at_least", "at_most"]
 Severity = Literal["warning", "critical"]
 #: `raised` opens an alert; only those of limits are `escalated`, when a warning becomes a breach.
 AlertState = Literal["raised", "escalated", "acknowledged", "resolved"]
+
+
+#: Why an alert is over although its rule was not met again.
+Resolution = Literal["limit_removed", "target_removed", "window_changed", "window_over"]
 
 
 class Targets(Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,7 +94,7 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
     kind: Literal["target", "limit"] = "target"
     escalated_at: datetime | None = None
     breach_id: str | None = None
-    resolution: Literal["limit_removed"] | None = None
+    resolution: Resolution | None = None
 
 
 class TargetResult(Struct, frozen=True):
@@ -284,3 +288,19 @@ def _message(rule: Rule, actual: MetricScalar, kind: str, label: str, scope: str
     value = f"{actual:.4f}" if isinstance(actual, float) else f"{_decimal(actual):f}"
     where = f"{label}" if kind.startswith("rolling") else f"{kind} {label}"
     return f"{rule.metric} {value} is {side} {rule.target_value:f} ({where}, {scope})"
+
+
+def obsolete_reason(
+    alert: AlertEvent, targets: Targets, rolling_window: int, today: date, raised_on: date
+) -> Resolution | None:
+    """Return why an open alert of a target is over whatever its metric, or None.
+
+    Its target was removed, the number of trades of its rolling rule was changed, or its window is over. An alert
+    that is raised after the end of its window lasts for the trading day `raised_on`.
+    """
+    rolling = [(f"rolling-{trades}", rule.name) for trades, rule in rolling_rules(targets, rolling_window)]
+    if alert.rule not in {name for _, name in rolling} | {rule.name for rule in target_rules(targets)}:
+        return "target_removed"
+    if alert.window_end is None:
+        return None if (alert.window, alert.rule) in rolling else "window_changed"
+    return "window_over" if max(date.fromisoformat(alert.window_end), raised_on) < today else None

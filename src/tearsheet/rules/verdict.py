@@ -13,16 +13,21 @@ from msgspec import Struct
 
 from tearsheet.performance.summary import PartialReason
 from tearsheet.rules.breach import Breach
-from tearsheet.rules.limit import LIMITS, LimitName, LimitUnit, OnUnknown, is_within, period_end
+from tearsheet.rules.limit import LIMITS, LimitName, LimitUnit, OnUnknown, format_usage, is_within, period_end
 from tearsheet.rules.limit_book import LimitBook, LimitState
 from tearsheet.rules.limit_usage import UNKNOWN_USAGE, is_breached
-from tearsheet.trade.amount import exact, to_plain_string
+from tearsheet.trade.amount import exact
 
 VerdictState = Literal["ok", "warn", "breach", "unknown"]
 _WORST_FIRST: tuple[VerdictState, ...] = ("breach", "unknown", "warn", "ok")
 SCHEMA = "tearsheet.verdict/1"
 #: How far the clock may be behind the latest booking before it counts as set back.
 CLOCK_TOLERANCE = timedelta(seconds=60)
+
+#: Why an account without limits is named, but not judged.
+UNLIMITED_REASON = (
+    "no limits apply to it; `on_unknown` under `limits: default:` judges such accounts as unknown"
+)
 
 UNKNOWN_CODES = {
     "no_limits": "the account has no limits, so nothing can be said",
@@ -117,6 +122,8 @@ def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
         views = (*_limit_views(book, feed, now, uncertain), *_removed_limit_views(book))
     unknown = [view for view in views if view.level == "unknown"]
     policy: OnUnknown = "breach" if any(v.on_unknown == "breach" for v in unknown) else "hold"
+    if not book.plan.limits:
+        policy = book.plan.on_unknown or "hold"
     state = _state(views, uncertain)
     calendar = book.context.calendar
     return Verdict(
@@ -132,7 +139,7 @@ def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
         data_age_s=_age(book, feed, now),
         sequence=feed.sequence,
         limits=views,
-        reasons=(*_breaches(views), *uncertain, *_warnings(views)),
+        reasons=(*_breaches(book, views), *uncertain, *_warnings(book, views)),
     )
 
 
@@ -261,13 +268,31 @@ def _warning_muted_reason(book: LimitBook, state: LimitState, now: datetime) -> 
 def _view_note(book: LimitBook, state: LimitState, breach: Breach | None) -> str | None:
     """Return a note if value and level seem to contradict each other."""
     if breach is not None and not is_breached(state.limit, state.usage):
-        value, threshold = to_plain_string(breach.value), to_plain_string(breach.threshold)
-        return f"latched at {value} of {threshold}; the books have changed since"
+        why = (
+            "the books have changed since"
+            if _has_vanished(book, state, breach)
+            else "it is back within the limit"
+        )
+        return f"latched at {_of(breach.limit, breach.value, breach.threshold)}; {why}"
     release = book.breach_register.latest_release(state.limit.name, state.start)
     if breach is None and release is not None:
-        allowed = to_plain_string(release.allowed_value)
+        allowed = format_usage(state.limit.name, release.allowed_value)
         return f"released by {release.actor}: {release.reason}; it breaks beyond {allowed}"
     return None
+
+
+def _has_vanished(book: LimitBook, state: LimitState, breach: Breach) -> bool:
+    """Return whether today's fills no longer lead to a breach that one of them caused.
+
+    What marks or time alone caused is not in the books, and past days are there as sums only.
+    """
+    if breach.fill_key is None or breach.trading_day != book.session or state.limit.needs_marks:
+        return False
+    return state.worst is None or state.worst < breach.value
+
+
+def _of(name: LimitName, value: Decimal | None, threshold: Decimal | None) -> str:
+    return f"{format_usage(name, value)} of {format_usage(name, threshold)}"
 
 
 def _removed_limit_views(book: LimitBook) -> Iterator[LimitView]:
@@ -297,16 +322,24 @@ def _resets_at(book: LimitBook, name: LimitName) -> datetime | None:
     return None if end is None else book.context.calendar.start(end)
 
 
-def _breaches(views: tuple[LimitView, ...]) -> Iterator[VerdictReason]:
+def _breaches(book: LimitBook, views: tuple[LimitView, ...]) -> Iterator[VerdictReason]:
+    zone = book.context.calendar.timezone
     for view in views:
         if view.breach is not None:
-            value, threshold = to_plain_string(view.breach.value), to_plain_string(view.breach.threshold)
-            detail = f"{value} of {threshold} at {view.breach.at.isoformat()}"
-            yield VerdictReason("breach", detail, view.name)
+            at = f"{view.breach.at.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone.key})"
+            yield VerdictReason(
+                "breach",
+                f"{_of(view.name, view.breach.value, view.breach.threshold)}{_money(book, view)} at {at}",
+                view.name,
+            )
 
 
-def _warnings(views: tuple[LimitView, ...]) -> Iterator[VerdictReason]:
+def _warnings(book: LimitBook, views: tuple[LimitView, ...]) -> Iterator[VerdictReason]:
     for view in views:
         if view.level == "warn" and view.value is not None and view.threshold is not None:
-            detail = f"{to_plain_string(view.value)} of {to_plain_string(view.threshold)}"
+            detail = f"{_of(view.name, view.value, view.threshold)}{_money(book, view)}"
             yield VerdictReason("warn", f"{detail}, warned from {view.warned_at} %", view.name)
+
+
+def _money(book: LimitBook, view: LimitView) -> str:
+    return f" {book.context.currency}" if view.unit == "money" else ""

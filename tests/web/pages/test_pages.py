@@ -291,7 +291,7 @@ def test_alerts_are_filtered_and_told_from_their_beginning(traded: Api) -> None:
     traded.place.targets(win_rate_target=60)
     traded.place.now += timedelta(days=1)
     traded.get("/api/risk/verdict")
-    assert "as the limit was taken out" in page(traded, "/alerts?state=resolved")
+    assert ": the limit was taken out" in page(traded, "/alerts?state=resolved")
     assert "the limit was taken out" in page(traded, f"/alerts/{alert['id']}")
     assert traded.ask("GET", "/alerts/0123456789abcdef").status_code == 404
     assert traded.ask("GET", "/alerts?rule=luck").status_code == 422
@@ -382,6 +382,7 @@ def test_a_broken_targets_file_is_said_and_hides_no_number(traded: Api) -> None:
 def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
     from decimal import Decimal
 
+    from tearsheet.rules.limit import limit_label
     from tearsheet.rules.verdict import LimitView, Verdict, VerdictReason
     from tearsheet.web.rendering import svg
 
@@ -421,6 +422,7 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
         "svg": svg,
         "verdict_labels": VERDICT_LABELS,
         "render_code": render_code,
+        "limit_label": limit_label,
     }
     card = template.make_module(variables).limits_card([verdict])  # type: ignore[attr-defined]
     assert "must be flat" in card

@@ -18,7 +18,7 @@ from tearsheet.errors import InputError, NotFoundError, UsageError
 from tearsheet.export.files import json_line
 from tearsheet.log import log_event
 from tearsheet.performance.summary import PerformanceSummary
-from tearsheet.rules import AlertEvent, Rule, TargetResult, evaluate_rules, new_alert
+from tearsheet.rules import AlertEvent, Resolution, Rule, TargetResult, evaluate_rules, new_alert
 from tearsheet.shared_files import append_lines, file_size, read_lines
 from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.store.tables.alert_index import AlertIndex
@@ -128,6 +128,18 @@ class AlertEvaluator:
         pairs = self._findings(judged)
         return self._result(pairs, *self._changes(pairs))
 
+    def resolve_obsolete(
+        self, reason_of: Callable[[AlertEvent], Resolution | None], now: datetime
+    ) -> list[AlertEvent]:
+        """Resolve the open alerts of targets for which a function returns a reason. Raises InputError."""
+
+        def changes(_: LatestAlert) -> Iterator[AlertEvent]:
+            for alert in self.open_alerts():
+                if alert.kind == "target" and (reason := reason_of(alert)):
+                    yield replace(alert, state="resolved", resolved_at=now, resolution=reason)
+
+        return self.update_incidents(changes)
+
     def update_incidents(self, changes: Callable[[LatestAlert], Iterable[AlertEvent]]) -> list[AlertEvent]:
         """Append the changes that a function derives from each episode's last alert, and return them.
 
@@ -186,10 +198,13 @@ class AlertEvaluator:
         rows = self._index.after(after, only_open=is_open)
         return make_page(_before(wish, rows), wish.matches, number)
 
+    def open_alerts(self) -> list[AlertEvent]:
+        """Return all unresolved alerts, newest first."""
+        return [_decode(body) for _, body in self._index.after(None, only_open=True)]
+
     def open_limit_alerts(self) -> list[AlertEvent]:
         """Return the unresolved alerts of limits, newest first."""
-        found = (_decode(body) for _, body in self._index.after(None, only_open=True))
-        return [alert for alert in found if alert.kind == "limit"]
+        return [alert for alert in self.open_alerts() if alert.kind == "limit"]
 
     def accounts_with_open_limit_alerts(self) -> set[str]:
         """Return the accounts with an unresolved alert of a limit."""
@@ -245,7 +260,8 @@ class AlertEvaluator:
         for summary, finding in pairs:
             last = self._latest(finding.episode)
             is_open = last is not None and last.state != "resolved"
-            if finding.is_missed and not is_open:
+            is_over = last is not None and last.resolution == "window_over"
+            if finding.is_missed and not is_open and not is_over:
                 previous = last.id if last else ""
                 identity = digest(f"{finding.episode}\0{previous}")
                 raised.append(new_alert(summary, finding, identity))

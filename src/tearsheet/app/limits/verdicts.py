@@ -85,7 +85,7 @@ class AccountVerdicts:
 
     def _publish(self, found: Verdict) -> None:
         """Save the alerts of a verdict; a failure is logged and never blocks the verdict."""
-        levels = tuple((v.name, v.level, v.breach and v.breach.id) for v in found.limits)
+        levels = (found.trading_day, *((v.name, v.level, v.breach and v.breach.id) for v in found.limits))
         if self._published.get(found.account) == levels:
             return
         try:
@@ -164,12 +164,25 @@ class AccountVerdicts:
         with self._ledger.snapshot() as queries:
             return BreachTable(queries).page(account, number, after)
 
+    def unlimited_accounts(self) -> list[str]:
+        """Return the accounts that trade without limits, and without a default that says what this means."""
+        with self._ledger.snapshot():
+            limited = set(self._limited_accounts())
+            return sorted(set(self._traded_accounts()) - limited)
+
     def _limited_accounts(self) -> list[str]:
-        """Return the accounts with limits; every account while the limits file is invalid."""
+        """Return the accounts to judge: those with limits, and all others if the default states `on_unknown`.
+
+        While the limits file is invalid, every account.
+        """
         stated = self._file.load()
-        traded = self._ledger.queries.accounts()
-        limited = (a for a in traded if stated.error or stated.limits.for_account(a).limits)
+        judges_all = stated.error or stated.limits.default.on_unknown
+        limited = (a for a in self._traded_accounts() if judges_all or stated.limits.for_account(a).limits)
         return sorted({*limited, *stated.limits.accounts})
+
+    def _traded_accounts(self) -> set[str]:
+        held = self._ledger.queries.open_positions(Scope())
+        return {*self._ledger.queries.accounts(), *(position.account for position in held)}
 
     def _verdict_after_saving(
         self, account: str, found: Verdict, reasons: list[PartialReason], unsaved: list[Breach]

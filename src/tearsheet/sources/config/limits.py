@@ -106,7 +106,7 @@ class _LimitsParser:
         if "stale_after" in block:
             value, path = block["stale_after"]
             stale = None if value in _NULL else self._parse_value(_DURATION_KEY, value, path)
-        return AccountLimits(limits, stale)
+        return AccountLimits(limits, stale, terms.get("on_unknown"))
 
     def _limit(self, name: str, value: Any, path: _Path, terms: dict[str, Any]) -> Limit:
         short, words = _SHAPES[name]

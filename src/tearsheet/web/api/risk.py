@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import UsageError
 from tearsheet.rules.limit import LIMITS
-from tearsheet.rules.verdict import Verdict, worst_state
+from tearsheet.rules.verdict import UNLIMITED_REASON, Verdict, worst_state
 from tearsheet.store.list_values import PageCursor
 from tearsheet.web.http import parameters
 from tearsheet.web.http.bodies import BY, NOTE, cursor_from, idempotency_key, is_valid_text, json_object
@@ -40,9 +40,9 @@ _HEARTBEAT = {
 }
 _VERDICT_DESCRIPTION = (
     "`state` is ok, warn, breach or unknown, and every one of them is answered with 200. Without "
-    "`account`: the worst state, and the verdict of every account that has limits. What breaks a "
-    "limit is kept before it is answered. Anything but 200 says nothing about the account: treat it "
-    "as unknown."
+    "`account`: the worst state, the verdict of every account that has limits, and in `unlimited` the "
+    "accounts that trade without any. What breaks a limit is kept before it is answered. Anything but "
+    "200 says nothing about the account: treat it as unknown."
 )
 
 
@@ -127,6 +127,10 @@ def _all_verdicts(app_context: AppContext, query: QueryContext, found: list[Verd
         as_of=app_context.now,
         sequence=max((one.sequence for one in found), default=query.tracker.revision),
         accounts=tuple(found),
+        unlimited=tuple(
+            answers.UnlimitedAccount(account=account, reason=UNLIMITED_REASON)
+            for account in account_verdicts(query.tracker).unlimited_accounts()
+        ),
     )
 
 

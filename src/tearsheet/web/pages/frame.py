@@ -12,13 +12,13 @@ from werkzeug.datastructures import MultiDict
 
 from tearsheet import __version__
 from tearsheet.performance.metric import METRICS
-from tearsheet.rules.limit import LIMITS
+from tearsheet.rules.limit import LIMITS, limit_label
 from tearsheet.web.http.environ_keys import ROUTE
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import AccessLevel, Parameter, parse_parameters
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.assets import asset_url
-from tearsheet.web.rendering.labels import VERDICT_LABELS, link, render_code
+from tearsheet.web.rendering.labels import RESOLUTION_LABELS, VERDICT_LABELS, link, render_code
 from tearsheet.web.rendering.locales import preferred_locale
 from tearsheet.web.server.context import AppContext
 
@@ -98,6 +98,8 @@ class Pages:
             "limit_table": LIMITS,
             "query": request.args,
             "verdict_labels": VERDICT_LABELS,
+            "resolution_labels": RESOLUTION_LABELS,
+            "limit_label": limit_label,
             "signed_in": self.app_context.access.cookie(request) is not None,
             "zone": self.app_context.settings.calendar.timezone,
             "local_time": self._local_time,

@@ -162,6 +162,7 @@ def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[
         "verdicts": verdicts,
         "worst": worst_state(verdicts) if verdicts else "",
         "near_limits": _near_limits(verdicts),
+        "unlimited": judge.unlimited,
         **month_content(charts, window.last_day, selection.scope, summary.currency),
         "today": tracker.today,
         "trades": trades.items,

@@ -75,6 +75,7 @@ def _content(query: QueryContext, day: date | None, scope: Scope, currency: str 
         "tiles": tiles(summary, comparison, _TILES, day_filters, sparklines),
         "before": short_window_label(previous),
         "verdicts": verdicts,
+        "unlimited": judge.unlimited if verdicts else [],
         "worst": worst_state(verdicts) if verdicts else "",
         "open_positions": Lists(tracker).open_positions(scope),
         **trades,

@@ -18,6 +18,14 @@ VERDICT_LABELS = {
     "unknown": "? limits not known",
     "breach": "✗ limit broken",
 }
+#: Why an alert is over.
+RESOLUTION_LABELS = {
+    None: "it is kept again",
+    "limit_removed": "the limit was taken out",
+    "target_removed": "the target was taken out",
+    "window_changed": "the number of trades of the rolling window was changed",
+    "window_over": "its day, week or month is over",
+}
 _CODE = re.compile(r"`([^`]*)`")
 
 

@@ -8,14 +8,26 @@ from tearsheet.rules.breach import Breach, Release
 from tearsheet.rules.verdict import Verdict, VerdictState
 
 
+class UnlimitedAccount(Struct, kw_only=True):
+    """An account that trades without limits, and why it is not in the worst state."""
+
+    account: str
+    reason: str
+
+
 class VerdictList(Struct, kw_only=True):
-    """The worst state of all accounts that have limits, and the verdict of each."""
+    """The worst state of all accounts that have limits, and the verdict of each.
+
+    `unlimited` names the accounts that trade without limits. They are judged as unknown if the default of the
+    limits file states `on_unknown`.
+    """
 
     state: VerdictState
     must_be_flat: bool
     as_of: datetime
     sequence: int
     accounts: tuple[Verdict, ...]
+    unlimited: tuple[UnlimitedAccount, ...]
 
 
 # a view because `BreachRecord` belongs to the store, which the API does not import
