@@ -18,12 +18,18 @@ _OF_ALL = ("category",)
 
 def read_json_tables(path: Path, encoding: str) -> Sequence[RecordTable]:
     """Return a table for each list of objects in the file. Raises InputError and FormatError."""
-    tables = []
+    tables, backtests = [], 0
     for items in _lists(_document(path, encoding), 0):
         records = [_flatten(record) for record in items if isinstance(record, dict)]
         if freqtrade.is_trades(records):
-            records = freqtrade.orders_from_json(items)
+            records = freqtrade.records_of_trades(items)
+            backtests += 1
         tables.append(RecordTable(records))
+    if backtests > 1:
+        raise FormatError(
+            f"{path}: it holds the trades of {backtests} strategies, each of which has an account of its own",
+            "export one strategy a file, and import each with its own --account",
+        )
     if not tables:
         raise FormatError(
             f"{path}: no layout fits its keys: it holds no list of objects",
