@@ -13,7 +13,7 @@ from hashlib import blake2b
 from flask import Response, request, stream_with_context
 from msgspec import Struct
 
-from tearsheet.app.alerts.alert_log import read_since
+from tearsheet.app.alerts.alert_reader import read_since
 from tearsheet.export.files import json_line
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
