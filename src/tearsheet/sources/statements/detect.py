@@ -1,4 +1,4 @@
-"""What a file is: its kind, its encoding and separator, its layout, and the line where its rows begin."""
+"""Detection of a file: kind, encoding, separator, layout, and the line of its header."""
 
 import csv
 import itertools
@@ -30,12 +30,12 @@ _OBJECTS = 1000
 _POSITIONS = "metatrader5_positions"
 #: The layout of each part of a report.
 _METATRADER = {"deals": "metatrader5_deals", "closed": "metatrader4_statement", "positions": _POSITIONS}
-#: What surrounds a line with one cell.
+#: Characters around the text of a line with one cell.
 _BLANK = ' \t\r\n,;"'
 
 
 class DetectedFile(Struct, frozen=True):
-    """A file that was recognised: how to read it, and what stands above its rows."""
+    """Detected file: how to read it, and the values stated above its header."""
 
     layout: Layout
     kind: Kind
@@ -46,7 +46,7 @@ class DetectedFile(Struct, frozen=True):
 
 
 class FileKind(Struct, frozen=True):
-    """What the first bytes of a file tell."""
+    """Kind and encoding of a file, detected from its first bytes."""
 
     kind: Kind
     encoding: str
@@ -54,7 +54,7 @@ class FileKind(Struct, frozen=True):
 
 
 def detect_kind(path: Path) -> FileKind:
-    """The kind of a file and its encoding. Raises InputError where it cannot be read."""
+    """Detect the kind and encoding of a file. Raises InputError if it cannot be read."""
     head = _first_bytes(path)
     reject_unsupported(path, head)
     if head.startswith(b"PK\x03\x04"):
@@ -80,7 +80,7 @@ def detect_layout(
     mapping: Mapping[str, str],
     fee_sign: FeeSign | None,
 ) -> DetectedFile:
-    """The layout of a file and where its rows begin. Raises InputError and FormatError."""
+    """Detect the layout of a file and the line of its header. Raises InputError, FormatError."""
     sniffed = detect_kind(path)
     if sniffed.kind == "json" and _is_json_lines(path, sniffed, wanted):
         return _detect_json_lines(path, sniffed, known["generic_fills"])
@@ -111,7 +111,7 @@ def _detect_by_names(
 def _detect_translated(
     path: Path, sniffed: FileKind, known: Mapping[str, Layout], wanted: str | None
 ) -> DetectedFile | None:
-    """A report in another language than English, by the places of its texts."""
+    """Detect a report in a language other than English by the positions of its texts; None for another file."""
     if sniffed.kind not in ("csv", "html", "xlsx"):
         return None
     separator = _usual_separator(path, sniffed.encoding) if sniffed.kind == "csv" else ""
@@ -139,7 +139,7 @@ def _usual_separator(path: Path, encoding: str) -> str:
 
 
 def header_rows(path: Path, encoding: str) -> Iterator[tuple[int, str, list[str]]]:
-    """Every line that may be a header: its number, its separator and its cells."""
+    """Yield the number, separator and cells of every line that can be a header."""
     with Lines(path, encoding) as lines:
         for number, line in enumerate(itertools.islice(lines, _HEADER_WITHIN), 1):
             if line.strip():
@@ -149,7 +149,7 @@ def header_rows(path: Path, encoding: str) -> Iterator[tuple[int, str, list[str]
 
 
 def open_rows(path: Path, sniffed: FileKind) -> Iterator[tuple[int, str, list[str]]]:
-    """The rows of a file that is no CSV, any of which may be a header: line, nothing, cells."""
+    """Yield the rows of a file other than CSV that can be a header, as `header_rows` does without a separator."""
     for grid in _open_tables(path, sniffed):
         for cells, problem in itertools.islice(grid.rows(0), _HEADER_WITHIN):
             if problem is None and "".join(cells).strip():
@@ -157,7 +157,7 @@ def open_rows(path: Path, sniffed: FileKind) -> Iterator[tuple[int, str, list[st
 
 
 def _detect_csv(path: Path, encoding: str, known: Mapping[str, Layout], wanted: str | None) -> DetectedFile:
-    """By the first line that is a header of a layout."""
+    """Detect the layout by the first line that is the header of one."""
     choice = LayoutSelector(str(path), known, wanted)
     for number, separator, header in header_rows(path, encoding):
         layout = choice.select(header)
@@ -176,7 +176,7 @@ def _lines_above(path: Path, encoding: str, line: int) -> list[str]:
 
 
 def header_values(layout: Layout, above: Sequence[str]) -> dict[str, str]:
-    """What the lines above the table state, by the patterns of the layout."""
+    """Return the values that the lines above the table state, by the patterns of the layout."""
     found = {}
     for field, pattern in layout.preamble.items():
         search = re.compile(pattern, re.IGNORECASE).search
@@ -192,7 +192,7 @@ def header_values(layout: Layout, above: Sequence[str]) -> dict[str, str]:
 def _detect_in_tables(
     path: Path, sniffed: FileKind, known: Mapping[str, Layout], wanted: str | None
 ) -> DetectedFile:
-    """By the first row of a table that is a header of a layout."""
+    """Detect the layout by the first row of a table that is the header of one."""
     choice = LayoutSelector(str(path), known, wanted, sniffed.kind)
     above: list[str] = []
     for grid in _open_tables(path, sniffed):
@@ -209,7 +209,7 @@ def _detect_in_tables(
 
 
 def _open_tables(path: Path, sniffed: FileKind) -> Sequence[TableSource]:
-    """The tables of a file that is no CSV; what reads them is imported only then."""
+    """Return the tables of a file other than CSV; its reader is imported only if needed."""
     if sniffed.kind == "html":
         from tearsheet.sources.files.html import HtmlTables
 
@@ -232,7 +232,7 @@ def _open_tables(path: Path, sniffed: FileKind) -> Sequence[TableSource]:
 
 
 def _is_json_lines(path: Path, sniffed: FileKind, wanted: str | None) -> bool:
-    """Whether each line is a fill in the generic format; a format of a broker has other keys."""
+    """Return whether the lines are generic JSON fills; broker formats have other keys."""
     if wanted is not None:
         return wanted == JSON_LINES
     objects = itertools.islice(JsonLines(path, sniffed.encoding).objects(), _OBJECTS)
@@ -256,7 +256,7 @@ def _detect_json_lines(path: Path, sniffed: FileKind, layout: Layout) -> Detecte
 
 
 def _detect_mapped(path: Path, sniffed: FileKind, layout: Layout) -> DetectedFile:
-    """By the columns that the user names."""
+    """Detect the header by the columns that the user maps."""
     kinds = {layout.name: layout}
     if sniffed.kind == "csv":
         return _detect_csv(path, sniffed.encoding, kinds, layout.name)
@@ -280,5 +280,5 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def empty_file_error(path: Path, what: str) -> InputError:
-    """The error for a file in which there is nothing to read."""
+    """Return the error for a file without content."""
     return InputError(f"{path} {what}", "a file of fills needs a header and at least one row")

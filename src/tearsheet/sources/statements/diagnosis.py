@@ -1,4 +1,4 @@
-"""What a file looks like to the importer, and why it would or would not be read."""
+"""Diagnosis of a file without saving: its detected format, a sample of its fills, and the error of an import."""
 
 import itertools
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "non
 
 
 class AlternativeLayout(Struct, frozen=True):
-    """A layout that does not fit, or fits less well, and the columns that the header lacks for it."""
+    """A layout that does not match, or matches less well, with the columns that the header lacks."""
 
     name: str
     missing: list[str]
 
 
 class Diagnosis(Struct, kw_only=True):
-    """Everything that is seen of a file. `trouble` says why it is not read, `hint` what to do."""
+    """What the importer detects in a file; `error` is the reason it cannot be read, `hint` what to do."""
 
     file: str
     kind: str = ""
@@ -60,12 +60,12 @@ class Diagnosis(Struct, kw_only=True):
 
     @property
     def is_readable(self) -> bool:
-        """Whether an import would take fills from it, or would rightly find none."""
+        """Return whether an import would succeed: the file has fills or events, or nothing was rejected."""
         return not self.error and (self.fills + self.events > 0 or not self.rejected)
 
 
 def diagnose(path: Path, instruments: Instruments, options: StatementOptions) -> Diagnosis:
-    """Look at a file as an import would, and tell all of it. Nothing is raised for a bad file."""
+    """Diagnose a file by the same steps as an import; errors are part of the result."""
     found = Diagnosis(file=str(path))
     try:
         sniffed = detect_kind(path)
@@ -80,7 +80,7 @@ def diagnose(path: Path, instruments: Instruments, options: StatementOptions) ->
 
 
 def trade_log_diagnosis(path: Path) -> Diagnosis:
-    """A bot's trade log is read by another way; that it is one is all there is to say."""
+    """Return the diagnosis of a trade log, which another reader imports."""
     return Diagnosis(
         file=str(path),
         kind="json",
@@ -92,7 +92,7 @@ def trade_log_diagnosis(path: Path) -> Diagnosis:
 
 
 def _diagnose_header(found: Diagnosis, path: Path, sniffed: FileKind, options: StatementOptions) -> None:
-    """The row that comes closest to a header, and the layouts beside it."""
+    """Set the header row that is closest to a layout, and the closest layouts."""
     known = [one for one in all_layouts(options.layouts).values() if sniffed.kind in one.kinds]
     best: tuple[float, int, str, list[str], list[LayoutMatch]] | None = None
     for line, separator, header in itertools.islice(_rows(path, sniffed), _HEADER_LINES):
@@ -132,7 +132,7 @@ def _diagnose_statement(found: Diagnosis, statement: Statement) -> None:
 
 
 def describe_parse_rules(statement: Statement) -> tuple[str, str, str]:
-    """How the times, dates and numbers of a file are understood, in words."""
+    """Return the time zone, date order and decimal mark of a statement as text."""
     reading = statement.parse_rules
     zone = reading.zone.key if reading.zone else "stated with each time"
     mark = "point" if reading.numbers.decimal_mark == "." else "comma"

@@ -83,7 +83,7 @@ class ExecutionIndex:
         self._all: DiskMap | None = None
 
     def is_duplicate(self, account: str, fill_id: str, content: int, line: int) -> bool:
-        """Whether an earlier line has the execution. Raises RowError if its content differs."""
+        """Return whether an earlier line has the execution. Raises RowError if its content differs."""
         key = hash((account, fill_id)) & _KEY
         entry = (content & _LOW) << _BITS | (line & _LOW)
         if self._all is None:
@@ -104,7 +104,7 @@ class ExecutionIndex:
         )
 
     def _is_monotonic(self, account: str, fill_id: str) -> bool:
-        """Whether the IDs of the account still go one way, ordered by length, then text."""
+        """Return whether the IDs of the account are still monotonic, ordered by length, then text."""
         before = self._last.get(account)
         self._last[account] = fill_id
         if before is None:

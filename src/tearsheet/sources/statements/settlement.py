@@ -1,5 +1,7 @@
-"""What a file says of the money of a fill, held against the instrument: its multiplier, the amount of
-the trade, the cash that moved, and a fee in another currency. Nothing is converted in silence."""
+"""Settlement of a fill: checks of multiplier, amount and cash against the instrument, and fees in another currency.
+
+A contradiction is rejected, and a currency is converted only by a rate that the user states.
+"""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -13,8 +15,8 @@ from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.instrument import AssetClass, Instrument, Instruments, UnknownInstrument
 
 _CENT = Decimal("0.01")
-#: A fee found as a difference of amounts is none if it is more of the trade than this, and more than
-#: what brokers ask at least, which is a part of a small trade (a wrong multiplier or side is more).
+#: Maximum fee that is derived as a difference of amounts: this share of the trade, or a broker's minimum fee
+#: for a small trade. A wrong multiplier or side gives a larger difference.
 _LARGEST_FEE = Decimal("0.05")
 _LEAST_FEE = Decimal(1)
 _LARGEST_MINIMUM = Decimal(20)
@@ -33,10 +35,12 @@ class TradeTerms(Struct, frozen=True):
 
 
 class Settlement(Struct, frozen=True):
-    """How money is settled. `lots`: quantities are lots whose size only the user can state.
-    `is_root_equity`: a symbol that may be a stock and the root of a future is a stock.
-    `futures_pay_fees_only`: the cash that moves with a future is its fee, for its gains are settled daily.
-    `rates`: what the user says that a unit of another currency is worth in that of the trade."""
+    """Settlement rules of a layout and its user.
+
+    `lots`: quantities are lots, whose size only the user can state. `is_root_equity`: a symbol that can be a
+    stock or the root of a future is a stock. `futures_pay_fees_only`: the cash of a trade in a future is its
+    fee, because gains are settled daily. `rates`: value of one unit of a currency in that of the trade.
+    """
 
     lots: bool = False
     is_root_equity: bool = False
@@ -52,9 +56,9 @@ class Settlement(Struct, frozen=True):
         stated: Decimal | None,
         instruments: Instruments,
     ) -> Instrument | UnknownInstrument:
-        """The instrument with the multiplier that the file states, where nobody else knows one.
+        """Return the instrument, with the multiplier of the file if no other source states one.
 
-        Raises RowError where file and table disagree.
+        Raises RowError if the file contradicts the table of instruments.
         """
         text = " ".join(symbol.upper().split())
         override = instruments.overrides.get(text)
@@ -81,7 +85,7 @@ class Settlement(Struct, frozen=True):
         return found
 
     def resolve_fee(self, terms: TradeTerms, instrument: Instrument, raw: RawFill) -> tuple[Decimal, Decimal]:
-        """Quantity and commission once the fee is in the currency of the trade. Raises RowError."""
+        """Return quantity and commission, with the fee in the currency of the trade. Raises RowError."""
         with exact():
             gross = trade_value(terms.quantity, terms.price, instrument.multiplier)
             if raw.amount is not None:
@@ -111,7 +115,7 @@ class Settlement(Struct, frozen=True):
         return quantity, fee * rate
 
 
-#: Quantities as they stand, and no fee in another currency.
+#: Settlement without lots and without rates of other currencies.
 AS_WRITTEN = Settlement()
 
 
@@ -125,9 +129,9 @@ def _unknown_lot_size(symbol: str) -> UnknownInstrument:
 
 
 def _fee_in_base_coin(terms: TradeTerms) -> tuple[Decimal, Decimal]:
-    """A fee in the coin that is traded: it changes the quantity held, and is worth its price.
+    """Return quantity and commission if the fee is paid in the traded coin: it reduces the quantity, at the price.
 
-    Bought 1 at 100 with a fee of 0.001: 0.999 are held, 100 were paid, that is 0.999 × 100 + 0.1.
+    A buy of 1 at 100 with a fee of 0.001 holds 0.999 and costs 100, which is 0.999 × 100 + 0.1.
     """
     fee = terms.commission
     quantity = terms.quantity - fee if terms.side is Side.BUY else terms.quantity + fee
@@ -139,7 +143,7 @@ def _fee_in_base_coin(terms: TradeTerms) -> tuple[Decimal, Decimal]:
 
 
 def _fee_from_cash(terms: TradeTerms, gross: Decimal, cash: Decimal, instrument: Instrument) -> Decimal:
-    """The fee as the difference between the trade's amount and the cash that moved."""
+    """Return the fee: the difference between the amount of the trade and its cash. Raises RowError."""
     fee = -cash - gross if terms.side is Side.BUY else gross - cash
     size = abs(gross)
     limits = [_LEAST_FEE, size * _LARGEST_FEE, min(size * _LARGEST_PART, _LARGEST_MINIMUM)]
@@ -165,13 +169,13 @@ def _fee_from_cash_only(terms: TradeTerms, cash: Decimal) -> Decimal:
 
 
 def _rounding_unit(number: Decimal) -> Decimal:
-    """The last digit of a number, and a cent at most: by so much it may have been rounded."""
+    """Return the unit of the last digit of a number, at most a cent: its possible rounding."""
     exponent = number.as_tuple().exponent
     return min(_CENT, Decimal(1).scaleb(exponent)) if isinstance(exponent, int) else _CENT
 
 
 def _check_amount(terms: TradeTerms, gross: Decimal, amount: Decimal, instrument: Instrument) -> None:
-    """The amount may have the fee in it, and differ by a hundredth and by what was rounded."""
+    """Raise RowError if the amount, with or without fee, differs by more than 1 % and the rounding."""
     stated, slack = abs(amount), abs(gross) * _CENT
     if abs(abs(gross) - stated) <= slack:
         return
@@ -186,9 +190,9 @@ def _check_amount(terms: TradeTerms, gross: Decimal, amount: Decimal, instrument
 
 
 def result_mismatch(result: Decimal, fills: Sequence[Fill], currency: str) -> RowProblem | None:
-    """What is wrong where both fills of a round trip do not come to what the file says, before or after fees.
+    """Return the problem if the fills of a round trip contradict its stated result, before and after fees.
 
-    In another currency than that of the trade, nothing can be said.
+    A result in another currency than the trade is not checked.
     """
     if len(fills) != 2 or (currency and currency != fills[0].currency):
         return None

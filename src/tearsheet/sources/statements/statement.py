@@ -1,4 +1,4 @@
-"""Opens a file of fills: detects its kind, layout, number format and date order, then streams its rows."""
+"""Opener of a statement: detects kind, layout, number format and date order, then streams its rows."""
 
 import itertools
 import re
@@ -93,12 +93,12 @@ class Statement:
 
     @property
     def trade_day(self) -> date | None:
-        """The trading day that the file states for the fill read last."""
+        """Return the trading day that the file states for the last fill."""
         return date_in_text(self._parser.last.trade_day, self.parse_rules.order)
 
     @property
     def result(self) -> Decimal | None:
-        """The realized result that the file states for the fill read last."""
+        """Return the realized result that the file states for the last fill."""
         text = self._parser.last.realized
         try:
             return self.parse_rules.numbers.parse(text) if text else None
@@ -143,7 +143,7 @@ def _reader(found: DetectedFile, account: str | None) -> TableReader:
 
 
 def _raise_unsupported(path: Path, layout: Layout) -> None:
-    """A report that is known and cannot be read as fills."""
+    """Raise FormatError for a known report without fills."""
     if layout.refused:
         raise FormatError(f"{path}: {layout.title}: {layout.refused}", layout.notes)
 
@@ -151,10 +151,10 @@ def _raise_unsupported(path: Path, layout: Layout) -> None:
 def _zone(
     path: Path, found: DetectedFile, options: StatementOptions, times: Sequence[str]
 ) -> ZoneInfo | None:
-    """The zone of times without an offset: the format's own, else what the user says.
+    """Return the time zone of times without an offset: that of the format, else that of the user.
 
-    No zone is needed where all times of the sample have their own. Binance writes another zone than
-    UTC into the name of its files.
+    It is optional if all times of the sample have an offset. Binance writes a zone other than UTC into
+    the name of a file. Raises FormatError.
     """
     layout = found.layout
     zone = layout.zone_of(found.position.header)
@@ -178,7 +178,7 @@ def _zone(
 
 
 def _with_level(path: Path, found: DetectedFile) -> DetectedFile:
-    """A recognised file with the finest level of detail that it has: executions, else whole orders."""
+    """Return the file with rules for its finest level of detail: executions, else orders."""
     layout, position = found.layout, found.position
     if not any(rule.levels for rule in layout.rows):
         return found
@@ -187,7 +187,7 @@ def _with_level(path: Path, found: DetectedFile) -> DetectedFile:
 
 
 def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
-    """A recognised file with the sign of its fees as the user says it."""
+    """Return the file with the sign of fees that the user states."""
     if sign is None or found.layout.fees.cost == sign or found.is_json_lines:
         return found
     fees = structs.replace(found.layout.fees, cost=sign)
@@ -195,7 +195,7 @@ def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
 
 
 def _with_user_constants(path: Path, found: DetectedFile, options: StatementOptions) -> DetectedFile:
-    """A recognised file with the day and the currency that the user states. Raises FormatError."""
+    """Return the file with the day and currency that the user states. Raises FormatError."""
     layout = found.layout
     if not layout.states_day and options.day is None:
         raise FormatError(
@@ -213,7 +213,7 @@ def _with_user_constants(path: Path, found: DetectedFile, options: StatementOpti
 
 
 def _check_fee_signs(path: Path, fees: Fees, reader: TableReader, *, is_stated: bool) -> None:
-    """Raises FormatError where the signs of a file leave open what costs and what pays."""
+    """Raise FormatError if the signs of the fees do not distinguish costs from rebates."""
     if is_stated or fees.cost not in ("unknown", "negative"):
         return
     signs = {reader.number_format.sign_of(text) for text in reader.fees()}
@@ -257,7 +257,7 @@ def _date_order(
 
 
 def _rows(found: DetectedFile) -> Iterator[list[str]]:
-    """The readable rows below the header."""
+    """Yield the readable rows below the header."""
     return (cells for cells, problem in found.table.rows(found.position.header_line) if problem is None)
 
 
@@ -269,7 +269,7 @@ def _parser_factory(
     rules: ParseRules,
     times: Iterable[str],
 ) -> Callable[[], FillParser]:
-    """Return what creates the parser of each pass; a parser keeps state of the rows it has parsed."""
+    """Return a factory for parsers: each pass over the file needs its own, because a parser has state."""
     newest_first, ascending = _time_direction(times, rules, is_newest_first=found.layout.newest_first)
     settlement = Settlement(
         lots=found.layout.lots,
@@ -298,7 +298,7 @@ def _parser_factory(
 
 
 def _time_direction(sample: Iterable[str], rules: ParseRules, *, is_newest_first: bool) -> tuple[bool, bool]:
-    """Return whether times only fall, and whether they never fall, down the file.
+    """Return whether times are descending, and whether they are ascending, down the file.
 
     A fall of an hour or less may be the end of daylight saving time, so it counts for neither. If
     all times are equal, the layout decides by `is_newest_first`.

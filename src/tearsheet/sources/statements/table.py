@@ -1,4 +1,4 @@
-"""Reads a table by the rules of its layout, whatever kind of file it stands in."""
+"""Reader of a table by the rules of its layout, for every kind of file."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.trade.fill import Fill, Rejection
 
-#: Under which name rows are counted that say once more what a trade of the file says.
+#: Name under which rows are counted that repeat a trade of the file.
 STATED_TWICE = "stated_twice"
 
 
@@ -183,7 +183,7 @@ class TableReader:
                 yield mapper, cells
 
     def _is_header(self, cells: Sequence[str], header: Sequence[str]) -> bool:
-        """Whether a row repeats the header, or is the header of another table of the layout."""
+        """Return whether a row repeats the header, or is the header of another table of the layout."""
         return strip_cells(cells) == header or self._layout.match_header(cells) is not None
 
     def _mapper(self, header: Sequence[str], stated: Mapping[str, str]) -> RowMapper:
@@ -193,7 +193,7 @@ class TableReader:
 
 
 def _header_marks(layout: Layout, header: Sequence[str]) -> frozenset[str]:
-    """Return cells that a header has: the names of its first field, as they may be written."""
+    """Return the spellings of the first field's name that occur in a header."""
     names = next(iter(layout.columns.values()), [])
     wanted = {normalize_name(name) for name in names}
     place = header_places(header).first(names)
