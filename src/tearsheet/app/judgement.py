@@ -1,5 +1,6 @@
 """Judgement of summaries by targets and limits: one result for the command line, files, API and pages."""
 
+import logging
 from collections.abc import Iterable
 
 from msgspec import Struct, json
@@ -8,11 +9,14 @@ from msgspec.structs import replace
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.targets import check_targets, load_targets, preview_targets
 from tearsheet.errors import SettingsError
+from tearsheet.log import log_event
 from tearsheet.performance.summary import LimitStatus, PartialReason, PerformanceSummary, SummaryState
 from tearsheet.rules import AlertEvent, Targets, evaluate_targets
 from tearsheet.rules.limit import limit_label
 from tearsheet.rules.verdict import Verdict
 from tearsheet.trade.fill import digest
+
+_log = logging.getLogger("tearsheet")
 
 
 class Judged(Struct, frozen=True):
@@ -21,6 +25,13 @@ class Judged(Struct, frozen=True):
     summary: PerformanceSummary
     alerts: tuple[AlertEvent, ...]
     raised: tuple[AlertEvent, ...] = ()
+
+
+class _LoggedReasons:
+    """The partial reasons that a context logged last."""
+
+    def __init__(self, context: LedgerContext) -> None:
+        self.last: tuple[object, ...] = ()
 
 
 class Judge:
@@ -81,7 +92,20 @@ class Judge:
             partial=bool(reasons),
             partial_reasons=reasons,
         )
+        self._warn(judged)
         return Judged(judged, (*run.open, *self._limit_alerts(summary)), run.raised)
+
+    def _warn(self, summary: PerformanceSummary) -> None:
+        """Log why a summary is partial, once for each state of the ledger."""
+        logged = self._context.shared(_LoggedReasons)
+        key = (self._context.state_id, summary.window.label, summary.partial_reasons)
+        if not summary.partial or logged.last == key:
+            return
+        logged.last = key
+        reasons = "; ".join(f"{reason.code}: {reason.detail}" for reason in summary.partial_reasons)
+        log_event(
+            _log, "tearsheet.partial", level=logging.WARNING, window=summary.window.label, reasons=reasons
+        )
 
     def _state(self, *, missed: bool, partial: bool) -> SummaryState:
         states = {one.state for one in self.limits}

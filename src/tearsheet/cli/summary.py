@@ -1,6 +1,5 @@
 """The commands that judge: summary, check, alerts."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,13 +12,11 @@ from tearsheet.cli.options import open_tracker, scope, scope_options, window_fro
 from tearsheet.cli.tables import format_alert, format_summary, format_unknown_limits
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.export.files import export_summary, json_bytes, summary_json
-from tearsheet.log import log_event
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, SummaryState
 from tearsheet.rules import AlertEvent
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
-_log = logging.getLogger("tearsheet")
 #: How long a command waits for another writer before it reads the logs.
 _PATIENCE_S = 30.0
 #: Exit code by the state of a summary.
@@ -123,11 +120,6 @@ class _Evaluation:
         summary = judged.summary
         self._states.add(summary.state)
         self._partial |= dict.fromkeys(summary.partial_reasons)
-        if summary.partial:
-            reasons = "; ".join(f"{reason.code}: {reason.detail}" for reason in summary.partial_reasons)
-            log_event(
-                _log, "tearsheet.partial", level=logging.WARNING, window=summary.window.label, reasons=reasons
-            )
         return judged
 
     def uncertainties(self) -> Iterator[str]:

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from tearsheet.web.http.auth import COOKIE, Tokens
 from tearsheet.web.rendering.assets import assets
-from tearsheet.web.rendering.labels import VERDICT_LABELS, render_code
+from tearsheet.web.rendering.labels import VERDICT_LABELS, render_code, verdict_reason
 from tearsheet.web.rendering.locales import locale_of
 from tearsheet.words import format_duration
 from tests.support.api import Api, fill
@@ -423,6 +423,7 @@ def test_limits_are_shown_as_bars_of_what_is_left(api: Api) -> None:
         "verdict_labels": VERDICT_LABELS,
         "render_code": render_code,
         "limit_label": limit_label,
+        "verdict_reason": verdict_reason,
     }
     card = template.make_module(variables).limits_card([verdict])  # type: ignore[attr-defined]
     assert "must be flat" in card

@@ -4,12 +4,15 @@ from typing import Any
 
 from flask import Response, request
 
+from tearsheet.app.analysis.charts import Selection
+from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import PageCursor
 from tearsheet.web.api.alerts import RULES, filter_from, filter_parameters
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.parameters import cursor_of
 from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
+from tearsheet.web.pages.results import partial_of
 from tearsheet.web.rendering.labels import link
 
 _PAGE_SIZE = 50
@@ -56,6 +59,9 @@ class _AlertPages:
                 next=cursor_of(page.next),
                 is_filtered=any(v for k, v in filters.items() if k != "state"),
                 can_write=self._app_context.access.is_allowed(request, "write"),
+                partial=partial_of(
+                    query, Selection(query.tracker.window("daily"), Scope(alert_filter.account))
+                ),
             )
 
     def detail(self, alert: str) -> Response:

@@ -9,12 +9,12 @@ from flask import Response
 from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.performance.calendar import CalendarResults, PeriodResult
 from tearsheet.performance.summary import Scope
-from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, Window
 from tearsheet.web.http import parameters
 from tearsheet.web.pages.frame import PageRoute, Pages
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.labels import incompleteness
+from tearsheet.web.server.context import QueryContext
 
 #: Width and height of a day in the heat map, with its gap.
 _CELL = 13
@@ -31,18 +31,17 @@ def add_calendar(pages: Pages) -> None:
 def _view(pages: Pages) -> Callable[..., Response]:
     def view(date: date | None, account: str | None, currency: str | None) -> Response:
         with pages.app_context.query() as query:
-            return pages.render("calendar.html", **_content(query.tracker, date, Scope(account), currency))
+            return pages.render("calendar.html", **_content(query, date, Scope(account), currency))
 
     return view
 
 
-def _content(
-    tracker: PerformanceTracker, day: date | None, scope: Scope, currency: str | None
-) -> dict[str, Any]:
+def _content(query: QueryContext, day: date | None, scope: Scope, currency: str | None) -> dict[str, Any]:
+    tracker = query.tracker
     charts = Charts(tracker)
     month = tracker.window("monthly", start=day)
     year = Window.containing("yearly", month.start)
-    summary = tracker.get_summary(month, scope=scope, currency=currency, sync=False)
+    summary = tracker.get_summary(month, scope=scope, currency=currency, sync=False, stale=query.sync_errors)
     year_results = charts.calendar(Selection(year, scope, summary.currency))
     return {
         "title": f"{month.start:%B %Y}",

@@ -18,7 +18,13 @@ from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import AccessLevel, Parameter, parse_parameters
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.assets import asset_url
-from tearsheet.web.rendering.labels import RESOLUTION_LABELS, VERDICT_LABELS, link, render_code
+from tearsheet.web.rendering.labels import (
+    RESOLUTION_LABELS,
+    VERDICT_LABELS,
+    link,
+    render_code,
+    verdict_reason,
+)
 from tearsheet.web.rendering.locales import preferred_locale
 from tearsheet.web.server.context import AppContext
 
@@ -100,6 +106,7 @@ class Pages:
             "verdict_labels": VERDICT_LABELS,
             "resolution_labels": RESOLUTION_LABELS,
             "limit_label": limit_label,
+            "verdict_reason": verdict_reason,
             "signed_in": self.app_context.access.cookie(request) is not None,
             "zone": self.app_context.settings.calendar.timezone,
             "local_time": self._local_time,

@@ -3,12 +3,15 @@
 from datetime import date
 from typing import Any
 
-from tearsheet.app.analysis.charts import Selection
+from tearsheet.app.analysis.charts import Charts, Selection
+from tearsheet.errors import NotFoundError
 from tearsheet.performance.summary import Scope
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import WindowKind
 from tearsheet.web.http import parameters
 from tearsheet.web.http.operation import Parameter
+from tearsheet.web.rendering.labels import Incompleteness, incompleteness
+from tearsheet.web.server.context import QueryContext
 
 #: Periods of the selector with their labels.
 PERIODS: tuple[tuple[WindowKind, str], ...] = (
@@ -62,3 +65,17 @@ def selection_from_link(tracker: PerformanceTracker, filters: dict[str, Any]) ->
     )
     currency = scope.pop("currency", None)
     return Selection(window, Scope(**scope), currency)
+
+
+def partial_of(query: QueryContext, selection: Selection) -> list[Incompleteness]:
+    """Return why the rows of a selection may be incomplete; a list of rows shows every currency."""
+    account = selection.scope.account
+    currencies = Charts(query.tracker).currencies(account, selection.window)
+    currency = selection.currency or next(iter(currencies), None)
+    try:
+        summary = query.tracker.get_summary(
+            selection.window, scope=selection.scope, currency=currency, sync=False, stale=query.sync_errors
+        )
+    except NotFoundError:  # a filter by an account that never traded
+        return []
+    return [one for one in incompleteness(summary) if "other currencies" not in one.reason]

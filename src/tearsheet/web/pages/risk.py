@@ -15,7 +15,7 @@ from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.pages.alerts import form_text
 from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
-from tearsheet.web.rendering.labels import link
+from tearsheet.web.rendering.labels import link, partial_reason
 from tearsheet.web.rendering.tiles import sparkline_of
 
 _MAX_ACCOUNTS = 2_000
@@ -72,7 +72,7 @@ def _view(pages: Pages) -> Callable[..., Response]:
                 now=query.tracker.now,
                 who=request.cookies.get(_WHO, ""),
                 can_write=pages.app_context.access.is_allowed(request, "write"),
-                partial=[("the newest lines could not be read", one.detail) for one in query.sync_errors],
+                partial=[partial_reason(one, {}) for one in query.sync_errors],
             )
 
     return view

@@ -10,6 +10,7 @@ from tearsheet.app.config.change_trading_day import KEYS, TradingDayChange
 from tearsheet.app.config.edit_limits import LimitForm, LimitsEditor, invalid_field
 from tearsheet.app.config.edit_targets import TARGET_NAMES, TargetsEditor
 from tearsheet.app.config.settings_audit import save_change, setting_changes
+from tearsheet.app.config.source_decisions import DECISIONS, decide, doubts
 from tearsheet.app.imports.preview import Preview
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import SettingsError, UsageError
@@ -22,6 +23,13 @@ from tearsheet.web.http.operation import AccessLevel
 from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
 from tearsheet.web.rendering.labels import link
 
+#: Decisions on a source in doubt, with what they do.
+_DECISIONS = (
+    ("keep", "Keep", "what was read stays; the absence is normal"),
+    ("accept", "Accept", "what is there now is all; the rest is taken out"),
+    ("forget", "Forget", "the source and all that was read of it is taken out"),
+)
+_DECISION_HINT = f"choose one of {', '.join(DECISIONS)}"
 _SAVED = parameters.choice("said", "What was just done.", "kept")
 _MAX_ROWS, _MAX_CHANGES = 100, 50
 _TARGET_LABELS = {
@@ -58,6 +66,7 @@ def add_settings(pages: Pages) -> None:
     pages.add(PageRoute("/settings/targets", "write", method="POST"), views.save_targets)
     pages.add(PageRoute("/settings/limits", parameters=(parameters.ACCOUNT, _SAVED)), views.limits)
     pages.add(PageRoute("/settings/limits", "write", (parameters.ACCOUNT,), "POST"), views.save_limits)
+    pages.add(PageRoute("/settings/sources", "risk", method="POST"), views.decide_source)
     pages.add(PageRoute("/settings/day", "risk", method="POST"), views.change_day)
 
 
@@ -103,7 +112,21 @@ class _SettingsPages:
                 can_write=self._is_allowed("write"),
                 can_change_risk=self._is_allowed("risk"),
                 changes=setting_changes(tracker.ledger, _MAX_CHANGES),
+                doubts=doubts(tracker),
+                decisions=_DECISIONS,
             )
+
+    def decide_source(self) -> Response:
+        """Carry out a decision on a source in doubt; it is recorded with the name of the token."""
+        source, decision = request.form.get("source", ""), request.form.get("decision", "")
+        if decision not in DECISIONS:
+            return self.page(errors={"sources": FormError(f"no decision {decision[:50]!r}", _DECISION_HINT)})
+        try:
+            with self._app_context.keep_worker_alive(), self._app_context.query() as query:
+                decide(query.tracker, source, decision, self._client_name())
+        except UsageError as error:
+            return self.page(errors={"sources": _form_error(error)})
+        return redirect_to(link("/settings", said="kept"))
 
     def save_targets(self) -> Response:
         """Save targets to their file."""

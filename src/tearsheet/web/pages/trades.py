@@ -20,6 +20,7 @@ from tearsheet.web.pages.results import (
     PARAMETERS,
     PERIODS,
     link_parameters,
+    partial_of,
     selection_from_link,
     selection_parameters,
 )
@@ -129,6 +130,7 @@ def _list(pages: Pages) -> Callable[..., Response]:
                 tags=notes.tags()[:MAX_NAMES],
                 has_unattached_notes=bool(notes.unattached(1)),
                 names=charts.filter_values(selection.scope.account, MAX_NAMES),
+                partial=partial_of(query, selection),
                 hidden={k: v for k, v in filters.items() if k not in _FORM_FIELDS},
                 revision=query.tracker.revision,
                 after=_encode_cursor(trades.next),
@@ -174,6 +176,7 @@ def _explain(pages: Pages) -> Callable[..., Response]:
                 "explain.html",
                 title=explanation.label,
                 explanation=explanation,
+                partial=partial_of(query, selection),
                 metric=METRICS[metric],
                 filters=filters,
                 max_rows=_MAX_ROWS,

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
+from msgspec import Struct
 
-from tearsheet.performance.summary import PARTIAL_CODES, PerformanceSummary
+from tearsheet.performance.summary import PARTIAL_CODES, PartialReason, PerformanceSummary
 from tearsheet.trade.session import Window
 
 #: Labels of an account's limit status, by the state of its verdict.
@@ -26,6 +27,22 @@ RESOLUTION_LABELS = {
     "window_changed": "the number of trades of the rolling window was changed",
     "window_over": "its day, week or month is over",
 }
+#: Page that shows the rows of a partial reason or ends it: path, link text, parameters.
+_PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
+    "rejected_lines": ("/import#rejected-title", "See the lines", {}),
+    "missing_days": ("/import", "Import the missing days", {}),
+    "unfinished_line": ("/import", "See what was read", {}),
+    "records_vanished": ("/settings#sources-title", "Decide", {}),
+    "source_gone": ("/settings#sources-title", "Decide", {}),
+    "mixed_modes": ("/performance", "Show live trades only", {"mode": "LIVE"}),
+    "other_currencies": ("/performance", "Show the other currency", {}),
+    "overlapping_sources": ("/import", "See the imports", {}),
+    "stale_ledger": ("/settings#settings-title", "See the ledger", {}),
+    "bad_targets": ("/settings", "Correct the targets", {}),
+}
+#: What a terminal needs and a page does not: the command to run, the option to give.
+_COMMAND = re.compile(r";? (?:see|run) `tearsheet [^`]*`")
+_OPTION = re.compile(r"; choose one with --\w+")
 _CODE = re.compile(r"`([^`]*)`")
 
 
@@ -41,9 +58,42 @@ def render_code(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
-def incompleteness(summary: PerformanceSummary) -> list[tuple[str, str]]:
-    """Return why a summary is incomplete: the reason and its details."""
-    return [(PARTIAL_CODES[reason.code], reason.detail) for reason in summary.partial_reasons]
+class Incompleteness(Struct, frozen=True):
+    """Reason why numbers are partial, with the page that shows its rows or ends it."""
+
+    reason: str
+    detail: str
+    address: str
+    action: str
+
+
+def incompleteness(summary: PerformanceSummary) -> list[Incompleteness]:
+    """Return why a summary is incomplete, for its page."""
+    window = summary.window
+    here = {"window": "custom", "start": window.start, "end": window.end, "account": summary.scope.account}
+    return [partial_reason(reason, here) for reason in summary.partial_reasons]
+
+
+def partial_reason(reason: PartialReason, here: Mapping[str, Any]) -> Incompleteness:
+    """Return a reason in the words of a page: no command or option, and a link; `here` selects its window."""
+    path, action, parameters = _PARTIAL_LINKS.get(reason.code, ("/import", "See what was read", {}))
+    if reason.code == "other_currencies":
+        parameters = {"currency": reason.detail.split(",")[0].split(" ")[0]}
+    return Incompleteness(
+        _OPTION.sub("", PARTIAL_CODES.get(reason.code, reason.code)),
+        _COMMAND.sub("", reason.detail),
+        link(path, {**here, **parameters}) if path == "/performance" else path,
+        action,
+    )
+
+
+def verdict_reason(code: str, detail: str) -> Markup:
+    """Return a reason of a verdict for a page: without a command, with the link of its code."""
+    text = render_code(_COMMAND.sub("", detail))
+    if code not in _PARTIAL_LINKS:
+        return text
+    path, action, _ = _PARTIAL_LINKS[code]
+    return text + Markup(' <a href="{}">{}</a>').format(path, action)
 
 
 def day_label(day: date) -> str:
