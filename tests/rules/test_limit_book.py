@@ -193,7 +193,7 @@ def test_a_clock_that_goes_back_takes_no_breach_away() -> None:
         """
         2026-11-20 23:50 buy 1 @ 1000
         2026-11-21 00:10 sell 1 @ 890  => breach; day 2026-11-21
-        2026-11-20 20:00 now   => breach; flat; day 2026-11-21; because clock_back
+        2026-11-20 20:00 now   => breach; flat; because clock_back
         """,
     )
     tell(

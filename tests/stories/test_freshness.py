@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.api import fill
-from tests.support.place import NOON, Place, record
+from tests.support.place import Place, record
 from tests.support.redis_server import RedisServer, redis_server
 from tests.support.web_server import Server
 
@@ -174,7 +174,7 @@ def test_health_counts_every_worker(place: Place) -> None:
 
 def test_the_clock_of_the_test_is_that_of_the_server(place: Place) -> None:
     with Server(place, workers=1) as server:
-        assert server.get(DAILY)[1]["timestamp"] == NOON.isoformat().replace("+00:00", "Z")
+        assert server.get(DAILY)[1]["timestamp"] == place.now.isoformat().replace("+00:00", "Z")
 
 
 def test_a_change_that_meets_another_is_503_in_the_end_and_done_when_asked_again(place: Place) -> None:

@@ -31,8 +31,11 @@ def unpacked(tmp_path: Path) -> tuple[Api, dict[str, Any]]:
 def lost(before: Any, now: Any, path: str = "") -> list[str]:
     """Return where an answer differs, fields that came since left out.
 
-    That version evaluated no target in its summaries: they are empty there.
+    That version evaluated no target in its summaries: they are empty there. The books are rebuilt once,
+    which is a revision more.
     """
+    if path.endswith((".sequence", ".revision")) and now == before + 1:
+        return []
     if path == ".targets" and before == []:
         return []
     if isinstance(before, dict) and isinstance(now, dict):
@@ -58,8 +61,8 @@ def test_a_kept_ledger_answers_the_same(unpacked: tuple[Api, dict[str, Any]]) ->
 def test_a_kept_ledger_agrees_with_its_sources(unpacked: tuple[Api, dict[str, Any]]) -> None:
     api, _ = unpacked
     with api.place.tracker() as tracker:
-        assert tracker.verify().differences == []
         assert tracker.sync().records == 0
+        assert tracker.verify().differences == []
 
 
 def test_a_kept_ledger_is_traded_on(unpacked: tuple[Api, dict[str, Any]]) -> None:

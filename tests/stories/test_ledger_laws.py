@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tearsheet.app.config.source_decisions import decide, doubts
 from tests.support.laws import examples
-from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
+from tests.support.place import EVENING, Place, as_rows, fills_csv, opened, record
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -183,4 +183,4 @@ def test_a_rewritten_log_leaves_nothing_behind_once_it_is_accepted(
 
 
 def test_the_clock_of_these_tests_stands() -> None:
-    assert fresh_place().now == NOON
+    assert fresh_place().now == EVENING

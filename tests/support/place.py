@@ -25,6 +25,8 @@ from tearsheet.trade.position import Book, Booking, Position
 TOP = Path(__file__).parents[2]
 SAMPLES = TOP / "tests" / "sources" / "samples"
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)  # a Friday
+#: Where the clock of a place stands: the records and fills of the day lie behind it.
+EVENING = NOON + timedelta(hours=9)
 _FILL = re.compile(
     r"^(\d\d:\d\d) +(buy|sell) +(\S+) *@ *(\S+)(?: +fee +(\S+))?(?: +stop +(\S+) +target +(\S+))?$"
 )
@@ -164,7 +166,7 @@ class Place:
 
     folder: Path
     env: dict[str, str]
-    now: datetime = NOON
+    now: datetime = EVENING
     trackers: list[PerformanceTracker] = field(default_factory=list)
 
     def log(self, day: str, *records: dict[str, Any] | str, mode: str = "w") -> Path:

@@ -16,6 +16,7 @@ from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
 START = datetime(2026, 11, 16, 14, tzinfo=UTC)
+END = START + timedelta(days=7)
 A_REQUEST = 8
 
 Posted = list[dict[str, Any]]

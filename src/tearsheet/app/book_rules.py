@@ -12,7 +12,7 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import BookingRules
 
 #: Version in the fingerprint; increase it to rebuild ledgers when the same facts give other rows.
-_BOOKS_VERSION = 1
+_BOOKS_VERSION = 2
 
 
 def booking_rules_from(settings: Settings) -> BookingRules:

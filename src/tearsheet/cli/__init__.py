@@ -57,6 +57,7 @@ COMMANDS = {
     "verify": "import_sync",
     "calendar": "ledger",
     "sources": "ledger",
+    "marks": "ledger",
     "watch": "watch",
     "guard": "guard",
     "serve": "serve",

@@ -5,9 +5,11 @@ from datetime import UTC, datetime
 import click
 
 from tearsheet import log
+from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.book_rules import ledger_name
 from tearsheet.app.config.change_trading_day import TradingDayChange
 from tearsheet.app.config.source_decisions import LEDGER, Decision, accept_ledger, decide, doubts
+from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.known_ledger import settings_of_ledger
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import columns
@@ -125,4 +127,22 @@ def forget(name: str, by: str) -> None:
     _decide(name, "forget", by)
 
 
-COMMANDS = {"calendar": calendar, "sources": sources}
+@click.command(short_help="Last known prices; remove one.")
+@click.option("--remove", metavar="SYMBOL", help="Remove the price of an instrument.")
+def marks(remove: str | None) -> None:
+    """List the last known prices of open positions, or remove a wrong one.
+
+    \b
+      tearsheet marks
+      tearsheet marks --remove 'ES 12-26'
+    """
+    with open_tracker() as tracker:
+        if remove is not None:
+            mark = ApiWrites(tracker).remove_mark(remove)
+            click.echo(f"The mark of {mark.symbol}, {mark.price} at {mark.time.isoformat()}, is removed.")
+            return
+        found = [(mark.symbol, str(mark.price), mark.time.isoformat()) for mark in Lists(tracker).marks()]
+        click.echo(columns(("symbol", "price", "time"), found, "lrl") if found else "No marks.")
+
+
+COMMANDS = {"calendar": calendar, "sources": sources, "marks": marks}

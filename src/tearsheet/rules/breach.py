@@ -93,11 +93,16 @@ class BreachRegister:
         self._releases.setdefault(release.breach_id, release)
 
     def active(self, limit: LimitName, start: date | None) -> Breach | None:
-        """Return the breach of a limit and period that is not released, or None."""
-        for breach in self._breaches.get((limit, start), ()):
-            if breach.id not in self._releases:
-                return breach
-        return None
+        """Return the breach of a limit in a period, or in a later one, that is not released, or None.
+
+        A breach of a later period was found by a clock ahead of this one; a breach takes precedence
+        over a doubt about the clock.
+        """
+        periods = [(limit, start)]
+        if start is not None:
+            periods += [one for one in self._breaches if one[0] == limit and one[1] and one[1] > start]
+        found = (one for period in periods for one in self._breaches.get(period, ()))
+        return next((breach for breach in found if breach.id not in self._releases), None)
 
     def latest_release(self, limit: LimitName, start: date | None) -> Release | None:
         """Return the release of the latest breach of a limit and period, or None."""
@@ -128,4 +133,5 @@ class BreachRegister:
 
 def is_active_in(limit: LimitName, start: date | None, session: date) -> bool:
     """Return whether a breach of the period that started on `start` is still active in a session."""
-    return start is None or period_start(LIMITS[limit].period, session) == start
+    begun = period_start(LIMITS[limit].period, session)
+    return start is None or begun is None or start >= begun

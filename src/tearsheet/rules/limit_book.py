@@ -357,12 +357,14 @@ def build_limit_book(
     breaches: Iterable[Breach] = (),
     releases: Iterable[Release] = (),
     snapshot: LimitBookSnapshot | None = None,
+    until: datetime = LATEST,
     between: Callable[[LimitBook], None] = lambda book: None,
 ) -> LimitBook:
     """Build an account's book from stored tallies of past sessions and the bookings since, in order.
 
     `positions` are those open now and those that the bookings belong to. `past` starts at
     `first_session_needed` or after `snapshot`; `between` is called between `past` and `bookings`.
+    Bookings from `until` on are not added: their trading day has not begun.
     """
     positions = list(positions)
     book = LimitBook(account, plan, context, breaches=breaches, releases=releases)
@@ -374,6 +376,8 @@ def build_limit_book(
     book.set_open_positions(holdings_before(positions, bookings))
     closed = {position.id: position for position in positions if position.closed_at}
     for booking in bookings:
+        if booking.time >= until:
+            break
         book.book(booking, closed.get(booking.position_id) if booking.closes else None)
     return book
 

@@ -36,7 +36,9 @@ UNKNOWN_USAGE = LimitUsage(None, None, None)
 
 
 def compute_usage(limit: Limit, sums: LimitSums) -> LimitUsage:
-    """Compute the usage of a limit; call it inside `exact()`."""
+    """Compute the usage of a limit; call it inside `exact()`. It is unknown before the limit's start."""
+    if limit.since is not None and sums.session < limit.since:
+        return UNKNOWN_USAGE
     return _FORMULAS[limit.name](limit, sums)
 
 

@@ -17,12 +17,11 @@ from tearsheet.rules.limit import LIMITS, LimitName, LimitUnit, OnUnknown, forma
 from tearsheet.rules.limit_book import LimitBook, LimitState
 from tearsheet.rules.limit_usage import UNKNOWN_USAGE, is_breached
 from tearsheet.trade.amount import exact
+from tearsheet.trade.session import is_ahead
 
 VerdictState = Literal["ok", "warn", "breach", "unknown"]
 _WORST_FIRST: tuple[VerdictState, ...] = ("breach", "unknown", "warn", "ok")
 SCHEMA = "tearsheet.verdict/1"
-#: How far the clock may be behind the latest booking before it counts as set back.
-CLOCK_TOLERANCE = timedelta(seconds=60)
 
 #: Why an account without limits is named, but not judged.
 UNLIMITED_REASON = (
@@ -37,6 +36,7 @@ UNKNOWN_CODES = {
     "behind": "the ledger holds a later fill than the limits have seen",
     "rejected_lines": "lines that may concern the account could not be read",
     "clock_back": "the clock stands before what has already happened",
+    "not_begun": "a limit counts from a date that lies ahead",
     "missing_marks": "a limit needs the price of something that is open",
     "bad_limits": "the limits file cannot be read; what it said before is held meanwhile",
     "not_kept": "a breach was found now that the ledger could not keep",
@@ -115,10 +115,10 @@ def verdict(book: LimitBook, feed: FeedStatus, now: datetime) -> Verdict:
     Advances the book's clock to `now`, which can start a trading day or end the trading hours; new
     breaches are part of the verdict.
     """
-    clock_back = now + CLOCK_TOLERANCE < book.at
+    seen = max(book.at, feed.last_update_at or book.at, feed.last_fill_at or book.at)
     book.evaluate(now)
     with exact():
-        uncertain = list(_uncertainty_reasons(book, feed, now, clock_back=clock_back))
+        uncertain = list(_uncertainty_reasons(book, feed, now, seen))
         views = (*_limit_views(book, feed, now, uncertain), *_removed_limit_views(book))
     unknown = [view for view in views if view.level == "unknown"]
     policy: OnUnknown = "breach" if any(v.on_unknown == "breach" for v in unknown) else "hold"
@@ -159,15 +159,15 @@ def _state(views: tuple[LimitView, ...], uncertain: list[VerdictReason]) -> Verd
 
 
 def _uncertainty_reasons(
-    book: LimitBook, feed: FeedStatus, now: datetime, *, clock_back: bool
+    book: LimitBook, feed: FeedStatus, now: datetime, seen: datetime
 ) -> Iterator[VerdictReason]:
     """Yield every reason why the status of the account or of one limit is unknown."""
     if not book.plan.limits:
         yield VerdictReason("no_limits", f"the limits file has none for {book.account}")
     if feed.store_error is not None:
         yield VerdictReason("store_unavailable", feed.store_error)
-    if clock_back:
-        detail = f"it shows {now.isoformat()}, but {book.at.isoformat()} has passed"
+    if is_ahead(seen, now):
+        detail = f"it shows {now.isoformat()}, but {seen.isoformat()} has passed"
         yield VerdictReason("clock_back", detail)
     yield from _stale_reasons(book, feed, now)
     if feed.rejected_lines:
@@ -181,13 +181,16 @@ def _uncertainty_reasons(
         named = ", ".join(sorted(book.other_currencies))
         yield VerdictReason("other_currencies", f"{named} beside {book.context.currency}")
     for state in book.limit_states:
+        since = state.limit.since
+        if since is not None and book.session < since:
+            yield VerdictReason("not_begun", f"it counts from {since.isoformat()} on", state.limit.name)
         if state.limit.needs_marks and book.sums.pnl_open is None:
             missing = ", ".join(book.missing_marks) or "no price since the last fill"
             yield VerdictReason("missing_marks", missing, state.limit.name)
 
 
 def _stale_reasons(book: LimitBook, feed: FeedStatus, now: datetime) -> Iterator[VerdictReason]:
-    if feed.last_fill_at is not None and feed.last_fill_at > book.processed_until:
+    if feed.last_fill_at is not None and book.processed_until < feed.last_fill_at < _day_end(book):
         yield VerdictReason("behind", f"the ledger's last fill is of {feed.last_fill_at.isoformat()}")
     allowed, age = book.plan.stale_after, _age(book, feed, now)
     if allowed is None or not _is_within_hours(book, now):
@@ -197,6 +200,11 @@ def _stale_reasons(book: LimitBook, feed: FeedStatus, now: datetime) -> Iterator
     elif age > allowed / timedelta(seconds=1):
         allowed_s = allowed // timedelta(seconds=1)
         yield VerdictReason("stale_feed", f"last heard {int(age)} s ago, allowed are {allowed_s} s")
+
+
+def _day_end(book: LimitBook) -> datetime:
+    """Return the end of the current trading day; a fill after it counts once its day has begun."""
+    return book.context.calendar.end(book.session)
 
 
 def _is_within_hours(book: LimitBook, now: datetime) -> bool:

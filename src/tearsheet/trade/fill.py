@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from tearsheet.trade.amount import ZERO, to_plain_string
+from tearsheet.trade.session import is_ahead, possible_instants
 
 Moment = Annotated[datetime, Meta(tz=True)]
 Mode = Literal["PAPER", "LIVE"]
@@ -121,6 +122,16 @@ class TradeRecord(Struct, frozen=True, gc=False, kw_only=True):
         return self.exit_timestamp or self.timestamp
 
     @property
+    def last_time(self) -> datetime:
+        """Return the later of its times."""
+        return max(self.timestamp, self.exit_timestamp or self.timestamp)
+
+    @property
+    def short_text(self) -> str:
+        """Return what was ordered, for messages."""
+        return f"{self.symbol} {self.action.value} {self.quantity} @ {self.price}"
+
+    @property
     def account(self) -> str:
         """Return the account, `default` without one."""
         return self.account_id or DEFAULT_ACCOUNT
@@ -178,6 +189,8 @@ REJECTION_CODES = {
     "missing_field": "a required field is missing or empty",
     "bad_number": "a number is none, is not finite, or is too large or too fine to be money",
     "bad_time": "a time is none, has no zone, does not exist (DST gap), or lies outside 1970–2100",
+    "ahead_of_clock": "a log line's time has not come yet: the line is held, and counts from then on",
+    "future_time": "a time lies more than a minute in the future, so the clock or the time zone is wrong",
     "bad_side": "the side is neither a buy nor a sell",
     "bad_quantity": "a quantity is zero or negative",
     "bad_value": "a field has a value outside the documented ones",
@@ -193,6 +206,34 @@ REJECTION_CODES = {
     "unreadable_file": "a whole log file cannot be opened; it is tried again at the next sync",
     "line_too_long": "the line is longer than any record can be",
 }
+
+
+def future_fill(fill: Fill, file: str, line: int, now: datetime) -> Rejection | None:
+    """Return the rejection of a fill beyond the clock tolerance in the future, else None."""
+    if not is_ahead(fill.time, now):
+        return None
+    quantity, price = to_plain_string(fill.quantity), to_plain_string(fill.price)
+    return future_time(
+        file, line, f"{fill.symbol} {fill.side.value} {quantity} @ {price}", fill.time, now, fill.account
+    )
+
+
+def future_time(
+    file: str, line: int, text: str, at: datetime, now: datetime, account: str | None = None
+) -> Rejection:
+    """Return the rejection of what is stated to happen in the future."""
+    since, until = possible_instants(at, now)
+    return Rejection(
+        file=file,
+        line=line,
+        text=f"{text} at {at.isoformat()}",
+        code="future_time",
+        reason=f"{at.isoformat()} is in the future; the clock shows {now.isoformat(timespec='seconds')}",
+        hint="check the time zone of the source, and this machine's clock",
+        account=account,
+        since=since,
+        until=until,
+    )
 
 
 def content_key(

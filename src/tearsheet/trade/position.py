@@ -50,9 +50,19 @@ class Booking(Struct, frozen=True, gc=False):
         return self.gross - self.fees + self.carry
 
     @property
-    def order(self) -> tuple[datetime, str, str, int, str, int]:
+    def order(self) -> tuple[datetime, str, int, str, int, str, int]:
         """Return the sort key among all bookings."""
-        return (self.time, self.account, self.symbol, self.rank, self.fill_key, self.part)
+        line = log_place(self.rank)
+        return (self.time, self.account, line, self.symbol, self.rank, self.fill_key, self.part)
+
+
+#: Ranks from here on are places in a trade log: the day of its file × 2^32 + the line.
+LOG_RANKS = 1 << 32
+
+
+def log_place(rank: int) -> int:
+    """Return a rank that is a place in a trade log, which orders all instruments of an account, else 0."""
+    return rank if rank >= LOG_RANKS else 0
 
 
 class Position(Struct, frozen=True, gc=False):
@@ -396,10 +406,11 @@ def outcome_of(net: Decimal, breakeven_band: Decimal = ZERO) -> Outcome:
 
 
 def position_from_record(
-    record: TradeRecord, key: str, currency: str, multiplier: Decimal | None = ONE
+    record: TradeRecord, key: str, currency: str, multiplier: Decimal | None = ONE, rank: int = 0
 ) -> tuple[Position, Booking]:
     """Return the closed position of a trade-log record, and its one booking at the exit.
 
+    `rank` is the place of the record in the log, which orders results of one instant.
     A record whose exit is later than its timestamp was written at the entry: action and price are
     those of the entry. Any other was written at the exit: action and price are those of the exit, and
     the initial risk is unknown. The risk is also unknown if the multiplier is None.
@@ -429,7 +440,7 @@ def position_from_record(
         closed_at - duration if duration is not None else None,
         closed_at,
         closed_at,
-        0,
+        rank,
         key,
         record.quantity,
         record.quantity,
@@ -453,7 +464,7 @@ def position_from_record(
         record.symbol,
         currency,
         closed_at,
-        0,
+        rank,
         key,
         0,
         -signed if at_entry else signed,

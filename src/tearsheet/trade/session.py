@@ -23,6 +23,10 @@ DATE_PATTERN = (
     r"|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
     r"|(19(8[048]|9[26])|20([02468][048]|[1357][26]))-02-29)"
 )
+#: How far an instant may be ahead of the clock: two machines never agree to the second.
+CLOCK_TOLERANCE = timedelta(seconds=60)
+#: The largest error of an instant that was written in a wrong time zone (from -12 h to +14 h).
+_WIDEST_OFFSET = timedelta(hours=26)
 #: Range of valid instants on input.
 EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -184,6 +188,16 @@ def _validate_range(day: date) -> date:
 def _check_order(first: date, last: date) -> None:
     if last < first:
         raise UsageError(f"the window ends ({last}) before it starts ({first})", "swap start and end")
+
+
+def is_ahead(at: datetime, now: datetime) -> bool:
+    """Return whether an instant lies in the future beyond the clock tolerance."""
+    return at > now + CLOCK_TOLERANCE
+
+
+def possible_instants(at: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """Return the range of instants that a time in the future may mean: in any time zone, or as it says."""
+    return min(now, at - _WIDEST_OFFSET), at
 
 
 def to_micros(at: datetime) -> int:

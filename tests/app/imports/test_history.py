@@ -156,7 +156,7 @@ def test_a_batch_can_be_listed_shown_undone_once_and_imported_again(place: Place
         assert state_of(tracker) == before
         undone = batches.get(2).undone
         assert undone is not None
-        assert (undone.by, undone.at, undone.gone) == ("kim", NOON, 1)
+        assert (undone.by, undone.at, undone.gone) == ("kim", place.now, 1)
         assert [r.counts for r in batches.rejections(2, 10)] == [False]
         with pytest.raises(UsageError, match="was undone before"):
             batches.undo(2, "kim")
@@ -279,7 +279,7 @@ def test_corrections_and_busts_supersede_by_execution_id(place: Place) -> None:
         )
         assert (again.new, again.known, again.rejected) == (0, 2, 0)
         [old] = tracker.explain("net_pnl", EVER).superseded[:1]
-        assert (old.price, old.by, old.since) == (100, "correction", NOON)
+        assert (old.price, old.by, old.since) == (100, "correction", place.now)
         assert (Path(old.place.file).name, Path(old.by_place.file).name) == ("1.csv", "2.csv")
         tracker.import_file(place.write("4.csv", fills_csv([row(sold, "bust")], HEADER)))
         assert [p.open_quantity for p in tracker.open_positions()] == [2]

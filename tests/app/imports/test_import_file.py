@@ -9,7 +9,7 @@ import pytest
 from tearsheet.app.imports.import_file import ImportJob, preview_import
 from tearsheet.performance.summary import Scope
 from tearsheet.trade.session import Window
-from tests.support.place import Place, as_rows, fills_csv
+from tests.support.place import NOON, Place, as_rows, fills_csv
 
 pytestmark = pytest.mark.both_databases
 
@@ -149,6 +149,7 @@ def test_a_fill_with_a_name_that_is_too_long_is_rejected(place: Place) -> None:
 
 def test_an_import_after_the_settings_changed_makes_all_books_by_the_new_ones(place: Place) -> None:
     """Otherwise the books would be mixed, and nobody would see that they are."""
+    place.now = NOON
     late = "A,AAPL,2026-11-19T23:30:00Z"
     with place.tracker() as tracker:
         tracker.import_file(place.write("a.csv", fills_csv([f"{late},buy,1,10,0,1"])))

@@ -23,7 +23,7 @@ from tearsheet.tracker import PerformanceTracker
 from tests.stories.test_ledger_laws import fresh_place
 from tests.support.laws import examples
 from tests.support.place import NOON, TOP, Place
-from tests.support.posting_process import post, requests
+from tests.support.posting_process import END, post, requests
 from tests.support.processes import environment
 
 pytestmark = pytest.mark.both_databases
@@ -63,10 +63,11 @@ def known(tracker: PerformanceTracker) -> list[tuple[str, int, str]]:
 
 @st.composite
 def weeks(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Fills of an account over some days, some of them late, in requests of one fill."""
-    at, fills = NOON - timedelta(days=6), []
-    for number in range(1, draw(st.integers(2, 23))):
-        at += timedelta(minutes=draw(st.sampled_from([0, 1, 47, 300, 1440])))
+    """Fills of an account over some days until noon, some of them late, in requests of one fill."""
+    steps = draw(st.lists(st.sampled_from([0, 1, 47, 300, 1440]), min_size=1, max_size=22))
+    at, fills = NOON - timedelta(minutes=sum(steps)), []
+    for number, step in enumerate(steps, 1):
+        at += timedelta(minutes=step)
         fills.append(
             {
                 "account": "A",
@@ -95,7 +96,6 @@ def test_the_running_book_says_what_one_from_scratch_says(fills: list[dict[str, 
     place = limited(fresh_place(), LIMITS)
     with closing(place.tracker()) as tracker:
         for fill in fills:
-            place.now = max(place.now, NOON)
             post(tracker, [fill])
             running = account_verdicts(tracker).for_account("A")
             with closing(place.tracker()) as another:
@@ -252,6 +252,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_no_breach(place: Place) -> None:
     """A process that posts is killed again and again; it keeps what one that nobody kills keeps."""
     text = "limits: {default: {max_drawdown: 40, stale_after: null}}"
     program = TOP / "tests" / "support" / "posting_process.py"
+    place.now = END
     arguments = [str(limited(place, text).folder), "A,B,C", "40", "7", place.now.isoformat()]
     command = [sys.executable, str(program), *arguments]
     env = environment(place.env)
@@ -269,6 +270,7 @@ def test_kill_9_at_any_moment_loses_and_doubles_no_breach(place: Place) -> None:
         _, errors = process.communicate()
         assert process.returncode == (0 if requests_until_killed is None else -signal.SIGKILL), errors
     unharmed = limited(fresh_place(), text)
+    unharmed.now = END
     with closing(unharmed.tracker()) as other:
         for fills in requests(["A", "B", "C"], 40, 7):
             post(other, fills)

@@ -54,7 +54,7 @@ def test_every_refusal_has_the_one_body(
     error = body["error"]
     assert (body["status"], error["code"], error["type"], error["id"]) == ("error", status, kind, "r-1")
     assert words in error["message"] + (error["hint"] or "")
-    assert error["timestamp"] == "2026-11-20T12:00:00Z"
+    assert error["timestamp"] == "2026-11-20T21:00:00Z"
     assert response.mimetype == "application/json"
     assert (status == 405) == ("Allow" in response.headers)
 

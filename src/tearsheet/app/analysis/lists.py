@@ -107,6 +107,11 @@ class Lists:
         with self._ledger.snapshot() as queries:
             return pages.rejections(queries, after, number)
 
+    def marks(self) -> list[Mark]:
+        """Return the last known prices, by symbol."""
+        with self._ledger.snapshot() as queries:
+            return Marks(queries).all()
+
     def open_positions(self, scope: Scope, tag: str | None = None) -> list[PositionView]:
         """Return the open positions with unrealized P&L at their marks, optionally of one tag."""
         with self._ledger.snapshot() as queries:

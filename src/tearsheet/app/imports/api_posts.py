@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import blake2b
 
 from msgspec import json
@@ -11,6 +12,7 @@ from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.import_file import ImportJob, import_file
 from tearsheet.app.reports import ImportReport, WriteReport, WriteRequest
+from tearsheet.errors import NotFoundError
 from tearsheet.log import TimedEvent, timed_event
 from tearsheet.performance.summary import Scope
 from tearsheet.sources.posted import MarkInput, parse_fills, parse_marks, parse_objects
@@ -19,7 +21,10 @@ from tearsheet.store.tables.marks import Mark, Marks
 from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable
 from tearsheet.store.write.imported_fills import ImportCounts, existing_fills
 from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, transaction_of
-from tearsheet.trade.fill import Fill, Rejection
+from tearsheet.trade.amount import to_plain_string
+from tearsheet.trade.fill import Fill, Rejection, future_fill, future_time
+from tearsheet.trade.instrument import UnknownInstrument
+from tearsheet.trade.session import is_ahead
 
 _log = logging.getLogger("tearsheet")
 
@@ -41,6 +46,7 @@ class ApiWrites:
             objects = parse_objects(request.body, "fills")
             made = parse_fills(objects, request.name, rules.instruments)
             refused = [row for row in made if isinstance(row, Rejection)]
+            refused += _future_fills(made, request.name, self._context.now)
             lines = [(line, fill) for line, fill in enumerate(made, 1) if isinstance(fill, Fill)]
             report = WriteReport(rejections=refused) if refused else self._save_fills(request, rules, lines)
             self._context.publish_pending_alerts()
@@ -56,11 +62,30 @@ class ApiWrites:
             instruments = booking_rules_from(self._context.settings).instruments
             made = parse_marks(parse_objects(request.body, "marks"), request.name, instruments)
             refused = [row for row in made if isinstance(row, Rejection)]
+            refused += _future_marks(made, request.name, self._context.now)
             marks = [Mark(m.symbol, m.price, m.time) for m in made if isinstance(m, MarkInput)]
             report = WriteReport(rejections=refused) if refused else self._save_marks(request, marks)
             self._context.publish_pending_alerts()
             _add_counts(event, report)
         return report
+
+    def remove_mark(self, symbol: str) -> Mark:
+        """Remove the mark of an instrument; what is open there has no price then.
+
+        Raises NotFoundError without one, StoreError.
+        """
+        instruments = booking_rules_from(self._context.settings).instruments
+        found = instruments.resolve(symbol, self._context.today)
+        name = symbol if isinstance(found, UnknownInstrument) else found.symbol
+        with self._ledger.writing() as queries:
+            marks = Marks(queries)
+            mark = marks.get(symbol) or marks.get(name)
+            if mark is None or not marks.remove(mark.symbol):
+                raise NotFoundError(f"no mark of {symbol!r}", "`tearsheet marks` lists them")
+            self._ledger.bump_revision()
+            self._ledger.hooks.on_commit(self._accounts_holding({mark.symbol}))
+        self._context.publish_pending_alerts()
+        return mark
 
     def import_once(self, key: str | None, job: ImportJob) -> ImportReport:
         """Import a file under an idempotency key, if any. Raises as `import_file` does.
@@ -137,6 +162,19 @@ class ApiWrites:
         posting.close_import(source, state, checksum, len(lines), counts, [])
         posting.changed = changed or new > 0
         return posting.commit()
+
+
+def _future_fills(made: Sequence[Fill | Rejection], name: str, now: datetime) -> list[Rejection]:
+    checked = (future_fill(row, name, n, now) for n, row in enumerate(made, 1) if isinstance(row, Fill))
+    return [rejection for rejection in checked if rejection is not None]
+
+
+def _future_marks(made: Sequence[MarkInput | Rejection], name: str, now: datetime) -> list[Rejection]:
+    return [
+        future_time(name, line, f"{row.symbol} {to_plain_string(row.price)}", row.time, now)
+        for line, row in enumerate(made, 1)
+        if isinstance(row, MarkInput) and is_ahead(row.time, now)
+    ]
 
 
 def _lock_keys(lines: Sequence[tuple[int, Fill]], receipt: IdempotencyKey | None) -> frozenset[str]:

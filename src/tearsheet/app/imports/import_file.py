@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -34,7 +35,7 @@ from tearsheet.sources.trade_logs.log_folder import LogReadPosition, read_new
 from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.write.imported_fills import ImportCounts
 from tearsheet.store.write.transaction import FileState, LedgerTransaction
-from tearsheet.trade.fill import Fill, Rejection
+from tearsheet.trade.fill import Fill, Rejection, future_fill
 from tearsheet.trade.session import to_micros
 
 _log = logging.getLogger("tearsheet")
@@ -122,14 +123,19 @@ class FileImport:
         posting.rebuild_if_outdated()
         report.id = posting.open_import(state, report.layout)
         posting.mark_rejections_superseded(report.id, earlier)
+        held: list[Rejection] = []
         if self.statement is None:
-            counts, lines = _import_records(posting, report.id, self._job.path, report)
+            counts, lines, held = _import_records(posting, report.id, self._job.path, report)
         else:
-            rows = _with_row_numbers(self.statement, self._unmatched_closes)
+            rows = _reject_future_fills(
+                _with_row_numbers(self.statement, self._unmatched_closes), report.file, self._now
+            )
             counts, lines = _import_fills(posting, report.id, self.statement, rows, report, job.on_progress)
             report.skipped = counts.skipped = self.statement.skipped
         posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, job.who)
-        report.new, report.events, report.rejected = counts.new, counts.events, counts.rejected
+        report.rejections += held
+        report.new, report.events = counts.new - len(held), counts.events
+        report.rejected = counts.rejected + len(held)
         report.set_duplicates(counts.known)
         job.on_progress(state.size, state.size, "booking")
         report.revision = posting.commit()
@@ -214,6 +220,14 @@ def _with_row_numbers(
         yield statement.line, row
 
 
+def _reject_future_fills(
+    rows: Iterator[tuple[int, Fill | Rejection]], file: str, now: datetime
+) -> Iterator[tuple[int, Fill | Rejection]]:
+    for line, row in rows:
+        rejected = future_fill(row, file, line, now) if isinstance(row, Fill) else None
+        yield line, rejected or row
+
+
 def _chunks(rows: Iterator[tuple[int, Fill | Rejection]]) -> Iterable[list[tuple[int, Fill | Rejection]]]:
     while batch := list(islice(rows, _AT_ONCE)):
         yield batch
@@ -221,19 +235,20 @@ def _chunks(rows: Iterator[tuple[int, Fill | Rejection]]) -> Iterable[list[tuple
 
 def _import_records(
     posting: LedgerTransaction, source_id: int, path: Path, report: ImportReport
-) -> tuple[ImportCounts, int]:
+) -> tuple[ImportCounts, int, list[Rejection]]:
     counts, ended = ImportCounts(), 0
+    held: list[Rejection] = []
     name = report.file.rpartition("/")[2]
     with path.open("rb") as file:
         for part, reached in read_new(file, name, None, LogReadPosition()):
             ended = reached.lines
             lines = [(r.line, r.key, r.record) for r in part.records]
-            posting.add_records(source_id, name, lines, [])
+            held += posting.add_records(source_id, name, lines, [])
             report.rejections += part.rejections
             counts.new += len(lines)
             for one in part.records:
                 counts.extend_time_range(to_micros(one.record.result_time))
-    return counts, ended
+    return counts, ended, held
 
 
 def _is_trade_log(path: Path) -> bool:

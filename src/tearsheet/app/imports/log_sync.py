@@ -101,7 +101,7 @@ def _is_up_to_date(context: LedgerContext) -> tuple[bool, int]:
         ledger, context.settings.log_dir, archives=context.settings.archive_logs
     )
     same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint(context.settings)
-    return same, number
+    return same and not ledger.sources.has_due_records(context.now), number
 
 
 def sync_logs(
@@ -120,6 +120,7 @@ def sync_logs(
         report = SyncReport(files=len(files))
         posting = LedgerTransaction(ledger, rules, now)
         report.rebuilt = posting.rebuild_if_outdated()
+        posting.release_held_records()
         known = ledger.sources.log_files()
         todo = [file for file in files if _has_changed(known.get(file.name), file)]
         report.unchanged_files = len(files) - len(todo)
@@ -186,11 +187,11 @@ def _read(
             for part, reached in read_new(opened, file.name, file.day, so_far):
                 so_far = reached
                 lines = [(r.line, r.key, r.record) for r in part.records]
-                posting.add_records(source_id, file.name, lines, part.rejections)
+                held = posting.add_records(source_id, file.name, lines, part.rejections)
                 facts += len(part.records)
                 rejected += len(part.rejections)
                 report.records += len(part.records)
-                report.rejected += len(part.rejections)
+                report.rejected += len(part.rejections) + len(held)
         report.read_files += 1
         report.read_bytes += so_far.offset - started
     except OSError as error:

@@ -36,7 +36,7 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.marks import Marks
 from tearsheet.trade.amount import ZERO
 from tearsheet.trade.position import Booking, Position
-from tearsheet.trade.session import DAY, EARLIEST, LATEST
+from tearsheet.trade.session import DAY, EARLIEST, LATEST, is_ahead
 
 #: Version in the snapshot cache key; increase it when the same stored fills give other sums.
 _VERSION = 1
@@ -50,6 +50,8 @@ class LiveLimits:
         self.rewrites = state.rewrites
         self.state = state
         self.state_id = ""
+        #: end of the trading day; later bookings are added once it is over
+        self.read_until = EARLIEST
         self.currencies: set[str] = set()
         self.last_booking: Booking | None = None
         self.bookings_at_last_instant = 0
@@ -113,7 +115,7 @@ class LiveLimitBooks:
         """Return the book of an account, evaluated at an instant; read-only."""
         state_id = self._ledger.state_id
         live = self._live.get(account)
-        if live is None or live.book.plan != plan or not self._update(live, state_id):
+        if live is None or live.book.plan != plan or not self._update(live, state_id, now):
             live = self._build(account, plan, now)
         live.state_id = state_id
         self._apply_marks(live, now)
@@ -129,22 +131,27 @@ class LiveLimitBooks:
     def _saved_peak(self, book: LimitBook) -> Decimal | None:
         return load_equity_peak(self._ledger.queries, book.account, book.sums.since)
 
-    def _update(self, live: LiveLimits, state_id: str) -> bool:
+    def _update(self, live: LiveLimits, state_id: str, now: datetime) -> bool:
         """Add the changes since the last read; return False if the book must be rebuilt."""
-        if live.state_id == state_id:
+        book, calendar = live.book, self._settings.calendar
+        session = calendar.trading_day_of(now)
+        if session < book.session or (book.at > book.processed_until and is_ahead(book.at, now)):
+            return False  # the clock was ahead when the book was evaluated
+        if live.state_id == state_id and now < live.read_until:
             return True
-        account = live.book.account
+        live.read_until = calendar.end(session)
+        account = book.account
         live.state = account_state(self._ledger.queries, account)
         if live.state.rewrites != live.rewrites:
             return False
-        live.sync_breaches(self._active_breaches(account, live.book.session))
+        live.sync_breaches(self._active_breaches(account, book.session))
         return self._add_new_bookings(live)
 
     def _add_new_bookings(self, live: LiveLimits) -> bool:
         last, last_us = live.last_booking, live.state.last_us
         if last is None or last_us is None:
             return last_us is None
-        found, closed = self._ledger.queries.in_window(live.book.account, last.time, LATEST)
+        found, closed = self._ledger.queries.in_window(live.book.account, last.time, live.read_until)
         found.sort(key=_booking_order)
         already_read = sum(b.time == last.time and b.order <= last.order for b in found)
         new = found[already_read:]
@@ -189,13 +196,15 @@ class LiveLimitBooks:
             breaches=[record.breach for record in records],
             releases=[record.release for record in records if record.release],
             snapshot=base.book if base else None,
+            until=calendar.end(session),
             between=lambda book: bases.append(book.snapshot()),
         )
         book.other_currencies |= others
         live = LiveLimits(book, account_state(queries, account))
         live.saved_breaches = {record.breach.id for record in records}
         live.currencies = {currency, *others}
-        live.mark_read(bookings)
+        live.read_until = calendar.end(session)
+        live.mark_read(one for one in bookings if one.time < live.read_until)
         live.sessions = len(past)
         if past and first == EARLIEST.date():
             live.new_snapshot = (digest, cut, LimitSnapshot(bases[0], currency, tuple(sorted(others))))

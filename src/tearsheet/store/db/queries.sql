@@ -44,14 +44,22 @@ WHERE id = ?
 -- name: any_record
 SELECT id FROM record LIMIT 1
 -- name: records_of_key
-SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.account = ? AND r.key = ?
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.account = ? AND r.key = ? AND r.held_us IS NULL
 -- name: records_of_source
-SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.id > ? AND r.id < ?
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.id > ? AND r.id < ?
 -- name: open_records_of_stream
-SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32
 WHERE r.account = ? AND r.symbol = ? AND r.live = 1 AND r.closed = 0
 -- name: live_records
-SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.live = 1 ORDER BY r.id
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.live = 1 ORDER BY r.id
+-- name: day_of_source
+SELECT day FROM source WHERE id = ?
+-- name: next_held
+SELECT MIN(held_us) FROM record WHERE held_us IS NOT NULL
+-- name: due_records
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.held_us <= ?
+-- name: release_records
+UPDATE record SET held_us = NULL WHERE held_us <= ?
 -- name: set_live
 UPDATE record SET live = ? WHERE id = ?
 -- name: remove_records
@@ -156,7 +164,7 @@ DELETE FROM booking WHERE position_id = ?
 -- name: remove_log_fills
 DELETE FROM fill WHERE record_id IS NOT NULL
 -- name: remove_all_record_rejections
-DELETE FROM rejection WHERE record_id IS NOT NULL
+DELETE FROM rejection WHERE record_id IS NOT NULL AND code <> 'ahead_of_clock'
 -- name: unborne_bookings
 SELECT * FROM booking WHERE position_id = '' AND account = ? AND symbol = ? AND time_us >= ?
 -- name: remove_unborne_bookings
@@ -217,6 +225,10 @@ DELETE FROM alert
 
 -- name: mark
 SELECT * FROM mark WHERE symbol = ?
+-- name: marks
+SELECT * FROM mark ORDER BY symbol
+-- name: remove_mark
+DELETE FROM mark WHERE symbol = ?
 -- name: put_mark
 INSERT INTO mark (symbol, price, time_us) VALUES (?, ?, ?)
 ON CONFLICT (symbol) DO UPDATE SET price = excluded.price, time_us = excluded.time_us WHERE excluded.time_us >= mark.time_us

@@ -13,7 +13,7 @@ from tearsheet.store.tables.columns import PositionRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import position_from_row
 from tearsheet.trade.amount import exact
-from tearsheet.trade.position import Position, outcome_of
+from tearsheet.trade.position import Position, log_place, outcome_of
 from tearsheet.trade.session import TradingCalendar, from_micros, to_micros
 
 _SIDES = {"BUY": "long", "SELL": "short"}
@@ -36,9 +36,7 @@ class ClosedTradeQuery:
         name, bounds = ("all", span) if account is None else ("account", (account, *span))
         with exact():
             positions = queries.stream(PositionRow, f"closed_{name}", bounds)
-            trades = list(self._select(positions, scope, currency))
-        trades.sort(key=_order)
-        return trades
+            return list(self._select(sorted(positions, key=_order), scope, currency))
 
     def to_closed_trade(self, position: Position) -> ClosedTrade:
         """Return the closed trade of a position."""
@@ -109,6 +107,7 @@ class ClosedTradeQuery:
         )
 
 
-def _order(trade: ClosedTrade) -> tuple[datetime, str]:
-    """Sort key of trade lists."""
-    return trade.closed_at, trade.id
+def _order(row: PositionRow) -> tuple[int, str, int, str, int, str]:
+    """Sort key of closed positions, the same order as `rows.in_closing_order`."""
+    closed_us = row.last_us if row.closed_us is None else row.closed_us
+    return closed_us, row.account, log_place(row.last_rank), row.symbol, row.last_rank, row.id

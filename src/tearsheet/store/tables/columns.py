@@ -60,6 +60,7 @@ class RecordRow(Row, frozen=True, gc=False):
     closed: int
     live: int
     body: bytes
+    held_us: int | None
 
 
 class LogStreamRow(Row, frozen=True, gc=False):

@@ -34,6 +34,18 @@ class Marks:
         self._queries.execute("put_mark", row)
         return True
 
+    def all(self) -> list[Mark]:
+        """Return every mark, by symbol."""
+        found = self._queries.rows(MarkRow, "marks")
+        return [Mark(row.symbol, Decimal(row.price), from_micros(row.time_us)) for row in found]
+
+    def remove(self, symbol: str) -> bool:
+        """Remove the mark of an instrument; return whether it had one."""
+        if self.get(symbol) is None:
+            return False
+        self._queries.execute("remove_mark", (symbol,))
+        return True
+
     def get(self, symbol: str) -> Mark | None:
         """Return the mark of an instrument."""
         row = self._queries.row(MarkRow, "mark", (symbol,))

@@ -13,7 +13,7 @@ from tearsheet.store.tables.query_rows import RejectionListRow
 from tearsheet.trade.amount import EXACT, ZERO, exact
 from tearsheet.trade.event import NO_TERMS, Event, EventKind, EventTerms
 from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side
-from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.position import Booking, Position, log_place
 from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -321,4 +321,9 @@ def _printable(text: str) -> str:
 
 def in_closing_order(positions: Iterable[Position]) -> list[Position]:
     """Return closed positions in the order in which they were closed."""
-    return sorted(positions, key=lambda p: (p.closed_at or p.last_at, p.account, p.symbol, p.last_rank, p.id))
+    return sorted(positions, key=_closing_order)
+
+
+def _closing_order(p: Position) -> tuple[datetime, str, int, str, int, str]:
+    closed_at = p.closed_at or p.last_at
+    return closed_at, p.account, log_place(p.last_rank), p.symbol, p.last_rank, p.id

@@ -11,7 +11,7 @@ from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import RejectionListRow, SourceFile, StreamRow
 from tearsheet.store.tables.rows import date_from_text, rejection_from_row
 from tearsheet.trade.fill import Rejection
-from tearsheet.trade.session import to_micros
+from tearsheet.trade.session import from_micros, is_ahead, to_micros
 
 #: Accounts of a doubt: every one of the trade log, or all.
 LOGGED, EVERY = "", "*"
@@ -87,6 +87,11 @@ class SourceFiles:
     def first_log_day(self) -> date | None:
         """Return the day of the first log file."""
         return date_from_text(self._queries.value("first_log_day"))
+
+    def has_due_records(self, now: datetime) -> bool:
+        """Return whether a held line of a log has come to its time."""
+        held_us = self._queries.value("next_held")
+        return held_us is not None and not is_ahead(from_micros(held_us), now)
 
     def unfinished_logs(self, first: date, end: date) -> list[str]:
         """Return the log files of `[first, end)` whose last line is incomplete."""

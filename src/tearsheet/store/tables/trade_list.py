@@ -13,7 +13,7 @@ from tearsheet.store.list_values import Sort, TradeCursor, TradeFilter
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.columns import PositionRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.trade.position import Position
+from tearsheet.trade.position import LOG_RANKS, Position
 
 #: Each sort order with its column, and whether the column can be NULL.
 _COLUMNS: dict[Sort, tuple[str, bool]] = {
@@ -158,7 +158,9 @@ class TradeList:
         # the same order as `rows.in_closing_order`
         return (
             f"id IN (SELECT id FROM position WHERE {where} "  # noqa: S608
-            "ORDER BY closed_us DESC, account DESC, symbol DESC, last_rank DESC, id DESC LIMIT ?)"
+            "ORDER BY closed_us DESC, account DESC, "
+            f"CASE WHEN last_rank >= {LOG_RANKS} THEN last_rank ELSE 0 END DESC, "
+            "symbol DESC, last_rank DESC, id DESC LIMIT ?)"
         )
 
     def _filters(self, trade_filter: TradeFilter, band: int, account: str | None) -> list[str]:

@@ -15,16 +15,17 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tearsheet.store.tables.columns import FillRow, LogStreamRow, PositionRow, RecordRow, RejectionRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import LINE_BITS, fill_to_row, position_to_row, rejection_to_row
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
-from tearsheet.trade.fill import Rejection, Side, TradeRecord
+from tearsheet.trade.fill import Rejection, Side, TradeRecord, future_time
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.position import fill_from_record, position_from_record
-from tearsheet.trade.session import to_micros
+from tearsheet.trade.session import CLOCK_TOLERANCE, DAY, EARLIEST, is_ahead, to_micros
 
 TradeLogMode = Literal["auto", "trades", "fills"]
 #: Account and symbol.
@@ -98,6 +99,8 @@ def from_body(body: bytes) -> TradeRecord:
     return TradeRecord(**msgspec.structs.asdict(_decode(body)))
 
 
+#: Days are counted from here; a file of this day or earlier does not exist.
+_FIRST_DAY = EARLIEST.date() - DAY
 _LINES = (1 << LINE_BITS) - 1
 _CHUNK_ROWS = 20_000
 
@@ -112,6 +115,8 @@ class _RecordLine(Row, frozen=True, gc=False):
     symbol: str
     closed: int
     live: int
+    held_us: int | None
+    day: str | None
     body: bytes
 
 
@@ -123,7 +128,10 @@ class _FillOfRecord(Row, frozen=True, gc=False):
 
 
 class StoredRecord(Struct, gc=False):
-    """A stored line of a log; `live` marks the valid version of its order."""
+    """A stored line of a log; `live` marks the valid version of its order.
+
+    `held_us` is set while the line is ahead of the clock; it counts from that instant on.
+    """
 
     id: int
     file: str
@@ -133,12 +141,20 @@ class StoredRecord(Struct, gc=False):
     closed: bool
     live: bool
     body: bytes
+    held_us: int | None = None
+    day: str | None = None
     record: TradeRecord | None = None
 
     @property
     def line(self) -> int:
         """The number of the line in its file."""
         return self.id & _LINES
+
+    @property
+    def rank(self) -> int:
+        """The place of the line in the log: the day of its file, else of the record, then the line."""
+        day = date.fromisoformat(self.day) if self.day else self.to_record().timestamp.astimezone(UTC).date()
+        return (day - _FIRST_DAY).days << LINE_BITS | self.line
 
     def to_record(self) -> TradeRecord:
         """Return the record."""
@@ -163,12 +179,14 @@ class LogRecords:
         streams: StreamRebuilder,
         instruments: Instruments,
         mode: TradeLogMode,
+        now: datetime,
     ) -> None:
         self._queries = queries
         self._tallies = tallies
         self._streams = streams
         self._instruments = instruments
         self._mode = mode
+        self._now = now
         #: hashes of the orders added here: in an empty ledger only these can have earlier versions
         self._added_names: set[int] | None = None if queries.exists("any_record") else set()
         self._stream_modes: dict[LogStream, _StreamMode] = {}
@@ -176,9 +194,12 @@ class LogRecords:
         #: contents without an order id in the counted file
         self._counter: Counter[str] = Counter()
 
-    def add(self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]) -> int:
-        """Store new lines of a file; return their number."""
-        return self._store([self._to_stored(source_id, file, *line) for line in lines])
+    def add(
+        self, source_id: int, file: str, lines: Iterable[tuple[int, str, TradeRecord]]
+    ) -> list[Rejection]:
+        """Store new lines of a file; return the rejections of those that are ahead of the clock."""
+        day = self._queries.value("day_of_source", (source_id,))
+        return self._store([self._to_stored(source_id, file, day, *line) for line in lines])
 
     def of_source(self, source_id: int) -> list[StoredRecord]:
         """Return the lines of a file."""
@@ -197,16 +218,19 @@ class LogRecords:
                     one.closed,
                     False,
                     one.body,
+                    one.held_us,
+                    one.day,
                     one.to_record(),
                 )
                 for one in lines
             ]
         )
 
-    def _store(self, new: list[StoredRecord]) -> int:
-        self._count(new)
+    def _store(self, new: list[StoredRecord]) -> list[Rejection]:
+        in_time = [record for record in new if record.held_us is None]
+        self._count(in_time)
         orders: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
-        for record in new:
+        for record in in_time:
             orders[record.account, record.key].append(record)
         chosen: list[StoredRecord] = []
         earlier = self._earlier(orders)
@@ -224,7 +248,20 @@ class LogRecords:
                     self._set_live(valid, live=True)
         self._queries.add(RecordRow, map(_record_row, new))
         self._apply(chosen)
-        return len(new)
+        return [self._hold(record) for record in new if record.held_us is not None]
+
+    def release_due(self) -> bool:
+        """Let held lines count whose time has come; return whether there are any."""
+        until = (to_micros(self._now + CLOCK_TOLERANCE),)
+        due = _stored(self._queries.rows(_RecordLine, "due_records", until))
+        if not due:
+            return False
+        self._queries.execute("release_records", until)
+        for record in due:
+            self._queries.execute("remove_rejections_of_record", (record.id,))
+        self._count(due)
+        self._choose_valid(due)
+        return True
 
     def remove(self, source_id: int) -> int:
         """Remove the lines of a file; return their number."""
@@ -232,12 +269,15 @@ class LogRecords:
         for record in removed:
             if record.live:
                 self._revert(record)
+            if record.held_us is not None:
+                self._queries.execute("remove_rejections_of_record", (record.id,))
+                continue
             usage = self._stream_mode(record.account, record.symbol)
             usage.records -= 1
             usage.closed -= record.closed
         self._queries.execute("remove_records", _id_range(source_id))
         self._choose_valid(removed)
-        for stream in {(record.account, record.symbol) for record in removed}:
+        for stream in {(record.account, record.symbol) for record in removed if record.held_us is None}:
             self._apply_mode(stream, self._stream_modes[stream])
         return len(removed)
 
@@ -268,7 +308,9 @@ class LogRecords:
         while chunk := list(islice(live, _CHUNK_ROWS)):
             self._apply(chunk)
 
-    def _to_stored(self, source_id: int, file: str, line: int, key: str, record: TradeRecord) -> StoredRecord:
+    def _to_stored(
+        self, source_id: int, file: str, day: str | None, line: int, key: str, record: TradeRecord
+    ) -> StoredRecord:
         if key.startswith("c:"):
             key = f"{key}:{self._occurrence(source_id, key)}"
         return StoredRecord(
@@ -280,6 +322,8 @@ class LogRecords:
             record.is_closed,
             False,
             to_body(record),
+            to_micros(record.last_time) if is_ahead(record.last_time, self._now) else None,
+            day,
             record,
         )
 
@@ -345,9 +389,9 @@ class LogRecords:
         self._added_names.add(mark)
         return is_added
 
-    def _choose_valid(self, removed: Iterable[StoredRecord]) -> None:
-        """Choose the valid version of orders that lost some of their versions."""
-        for account, key in {(record.account, record.key) for record in removed}:
+    def _choose_valid(self, changed: Iterable[StoredRecord]) -> None:
+        """Choose the valid version of orders that got or lost some of their versions."""
+        for account, key in {(record.account, record.key) for record in changed}:
             versions = _stored(self._queries.rows(_RecordLine, "records_of_key", (account, key)))
             if not versions:
                 continue
@@ -375,7 +419,7 @@ class LogRecords:
                 fills += self._apply_as_fill(stored, record)
             elif stored.closed:
                 position, booking = position_from_record(
-                    record, stored.key, self._instruments.default_currency
+                    record, stored.key, self._instruments.default_currency, rank=stored.rank
                 )
                 positions.append(position)
                 bookings.append(booking)
@@ -399,16 +443,30 @@ class LogRecords:
             instrument.multiplier,
             instrument.currency,
             f"r:{stored.key}",
-            stored.line,
+            stored.rank,
         )
         self._streams.mark_dirty(fill.account, fill.symbol, to_micros(fill.time))
         return [fill_to_row(stored.id, fill, stored.id)]
+
+    def _hold(self, stored: StoredRecord) -> Rejection:
+        """Save and return the rejection that says that a line is held."""
+        record = stored.to_record()
+        at = record.last_time
+        rejection = replace(
+            future_time(stored.file, stored.line, record.short_text, at, self._now, stored.account),
+            code="ahead_of_clock",
+            hint="the line is held, and counts from then on; check the bot's time zone and this machine's clock",
+        )
+        self._queries.add(
+            RejectionRow, [rejection_to_row(stored.id >> LINE_BITS, rejection, record_id=stored.id)]
+        )
+        return rejection
 
     def _reject(self, stored: StoredRecord, record: TradeRecord, unknown: UnknownInstrument) -> None:
         rejection = Rejection(
             file=stored.file,
             line=stored.line,
-            text=f"{record.symbol} {record.action.value} {record.quantity} @ {record.price}",
+            text=record.short_text,
             code=unknown.code,
             reason=unknown.reason,
             hint=unknown.hint,
@@ -429,7 +487,7 @@ class LogRecords:
             self._queries.execute("remove_rejections_of_record", (stored.id,))
         elif stored.closed:
             position, booking = position_from_record(
-                stored.to_record(), stored.key, self._instruments.default_currency
+                stored.to_record(), stored.key, self._instruments.default_currency, rank=stored.rank
             )
             self._queries.execute("remove_position", (position.id,))
             self._tallies.on_removed([booking])
@@ -444,7 +502,16 @@ def _stored(rows: Iterable[_RecordLine]) -> list[StoredRecord]:
 
 def _from_row(row: _RecordLine) -> StoredRecord:
     return StoredRecord(
-        row.id, row.file, row.key, row.account, row.symbol, bool(row.closed), bool(row.live), row.body
+        row.id,
+        row.file,
+        row.key,
+        row.account,
+        row.symbol,
+        bool(row.closed),
+        bool(row.live),
+        row.body,
+        row.held_us,
+        row.day,
     )
 
 
@@ -467,6 +534,7 @@ def _record_row(stored: StoredRecord) -> RecordRow:
         int(stored.closed),
         int(stored.live),
         stored.body,
+        stored.held_us,
     )
 
 

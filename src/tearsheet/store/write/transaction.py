@@ -73,7 +73,7 @@ class LedgerTransaction:
         )
         self._streams = StreamRebuilder(ledger.queries, self._tallies)
         self._records = LogRecords(
-            ledger.queries, self._tallies, self._streams, rules.instruments, rules.trade_log_mode
+            ledger.queries, self._tallies, self._streams, rules.instruments, rules.trade_log_mode, now
         )
         self._vanished = VanishedRecords(
             ledger.queries, self._records, DoubtTable(ledger.queries), self._now_us
@@ -132,11 +132,16 @@ class LedgerTransaction:
         file: str,
         lines: Sequence[tuple[int, str, TradeRecord]],
         rejections: Sequence[Rejection],
-    ) -> None:
-        """Store records and rejections of a chunk of a log file."""
-        self._records.add(source_id, file, lines)
+    ) -> list[Rejection]:
+        """Store records and rejections of a chunk of a log file; return the rejections of held records."""
+        held = self._records.add(source_id, file, lines)
         self._queries.add(RejectionRow, [rows.rejection_to_row(source_id, r) for r in rejections])
         self.changed = self.changed or bool(lines) or bool(rejections)
+        return held
+
+    def release_held_records(self) -> None:
+        """Let records of logs count whose time has come."""
+        self.changed = self._records.release_due() or self.changed
 
     def close_log(
         self, source_id: int, state: FileState, progress: ReadPosition, facts: int, rejected: int

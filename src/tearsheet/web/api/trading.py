@@ -23,7 +23,7 @@ from tearsheet.web.http.operation import Api, Body, Operation
 from tearsheet.web.http.parameters import cursor_of
 from tearsheet.web.http.responses import success_response
 from tearsheet.web.schemas.answer import Answer, PageAnswer
-from tearsheet.web.schemas.trading import RejectionView, WriteResult
+from tearsheet.web.schemas.trading import MarkView, RejectionView, WriteResult
 from tearsheet.web.server.context import AppContext
 
 _EXAMPLE_FILL = {
@@ -109,7 +109,7 @@ def add_list_endpoints(api: Api, app_context: AppContext) -> None:
 
 
 def add_write_endpoints(api: Api, app_context: AppContext) -> None:
-    """Add the posts of fills and marks."""
+    """Add the posts of fills and marks, and the list and removal of marks."""
     for name, schema, example, title in (
         ("fills", FILL_SCHEMA, _EXAMPLE_FILL, "Keep fills, all or none"),
         ("marks", MARK_SCHEMA, _EXAMPLE_MARK, "Keep last known prices, all or none"),
@@ -128,6 +128,49 @@ def add_write_endpoints(api: Api, app_context: AppContext) -> None:
             ),
             _post_view(app_context, name),
         )
+    _add_mark_endpoints(api, app_context)
+
+
+def _add_mark_endpoints(api: Api, app_context: AppContext) -> None:
+    """Add the list of marks and the removal of one."""
+    api.add(
+        Operation(
+            method="GET",
+            path="/api/marks",
+            tag="Trading",
+            title="Last known prices",
+            response_type=PageAnswer[MarkView],
+            statuses=(304,),
+        ),
+        lambda: _marks(app_context),
+    )
+    api.add(
+        Operation(
+            method="DELETE",
+            path="/api/marks",
+            tag="Trading",
+            title="Remove the last known price of an instrument",
+            description="Open positions in it have no price until the next one is posted.",
+            level="write",
+            parameters=(parameters.MARKED_SYMBOL,),
+            response_type=Answer[MarkView],
+            statuses=(404, 422),
+        ),
+        lambda symbol: _remove_mark(app_context, symbol),
+    )
+
+
+def _marks(app_context: AppContext) -> Response:
+    with app_context.query() as query:
+        return app_context.not_modified(query) or success_response(
+            app_context.timestamp, Lists(query.tracker).marks(), next_cursor=None
+        )
+
+
+def _remove_mark(app_context: AppContext, symbol: str) -> Response:
+    with app_context.tracker_pool.borrow() as tracker:
+        removed = ApiWrites(tracker).remove_mark(symbol)
+    return success_response(app_context.timestamp, removed)
 
 
 def _one_or_many(schema: dict[str, Any], name: str) -> dict[str, Any]:

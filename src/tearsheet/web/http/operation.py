@@ -42,7 +42,7 @@ class Body(Struct, frozen=True):
 class Operation(Struct, frozen=True, kw_only=True):
     """A method and path of the API; `response_type` is a type or a tuple of alternatives."""
 
-    method: Literal["GET", "POST", "PUT"]
+    method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     tag: str
     title: str

@@ -106,6 +106,9 @@ METRIC = Parameter(
     one_of(*METRICS).parse,
     required=True,
 )
+MARKED_SYMBOL = Parameter(
+    "symbol", "Instrument of the mark.", {"type": "string", "pattern": NAME}, _TEXT.parse, required=True
+)
 ALERT_ID = Parameter("alert", "An alert's id.", {"type": "string", "pattern": _ID}, _TEXT.parse)
 
 IMPORT_ID = Parameter(

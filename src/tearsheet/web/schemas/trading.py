@@ -1,6 +1,7 @@
 """Response types of rejected rows and of fills and marks that were posted."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -18,6 +19,14 @@ class RejectionView(Struct, kw_only=True):
     account: str | UnsetType = UNSET
     since: datetime | UnsetType = UNSET
     until: datetime | UnsetType = UNSET
+
+
+class MarkView(Struct, kw_only=True):
+    """The last known price of an instrument."""
+
+    symbol: str
+    price: Decimal
+    time: datetime
 
 
 # a view because rejections of a request are an error answer
