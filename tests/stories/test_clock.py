@@ -209,20 +209,22 @@ def test_a_held_version_of_an_order_takes_its_place_in_time(place: Place) -> Non
         assert tracker.revision == revision + 1
 
 
-def test_a_held_line_goes_with_its_file_and_with_its_import(place: Place) -> None:
+def test_a_held_line_that_vanishes_is_kept_and_an_import_says_what_it_holds(place: Place) -> None:
     place.now = NOON
     ahead = record(order_id="1", net="5", at=NOON + timedelta(hours=13), held=0)
     with place.tracker() as tracker:
-        place.log("2026-11-20", ahead)
-        tracker.sync()
+        place.log("2026-11-20", record(order_id="2", net="7", at=NOON, held=0), ahead)
+        assert shown(tracker) == (7, 1, True)
         place.log("2026-11-20", record(order_id="2", net="7", at=NOON, held=0))
-        tracker.sync()
-        assert shown(tracker) == (7, 1, False)
+        assert shown(tracker) == (7, 1, True), "the line has vanished from its file, and is kept"
+        assert tracker.sync().records == 0
         report = tracker.import_file(place.log("extra", ahead))
         assert (report.new, report.rejected, report.rejections[0].code) == (0, 1, "ahead_of_clock")
         assert shown(tracker) == (7, 1, True)
         place.now += timedelta(hours=13)
-        assert shown(tracker, start=NOON.date() + timedelta(days=1)) == (5, 1, False)
+        net, trades, _ = shown(tracker, start=NOON.date() + timedelta(days=1))
+        assert (net, trades) == (5, 1)
+        assert tracker.verify().differences == []
 
 
 def test_a_wrong_mark_can_be_removed(place: Place) -> None:

@@ -118,6 +118,7 @@ def test_a_limit_that_grows_unknown_with_time_changes_the_answer(place: Place) -
     place.write(
         "config/dashboard-targets.yaml", "limits:\n  accounts:\n    A: {daily_loss: 500, stale_after: 15m}\n"
     )
+    place.now = NOON
     api = Api(place)
     api.fills(
         {

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tearsheet.app.config.source_decisions import decide, doubts
 from tests.support.laws import examples
-from tests.support.place import EVENING, Place, as_rows, fills_csv, opened, record
+from tests.support.place import NOON, Place, as_rows, fills_csv, opened, record
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -56,9 +56,13 @@ def csv_lines(drawn: list[tuple[Any, ...]]) -> list[str]:
     ]
 
 
+#: Before the trading day of these places ends.
+AFTERNOON = NOON + timedelta(hours=4)
+
+
 def fresh_place() -> Place:
     folder = Path(tempfile.mkdtemp(dir=_SCRATCH.name))
-    return Place(folder, {"TEARSHEET_DAY_STARTS_AT": "17:00"})
+    return Place(folder, {"TEARSHEET_DAY_STARTS_AT": "17:00"}, now=AFTERNOON)
 
 
 def books_of(place: Place, files: list[list[str]]) -> Rows:
@@ -183,4 +187,4 @@ def test_a_rewritten_log_leaves_nothing_behind_once_it_is_accepted(
 
 
 def test_the_clock_of_these_tests_stands() -> None:
-    assert fresh_place().now == EVENING
+    assert fresh_place().now == AFTERNOON

@@ -71,7 +71,7 @@ def test_a_note_is_kept_with_who_when_and_all_that_it_said_before(place: Place) 
         stamp, revision = notes_state_id(tracker), tracker.state_id
         written = write(tracker, first, "  chased it \r\n", "FOMO", "#Breakout  retest", "fomo")
         assert (written.text, written.tags) == ("chased it", ("breakout retest", "fomo"))
-        assert (written.version, written.by, written.at) == (1, "kim", NOON)
+        assert (written.version, written.by, written.at) == (1, "kim", place.now)
         changed = notes.write(first, validate_note("waited", ["patience"]), "lee", 1)
         assert notes.for_trade(first) == [changed]
         assert [(v.version, v.text, v.tags, v.by) for v in notes.versions(changed.id)] == [

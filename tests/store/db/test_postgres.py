@@ -25,7 +25,7 @@ from tearsheet.store.tables.ledger import Ledger
 from tests.stories.test_faults import WHOLE
 from tests.support.place import NOON, TOP, Place, as_rows, fills_csv, record
 from tests.support.postgres_server import PASSWORD, QUOTED, PostgresServer
-from tests.support.posting_process import post, requests
+from tests.support.posting_process import END, post, requests
 from tests.support.processes import environment
 
 POSTING = TOP / "tests" / "support" / "posting_process.py"
@@ -67,8 +67,9 @@ def test_processes_that_post_fills_at_once_make_what_one_after_the_other_makes(
 ) -> None:
     """Two accounts of their own, one shared by two writers, and one writer of all, twice over."""
     writers = [("A", 12, 1), ("B", 12, 2), ("C", 10, 3), ("C,A", 10, 4), ("A,B,C,D", 8, 5)]
+    place.now = END
     ended([posting(place, *writer) for writer in [*writers, writers[4]]])
-    alone = Place(tmp_path / "alone", {})
+    alone = Place(tmp_path / "alone", {}, now=END)
     with place.tracker() as tracker, alone.tracker() as serial:
         for accounts, number, seed in writers:
             for fills in requests(accounts.split(","), number, seed):
@@ -85,7 +86,9 @@ def test_a_writer_of_one_account_does_not_wait_for_one_of_another(
 ) -> None:
     """B is posted from beginning to end while A, booked already, is about to take its last step."""
     fills = {account: requests([account], 2, seed) for seed, account in enumerate("AB")}
-    with place.tracker() as one, place.tracker() as other, Place(tmp_path / "alone", {}).tracker() as serial:
+    place.now = END
+    alone = Place(tmp_path / "alone", {}, now=END)
+    with place.tracker() as one, place.tracker() as other, alone.tracker() as serial:
         for posted in (fills["A"][0], fills["B"][0], fills["A"][1], fills["B"][1]):
             post(serial, posted)
         post(one, fills["A"][0])
@@ -199,6 +202,7 @@ def test_a_question_whose_connection_is_killed_fails_and_the_next_one_works(
 def test_a_change_whose_connection_is_killed_leaves_nothing_and_can_be_done_again(
     place: Place, postgres: PostgresServer, moment: str
 ) -> None:
+    place.now = END
     with place.tracker() as tracker:
         ledger = tracker.ledger
         fills = requests(["A"], 1, 1)[0]

@@ -106,6 +106,7 @@ def test_what_was_traded_can_be_picked(traded: Api) -> None:
 
 
 def test_of_very_many_symbols_one_is_typed(api: Api) -> None:
+    api.place.now += timedelta(hours=2)
     api.post(
         "/api/fills",
         [fill(n * 2 + side, ("BUY", "SELL")[side], symbol=f"S{n:03}") for n in range(301) for side in (0, 1)],
