@@ -24,7 +24,7 @@ from tearsheet.sources.trade_logs.log_folder import (
 )
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SourceFile
-from tearsheet.store.write.log_records import StoredRecord
+from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, ReadPosition
 from tearsheet.trade.fill import Rejection
 from tearsheet.trade.session import DAY, EARLIEST

@@ -8,12 +8,10 @@ have no result in the whole log: then its records are fills, which are booked.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
+from datetime import date, datetime
 from itertools import islice
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -22,102 +20,24 @@ from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import LINE_BITS, fill_to_row, position_to_row, rejection_to_row
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
-from tearsheet.trade.fill import Rejection, Side, TradeRecord, future_time
+from tearsheet.store.write.stored_record import (
+    RecordLine,
+    StoredRecord,
+    record_row,
+    stored_record,
+    stored_records,
+    to_body,
+    valid_version,
+)
+from tearsheet.trade.fill import Rejection, TradeRecord, future_time
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.position import fill_from_record, position_from_record
-from tearsheet.trade.session import CLOCK_TOLERANCE, DAY, EARLIEST, is_ahead, to_micros
+from tearsheet.trade.session import CLOCK_TOLERANCE, is_ahead, to_micros
 
 TradeLogMode = Literal["auto", "trades", "fills"]
+_CHUNK_ROWS = 20_000
 #: Account and symbol.
 LogStream = tuple[str, str]
-
-
-class _RecordBody(Struct, frozen=True, array_like=True, gc=False):
-    """Stored part of a record: everything except free text, which stays in the file."""
-
-    timestamp: datetime
-    symbol: str
-    action: Side
-    quantity: Decimal
-    price: Decimal
-    order_id: str | None
-    execution_mode: Literal["PAPER", "LIVE"] | None
-    account_id: str | None
-    strategy_name: str | None
-    stop_loss: Decimal | None
-    target: Decimal | None
-    risk_reward_ratio: Decimal | None
-    outcome: Literal["win", "loss", "breakeven", "open"] | None
-    profit_loss: Decimal | None
-    hold_duration_seconds: Decimal | None
-    exit_timestamp: datetime | None
-    slippage: Decimal | None
-    commission: Decimal | None
-    net_profit_loss: Decimal | None
-    session_id: str | None
-    bot_version: str | None
-    config_hash: str | None
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_RecordBody).decode
-
-
-def to_body(r: TradeRecord) -> bytes:
-    """Encode a record for storage."""
-    exit_timestamp = None if r.exit_timestamp is None else r.exit_timestamp.astimezone(UTC)
-    return _encode(
-        _RecordBody(
-            r.timestamp.astimezone(UTC),
-            r.symbol,
-            r.action,
-            r.quantity,
-            r.price,
-            r.order_id,
-            r.execution_mode,
-            r.account_id,
-            r.strategy_name,
-            r.stop_loss,
-            r.target,
-            r.risk_reward_ratio,
-            r.outcome,
-            r.profit_loss,
-            r.hold_duration_seconds,
-            exit_timestamp,
-            r.slippage,
-            r.commission,
-            r.net_profit_loss,
-            r.session_id,
-            r.bot_version,
-            r.config_hash,
-        )
-    )
-
-
-def from_body(body: bytes) -> TradeRecord:
-    """Decode a stored record."""
-    return TradeRecord(**msgspec.structs.asdict(_decode(body)))
-
-
-#: Days are counted from here; a file of this day or earlier does not exist.
-_FIRST_DAY = EARLIEST.date() - DAY
-_LINES = (1 << LINE_BITS) - 1
-_CHUNK_ROWS = 20_000
-
-
-class _RecordLine(Row, frozen=True, gc=False):
-    """A stored record with its file."""
-
-    id: int
-    file: str
-    key: str
-    account: str
-    symbol: str
-    closed: int
-    live: int
-    held_us: int | None
-    day: str | None
-    body: bytes
 
 
 class _FillOfRecord(Row, frozen=True, gc=False):
@@ -125,40 +45,6 @@ class _FillOfRecord(Row, frozen=True, gc=False):
     account: str
     symbol: str
     time_us: int
-
-
-class StoredRecord(Struct, gc=False):
-    """A stored line of a log; `live` marks the valid version of its order.
-
-    `held_us` is set while the line is ahead of the clock; it counts from that instant on.
-    """
-
-    id: int
-    file: str
-    key: str
-    account: str
-    symbol: str
-    closed: bool
-    live: bool
-    body: bytes
-    held_us: int | None = None
-    day: str | None = None
-    record: TradeRecord | None = None
-
-    @property
-    def line(self) -> int:
-        """The number of the line in its file."""
-        return self.id & _LINES
-
-    @property
-    def rank(self) -> int:
-        """The place of the line in the log: the day of its file, else of the record, then the line."""
-        day = date.fromisoformat(self.day) if self.day else self.to_record().timestamp.astimezone(UTC).date()
-        return (day - _FIRST_DAY).days << LINE_BITS | self.line
-
-    def to_record(self) -> TradeRecord:
-        """Return the record."""
-        return from_body(self.body) if self.record is None else self.record
 
 
 class _StreamMode(Struct):
@@ -203,7 +89,7 @@ class LogRecords:
 
     def of_source(self, source_id: int) -> list[StoredRecord]:
         """Return the lines of a file."""
-        return _stored(self._queries.rows(_RecordLine, "records_of_source", _id_range(source_id)))
+        return stored_records(self._queries.rows(RecordLine, "records_of_source", _id_range(source_id)))
 
     def keep(self, source_id: int, lines: Iterable[StoredRecord]) -> None:
         """Store lines that were removed from their file under another source."""
@@ -236,7 +122,7 @@ class LogRecords:
         earlier = self._earlier(orders)
         for name, versions in orders.items():
             before = earlier.get(name, [])
-            valid = versions[0] if len(versions) == 1 and not before else _valid(before + versions)
+            valid = versions[0] if len(versions) == 1 and not before else valid_version(before + versions)
             for old in before:
                 if old.live and old is not valid:
                     self._revert(old)
@@ -246,14 +132,14 @@ class LogRecords:
                 chosen.append(valid)
                 if any(valid is old for old in before):
                     self._set_live(valid, live=True)
-        self._queries.add(RecordRow, map(_record_row, new))
+        self._queries.add(RecordRow, map(record_row, new))
         self._apply(chosen)
         return [self._hold(record) for record in new if record.held_us is not None]
 
     def release_due(self) -> bool:
         """Let held lines count whose time has come; return whether there are any."""
         until = (to_micros(self._now + CLOCK_TOLERANCE),)
-        due = _stored(self._queries.rows(_RecordLine, "due_records", until))
+        due = stored_records(self._queries.rows(RecordLine, "due_records", until))
         if not due:
             return False
         self._queries.execute("release_records", until)
@@ -304,7 +190,7 @@ class LogRecords:
         for row in self._queries.rows(LogStreamRow, "log_streams"):
             mode = _StreamMode(row.records, row.closed, self._as_fills(row.closed))
             self._stream_modes[row.account, row.symbol] = mode
-        live = map(_from_row, self._queries.stream(_RecordLine, "live_records"))
+        live = map(stored_record, self._queries.stream(RecordLine, "live_records"))
         while chunk := list(islice(live, _CHUNK_ROWS)):
             self._apply(chunk)
 
@@ -356,7 +242,7 @@ class LogRecords:
         as_fills = self._as_fills(usage.closed)
         if as_fills == usage.as_fills:
             return
-        valid = _stored(self._queries.rows(_RecordLine, "open_records_of_stream", stream))
+        valid = stored_records(self._queries.rows(RecordLine, "open_records_of_stream", stream))
         for record in valid:
             self._revert(record)
         usage.as_fills = as_fills
@@ -379,8 +265,10 @@ class LogRecords:
     def _earlier(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[StoredRecord]]:
         """Return the stored versions of orders, by account and key."""
         queried = list(names if self._added_names is None else filter(self._has_earlier, names))
-        found = self._queries.rows_each(_RecordLine, "records_of_key", queried)
-        return {name: _stored(versions) for name, versions in zip(queried, found, strict=True) if versions}
+        found = self._queries.rows_each(RecordLine, "records_of_key", queried)
+        return {
+            name: stored_records(versions) for name, versions in zip(queried, found, strict=True) if versions
+        }
 
     def _has_earlier(self, name: tuple[str, str]) -> bool:
         assert self._added_names is not None
@@ -392,10 +280,10 @@ class LogRecords:
     def _choose_valid(self, changed: Iterable[StoredRecord]) -> None:
         """Choose the valid version of orders that got or lost some of their versions."""
         for account, key in {(record.account, record.key) for record in changed}:
-            versions = _stored(self._queries.rows(_RecordLine, "records_of_key", (account, key)))
+            versions = stored_records(self._queries.rows(RecordLine, "records_of_key", (account, key)))
             if not versions:
                 continue
-            valid = _valid(versions)
+            valid = valid_version(versions)
             live = next((record for record in versions if record.live), None)
             if valid is live:
                 continue
@@ -494,48 +382,6 @@ class LogRecords:
             if to_micros(position.last_at) == usage.last_closed_us:
                 usage.lost_its_last = True
         stored.live = False
-
-
-def _stored(rows: Iterable[_RecordLine]) -> list[StoredRecord]:
-    return list(map(_from_row, rows))
-
-
-def _from_row(row: _RecordLine) -> StoredRecord:
-    return StoredRecord(
-        row.id,
-        row.file,
-        row.key,
-        row.account,
-        row.symbol,
-        bool(row.closed),
-        bool(row.live),
-        row.body,
-        row.held_us,
-        row.day,
-    )
-
-
-def _valid(versions: list[StoredRecord]) -> StoredRecord:
-    """Return the valid version of an order: of its distinct contents, the one that appears last."""
-    first_of: dict[bytes, StoredRecord] = {}
-    for version in sorted(versions, key=lambda one: (one.file, one.line)):
-        first_of.setdefault(version.body, version)
-    return list(first_of.values())[-1]
-
-
-def _record_row(stored: StoredRecord) -> RecordRow:
-    assert stored.record is not None
-    return RecordRow(
-        stored.id,
-        stored.key,
-        stored.account,
-        stored.symbol,
-        to_micros(stored.record.timestamp),
-        int(stored.closed),
-        int(stored.live),
-        stored.body,
-        stored.held_us,
-    )
 
 
 def _id_range(source_id: int) -> tuple[int, int]:

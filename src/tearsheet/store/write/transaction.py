@@ -16,9 +16,10 @@ from tearsheet.store.tables.query_rows import SourceFile, StreamRow
 from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
-from tearsheet.store.write.log_records import LogRecords, StoredRecord, TradeLogMode
+from tearsheet.store.write.log_records import LogRecords, TradeLogMode
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
+from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.store.write.undo import ImportUndo, UndoResult
 from tearsheet.store.write.vanished_records import VanishedRecords
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord

@@ -12,7 +12,8 @@ from tearsheet.store.tables.columns import DoubtRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.tables.sources import DoubtTable
-from tearsheet.store.write.log_records import LogRecords, StoredRecord
+from tearsheet.store.write.log_records import LogRecords
+from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.trade.session import to_micros
 
 #: Code of the doubt, and of the reason why a window is partial.
