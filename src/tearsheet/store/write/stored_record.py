@@ -136,10 +136,12 @@ class StoredRecord(Struct, gc=False):
 
 
 def stored_records(rows: Iterable[RecordLine]) -> list[StoredRecord]:
+    """Return stored lines."""
     return list(map(stored_record, rows))
 
 
 def stored_record(row: RecordLine) -> StoredRecord:
+    """Return the stored line of a row."""
     return StoredRecord(
         row.id,
         row.file,
@@ -163,6 +165,7 @@ def valid_version(versions: list[StoredRecord]) -> StoredRecord:
 
 
 def record_row(stored: StoredRecord) -> RecordRow:
+    """Return the row of a new line."""
     assert stored.record is not None
     return RecordRow(
         stored.id,
