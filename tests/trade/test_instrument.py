@@ -319,7 +319,7 @@ def test_an_answer_is_remembered_by_all_it_depends_on(instruments: Instruments) 
         ("MNQ: {kind: bond}", "MNQ.kind is 'bond'"),
         ("MNQ: {kind: inverse}", "MNQ is inverse, and has no currency"),
         ("MNQ: {factor: 2}", "MNQ.factor is unknown"),
-        ("MNQ: {asset_class: bond}", "MNQ.asset_class is 'bond'"),
+        ("MNQ: {asset_class: house}", "MNQ.asset_class is 'house'"),
         ("MNQ: {currency: dollars}", "MNQ.currency is 'dollars'"),
         ("MNQ: {multiplier: 1}\nMNQ: {multiplier: 2}", "2: MNQ stands twice"),
         ("MNQ: {multiplier: 1", "1 is no YAML"),

@@ -23,10 +23,14 @@ from tearsheet.trade.contract_name import (
     parse_long_name,
 )
 
-AssetClass = Literal["future", "equity", "crypto", "forex", "option"]
-ASSET_CLASSES: tuple[AssetClass, ...] = ("future", "equity", "crypto", "forex", "option")
+AssetClass = Literal["future", "equity", "crypto", "forex", "option", "bond", "cfd"]
+ASSET_CLASSES: tuple[AssetClass, ...] = ("future", "equity", "crypto", "forex", "option", "bond", "cfd")
 
 _OPTION_MULTIPLIER = Decimal(100)
+#: The price of a bond is in percent of its face value.
+_BOND_MULTIPLIER = Decimal("0.01")
+#: Longest symbol of a share; a contract for difference on it must not be taken for the share.
+_SHARE_LENGTH = 5
 
 #: Rest after a futures root in unsupported spellings: MNQ 12-2026, ESZ6 C5000, ES=F.
 _FUTURE_TAIL = re.compile(
@@ -140,7 +144,10 @@ class Instruments:
             return result
         quote = currency or (pair["quoted"] or pair["joined"] if pair else None)
         spot: AssetClass = "future" if text in self.futures else _spot(pair)
-        return self._build_instrument(text, kind or spot, ONE, override, quote)
+        if kind == "cfd" and len(text) <= _SHARE_LENGTH:
+            text += " CFD"
+        multiplier = _BOND_MULTIPLIER if kind == "bond" else ONE
+        return self._build_instrument(text, kind or spot, multiplier, override, quote)
 
     def _contract(
         self,

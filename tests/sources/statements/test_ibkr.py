@@ -12,6 +12,7 @@ from tearsheet.errors import FormatError
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import open_statement
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Side
 
 INSTRUMENTS = load_instruments(Path("/nonexistent.yaml"), "USD")
@@ -150,3 +151,47 @@ def test_one_level_of_a_flex_csv_is_read(levels: Sequence[str], tmp_path: Path) 
     rows = [f"U1,USD,STK,ABC,1,{level},20260105;101500,20260105,,BUY,100,10,-1,USD" for level in levels]
     file.write_text("\n".join([COLUMNS, *rows]))
     assert [fill.quantity for fill in read(file)] == [100]
+
+
+def test_a_bond_is_priced_in_percent_and_its_accrued_interest_is_carry(tmp_path: Path) -> None:
+    bond = {"assetCategory": "BOND", "symbol": "T 4 1/4 12/31/26", "multiplier": "1"}
+    bought = element(
+        "Trade", "EXECUTION", "20260105;101500", "10000", "98.5", tradeMoney="9850", accruedInt="-120",
+        ibExecID="e1", **bond,
+    )  # fmt: skip
+    sold = element(
+        "Trade", "EXECUTION", "20260115;101500", "-10000", "99.25", tradeMoney="-9925", accruedInt="60",
+        ibExecID="e2", **bond,
+    )  # fmt: skip
+    rows = read(xml(tmp_path / "flex.xml", [bought, sold]))
+    interest = [(row.symbol, row.kind, row.amount) for row in rows if isinstance(row, Event)]
+    fills = [row for row in rows if not isinstance(row, Event)]
+    assert [fill.quantity * fill.price * fill.multiplier for fill in fills] == [9850, 9925]
+    assert interest == [
+        ("T 4 1/4 12/31/26", "accrued_interest", -120),
+        ("T 4 1/4 12/31/26", "accrued_interest", 60),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("money", "multiplier"), [("", "0.01"), ("9850", "0.01"), ("985000", "1"), ("7880", "")]
+)
+def test_the_money_of_a_bond_tells_its_unit(money: str, multiplier: str, tmp_path: Path) -> None:
+    """Of a bond of which a fifth was paid back, the money is less than the percentage says."""
+    trade = element(
+        "Trade", "EXECUTION", "20260105;101500", "10000", "98.5", tradeMoney=money, assetCategory="BOND"
+    )
+    options = StatementOptions(timezone=NEW_YORK, account=None)
+    (row,) = open_statement(xml(tmp_path / "flex.xml", [trade]), INSTRUMENTS, options).rows()
+    assert (f"{row.multiplier}" if isinstance(row, Fill) else "") == multiplier
+
+
+def test_a_contract_for_difference_is_not_taken_for_its_share(tmp_path: Path) -> None:
+    trades = [
+        element("Trade", "EXECUTION", f"20260105;10150{n}", "1", "10", ibExecID=f"e{n}", **more)
+        for n, more in enumerate(
+            [{}, {"assetCategory": "CFD"}, {"assetCategory": "CFD", "symbol": "IBUS500"}]
+        )
+    ]
+    fills = read(xml(tmp_path / "flex.xml", trades))
+    assert [(fill.symbol, fill.multiplier) for fill in fills] == [("ABC", 1), ("ABC CFD", 1), ("IBUS500", 1)]

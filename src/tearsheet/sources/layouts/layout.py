@@ -59,6 +59,7 @@ PIECES = (
     "exit_price",
     "exit_order_id",
     "fee_rate",
+    "accrued",
     "category",
     "bought",
     "sold",

@@ -13,6 +13,7 @@ from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.trade.amount import EXACT, ONE, ZERO
 from tearsheet.trade.event import EventKind
+from tearsheet.trade.fill import Side
 
 #: The fields that are numbers; the first five are in a file's own number format.
 NUMBERS = ("quantity", "price", "commission", "stop_loss", "target", "multiplier", "amount", "cash")
@@ -56,6 +57,23 @@ class RawFill(Struct, gc=False):
     trade_day: str = ""
     bad_number: RowProblem | None = None
     leg: Literal["", "time", "day"] = ""
+    accrued: Decimal | None = None
+
+    def accrued_interest(self, side: Side) -> "RawEvent | None":
+        """Return the accrued interest of a bond: paid with a purchase, received with a sale."""
+        if not self.accrued:
+            return None
+        amount = self.accrued.copy_abs()
+        return RawEvent(
+            kind="accrued_interest",
+            amount=amount if side is Side.SELL else EXACT.minus(amount),
+            account=self.account,
+            symbol=self.symbol,
+            time=self.time,
+            currency=self.currency,
+            asset_class=self.asset_class,
+            event_id=self.fill_id,
+        )
 
 
 class RawEvent(Struct, gc=False):

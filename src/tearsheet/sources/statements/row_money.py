@@ -8,7 +8,7 @@ from tearsheet.sources.layouts.layout import EventMoney, Fees
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill, bad_number, canonical
 from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.problem import RowError
-from tearsheet.trade.amount import EXACT, ZERO, is_valid_amount, to_plain_string
+from tearsheet.trade.amount import EXACT, ONE, ZERO, is_valid_amount, to_plain_string
 from tearsheet.trade.event import EventKind
 from tearsheet.trade.fill import Side
 
@@ -198,6 +198,21 @@ def multiplier_by_amount(raw: RawFill) -> Decimal | None:
         f"the amount {to_plain_string(raw.amount)} is no round multiple of quantity × price",
         "check the row with the broker, or state the multiplier in the instruments file",
     )
+
+
+def bond_multiplier(raw: RawFill) -> Decimal:
+    """Return 0.01 for a price in percent of the face value, 1 for a price in money, by the amount of the row.
+
+    Raises RowError for a bond of which a part was paid back, or whose face value follows an index.
+    """
+    multiplier = multiplier_by_amount(raw) if raw.amount else _CENT
+    if multiplier not in (None, _CENT, ONE):
+        raise RowError(
+            "contradiction",
+            f"the amount {to_plain_string(raw.amount or ZERO)} is neither quantity × price nor a hundredth of it",
+            "write the fill in the generic format, with the multiplier of this bond",
+        )
+    return multiplier or _CENT
 
 
 def checked_amount(field: str, number: Decimal) -> Decimal:

@@ -24,6 +24,7 @@ from tearsheet.sources.statements.row_kinds import (
 )
 from tearsheet.sources.statements.row_money import (
     RowFees,
+    bond_multiplier,
     check_unit,
     checked_amount,
     in_trade_currency,
@@ -354,6 +355,7 @@ class RuleMapper:
             effect=get("effect", ""),
             realized=get("realized", ""),
             trade_day=get("trade_day", ""),
+            accrued=self._number("accrued", get("accrued", ""))[0],
         )
         self._set_fee(raw, row)
         self._set_by_money(raw, values)
@@ -447,6 +449,8 @@ class RuleMapper:
             price_in_account_currency(raw, self._side(raw.side), values, self._number)
         if layout.multipliers == "amount" and raw.multiplier is None:
             raw.multiplier = multiplier_by_amount(raw)
+        if raw.asset_class == "bond":
+            raw.multiplier = bond_multiplier(raw)
 
     def _price_by_side(self, values: Mapping[str, str], side: str) -> str:
         """Return the price in the column of the side, of a format with a column for each."""

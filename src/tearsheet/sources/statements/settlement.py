@@ -6,7 +6,7 @@ A contradiction is rejected, and a currency is converted only by a rate that the
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tearsheet.sources.statements.raw_fill import RawFill
 from tearsheet.sources.text.problem import RowError, RowProblem
@@ -74,6 +74,8 @@ class Settlement(Struct, frozen=True):
                 return found
             money = currency or instruments.default_currency
             return Instrument(symbol=text, multiplier=stated, currency=money, asset_class=kind)
+        if kind == "bond" and override is None and stated:
+            return structs.replace(found, multiplier=stated)
         is_known = override is not None or found.root in instruments.overrides
         if stated not in (ZERO, found.multiplier) and not is_known:
             raise RowError(

@@ -84,6 +84,8 @@ class TableReader:
                 made = parser.parse(row, table.line, cells)
                 if made is not None:
                     yield made if isinstance(made, Fill) else describe_span(made, table.last_line)
+                if isinstance(made, Fill) and (interest := row.accrued_interest(made.side)) is not None:
+                    yield from filter(None, [parser.parse_event(interest, table.line, cells)])
             elif isinstance(row, RawEvent):
                 if (event := parser.parse_event(row, table.line, cells)) is not None:
                     yield event if isinstance(event, Fill) else describe_span(event, table.last_line)

@@ -105,6 +105,7 @@ _ASSETS: dict[str, tuple[str, ...]] = {
         *("Fondi comuni", "Fundos mútuos", "Fundos de investimento", "Взаимные фонды", "Паевые фонды"),
     ),
     "Bonds": ("Anleihen", "Bonos", "Obligations", "Obbligazioni", "Títulos", "Obrigações", "Облигации"),
+    "CFDs": ("CFD", "Differenzkontrakte"),
     "Crypto": (
         *("Kryptowährungen", "Criptomonedas", "Criptodivisas", "Cryptomonnaies", "Criptovalute"),
         *("Criptomoedas", "Криптовалюты", "Krypto"),
