@@ -77,6 +77,9 @@ PIECES = (
     "ex_date",
     "position_side",
     "day",
+    "gross",
+    "swap",
+    "volume",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {
@@ -234,6 +237,9 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     where the price is in another currency than that of the account. `cash`: whether the cash that moved is
     signed. `states_currency`: false if the file states no currency, so that the user has to; `states_day`:
     false if its times have no day. `usual_zone`: the zone of local times, unless the user states another.
+    `multipliers`: with `amount` the multiplier is the round number by which quantity × price is the amount,
+    with `result` that by which a round trip comes to its result; where none does, the prices are converted to
+    the currency of the result. `pair_lot`: units of the first currency in a lot of a currency pair.
     `ambiguous`: a symbol that may be a stock and the root of a future is rejected, or a stock.
     `options`: with `spelled`, options are named by their parts, because they are not of the US. `requires`
     are fields without which a row is rejected, with the reason; `a or b` is satisfied by either.
@@ -261,7 +267,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     cash: Literal["signed", "unsigned"] = "signed"
     states_currency: bool = True
     states_day: bool = True
-    multipliers: Literal["stated", "amount"] = "stated"
+    multipliers: Literal["stated", "amount", "result"] = "stated"
+    pair_lot: int = 0
     options: Literal["occ", "spelled"] = "occ"
     requires: dict[str, str] = {}
     lots: bool = False
@@ -286,6 +293,11 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     effects: OpenCloseWords = OpenCloseWords()
     round_trips: RoundTripRules | None = None
     report: ReportRules | None = None
+
+    @property
+    def is_account_money(self) -> bool:
+        """Return whether prices are in the currency of the account, whatever that of the instrument is."""
+        return self.prices in ("amount", "cash", "account") or self.multipliers == "result"
 
     @property
     def has_effect(self) -> bool:

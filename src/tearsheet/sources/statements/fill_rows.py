@@ -9,11 +9,11 @@ from msgspec import structs
 
 from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill
-from tearsheet.sources.statements.settlement import AS_WRITTEN, Settlement, TradeTerms
+from tearsheet.sources.statements.settlement import AS_WRITTEN, Settlement, TradeTerms, fit_to_result
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, RowProblem
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
-from tearsheet.trade.amount import ONE, ZERO
+from tearsheet.trade.amount import EXACT, ONE, ZERO
 from tearsheet.trade.event import NO_TERMS, Event, EventTerms, event_content_key, event_key
 from tearsheet.trade.fill import Fill, FillRevision, Rejection, Side, content_key, execution_key, leg_key
 from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instrument, Instruments, UnknownInstrument
@@ -55,6 +55,8 @@ class FillParser:
         self._step = -1 if newest_first else 1
         self._ranks: dict[tuple[str, str], tuple[datetime, int]] = {}
         self._occurrences = OccurrenceCounter()
+        #: Multipliers that round trips show, by symbol.
+        self._lots: dict[str, Decimal] = {}
         self._executions = ExecutionIndex()
         #: The raw fill parsed last.
         self.last = RawFill()
@@ -79,6 +81,19 @@ class FillParser:
         except RowError as bad:
             problem = bad.problem
         return self.reject(line, cells, problem, account, at)
+
+    def fit_to_result(self, entry: RawFill, leaving: RawFill, gross: Decimal) -> None:
+        """Find the multiplier of a round trip by its result before fees, which is in the account's currency."""
+        name = " ".join(entry.symbol.upper().split())
+        override = self._instruments.overrides.get(name)
+        is_long = (self._known_sides.get(entry.side) or self._side(entry.side)) is _BUY
+        gain = gross if is_long else EXACT.minus(gross)
+        found = fit_to_result(entry, leaving, gain, override, self._lots.get(name))
+        if found is None:
+            return
+        self._lots[name] = entry.multiplier = leaving.multiplier = found
+        if entry.asset_class == "" and override is None:
+            entry.asset_class = leaving.asset_class = "future"
 
     def parse_event(self, raw: RawEvent, line: int, cells: Sequence[str]) -> Event | Rejection | None:
         """Return the event, or None if an earlier row has the same one."""
@@ -233,6 +248,8 @@ class FillParser:
         found = self._settlement.with_multiplier(resolved, text, kind, money, multiplier, self._instruments)
         if isinstance(found, UnknownInstrument):
             raise RowError(found.code, found.reason, found.hint)
+        if money and self._settlement.is_account_money and found.root is None:
+            found = structs.replace(found, currency=money)
         if len(self._known) >= _CACHE_SIZE:
             self._known.clear()
         self._known[symbol, currency, asset_class, multiplier, day] = found

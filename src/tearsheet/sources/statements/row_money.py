@@ -181,6 +181,14 @@ def price_in_account_currency(raw: RawFill, side: Side, values: Mapping[str, str
     set_price_by_money(raw, side, by_cash=True)
 
 
+def multiplier_by_volume(volume: Decimal | None, quantity: Decimal | None) -> Decimal | None:
+    """Return how many units a lot is, by the volume in units and the quantity in lots."""
+    if not volume or not quantity:
+        return None
+    with localcontext(prec=_DIGITS):
+        return canonical((volume / quantity).copy_abs().quantize(_LAST_DIGIT))
+
+
 def multiplier_by_amount(raw: RawFill) -> Decimal | None:
     """Return the round multiplier by which quantity × price is the amount. Raises RowError."""
     if not raw.amount or not raw.price or not raw.quantity:

@@ -13,6 +13,7 @@ from tearsheet.sources.files.csv_rows import extra_columns_problem
 from tearsheet.sources.layouts.header import HeaderPlaces, header_places
 from tearsheet.sources.layouts.layout import ExtractPattern, Layout
 from tearsheet.sources.layouts.naming import InstrumentNaming
+from tearsheet.sources.layouts.sides import SideRules
 from tearsheet.sources.statements.raw_fill import InvalidRow, RawEvent, RawFill, TextCache, bad_number
 from tearsheet.sources.statements.row_kinds import (
     EventRow,
@@ -29,6 +30,7 @@ from tearsheet.sources.statements.row_money import (
     checked_amount,
     in_trade_currency,
     multiplier_by_amount,
+    multiplier_by_volume,
     parse_with_unit,
     price_in_account_currency,
     raw_event,
@@ -57,6 +59,9 @@ _NUMBERS = (
     "amount",
     "cash",
     "result",
+    "gross",
+    "swap",
+    "volume",
 )
 #: The times of a row, each with the field of its clock where that is a column of its own.
 _TIMES = {"time": "clock", "exit_time": "exit_clock", "bought": "", "sold": ""}
@@ -81,6 +86,8 @@ class RoundTripRow(Struct, frozen=True):
     exit: RawFill
     result: Decimal | None
     currency: str
+    gross: Decimal | None = None
+    swap: RawEvent | None = None
 
 
 class PickedRow(Struct, frozen=True):
@@ -147,7 +154,7 @@ class RuleMapper:
             if field in _NUMBERS
         }
         self._is_point = form.decimal_mark == "."
-        self._sides = layout.side_words(Side.BUY, Side.SELL)
+        self._sides = SideRules(layout)
         self._naming = InstrumentNaming(layout)
         self._is_fraction = layout.prices == "fractions"
         self._cache = TextCache(partial(parse_with_unit, form))
@@ -277,7 +284,29 @@ class RuleMapper:
             return entry
         leaving = self._exit(entry, row)
         result, unit = self._number("result", values.get("result", ""))
-        return RoundTripRow(entry, leaving, result, unit or values.get("fee_currency", ""))
+        gross = self._number("gross", values.get("gross", ""))[0]
+        if gross is None and result is not None:
+            fees = EXACT.add(entry.commission or ZERO, leaving.commission or ZERO)
+            gross = EXACT.add(result, fees)
+        currency = unit or values.get("fee_currency", "")
+        stated = gross if result is None else result
+        return RoundTripRow(entry, leaving, stated, currency, gross, self._swap(leaving, values))
+
+    def _swap(self, leaving: RawFill, values: Mapping[str, str]) -> RawEvent | None:
+        """Return the swap of a round trip as an event at its exit, or None. Raises RowError."""
+        swap, unit = self._number("swap", values.get("swap", ""))
+        if not swap:
+            return None
+        return RawEvent(
+            kind="swap",
+            amount=swap,
+            account=leaving.account,
+            symbol=leaving.symbol,
+            time=leaving.time,
+            currency=unit or values.get("fee_currency", "") or leaving.currency,
+            asset_class=leaving.asset_class,
+            event_id=values.get("fill_id", "").partition(":")[0],
+        )
 
     def _raw_event(self, row: PickedRow, kind: EventKind) -> RawEvent:
         """Return the event of a row. Raises RowError."""
@@ -296,7 +325,7 @@ class RuleMapper:
             entry,
             time=self._time(values, "exit_time", "exit_clock"),
             price=self._price("exit_price", values.get("exit_price", "")),
-            side=self._side(entry.side).opposite.value,
+            side=self._sides.side(entry.side).opposite.value,
             commission=ZERO,
             amount=None,
         )
@@ -319,11 +348,14 @@ class RuleMapper:
         coin = ""
         if quantity is None:
             quantity, coin = self._number("quantity", get("quantity", ""))
-        side = self._signed_side(get("side", ""), quantity)
-        price = self._price("price", get("price", "") or self._price_by_side(values, side))
+        side = self._sides.signed(get("side", ""), quantity)
+        price = self._price("price", get("price", "") or self._sides.price(values, side))
+        volume = self._number("volume", get("volume", ""))[0]
         stop_loss, _ = self._number("stop_loss", get("stop_loss", ""))
         target, _ = self._number("target", get("target", ""))
         multiplier, _ = self._number("multiplier", get("multiplier", ""))
+        if self._layout.pair_lot and get("base"):
+            multiplier, asset_class = Decimal(self._layout.pair_lot), "future"
         if worth := self._layout.inverse.get(currency):
             multiplier, currency, symbol, base = -worth, base, get("symbol", ""), ""
         amount, unit = self._number("amount", get("amount", ""))
@@ -346,7 +378,7 @@ class RuleMapper:
             target=target,
             currency=currency,
             asset_class=asset_class,
-            multiplier=multiplier,
+            multiplier=multiplier or multiplier_by_volume(volume, quantity),
             amount=amount,
             cash=cash,
             fee_currency=get("fee_currency", ""),
@@ -375,36 +407,6 @@ class RuleMapper:
             return checked_amount(field, fraction)
         return self._number(field, text)[0]
 
-    def _signed_side(self, word: str, quantity: Decimal | None) -> str:
-        """Return the word for the side; sign and word must not contradict each other."""
-        if quantity is None or (self._layout.quantity == "unsigned" and quantity >= ZERO):
-            return word
-        if self._layout.quantity == "unsigned":
-            raise RowError(
-                "bad_quantity",
-                f"quantity must be positive, was {to_plain_string(quantity)}",
-                "the side gives the sign",
-            )
-        if not word:
-            return "SELL" if quantity < ZERO else "BUY"
-        if quantity < ZERO and self._sides.get(word.casefold()) is Side.BUY:
-            raise RowError(
-                "contradiction",
-                f"side is {word!r}, but quantity is {to_plain_string(quantity)}",
-                "check the row with the broker",
-            )
-        return word
-
-    def _side(self, word: str) -> Side:
-        side = self._sides.get(word.casefold()) or (Side(word) if word in ("BUY", "SELL") else None)
-        if side is None:
-            raise RowError(
-                "bad_side",
-                f"side is neither a buy nor a sell, was {truncate(word, _LONGEST_TEXT)!r}",
-                f"allowed is {', '.join(self._sides)}",
-            )
-        return side
-
     def _set_fee(self, raw: RawFill, row: PickedRow) -> None:
         """Set commission, a cost being positive, and its currency. Raises RowError."""
         fees = self._layout.fees
@@ -428,7 +430,7 @@ class RuleMapper:
             cost = EXACT.multiply(cost, raw.quantity)
         currency = unit or raw.fee_currency
         if fees.unit == "received" and not currency:
-            currency = raw.base if self._side(raw.side) is Side.BUY else raw.currency
+            currency = raw.base if self._sides.side(raw.side) is Side.BUY else raw.currency
         if cost and not currency and fees.unit == "stated":
             raise RowError(
                 "foreign_fee",
@@ -442,21 +444,15 @@ class RuleMapper:
         layout = self._layout
         if layout.cash == "unsigned" and raw.cash is not None:
             cash = raw.cash.copy_abs()
-            raw.cash = cash if self._side(raw.side) is Side.SELL else EXACT.minus(cash)
+            raw.cash = cash if self._sides.side(raw.side) is Side.SELL else EXACT.minus(cash)
         if layout.prices in ("amount", "cash"):
-            set_price_by_money(raw, self._side(raw.side), by_cash=layout.prices == "cash")
+            set_price_by_money(raw, self._sides.side(raw.side), by_cash=layout.prices == "cash")
         if layout.prices == "account":
-            price_in_account_currency(raw, self._side(raw.side), values, self._number)
+            price_in_account_currency(raw, self._sides.side(raw.side), values, self._number)
         if layout.multipliers == "amount" and raw.multiplier is None:
             raw.multiplier = multiplier_by_amount(raw)
         if raw.asset_class == "bond":
             raw.multiplier = bond_multiplier(raw)
-
-    def _price_by_side(self, values: Mapping[str, str], side: str) -> str:
-        """Return the price in the column of the side, of a format with a column for each."""
-        if "bought_at" not in values:
-            return ""
-        return values["bought_at"] if self._side(side) is Side.BUY else values.get("sold_at", "")
 
     def _time(self, values: Mapping[str, str], field: str, clock: str) -> str:
         text = values.get(field, "")

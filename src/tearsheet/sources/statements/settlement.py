@@ -4,17 +4,27 @@ A contradiction is rejected, and a currency is converted only by a rate that the
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from msgspec import Struct, structs
 
-from tearsheet.sources.statements.raw_fill import RawFill
+from tearsheet.sources.statements.raw_fill import RawFill, canonical
 from tearsheet.sources.text.problem import RowError, RowProblem
-from tearsheet.trade.amount import ZERO, exact, to_plain_string, trade_value
+from tearsheet.trade.amount import ONE, ZERO, exact, to_plain_string, trade_value
 from tearsheet.trade.fill import Fill, Side
-from tearsheet.trade.instrument import AssetClass, Instrument, Instruments, UnknownInstrument
+from tearsheet.trade.instrument import (
+    AssetClass,
+    Instrument,
+    InstrumentOverride,
+    Instruments,
+    UnknownInstrument,
+)
 
 _CENT = Decimal("0.01")
+#: Sizes of a lot that a result may show, and how far it may be rounded.
+_LOTS = tuple(Decimal(digit).scaleb(power) for power in range(-3, 7) for digit in (1, 2, 5))
+_ROUNDED = Decimal("0.015")
+_DIGITS, _LAST_DIGIT = 40, Decimal("1E-15")
 #: Maximum fee that is derived as a difference of amounts: this share of the trade, or a broker's minimum fee
 #: for a small trade. A wrong multiplier or side gives a larger difference.
 _LARGEST_FEE = Decimal("0.05")
@@ -38,12 +48,14 @@ class Settlement(Struct, frozen=True):
     """Settlement rules of a layout and its user.
 
     `lots`: quantities are lots, whose size only the user can state. `is_root_equity`: a symbol that can be a
-    stock or the root of a future is a stock. `futures_pay_fees_only`: the cash of a trade in a future is its
+    stock or the root of a future is a stock. `is_account_money`: prices are in the currency of the account,
+    whatever that of the instrument is. `futures_pay_fees_only`: the cash of a trade in a future is its
     fee, because gains are settled daily. `rates`: value of one unit of a currency in that of the trade.
     """
 
     lots: bool = False
     is_root_equity: bool = False
+    is_account_money: bool = False
     futures_pay_fees_only: bool = False
     rates: Mapping[str, Decimal] = {}
 
@@ -189,6 +201,39 @@ def _check_amount(terms: TradeTerms, gross: Decimal, amount: Decimal, instrument
             f"quantity × price × multiplier is {to_plain_string(gross)}, but the file says {to_plain_string(amount)}",
             f"check the multiplier of {instrument.symbol}, which is {to_plain_string(instrument.multiplier)}",
         )
+
+
+def fit_to_result(
+    entry: RawFill,
+    leaving: RawFill,
+    gain: Decimal,
+    override: InstrumentOverride | None,
+    known: Decimal | None,
+) -> Decimal | None:
+    """Fit both fills of a round trip to their result, and return the multiplier.
+
+    `gain` is the result before fees of what was bought at the entry, in the currency of the account, and `known`
+    the multiplier of earlier trips. Prices in another currency are converted by what the result is of them; a
+    round multiplier is one that a lot may have. None leaves the fills as they are.
+    """
+    stated = entry.multiplier or (override.multiplier if override else None)
+    is_foreign = override is not None and override.currency not in (None, entry.currency or override.currency)
+    if not (entry.price and leaving.price and entry.quantity):
+        return None
+    with localcontext(prec=_DIGITS):
+        moved = (leaving.price - entry.price) * entry.quantity
+        if not moved:
+            return stated or known or ONE
+        size = gain / moved
+        if size <= ZERO or (stated is not None and not is_foreign):
+            return stated
+        lot = next((lot for lot in _LOTS if abs(lot * moved - gain) <= _ROUNDED), None)
+        if stated is None and lot is not None:
+            return lot
+        rate = size / (stated or ONE)
+        for raw in (entry, leaving):
+            raw.price = canonical(((raw.price or ZERO) * rate).quantize(_LAST_DIGIT))
+    return stated or ONE
 
 
 def result_mismatch(result: Decimal, fills: Sequence[Fill], currency: str) -> RowProblem | None:

@@ -273,6 +273,7 @@ def _parser_factory(
     newest_first, ascending = _time_direction(times, rules, is_newest_first=found.layout.newest_first)
     settlement = Settlement(
         lots=found.layout.lots,
+        is_account_money=found.layout.is_account_money,
         is_root_equity=found.layout.ambiguous == "equity",
         rates=options.fee_rates,
         futures_pay_fees_only=found.layout.fees.futures_pay_fees_only,

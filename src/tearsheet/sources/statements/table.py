@@ -106,6 +106,9 @@ class TableReader:
         self, parser: FillParser, row: RoundTripRow, cells: Sequence[str]
     ) -> Iterator[Fill | Rejection]:
         """Yield both fills of a round trip, the entry first, or one rejection."""
+        is_foreign = row.currency and row.entry.currency and row.currency != row.entry.currency
+        if self._layout.multipliers == "result" and row.gross is not None and not is_foreign:
+            parser.fit_to_result(row.entry, row.exit, row.gross)
         # Fills of one instant keep the order in which they are parsed, or its reverse in a file newest first.
         raws = (row.exit, row.entry) if parser.is_newest_first else (row.entry, row.exit)
         made = [parser.parse(raw, self.line, cells) for raw in raws]
@@ -116,8 +119,10 @@ class TableReader:
             rejected = parser.reject(self.line, cells, problem, fills[0].account) if problem else None
         if rejected is not None:
             yield describe_span(rejected, self._table.last_line)
-        else:
-            yield from fills
+            return
+        yield from fills
+        if row.swap is not None and (swap := parser.parse_event(row.swap, self.line, cells)) is not None:
+            yield swap
 
     def _expiration_fills(
         self, parser: FillParser, ended: Sequence[PendingExpiration]
