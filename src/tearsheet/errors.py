@@ -44,6 +44,12 @@ class OtherRulesError(SettingsError):
     code = "other_rules"
 
 
+class MissingSourceError(SettingsError):
+    """A named or known path that does not exist: a folder of logs, a file of targets, limits or instruments."""
+
+    code = "missing_source"
+
+
 class InputError(TearsheetError):
     """A file that cannot be read: missing, a folder, no permission, not text."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tearsheet.errors import SettingsError
+from tearsheet.errors import MissingSourceError, SettingsError
 from tearsheet.rules import Targets
 from tearsheet.settings import SETTINGS, Settings
 from tearsheet.sources.config.targets import load_targets
@@ -174,4 +174,5 @@ def test_targets_are_remembered_by_content(place: Place) -> None:
         place.targets(win_rate_target=70)
         assert tracker.targets().win_rate_target == 70
         (place.folder / "config/dashboard-targets.yaml").unlink()
-        assert tracker.targets() == Targets()
+        with pytest.raises(MissingSourceError, match="is gone"):
+            tracker.targets()

@@ -137,9 +137,9 @@ def test_an_operator_begins_anew_and_running_services_follow(
     monkeypatch.chdir(place.folder)
     monkeypatch.delenv("USER", raising=False)
     assert main(["sources", "forget", "ledger"]) == 64  # by whom?
-    assert main(["sources", "forget", "nothing", "--by", "kim"]) == 64
     assert main(["sources", "forget", "ledger", "--by", "kim"]) == 0
     assert "kim" in capsys.readouterr().out
+    assert main(["sources", "forget", "nothing", "--by", "kim"]) == 64
     assert api.get("/api/performance/daily")["data"]["daily_pnl"] == 0
     api.fills(fill(3, price=100), fill(4, "SELL", 90))
     assert api.get("/api/performance/daily")["data"]["daily_pnl"] == -10

@@ -2,7 +2,8 @@
 
 Kind of fault: what was read is taken back because its source changed or is missing, and nothing says so. Places:
 a log that is rotated, truncated, started anew, rewritten, unreadable or removed; the log folder, missing, empty
-or not to be listed.
+or not to be listed; the files of targets, limits and instruments; a folder of dropped statements; a path that is
+named and never existed; another working directory.
 """
 
 import os
@@ -16,6 +17,7 @@ import pytest
 from tearsheet.cli import main
 from tests.support.api import Api, fill
 from tests.support.place import NOON, Place, record
+from tests.support.processes import Running, until
 
 pytestmark = pytest.mark.both_databases
 
@@ -230,3 +232,147 @@ def shell(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place.folder)
     for name, value in place.env.items():
         monkeypatch.setenv(name, value)
+
+
+NAMED = {
+    "log_dir": "TEARSHEET_LOG_DIR",
+    "targets_file": "TEARSHEET_TARGETS_FILE",
+    "instruments_file": "TEARSHEET_INSTRUMENTS_FILE",
+}
+
+
+@pytest.mark.parametrize("key", NAMED)
+def test_a_named_path_that_never_existed_is_an_error_of_the_settings(
+    place: Place, key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell(place, monkeypatch)
+    assert main(["summary"]) == 0
+    monkeypatch.setenv(NAMED[key], "nope/there")
+    for command in ("summary", "check", "verdict", "sync", "watch", "serve --port 0"):
+        assert main(command.split()) == 65, command
+        error = capsys.readouterr().err
+        assert NAMED[key] in error
+        assert "nope/there, which does not exist" in error
+    api = Api(place, **{NAMED[key]: "nope/there"})
+    assert api.ask("GET", "/api/performance/daily").status_code == 503
+    assert api.ask("GET", "/readyz").status_code == 503
+    monkeypatch.delenv(NAMED[key])
+    place.write("config/tearsheet.toml", f'{key} = "nope/there"\n')
+    assert main(["summary"]) == 65
+    assert f"tearsheet.toml: {key} names" in capsys.readouterr().err
+
+
+def test_a_statements_folder_that_never_existed_is_refused(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell(place, monkeypatch)
+    for command in (["watch"], ["serve", "--port", "0", "--watch"]):
+        assert main([*command, "--statements", "nope"]) == 65
+        assert "nope, which does not exist" in capsys.readouterr().err
+
+
+def test_limits_whose_file_is_gone_go_on_and_are_unknown(
+    place: Place, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = place.folder / "config" / "dashboard-targets.yaml"
+    kept = path.read_bytes()
+    path.unlink()
+    for one in (api, Api(place, TEARSHEET_SYNC_EVERY_S="0")):
+        assert state(one)[1:] == (True, ["source_gone"], "unknown")
+        limits = one.get("/api/risk/verdict?account=A")["data"]["limits"]
+        assert [(limit["name"], limit["threshold"]) for limit in limits] == [("daily_loss", 500)]
+    shell(place, monkeypatch)
+    monkeypatch.setenv("TEARSHEET_TARGETS_FILE", "config/dashboard-targets.yaml")  # named, known, gone
+    assert main(["verdict"]) == 75
+    path.write_bytes(kept)
+    assert state(api) == (-400, False, [], "warn")
+    path.unlink()
+    assert main(["sources", "keep", "targets", "--by", "kim"]) == 0
+    assert state(api) == (-400, False, [], "warn")
+
+
+def test_limits_given_up_are_no_limits(place: Place, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place.folder / "config" / "dashboard-targets.yaml").unlink()
+    shell(place, monkeypatch)
+    assert main(["sources", "accept", "targets", "--by", "kim"]) == 0
+    assert state(api)[:3] == (-400, False, [])
+    assert api.get("/api/risk/verdict?account=A")["data"]["limits"] == []
+
+
+def test_targets_whose_file_is_gone_are_not_evaluated(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A missed target does not become a healthy summary, nor is its alert resolved."""
+    path = place.targets(daily_pl_target=-100)
+    monkeypatch.setenv("TEARSHEET_ALERTS_FILE", "alerts.jsonl")
+    shell(place, monkeypatch)
+    place.log(TODAY, trade("1", "-400"))
+    window = ["--window", "daily", "--start", TODAY]
+    assert main(["check", *window]) == 2
+    path.unlink()
+    assert main(["check", *window]) == 75
+    assert "no target is evaluated" in capsys.readouterr().out
+    assert (place.folder / "alerts.jsonl").read_text().count('"state":"resolved"') == 0
+    api = Api(place)
+    answer = api.get(f"/api/performance/daily?date={TODAY}")
+    assert (answer["data"]["state"], codes(answer)) == ("partial", ["source_gone"])
+
+
+def test_books_are_never_rebuilt_without_the_instruments_that_they_are_of(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place.write("config/instruments.yaml", "MSFT: {multiplier: 50}\n")
+    api = Api(place)
+    api.fills(fill(1, price=100), fill(2, "SELL", 99))
+    place.now = NOON + timedelta(minutes=30)
+    assert api.get("/api/performance/daily")["data"]["daily_pnl"] == -50
+    kept = path.read_bytes()
+    path.unlink()
+    assert api.ask("GET", "/api/performance/daily").status_code == 503
+    shell(place, monkeypatch)
+    assert main(["summary"]) == 65
+    assert "instruments.yaml, which is gone" in capsys.readouterr().err
+    path.write_bytes(kept)
+    assert api.get("/api/performance/daily")["data"]["daily_pnl"] == -50
+    path.unlink()
+    assert main(["sources", "forget", "instruments", "--by", "kim"]) == 0
+    assert api.get("/api/performance/daily")["data"]["daily_pnl"] == -50  # stored with the fill
+
+
+def test_another_working_directory_takes_nothing_back(
+    place: Place, api: Api, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`check` in a shell elsewhere says that the logs are not there, and leaves the ledger as it is."""
+    elsewhere = place.folder / "elsewhere"
+    elsewhere.mkdir()
+    shell(place, monkeypatch)
+    url = place.env.get("DATABASE_URL", str(place.settings().ledger))
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.chdir(elsewhere)
+    before = state(api)
+    assert main(["check"]) == 75
+    assert "the logs of the ledger are in" in capsys.readouterr().out
+    assert main(["sync"]) == 65
+    assert state(api) == before
+
+
+@pytest.mark.sqlite
+def test_a_folder_of_statements_that_goes_is_a_doubt(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = place.folder / "drop"
+    folder.mkdir()
+    shell(place, monkeypatch)
+    with Running(place, "watch", "--statements", str(folder)) as watch:
+        watch.waits_for("watch.begin")
+        folder.rename(place.folder / "away")
+
+        def said() -> str:
+            main(["sources"])
+            return capsys.readouterr().out
+
+        until(lambda: f"the folder of statements {folder} is gone" in said())
+        assert main(["summary"]) == 75
+        (place.folder / "away").rename(folder)
+        until(lambda: "Nothing is in doubt" in said())
+        assert main(["summary"]) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tearsheet import __version__
-from tearsheet.errors import OtherRulesError, StoreError
+from tearsheet.errors import MissingSourceError, OtherRulesError, StoreError
 from tearsheet.settings import Settings, read_setting
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import BookingRules
@@ -40,6 +40,10 @@ BOOKING_SETTINGS = (
 )
 
 
+#: Name of the instruments file among the sources.
+INSTRUMENTS = "instruments"
+
+
 class RulesGuard:
     """Check of a process's settings against the booking rules stored in the ledger.
 
@@ -49,27 +53,49 @@ class RulesGuard:
     """
 
     def __init__(self, ledger: Ledger, settings: Settings, *, changes_rules: bool = False) -> None:
+        self._ledger = ledger
         self._stored = ledger.get("fingerprint")
+        self._reject_missing_instruments(self._stored, settings)
         self.settings = settings if changes_rules else adopt_rules(settings, self._stored)
         self._fields = _fingerprint_fields(fingerprint(self.settings))
 
     def refreshed_settings(self, stored: str | None) -> Settings:
         """Return the settings, with the ledger's rules if its fingerprint changed since the last read.
 
-        Raises SettingsError, OtherRulesError.
+        Raises SettingsError, OtherRulesError, MissingSourceError.
         """
+        self._reject_missing_instruments(stored, self.settings)
         if stored is None or _fingerprint_fields(stored) == self._fields:
             return self.settings
         renewed = adopt_rules(self.settings.reload(), stored)
         return self.settings.with_values(**{key: getattr(renewed, key) for key in BOOKING_SETTINGS})
 
     def verify(self, stored: str | None) -> None:
-        """Raise StoreError if the rules in the ledger changed since they were read."""
+        """Raise StoreError if the rules in the ledger changed since they were read.
+
+        Raises MissingSourceError if the instruments file, which the books depend on, is gone.
+        """
+        self._reject_missing_instruments(stored, self.settings)
         if stored == self._stored:
             return
         if stored is not None and _fingerprint_fields(stored) != self._fields:
             raise StoreError("the rules of the ledger were changed meanwhile", "ask again")
         self._stored = stored
+
+    def _reject_missing_instruments(self, stored: str | None, settings: Settings) -> None:
+        """Raise MissingSourceError if the books are of an instruments file that is gone.
+
+        A rebuild without it would count futures by other multipliers.
+        """
+        path = settings.instruments_file
+        if not (stored or "").rpartition("|")[2] or path.exists():
+            return
+        if not self._ledger.queries.exists("absence", (INSTRUMENTS,)):
+            raise MissingSourceError(
+                f"the books are of the instruments in {path}, which is gone",
+                f"restore it; or rebuild the books without it: `tearsheet sources forget {INSTRUMENTS} --by NAME`",
+                ("instruments_file",),
+            )
 
 
 def ledger_rules(stored: str | None) -> Mapping[str, str]:

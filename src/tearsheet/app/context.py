@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from tearsheet.app.alerts.evaluator import AlertEvaluator, listeners
 from tearsheet.app.book_rules import RulesGuard
 from tearsheet.app.known_ledger import KnownLedger
+from tearsheet.app.known_paths import note_paths
 from tearsheet.errors import TearsheetError
 from tearsheet.settings import Settings
 from tearsheet.store.tables.ledger import TransactionHooks
@@ -34,7 +35,8 @@ class LedgerContext(TransactionHooks):
 
         `changes_rules` uses the rules of the settings instead, for a rebuild. `known` is what the process
         knows of the ledger from an earlier context.
-        Raises StoreError; OtherRulesError if the settings contradict the ledger.
+        Raises StoreError; OtherRulesError if the settings contradict the ledger; MissingSourceError if they name
+        a path that never existed.
         """
         self.known = known or KnownLedger(settings)
         self.ledger = self.known.open(self)
@@ -50,6 +52,11 @@ class LedgerContext(TransactionHooks):
         self._shared: dict[object, Any] = {}
         self._after_commit: set[Callable[[], None]] = set()
         self._after_rollback: set[Callable[[], None]] = set()
+        try:
+            note_paths(self.ledger, self.settings)
+        except TearsheetError:
+            self.ledger.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

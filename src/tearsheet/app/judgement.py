@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.targets import check_targets, load_targets, preview_targets
-from tearsheet.errors import SettingsError
+from tearsheet.errors import MissingSourceError, SettingsError
 from tearsheet.log import log_event
 from tearsheet.performance.summary import LimitStatus, PartialReason, PerformanceSummary, SummaryState
 from tearsheet.rules import AlertEvent, Targets, evaluate_targets
@@ -55,8 +55,13 @@ class Judge:
         self.verdicts = limit_verdicts(context, account, stale)
         self.limits = tuple(map(_status, self.verdicts))
         self.problems = stale
+        self._keeps_alerts = False
         try:
             self.targets = load_targets(context, store=not tolerant)
+        except MissingSourceError as error:
+            # alerts stay as they are: no target was lifted
+            self.targets, self._keeps_alerts = Targets(), True
+            self.problems = (*stale, PartialReason("source_gone", f"{error.message}: no target is evaluated"))
         except SettingsError as error:
             if not tolerant:
                 raise
@@ -81,7 +86,7 @@ class Judge:
 
     def judge(self, summary: PerformanceSummary, *, save: bool = False) -> Judged:
         """Evaluate the targets and limits of a summary; `save` also raises and resolves its alerts."""
-        evaluate = check_targets if save else preview_targets
+        evaluate = check_targets if save and not self._keeps_alerts else preview_targets
         run = evaluate(self._context, summary, self.targets)
         reasons = tuple(dict.fromkeys((*summary.partial_reasons, *self.problems)))
         evaluated = evaluate_targets(summary, self.targets, self._context.settings.alert_min_sample)

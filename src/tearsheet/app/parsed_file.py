@@ -11,10 +11,12 @@ from typing import Generic, TypeVar
 import msgspec
 
 from tearsheet.app.book_rules import file_digest
-from tearsheet.errors import SettingsError
+from tearsheet.errors import MissingSourceError, SettingsError
 from tearsheet.store.tables.ledger import Ledger
 
 T = TypeVar("T")
+#: Name of the file of targets and limits among the sources.
+TARGETS = "targets"
 
 
 class ParsedFile(Generic[T]):
@@ -33,17 +35,33 @@ class ParsedFile(Generic[T]):
         self.digest = ""
 
     def load(self) -> T:
-        """Return the current content. Raises SettingsError if it is invalid or unreadable, StoreError."""
+        """Return the current content; the stored one if the file may be absent.
+
+        Raises MissingSourceError if the file is known and gone, SettingsError if it is invalid or unreadable,
+        StoreError.
+        """
         try:
             digest = file_digest(self._path)
         except OSError as error:
             reason = error.strerror or error
             raise SettingsError(f"{self._path} cannot be read: {reason}", "it is a YAML file") from None
+        if not digest and self._ledger.get(self._digest_key):
+            return self._without_file()
         if self._content is None or digest != self.digest:
             self._content, self.digest = self._read(digest), digest
         if isinstance(self._content, SettingsError):
             raise self._content
         return self._content
+
+    def _without_file(self) -> T:
+        stored = self.last_stored()
+        if stored is not None and self._ledger.queries.exists("absence", (TARGETS,)):
+            return stored
+        raise MissingSourceError(
+            f"{self._path} is gone",
+            f"restore it; or decide: `tearsheet sources keep|accept {TARGETS} --by NAME`",
+            ("targets_file",),
+        )
 
     @property
     def is_stored(self) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -9,6 +10,7 @@ from tearsheet.app.alerts.evaluator import AlertCheck
 from tearsheet.app.analysis.summaries import summarize
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.parsed_file import ParsedFile
+from tearsheet.errors import StoreError
 from tearsheet.log import log_event, timed_event
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import (
@@ -24,21 +26,30 @@ from tearsheet.sources.config.targets import load_targets as parse_file
 from tearsheet.trade.session import Window
 
 _log = logging.getLogger("tearsheet")
+_LOCK_TIMEOUT_S = 0.2
 
 
 def load_targets(context: LedgerContext, *, store: bool = True) -> Targets:
     """Return the targets of the file, or the defaults if it is missing. Raises SettingsError, StoreError.
 
-    `store` saves the parsed file in the ledger, which needs a write transaction when it changed.
+    A changed file is saved in the ledger, so that it is known if it vanishes; `store` waits for other writers to do so.
     """
     path, file = context.settings.targets_file, context.shared(_targets_file)
     targets = file.load()
     if not file.digest:
         log_event(_log, "tearsheet.targets", reason=f"no {path}: nothing is judged but risk-reward")
-    elif store and not (file.is_stored or context.read_only):
+    elif not (file.is_stored or context.read_only):
+        _store(context, file, patient=store)
+    return targets
+
+
+def _store(context: LedgerContext, file: ParsedFile[Targets], *, patient: bool) -> None:
+    if patient:
         with context.ledger.writing():
             file.store()
-    return targets
+        return
+    with suppress(StoreError), context.ledger.lock_timeout(_LOCK_TIMEOUT_S), context.ledger.writing():
+        file.store()
 
 
 def _targets_file(context: LedgerContext) -> ParsedFile[Targets]:

@@ -27,6 +27,7 @@ EXIT_CODES: dict[type[errors.TearsheetError], int] = {
     errors.MixedCurrencyError: EXIT_USAGE,
     errors.SettingsError: EXIT_BAD_DATA,
     errors.OtherRulesError: EXIT_BAD_DATA,
+    errors.MissingSourceError: EXIT_BAD_DATA,
     errors.InputError: EXIT_BAD_DATA,
     errors.FormatError: EXIT_BAD_DATA,
     errors.SchemaError: EXIT_BAD_DATA,

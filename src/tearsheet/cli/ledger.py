@@ -6,9 +6,16 @@ import click
 
 from tearsheet import log
 from tearsheet.app.analysis.lists import Lists
-from tearsheet.app.book_rules import ledger_name
+from tearsheet.app.book_rules import INSTRUMENTS, ledger_name
 from tearsheet.app.config.change_trading_day import TradingDayChange
-from tearsheet.app.config.source_decisions import LEDGER, Decision, accept_ledger, decide, doubts
+from tearsheet.app.config.source_decisions import (
+    LEDGER,
+    Decision,
+    accept_ledger,
+    decide,
+    doubts,
+    forget_instruments,
+)
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.known_ledger import settings_of_ledger
 from tearsheet.cli.options import open_tracker
@@ -93,6 +100,10 @@ def _decide(name: str, decision: Decision, by: str) -> None:
         click.echo(
             f"The ledger is {ledger_name(settings)} with identity {identity}; recorded as said by {by}."
         )
+        return
+    if name == INSTRUMENTS and decision != "keep":
+        forget_instruments(Settings.load(), by)
+        click.echo(f"The books are rebuilt without {INSTRUMENTS} at the next look; recorded as said by {by}.")
         return
     with open_tracker() as tracker:
         tracker.refresh(30.0)

@@ -1,13 +1,17 @@
 """Options shared by several commands, and the tracker made from the settings."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from tearsheet import log
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.known_paths import note_folders
+from tearsheet.errors import OtherRulesError, StoreError
 from tearsheet.performance.summary import Scope
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
@@ -88,6 +92,15 @@ def window_from_options(tracker: PerformanceTracker, values: dict[str, Any]) -> 
     """Return the window from the options."""
     kind: WindowKind = values["kind"]
     return tracker.window(kind, start=values["start"], end=values["end"], rolling=values["rolling"])
+
+
+def check_paths(settings: Settings, folders: Sequence[Path] = ()) -> None:
+    """Raise MissingSourceError if the settings name a path, or an option a folder, that never existed.
+
+    A ledger that cannot be opened now is no obstacle: the process waits for it.
+    """
+    with suppress(StoreError, OtherRulesError), LedgerContext(settings) as context:
+        note_folders(context.ledger, folders)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import click
 from msgspec.structs import replace
 
 from tearsheet import log
+from tearsheet.cli.options import check_paths
 from tearsheet.cli.tables import columns
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
@@ -73,6 +74,7 @@ def serve(
     log.configure(settings, verbose=max(verbose, 1))
     host_part = f"[{settings.host}]" if ":" in settings.host else settings.host
     click.echo(f"Tearsheet listens at http://{host_part}:{settings.port} (docs at /docs)", err=True)
+    check_paths(settings, [folder.expanduser().absolute() for folder in statements])
     watch_command = list(_watch_command(statements, verbose)) if watch else None
     run(settings, lambda: create_app(settings), watch_command=watch_command)
 

@@ -10,6 +10,7 @@ import click
 
 from tearsheet import log
 from tearsheet.cli.formats import file_options, file_options_from
+from tearsheet.cli.options import check_paths
 from tearsheet.export.files import json_line
 from tearsheet.settings import Settings
 from tearsheet.watch.watcher import Watcher, WatchEvent
@@ -40,6 +41,7 @@ def watch(statements: tuple[Path, ...], as_json: bool, while_parent: int | None,
     log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
     format_line = _json_line if as_json or not sys.stdout.isatty() else _text_line
     folders = [folder.expanduser().absolute() for folder in statements]
+    check_paths(settings, folders)
     watcher = Watcher(
         settings,
         lambda change: _write(format_line(change)),

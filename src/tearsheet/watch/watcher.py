@@ -12,6 +12,7 @@ from msgspec import Struct
 from tearsheet.app.analysis.summaries import summarize
 from tearsheet.app.imports.import_file import ImportJob, import_file
 from tearsheet.app.imports.log_sync import confirm_up_to_date, sync
+from tearsheet.app.imports.lost_logs import update_folders
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.limits.checked_context import CheckedContext
 from tearsheet.app.limits.guard_heartbeat import missing_guards
@@ -78,6 +79,8 @@ class Watcher:
         self._next_check_at = 0.0
         self._started_at = datetime.now(UTC)
         self._missing: set[str] = set()
+        #: unknown at first, since another watcher may have left a doubt
+        self._lost_folders: set[Path] | None = None if statements else set()
         self._reported: dict[str, tuple[object, ...]] = {}
         self._errors: dict[str, str] = {}
         self._failures, self._not_before = 0, 0.0
@@ -162,7 +165,7 @@ class Watcher:
         return True
 
     def _import_statements(self, context: CheckedContext) -> bool:
-        changed = False
+        changed = self._note_lost_folders(context)
         for path in list(self._inbox.ready_files()):
             try:
                 report = import_file(context, ImportJob(path=path, options=self._statement_options))
@@ -193,6 +196,15 @@ class Watcher:
                 )
             self._inbox.mark_done(path)
         return changed
+
+    def _note_lost_folders(self, context: CheckedContext) -> bool:
+        """Save which folders of statements are gone, if that has changed; return whether it has."""
+        lost = {folder for folder in self._inbox.folders if not folder.is_dir()}
+        if lost == self._lost_folders:
+            return False
+        update_folders(context, self._inbox.folders)
+        self._lost_folders = lost
+        return True
 
     def _check_limits(self, context: CheckedContext) -> bool:
         """Evaluate the limits of every account, since time alone can change them, and report what changed."""

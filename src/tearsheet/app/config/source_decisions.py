@@ -1,21 +1,24 @@
 """Decisions of an operator on known things that are gone or replaced, recorded with who and when."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from msgspec import Struct
 
-from tearsheet.app.book_rules import booking_rules_from
+from tearsheet.app.book_rules import INSTRUMENTS, booking_rules_from
 from tearsheet.app.config.settings_audit import AuditEntry, record_change
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.imports.lost_logs import LOGS
+from tearsheet.app.imports.lost_logs import GONE, LOGS
 from tearsheet.app.known_ledger import KnownLedger
-from tearsheet.errors import UsageError
+from tearsheet.app.parsed_file import TARGETS
+from tearsheet.app.targets import load_targets
+from tearsheet.errors import MissingSourceError, SettingsError, UsageError
 from tearsheet.settings import Settings
 from tearsheet.store.tables.columns import DoubtRow
 from tearsheet.store.tables.sources import EVERY, LOGGED, DoubtTable
 from tearsheet.store.write.transaction import LedgerTransaction
-from tearsheet.trade.session import from_micros
+from tearsheet.trade.session import LATEST, from_micros
 
 #: Name of the ledger among the sources.
 LEDGER = "ledger"
@@ -51,10 +54,64 @@ def accept_ledger(settings: Settings, by: str) -> str:
     return identity
 
 
+def forget_instruments(settings: Settings, by: str) -> None:
+    """Let the books be rebuilt without the instruments file, which is gone.
+
+    Raises UsageError if it is there, StoreError.
+    """
+    if settings.instruments_file.exists():
+        raise UsageError(f"{settings.instruments_file} is there", "edit it; the books follow")
+    with closing(KnownLedger(settings).open()) as ledger, ledger.writing():
+        now = datetime.now(UTC)
+        DoubtTable(ledger.queries).allow_absence(INSTRUMENTS, now, by)
+        record_change(ledger, AuditEntry(now, by, "sources", INSTRUMENTS, "gone", "forget"))
+
+
 def doubts(context: LedgerContext) -> list[Doubt]:
     """Return what is in doubt, by source."""
     with context.ledger.snapshot():
-        return list(map(_to_doubt, DoubtTable(context.ledger.queries).all()))
+        found = DoubtTable(context.ledger.queries).all()
+        return [*map(_to_doubt, found), *_targets_doubt(context)]
+
+
+def _targets_doubt(context: LedgerContext) -> list[Doubt]:
+    """Return the doubt about a file of targets and limits that is gone."""
+    try:
+        load_targets(context, store=False)
+    except MissingSourceError as error:
+        now = context.now
+        return [
+            Doubt(
+                source=TARGETS,
+                code=GONE,
+                detail=f"{error.message}: no target is evaluated, the last known limits go on",
+                accounts="every account",
+                since=now,
+                until=LATEST,
+                found_at=now,
+            )
+        ]
+    except SettingsError:
+        pass  # it is there
+    return []
+
+
+def _decide_targets(context: LedgerContext, decision: Decision, by: str) -> list[Doubt]:
+    """Keep the last known targets and limits, or give them up."""
+    ended = _targets_doubt(context)
+    if not ended:
+        raise UsageError(f"{context.settings.targets_file} is there", "edit it; it is read at once")
+    ledger = context.ledger
+    with ledger.writing():
+        if decision == "keep":
+            DoubtTable(ledger.queries).allow_absence(TARGETS, context.now, by)
+        else:
+            for key in ("targets", "limits"):
+                ledger.put(key, "{}")
+                ledger.put(f"{key}_digest", "")
+        record_change(ledger, AuditEntry(context.now, by, "sources", TARGETS, "gone", decision))
+        ledger.bump_revision()
+    return ended
 
 
 def decide(context: LedgerContext, source: str, decision: Decision, by: str) -> list[Doubt]:
@@ -66,6 +123,8 @@ def decide(context: LedgerContext, source: str, decision: Decision, by: str) -> 
     ledger = context.ledger
     if not by.strip():
         raise UsageError("a decision is recorded with who made it", "say it: --by NAME")
+    if source == TARGETS:
+        return _decide_targets(context, decision, by)
     with ledger.writing():
         table = DoubtTable(ledger.queries)
         every = table.all()

@@ -31,18 +31,30 @@ from tearsheet.trade.session import DAY, EARLIEST
 
 _log = logging.getLogger("tearsheet")
 SIGNATURE = "log_signature"
+#: Key of the folder that the logs were read from.
+FOLDER = "log_folder"
 
 
 def sync(context: LedgerContext, on_progress: OnProgress = no_progress) -> SyncReport:
     """Import the new records of the log folder. Raises StoreError, InputError, SettingsError."""
     ledger, folder, archives = context.ledger, context.settings.log_dir, context.settings.archive_logs
+    if (foreign := _foreign_folder(context)) is not None:
+        raise InputError(foreign.detail, "run it where they are, or set TEARSHEET_LOG_DIR")
     with timed_event(_log, "tearsheet.sync") as event:
         same, files = _is_up_to_date(context)
         if same:
             report = SyncReport(files=files, unchanged_files=files, revision=ledger.revision)
         else:
             rules = booking_rules_from(context.settings)
-            report = sync_logs(ledger, folder, rules, context.now, on_progress, archives=archives)
+            report = sync_logs(
+                ledger,
+                folder,
+                rules,
+                context.now,
+                on_progress,
+                archives=archives,
+                is_named="log_dir" in context.settings.stated,
+            )
         context.last_checked_at = context.now
         context.publish_pending_alerts()
         event.level = logging.WARNING if report.rejected else logging.INFO
@@ -63,6 +75,8 @@ def sync_within(context: LedgerContext, lock_timeout_s: float) -> list[PartialRe
     """
     if confirm_up_to_date(context):
         return []
+    if (foreign := _foreign_folder(context)) is not None:
+        return [foreign]
     if context.read_only:
         return sync_if_writable(context)
     try:
@@ -77,6 +91,8 @@ def sync_within(context: LedgerContext, lock_timeout_s: float) -> list[PartialRe
 
 def sync_if_writable(context: LedgerContext) -> list[PartialReason]:
     """Sync; if the ledger is read-only, return the reasons why results may be incomplete."""
+    if (foreign := _foreign_folder(context)) is not None:
+        return [foreign]
     if not context.read_only:
         sync(context)
         return []
@@ -92,6 +108,23 @@ def confirm_up_to_date(context: LedgerContext) -> bool:
     if same:
         context.last_checked_at = context.now
     return same
+
+
+def _foreign_folder(context: LedgerContext) -> PartialReason | None:
+    """Return a reason if the logs of the ledger are in another folder than the one where this process looks.
+
+    It looks there by default only, such as in another working directory, and nothing of the logs is there.
+    """
+    ledger, folder = context.ledger, context.settings.log_dir
+    home = ledger.get(FOLDER)
+    if home in (None, str(folder)) or "log_dir" in context.settings.stated:
+        return None
+    names = ledger.sources.log_files()
+    if not names or any((folder / name).exists() for name in names):
+        return None
+    return PartialReason(
+        "source_gone", f"the logs of the ledger are in {home}, and {folder} has none of them"
+    )
 
 
 def _is_up_to_date(context: LedgerContext) -> tuple[bool, int]:
@@ -112,6 +145,7 @@ def sync_logs(
     on_progress: OnProgress,
     *,
     archives: bool = False,
+    is_named: bool = False,
 ) -> SyncReport:
     """Import the new records of the folder in one write transaction, which waits for other processes' transactions."""
     with ledger.writing():
@@ -128,10 +162,12 @@ def sync_logs(
         for file in todo:
             on_progress(report.read_bytes, total, file.name)
             _read(posting, folder, file, known.get(file.name), report)
-        lost = LostLogs(ledger, rules.calendar, now, archives=archives)
+        lost = LostLogs(ledger, rules.calendar, now, archives=archives, is_named=is_named)
         if lost.update(trouble, known.values(), {file.name for file in files}):
             posting.changed = True
         on_progress(report.read_bytes, total, "booking")
+        if trouble is None and (files or not known) and ledger.get(FOLDER) != str(folder):
+            ledger.put(FOLDER, str(folder))
         report.revision = posting.commit()
         report.changed = posting.changed
         ledger.put(SIGNATURE, signed)

@@ -1,13 +1,17 @@
 """Known log files that are gone, and the log folder itself: doubts until they are back or somebody decides."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from pathlib import Path
 
+from msgspec.structs import replace
+
+from tearsheet.app.context import LedgerContext
 from tearsheet.store.tables.columns import DoubtRow, Row
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.tables.rows import LINE_BITS
-from tearsheet.store.tables.sources import LOGGED, DoubtTable
+from tearsheet.store.tables.sources import EVERY, LOGGED, DoubtTable
 from tearsheet.trade.session import DAY, LATEST, TradingCalendar, to_micros
 
 #: Name of the log folder among the sources, code of the doubts, and key under which a seen folder is noted.
@@ -22,9 +26,11 @@ class _Span(Row, frozen=True, gc=False):
 class LostLogs:
     """Doubts about the log folder of a ledger; use it inside a write transaction."""
 
-    def __init__(self, ledger: Ledger, calendar: TradingCalendar, now: datetime, *, archives: bool) -> None:
+    def __init__(
+        self, ledger: Ledger, calendar: TradingCalendar, now: datetime, *, archives: bool, is_named: bool
+    ) -> None:
         self._ledger, self._calendar, self._now = ledger, calendar, now
-        self._archives = archives
+        self._archives, self._is_named = archives, is_named
         self._doubts = DoubtTable(ledger.queries)
 
     def update(self, folder: str | None, known: Iterable[SourceFile], present: set[str]) -> bool:
@@ -32,7 +38,7 @@ class LostLogs:
         absences = self._doubts.absences()
         for name in absences.keys() & (present | (set() if folder else {LOGS})):
             self._doubts.end_absence(name)
-        if folder is None and not self._ledger.get(SEEN):
+        if folder is None and (present or self._is_named) and not self._ledger.get(SEEN):
             self._ledger.put(SEEN, "1")
         known = list(known)
         gone = [
@@ -80,6 +86,38 @@ class LostLogs:
 
     def _midnight(self, day: date) -> datetime:
         return datetime(day.year, day.month, day.day, tzinfo=self._calendar.timezone)
+
+
+def update_folders(context: LedgerContext, folders: Sequence[Path]) -> None:
+    """Save which folders of dropped statements are gone; call it when that has changed."""
+    ledger = context.ledger
+    with ledger.writing():
+        table = DoubtTable(ledger.queries)
+        absences, names = table.absences(), {str(folder) for folder in folders}
+        gone = {str(folder) for folder in folders if not folder.is_dir()}
+        for name in absences.keys() & (names - gone):
+            table.end_absence(name)
+        accounts = ledger.queries.values("accounts_of_files") or [EVERY]
+        since = to_micros(context.settings.calendar.start(context.today))
+        wanted = [
+            DoubtRow(
+                source=name,
+                account=account,
+                code=GONE,
+                detail=f"the folder of statements {name} is gone",
+                since_us=since,
+                until_us=to_micros(LATEST),
+                found_us=to_micros(context.now),
+                kept_in=0,
+            )
+            for name in sorted(gone - absences.keys())
+            for account in accounts
+        ]
+        before = [one for one in table.all() if one.source in names]
+        kept = {one.source: one.since_us for one in before}
+        wanted = [replace(one, since_us=kept.get(one.source, one.since_us)) for one in wanted]
+        if table.replace(before, wanted):
+            ledger.bump_revision()
 
 
 def _day(file: SourceFile) -> date:

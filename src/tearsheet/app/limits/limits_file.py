@@ -1,13 +1,16 @@
 """Limits of the targets file, with the last valid version in the ledger as the fallback."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from tearsheet.app.parsed_file import ParsedFile
-from tearsheet.errors import SettingsError
+from tearsheet.errors import MissingSourceError, SettingsError, StoreError
 from tearsheet.rules.limit import Limits
 from tearsheet.store.tables.ledger import Ledger
+
+_LOCK_TIMEOUT_S = 0.2
 
 
 class LoadedLimits(Struct, frozen=True):
@@ -21,14 +24,25 @@ class LimitsFile:
     """Loader for the limits in the targets file of one ledger."""
 
     def __init__(self, ledger: Ledger, path: Path) -> None:
+        self._ledger = ledger
         self._file = ParsedFile(ledger, path, "limits", Limits, _parse_limits)
 
     def load(self) -> LoadedLimits:
         """Return the current limits, or the last stored ones if the file is invalid. Raises StoreError."""
         try:
             return LoadedLimits(self._file.load())
+        except MissingSourceError as error:
+            last = self._file.last_stored() or Limits()
+            return LoadedLimits(last, error.message if last != Limits() else None)
         except SettingsError as error:
             return LoadedLimits(self._file.last_stored() or Limits(), error.message)
+
+    def remember(self) -> None:
+        """Save the limits of a changed valid file, so that they are known if the file vanishes."""
+        is_new = self.load().error is None and self._file.digest and not self._file.is_stored
+        if is_new and not self._ledger.read_only:
+            with suppress(StoreError), self._ledger.lock_timeout(_LOCK_TIMEOUT_S), self._ledger.writing():
+                self._file.store()
 
     def save_snapshot(self, loaded: LoadedLimits) -> None:
         """Save the limits of a valid file in the ledger. Requires a write transaction."""

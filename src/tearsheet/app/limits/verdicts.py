@@ -60,6 +60,7 @@ class AccountVerdicts:
 
         Saves new breaches and publishes their alerts. Raises StoreError if the ledger cannot be read.
         """
+        self._file.remember()
         found = self._evaluate_account(account, list(stale))
         self._publish(found)
         return found

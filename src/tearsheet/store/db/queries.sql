@@ -27,6 +27,10 @@ SELECT * FROM doubt ORDER BY source, account, kept_in
 SELECT * FROM doubt WHERE since_us < ? AND until_us >= ? ORDER BY code, source, account, kept_in
 -- name: remove_doubt
 DELETE FROM doubt WHERE source = ? AND account = ? AND kept_in = ?
+-- name: accounts_of_files
+SELECT DISTINCT f.account FROM fill f JOIN source s ON s.id = f.id >> 32 WHERE s.kind = 'import' AND s.layout <> 'api'
+-- name: absence
+SELECT source FROM absence WHERE source = ?
 -- name: absences
 SELECT * FROM absence
 -- name: remove_absence

@@ -18,6 +18,7 @@ STATUSES: dict[type[errors.TearsheetError], int] = {
     errors.MixedCurrencyError: 422,
     errors.SettingsError: 500,
     errors.OtherRulesError: 503,
+    errors.MissingSourceError: 503,
     errors.InputError: 422,
     errors.FormatError: 422,
     errors.SchemaError: 503,
@@ -90,6 +91,14 @@ def from_error(error: errors.TearsheetError) -> HttpError:
             503,
             f"the ledger is {what}; nothing is answered from another one",
             "an operator brings it back or decides: `tearsheet sources`",
+            headers=_RETRY,
+            kind=error.code,
+        )
+    if isinstance(error, errors.MissingSourceError):
+        return HttpError(
+            503,
+            "a file or folder that the settings name or the books depend on is not there",
+            "the log tells which one; bring it back, or decide: `tearsheet sources`",
             headers=_RETRY,
             kind=error.code,
         )
