@@ -1,6 +1,6 @@
 """The commands formats and doctor, and the options that describe a statement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from tearsheet.cli.options import DateType, F
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
-from tearsheet.sources.statements.diagnosis import Diagnosis
+from tearsheet.sources.statements.diagnosis import Diagnosis, PositionSketch
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.amount import parse_amount, to_plain_string
 from tearsheet.trade.fill import Fill
@@ -23,6 +23,7 @@ from tearsheet.trade.value_rule import TIME_ZONE, InvalidValueError
 _LAYOUTS = Path("config/layouts")
 _MARKS: dict[str, Literal[".", ","]] = {"point": ".", "comma": ","}
 _MAX_HEADER_LENGTH = 300
+_MAX_POSITIONS = 20
 _MAX_UNMATCHED = 10
 
 
@@ -65,7 +66,14 @@ def file_options(command: F) -> F:
                 "columns",
                 multiple=True,
                 metavar="COLUMN=FIELD",
-                help="Which column is which field, for a file that no layout fits.",
+                help="Which column is which field, for a file that no layout fits; several of commission are added.",
+            ),
+            click.option(
+                "--constant",
+                "constants",
+                multiple=True,
+                metavar="FIELD=TEXT",
+                help="A field that every row has, such as asset_class=future.",
             ),
             click.option(
                 "--fee-sign",
@@ -97,7 +105,8 @@ def file_options_from(values: Mapping[str, Any]) -> StatementOptions:
         date_order=values["date_order"],
         decimal_mark=_MARKS[mark] if mark else None,
         layouts=values["layouts"],
-        mapping=dict(_pair("--map", text, "COLUMN=FIELD") for text in values["columns"]),
+        mapping=_mapping(values["columns"]),
+        constants=dict(_pair("--constant", text, "FIELD=TEXT") for text in values["constants"]),
         fee_sign=values["fee_sign"],
         fee_rates=dict(_rate(text) for text in values["rates"]),
         day=values["date"],
@@ -186,7 +195,22 @@ def _format_diagnosis(diagnosis: Diagnosis) -> list[str]:
         click.style(f"  orphan   {orphan.message}", fg="yellow")
         for orphan in diagnosis.unmatched_closes[:_MAX_UNMATCHED]
     ]
-    return [*lines, *map(_fill_line, diagnosis.first)]
+    lines += map(_fill_line, diagnosis.first)
+    if diagnosis.fills > len(diagnosis.first):
+        lines.append(f"    … and {diagnosis.fills - len(diagnosis.first):,} more")
+    if diagnosis.positions:
+        lines.append("  come to, without what the ledger holds")
+    lines += map(_position_line, diagnosis.positions[:_MAX_POSITIONS])
+    if len(diagnosis.positions) > _MAX_POSITIONS:
+        lines.append(f"    … and {len(diagnosis.positions) - _MAX_POSITIONS:,} more instruments")
+    return lines
+
+
+def _position_line(position: PositionSketch) -> str:
+    trades = f"{position.closed:,} {'trade' if position.closed == 1 else 'trades'} closed"
+    held = f"  open {to_plain_string(position.open_quantity)}" if position.open_quantity else ""
+    net = f"net {to_plain_string(position.net)} {position.currency}"
+    return f"    {position.account}  {position.symbol}  {trades}, {net}{held}"
 
 
 def _fill_line(fill: Fill) -> str:
@@ -203,6 +227,15 @@ def _pair(option: str, text: str, syntax: str) -> tuple[str, str]:
     if not (separator and left.strip() and right.strip()):
         raise UsageError(f"{option} {text!r} is not understood", f"write {option} {syntax}")
     return left.strip(), right.strip()
+
+
+def _mapping(columns: Sequence[str]) -> dict[str, str]:
+    """Return the fields of each column, with a + between several."""
+    found: dict[str, str] = {}
+    for text in columns:
+        column, field = _pair("--map", text, "COLUMN=FIELD")
+        found[column] = f"{found[column]}+{field}" if column in found else field
+    return found
 
 
 def _rate(text: str) -> tuple[str, Decimal]:

@@ -167,7 +167,7 @@ def save_mapping(name: str, options: StatementOptions) -> Path:
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
         raise UsageError(f"--save-layout {name!r} is no name", "allowed are small letters, digits and _")
     path = options.layouts / f"{name}.toml"
-    layout = mapped_layout(options.mapping, layouts()["generic_fills"], options.fee_sign)
+    layout = mapped_layout(options.mapping, layouts()["generic_fills"], options.fee_sign, options.constants)
     text = layout_text(layout, name.replace("_", " "))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

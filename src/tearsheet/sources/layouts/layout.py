@@ -50,6 +50,7 @@ FIELDS = (
 #: Parts that a layout may also name; they are combined into the fields above.
 PIECES = (
     "clock",
+    "zone",
     "underlying",
     "expiry",
     "strike",

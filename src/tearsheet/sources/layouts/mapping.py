@@ -6,39 +6,95 @@ from typing import Literal
 from msgspec import structs
 
 from tearsheet.errors import UsageError
-from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout
+from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, SideWords
 
 FeeSign = Literal["positive", "negative"]
-_NAME = "your_mapping"
+NAME = "your_mapping"
 _FIELDS = ("symbol", "time", "quantity", "price")
+#: A round trip by what was bought and sold has no times and prices of its own.
+_MADE_OF_BOTH_SIDES = ("time", "price", "side")
+_SIDES = SideWords(
+    buy=[
+        "long",
+        "l",
+        "cover",
+        "bto",
+        "btc",
+        "buy to open",
+        "buy to close",
+        "buy to cover",
+        "open long",
+        "close short",
+    ],
+    sell=[
+        "short",
+        "ss",
+        "sto",
+        "stc",
+        "sell to open",
+        "sell to close",
+        "sell short",
+        "open short",
+        "close long",
+    ],
+)
 
 
-def mapped_layout(mapping: Mapping[str, str], generic: Layout, cost: FeeSign | None) -> Layout:
-    """Return the generic layout with the columns of `mapping` (column → field).
+def mapped_layout(
+    mapping: Mapping[str, str], generic: Layout, cost: FeeSign | None, constants: Mapping[str, str] = {}
+) -> Layout:
+    """Return the generic layout with the columns of `mapping` (column → field, or fields with a + between).
 
-    Without a column for the side, the sign of the quantity is the side. `cost` is the sign of a fee that
-    is a cost. Raises UsageError for an unknown field.
+    Several columns of fees are added. Without a column for the side, the sign of the quantity is the side. `cost` is
+    the sign of a fee that is a cost, and `constants` are fields that the user states. Raises UsageError for an unknown
+    field, and for one with two columns.
     """
-    known = (*FIELDS, *PIECES)
-    columns = {field: list(generic.columns[field]) for field in _FIELDS}
-    others = {**generic.optional, "account": ["account"], "commission": ["commission"]}
-    for column, field in mapping.items():
-        if field not in known:
-            raise UsageError(
-                f"--map {column}={field}: there is no field {field!r}", f"known are {', '.join(known)}"
-            )
-        others.pop(field, None)
-        columns[field] = [column]
-    has_side = "side" in columns
+    stated: dict[str, list[str]] = {}
+    for column, fields in mapping.items():
+        for field in filter(None, map(str.strip, fields.split("+"))):
+            _check_field(f"--map {column}={field}", field)
+            stated.setdefault(field, []).append(column)
+    for field in constants:
+        _check_field(f"--constant {field}", field)
+    fees = [[column] for column in stated.pop("commission", [])]
+    _check_single(stated)
+    left_out = {*constants, *(_MADE_OF_BOTH_SIDES if "bought" in stated else ())}
+    columns = {field: list(generic.columns[field]) for field in _FIELDS if field not in left_out} | stated
+    # a column named Status may say anything, so that it counts where it is mapped only
+    others = {**generic.optional, "account": ["account"], "side": list(generic.columns["side"])}
+    if not fees:
+        others["commission"] = ["commission"]
     return structs.replace(
         generic,
-        name=_NAME,
+        name=NAME,
         title="Your mapping",
         columns=columns,
-        optional=others if has_side else {**others, "side": list(generic.columns["side"])},
-        quantity="unsigned" if has_side else "signed",
+        optional={field: names for field, names in others.items() if field not in (*stated, "status")},
+        quantity="signed",
         kinds=("csv", "html", "xlsx", "json"),
-        fees=Fees(cost=cost or "unknown"),
+        fees=Fees(columns=fees, cost=cost or "unknown"),
+        constants=dict(constants),
+        sides=SideWords(generic.sides.buy + _SIDES.buy, generic.sides.sell + _SIDES.sell),
+    )
+
+
+def _check_field(option: str, field: str) -> None:
+    known = (*FIELDS, *PIECES)
+    if field not in known:
+        raise UsageError(f"{option}: there is no field {field!r}", f"known are {', '.join(known)}")
+
+
+def _check_single(stated: Mapping[str, list[str]]) -> None:
+    double = next((field for field, columns in stated.items() if len(columns) > 1), None)
+    if double is None:
+        return
+    hints = {
+        "time": "a time of day in a column of its own is the field clock",
+        "quantity": "a file with a quantity for buys and one for sales is read by a layout",
+    }
+    raise UsageError(
+        f"--map says {double} of two columns, {' and '.join(stated[double])}",
+        hints.get(double, "only columns of commission are added; name one for any other field"),
     )
 
 
@@ -53,7 +109,14 @@ def layout_text(layout: Layout, title: str) -> str:
     lines += ["", "[sides]"]
     for side, words in (("buy", layout.sides.buy), ("sell", layout.sides.sell)):
         lines.append(f"{side} = [{', '.join(map(_quoted, words))}]")
-    return "\n".join([*lines, "", "[fees]", f"cost = {_quoted(layout.fees.cost)}"]) + "\n"
+    if layout.constants:
+        lines += ["", "[constants]"]
+        lines += [f"{field} = {_quoted(text)}" for field, text in layout.constants.items()]
+    lines += ["", "[fees]", f"cost = {_quoted(layout.fees.cost)}"]
+    if layout.fees.columns:
+        groups = [f"[{', '.join(map(_quoted, names))}]" for names in layout.fees.columns]
+        lines.append(f"columns = [{', '.join(groups)}]")
+    return "\n".join(lines) + "\n"
 
 
 def _quoted(text: str) -> str:

@@ -55,9 +55,8 @@ def read_report(path: Path, instruments: Instruments, options: StatementOptions)
         return BrokerReport(
             layout=GENERIC, title="Sums of days", lines=_read_generic(table, instruments, options)
         )
-    found = detect_layout(
-        path, all_layouts(options.layouts), options.layout, options.mapping, options.fee_sign
-    )
+    known = all_layouts(options.layouts)
+    found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign, options.constants)
     if found.layout.round_trips is not None:
         return read_round_trips(path, found, instruments, options)
     if found.layout.refused:

@@ -79,13 +79,16 @@ def detect_layout(
     wanted: str | None,
     mapping: Mapping[str, str],
     fee_sign: FeeSign | None,
+    constants: Mapping[str, str] = {},
 ) -> DetectedFile:
     """Detect the layout of a file and the line of its header. Raises InputError, FormatError."""
     sniffed = detect_kind(path)
     if sniffed.kind == "json" and _is_json_lines(path, sniffed, wanted):
         return _detect_json_lines(path, sniffed, known["generic_fills"])
     if mapping:
-        return _detect_mapped(path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign))
+        return _detect_mapped(
+            path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign, constants)
+        )
     try:
         found = _detect_by_names(path, sniffed, known, wanted)
     except FormatError:

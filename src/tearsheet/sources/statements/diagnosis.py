@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 from msgspec import Struct
@@ -12,12 +13,15 @@ from tearsheet.sources.statements.detect import FileKind, detect_kind, header_ro
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
-from tearsheet.trade.amount import ZERO
+from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.event import Event
-from tearsheet.trade.fill import Fill, Rejection, UnmatchedClose
+from tearsheet.trade.fill import Fill, FillRevision, Rejection, Side, UnmatchedClose
 from tearsheet.trade.instrument import Instruments
+from tearsheet.trade.position import Book
 
 _FIRST = 5
+#: Of larger files the positions are not shown.
+_MOST_BOOKED = 100_000
 _MAX_ALTERNATIVES = 3
 _HEADER_LINES = 200
 _CLOSE = 0.3
@@ -31,8 +35,22 @@ class AlternativeLayout(Struct, frozen=True):
     missing: list[str]
 
 
+class PositionSketch(Struct, frozen=True):
+    """What the fills of an account and instrument come to alone: closed positions, their net P&L, and what is open."""
+
+    account: str
+    symbol: str
+    currency: str
+    closed: int
+    net: Decimal
+    open_quantity: Decimal
+
+
 class Diagnosis(Struct, kw_only=True):
-    """What the importer detects in a file; `error` is the reason it cannot be read, `hint` what to do."""
+    """What the importer detects in a file; `error` is the reason it cannot be read, `hint` what to do.
+
+    `positions` are what its fills come to, without what the ledger holds.
+    """
 
     file: str
     kind: str = ""
@@ -50,6 +68,7 @@ class Diagnosis(Struct, kw_only=True):
     date_order: str = ""
     fills: int = 0
     first: list[Fill] = []
+    positions: list[PositionSketch] = []
     rejected: int = 0
     rejections: list[Rejection] = []
     events: int = 0
@@ -141,6 +160,7 @@ def describe_parse_rules(statement: Statement) -> tuple[str, str, str]:
 
 def _diagnose_rows(found: Diagnosis, statement: Statement) -> None:
     orphans = UnmatchedCloseFinder()
+    fills: list[Fill] = []
     for row in statement.rows():
         if isinstance(row, Event):
             found.events += 1
@@ -148,11 +168,35 @@ def _diagnose_rows(found: Diagnosis, statement: Statement) -> None:
             found.fills += 1
             orphans.add(row, statement.effect(row), statement.line)
             found.first += [row] if found.fills <= _FIRST else []
+            if found.fills <= _MOST_BOOKED and not isinstance(row, FillRevision):
+                fills.append(row)
         else:
             found.rejected += 1
             found.rejections += [row] if found.rejected <= _FIRST else []
     found.skipped = statement.skipped
+    if found.fills <= _MOST_BOOKED:
+        found.positions = _positions(fills)
     found.unmatched_closes = orphans.results(lambda account, symbol, at: ZERO)
     if found.rejected and not found.fills + found.events:
         found.error = f"all of its {found.rejected} trades are rejected"
         found.hint = found.rejections[0].hint
+
+
+def _positions(fills: list[Fill]) -> list[PositionSketch]:
+    book = Book()
+    book.book_all(sorted(fills, key=lambda one: one.order))
+    sketches: dict[tuple[str, str], PositionSketch] = {}
+    with exact():
+        for position in (*book.closed, *book.open_positions()):
+            name = (position.account, position.symbol)
+            before = sketches.get(name)
+            is_closed = position.closed_at is not None
+            held = position.open_quantity if position.side is Side.BUY else -position.open_quantity
+            sketches[name] = PositionSketch(
+                *name,
+                position.currency,
+                (before.closed if before else 0) + is_closed,
+                (before.net if before else ZERO) + (position.net if is_closed else ZERO),
+                held,
+            )
+    return [sketches[name] for name in sorted(sketches)]

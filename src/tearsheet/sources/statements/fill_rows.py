@@ -1,5 +1,6 @@
 """Parser of raw fills and events: a fill, an event, a rejection, or nothing for a duplicate."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from msgspec import structs
 from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill
 from tearsheet.sources.statements.settlement import AS_WRITTEN, Settlement, TradeTerms, fit_to_result
+from tearsheet.sources.text.contracts import price_by_tick
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, RowProblem
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
@@ -25,6 +27,8 @@ _Kind = Literal["correction", "bust"]
 _SHOWN = 500
 _CACHE_SIZE = 10_000
 _DAY = timedelta(days=1)
+_ONLY_CLOCK = re.compile(r"\d{1,2}:\d\d[\d:., aApPmM]*")
+_SAY_THE_DAY = "a time without a day: say of which day with --date YYYY-MM-DD, or name the column of the day"
 _InstrumentKey = tuple[str, str, str, Decimal | None, date]
 
 
@@ -77,7 +81,7 @@ class FillParser:
             at = self._times.parse(raw.time.strip() or _required(raw.time, "time"))
             return self._fill(raw, account, at, line)
         except TimeFormatError as bad:
-            problem = RowProblem("bad_time", bad.reason, bad.hint)
+            problem = _bad_time(raw.time, bad)
         except RowError as bad:
             problem = bad.problem
         return self.reject(line, cells, problem, account, at)
@@ -105,7 +109,7 @@ class FillParser:
             at = self._times.parse(raw.time.strip() or _required(raw.time, "time"))
             return self._event(raw, account, at, line)
         except TimeFormatError as bad:
-            problem = RowProblem("bad_time", bad.reason, bad.hint)
+            problem = _bad_time(raw.time, bad)
         except RowError as bad:
             problem = bad.problem
         return self.reject(line, cells, problem, account, at)
@@ -178,10 +182,13 @@ class FillParser:
             raise RowError(*structs.astuple(raw.bad_number))
         if quantity is None or quantity <= ZERO:
             raise _missing_quantity(quantity)
-        if price is None:
-            raise RowError("missing_field", "price is empty", "0 is a price, nothing is none")
         named = (raw.symbol, raw.currency, raw.asset_class, raw.multiplier, self._times.day)
+        if price is None and not raw.fraction:
+            raise RowError("missing_field", "price is empty", "0 is a price, nothing is none")
         instrument = self._known.get(named) or self._instrument(*named)
+        if raw.fraction:
+            price = price_by_tick(raw.fraction, price, instrument)
+        assert price is not None
         if instrument.multiplier < ZERO and price <= ZERO:
             raise RowError(
                 "bad_number", f"price is {price}, and a coin-margined contract has none", "check it"
@@ -285,6 +292,11 @@ class FillParser:
         rank = before[1] + self._step if before is not None and before[0] == at else 0
         self._ranks[stream] = (at, rank)
         return rank
+
+
+def _bad_time(text: str, error: TimeFormatError) -> RowProblem:
+    hint = _SAY_THE_DAY if _ONLY_CLOCK.fullmatch(text.strip()) else error.hint
+    return RowProblem("bad_time", error.reason, hint)
 
 
 _STATUSES: dict[str, _Kind | None] = {"": None, "fill": None}

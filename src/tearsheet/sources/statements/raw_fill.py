@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tearsheet.sources.files.csv_rows import extra_columns_problem
 from tearsheet.sources.layouts.layout import FIELDS, Layout
+from tearsheet.sources.text.contracts import is_fraction
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.trade.amount import EXACT, ONE, ZERO
@@ -29,7 +30,8 @@ class RawFill(Struct, gc=False):
 
     The fields are those of `FIELDS`, in that order. `FillParser` raises `bad_number` once it knows
     account and time, so that the rejection has them. `leg`: a side of a round trip, which
-    has its time or its day only.
+    has its time or its day only. `fraction`: a price as written that may be in 32nds or have thousands; the
+    tick of the instrument tells, and `price` is the latter reading.
     """
 
     account: str = ""
@@ -58,6 +60,7 @@ class RawFill(Struct, gc=False):
     bad_number: RowProblem | None = None
     leg: Literal["", "time", "day"] = ""
     accrued: Decimal | None = None
+    fraction: str = ""
 
     def accrued_interest(self, side: Side) -> "RawEvent | None":
         """Return the accrued interest of a bond: paid with a purchase, received with a sale."""
@@ -124,14 +127,30 @@ class PlainMapper:
         self._absent = [""] if len(places) < len(FIELDS) else []
         self._samples = [places[field] for field in _PLAIN_NUMBERS if field in places]
         self._time = places["time"]
-        self._cache = TextCache(form.parse)
+        self._price = places.get("price")
+        #: Prices that may be fractions, which few files have.
+        self._fractions: set[str] = set()
+        self._form = form
+        self._cache = TextCache(self._parse)
 
     def read(self, cells: list[str]) -> RawFill | InvalidRow:
         """Map one row; short rows are padded to the width of the header."""
         if len(cells) != self._width and (problem := self._fit(cells)):
             return InvalidRow(problem)
         cells += self._absent
-        return raw_fill_of(self._pick(cells), self._cache)
+        raw = raw_fill_of(self._pick(cells), self._cache)
+        if self._fractions and self._price is not None and cells[self._price] in self._fractions:
+            raw.fraction = cells[self._price]
+        return raw
+
+    def _parse(self, text: str) -> Decimal | None:
+        if not is_fraction(text):
+            return self._form.parse(text)
+        self._fractions.add(text)
+        try:
+            return self._form.parse(text)
+        except ValueError:
+            return None
 
     def numbers(self, cells: list[str]) -> Iterator[str]:
         """Yield the texts that show the number format of the file."""

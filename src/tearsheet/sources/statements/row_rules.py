@@ -37,7 +37,7 @@ from tearsheet.sources.statements.row_money import (
     set_price_by_money,
     unstated_coin,
 )
-from tearsheet.sources.text.contracts import coin_pair, fraction_price
+from tearsheet.sources.text.contracts import coin_pair, fraction_price, is_fraction
 from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
@@ -181,8 +181,8 @@ class RuleMapper:
         """Yield the texts that show the number format of the file."""
         row = self._sample(cells)
         for field in _NUMBERS:
-            is_fraction = field.endswith("price") and self._is_fraction
-            if field in row.values and not is_fraction and field not in self._marked:
+            is_price = field.endswith("price") and self._is_fraction
+            if field in row.values and not is_price and field not in self._marked:
                 yield split_unit(row.values[field])[0]
         for text in (*row.fees, *row.exit_fees):
             if text:
@@ -324,11 +324,11 @@ class RuleMapper:
         leaving = structs.replace(
             entry,
             time=self._time(values, "exit_time", "exit_clock"),
-            price=self._price("exit_price", values.get("exit_price", "")),
             side=self._sides.side(entry.side).opposite.value,
             commission=ZERO,
             amount=None,
         )
+        leaving.price, leaving.fraction = self._price("exit_price", values.get("exit_price", ""))
         entry.leg = leaving.leg = "time" if ":" in entry.time and ":" in leaving.time else "day"
         if row.exit_fees:
             self._set_cost(
@@ -349,7 +349,7 @@ class RuleMapper:
         if quantity is None:
             quantity, coin = self._number("quantity", get("quantity", ""))
         side = self._sides.signed(get("side", ""), quantity)
-        price = self._price("price", get("price", "") or self._sides.price(values, side))
+        price, fraction = self._price("price", get("price", "") or self._sides.price(values, side))
         volume = self._number("volume", get("volume", ""))[0]
         stop_loss, _ = self._number("stop_loss", get("stop_loss", ""))
         target, _ = self._number("target", get("target", ""))
@@ -388,6 +388,7 @@ class RuleMapper:
             realized=get("realized", ""),
             trade_day=get("trade_day", ""),
             accrued=self._number("accrued", get("accrued", ""))[0],
+            fraction=fraction,
         )
         self._set_fee(raw, row)
         self._set_by_money(raw, values)
@@ -402,10 +403,16 @@ class RuleMapper:
         except ValueError as error:
             raise bad_number(field, error) from None
 
-    def _price(self, field: str, text: str) -> Decimal | None:
-        if self._is_fraction and (fraction := fraction_price(text)) is not None:
-            return checked_amount(field, fraction)
-        return self._number(field, text)[0]
+    def _price(self, field: str, text: str) -> tuple[Decimal | None, str]:
+        """Return a price, and its text where the tick of the instrument tells what it is. Raises RowError."""
+        if not is_fraction(text):
+            return self._number(field, text)[0], ""
+        if self._is_fraction and (price := fraction_price(text)) is not None:
+            return checked_amount(field, price), ""
+        try:
+            return self._cache[text][0], text
+        except ValueError:
+            return None, text
 
     def _set_fee(self, raw: RawFill, row: PickedRow) -> None:
         """Set commission, a cost being positive, and its currency. Raises RowError."""
@@ -460,6 +467,8 @@ class RuleMapper:
             text = " ".join(text.split())
         if text and values.get(clock) and ":" not in text:
             text = f"{text} {values[clock]}"
+        if text and (zone := values.get("zone")):
+            text = f"{text} {zone}"
         if values.get("day") and _ONLY_CLOCK.match(text):
             text = f"{values['day']} {text}"
         if self._layout.short_years:

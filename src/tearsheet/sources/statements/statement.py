@@ -15,6 +15,7 @@ from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.catalogue import all_layouts
 from tearsheet.sources.layouts.layout import JSON_LINES, Effect, Fees, Layout
 from tearsheet.sources.layouts.mapping import FeeSign
+from tearsheet.sources.layouts.unmapped_columns import check_unmapped_columns
 from tearsheet.sources.statements.detect import DetectedFile, detect_layout
 from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.options import StatementOptions
@@ -112,12 +113,16 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     Raises InputError if it cannot be read, FormatError if its format is unknown or ambiguous.
     """
     known = all_layouts(options.layouts)
-    found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign)
+    found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign, options.constants)
     _raise_unsupported(path, found.layout)
     found = _with_fee_sign(found, options.fee_sign)
     found = _with_user_constants(path, found, options)
     found = _with_level(path, found)
     reader = _reader(found, options.account)
+    if options.mapping:
+        position, currency = found.position, instruments.default_currency
+        rows = found.table.rows(position.header_line)
+        check_unmapped_columns(path, found.layout, position.header, rows, currency)
     times = list(itertools.islice(reader.times(), _SAMPLE_TIMES))
     zone = _zone(path, found, options, times)
     reader.number_format = _number_format(path, found, reader, options)
@@ -208,7 +213,10 @@ def _with_user_constants(path: Path, found: DetectedFile, options: StatementOpti
             "say which with --currency, such as EUR",
         )
     stated = {"day": options.day and options.day.isoformat(), "currency": options.currency}
-    constants = {field: text for field, text in stated.items() if text} | layout.constants
+    constants = {field: text for field, text in stated.items() if text} | {
+        **layout.constants,
+        **options.constants,
+    }
     return structs.replace(found, layout=structs.replace(layout, constants=constants))
 
 

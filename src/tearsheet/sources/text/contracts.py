@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 
 from tearsheet.sources.text.problem import RowError
-from tearsheet.trade.amount import exact
+from tearsheet.trade.amount import exact, to_plain_string
+from tearsheet.trade.instrument import Instrument
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAY_MONTH_YEAR = re.compile(r"^(\d{1,2})[ -]?([A-Z]{3})[ -]?(\d{4}|\d\d)$")
@@ -16,7 +17,11 @@ _SLASHES = re.compile(r"^(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)$")
 _RIGHTS = {"C": "C", "CALL": "C", "CE": "C", "P": "P", "PUT": "P", "PE": "P"}
 _THOUSAND = Decimal(1000)
 #: 110'16 and 110 040: points and 32nds, the third digit is quarters of a 32nd; 450'2: eighths.
-_FRACTION = re.compile(r"^(?P<sign>-?)(?P<points>\d+)['\- ](?P<part>\d{1,3})$")
+#: 110-16+ and 110'16.5: half a 32nd more.
+_FRACTION = re.compile(r"^(?P<sign>-?)(?P<points>\d+)['\- ](?P<part>\d{1,3})(?P<rest>\+|\.\d{1,3})?$")
+#: Futures whose ticks are parts of a 32nd, and those in eighths of a cent.
+_BINARY_TICKS = frozenset(Decimal(1) / Decimal(2) ** n for n in range(5, 9))
+_EIGHTHS = frozenset(("ZC", "ZW", "KE", "ZS", "ZO"))
 _QUARTERS = {"": Decimal(0), "0": Decimal(0), "2": Decimal("0.25"), "5": Decimal("0.5"), "7": Decimal("0.75")}
 _OCC_EXPIRY = re.compile(r"^[A-Z]{1,6}\d? *(\d{6})[CP]\d{8}$")
 _PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/_]([A-Z0-9]{2,10})$")
@@ -91,21 +96,27 @@ def coin_pair(symbol: str, quotes: Sequence[str]) -> tuple[str, str]:
     return "", ""
 
 
-def fraction_price(text: str) -> Decimal | None:
-    """Return a price in 32nds or eighths; None if the text is not a fraction. Raises RowError."""
+def is_fraction(text: str) -> bool:
+    """Return whether a text may be a price in 32nds, 64ths or eighths, or a number with a group of thousands."""
+    return _FRACTION.match(text.strip()) is not None
+
+
+def fraction_price(text: str, *, per: int = 32) -> Decimal | None:
+    """Return a price in 32nds (or 64ths) or eighths; None if the text is not a fraction. Raises RowError."""
     match = _FRACTION.match(text.strip())
     if match is None:
         return None
-    part = match["part"]
+    part, rest = match["part"], match["rest"] or ""
     with exact():
-        if len(part) == 1:
-            parts, most = Decimal(part) / 8, 1
+        if len(part) == 1 and not rest:
+            parts = Decimal(part) / 8
         else:
             quarter = _QUARTERS.get(part[2:])
-            parts, most = (Decimal(part[:2]) + (quarter or 0)) / 32, 1
-            if quarter is None:
-                parts = Decimal(most)
-        if parts >= most:
+            more = Decimal("0.5") if rest == "+" else Decimal(f"0{rest}") if rest else Decimal(0)
+            parts = (Decimal(part[:2]) + (quarter or 0) + more) / per
+            if quarter is None or (rest and len(part) != 2) or (rest and per != 32):
+                parts = Decimal(1)
+        if parts >= 1:
             raise RowError(
                 "bad_number",
                 f"price is no fraction, was {text!r}",
@@ -113,6 +124,28 @@ def fraction_price(text: str) -> Decimal | None:
             )
         value = Decimal(match["points"]) + parts
         return -value if match["sign"] else value
+
+
+def price_by_tick(text: str, as_number: Decimal | None, instrument: Instrument) -> Decimal:
+    """Return the price that a text such as `110 040` or `6 004` is, by the tick of its instrument. Raises RowError.
+
+    `as_number` is the text with its last three digits as a group of thousands, if it can be one.
+    """
+    tick, price = instrument.tick, as_number
+    if tick in _BINARY_TICKS:
+        price = fraction_price(text, per=64 if instrument.asset_class == "option" else 32)
+    elif instrument.root in _EIGHTHS and re.fullmatch(r"-?\d+['\- ]\d", text.strip()):
+        price = fraction_price(text)
+    with exact():
+        if price is None or (tick is not None and price % tick):
+            raise RowError(
+                "bad_number",
+                f"price is not understood, was {text!r}",
+                f"no reading of it is a multiple of {to_plain_string(tick)}, the tick of {instrument.symbol}"
+                if tick
+                else "write it as a decimal number, or state the tick of its instrument",
+            )
+        return price
 
 
 def _expiry(text: str, forms: Sequence[str]) -> date | None:

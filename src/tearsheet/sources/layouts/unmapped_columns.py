@@ -1,0 +1,97 @@
+"""Columns that a user's mapping leaves out, and that would make its fills wrong in silence."""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tearsheet.errors import FormatError
+from tearsheet.sources.layouts.header import header_places, normalize_name
+from tearsheet.sources.layouts.layout import Layout
+from tearsheet.sources.text.lines import truncate
+
+_SAMPLE_ROWS = 1000
+_SHOWN = 60
+_MONEY = re.compile(
+    "USD|EUR|GBP|GBX|GBp|JPY|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|TRY|ILS|HKD|SGD|TWD|THB|INR|ZAR|ZAc|MXN"
+    "|BRL|KRW|CNY|CNH|RUB|AED|SAR|IDR|MYR|PHP|USDT|USDC|BUSD|FDUSD|DAI"
+)
+#: Names of columns that number executions, not orders, which may have several.
+_EXECUTION_ID = re.compile(
+    r"(?:trade|fill|exec|execution|deal|transaction)?[ _]?(?:id|no\.?|number|ref\.?|reference)"
+)
+#: So many rows show that each execution stands on two.
+_LEAST_PAIRS = 2
+
+
+def check_unmapped_columns(
+    path: Path,
+    layout: Layout,
+    header: Sequence[str],
+    rows: Iterable[tuple[Sequence[str], object]],
+    default_currency: str,
+) -> None:
+    """Raise FormatError where a file states money that is not mapped, or its executions on two rows each.
+
+    `rows` are cells, with what is wrong with them as text.
+    """
+    sample = [
+        [cell.strip() for cell in cells]
+        for cells, problem in itertools.islice(rows, _SAMPLE_ROWS)
+        if problem is None and "".join(cells).strip()
+    ]
+    places = header_places(header)
+    mapped = {places.first(names) for names in (*layout.columns.values(), *layout.optional.values())}
+    mapped |= {places.first(names) for names in layout.fees.columns}
+    others = [place for place in range(len(header)) if place not in mapped]
+    fields = {*(layout.match_header(header) or {}), *layout.constants}
+    if "currency" not in fields:
+        _check_currencies(path, header, sample, others, default_currency)
+    if "fill_id" not in fields:
+        _check_pairs(path, header, sample, others, places.first(layout.columns.get("time", [])))
+
+
+def _check_currencies(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], others: Sequence[int], default: str
+) -> None:
+    for place in others:
+        codes = {row[place] for row in rows if place < len(row) and row[place]}
+        if not codes or codes == {default} or not all(_MONEY.fullmatch(code) for code in codes):
+            continue
+        name = _name(header, place)
+        shown = ", ".join(sorted(codes)[:3])
+        raise FormatError(
+            f"{path}: its column {name!r} holds {shown}, and nothing says in which money its prices are",
+            f"say --map '{name}=currency' if that is their money, else --currency, such as --currency {min(codes)}",
+        )
+
+
+def _check_pairs(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], others: Sequence[int], time: int | None
+) -> None:
+    for place in others:
+        if not _EXECUTION_ID.fullmatch(normalize_name(header[place])):
+            continue
+        ids = [row[place] for row in rows if place < len(row) and row[place]]
+        counts = Counter(ids)
+        if len(counts) < _LEAST_PAIRS or set(counts.values()) != {2}:
+            continue
+        moments = {
+            (row[place], row[time]) for row in rows if time is not None and max(place, time) < len(row)
+        }
+        if len(moments) == len(counts):
+            raise FormatError(
+                f"{path}: each {truncate(header[place].strip(), _SHOWN)!r} stands on two rows, "
+                "so that a row is half a trade",
+                "keep the rows of the coin that was traded only, or export the trades with one row each",
+            )
+
+
+def _name(header: Sequence[str], place: int) -> str:
+    """Return the name by which --map finds a column: its own, or that of the nearest one before it with a step."""
+    if name := header[place].strip():
+        before = sum(normalize_name(cell) == normalize_name(name) for cell in header[:place])
+        return f"{name} #{before + 1}" if before else name
+    named = next((n for n in range(place - 1, -1, -1) if header[n].strip()), None)
+    return f"column {place + 1}" if named is None else f"{header[named].strip()} +{place - named}"

@@ -1,0 +1,138 @@
+"""Files that no layout fits, read by `--map`: what it takes, and what it refuses rather than guess."""
+
+from pathlib import Path
+
+import pytest
+
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK, main
+
+ROUND_TRIPS = """Ticker;Dir;Size;In;InPx;Out;OutPx;Fee A;Fee B;Status;P/L
+MESH26;Long;2;02.03.2026 15:00:00;6000,25;02.03.2026 16:00:00;6004,25;1,20;0,30;done;40
+MESH26;Short;1;02.03.2026 17:00:00;6000,00;02.03.2026 18:00:00;6001,00;0,60;0,15;done;-5
+"""
+BOTH_SIDES = """Inst,Qty,Bought,Bp,Sold,Sp
+ZNH26,1,2026-03-02 15:00:00,110'16,2026-03-02 15:10:00,110-17+
+ZNH26,1,2026-03-02 17:00:00,110 040,2026-03-02 16:10:00,110 055
+ESH26,1,2026-03-02 17:00:00,6 004,2026-03-02 16:10:00,6 005
+ZCH26,1,2026-03-02 17:00:00,450'2,2026-03-02 16:10:00,450'6
+ZNH26,1,2026-03-02 17:00:00,110 041,2026-03-02 16:10:00,110 055
+ESH26,1,2026-03-02 17:00:00,60'16,2026-03-02 16:10:00,60'17
+"""
+CLOCKS = "Time,Sym,Side,Qty,Px\n09:30:01,AAPL,B,100,200.5\n09:45:01,AAPL,S,100,201.5\n"
+TWO_FEES = """account,symbol,time,side,quantity,price,Brokerage,Exchange
+A,ABC,2026-03-02T10:00:00Z,buy,10,100,5,1
+A,ABC,2026-03-02T11:00:00Z,sell,10,101,5,1
+"""
+UNNAMED = """Date,Time,Product,Quantity,Price,,Fee,
+02-03-2026,10:00,ASML,10,700.5,EUR,-2,EUR
+03-03-2026,10:00,ASML,-10,710.5,EUR,-2,EUR
+"""
+HALVES = """id,Trade ID,Time,Instrument,Side,Amount,Px,Coin
+1,900,2026-03-02 10:00:00,BTC-USDT,Buy,0.01,50000,BTC
+2,900,2026-03-02 10:00:00,BTC-USDT,Buy,-500,50000,USDT
+3,901,2026-03-02 11:00:00,BTC-USDT,Sell,-0.01,51000,BTC
+4,901,2026-03-02 11:00:00,BTC-USDT,Sell,510,51000,USDT
+"""
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TEARSHEET_LOG_LEVEL", "ERROR")
+    return tmp_path
+
+
+def doctor(
+    capsys: pytest.CaptureFixture[str], text: str, mapping: str, *more: str, code: int = EXIT_OK
+) -> str:
+    """What doctor says of a file; the mapping is `column=field` with commas between."""
+    Path("own.csv").write_text(text, "utf-8")
+    maps = [word for one in filter(None, mapping.split(",")) for word in ("--map", one)]
+    assert main(["doctor", "own.csv", "--account", "A", *maps, *more]) == code
+    said = capsys.readouterr()
+    return said.out + said.err
+
+
+def test_round_trips_by_entry_and_exit_with_two_fees_and_a_column_named_status(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = doctor(
+        capsys,
+        ROUND_TRIPS,
+        "Ticker=symbol,Dir=side,Size=quantity,In=time,InPx=price,Out=exit_time,OutPx=exit_price,Fee A=commission,"
+        "Fee B=commission,P/L=result",
+        "--timezone",
+        "Europe/Berlin",
+    )
+    assert "SELL 1 MESH26 @ 6000  fee 0.75 USD" in said
+    assert "A  MESH26  2 trades closed, net 32.75 USD" in said
+
+
+def test_prices_in_fractions_are_told_by_the_tick(capsys: pytest.CaptureFixture[str]) -> None:
+    said = doctor(
+        capsys,
+        BOTH_SIDES,
+        "Inst=symbol,Qty=quantity,Bought=bought,Bp=buy_price,Sold=sold,Sp=sell_price",
+        "--timezone",
+        "UTC",
+    )
+    for words in (
+        "BUY  1 ZNH26 @ 110.5 ",
+        "SELL 1 ZNH26 @ 110.546875 ",
+        "BUY  1 ZNH26 @ 110.125 ",
+        "A  ZNH26  2 trades closed, net 93.75 USD",
+        "A  ESH26  1 trade closed, net 50 USD",
+        "A  ZCH26  1 trade closed, net 25 USD",
+        "price is no fraction, was '110 041'",
+        "no reading of it is a multiple of 0.25, the tick of ESH26",
+    ):
+        assert words in said, words
+
+
+def test_two_columns_of_fees_are_added_and_kept_in_a_layout(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("own.csv").write_text(TWO_FEES)
+    maps = ["--map", "Brokerage=commission", "--map", "Exchange=commission"]
+    assert main(["import", "own.csv", *maps, "--constant", "strategy=S", "--save-layout", "mine"]) == EXIT_OK
+    capsys.readouterr()
+    assert main(["doctor", "own.csv", "--layout", "mine"]) == EXIT_OK
+    assert "A  ABC  1 trade closed, net -2 USD" in capsys.readouterr().out
+
+
+def test_two_columns_of_another_field_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    said = doctor(capsys, TWO_FEES, "Brokerage=price,Exchange=price", code=EXIT_BAD_DATA)
+    assert "--map says price of two columns, Brokerage and Exchange" in said
+
+
+def test_times_without_a_day_need_one(capsys: pytest.CaptureFixture[str]) -> None:
+    mapping, zone = "Time=time,Sym=symbol,Qty=quantity,Px=price", ("--timezone", "America/New_York")
+    said = doctor(capsys, CLOCKS, mapping, *zone, code=EXIT_BAD_DATA)
+    assert "--date YYYY-MM-DD" in said
+    said = doctor(capsys, CLOCKS, mapping, *zone, "--date", "2026-03-02")
+    assert "2026-03-02 14:30:01+00:00  BUY  100 AAPL @ 200.5" in said
+    assert "net 100 USD" in said
+
+
+def test_a_constant_is_what_every_row_has(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "Time,Side,Qty,Px\n2026-03-02T10:00:00Z,Long,1,6000\n"
+    said = doctor(capsys, text, "Time=time,Side=side,Qty=quantity,Px=price", "--constant", "symbol=MESH26")
+    assert "BUY  1 MESH26 @ 6000" in said
+    said = doctor(capsys, text, "Time=time", "--constant", "colour=red", code=EXIT_BAD_DATA)
+    assert "there is no field 'colour'" in said
+
+
+def test_a_column_of_money_that_is_not_mapped_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    mapping = "Date=time,Time=clock,Product=symbol,Fee=commission"
+    more = ("--timezone", "UTC", "--fee-sign", "negative", "--date-order", "day-first")
+    said = doctor(capsys, UNNAMED, mapping, *more, code=EXIT_BAD_DATA)
+    assert "its column 'Price +1' holds EUR, and nothing says in which money its prices are" in said
+    for answer in (("--map", "Price +1=currency"), ("--currency", "EUR")):
+        assert "net 96 EUR" in doctor(capsys, UNNAMED, mapping, *more, *answer)
+
+
+def test_halves_of_trades_are_not_taken_for_trades(capsys: pytest.CaptureFixture[str]) -> None:
+    mapping = "Time=time,Instrument=symbol,Amount=quantity,Px=price"
+    said = doctor(capsys, HALVES, mapping, "--timezone", "UTC", "--currency", "USDT", code=EXIT_BAD_DATA)
+    assert "each 'Trade ID' stands on two rows" in said
