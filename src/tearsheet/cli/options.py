@@ -11,7 +11,7 @@ import click
 from tearsheet import log
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.known_paths import note_folders
-from tearsheet.errors import OtherRulesError, StoreError
+from tearsheet.errors import OtherRulesError, StoreError, UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
@@ -36,7 +36,7 @@ class DateType(click.ParamType[date]):
 
 
 def window_options(command: F) -> F:
-    """Add --window, --start, --end, --rolling."""
+    """Add --window, --last, --start, --end, --rolling."""
     for option in reversed(
         (
             click.option(
@@ -47,6 +47,11 @@ def window_options(command: F) -> F:
                 default="daily",
                 show_default=True,
                 help="The day, Monday–Sunday week, month … of --start, or the present one.",
+            ),
+            click.option(
+                "--last",
+                is_flag=True,
+                help="The last finished day (of the exchange's days), week, month … instead of the present one.",
             ),
             click.option(
                 "--start", type=DateType(), help="First day; alone, it picks the window that holds it."
@@ -89,8 +94,15 @@ def scope(values: dict[str, Any]) -> Scope:
 
 
 def window_from_options(tracker: PerformanceTracker, values: dict[str, Any]) -> Window:
-    """Return the window from the options."""
+    """Return the window from the options. Raises UsageError if they contradict each other."""
     kind: WindowKind = values["kind"]
+    if values["last"]:
+        stated = [f"--{name}" for name in ("start", "end", "rolling") if values[name] is not None]
+        previous = tracker.settings.calendar.previous_window(tracker.window(kind))
+        if stated or previous is None:
+            other = stated[0] if stated else f"--window {kind}"
+            raise UsageError(f"--last and {other} contradict each other", "leave one of them out")
+        return previous
     return tracker.window(kind, start=values["start"], end=values["end"], rolling=values["rolling"])
 
 

@@ -60,6 +60,7 @@ def summary(
     tearsheet summary                                  today
     tearsheet summary --window weekly --start 2026-11-16
     tearsheet summary --start 2026-11-01 --end 2026-11-15 --account EQ-1
+    tearsheet summary --window weekly --last           the last whole week, for a scheduler
     tearsheet summary --rolling 50 --json
     tearsheet summary --backfill 7 --export            files of the last 7 days
     tearsheet summary --window monthly --export --format html

@@ -84,6 +84,17 @@ class TradingCalendar:
         """Return whether the exchanges are open: Monday to Friday and not a full holiday."""
         return session.weekday() < 5 and session not in self.holidays
 
+    def previous_window(self, window: "Window") -> "Window | None":
+        """Return the previous exchange day, week, month or range; None for `all` and rolling windows."""
+        if window.last_trades is not None or window.kind == "all":
+            return None
+        last = window.start - DAY
+        if window.kind == "custom":
+            return Window.between(window.start - (window.end - window.start), last)
+        while window.kind == "daily" and not self.is_weekday(last):
+            last -= DAY
+        return Window.containing(window.kind, last)
+
     def _dated_as(self, day: date, *, forward: bool = True) -> date:
         """Return the date, or the nearest weekday if the weekend has no sessions."""
         while self.starts_evening_before and day.weekday() > 4:

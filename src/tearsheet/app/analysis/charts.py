@@ -214,14 +214,7 @@ class Charts:
 
     def previous_window(self, window: Window) -> Window | None:
         """Return the previous exchange day, week, month or range; None for `all` and rolling windows."""
-        if window.last_trades is not None or window.kind == "all":
-            return None
-        last = window.start - DAY
-        if window.kind == "custom":
-            return Window.between(window.start - (window.end - window.start), last)
-        while window.kind == "daily" and not self._calendar.is_weekday(last):
-            last -= DAY
-        return Window.containing(window.kind, last)
+        return self._calendar.previous_window(window)
 
     def closed_trades(self, chosen: Selection) -> list[ClosedTrade]:
         """Return the closed positions of a window, in order; cached by ledger state."""
