@@ -26,7 +26,6 @@ COPY --from=build /opt/tearsheet /opt/tearsheet
 ENV PATH=/opt/tearsheet/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     TEARSHEET_HOST=0.0.0.0 \
-    TEARSHEET_PORT=5000 \
     TEARSHEET_LOG_FORMAT=json
 
 USER 10001:10001
@@ -39,6 +38,6 @@ EXPOSE 5000
 # no shell between: process 1 is the master of gunicorn, and SIGTERM reaches it
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=4s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import http.client as h, sys; c = h.HTTPConnection('127.0.0.1', 5000, timeout=3); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client as h, os, sys; e = os.environ; c = h.HTTPConnection('127.0.0.1', int(e.get('TEARSHEET_PORT') or e.get('PORT') or 5000), timeout=3); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["tearsheet"]
-CMD ["serve"]
+CMD ["serve", "--watch"]

@@ -103,13 +103,14 @@ class PerformanceTracker(CheckedContext):
         return summarize(self, window, scope, currency, stale)
 
     def backfill(
-        self, days: int, *, scope: Scope = Scope(), currency: str | None = None
+        self, number: int, *, kind: WindowKind = "daily", scope: Scope = Scope(), currency: str | None = None
     ) -> list[PerformanceSummary]:
-        """Return the daily summaries of the last `days` days, today included, oldest first."""
+        """Return the summaries of the last `number` days, weeks …, the present one included, oldest first."""
         sync_if_writable(self)
-        today = self.today
-        dates = [today - DAY * ago for ago in range(days - 1, -1, -1)]
-        return [summarize(self, self.window("daily", start=day), scope, currency) for day in dates]
+        windows = [self.window(kind)]
+        while len(windows) < number:
+            windows.append(Window.containing(kind, windows[-1].start - DAY))
+        return [summarize(self, window, scope, currency) for window in reversed(windows)]
 
     def explain(
         self, metric: str, window: Window, *, scope: Scope = Scope(), currency: str | None = None

@@ -66,7 +66,7 @@ def test_the_image_runs_without_root_shell_or_build_tools() -> None:
     assert build[0][1].endswith(" AS build")
     assert said(image, "USER") == ["10001:10001"]
     assert json.loads(said(image, "ENTRYPOINT")[0]) == ["tearsheet"]
-    assert json.loads(said(image, "CMD")[0]) == ["serve"]
+    assert json.loads(said(image, "CMD")[0]) == ["serve", "--watch"]
     assert said(image, "STOPSIGNAL") == ["SIGTERM"]
     assert "TEARSHEET_HOST=0.0.0.0" in said(image, "ENV")[0]
     assert json.loads(said(image, "VOLUME")[0]) == ["/data/logs", "/data/config"]
@@ -128,9 +128,9 @@ def health_check() -> list[str]:
 
 def test_the_health_check_tells_a_living_server_from_a_dead_one(tmp_path: Path) -> None:
     with Running(tmp_path) as server:
-        command = [word.replace("5000", str(server.port)) for word in health_check()]
-        assert subprocess.run(command, check=False).returncode == 0
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+        env = environment({"PORT": str(server.port)})
+        assert subprocess.run(health_check(), env=env, check=False).returncode == 0
+    assert subprocess.run(health_check(), env=env, capture_output=True, check=False).returncode == 1
 
 
 def test_process_one_ends_in_order_when_it_is_told_to(tmp_path: Path) -> None:

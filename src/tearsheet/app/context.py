@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tearsheet.app.alerts.evaluator import AlertEvaluator, listeners
+from tearsheet.app.alerts.evaluator import AlertEvaluator
 from tearsheet.app.book_rules import RulesGuard
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.known_paths import note_paths
@@ -25,7 +25,7 @@ class LedgerContext(TransactionHooks):
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Settings | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         *,
         changes_rules: bool = False,
@@ -33,11 +33,13 @@ class LedgerContext(TransactionHooks):
     ) -> None:
         """Open the ledger; its booking rules apply if the settings do not set them explicitly.
 
+        Without settings, those of the environment and the working directory are loaded.
         `changes_rules` uses the rules of the settings instead, for a rebuild. `known` is what the process
         knows of the ledger from an earlier context.
-        Raises StoreError; OtherRulesError if the settings contradict the ledger; MissingSourceError if they name
-        a path that never existed.
+        Raises SettingsError, StoreError; OtherRulesError if the settings contradict the ledger;
+        MissingSourceError if they name a path that never existed.
         """
+        settings = Settings.load() if settings is None else settings
         self.known = known or KnownLedger(settings)
         self.ledger = self.known.open(self)
         try:
@@ -98,9 +100,7 @@ class LedgerContext(TransactionHooks):
     @property
     def alerts(self) -> AlertEvaluator:
         """Alert evaluator of this ledger."""
-        return AlertEvaluator(
-            self.ledger, self.settings.alerts_file, self.settings.alert_min_sample, listeners
-        )
+        return AlertEvaluator(self)
 
     def window(
         self,

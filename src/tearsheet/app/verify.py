@@ -163,7 +163,7 @@ def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:
             so_far = LogReadPosition(source.offset, source.lines, source.checksum)
             if not prefix_matches(file, so_far):
                 report.differences.append(
-                    f"{path}: the part that was read has changed; run `tearsheet sync --reread`"
+                    f"{path}: the part that was read has changed; `touch` it, then `tearsheet sync` reads it again"
                 )
 
 

@@ -68,8 +68,9 @@ COMMANDS = {
 }
 
 _EPILOG = """\b
-Exit codes: 0 healthy · 2 a target is missed · 64 wrong use · 65 bad data or settings
-            70 internal error · 75 the ledger cannot be used now · 130 interrupted
+Exit codes: 0 healthy · 2 a target is missed or a limit breached · 64 wrong use · 65 bad data or settings
+            69 the guard cannot tell · 70 internal error · 75 the ledger cannot be used now, a limit is
+            unknown or data may be missing · 76 the guard could not act · 130 interrupted
 
 Settings come from the environment and config/tearsheet.toml; see docs/settings.md.
 """

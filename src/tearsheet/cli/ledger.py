@@ -71,8 +71,8 @@ def sources(ctx: click.Context) -> None:
 
     \b
       tearsheet sources                                  what is in doubt, and since when
-      tearsheet sources keep 2026-11-30.jsonl --by kim   what was read of it stays; its absence is normal
-      tearsheet sources accept 2026-11-30.jsonl --by kim what is there now is all: the rest is taken out
+      tearsheet sources keep 2026-11-30.jsonl --by kim    what was read of it stays; its absence is normal
+      tearsheet sources accept 2026-11-30.jsonl --by kim  what is there now is all: the rest is taken out
       tearsheet sources forget logs --by kim             give it up, with all that was read of it
       tearsheet sources accept ledger --by kim           what is at the ledger's place now is the ledger
       tearsheet sources forget ledger --by kim           the ledger is gone for good: begin a new one

@@ -16,6 +16,7 @@ from tearsheet.performance.summary import PartialReason, PerformanceSummary, Sum
 from tearsheet.rules import AlertEvent
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
+from tearsheet.trade.session import WindowKind
 
 #: How long a command waits for another writer before it reads the logs.
 _PATIENCE_S = 30.0
@@ -44,7 +45,7 @@ _EXIT_CODES: dict[SummaryState, int] = {
     "--backfill",
     type=click.IntRange(1, 10_000),
     metavar="N",
-    help="The daily summaries of the last N days, today included.",
+    help="The summaries of the last N days, the present one included; with --window, of the last N weeks, months ….",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with exact digits.")
 @click.option("--allow-partial", is_flag=True, help="Exit 0 although something may be missing.")
@@ -63,6 +64,7 @@ def summary(
     tearsheet summary --window weekly --last           the last whole week, for a scheduler
     tearsheet summary --rolling 50 --json
     tearsheet summary --backfill 7 --export            files of the last 7 days
+    tearsheet summary --backfill 3 --window weekly     the last 3 weeks
     tearsheet summary --window monthly --export --format html
     """
     if form == "html" and not export:
@@ -75,10 +77,25 @@ def summary(
                 )
             ]
         else:
-            summaries = tracker.backfill(backfill, scope=scope(values), currency=values["currency"])
+            summaries = tracker.backfill(
+                backfill, kind=_backfill_kind(values), scope=scope(values), currency=values["currency"]
+            )
         evaluation = _Evaluation(tracker, values["account"], allow_partial=allow_partial)
         _report(tracker, evaluation, summaries, form if export else "", as_json)
         return evaluation.exit_code
+
+
+def _backfill_kind(values: dict[str, Any]) -> WindowKind:
+    """Return the kind of the windows of --backfill. Raises UsageError for options that exclude it."""
+    for name in ("start", "end", "rolling"):
+        if values[name] is not None:
+            raise UsageError(
+                f"--backfill counts back from today, so --{name} has no meaning", "leave one out"
+            )
+    kind: WindowKind = values["kind"]
+    if kind == "all":
+        raise UsageError("--backfill needs windows that follow each other", "choose daily, weekly or longer")
+    return kind
 
 
 @click.command(short_help="Judge targets and limits, print only what is wrong.")

@@ -79,7 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
 
         Relative paths start from `folder`, by default the current one. Raises SettingsError.
         """
-        env = os.environ if env is None else env
+        env = _with_platform_port(os.environ if env is None else env)
         folder = Path.cwd() if folder is None else folder
         _refuse_unknown_variables(env)
         values: dict[str, Any] = {s.key: s.read(s.default) for s in SETTINGS}
@@ -188,6 +188,12 @@ def _redact_secret(text: str) -> str:
     if "?" in before:  # a password that is not written as it should, or one in the query
         place, query = "", "?"
     return f"{scheme}://{'…@' if at else ''}{place}{'?…' if query else ''}"
+
+
+def _with_platform_port(env: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment with `PORT`, as hosting platforms set it, for a missing TEARSHEET_PORT."""
+    own = _BY_KEY["port"].env
+    return {**env, own: env["PORT"]} if own not in env and env.get("PORT", "").isdigit() else env
 
 
 def _refuse_unknown_variables(env: Mapping[str, str]) -> None:

@@ -126,7 +126,7 @@ SETTINGS = (
     Setting("max_body_bytes", "TEARSHEET_MAX_BODY_BYTES", "20000000", "The largest body that the API takes.",
             whole_number(1000, 1_000_000_000)),
     Setting("host", "TEARSHEET_HOST", "127.0.0.1", "Address that `tearsheet serve` listens at.", text_rule("an address or a host name", _text)),
-    Setting("port", "TEARSHEET_PORT", "5000", "Port that `tearsheet serve` listens at.", whole_number(0, 65_535)),
+    Setting("port", "TEARSHEET_PORT", "5000", "Port that `tearsheet serve` listens at; without it `PORT`, as hosting platforms set it.", whole_number(0, 65_535)),
     Setting("workers", "TEARSHEET_WORKERS", "2", "Worker processes of `tearsheet serve`.", whole_number(1, 64)),
     Setting("max_streams", "TEARSHEET_MAX_STREAMS", "8", "Event streams that each worker process keeps open.",
             whole_number(0, 1000)),

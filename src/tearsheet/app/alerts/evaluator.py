@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +19,7 @@ from tearsheet.export.files import json_line
 from tearsheet.log import log_event
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent, Resolution, Rule, TargetResult, evaluate_rules, new_alert
+from tearsheet.settings import Settings
 from tearsheet.shared_files import append_lines, file_size, read_lines
 from tearsheet.store.list_values import Page, PageCursor
 from tearsheet.store.tables.alert_index import AlertIndex
@@ -86,24 +87,42 @@ class AlertCheck(Struct, frozen=True):
         return any(finding.is_missed for finding in self.findings)
 
 
+class OpenLedger(Protocol):
+    """A ledger with its settings, such as a `PerformanceTracker`."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+
 class AlertEvaluator:
     """Evaluator of rules; each missed rule has one alert until it is met again.
 
+    It is made from a tracker, `AlertEvaluator(tracker)`, or from a ledger and the path of its alerts file.
     The callables that `listeners` returns receive every new event, after it was written to the alerts file.
     """
 
     def __init__(
         self,
-        ledger: Ledger,
-        alerts_file: Path,
-        min_sample: int = 1,
-        listeners: Callable[[], Iterable[Publish]] = tuple,
+        ledger: Ledger | OpenLedger,
+        alerts_file: Path | None = None,
+        min_sample: int | None = None,
+        listeners: Callable[[], Iterable[Publish]] | None = None,
     ) -> None:
+        if not isinstance(ledger, Ledger):
+            settings, ledger = ledger.settings, ledger.ledger
+            alerts_file = settings.alerts_file if alerts_file is None else alerts_file
+            min_sample = settings.alert_min_sample if min_sample is None else min_sample
+            listeners = installed_listeners if listeners is None else listeners
+        if alerts_file is None:
+            raise UsageError("an evaluator of a ledger needs the path of its alerts file", "give alerts_file")
         self._ledger = ledger
         self._index = AlertIndex(ledger)
         self._file = alerts_file
-        self._min_sample = min_sample
-        self._listeners = listeners
+        self._min_sample = 1 if min_sample is None else min_sample
+        self._listeners = listeners or tuple
 
     def evaluate(self, judged: Iterable[tuple[PerformanceSummary, list[Rule]]]) -> AlertCheck:
         """Evaluate summaries by their rules, and append the alerts raised or resolved since the last evaluation.
@@ -354,7 +373,7 @@ def _before(
         yield _decode(body), place
 
 
-def listeners() -> list[Publish]:
+def installed_listeners() -> list[Publish]:
     """Return the publish hooks of installed packages; each receives every new AlertEvent."""
     from importlib.metadata import entry_points
 

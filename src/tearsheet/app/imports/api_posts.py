@@ -90,11 +90,11 @@ class ApiWrites:
     def import_once(self, key: str | None, job: ImportJob) -> ImportReport:
         """Import a file under an idempotency key, if any. Raises as `import_file` does.
 
-        Raises UsageError for a key that was used for other content.
+        Raises UsageError for a key that was used for other content or other options.
         """
         if key is None:
             return import_file(self._context, job)
-        receipt = _idempotency_key(WriteRequest(job.path.read_bytes(), "", key), "import")
+        receipt = _idempotency_key(WriteRequest(job.path.read_bytes(), "", key), f"import {job.options}")
         with self._ledger.snapshot() as queries:
             answer = IdempotencyTable(queries).find(receipt)
         if answer is not None:

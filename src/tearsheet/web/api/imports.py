@@ -112,9 +112,9 @@ def _import_view(app_context: AppContext) -> Callable[..., Response]:
 
 
 def _import(app_context: AppContext, job: ImportJob) -> tuple[ImportReport, dict[str, Any]]:
-    job = replace(job, who=app_context.access.client_name(request))
+    client = app_context.access.client_name(request)
     with app_context.tracker_pool.borrow() as tracker:
-        return ApiWrites(tracker).import_once(idempotency_key(), job), {}
+        return ApiWrites(tracker).import_once(idempotency_key(client), replace(job, who=client)), {}
 
 
 def _preview(app_context: AppContext, job: ImportJob) -> tuple[ImportReport, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from msgspec.structs import asdict
 
 from tearsheet.app.limits.verdicts import account_verdicts
@@ -154,7 +154,11 @@ def _release(app_context: AppContext) -> Response:
     try:
         with app_context.query() as query:
             record, repeated = account_verdicts(query.tracker).release(
-                account, limit, str(actor), str(reason), key=idempotency_key()
+                account,
+                limit,
+                str(actor),
+                str(reason),
+                key=idempotency_key(app_context.access.client_name(request)),
             )
     except UsageError as error:  # a key that was used for another request
         raise HttpError(409, error.message, error.hint) from None
@@ -164,7 +168,7 @@ def _release(app_context: AppContext) -> Response:
 
 def _record_heartbeat(app_context: AppContext) -> Response:
     account = _account_of(json_object("account"))
-    idempotency_key()  # a repeated heartbeat is harmless, but an invalid key is an error
+    idempotency_key("")  # a repeated heartbeat is harmless, but an invalid key is an error
     with app_context.tracker_pool.borrow() as tracker:
         account_verdicts(tracker).record_heartbeat(account)
     return success_response(app_context.timestamp, {"account": account, "heard_at": app_context.now})

@@ -246,7 +246,9 @@ def _post_view(app_context: AppContext, name: str) -> Callable[..., Response]:
         body = request.get_data()
         check_json_counts(body)
         write_request = WriteRequest(
-            body, f"POST /api/{name} {request.environ[REQUEST_ID]}", idempotency_key()
+            body,
+            f"POST /api/{name} {request.environ[REQUEST_ID]}",
+            idempotency_key(app_context.access.client_name(request)),
         )
         try:
             with app_context.tracker_pool.borrow() as tracker:

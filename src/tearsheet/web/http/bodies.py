@@ -75,8 +75,11 @@ def check_content_type(*allowed: str) -> None:
         raise HttpError(411, "the length of the body is not said", "send it with Content-Length")
 
 
-def idempotency_key() -> str | None:
-    """Return the request's idempotency key, if any. Raises HttpError for an invalid one."""
+def idempotency_key(client: str) -> str | None:
+    """Return the request's idempotency key with the client's name, if any: a key belongs to a token.
+
+    Raises HttpError for an invalid one.
+    """
     key = request.headers.get(_KEY)
     if key is None:
         return None
@@ -84,7 +87,7 @@ def idempotency_key() -> str | None:
         raise HttpError(
             422, f"the header {_KEY} is {key[:50]!r}", "allowed are 1 to 200 visible ASCII characters"
         )
-    return key
+    return f"{client} {key}"  # a key has no space, so a name with one is not ambiguous
 
 
 def cursor_from(cursor: PageCursor | None, kind: type[int] | type[str]) -> PageCursor | None:
