@@ -132,7 +132,8 @@ class PerformanceTracker(CheckedContext):
     def open_positions(self, scope: Scope = Scope()) -> list[Position]:
         """Return the positions that are not flat."""
         with self.ledger.snapshot() as queries:
-            return queries.open_positions(scope)
+            logged = queries.open_log_positions(scope, self.settings.currency)
+            return [*queries.open_positions(scope), *logged]
 
     def closed_positions(
         self, window: Window, scope: Scope = Scope(), currency: str | None = None

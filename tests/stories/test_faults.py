@@ -162,7 +162,7 @@ WHOLE = {
     "log_streams",
     "log_use",
     "overlapping_streams",
-    "open_log_trades",
+    "open_log_records",
     "remove_all_positions",
     "remove_all_bookings",
     "remove_all_tallies",

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tearsheet.app.limits.verdicts import account_verdicts
+from tearsheet.performance.summary import Scope
 from tearsheet.tracker import PerformanceTracker
-from tests.support.place import NOON, Place, as_rows, record
+from tests.support.place import NOON, Place, as_rows, opened, record
 
 pytestmark = pytest.mark.both_databases
 
@@ -79,3 +80,100 @@ def test_executions_of_one_instant_are_in_the_order_of_the_days(place: Place) ->
         summary = tracker.get_summary("all")
         assert (summary.value("total_trades"), summary.value("net_pnl")) == (2, Decimal(25))
         assert tracker.verify().differences == []
+
+
+def entry(order: str, minute: int, symbol: str, side: str, price: str, **more: Any) -> dict[str, Any]:
+    """An order that the log says is open."""
+    at = NOON + timedelta(minutes=minute)
+    return opened(order_id=order, at=at, symbol=symbol, action=side, price=price, quantity=100, **more)
+
+
+def test_an_account_that_states_results_has_no_executions(place: Place) -> None:
+    """Two open records of a symbol without a result are two open trades, not a realised win of 499.30."""
+    place.log(
+        "2026-11-20",
+        record(order_id="1", net="9.65", at=NOON, held=0),
+        entry("2", 1, "MSFT", "BUY", "150.25", commission="0.35"),
+        entry("3", 2, "MSFT", "SELL", "155.25", commission="0.35"),
+        entry("9", 3, "TSLA", "BUY", "10", account_id="EQ-2"),
+    )
+    with place.tracker() as tracker:
+        summary = tracker.get_summary("daily", scope=Scope("EQ-1"))
+        assert (summary.value("net_pnl"), summary.value("total_trades")) == (Decimal("9.65"), 1)
+        assert (summary.trade_log.label, summary.open_positions) == ("trade log read as trades", 2)
+        held = [p.symbol for p in tracker.open_positions(Scope("EQ-1"))]
+        assert held == ["MSFT", "MSFT"]
+        both = tracker.get_summary("daily")
+        assert both.trade_log.label == "trade log read as trades and executions"
+        assert (len(tracker.open_positions()), both.open_positions) == (3, 3)
+        assert tracker.verify().differences == []
+
+
+def test_the_first_result_of_an_account_makes_all_its_executions_open_trades(place: Place) -> None:
+    """And back, when the record with the only result is corrected; fees count by the same rule."""
+    pair = (
+        entry("2", 1, "MSFT", "BUY", "150", commission="0.25"),
+        entry("3", 2, "MSFT", "SELL", "155", commission="0.25"),
+    )
+    place.log("2026-11-20", *pair)
+    with place.tracker() as tracker:
+        assert tracker.get_summary("daily").value("net_pnl") == Decimal("499.5")
+        place.log("2026-11-20", record(order_id="1", net="9", at=NOON, held=0, symbol="AAPL"), mode="a")
+        summary = tracker.get_summary("daily")
+        assert (summary.value("net_pnl"), summary.value("fees"), summary.open_positions) == (9, 1, 2)
+        assert tracker.verify().differences == []
+        place.log("2026-11-20", *pair, entry("1", 0, "AAPL", "BUY", "10"))
+        summary = tracker.get_summary("daily")
+        assert (summary.value("net_pnl"), summary.open_positions) == (Decimal("499.5"), 1)
+        assert tracker.verify().differences == []
+
+
+def test_what_the_log_says_is_open_counts_for_the_limit_of_open_quantity(place: Place) -> None:
+    """1,000 open with a limit of 10 was `ok 0 of 10`."""
+    place.write(
+        "config/dashboard-targets.yaml", "limits: {default: {max_open_quantity: 10, stale_after: null}}"
+    )
+    place.log("2026-11-20", record(order_id="1", net="9", at=NOON, held=0))
+    with place.tracker() as tracker:
+        tracker.sync()
+        assert account_verdicts(tracker).for_account("EQ-1").state == "ok"
+        place.log("2026-11-20", entry("2", 1, "AAPL", "BUY", "10") | {"quantity": 1000}, mode="a")
+        tracker.sync()
+        found = account_verdicts(tracker).for_account("EQ-1")
+        assert (found.state, found.limits[0].value, found.must_be_flat) == ("breach", 1000, True)
+        with place.tracker() as other:
+            assert account_verdicts(other).for_account("EQ-1").limits == found.limits
+        place.log(
+            "2026-11-20", record(order_id="2", net="1", at=NOON + timedelta(minutes=9), held=0), mode="a"
+        )
+        tracker.sync()
+        later = account_verdicts(tracker).for_account("EQ-1")
+        assert (later.state, later.limits[0].value) == ("breach", 0), "it is latched"
+
+
+def test_a_trade_that_the_log_says_is_open_is_open_when_the_hours_end(place: Place) -> None:
+    place.write(
+        "config/dashboard-targets.yaml",
+        "limits: {default: {trading_hours: '08:00-13:00', stale_after: null}}",
+    )
+    place.log("2026-11-20", record(order_id="1", net="9", at=NOON, held=0))
+    place.log("2026-11-20", entry("2", 1, "AAPL", "BUY", "10"), mode="a")
+    place.now = NOON + timedelta(minutes=30)
+    with place.tracker() as tracker:
+        tracker.sync()
+        assert account_verdicts(tracker).for_account("EQ-1").state == "ok"
+        place.now = NOON + timedelta(minutes=61)
+        assert account_verdicts(tracker).for_account("EQ-1").state == "breach"
+        with place.tracker() as other:
+            assert account_verdicts(other).for_account("EQ-1").state == "breach"
+
+
+def test_an_account_whose_log_has_only_open_trades_is_judged(place: Place) -> None:
+    place.write(
+        "config/dashboard-targets.yaml", "limits: {default: {max_open_quantity: 10, stale_after: null}}"
+    )
+    place.log("2026-11-20", entry("2", 1, "AAPL", "BUY", "10"))
+    with place.tracker(TEARSHEET_TRADE_LOG_MODE="trades") as tracker:
+        tracker.sync()
+        assert [(v.account, v.state) for v in account_verdicts(tracker).all()] == [("EQ-1", "breach")]
+        assert tracker.get_summary("daily", scope=Scope("EQ-1")).open_positions == 1

@@ -126,6 +126,8 @@ def _title(summary: PerformanceSummary) -> str:
 def _data_status(summary: PerformanceSummary) -> str:
     last = summary.freshness.last_fill_at
     fresh = f"last fill {last:%Y-%m-%d %H:%M:%S} UTC" if last else "no fills yet"
+    if summary.trade_log.label:
+        fresh = f"{fresh} · {summary.trade_log.label}"
     if not summary.partial:
         message = "complete" if summary.message == "ok" else f"{summary.message}, complete"
         return f"{message} · {fresh} · revision {summary.freshness.revision}"

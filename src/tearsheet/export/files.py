@@ -142,6 +142,7 @@ def _overview(summary: PerformanceSummary) -> list[str]:
         ("Result", _headline(summary)),
         ("Last fill", f"{last:%Y-%m-%d %H:%M:%S} UTC" if last else NONE),
         ("Open positions", str(summary.open_positions)),
+        ("Trade log", summary.trade_log.label.removeprefix("trade log ") or NONE),
         ("Complete", _data_status(summary)),
     ]
     return ["| | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)]

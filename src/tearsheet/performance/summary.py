@@ -95,11 +95,22 @@ class Variance(Struct, frozen=True):
 
 
 class TradeLogCounts(Struct, frozen=True):
-    """Number of account–symbol pairs of the trade log that were read as trades and as fills."""
+    """Number of account–symbol pairs of the trade log that were read as trades and as fills.
+
+    An account that states a result is read as trades, with all its symbols; any other as fills.
+    """
 
     mode: str
     as_trades: int
     as_fills: int
+
+    @property
+    def label(self) -> str:
+        """Return how the trade log is read, as a text; empty without one."""
+        uses = [
+            word for number, word in ((self.as_trades, "trades"), (self.as_fills, "executions")) if number
+        ]
+        return f"trade log read as {' and '.join(uses)}" if uses else ""
 
 
 class LimitStatus(Struct, frozen=True):

@@ -244,6 +244,16 @@ class LimitBook:
         """Set the open positions after the past sessions and before the first booking."""
         self.sums.set_holdings(holdings)
 
+    def set_open_log_trades(self, opened: Iterable[tuple[datetime, OpenHolding]]) -> tuple[Breach, ...]:
+        """Set the open trades that a trade log states, in order of time. Return new breaches."""
+        breaches: tuple[Breach, ...] = ()
+        self.sums.logged = {}
+        for at, holding in opened:
+            breaches += self.advance_time(at)
+            self.sums.logged[holding.position_id] = holding
+        with exact():
+            return breaches + self._evaluate_limits(self.at, None)
+
     def snapshot(self) -> LimitBookSnapshot:
         """Return the state for `restore` in another book with the same limits."""
         states = (LimitStateSnapshot(s.start, s.level, s.episode, s.spent) for s in self.limit_states)
@@ -287,7 +297,7 @@ class LimitBook:
         breaches: tuple[Breach, ...] = ()
         calendar = self.context.calendar
         zone = calendar.timezone
-        if self.sums.holdings and self.at > EARLIEST:
+        if self.sums.is_open and self.at > EARLIEST:
             for end in range_ends(self._hours, self.at, now, zone):
                 breaches += self._advance_to_session(calendar.trading_day_of(end))
                 self.sums.outside += 1
@@ -302,7 +312,7 @@ class LimitBook:
             return ()
         self._start_session(session)
         start = self.context.calendar.start(session)
-        if self._hours and self.sums.holdings and not self._is_within(start):
+        if self._hours and self.sums.is_open and not self._is_within(start):
             self.sums.outside += 1
         return self._evaluate_limits(start, None)
 

@@ -110,6 +110,7 @@ class LimitSums:
         "high_at_close",
         "high_with_open",
         "holdings",
+        "logged",
         "losses",
         "month",
         "month_net",
@@ -131,6 +132,8 @@ class LimitSums:
         self.trades = self.losses = self.outside = 0
         self.equity = self.high = self.high_at_close = self.high_with_open = ZERO
         self.holdings: dict[str, OpenHolding] = {}
+        #: open trades that a trade log states, without bookings
+        self.logged: dict[str, OpenHolding] = {}
         self.pnl_open: Decimal | None = ZERO
 
     def snapshot(self) -> LimitSumsSnapshot:
@@ -214,11 +217,16 @@ class LimitSums:
     def open_quantity(self, *, per_symbol: bool) -> Decimal:
         """Return the absolute open quantity: of all instruments, or of the largest one."""
         by_symbol: dict[str, Decimal] = {}
-        for one in self.holdings.values():
+        for one in (*self.holdings.values(), *self.logged.values()):
             by_symbol[one.symbol] = by_symbol.get(one.symbol, ZERO) + abs(one.quantity)
         if per_symbol:
             return max(by_symbol.values(), default=ZERO)
         return sum(by_symbol.values(), ZERO)
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether anything is open."""
+        return bool(self.holdings or self.logged)
 
     @property
     def _has_equity_started(self) -> bool:

@@ -132,7 +132,7 @@ SETTINGS = (
             whole_number(0, 1000)),
     Setting("guard_absent_minutes", "TEARSHEET_GUARD_ABSENT_MINUTES", "0", "Minutes without a question for an account's verdict after which the service warns; 0 never does.",
             whole_number(0, 10_080)),
-    Setting("trade_log_mode", "TEARSHEET_TRADE_LOG_MODE", "auto", "Whether records of the trade log are results or executions; auto decides by account and symbol.",
+    Setting("trade_log_mode", "TEARSHEET_TRADE_LOG_MODE", "auto", "Whether records of the trade log are results or executions; auto decides by account.",
             either("auto", "trades", "fills")),
     Setting("currency", "TEARSHEET_CURRENCY", "USD", "Money of trades that state none, and the one reported when a window holds several.",
             CURRENCY),

@@ -381,6 +381,11 @@ class Book:
         return [position.position() for position in self._open.values()]
 
 
+def signed_open_quantity(position: Position) -> Decimal:
+    """Return the open quantity, negative for a short position."""
+    return position.open_quantity if position.side is Side.BUY else -position.open_quantity
+
+
 def position_id(account: str, symbol: str, opening_key: str) -> str:
     """Return the id of a position; deterministic, so that a rebuild yields the same ids."""
     return digest(f"{account}\0{symbol}\0{opening_key}")
@@ -474,6 +479,40 @@ def position_from_record(
         True,
     )
     return position, booking
+
+
+def open_position_from_record(record: TradeRecord, key: str, currency: str, rank: int) -> Position:
+    """Return the position that an open record of a trade log states; its fees are booked with its result."""
+    account = record.account
+    with exact():
+        value = record.quantity * record.price
+    return Position(
+        position_id(account, record.symbol, key),
+        account,
+        record.symbol,
+        currency,
+        ONE,
+        record.action,
+        record.timestamp,
+        None,
+        record.timestamp,
+        rank,
+        key,
+        record.quantity,
+        record.quantity,
+        record.quantity,
+        value,
+        ZERO,
+        value,
+        ZERO,
+        ZERO,
+        0,
+        record.strategy_name,
+        record.stop_loss,
+        record.target,
+        record.risk_reward_ratio,
+        record.execution_mode,
+    )
 
 
 def _logged_result(record: TradeRecord) -> tuple[Decimal, Decimal]:

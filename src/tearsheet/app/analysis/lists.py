@@ -24,6 +24,7 @@ from tearsheet.trade.position import Outcome, Position, outcome_of
 from tearsheet.trade.session import Window, to_micros
 
 _CLOSED, _NO_NOTES = Unrealized(None), NoteSummary()
+_NO_SIZE = Unrealized(None, "the trade log does not state what is left of it")
 
 
 class PositionView(Struct, frozen=True, kw_only=True):
@@ -76,6 +77,7 @@ class Lists:
 
     def __init__(self, context: LedgerContext) -> None:
         self._ledger = context.ledger
+        self._currency = context.settings.currency
         self._calendar = context.settings.calendar
         self._band = context.settings.breakeven_band
 
@@ -115,13 +117,19 @@ class Lists:
     def open_positions(self, scope: Scope, tag: str | None = None) -> list[PositionView]:
         """Return the open positions with unrealized P&L at their marks, optionally of one tag."""
         with self._ledger.snapshot() as queries:
-            views = self._views(queries, queries.open_positions(scope))
+            logged = queries.open_log_positions(scope, self._currency)
+            views = self._views(queries, [*queries.open_positions(scope), *logged])
         return [view for view in views if tag is None or tag in view.tags]
 
     def _views(self, queries: Queries, positions: Sequence[Position]) -> list[PositionView]:
         marks, remarks = Marks(queries), note_summaries(queries, [p.id for p in positions])
         return [
-            position_view(p, self._band, None if p.closed_at else marks.get(p.symbol), remarks.get(p.id))
+            position_view(
+                p,
+                self._band,
+                marks.get(p.symbol) if p.closed_at is None and p.fills else None,
+                remarks.get(p.id),
+            )
             for p in positions
         ]
 
@@ -140,7 +148,7 @@ def position_view(
     # a bot's logged result has the price of one end only
     is_logged = closed and p.fills == 1
     entry_known, exit_known = (bool(v) or not is_logged for v in (p.entry_value, p.exit_value))
-    its = _CLOSED if closed else unrealized_of_position(p, mark)
+    its = _CLOSED if closed else unrealized_of_position(p, mark) if p.fills else _NO_SIZE
     remark = remark or _NO_NOTES
     with exact():
         return PositionView(

@@ -92,7 +92,7 @@ class SummaryBuilder:
             *_other_currencies(others, chosen),
         ]
         held = self._ledger.queries.open_positions(scope)
-        open_log_trades = self._ledger.sources.open_log_trades(scope)
+        open_log_trades = len(self._ledger.queries.open_log_positions(scope, self._options.default_currency))
         unrealized = self._unrealized(window, chosen, held, open_log_trades)
         return PerformanceSummary(
             window=self._window_view(window),
@@ -108,7 +108,7 @@ class SummaryBuilder:
             partial_reasons=tuple(reasons),
             missing_days=tuple(missing),
             rejected_lines=rejected,
-            trade_log=self._trade_log(),
+            trade_log=self._trade_log(scope),
             freshness=self._freshness(scope),
         )
 
@@ -170,7 +170,9 @@ class SummaryBuilder:
         if scope.account is None:
             return
         known = self._ledger.queries.accounts()
-        open_too = {p.account for p in self._ledger.queries.open_positions(Scope())}
+        queries = self._ledger.queries
+        logged = queries.open_log_positions(Scope(), self._options.default_currency)
+        open_too = {p.account for p in (*queries.open_positions(Scope()), *logged)}
         if scope.account not in known and scope.account not in open_too:
             named = ", ".join(sorted({*known, *open_too})) or "none yet"
             raise NotFoundError(f"no account {scope.account!r}", f"known accounts: {named}")
@@ -297,8 +299,8 @@ class SummaryBuilder:
             open_log_trades,
         )
 
-    def _trade_log(self) -> TradeLogCounts:
-        use = self._ledger.sources.log_usage()
+    def _trade_log(self, scope: Scope) -> TradeLogCounts:
+        use = self._ledger.sources.log_usage(scope.account)
         return TradeLogCounts(
             mode=self._options.trade_log_mode, as_trades=use.streams - use.as_fills, as_fills=use.as_fills
         )

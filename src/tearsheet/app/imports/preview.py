@@ -13,7 +13,7 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import ClosedCountRow
 from tearsheet.store.tables.tallies import decode
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.position import Position
+from tearsheet.trade.position import signed_open_quantity
 
 T = TypeVar("T")
 AccountSymbol = tuple[str, str]
@@ -87,14 +87,10 @@ def _snapshot(ledger: Ledger) -> _Snapshot:
     with exact():
         for row in queries.rows(TallyRow, "days_of_accounts"):
             days[date.fromisoformat(row.session), row.account, row.currency] = decode(row.body).curve.net
-        held = {(p.account, p.symbol): _signed_quantity(p) for p in queries.open_positions(Scope())}
+        held = {(p.account, p.symbol): signed_open_quantity(p) for p in queries.open_positions(Scope())}
     counts = queries.rows(ClosedCountRow, "closed_of_streams")
     closed = {(row.account, row.symbol): row.closed for row in counts}
     return _Snapshot(days, held, closed)
-
-
-def _signed_quantity(position: Position) -> Decimal:
-    return position.open_quantity if position.side.value == "BUY" else -position.open_quantity
 
 
 def _diff(report: object, before: _Snapshot, after: _Snapshot) -> Preview:

@@ -21,7 +21,7 @@ from tearsheet.rules.limit_book import (
     build_limit_book,
     first_session_needed,
 )
-from tearsheet.rules.limit_sums import OutcomeRules, UnrealizedPnl, compute_unrealized_pnl
+from tearsheet.rules.limit_sums import OpenHolding, OutcomeRules, UnrealizedPnl, compute_unrealized_pnl
 from tearsheet.settings import Settings
 from tearsheet.store.tables.account_states import AccountState, account_state
 from tearsheet.store.tables.breaches import (
@@ -35,7 +35,7 @@ from tearsheet.store.tables.breaches import (
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.marks import Marks
 from tearsheet.trade.amount import ZERO
-from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.position import Booking, Position, signed_open_quantity
 from tearsheet.trade.session import DAY, EARLIEST, LATEST, is_ahead
 
 #: Version in the snapshot cache key; increase it when the same stored fills give other sums.
@@ -50,6 +50,8 @@ class LiveLimits:
         self.rewrites = state.rewrites
         self.state = state
         self.state_id = ""
+        #: ledger state in which the open trades of the log were read
+        self.open_log_state = ""
         #: end of the trading day; later bookings are added once it is over
         self.read_until = EARLIEST
         self.currencies: set[str] = set()
@@ -117,6 +119,7 @@ class LiveLimitBooks:
         live = self._live.get(account)
         if live is None or live.book.plan != plan or not self._update(live, state_id, now):
             live = self._build(account, plan, now)
+        self._apply_open_log_trades(live, state_id, now)
         live.state_id = state_id
         self._apply_marks(live, now)
         live.book.evaluate(now)
@@ -275,8 +278,10 @@ class LiveLimitBooks:
         book = live.book
         if not any(limit.needs_marks for limit in book.plan.limits):
             return
-        if not book.sums.holdings:
-            self._mark_open_log_trades(book)
+        number = len(book.sums.logged)
+        if number or not book.sums.holdings:  # the log does not state what is left of a trade
+            book.sums.pnl_open = None if number else ZERO
+            book.missing_marks = (f"{number} open trades of the log",) if number else ()
             return
         positions = [p for p in self._open_positions(book.account) if p.currency == book.context.currency]
         at, pnl = self._unrealized(positions, book.plan, now)
@@ -284,11 +289,18 @@ class LiveLimitBooks:
         if pnl.amount is not None:
             live.equity_peak = book.sums.high_with_open
 
-    def _mark_open_log_trades(self, book: LimitBook) -> None:
-        """Set open P&L to unknown while log trades are open: the log has no remaining size for them."""
-        number = self._ledger.sources.open_log_trades(Scope(book.account))
-        book.sums.pnl_open = None if number else ZERO
-        book.missing_marks = (f"{number} open trades of the log",) if number else ()
+    def _apply_open_log_trades(self, live: LiveLimits, state_id: str, now: datetime) -> None:
+        """Set the open trades of the log that began until now, once per ledger state."""
+        if live.open_log_state == state_id:
+            return
+        live.open_log_state = state_id
+        opened = self._ledger.queries.open_log_positions(Scope(live.book.account), self._settings.currency)
+        if opened or live.book.sums.logged:
+            live.book.set_open_log_trades(
+                (p.last_at, OpenHolding(p.id, p.symbol, signed_open_quantity(p), ZERO))
+                for p in opened
+                if not is_ahead(p.last_at, now)
+            )
 
     def _unrealized(
         self, positions: list[Position], plan: AccountLimits, now: datetime

@@ -58,7 +58,9 @@ def risk_board(context: LedgerContext, stale: Iterable[PartialReason] = ()) -> l
     for alert in context.alerts.page(_MAX_ALERTS, None, AlertFilter("new")).items:
         alerts.setdefault(alert.account or "", []).append(alert.id)
     with context.ledger.snapshot() as queries, exact():
-        open_positions = Counter(position.account for position in queries.open_positions(Scope()))
+        logged = queries.open_log_positions(Scope(), context.settings.currency)
+        held = [*queries.open_positions(Scope()), *logged]
+        open_positions = Counter(position.account for position in held)
         lines = [
             _line(context, account, verdicts.get(account), open_positions[account], alerts.get(account, ()))
             for account in sorted({*verdicts, *queries.accounts(), *open_positions})

@@ -182,7 +182,8 @@ class AccountVerdicts:
         return sorted({*limited, *stated.limits.accounts})
 
     def _traded_accounts(self) -> set[str]:
-        held = self._ledger.queries.open_positions(Scope())
+        logged = self._ledger.queries.open_log_positions(Scope(), self._settings.currency)
+        held = [*self._ledger.queries.open_positions(Scope()), *logged]
         return {*self._ledger.queries.accounts(), *(position.account for position in held)}
 
     def _verdict_after_saving(

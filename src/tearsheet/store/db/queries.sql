@@ -87,10 +87,14 @@ SELECT account, symbol FROM log_stream s
 WHERE EXISTS (SELECT 1 FROM fill f WHERE f.account = s.account AND f.symbol = s.symbol AND f.record_id IS NULL) ORDER BY account, symbol
 -- name: log_use
 SELECT COUNT(*) AS streams, CAST(COALESCE(SUM(as_fills), 0) AS BIGINT) AS as_fills FROM log_stream
--- name: open_log_trades
-SELECT s.account, s.symbol, COUNT(r.id) AS trades FROM log_stream s
+WHERE CAST(?1 AS TEXT) IS NULL OR account = ?1
+-- name: log_streams_of_account
+SELECT * FROM log_stream WHERE account = ?
+-- name: open_log_records
+SELECT r.id, r.key, f.day, r.body FROM log_stream s
 JOIN record r ON r.account = s.account AND r.symbol = s.symbol AND r.live = 1 AND r.closed = 0 AND r.time_us > COALESCE(s.last_closed_us, 0)
-WHERE s.as_fills = 0 GROUP BY s.account, s.symbol
+JOIN source f ON f.id = r.id >> 32
+WHERE s.as_fills = 0 AND (CAST(?1 AS TEXT) IS NULL OR s.account = ?1) ORDER BY r.time_us, r.id
 
 -- name: any_fill
 SELECT id FROM fill LIMIT 1

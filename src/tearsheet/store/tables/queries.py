@@ -19,7 +19,7 @@ from tearsheet.store.db.connection import Connection, Values, load_statements
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.columns import BookingRow, PositionRow, Row, RowType
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.position import Booking, Position
+from tearsheet.trade.position import Booking, Position, open_position_from_record
 from tearsheet.trade.session import from_micros, to_micros
 
 Parameters = Iterable[Any] | Row
@@ -192,6 +192,24 @@ class Queries:
         """Return the open positions of a scope."""
         found = map(rows.position_from_row, self.rows(PositionRow, "open_positions"))
         return [p for p in found if is_in_scope(scope, p, account=True)]
+
+    def open_log_positions(self, scope: Scope, currency: str) -> list[Position]:
+        """Return the open trades of the log: open records whose account and symbol had no result since."""
+        found = self.rows(_OpenRecord, "open_log_records", (scope.account,))
+        positions = (row.to_position(currency) for row in found)
+        return [p for p in positions if is_in_scope(scope, p, account=True)]
+
+
+class _OpenRecord(Row, frozen=True, gc=False):
+    id: int
+    key: str
+    day: str | None
+    body: bytes
+
+    def to_position(self, currency: str) -> Position:
+        record = rows.record_from_body(self.body)
+        rank = rows.log_rank(self.day, rows.line_of(self.id), record)
+        return open_position_from_record(record, self.key, currency, rank)
 
 
 @cache

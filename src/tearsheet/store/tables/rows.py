@@ -1,21 +1,25 @@
 """Conversion between rows of the ledger and the values they represent, one function each way."""
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import cast
+from typing import Literal, cast
 
-from msgspec import json
+import msgspec
+from msgspec import Struct, json
 
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionRow
 from tearsheet.store.tables.query_rows import RejectionListRow
 from tearsheet.trade.amount import EXACT, ZERO, exact
 from tearsheet.trade.event import NO_TERMS, Event, EventKind, EventTerms
-from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side
+from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side, TradeRecord
 from tearsheet.trade.position import Booking, Position, log_place
 from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 
+#: Days of log files are counted from here; a file of this day or earlier does not exist.
+_FIRST_DAY = EARLIEST.date() - timedelta(days=1)
+_LINES = (1 << 32) - 1
 _MICROSECOND = timedelta(microseconds=1)
 _BUY = Side.BUY  # Enum.value takes longer than the rest of a row
 _SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
@@ -327,3 +331,81 @@ def in_closing_order(positions: Iterable[Position]) -> list[Position]:
 def _closing_order(p: Position) -> tuple[datetime, str, int, str, int, str]:
     closed_at = p.closed_at or p.last_at
     return closed_at, p.account, log_place(p.last_rank), p.symbol, p.last_rank, p.id
+
+
+class _RecordBody(Struct, frozen=True, array_like=True, gc=False):
+    """Stored part of a record: everything except free text, which stays in the file."""
+
+    timestamp: datetime
+    symbol: str
+    action: Side
+    quantity: Decimal
+    price: Decimal
+    order_id: str | None
+    execution_mode: Literal["PAPER", "LIVE"] | None
+    account_id: str | None
+    strategy_name: str | None
+    stop_loss: Decimal | None
+    target: Decimal | None
+    risk_reward_ratio: Decimal | None
+    outcome: Literal["win", "loss", "breakeven", "open"] | None
+    profit_loss: Decimal | None
+    hold_duration_seconds: Decimal | None
+    exit_timestamp: datetime | None
+    slippage: Decimal | None
+    commission: Decimal | None
+    net_profit_loss: Decimal | None
+    session_id: str | None
+    bot_version: str | None
+    config_hash: str | None
+
+
+_encode_body = msgspec.msgpack.Encoder().encode
+_decode_body = msgspec.msgpack.Decoder(_RecordBody).decode
+
+
+def record_to_body(r: TradeRecord) -> bytes:
+    """Encode a record for storage."""
+    exit_timestamp = None if r.exit_timestamp is None else r.exit_timestamp.astimezone(UTC)
+    return _encode_body(
+        _RecordBody(
+            r.timestamp.astimezone(UTC),
+            r.symbol,
+            r.action,
+            r.quantity,
+            r.price,
+            r.order_id,
+            r.execution_mode,
+            r.account_id,
+            r.strategy_name,
+            r.stop_loss,
+            r.target,
+            r.risk_reward_ratio,
+            r.outcome,
+            r.profit_loss,
+            r.hold_duration_seconds,
+            exit_timestamp,
+            r.slippage,
+            r.commission,
+            r.net_profit_loss,
+            r.session_id,
+            r.bot_version,
+            r.config_hash,
+        )
+    )
+
+
+def record_from_body(body: bytes) -> TradeRecord:
+    """Decode a stored record."""
+    return TradeRecord(**msgspec.structs.asdict(_decode_body(body)))
+
+
+def line_of(record_id: int) -> int:
+    """Return the number of a record's line in its file."""
+    return record_id & _LINES
+
+
+def log_rank(day: str | None, line: int, record: TradeRecord) -> int:
+    """Return the place of a line in the log: the day of its file, else of the record, then the line."""
+    dated = date.fromisoformat(day) if day else record.timestamp.astimezone(UTC).date()
+    return (dated - _FIRST_DAY).days << LINE_BITS | line

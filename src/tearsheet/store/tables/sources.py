@@ -5,7 +5,6 @@ from datetime import date, datetime
 
 from msgspec import json
 
-from tearsheet.performance.summary import Scope
 from tearsheet.store.tables.columns import AbsenceRow, DoubtRow, FillRow, Row
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import RejectionListRow, SourceFile, StreamRow
@@ -22,12 +21,6 @@ class LogUsage(Row, frozen=True, gc=False):
 
     streams: int
     as_fills: int
-
-
-class _OpenTrades(Row, frozen=True, gc=False):
-    account: str
-    symbol: str
-    trades: int
 
 
 class _Place(Row, frozen=True, gc=False):
@@ -97,9 +90,9 @@ class SourceFiles:
         """Return the log files of `[first, end)` whose last line is incomplete."""
         return self._queries.values("unfinished_logs", (first.isoformat(), end.isoformat()))
 
-    def log_usage(self) -> LogUsage:
-        """Return how many streams of the trade log exist, and how many of them are read as fills."""
-        return self._queries.row(LogUsage, "log_use") or LogUsage(0, 0)
+    def log_usage(self, account: str | None) -> LogUsage:
+        """Return how many streams of the trade log an account, or all, have, and how many are read as fills."""
+        return self._queries.row(LogUsage, "log_use", (account,)) or LogUsage(0, 0)
 
     def find_overlaps(self) -> None:
         """Find and save the accounts and symbols that have both a trade log and imported fills."""
@@ -110,14 +103,6 @@ class SourceFiles:
     def overlaps(self) -> list[tuple[str, str]]:
         """Return the saved accounts and symbols that have both a trade log and imported fills."""
         return json.decode(self._queries.value("get_meta", ("overlaps",)) or "[]", type=list[tuple[str, str]])
-
-    def open_log_trades(self, scope: Scope) -> int:
-        """Count the open trades of the log whose account and symbol have had no result since."""
-        return sum(
-            found.trades
-            for found in self._queries.rows(_OpenTrades, "open_log_trades")
-            if scope.account in (None, found.account) and scope.symbol in (None, found.symbol)
-        )
 
 
 class DoubtTable:

@@ -2,8 +2,9 @@
 
 Lines with the same key are versions of one order. The valid version is the content that appears last in
 the log (files by name, then lines), regardless of the order in which files are read.
-A valid closed record is a position. A valid open record is an open trade, unless its account and symbol
-have no result in the whole log: then its records are fills, which are booked.
+A valid closed record is a position. A valid open record is an open trade, unless its account has no result
+in the whole log: then its records are fills, which are booked, with their fees. The fees of an open trade
+are booked with its result.
 """
 
 from collections import Counter, defaultdict
@@ -17,7 +18,13 @@ from msgspec.structs import replace
 
 from tearsheet.store.tables.columns import FillRow, LogStreamRow, PositionRow, RecordRow, RejectionRow, Row
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import LINE_BITS, fill_to_row, position_to_row, rejection_to_row
+from tearsheet.store.tables.rows import (
+    LINE_BITS,
+    fill_to_row,
+    position_to_row,
+    record_to_body,
+    rejection_to_row,
+)
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.stored_record import (
@@ -26,7 +33,6 @@ from tearsheet.store.write.stored_record import (
     record_row,
     stored_record,
     stored_records,
-    to_body,
     valid_version,
 )
 from tearsheet.trade.fill import Rejection, TradeRecord, future_time
@@ -55,6 +61,13 @@ class _StreamMode(Struct):
     lost_its_last: bool = False
 
 
+class _AccountMode(Struct):
+    """Number of closed records of an account, and whether its records are fills."""
+
+    closed: int
+    as_fills: bool
+
+
 class LogRecords:
     """Records that one transaction adds and removes, and their conversion into positions or fills."""
 
@@ -76,6 +89,7 @@ class LogRecords:
         #: hashes of the orders added here: in an empty ledger only these can have earlier versions
         self._added_names: set[int] | None = None if queries.exists("any_record") else set()
         self._stream_modes: dict[LogStream, _StreamMode] = {}
+        self._account_modes: dict[str, _AccountMode] = {}
         self._counted_source_id: int | None = None
         #: contents without an order id in the counted file
         self._counter: Counter[str] = Counter()
@@ -115,6 +129,7 @@ class LogRecords:
     def _store(self, new: list[StoredRecord]) -> list[Rejection]:
         in_time = [record for record in new if record.held_us is None]
         self._count(in_time)
+        self._apply_modes(in_time)
         orders: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
         for record in in_time:
             orders[record.account, record.key].append(record)
@@ -146,6 +161,7 @@ class LogRecords:
         for record in due:
             self._queries.execute("remove_rejections_of_record", (record.id,))
         self._count(due)
+        self._apply_modes(due)
         self._choose_valid(due)
         return True
 
@@ -157,14 +173,11 @@ class LogRecords:
                 self._revert(record)
             if record.held_us is not None:
                 self._queries.execute("remove_rejections_of_record", (record.id,))
-                continue
-            usage = self._stream_mode(record.account, record.symbol)
-            usage.records -= 1
-            usage.closed -= record.closed
+        counted = [record for record in removed if record.held_us is None]
+        self._count(counted, -1)
         self._queries.execute("remove_records", _id_range(source_id))
         self._choose_valid(removed)
-        for stream in {(record.account, record.symbol) for record in removed if record.held_us is None}:
-            self._apply_mode(stream, self._stream_modes[stream])
+        self._apply_modes(counted)
         return len(removed)
 
     def finish(self) -> None:
@@ -187,9 +200,14 @@ class LogRecords:
 
     def rebuild_all(self) -> None:
         """Convert all valid records into positions and fills again, after the books were cleared."""
-        for row in self._queries.rows(LogStreamRow, "log_streams"):
-            mode = _StreamMode(row.records, row.closed, self._as_fills(row.closed))
-            self._stream_modes[row.account, row.symbol] = mode
+        rows = self._queries.rows(LogStreamRow, "log_streams")
+        closed: Counter[str] = Counter()
+        for row in rows:
+            closed[row.account] += row.closed
+        for row in rows:
+            as_fills = self._as_fills(closed[row.account])
+            self._account_modes[row.account] = _AccountMode(closed[row.account], as_fills)
+            self._stream_modes[row.account, row.symbol] = _StreamMode(row.records, row.closed, as_fills)
         live = map(stored_record, self._queries.stream(RecordLine, "live_records"))
         while chunk := list(islice(live, _CHUNK_ROWS)):
             self._apply(chunk)
@@ -207,7 +225,7 @@ class LogRecords:
             record.symbol,
             record.is_closed,
             False,
-            to_body(record),
+            record_to_body(record),
             to_micros(record.last_time) if is_ahead(record.last_time, self._now) else None,
             day,
             record,
@@ -226,37 +244,51 @@ class LogRecords:
             self._counted_source_id = source_id
         return self._counter
 
-    def _count(self, new: Sequence[StoredRecord]) -> None:
-        """Count the records of each stream, and change the mode of streams that now have a result."""
-        touched: set[LogStream] = set()
+    def _count(self, new: Sequence[StoredRecord], by: int = 1) -> None:
+        """Count records of each stream, or their removal by -1, and change the mode of accounts if needed."""
         for record in new:
             usage = self._stream_mode(record.account, record.symbol)
-            usage.records += 1
-            usage.closed += record.closed
-            touched.add((record.account, record.symbol))
-        for stream in touched:
-            self._apply_mode(stream, self._stream_modes[stream])
+            usage.records += by
+            usage.closed += by * record.closed
+            self._account_mode(record.account).closed += by * record.closed
 
-    def _apply_mode(self, stream: LogStream, usage: _StreamMode) -> None:
-        """Change the mode of a stream, fills or trades, and convert its records."""
-        as_fills = self._as_fills(usage.closed)
-        if as_fills == usage.as_fills:
-            return
+    def _apply_modes(self, changed: Iterable[StoredRecord]) -> None:
+        """Change the mode of accounts, fills or trades, and convert their records."""
+        for account in sorted({record.account for record in changed}):
+            mode = self._account_mode(account)
+            as_fills = self._as_fills(mode.closed)
+            if as_fills != mode.as_fills:
+                mode.as_fills = as_fills
+                stored = self._queries.rows(LogStreamRow, "log_streams_of_account", (account,))
+                known = {symbol for name, symbol in self._stream_modes if name == account}
+                for symbol in sorted(known.union(row.symbol for row in stored)):
+                    self._convert((account, symbol), as_fills=as_fills)
+
+    def _convert(self, stream: LogStream, *, as_fills: bool) -> None:
         valid = stored_records(self._queries.rows(RecordLine, "open_records_of_stream", stream))
         for record in valid:
             self._revert(record)
-        usage.as_fills = as_fills
+        self._stream_mode(*stream).as_fills = as_fills
         self._apply(valid)
 
     def _as_fills(self, closed: int) -> bool:
         return self._mode == "fills" or (self._mode == "auto" and closed == 0)
+
+    def _account_mode(self, account: str) -> _AccountMode:
+        mode = self._account_modes.get(account)
+        if mode is None:
+            stored = self._queries.rows(LogStreamRow, "log_streams_of_account", (account,))
+            closed = sum(row.closed for row in stored)
+            as_fills = bool(stored[0].as_fills) if stored else self._as_fills(0)
+            mode = self._account_modes[account] = _AccountMode(closed, as_fills)
+        return mode
 
     def _stream_mode(self, account: str, symbol: str) -> _StreamMode:
         mode = self._stream_modes.get((account, symbol))
         if mode is None:
             row = self._queries.row(LogStreamRow, "log_stream", (account, symbol))
             if row is None:
-                mode = _StreamMode(0, 0, self._as_fills(0))
+                mode = _StreamMode(0, 0, self._account_mode(account).as_fills)
             else:
                 mode = _StreamMode(row.records, row.closed, bool(row.as_fills), row.last_closed_us)
             self._stream_modes[account, symbol] = mode
