@@ -91,10 +91,9 @@ WHERE CAST(?1 AS TEXT) IS NULL OR account = ?1
 -- name: log_streams_of_account
 SELECT * FROM log_stream WHERE account = ?
 -- name: open_log_records
-SELECT r.id, r.key, f.day, r.body FROM log_stream s
-JOIN record r ON r.account = s.account AND r.symbol = s.symbol AND r.live = 1 AND r.closed = 0 AND r.time_us > COALESCE(s.last_closed_us, 0)
-JOIN source f ON f.id = r.id >> 32
-WHERE s.as_fills = 0 AND (CAST(?1 AS TEXT) IS NULL OR s.account = ?1) ORDER BY r.time_us, r.id
+SELECT r.id, r.key, (SELECT f.day FROM source f WHERE f.id = r.id >> 32) AS day, r.body FROM log_stream s CROSS JOIN record r
+WHERE s.as_fills = 0 AND (CAST(?1 AS TEXT) IS NULL OR s.account = ?1)
+AND r.account = s.account AND r.symbol = s.symbol AND r.live = 1 AND r.closed = 0 AND r.time_us > COALESCE(s.last_closed_us, 0)
 
 -- name: any_fill
 SELECT id FROM fill LIMIT 1

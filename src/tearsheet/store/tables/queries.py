@@ -196,8 +196,12 @@ class Queries:
     def open_log_positions(self, scope: Scope, currency: str) -> list[Position]:
         """Return the open trades of the log: open records whose account and symbol had no result since."""
         found = self.rows(_OpenRecord, "open_log_records", (scope.account,))
-        positions = (row.to_position(currency) for row in found)
+        positions = sorted((row.to_position(currency) for row in found), key=_opening_order)
         return [p for p in positions if is_in_scope(scope, p, account=True)]
+
+
+def _opening_order(position: Position) -> tuple[datetime, int, str]:
+    return position.last_at, position.last_rank, position.id
 
 
 class _OpenRecord(Row, frozen=True, gc=False):
