@@ -50,6 +50,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     webhook_log: Path
     targets_file: Path
     instruments_file: Path
+    layouts_dir: Path
     ledger: Path | str
     redis_url: str | None
     cache_ttl_s: int

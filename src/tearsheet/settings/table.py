@@ -113,6 +113,7 @@ SETTINGS = (
     Setting("webhook_log", "TEARSHEET_WEBHOOK_LOG", "logs/alert-deliveries.jsonl", "File that every delivery to the webhook is noted in.", _PATH),
     Setting("targets_file", "TEARSHEET_TARGETS_FILE", "config/dashboard-targets.yaml", "File of the targets.", _PATH),
     Setting("instruments_file", "TEARSHEET_INSTRUMENTS_FILE", "config/instruments.yaml", "File of your own multipliers and currencies.", _PATH),
+    Setting("layouts_dir", "TEARSHEET_LAYOUTS", "config/layouts", "Folder of your own layouts (TOML), and of those that the import page remembers.", _PATH),
     Setting("database_url", "DATABASE_URL", "sqlite:///logs/performance/tearsheet.db", "Where the ledger is kept.",
             text_rule("sqlite:///relative/path, sqlite:////absolute/path, a plain path, or postgresql://user:password@host:port/database", _database)),
     Setting("redis_url", "REDIS_URL", "", "A Redis that all workers share as their cache; without it each keeps its own.",

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
@@ -23,7 +23,9 @@ from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import FormatInfo, layouts, list_formats
 from tearsheet.sources.layouts.mapping import layout_text, mapped_layout
 from tearsheet.sources.statements.diagnosis import (
+    ColumnSample,
     Diagnosis,
+    column_samples,
     describe_parse_rules,
     diagnose,
     trade_log_diagnosis,
@@ -35,7 +37,7 @@ from tearsheet.sources.trade_logs.log_folder import LogReadPosition, read_new
 from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.write.imported_fills import ImportCounts
 from tearsheet.store.write.transaction import FileState, LedgerTransaction
-from tearsheet.trade.fill import Fill, Rejection, future_fill
+from tearsheet.trade.fill import Fill, Rejection, digest, future_fill
 from tearsheet.trade.session import to_micros
 
 _log = logging.getLogger("tearsheet")
@@ -99,7 +101,8 @@ class FileImport:
         name = job.name or str(job.path)
         self._state, self._checksum = _file_identity(job.path, name)
         is_log = _is_trade_log(job.path)
-        self.statement = None if is_log else open_statement(job.path, self._rules.instruments, job.options)
+        options = replace(job.options, layouts=job.options.layouts or context.settings.layouts_dir)
+        self.statement = None if is_log else open_statement(job.path, self._rules.instruments, options)
         layout = "trade_log" if self.statement is None else self.statement.layout
         self._report = ImportReport(file=name, layout=layout)
         self._unmatched_closes = UnmatchedCloseFinder()
@@ -158,6 +161,16 @@ def diagnose_file(
         return trade_log_diagnosis(path)
     instruments = load_instruments(settings.instruments_file, settings.currency)
     return diagnose(path, instruments, options)
+
+
+def column_samples_of(path: Path) -> list[ColumnSample]:
+    """Return the columns of a file with values of its first rows; none of a trade log."""
+    return [] if _is_trade_log(path) else column_samples(path)
+
+
+def mapping_name(mapping: Mapping[str, str]) -> str:
+    """Return a layout name for a mapping; the same columns and fields have the same one."""
+    return "mapped_" + digest(repr(sorted(mapping.items())))[:12]
 
 
 def save_mapping(name: str, options: StatementOptions) -> Path:

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
@@ -26,6 +26,8 @@ from tearsheet.app.reports import ImportReport
 from tearsheet.errors import InputError, NotFoundError, UsageError
 from tearsheet.export.files import replace_file
 from tearsheet.shared_files import exclusive_lock
+from tearsheet.sources.layouts.mapping import FeeSign
+from tearsheet.sources.statements.diagnosis import ColumnSample
 from tearsheet.sources.statements.options import StatementOptions
 
 T = TypeVar("T")
@@ -50,6 +52,10 @@ class FileOptions(Struct, frozen=True):
     timezone: str | None = None
     date_order: Literal["day-first", "month-first"] | None = None
     decimal_mark: Literal[".", ","] | None = None
+    mapping: dict[str, str] = {}
+    fee_sign: FeeSign | None = None
+    day: date | None = None
+    currency: str | None = None
 
     def to_statement_options(self) -> StatementOptions:
         """Return the options with their time zone loaded."""
@@ -59,6 +65,10 @@ class FileOptions(Struct, frozen=True):
             layout=self.layout,
             date_order=self.date_order,
             decimal_mark=self.decimal_mark,
+            mapping=self.mapping,
+            fee_sign=self.fee_sign,
+            day=self.day,
+            currency=self.currency,
         )
 
 
@@ -91,12 +101,13 @@ class UploadProgress(Struct, frozen=True):
 
 
 class FileResult(Struct, frozen=True):
-    """Result of one file: a report, or the error with its hint."""
+    """Result of one file: a report, or the error with its hint and the file's columns."""
 
     report: ImportReport | None = None
     detected_format: DetectedFormat | None = field(default=None, name="seen")
     problem: str = ""
     hint: str = ""
+    columns: tuple[ColumnSample, ...] = ()
 
 
 class UploadResult(Struct, frozen=True):

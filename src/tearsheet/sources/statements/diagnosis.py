@@ -1,6 +1,7 @@
 """Diagnosis of a file without saving: its detected format, a sample of its fills, and the error of an import."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +25,9 @@ _FIRST = 5
 _MOST_BOOKED = 100_000
 _MAX_ALTERNATIVES = 3
 _HEADER_LINES = 200
+#: What a table that can be mapped has at least, how many rows and columns are shown of it, and what is no heading.
+_FEWEST_COLUMNS, _SAMPLES, _MOST_COLUMNS = 3, 3, 100
+_NUMBER = re.compile(r"\s*[-+(]?\W?[\d.,]+")
 _CLOSE = 0.3
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", "": "none"}
 
@@ -44,6 +48,13 @@ class PositionSketch(Struct, frozen=True):
     closed: int
     net: Decimal
     open_quantity: Decimal
+
+
+class ColumnSample(Struct, frozen=True):
+    """Column of a file with values of its first rows."""
+
+    name: str
+    values: list[str]
 
 
 class Diagnosis(Struct, kw_only=True):
@@ -96,6 +107,28 @@ def diagnose(path: Path, instruments: Instruments, options: StatementOptions) ->
     except TearsheetError as error:
         found.error, found.hint = error.message, error.hint
     return found
+
+
+def column_samples(path: Path) -> list[ColumnSample]:
+    """Return the columns of a file that no layout fits, with values of the first rows; empty if it has no table.
+
+    The header is the row with the most cells that are no numbers, among the first rows.
+    """
+    try:
+        rows = list(itertools.islice(_rows(path, detect_kind(path)), _HEADER_LINES))
+    except TearsheetError:
+        return []
+    counts = [sum(1 for cell in cells if cell.strip() and not _NUMBER.match(cell)) for *_, cells in rows]
+    if not counts or max(counts) < _FEWEST_COLUMNS:
+        return []
+    place = counts.index(max(counts))
+    header, below = rows[place][2], [cells for *_, cells in rows[place + 1 :]]
+    below = [cells for cells in below if len(cells) == len(header)][:_SAMPLES]
+    return [
+        ColumnSample(name.strip(), [cells[number].strip() for cells in below])
+        for number, name in enumerate(header[:_MOST_COLUMNS])
+        if name.strip()
+    ]
 
 
 def trade_log_diagnosis(path: Path) -> Diagnosis:

@@ -1,7 +1,7 @@
 """Import pages: upload files, preview what they change, import, and undo imports."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,7 +32,29 @@ _MAX_FILES, _MAX_ROWS, _MAX_CSV_ROWS = 50, 100, 1_000_000
 _SHOW = parameters.choice("show", "Files, or requests of fills too.", "files", "all", default="files")
 _FILE = parameters.number_of("file", "Which of the files.", _MAX_FILES, 1)
 _MARK = parameters.choice("decimal_mark", "What stands before the cents.", "point", "comma")
-_OPTION_PARAMETERS = (*IMPORT_PARAMETERS, _MARK)
+_FEE_SIGN = parameters.choice("fee_sign", "The sign of fees that are costs.", "positive", "negative")
+_DAY = parameters.date_of("day", "The day of a file that states times only.")
+_OPTION_PARAMETERS = (*IMPORT_PARAMETERS, _MARK, _FEE_SIGN, _DAY, parameters.CURRENCY)
+_MAX_COLUMNS = 100
+#: Fields that a column can be mapped to: label, and names of columns for which the field is proposed.
+_FIELDS = {
+    "symbol": ("Symbol", "symbol ticker instrument contract market pair code asset product"),
+    "time": ("Date and time", "time date datetime timestamp executed filled tradedate opentime entrytime"),
+    "clock": ("Time of day, apart from the date", "timeofday tradetime"),
+    "side": ("Side: buy or sell", "side action type direction bs buysell marketpos"),
+    "quantity": ("Quantity", "quantity qty size shares amount volume contracts lots filledqty"),
+    "price": ("Price", "price fillprice avgprice averageprice rate execprice entryprice openprice"),
+    "exit_time": ("Exit: date and time", "exittime closetime closedate exitdate"),
+    "exit_price": ("Exit: price", "exitprice closeprice"),
+    "commission": ("Fees (several are added)", "commission commissions fee fees comm costs exchangefee"),
+    "account": ("Account", "account accountname accountid"),
+    "currency": ("Currency", "currency ccy"),
+    "fill_id": ("Id of the execution", "fillid execid executionid tradeid id dealid"),
+    "order_id": ("Id of the order", "orderid order"),
+    "strategy": ("Strategy", "strategy"),
+    "multiplier": ("Multiplier", "multiplier pointvalue"),
+    "result": ("Result, to compare", "pnl profit realizedpnl netpnl result"),
+}
 _MARKS: dict[str, Literal[".", ","]] = {"point": ".", "comma": ","}
 _CSV_FIELDS = ("file", "line", "code", "reason", "hint", "account", "text")
 #: Command-line options that hints name, with the labels of the form's fields.
@@ -135,6 +157,8 @@ class _ImportPages:
             zones=time_zone_names(),
             format_titles=_format_titles(),
             decimal_marks=_MARKS,
+            fields={name: label for name, (label, _) in _FIELDS.items()},
+            proposed_field=_proposed_field,
             page_hint=_page_hint,
             format_size=_format_size,
             max_rows=_MAX_ROWS,
@@ -246,12 +270,19 @@ def _form_options() -> FileOptions:
         text = request.form.get(parameter.name, "").strip()
         values[parameter.name] = _parse(parameter, text) if text else None
     zone, mark = values["timezone"], values["decimal_mark"]
+    columns, fields = request.form.getlist("column"), request.form.getlist("field")
+    if len(columns) != len(fields) or len(columns) > _MAX_COLUMNS:
+        raise HttpError(422, "the columns and their fields do not match", f"one each, up to {_MAX_COLUMNS}")
     return FileOptions(
-        values["format"],
-        values["account"],
-        None if zone is None else zone.key,
-        values["date_order"],
-        None if mark is None else _MARKS[mark],
+        layout=values["format"],
+        account=values["account"],
+        timezone=None if zone is None else zone.key,
+        date_order=values["date_order"],
+        decimal_mark=None if mark is None else _MARKS[mark],
+        mapping={column: field for column, field in zip(columns, fields, strict=True) if field},
+        fee_sign=values["fee_sign"],
+        day=values["day"],
+        currency=values["currency"],
     )
 
 
@@ -260,6 +291,15 @@ def _parse(parameter: Parameter, text: str) -> Any:
         return parameter.read(text)
     except ValueError as error:
         raise HttpError(422, f"{parameter.name} is {text[:100]!r}", str(error)) from None
+
+
+def _proposed_field(number: int, columns: Sequence[str]) -> str:
+    """Return the field that the name of a column suggests, unless an earlier column has it; "" for none."""
+    names = [re.sub(r"[^a-z]", "", name.lower()) for name in columns]
+    found = next((field for field, (_, words) in _FIELDS.items() if names[number] in words.split()), "")
+    words = _FIELDS[found][1].split() if found else []
+    is_taken = found != "commission" and any(name in words for name in names[:number])
+    return "" if is_taken else found
 
 
 def _copier(source: Path) -> Callable[[Path], None]:

@@ -8,7 +8,15 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.imports.import_file import DetectedFormat, FileImport, ImportJob, import_file
+from tearsheet.app.imports.import_file import (
+    DetectedFormat,
+    FileImport,
+    ImportJob,
+    column_samples_of,
+    import_file,
+    mapping_name,
+    save_mapping,
+)
 from tearsheet.app.imports.preview import Preview, preview_change
 from tearsheet.app.imports.uploads import (
     FileResult,
@@ -118,7 +126,17 @@ class _UploadJob:
             report = import_file(self._context, self._job(number, path))
         except _FILE_ERRORS as error:
             return self._failure(number, error)
+        self._remember_mapping(number)
         return FileResult(_truncate_rejections(report))
+
+    def _remember_mapping(self, number: int) -> None:
+        """Save the mapping of a file as a layout, so that files with these columns are recognized."""
+        options = self._upload.files[number].options
+        if options.mapping:
+            name = mapping_name(options.mapping)
+            folder = self._context.settings.layouts_dir
+            if not (folder / f"{name}.toml").exists():
+                save_mapping(name, replace(options.to_statement_options(), layouts=folder))
 
     def _job(self, number: int, path: Path) -> ImportJob:
         file = self._upload.files[number]
@@ -156,17 +174,23 @@ class _UploadJob:
     def _preview_result(self, preview: Preview) -> UploadResult:
         reports: dict[int, ImportReport] = preview.report
         files = tuple(
-            self._problems.get(number)
-            or FileResult(_truncate_rejections(reports[number]), self._formats[number])
+            self._problems.get(number) or self._file_result(number, reports[number])
             for number in range(len(self._upload.files))
         )
         days, positions = tuple(preview.days), tuple(preview.positions)
         return UploadResult("try", self._context.now, files, days, positions)
 
+    def _file_result(self, number: int, report: ImportReport) -> FileResult:
+        """Return a report with the format; with the columns, if they were mapped."""
+        path, options = self._uploads.path(self._upload.id, number), self._upload.files[number].options
+        columns = tuple(column_samples_of(path)) if options.mapping else ()
+        return FileResult(_truncate_rejections(report), self._formats[number], columns=columns)
+
     def _failure(self, number: int, error: TearsheetError) -> FileResult:
         """Return an error that names the file as the user does, not the stored copy."""
         path, name = (str(self._uploads.path(self._upload.id, number)), self._upload.files[number].name)
-        return FileResult(None, None, error.message.replace(path, name), error.hint)
+        columns = tuple(column_samples_of(Path(path)))
+        return FileResult(None, None, error.message.replace(path, name), error.hint, columns)
 
 
 def _truncate_rejections(report: ImportReport) -> ImportReport:

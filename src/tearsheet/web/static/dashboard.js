@@ -20,6 +20,14 @@ document.getElementById("more").addEventListener("click", ({ currentTarget: butt
   button.setAttribute("aria-expanded", String(open));
 });
 
+/* a time zone that a file leaves open: the browser's is proposed */
+const proposeZones = () => {
+  for (const field of document.querySelectorAll("[data-browser-zone]"))
+    if (!field.value) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
+};
+document.addEventListener("htmx:afterSettle", proposeZones);
+proposeZones();
+
 /* forms that are sent when a selector changes; GET forms leave out empty fields */
 document.addEventListener("change", (event) => {
   const form = event.target.closest("form[data-autosend]");
