@@ -67,7 +67,6 @@ def test_a_file_that_no_layout_fits_names_the_closest(tmp_path: Path) -> None:
     ("name", "options", "trouble"),
     [
         ("tradovate_orders.csv", {}, "written in local time"),
-        ("metatrader5_deals.html", {"timezone": ZoneInfo("UTC")}, "all of its 3 trades are rejected"),
         ("none.csv", {}, "cannot be read: No such file"),
         ("rithmic_orders.csv", {"layout": "robinhood"}, "layout robinhood does not fit its header"),
         ("rithmic_orders.csv", {"layout": "nobody"}, "no layout 'nobody'"),

@@ -170,3 +170,41 @@ def test_closed_transactions_of_metatrader_4_are_read_in_every_language(tmp_path
         ("7200", "EURUSD", Decimal(7)),
         ("7200", "EURUSD", Decimal(0)),
     ]
+
+
+def deals(folder: Path, *rows: str, money: str = "USD") -> list[tuple[str, str, Decimal, str]]:
+    """Symbol, side, multiplier and currency of the deals, for which nobody stated the size of a lot."""
+    headings = DEALS["en"].split("|")[1].split(",")
+    made = [[f"2026.03.0{n} 10:00:00", str(n), *row.split(), "0", "0", "0"] for n, row in enumerate(rows, 2)]
+    table = [(*cells[:7], cells[1], *cells[8:11], cells[7], "0", "") for cells in made]
+    account = ("Account:", "", f"7300 ({money}, Server-1, demo, Hedge)")
+    file = written(folder, "html", [account, headings, *table])
+    nobody = load_instruments(Path("/nonexistent.yaml"), "USD")
+    found = open_statement(file, nobody, OPTIONS).rows()
+    return [
+        (row.symbol, row.side.value, row.multiplier, row.currency) for row in found if isinstance(row, Fill)
+    ]
+
+
+def test_the_size_of_a_lot_follows_from_the_results(tmp_path: Path) -> None:
+    assert deals(tmp_path, "EURUSD buy in 0.1 1.1 0", "EURUSD sell out 0.1 1.105 50") == [
+        ("EURUSD", "BUY", 100_000, "USD"),
+        ("EURUSD", "SELL", 100_000, "USD"),
+    ]
+    assert {
+        one[2:] for one in deals(tmp_path, "GER40 sell in 2 18000 0", "GER40 buy out 2 17990 20", money="EUR")
+    } == {(Decimal(1), "EUR")}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("EURAUD buy in 1 1.6 0", "EURAUD sell out 1 1.605 321.5"),
+        ("EURUSD buy in 1 1.1 0",),
+        ("EURUSD buy in 1 1.1 0", "EURUSD buy in 1 1.2 0", "EURUSD sell out 1 1.3 20000"),
+        ("EURUSD buy in 1 1.1 0", "EURUSD sell out 1 1.1 0"),
+    ],
+    ids=["in another currency", "nothing closed", "two entry prices", "nothing moved"],
+)
+def test_a_size_that_no_result_shows_is_asked_for(rows: tuple[str, ...], tmp_path: Path) -> None:
+    assert deals(tmp_path, *rows) == []

@@ -239,9 +239,9 @@ FLEX = "ClientAccountID,CurrencyPrimary,AssetClass,Symbol,Multiplier,DateTime,Qu
             "the fee is 1 EUR, the trade is in USD",
         ),
         (
-            "U1,USD,BILL,X,1,20260302;120000,1,50,50,-1,USD",
+            "U1,USD,SWAP,X,1,20260302;120000,1,50,50,-1,USD",
             "unknown_row",
-            "the kind of instrument is not known, was 'BILL'",
+            "the kind of instrument is not known, was 'SWAP'",
         ),
         (
             "U1,USD,STK,AAPL,1,20260302;120000,x,50,50,-1,USD",

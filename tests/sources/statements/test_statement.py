@@ -245,9 +245,9 @@ def test_a_rejection_bears_what_could_be_read(file: File) -> None:
 
 
 def test_a_bad_asset_class_is_said(file: File) -> None:
-    rows = file.rows(f"{GENERIC},asset_class\nA,AAPL,2026-03-02T10:00:00Z,buy,1,10,0,bond\n")
+    rows = file.rows(f"{GENERIC},asset_class\nA,AAPL,2026-03-02T10:00:00Z,buy,1,10,0,house\n")
     assert isinstance(rows[0], Rejection)
-    assert rows[0].reason == "asset_class is not known, was 'bond'"
+    assert rows[0].reason == "asset_class is not known, was 'house'"
 
 
 @pytest.mark.parametrize(

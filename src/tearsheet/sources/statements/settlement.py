@@ -3,12 +3,14 @@
 A contradiction is rejected, and a currency is converted only by a rate that the user states.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, localcontext
 
 from msgspec import Struct, structs
 
+from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.statements.raw_fill import RawFill, canonical
+from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.trade.amount import ONE, ZERO, exact, to_plain_string, trade_value
 from tearsheet.trade.fill import Fill, Side
@@ -54,6 +56,8 @@ class Settlement(Struct, frozen=True):
     """
 
     lots: bool = False
+    lot_sizes: Mapping[str, Decimal] = {}
+    lot_currency: str | None = None
     is_root_equity: bool = False
     is_account_money: bool = False
     futures_pay_fees_only: bool = False
@@ -75,7 +79,10 @@ class Settlement(Struct, frozen=True):
         text = " ".join(symbol.upper().split())
         override = instruments.overrides.get(text)
         if self.lots and (override is None or override.multiplier is None):
-            return _unknown_lot_size(text)
+            if (size := self.lot_sizes.get(text)) is None:
+                return _unknown_lot_size(text)
+            money = currency or self.lot_currency or instruments.default_currency
+            return Instrument(symbol=text, multiplier=size, currency=money, asset_class="future")
         if stated is None:
             return found
         if stated < ZERO:  # an inverse contract, by the rules of its format
@@ -201,6 +208,48 @@ def _check_amount(terms: TradeTerms, gross: Decimal, amount: Decimal, instrument
             f"quantity × price × multiplier is {to_plain_string(gross)}, but the file says {to_plain_string(amount)}",
             f"check the multiplier of {instrument.symbol}, which is {to_plain_string(instrument.multiplier)}",
         )
+
+
+def find_lot_sizes(trades: Iterable[RawFill], layout: Layout, form: NumberFormat) -> dict[str, Decimal]:
+    """Return the size of a lot by symbol, from what the trades of a file that close positions came to.
+
+    A size is found where one round number explains all results of its symbol.
+    """
+    fitting: dict[str, set[Decimal]] = {}
+    for symbol, moved, gain in _closings(trades, layout, form):
+        sizes = fitting.setdefault(" ".join(symbol.upper().split()), set(_LOTS))
+        with exact():
+            sizes &= {lot for lot in sizes if abs(lot * moved - gain) <= _ROUNDED}
+    return {symbol: sizes.pop() for symbol, sizes in fitting.items() if len(sizes) == 1}
+
+
+def _closings(
+    trades: Iterable[RawFill], layout: Layout, form: NumberFormat
+) -> Iterator[tuple[str, Decimal, Decimal]]:
+    """Yield symbol, lots × points and result of each trade that closes a position with one entry price."""
+    held: dict[tuple[str, Side], dict[Decimal, Decimal]] = {}
+    sides = layout.side_words(Side.BUY, Side.SELL)
+    for raw in trades:
+        side = sides.get(raw.side.casefold())
+        if side is None or not raw.price or not raw.quantity:
+            continue
+        if raw.effect in layout.effects.opens:
+            lots = held.setdefault((raw.symbol, side), {})
+            lots[raw.price] = lots.get(raw.price, ZERO) + raw.quantity
+            continue
+        entries = held.pop((raw.symbol, side.opposite), {})
+        if len(entries) != 1 or raw.effect not in layout.effects.closes:
+            continue
+        [(entry, quantity)] = entries.items()
+        if quantity > raw.quantity:
+            held[raw.symbol, side.opposite] = {entry: quantity - raw.quantity}
+        try:
+            gain = form.parse(raw.realized)
+        except ValueError:
+            continue
+        points = raw.price - entry if side is Side.SELL else entry - raw.price
+        if gain is not None and points and quantity >= raw.quantity:
+            yield raw.symbol, points * raw.quantity, gain
 
 
 def fit_to_result(

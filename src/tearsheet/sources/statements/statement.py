@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from operator import itemgetter
@@ -20,7 +20,7 @@ from tearsheet.sources.statements.detect import DetectedFile, detect_layout
 from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.row_kinds import choose_levels
-from tearsheet.sources.statements.settlement import Settlement
+from tearsheet.sources.statements.settlement import Settlement, find_lot_sizes
 from tearsheet.sources.statements.table import TableReader
 from tearsheet.sources.text.encoding import NumberFormat, detect_number_format
 from tearsheet.sources.text.time_formats import DateOrder
@@ -129,7 +129,9 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     _check_fee_signs(path, found.layout.fees, reader, is_stated=options.fee_sign is not None)
     order = _date_order(path, found, reader, times, options)
     rules = ParseRules(zone, order, reader.number_format)
-    new_parser = _parser_factory(path, instruments, options, found, rules, times)
+    layout = found.layout
+    sizes = find_lot_sizes(reader.trades(), layout, reader.number_format) if layout.lots else {}
+    new_parser = _parser_factory(path, instruments, options, found, rules, times, sizes)
     return Statement(path, found, reader, rules, new_parser)
 
 
@@ -276,11 +278,14 @@ def _parser_factory(
     found: DetectedFile,
     rules: ParseRules,
     times: Iterable[str],
+    lot_sizes: Mapping[str, Decimal],
 ) -> Callable[[], FillParser]:
     """Return a factory for parsers: each pass over the file needs its own, because a parser has state."""
     newest_first, ascending = _time_direction(times, rules, is_newest_first=found.layout.newest_first)
     settlement = Settlement(
         lots=found.layout.lots,
+        lot_sizes=lot_sizes,
+        lot_currency=found.preamble.get("fee_currency"),
         is_account_money=found.layout.is_account_money,
         is_root_equity=found.layout.ambiguous == "equity",
         rates=options.fee_rates,

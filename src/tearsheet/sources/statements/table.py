@@ -136,7 +136,7 @@ class TableReader:
                 known.append((pending, expirations.raw_fill(pending)))
             except RowError as bad:
                 yield self._reject_expiration(parser, pending, bad)
-        expirations.scan_trades(self._trades(), [raw for _, raw in known])
+        expirations.scan_trades(self.trades(), [raw for _, raw in known])
         for pending, raw in known:
             self._current_line = pending.line
             try:
@@ -154,7 +154,7 @@ class TableReader:
         rejection = parser.reject(pending.line, pending.cells, bad.problem, account)
         return describe_span(rejection, pending.last_line)
 
-    def _trades(self) -> Iterator[RawFill]:
+    def trades(self) -> Iterator[RawFill]:
         """Yield the raw fills of all trades of the file."""
         for mapper, cells in self._rows():
             row = None if isinstance(mapper, RowProblem) else mapper.read(cells)
