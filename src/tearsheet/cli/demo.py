@@ -114,7 +114,7 @@ def _show(tracker: PerformanceTracker, sample: SampleReport) -> None:
     click.echo(click.style("3. The losing week", bold=True))
     losing = tracker.get_summary(Window.containing("weekly", sample.losing_week))
     for alert in judge.judge(losing, save=True).raised:
-        click.echo(format_alert(alert, new=True))
+        click.echo(format_alert(alert, tracker.settings.calendar.timezone, new=True))
     click.echo(click.style("\n4. What is behind a number: net_pnl of FUT-1 on the last day", bold=True))
     day = Window.containing("daily", sample.last_day)
     behind = tracker.explain("net_pnl", day, scope=Scope(account="FUT-1"))

@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Callable, Sequence
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -46,14 +47,14 @@ def note(
     change = _edit(text, tags, untag, clear=clear)
     with open_tracker() as tracker:
         tracker.sync()
-        notes = TradeNotes(tracker)
+        notes, zone = TradeNotes(tracker), tracker.settings.calendar.timezone
         if position is None:
-            _print(notes.unattached(_MAX_ROWS), [], as_json=as_json)
+            _print(notes.unattached(_MAX_ROWS), [], zone, as_json=as_json)
             return
         if change is not None:
             notes.modify(position, change, getpass.getuser())
         views = notes.for_trade(position)
-        _print(views, notes.versions(views[0].id), as_json=as_json)
+        _print(views, notes.versions(views[0].id), zone, as_json=as_json)
 
 
 def _edit(
@@ -75,27 +76,31 @@ def _edit(
     return change
 
 
-def _print(notes: Sequence[NoteView], versions: Sequence[NoteVersion], *, as_json: bool) -> None:
+def _print(
+    notes: Sequence[NoteView], versions: Sequence[NoteVersion], zone: ZoneInfo, *, as_json: bool
+) -> None:
     if as_json:
         click.echo(json_bytes({"notes": notes, "versions": versions}).decode(), nl=False)
         return
     non_empty = [one for one in notes if one.text or one.tags]
-    click.echo("\n\n".join(map(_format_note, non_empty)) or "Nothing is said.")
+    click.echo("\n\n".join(_format_note(one, zone) for one in non_empty) or "Nothing is said.")
     for one in versions[:-1]:
         tags = f" [{', '.join(one.tags)}]" if one.tags else ""
         first_line = strip_control(one.text.partition("\n")[0]) or "taken back"
-        click.echo(f"  version {one.version}, {one.by}, {one.at:%Y-%m-%d %H:%M}: {first_line}{tags}")
+        click.echo(
+            f"  version {one.version}, {one.by}, {one.at.astimezone(zone):%Y-%m-%d %H:%M}: {first_line}{tags}"
+        )
 
 
-def _format_note(one: NoteView) -> str:
-    head = f"{one.symbol} · {one.account} · fill of {one.filled_at:%Y-%m-%d %H:%M:%S} UTC"
+def _format_note(one: NoteView, zone: ZoneInfo) -> str:
+    head = f"{one.symbol} · {one.account} · fill of {one.filled_at.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key}"
     lines = [click.style(head, bold=True)]
     lines += [f"  {strip_control(line)}" for line in one.text.splitlines()]
     if one.tags:
         lines.append(f"  tags: {', '.join(one.tags)}")
     assert one.at is not None
     where = one.position or "no position now"
-    lines.append(f"  version {one.version} by {one.by}, {one.at:%Y-%m-%d %H:%M} UTC, on {where}")
+    lines.append(f"  version {one.version} by {one.by}, {one.at.astimezone(zone):%Y-%m-%d %H:%M}, on {where}")
     return "\n".join(lines)
 
 

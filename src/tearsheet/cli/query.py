@@ -1,6 +1,7 @@
 """The commands explain, positions, accounts and rejections."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from msgspec.structs import asdict
@@ -35,7 +36,7 @@ def explain(metric: str, most: int, as_json: bool, **values: Any) -> None:
     if as_json:
         click.echo(json_bytes(explanation).decode(), nl=False)
         return
-    click.echo(format_explanation(explanation, most))
+    click.echo(format_explanation(explanation, most, tracker.settings.calendar.timezone))
 
 
 @click.command()
@@ -56,6 +57,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
                 window_from_options(tracker, values), scope(values), values["currency"]
             )[::-1]
         )
+        zone = tracker.settings.calendar.timezone
         notes = TradeNotes(tracker)
         if tag is not None:
             tagged = notes.with_tag(normalize_tag(tag))
@@ -73,7 +75,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         click.echo(f"No positions{other}.")
         return
     head = (
-        "closed (UTC)",
+        f"closed ({zone.key})",
         "account",
         "symbol",
         "side",
@@ -86,7 +88,7 @@ def positions(only_open: bool, tag: str | None, most: int, as_json: bool, **valu
         "id",
         "tags",
     )
-    lines = [(*_position_cells(p), _note_cell(remarks.get(p.id, NoteSummary()))) for p in trades[:most]]
+    lines = [(*_position_cells(p, zone), _note_cell(remarks.get(p.id, NoteSummary()))) for p in trades[:most]]
     click.echo(columns(head, lines, "llllrrrrrlll"))
     if len(trades) > most:
         click.echo(f"… and {len(trades) - most:,} more; -n {len(trades)} shows all")
@@ -117,43 +119,35 @@ def rejections(most: int, as_json: bool) -> None:
         click.echo("No rejected lines.")
 
 
-def format_explanation(explanation: Explanation, most: int) -> str:
-    """Format an explanation with its first terms and the sum of all terms."""
+def format_explanation(explanation: Explanation, most: int, zone: ZoneInfo) -> str:
+    """Format an explanation with its first terms and the sum of all terms; times are in the trading day's zone."""
     value = format_metric(METRICS[explanation.metric], explanation.value)
     title = click.style(
         f"{explanation.label} {value} · {explanation.window} · {explanation.currency}", bold=True
     )
     lines = [title, explanation.words, ""]
     if explanation.bookings:
-        lines.append(columns(_BOOKING_HEAD, map(_booking_cells, explanation.bookings[:most]), "lllrrrrrl"))
+        rows = [_booking_cells(one, zone) for one in explanation.bookings[:most]]
+        lines.append(columns((f"time ({zone.key})", *_BOOKING_HEAD), rows, "lllrrrrrl"))
     elif explanation.positions:
-        lines.append(columns(_POSITION_HEAD, map(_closed_cells, explanation.positions[:most]), "llllrrlrl"))
+        rows = [_closed_cells(one, zone) for one in explanation.positions[:most]]
+        lines.append(columns((f"closed ({zone.key})", *_POSITION_HEAD), rows, "llllrrlrl"))
     count = len(explanation.bookings) or len(explanation.positions)
     if count > most:
         lines.append(f"… and {count - most:,} more; --json shows all")
-    lines += [_replaced_line(one) for one in explanation.superseded[:most]]
+    lines += [_replaced_line(one, zone) for one in explanation.superseded[:most]]
     total = f"sum of {count:,} {explanation.basis}: {format_number(explanation.total)}"
     return "\n".join([*lines, "", f"{total}{' = the value' if explanation.is_sum else ''}"])
 
 
-_BOOKING_HEAD = ("time (UTC)", "account", "symbol", "quantity", "price", "gross", "fees", "adds", "read from")
-_POSITION_HEAD = (
-    "closed (UTC)",
-    "account",
-    "symbol",
-    "side",
-    "quantity",
-    "net",
-    "outcome",
-    "adds",
-    "position",
-)
+_BOOKING_HEAD = ("account", "symbol", "quantity", "price", "gross", "fees", "adds", "read from")
+_POSITION_HEAD = ("account", "symbol", "side", "quantity", "net", "outcome", "adds", "position")
 
 
-def _booking_cells(b: ExplainedFill) -> tuple[str, ...]:
+def _booking_cells(b: ExplainedFill, zone: ZoneInfo) -> tuple[str, ...]:
     places = ", ".join(f"{place.file}:{place.line}" for place in b.places)
     return (
-        f"{b.time:%Y-%m-%d %H:%M:%S}",
+        f"{b.time.astimezone(zone):%Y-%m-%d %H:%M:%S}",
         b.account,
         b.symbol,
         format_number(b.quantity),
@@ -165,17 +159,17 @@ def _booking_cells(b: ExplainedFill) -> tuple[str, ...]:
     )
 
 
-def _replaced_line(one: ReplacedFill) -> str:
+def _replaced_line(one: ReplacedFill, zone: ZoneInfo) -> str:
     return (
         f"superseded: {one.account} {one.symbol} {one.side} {format_number(one.quantity)} @ "
         f"{format_number(one.price)} fee {format_number(one.fees)} ({one.fill_id}, {one.place.file}:{one.place.line}), "
-        f"by a {one.by} read {one.since:%Y-%m-%d %H:%M} ({one.by_place.file}:{one.by_place.line})"
+        f"by a {one.by} read {one.since.astimezone(zone):%Y-%m-%d %H:%M} ({one.by_place.file}:{one.by_place.line})"
     )
 
 
-def _closed_cells(p: ExplainedTrade) -> tuple[str, ...]:
+def _closed_cells(p: ExplainedTrade, zone: ZoneInfo) -> tuple[str, ...]:
     return (
-        f"{p.closed_at:%Y-%m-%d %H:%M:%S}",
+        f"{p.closed_at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if p.closed_at else "",
         p.account,
         p.symbol,
         p.side,
@@ -187,8 +181,8 @@ def _closed_cells(p: ExplainedTrade) -> tuple[str, ...]:
     )
 
 
-def _position_cells(p: Position) -> tuple[str, ...]:
-    closed = f"{p.closed_at:%Y-%m-%d %H:%M:%S}" if p.closed_at else "open"
+def _position_cells(p: Position, zone: ZoneInfo) -> tuple[str, ...]:
+    closed = f"{p.closed_at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if p.closed_at else "open"
     quantity = p.quantity if p.closed_at else p.open_quantity
     entry = format_number(p.average_entry) if p.entry_value or not p.closed_at else "—"
     # a logged trade has one price; a position of fills may have an exit price of 0, as options do

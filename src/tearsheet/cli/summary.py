@@ -114,7 +114,7 @@ def check(allow_partial: bool, **values: Any) -> int:
             window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
         )
         for alert in evaluation.add(summary_).alerts:
-            click.echo(format_alert(alert))
+            click.echo(format_alert(alert, tracker.settings.calendar.timezone))
         for line in evaluation.uncertainties():
             click.echo(line)
         return evaluation.exit_code
@@ -168,7 +168,7 @@ def alerts(ctx: click.Context, only_open: bool, most: int, as_json: bool) -> Non
             click.echo(json_bytes(found).decode(), nl=False)
             return
         for alert in found:
-            click.echo(format_alert(alert))
+            click.echo(format_alert(alert, tracker.settings.calendar.timezone))
         if not found:
             click.echo("No alerts.")
 
@@ -181,7 +181,7 @@ def ack(identity: str, actor: str, note: str | None) -> None:
     """Say that you have seen an alert; it stays open until the rule is kept again."""
     with open_tracker() as tracker:
         alert = tracker.alerts.acknowledge(identity, actor, note, tracker.now)
-        click.echo(format_alert(alert))
+        click.echo(format_alert(alert, tracker.settings.calendar.timezone))
 
 
 @alerts.command()
@@ -191,11 +191,12 @@ def show(identity: str, as_json: bool) -> None:
     """The life of an alert, from its beginning on."""
     with open_tracker() as tracker:
         found = tracker.alerts.changes(identity)
+        zone = tracker.settings.calendar.timezone
     if as_json:
         click.echo(json_bytes(found).decode(), nl=False)
         return
     for change in found:
-        click.echo(format_alert(change))
+        click.echo(format_alert(change, zone))
 
 
 @alerts.command()

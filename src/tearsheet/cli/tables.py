@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -48,7 +49,10 @@ def _alerts_and_limits(
     if open_alerts:
         new = {alert.id for alert in raised}
         lines += ["", click.style("Alerts", bold=True)]
-        lines += [format_alert(alert, new=alert.id in new) for alert in open_alerts]
+        lines += [
+            format_alert(alert, ZoneInfo(summary.window.timezone), new=alert.id in new)
+            for alert in open_alerts
+        ]
     if unknown := list(format_unknown_limits(summary.limits)):
         lines += ["", click.style("Limits", bold=True), *unknown]
     return lines
@@ -62,13 +66,13 @@ def format_unknown_limits(limits: Iterable[LimitStatus]) -> Iterator[str]:
             yield f"  UNKNOWN      limits of {one.account}: {why}"
 
 
-def format_alert(alert: AlertEvent, *, new: bool = False) -> str:
-    """Format an alert on one line."""
+def format_alert(alert: AlertEvent, zone: ZoneInfo, *, new: bool = False) -> str:
+    """Format an alert on one line; its time is in the zone of the trading day."""
     color = {"raised": "red", "escalated": "red", "acknowledged": "yellow"}.get(alert.state)
     state = click.style(f"{alert.state.upper():<13}", fg=color, bold=color == "red")
     acknowledged_by = f" · {alert.acknowledged_by}" if alert.acknowledged_by else ""
     note = f": {alert.note}" if alert.note else ""
-    since = alert.raised_at.strftime("%Y-%m-%d %H:%M")
+    since = alert.raised_at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
     return f"  {state}{alert.id}  {since}  {alert.message}{' · new' if new else ''}{acknowledged_by}{note}"
 
 
@@ -125,7 +129,8 @@ def _title(summary: PerformanceSummary) -> str:
 
 def _data_status(summary: PerformanceSummary) -> str:
     last = summary.freshness.last_fill_at
-    fresh = f"last fill {last:%Y-%m-%d %H:%M:%S} UTC" if last else "no fills yet"
+    zone = ZoneInfo(summary.window.timezone)
+    fresh = f"last fill {last.astimezone(zone):%Y-%m-%d %H:%M:%S} {zone.key}" if last else "no fills yet"
     if summary.trade_log.label:
         fresh = f"{fresh} · {summary.trade_log.label}"
     if not summary.partial:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct
@@ -124,7 +125,7 @@ def render_markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent], p
             *_targets(summary.targets),
             "## Alerts",
             "",
-            *_alerts(alerts),
+            *_alerts(alerts, ZoneInfo(window.timezone)),
             "",
             *_limits(summary.limits),
         ]
@@ -133,14 +134,14 @@ def render_markdown(summary: PerformanceSummary, alerts: Sequence[AlertEvent], p
 
 def _overview(summary: PerformanceSummary) -> list[str]:
     window = summary.window
-    last = summary.freshness.last_fill_at
+    last, zone = summary.freshness.last_fill_at, ZoneInfo(window.timezone)
     rows = [
         ("Scope", _escape_markdown(summary.scope.label)),
         ("Sessions", f"{window.start} to {window.end}" if not window.last_trades else window.label),
         ("Trading day", f"{window.timezone}, starts at {window.day_starts_at}"),
         ("Currency", summary.currency),
         ("Result", _headline(summary)),
-        ("Last fill", f"{last:%Y-%m-%d %H:%M:%S} UTC" if last else NONE),
+        ("Last fill", f"{last.astimezone(zone):%Y-%m-%d %H:%M:%S} ({zone.key})" if last else NONE),
         ("Open positions", str(summary.open_positions)),
         ("Trade log", summary.trade_log.label.removeprefix("trade log ") or NONE),
         ("Complete", _data_status(summary)),
@@ -209,12 +210,12 @@ def _limit_state(status: LimitStatus) -> str:
     return f"{state}, must be flat" if status.must_be_flat else state
 
 
-def _alerts(alerts: Sequence[AlertEvent]) -> list[str]:
+def _alerts(alerts: Sequence[AlertEvent], zone: ZoneInfo) -> list[str]:
     if not alerts:
         return ["None."]
-    head = ["| Since (UTC) | Alert | State | Id |", "|---|---|---|---|"]
+    head = [f"| Since ({zone.key}) | Alert | State | Id |", "|---|---|---|---|"]
     return head + [
-        f"| {a.raised_at:%Y-%m-%d %H:%M} | {_escape_markdown(a.message)} | {a.state} | `{a.id}` |"
+        f"| {a.raised_at.astimezone(zone):%Y-%m-%d %H:%M} | {_escape_markdown(a.message)} | {a.state} | `{a.id}` |"
         for a in alerts
     ]
 
