@@ -89,7 +89,7 @@ class LedgerNotes:
 
 
 class KnownLedger:
-    """What a process knows of its ledger; all its contexts share it."""
+    """Identity and revision of the ledger known to a process, shared by its contexts."""
 
     def __init__(self, settings: Settings) -> None:
         self._place, self._name = settings.ledger, ledger_name(settings)

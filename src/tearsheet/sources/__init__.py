@@ -1,1 +1,1 @@
-"""What comes in: files of trade logs and of fills, read into values; a broker is a layout, not a class."""
+"""Readers of trade logs, statements and settings files; each broker format is a TOML layout, not a class."""

@@ -32,7 +32,7 @@ EVENT_KINDS: tuple[EventKind, ...] = (*get_args(Carry), *get_args(FeeRow))
 
 
 class EventTerms(Struct, frozen=True, omit_defaults=True):
-    """What an event says beside its amount.
+    """Terms of an event besides its amount.
 
     `held_at` is the instant at which the position that bears it was held, such as the beginning of an
     ex-date; without one it is the time of the event.

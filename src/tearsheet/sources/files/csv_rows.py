@@ -72,7 +72,7 @@ class CsvTable:
 
 
 def describe_span(rejection: Rejection, through: int) -> Rejection:
-    """A rejection of several lines says so: a quote that is never closed swallows rows."""
+    """Return a rejection that names its lines if a row spans several: an unclosed quote joins rows."""
     if through == rejection.line:
         return rejection
     return structs.replace(
@@ -90,12 +90,12 @@ def _text_problem(lines: Lines) -> RowProblem:
 
 
 def extra_columns_problem(cells: Sequence[str], width: int) -> RowProblem | None:
-    """Whether cells stand beyond the header."""
+    """Return the problem if a row has more cells than the header."""
     return _EXTRA_COLUMNS if "".join(cells[width:]).strip() else None
 
 
 def strip_cells(cells: Sequence[str]) -> list[str]:
-    """Cells without the spaces around them and the empty ones at the end."""
+    """Return cells without surrounding spaces, and without the empty cells at the end."""
     bare = [cell.strip() for cell in cells]
     while bare and not bare[-1]:
         bare.pop()

@@ -45,7 +45,7 @@ def read_database_tables(path: Path) -> Sequence[RecordTable]:
 
 
 def is_trades(records: Sequence[Mapping[str, str]]) -> bool:
-    """Whether JSON records are freqtrade's trades."""
+    """Return whether JSON records are trades of freqtrade."""
     return bool(records) and records[0].keys() >= _TRADE
 
 

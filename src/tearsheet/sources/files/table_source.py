@@ -15,7 +15,7 @@ class TableSource(Protocol):
 
     @property
     def last_line(self) -> int:
-        """Last line of the row given last."""
+        """Last line of the last row."""
 
     @property
     def bytes_read(self) -> int:
@@ -23,7 +23,7 @@ class TableSource(Protocol):
 
     @property
     def resume_after(self) -> int:
-        """What `rows` has to be told to go on below the row given last."""
+        """Position after the last row, for `rows`."""
 
     def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
-        """The cells of every row below a line, with what is wrong with them as text."""
+        """Yield the cells of every row after a position, each with the problem of its text."""

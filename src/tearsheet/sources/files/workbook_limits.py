@@ -97,7 +97,7 @@ class WorkbookParts:
         self._bytes = 0
 
     def has(self, name: str) -> bool:
-        """Whether the archive has a part."""
+        """Return whether the archive has a part."""
         return name.casefold() in self._names
 
     def scan(self, name: str, scanner: XmlScanner) -> None:

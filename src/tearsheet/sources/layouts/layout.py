@@ -218,7 +218,7 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EventMoney(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the money of an event stands: the first of the fields that is not empty, with the sign of a payment."""
+    """Columns for the money of an event, of which the first non-empty one is used, and the sign of a payment."""
 
     amount: tuple[str, ...] = ("event_amount", "cash", "amount")
     paid: Literal["negative", "positive"] = "negative"

@@ -303,7 +303,7 @@ _STATUSES: dict[str, _Kind | None] = {"": None, "fill": None}
 
 
 def _status(text: str, fill_id: str) -> _Kind | None:
-    """Whether a row is a later word on an execution. Raises RowError."""
+    """Return whether a row is a correction or a bust, None for a fill. Raises RowError."""
     bare = text.strip().casefold()
     if bare in _STATUSES:
         return _STATUSES[bare]
@@ -339,12 +339,12 @@ def _missing_quantity(quantity: Decimal | None) -> RowError:
 
 
 def _contract_day(day: date) -> date:
-    """The date that settles one-digit years: in UTC, New Year begins before American markets close."""
+    """Return the date that decides one-digit years; New Year in UTC begins before American markets close."""
     return day - _DAY if (day.month, day.day) == (1, 1) else day
 
 
 def asset_class_of(text: str) -> AssetClass | None:
-    """The kind of instrument that a word names, None for none. Raises RowError."""
+    """Return the asset class of a word; None if it is empty. Raises RowError."""
     bare = text.strip()
     for known in ASSET_CLASSES:
         if bare.lower() == known:

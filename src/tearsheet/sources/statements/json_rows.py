@@ -67,7 +67,7 @@ class JsonLines:
 
 
 def _json_object(line: str) -> dict[str, Any]:
-    """The object of a line, with numbers as texts and keys in small letters. Raises RowError."""
+    """Return the object of a line, with numbers as text and keys in lower case. Raises RowError."""
     try:
         content = json.loads(
             line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_reject_duplicate_keys

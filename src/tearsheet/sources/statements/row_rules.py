@@ -477,7 +477,7 @@ class RuleMapper:
 
 
 def _fallback_columns(layout: Layout, names: HeaderPlaces) -> list[tuple[str, list[int]]]:
-    """The fields for which a file has several columns: of a row, the first that is not empty counts."""
+    """Return the fields that have several columns in a file; in each row the first non-empty one is used."""
     found = []
     for field, options in (*layout.columns.items(), *layout.optional.items()):
         places = [place for option in options if (place := names.place(option)) is not None]

@@ -14,7 +14,7 @@ _MARKING = "tearsheet.marking"
 
 
 def is_text(text: str) -> bool:
-    """Whether a text has neither NUL nor lone surrogates, which databases and JSON cannot hold."""
+    """Return whether a text has no NUL and no lone surrogate, which databases and JSON cannot store."""
     return _NO_TEXT.search(text) is None
 
 

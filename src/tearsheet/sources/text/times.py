@@ -91,7 +91,7 @@ def _order_of(match: re.Match[str]) -> DateOrder | None:
 
 
 def has_zone(text: str) -> bool:
-    """Whether a time has an offset or the name of a zone behind it; an empty text counts as such."""
+    """Return whether a time ends in an offset or the name of a zone; true for empty text."""
     try:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
@@ -120,7 +120,7 @@ def date_in_text(text: str, order: DateOrder | None) -> date | None:
 
 
 def is_unambiguous(text: str) -> bool:
-    """Whether the day of a time is unambiguous; an empty text counts as such."""
+    """Return whether the day of a time is unambiguous; true for empty text."""
     try:
         datetime.fromisoformat(text)
     except ValueError:

@@ -64,7 +64,7 @@ class RecordRow(Row, frozen=True, gc=False):
 
 
 class LogStreamRow(Row, frozen=True, gc=False):
-    """How the records of an account and symbol are used."""
+    """Stream of the trade log: an account and symbol, with the mode in which its records are used."""
 
     TABLE: ClassVar[str] = "log_stream"
 
@@ -290,7 +290,7 @@ class ReceiptRow(Row, frozen=True, gc=False):
 
 
 class AccountStateRow(Row, frozen=True, gc=False):
-    """How often an account was rewritten, its last booking, and the last update from its source."""
+    """State of an account: number of rewrites, last booking, and last update from its source."""
 
     TABLE: ClassVar[str] = "account_state"
 
@@ -419,7 +419,7 @@ class NoteVersionRow(Row, frozen=True, gc=False):
 
 
 class DoubtRow(Row, frozen=True, gc=False):
-    """What is known and gone: its source, the accounts and the span that it puts in doubt."""
+    """Source that is known but gone, with the account and time range that it puts in doubt."""
 
     TABLE: ClassVar[str] = "doubt"
 

@@ -29,7 +29,7 @@ class _Meta(Row, frozen=True, gc=False):
 
 
 class TransactionHooks:
-    """What the owner of a ledger does in its transactions; these defaults do nothing."""
+    """Hooks of the owner of a ledger in its transactions; these defaults do nothing."""
 
     def on_begin(self) -> None:
         """Run at the start of every transaction; an error raised here rejects the transaction."""

@@ -26,7 +26,7 @@ class InstantRow(Row, frozen=True, gc=False):
 
 
 class ClosedCountRow(Row, frozen=True, gc=False):
-    """How many positions of an account and symbol are closed."""
+    """Number of closed positions of an account and symbol."""
 
     account: str
     symbol: str

@@ -58,7 +58,7 @@ def add_events(api: Api, app_context: AppContext) -> None:
 
 
 class StreamPosition(Struct):
-    """What a client has received so far."""
+    """Position of a client in the event stream."""
 
     state_id: str | None = None
     alerts_end: int | None = None

@@ -1,1 +1,1 @@
-"""What pages and tear sheets are made of: numbers by locale, labels, charts, tiles, static files."""
+"""Rendering of pages and tear sheets: numbers by locale, labels, charts, tiles, static files."""

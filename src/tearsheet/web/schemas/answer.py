@@ -27,7 +27,7 @@ class PageAnswer(Struct, Generic[T], kw_only=True):
 
 
 class ErrorDetail(Struct, kw_only=True):
-    """What is wrong with one item of a request."""
+    """Error of one item of a request."""
 
     index: int
     code: str
@@ -36,7 +36,7 @@ class ErrorDetail(Struct, kw_only=True):
 
 
 class ErrorBody(Struct, kw_only=True):
-    """What went wrong. `id` is the request's id, in the log too."""
+    """Error. `id` is the ID of the request, which the log has too."""
 
     code: int
     type: str
@@ -48,7 +48,7 @@ class ErrorBody(Struct, kw_only=True):
 
 
 class ErrorAnswer(Struct, kw_only=True):
-    """The one error body."""
+    """An error answer."""
 
     status: Literal["error"]
     error: ErrorBody

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class HealthCheck(Struct, kw_only=True):
-    """Whether a part works, how long the check took, and what is wrong."""
+    """Status of a component, the duration of its check, and its error."""
 
     status: Literal["ok", "degraded", "down"]
     latency_ms: float
@@ -15,7 +15,7 @@ class HealthCheck(Struct, kw_only=True):
 
 
 class HealthAnswer(Struct, kw_only=True):
-    """Whether the service works. A shared cache that fails makes it slower, not unhealthy."""
+    """Status of the service. A failed shared cache makes it slower, not unhealthy."""
 
     status: Literal["healthy", "degraded", "unhealthy"]
     timestamp: datetime

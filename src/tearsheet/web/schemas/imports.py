@@ -9,7 +9,7 @@ from tearsheet.web.schemas.trading import RejectionView
 
 
 class PreviewChanges(Struct, kw_only=True):
-    """Every day and position that a dry run would change."""
+    """Days and positions that an import would change."""
 
     days: tuple[DayChange, ...]
     positions: tuple[PositionChange, ...]
@@ -17,7 +17,7 @@ class PreviewChanges(Struct, kw_only=True):
 
 # a view because its rejections are views, and only a dry run has `changes`
 class ImportResult(Struct, kw_only=True):
-    """What became of a file; `rejections` are the first of its lines that could not be used.
+    """Result of an import; `rejections` are its first rejected lines.
 
     `id` names the import; a dry run has `changes`, and its id is given to the next import. `executed_legs`: sides of
     round trips that executions tell, too; those count.
@@ -42,12 +42,12 @@ class ImportResult(Struct, kw_only=True):
 
 
 class RejectedRowView(RejectionView, kw_only=True):
-    """A line that could not be used; one that was taken back since counts no more."""
+    """A rejected line; `counts` is false once the rejection was withdrawn."""
 
     counts: bool
 
 
 class ImportDetail(Import, frozen=True):
-    """An import with the first of its lines that could not be used."""
+    """An import with its first rejected lines."""
 
     rejections: tuple[RejectedRowView, ...]

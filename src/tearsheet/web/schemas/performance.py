@@ -73,7 +73,7 @@ class MonthlyNumbers(Numbers, kw_only=True):
 
 
 class Metadata(Struct, kw_only=True):
-    """How an answer was made, how recent it is, and what it may lack."""
+    """Calculation, age and completeness of an answer."""
 
     calculation_method: Literal["position_based"]
     timezone: str
@@ -91,7 +91,7 @@ class Metadata(Struct, kw_only=True):
 
 
 class PeriodAnswer(Struct, kw_only=True):
-    """What the answers about a window have in common."""
+    """Fields that all answers about a window have."""
 
     status: Success
     timestamp: datetime

@@ -31,7 +31,7 @@ class MarkView(Struct, kw_only=True):
 
 # a view because rejections of a request are an error answer
 class WriteResult(Struct, kw_only=True):
-    """What became of a request: new ones, and those that were known; `repeated` by its key."""
+    """Result of a write: numbers of new and of known items; `repeated` if the idempotency key was used before."""
 
     new: int
     known: int
