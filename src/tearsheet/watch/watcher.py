@@ -208,20 +208,20 @@ class Watcher:
 
     def _check_limits(self, context: CheckedContext) -> bool:
         """Evaluate the limits of every account, since time alone can change them, and report what changed."""
-        for found in account_verdicts(context).all():
-            now = (found.state, found.must_be_flat, *(reason.code for reason in found.reasons))
-            if now != self._reported.get(found.account, ("ok", False)):
-                why = "; ".join(f"{reason.code} {reason.detail}" for reason in found.reasons)
-                flat = ", must be flat" if found.must_be_flat else ""
+        for verdict in account_verdicts(context).all():
+            now = (verdict.state, verdict.must_be_flat, *(reason.code for reason in verdict.reasons))
+            if now != self._reported.get(verdict.account, ("ok", False)):
+                why = "; ".join(f"{reason.code} {reason.detail}" for reason in verdict.reasons)
+                flat = ", must be flat" if verdict.must_be_flat else ""
                 self._emit(
                     "verdict",
-                    f"{found.account}: {found.state}{flat}{why and ': ' + why}",
-                    account=found.account,
-                    state=found.state,
-                    must_be_flat=found.must_be_flat,
-                    reasons=[reason.code for reason in found.reasons],
+                    f"{verdict.account}: {verdict.state}{flat}{why and ': ' + why}",
+                    account=verdict.account,
+                    state=verdict.state,
+                    must_be_flat=verdict.must_be_flat,
+                    reasons=[reason.code for reason in verdict.reasons],
                 )
-            self._reported[found.account] = now
+            self._reported[verdict.account] = now
         self._check_missing_guards(context)
         return True
 

@@ -132,18 +132,18 @@ class Charts:
 
     def breakdown(self, chosen: Selection, by: str) -> tuple[Group, ...]:
         """Return closed positions by a grouping; a position with several tags is in the group of each tag."""
-        found = self.closed_trades(chosen)
+        trades = self.closed_trades(chosen)
         if by == "tag":
             with self._ledger.snapshot() as queries:
-                found = _one_per_tag(found, tags_by_position(queries))
-        return breakdown(found, by)
+                trades = _one_per_tag(trades, tags_by_position(queries))
+        return breakdown(trades, by)
 
     def distribution(self, chosen: Selection, of: Literal["net", "r"]) -> Distribution:
         """Return the distribution of the results of closed positions, in money or in R."""
-        found = self.closed_trades(chosen)
+        trades = self.closed_trades(chosen)
         if of == "net":
-            return distribution([closing.net for closing in found])
-        return distribution([closing.r for closing in found if closing.r is not None])
+            return distribution([closing.net for closing in trades])
+        return distribution([closing.r for closing in trades if closing.r is not None])
 
     def rolling(self, chosen: Selection, trades: int) -> tuple[RollingPoint, ...]:
         """Return win rate and expectancy over a moving window of `trades` closed positions."""
@@ -173,17 +173,17 @@ class Charts:
         with self._ledger.snapshot() as queries:
             currency = self._currency(chosen)
             of = TradeScope(scope, currency, to_micros(start), to_micros(end), window.last_trades)
-            found = TradeList(queries, of, trade_filter, self._band)
-            items, previous, following = found.page(number, offset, after, before)
+            trade_list = TradeList(queries, of, trade_filter, self._band)
+            items, previous, following = trade_list.page(number, offset, after, before)
             remarks = note_summaries(queries, [position.id for position in items])
             views = tuple(
                 position_view(position, self._band, remark=remarks.get(position.id)) for position in items
             )
-            total = self._count_trades(chosen, currency, trade_filter, found)
+            total = self._count_trades(chosen, currency, trade_filter, trade_list)
             return TradePage(total, offset, views, previous, following)
 
     def _count_trades(
-        self, chosen: Selection, currency: str, trade_filter: TradeFilter, found: TradeList
+        self, chosen: Selection, currency: str, trade_filter: TradeFilter, trade_list: TradeList
     ) -> int:
         """Return the length of a list, from the stored tallies if no row filter applies, else from a cached count."""
         window, scope = chosen.window, chosen.scope
@@ -193,7 +193,7 @@ class Charts:
         notes = self._ledger.get(NOTES_STATE_ID) if trade_filter.tag else None
         of = (trade_filter.side, trade_filter.outcome, trade_filter.text, trade_filter.tag)
         key = (self._ledger.state_id, notes, self._band, window, scope, currency, of)
-        return self._cache.counts.get_or_compute(key, found.count)
+        return self._cache.counts.get_or_compute(key, trade_list.count)
 
     def filter_values(self, account: str | None, most: int) -> FilterValues:
         """Return at most `most` symbols and strategies of closed positions, of one account or all."""
@@ -242,8 +242,8 @@ class Charts:
     def currencies(self, account: str | None, window: Window) -> list[str]:
         """Return the currencies of the results of a window; the default currency comes first."""
         with self._ledger.snapshot():
-            found = self._ledger.tallies.currencies(account, window.start, window.end)
-            return sorted(found, key=lambda currency: (currency != self._default_currency, currency))
+            currencies = self._ledger.tallies.currencies(account, window.start, window.end)
+            return sorted(currencies, key=lambda currency: (currency != self._default_currency, currency))
 
     def last_session(self, account: str | None) -> date | None:
         """Return the trading day of the last fill of an account or of all; None without one."""
@@ -260,9 +260,9 @@ class Charts:
         return self._summaries.currency(chosen.window, chosen.scope, chosen.currency)
 
 
-def _one_per_tag(found: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -> list[ClosedTrade]:
+def _one_per_tag(trades: list[ClosedTrade], tags: Mapping[str, frozenset[str]]) -> list[ClosedTrade]:
     """Repeat each closed trade for each of its tags; one without tags appears once."""
     none: tuple[str | None, ...] = (None,)
     return [
-        replace(closing, tag=tag) for closing in found for tag in sorted(tags.get(closing.id, ())) or none
+        replace(closing, tag=tag) for closing in trades for tag in sorted(tags.get(closing.id, ())) or none
     ]

@@ -185,16 +185,16 @@ class SummaryBuilder:
         return Window("all", min(max(first, window.start), window.last_day), window.end)
 
     def _currency(self, window: Window, scope: Scope, requested: str | None) -> tuple[str, list[str]]:
-        found = self._ledger.tallies.currencies(scope.account, window.start, window.end)
+        currencies = self._ledger.tallies.currencies(scope.account, window.start, window.end)
         if requested is not None:
-            return requested, [c for c in found if c != requested]
-        if len(found) > 1 and self._options.default_currency not in found:
+            return requested, [c for c in currencies if c != requested]
+        if len(currencies) > 1 and self._options.default_currency not in currencies:
             raise MixedCurrencyError(
-                f"this window holds {' and '.join(found)}, which are never added up",
+                f"this window holds {' and '.join(currencies)}, which are never added up",
                 "choose one currency, or set TEARSHEET_CURRENCY",
             )
-        chosen = found[0] if len(found) == 1 else self._options.default_currency
-        return chosen, [c for c in found if c != chosen]
+        chosen = currencies[0] if len(currencies) == 1 else self._options.default_currency
+        return chosen, [c for c in currencies if c != chosen]
 
     def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:
         if window.last_trades is None and not scope.needs_row_filter:

@@ -41,11 +41,11 @@ def replay_history(
     ledger = context.ledger
     sync_if_writable(context)
     with ledger.snapshot():
-        found = []
+        replays = []
         for name in _limited_accounts(ledger, limits, account):
             terms = _limit_context(context, ledger, window, name, currency)
-            found.append(_AccountReplay(ledger, name, limits.for_account(name), window, terms).run())
-        return found
+            replays.append(_AccountReplay(ledger, name, limits.for_account(name), window, terms).run())
+        return replays
 
 
 def load_replay_limits(context: LedgerContext, file: Path | None = None) -> Limits:
@@ -70,13 +70,13 @@ def _limit_context(
     context: LedgerContext, ledger: Ledger, window: Window, account: str, requested: str | None
 ) -> LimitContext:
     settings = context.settings
-    found = ledger.tallies.currencies(account, window.start, window.end)
-    if requested is None and len(found) > 1 and settings.currency not in found:
+    currencies = ledger.tallies.currencies(account, window.start, window.end)
+    if requested is None and len(currencies) > 1 and settings.currency not in currencies:
         raise MixedCurrencyError(
-            f"{account} traded in {' and '.join(found)}, which are never added up",
+            f"{account} traded in {' and '.join(currencies)}, which are never added up",
             "choose one with --currency, or set TEARSHEET_CURRENCY",
         )
-    currency = requested or (found[0] if len(found) == 1 else settings.currency)
+    currency = requested or (currencies[0] if len(currencies) == 1 else settings.currency)
     breaks = settings.breakeven_streak == "break"
     return LimitContext(settings.calendar, currency, OutcomeRules(settings.breakeven_band, breaks))
 

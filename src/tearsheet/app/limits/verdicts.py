@@ -61,9 +61,9 @@ class AccountVerdicts:
         Saves new breaches and publishes their alerts. Raises StoreError if the ledger cannot be read.
         """
         self._file.remember()
-        found = self._evaluate_account(account, list(stale))
-        self._publish(found)
-        return found
+        verdict = self._evaluate_account(account, list(stale))
+        self._publish(verdict)
+        return verdict
 
     def publish_alerts(self) -> None:
         """Open, escalate and resolve incidents of the accounts evaluated since the last call."""
@@ -78,24 +78,24 @@ class AccountVerdicts:
         with self._ledger.snapshot():
             stated, now = self._file.load(), self._context.now
             live = self.books.for_account(account, stated.limits.for_account(account), now)
-            found = self._verdict(live, stated, now, reasons)
+            verdict = self._verdict(live, stated, now, reasons)
             unsaved, took_long = live.unsaved_breaches(), live.sessions > _MANY_SESSIONS
         if unsaved or (took_long and live.new_snapshot is not None):
-            return self._verdict_after_saving(account, found, reasons, unsaved)
-        return found
+            return self._verdict_after_saving(account, verdict, reasons, unsaved)
+        return verdict
 
-    def _publish(self, found: Verdict) -> None:
+    def _publish(self, verdict: Verdict) -> None:
         """Save the alerts of a verdict; a failure is logged and never blocks the verdict."""
-        levels = (found.trading_day, *((v.name, v.level, v.breach and v.breach.id) for v in found.limits))
-        if self._published.get(found.account) == levels:
+        levels = (verdict.trading_day, *((v.name, v.level, v.breach and v.breach.id) for v in verdict.limits))
+        if self._published.get(verdict.account) == levels:
             return
         try:
             with self._ledger.lock_timeout(_ALERT_LOCK_TIMEOUT_S):
-                self._context.alerts.update_incidents(lambda last: incident_events(found, last))
+                self._context.alerts.update_incidents(lambda last: incident_events(verdict, last))
         except (StoreError, InputError) as error:
             log_event(_log, "tearsheet.untold", level=logging.WARNING, reason=error.message)
             return
-        self._published[found.account] = levels
+        self._published[verdict.account] = levels
 
     def all(self, stale: Iterable[PartialReason] = ()) -> list[Verdict]:
         """Return the verdicts of all accounts that have limits or an active breach."""
@@ -105,9 +105,9 @@ class AccountVerdicts:
             broken = set(BreachTable(self._ledger.queries).accounts()) - set(names)
         for account in self._context.alerts.accounts_with_open_limit_alerts() - broken - set(names):
             self.for_account(account, reasons)  # resolves incidents whose limits were removed
-        found = [self.for_account(account, reasons) for account in names]
+        verdicts = [self.for_account(account, reasons) for account in names]
         still = (self.for_account(account, reasons) for account in sorted(broken))
-        return [*found, *(one for one in still if one.state == "breach")]
+        return [*verdicts, *(one for one in still if one.state == "breach")]
 
     def evaluate(self, accounts: Iterable[str]) -> None:
         """Evaluate the limits of changed accounts, inside the transaction of the change."""
@@ -187,7 +187,7 @@ class AccountVerdicts:
         return {*self._ledger.queries.accounts(), *(position.account for position in held)}
 
     def _verdict_after_saving(
-        self, account: str, found: Verdict, reasons: list[PartialReason], unsaved: list[Breach]
+        self, account: str, verdict: Verdict, reasons: list[PartialReason], unsaved: list[Breach]
     ) -> Verdict:
         """Save the breaches and return the verdict; add a `not_kept` reason if saving fails."""
         trouble = f"the ledger {self._ledger.name} is read-only"
@@ -198,10 +198,10 @@ class AccountVerdicts:
             except StoreError as error:
                 trouble = error.message
         if not unsaved:
-            return found
+            return verdict
         self.books.invalidate()
         reason = VerdictReason("not_kept", trouble)
-        return replace(found, reasons=(*found.reasons, reason))
+        return replace(verdict, reasons=(*verdict.reasons, reason))
 
     def _save_and_evaluate(self, account: str, reasons: list[PartialReason]) -> Verdict:
         with self._ledger.writing(frozenset({account})):

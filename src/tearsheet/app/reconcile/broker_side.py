@@ -42,7 +42,7 @@ def collect_numbers(
     by_day = [(_day(line, calendar), line) for line in lines]
     covered = [(line.since or day, day) for day, line in by_day]
     covered += [report.period[account]] if account in report.period else []
-    found = BrokerNumbers({}, defaultdict(list), min(covered)[0], max(day for _, day in covered))
+    broker = BrokerNumbers({}, defaultdict(list), min(covered)[0], max(day for _, day in covered))
     for day, line in by_day:
         span = DayRange(day, line.since or day, line.symbol or "", line.currency or "")
         for name, amount in line.amounts.items():
@@ -50,16 +50,16 @@ def collect_numbers(
                 what = cast(NumberKind, name)
                 is_sum = what not in ("position", "price")
                 key = (what, span)
-                found.numbers[key] = amount + (found.numbers.get(key, ZERO) if is_sum else ZERO)
-                found.lines[key].append(line.line)
-    _balance_changes(found, by_day, start)
-    _drop_redundant_totals(found)
-    return found
+                broker.numbers[key] = amount + (broker.numbers.get(key, ZERO) if is_sum else ZERO)
+                broker.lines[key].append(line.line)
+    _balance_changes(broker, by_day, start)
+    _drop_redundant_totals(broker)
+    return broker
 
 
-def add_zero_days(found: BrokerNumbers, ours: LedgerNumbers, *, all_positions: bool) -> None:
+def add_zero_days(broker: BrokerNumbers, ours: LedgerNumbers, *, all_positions: bool) -> None:
     """Add zeros for days and instruments that the statement covers but does not list and the ledger has."""
-    numbers = found.numbers
+    numbers = broker.numbers
     listed = {span for what, span in numbers if what != "balance"}
     for what in _ZERO_KINDS:
         spans = [span for w, span in numbers if w == what]
@@ -69,21 +69,23 @@ def add_zero_days(found: BrokerNumbers, ours: LedgerNumbers, *, all_positions: b
                 continue
             since_day = {(s.since, s.day) for s in spans if s.symbol and s.since != s.day}
             for symbol in ours.symbols():
-                its = ours.traded_days(symbol, found.first, found.last) if is_single else ()
+                its = ours.traded_days(symbol, broker.first, broker.last) if is_single else ()
                 zeros = [DayRange(day, day, symbol) for day in its]
                 zeros += [] if is_single else [DayRange(d, s, symbol) for s, d in since_day]
-                _add_zeros(found, what, zeros, ours, listed)
+                _add_zeros(broker, what, zeros, ours, listed)
         if any(not s.symbol and s.since == s.day and not s.currency for s in spans):
-            days = {d for symbol in ours.symbols() for d in ours.traded_days(symbol, found.first, found.last)}
-            _add_zeros(found, what, [DayRange(day, day) for day in days], ours, listed)
+            days = {
+                d for symbol in ours.symbols() for d in ours.traded_days(symbol, broker.first, broker.last)
+            }
+            _add_zeros(broker, what, [DayRange(day, day) for day in days], ours, listed)
     if all_positions:
         for day in {s.day for w, s in numbers if w == "position" and s.symbol}:
             spans = [DayRange(day, day, symbol) for symbol in ours.symbols()]
-            _add_zeros(found, "position", spans, ours, {s for w, s in numbers if w == "position"})
+            _add_zeros(broker, "position", spans, ours, {s for w, s in numbers if w == "position"})
 
 
 def _add_zeros(
-    found: BrokerNumbers,
+    broker: BrokerNumbers,
     what: NumberKind,
     spans: Iterable[DayRange],
     ours: LedgerNumbers,
@@ -92,8 +94,8 @@ def _add_zeros(
     for span in spans:
         key: NumberKey = (what, span)
         if span not in listed and (ours.value(what, span, "average") or ours.value(what, span, "fifo")):
-            found.numbers[key] = ZERO
-            found.implied_zeros.add(key)
+            broker.numbers[key] = ZERO
+            broker.implied_zeros.add(key)
 
 
 def _day(line: ReportLine, calendar: TradingCalendar) -> date:
@@ -104,7 +106,7 @@ def _day(line: ReportLine, calendar: TradingCalendar) -> date:
 
 
 def _balance_changes(
-    found: BrokerNumbers, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None
+    broker: BrokerNumbers, by_day: Sequence[tuple[date, ReportLine]], start: Decimal | None
 ) -> None:
     """Add the balance changes between reported days, without deposits."""
     deposits: dict[date, Decimal] = defaultdict(Decimal)
@@ -121,22 +123,22 @@ def _balance_changes(
     if firsts and min(firsts) in opened:  # the account was opened with this deposit
         before = (min(last) - DAY, ZERO)
     elif firsts and start is not None:
-        before = (found.first - DAY, start)
+        before = (broker.first - DAY, start)
     for day in sorted(last):
         balance, line_number = last[day]
         if before is not None:
             since, earlier = before
             moved = sum((a for d, a in deposits.items() if since < d <= day), ZERO)
             key: NumberKey = ("balance", DayRange(day, since + DAY))
-            found.numbers[key] = balance - earlier - moved
-            found.lines[key].append(line_number)
+            broker.numbers[key] = balance - earlier - moved
+            broker.lines[key].append(line_number)
         before = (day, balance)
 
 
-def _drop_redundant_totals(found: BrokerNumbers) -> None:
+def _drop_redundant_totals(broker: BrokerNumbers) -> None:
     """Drop period totals of an instrument if the statement also lists daily values."""
-    daily = {(what, span.symbol) for what, span in found.numbers if span.since == span.day}
-    for key in list(found.numbers):
+    daily = {(what, span.symbol) for what, span in broker.numbers if span.since == span.day}
+    for key in list(broker.numbers):
         what, span = key
         if what in _ZERO_KINDS and span.symbol and span.since != span.day and (what, span.symbol) in daily:
-            del found.numbers[key]
+            del broker.numbers[key]
