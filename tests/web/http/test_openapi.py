@@ -157,7 +157,7 @@ def test_every_operation_is_described_and_every_description_is_an_operation(api:
 def test_components_have_plain_names_and_every_reference_is_one(api: Api) -> None:
     document = api.get("/openapi.json")
     components = document["components"]["schemas"]
-    assert {"FillPageAnswer", "ImportsAnswer", "VerdictAnswer", "VerdictListAnswer", "ErrorAnswer"} <= {
+    assert {"ListedFillPageAnswer", "ImportsAnswer", "VerdictAnswer", "VerdictListAnswer", "ErrorAnswer"} <= {
         *components
     }
     assert [name for name in components if not re.fullmatch("([A-Z][a-z]+)+", name)] == []
@@ -167,7 +167,7 @@ def test_components_have_plain_names_and_every_reference_is_one(api: Api) -> Non
 
 def test_fields_that_every_answer_contains_are_required(api: Api) -> None:
     components = api.get("/openapi.json")["components"]["schemas"]
-    assert "commission" in components["Fill"]["required"]
+    assert "commission" in components["ListedFill"]["required"]
     assert {*components["ImportResult"]["properties"]} - {*components["ImportResult"]["required"]} == {
         "changes"
     }
