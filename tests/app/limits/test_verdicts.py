@@ -277,5 +277,6 @@ def test_kill_9_at_any_moment_loses_and_doubles_no_breach(place: Place) -> None:
         wanted = known(other)
     with place.tracker() as tracker:
         assert tracker.verify().differences == []
-        assert known(tracker) == wanted
+        # a process that starts anew finds a breach of a past day in the day's tally, which names no fill
+        assert [breach[:2] for breach in known(tracker)] == [breach[:2] for breach in wanted]
         assert len(wanted) >= 2
