@@ -107,6 +107,11 @@ class KnownLedger:
         outside, beside = self._notes.outside(), self._notes.beside()
         return outside.identity if outside is not None else None if beside is None else beside.identity
 
+    def noted_revision(self) -> int:
+        """Return a revision that the ledger has reached, 0 if none is noted."""
+        beside = self._notes.beside()
+        return 0 if beside is None else beside.revision
+
     def open(self, hooks: TransactionHooks | None = None) -> Ledger:
         """Open the ledger; create it only if none is known at its place.
 

@@ -54,7 +54,7 @@ COMMANDS = {
     "imports": "imports",
     "reconcile": "reconcile",
     "formats": "formats",
-    "doctor": "formats",
+    "doctor": "ledger",
     "verify": "import_sync",
     "calendar": "ledger",
     "sources": "ledger",

@@ -141,16 +141,8 @@ def formats(name: str | None, layouts: Path) -> None:
     click.echo("\n`tearsheet formats NAME` lists the columns, `tearsheet doctor FILE` looks at a file.")
 
 
-@click.command(short_help="Why a file can or cannot be imported.")
-@click.argument("file", type=click.Path(path_type=Path))
-@file_options
-def doctor(file: Path, **values: Any) -> int:
-    """Look at a file as an import would, without keeping anything, and say what is seen.
-
-    \b
-    tearsheet doctor statement.csv
-    tearsheet doctor statement.csv --timezone America/New_York --account U1
-    """
+def diagnose(file: Path, values: dict[str, Any]) -> int:
+    """Print what an import would see in a file; return the exit code."""
     diagnosis = diagnose_file(file, Settings.load(), file_options_from(values))
     click.echo("\n".join(_format_diagnosis(diagnosis)))
     for rejection in diagnosis.rejections:
@@ -266,4 +258,4 @@ def _zone(name: str | None) -> ZoneInfo | None:
         ) from None
 
 
-COMMANDS = {"formats": formats, "doctor": doctor}
+COMMANDS = {"formats": formats}

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tearsheet import log
 from tearsheet.app.imports.import_file import ImportJob, import_file, preview_import, save_mapping
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
@@ -13,6 +14,8 @@ from tearsheet.cli.formats import file_options, file_options_from
 from tearsheet.cli.imports import format_changes
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import format_rejection, progress
+from tearsheet.errors import UsageError
+from tearsheet.settings import Settings
 
 _MAX_LINES = 10
 
@@ -97,8 +100,18 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
 
 
 @click.command(short_help="Rebuild the books and compare them with the ledger.")
-def verify() -> int:
-    """Rebuild the books from the stored facts and compare them row by row with the ledger."""
+@click.option(
+    "--repair", "repairs", is_flag=True, help="Rebuild the books; save what a damaged file still has."
+)
+@click.option("--by", metavar="NAME", envvar="USER", help="Who repairs it; recorded.")
+def verify(repairs: bool, by: str | None) -> int:
+    """Rebuild the books from the stored facts and compare them row by row with the ledger.
+
+    --repair rebuilds the books in the ledger itself. A file that is damaged or empty is moved aside, and a new one
+    is made of the rows that can be read; logs are read from their files again.
+    """
+    if repairs:
+        _repair(by)
     with open_tracker() as tracker:
         tracker.sync()
         report = tracker.verify(lambda words: click.echo(f"  {words} …", err=True))
@@ -108,6 +121,24 @@ def verify() -> int:
     verdict = "agrees" if report.matches else f"{len(report.differences)} differences"
     click.echo(f"{verdict}: {counts}")
     return EXIT_OK if report.matches else EXIT_BAD_DATA
+
+
+def _repair(by: str | None) -> None:
+    from tearsheet.app.repair import repair  # deferred: only where something is damaged
+
+    if not by:
+        raise UsageError("a repair is recorded with who made it", "give --by NAME")
+    settings = Settings.load()
+    log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
+    report = repair(settings, by, lambda words: click.echo(f"  {words} …", err=True))
+    if report.kept_as is None:
+        click.echo("The books were rebuilt from the facts.")
+        return
+    click.echo(f"The damaged file is kept as {report.kept_as}; {report.rows:,} rows of it were saved.")
+    if report.lost:
+        click.echo(
+            f"Not all could be read of: {', '.join(report.lost)}. Logs are read from their files; import statements again."
+        )
 
 
 COMMANDS = {"sync": sync, "import": import_, "verify": verify}

@@ -1,6 +1,8 @@
 """The commands for the ledger as a whole: calendar, sources."""
 
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,8 +18,11 @@ from tearsheet.app.config.source_decisions import (
     doubts,
     forget_instruments,
 )
+from tearsheet.app.feeds import feeds
 from tearsheet.app.imports.api_posts import ApiWrites
-from tearsheet.app.known_ledger import settings_of_ledger
+from tearsheet.app.known_ledger import KnownLedger, settings_of_ledger
+from tearsheet.cli import EXIT_OK
+from tearsheet.cli.formats import diagnose, file_options
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import columns
 from tearsheet.errors import UsageError
@@ -62,6 +67,47 @@ def calendar(by: str | None, dry_run: bool, **given: str | None) -> None:
         if not change.apply(new_settings, change.digest, by):
             raise UsageError("the settings file was changed meanwhile", "run the command again")
         click.echo(columns(("rule", "value"), change.rules(new_settings), "ll"))
+
+
+def describe_ledger() -> None:
+    """Print which ledger this is: identity, rules, sources and their age, and what is in doubt."""
+    settings = Settings.load()
+    click.echo(click.style(ledger_name(settings), bold=True))
+    noted = KnownLedger(settings).noted_identity()
+    if noted:  # said also of a ledger that is gone
+        click.echo(f"  {'identity':<18}{noted}")
+    with open_tracker() as tracker:
+        tracker.refresh(30.0)
+        if not noted:
+            click.echo(f"  {'identity':<18}{tracker.known.identity}")
+        for key, text in TradingDayChange(tracker).rules(tracker.settings):
+            click.echo(f"  {key:<18}{text}")
+        click.echo(f"  {'revision':<18}{tracker.revision}")
+        zone = tracker.settings.calendar.timezone
+        rows = [
+            (
+                feed.name if feed.place is None else f"{feed.name} {feed.place}",
+                str(feed.sources),
+                "—" if feed.last_at is None else f"{feed.last_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
+                "—" if feed.age_s is None else format_age(feed.age_s),
+            )
+            for feed in feeds(tracker)
+        ]
+        in_doubt = doubts(tracker)
+    if rows:
+        click.echo(columns((f"source (times in {zone.key})", "read", "last record", "age"), rows, "lrlr"))
+    for one in in_doubt:
+        click.echo(click.style(f"in doubt: {one.source}: {one.detail}", fg="yellow"))
+
+
+def format_age(seconds: float) -> str:
+    """Format an age, such as 3 d 4 h or 12 s; a time ahead of the clock is in the future."""
+    if seconds < 0:
+        return "in the future"
+    for unit, size, smaller, part in (("d", 86_400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} {int(seconds % size // part)} {smaller}"
+    return f"{int(seconds)} s"
 
 
 @click.group(short_help="What is known and gone, and decisions on it.", invoke_without_command=True)
@@ -156,4 +202,24 @@ def marks(remove: str | None) -> None:
         click.echo(columns(("symbol", "price", "time"), found, "lrl") if found else "No marks.")
 
 
-COMMANDS = {"calendar": calendar, "sources": sources, "marks": marks}
+@click.command(short_help="Which ledger this is; or why a file can or cannot be imported.")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@file_options
+def doctor(file: Path | None, **values: Any) -> int:
+    """Look at a file as an import would, without keeping anything, and say what is seen.
+
+    Without a file, say which ledger this is: its identity and rules, its sources, the last record of each and
+    its age, and what is in doubt.
+
+    \b
+    tearsheet doctor
+    tearsheet doctor statement.csv
+    tearsheet doctor statement.csv --timezone America/New_York --account U1
+    """
+    if file is None:
+        describe_ledger()
+        return EXIT_OK
+    return diagnose(file, values)
+
+
+COMMANDS = {"calendar": calendar, "sources": sources, "doctor": doctor, "marks": marks}

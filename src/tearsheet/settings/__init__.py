@@ -42,6 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     alert_min_sample: int
     log_dir: Path
     archive_logs: bool
+    silence_is_normal: bool
     output_dir: Path
     upload_dir: Path
     alerts_file: Path

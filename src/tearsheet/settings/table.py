@@ -104,6 +104,8 @@ SETTINGS = (
     Setting("log_dir", "TEARSHEET_LOG_DIR", "logs", "Folder of the trade logs, YYYY-MM-DD.jsonl.", _PATH),
     Setting("archive_logs", "TEARSHEET_ARCHIVE_LOGS", "no", "Whether log files of finished days may leave the folder; what was read of them stays.",
             _YES_OR_NO),
+    Setting("silence_is_normal", "TEARSHEET_SILENCE_IS_NORMAL", "no", "Whether a trade log that says nothing new is as good as one that does: then a look at it counts for `stale_after`.",
+            _YES_OR_NO),
     Setting("output_dir", "TEARSHEET_OUTPUT_DIR", "logs/performance", "Folder of the exported summaries.", _PATH),
     Setting("upload_dir", "TEARSHEET_UPLOAD_DIR", "logs/performance/uploads", "Folder of files that were sent to the import page and wait for the yes.", _PATH),
     Setting("alerts_file", "TEARSHEET_ALERTS_FILE", "logs/performance-alerts.jsonl", "File that alerts are appended to.", _PATH),

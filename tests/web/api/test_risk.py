@@ -152,7 +152,7 @@ def test_rejected_lines_and_a_ledger_that_lags_are_unknown(place: Place) -> None
     api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
     assert verdict(api)["state"] == "ok"
     place.now += timedelta(hours=3)
-    assert verdict(api)["state"] == "ok", "a look at the log that finds nothing new is a look"
+    assert [reason["code"] for reason in verdict(api)["reasons"]] == ["stale_feed"], "a look is no record"
     path = place.log("2026-11-20", '{"broken": ', mode="a")
     found = verdict(api)
     assert found["state"] == "unknown"

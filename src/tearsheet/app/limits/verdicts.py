@@ -252,7 +252,7 @@ class AccountVerdicts:
         feed = live.feed_cache[1]
         assert isinstance(feed, FeedStatus)
         update_times = [account_state(self._ledger.queries, account).last_update_at]
-        if self._ledger.sources.uses_trade_log(account) and self._settings.log_dir.is_dir():
+        if self._settings.silence_is_normal and self._ledger.sources.uses_trade_log(account):
             update_times.append(self._context.last_checked_at)
         feed = replace(feed, last_update_at=max((at for at in update_times if at), default=None))
         if feed.last_update_at is None and feed.last_fill_at is None:

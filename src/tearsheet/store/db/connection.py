@@ -16,6 +16,7 @@ Values = tuple[Any, ...]
 #: A test compares it with the schema files, so that opening a current ledger does not read them.
 SCHEMA_VERSION = 13
 GONE_HINT = "mount or restore it; or start anew: `tearsheet sources forget ledger --by NAME`"
+EMPTY_HINT = "restore it; or rebuild it from the logs: `tearsheet verify --repair --by NAME`"
 _MIGRATION = re.compile(r"^(\d{4})_\w+\.sql$")
 
 
@@ -86,6 +87,10 @@ class Connection(Protocol):
 
     def acquire_commit_lock(self) -> None:
         """Wait until this is the only writer, which then sees everything that others have committed."""
+        ...
+
+    def probe_write(self) -> None:
+        """Write something and wait until it is on the disk. Raises StoreError if that fails."""
         ...
 
     def flush(self) -> None:

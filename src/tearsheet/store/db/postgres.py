@@ -3,6 +3,7 @@
 Imported only if DATABASE_URL names PostgreSQL, because the driver is an optional extra.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -151,6 +152,14 @@ class PostgresConnection:
     def acquire_commit_lock(self) -> None:
         """Wait until no other writer holds the commit lock, and hold it until the end."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (_LAST_STEP,))
+
+    def probe_write(self) -> None:
+        """Write a row and commit it."""
+        self.execute(
+            "INSERT INTO meta (key, value) VALUES ('probe', ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (os.urandom(8).hex(),),
+        )
 
     def flush(self) -> None:
         """Do nothing: the server keeps its files."""

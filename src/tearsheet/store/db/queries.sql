@@ -29,6 +29,12 @@ SELECT * FROM doubt WHERE since_us < ? AND until_us >= ? ORDER BY code, source, 
 DELETE FROM doubt WHERE source = ? AND account = ? AND kept_in = ?
 -- name: accounts_of_files
 SELECT DISTINCT f.account FROM fill f JOIN source s ON s.id = f.id >> 32 WHERE s.kind = 'import' AND s.layout <> 'api'
+-- name: feeds
+SELECT s.layout, COUNT(*) AS sources, MAX(s.read_at) AS read_us, MAX(t.last_us) AS last_us
+FROM source s LEFT JOIN (
+    SELECT id >> 32 AS source_id, MAX(time_us) AS last_us FROM record GROUP BY id >> 32
+    UNION ALL SELECT id >> 32 AS source_id, MAX(time_us) AS last_us FROM fill WHERE record_id IS NULL GROUP BY id >> 32
+) t ON t.source_id = s.id GROUP BY s.layout
 -- name: absence
 SELECT source FROM absence WHERE source = ?
 -- name: absences

@@ -11,12 +11,20 @@ from typing import Any
 from msgspec import Struct
 
 from tearsheet.errors import LedgerGoneError, SchemaError, StoreError
-from tearsheet.shared_files import file_size
-from tearsheet.store.db.connection import GONE_HINT, SCHEMA_VERSION, Values, first_value, migrations
+from tearsheet.shared_files import file_size, replace_file
+from tearsheet.store.db.connection import (
+    EMPTY_HINT,
+    GONE_HINT,
+    SCHEMA_VERSION,
+    Values,
+    first_value,
+    migrations,
+)
 from tearsheet.store.db.dialect import copy_target, insert_with_nulls
 
 #: Rows per executemany, and the least number of rows for which removing NULL columns is worth it.
 _CHUNK_ROWS, _LEAST_ROWS = 10_000, 50
+_PROBE_BYTES = 256 << 10
 #: Size of the page cache, and its size while a large import is written.
 _CACHE_KIB, _LIMITED_CACHE_KIB = 65_536, 8192
 
@@ -113,6 +121,28 @@ class SqliteConnection(sqlite3.Connection):
         """Save the device and inode of the open files, for `is_in_place`."""
         self._opened_files = _file_ids(self.path, with_log=not self.read_only)
 
+    def probe_write(self) -> None:
+        """Write a file beside the ledger, as large as a small change; the ledger may be locked by a long one."""
+        path = self.path.with_name(f".{self.path.name}.{os.getpid()}.probe")
+        try:
+            replace_file(path, bytes(_PROBE_BYTES))
+        except OSError as error:
+            raise StoreError(
+                f"the folder of the ledger {self.path} cannot be written: {error.strerror or error}",
+                "free some space, or give write permission; nothing was lost",
+            ) from error
+        finally:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def damage(self) -> str | None:
+        """Return the first fault of the file's pages, None if there is none."""
+        try:
+            found = first_value(super().execute("PRAGMA integrity_check(1)"))
+        except sqlite3.DatabaseError as error:
+            return f"is damaged ({error})"
+        return None if found == "ok" else f"is damaged ({found})"
+
     def flush(self) -> None:
         """Checkpoint: copy the write-ahead log into the database file and truncate it."""
         self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -205,7 +235,7 @@ def _reject_missing(path: Path) -> None:
     except OSError:
         return  # opening the file raises the error with its cause
     if is_empty:
-        raise LedgerGoneError(f"the ledger {path} is empty: its file was truncated", GONE_HINT)
+        raise LedgerGoneError(f"the ledger {path} is empty: its file was truncated", EMPTY_HINT)
 
 
 def _is_read_only(path: Path) -> bool:
@@ -286,8 +316,8 @@ _HINTS = {
     "SQLITE_READONLY": ("is read-only", "give write permission to the file and its folder"),
     "SQLITE_FULL": ("cannot grow: the disk is full", "free some space; nothing was lost"),
     "SQLITE_IOERR": ("cannot be read or written: the disk reports an error", "check the disk"),
-    "SQLITE_CORRUPT": ("is damaged", "move it away and run `tearsheet sync`; imports again"),
-    "SQLITE_NOTADB": ("is no SQLite database", "point DATABASE_URL at another file"),
+    "SQLITE_CORRUPT": ("is damaged", "`tearsheet verify --repair` saves what can be read of it"),
+    "SQLITE_NOTADB": ("is no SQLite database", "restore it, or `tearsheet verify --repair`"),
     "SQLITE_CANTOPEN": ("cannot be opened", "check the path and its permissions"),
 }
 

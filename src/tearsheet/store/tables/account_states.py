@@ -83,18 +83,18 @@ class AccountStates:
             since = self._changed.get(booking.account, booking.time)
             self._changed[booking.account] = min(since, booking.time)
 
-    def finish(self, now_us: int | None) -> frozenset[str]:
-        """Save changed accounts, with an instant, if given, as their last update; return their names."""
+    def finish(self) -> frozenset[str]:
+        """Save the changed accounts; return their names."""
         touched = self._spans.keys() | self._removed.keys() | self._changed.keys()
         for account in touched:
-            self._write(account, now_us)
+            self._write(account)
         self._spans.clear()
         self._removed.clear()
         self._changed.clear()
         self._held = 0
         return frozenset(touched)
 
-    def _write(self, account: str, now_us: int | None) -> None:
+    def _write(self, account: str) -> None:
         before = account_state(self._queries, account)
         span, last_us = self._spans.get(account), before.last_us
         changed = [to_micros(one.time) for one in self._removed.get(account, {}).values()]
@@ -112,7 +112,7 @@ class AccountStates:
             account=account,
             rewrites=before.rewrites + bool(changed),
             last_us=last_us,
-            heard_us=before.last_update_us if now_us is None else now_us,
+            heard_us=before.last_update_us,
         )
         self._queries.execute("put_account_state", row)
 
@@ -120,6 +120,13 @@ class AccountStates:
 def record_heartbeat(queries: Queries, accounts: Iterable[str], now: datetime) -> None:
     """Save that the source of accounts is alive, also if it sends no data."""
     queries.execute_many("heard_account", [(name, to_micros(now)) for name in sorted(accounts)])
+
+
+def note_last_record(queries: Queries, account: str, time_us: int) -> None:
+    """Save the time of an account's last log record, if nothing later was heard of it."""
+    last_us = account_state(queries, account).last_update_us
+    if last_us is None or last_us < time_us:
+        queries.execute("heard_account", (account, time_us))
 
 
 def _booking_key(booking: Booking) -> _BookingKey:

@@ -91,6 +91,8 @@ class LogRecords:
         self._stream_modes: dict[LogStream, _StreamMode] = {}
         self._account_modes: dict[str, _AccountMode] = {}
         self._counted_source_id: int | None = None
+        #: time of the last record added here, by account
+        self.latest: dict[str, int] = {}
         #: contents without an order id in the counted file
         self._counter: Counter[str] = Counter()
 
@@ -128,6 +130,7 @@ class LogRecords:
 
     def _store(self, new: list[StoredRecord]) -> list[Rejection]:
         in_time = [record for record in new if record.held_us is None]
+        self._note_times(in_time)
         self._count(in_time)
         self._apply_modes(in_time)
         orders: dict[tuple[str, str], list[StoredRecord]] = defaultdict(list)
@@ -179,6 +182,15 @@ class LogRecords:
         self._choose_valid(removed)
         self._apply_modes(counted)
         return len(removed)
+
+    def _note_times(self, records: Iterable[StoredRecord]) -> None:
+        """Note the time of each account's last record, which is the age of its log."""
+        now_us = to_micros(self._now)
+        for stored in records:
+            record = stored.to_record()
+            time_us = min(to_micros(record.exit_timestamp or record.timestamp), now_us)
+            if time_us > self.latest.get(stored.account, 0):
+                self.latest[stored.account] = time_us
 
     def finish(self) -> None:
         """Save the mode (fills or trades) of each stream of the log."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from msgspec import Struct, json
 
 from tearsheet.store.tables import rows
+from tearsheet.store.tables.account_states import note_last_record
 from tearsheet.store.tables.columns import BatchRow, RejectionRow, SourceRow, UndoRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
@@ -268,7 +269,9 @@ class LedgerTransaction:
         self._recreate_indexes(self._fact_indexes)
         self._streams.finish()
         self._recreate_indexes(self._book_indexes)
-        touched = self._tallies.accounts.finish(None if self._is_rebuilt else self._now_us)
+        touched = self._tallies.accounts.finish()
+        for account, time_us in self._records.latest.items():
+            note_last_record(self._queries, account, time_us)
         self._reattach_notes(touched)
         # the tallies of all accounts, the overlaps and the revision are shared by all writers
         self._ledger.acquire_commit_lock()

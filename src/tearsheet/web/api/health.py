@@ -78,6 +78,7 @@ def _timed_check(check: Callable[[], str | None], failing: Literal["degraded", "
 def _store(app_context: AppContext) -> None:
     with app_context.tracker_pool.borrow() as tracker:
         assert tracker.state_id
+        app_context.tracker_pool.probe_write(tracker)
 
 
 def _cache(app_context: AppContext) -> str | None:

@@ -17,6 +17,8 @@ from tearsheet.tracker import PerformanceTracker
 #: How long a query waits for another writer before it answers without the newest log lines; that answer
 #: reports `stale_ledger`, is not cached and has no ETag.
 _LOCK_TIMEOUT_S = 0.2
+#: Seconds for which a successful probe of a write is good.
+_PROBE_EVERY_S = 1.0
 #: How long a write waits for another writer before it fails with 503.
 _WRITE_LOCK_TIMEOUT_S = 5.0
 
@@ -31,6 +33,7 @@ class TrackerPool:
         self._known = KnownLedger(settings)
         self._chart_cache = ChartCache()
         self._local = threading.local()
+        self._probed_at = -1e9
 
     @contextmanager
     def borrow(self) -> Iterator[PerformanceTracker]:
@@ -61,6 +64,14 @@ class TrackerPool:
         if not self._local.sync_errors:
             return 0.0
         return float(time.monotonic() - self._local.complete_at)
+
+    def probe_write(self, tracker: PerformanceTracker) -> None:
+        """Write something into a ledger that can be written, at most once a second. Raises StoreError."""
+        now = time.monotonic()
+        if tracker.read_only or now - self._probed_at < _PROBE_EVERY_S:
+            return
+        tracker.ledger.connection.probe_write()
+        self._probed_at = now
 
     def discard(self) -> None:
         """Close the thread's tracker."""
