@@ -17,6 +17,7 @@ from tearsheet.sources.trade_logs.log_folder import LogReadPosition, prefix_matc
 from tearsheet.store.tables.columns import BookingRow, LogStreamRow, PositionRow, Row, RowType, TallyRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
+from tearsheet.store.tables.query_rows import GapRow
 from tearsheet.store.tables.tallies import decode
 from tearsheet.store.write.transaction import BookingRules, LedgerTransaction
 
@@ -40,6 +41,7 @@ _BOOKS: tuple[_Book[Any], ...] = (
     _Book(PositionRow, "id"),
     _Book(BookingRow, "position_id, time_us, rank, fill_key, part"),
     _Book(LogStreamRow, "account, symbol"),
+    _Book(GapRow, "account, symbol, time_us, rank, fill_key, code"),
 )
 _TALLIES = _Book(TallyRow, "account, session, currency")
 

@@ -27,6 +27,11 @@ PARTIAL_CODES = {
     "mixed_modes": "PAPER and LIVE trades are added up together; choose one with --mode",
     "other_currencies": "trades in other currencies are left out; choose one with --currency",
     "overlapping_sources": "an account and symbol has both logged trades and fills, which may be the same",
+    "unmatched_closes": "fills or events close what nothing opened; they are kept, and in no figure",
+    "unknown_cost": "what was sold came without its cost, so its result is not known",
+    "contradiction": "an event does not fit what is held, and changed nothing",
+    "allocation_unknown": "no share of the cost is stated for a spin-off: the sum is right, its parts are not",
+    "unsettled_expiry": "options past their expiry are still open; no row says how they ended",
     "stale_ledger": "files changed since, but the ledger cannot be written now",
     "bad_targets": "the targets file cannot be read, so targets are not evaluated",
 }

@@ -191,7 +191,7 @@ def merge(tallies: Iterable[Tally]) -> Tally:
 def _tally_bookings(bookings: Iterable[Booking]) -> Tally:
     rows = list(bookings)
     gross, fees = list(map(_gross, rows)), list(map(_fees, rows))
-    quantity = sum(map(abs, map(_quantity, rows)), ZERO)
+    quantity = sum(map(abs, map(_quantity, (row for row in rows if row.event is None))), ZERO)
     carry = list(map(_carry, rows))
     net = map(sub, gross, fees)
     curve = Curve.from_amounts(map(add, net, carry) if any(carry) else net)

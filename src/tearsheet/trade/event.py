@@ -1,7 +1,7 @@
 """Events: what changes a position or an account without a trade.
 
 An event stands in one order with the fills of its account and instrument. `CARRY` are amounts that holding
-an instrument costs or pays; they belong to the position that was held.
+an instrument costs or pays; they belong to the position that was held. `CHANGES` change what is held.
 """
 
 from datetime import datetime
@@ -10,7 +10,6 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from tearsheet.trade.amount import ZERO, to_plain_string
 from tearsheet.trade.fill import Fill, digest
 
 Carry = Literal[
@@ -26,30 +25,93 @@ Carry = Literal[
 ]
 #: A fee that has a row of its own.
 FeeRow = Literal["trade_fee"]
-EventKind = Literal[Carry, FeeRow]
+#: What changes a position: its quantity, its instrument, or its end.
+Change = Literal["split", "rename", "merger", "spin_off", "settle", "transfer_in", "transfer_out", "opening"]
+#: Money of the account that no instrument causes: kept as a fact, in no result of trading.
+Cash = Literal[
+    "credit_interest",
+    "margin_interest",
+    "data_fee",
+    "account_fee",
+    "withholding_tax",
+    "deposit",
+    "withdrawal",
+    "payout",
+    "transfer",
+    "adjustment",
+    "credit",
+    "conversion",
+    "conversion_fee",
+]
+EventKind = Literal[Carry, FeeRow, Change, Cash]
 CARRY: frozenset[str] = frozenset(get_args(Carry))
-EVENT_KINDS: tuple[EventKind, ...] = (*get_args(Carry), *get_args(FeeRow))
+CHANGES: frozenset[str] = frozenset(get_args(Change))
+CASH: frozenset[str] = frozenset(get_args(Cash))
+EVENT_KINDS: tuple[EventKind, ...] = (*get_args(Carry), *get_args(FeeRow), *get_args(Change), *get_args(Cash))
+#: Changes that link two instruments or accounts, which are booked together.
+LINKS = ("rename", "merger", "spin_off", "transfer_out")
+Ratio = tuple[Decimal, Decimal]
+
+
+#: Codes of what books may lack; `PARTIAL_CODES` describes them.
+GapCode = Literal["unmatched_closes", "unknown_cost", "contradiction", "allocation_unknown"]
 
 
 class EventTerms(Struct, frozen=True, omit_defaults=True):
     """Terms of an event besides its amount.
 
-    `held_at` is the instant at which the position that bears it was held, such as the beginning of an
-    ex-date; without one it is the time of the event.
+    `held_at` is the instant at which the position that bears it was held, such as the beginning of an ex-date;
+    without one it is the time of the event. `ratio` is new for old. `to` and `to_account` are where a position
+    goes. `to_quantity` is the whole quantity that came of it, and `in_lieu` the cash for the fraction. `delta`
+    is the quantity that came or went. `cost` is what shares that came had cost, None if unknown. `cost_share`
+    is the share of the cost that goes with a spin-off. `how` is the way in which a position ended, `price` the
+    price of that.
     """
 
     held_at: datetime | None = None
+    ratio: Ratio | None = None
+    to: str | None = None
+    to_account: str | None = None
+    to_quantity: Decimal | None = None
+    in_lieu: Decimal | None = None
+    delta: Decimal | None = None
+    cost: Decimal | None = None
+    cost_share: Ratio | None = None
+    how: str | None = None
+    price: Decimal | None = None
 
 
 NO_TERMS = EventTerms()
 
 
+class Gap(Struct, frozen=True):
+    """What the books of an instrument lack at a fill or event: a code, and words about it."""
+
+    account: str
+    symbol: str
+    time: datetime
+    rank: int
+    key: str
+    code: GapCode
+    detail: str
+
+
 class Event(Fill, frozen=True, gc=False, kw_only=True):
-    """One event. `amount` is signed money in `currency`: below 0 was paid."""
+    """One event. `amount` is signed money in `currency`: below 0 was paid; None for a change without money.
+
+    `quantity` is that of a change, 0 where it states none; its price is in `terms`.
+    """
 
     kind: EventKind
-    amount: Decimal = ZERO
+    amount: Decimal | None = None
     terms: EventTerms = NO_TERMS
+
+    @property
+    def link(self) -> tuple[str, str] | None:
+        """Return the account and symbol that the event links with its own."""
+        if self.kind not in LINKS or not (self.terms.to or self.terms.to_account):
+            return None
+        return self.terms.to_account or self.account, self.terms.to or self.symbol
 
 
 def event_key(event_id: str, kind: str) -> str:
@@ -58,8 +120,8 @@ def event_key(event_id: str, kind: str) -> str:
 
 
 def event_content_key(
-    *, account: str, symbol: str, time: datetime, kind: str, amount: Decimal, occurrence: int
+    *, account: str, symbol: str, time: datetime, kind: str, amount: str, occurrence: int
 ) -> str:
     """Return the key of an event without an id: content hash and number of equal events before."""
-    content = "\0".join((account, symbol, time.isoformat(), kind, to_plain_string(amount)))
+    content = "\0".join((account, symbol, time.isoformat(), kind, amount))
     return f"e:{digest(content)}:{occurrence}"

@@ -36,7 +36,8 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
 
     `multiplier` is money per point and unit, in `currency`. `rank` preserves the source's order of fills
     with the same time. `position_side` is long or short in an
-    account that holds both at once, else None.
+    account that holds both at once, else None. `closes` is true where the broker marks the fill as closing: it
+    never opens a position.
     """
 
     account: str
@@ -57,6 +58,7 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     target: Decimal | None = None
     mode: Mode | None = None
     position_side: str | None = None
+    closes: bool = False
 
     @property
     def is_leg(self) -> bool:

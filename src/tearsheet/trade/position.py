@@ -12,12 +12,25 @@ from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tearsheet.trade.amount import ONE, ZERO, exact, inverse_value, proportional_share, ratio, trade_value
+from tearsheet.trade.amount import (
+    ONE,
+    ZERO,
+    exact,
+    inverse_value,
+    proportional_share,
+    ratio,
+    to_plain_string,
+    trade_value,
+)
+from tearsheet.trade.event import Gap
 from tearsheet.trade.fill import Fill, Mode, Side, TradeRecord, digest
 from tearsheet.trade.session import EARLIEST
 
 Outcome = Literal["win", "loss", "breakeven"]
+#: `closed_by` of an open position that came without its cost.
+UNKNOWN_COST = "unknown_cost"
 
 
 class Booking(Struct, frozen=True, gc=False):
@@ -72,7 +85,8 @@ class Position(Struct, frozen=True, gc=False):
     quantity. `entry_value` and `exit_value` are Σ quantity × price, of inverse contracts the coins that
     `inverse_value` gives; `cost` is the cost of the open part (× multiplier). `gross`, `fees` and `carry` are
     booked so far. `held` is the duration. `last_at` is the time of the last booking: carry may be paid after the
-    position was closed. `position_side` is long or short in an account that holds both at once.
+    position was closed. `position_side` is long or short in an account that holds both at once. `closed_by` is
+    the event by which it ended, None for a fill.
     """
 
     id: str
@@ -103,6 +117,7 @@ class Position(Struct, frozen=True, gc=False):
     held: timedelta | None = None
     carry: Decimal = ZERO
     position_side: str | None = None
+    closed_by: str | None = None
 
     @property
     def is_inverse(self) -> bool:
@@ -120,8 +135,15 @@ class Position(Struct, frozen=True, gc=False):
         return value - self.cost if self.side is Side.BUY else self.cost - value
 
     @property
+    def has_unknown_cost(self) -> bool:
+        """Return whether the position came without its cost, so that exits have no result."""
+        return self.closed_by == UNKNOWN_COST
+
+    @property
     def average_entry(self) -> Decimal | None:
         """Return the mean entry price to 8 decimals: of all entries once closed, else of the open part."""
+        if self.has_unknown_cost:
+            return None
         with exact():
             if self.is_inverse:
                 if self.closed_at is None:
@@ -158,11 +180,12 @@ class Position(Struct, frozen=True, gc=False):
         return ratio(self.net, risk) if risk else None
 
 
-class _OpenPosition:
+class OpenPosition:
     """Mutable state of an open position in a `Book`."""
 
     __slots__ = (
         "carry",
+        "closed_by",
         "cost",
         "entry_value",
         "exit_value",
@@ -184,6 +207,7 @@ class _OpenPosition:
 
     def __init__(self, fill: Fill, quantity: Decimal, fees: Decimal) -> None:
         self.id = position_id(fill.account, fill.symbol, fill.key)
+        self.closed_by: str | None = None
         self.first: Fill | Position = fill
         self.last: Fill | Position = fill
         self.opened_at: datetime | None = fill.time
@@ -201,7 +225,7 @@ class _OpenPosition:
         self.number = 1
 
     @classmethod
-    def resume(cls, position: Position) -> "_OpenPosition":
+    def resume(cls, position: Position) -> "OpenPosition":
         """Continue a stored open position."""
         self = cls.__new__(cls)
         self.id, self.first, self.last = position.id, position, position
@@ -212,7 +236,7 @@ class _OpenPosition:
         self.left = position.open_quantity
         self.entry_value, self.exit_value = position.entry_value, position.exit_value
         self.cost, self.gross, self.fees = position.cost, position.gross, position.fees
-        self.carry = position.carry
+        self.carry, self.closed_by = position.carry, position.closed_by
         self.number = position.fills
         return self
 
@@ -269,6 +293,7 @@ class _OpenPosition:
             held,
             self.carry,
             first.position_side,
+            self.closed_by,
         )
 
 
@@ -285,12 +310,15 @@ def stream_key(fill: Fill | Position) -> StreamKey:
 class Book:
     """Bookings and positions from fills that are in order per account and instrument.
 
-    `closed` collects the closed positions; the caller may clear it.
+    `closed` collects the closed positions; the caller may clear it. A fill that is marked as closing opens
+    nothing: what it closes beyond the position waits for an opening at the same instant, and is unmatched after.
     """
 
     def __init__(self, open_positions: Iterable[Position] = ()) -> None:
-        self._open = {stream_key(p): _OpenPosition.resume(p) for p in open_positions}
+        self._open = {stream_key(p): OpenPosition.resume(p) for p in open_positions}
         self.closed: list[Position] = []
+        self._waiting: dict[StreamKey, list[Fill]] = {}
+        self._unmatched: list[Fill] = []
 
     def book(self, fill: Fill) -> tuple[Booking, ...]:
         """Return the bookings of one fill: one, or two if it reverses the position."""
@@ -307,9 +335,11 @@ class Book:
         open_positions, buy, add = self._open, Side.BUY, bookings.append
         with exact():
             for fill in fills:
-                account, symbol, side = fill.account, fill.symbol, fill.side
-                quantity, price, fees = fill.quantity, fill.price, fill.commission
-                own_side, part = fill.position_side, 0
+                if fill.closes:
+                    bookings += self._book_closing(fill)
+                    continue
+                account, symbol, side, own_side = fill.account, fill.symbol, fill.side, fill.position_side
+                quantity, price, fees, part = fill.quantity, fill.price, fill.commission, 0
                 key: StreamKey = (account, symbol) if own_side is None else (account, symbol, own_side)
                 position = open_positions.get(key)
                 if position is not None and position.side is not side:
@@ -322,13 +352,10 @@ class Book:
                     value = position.value(exit_quantity, price)
                     proceeds = -value if position.is_inverse else value * position.multiplier
                     gross = cost - proceeds if side is buy else proceeds - cost
-                    position.cost -= cost
-                    position.left = ZERO if closes else left - quantity
+                    position.cost, position.left = position.cost - cost, ZERO if closes else left - quantity
                     position.exit_value += value
-                    position.gross += gross
-                    position.fees += exit_fees
-                    position.number += 1
-                    position.last = fill
+                    position.gross, position.fees = position.gross + gross, position.fees + exit_fees
+                    position.number, position.last = position.number + 1, fill
                     add(
                         Booking(
                             position.id,
@@ -354,7 +381,7 @@ class Book:
                         continue
                     position, part, quantity, fees = None, 1, excess, fees - exit_fees
                 if position is None:
-                    position = open_positions[key] = _OpenPosition(fill, quantity, fees)
+                    position = open_positions[key] = OpenPosition(fill, quantity, fees)
                 else:
                     position.increase(fill, quantity, price, fees)
                 add(
@@ -374,7 +401,41 @@ class Book:
                         False,
                     )
                 )
+                if self._waiting:
+                    bookings += self._book_waiting(key, fill.time)
         return bookings
+
+    def _book_closing(self, fill: Fill) -> list[Booking]:
+        """Book a fill that the broker marks as closing, at most as much as is open."""
+        key = stream_key(fill)
+        position = self._open.get(key)
+        left = ZERO if position is None or position.side is fill.side else position.left
+        if fill.quantity > left:
+            self._wait(key, fill, fill.quantity - left)
+        if not left:
+            return []
+        quantity = min(fill.quantity, left)
+        fees = proportional_share(fill.commission, quantity, fill.quantity)
+        fees = fill.commission if quantity == fill.quantity else fees
+        return self.book_all((replace(fill, quantity=quantity, commission=fees, closes=False),))
+
+    def _wait(self, key: StreamKey, fill: Fill, quantity: Decimal) -> None:
+        """Keep what a closing fill closes beyond the position."""
+        fees = proportional_share(fill.commission, quantity, fill.quantity)
+        if quantity == fill.quantity:
+            fees = fill.commission
+        self._waiting.setdefault(key, []).append(replace(fill, quantity=quantity, commission=fees))
+
+    def _book_waiting(self, key: StreamKey, at: datetime) -> list[Booking]:
+        """Book the closing fills that wait for an opening at this instant; earlier ones are unmatched."""
+        waiting = self._waiting.pop(key, [])
+        self._unmatched += [fill for fill in waiting if fill.time != at]
+        return self.book_all([fill for fill in waiting if fill.time == at])
+
+    def gaps(self) -> list[Gap]:
+        """Return the closing fills that close what nothing opened."""
+        waiting = (fill for fills in self._waiting.values() for fill in fills)
+        return [_unmatched_gap(fill) for fill in (*self._unmatched, *waiting)]
 
     def open_positions(self) -> list[Position]:
         """Return the open positions."""
@@ -384,6 +445,13 @@ class Book:
 def signed_open_quantity(position: Position) -> Decimal:
     """Return the open quantity, negative for a short position."""
     return position.open_quantity if position.side is Side.BUY else -position.open_quantity
+
+
+def _unmatched_gap(fill: Fill) -> Gap:
+    quantity, price = to_plain_string(fill.quantity), to_plain_string(fill.price)
+    what = f"{fill.account} {fill.side.value} {quantity} {fill.symbol} @ {price}"
+    detail = f"{what} at {fill.time.isoformat()} closes what nothing opened"
+    return Gap(fill.account, fill.symbol, fill.time, fill.rank, fill.key, "unmatched_closes", detail)
 
 
 def position_id(account: str, symbol: str, opening_key: str) -> str:

@@ -5,11 +5,13 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import structs
 
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import layouts
@@ -48,11 +50,13 @@ def told(statement: Statement) -> list[str]:
             lines.append(f"! line {row.line}: {row.code}: {row.reason}")
             continue
         if isinstance(row, Event):
-            at, amount = row.time.isoformat(), to_plain_string(row.amount)
-            named = f"id {row.fill_id or '-'}" + (f" {row.position_side}" if row.position_side else "")
-            lines.append(
-                f"* {row.account} {row.symbol or '-'} {at} {row.kind} {amount} {row.currency} {named}"
-            )
+            money = "" if row.amount is None else f" {to_plain_string(row.amount)} {row.currency}"
+            terms = {name: value for name, value in structs.asdict(row.terms).items() if value is not None}
+            said = [f"{to_plain_string(row.quantity)} of them"] if row.quantity else []
+            said += [f"{name} {_shown(value)}" for name, value in terms.items()]
+            said += [row.position_side] if row.position_side else []
+            place = f"{row.account} {row.symbol or '-'} {row.time.isoformat()} {row.kind}{money}"
+            lines.append(f"* {place} id {row.fill_id or '-'}" + "".join(f", {one}" for one in said))
             continue
         money = f"fee {to_plain_string(row.commission)} {row.currency} x{to_plain_string(row.multiplier)}"
         ids = f"id {row.fill_id or '-'} order {row.order_id or '-'}"
@@ -61,6 +65,12 @@ def told(statement: Statement) -> list[str]:
             f"{to_plain_string(row.quantity)} @ {to_plain_string(row.price)} {money} {ids}"
         )
     return [*lines, *(f"- {name}: {n}" for name, n in sorted(statement.skipped.items()))]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return to_plain_string(value)
+    return ":".join(map(to_plain_string, value)) if isinstance(value, tuple) else str(value)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

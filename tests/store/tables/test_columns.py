@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import tearsheet
 from tearsheet.store.db.connection import load_statements
-from tearsheet.store.tables import columns
+from tearsheet.store.tables import columns, query_rows
 from tearsheet.store.tables.columns import Row
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import insert_statement
@@ -40,7 +40,7 @@ WITHOUT_CLASS = {"meta"}
 READERS = {"rows": 1, "row": 1, "stream": 1, "rows_each": 1}
 TABLES: dict[str, type[Row]] = {
     kind.TABLE: kind
-    for kind in vars(columns).values()
+    for kind in (*vars(columns).values(), *vars(query_rows).values())
     if isinstance(kind, type) and issubclass(kind, Row) and vars(kind).get("TABLE")
 }
 
@@ -222,6 +222,7 @@ def assert_same_names(row: Row, value: Any) -> None:
     for name in set(row.__struct_fields__) & set(value.__struct_fields__):
         stored, given = getattr(row, name), getattr(value, name)
         plain = given.value if isinstance(given, Side) else given
+        stored = bool(stored) if isinstance(given, bool) else stored
         assert stored == (str(plain) if isinstance(plain, Decimal) else plain), name
 
 

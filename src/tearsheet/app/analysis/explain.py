@@ -21,7 +21,7 @@ _ON_BOOKINGS: dict[str, _Contribution] = {
     "net_pnl": lambda b: b.net,
     "fees": lambda b: b.fees,
     "carry": lambda b: b.carry,
-    "quantity_traded": lambda b: abs(b.quantity),
+    "quantity_traded": lambda b: abs(b.quantity) if b.event is None else ZERO,
     "max_drawdown": lambda b: b.net,
     "average_daily_pnl": lambda b: b.net,
     "best_day": lambda b: b.net,

@@ -59,6 +59,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
     mode: str | None
     fills: int
     position_side: str | None = None
+    closed_by: str | None = None
     note: str | None = None
     tags: tuple[str, ...] = ()
 
@@ -181,6 +182,7 @@ def position_view(
             mode=p.mode,
             fills=p.fills,
             position_side=p.position_side,
+            closed_by=p.closed_by,
             note=remark.note,
             tags=remark.tags,
         )

@@ -23,13 +23,15 @@ from tearsheet.performance.summary import (
 )
 from tearsheet.performance.tally import Tally, merge
 from tearsheet.settings import Settings
+from tearsheet.sources.text.contracts import expiry_of
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import is_in_scope
+from tearsheet.store.tables.query_rows import GapRow
 from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
-from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.amount import ZERO, exact, to_plain_string
 from tearsheet.trade.position import Booking, Position
-from tearsheet.trade.session import DAY, TradingCalendar, Window
+from tearsheet.trade.session import DAY, TradingCalendar, Window, to_micros
 
 _log = logging.getLogger("tearsheet")
 
@@ -283,9 +285,26 @@ class SummaryBuilder:
         ]
         if overlaps:
             yield PartialReason("overlapping_sources", _join_names(overlaps))
+        yield from self._gaps(window, scope)
         if tally.paper and tally.live and scope.mode is None:
             detail = f"{tally.paper} PAPER and {tally.live} LIVE trades"
             yield PartialReason("mixed_modes", detail)
+
+    def _gaps(self, window: Window, scope: Scope) -> Iterator[PartialReason]:
+        """Yield what the books lack in the window: closes without an opening, unknown costs, expiries untold."""
+        span = (to_micros(self._start(window)), to_micros(self._end(window)))
+        details: dict[str, list[str]] = defaultdict(list)
+        for row in self._ledger.queries.rows(GapRow, "gaps", (*span, scope.account, scope.symbol)):
+            details[row.code].append(row.detail)
+        for position in self._ledger.queries.open_positions(scope):
+            expiry = expiry_of(position.symbol)
+            if expiry is not None and expiry < min(
+                window.end, self._options.calendar.trading_day_of(self._now)
+            ):
+                held = f"{position.account} {to_plain_string(position.open_quantity)} {position.symbol}"
+                details["unsettled_expiry"].append(f"{held} since {expiry}; `tearsheet settle` closes it")
+        for code, words in details.items():
+            yield PartialReason(code, _join_names(words))
 
     def _unrealized(
         self, window: Window, currency: str, held: list[Position], open_log_trades: int

@@ -22,6 +22,8 @@ def unrealized_of_position(position: Position, mark: Mark | None) -> Unrealized:
     """Return the unrealized P&L of an open position; undefined if the mark is missing or older than its last fill."""
     if mark is None:
         return Unrealized(None, f"no mark for {position.symbol}")
+    if position.has_unknown_cost:
+        return Unrealized(None, "what the position cost is not known")
     if mark.time < position.last_at:
         return Unrealized(None, f"the mark of {position.symbol} is older than its last fill")
     with exact():

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from
@@ -37,6 +37,7 @@ from tearsheet.sources.trade_logs.log_folder import LogReadPosition, read_new
 from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.write.imported_fills import ImportCounts
 from tearsheet.store.write.transaction import FileState, LedgerTransaction
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Rejection, digest, future_fill
 from tearsheet.trade.session import to_micros
 
@@ -228,8 +229,10 @@ def _with_row_numbers(
             yield statement.line, row
         return
     for row in statement.rows():
-        if isinstance(row, Fill):
-            orphans.add(row, statement.effect(row), statement.line)
+        if isinstance(row, Fill) and not isinstance(row, Event):
+            effect = statement.effect(row)
+            orphans.add(row, effect, statement.line)
+            row = structs.replace(row, closes=True) if effect == "close" else row
         yield statement.line, row
 
 

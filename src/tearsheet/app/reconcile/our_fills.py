@@ -11,6 +11,7 @@ from tearsheet.store.tables.columns import FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import fill_from_row, position_from_row
 from tearsheet.trade.amount import ZERO, proportional_share, trade_value
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book
 from tearsheet.trade.round_trip import without_executed_legs
@@ -145,7 +146,8 @@ def fills_since_flat(queries: Queries, account: str, symbol: str, since: datetim
         for row in queries.rows(PositionRow, "positions_of_stream_since", (account, symbol, since_us)):
             since_us = min(since_us, since_us if row.opened_us is None else row.opened_us)
     found = queries.stream(FillRow, "fills_of_stream", (account, symbol, since_us))
-    return without_executed_legs(list(map(fill_from_row, found)))
+    fills = [fill for fill in map(fill_from_row, found) if not isinstance(fill, Event)]
+    return without_executed_legs(fills)
 
 
 def traded_symbols(queries: Queries, account: str, since: datetime) -> list[str]:

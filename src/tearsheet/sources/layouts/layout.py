@@ -46,6 +46,7 @@ FIELDS = (
     "effect",
     "realized",
     "trade_day",
+    "position_side",
 )
 #: Parts that a layout may also name; they are combined into the fields above.
 PIECES = (
@@ -76,11 +77,19 @@ PIECES = (
     "event_amount",
     "event_id",
     "ex_date",
-    "position_side",
     "day",
     "gross",
     "swap",
     "volume",
+    "ratio",
+    "to_symbol",
+    "to_account",
+    "to_quantity",
+    "cash_in_lieu",
+    "delta",
+    "cost",
+    "cost_share",
+    "how",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {
@@ -330,6 +339,11 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         return found
 
     @property
+    def only_events(self) -> bool:
+        """Return whether no row is a trade."""
+        return bool(self.rows) and all(rule.events and not rule.trades for rule in self.rows)
+
+    @property
     def has_rules(self) -> bool:
         """Return whether cells have to be picked, checked or changed; else they are the fields."""
         is_ruled = any(getattr(self, key) != getattr(_PLAIN, key) for key in _RULES)
@@ -435,7 +449,7 @@ def _check_fields(layout: Layout, where: str) -> None:
             f"{where}: no column is named for {lacking[0]}",
             f"a round trip told by its sides has {', '.join(_BOTH_SIDES)}",
         )
-    if layout.refused:
+    if layout.refused or layout.only_events:
         return
     for field in _EVERY_FILL_HAS:
         if not (_has_column(layout, field) or any(_has_column(layout, f) for f in _MADE_OF[field])):
@@ -457,7 +471,7 @@ def _groups(layout: Layout) -> set[str]:
 def _check_words(layout: Layout, where: str) -> None:
     words = layout.side_words("buy", "sell")
     is_double = len(words) < len({*layout.sides.buy}) + len({*layout.sides.sell})
-    if is_double or not (words or layout.quantity == "signed" or layout.refused):
+    if is_double or not (words or layout.quantity == "signed" or layout.refused or layout.only_events):
         raise FormatError(f"{where}: a word stands for buy and for sell", "each means one side")
     for word, kind in layout.asset_classes.items():
         if kind not in (*ASSET_CLASSES, ""):

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from msgspec import structs
+from msgspec import json, structs
 
 from tearsheet.sources.statements.duplicates import ExecutionIndex, OccurrenceCounter
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill
@@ -15,8 +15,8 @@ from tearsheet.sources.text.contracts import price_by_tick
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, RowProblem
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
-from tearsheet.trade.amount import EXACT, ONE, ZERO
-from tearsheet.trade.event import NO_TERMS, Event, EventTerms, event_content_key, event_key
+from tearsheet.trade.amount import EXACT, ONE, ZERO, to_plain_string
+from tearsheet.trade.event import NO_TERMS, Event, event_content_key, event_key
 from tearsheet.trade.fill import Fill, FillRevision, Rejection, Side, content_key, execution_key, leg_key
 from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instrument, Instruments, UnknownInstrument
 
@@ -120,19 +120,24 @@ class FillParser:
             instrument = self._instrument(raw.symbol, raw.currency, raw.asset_class, None, self._times.day)
             symbol, multiplier = instrument.symbol, instrument.multiplier
             currency = currency or instrument.currency
-        held_at = self._times.parse(raw.held_on.strip()) if raw.held_on.strip() else None
+        held_at = self._times.start_of_day(raw.held_on.strip()) if raw.held_on.strip() else None
         event_id = raw.event_id.strip()
         if len(account) + len(symbol) + len(event_id) > LONGEST_NAME:
             _check_names(account=account, symbol=symbol, event_id=event_id)
         if event_id in _NO_ID:
             event_id = ""
             first = event_content_key(
-                account=account, symbol=symbol, time=at, kind=raw.kind, amount=raw.amount, occurrence=0
+                account=account,
+                symbol=symbol,
+                time=at,
+                kind=raw.kind,
+                amount=_event_content(raw),
+                occurrence=0,
             )
             number = self._occurrences.next_number(int(first[2:-2], 16), at)
             key = f"{first[:-1]}{number}"
         else:
-            content = hash((symbol, at, raw.amount))
+            content = hash((symbol, at, _event_content(raw)))
             if self._executions.is_duplicate(account, f"{raw.kind}:{event_id}", content, line):
                 return None
             key = event_key(event_id, raw.kind)
@@ -140,18 +145,18 @@ class FillParser:
             account=account,
             symbol=symbol,
             time=at,
-            side=_BUY,
-            quantity=ZERO,
+            side=Side.SELL if raw.quantity < ZERO else _BUY,
+            quantity=raw.quantity.copy_abs(),
             price=ZERO,
             multiplier=multiplier,
             currency=currency or self._instruments.default_currency,
             key=key,
             rank=self._next_rank(account, symbol, at),
             fill_id=event_id or None,
-            position_side=raw.position_side.strip().casefold() or None,
+            position_side=_position_side(raw.position_side),
             kind=raw.kind,
             amount=raw.amount,
-            terms=NO_TERMS if held_at is None else EventTerms(held_at=held_at),
+            terms=raw.terms if held_at is None else structs.replace(raw.terms, held_at=held_at),
         )
 
     def reject(
@@ -228,6 +233,7 @@ class FillParser:
             strategy=raw.strategy.strip() or None,
             stop_loss=raw.stop_loss,
             target=raw.target,
+            position_side=_position_side(raw.position_side) if raw.position_side else None,
         )
         return fill if kind is None else FillRevision(**structs.asdict(fill), kind=kind)
 
@@ -299,6 +305,37 @@ def _bad_time(text: str, error: TimeFormatError) -> RowProblem:
     return RowProblem("bad_time", error.reason, hint)
 
 
+def _position_side(text: str) -> str | None:
+    """Return long or short where an account holds both at once, None where it does not. Raises RowError."""
+    bare = text.strip().casefold()
+    if bare not in _POSITION_SIDES:
+        raise RowError(
+            "bad_value",
+            f"position_side is not known, was {truncate(text.strip(), _SHOWN)!r}",
+            "allowed is long, short, or both for an account that holds one side",
+        )
+    return _POSITION_SIDES[bare]
+
+
+def _event_content(raw: RawEvent) -> str:
+    """Return the money, quantity and terms of an event as one text, which tells it from others of its instant."""
+    amount = "" if raw.amount is None else to_plain_string(raw.amount)
+    if not raw.quantity and raw.terms == NO_TERMS:
+        return amount
+    return f"{amount} {to_plain_string(raw.quantity)} {json.encode(raw.terms).decode()}"
+
+
+#: Words of exchanges for the position of a fill in hedge mode; Bybit's are numbers.
+_POSITION_SIDES: dict[str, str | None] = {
+    "": None,
+    "both": None,
+    "net": None,
+    "0": None,
+    "long": "long",
+    "1": "long",
+    "short": "short",
+    "2": "short",
+}
 _STATUSES: dict[str, _Kind | None] = {"": None, "fill": None}
 
 

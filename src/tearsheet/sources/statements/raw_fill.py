@@ -13,7 +13,7 @@ from tearsheet.sources.text.contracts import is_fraction
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.trade.amount import EXACT, ONE, ZERO
-from tearsheet.trade.event import EventKind
+from tearsheet.trade.event import NO_TERMS, EventKind, EventTerms
 from tearsheet.trade.fill import Side
 
 #: The fields that are numbers; the first five are in a file's own number format.
@@ -57,6 +57,7 @@ class RawFill(Struct, gc=False):
     effect: str = ""
     realized: str = ""
     trade_day: str = ""
+    position_side: str = ""
     bad_number: RowProblem | None = None
     leg: Literal["", "time", "day"] = ""
     accrued: Decimal | None = None
@@ -80,10 +81,12 @@ class RawFill(Struct, gc=False):
 
 
 class RawEvent(Struct, gc=False):
-    """One event as its file states it; `amount` is signed, below 0 was paid, and the rest is text."""
+    """One event as its file states it; `amount` is signed, below 0 was paid. Names and times are text."""
 
     kind: EventKind
-    amount: Decimal
+    amount: Decimal | None
+    quantity: Decimal = ZERO
+    terms: EventTerms = NO_TERMS
     account: str = ""
     symbol: str = ""
     time: str = ""
@@ -200,6 +203,7 @@ def raw_fill_of(texts: Sequence[str], numbers: Mapping[str, Decimal | None]) -> 
         effect,
         realized,
         trade_day,
+        position_side,
     ) = texts
     try:
         return RawFill(
@@ -226,6 +230,7 @@ def raw_fill_of(texts: Sequence[str], numbers: Mapping[str, Decimal | None]) -> 
             effect,
             realized,
             trade_day,
+            position_side,
         )
     except ValueError:
         return _with_bad_number(dict(zip(FIELDS, texts, strict=True)), numbers)

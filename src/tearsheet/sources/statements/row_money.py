@@ -9,7 +9,7 @@ from tearsheet.sources.statements.raw_fill import RawEvent, RawFill, bad_number,
 from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.problem import RowError
 from tearsheet.trade.amount import EXACT, ONE, ZERO, is_valid_amount, to_plain_string
-from tearsheet.trade.event import EventKind
+from tearsheet.trade.event import CHANGES, NO_TERMS, EventKind, EventTerms, Ratio
 from tearsheet.trade.fill import Side
 
 #: A quotient of money: enough digits that quantity × price agrees with the money far below a cent.
@@ -237,16 +237,45 @@ def raw_event(
     field = next((field for field in rules.amount if values.get(field)), rules.amount[0])
     text = next(filter(None, fees), "") if field == "fees" else values.get(field, "")
     amount, unit = number(field, text)
-    if amount is None:
+    if amount is None and kind not in CHANGES:
         raise RowError("missing_field", f"the {kind} has no amount", "an event states its money")
     return RawEvent(
         kind=kind,
-        amount=EXACT.minus(amount) if rules.paid == "positive" else amount,
+        amount=EXACT.minus(amount) if amount is not None and rules.paid == "positive" else amount,
+        quantity=(number("quantity", values.get("quantity", ""))[0] or ZERO) if kind in CHANGES else ZERO,
+        terms=_terms(values, number) if kind in CHANGES else NO_TERMS,
         account=values.get("account", ""),
         currency=unit,
         event_id=values.get("event_id") or values.get("fill_id", ""),
         position_side=values.get("position_side", ""),
         held_on=values.get("ex_date", ""),
+    )
+
+
+def _terms(values: Mapping[str, str], number: _Number) -> EventTerms:
+    """Return what a row says of a change of a position. Raises RowError."""
+
+    def stated(field: str) -> Decimal | None:
+        return number(field, values.get(field, ""))[0]
+
+    def shares(field: str) -> Ratio | None:
+        new, _, old = values.get(field, "").partition(":")
+        pair = number(field, new)[0], number(field, old or ("1" if new else ""))[0]
+        if pair[0] is None or pair[1] is None:
+            return None
+        return pair[0], pair[1]
+
+    return EventTerms(
+        ratio=shares("ratio"),
+        to=values.get("to_symbol") or None,
+        to_account=values.get("to_account") or None,
+        to_quantity=stated("to_quantity"),
+        in_lieu=stated("cash_in_lieu"),
+        delta=stated("delta"),
+        cost=stated("cost"),
+        cost_share=shares("cost_share"),
+        how=values.get("how") or None,
+        price=stated("price"),
     )
 
 

@@ -389,6 +389,7 @@ class RuleMapper:
             trade_day=get("trade_day", ""),
             accrued=self._number("accrued", get("accrued", ""))[0],
             fraction=fraction,
+            position_side=get("position_side", ""),
         )
         self._set_fee(raw, row)
         self._set_by_money(raw, values)

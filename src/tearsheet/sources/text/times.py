@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from zoneinfo import ZoneInfo
 
 from tearsheet.errors import FormatError
@@ -166,6 +166,13 @@ class TimeParser:
             raise TimeFormatError(f"time lies outside 1970–2100, was {text!r}", "check the year")
         self._text, self._before, self.day = text, at, day
         return at
+
+    def start_of_day(self, text: str) -> datetime:
+        """Return the first instant of the day at the start of a text. Raises TimeFormatError."""
+        day = date_in_text(text, self._order)
+        if day is None:
+            raise TimeFormatError(f"day is not valid, was {text[:_LONGEST]!r}", "allowed is YYYY-MM-DD")
+        return datetime.combine(day, time(), self._zone or UTC).astimezone(UTC)
 
     def _local(self, text: str) -> datetime:
         try:

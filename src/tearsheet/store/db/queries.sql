@@ -184,6 +184,23 @@ SELECT * FROM booking WHERE position_id = '' AND account = ? AND symbol = ? AND 
 DELETE FROM booking WHERE position_id = '' AND account = ? AND symbol = ? AND time_us >= ?
 -- name: last_change_before
 SELECT MAX(last_us) FROM position WHERE account = ? AND symbol = ? AND logged = 0 AND opened_us <= ?
+-- name: links
+SELECT * FROM fill WHERE event IN ('rename', 'merger', 'spin_off', 'transfer_out')
+-- name: links_of_batch
+SELECT * FROM fill WHERE event IN ('rename', 'merger', 'spin_off', 'transfer_out') AND id > ? AND id < ?
+-- name: gaps_of_stream
+SELECT * FROM gap WHERE account = ? AND symbol = ? AND time_us >= ?
+-- name: remove_gap
+DELETE FROM gap WHERE account = ? AND symbol = ? AND time_us = ? AND rank = ? AND fill_key = ?
+-- name: remove_gaps_since
+DELETE FROM gap WHERE account = ? AND symbol = ? AND time_us >= ?
+-- name: remove_gaps_after
+DELETE FROM gap WHERE time_us > ?
+-- name: remove_all_gaps
+DELETE FROM gap
+-- name: gaps
+SELECT * FROM gap WHERE time_us >= ?1 AND time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR account = ?3) AND (CAST(?4 AS TEXT) IS NULL OR symbol = ?4)
+ORDER BY time_us, account, symbol, rank, fill_key LIMIT 1000
 -- name: remove_all_bookings
 DELETE FROM booking
 -- name: remove_bookings_after
@@ -332,10 +349,10 @@ DELETE FROM variant WHERE account = ? AND key = ?
 -- name: remove_sightings_of_fill
 DELETE FROM sighting WHERE fill_id = ?
 -- name: sightings_of_key
-SELECT g.source_id, g.line, 'fill' AS status, 'stands' AS fate, s.layout, f.account, f.symbol, f.key, f.time_us, g.rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode, f.event, f.amount, f.position_side, f.terms
+SELECT g.source_id, g.line, 'fill' AS status, 'stands' AS fate, s.layout, f.account, f.symbol, f.key, f.time_us, g.rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode, f.event, f.amount, f.position_side, f.terms, f.closes
 FROM fill f JOIN sighting g ON g.fill_id = f.id JOIN source s ON s.id = g.source_id WHERE f.account = ? AND f.key = ?
 -- name: variants_of_key
-SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode, v.event, v.amount, v.position_side, v.terms
+SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode, v.event, v.amount, v.position_side, v.terms, v.closes
 FROM variant v JOIN source s ON s.id = v.source_id WHERE v.account = ? AND v.key = ?
 
 -- name: batches

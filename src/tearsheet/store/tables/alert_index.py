@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from tearsheet.store.list_values import PageCursor
-from tearsheet.store.tables.columns import AlertChangeRow, AlertRow
+from tearsheet.store.tables.columns import AlertRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.pages import CHUNK_ROWS, LAST_INSTANT, LAST_TEXT
+from tearsheet.store.tables.query_rows import AlertChangeRow
 
 OFFSET = "alerts_offset"
 

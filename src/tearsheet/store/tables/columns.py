@@ -104,11 +104,7 @@ class FillRow(Row, frozen=True, gc=False):
     amount: str | None
     position_side: str | None
     terms: str | None
-
-
-def execution_name(row: FillRow) -> str:
-    """Return how messages name a fill or event: its kind and the broker's id."""
-    return f"{row.event or 'execution'} {row.fill_id} of account {row.account}"
+    closes: int | None
 
 
 class SightingRow(Row, frozen=True, gc=False):
@@ -152,6 +148,7 @@ class VariantRow(Row, frozen=True, gc=False):
     amount: str | None
     position_side: str | None
     terms: str | None
+    closes: int | None
 
 
 class RejectionRow(Row, frozen=True, gc=False):
@@ -211,6 +208,7 @@ class PositionRow(Row, frozen=True, gc=False):
     r_order: int | None
     carry: str | None
     position_side: str | None
+    closed_by: str | None
 
 
 class BookingRow(Row, frozen=True, gc=False):
@@ -256,15 +254,6 @@ class AlertRow(Row, frozen=True, gc=False):
     episode: str
     state: str
     raised_us: int
-    body: str
-
-
-class AlertChangeRow(Row, frozen=True, gc=False):
-    """A state that an alert has had."""
-
-    TABLE: ClassVar[str] = "alert_change"
-
-    alert_id: str
     body: str
 
 

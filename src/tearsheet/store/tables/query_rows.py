@@ -1,4 +1,6 @@
-"""Rows of queries that do not return a whole table, by column name."""
+"""Rows of queries that do not return a whole table, by column name, and of two tables: gaps and changes of alerts."""
+
+from typing import ClassVar
 
 from tearsheet.store.tables.columns import BreachRow, Row, SourceRow
 
@@ -104,3 +106,26 @@ class ReleasedBreachRow(BreachRow, frozen=True, gc=False):
     actor: str | None
     reason: str | None
     upto: str | None
+
+
+class GapRow(Row, frozen=True, gc=False):
+    """What the books of an instrument lack at a fill or event."""
+
+    TABLE: ClassVar[str] = "gap"
+
+    account: str
+    symbol: str
+    time_us: int
+    rank: int
+    fill_key: str
+    code: str
+    detail: str
+
+
+class AlertChangeRow(Row, frozen=True, gc=False):
+    """A state that an alert has had."""
+
+    TABLE: ClassVar[str] = "alert_change"
+
+    alert_id: str
+    body: str

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct, json
 
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionRow
-from tearsheet.store.tables.query_rows import RejectionListRow
+from tearsheet.store.tables.query_rows import GapRow, RejectionListRow
 from tearsheet.trade.amount import EXACT, ZERO, exact
-from tearsheet.trade.event import NO_TERMS, Event, EventKind, EventTerms
+from tearsheet.trade.event import NO_TERMS, Event, EventKind, EventTerms, Gap
 from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side, TradeRecord
 from tearsheet.trade.position import Booking, Position, log_place
 from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
@@ -104,6 +104,7 @@ def position_to_row(p: Position, *, logged: bool) -> PositionRow:
         None if multiple is None else sortable(multiple),
         str(p.carry) if p.carry else None,
         p.position_side,
+        p.closed_by,
     )
 
 
@@ -139,6 +140,7 @@ def position_from_row(row: PositionRow) -> Position:
         held=None if held is None else timedelta(microseconds=held),
         carry=Decimal(row.carry) if row.carry else ZERO,
         position_side=row.position_side,
+        closed_by=row.closed_by,
     )
 
 
@@ -231,9 +233,10 @@ def fill_to_row(identity: int, f: Fill, record_id: int | None) -> FillRow:
         f.mode,
         record_id,
         None if event is None else event.kind,
-        None if event is None else str(event.amount),
+        None if event is None or event.amount is None else str(event.amount),
         f.position_side,
         None if event is None or event.terms == NO_TERMS else json.encode(event.terms).decode(),
+        1 if f.closes else None,
     )
 
 
@@ -260,6 +263,7 @@ def fill_from_row(row: FillRow) -> Fill:
         target=decimal(row.target),
         mode=row.mode,
         position_side=row.position_side,
+        closes=bool(row.closes),
     )
 
 
@@ -279,9 +283,14 @@ def _event_from_row(row: FillRow) -> Event:
         order_id=row.order_id,
         position_side=row.position_side,
         kind=cast(EventKind, row.event),
-        amount=Decimal(row.amount or 0),
+        amount=decimal(row.amount),
         terms=json.decode(row.terms, type=EventTerms) if row.terms else NO_TERMS,
     )
+
+
+def gap_to_row(gap: Gap) -> GapRow:
+    """Return the row of what the books lack."""
+    return GapRow(gap.account, gap.symbol, to_micros(gap.time), gap.rank, gap.key, gap.code, gap.detail)
 
 
 def rejection_to_row(

@@ -11,9 +11,10 @@ from operator import attrgetter, eq, le
 
 from tearsheet.store.tables.columns import BookingRow, PositionRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import booking_to_row, position_from_row, position_to_row
+from tearsheet.store.tables.query_rows import GapRow
+from tearsheet.store.tables.rows import booking_to_row, gap_to_row, position_from_row, position_to_row
 from tearsheet.store.write.session_tallies import SessionTallies
-from tearsheet.trade.event import Event
+from tearsheet.trade.event import Event, Gap
 from tearsheet.trade.fill import Fill
 from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.trade.session import EARLIEST, from_micros
@@ -42,6 +43,11 @@ def store_positions(queries: Queries, positions: Sequence[Position]) -> None:
 def is_event_or_sided(fill: Fill) -> bool:
     """Return whether the stream of a fill has to be booked by `EventStreams`."""
     return fill.position_side is not None or isinstance(fill, Event)
+
+
+def store_gaps(queries: Queries, gaps: Sequence[Gap]) -> None:
+    """Save what the books lack."""
+    queries.add(GapRow, map(gap_to_row, gaps))
 
 
 class AppendBooking:
@@ -86,15 +92,18 @@ class AppendBooking:
         self._store_rows(sorted(self._waiting, key=_order))
         opened = [p for p in self._book.open_positions() if (p.account, p.symbol) in self._touched]
         store_positions(self._queries, opened)
+        store_gaps(self._queries, self._book.gaps())
 
     def rollback(self) -> None:
         """Remove all bookings of this transaction."""
         if self._before_us is None:
             self._queries.execute("remove_all_bookings")
             self._queries.execute("remove_all_positions")
+            self._queries.execute("remove_all_gaps")
         else:
             self._queries.execute("remove_bookings_after", (self._before_us,))
             self._queries.execute("remove_positions_closed_after", (self._before_us,))
+            self._queries.execute("remove_gaps_after", (self._before_us,))
         held = [position for stream, position in self._held.items() if stream in self._touched]
         store_positions(self._queries, held)
         self._tallies.rollback_added()

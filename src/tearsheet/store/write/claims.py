@@ -12,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.store.tables.columns import FillRow, VariantRow, execution_name
+from tearsheet.store.tables.columns import FillRow, VariantRow
 from tearsheet.trade.fill import ConflictRejection, Fill, FillRevision
 from tearsheet.trade.session import from_micros
 
@@ -168,7 +168,7 @@ def conflict_rejection(file: str, line: int, row: FillRow, before: FillRow) -> C
         line=line,
         text=_describe_row(row),
         code="conflicting_id",
-        reason=f"{execution_name(row)} was read before as {_describe_row(before)}",
+        reason=f"{_execution_name(row)} was read before as {_describe_row(before)}",
         hint="the first one is kept; check which is right with the broker",
         account=row.account,
         fill_key=row.key,
@@ -182,3 +182,8 @@ def _describe_row(row: FillRow) -> str:
     if row.event is not None:
         return f"{row.symbol} {row.event} {row.amount} {row.currency} at {at}"
     return f"{row.symbol} {row.side} {row.quantity} @ {row.price} fee {row.commission} at {at}"
+
+
+def _execution_name(row: FillRow) -> str:
+    """Return how messages name a fill or event: its kind and the broker's id."""
+    return f"{row.event or 'execution'} {row.fill_id} of account {row.account}"

@@ -4,13 +4,14 @@ An event may change a position that was closed before it, so such a stream is no
 position. Streams that an event links are booked together.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import booking_from_row, fill_from_row, position_from_row
-from tearsheet.store.write.append_booking import Stream, store_bookings, store_positions
+from tearsheet.store.write.append_booking import Stream, store_bookings, store_gaps, store_positions
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.event import Event
 from tearsheet.trade.event_book import EventBook
@@ -18,6 +19,7 @@ from tearsheet.trade.fill import Fill
 from tearsheet.trade.round_trip import REACH, without_executed_legs
 from tearsheet.trade.session import from_micros, to_micros
 
+_FIRST = {"rename": -2, "split": -1, "merger": -1, "spin_off": -1}
 REACH_US = round(REACH.total_seconds() * 1_000_000)
 
 
@@ -33,6 +35,25 @@ class EventStreams:
     def has_any(self) -> bool:
         """Return whether the ledger has any such stream."""
         return self._queries.exists("any_event")
+
+    def components(self, streams: Collection[Stream]) -> Iterator[set[Stream]]:
+        """Yield the streams that have to be booked as events, each set with those that events link with it."""
+        linked: dict[Stream, set[Stream]] = defaultdict(set)
+        for event in map(fill_from_row, self._queries.rows(FillRow, "links")):
+            if isinstance(event, Event) and event.link is not None:
+                own = (event.account, event.symbol)
+                linked[own].add(event.link)
+                linked[event.link].add(own)
+        found: set[Stream] = set()
+        for stream in streams:
+            if stream in found or not (stream in linked or self.contains(stream)):
+                continue
+            component, ahead = {stream}, [stream]
+            while ahead:
+                ahead = list(linked[ahead.pop()] - component) + ahead
+                component.update(ahead)
+            found |= component
+            yield component
 
     def contains(self, stream: Stream) -> bool:
         """Return whether a stream has events or two sides."""
@@ -60,6 +81,7 @@ class EventStreams:
         bookings = book.book_all(self._fills(linked, start_us))
         store_bookings(self._queries, self._tallies, bookings, book.closed)
         store_positions(self._queries, book.open_positions())
+        store_gaps(self._queries, book.gaps())
 
     def _settled_before(self, streams: list[Stream], since_us: int) -> int:
         """Return the last instant, at most the given one, that no position or later booking spans."""
@@ -87,6 +109,7 @@ class EventStreams:
             self._queries.execute("remove_bookings", (position.id,))
             self._queries.execute("remove_position", (position.id,))
         self.remove_unborne(stream, start_us)
+        self._queries.execute("remove_gaps_since", (*stream, start_us))
 
     def remove_unborne(self, stream: Stream, start_us: int) -> None:
         """Remove the bookings from an instant on that no position bears."""
@@ -110,5 +133,7 @@ class EventStreams:
         return sorted((fill for fill in found if fill.time >= first), key=_order)
 
 
-def _order(fill: Fill) -> tuple[datetime, int, str, str, str]:
-    return fill.time, fill.rank, fill.account, fill.symbol, fill.key
+def _order(fill: Fill) -> tuple[datetime, int, int, str, str, str]:
+    """Return the sort key: at one instant a new name stands before what else happens under it."""
+    first = _FIRST.get(fill.kind, 0) if isinstance(fill, Event) else 0
+    return fill.time, first, fill.rank, fill.account, fill.symbol, fill.key

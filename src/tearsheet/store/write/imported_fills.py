@@ -66,6 +66,7 @@ class _ClaimRow(Row, frozen=True, gc=False):
     amount: str | None
     position_side: str | None
     terms: str | None
+    closes: int | None
 
 
 class ImportCounts(Struct):
@@ -267,6 +268,7 @@ class FillImporter:
         if before is not None:
             self._queries.execute("remove_sightings_of_fill", (before.id,))
             self._queries.execute("remove_fill", (before.id,))
+            self._streams.mark_linked(before)
             self._streams.mark_dirty(before.account, before.symbol, before.time_us)
         self._queries.execute("remove_variants", name)
         identity = 0
@@ -373,6 +375,7 @@ def _claim(row: _ClaimRow) -> Claim:
         amount=row.amount,
         position_side=row.position_side,
         terms=row.terms,
+        closes=row.closes,
     )
     return Claim(row.source_id, row.line, row.status, row.layout == "api", fill, row.fate)
 

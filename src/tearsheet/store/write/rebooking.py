@@ -12,12 +12,20 @@ from typing import NamedTuple
 
 from tearsheet.store.tables.columns import FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import fill_from_row, position_from_row
-from tearsheet.store.write.append_booking import AppendBooking, Stream, store_bookings, store_positions
+from tearsheet.store.tables.query_rows import GapRow
+from tearsheet.store.tables.rows import ALWAYS, fill_from_row, position_from_row
+from tearsheet.store.write.append_booking import (
+    AppendBooking,
+    Stream,
+    store_bookings,
+    store_gaps,
+    store_positions,
+)
 from tearsheet.store.write.event_streams import REACH_US, EventStreams
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.trade.amount import ZERO, exact, trade_value
-from tearsheet.trade.fill import Fill
+from tearsheet.trade.event import Event
+from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.trade.round_trip import without_executed_legs
 from tearsheet.trade.session import from_micros, to_micros
@@ -70,6 +78,14 @@ class StreamRebuilder:
         self._disable_append()
         self._mark(account, symbol, since_us)
 
+    def mark_linked(self, row: FillRow) -> None:
+        """Record that a row goes; if it linked streams, each is booked from its beginning."""
+        event = fill_from_row(row)
+        if isinstance(event, Event) and event.link is not None:
+            since_us, _ = ALWAYS
+            self.mark_dirty(event.account, event.symbol, since_us)
+            self.mark_dirty(*event.link, since_us)
+
     def _disable_append(self) -> None:
         if self._append is not None:
             self._append.rollback()
@@ -96,7 +112,9 @@ class StreamRebuilder:
             if self._queries.exists("leg_since", (*stream, changed_us - REACH_US)):
                 self._with_legs.add(stream)
                 since_us -= REACH_US
-            position, starts[stream] = self._remove_from(*stream, since_us)
+            position, start = self._remove_from(*stream, since_us)
+            self._remove_gaps(stream, start)
+            starts[stream] = start
             if position is not None:
                 held.append(position)
         self._since.clear()
@@ -106,11 +124,13 @@ class StreamRebuilder:
             closed, book.closed = book.closed, []
             store_bookings(self._queries, self._tallies, bookings, closed)
         store_positions(self._queries, list(book.open_positions()))
+        store_gaps(self._queries, book.gaps())
 
     def _rebook_events(self) -> None:
         """Book the changed streams that have events or legs."""
-        for stream in [stream for stream in self._since if self._events.contains(stream)]:
-            self._events.rebook([stream], self._since.pop(stream))
+        for component in self._events.components(list(self._since)):
+            since_us = min(self._since.pop(stream) for stream in component if stream in self._since)
+            self._events.rebook(component, since_us)
         self.executed_legs += self._events.executed_legs
 
     def _fills(self, starts: dict[Stream, RebuildStart]) -> Iterator[Fill]:
@@ -170,15 +190,22 @@ class StreamRebuilder:
             self._queries.execute("remove_position", (held.id,))
             return held, RebuildStart(to_micros(held.last_at), _next_key_after(held))
         first = min(affected, key=lambda p: (p.opened_at or p.last_at, p.last_at))
-        opening = self._remove_positions(affected, first)
+        opening, is_first = self._remove_positions(affected, first)
         opened_us = to_micros(opening.time)
         if opening.part == 0:
-            if since_us <= opened_us:
-                return None, RebuildStart(since_us, None)
+            if since_us <= opened_us or not is_first:
+                return None, RebuildStart(min(since_us, opened_us), None)
             return None, RebuildStart(opened_us, (opening.time, opening.rank, opening.fill_key))
         seed = _position_at_open(first, opening)
         store_bookings(self._queries, self._tallies, [opening], [])
         return seed, RebuildStart(opened_us, _next_key_after(seed))
+
+    def _remove_gaps(self, stream: Stream, start: RebuildStart) -> None:
+        """Remove what the books lack from where they are made again."""
+        for row in self._queries.rows(GapRow, "gaps_of_stream", (*stream, start.time_us)):
+            if start.order is None or (from_micros(row.time_us), row.rank, row.fill_key) >= start.order:
+                place = (row.account, row.symbol, row.time_us, row.rank, row.fill_key)
+                self._queries.execute("remove_gap", place)
 
     def _positions(self, account: str, symbol: str, since_us: int) -> list[Position]:
         parameters = (account, symbol, since_us)
@@ -186,22 +213,33 @@ class StreamRebuilder:
             map(position_from_row, self._queries.rows(PositionRow, "positions_of_stream_since", parameters))
         )
 
-    def _remove_positions(self, affected: list[Position], first: Position) -> Booking:
-        """Remove positions and their bookings; return the booking that opened the first."""
+    def _remove_positions(self, affected: list[Position], first: Position) -> tuple[Booking, bool]:
+        """Remove positions and their bookings; return the booking that opened the first.
+
+        It is not always the first in order: a closing fill of its instant may stand before it.
+        """
         opening: Booking | None = None
+        is_first = True
         for position in affected:
             bookings = self._queries.bookings_of(position.id)
             if position.id == first.id:
-                opening = bookings[0]
+                opening = _opening_of(position, bookings)
+                is_first = opening is bookings[0]
             self._tallies.on_removed(bookings, position.currency)
             self._queries.execute("remove_bookings", (position.id,))
             self._queries.execute("remove_position", (position.id,))
         assert opening is not None
-        return opening
+        return opening, is_first
 
 
 def _sort_key(fill: Fill) -> tuple[datetime, str, str]:
     return (fill.time, fill.account, fill.symbol)
+
+
+def _opening_of(position: Position, bookings: Sequence[Booking]) -> Booking:
+    """Return the booking that opened a position: the first on its side."""
+    is_long = position.side is Side.BUY
+    return next((b for b in bookings if b.quantity and (b.quantity > 0) is is_long), bookings[0])
 
 
 def _next_key_after(position: Position) -> FillOrder:

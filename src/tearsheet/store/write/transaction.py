@@ -235,6 +235,7 @@ class LedgerTransaction:
         for name in (
             "remove_all_positions",
             "remove_all_bookings",
+            "remove_all_gaps",
             "remove_all_tallies",
             "remove_log_fills",
             "remove_all_record_rejections",

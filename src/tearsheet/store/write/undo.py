@@ -68,6 +68,8 @@ class ImportUndo:
         sighted = self._queries.value("count_sightings", own)
         for stream in self._queries.rows(InstantRow, "streams_of_batch", self._id_range):
             self._streams.mark_dirty(stream.account, stream.symbol, stream.time_us)
+        for row in self._queries.rows(FillRow, "links_of_batch", self._id_range):
+            self._streams.mark_linked(row)
         self._reapply_claims(self._claims_of_others())
         removed = self._queries.value("count_fills_of_source", self._id_range)
         remaining = self._queries.value("count_fills") - removed

@@ -1,0 +1,63 @@
+"""Bookings of events, and what an event has to fit."""
+
+from decimal import Decimal, Inexact
+
+from tearsheet.trade.amount import EXACT, ZERO, to_plain_string
+from tearsheet.trade.event import Event, GapCode
+from tearsheet.trade.position import Booking, OpenPosition
+
+
+class MisfitError(Exception):
+    """An event that does not fit what is held; nothing changes."""
+
+    def __init__(self, code: GapCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code: GapCode = code
+        self.detail = detail
+
+
+def event_booking(
+    event: Event,
+    identity: str,
+    quantity: Decimal = ZERO,
+    *,
+    gross: Decimal = ZERO,
+    fees: Decimal = ZERO,
+    carry: Decimal = ZERO,
+    closes: bool = False,
+) -> Booking:
+    """Return the booking of an event."""
+    return Booking(
+        identity,
+        event.account,
+        event.symbol,
+        event.currency,
+        event.time,
+        event.rank,
+        event.key,
+        0,
+        quantity,
+        ZERO,
+        gross,
+        fees,
+        closes,
+        carry,
+        event.kind,
+    )
+
+
+def at_most(quantity: Decimal, position: OpenPosition) -> Decimal:
+    """Return a quantity that ends. Raises MisfitError if less was open."""
+    if quantity > position.left:
+        words = f"{to_plain_string(quantity)} end, but {to_plain_string(position.left)} were open"
+        raise MisfitError("unmatched_closes", words)
+    return quantity
+
+
+def exact_quotient(numerator: Decimal, denominator: Decimal) -> Decimal:
+    """Return a quotient that ends. Raises MisfitError."""
+    try:
+        return EXACT.divide(numerator, denominator)
+    except Inexact:
+        words = "the quantity that comes of it does not end, and no cash is stated for the fraction"
+        raise MisfitError("contradiction", words) from None

@@ -1,0 +1,26 @@
+"""Vectors of an account: fills and events with the trades, days and reasons that follow, by the command line.
+
+Balances, results and returns are computed elsewhere: `days` have more keys than are compared here.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.vectors import vector
+
+VECTORS = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "data" / "account_vectors.jsonl").read_text().splitlines()
+]
+
+
+@pytest.mark.parametrize("stated", VECTORS, ids=lambda stated: stated["id"])
+def test_a_vector_comes_out(
+    stated: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    path = tmp_path / "vector.json"
+    path.write_text(json.dumps(stated))
+    assert vector(path, tmp_path) == []

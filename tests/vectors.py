@@ -1,0 +1,393 @@
+"""Runs vectors, cases or samples of formats through a real ledger and the public command line.
+
+`python -m tests.vectors FOLDER` prints a line for each file that is wrong and one for each kind. A vector states
+fills and events with the trades, days, reasons and rejections that follow; a case and a sample state a file and
+the positions that it closes.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tearsheet.cli import EXIT_INTERNAL, EXIT_OK, main
+
+Json = dict[str, Any]
+_CURRENCIES = (None, "USD", "USDT", "USDC", "EUR", "GBP", "BTC", "ETH", "INR", "USDE")
+_FILL = [
+    "account",
+    "time",
+    "symbol",
+    "side",
+    "quantity",
+    "price",
+    "fee",
+    "id",
+    "leg",
+    "currency",
+    "multiplier",
+    "fee_currency",
+    "base",
+    "effect",
+    "status",
+]
+_FILL_HEADER = {"fee": "commission", "id": "fill_id", "leg": "position_side"}
+_EVENT = [
+    "account",
+    "time",
+    "kind",
+    "symbol",
+    "currency",
+    "amount",
+    "id",
+    "ex_date",
+    "leg",
+    "quantity",
+    "price",
+    "ratio",
+    "to",
+    "to_account",
+    "to_quantity",
+    "cash_in_lieu",
+    "delta",
+    "cost",
+    "cost_share",
+    "how",
+]
+_EVENT_HEADER = {"leg": "position_side", "to": "to_symbol"}
+_PARTS = ("gross", "fees", "carry")
+#: Reasons that a window has in a ledger of several currencies, whichever is shown.
+_ANY_CURRENCY = "other_currencies"
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal)
+
+
+class CommandLine:
+    """The public command line on a ledger of its own, in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        os.environ["DATABASE_URL"] = f"sqlite:///{folder}/ledger.db"
+
+    def __call__(self, *words: str) -> tuple[int, str]:
+        out = io.StringIO()
+        with chdir(self._folder), redirect_stdout(out), redirect_stderr(io.StringIO()) as said:
+            code = main(list(words))
+        return code, out.getvalue() + said.getvalue()
+
+    def json(self, *words: str) -> Any:
+        """Return the JSON that a command prints, None for anything else."""
+        _, text = self(*words)
+        start = min((text.find(mark) for mark in "[{" if mark in text), default=-1)
+        try:
+            return _DECODER.raw_decode(text, start)[0] if start >= 0 else None
+        except ValueError:
+            return None
+
+    def positions(self, *words: str) -> list[Json]:
+        """Return the positions of all currencies."""
+        found: dict[str, Json] = {}
+        for money in _CURRENCIES:
+            chosen = ["--currency", money] if money else []
+            for one in (
+                self.json("positions", "--window", "all", "--json", "-n", "1000", *words, *chosen) or []
+            ):
+                found[one["id"]] = one
+        return list(found.values())
+
+
+def number(value: Any) -> Decimal | None:
+    """Return the number that a text begins with."""
+    try:
+        return Decimal(str(value).split()[0])
+    except (ArithmeticError, IndexError):
+        return None
+
+
+def side(position: Json) -> str:
+    """Return long or short."""
+    return "long" if str(position["side"]).upper() in ("BUY", "LONG") else "short"
+
+
+def instruments_file(folder: Path, instruments: Mapping[str, Json]) -> None:
+    """Write the instruments that a vector or case states."""
+    known = ("multiplier", "currency", "asset_class", "tick")
+    rules = {
+        name: {key: str(value) for key, value in own.items() if key in known}
+        | ({"kind": "inverse"} if own.get("kind") == "inverse" else {})
+        for name, own in instruments.items()
+    }
+    rules = {name: {"multiplier": "1", **own} for name, own in rules.items() if own}
+    if rules:
+        (folder / "config").mkdir(exist_ok=True)
+        (folder / "config" / "instruments.yaml").write_text(json.dumps(rules))
+
+
+def vector(path: Path, folder: Path) -> list[str]:
+    """Return what is wrong with a vector of fills and events."""
+    stated = _with_expiries(json.loads(path.read_text()))
+    given, expected = stated["input"], stated["expected"]
+    instruments_file(folder, given.get("instruments", {}))
+    run = CommandLine(folder)
+    rejected: list[int] = []
+    events = [one for n, event in enumerate(given["events"], 1) for one in _with_accrued({**event, "n": n})]
+    for number_, (name, group) in enumerate(groupby(events, key=_kind)):
+        for part, rows in enumerate(_batches(name, list(group))):
+            file = folder / f"{number_}-{part}-{name}.csv"
+            if not _write(file, name, rows, given):
+                continue
+            code, said = run("import", str(file))
+            if code != EXIT_OK or not (", 0 rejected" in said or "imported before" in said):
+                rejected += [row["n"] for row in rows]
+    wrong = _compare_trades(run, expected["trades"]) + _compare_days(run, expected["days"])
+    partial = {r["code"] for money in _moneys(expected) for r in _summary(run, money)} - {_ANY_CURRENCY}
+    wanted = set(expected["partial"]) - {_ANY_CURRENCY}
+    if partial != wanted:
+        wrong.append(f"partial {sorted(partial)}, right {sorted(wanted)}")
+    if rejected != [row["n"] for row in expected["rejected"]]:
+        wrong.append(f"rejected {rejected}, right {expected['rejected']}")
+    return wrong
+
+
+def _with_expiries(stated: Json) -> Json:
+    """Return a vector whose options have the symbols of their expiries, as the product knows them."""
+    text = json.dumps(stated)
+    for name, expiry in stated["input"].get("expiries", {}).items():
+        root, (right, *strike) = name.split(" ")
+        symbol = f"{root:<6}{expiry[2:].replace('-', '')}{right}{int(''.join(strike)) * 1000:08d}"
+        text = text.replace(json.dumps(name), json.dumps(symbol))
+    found: Json = json.loads(text)
+    return found
+
+
+def _with_accrued(event: Json) -> list[Json]:
+    """Return an event, and the accrued interest that a purchase paid or a sale received."""
+    if "accrued" not in event:
+        return [event]
+    sign = "-" if event["side"] == "buy" else ""
+    interest = {"type": "cash", "kind": "accrued_interest", "amount": sign + event["accrued"]}
+    return [event, {**{key: event[key] for key in ("n", "time", "account", "symbol")}, **interest}]
+
+
+def _kind(event: Json) -> str:
+    names = {"fill": "fill", "cancel": "fill", "cash": "event", "change": "event"}
+    return names.get(event["type"], event["type"])
+
+
+def _batches(name: str, rows: list[Json]) -> Iterable[list[Json]]:
+    """Yield the rows of each file: events come one by one, so that each is judged alone."""
+    return ([row] for row in rows) if name == "event" else [rows]
+
+
+def _write(file: Path, name: str, rows: Sequence[Json], given: Json) -> bool:
+    if name not in ("fill", "event"):
+        return False
+    columns, header = (_FILL, _FILL_HEADER) if name == "fill" else (_EVENT, _EVENT_HEADER)
+    with file.open("w", newline="") as out:
+        table = csv.writer(out)
+        table.writerow([header.get(column, column) for column in columns])
+        for row in rows:
+            values = _fill_values(row, given) if name == "fill" else _event_values(row)
+            table.writerow([values.get(column, "") for column in columns])
+    return True
+
+
+def _fill_values(row: Json, given: Json) -> Json:
+    if row["type"] == "cancel":
+        busted = next(e for e in given["events"] if e.get("id") == row["cancels"])
+        return _fill_values({**busted, "status": "bust"}, given)
+    own = given.get("instruments", {}).get(row["symbol"], {})
+    money = own.get("currency") or next(
+        iter(given["accounts"][row["account"]].get("starting_balance", {})), ""
+    )
+    effect = "close" if row.get("closes") else ""
+    return {"fee": "0", **row, "currency": money, "base": own.get("base", ""), "effect": effect}
+
+
+def _event_values(row: Json) -> Json:
+    values = dict(row)
+    for name in ("ratio", "cost_share"):
+        if isinstance(values.get(name), list):
+            values[name] = ":".join(values[name])
+    if "cash" in values:
+        values["amount"] = values["cash"]
+    values["kind"] = {"spinoff": "spin_off"}.get(values["kind"], values["kind"])
+    return values
+
+
+def _moneys(expected: Json) -> list[str]:
+    found = {money for own in expected["days"].values() for day in own.values() for money in day}
+    return sorted(found) or ["USD"]
+
+
+def _summary(run: CommandLine, money: str) -> list[Json]:
+    summary = run.json("summary", "--window", "all", "--json", "--currency", money)
+    return list(summary["partial_reasons"]) if summary else []
+
+
+def _compare_trades(run: CommandLine, trades: Sequence[Json]) -> list[str]:
+    def key(one: Json) -> tuple[Any, ...]:
+        how = one.get("how", "fill") if "how" in one else one.get("closed_by") or "fill"
+        money = tuple(number(one[part]) for part in (*_PARTS, "net"))
+        return (one["account"], one["symbol"], side(one), number(one["quantity"]), *money, how)
+
+    have, right = sorted(map(key, run.positions()), key=str), sorted(map(key, trades), key=str)
+    return [] if have == right else [f"trades {_plain(have)}, right {_plain(right)}"]
+
+
+def _compare_days(run: CommandLine, days: Json) -> list[str]:
+    wrong = []
+    for account, own in days.items():
+        for day, by_money in own.items():
+            for money, parts in by_money.items():
+                words = (
+                    "summary",
+                    "--start",
+                    day,
+                    "--end",
+                    day,
+                    "--json",
+                    "--currency",
+                    money,
+                    "--account",
+                    account,
+                )
+                found = run.json(*words)
+                right = [number(parts[part]) for part in _PARTS]
+                have = None
+                if found and "metrics" in found:
+                    value = {name: found["metrics"][name]["value"] for name in ("net_pnl", "fees", "carry")}
+                    have = [value["net_pnl"] + value["fees"] - value["carry"], value["fees"], value["carry"]]
+                if have != right and (have or any(right)):
+                    wrong.append(
+                        f"{account} {day} {money}: gross, fees, carry {_plain(have)}, right {_plain(right)}"
+                    )
+    return wrong
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Decimal) else value
+
+
+#: What a refusal has to name, by the number of the case's kind.
+_REFUSALS = {
+    "05": ("inverse", "coin-margined"),
+    "09": ("unknown", "not known"),
+    "10": ("commission",),
+    "11": ("order", "execution"),
+}
+
+
+def case(path: Path, folder: Path) -> list[str]:
+    """Return what is wrong with a file whose closed positions are known."""
+    wanted = json.loads(path.read_text(), parse_float=Decimal, parse_int=Decimal)
+    instruments_file(folder, wanted.get("instruments", {}))
+    plain = folder / f"statement{Path(wanted['input']).suffix}"  # a name that says nothing
+    shutil.copy(path.parent / wanted["input"], plain)
+    run = CommandLine(folder)
+    code, said = run("import", str(plain), *wanted.get("import_options", []))
+    closed, still_open = run.positions(), run.positions("--open")
+    reasons = (run.json("summary", "--window", "all", "--json") or {}).get("partial_reasons")
+    have = sorted((side(one), one["net"]) for one in closed)
+    if "must_not_close" in wanted:
+        if any(way == "short" for way, _ in have):
+            return [f"a phantom short: {_plain(have)}"]
+        return [] if reasons or any(net > 400 for _, net in have) else ["the summary is complete"]
+    if "wanted" in wanted:
+        return [] if reasons or closed or "expir" in said.lower() else ["nothing is said of the expiry"]
+    words = _REFUSALS.get(path.parent.parent.name[:2])
+    if words and not closed and not still_open and code not in (EXIT_OK, EXIT_INTERNAL):
+        return (
+            [] if any(word in said.lower() for word in words) else [f"refused without why: {said[-120:]!r}"]
+        )
+    slack = (
+        Decimal("0.00000002")
+        if wanted.get("right_in_coin")
+        else number(wanted.get("net_tolerance", "0.0005"))
+    )
+    right = sorted(
+        (one["side"], number(one["net"])) for one in wanted.get("closed") or wanted.get("right_in_coin") or []
+    )
+    same = len(right) == len(have) and all(
+        a[0] == b[0] and abs(a[1] - b[1]) <= slack for a, b in zip(right, have, strict=True)
+    )
+    if same and wanted.get("open") == [] and still_open:
+        return [f"{len(still_open)} left open"]
+    return [] if same else [f"closed {_plain(have)}, right {_plain(right)}, exit {code}: {said[-160:]!r}"]
+
+
+def sample(path: Path, folder: Path) -> list[str]:
+    """Return what is wrong with a sample of a format: its net by currency, or its refusal by name."""
+    wanted = json.loads(path.read_text())
+    instruments_file(folder, wanted.get("instruments") or {})
+    run = CommandLine(folder)
+    code, said = run("import", str(path.parent / wanted["input"]), *wanted["import_options"])
+    if not wanted["fills"]:
+        word = wanted["format"].replace("_", " ").lower().split(" ")[0][:6]
+        shown = said.lower().replace(str(path).lower(), "").replace(wanted["input"].lower(), "")
+        is_named = word in shown.replace(f"/{wanted['format']}/", "")
+        return [] if code != EXIT_OK and is_named else [f"to be refused by name, exit {code}"]
+    have: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    closed = run.positions()
+    for one in closed:
+        have[one["currency"]] += one["net"]
+    for one in wanted["closed"]:
+        right[one["currency"]] += Decimal(str(one["net"]))
+    if closed and all(abs(have[money] - net) <= Decimal("0.011") for money, net in right.items()):
+        return []
+    return [
+        f"net { {k: str(v) for k, v in have.items()} }, right { {k: str(v) for k, v in right.items()} }, exit {code}"
+    ]
+
+
+def runner_of(path: Path) -> Callable[[Path, Path], list[str]] | None:
+    """Return how a file is run, None for one that is neither vector, case nor sample."""
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict):
+        return None
+    if isinstance(content.get("input"), dict) and "events" in content["input"]:
+        return vector if {"trades", "days"} <= content.get("expected", {}).keys() else None
+    if path.name == "expected.json":
+        return case
+    return sample if path.name.endswith(".expected.json") else None
+
+
+def run_folder(folder: Path, names: Sequence[str] = ()) -> int:
+    """Run all files of a folder, or those whose path has one of the names; return an exit code."""
+    right: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for path in sorted(folder.rglob("*.json")):
+        run = runner_of(path)
+        if run is None or (names and not any(name in str(path) for name in names)):
+            continue
+        kind = path.stem[0] if run is vector else path.parent.parent.name if run is case else path.parent.name
+        shown = path.stem if run is vector else str(path.relative_to(folder).parent)
+        total[kind] += 1
+        with tempfile.TemporaryDirectory() as place:
+            wrong = run(path, Path(place))
+        right[kind] += not wrong
+        if wrong:
+            print(f"{shown}: {'; '.join(wrong)}"[:500])
+    for kind, count in total.items():
+        print(f"{kind}: {right[kind]} of {count}")
+    print(f"{sum(right.values())} of {sum(total.values())} right")
+    return int(right != total)
+
+
+if __name__ == "__main__":
+    os.environ.pop("TEARSHEET_CONFIG", None)
+    sys.exit(run_folder(Path(sys.argv[1]), sys.argv[2:]))
