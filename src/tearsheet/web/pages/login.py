@@ -28,8 +28,10 @@ def _log_in(pages: Pages, next_path: str) -> Response:
     if len(token) > 200 or pages.app_context.access.permission_of(token) is None:
         return _login_page(pages, next_path, refused=True)
     response = redirect_to(next_path)
+    # a proxy that ends TLS says so; whoever forges the header only restricts their own cookie
+    secure = request.is_secure or request.headers.get("X-Forwarded-Proto", "").strip().lower() == "https"
     response.set_cookie(
-        COOKIE, token, max_age=_MONTH_S, httponly=True, samesite="Strict", secure=request.is_secure, path="/"
+        COOKIE, token, max_age=_MONTH_S, httponly=True, samesite="Strict", secure=secure, path="/"
     )
     return response
 
