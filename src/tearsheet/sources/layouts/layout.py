@@ -90,6 +90,7 @@ PIECES = (
     "cost",
     "cost_share",
     "how",
+    "unit",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {
@@ -250,6 +251,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     `multipliers`: with `amount` the multiplier is the round number by which quantity × price is the amount,
     with `result` that by which a round trip comes to its result; where none does, the prices are converted to
     the currency of the result. `pair_lot`: units of the first currency in a lot of a currency pair.
+    `contract_sizes`: underlying → coins in a contract, where the `unit` of a quantity is contracts.
     `ambiguous`: a symbol that may be a stock and the root of a future is rejected, or a stock.
     `options`: with `spelled`, options are named by their parts, because they are not of the US. `requires`
     are fields without which a row is rejected, with the reason; `a or b` is satisfied by either.
@@ -279,6 +281,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     states_day: bool = True
     multipliers: Literal["stated", "amount", "result"] = "stated"
     pair_lot: int = 0
+    contract_sizes: dict[str, str] = {}
     options: Literal["occ", "spelled"] = "occ"
     requires: dict[str, str] = {}
     lots: bool = False

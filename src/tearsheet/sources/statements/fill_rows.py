@@ -117,7 +117,9 @@ class FillParser:
     def _event(self, raw: RawEvent, account: str, at: datetime, line: int) -> Event | None:
         symbol, multiplier, currency = "", ONE, _currency(raw.currency)
         if raw.symbol:
-            instrument = self._instrument(raw.symbol, raw.currency, raw.asset_class, None, self._times.day)
+            instrument = self._instrument(
+                raw.symbol, raw.currency, raw.asset_class, raw.multiplier, self._times.day
+            )
             symbol, multiplier = instrument.symbol, instrument.multiplier
             currency = currency or instrument.currency
         held_at = self._times.start_of_day(raw.held_on.strip()) if raw.held_on.strip() else None

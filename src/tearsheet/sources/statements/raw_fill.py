@@ -95,6 +95,7 @@ class RawEvent(Struct, gc=False):
     event_id: str = ""
     position_side: str = ""
     held_on: str = ""
+    multiplier: Decimal | None = None
 
 
 class InvalidRow(Struct, frozen=True):

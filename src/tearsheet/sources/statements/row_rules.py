@@ -42,7 +42,7 @@ from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
 from tearsheet.sources.text.time_formats import epoch_time
-from tearsheet.trade.amount import EXACT, ZERO, to_plain_string
+from tearsheet.trade.amount import EXACT, ONE, ZERO, to_plain_string
 from tearsheet.trade.event import EventKind
 from tearsheet.trade.fill import Side
 
@@ -305,6 +305,7 @@ class RuleMapper:
             time=leaving.time,
             currency=unit or values.get("fee_currency", "") or leaving.currency,
             asset_class=leaving.asset_class,
+            multiplier=leaving.multiplier,
             event_id=values.get("fill_id", "").partition(":")[0],
         )
 
@@ -316,6 +317,7 @@ class RuleMapper:
         event = raw_event(kind, values, row.fees, self._layout.events, self._number)
         event.symbol, event.asset_class, event.currency = named[0], named[1], event.currency or named[3]
         event.time = self._time(values, "time", "clock")
+        event.multiplier = self._number("multiplier", values.get("multiplier", ""))[0] if is_named else None
         return event
 
     def _exit(self, entry: RawFill, row: PickedRow) -> RawFill:
@@ -354,6 +356,10 @@ class RuleMapper:
         stop_loss, _ = self._number("stop_loss", get("stop_loss", ""))
         target, _ = self._number("target", get("target", ""))
         multiplier, _ = self._number("multiplier", get("multiplier", ""))
+        if get("underlying") in self._layout.contract_sizes:
+            size = self._layout.contract_sizes[get("underlying", "")]
+            is_contracts = get("unit", "cont").casefold().startswith("cont")
+            multiplier, asset_class = Decimal(size) if is_contracts else ONE, "future"
         if self._layout.pair_lot and get("base"):
             multiplier, asset_class = Decimal(self._layout.pair_lot), "future"
         if worth := self._layout.inverse.get(currency):
