@@ -228,10 +228,11 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EventMoney(Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns for the money of an event, of which the first non-empty one is used, and the sign of a payment."""
+    """Columns for the money of an event, of which the first non-empty one is used, sign of a payment, and currency."""
 
     amount: tuple[str, ...] = ("event_amount", "cash", "amount")
     paid: Literal["negative", "positive"] = "negative"
+    currency: str = ""
 
 
 class Layout(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,13 +1,24 @@
 """Symbol, asset class and currency of an instrument, from the parts that a row states."""
 
 from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct
 
 from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.text.contracts import coin_pair, option_symbol, spelled_contract
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
+from tearsheet.trade.amount import ONE
 
 _SHOWN = 300
+
+
+class ContractTerms(Struct, frozen=True):
+    """Multiplier of a contract, below 0 for an inverse one, and its currency."""
+
+    multiplier: Decimal
+    currency: str
 
 
 class InstrumentNaming:
@@ -54,3 +65,17 @@ class InstrumentNaming:
                 f"known are {', '.join(self._layout.asset_classes)}",
             )
         return kind
+
+    def coin(self, name: str) -> str:
+        """Return the usual name of a coin."""
+        return self._layout.coin_names.get(name, name)
+
+    def contract(self, values: Mapping[str, str], currency: str, base: str) -> ContractTerms | None:
+        """Return the terms that the layout knows of a contract, or None."""
+        layout = self._layout
+        if worth := layout.inverse.get(currency):
+            return ContractTerms(-worth, self.coin(base))
+        if size := layout.contract_sizes.get(values.get("underlying", "")):
+            is_contracts = values.get("unit", "cont").casefold().startswith("cont")
+            return ContractTerms(Decimal(size) if is_contracts else ONE, currency)
+        return ContractTerms(Decimal(layout.pair_lot), currency) if layout.pair_lot and base else None

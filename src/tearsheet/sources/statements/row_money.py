@@ -279,6 +279,24 @@ def _terms(values: Mapping[str, str], number: _Number) -> EventTerms:
     )
 
 
+def swap_event(leaving: RawFill, values: Mapping[str, str], number: _Number) -> RawEvent | None:
+    """Return the swap of a round trip as an event at its exit, or None. Raises RowError."""
+    swap, unit = number("swap", values.get("swap", ""))
+    if not swap:
+        return None
+    return RawEvent(
+        kind="swap",
+        amount=swap,
+        account=leaving.account,
+        symbol=leaving.symbol,
+        time=leaving.time,
+        currency=unit or values.get("fee_currency", "") or leaving.currency,
+        asset_class=leaving.asset_class,
+        multiplier=leaving.multiplier,
+        event_id=values.get("fill_id", "").partition(":")[0],
+    )
+
+
 def check_unit(code: str, unit: str, where: str, symbol: str) -> str:
     """Return the code of the row, or the unit behind a number if it has none. Raises RowError."""
     if not unit:

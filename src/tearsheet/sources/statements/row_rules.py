@@ -35,6 +35,7 @@ from tearsheet.sources.statements.row_money import (
     price_in_account_currency,
     raw_event,
     set_price_by_money,
+    swap_event,
     unstated_coin,
 )
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, is_fraction
@@ -42,7 +43,7 @@ from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
 from tearsheet.sources.text.time_formats import epoch_time
-from tearsheet.trade.amount import EXACT, ONE, ZERO, to_plain_string
+from tearsheet.trade.amount import EXACT, ZERO, to_plain_string
 from tearsheet.trade.event import EventKind
 from tearsheet.trade.fill import Side
 
@@ -290,23 +291,8 @@ class RuleMapper:
             gross = EXACT.add(result, fees)
         currency = unit or values.get("fee_currency", "")
         stated = gross if result is None else result
-        return RoundTripRow(entry, leaving, stated, currency, gross, self._swap(leaving, values))
-
-    def _swap(self, leaving: RawFill, values: Mapping[str, str]) -> RawEvent | None:
-        """Return the swap of a round trip as an event at its exit, or None. Raises RowError."""
-        swap, unit = self._number("swap", values.get("swap", ""))
-        if not swap:
-            return None
-        return RawEvent(
-            kind="swap",
-            amount=swap,
-            account=leaving.account,
-            symbol=leaving.symbol,
-            time=leaving.time,
-            currency=unit or values.get("fee_currency", "") or leaving.currency,
-            asset_class=leaving.asset_class,
-            multiplier=leaving.multiplier,
-            event_id=values.get("fill_id", "").partition(":")[0],
+        return RoundTripRow(
+            entry, leaving, stated, currency, gross, swap_event(leaving, values, self._number)
         )
 
     def _raw_event(self, row: PickedRow, kind: EventKind) -> RawEvent:
@@ -315,7 +301,10 @@ class RuleMapper:
         is_named = any(values.get(field) for field in ("symbol", "underlying", "base"))
         named = self._naming.instrument(values) if is_named else ("", "", "", values.get("currency", ""))
         event = raw_event(kind, values, row.fees, self._layout.events, self._number)
-        event.symbol, event.asset_class, event.currency = named[0], named[1], event.currency or named[3]
+        stated = event.currency or values.get(self._layout.events.currency, "")
+        if self._layout.inverse.get(named[3]):
+            stated = stated or self._naming.coin(named[2])
+        event.symbol, event.asset_class, event.currency = named[0], named[1], stated or named[3]
         event.time = self._time(values, "time", "clock")
         event.multiplier = self._number("multiplier", values.get("multiplier", ""))[0] if is_named else None
         return event
@@ -356,15 +345,13 @@ class RuleMapper:
         stop_loss, _ = self._number("stop_loss", get("stop_loss", ""))
         target, _ = self._number("target", get("target", ""))
         multiplier, _ = self._number("multiplier", get("multiplier", ""))
-        if get("underlying") in self._layout.contract_sizes:
-            size = self._layout.contract_sizes[get("underlying", "")]
-            is_contracts = get("unit", "cont").casefold().startswith("cont")
-            multiplier, asset_class = Decimal(size) if is_contracts else ONE, "future"
-        if self._layout.pair_lot and get("base"):
-            multiplier, asset_class = Decimal(self._layout.pair_lot), "future"
-        if worth := self._layout.inverse.get(currency):
-            multiplier, currency, symbol, base = -worth, base, get("symbol", ""), ""
-        amount, unit = self._number("amount", get("amount", ""))
+        terms = self._naming.contract(values, currency, base)
+        if terms is not None:
+            multiplier, asset_class = terms.multiplier, "future"
+        if worth := terms is not None and terms.multiplier < ZERO:
+            currency, symbol, base = terms.currency, get("symbol", ""), ""
+        # The amount of an inverse contract may be in either money.
+        amount, unit = self._number("amount", "" if worth else get("amount", ""))
         currency = check_unit(currency, unit, "amount", symbol)
         cash, unit = self._number("cash", get("cash", ""))
         currency = check_unit(currency, unit, "cash", symbol)
