@@ -10,6 +10,7 @@ from tearsheet.errors import MissingSourceError, OtherRulesError, StoreError
 from tearsheet.settings import Settings, read_setting
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import BookingRules
+from tearsheet.trade.fee_schedule import FeeSchedule
 
 #: Version in the fingerprint; increase it to rebuild ledgers when the same facts give other rows.
 _BOOKS_VERSION = 2
@@ -17,11 +18,14 @@ _BOOKS_VERSION = 2
 
 def booking_rules_from(settings: Settings) -> BookingRules:
     """Return the booking rules. Raises SettingsError if the instruments file is invalid."""
+    from tearsheet.sources.config.fees import load_fees
     from tearsheet.sources.config.instruments import load_instruments
 
+    instruments = load_instruments(settings.instruments_file, settings.currency)
     return BookingRules(
         calendar=settings.calendar,
-        instruments=load_instruments(settings.instruments_file, settings.currency),
+        instruments=instruments,
+        fees=FeeSchedule(load_fees(settings.instruments_file), instruments),
         trade_log_mode=settings.trade_log_mode,
         breakeven_band=settings.breakeven_band,
         breakeven_breaks_streak=settings.breakeven_streak == "break",

@@ -143,7 +143,11 @@ def _data_status(summary: PerformanceSummary) -> str:
 
 
 def _metrics(summary: PerformanceSummary, names: Iterable[str]) -> list[str]:
-    return [_metric(name, summary.metrics[name]) for name in names]
+    gross = next((f"   {note.detail}" for note in summary.notes if note.code == "no_fees_stated"), "")
+    return [
+        _metric(name, summary.metrics[name]) + (click.style(gross, fg="yellow") if name == "net_pnl" else "")
+        for name in names
+    ]
 
 
 def _metric(name: str, value: MetricValue) -> str:

@@ -156,7 +156,8 @@ def _headline(summary: PerformanceSummary) -> str:
         format_metric(METRICS[name], summary.metrics[name])
         for name in ("net_pnl", "total_trades", "win_rate")
     )
-    return f"**{net} {summary.currency}** net in {trades} trades, {rate} won"
+    notes = "".join(f"; {_escape_markdown(note.detail)}" for note in summary.notes)
+    return f"**{net} {summary.currency}** net in {trades} trades, {rate} won{notes}"
 
 
 def _data_status(summary: PerformanceSummary) -> str:

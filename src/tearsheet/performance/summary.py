@@ -78,6 +78,13 @@ class PartialReason(Struct, frozen=True):
     detail: str
 
 
+class SummaryNote(Struct, frozen=True):
+    """Something to know beside the numbers of a summary, which is complete nevertheless: a code and detail."""
+
+    code: str
+    detail: str
+
+
 class Freshness(Struct, frozen=True):
     """Age of the data. Exports ignore it when they detect changes."""
 
@@ -133,7 +140,8 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
 
     Money is in `currency`. `metrics` has every name of the metric table. `unrealized_pnl` is that of
     the positions open now, at mark prices, or None with a reason. `targets`, `limits` and `state` are
-    set by `Judge`; a `state` of None means that nothing was evaluated.
+    set by `Judge`; a `state` of None means that nothing was evaluated. A note `no_fees_stated` says that fills have
+    no fees because nobody stated any.
     """
 
     schema: str = SCHEMA
@@ -152,6 +160,7 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
     partial: bool
     partial_reasons: tuple[PartialReason, ...]
     missing_days: tuple[date, ...]
+    notes: tuple[SummaryNote, ...] = ()
     rejected_lines: int
     trade_log: TradeLogCounts
     freshness: Freshness

@@ -15,6 +15,8 @@ from msgspec import Meta, Struct
 from tearsheet.trade.amount import ZERO, to_plain_string
 from tearsheet.trade.session import is_ahead, possible_instants
 
+#: Commission that nobody stated: it counts as 0 and is stored as "-0", unlike a stated 0.
+NO_FEE = Decimal("-0")
 Moment = Annotated[datetime, Meta(tz=True)]
 Mode = Literal["PAPER", "LIVE"]
 
@@ -59,6 +61,11 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     mode: Mode | None = None
     position_side: str | None = None
     closes: bool = False
+
+    @property
+    def states_fee(self) -> bool:
+        """Return whether the source states the commission, even if it is 0; see `NO_FEE`."""
+        return bool(self.commission) or not self.commission.is_signed()
 
     @property
     def is_leg(self) -> bool:

@@ -221,7 +221,7 @@ class OpenPosition:
         self.entry_value = self.value(quantity, fill.price)
         self.cost = -self.entry_value if self.is_inverse else self.entry_value * self.multiplier
         self.exit_value = self.gross = self.carry = ZERO
-        self.fees = fees
+        self.fees = ZERO + fees  # `NO_FEE` becomes 0
         self.number = 1
 
     @classmethod

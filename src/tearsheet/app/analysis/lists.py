@@ -18,7 +18,7 @@ from tearsheet.store.tables.marks import Mark, Marks
 from tearsheet.store.tables.pages import RowRange
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.trade_list import TradeList, TradeScope
-from tearsheet.trade.amount import exact
+from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.position import Outcome, Position, outcome_of
 from tearsheet.trade.session import Window, to_micros
@@ -68,9 +68,13 @@ FillSource = Literal["execution", "round_trip"]
 
 
 class ListedFill(Fill, frozen=True, gc=False, kw_only=True):
-    """Fill with what it was read from: a list of executions, or a row that holds both sides of a trade."""
+    """Fill with what it was read from: a list of executions, or a row that holds both sides of a trade.
+
+    `fee_stated`: whether that states the commission, which may be 0.
+    """
 
     source: FillSource
+    fee_stated: bool
 
 
 class Lists:
@@ -87,7 +91,11 @@ class Lists:
         with self._ledger.snapshot() as queries:
             page = pages.fills(queries, self._row_range(window, scope, after), number)
         listed = [
-            ListedFill(**structs.asdict(fill), source="round_trip" if fill.is_leg else "execution")
+            ListedFill(
+                **{**structs.asdict(fill), "commission": fill.commission or ZERO},
+                source="round_trip" if fill.is_leg else "execution",
+                fee_stated=fill.states_fee,
+            )
             for fill in page.items
         ]
         return Page(listed, page.next)

@@ -18,6 +18,7 @@ from tearsheet.performance.summary import (
     PartialReason,
     PerformanceSummary,
     Scope,
+    SummaryNote,
     TradeLogCounts,
     WindowView,
 )
@@ -109,6 +110,7 @@ class SummaryBuilder:
             partial=bool(reasons),
             partial_reasons=tuple(reasons),
             missing_days=tuple(missing),
+            notes=tuple(self._notes(window, scope, chosen)),
             rejected_lines=rejected,
             trade_log=self._trade_log(scope),
             freshness=self._freshness(scope),
@@ -305,6 +307,17 @@ class SummaryBuilder:
                 details["unsettled_expiry"].append(f"{held} since {expiry}; `tearsheet settle` closes it")
         for code, words in details.items():
             yield PartialReason(code, _join_names(words))
+
+    def _notes(self, window: Window, scope: Scope, currency: str) -> Iterator[SummaryNote]:
+        """Yield what is to be known beside the numbers."""
+        span = (to_micros(self._start(window)), to_micros(self._end(window)))
+        scoped = (currency, scope.account, scope.symbol)
+        fills = self._ledger.queries.value("count_without_fee", (*span, *scoped))
+        if fills:
+            detail = (
+                f"{fills:,} fill{'s' if fills != 1 else ''}; state a fee schedule, see docs/data-formats.md"
+            )
+            yield SummaryNote("no_fees_stated", f"gross: no fees stated for {detail}")
 
     def _unrealized(
         self, window: Window, currency: str, held: list[Position], open_log_trades: int

@@ -5,6 +5,7 @@ from typing import Any
 
 from tearsheet import trade
 from tearsheet.errors import SettingsError
+from tearsheet.sources.config.fees import FEES
 from tearsheet.trade.amount import ONE
 from tearsheet.trade.instrument import ASSET_CLASSES, InstrumentOverride, Instruments, futures_table
 from tearsheet.trade.value_rule import CURRENCY, InvalidValueError, ValueRule, number, one_of
@@ -34,6 +35,7 @@ def _overrides(path: Path | None) -> dict[str, InstrumentOverride]:
     from tearsheet.sources.config.yaml import load_mapping  # a YAML parser, only where there is a file
 
     content = load_mapping(text, str(path))
+    content.pop(FEES, None)
     return {symbol.upper(): _override(str(path), symbol, rule) for symbol, rule in content.items()}
 
 

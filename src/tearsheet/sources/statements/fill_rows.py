@@ -17,7 +17,16 @@ from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, Ro
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
 from tearsheet.trade.amount import EXACT, ONE, ZERO, to_plain_string
 from tearsheet.trade.event import NO_TERMS, Event, event_content_key, event_key
-from tearsheet.trade.fill import Fill, FillRevision, Rejection, Side, content_key, execution_key, leg_key
+from tearsheet.trade.fill import (
+    NO_FEE,
+    Fill,
+    FillRevision,
+    Rejection,
+    Side,
+    content_key,
+    execution_key,
+    leg_key,
+)
 from tearsheet.trade.instrument import ASSET_CLASSES, AssetClass, Instrument, Instruments, UnknownInstrument
 
 #: Access to an enum member takes 0.1 µs in Python 3.11.
@@ -184,7 +193,8 @@ class FillParser:
 
     def _fill(self, raw: RawFill, account: str, at: datetime, line: int) -> Fill | None:
         side = self._known_sides.get(raw.side) or self._side(raw.side)
-        quantity, price, commission = raw.quantity, raw.price, raw.commission or ZERO
+        quantity, price = raw.quantity, raw.price
+        commission = NO_FEE if raw.commission is None else raw.commission or ZERO
         if raw.bad_number is not None:
             raise RowError(*structs.astuple(raw.bad_number))
         if quantity is None or quantity <= ZERO:

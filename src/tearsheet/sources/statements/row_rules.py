@@ -316,7 +316,7 @@ class RuleMapper:
             entry,
             time=self._time(values, "exit_time", "exit_clock"),
             side=self._sides.side(entry.side).opposite.value,
-            commission=ZERO,
+            commission=None if entry.commission is None else ZERO,
             amount=None,
         )
         leaving.price, leaving.fraction = self._price("exit_price", values.get("exit_price", ""))
@@ -415,8 +415,10 @@ class RuleMapper:
             number, unit = self._number("commission", row.values.get("commission", ""))
             if number is None and fees.required:
                 raise RowError("missing_field", "commission is empty", "0 is a fee, nothing is none")
-        else:
+        elif fees.after or any(row.fees):
             number, unit = self._fees.total(row.fees, raw.currency, row.values, self._number)
+        else:
+            number, unit = None, ""  # no column of fees says anything
         if number is not None and fees.at_rate:
             number = in_trade_currency(number, self._number("rate", row.values.get("rate", ""))[0])
         if number is not None:

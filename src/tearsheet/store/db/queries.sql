@@ -103,6 +103,12 @@ AND r.account = s.account AND r.symbol = s.symbol AND r.live = 1 AND r.closed = 
 
 -- name: any_fill
 SELECT id FROM fill LIMIT 1
+-- name: earlier_of_order
+SELECT id FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? AND order_id = ?
+AND (time_us < ? OR (time_us = ? AND (rank < ? OR (rank = ? AND key < ?)))) LIMIT 1
+-- name: count_without_fee
+SELECT COUNT(*) FROM booking WHERE fees = '-0' AND time_us >= ?1 AND time_us < ?2 AND currency = ?3
+AND (account = ?4 OR ?4 IS NULL) AND (symbol = ?5 OR ?5 IS NULL)
 -- name: any_leg
 SELECT id FROM fill WHERE key >= 't' AND key < 'u' LIMIT 1
 -- name: leg_since

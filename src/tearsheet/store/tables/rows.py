@@ -179,7 +179,7 @@ def booking_from_row(row: BookingRow) -> Booking:
         Decimal(row.quantity),
         Decimal(row.price),
         Decimal(row.gross),
-        Decimal(row.fees),
+        Decimal(row.fees) or ZERO,
         bool(row.closes),
         Decimal(row.carry) if row.carry else ZERO,
         row.event,

@@ -13,6 +13,7 @@ from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.rows import booking_from_row, fill_from_row, position_from_row
 from tearsheet.store.write.append_booking import Stream, store_bookings, store_gaps, store_positions
 from tearsheet.store.write.session_tallies import SessionTallies
+from tearsheet.store.write.unstated_fees import UnstatedFees
 from tearsheet.trade.event import Event
 from tearsheet.trade.event_book import EventBook
 from tearsheet.trade.fill import Fill
@@ -26,8 +27,9 @@ REACH_US = round(REACH.total_seconds() * 1_000_000)
 class EventStreams:
     """Streams with events or two sides in one transaction."""
 
-    def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
+    def __init__(self, queries: Queries, tallies: SessionTallies, fees: UnstatedFees) -> None:
         self._queries = queries
+        self._fees = fees
         self._tallies = tallies
         #: sides of round trips that executions tell
         self.executed_legs = 0
@@ -129,7 +131,7 @@ class EventStreams:
             fills = [fill for fill in read if not isinstance(fill, Event)]
             booked = without_executed_legs(fills) if any(fill.is_leg for fill in fills) else fills
             self.executed_legs += len(fills) - len(booked)
-            found += [*booked, *(fill for fill in read if isinstance(fill, Event))]
+            found += [*self._fees.priced(booked), *(fill for fill in read if isinstance(fill, Event))]
         return sorted((fill for fill in found if fill.time >= first), key=_order)
 
 

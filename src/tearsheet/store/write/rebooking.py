@@ -23,8 +23,10 @@ from tearsheet.store.write.append_booking import (
 )
 from tearsheet.store.write.event_streams import REACH_US, EventStreams
 from tearsheet.store.write.session_tallies import SessionTallies
+from tearsheet.store.write.unstated_fees import UnstatedFees
 from tearsheet.trade.amount import ZERO, exact, trade_value
 from tearsheet.trade.event import Event
+from tearsheet.trade.fee_schedule import FeeSchedule
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.trade.round_trip import without_executed_legs
@@ -47,10 +49,11 @@ class RebuildStart(NamedTuple):
 class StreamRebuilder:
     """Streams (account, symbol) that one transaction changes, with the first changed instant of each."""
 
-    def __init__(self, queries: Queries, tallies: SessionTallies) -> None:
+    def __init__(self, queries: Queries, tallies: SessionTallies, schedule: FeeSchedule) -> None:
         self._queries = queries
         self._tallies = tallies
-        self._events = EventStreams(queries, tallies)
+        self._fees = UnstatedFees(queries, schedule)
+        self._events = EventStreams(queries, tallies, self._fees)
         self._since: dict[Stream, int] = {}
         self._append: AppendBooking | None = None
         #: streams with sides of round trips near the change
@@ -65,13 +68,18 @@ class StreamRebuilder:
 
     def add_new(self, fills: Sequence[Fill]) -> None:
         """Record stored fills that are new."""
-        if self._append is not None and (any(fill.is_leg for fill in fills) or not self._append.add(fills)):
+        if self._append is not None and not self._can_append(fills):
             self._disable_append()
         since = self._since
         for fill in fills:
             if self._append is None or (fill.account, fill.symbol) not in since:
                 since_us = self._events.first_change(fill) if self._append is None else to_micros(fill.time)
                 self._mark(fill.account, fill.symbol, since_us)
+
+    def _can_append(self, fills: Sequence[Fill]) -> bool:
+        if self._append is None or any(fill.is_leg for fill in fills):
+            return False
+        return self._append.add(list(self._fees.priced(fills)))
 
     def mark_dirty(self, account: str, symbol: str, since_us: int) -> None:
         """Record a change in a stream at an instant."""
@@ -118,7 +126,7 @@ class StreamRebuilder:
             if position is not None:
                 held.append(position)
         self._since.clear()
-        book, fills = Book(held), self._fills(starts)
+        book, fills = Book(held), self._fees.priced(self._fills(starts))
         while chunk := list(islice(fills, _CHUNK_ROWS)):
             bookings = book.book_all(chunk)
             closed, book.closed = book.closed, []

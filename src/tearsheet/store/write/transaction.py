@@ -23,6 +23,7 @@ from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.store.write.undo import ImportUndo, UndoResult
 from tearsheet.store.write.vanished_records import VanishedRecords
+from tearsheet.trade.fee_schedule import FeeSchedule
 from tearsheet.trade.fill import Fill, Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments
 from tearsheet.trade.session import TradingCalendar, to_micros
@@ -37,6 +38,7 @@ class BookingRules(Struct, frozen=True):
 
     calendar: TradingCalendar
     instruments: Instruments
+    fees: FeeSchedule
     trade_log_mode: TradeLogMode
     breakeven_band: Decimal
     breakeven_breaks_streak: bool
@@ -73,7 +75,7 @@ class LedgerTransaction:
         self._tallies = SessionTallies(
             ledger.queries, rules.calendar, TallyRules(rules.breakeven_band, rules.breakeven_breaks_streak)
         )
-        self._streams = StreamRebuilder(ledger.queries, self._tallies)
+        self._streams = StreamRebuilder(ledger.queries, self._tallies, rules.fees)
         self._records = LogRecords(
             ledger.queries, self._tallies, self._streams, rules.instruments, rules.trade_log_mode, now
         )

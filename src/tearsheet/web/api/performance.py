@@ -255,6 +255,7 @@ def _metadata(summary: PerformanceSummary) -> dict[str, Any]:
         "ends_at": window.ends_at,
         "partial": summary.partial,
         "partial_reasons": summary.partial_reasons,
+        "notes": summary.notes,
         "missing_days": summary.missing_days,
         "rejected_lines": summary.rejected_lines,
         "last_updated": fresh.as_of,

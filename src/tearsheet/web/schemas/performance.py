@@ -8,7 +8,13 @@ from msgspec import Struct
 
 from tearsheet.app.reports import Explanation
 from tearsheet.performance.metric import MetricValue
-from tearsheet.performance.summary import LimitStatus, PartialReason, SummaryState, TradeLogCounts
+from tearsheet.performance.summary import (
+    LimitStatus,
+    PartialReason,
+    SummaryNote,
+    SummaryState,
+    TradeLogCounts,
+)
 from tearsheet.rules import AlertEvent
 from tearsheet.web.schemas.answer import Success
 
@@ -82,6 +88,7 @@ class Metadata(Struct, kw_only=True):
     ends_at: datetime
     partial: bool
     partial_reasons: tuple[PartialReason, ...]
+    notes: tuple[SummaryNote, ...]
     missing_days: tuple[date, ...]
     rejected_lines: int
     last_updated: datetime
