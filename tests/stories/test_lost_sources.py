@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tearsheet.cli import main
+from tearsheet.web.http.auth import Tokens
 from tests.support.api import Api, fill
 from tests.support.place import NOON, Place, record
 from tests.support.processes import Running, until
@@ -376,3 +377,32 @@ def test_a_folder_of_statements_that_goes_is_a_doubt(
         (place.folder / "away").rename(folder)
         until(lambda: "Nothing is in doubt" in said())
         assert main(["summary"]) == 0
+
+
+def test_the_api_lists_what_is_in_doubt_and_the_desk_decides(place: Place, api: Api) -> None:
+    assert api.get("/api/sources")["data"]["doubts"] == []
+    restart(place)
+    found = api.get("/api/sources")["data"]
+    with place.tracker() as tracker:
+        assert found["ledger"] == tracker.ledger.identity
+    (doubt,) = found["doubts"]
+    assert (doubt["source"], doubt["code"], doubt["accounts"]) == (f"{TODAY}.jsonl", "records_vanished", "A")
+    path = "/api/sources/decisions"
+    api.post(path, {"source": "nothing", "decision": "keep"}, 422)
+    api.post(path, {"source": f"{TODAY}.jsonl", "decision": "burn"}, 422)
+    tokens = Tokens(place.settings().tokens_file)
+    bot = {"Authorization": f"Bearer {tokens.add('bot', 'write', NOON)}"}
+    chief = {"Authorization": f"Bearer {tokens.add('chief', 'risk', NOON)}"}
+    decision = {"source": f"{TODAY}.jsonl", "decision": "accept"}
+    api.post(path, decision, 403, **bot)
+    assert api.post(path, decision, 200, **chief)["data"][0]["source"] == f"{TODAY}.jsonl"
+    assert api.get("/api/sources", **chief)["data"]["doubts"] == []
+    assert api.get("/api/performance/daily?account=A", **chief)["data"]["daily_pnl"] == -200
+
+
+def test_pages_go_on_while_the_file_of_targets_is_gone(place: Place, api: Api) -> None:
+    (place.folder / "config" / "dashboard-targets.yaml").unlink()
+    for path in ("/", "/settings", "/settings/limits", "/alerts", "/performance", "/api/sources"):
+        response = api.ask("GET", path)
+        assert response.status_code in (200, 302), (path, response.text)
+    assert "dashboard-targets.yaml is gone" in api.ask("GET", "/settings").text

@@ -21,6 +21,7 @@ from tearsheet.web.api.performance import add_performance
 from tearsheet.web.api.prometheus import add_prometheus
 from tearsheet.web.api.reconcile import add_reconcile
 from tearsheet.web.api.risk import add_risk
+from tearsheet.web.api.sources import add_sources
 from tearsheet.web.api.trading import add_list_endpoints, add_write_endpoints
 from tearsheet.web.http.docs import add_docs
 from tearsheet.web.http.environ_keys import REQUEST_ID
@@ -74,6 +75,7 @@ def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> list[A
     add_notes(trading, app_context)
     add_alerts(trading, app_context)
     add_risk(risk, app_context)
+    add_sources(risk, app_context)
     add_events(events, app_context)
     add_health(ops, app_context, guard_monitor)
     add_prometheus(ops, app_context, guard_monitor)
