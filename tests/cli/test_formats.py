@@ -115,8 +115,8 @@ def test_formats_lists_what_is_read_and_what_is_not(capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out
     read, _, refused = said.partition("Recognised, but not read as fills:")
     assert "ibkr_flex_xml" in read
-    assert "kraken_ledger" in refused
-    assert "kraken_ledger" not in read
+    assert "cryptocom_app" in refused
+    assert "cryptocom_app" not in read
 
 
 def test_a_layout_of_the_user_that_is_wrong_names_itself(

@@ -82,7 +82,6 @@ def test_what_is_wrong_is_said_with_what_to_do(name: str, options: dict[str, obj
 @pytest.mark.parametrize(
     ("header", "name"),
     [
-        ("User_ID,UTC_Time,Account,Operation,Coin,Change,Remark", "Binance transaction history"),
         (
             "Contracts,Closing Direction,Qty,Entry Price,Exit Price,Closed P&L,Exit Type,Trade Time",
             "Bybit closed P&L",

@@ -235,6 +235,19 @@ class EventMoney(Struct, frozen=True, forbid_unknown_fields=True):
     currency: str = ""
 
 
+class LedgerRules(Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows of a ledger of coins: those with equal cells in `group` are one trade.
+
+    `kind` is the column with the kind of a row; `trades` and `fees` are its words for what was given or got
+    and for fees.
+    """
+
+    kind: str
+    group: NonEmptyList
+    trades: NonEmptyList
+    fees: list[str] = []
+
+
 class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     """Format of a broker's file: the accepted column names of each field, and the rules of its rows.
 
@@ -307,6 +320,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     effects: OpenCloseWords = OpenCloseWords()
     round_trips: RoundTripRules | None = None
     report: ReportRules | None = None
+    ledger: LedgerRules | None = None
 
     @property
     def is_account_money(self) -> bool:
@@ -453,7 +467,7 @@ def _check_fields(layout: Layout, where: str) -> None:
             f"{where}: no column is named for {lacking[0]}",
             f"a round trip told by its sides has {', '.join(_BOTH_SIDES)}",
         )
-    if layout.refused or layout.only_events:
+    if layout.refused or layout.only_events or layout.ledger is not None:
         return
     for field in _EVERY_FILL_HAS:
         if not (_has_column(layout, field) or any(_has_column(layout, f) for f in _MADE_OF[field])):

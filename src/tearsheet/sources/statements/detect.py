@@ -15,11 +15,13 @@ from tearsheet.sources.files.csv_rows import CsvPosition, CsvTable
 from tearsheet.sources.files.refused import reject_archive, reject_unsupported
 from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.layouts.catalogue import LayoutSelector
-from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, Kind, Layout
+from tearsheet.sources.layouts.header import header_places, normalize_name
+from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, DetectionColumns, Kind, Layout
 from tearsheet.sources.layouts.mapping import FeeSign, mapped_layout
 from tearsheet.sources.statements.json_rows import JSON_HEADER, JsonLines
 from tearsheet.sources.text import encoding as texts
 from tearsheet.sources.text.lines import Lines, truncate
+from tearsheet.sources.translations.coin_ledger import CoinLedger, LedgerPlaces
 from tearsheet.sources.translations.ibkr_activity import ActivityTable
 from tearsheet.sources.translations.metatrader import MetaTraderTable
 
@@ -90,7 +92,7 @@ def detect_layout(
             path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign, constants)
         )
     try:
-        found = _detect_by_names(path, sniffed, known, wanted)
+        found = _as_trades(_detect_by_names(path, sniffed, known, wanted))
     except FormatError:
         translated = _detect_translated(path, sniffed, known, wanted)
         if translated is None:
@@ -99,6 +101,37 @@ def detect_layout(
     # A whole report lists its positions above its deals; those count.
     whole = _detect_translated(path, sniffed, known, wanted) if found.layout.name == _POSITIONS else None
     return found if whole is None else structs.replace(whole, preamble={**found.preamble, **whole.preamble})
+
+
+def _as_trades(found: DetectedFile) -> DetectedFile:
+    """Return a ledger of coins as the trades that its rows are of; other files as they are."""
+    layout, rules = found.layout, found.layout.ledger
+    if rules is None:
+        return found
+    names, places = header_places(found.position.header), layout.match_header(found.position.header) or {}
+    table = CoinLedger(
+        found.table,
+        LedgerPlaces(
+            time=places["time"],
+            coin=places["symbol"],
+            amount=places["quantity"],
+            kind=names[normalize_name(rules.kind)],
+            group=tuple(names[normalize_name(name)] for name in rules.group),
+            kind_name=rules.kind,
+            trades=frozenset(map(str.casefold, rules.trades)),
+            fees=frozenset(map(str.casefold, rules.fees)),
+            coins=layout.coin_names,
+            fee=places.get("commission"),
+            fill_id=places.get("fill_id"),
+        ),
+        found.position.header_line,
+    )
+    fields = {name: [name] for name in table.header if name != rules.kind}
+    layout = structs.replace(
+        layout, columns=fields, optional={}, recognised_by=DetectionColumns(), coin_names={}, ledger=None
+    )
+    position = structs.replace(found.position, header=table.header)
+    return structs.replace(found, layout=layout, position=position, table=table)
 
 
 def _detect_by_names(
