@@ -4,7 +4,7 @@ The kinds: the order of results of one instant depended on the text of their ids
 taken for unique for ever; the use of a record (trade or fill) depended on its symbol alone.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -177,3 +177,94 @@ def test_an_account_whose_log_has_only_open_trades_is_judged(place: Place) -> No
         tracker.sync()
         assert [(v.account, v.state) for v in account_verdicts(tracker).all()] == [("EQ-1", "breach")]
         assert tracker.get_summary("daily", scope=Scope("EQ-1")).open_positions == 1
+
+
+def on(day: int, order: str, net: str, hour: int = 12, **more: Any) -> dict[str, Any]:
+    """A result on a day of November."""
+    return record(order_id=order, net=net, at=datetime(2026, 11, day, hour, tzinfo=UTC), held=0, **more)
+
+
+def weekly(tracker: PerformanceTracker) -> tuple[Any, Any, bool]:
+    """Net P&L and trades of the week, and whether something may be missing."""
+    summary = tracker.get_summary("weekly", scope=Scope("EQ-1"))
+    return summary.value("net_pnl"), summary.value("total_trades"), summary.partial
+
+
+def test_an_order_id_used_again_on_another_day_is_another_order(place: Place) -> None:
+    """Simulators count from 1 each day: −250 and −50 on the 19th, −250 on the 20th are −550."""
+    place.write("config/dashboard-targets.yaml", "limits: {default: {weekly_loss: 500, stale_after: null}}")
+    place.log("2026-11-19", on(19, "1", "-250"), on(19, "2", "-50"))
+    place.log("2026-11-20", on(20, "1", "-250"))
+    with place.tracker() as tracker:
+        assert weekly(tracker) == (-550, 3, False)
+        assert account_verdicts(tracker).for_account("EQ-1").state == "breach"
+        assert tracker.verify().differences == []
+        found = as_rows(tracker)
+        for position in tracker.closed_positions(tracker.window("weekly")):
+            assert tracker.explain("net_pnl", tracker.window("weekly")).bookings[0].places, position
+    with Place(place.folder, {"DATABASE_URL": "sqlite:///other.db"}).tracker() as other:
+        later = (place.folder / "logs/2026-11-19.jsonl").rename(place.folder / "kept")
+        other.sync()
+        later.rename(place.folder / "logs/2026-11-19.jsonl")
+        assert weekly(other)[:2] == (-550, 3)
+        assert as_rows(other) == found, "whichever file is read first"
+
+
+@pytest.mark.parametrize("other", [{"symbol": "MSFT"}, {"account_id": "EQ-2"}])
+def test_an_order_id_of_another_account_or_symbol_is_another_order(
+    place: Place, other: dict[str, str]
+) -> None:
+    place.log("2026-11-20", on(20, "1", "-250"), on(20, "1", "-300", 13, **other))
+    with place.tracker() as tracker:
+        assert tracker.get_summary("daily").value("net_pnl") == -550
+        assert not tracker.get_summary("daily").partial
+        assert tracker.verify().differences == []
+
+
+def test_a_version_has_the_same_day_or_ends_what_was_open(place: Place) -> None:
+    """A correction of the same day, one that states the same time in a later file, and the exit of a later day."""
+    place.log("2026-11-18", on(18, "7", "-100", outcome="open", profit_loss=None, net_profit_loss=None))
+    place.log("2026-11-19", on(19, "1", "-250"), on(19, "1", "-200"), on(19, "7", "-30"), on(19, "2", "-9"))
+    place.log("2026-11-20", on(19, "2", "-8"))
+    with place.tracker() as tracker:
+        assert weekly(tracker) == (-238, 3, False)
+        assert tracker.verify().differences == []
+
+
+def test_an_order_id_used_again_on_the_same_day_is_a_conflict_that_is_said(place: Place) -> None:
+    """A simulator that starts anew at noon: which line is right cannot be known, so the day is partial."""
+    place.write("config/dashboard-targets.yaml", "limits: {default: {weekly_loss: 500, stale_after: null}}")
+    place.log("2026-11-20", on(20, "1", "-250", 9), on(20, "1", "-300", 15))
+    with place.tracker() as tracker:
+        assert weekly(tracker) == (-300, 1, True)
+        (rejection,) = tracker.rejections()
+        assert (rejection.code, rejection.line) == ("conflicting_order", 1)
+        assert "2026-11-20.jsonl, line 2" in rejection.reason
+        assert account_verdicts(tracker).for_account("EQ-1").state == "unknown"
+        place.change_rules(TEARSHEET_BREAKEVEN_BAND="1")
+    with place.tracker() as tracker:
+        assert weekly(tracker) == (-300, 1, True)
+        assert len(tracker.rejections()) == 1
+
+
+def test_an_order_opened_after_it_was_closed_is_another_one(place: Place) -> None:
+    place.log("2026-11-20", on(20, "1", "-250", 9), entry("1", 60, "AAPL", "BUY", "10"))
+    with place.tracker() as tracker:
+        assert tracker.get_summary("daily").value("net_pnl") == -250
+        assert tracker.get_summary("daily").open_positions == 1
+        place.log("2026-11-20", on(20, "1", "-70", 15), mode="a")
+        assert tracker.get_summary("daily").value("net_pnl") == -320
+        assert tracker.verify().differences == []
+
+
+def test_executions_of_ids_used_again_on_another_day_all_count(place: Place) -> None:
+    for day in (19, 20):
+        at = datetime(2026, 11, day, 12, tzinfo=UTC)
+        place.log(
+            f"2026-11-{day}",
+            entry("1", 0, "AAPL", "BUY", "10", commission="0") | {"timestamp": at.isoformat()},
+            entry("2", 1, "AAPL", "SELL", "11", commission="0") | {"timestamp": at.isoformat()},
+        )
+    with place.tracker() as tracker:
+        assert weekly(tracker) == (200, 2, False)
+        assert tracker.verify().differences == []

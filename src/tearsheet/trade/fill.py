@@ -206,6 +206,7 @@ REJECTION_CODES = {
     "missing_result": "a closed outcome comes without its profit or loss",
     "unknown_instrument": "a futures contract whose multiplier nobody has stated",
     "ambiguous_instrument": "a bare futures root that may also be a stock",
+    "conflicting_order": "a log uses an order id again on the same day, with another time; the later line counts",
     "conflicting_id": "an execution id came before with other content",
     "contradiction": "two columns of the row, or the row and what is known, do not agree",
     "foreign_fee": "the fee is in another currency than the trade",

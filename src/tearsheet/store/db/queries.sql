@@ -54,24 +54,26 @@ WHERE id = ?
 -- name: any_record
 SELECT id FROM record LIMIT 1
 -- name: records_of_key
-SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.account = ? AND r.key = ? AND r.held_us IS NULL
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, r.order_key, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.account = ? AND r.key = ? AND r.held_us IS NULL
 -- name: records_of_source
-SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.id > ? AND r.id < ?
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, r.order_key, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.id > ? AND r.id < ?
 -- name: open_records_of_stream
-SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, r.order_key, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32
 WHERE r.account = ? AND r.symbol = ? AND r.live = 1 AND r.closed = 0
 -- name: live_records
-SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.live = 1 ORDER BY r.id
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, r.order_key, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.live = 1 ORDER BY r.id
 -- name: day_of_source
 SELECT day FROM source WHERE id = ?
+-- name: repeated_orders
+SELECT account, key FROM record WHERE held_us IS NULL GROUP BY account, key HAVING COUNT(*) > 1
 -- name: next_held
 SELECT MIN(held_us) FROM record WHERE held_us IS NOT NULL
 -- name: due_records
-SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.held_us <= ?
+SELECT r.id, s.name AS file, r.key, r.account, r.symbol, r.closed, r.live, r.held_us, r.order_key, s.day, r.body FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.held_us <= ?
 -- name: release_records
 UPDATE record SET held_us = NULL WHERE held_us <= ?
 -- name: set_live
-UPDATE record SET live = ? WHERE id = ?
+UPDATE record SET live = ?, order_key = ? WHERE id = ?
 -- name: remove_records
 DELETE FROM record WHERE id > ? AND id < ?
 -- name: keys_of_source
@@ -97,7 +99,7 @@ WHERE CAST(?1 AS TEXT) IS NULL OR account = ?1
 -- name: log_streams_of_account
 SELECT * FROM log_stream WHERE account = ?
 -- name: open_log_records
-SELECT r.id, r.key, (SELECT f.day FROM source f WHERE f.id = r.id >> 32) AS day, r.body FROM log_stream s CROSS JOIN record r
+SELECT r.id, COALESCE(r.order_key, r.key) AS key, (SELECT f.day FROM source f WHERE f.id = r.id >> 32) AS day, r.body FROM log_stream s CROSS JOIN record r
 WHERE s.as_fills = 0 AND (CAST(?1 AS TEXT) IS NULL OR s.account = ?1)
 AND r.account = s.account AND r.symbol = s.symbol AND r.live = 1 AND r.closed = 0 AND r.time_us > COALESCE(s.last_closed_us, 0)
 
@@ -134,10 +136,12 @@ SELECT DISTINCT account, symbol FROM fill
 -- name: sightings_of_fill
 SELECT s.name AS file, g.line FROM sighting g JOIN source s ON s.id = g.source_id WHERE g.fill_id = ? ORDER BY g.source_id, g.line
 -- name: live_record_place
-SELECT s.name AS file, r.id & 4294967295 AS line FROM record r JOIN source s ON s.id = r.id >> 32 WHERE r.key = ? AND r.account = ? AND r.live = 1
+SELECT s.name AS file, r.id & 4294967295 AS line FROM record r JOIN source s ON s.id = r.id >> 32 WHERE (r.order_key = ?1 OR (r.key = ?1 AND r.order_key IS NULL)) AND r.account = ?2 AND r.live = 1
 
 -- name: remove_rejections
 DELETE FROM rejection WHERE source_id = ?
+-- name: remove_conflict_of_record
+DELETE FROM rejection WHERE record_id = ? AND code = 'conflicting_order'
 -- name: remove_rejections_of_record
 DELETE FROM rejection WHERE record_id = ?
 -- name: count_rejections

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from typing import ClassVar
 
 from msgspec import Struct
 
 from tearsheet.errors import NotFoundError
 from tearsheet.rules.breach import Breach, Release
 from tearsheet.store.list_values import Page, PageCursor
-from tearsheet.store.tables.columns import BreachRow, LimitBaseRow, OpenHighRow, ReleaseRow
+from tearsheet.store.tables.columns import BreachRow, LimitBaseRow, ReleaseRow, Row
 from tearsheet.store.tables.pages import CHUNK_ROWS, LAST_INSTANT, LAST_TEXT
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import ReleasedBreachRow
@@ -21,6 +22,16 @@ class BreachRecord(Struct, frozen=True):
 
     breach: Breach
     release: Release | None
+
+
+class OpenHighRow(Row, frozen=True, gc=False):
+    """The highest equity of an account, including open positions."""
+
+    TABLE: ClassVar[str] = "open_high"
+
+    account: str
+    since: str
+    high: str
 
 
 class BreachTable:

@@ -61,6 +61,7 @@ class RecordRow(Row, frozen=True, gc=False):
     live: int
     body: bytes
     held_us: int | None
+    order_key: str | None
 
 
 class LogStreamRow(Row, frozen=True, gc=False):
@@ -317,16 +318,6 @@ class ReleaseRow(Row, frozen=True, gc=False):
     actor: str
     reason: str
     upto: str
-
-
-class OpenHighRow(Row, frozen=True, gc=False):
-    """The highest equity of an account, including open positions."""
-
-    TABLE: ClassVar[str] = "open_high"
-
-    account: str
-    since: str
-    high: str
 
 
 class LimitBaseRow(Row, frozen=True, gc=False):

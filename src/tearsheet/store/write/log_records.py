@@ -1,7 +1,7 @@
 """Storage of trade-log records: the valid version of an order, and its use as a position or a fill.
 
-Lines with the same key are versions of one order. The valid version is the content that appears last in
-the log (files by name, then lines), regardless of the order in which files are read.
+Of the versions of an order (`log_orders`) the content that appears last in the log counts: by day of the
+file, then line, regardless of the order in which files are read.
 A valid closed record is a position. A valid open record is an open trade, unless its account has no result
 in the whole log: then its records are fills, which are booked, with their fees. The fees of an open trade
 are booked with its result.
@@ -25,6 +25,7 @@ from tearsheet.store.tables.rows import (
     record_to_body,
     rejection_to_row,
 )
+from tearsheet.store.write.log_orders import orders_of
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.stored_record import (
@@ -33,7 +34,6 @@ from tearsheet.store.write.stored_record import (
     record_row,
     stored_record,
     stored_records,
-    valid_version,
 )
 from tearsheet.trade.fill import Rejection, TradeRecord, future_time
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
@@ -51,6 +51,11 @@ class _FillOfRecord(Row, frozen=True, gc=False):
     account: str
     symbol: str
     time_us: int
+
+
+class _OrderName(Row, frozen=True, gc=False):
+    account: str
+    key: str
 
 
 class _StreamMode(Struct):
@@ -140,16 +145,11 @@ class LogRecords:
         earlier = self._earlier(orders)
         for name, versions in orders.items():
             before = earlier.get(name, [])
-            valid = versions[0] if len(versions) == 1 and not before else valid_version(before + versions)
-            for old in before:
-                if old.live and old is not valid:
-                    self._revert(old)
-                    self._set_live(old, live=False)
-            if not valid.live:
-                valid.live = True
-                chosen.append(valid)
-                if any(valid is old for old in before):
-                    self._set_live(valid, live=True)
+            if len(versions) == 1 and not before:
+                versions[0].live = True
+                chosen += versions
+            else:
+                chosen += self._settle(before, versions)
         self._queries.add(RecordRow, map(record_row, new))
         self._apply(chosen)
         return [self._hold(record) for record in new if record.held_us is not None]
@@ -220,6 +220,9 @@ class LogRecords:
             as_fills = self._as_fills(closed[row.account])
             self._account_modes[row.account] = _AccountMode(closed[row.account], as_fills)
             self._stream_modes[row.account, row.symbol] = _StreamMode(row.records, row.closed, as_fills)
+        for name in self._queries.rows(_OrderName, "repeated_orders"):
+            again = stored_records(self._queries.rows(RecordLine, "records_of_key", (name.account, name.key)))
+            self._settle(again, [])
         live = map(stored_record, self._queries.stream(RecordLine, "live_records"))
         while chunk := list(islice(live, _CHUNK_ROWS)):
             self._apply(chunk)
@@ -322,23 +325,56 @@ class LogRecords:
         return is_added
 
     def _choose_valid(self, changed: Iterable[StoredRecord]) -> None:
-        """Choose the valid version of orders that got or lost some of their versions."""
+        """Choose the valid versions of orders that got or lost some of their versions."""
         for account, key in {(record.account, record.key) for record in changed}:
-            versions = stored_records(self._queries.rows(RecordLine, "records_of_key", (account, key)))
-            if not versions:
-                continue
-            valid = valid_version(versions)
-            live = next((record for record in versions if record.live), None)
-            if valid is live:
-                continue
-            if live is not None:
-                self._revert(live)
-                self._set_live(live, live=False)
-            self._set_live(valid, live=True)
-            self._apply([valid])
+            rows = self._queries.rows(RecordLine, "records_of_key", (account, key))
+            self._apply(self._settle(stored_records(rows), []))
 
-    def _set_live(self, record: StoredRecord, *, live: bool) -> None:
-        self._queries.execute("set_live", (int(live), record.id))
+    def _settle(self, before: list[StoredRecord], new: list[StoredRecord]) -> list[StoredRecord]:
+        """Choose the valid version of each order that records of one account and key speak of.
+
+        Takes out what no longer counts, saves conflicts, and returns the records that count now.
+        """
+        orders = orders_of([*before, *new])
+        keys = {order.valid.id: order.key for order in orders}
+        for old in before:
+            self._queries.execute("remove_conflict_of_record", (old.id,))
+            if old.live and (old.id not in keys or keys[old.id] != old.order_key):
+                self._revert(old)
+                self._set_live(old)
+        stored, chosen = {old.id for old in before}, []
+        for order in orders:
+            valid = order.valid
+            if not valid.live:
+                valid.live, valid.order_key = True, order.key
+                chosen.append(valid)
+                if valid.id in stored:
+                    self._set_live(valid)
+            for one in order.conflicts(as_fills=self._account_mode(valid.account).as_fills):
+                self._save_conflict(one, valid)
+        return chosen
+
+    def _set_live(self, record: StoredRecord) -> None:
+        self._queries.execute("set_live", (int(record.live), record.order_key, record.id))
+
+    def _save_conflict(self, superseded: StoredRecord, valid: StoredRecord) -> None:
+        """Save that an order id was used again on the same day, with another time."""
+        record = superseded.to_record()
+        times = (record.timestamp, record.result_time)
+        rejection = Rejection(
+            file=superseded.file,
+            line=superseded.line,
+            text=record.short_text,
+            code="conflicting_order",
+            reason=f"order {record.order_id} of {record.account} is logged again in {valid.file}, line {valid.line}, "
+            "with another time; that line counts",
+            hint="give each order an id of its own, or correct the line",
+            account=record.account,
+            since=min(times),
+            until=max(times),
+        )
+        row = rejection_to_row(superseded.id >> LINE_BITS, rejection, record_id=superseded.id)
+        self._queries.add(RejectionRow, [row])
 
     def _apply(self, chosen: Iterable[StoredRecord]) -> None:
         """Turn valid records into positions or fills."""
@@ -351,7 +387,7 @@ class LogRecords:
                 fills += self._apply_as_fill(stored, record)
             elif stored.closed:
                 position, booking = position_from_record(
-                    record, stored.key, self._instruments.default_currency, rank=stored.rank
+                    record, stored.booked_key, self._instruments.default_currency, rank=stored.rank
                 )
                 positions.append(position)
                 bookings.append(booking)
@@ -374,7 +410,7 @@ class LogRecords:
             instrument.symbol,
             instrument.multiplier,
             instrument.currency,
-            f"r:{stored.key}",
+            f"r:{stored.booked_key}",
             stored.rank,
         )
         self._streams.mark_dirty(fill.account, fill.symbol, to_micros(fill.time))
@@ -419,13 +455,13 @@ class LogRecords:
             self._queries.execute("remove_rejections_of_record", (stored.id,))
         elif stored.closed:
             position, booking = position_from_record(
-                stored.to_record(), stored.key, self._instruments.default_currency, rank=stored.rank
+                stored.to_record(), stored.booked_key, self._instruments.default_currency, rank=stored.rank
             )
             self._queries.execute("remove_position", (position.id,))
             self._tallies.on_removed([booking])
             if to_micros(position.last_at) == usage.last_closed_us:
                 usage.lost_its_last = True
-        stored.live = False
+        stored.live, stored.order_key = False, None
 
 
 def _id_range(source_id: int) -> tuple[int, int]:

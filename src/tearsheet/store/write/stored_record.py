@@ -21,6 +21,7 @@ class RecordLine(Row, frozen=True, gc=False):
     closed: int
     live: int
     held_us: int | None
+    order_key: str | None
     day: str | None
     body: bytes
 
@@ -42,6 +43,12 @@ class StoredRecord(Struct, gc=False):
     held_us: int | None = None
     day: str | None = None
     record: TradeRecord | None = None
+    order_key: str | None = None
+
+    @property
+    def booked_key(self) -> str:
+        """The key of the order that the line is the valid version of."""
+        return self.order_key or self.key
 
     @property
     def line(self) -> int:
@@ -76,15 +83,9 @@ def stored_record(row: RecordLine) -> StoredRecord:
         row.body,
         row.held_us,
         row.day,
+        None,
+        row.order_key,
     )
-
-
-def valid_version(versions: list[StoredRecord]) -> StoredRecord:
-    """Return the valid version of an order: of its distinct contents, the one that appears last."""
-    first_of: dict[bytes, StoredRecord] = {}
-    for version in sorted(versions, key=lambda one: (one.file, one.line)):
-        first_of.setdefault(version.body, version)
-    return list(first_of.values())[-1]
 
 
 def record_row(stored: StoredRecord) -> RecordRow:
@@ -100,4 +101,5 @@ def record_row(stored: StoredRecord) -> RecordRow:
         int(stored.live),
         stored.body,
         stored.held_us,
+        stored.order_key,
     )
