@@ -92,7 +92,8 @@ class RulesGuard:
         A rebuild without it would count futures by other multipliers.
         """
         path = settings.instruments_file
-        if not (stored or "").rpartition("|")[2] or path.exists():
+        rules, _, instruments = (stored or "").rpartition("|")
+        if not rules or not instruments or path.exists():  # without rules: a ledger of an old schema
             return
         if not self._ledger.queries.exists("absence", (INSTRUMENTS,)):
             raise MissingSourceError(

@@ -142,7 +142,7 @@ def test_a_file_touched_but_not_changed_changes_nothing(place: Place) -> None:
 def test_a_later_record_of_an_order_supersedes_in_whatever_order_files_come(place: Place) -> None:
     place.log("2026-11-18", opened(order_id="1", at=NOON - timedelta(days=2)))
     place.log("2026-11-19", record(order_id="1", at=NOON - timedelta(days=1), net="5"))
-    last = place.log(TODAY, record(order_id="1", net="-7"))
+    last = place.log(TODAY, record(order_id="1", at=NOON - timedelta(days=1), net="-7"))
     with place.tracker() as tracker:
         found = tracker.get_summary("weekly")
         assert (found.value("net_pnl"), found.value("total_trades")) == (-7, 1)
