@@ -32,9 +32,9 @@ def lost(before: Any, now: Any, path: str = "") -> list[str]:
     """Return where an answer differs, fields that came since left out.
 
     That version evaluated no target in its summaries: they are empty there. The books are rebuilt once,
-    which is a revision more. Details are words. Open trades of the log, which have no fills, were not listed.
+    which is a revision more. Details are words, and a log was as old as the last look at it. Open trades of the log, which have no fills, were not listed.
     """
-    if path.endswith(".detail"):
+    if path.endswith((".detail", ".data_age_s")):
         return []
     if path.endswith((".sequence", ".revision")) and now == before + 1:
         return []
