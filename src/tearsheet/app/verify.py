@@ -66,9 +66,9 @@ def verify(
                 _copy(ledger, rebuilt, table)
         step("rebuilding the books")
         with rebuilt.writing():
-            posting = LedgerTransaction(rebuilt, rules, now)
-            posting.rebuild()
-            posting.commit()
+            transaction = LedgerTransaction(rebuilt, rules, now)
+            transaction.rebuild()
+            transaction.commit()
         step("comparing")
         with rebuilt.snapshot():
             for books in _BOOKS:

@@ -45,7 +45,7 @@ def post(tracker: PerformanceTracker, *fills: dict[str, Any], key: str | None = 
     return ApiWrites(tracker).fills(request(list(fills), key))
 
 
-def test_posted_fills_are_booked_at_once_and_once(place: Place) -> None:
+def test_api_body_fills_are_booked_at_once_and_once(place: Place) -> None:
     with place.tracker() as tracker:
         report = post(tracker, fill(1), fill(2, "SELL", "110.25"))
         assert (report.new, report.known, report.revision) == (2, 0, 1)

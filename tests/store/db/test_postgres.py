@@ -57,7 +57,7 @@ def ended(processes: list["subprocess.Popen[str]"]) -> None:
     assert all(code == 0 for _, code in said), said
 
 
-def posting(place: Place, accounts: str, number: int, seed: int) -> "subprocess.Popen[str]":
+def transaction(place: Place, accounts: str, number: int, seed: int) -> "subprocess.Popen[str]":
     arguments = (str(place.folder), accounts, str(number), str(seed), place.now.isoformat())
     return process(place, str(POSTING), *arguments)
 
@@ -68,7 +68,7 @@ def test_processes_that_post_fills_at_once_make_what_one_after_the_other_makes(
     """Two accounts of their own, one shared by two writers, and one writer of all, twice over."""
     writers = [("A", 12, 1), ("B", 12, 2), ("C", 10, 3), ("C,A", 10, 4), ("A,B,C,D", 8, 5)]
     place.now = END
-    ended([posting(place, *writer) for writer in [*writers, writers[4]]])
+    ended([transaction(place, *writer) for writer in [*writers, writers[4]]])
     alone = Place(tmp_path / "alone", {}, now=END)
     with place.tracker() as tracker, alone.tracker() as serial:
         for accounts, number, seed in writers:

@@ -130,9 +130,9 @@ class TradingDayChange:
 
     def _rebuild(self, other: LedgerContext) -> int:
         self._reject_while_breached(other.ledger)
-        posting = LedgerTransaction(other.ledger, booking_rules_from(other.settings), other.now)
-        posting.rebuild()
-        return posting.commit()
+        transaction = LedgerTransaction(other.ledger, booking_rules_from(other.settings), other.now)
+        transaction.rebuild()
+        return transaction.commit()
 
     def _reject_while_breached(self, ledger: Ledger) -> None:
         """Raise UsageError while a breach with a reset period is active: the new calendar could end it."""

@@ -132,19 +132,19 @@ def decide(context: LedgerContext, source: str, decision: Decision, by: str) -> 
         if not ended:
             names = ", ".join(sorted({one.source for one in every})) or "nothing"
             raise UsageError(f"{source!r} is not in doubt", f"in doubt is {names}")
-        posting = LedgerTransaction(ledger, booking_rules_from(context.settings), context.now)
-        posting.changed = True
-        _carry_out(context, posting, ended, decision, by)
+        transaction = LedgerTransaction(ledger, booking_rules_from(context.settings), context.now)
+        transaction.changed = True
+        _carry_out(context, transaction, ended, decision, by)
         table.remove(ended)
         for name in sorted({one.source for one in ended}):
             record_change(ledger, AuditEntry(context.now, by, "sources", name, "in doubt", decision))
-        posting.commit()
+        transaction.commit()
     context.publish_pending_alerts()
     return list(map(_to_doubt, ended))
 
 
 def _carry_out(
-    context: LedgerContext, posting: LedgerTransaction, ended: list[DoubtRow], decision: Decision, by: str
+    context: LedgerContext, transaction: LedgerTransaction, ended: list[DoubtRow], decision: Decision, by: str
 ) -> None:
     table, files = DoubtTable(context.ledger.queries), context.ledger.sources.log_files()
     if decision == "keep":
@@ -152,12 +152,12 @@ def _carry_out(
             table.allow_absence(name, context.now, by)
         return
     for kept_in in {one.kept_in for one in ended} - {0}:
-        posting.drop_vanished(kept_in)
+        transaction.drop_vanished(kept_in)
     for one in ended:
         if one.kept_in:
             continue
         if one.source in files:
-            posting.drop_log(files[one.source])
+            transaction.drop_log(files[one.source])
         else:
             table.allow_absence(one.source, context.now, by)
 

@@ -15,7 +15,7 @@ from tearsheet.app.reports import ImportReport, WriteReport, WriteRequest
 from tearsheet.errors import NotFoundError
 from tearsheet.log import TimedEvent, timed_event
 from tearsheet.performance.summary import Scope
-from tearsheet.sources.posted import MarkInput, parse_fills, parse_marks, parse_objects
+from tearsheet.sources.api_body import MarkInput, parse_fills, parse_marks, parse_objects
 from tearsheet.store.tables.account_states import record_heartbeat
 from tearsheet.store.tables.marks import Mark, Marks
 from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable
@@ -151,17 +151,17 @@ class ApiWrites:
         checksum = int.from_bytes(blake2b(request.body, digest_size=8).digest(), "big") >> 1
         if not new and self._ledger.sources.imports_for(checksum, len(request.body)):
             return self._ledger.revision
-        posting = LedgerTransaction(self._ledger, rules, self._context.now)
-        posting.rebuild_if_outdated()
+        transaction = LedgerTransaction(self._ledger, rules, self._context.now)
+        transaction.rebuild_if_outdated()
         state = FileState(name=request.name, size=len(request.body), mtime_ns=0, inode=0)
-        source = posting.open_import(state, "api")
+        source = transaction.open_import(state, "api")
         counts = ImportCounts()
-        refused = posting.add_fills(source, request.name, lines, counts, is_posted=True)
+        refused = transaction.add_fills(source, request.name, lines, counts, is_posted=True)
         assert not refused, "checked before"
-        changed = posting.changed
-        posting.close_import(source, state, checksum, len(lines), counts, [])
-        posting.changed = changed or new > 0
-        return posting.commit()
+        changed = transaction.changed
+        transaction.close_import(source, state, checksum, len(lines), counts, [])
+        transaction.changed = changed or new > 0
+        return transaction.commit()
 
 
 def _future_fills(made: Sequence[Fill | Rejection], name: str, now: datetime) -> list[Rejection]:

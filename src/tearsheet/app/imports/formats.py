@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tzdata
 
-from tearsheet.sources.posted import FILL_FIELDS, MARK_FIELDS, object_schema
+from tearsheet.sources.api_body import FILL_FIELDS, MARK_FIELDS, object_schema
 
 #: The JSON Schema of a posted fill.
 FILL_SCHEMA = object_schema(FILL_FIELDS)

@@ -101,13 +101,13 @@ class ImportHistory:
         Raises NotFoundError, UsageError if it was undone before, StoreError.
         """
         with timed_event(_log, "tearsheet.undo") as event:
-            batch = self._require_not_undone(number)
+            import_ = self._require_not_undone(number)
             with self._ledger.writing():
-                report = self._undo(batch, who)
+                report = self._undo(import_, who)
             self._context.publish_pending_alerts()
             event.level = logging.WARNING
             event.add(
-                file=batch.file,
+                file=import_.file,
                 id=number,
                 by=who,
                 gone=report.gone,
@@ -118,29 +118,29 @@ class ImportHistory:
 
     def preview_undo(self, number: int, who: str) -> Preview:
         """Return what an undo would change; its transaction is rolled back. Raises as `undo` does."""
-        batch = self._require_not_undone(number)
-        return preview_change(self._ledger, lambda: self._undo(batch, who))
+        import_ = self._require_not_undone(number)
+        return preview_change(self._ledger, lambda: self._undo(import_, who))
 
     def _require_not_undone(self, number: int) -> Import:
-        batch = self.get(number)
-        if batch.undone is not None:
+        import_ = self.get(number)
+        if import_.undone is not None:
             raise UsageError(
-                f"import {number} was undone before, at {batch.undone.at.isoformat()} by {batch.undone.by}",
+                f"import {number} was undone before, at {import_.undone.at.isoformat()} by {import_.undone.by}",
                 "import the file again to have its fills back",
             )
-        return batch
+        return import_
 
-    def _undo(self, batch: Import, who: str) -> UndoReport:
-        posting = LedgerTransaction(
+    def _undo(self, import_: Import, who: str) -> UndoReport:
+        transaction = LedgerTransaction(
             self._ledger, booking_rules_from(self._context.settings), self._context.now
         )
-        posting.rebuild_if_outdated()
-        source = self._ledger.sources.get(batch.id)
-        if self._ledger.queries.exists("undo", (batch.id,)):
-            raise UsageError(f"import {batch.id} was undone just now", "nothing is left to do")
-        undone = posting.undo_import(source, who)
-        revision = posting.commit()
-        return UndoReport(batch.id, batch.file, undone.removed, undone.retained, revision)
+        transaction.rebuild_if_outdated()
+        source = self._ledger.sources.get(import_.id)
+        if self._ledger.queries.exists("undo", (import_.id,)):
+            raise UsageError(f"import {import_.id} was undone just now", "nothing is left to do")
+        undone = transaction.undo_import(source, who)
+        revision = transaction.commit()
+        return UndoReport(import_.id, import_.file, undone.removed, undone.retained, revision)
 
 
 def _to_import(row: ImportRow) -> Import:

@@ -123,27 +123,29 @@ class FileImport:
         earlier = self._ledger.sources.imports_for(self._checksum, state.size)
         if earlier and not earlier[0].rejected:
             return _duplicate_report(report, earlier[0], self._ledger.revision)
-        posting = LedgerTransaction(self._ledger, self._rules, self._now)
-        posting.rebuild_if_outdated()
-        report.id = posting.open_import(state, report.layout)
-        posting.mark_rejections_superseded(report.id, earlier)
+        transaction = LedgerTransaction(self._ledger, self._rules, self._now)
+        transaction.rebuild_if_outdated()
+        report.id = transaction.open_import(state, report.layout)
+        transaction.mark_rejections_superseded(report.id, earlier)
         held: list[Rejection] = []
         if self.statement is None:
-            counts, lines, held = _import_records(posting, report.id, self._job.path, report)
+            counts, lines, held = _import_records(transaction, report.id, self._job.path, report)
         else:
             rows = _reject_future_fills(
                 _with_row_numbers(self.statement, self._unmatched_closes), report.file, self._now
             )
-            counts, lines = _import_fills(posting, report.id, self.statement, rows, report, job.on_progress)
+            counts, lines = _import_fills(
+                transaction, report.id, self.statement, rows, report, job.on_progress
+            )
             report.skipped = counts.skipped = self.statement.skipped
-        posting.close_import(report.id, state, self._checksum, lines, counts, report.rejections, job.who)
+        transaction.close_import(report.id, state, self._checksum, lines, counts, report.rejections, job.who)
         report.rejections += held
         report.new, report.events = counts.new - len(held), counts.events
         report.rejected = counts.rejected + len(held)
         report.set_duplicates(counts.known)
         job.on_progress(state.size, state.size, "booking")
-        report.revision = posting.commit()
-        report.executed_legs = posting.executed_legs
+        report.revision = transaction.commit()
+        report.executed_legs = transaction.executed_legs
         report.set_unmatched_closes(self._unmatched_closes.results(self._ledger.queries.holding_before))
         return report
 
@@ -202,7 +204,7 @@ def _duplicate_report(report: ImportReport, earlier: SourceFile, revision: int) 
 
 
 def _import_fills(
-    posting: LedgerTransaction,
+    transaction: LedgerTransaction,
     source_id: int,
     statement: Statement,
     rows: Iterator[tuple[int, Fill | Rejection]],
@@ -211,11 +213,11 @@ def _import_fills(
 ) -> tuple[ImportCounts, int]:
     counts, lines = ImportCounts(), 0
     name = report.file.rpartition("/")[2]
-    for batch in _chunks(rows):
-        fills = [(line, row) for line, row in batch if isinstance(row, Fill)]
-        report.rejections += [replace(row, file=name) for _, row in batch if isinstance(row, Rejection)]
-        report.rejections += posting.add_fills(source_id, name, fills, counts)
-        lines = batch[-1][0]
+    for chunk in _chunks(rows):
+        fills = [(line, row) for line, row in chunk if isinstance(row, Fill)]
+        report.rejections += [replace(row, file=name) for _, row in chunk if isinstance(row, Rejection)]
+        report.rejections += transaction.add_fills(source_id, name, fills, counts)
+        lines = chunk[-1][0]
         on_progress(statement.bytes_read, statement.total_bytes, name)
     return counts, lines
 
@@ -245,12 +247,12 @@ def _reject_future_fills(
 
 
 def _chunks(rows: Iterator[tuple[int, Fill | Rejection]]) -> Iterable[list[tuple[int, Fill | Rejection]]]:
-    while batch := list(islice(rows, _AT_ONCE)):
-        yield batch
+    while chunk := list(islice(rows, _AT_ONCE)):
+        yield chunk
 
 
 def _import_records(
-    posting: LedgerTransaction, source_id: int, path: Path, report: ImportReport
+    transaction: LedgerTransaction, source_id: int, path: Path, report: ImportReport
 ) -> tuple[ImportCounts, int, list[Rejection]]:
     counts, ended = ImportCounts(), 0
     held: list[Rejection] = []
@@ -259,7 +261,7 @@ def _import_records(
         for part, reached in read_new(file, name, None, LogReadPosition()):
             ended = reached.lines
             lines = [(r.line, r.key, r.record) for r in part.records]
-            held += posting.add_records(source_id, name, lines, [])
+            held += transaction.add_records(source_id, name, lines, [])
             report.rejections += part.rejections
             counts.new += len(lines)
             for one in part.records:

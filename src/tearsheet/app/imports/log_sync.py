@@ -152,24 +152,24 @@ def sync_logs(
         _, signed, trouble = _folder_state(ledger, folder, archives=archives)
         files = log_files(folder) if trouble is None else []
         report = SyncReport(files=len(files))
-        posting = LedgerTransaction(ledger, rules, now)
-        report.rebuilt = posting.rebuild_if_outdated()
-        posting.release_held_records()
+        transaction = LedgerTransaction(ledger, rules, now)
+        report.rebuilt = transaction.rebuild_if_outdated()
+        transaction.release_held_records()
         known = ledger.sources.log_files()
         todo = [file for file in files if _has_changed(known.get(file.name), file)]
         report.unchanged_files = len(files) - len(todo)
         total = sum(file.size for file in todo)
         for file in todo:
             on_progress(report.read_bytes, total, file.name)
-            _read(posting, folder, file, known.get(file.name), report)
+            _read(transaction, folder, file, known.get(file.name), report)
         lost = LostLogs(ledger, rules.calendar, now, archives=archives, is_named=is_named)
         if lost.update(trouble, known.values(), {file.name for file in files}):
-            posting.changed = True
+            transaction.changed = True
         on_progress(report.read_bytes, total, "booking")
         if trouble is None and (files or not known) and ledger.get(FOLDER) != str(folder):
             ledger.put(FOLDER, str(folder))
-        report.revision = posting.commit()
-        report.changed = posting.changed
+        report.revision = transaction.commit()
+        report.changed = transaction.changed
         ledger.put(SIGNATURE, signed)
     return report
 
@@ -199,14 +199,14 @@ def _has_changed(source: SourceFile | None, file: LogFile) -> bool:
 
 
 def _read(
-    posting: LedgerTransaction, folder: Path, file: LogFile, source: SourceFile | None, report: SyncReport
+    transaction: LedgerTransaction, folder: Path, file: LogFile, source: SourceFile | None, report: SyncReport
 ) -> None:
     """Read a changed file; one that cannot be read keeps its records, is rejected and tried again.
 
     Records that a rewritten file no longer has are kept, and put its days in doubt.
     """
     state = FileState(file.name, file.size, file.mtime_ns, file.inode)
-    source_id = source.id if source else posting.open_log(state, file.day.isoformat())
+    source_id = source.id if source else transaction.open_log(state, file.day.isoformat())
     so_far = LogReadPosition() if source is None else _read_position(source)
     before: list[StoredRecord] = []
     facts, rejected = (source.facts, source.rejected) if source else (0, 0)
@@ -214,16 +214,16 @@ def _read(
         with (folder / file.name).open("rb") as opened:
             if source is not None:
                 if source.size < 0:
-                    posting.forget_unreadable(source)
+                    transaction.forget_unreadable(source)
                 if not is_appended(opened, file, so_far, source.inode == file.inode):
-                    before, so_far = posting.forget_log(source), LogReadPosition()
+                    before, so_far = transaction.forget_log(source), LogReadPosition()
             started = so_far.offset
             if not started:
                 facts = rejected = 0
             for part, reached in read_new(opened, file.name, file.day, so_far):
                 so_far = reached
                 lines = [(r.line, r.key, r.record) for r in part.records]
-                held = posting.add_records(source_id, file.name, lines, part.rejections)
+                held = transaction.add_records(source_id, file.name, lines, part.rejections)
                 facts += len(part.records)
                 rejected += len(part.rejections)
                 report.records += len(part.records)
@@ -231,14 +231,14 @@ def _read(
         report.read_files += 1
         report.read_bytes += so_far.offset - started
     except OSError as error:
-        posting.add_records(source_id, file.name, [], [_unreadable(file, error)])
+        transaction.add_records(source_id, file.name, [], [_unreadable(file, error)])
         state = FileState(file.name, -1, -1, -1)
         report.rejected += 1
     if source is None or source.complete != so_far.complete:
-        posting.changed = True
-    posting.close_log(source_id, state, _stored_position(so_far), facts, rejected)
+        transaction.changed = True
+    transaction.close_log(source_id, state, _stored_position(so_far), facts, rejected)
     if source is not None:
-        report.vanished += posting.keep_vanished(source, before)
+        report.vanished += transaction.keep_vanished(source, before)
 
 
 def _unreadable(file: LogFile, error: OSError) -> Rejection:
