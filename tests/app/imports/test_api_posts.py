@@ -10,7 +10,7 @@ import pytest
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.reports import WriteReport, WriteRequest
-from tearsheet.errors import FormatError, UsageError
+from tearsheet.errors import FormatError, InputError, UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.store.list_values import Page
 from tearsheet.tracker import PerformanceTracker
@@ -79,11 +79,11 @@ def test_one_bad_fill_keeps_the_whole_request_out(place: Place) -> None:
         (b"\xff", "not UTF-8"),
         (b'{"price": 1, "price": 2}', "stands twice"),
         (b'{"price": NaN}', "NaN is no JSON number"),
-        (b"[" * 99999, "no JSON"),
+        (b"[" * 99999, "nested too deeply"),
     ],
 )
 def test_a_body_that_holds_no_fills_is_refused(place: Place, body: bytes, reason: str) -> None:
-    with place.tracker() as tracker, pytest.raises(FormatError, match=reason):
+    with place.tracker() as tracker, pytest.raises((FormatError, InputError), match=reason):
         ApiWrites(tracker).fills(request(body))
 
 
