@@ -83,17 +83,9 @@ def test_what_is_wrong_is_said_with_what_to_do(name: str, options: dict[str, obj
     ("header", "name"),
     [
         (
-            "Contracts,Closing Direction,Qty,Entry Price,Exit Price,Closed P&L,Exit Type,Trade Time",
-            "Bybit closed P&L",
-        ),
-        (
-            "Symbol,Quantity,Cost Per Share,Proceeds Per Share,Opened Date,Closed Date,Gain/Loss ($)",
-            "Schwab realized gains",
-        ),
-        (
             "Transaction History,Header,Date,Account,Description,Transaction Type,Symbol,Quantity,Price,Gross Amount ,Commission,Net Amount",
             "Interactive Brokers transaction history",
-        ),
+        )
     ],
 )
 def test_reports_of_results_say_what_to_export_instead(tmp_path: Path, header: str, name: str) -> None:

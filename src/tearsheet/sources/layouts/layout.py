@@ -79,6 +79,7 @@ PIECES = (
     "ex_date",
     "day",
     "gross",
+    "net",
     "swap",
     "volume",
     "ratio",

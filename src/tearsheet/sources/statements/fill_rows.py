@@ -104,6 +104,10 @@ class FillParser:
         found = fit_to_result(entry, leaving, gain, override, self._lots.get(name))
         if found is None:
             return
+        if entry.asset_class == "crypto" and entry.quantity is not None:  # contracts of coins: as many coins
+            self._lots[name] = found
+            entry.quantity = leaving.quantity = EXACT.multiply(entry.quantity, found)
+            return
         self._lots[name] = entry.multiplier = leaving.multiplier = found
         if entry.asset_class == "" and override is None:
             entry.asset_class = leaving.asset_class = "future"

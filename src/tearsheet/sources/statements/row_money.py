@@ -8,7 +8,7 @@ from tearsheet.sources.layouts.layout import EventMoney, Fees
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill, bad_number, canonical
 from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.problem import RowError
-from tearsheet.trade.amount import EXACT, ONE, ZERO, is_valid_amount, to_plain_string
+from tearsheet.trade.amount import EXACT, ONE, ZERO, exact, is_valid_amount, to_plain_string, trade_value
 from tearsheet.trade.event import CHANGES, NO_TERMS, EventKind, EventTerms, Ratio
 from tearsheet.trade.fill import Side
 
@@ -17,6 +17,8 @@ _DIGITS, _LAST_DIGIT = 40, Decimal("1E-15")
 _CENT, _HUNDRED = Decimal("0.01"), Decimal(100)
 #: A multiplier is a round number; the amount that it is found by may be rounded.
 _CLOSE = Decimal("0.01")
+#: Fees and funding of a round trip are not more of what was bought and sold.
+_LARGEST_FEE = Decimal("0.02")
 #: A fee that is only implied is none if it is more of the trade than this.
 _LARGEST_FEE = Decimal("0.05")
 _PENCE = ("GBX", "GBP.PENCE")
@@ -277,6 +279,45 @@ def _terms(values: Mapping[str, str], number: _Number) -> EventTerms:
         how=values.get("how") or None,
         price=stated("price"),
     )
+
+
+def entry_and_exit(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of entry and exit of a round trip that is told by what was bought and sold, else nothing."""
+    if "bought" not in values:
+        return {}
+    ids = (values.get("buy_id", ""), values.get("sell_id", ""))
+    return {
+        "time": values["bought"],
+        "price": values["buy_price"],
+        "side": "BUY",
+        "exit_time": values["sold"],
+        "exit_price": values["sell_price"],
+        "fill_id": values.get("fill_id") or "-".join(filter(None, ids)),
+    }
+
+
+def number_legs(entry: RawFill, leaving: RawFill, sides: tuple[str, str]) -> None:
+    """Give both sides of a round trip the id of the trip, if it has one, with the side behind it."""
+    if trip := entry.fill_id:
+        entry.fill_id, leaving.fill_id = (f"{trip}:{side}" for side in sides)
+
+
+def set_fees_by_net(entry: RawFill, leaving: RawFill, net: Decimal | None) -> None:
+    """Set the fees of both sides of a round trip, which are what its net result leaves. Raises RowError."""
+    if net is None or entry.price is None or leaving.price is None or entry.quantity is None:
+        return
+    multiplier = entry.multiplier or ONE
+    with exact():
+        values = [trade_value(entry.quantity, raw.price or ZERO, multiplier) for raw in (entry, leaving)]
+        gross = values[1] - values[0] if entry.side == Side.BUY.value else values[0] - values[1]
+        fee = gross - net
+        if abs(fee) > _LARGEST_FEE * sum(map(abs, values)):
+            raise RowError(
+                "contradiction",
+                f"entry and exit come to {to_plain_string(gross)}, but the file says {to_plain_string(net)} net",
+                "check quantity, prices and side with the broker",
+            )
+    entry.commission = canonical(fee)
 
 
 def swap_event(leaving: RawFill, values: Mapping[str, str], number: _Number) -> RawEvent | None:

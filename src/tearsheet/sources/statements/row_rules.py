@@ -28,12 +28,15 @@ from tearsheet.sources.statements.row_money import (
     bond_multiplier,
     check_unit,
     checked_amount,
+    entry_and_exit,
     in_trade_currency,
     multiplier_by_amount,
     multiplier_by_volume,
+    number_legs,
     parse_with_unit,
     price_in_account_currency,
     raw_event,
+    set_fees_by_net,
     set_price_by_money,
     swap_event,
     unstated_coin,
@@ -65,7 +68,7 @@ _NUMBERS = (
     "volume",
 )
 #: The times of a row, each with the field of its clock where that is a column of its own.
-_TIMES = {"time": "clock", "exit_time": "exit_clock", "bought": "", "sold": ""}
+_TIMES = {"time": "clock", "exit_time": "exit_clock", "bought": "clock", "sold": "exit_clock"}
 #: Longer texts are not matched, for some patterns take quadratic time.
 _LONGEST_TEXT = 300
 
@@ -275,15 +278,12 @@ class RuleMapper:
 
     def _map(self, row: PickedRow) -> RawFill | RoundTripRow:
         values = row.values
-        if "bought" in values:
-            values |= {"time": values["bought"], "price": values["buy_price"], "side": "BUY"}
-            values |= {"exit_time": values["sold"], "exit_price": values["sell_price"]}
-            ids = (values.get("buy_id", ""), values.get("sell_id", ""))
-            values["fill_id"] = values.get("fill_id") or "-".join(filter(None, ids))
+        values |= entry_and_exit(values)
         entry = self.raw_fill(row)
         if "exit_time" not in values:
             return entry
         leaving = self._exit(entry, row)
+        set_fees_by_net(entry, leaving, self._number("net", values.get("net", ""))[0])
         result, unit = self._number("result", values.get("result", ""))
         gross = self._number("gross", values.get("gross", ""))[0]
         if gross is None and result is not None:
@@ -312,23 +312,25 @@ class RuleMapper:
     def _exit(self, entry: RawFill, row: PickedRow) -> RawFill:
         """Return the second fill of a round trip; fees of both sides count at the first."""
         values = row.values
+        side = self._sides.side(entry.side)
         leaving = structs.replace(
             entry,
             time=self._time(values, "exit_time", "exit_clock"),
-            side=self._sides.side(entry.side).opposite.value,
+            side=side.opposite.value,
             commission=None if entry.commission is None else ZERO,
             amount=None,
         )
+        # in a layout that names the side that closes, the word for a buy is Sell
+        entry.side = side.value
         leaving.price, leaving.fraction = self._price("exit_price", values.get("exit_price", ""))
-        entry.leg = leaving.leg = "time" if ":" in entry.time and ":" in leaving.time else "day"
+        is_timed = "clock" not in self._layout.constants and ":" in entry.time and ":" in leaving.time
+        entry.leg = leaving.leg = "time" if is_timed else "day"
         if row.exit_fees:
             self._set_cost(
                 leaving, *self._exit_fees.total(row.exit_fees, leaving.currency, values, self._number)
             )
         leaving.order_id = values.get("exit_order_id", "")
-        if trip := entry.fill_id:
-            sides = ("buy", "sell") if "bought" in values else ("in", "out")
-            entry.fill_id, leaving.fill_id = (f"{trip}:{side}" for side in sides)
+        number_legs(entry, leaving, ("buy", "sell") if "bought" in values else ("in", "out"))
         return leaving
 
     def raw_fill(self, row: PickedRow, quantity: Decimal | None = None) -> RawFill:

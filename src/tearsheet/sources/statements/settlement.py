@@ -276,9 +276,9 @@ def fit_to_result(
         size = gain / moved
         if size <= ZERO or (stated is not None and not is_foreign):
             return stated
-        lot = next((lot for lot in _LOTS if abs(lot * moved - gain) <= _ROUNDED), None)
-        if stated is None and lot is not None:
-            return lot
+        lots = [lot for lot in _LOTS if abs(lot * moved - gain) <= _ROUNDED]
+        if stated is None and lots:
+            return min(lots, key=lambda lot: abs(lot * moved - gain))
         rate = size / (stated or ONE)
         for raw in (entry, leaving):
             raw.price = canonical(((raw.price or ZERO) * rate).quantize(_LAST_DIGIT))
