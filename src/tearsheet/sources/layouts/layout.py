@@ -229,10 +229,14 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EventMoney(Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns for the money of an event, of which the first non-empty one is used, sign of a payment, and currency."""
+    """Columns for the money of an event, of which the first non-empty one is used, sign of a payment, and currency.
+
+    `unsigned` are kinds that were paid and whose amounts have no sign.
+    """
 
     amount: tuple[str, ...] = ("event_amount", "cash", "amount")
     paid: Literal["negative", "positive"] = "negative"
+    unsigned: tuple[EventKind, ...] = ()
     currency: str = ""
 
 

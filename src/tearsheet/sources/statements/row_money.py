@@ -241,6 +241,10 @@ def raw_event(
     amount, unit = number(field, text)
     if amount is None and kind not in CHANGES:
         raise RowError("missing_field", f"the {kind} has no amount", "an event states its money")
+    if kind == "split" and field != "event_amount":
+        amount = None  # the worth of the shares, which did not move
+    if amount is not None and kind in rules.unsigned:
+        amount = EXACT.minus(amount.copy_abs())
     return RawEvent(
         kind=kind,
         amount=EXACT.minus(amount) if amount is not None and rules.paid == "positive" else amount,
