@@ -8,12 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.vectors import vector
+from tests.vectors import case, vector
 
 VECTORS = [
     json.loads(line)
     for line in (Path(__file__).parent / "data" / "account_vectors.jsonl").read_text().splitlines()
 ]
+
+
+CASES = sorted((Path(__file__).parent / "data" / "cases").rglob("expected.json"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.parent.name)
+def test_a_statement_closes_what_it_closed(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert case(path, tmp_path) == []
 
 
 @pytest.mark.parametrize("stated", VECTORS, ids=lambda stated: stated["id"])

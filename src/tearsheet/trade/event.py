@@ -25,6 +25,10 @@ Carry = Literal[
 ]
 #: A fee that has a row of its own.
 FeeRow = Literal["trade_fee"]
+#: Money that settles an option: a result of the position, beside the row that removes it.
+Settlement = Literal["cash_settlement"]
+#: A fill that the broker took back: it never was, but for what its fee and the cancellation's leave.
+Cancel = Literal["cancel"]
 #: What changes a position: its quantity, its instrument, or its end.
 Change = Literal["split", "rename", "merger", "spin_off", "settle", "transfer_in", "transfer_out", "opening"]
 #: Money of the account that no instrument causes: kept as a fact, in no result of trading.
@@ -43,11 +47,11 @@ Cash = Literal[
     "conversion",
     "conversion_fee",
 ]
-EventKind = Literal[Carry, FeeRow, Change, Cash]
+EventKind = Literal[Carry, FeeRow, Settlement, Cancel, Change, Cash]
 CARRY: frozenset[str] = frozenset(get_args(Carry))
-CHANGES: frozenset[str] = frozenset(get_args(Change))
+CHANGES: frozenset[str] = frozenset((*get_args(Change), *get_args(Cancel)))
 CASH: frozenset[str] = frozenset(get_args(Cash))
-EVENT_KINDS: tuple[EventKind, ...] = (*get_args(Carry), *get_args(FeeRow), *get_args(Change), *get_args(Cash))
+EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
 #: Changes that link two instruments or accounts, which are booked together.
 LINKS = ("rename", "merger", "spin_off", "transfer_out")
 Ratio = tuple[Decimal, Decimal]

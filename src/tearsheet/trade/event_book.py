@@ -14,7 +14,13 @@ from msgspec.structs import replace
 
 from tearsheet.trade.amount import ONE, ZERO, exact, proportional_share, ratio, trade_value
 from tearsheet.trade.event import CARRY, CASH, Event, EventTerms, Gap, GapCode
-from tearsheet.trade.event_booking import MisfitError, at_most, event_booking, exact_quotient
+from tearsheet.trade.event_booking import (
+    MisfitError,
+    at_most,
+    event_booking,
+    exact_quotient,
+    without_cancelled,
+)
 from tearsheet.trade.fill import Fill, Side
 from tearsheet.trade.position import UNKNOWN_COST, Book, Booking, OpenPosition, StreamKey, stream_key
 
@@ -52,7 +58,7 @@ class EventBook(Book):
     def book_all(self, fills: Iterable[Fill]) -> list[Booking]:
         """Return the bookings of fills and events given in order."""
         bookings: list[Booking] = []
-        for fill in fills:
+        for fill in without_cancelled(fills):
             if isinstance(fill, Event):
                 with exact():
                     bookings += self._apply(fill)
@@ -104,6 +110,13 @@ class EventBook(Book):
             booked = self._change(event, change)
             return [self._without_cost(b) if b.position_id in self._costless else b for b in booked]
         amount = event.amount or ZERO
+        if event.kind == "cash_settlement":
+            identity = self._charge(event, ZERO, event.commission, gross=amount)
+            return [event_booking(event, identity, gross=amount, fees=event.commission)]
+        if event.kind == "cancel":
+            detail = f"{event.account} {event.symbol}: cancels no fill that is known"
+            self._add_gap(event, "contradiction", detail)
+            return []
         fees = ZERO if event.kind in CARRY else -amount
         carry = amount if event.kind in CARRY else ZERO
         return [event_booking(event, self._charge(event, carry, fees), carry=carry, fees=fees)]
@@ -130,13 +143,14 @@ class EventBook(Book):
         gap = Gap(event.account, event.symbol, event.time, event.rank, event.key, code, detail)
         self._gaps.append(gap)
 
-    def _charge(self, event: Event, carry: Decimal, fees: Decimal) -> str:
+    def _charge(self, event: Event, carry: Decimal, fees: Decimal, gross: Decimal = ZERO) -> str:
         """Add carry and fees to the position that bears them; return its id, "" if there is none."""
         at = event.terms.held_at or event.time
         position = self._open.get(stream_key(event))
         if position is not None and (position.opened_at is None or position.opened_at <= at):
             position.carry += carry
             position.fees += fees
+            position.gross += gross
             position.last = event
             return position.id
         place = self._closed_place(event, at)
@@ -145,6 +159,7 @@ class EventBook(Book):
         closed = self.closed[place]
         self.closed[place] = replace(
             closed,
+            gross=closed.gross + gross,
             carry=closed.carry + carry,
             fees=closed.fees + fees,
             last_at=event.time,

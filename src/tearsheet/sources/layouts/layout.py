@@ -82,6 +82,7 @@ PIECES = (
     "net",
     "swap",
     "volume",
+    "series",
     "ratio",
     "to_symbol",
     "to_account",

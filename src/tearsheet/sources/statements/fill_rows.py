@@ -163,6 +163,7 @@ class FillParser:
             side=Side.SELL if raw.quantity < ZERO else _BUY,
             quantity=raw.quantity.copy_abs(),
             price=ZERO,
+            commission=raw.commission,
             multiplier=multiplier,
             currency=currency or self._instruments.default_currency,
             key=key,

@@ -86,6 +86,7 @@ class RawEvent(Struct, gc=False):
     kind: EventKind
     amount: Decimal | None
     quantity: Decimal = ZERO
+    commission: Decimal = ZERO
     terms: EventTerms = NO_TERMS
     account: str = ""
     symbol: str = ""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, localcontext
 
 from tearsheet.sources.layouts.header import HeaderPlaces
-from tearsheet.sources.layouts.layout import EventMoney, Fees
+from tearsheet.sources.layouts.layout import Fees, Layout
 from tearsheet.sources.statements.raw_fill import RawEvent, RawFill, bad_number, canonical
 from tearsheet.sources.text.encoding import NumberFormat, split_unit
 from tearsheet.sources.text.problem import RowError
@@ -22,6 +22,7 @@ _LARGEST_FEE = Decimal("0.02")
 #: A fee that is only implied is none if it is more of the trade than this.
 _LARGEST_FEE = Decimal("0.05")
 _PENCE = ("GBX", "GBP.PENCE")
+_SETTLED, _LONGEST_DAY = "16:20:00", len("2026-01-16")
 _Number = Callable[[str, str], tuple[Decimal | None, str]]
 
 
@@ -233,9 +234,10 @@ def checked_amount(field: str, number: Decimal) -> Decimal:
 
 
 def raw_event(
-    kind: EventKind, values: Mapping[str, str], fees: Sequence[str], rules: EventMoney, number: _Number
+    kind: EventKind, values: Mapping[str, str], fees: Sequence[str], layout: Layout, number: _Number
 ) -> RawEvent:
     """Return an event with the money that its row states, without instrument and time. Raises RowError."""
+    rules = layout.events
     field = next((field for field in rules.amount if values.get(field)), rules.amount[0])
     text = next(filter(None, fees), "") if field == "fees" else values.get(field, "")
     amount, unit = number(field, text)
@@ -249,7 +251,8 @@ def raw_event(
         kind=kind,
         amount=EXACT.minus(amount) if amount is not None and rules.paid == "positive" else amount,
         quantity=(number("quantity", values.get("quantity", ""))[0] or ZERO) if kind in CHANGES else ZERO,
-        terms=_terms(values, number) if kind in CHANGES else NO_TERMS,
+        commission=_event_fee(kind, amount, values, fees, layout, number),
+        terms=_terms(kind, values, number) if kind in CHANGES else NO_TERMS,
         account=values.get("account", ""),
         currency=unit,
         event_id=values.get("event_id") or values.get("fill_id", ""),
@@ -258,7 +261,32 @@ def raw_event(
     )
 
 
-def _terms(values: Mapping[str, str], number: _Number) -> EventTerms:
+def event_time(kind: EventKind, text: str) -> str:
+    """Return the time of an event as written; an option of a day is settled after it was removed."""
+    return f"{text} {_SETTLED}" if kind == "cash_settlement" and 0 < len(text) <= _LONGEST_DAY else text
+
+
+def _event_fee(
+    kind: EventKind,
+    amount: Decimal | None,
+    values: Mapping[str, str],
+    fees: Sequence[str],
+    layout: Layout,
+    number: _Number,
+) -> Decimal:
+    """Return the fee of a cancellation, or of a settlement: what its cash leaves of its amount."""
+    if kind == "cash_settlement" and amount is not None:
+        cash = number("cash", values.get("cash", ""))[0]
+        return ZERO if cash is None else EXACT.subtract(amount, cash)
+    if kind != "cancel":
+        return ZERO
+    paid = ZERO
+    for text in fees:
+        paid = EXACT.add(paid, number("commission", text)[0] or ZERO)
+    return EXACT.minus(paid) if layout.fees.cost == "negative" else paid
+
+
+def _terms(kind: EventKind, values: Mapping[str, str], number: _Number) -> EventTerms:
     """Return what a row says of a change of a position. Raises RowError."""
 
     def stated(field: str) -> Decimal | None:
@@ -271,13 +299,16 @@ def _terms(values: Mapping[str, str], number: _Number) -> EventTerms:
             return None
         return pair[0], pair[1]
 
+    ratio, delta = shares("ratio"), stated("delta")
+    if kind == "split" and ratio is None and delta is None:
+        delta = stated("quantity")
     return EventTerms(
-        ratio=shares("ratio"),
+        ratio=ratio,
         to=values.get("to_symbol") or None,
         to_account=values.get("to_account") or None,
         to_quantity=stated("to_quantity"),
         in_lieu=stated("cash_in_lieu"),
-        delta=stated("delta"),
+        delta=delta,
         cost=stated("cost"),
         cost_share=shares("cost_share"),
         how=values.get("how") or None,

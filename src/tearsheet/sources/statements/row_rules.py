@@ -29,6 +29,7 @@ from tearsheet.sources.statements.row_money import (
     check_unit,
     checked_amount,
     entry_and_exit,
+    event_time,
     in_trade_currency,
     multiplier_by_amount,
     multiplier_by_volume,
@@ -300,12 +301,12 @@ class RuleMapper:
         values = row.values
         is_named = any(values.get(field) for field in ("symbol", "underlying", "base"))
         named = self._naming.instrument(values) if is_named else ("", "", "", values.get("currency", ""))
-        event = raw_event(kind, values, row.fees, self._layout.events, self._number)
+        event = raw_event(kind, values, row.fees, self._layout, self._number)
         stated = event.currency or values.get(self._layout.events.currency, "")
         if self._layout.inverse.get(named[3]):
             stated = stated or self._naming.coin(named[2])
         event.symbol, event.asset_class, event.currency = named[0], named[1], stated or named[3]
-        event.time = self._time(values, "time", "clock")
+        event.time = event_time(kind, self._time(values, "time", "clock"))
         event.multiplier = self._number("multiplier", values.get("multiplier", ""))[0] if is_named else None
         return event
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from tearsheet.sources.text.problem import RowError
@@ -27,6 +27,10 @@ _OCC_EXPIRY = re.compile(r"^[A-Z]{1,6}\d? *(\d{6})[CP]\d{8}$")
 _PAIR = re.compile(r"^([A-Z0-9]{1,12})[-/_]([A-Z0-9]{2,10})$")
 
 
+#: Roots of the options on an index that do not expire on its monthly day.
+_WEEKLY_ROOTS = {"SPX": "SPXW", "RUT": "RUTW", "NDX": "NDXP", "VIX": "VIXW"}
+
+
 def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
     """Return the OCC symbol of an option from underlying, expiry, strike and right. Raises RowError."""
     root = pieces.get("underlying", "") or pieces.get("symbol", "")
@@ -41,7 +45,22 @@ def option_symbol(pieces: Mapping[str, str], forms: Sequence[str]) -> str:
             f"the option is not understood: {option.strip()!r}",
             "write its 21-character OCC symbol in the generic format",
         )
+    root = _series(root, expiry, pieces.get("series", ""))
     return f"{root:<6}{expiry:%y%m%d}{right}{strike:08d}"
+
+
+def _series(root: str, expiry: date, stated: str) -> str:
+    """Return the root of an index option: platforms write SPX for SPXW too, whose days are not the monthly one."""
+    weekly = _WEEKLY_ROOTS.get(root)
+    if weekly is None:
+        return root
+    month = expiry.replace(day=1)
+    if root == "VIX":  # thirty days before the third Friday of the month after
+        month = (month + timedelta(days=32)).replace(day=1)
+    third_friday = month + timedelta(days=(4 - month.weekday()) % 7 + 14)
+    monthly = third_friday - timedelta(days=30) if root == "VIX" else third_friday
+    is_near = abs(expiry - monthly) <= timedelta(days=1)  # the day before a holiday
+    return weekly if stated or not is_near else root
 
 
 def spelled_contract(pieces: Mapping[str, str], forms: Sequence[str]) -> str:

@@ -277,6 +277,7 @@ def _event_from_row(row: FillRow) -> Event:
         side=_SIDES[row.side],
         quantity=Decimal(row.quantity),
         price=Decimal(row.price),
+        commission=Decimal(row.commission),
         multiplier=Decimal(row.multiplier),
         currency=row.currency,
         fill_id=row.fill_id,

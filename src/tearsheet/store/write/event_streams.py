@@ -20,7 +20,7 @@ from tearsheet.trade.fill import Fill
 from tearsheet.trade.round_trip import REACH, without_executed_legs
 from tearsheet.trade.session import from_micros, to_micros
 
-_FIRST = {"rename": -2, "split": -1, "merger": -1, "spin_off": -1}
+_FIRST = {"rename": -2, "split": -1, "merger": -1, "spin_off": -1, "cancel": 1}
 REACH_US = round(REACH.total_seconds() * 1_000_000)
 
 
