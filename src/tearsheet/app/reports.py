@@ -41,7 +41,7 @@ class ImportReport(Struct, kw_only=True):
 
     `unmatched_closes` are closing fills without an opening fill in the ledger. `known` and `orphans` are the older
     names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent. `executed_legs` are sides of round trips of
-    the instruments it changed that executions tell, too; those count.
+    the instruments it changed that executions tell, too; those count. `assumed` is what neither file nor user state.
     """
 
     file: str
@@ -57,6 +57,7 @@ class ImportReport(Struct, kw_only=True):
     orphans: list[UnmatchedClose] = []
     unmatched_closes: list[UnmatchedClose] = []
     executed_legs: int = 0
+    assumed: tuple[str, ...] = ()
     revision: int = 0
     events: int = 0
 

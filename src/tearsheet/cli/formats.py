@@ -174,6 +174,7 @@ def _format_diagnosis(diagnosis: Diagnosis) -> list[str]:
     if not diagnosis.header_line:
         facts["header"] = ""
     lines += [f"  {name:<9}{text}" for name, text in facts.items() if text]
+    lines += [f"  assumed  {assumption}" for assumption in diagnosis.assumed]
     lines += [
         f"  {'not' if one.missing else 'also'} {one.name}"
         + (f": lacks {', '.join(one.missing)}" if one.missing else ": fits too, with --layout")

@@ -78,6 +78,8 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             )
             for rule, number in report.skipped.items():
                 click.echo(f"  passed over: {number:,} {rule}")
+            for assumption in report.assumed:
+                click.echo(f"  {assumption}")
             if report.executed_legs:
                 click.echo(
                     f"  round trips: {report.executed_legs:,} of their fills stand among the executions too; "

@@ -102,8 +102,7 @@ def test_times_with_a_zone_need_no_time_zone_from_the_user(tmp_path: Path) -> No
     zoned = [element("Trade", "EXECUTION", "20260105;101500 EST", "1", "10")]
     assert read(xml(tmp_path / "zoned.xml", zoned), timezone=None)[0].time.hour == 15
     local = [element("Trade", "EXECUTION", "20260105;101500", "1", "10")]
-    with pytest.raises(FormatError, match="local time"):
-        read(xml(tmp_path / "local.xml", local), timezone=None)
+    assert read(xml(tmp_path / "local.xml", local), timezone=None)[0].time.hour == 15
 
 
 def test_an_abbreviation_of_several_zones_is_read_where_it_is_that_of_the_stated_zone(tmp_path: Path) -> None:

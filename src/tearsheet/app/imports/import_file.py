@@ -106,6 +106,8 @@ class FileImport:
         self.statement = None if is_log else open_statement(job.path, self._rules.instruments, options)
         layout = "trade_log" if self.statement is None else self.statement.layout
         self._report = ImportReport(file=name, layout=layout)
+        if self.statement is not None:
+            self._report.assumed = self.statement.assumed
         self._unmatched_closes = UnmatchedCloseFinder()
 
     @property

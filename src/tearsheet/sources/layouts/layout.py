@@ -268,6 +268,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     where the price is in another currency than that of the account. `cash`: whether the cash that moved is
     signed. `states_currency`: false if the file states no currency, so that the user has to; `states_day`:
     false if its times have no day. `usual_zone`: the zone of local times, unless the user states another.
+    `file_name`: a pattern whose first group in the file's name is the account, unless file or user state another.
     `multipliers`: with `amount` the multiplier is the round number by which quantity × price is the amount,
     with `result` that by which a round trip comes to its result; where none does, the prices are converted to
     the currency of the result. `pair_lot`: units of the first currency in a lot of a currency pair.
@@ -288,6 +289,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     kinds: tuple[Kind, ...] = ("csv",)
     zone: str | None = None
     usual_zone: str | None = None
+    file_name: str = ""
     zones: dict[str, str] = {}
     epoch: bool = False
     date_order: DateOrder | None = None
@@ -514,7 +516,7 @@ def _check_words(layout: Layout, where: str) -> None:
 
 def _check_patterns(layout: Layout, where: str) -> None:
     patterns = [pattern for part in layout.parts for pattern in part.patterns]
-    for pattern in (*patterns, *layout.preamble.values()):
+    for pattern in (*patterns, *layout.preamble.values(), layout.file_name):
         try:
             re.compile(pattern)
         except re.error as error:

@@ -80,6 +80,7 @@ class Diagnosis(Struct, kw_only=True):
     fills: int = 0
     first: list[Fill] = []
     positions: list[PositionSketch] = []
+    assumed: tuple[str, ...] = ()
     rejected: int = 0
     rejections: list[Rejection] = []
     events: int = 0
@@ -102,6 +103,7 @@ def diagnose(path: Path, instruments: Instruments, options: StatementOptions) ->
         found.kind, found.encoding = sniffed.kind, sniffed.encoding
         _diagnose_header(found, path, sniffed, options)
         statement = open_statement(path, instruments, options)
+        found.assumed = statement.assumed
         _diagnose_statement(found, statement)
         _diagnose_rows(found, statement)
     except TearsheetError as error:

@@ -58,8 +58,11 @@ class Statement:
         reader: TableReader,
         parse_rules: ParseRules,
         new_parser: Callable[[], FillParser],
+        assumed: Sequence[str] = (),
     ) -> None:
         self.path = path
+        #: what neither file nor user state, and how to state it
+        self.assumed = tuple(assumed)
         self.detected = detected
         self.layout = JSON_LINES if detected.is_json_lines else detected.layout.name
         self.parse_rules = parse_rules
@@ -118,6 +121,7 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     found = _with_fee_sign(found, options.fee_sign)
     found = _with_user_constants(path, found, options)
     found = _with_level(path, found)
+    found, named = _with_named_account(path, found, options)
     reader = _reader(found, options.account)
     if options.mapping:
         position, currency = found.position, instruments.default_currency
@@ -132,7 +136,23 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     layout = found.layout
     sizes = find_lot_sizes(reader.trades(), layout, reader.number_format) if layout.lots else {}
     new_parser = _parser_factory(path, instruments, options, found, rules, times, sizes)
-    return Statement(path, found, reader, rules, new_parser)
+    assumed = [f"the account is {named}, by the file's name; --account says another"] if named else []
+    is_usual = zone is not None and zone.key == layout.usual_zone and options.timezone is None
+    if zone is not None and is_usual and not _are_zoned(times):
+        assumed.append(f"times are of {zone.key}; --timezone says another zone")
+    return Statement(path, found, reader, rules, new_parser, assumed)
+
+
+def _with_named_account(
+    path: Path, found: DetectedFile, options: StatementOptions
+) -> tuple[DetectedFile, str]:
+    """Return the file with the account that its name states, and that account, unless file or user state one."""
+    layout = found.layout
+    match = re.search(layout.file_name, path.name) if layout.file_name else None
+    is_stated = "account" in {*found.preamble, *(layout.match_header(found.position.header) or {})}
+    if match is None or is_stated or options.account:
+        return found, ""
+    return structs.replace(found, preamble={**found.preamble, "account": match[1]}), match[1]
 
 
 def _reader(found: DetectedFile, account: str | None) -> TableReader:
@@ -173,10 +193,9 @@ def _zone(
             f"{path}: its name says that its times are {elsewhere[0]}, not UTC",
             "export it in UTC, or say its zone with --timezone, such as Etc/GMT-3 for UTC+3",
         )
-    states_zone = any(times) and all(has_zone(text.strip()) for text in times)
     if layout.usual_zone is not None and options.timezone is None:
         return ZoneInfo(layout.usual_zone)
-    if not layout.names_zone and options.timezone is None and not states_zone:
+    if not layout.names_zone and options.timezone is None and not _are_zoned(times):
         raise FormatError(
             f"{path}: {layout.title} are written in local time, and the file does not say of where",
             "say which with --timezone, such as America/Chicago",
@@ -191,6 +210,10 @@ def _with_level(path: Path, found: DetectedFile) -> DetectedFile:
         return found
     rules = choose_levels(layout.rows, position.header, lambda: _rows(found), str(path))
     return structs.replace(found, layout=structs.replace(layout, rows=rules))
+
+
+def _are_zoned(times: Sequence[str]) -> bool:
+    return any(times) and all(has_zone(text.strip()) for text in times)
 
 
 def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:

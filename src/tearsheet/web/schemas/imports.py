@@ -36,6 +36,7 @@ class ImportResult(Struct, kw_only=True):
     orphans: tuple[UnmatchedClose, ...]
     unmatched_closes: tuple[UnmatchedClose, ...]
     executed_legs: int
+    assumed: tuple[str, ...]
     revision: int
     events: int
     changes: PreviewChanges | UnsetType = UNSET
