@@ -239,6 +239,7 @@ NAMED = {
     "log_dir": "TEARSHEET_LOG_DIR",
     "targets_file": "TEARSHEET_TARGETS_FILE",
     "instruments_file": "TEARSHEET_INSTRUMENTS_FILE",
+    "layouts_dir": "TEARSHEET_LAYOUTS",
 }
 
 

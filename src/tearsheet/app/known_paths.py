@@ -11,7 +11,7 @@ from tearsheet.settings import SETTINGS, Settings
 from tearsheet.store.tables.ledger import Ledger
 
 #: Settings whose path has to exist if it is stated.
-_KEYS = ("log_dir", "targets_file", "instruments_file")
+_KEYS = ("log_dir", "targets_file", "instruments_file", "layouts_dir")
 _SEEN = "seen_paths"
 _LOCK_TIMEOUT_S = 1.0
 
@@ -30,7 +30,7 @@ def note_paths(ledger: Ledger, settings: Settings) -> None:
         if path.exists():
             known.append(str(path))
             new = True
-        elif key in settings.stated:
+        elif settings.origin is not None and key in settings.stated:
             raise MissingSourceError(*_never_there(settings, key, path), (key,))
     if new:
         _save(ledger, seen)

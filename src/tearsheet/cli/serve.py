@@ -13,7 +13,6 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import click
-from msgspec.structs import replace
 
 from tearsheet import log
 from tearsheet.cli.options import check_paths
@@ -116,7 +115,7 @@ def serve_local(settings: Settings, path: str, *, port: int | None = None, brows
     from tearsheet.web.server.gunicorn_server import serve
 
     chosen = _free_port(settings.port if port is None else port, any_other=port is None)
-    local = replace(settings, host="127.0.0.1", port=chosen, workers=1)
+    local = settings.with_values(host="127.0.0.1", port=chosen, workers=1)
     address = f"http://127.0.0.1:{chosen}"
     click.echo(f"Tearsheet is open at {address}{path}   (Ctrl-C ends it)")
     if browser and has_browser():
