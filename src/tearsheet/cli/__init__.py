@@ -52,6 +52,8 @@ COMMANDS = {
     "sync": "import_sync",
     "import": "import_sync",
     "imports": "imports",
+    "settle": "imports",
+    "opening": "imports",
     "reconcile": "reconcile",
     "formats": "formats",
     "doctor": "ledger",

@@ -1,16 +1,21 @@
-"""The imports command: list imports, show one, undo one."""
+"""The imports command, and the events that only the operator knows: settle and opening."""
 
 import getpass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import click
 
 from tearsheet.app.imports.history import Import, ImportHistory, UndoInfo
 from tearsheet.app.imports.preview import Preview
+from tearsheet.app.imports.stated_events import settle, state_opening
+from tearsheet.app.reports import ImportReport
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.export.files import json_bytes
-from tearsheet.trade.amount import to_plain_string
+from tearsheet.trade.amount import parse_amount, to_plain_string
 
 _MAX_ROWS = 1000
 
@@ -126,4 +131,95 @@ def _undo_suffix(undo: UndoInfo | None) -> str:
     return "" if undo is None else f"  (undone {undo.at:%Y-%m-%d %H:%M} by {undo.by})"
 
 
-COMMANDS: dict[str, Any] = {"imports": imports}
+class _AmountType(click.ParamType[Decimal]):
+    """An exact amount."""
+
+    name = "AMOUNT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            return value if isinstance(value, Decimal) else parse_amount(str(value))
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+
+
+class _MomentType(click.ParamType[datetime]):
+    """An instant with its offset."""
+
+    name = "TIME"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            at = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            self.fail(f"{value!r} is no time with an offset, such as 2026-01-16T21:20:00Z", param, ctx)
+        return at
+
+
+_AMOUNT, _MOMENT = _AmountType(), _MomentType()
+
+
+@click.command(name="settle", short_help="Close a position that no row closes.")
+@click.argument("account")
+@click.argument("symbol")
+@click.option(
+    "--at", "price", type=_AMOUNT, required=True, help="The price at which it ended, 0 for worthless."
+)
+@click.option("--quantity", type=_AMOUNT, help="How much of it ended; without it, all.")
+@click.option("--time", "at", type=_MOMENT, help="When it ended; without it, at its expiry, else now.")
+@click.option(
+    "--how", default="expiry", show_default=True, help="By what: expiry, assignment, exercise, delisting, …"
+)
+def settle_(
+    account: str, symbol: str, price: Decimal, quantity: Decimal | None, at: datetime | None, how: str
+) -> int:
+    """Close the open position of ACCOUNT in SYMBOL, because no statement says how it ended.
+
+    \b
+    tearsheet settle A "SPY   260306C00690000" --at 0
+    tearsheet settle A XYZ --at 0 --how delisting --time 2026-03-20T20:00:00Z
+
+    It is an import of its own: `tearsheet imports undo` takes it back.
+    """
+    with open_tracker() as tracker:
+        tracker.sync()
+        report = settle(tracker, account, symbol, price, at, quantity, how, getpass.getuser())
+    return _print(report)
+
+
+@click.command(name="opening", short_help="State what was held before the history begins.")
+@click.argument("account")
+@click.argument("symbol")
+@click.argument("quantity", type=_AMOUNT)
+@click.option("--cost", type=_AMOUNT, help="What it had cost in all; without it, its exits have no result.")
+@click.option("--time", "at", type=_MOMENT, required=True, help="Since when it is held, at the latest.")
+@click.option("--currency", help="The currency of the cost.")
+def opening_(
+    account: str, symbol: str, quantity: Decimal, cost: Decimal | None, at: datetime, currency: str | None
+) -> int:
+    """State that ACCOUNT held QUANTITY of SYMBOL; a short position has -QUANTITY, behind a `--`.
+
+    \b
+    tearsheet opening A NVDA 10 --cost 1000 --time 2026-01-01T00:00:00Z
+
+    It is an import of its own: `tearsheet imports undo` takes it back.
+    """
+    with open_tracker() as tracker:
+        tracker.sync()
+        report = state_opening(tracker, account, symbol, quantity, cost, at, currency, getpass.getuser())
+    return _print(report)
+
+
+def _print(report: ImportReport) -> int:
+    for rejection in report.rejections:
+        click.echo(format_rejection(rejection))
+    if report.repeated:
+        click.echo("It was stated before; nothing changed.")
+    elif report.events:
+        click.echo(f"Kept as import {report.id}, revision {report.revision}.")
+    return EXIT_BAD_DATA if report.rejections else EXIT_OK
+
+
+COMMANDS: dict[str, Any] = {"imports": imports, "settle": settle_, "opening": opening_}

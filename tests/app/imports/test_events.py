@@ -1,6 +1,6 @@
 """Events in the ledger: which position bears them, in any order of files, on both databases."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,6 +9,8 @@ import pytest
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.analysis.summaries import summarize
 from tearsheet.app.imports.history import ImportHistory
+from tearsheet.app.imports.stated_events import settle, state_opening
+from tearsheet.errors import NotFoundError
 from tearsheet.performance.summary import Scope
 from tearsheet.trade.session import Window
 from tests.support.place import Place, as_rows
@@ -83,6 +85,28 @@ def test_undo_takes_carry_out_of_the_position(place: Place) -> None:
         ImportHistory(tracker).undo(later.id, "test")
         assert as_rows(tracker) == before
         assert tracker.verify().matches
+
+
+def test_an_opening_and_a_settlement_are_stated_and_taken_back(place: Place) -> None:
+    sale = "A,ACT,2026-11-17T15:00:00Z,sell,100,30,1,x1,close"
+    place.write("a.csv", "account,symbol,time,side,quantity,price,commission,fill_id,effect\n" + sale + "\n")
+    with place.tracker() as tracker:
+        tracker.import_file(place.folder / "a.csv")
+        week = tracker.get_summary("weekly")
+        assert [reason.code for reason in week.partial_reasons] == ["unmatched_closes"]
+        assert (week.value("total_trades"), week.value("net_pnl"), week.open_positions) == (0, 0, 0)
+        at = datetime(2026, 11, 2, tzinfo=UTC)
+        opening = state_opening(tracker, "A", "ACT", Decimal(150), Decimal(4125), at, "USD")
+        week = tracker.get_summary("weekly")
+        assert (week.partial, week.value("net_pnl"), week.open_positions) == (False, 249, 1)
+        ended = settle(tracker, "A", "act", Decimal(0), at + timedelta(days=17), how="delisting")
+        assert (ended.events, tracker.get_summary("weekly").value("net_pnl")) == (1, Decimal(-1126))
+        assert tracker.verify().differences == []
+        for number in (ended.id, opening.id):
+            ImportHistory(tracker).undo(number, "test")
+        assert tracker.get_summary("weekly").partial_reasons[0].code == "unmatched_closes"
+        with pytest.raises(NotFoundError):
+            settle(tracker, "A", "ACT", Decimal(0))
 
 
 def test_an_event_with_the_same_id_and_another_amount_is_rejected(place: Place) -> None:
