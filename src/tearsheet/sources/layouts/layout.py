@@ -115,10 +115,14 @@ _Word = TypeVar("_Word")
 
 
 class DetectionColumns(Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns that identify the format, read or not: all of `columns` and one of `any`."""
+    """Columns that identify the format, read or not: all of `columns` and one of `any`.
+
+    `only`: a file has no column that the layout does not name, for those that it names are in many formats.
+    """
 
     columns: list[str] = []
     any: list[str] = []
+    only: bool = False
 
 
 class SideWords(Struct, frozen=True, forbid_unknown_fields=True):
@@ -392,7 +396,14 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         some = self.recognised_by.any
         if some and places.first(some) is None:
             lacking.append(" or ".join(some))
+        if self.recognised_by.only and len(places) > len(self._named(places)):
+            lacking.append("no other column")
         return lacking
+
+    def _named(self, places: HeaderPlaces) -> set[int]:
+        """Return the indices of the columns that the layout names."""
+        groups = (*self.columns.values(), *self.optional.values(), *self.fees.columns)
+        return {place for names in groups for name in names if (place := places.place(name)) is not None}
 
     def effect(self, text: str, side: Side) -> Effect:
         """Return the effect of a fill on its position, by the word in its column or by its side."""

@@ -116,7 +116,9 @@ class Settlement(Struct, frozen=True):
                 return self._convert_fee(terms, instrument, money, base)
             if self.futures_pay_fees_only and instrument.asset_class == "future":
                 return terms.quantity, _fee_from_cash_only(terms, raw.cash)
-            return terms.quantity, _fee_from_cash(terms, gross, raw.cash, instrument)
+            interest = raw.accrued_interest(terms.side)
+            cash = raw.cash - ((interest.amount if interest else None) or ZERO)
+            return terms.quantity, _fee_from_cash(terms, gross, cash, instrument)
 
     def _convert_fee(
         self, terms: TradeTerms, instrument: Instrument, money: str, base: str
