@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tearsheet.cli import EXIT_OK, main
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK, main
 from tests.support.place import SAMPLES
 
 TASTY = "tastytrade_transactions_history_x5WX12345_260101_to_260331.csv"
@@ -34,6 +34,27 @@ def test_the_account_is_in_the_name_of_the_file(
     said = capsys.readouterr().out
     assert "by the file's name" not in said
     assert "    MINE  " in said
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("account,symbol,time,side,quantity,price,commission\n", "it has no rows"),
+        (
+            "Symbol,Side,Type,Qty,Limit Price,Stop Price,Fill Price,Status,Commission,Placing Time,Closing Time,"
+            "Order ID\nX,Buy,Limit,1,100,,,Cancelled,,2026-03-02 10:00:00,2026-03-02 10:00:00,1\n",
+            "its rows are 1 unfilled_orders",
+        ),
+    ],
+)
+def test_a_file_of_which_nothing_is_read_is_named_and_fails(
+    capsys: pytest.CaptureFixture[str], text: str, rows: str
+) -> None:
+    Path("own.csv").write_text(text)
+    for command in ("doctor", "import"):
+        assert main([command, "own.csv", "--account", "A", "--timezone", "UTC"]) == EXIT_BAD_DATA
+        said = capsys.readouterr().out
+        assert f"and holds no fill and no event: {rows}" in said
 
 
 def test_interactive_brokers_writes_eastern_time(capsys: pytest.CaptureFixture[str]) -> None:

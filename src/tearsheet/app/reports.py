@@ -42,6 +42,7 @@ class ImportReport(Struct, kw_only=True):
     `unmatched_closes` are closing fills without an opening fill in the ledger. `known` and `orphans` are the older
     names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent. `executed_legs` are sides of round trips of
     the instruments it changed that executions tell, too; those count. `assumed` is what neither file nor user state.
+    `nothing` says what a file is of which nothing was read.
     """
 
     file: str
@@ -58,6 +59,7 @@ class ImportReport(Struct, kw_only=True):
     unmatched_closes: list[UnmatchedClose] = []
     executed_legs: int = 0
     assumed: tuple[str, ...] = ()
+    nothing: str = ""
     revision: int = 0
     events: int = 0
 

@@ -78,6 +78,8 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             )
             for rule, number in report.skipped.items():
                 click.echo(f"  passed over: {number:,} {rule}")
+            if report.nothing:
+                click.echo(click.style(f"  nothing was read: {report.nothing}", fg="yellow"))
             for assumption in report.assumed:
                 click.echo(f"  {assumption}")
             if report.executed_legs:
@@ -93,7 +95,8 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
                 click.echo("  … `tearsheet rejections` shows them all")
             if dry_run:
                 click.echo("\n".join(format_changes(preview)))
-            failed = failed or (report.rejected > 0 and not report.new + report.events + report.known)
+            found = report.new + report.events + report.known
+            failed = failed or bool(report.nothing) or (report.rejected > 0 and not found)
     if save_layout is not None and not dry_run:
         click.echo(
             f"Kept as {save_mapping(save_layout, options)}; files with these columns are recognized from now on."

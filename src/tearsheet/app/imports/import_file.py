@@ -148,6 +148,8 @@ class FileImport:
         job.on_progress(state.size, state.size, "booking")
         report.revision = transaction.commit()
         report.executed_legs = transaction.executed_legs
+        if self.statement is not None and not (report.new + report.events + report.known + report.rejected):
+            report.nothing = self.statement.nothing_read()
         report.set_unmatched_closes(self._unmatched_closes.results(self._ledger.queries.holding_before))
         return report
 

@@ -212,6 +212,9 @@ def _diagnose_rows(found: Diagnosis, statement: Statement) -> None:
     if found.fills <= _MOST_BOOKED:
         found.positions = _positions(fills)
     found.unmatched_closes = orphans.results(lambda account, symbol, at: ZERO)
+    if not found.fills + found.events + found.rejected:
+        found.error = f"nothing was read: {statement.nothing_read()}"
+        found.hint = statement.detected.layout.notes or "export a statement of trades"
     if found.rejected and not found.fills + found.events:
         found.error = f"all of its {found.rejected} trades are rejected"
         found.hint = found.rejections[0].hint

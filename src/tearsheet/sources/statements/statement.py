@@ -86,6 +86,12 @@ class Statement:
         """Number of rows of the last pass that are not trades, by the name of the rule."""
         return dict(self._reader.skipped)
 
+    def nothing_read(self) -> str:
+        """Return what the file is, for one of which nothing was read."""
+        passed = ", ".join(f"{number:,} {rule}" for rule, number in self.skipped.items())
+        rows = f"its rows are {passed}" if passed else "it has no rows"
+        return f"it is {self.detected.layout.title}, and holds no fill and no event: {rows}"
+
     def rows(self) -> Iterator[Fill | Rejection]:
         """Yield fills and rejections in file order; each call starts at the first row."""
         self._parser = self._new_parser()

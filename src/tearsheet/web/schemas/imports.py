@@ -37,6 +37,7 @@ class ImportResult(Struct, kw_only=True):
     unmatched_closes: tuple[UnmatchedClose, ...]
     executed_legs: int
     assumed: tuple[str, ...]
+    nothing: str
     revision: int
     events: int
     changes: PreviewChanges | UnsetType = UNSET
