@@ -241,3 +241,18 @@ def test_a_database_that_was_emptied_or_replaced_answers_nothing(
         one.fills(fill(3, price=100), status=503)
     with pytest.raises((LedgerGoneError, OtherLedgerError)):
         place.tracker()
+
+
+def test_no_ledger_is_made_where_that_is_said(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A container whose volume is not mounted has no note either; it says so instead of beginning anew."""
+    monkeypatch.setenv("TEARSHEET_CREATE_LEDGER", "no")
+    monkeypatch.chdir(place.folder)
+    api = Api(place, TEARSHEET_CREATE_LEDGER="no")
+    assert main(["summary"]) == 75
+    assert "is gone" in capsys.readouterr().err
+    assert api.ask("GET", "/readyz").status_code == 503
+    assert main(["sources", "accept", "ledger", "--by", "kim"]) == 0
+    assert main(["summary"]) == 0
+    assert api.ask("GET", "/readyz").status_code == 200

@@ -6,6 +6,7 @@ or not to be listed; the files of targets, limits and instruments; a folder of d
 named and never existed; another working directory.
 """
 
+import json
 import os
 import shutil
 from datetime import timedelta
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tearsheet.app.config.source_decisions import decide
 from tearsheet.cli import main
 from tearsheet.web.http.auth import Tokens
 from tests.support.api import Api, fill
@@ -407,3 +409,29 @@ def test_pages_go_on_while_the_file_of_targets_is_gone(place: Place, api: Api) -
         response = api.ask("GET", path)
         assert response.status_code in (200, 302), (path, response.text)
     assert "dashboard-targets.yaml is gone" in api.ask("GET", "/settings").text
+
+
+def test_rejected_lines_do_not_vanish_with_their_file(place: Place) -> None:
+    """A line that could not be read may hold a loss; mending it in place is another matter."""
+    place.log(TODAY, '{"broken": ', '{"broken": ')
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    path = f"/api/performance/daily?date={TODAY}"
+    assert codes(api.get(path)) == ["rejected_lines"]
+    log_file(place).rename(log_file(place).with_suffix(".jsonl.1"))
+    place.log(TODAY, trade("1", "-10"))
+    assert codes(api.get(path)) == ["records_vanished"]
+    ready = json.loads(api.ask("GET", "/readyz").text)
+    assert (ready["status"], ready["checks"]["sources"]["detail"]) == ("degraded", "records_vanished")
+    with place.tracker() as tracker:
+        decide(tracker, f"{TODAY}.jsonl", "accept", "kim")
+    assert codes(api.get(path)) == []
+    assert api.get(path)["data"]["daily_pnl"] == -10
+
+
+def test_a_rejected_line_that_is_mended_in_place_is_no_doubt(place: Place) -> None:
+    place.log(TODAY, '{"broken": ', trade("1", "-10"))
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    path = f"/api/performance/daily?date={TODAY}"
+    assert codes(api.get(path)) == ["rejected_lines"]
+    place.log(TODAY, trade("0", "-5"), trade("1", "-10"))
+    assert (api.get(path)["data"]["daily_pnl"], codes(api.get(path))) == (-15, [])

@@ -93,6 +93,7 @@ class KnownLedger:
 
     def __init__(self, settings: Settings) -> None:
         self._place, self._name = settings.ledger, ledger_name(settings)
+        self._may_create = settings.create_ledger
         self._notes = LedgerNotes(settings)
         self._known: KnownIdentity | None = None
         self._revision = 0
@@ -122,7 +123,7 @@ class KnownLedger:
             self._known, self._revision = None, 0
         expected = {note.identity for note in (self._known, outside, beside) if note is not None} - {""}
         floor = max(self._revision, 0 if beside is None else beside.revision)
-        ledger = Ledger(self._place, hooks, create=not expected)
+        ledger = Ledger(self._place, hooks, create=not expected and self._may_create)
         try:
             # a file that is not the known ledger must not be written
             identity = ledger.identity if expected else ledger.make_identity()
@@ -158,7 +159,7 @@ class KnownLedger:
             raise StoreError(
                 f"the decision on {self._name} cannot be noted", "let the folder of the settings be written"
             )
-        self._known, self._revision = None, 0
+        self._known, self._revision, self._may_create = None, 0, True
         with closing(self.open()) as ledger:
             return ledger.identity
 

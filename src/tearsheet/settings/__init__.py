@@ -53,6 +53,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     instruments_file: Path
     layouts_dir: Path
     ledger: Path | str
+    create_ledger: bool
     redis_url: str | None
     cache_ttl_s: int
     sync_every_s: int

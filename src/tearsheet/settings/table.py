@@ -118,6 +118,8 @@ SETTINGS = (
     Setting("layouts_dir", "TEARSHEET_LAYOUTS", "config/layouts", "Folder of your own layouts (TOML), and of those that the import page remembers.", _PATH),
     Setting("database_url", "DATABASE_URL", "sqlite:///logs/performance/tearsheet.db", "Where the ledger is kept.",
             text_rule("sqlite:///relative/path, sqlite:////absolute/path, a plain path, or postgresql://user:password@host:port/database", _database)),
+    Setting("create_ledger", "TEARSHEET_CREATE_LEDGER", "yes", "Whether a ledger is made where none is known yet; without it only `tearsheet sources accept ledger` makes one.",
+            _YES_OR_NO),
     Setting("redis_url", "REDIS_URL", "", "A Redis that all workers share as their cache; without it each keeps its own.",
             optional(text_rule("redis://…, rediss://… or unix://…", _redis))),
     Setting("cache_ttl_s", "TEARSHEET_CACHE_TTL_S", "45", "Seconds that the API keeps an answer; it is never given for another state of the ledger.",

@@ -148,13 +148,13 @@ def _carry_out(
 ) -> None:
     table, files = DoubtTable(context.ledger.queries), context.ledger.sources.log_files()
     if decision == "keep":
-        for name in {one.source for one in ended if not one.kept_in}:
+        for name in {one.source for one in ended if one.code == GONE}:
             table.allow_absence(name, context.now, by)
         return
     for kept_in in {one.kept_in for one in ended} - {0}:
         transaction.drop_vanished(kept_in)
     for one in ended:
-        if one.kept_in:
+        if one.kept_in or one.code != GONE:
             continue
         if one.source in files:
             transaction.drop_log(files[one.source])
@@ -164,7 +164,7 @@ def _carry_out(
 
 def _is_of_logs(doubt: DoubtRow) -> bool:
     """Return whether the log folder is gone, or one of its files; not whether records vanished from one."""
-    return doubt.account == LOGGED and not doubt.kept_in
+    return doubt.account == LOGGED and doubt.code == GONE
 
 
 def _to_doubt(row: DoubtRow) -> Doubt:

@@ -238,7 +238,7 @@ def _read(
         transaction.changed = True
     transaction.close_log(source_id, state, _stored_position(so_far), facts, rejected)
     if source is not None:
-        report.vanished += transaction.keep_vanished(source, before)
+        report.vanished += transaction.keep_vanished(source, before, lost_lines=so_far.lines < source.lines)
 
 
 def _unreadable(file: LogFile, error: OSError) -> Rejection:

@@ -9,7 +9,7 @@ from msgspec import Struct, json
 
 from tearsheet.store.tables import rows
 from tearsheet.store.tables.account_states import note_last_record
-from tearsheet.store.tables.columns import BatchRow, RejectionRow, SourceRow, UndoRow
+from tearsheet.store.tables.columns import BatchRow, RejectionRow, Row, SourceRow, UndoRow
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.queries import Queries
@@ -64,6 +64,11 @@ class ReadPosition(Struct, frozen=True):
     complete: bool
 
 
+class _RejectedSpan(Row, frozen=True, gc=False):
+    since_us: int | None
+    until_us: int | None
+
+
 class LedgerTransaction:
     """Changes inside one write transaction of the ledger; `commit` updates the books."""
 
@@ -82,6 +87,8 @@ class LedgerTransaction:
         self._vanished = VanishedRecords(
             ledger.queries, self._records, DoubtTable(ledger.queries), self._now_us
         )
+        #: first and last instant of the rejected lines of log files that were forgotten
+        self._rejected_spans: dict[int, tuple[int, int]] = {}
         self._fills: FillImporter | None = None
         #: statements that create the indexes again that were dropped while a large file is read
         self._fact_indexes: list[str] = []
@@ -96,16 +103,21 @@ class LedgerTransaction:
     def forget_log(self, source: SourceFile) -> list[StoredRecord]:
         """Remove the records of a log file, because it was rewritten; return them for `keep_vanished`."""
         before = self._records.of_source(source.id)
+        span = self._queries.row(_RejectedSpan, "span_of_rejections", (source.id,))
+        if span is not None and span.since_us is not None and span.until_us is not None:
+            self._rejected_spans[source.id] = (span.since_us, span.until_us)
         self._records.remove(source.id)
         self._queries.execute("remove_rejections", (source.id,))
         self.changed = True
         return before
 
-    def keep_vanished(self, source: SourceFile, before: list[StoredRecord]) -> int:
+    def keep_vanished(self, source: SourceFile, before: list[StoredRecord], *, lost_lines: bool) -> int:
         """Keep the records that a rewritten file no longer has, and give up those that it has again.
 
-        Returns how many are newly kept.
+        Lines that were rejected may be among those that it lost. Returns how many records are newly kept.
         """
+        if lost_lines and source.id in self._rejected_spans:
+            self._vanished.note_rejections(source, *self._rejected_spans[source.id])
         if self._vanished.restore(source):
             self.changed = True
         vanished = self._vanished.since(before, source.id) if before else []

@@ -11,7 +11,7 @@ from datetime import datetime
 from tearsheet.store.tables.columns import DoubtRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import SourceFile
-from tearsheet.store.tables.sources import DoubtTable
+from tearsheet.store.tables.sources import EVERY, DoubtTable
 from tearsheet.store.write.log_records import LogRecords
 from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.trade.session import to_micros
@@ -54,6 +54,21 @@ class VanishedRecords:
             else:
                 self._queries.execute("remove_source", (kept_in,))
         return restored
+
+    def note_rejections(self, source: SourceFile, since_us: int, until_us: int) -> None:
+        """Save that lines of a file which could not be read may have vanished from it."""
+        doubt = DoubtRow(
+            source=source.name,
+            account=EVERY,
+            code=VANISHED,
+            detail=f"lines of {source.name} that could not be read, and of which some are gone",
+            since_us=since_us,
+            until_us=until_us,
+            found_us=self._now_us,
+            kept_in=0,
+        )
+        self._doubts.remove([doubt])
+        self._doubts.add([doubt])
 
     def drop(self, kept_in: int) -> None:
         """Remove kept records from the books."""

@@ -8,6 +8,7 @@ import msgspec
 from flask import Response
 
 from tearsheet import __version__
+from tearsheet.app.config.source_decisions import doubts
 from tearsheet.errors import TearsheetError
 from tearsheet.log import elapsed_ms
 from tearsheet.web.http.operation import Api, Operation
@@ -88,7 +89,8 @@ def _cache(app_context: AppContext) -> str | None:
 
 def _sources(app_context: AppContext) -> str | None:
     with app_context.query() as query:
-        return ", ".join(reason.code for reason in query.sync_errors) or None
+        found = [reason.code for reason in query.sync_errors] + [one.code for one in doubts(query.tracker)]
+        return ", ".join(dict.fromkeys(found)) or None
 
 
 def _guard(app_context: AppContext, guard_monitor: GuardMonitor) -> str | None:
