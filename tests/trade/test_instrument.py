@@ -160,7 +160,7 @@ def test_an_option_on_a_future_has_the_futures_multiplier(
         ("BTC-USD-SWAP", "BTC", 100),
         ("SOL-USD-260327", "SOL", 10),
         ("PI_XBTUSD", "BTC", 1),
-        ("XBTUSD", "BTC", 1),
+        ("BTCUSDH26", "BTC", 1),
         ("BTC-PERPETUAL", "BTC", 1),
         ("ETH-27MAR26", "ETH", 1),
     ],
@@ -171,6 +171,15 @@ def test_a_coin_margined_contract_is_in_its_coin(
     found = instruments.resolve(written, ON)
     assert isinstance(found, Instrument)
     assert (found.symbol, found.currency, found.multiplier) == (written, coin, -worth)
+
+
+def test_a_name_that_is_spot_and_inverse_is_not_guessed(instruments: Instruments) -> None:
+    found = instruments.resolve("XBTUSD", ON)
+    assert isinstance(found, UnknownInstrument)
+    assert (found.code, "inverse" in found.reason) == ("ambiguous_instrument", True)
+    spot = instruments.resolve("XBTUSD", ON, asset_class="crypto")
+    assert isinstance(spot, Instrument)
+    assert spot.multiplier == 1
 
 
 def test_a_listed_option_stands_for_a_hundred(instruments: Instruments) -> None:

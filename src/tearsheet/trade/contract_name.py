@@ -99,7 +99,7 @@ _INVERSE = (
     (re.compile(r"^(?P<coin>[A-Z0-9]{2,6})USD_(?:PERP|\d{6})$"), None),  # Binance COIN-M
     (re.compile(r"^(?P<coin>[A-Z0-9]{2,6})-USD-(?:SWAP|\d{6})$"), None),  # OKX
     (re.compile(r"^(?:PI|FI)_(?P<coin>[A-Z]{3,4})USD(?:_\d{6})?$"), Decimal(1)),  # Kraken
-    (re.compile(r"^(?P<coin>XBT)USD$"), Decimal(1)),  # BitMEX
+    (re.compile(rf"^(?P<coin>BTC|ETH)USD[{MONTH_CODES}]\d\d$"), Decimal(1)),  # Bybit
     # Deribit, whose amounts are dollars
     (re.compile(rf"^(?P<coin>BTC|ETH)-(?:PERPETUAL|\d{{1,2}}(?:{_MONTHS})\d\d)$"), Decimal(1)),
 )

@@ -26,6 +26,7 @@ from tearsheet.trade.contract_name import (
 AssetClass = Literal["future", "equity", "crypto", "forex", "option", "bond", "cfd"]
 ASSET_CLASSES: tuple[AssetClass, ...] = ("future", "equity", "crypto", "forex", "option", "bond", "cfd")
 
+_SPOT_OR_INVERSE = ("XBTUSD",)
 _OPTION_MULTIPLIER = Decimal(100)
 #: The price of a bond is in percent of its face value.
 _BOND_MULTIPLIER = Decimal("0.01")
@@ -130,6 +131,12 @@ class Instruments:
         text = " ".join(symbol.upper().split())
         override = self.overrides.get(text)
         kind = (override.asset_class if override else None) or asset_class
+        if text in _SPOT_OR_INVERSE and kind is None and override is None:
+            return UnknownInstrument(
+                "ambiguous_instrument",
+                f"{text} is a coin-margined (inverse) contract of BitMEX, or coins of Kraken",
+                f"state in the instruments file: {text}: {{kind: inverse, currency: BTC}}, or {{asset_class: crypto}}",
+            )
         if (inverse := inverse_contract(text)) and (override is None or override.multiplier is None):
             return self._build_instrument(text, "future", -inverse.worth, override, inverse.coin)
         result = (

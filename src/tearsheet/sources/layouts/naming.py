@@ -10,6 +10,7 @@ from tearsheet.sources.text.contracts import coin_pair, option_symbol, spelled_c
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
 from tearsheet.trade.amount import ONE
+from tearsheet.trade.contract_name import inverse_contract
 
 _SHOWN = 300
 
@@ -42,6 +43,8 @@ class InstrumentNaming:
             named, asset_class = option_symbol(values, layout.expiries), "option"
         elif not symbol:
             named = f"{base}/{currency}" if base and currency else values.get("underlying", "")
+        if layout.quotes and (inverse := inverse_contract(named.upper())):
+            return named, asset_class, "", inverse.coin
         if layout.quotes:
             base, currency = coin_pair(named, layout.quotes)
             if not base:
