@@ -139,3 +139,10 @@ def test_the_sample_is_an_import_that_can_be_undone(api: Api) -> None:
         assert done.status_code == 303, done.text
     assert api.get("/api/accounts")["data"] == []
     assert "Drop a broker file" in page(api, "/")
+
+
+def test_net_pnl_of_fills_without_a_fee_says_that_it_is_gross(api: Api) -> None:
+    trade(api, 3, "7", commission="0")
+    assert "gross: no fees stated" not in page(api, "/")
+    trade(api, 2, "7")
+    assert "gross: no fees stated" in page(api, "/")
