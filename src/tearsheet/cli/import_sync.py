@@ -8,6 +8,8 @@ import click
 
 from tearsheet import log
 from tearsheet.app.imports.import_file import ImportJob, import_file, preview_import, save_mapping
+from tearsheet.app.reconcile.reconcile import Reconciliation
+from tearsheet.app.reconcile.tie_out import tie_out
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.formats import file_options, file_options_from
@@ -16,8 +18,10 @@ from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import format_rejection, progress
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
+from tearsheet.trade.amount import to_plain_string
 
 _MAX_LINES = 10
+_MAX_DIFFERENCES = 3
 
 
 @click.command()
@@ -89,6 +93,8 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
                 )
             for orphan in report.orphans[:_MAX_LINES]:
                 click.echo(click.style(f"  orphan close: {orphan.message}", fg="yellow"))
+            if not dry_run and (compared := tie_out(tracker, path, report.layout, options)) is not None:
+                click.echo("\n".join(_tie_out_lines(compared)))
             for rejection in report.rejections[:_MAX_LINES]:
                 click.echo(format_rejection(rejection))
             if len(report.rejections) > _MAX_LINES:
@@ -102,6 +108,21 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
             f"Kept as {save_mapping(save_layout, options)}; files with these columns are recognized from now on."
         )
     return EXIT_BAD_DATA if failed else EXIT_OK
+
+
+def _tie_out_lines(found: Reconciliation) -> list[str]:
+    """Return what the comparison of a file with the ledger comes to."""
+    differing = found.differences
+    agreeing = found.compared - len(differing)
+    if not differing:
+        return [f"  agrees with the broker: {agreeing:,} of {found.compared:,}"]
+    head = f"  differs from the broker: {len(differing):,} of {found.compared:,}; `tearsheet reconcile` shows them all"
+    lines = [
+        f"    {one.session} {one.account} {one.symbol or ''} {one.what}: theirs {to_plain_string(one.theirs)}, "
+        f"ours {to_plain_string(one.ours)} ({one.kind})"
+        for one in differing[:_MAX_DIFFERENCES]
+    ]
+    return [click.style(head, fg="yellow"), *lines]
 
 
 @click.command(short_help="Rebuild the books and compare them with the ledger.")

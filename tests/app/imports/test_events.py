@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,8 +11,10 @@ from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.analysis.summaries import summarize
 from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.imports.stated_events import settle, state_opening
+from tearsheet.app.reconcile.tie_out import tie_out
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.summary import Scope
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.session import Window
 from tests.support.place import Place, as_rows
 
@@ -107,6 +110,21 @@ def test_an_opening_and_a_settlement_are_stated_and_taken_back(place: Place) -> 
         assert tracker.get_summary("weekly").partial_reasons[0].code == "unmatched_closes"
         with pytest.raises(NotFoundError):
             settle(tracker, "A", "ACT", Decimal(0))
+
+
+def test_an_import_says_whether_the_broker_agrees(place: Place) -> None:
+    folder = Path(__file__).parents[2] / "stories" / "data" / "cases" / "04-splits" / "ib_flex_forward_split"
+    with place.tracker() as tracker:
+        tracker.import_file(folder / "ib_split.xml", timezone=ZoneInfo("America/New_York"))
+        found = tie_out(
+            tracker,
+            folder / "ib_split.xml",
+            "ibkr_flex_xml",
+            StatementOptions(timezone=ZoneInfo("America/New_York")),
+        )
+        assert found is not None
+        assert (found.compared, found.differences) == (4, [])
+        assert tie_out(tracker, folder / "ib_split.xml", "generic_fills") is None
 
 
 def test_an_event_with_the_same_id_and_another_amount_is_rejected(place: Place) -> None:

@@ -235,7 +235,9 @@ def _with_row_numbers(
             yield statement.line, row
         return
     for row in statement.rows():
-        if isinstance(row, Fill) and not isinstance(row, Event):
+        if isinstance(row, Event):
+            orphans.add(row, "", statement.line)
+        elif isinstance(row, Fill):
             effect = statement.effect(row)
             orphans.add(row, effect, statement.line)
             row = structs.replace(row, closes=True) if effect == "close" else row

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from tearsheet.store.tables.columns import FillRow, PositionRow
+from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import fill_from_row, position_from_row
+from tearsheet.store.tables.rows import booking_from_row, fill_from_row, position_from_row
 from tearsheet.trade.amount import ZERO, proportional_share, trade_value
 from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Side
@@ -42,6 +42,7 @@ class FillEffect(Struct, frozen=True, gc=False):
     cost_fees: Decimal
     fifo_fees: Decimal
     exits: int
+    carry: Decimal = ZERO
 
 
 class _Lot:
@@ -133,6 +134,62 @@ def fill_effects(fills: Iterable[Fill]) -> list[FillEffect]:
                 lots.average_fees,
                 lots.fees,
                 exits,
+            )
+        )
+    return steps
+
+
+def event_effects(
+    queries: Queries, account: str, fills: Sequence[Fill], since: datetime, until: datetime
+) -> list[FillEffect]:
+    """Return the effects of an instrument that has events, from its bookings; FIFO is as average cost there."""
+    if not fills:
+        return []
+    symbol, multiplier, since = fills[0].symbol, fills[0].multiplier, min(since, fills[0].time)
+    span = (account, to_micros(since), to_micros(until))
+    rows = (row for row in queries.stream(BookingRow, "bookings_account", span) if row.symbol == symbol)
+    steps: list[FillEffect] = []
+    held = cost = entry_fees = ZERO
+    exits = 0
+    for booking in sorted(map(booking_from_row, rows), key=lambda one: one.order):
+        quantity, value = booking.quantity, trade_value(abs(booking.quantity), booking.price, multiplier)
+        is_exit = bool(booking.gross) or (held and (quantity > ZERO) is not (held > ZERO))
+        paid = ZERO
+        if is_exit and booking.event != "split":
+            part = min(abs(quantity), abs(held))
+            share = proportional_share(entry_fees, part, abs(held)) if part else ZERO
+            cost -= proportional_share(cost, part, abs(held)) if part else ZERO
+            paid, entry_fees, exits = share + booking.fees, entry_fees - share, exits + 1
+        else:
+            cost, entry_fees, exits = cost + value, entry_fees + booking.fees, exits if held else 0
+        held += quantity
+        moved = booking.gross if booking.event == "cash_settlement" else ZERO
+        cash = (
+            -quantity * booking.price * multiplier + moved
+            if booking.event
+            else -value
+            if quantity > ZERO
+            else value
+        )
+        steps.append(
+            FillEffect(
+                booking.time,
+                symbol,
+                booking.currency,
+                multiplier,
+                booking.fees,
+                cash - booking.fees,
+                booking.gross,
+                booking.gross,
+                paid,
+                paid,
+                held,
+                cost,
+                cost,
+                entry_fees,
+                entry_fees,
+                exits,
+                booking.carry,
             )
         )
     return steps

@@ -153,5 +153,5 @@ def _amount(what: NumberKind, step: FillEffect, method: CostMethod) -> Decimal:
     if what == "paid":
         return step.fifo_paid if is_fifo else step.paid
     if what == "balance":
-        return (step.fifo if is_fifo else step.gross) - step.fees
+        return (step.fifo if is_fifo else step.gross) - step.fees + step.carry
     return step.fees if what == "fees" else step.cash

@@ -19,6 +19,7 @@ from tearsheet.app.reconcile.explanations import AccountComparison, CauseKind
 from tearsheet.app.reconcile.match_fills import FillDifference, FillMatch, match_fills
 from tearsheet.app.reconcile.our_fills import (
     FillEffect,
+    event_effects,
     fill_effects,
     fills_since_flat,
     trade_log_effects,
@@ -230,7 +231,13 @@ class _AccountReconciler:
             s: [f for f in fills_since_flat(self._queries, self._name, s, since) if f.time < until]
             for s in symbols
         }
-        own = {s: fill_effects(fills) for s, fills in ours.items()}
+        with_events = {s for s in symbols if self._queries.exists("event_of_stream", (self._name, s))}
+        own = {
+            s: event_effects(self._queries, self._name, fills, since, until)
+            if s in with_events
+            else fill_effects(fills)
+            for s, fills in ours.items()
+        }
         logged = trade_log_effects(self._queries, self._name, since, until)
         if not theirs:
             return [_with_trade_log(own, logged)]
@@ -305,7 +312,8 @@ def _unmatched_closes(report: BrokerReport, queries: Queries) -> list[UnmatchedC
     for one in report.fills:
         if not report.from_round_trips:
             watch.add(one.fill, one.effect, one.line)
-    return watch.results(queries.holding_before)
+    found = watch.results(queries.holding_before)
+    return [one for one in found if not queries.exists("event_of_stream", (one.account, one.symbol))]
 
 
 def _adjusted_effects(

@@ -1,7 +1,7 @@
 """Fees of a row and their currency, and prices and multipliers that follow from its money."""
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 
 from tearsheet.sources.layouts.header import HeaderPlaces
 from tearsheet.sources.layouts.layout import Fees, Layout
@@ -102,7 +102,7 @@ def _converted(
     rate = number("rate", values.get("rate", ""))[0]
     if not rate:
         return fee, unit
-    with localcontext(prec=_DIGITS):
+    with localcontext(Context(prec=_DIGITS)):
         factor = _HUNDRED if unit != priced else Decimal(1)
         return canonical((fee * factor / rate).quantize(_CENT)), own
 
@@ -115,7 +115,7 @@ def in_trade_currency(cost: Decimal, rate: Decimal | None) -> Decimal:
     """Return a fee that is in the currency of the account in that of the trade, a unit of which is worth `rate`."""
     if not rate or not cost:
         return cost
-    with localcontext(prec=_DIGITS):
+    with localcontext(Context(prec=_DIGITS)):
         return canonical((cost / rate).quantize(_LAST_DIGIT))
 
 
@@ -151,7 +151,7 @@ def set_price_by_money(raw: RawFill, side: Side, *, by_cash: bool) -> None:
             f"that moved is {to_plain_string(raw.cash or ZERO)}",
             "check the row with the broker",
         )
-    with localcontext(prec=_DIGITS):
+    with localcontext(Context(prec=_DIGITS)):
         price = (gross / raw.quantity).quantize(_LAST_DIGIT)
     raw.price, raw.amount, raw.cash = checked_amount("price", price), None, None
 
@@ -175,7 +175,7 @@ def price_in_account_currency(raw: RawFill, side: Side, values: Mapping[str, str
         raise RowError(
             "missing_field", "the cash that moved is empty", "the price in its currency follows from it"
         )
-    with localcontext(prec=_DIGITS):
+    with localcontext(Context(prec=_DIGITS)):
         paid = raw.cash.copy_abs()
         gross = raw.quantity * raw.price * rate if rate else paid
         fee = paid - gross if side is Side.BUY else gross - paid
@@ -188,7 +188,7 @@ def multiplier_by_volume(volume: Decimal | None, quantity: Decimal | None) -> De
     """Return how many units a lot is, by the volume in units and the quantity in lots."""
     if not volume or not quantity:
         return None
-    with localcontext(prec=_DIGITS):
+    with localcontext(Context(prec=_DIGITS)):
         return canonical((volume / quantity).copy_abs().quantize(_LAST_DIGIT))
 
 

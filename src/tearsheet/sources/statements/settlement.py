@@ -4,7 +4,7 @@ A contradiction is rejected, and a currency is converted only by a rate that the
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 
 from msgspec import Struct, structs
 
@@ -271,7 +271,7 @@ def fit_to_result(
     is_foreign = override is not None and override.currency not in (None, entry.currency or override.currency)
     if not (entry.price and leaving.price and entry.quantity):
         return None
-    with localcontext(prec=_DIGITS):
+    with localcontext(Context(prec=_DIGITS)):
         moved = (leaving.price - entry.price) * entry.quantity
         if not moved:
             return stated or known or ONE

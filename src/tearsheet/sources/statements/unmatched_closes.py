@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from tearsheet.sources.layouts.layout import Effect
 from tearsheet.trade.amount import ZERO, exact
-from tearsheet.trade.event import Event
+from tearsheet.trade.event import CHANGES, Event
 from tearsheet.trade.fill import Fill, FillRevision, Side, UnmatchedClose
 
 
@@ -49,12 +49,15 @@ class UnmatchedCloseFinder:
 
     def __init__(self) -> None:
         self._streams: dict[tuple[str, str], _Stream] = {}
+        self._changed: set[tuple[str, str]] = set()
 
     def add(self, fill: Fill, effect: Effect, line: int) -> None:
-        """Add a fill with its effect; corrections, busts and events are ignored."""
+        """Add a fill with its effect; corrections and busts are ignored."""
+        key = (fill.account, fill.symbol)
+        if isinstance(fill, Event) and fill.kind in CHANGES:
+            self._changed.add(key)  # what is held is told by the books
         if isinstance(fill, FillRevision | Event):
             return
-        key = (fill.account, fill.symbol)
         stream = self._streams.get(key)
         if stream is None:
             stream = self._streams[key] = _Stream(fill.time)
@@ -87,7 +90,7 @@ class UnmatchedCloseFinder:
                 for side, way in stream.directions.items():
                     way.end_instant()
                     lacking = _shortfall(stream, way)
-                    if lacking <= ZERO or stream.unknown:
+                    if lacking <= ZERO or stream.unknown or (account, symbol) in self._changed:
                         continue
                     before = held(account, symbol, stream.begins)
                     lacking -= max(ZERO, before if side is Side.SELL else -before)
