@@ -1,10 +1,13 @@
 """Corrections and busts: the new answer counts, the old one stays explainable, and a breach stays latched."""
 
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tearsheet.app.imports.history import ImportHistory
 from tearsheet.app.limits.verdicts import account_verdicts
@@ -13,7 +16,9 @@ from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules.verdict import Verdict
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window
-from tests.support.place import NOON, Place, fills_csv
+from tests.stories.test_ledger_laws import fresh_place
+from tests.support.laws import examples
+from tests.support.place import NOON, Place, as_rows, fills_csv
 from tests.support.posting_process import post
 
 pytestmark = pytest.mark.both_databases
@@ -142,3 +147,57 @@ def test_a_statement_of_before_the_correction_differs_and_says_in_which_fill(
         ("report", 1010),
     ]
     assert reconcile_statement(tracker, new).agrees
+
+
+@st.composite
+def corrected_files(draw: st.DrawFn) -> list[list[str]]:
+    """A file of fills that share instants, files that repeat parts of it, and a file for each correction."""
+    row = "A,X,2026-11-20T12:0{}:00Z,{},1,{},0,E{},{}"
+    minutes = sorted(draw(st.lists(st.integers(0, 2), min_size=2, max_size=6)))
+    sides = [draw(st.sampled_from(["buy", "sell"])) for _ in minutes]
+    ids = draw(st.permutations(range(len(minutes))))
+    fills = [
+        row.format(m, s, 100 + n, i, "") for n, (m, s, i) in enumerate(zip(minutes, sides, ids, strict=True))
+    ]
+    files = [fills, fills[draw(st.integers(0, len(fills) - 1)) :]]
+    for n in draw(st.sets(st.integers(0, len(fills) - 1), min_size=1, max_size=3)):
+        kind = draw(st.sampled_from(["correction", "correction", "bust"]))
+        files.append([row.format(minutes[n], sides[n], 150 + n, ids[n], kind)])
+    return files
+
+
+@examples(60)
+@given(corrected_files(), st.data())
+def test_a_correction_and_its_fill_are_one_answer_in_any_order(
+    files: list[list[str]], data: st.DataObject
+) -> None:
+    """The kind: what arrived first decides where something is that names its place itself."""
+    header = "account,symbol,time,side,quantity,price,commission,fill_id,status"
+    found = []
+    for order in (range(len(files)), data.draw(st.permutations(range(len(files))))):
+        place = fresh_place()
+        with closing(place.tracker()) as tracker:
+            for n in order:
+                tracker.import_file(place.write(f"{n}.csv", fills_csv(files[n], header)))
+            found.append(as_rows(tracker))
+            assert tracker.verify().differences == []
+    assert found[0] == found[1]
+
+
+def test_a_correction_that_is_read_before_its_fill_leaves_it_its_place(place: Place) -> None:
+    """Net 11 and no trade, whichever file is read first; it was 16 and one trade with the correction first."""
+    header = "account,symbol,time,side,quantity,price,commission,fill_id,status"
+    row = "A,X,2026-11-20T14:0{}:00Z,{},1,{},0,{},{}"
+    fills = [
+        row.format(1, "buy", 90, "x", ""),
+        row.format(5, "buy", 100, "b", ""),
+        row.format(5, "sell", 105, "a", ""),
+    ]
+    files = {"fills.csv": fills, "change.csv": [row.format(5, "sell", 106, "a", "correction")]}
+    for names in (list(files), list(files)[::-1]):
+        here = Place(place.folder / names[0], {})
+        with here.tracker() as tracker:
+            for name in names:
+                tracker.import_file(here.write(name, fills_csv(files[name], header)))
+            summary = tracker.get_summary("daily")
+            assert (summary.value("net_pnl"), summary.value("total_trades")) == (11, 0)

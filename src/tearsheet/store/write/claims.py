@@ -44,6 +44,8 @@ class ClaimFold(Struct):
     is_busted: bool = False
     versions: list[FillRow] = []
     has_fill: bool = False
+    #: rank that files state for the fill, by instrument and instant; a correction's own rank is that of its file
+    file_ranks: dict[tuple[str, int], int] = {}
 
     def add(self, claim: Claim, row: FillRow) -> ClaimStatus:
         """Process the next claim; `row` is its row with its rank among the fills of its instant."""
@@ -60,6 +62,9 @@ class ClaimFold(Struct):
             self._correct(row)
             status = "stands"
         if status != "refused":
+            self.note_rank(claim)
+            if claim.kind == "fill" and status == "superseded" and self.row is not None:
+                self.row = self._with_file_rank(self.row)  # a superseded fill still states its place
             self.first_source_id = self.first_source_id or claim.source_id
             self.has_fill = self.has_fill or claim.kind == "fill"
             if not is_known:
@@ -84,7 +89,17 @@ class ClaimFold(Struct):
         before = self.row
         if before is not None and (before.symbol, before.time_us) == (row.symbol, row.time_us):
             row = replace(row, rank=before.rank)
-        self.row = row
+        self.row = self._with_file_rank(row)
+
+    def note_rank(self, claim: Claim) -> None:
+        """Note the rank that a file states for the fill; of several the highest counts."""
+        if claim.kind == "fill" and not claim.is_posted:
+            instant = (claim.row.symbol, claim.row.time_us)
+            self.file_ranks[instant] = max(claim.row.rank, self.file_ranks.get(instant, claim.row.rank))
+
+    def _with_file_rank(self, row: FillRow) -> FillRow:
+        rank = self.file_ranks.get((row.symbol, row.time_us), row.rank)
+        return row if rank == row.rank else replace(row, rank=rank)
 
     def _is_current(self, row: FillRow) -> bool:
         return self.row is not None and is_same_fill(self.row, row)
@@ -98,6 +113,7 @@ def fold_claims(claims: Iterable[Claim], stored: FillRow | None) -> ClaimFold:
             fold.first_source_id = fold.first_source_id or claim.source_id
             fold.has_fill = fold.has_fill or claim.kind == "fill"
             fold.is_busted = fold.is_busted or claim.kind == "bust"
+            fold.note_rank(claim)
             if not any(is_same_fill(version, claim.row) for version in fold.versions):
                 fold.versions.append(claim.row)
     return fold
