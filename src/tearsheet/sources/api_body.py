@@ -25,7 +25,7 @@ from tearsheet.trade.amount import EXACT
 from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import ASSET_CLASSES, Instruments, UnknownInstrument
 from tearsheet.trade.session import DATE_PATTERN
-from tearsheet.trade.value_rule import CURRENCY_CODE, matching, one_of
+from tearsheet.trade.value_rule import CURRENCY_CODE, any_case, matching
 
 _SHOWN = 500
 #: Characters of a name; names have no space at either end.
@@ -113,14 +113,22 @@ _QUANTITY_SCHEMA = {
     ]
 }
 _TIME_SCHEMA = {"type": "string", "format": "date-time", "pattern": _TIME}
-_SIDES = ("BUY", "SELL")
-_STATUSES = ("fill", "correction", "bust")
+_SIDES = any_case("BUY", "SELL")
+_STATUSES = any_case("fill", "correction", "bust")
+_ASSET_CLASSES = any_case(*ASSET_CLASSES)
+
+
+def _word_schema(*words: str) -> dict[str, Any]:
+    """Return the JSON Schema of one of several words in any case."""
+    spelled = ("".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else c for c in word) for word in words)
+    return {"type": "string", "pattern": f"^({'|'.join(spelled)})$"}
+
 
 FILL_FIELDS = {
     "account": JsonField("Whose fill it is.", _NAME_SCHEMA, _NAME_RULE.parse),
     "symbol": JsonField("Instrument; a futures contract with its month, such as ES 12-26 or ESZ6.", _NAME_SCHEMA, _NAME_RULE.parse),
     "time": JsonField("When it was executed.", _TIME_SCHEMA, _TIME_RULE.parse),
-    "side": JsonField("BUY or SELL.", {"type": "string", "enum": list(_SIDES)}, one_of(*_SIDES).parse),
+    "side": JsonField("BUY or SELL.", _word_schema("BUY", "SELL"), _SIDES.parse),
     "quantity": JsonField("How much; positive.", _QUANTITY_SCHEMA, _quantity),
     "price": JsonField("At which price; may be zero or negative.", _AMOUNT_SCHEMA, _amount),
     "fill_id": JsonField("The broker's execution id, unique within the account.", _ID_SCHEMA, _identity),
@@ -130,8 +138,8 @@ FILL_FIELDS = {
     "stop_loss": JsonField("The initial stop, as a price.", _AMOUNT_SCHEMA, _amount, False),
     "target": JsonField("The initial target, as a price.", _AMOUNT_SCHEMA, _amount, False),
     "currency": JsonField("Money of the fill.", {"type": "string", "pattern": "^[A-Z]{3,5}$"}, CURRENCY_CODE.parse, False),
-    "asset_class": JsonField("What kind of instrument it is.", {"type": "string", "enum": list(ASSET_CLASSES)}, one_of(*ASSET_CLASSES).parse, False),
-    "status": JsonField("A correction takes the place of what its fill_id said before, a bust takes it back.", {"type": "string", "enum": list(_STATUSES)}, one_of(*_STATUSES).parse, False),
+    "asset_class": JsonField("What kind of instrument it is.", _word_schema(*ASSET_CLASSES), _ASSET_CLASSES.parse, False),
+    "status": JsonField("A correction takes the place of what its fill_id said before, a bust takes it back.", _word_schema("fill", "correction", "bust"), _STATUSES.parse, False),
 }  # fmt: skip
 
 MARK_FIELDS = {

@@ -206,6 +206,8 @@ REJECTION_CODES = {
     "missing_result": "a closed outcome comes without its profit or loss",
     "unknown_instrument": "a futures contract whose multiplier nobody has stated",
     "ambiguous_instrument": "a bare futures root that may also be a stock",
+    "repeated_key": "a key stands twice in one object of a log; the line counts with the last value",
+    "wrong_outcome": "the outcome of a log line is not that of its net result, which counts; nothing is partial",
     "conflicting_order": "a log uses an order id again on the same day, with another time; the later line counts",
     "conflicting_id": "an execution id came before with other content",
     "contradiction": "two columns of the row, or the row and what is known, do not agree",

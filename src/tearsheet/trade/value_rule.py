@@ -59,6 +59,12 @@ def one_of(*choices: str) -> ValueRule[str]:
     return text_rule(", ".join(choices), {choice: choice for choice in choices}.__getitem__)
 
 
+def any_case(*choices: str) -> ValueRule[str]:
+    """Return a rule for one of several words in any case."""
+    spelled = {choice.casefold(): choice for choice in choices}
+    return text_rule(", ".join(choices), lambda text: spelled[text.casefold() if text.isascii() else text])
+
+
 def either(*choices: str) -> ValueRule[str]:
     """Return a rule for one of several words, described with "or"."""
     return meaning({choice: choice for choice in choices})

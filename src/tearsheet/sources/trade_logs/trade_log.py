@@ -5,6 +5,7 @@ A line is read only when it is complete; an incomplete last line is left for the
 
 import json
 import re
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -57,6 +58,21 @@ _NOT_FINITE = re.compile(rb'"(\w+)"\s*:\s*(-?(?:NaN|Infinity|inf|nan))\b')
 _NOT_JSON = (msgspec.DecodeError, ValueError, RecursionError)
 
 _decode = msgspec.json.Decoder(TradeRecord).decode
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "action": str.upper,
+    "execution_mode": str.upper,
+    "outcome": str.lower,
+}
+_MONEY_KEYS = (
+    b'"net_profit_loss"',
+    b'"profit_loss"',
+    b'"commission"',
+    b'"outcome"',
+    b'"quantity"',
+    b'"price"',
+)
+_ONCE = "each key is written once"
 
 
 class LoggedRecord(Struct, frozen=True, gc=False):
@@ -120,9 +136,10 @@ def _decode_lines(
 ) -> tuple[list[LoggedRecord], list[Rejection]]:
     records: list[LoggedRecord] = []
     rejections: list[Rejection] = []
+    repeated = _RepeatedKeys()
     for number, line in enumerate(lines, first_line):
         try:
-            record = _decode(line)
+            record = _decode_any_case(line)
         except _NOT_JSON as error:
             if line.strip():
                 code, reason, hint = _describe_error(line, error)
@@ -132,9 +149,53 @@ def _decode_lines(
         if problem is None:
             key = f"o:{record.order_id}" if record.order_id else _content_key(record)
             records.append(LoggedRecord(number, key, record))
+            if (name := repeated.find(line)) is not None:
+                said = ("repeated_key", f"{name} stands twice in the object; the last one counts", _ONCE)
+                rejections.append(_rejection(file, number, line, day, *said, record=record))
         else:
             rejections.append(_rejection(file, number, line, day, *problem, record=record))
     return records, rejections
+
+
+def _decode_any_case(line: bytes) -> TradeRecord:
+    """Decode a record whose words may be in any case, such as `sell` or `Win`."""
+    try:
+        return _decode(line)
+    except msgspec.ValidationError:
+        content = _decode_object(line)
+        for name, spell in _SPELLINGS.items():
+            if name in content:
+                word = msgspec.json.decode(content[name])
+                if isinstance(word, str):
+                    content[name] = msgspec.Raw(msgspec.json.encode(spell(word.strip())))
+        return _decode(msgspec.json.encode(content))
+
+
+class _RepeatedKeys:
+    """Search for a key that stands twice in one object, of which decoding keeps the last value.
+
+    Lines with as many keys as one that was checked are checked for the keys of money only: that costs 0.3 µs
+    a line instead of 2.5.
+    """
+
+    def __init__(self) -> None:
+        self._clean: set[int] = set()
+
+    def find(self, line: bytes) -> str | None:
+        """Return the first repeated key of a line, or None."""
+        number = line.count(b'":')
+        if number in self._clean and all(line.count(key) < 2 for key in _MONEY_KEYS):
+            return None
+        if number == len(_decode_object(line)):
+            self._clean.add(number)
+            return None
+        names = json.loads(line, object_pairs_hook=_key_names, parse_int=str, parse_float=str)
+        return next((name for n, name in enumerate(names) if name in names[:n]), None)
+
+
+def _key_names(pairs: list[tuple[str, Any]]) -> list[str]:
+    """Return the keys of an object; those of the outermost one are what `json.loads` returns."""
+    return [name for name, _ in pairs]
 
 
 def _problem(r: TradeRecord, length: int) -> tuple[str, str, str] | None:

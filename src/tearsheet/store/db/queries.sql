@@ -147,7 +147,7 @@ DELETE FROM rejection WHERE record_id = ? AND code = 'conflicting_order'
 -- name: remove_rejections_of_record
 DELETE FROM rejection WHERE record_id = ?
 -- name: count_rejections
-SELECT COUNT(*) FROM rejection WHERE withdrawn_by IS NULL AND since_us < ?1 AND until_us >= ?2 AND (CAST(?3 AS TEXT) IS NULL OR account IS NULL OR account = ?3)
+SELECT COUNT(*) FROM rejection WHERE withdrawn_by IS NULL AND code <> 'wrong_outcome' AND since_us < ?1 AND until_us >= ?2 AND (CAST(?3 AS TEXT) IS NULL OR account IS NULL OR account = ?3)
 -- name: rejections
 SELECT file, line, text, code, reason, hint, account, id, withdrawn_by FROM rejection WHERE withdrawn_by IS NULL ORDER BY id DESC LIMIT ?
 -- name: unfinished_logs

@@ -14,7 +14,6 @@ from itertools import islice
 from typing import Literal
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from tearsheet.store.tables.columns import FillRow, LogStreamRow, PositionRow, RecordRow, RejectionRow, Row
 from tearsheet.store.tables.queries import Queries
@@ -25,6 +24,7 @@ from tearsheet.store.tables.rows import (
     record_to_body,
     rejection_to_row,
 )
+from tearsheet.store.write.log_doubts import conflicting_order, contradiction, held_line, unknown_instrument
 from tearsheet.store.write.log_orders import orders_of
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.store.write.session_tallies import SessionTallies
@@ -35,7 +35,7 @@ from tearsheet.store.write.stored_record import (
     stored_record,
     stored_records,
 )
-from tearsheet.trade.fill import Rejection, TradeRecord, future_time
+from tearsheet.trade.fill import Rejection, TradeRecord
 from tearsheet.trade.instrument import Instruments, UnknownInstrument
 from tearsheet.trade.position import fill_from_record, position_from_record
 from tearsheet.trade.session import CLOCK_TOLERANCE, is_ahead, to_micros
@@ -152,7 +152,8 @@ class LogRecords:
                 chosen += self._settle(before, versions)
         self._queries.add(RecordRow, map(record_row, new))
         self._apply(chosen)
-        return [self._hold(record) for record in new if record.held_us is not None]
+        ahead = [record for record in new if record.held_us is not None]
+        return [self._save_rejection(one, held_line(one, self._now)) for one in ahead]
 
     def release_due(self) -> bool:
         """Let held lines count whose time has come; return whether there are any."""
@@ -351,30 +352,11 @@ class LogRecords:
                 if valid.id in stored:
                     self._set_live(valid)
             for one in order.conflicts(as_fills=self._account_mode(valid.account).as_fills):
-                self._save_conflict(one, valid)
+                self._save_rejection(one, conflicting_order(one, valid))
         return chosen
 
     def _set_live(self, record: StoredRecord) -> None:
         self._queries.execute("set_live", (int(record.live), record.order_key, record.id))
-
-    def _save_conflict(self, superseded: StoredRecord, valid: StoredRecord) -> None:
-        """Save that an order id was used again on the same day, with another time."""
-        record = superseded.to_record()
-        times = (record.timestamp, record.result_time)
-        rejection = Rejection(
-            file=superseded.file,
-            line=superseded.line,
-            text=record.short_text,
-            code="conflicting_order",
-            reason=f"order {record.order_id} of {record.account} is logged again in {valid.file}, line {valid.line}, "
-            "with another time; that line counts",
-            hint="give each order an id of its own, or correct the line",
-            account=record.account,
-            since=min(times),
-            until=max(times),
-        )
-        row = rejection_to_row(superseded.id >> LINE_BITS, rejection, record_id=superseded.id)
-        self._queries.add(RejectionRow, [row])
 
     def _apply(self, chosen: Iterable[StoredRecord]) -> None:
         """Turn valid records into positions or fills."""
@@ -390,6 +372,8 @@ class LogRecords:
                     record, stored.booked_key, self._instruments.default_currency, rank=stored.rank
                 )
                 positions.append(position)
+                if (odd := contradiction(stored, record)) is not None:
+                    self._save_rejection(stored, odd)
                 bookings.append(booking)
                 booked_us = to_micros(position.last_at)
                 if usage.last_closed_us is None or booked_us > usage.last_closed_us:
@@ -403,7 +387,7 @@ class LogRecords:
         day: date = record.timestamp.date()
         instrument = self._instruments.resolve(record.symbol, day)
         if isinstance(instrument, UnknownInstrument):
-            self._reject(stored, record, instrument)
+            self._save_rejection(stored, unknown_instrument(stored, record, instrument))
             return []
         fill = fill_from_record(
             record,
@@ -416,34 +400,10 @@ class LogRecords:
         self._streams.mark_dirty(fill.account, fill.symbol, to_micros(fill.time))
         return [fill_to_row(stored.id, fill, stored.id)]
 
-    def _hold(self, stored: StoredRecord) -> Rejection:
-        """Save and return the rejection that says that a line is held."""
-        record = stored.to_record()
-        at = record.last_time
-        rejection = replace(
-            future_time(stored.file, stored.line, record.short_text, at, self._now, stored.account),
-            code="ahead_of_clock",
-            hint="the line is held, and counts from then on; check the bot's time zone and this machine's clock",
-        )
-        self._queries.add(
-            RejectionRow, [rejection_to_row(stored.id >> LINE_BITS, rejection, record_id=stored.id)]
-        )
-        return rejection
-
-    def _reject(self, stored: StoredRecord, record: TradeRecord, unknown: UnknownInstrument) -> None:
-        rejection = Rejection(
-            file=stored.file,
-            line=stored.line,
-            text=record.short_text,
-            code=unknown.code,
-            reason=unknown.reason,
-            hint=unknown.hint,
-            account=record.account,
-            since=record.timestamp,
-            until=record.timestamp,
-        )
+    def _save_rejection(self, stored: StoredRecord, rejection: Rejection) -> Rejection:
         row = rejection_to_row(stored.id >> LINE_BITS, rejection, record_id=stored.id)
         self._queries.add(RejectionRow, [row])
+        return rejection
 
     def _revert(self, stored: StoredRecord) -> None:
         """Remove the position or fill of a record."""
@@ -452,7 +412,6 @@ class LogRecords:
             for fill in self._queries.rows(_FillOfRecord, "fill_of_record", (stored.id,)):
                 self._queries.execute("remove_fill", (fill.id,))
                 self._streams.mark_dirty(fill.account, fill.symbol, fill.time_us)
-            self._queries.execute("remove_rejections_of_record", (stored.id,))
         elif stored.closed:
             position, booking = position_from_record(
                 stored.to_record(), stored.booked_key, self._instruments.default_currency, rank=stored.rank
@@ -461,6 +420,7 @@ class LogRecords:
             self._tallies.on_removed([booking])
             if to_micros(position.last_at) == usage.last_closed_us:
                 usage.lost_its_last = True
+        self._queries.execute("remove_rejections_of_record", (stored.id,))
         stored.live, stored.order_key = False, None
 
 

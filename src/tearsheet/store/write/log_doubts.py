@@ -1,0 +1,85 @@
+"""What is said of lines of a trade log that cannot count as they are, or that contradict themselves."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from tearsheet.store.write.stored_record import StoredRecord
+from tearsheet.trade.amount import exact
+from tearsheet.trade.fill import Rejection, TradeRecord, future_time
+from tearsheet.trade.instrument import UnknownInstrument
+from tearsheet.trade.session import CLOCK_TOLERANCE
+
+#: Bots round their results to cents.
+_CENT = Decimal("0.01")
+
+
+def held_line(stored: StoredRecord, now: datetime) -> Rejection:
+    """Return what is said of a line that is ahead of the clock."""
+    record = stored.to_record()
+    return replace(
+        future_time(stored.file, stored.line, record.short_text, record.last_time, now, stored.account),
+        code="ahead_of_clock",
+        hint="the line is held, and counts from then on; check the bot's time zone and this machine's clock",
+    )
+
+
+def conflicting_order(superseded: StoredRecord, valid: StoredRecord) -> Rejection:
+    """Return what is said of a line whose order id is used again on the same day, with another time."""
+    record = superseded.to_record()
+    return _said_of(
+        superseded,
+        record,
+        "conflicting_order",
+        f"order {record.order_id} of {record.account} is logged again in {valid.file}, line {valid.line}, "
+        "with another time; that line counts",
+        "give each order an id of its own, or correct the line",
+    )
+
+
+def unknown_instrument(stored: StoredRecord, record: TradeRecord, unknown: UnknownInstrument) -> Rejection:
+    """Return the rejection of an execution in an unknown instrument."""
+    said = _said_of(stored, record, unknown.code, unknown.reason, unknown.hint)
+    return replace(said, since=record.timestamp, until=record.timestamp)
+
+
+def contradiction(stored: StoredRecord, record: TradeRecord) -> Rejection | None:
+    """Return what is said of a result that contradicts itself, which counts all the same, else None.
+
+    A wrong word for the outcome changes no number; the others make the day partial.
+    """
+    net, gross, commission = record.net_profit_loss, record.profit_loss, record.commission
+    if record.exit_timestamp is not None and record.timestamp - record.exit_timestamp > CLOCK_TOLERANCE:
+        reason = (
+            f"the exit {record.exit_timestamp.isoformat()} is before the entry {record.timestamp.isoformat()}"
+        )
+        return _said_of(stored, record, "contradiction", f"{reason}; the exit counts", "correct the line")
+    with exact():
+        if net is not None and gross is not None and commission is not None:
+            slippage = record.slippage or Decimal(0)
+            if min(abs(gross - commission - less - net) for less in (Decimal(0), slippage)) > _CENT:
+                reason = f"net_profit_loss {net} is not profit_loss {gross} − commission {commission}"
+                return _said_of(
+                    stored, record, "contradiction", f"{reason}; {net} counts", "correct the line"
+                )
+        result = net if net is not None else (gross or Decimal(0)) - (commission or Decimal(0))
+    if (record.outcome == "win" and result < 0) or (record.outcome == "loss" and result > 0):
+        reason = f"the outcome is {record.outcome}, and the net result {result}; the result counts"
+        return _said_of(stored, record, "wrong_outcome", reason, "correct the bot; no number depends on it")
+    return None
+
+
+def _said_of(stored: StoredRecord, record: TradeRecord, code: str, reason: str, hint: str) -> Rejection:
+    times = (record.timestamp, record.result_time)
+    return Rejection(
+        file=stored.file,
+        line=stored.line,
+        text=record.short_text,
+        code=code,
+        reason=reason,
+        hint=hint,
+        account=record.account,
+        since=min(times),
+        until=max(times),
+    )
