@@ -99,7 +99,7 @@ def test_a_body_that_holds_no_fills_is_refused(place: Place, body: bytes, reason
         ("time", "2026-11-20T12:00:00", "bad_time"),
         ("time", "2026-02-29T12:00:00Z", "bad_time"),
         ("time", 5, "bad_time"),
-        ("side", "buy", "bad_side"),
+        ("side", "short", "bad_side"),
         ("account", " A", "bad_value"),
         ("account", 7, "bad_value"),
         ("account", "", "bad_value"),
