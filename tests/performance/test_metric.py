@@ -33,7 +33,7 @@ def full() -> MetricInput:
         gross=Decimal(110),
         fees=Decimal(10),
         quantity=Decimal(20),
-        curve=Curve(Decimal(100), Decimal(150), Decimal(0), Decimal(50)),
+        curve=Curve(Decimal(100), Decimal(150), Decimal(0), Decimal(50), ((Decimal(150), Decimal(50)),)),
         wins=2,
         losses=2,
         breakevens=1,
@@ -169,12 +169,12 @@ def test_without_a_balance_there_are_no_daily_ratios() -> None:
 
 
 def test_ratios_of_what_does_not_vary_are_none() -> None:
-    flat = MetricInput(full().tally, days("0", "0", "0"), Decimal(1000))
+    flat = MetricInput(Tally(), days("0", "0", "0"), Decimal(1000))
     for name in ("sharpe", "sortino", "calmar"):
         unknown(name, flat)
     same = unknown("sqn", MetricInput(Tally(r_sum=Decimal(4), r_squares=Decimal(8), r_count=2)))
     assert same.reason == "all trades had the same R"
-    rising = MetricInput(full().tally, days("1", "2"), Decimal(1000))
+    rising = MetricInput(Tally(), days("1", "2"), Decimal(1000))
     unknown("sortino", rising)
     unknown("calmar", rising)
 

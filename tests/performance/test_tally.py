@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from functools import reduce
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -186,3 +187,33 @@ def test_a_year_is_its_sessions() -> None:
     assert merge([]) == Tally()
     with pytest.raises(AttributeError):
         parts[0].wins = 3  # type: ignore[misc]
+
+
+def deepest_share(balance: Decimal, amounts: list[Decimal]) -> Fraction:
+    """The deepest fall from a high as a share of it, by a scan of the path."""
+    high = total = balance
+    deepest = Fraction(0)
+    for amount in amounts:
+        total += amount
+        high = max(high, total)
+        deepest = max(deepest, Fraction(high - total) / Fraction(high))
+    return deepest
+
+
+@examples(300)
+@given(
+    st.lists(st.integers(-40, 40).map(Decimal), max_size=25),
+    st.lists(st.integers(0, 25), max_size=3),
+    st.integers(1, 500),
+)
+def test_the_falls_of_a_curve_tell_the_deepest_share_of_any_balance(
+    drawn: list[Decimal], cuts: list[int], balance: int
+) -> None:
+    """The kind: a number in money and one in percent, of two different paths (R10): both are by fill."""
+    places = sorted({0, *(min(cut, len(drawn)) for cut in cuts), len(drawn)})
+    parts = [Curve.from_amounts(drawn[a:b]) for a, b in pairwise(places)]
+    joined = reduce(lambda one, later: one + later, parts, Curve())
+    assert joined == Curve.from_amounts(drawn)
+    shares = [Fraction(depth) / Fraction(balance + high) for high, depth in joined.falls]
+    assert max(shares, default=Fraction(0)) == deepest_share(Decimal(balance), drawn)
+    assert max((depth for _, depth in joined.falls), default=Decimal(0)) == joined.drawdown

@@ -268,3 +268,14 @@ def test_executions_of_ids_used_again_on_another_day_all_count(place: Place) -> 
     with place.tracker() as tracker:
         assert weekly(tracker) == (200, 2, False)
         assert tracker.verify().differences == []
+
+
+def test_drawdown_in_money_and_in_percent_are_both_by_fill(place: Place) -> None:
+    """A fall within a day counts in percent, too: −300 from 1,100 and back, which no day's end shows."""
+    place.log("2026-11-19", on(19, "1", "100"))
+    nets = enumerate(("-300", "290", "10"))
+    place.log("2026-11-20", *(on(20, str(n), net, 10 + n) for n, net in nets))
+    with place.tracker(TEARSHEET_STARTING_BALANCE="1000") as tracker:
+        summary = tracker.get_summary("weekly")
+        assert summary.value("max_drawdown") == 300
+        assert summary.value("max_drawdown_percent") == pytest.approx(300 / 1100)

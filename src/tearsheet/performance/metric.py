@@ -165,11 +165,10 @@ def _sortino(s: MetricInput) -> MetricScalar:
 
 
 def _max_drawdown_percent(s: MetricInput) -> float:
-    high, drawdown = Decimal(0), 0.0
-    for balance in _balances(s):
-        high = max(high, balance)
-        drawdown = max(drawdown, _quotient(high - balance, high))
-    return drawdown
+    assert s.opening_balance is not None
+    with exact():
+        falls = [(depth, s.opening_balance + high) for high, depth in s.tally.curve.falls]
+    return max((_quotient(depth, balance) for depth, balance in falls), default=0.0)
 
 
 def _calmar(s: MetricInput) -> MetricScalar:
@@ -265,7 +264,7 @@ _ROWS = (
            _streak_type, lambda s: s.tally.streaks.count, 1, "no winning or losing trades"),
     _count("longest_win_streak", "Longest win streak", "Most wins in a row.", lambda t: t.streaks.longest_win),
     _count("longest_loss_streak", "Longest loss streak", "Most losses in a row.", lambda t: t.streaks.longest_loss),
-    _money("max_drawdown", "Max drawdown", "Deepest fall of realised net P&L from a high that starts at 0 with the window; open drawdown included; never negative.",
+    _money("max_drawdown", "Max drawdown", "Deepest fall of realised net P&L, by fill, from a high that starts at 0 with the window; open drawdown included; never negative.",
            lambda t: t.curve.drawdown, _fills),
     Metric("average_win_time", "Average time in wins", "seconds", "Mean holding time of the winning trades whose entry time is known.",
            lambda s: _quotient(s.tally.win_held_us, s.tally.win_held_count * _MICROS),
@@ -297,7 +296,7 @@ _ROWS = (
            _sortino, _days_with_balance, 2, _NO_BALANCE, "no day had a loss"),
     Metric("calmar", "Calmar ratio", "ratio", "Compound yearly growth (252 days) / max drawdown in percent.",
            _calmar, _days_with_balance, 2, _NO_BALANCE, "there was no drawdown, or a year of such growth is beyond any number"),
-    Metric("max_drawdown_percent", "Max drawdown %", "percent", "Deepest fall of the daily balance from its high, as a share of that high.",
+    Metric("max_drawdown_percent", "Max drawdown %", "percent", "Deepest fall of the balance from its high, by fill, as a share of that high; it may be another fall than the deepest in money.",
            _max_drawdown_percent, _days_with_balance, 2, _NO_BALANCE),
 )  # fmt: skip
 

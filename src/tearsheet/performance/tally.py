@@ -6,7 +6,7 @@ Drawdowns and streaks depend on order. So only consecutive tallies may be added,
 several accounts is built from their bookings in time order, never with `+`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from functools import reduce
@@ -25,12 +25,17 @@ WIN, LOSS, BREAKEVEN = 1, -1, 0
 
 
 class Curve(Struct, frozen=True, gc=False):
-    """Cumulative P&L of a period, starting at 0: last, highest and lowest value, and max drawdown."""
+    """Cumulative P&L of a period, starting at 0: last, highest and lowest value, and max drawdown.
+
+    `falls` are the falls from a high that are deeper than any before: the high and the depth. One of them is
+    the largest as a share of the balance, whatever the balance at the start of the period is.
+    """
 
     net: Decimal = ZERO
     high: Decimal = ZERO
     low: Decimal = ZERO
     drawdown: Decimal = ZERO
+    falls: tuple[tuple[Decimal, Decimal], ...] = ()
 
     @classmethod
     def from_amounts(cls, amounts: Iterable[Decimal]) -> "Curve":
@@ -38,7 +43,8 @@ class Curve(Struct, frozen=True, gc=False):
         with exact():
             path = list(accumulate(amounts, initial=ZERO))
             drawdown = max(map(sub, accumulate(path, max), path))
-        return cls(path[-1], max(path), min(path), drawdown)
+            falls = tuple(_falls(path)) if len(path) > 1 else ()
+        return cls(path[-1], max(path), min(path), drawdown, falls)
 
     def __add__(self, later: "Curve") -> "Curve":
         with exact():
@@ -47,7 +53,39 @@ class Curve(Struct, frozen=True, gc=False):
                 max(self.high, self.net + later.high),
                 min(self.low, self.net + later.low),
                 max(self.drawdown, later.drawdown, self.high - (self.net + later.low)),
+                self._join_falls(later),
             )
+
+    def _join_falls(self, later: "Curve") -> tuple[tuple[Decimal, Decimal], ...]:
+        """Return the falls of two adjacent curves; the last high of the first one may fall further in the second."""
+        if not self.falls or not later.falls:
+            return self.falls or later.falls
+        gap = self.high - self.net
+        falls = list(self.falls)
+        trough = min(high - depth for high, depth in later.falls if high <= gap)
+        if gap - trough > falls[-1][1]:
+            if falls[-1][0] == self.high:
+                falls.pop()
+            falls.append((self.high, gap - trough))
+        for high, depth in later.falls:
+            if high > gap and depth > falls[-1][1]:
+                falls.append((self.net + high, depth))
+        return tuple(falls)
+
+
+def _falls(path: list[Decimal]) -> Iterator[tuple[Decimal, Decimal]]:
+    """Yield each fall from a high of a path that is deeper than any before; the first one is from the start."""
+    high = trough = path[0]
+    deepest: Decimal | None = None
+    for value in (*path[1:], None):
+        if value is not None and value <= high:
+            trough = min(trough, value)
+            continue
+        if deepest is None or high - trough > deepest:
+            deepest = high - trough
+            yield high, deepest
+        if value is not None:
+            high = trough = value
 
 
 class Streaks(Struct, frozen=True, gc=False):
