@@ -19,29 +19,9 @@ from tearsheet.store.db.sqlite import SqliteConnection
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import LedgerTransaction
 
-#: Tables that no rebuild makes, in the order in which they are read.
-_TABLES = (
-    "meta",
-    "source",
-    "record",
-    "log_stream",
-    "fill",
-    "sighting",
-    "variant",
-    "rejection",
-    "batch",
-    "undo",
-    "note",
-    "note_tag",
-    "note_version",
-    "mark",
-    "receipt",
-    "breach",
-    "breach_release",
-    "open_high",
-    "setting_change",
-    "doubt",
-    "absence",
+#: Tables that are made from others: the books, and what is read from the alerts file.
+_MADE = frozenset(
+    {"position", "booking", "gap", "tally", "limit_base", "account_state", "alert", "alert_change"}
 )
 _LOGS = frozenset({"meta", "source", "record", "log_stream"})
 
@@ -117,7 +97,7 @@ def _replace(settings: Settings, path: Path) -> tuple[Path, list[SalvagedTable]]
     with closing(Ledger(new)) as ledger:
         assert isinstance(ledger.connection, SqliteConnection)
         with ledger.writing():
-            tables = salvage_tables(path, ledger.connection, _TABLES)
+            tables = salvage_tables(path, ledger.connection, _MADE)
             if any(table.name in _LOGS and not table.complete for table in tables):
                 _read_logs_anew(ledger)
             if identity:

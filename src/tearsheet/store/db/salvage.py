@@ -20,8 +20,8 @@ class SalvagedTable(Struct, frozen=True):
     complete: bool
 
 
-def salvage_tables(damaged: Path, target: SqliteConnection, names: tuple[str, ...]) -> list[SalvagedTable]:
-    """Copy the readable rows of tables into a ledger, inside its write transaction.
+def salvage_tables(damaged: Path, target: SqliteConnection, but: frozenset[str]) -> list[SalvagedTable]:
+    """Copy the readable rows of all tables but some into a ledger, inside its write transaction.
 
     The damaged file is copied with its write-ahead log and opened elsewhere, so that it stays as it is.
     """
@@ -30,6 +30,8 @@ def salvage_tables(damaged: Path, target: SqliteConnection, names: tuple[str, ..
         for suffix in ("", "-wal"):
             with suppress(FileNotFoundError):
                 Path(f"{copy}{suffix}").write_bytes(Path(f"{damaged}{suffix}").read_bytes())
+        tables = target.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        names = [name for name in map(_only, tables) if name not in but]
         with closing(sqlite3.connect(copy)) as source:
             return [_salvage(source, target, name) for name in names]
 
@@ -76,4 +78,9 @@ class _ReadableRows:
 
 def _columns(connection: sqlite3.Connection, name: str) -> list[str]:
     rows = connection.execute("SELECT name FROM pragma_table_info(?)", (name,))
-    return [first_value([row]) for row in rows]
+    return list(map(_only, rows))
+
+
+def _only(row: Values) -> str:
+    """Return the only column of a row."""
+    return str(first_value([row]))
