@@ -21,7 +21,6 @@ from tearsheet.log import log_event
 from tearsheet.settings import Settings
 from tearsheet.web.http.auth import Tokens, check_bind_address
 from tearsheet.web.http.environ_keys import MULTIPROC_DIR
-from tearsheet.web.server.gunicorn_worker import BufferedWorker
 
 #: A worker that hangs for so long is replaced; longer than any wait for the ledger.
 _TIMEOUT_S = 60
@@ -145,6 +144,9 @@ def serve(
 
 
 def _options(settings: Settings) -> dict[str, Any]:
+    # imported here: the client reads PROMETHEUS_MULTIPROC_DIR at its import
+    from tearsheet.web.server.gunicorn_worker import BufferedWorker
+
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return {
         "bind": f"{host}:{settings.port}",
