@@ -11,7 +11,7 @@ from functools import cache
 _SIGNS = {"€": "EUR", "$": "USD", "us$": "USD", "£": "GBP", "₹": "INR", "¥": "JPY", "zł": "PLN"}
 _OPEN_PARTS = {
     "*": ".*",
-    "{currency}": rf"(?P<currency>[a-z]{{3,5}}|{'|'.join(map(re.escape, _SIGNS))})",
+    "{currency}": rf"(?P<currency>[a-z]{{3}}|usd[tc]|{'|'.join(map(re.escape, _SIGNS))})",
     "{zone}": r"(?:utc|gmt)? ?(?P<zone>(?:[+-]?\d{1,2}(?::?\d\d)?)?)",
 }
 _SPLIT = re.compile(r"(\*|\{currency\}|\{zone\})")

@@ -201,7 +201,7 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     currency of a fee column, whose name stands for `{fee}` in it. `after`, `before`: all columns between
     these are fees. `at_rate`: fees are in the currency of the account, in which a unit of the trade's is
     worth the `rate` of the row. `futures_pay_fees_only`: the `cash` of a future is its fee, because its gains
-    are settled daily.
+    are settled daily. `implied`: the fee of a round trip is what its result leaves.
     """
 
     columns: list[NonEmptyList] = []
@@ -217,6 +217,7 @@ class Fees(Struct, frozen=True, forbid_unknown_fields=True):
     required: bool = False
     currency: str = ""
     at_rate: bool = False
+    implied: bool = False
     futures_pay_fees_only: bool = False
 
     def columns_of(self, places: HeaderPlaces) -> list[NonEmptyList]:

@@ -287,6 +287,18 @@ def fit_to_result(
     return stated or ONE
 
 
+def with_implied_fee(result: Decimal, fills: Sequence[Fill]) -> list[Fill]:
+    """Return the fills of a round trip, the first with the fee that the result leaves, if it may be one."""
+    if len(fills) != 2 or fills[0].commission:
+        return list(fills)
+    with exact():
+        entry, leaving = (trade_value(one.quantity, one.price, one.multiplier) for one in fills)
+        fee = (leaving - entry if fills[0].side is Side.BUY else entry - leaving) - result
+        if not _CENT <= fee <= 2 * fills[0].quantity * _FEE_OF_A_FUTURE:
+            return list(fills)
+    return [structs.replace(fills[0], commission=fee), fills[1]]
+
+
 def result_mismatch(result: Decimal, fills: Sequence[Fill], currency: str) -> RowProblem | None:
     """Return the problem if the fills of a round trip contradict its stated result, before and after fees.
 

@@ -12,7 +12,7 @@ from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.raw_fill import InvalidRow, PlainMapper, RawEvent, RawFill
 from tearsheet.sources.statements.row_kinds import SkippedRow
 from tearsheet.sources.statements.row_rules import PickedRow, RoundTripRow, RowMapper, RuleMapper
-from tearsheet.sources.statements.settlement import result_mismatch
+from tearsheet.sources.statements.settlement import result_mismatch, with_implied_fee
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
 from tearsheet.trade.fill import Fill, Rejection
@@ -115,6 +115,8 @@ class TableReader:
         rejected = next((one for one in made if isinstance(one, Rejection)), None)
         fills = sorted((one for one in made if isinstance(one, Fill)), key=lambda one: one.order)
         if rejected is None and row.result is not None:
+            if self._layout.fees.implied:
+                fills = with_implied_fee(row.result, fills)
             problem = result_mismatch(row.result, fills, row.currency)
             rejected = parser.reject(self.line, cells, problem, fills[0].account) if problem else None
         if rejected is not None:
