@@ -132,6 +132,16 @@ def test_a_column_of_money_that_is_not_mapped_is_asked_for(capsys: pytest.Captur
         assert "net 96 EUR" in doctor(capsys, UNNAMED, mapping, *more, *answer)
 
 
+def test_a_column_of_taxes_that_is_not_mapped_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "Sym,When,Qty,Px,Commission,Tax,Fee Currency\nAAPL,2026-03-02T10:00:00Z,1,100,1,0.50,USD\n"
+    mapping = "Sym=symbol,When=time,Qty=quantity,Px=price,Commission=commission"
+    said = doctor(capsys, text, mapping, code=EXIT_BAD_DATA)
+    assert "its column 'Tax' holds fees or taxes that would be left out" in said
+    assert "fee 1.5 USD" in doctor(capsys, text, f"{mapping},Tax=commission")
+    assert "fee 1 USD" in doctor(capsys, text, f"{mapping},Tax=ignore")
+    assert "fee 1 USD" in doctor(capsys, text.replace("0.50", "0.00"), mapping)
+
+
 def test_halves_of_trades_are_not_taken_for_trades(capsys: pytest.CaptureFixture[str]) -> None:
     mapping = "Time=time,Instrument=symbol,Amount=quantity,Px=price"
     said = doctor(capsys, HALVES, mapping, "--timezone", "UTC", "--currency", "USDT", code=EXIT_BAD_DATA)

@@ -10,6 +10,8 @@ from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, SideW
 
 FeeSign = Literal["positive", "negative"]
 NAME = "your_mapping"
+#: Field of a column that is left out on purpose.
+IGNORED = "ignore"
 _FIELDS = ("symbol", "time", "quantity", "price")
 #: A round trip by what was bought and sold has no times and prices of its own.
 _MADE_OF_BOTH_SIDES = ("time", "price", "side")
@@ -45,13 +47,15 @@ def mapped_layout(
 ) -> Layout:
     """Return the generic layout with the columns of `mapping` (column → field, or fields with a + between).
 
-    Several columns of fees are added. Without a column for the side, the sign of the quantity is the side. `cost` is
-    the sign of a fee that is a cost, and `constants` are fields that the user states. Raises UsageError for an unknown
-    field, and for one with two columns.
+    Columns that are to `ignore` are left out, and several columns of fees are added. Without a column for the side,
+    the sign of the quantity is the side. `cost` is the sign of a fee that is a cost, and `constants` are fields that
+    the user states. Raises UsageError for an unknown field, and for one with two columns.
     """
     stated: dict[str, list[str]] = {}
     for column, fields in mapping.items():
         for field in filter(None, map(str.strip, fields.split("+"))):
+            if field == IGNORED:
+                continue
             _check_field(f"--map {column}={field}", field)
             stated.setdefault(field, []).append(column)
     for field in constants:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.header import header_places, normalize_name
 from tearsheet.sources.layouts.layout import Layout
+from tearsheet.sources.layouts.mapping import IGNORED
 from tearsheet.sources.text.lines import truncate
 
 _SAMPLE_ROWS = 1000
@@ -16,6 +17,11 @@ _SHOWN = 60
 _MONEY = re.compile(
     "USD|EUR|GBP|GBX|GBp|JPY|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|TRY|ILS|HKD|SGD|TWD|THB|INR|ZAR|ZAc|MXN"
     "|BRL|KRW|CNY|CNH|RUB|AED|SAR|IDR|MYR|PHP|USDT|USDC|BUSD|FDUSD|DAI"
+)
+#: Names of columns of fees; a rate, a currency or a sum with the fee in it has more words.
+_FEE = re.compile(
+    r"(?:[a-z/&.]+ ){0,3}(?:fees?|tax|taxes|commissions?|levy|levies|brokerage|stamp duty|vat|gst|stt)"
+    r"(?: ?\(?(?:usd|eur|gbp|inr|\$|€|£|₹)\)?)?"
 )
 #: Names of columns that number executions, not orders, which may have several.
 _EXECUTION_ID = re.compile(
@@ -31,10 +37,11 @@ def check_unmapped_columns(
     header: Sequence[str],
     rows: Iterable[tuple[Sequence[str], object]],
     default_currency: str,
+    named: Iterable[str],
 ) -> None:
-    """Raise FormatError where a file states money that is not mapped, or its executions on two rows each.
+    """Raise FormatError where a file states money or fees that are not mapped, or its executions on two rows each.
 
-    `rows` are cells, with what is wrong with them as text.
+    `rows` are cells, with what is wrong with them as text, and `named` the columns of which the user speaks.
     """
     sample = [
         [cell.strip() for cell in cells]
@@ -44,12 +51,28 @@ def check_unmapped_columns(
     places = header_places(header)
     mapped = {places.first(names) for names in (*layout.columns.values(), *layout.optional.values())}
     mapped |= {places.first(names) for names in layout.fees.columns}
+    mapped |= {places.place(name) for name in named}
     others = [place for place in range(len(header)) if place not in mapped]
     fields = {*(layout.match_header(header) or {}), *layout.constants}
+    _check_fees(path, header, sample, others)
     if "currency" not in fields:
         _check_currencies(path, header, sample, others, default_currency)
     if "fill_id" not in fields:
         _check_pairs(path, header, sample, others, places.first(layout.columns.get("time", [])))
+
+
+def _check_fees(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], others: Sequence[int]
+) -> None:
+    for place in others:
+        if not _FEE.fullmatch(normalize_name(header[place])):
+            continue
+        if any(re.search("[1-9]", row[place]) for row in rows if place < len(row)):
+            name = _name(header, place)
+            raise FormatError(
+                f"{path}: its column {name!r} holds fees or taxes that would be left out",
+                f"say --map '{name}=commission' to add them to the fees, or --map '{name}={IGNORED}'",
+            )
 
 
 def _check_currencies(

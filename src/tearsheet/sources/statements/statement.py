@@ -132,7 +132,7 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     if options.mapping:
         position, currency = found.position, instruments.default_currency
         rows = found.table.rows(position.header_line)
-        check_unmapped_columns(path, found.layout, position.header, rows, currency)
+        check_unmapped_columns(path, found.layout, position.header, rows, currency, options.mapping)
     times = list(itertools.islice(reader.times(), _SAMPLE_TIMES))
     zone = _zone(path, found, options, times)
     reader.number_format = _number_format(path, found, reader, options)
