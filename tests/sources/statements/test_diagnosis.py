@@ -83,8 +83,9 @@ def test_what_is_wrong_is_said_with_what_to_do(name: str, options: dict[str, obj
     ("header", "name"),
     [
         (
-            "Transaction History,Header,Date,Account,Description,Transaction Type,Symbol,Quantity,Price,Gross Amount ,Commission,Net Amount",
-            "Interactive Brokers transaction history",
+            "Timestamp (UTC),Transaction Description,Currency,Amount,To Currency,To Amount,Native Currency,"
+            "Native Amount,Native Amount (in USD),Transaction Kind,Transaction Hash",
+            "Crypto.com App transactions",
         )
     ],
 )
