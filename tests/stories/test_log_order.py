@@ -279,3 +279,16 @@ def test_drawdown_in_money_and_in_percent_are_both_by_fill(place: Place) -> None
         summary = tracker.get_summary("weekly")
         assert summary.value("max_drawdown") == 300
         assert summary.value("max_drawdown_percent") == pytest.approx(300 / 1100)
+
+
+def test_a_simulator_that_begins_its_log_and_its_ids_anew_loses_no_result(place: Place) -> None:
+    """Its −250 of the morning has the id of its −300 of the afternoon: said, and not taken out in silence."""
+    place.log("2026-11-20", on(20, "1", "-250", 9))
+    with place.tracker() as tracker:
+        tracker.sync()
+        place.log("2026-11-20", on(20, "1", "-300", 15))
+        assert weekly(tracker) == (-300, 1, True)
+        codes = [reason.code for reason in tracker.get_summary("daily").partial_reasons]
+        assert codes == ["rejected_lines", "records_vanished"]
+        assert tracker.rejections()[0].code == "conflicting_order"
+        assert tracker.verify().differences == []

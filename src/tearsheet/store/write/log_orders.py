@@ -26,11 +26,16 @@ class LogOrder(Struct):
     def conflicts(self, *, as_fills: bool) -> Iterator[StoredRecord]:
         """Yield superseded versions that may have been another order: of the same kind, at another time."""
         for one, later in zip(self.versions, self.versions[1:], strict=False):
-            if one.closed is not later.closed or not (one.closed or as_fills):
-                continue
-            before, after = one.to_record(), later.to_record()
-            if before.timestamp != after.timestamp and before.result_time != after.result_time:
+            if (one.closed or as_fills) and may_be_another(one, later):
                 yield one
+
+
+def may_be_another(one: StoredRecord, later: StoredRecord) -> bool:
+    """Return whether two lines of one order id are of the same kind and state other times throughout."""
+    if one.closed is not later.closed:
+        return False
+    before, after = one.to_record(), later.to_record()
+    return before.timestamp != after.timestamp and before.result_time != after.result_time
 
 
 def orders_of(records: Sequence[StoredRecord]) -> list[LogOrder]:

@@ -12,6 +12,7 @@ from tearsheet.store.tables.columns import DoubtRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import SourceFile
 from tearsheet.store.tables.sources import EVERY, DoubtTable
+from tearsheet.store.write.log_orders import may_be_another
 from tearsheet.store.write.log_records import LogRecords
 from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.trade.session import to_micros
@@ -28,8 +29,10 @@ class VanishedRecords:
 
     def since(self, before: Iterable[StoredRecord], source_id: int) -> list[StoredRecord]:
         """Return the records that a file had before it was read anew, and has no more."""
-        present = set(map(_order, self._records.of_source(source_id)))
-        return [record for record in before if _order(record) not in present]
+        present: dict[tuple[str, str, str], list[StoredRecord]] = defaultdict(list)
+        for record in self._records.of_source(source_id):
+            present[_order(record)].append(record)
+        return [one for one in before if not any(_succeeds(one, new) for new in present[_order(one)])]
 
     def keep(self, name: str, kept_in: int, vanished: list[StoredRecord]) -> None:
         """Store vanished records under the source `kept_in`, and their doubts."""
@@ -74,6 +77,11 @@ class VanishedRecords:
         """Remove kept records from the books."""
         self._records.remove(kept_in)
         self._queries.execute("remove_source", (kept_in,))
+
+
+def _succeeds(one: StoredRecord, new: StoredRecord) -> bool:
+    """Return whether a line is a version of an earlier one, and not a result that uses its order id again."""
+    return not (one.closed and may_be_another(one, new))
 
 
 def _order(record: StoredRecord) -> tuple[str, str, str]:
