@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import tearsheet
 from tearsheet.store.db.connection import load_statements
-from tearsheet.store.tables import columns, query_rows
+from tearsheet.store.tables import columns
 from tearsheet.store.tables.columns import Row
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import insert_statement
@@ -40,7 +40,8 @@ WITHOUT_CLASS = {"meta"}
 READERS = {"rows": 1, "row": 1, "stream": 1, "rows_each": 1}
 TABLES: dict[str, type[Row]] = {
     kind.TABLE: kind
-    for kind in (*vars(columns).values(), *vars(query_rows).values())
+    for path in (SOURCE / "store" / "tables").glob("*.py")
+    for kind in vars(import_module(f"tearsheet.store.tables.{path.stem}")).values()
     if isinstance(kind, type) and issubclass(kind, Row) and vars(kind).get("TABLE")
 }
 
