@@ -1,6 +1,8 @@
 """What neither a file nor its user states is assumed where the broker always means the same, and said."""
 
+import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,32 @@ def test_the_account_is_in_the_name_of_the_file(
     said = capsys.readouterr().out
     assert "by the file's name" not in said
     assert "    MINE  " in said
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("2026-03-03T21:00", "2026-03-03"),
+        ("2026-03-04T10:00", "2026-03-03"),
+        ("2026-03-04T20:05", "2026-03-03"),
+    ],
+)
+def test_times_without_a_day_are_of_the_last_one_before_the_file_was_written(
+    capsys: pytest.CaptureFixture[str], written: str, day: str
+) -> None:
+    """The last trade was at 15:05 in New York, which is 20:05 UTC."""
+    text = "Time,Symb,Side,Price,Qty,Account,Cloid,P / L,\n15:05:28,ZM,S,126.97,600,T1,AUTO,842.00,\n"
+    Path("das.csv").write_text(text)
+    at = datetime.fromisoformat(written).replace(tzinfo=UTC).timestamp() - (written.endswith("20:05"))
+    os.utime("das.csv", (at, at))
+    assert main(["doctor", "das.csv"]) == EXIT_OK
+    said = capsys.readouterr().out
+    assert f"its times are of {day}, when the file was written; --date says another day" in said
+    assert f"{day} 20:05:28+00:00  SELL 600 ZM" in said
+    assert main(["doctor", "das.csv", "--date", "2026-02-02"]) == EXIT_OK
+    said = capsys.readouterr().out
+    assert "when the file was written" not in said
+    assert "2026-02-02 20:05:28+00:00  SELL 600 ZM" in said
 
 
 @pytest.mark.parametrize(

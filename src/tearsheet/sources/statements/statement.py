@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
@@ -36,7 +36,8 @@ from tearsheet.trade.fill import Fill, Rejection, Side
 from tearsheet.trade.instrument import Instruments
 
 _SAMPLE_NUMBERS, _SAMPLE_TIMES = 5000, 1000
-_HOUR = timedelta(hours=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_CLOCK = re.compile(r"\s*(\d{1,2}):(\d\d)")
 _OTHER_ZONE = re.compile(r"UTC[+-](?!0?0\b)\d{1,2}")
 
 
@@ -125,6 +126,9 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign, options.constants)
     _raise_unsupported(path, found.layout)
     found = _with_fee_sign(found, options.fee_sign)
+    day = None
+    if not found.layout.states_day and options.day is None:
+        options = structs.replace(options, day=(day := _day_of(path, found, options)))
     found = _with_user_constants(path, found, options)
     found = _with_level(path, found)
     found, named = _with_named_account(path, found, options)
@@ -143,6 +147,8 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     sizes = find_lot_sizes(reader.trades(), layout, reader.number_format) if layout.lots else {}
     new_parser = _parser_factory(path, instruments, options, found, rules, times, sizes)
     assumed = [f"the account is {named}, by the file's name; --account says another"] if named else []
+    if day is not None:
+        assumed.append(f"its times are of {day}, when the file was written; --date says another day")
     is_usual = zone is not None and zone.key == layout.usual_zone and options.timezone is None
     if zone is not None and is_usual and not _are_zoned(times):
         assumed.append(f"times are of {zone.key}; --timezone says another zone")
@@ -230,14 +236,18 @@ def _with_fee_sign(found: DetectedFile, sign: FeeSign | None) -> DetectedFile:
     return structs.replace(found, layout=structs.replace(found.layout, fees=fees))
 
 
+def _day_of(path: Path, found: DetectedFile, options: StatementOptions) -> date:
+    """Return the last day on which all times of a file without days were past when it was written."""
+    zone = options.timezone or ZoneInfo(found.layout.zone or found.layout.usual_zone or "UTC")
+    written = datetime.fromtimestamp(path.stat().st_mtime, zone)
+    clocks = filter(None, map(_CLOCK.match, _reader(found, options.account).times()))
+    latest = max(((int(clock[1]), int(clock[2])) for clock in clocks), default=(0, 0))
+    return written.date() - (_DAY if latest > (written.hour, written.minute) else timedelta())
+
+
 def _with_user_constants(path: Path, found: DetectedFile, options: StatementOptions) -> DetectedFile:
     """Return the file with the day and currency that the user states. Raises FormatError."""
     layout = found.layout
-    if not layout.states_day and options.day is None:
-        raise FormatError(
-            f"{path}: {layout.title} have times without a day",
-            "say of which day they are with --date YYYY-MM-DD",
-        )
     if not layout.states_currency and options.currency is None:
         raise FormatError(
             f"{path}: {layout.title} do not say in which money they are",
