@@ -179,6 +179,9 @@ def test_archiving_is_normal_once_said(place: Place, api: Api) -> None:
     assert state(api, day=YESTERDAY)[1]
     archiving = Api(place, TEARSHEET_SYNC_EVERY_S="0", TEARSHEET_ARCHIVE_LOGS="yes")
     assert state(archiving, day=YESTERDAY)[:3] == (-50, False, [])
+    with place.tracker() as tracker:  # states nothing, and does as the ledger knows
+        assert not tracker.sync().changed
+    assert state(api, day=YESTERDAY)[:3] == (-50, False, [])
     log_file(place).unlink()  # today's is not finished
     assert state(archiving) == (-400, True, ["source_gone"], "unknown")
 

@@ -31,13 +31,15 @@ from tearsheet.trade.session import DAY, EARLIEST
 
 _log = logging.getLogger("tearsheet")
 SIGNATURE = "log_signature"
+#: Key under which the last stated `archive_logs` is kept.
+ARCHIVES = "archive_logs"
 #: Key of the folder that the logs were read from.
 FOLDER = "log_folder"
 
 
 def sync(context: LedgerContext, on_progress: OnProgress = no_progress) -> SyncReport:
     """Import the new records of the log folder. Raises StoreError, InputError, SettingsError."""
-    ledger, folder, archives = context.ledger, context.settings.log_dir, context.settings.archive_logs
+    ledger, folder, archives = context.ledger, context.settings.log_dir, _archives(context)
     if (foreign := _foreign_folder(context)) is not None:
         raise InputError(foreign.detail, "run it where they are, or set TEARSHEET_LOG_DIR")
     with timed_event(_log, "tearsheet.sync") as event:
@@ -110,6 +112,16 @@ def confirm_up_to_date(context: LedgerContext) -> bool:
     return same
 
 
+def _archives(context: LedgerContext) -> bool:
+    """Return whether files of finished days may leave: as the settings state it, or else as the ledger knows it.
+
+    Two processes of which only one states it would else raise and end the same doubts in turn.
+    """
+    if "archive_logs" in context.settings.stated:
+        return context.settings.archive_logs
+    return context.ledger.get(ARCHIVES) == "yes"
+
+
 def _foreign_folder(context: LedgerContext) -> PartialReason | None:
     """Return a reason if the logs of the ledger are in another folder than the one where this process looks.
 
@@ -130,9 +142,7 @@ def _foreign_folder(context: LedgerContext) -> PartialReason | None:
 def _is_up_to_date(context: LedgerContext) -> tuple[bool, int]:
     """Compare the signature of the log folder and the fingerprint of the rules; also return the number of files."""
     ledger = context.ledger
-    number, signed, _ = _folder_state(
-        ledger, context.settings.log_dir, archives=context.settings.archive_logs
-    )
+    number, signed, _ = _folder_state(ledger, context.settings.log_dir, archives=_archives(context))
     same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint(context.settings)
     return same and not ledger.sources.has_due_records(context.now), number
 
@@ -150,6 +160,7 @@ def sync_logs(
     """Import the new records of the folder in one write transaction, which waits for other processes' transactions."""
     with ledger.writing():
         _, signed, trouble = _folder_state(ledger, folder, archives=archives)
+        ledger.put(ARCHIVES, "yes" if archives else "no")
         files = log_files(folder) if trouble is None else []
         report = SyncReport(files=len(files))
         transaction = LedgerTransaction(ledger, rules, now)
