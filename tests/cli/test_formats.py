@@ -28,8 +28,8 @@ def test_doctor_tells_what_it_sees(capsys: pytest.CaptureFixture[str]) -> None:
         "csv, utf-8, separated by comma",
         "robinhood: Robinhood account activity",
         "America/New_York",
-        "9 fills, 2 rejected",
-        "passed over: 1 dividends",
+        "9 fills, 2 events, 2 rejected",
+        "changes nothing: 1 disclaimer",
         "SELL 2 SPY   260320C00580000 @ 4.25  fee 0.1 USD  x100  no id",
         "robinhood.csv:14  unknown_row",
         "Readable",
@@ -65,11 +65,11 @@ def test_a_mapping_is_kept_and_recognised(place: Path, capsys: pytest.CaptureFix
     assert "columns: Ticker, When, Qty, Fill" in capsys.readouterr().out
 
 
-def test_what_is_passed_over_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_events_and_rows_that_change_nothing_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", str(SAMPLES / "robinhood.csv"), "--account", "R1"]) == EXIT_OK
     said = capsys.readouterr().out
-    assert "9 new, 0 known, 2 rejected" in said
-    assert "passed over: 1 dividends" in said
+    assert "9 new, 0 known, 2 events, 2 rejected" in said
+    assert "changes nothing: 1 disclaimer" in said
 
 
 def test_an_option_that_expired_ended_at_0(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, parse_layout
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import open_statement
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Rejection
 from tests.support.place import TOP
 
@@ -39,7 +40,7 @@ def test_the_layout_of_the_page_reads_a_statement(tmp_path: Path) -> None:
     statement = open_statement(path, load_instruments(None, "USD"), options)
     rows = list(statement.rows())
     assert statement.layout == "my_broker"
-    assert [(f.side.value, f.price, f.commission) for f in rows if isinstance(f, Fill)] == [
+    assert [(f.side.value, f.price, f.commission) for f in rows if type(f) is Fill] == [
         ("BUY", Decimal("150.25"), Decimal("1.25")),
         ("SELL", 151, Decimal("1.25")),
     ]
@@ -48,7 +49,8 @@ def test_the_layout_of_the_page_reads_a_statement(tmp_path: Path) -> None:
         "unknown_row",
         "contradiction",
     ]
-    assert statement.skipped == {"dividends": 1, "totals": 1}
+    assert [(e.kind, e.amount) for e in rows if isinstance(e, Event)] == [("dividend", Decimal("12.5"))]
+    assert statement.skipped == {"totals": 1}
 
 
 def test_every_key_of_a_layout_is_on_the_page() -> None:

@@ -183,7 +183,7 @@ def _format_diagnosis(diagnosis: Diagnosis) -> list[str]:
     if diagnosis.fills or diagnosis.rejected:
         events = f"{diagnosis.events:,} events, " if diagnosis.events else ""
         lines.append(f"  rows     {diagnosis.fills:,} fills, {events}{diagnosis.rejected:,} rejected")
-    lines += [f"  passed over: {number:,} {name}" for name, number in diagnosis.skipped.items()]
+    lines += [f"  changes nothing: {number:,} {name}" for name, number in diagnosis.skipped.items()]
     lines += [
         click.style(f"  orphan   {orphan.message}", fg="yellow")
         for orphan in diagnosis.unmatched_closes[:_MAX_UNMATCHED]

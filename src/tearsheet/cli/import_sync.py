@@ -81,7 +81,7 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
                 f"{report.rejected:,} rejected, {'nothing is kept' if dry_run else saved_as}"
             )
             for rule, number in report.skipped.items():
-                click.echo(f"  passed over: {number:,} {rule}")
+                click.echo(f"  changes nothing: {number:,} {rule}")
             if report.nothing:
                 click.echo(click.style(f"  nothing was read: {report.nothing}", fg="yellow"))
             for assumption in report.assumed:

@@ -73,7 +73,7 @@ def show(number: int, as_json: bool) -> None:
     if record.events:
         click.echo(f"  {record.events:,} events")
     for rule, count in record.skipped.items():
-        click.echo(f"  passed over: {count:,} {rule}")
+        click.echo(f"  changes nothing: {count:,} {rule}")
     for one in rejected:
         click.echo(format_rejection(one.rejection) + ("" if one.counts else "\n      taken back since"))
 

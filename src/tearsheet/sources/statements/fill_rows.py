@@ -16,7 +16,7 @@ from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import LONGEST_NAME, NAME_HINT, RowError, RowProblem
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
 from tearsheet.trade.amount import EXACT, ONE, ZERO, to_plain_string
-from tearsheet.trade.event import NO_TERMS, Event, event_content_key, event_key
+from tearsheet.trade.event import CASH, NO_TERMS, Event, event_content_key, event_key
 from tearsheet.trade.fill import (
     NO_FEE,
     Fill,
@@ -129,7 +129,9 @@ class FillParser:
 
     def _event(self, raw: RawEvent, account: str, at: datetime, line: int) -> Event | None:
         symbol, multiplier, currency = "", ONE, _currency(raw.currency)
-        if raw.symbol:
+        if raw.kind in CASH:
+            symbol = " ".join(raw.symbol.upper().split())
+        elif raw.symbol:
             instrument = self._instrument(
                 raw.symbol, raw.currency, raw.asset_class, raw.multiplier, self._times.day
             )
