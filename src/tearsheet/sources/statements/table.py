@@ -15,10 +15,19 @@ from tearsheet.sources.statements.row_rules import PickedRow, RoundTripRow, RowM
 from tearsheet.sources.statements.settlement import result_mismatch, with_implied_fee
 from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError, RowProblem
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.event import EventTerms
 from tearsheet.trade.fill import Fill, Rejection
 
 #: Name under which rows are counted that repeat a trade of the file.
 STATED_TWICE = "stated_twice"
+#: Words of `how` for the rows of a split that states the new and the old shares in two rows.
+SPLIT_HALVES = ("open", "close")
+_HALF_A_SPLIT = RowProblem(
+    "unknown_row",
+    "a split has two rows, of the old shares and of the new, and one of them is not in the file",
+    "export a period that holds both, or state the split as an event in the generic format",
+)
 
 
 class TableReader:
@@ -77,6 +86,7 @@ class TableReader:
         self.skipped.clear()
         self._current_line = 0
         ended: list[PendingExpiration] = []
+        halves: dict[str, tuple[RawEvent, int, list[str]]] = {}
         table = self._table
         for mapper, cells in self._rows():
             row = InvalidRow(mapper) if isinstance(mapper, RowProblem) else mapper.read(cells)
@@ -86,6 +96,8 @@ class TableReader:
                     yield made if isinstance(made, Fill) else describe_span(made, table.last_line)
                 if isinstance(made, Fill) and (interest := row.accrued_interest(made.side)) is not None:
                     yield from filter(None, [parser.parse_event(interest, table.line, cells)])
+            elif isinstance(row, RawEvent) and row.terms.how in SPLIT_HALVES:
+                yield from self._split_half(parser, row, cells, halves)
             elif isinstance(row, RawEvent):
                 if (event := parser.parse_event(row, table.line, cells)) is not None:
                     yield event if isinstance(event, Fill) else describe_span(event, table.last_line)
@@ -101,6 +113,29 @@ class TableReader:
                 yield describe_span(rejection, table.last_line)
         if ended:
             yield from self._expiration_fills(parser, ended)
+        for raw, line, cells in halves.values():
+            yield parser.reject(line, cells, _HALF_A_SPLIT, raw.account or self._account)
+
+    def _split_half(
+        self,
+        parser: FillParser,
+        raw: RawEvent,
+        cells: list[str],
+        halves: dict[str, tuple[RawEvent, int, list[str]]],
+    ) -> Iterator[Fill | Rejection]:
+        """Yield the split that the second of its two rows makes whole; the first is kept in `halves`."""
+        other = halves.pop(raw.symbol, None)
+        if other is None or other[0].terms.how == raw.terms.how:
+            halves[raw.symbol] = (raw, self._table.line, cells)
+            if other is not None:
+                yield parser.reject(other[1], other[2], _HALF_A_SPLIT, raw.account or self._account)
+            return
+        new, old = (raw, other[0]) if raw.terms.how == SPLIT_HALVES[0] else (other[0], raw)
+        raw.terms = EventTerms(ratio=(new.quantity, old.quantity))
+        raw.quantity, raw.event_id = ZERO, new.event_id
+        event = parser.parse_event(raw, self._table.line, cells)
+        if event is not None:
+            yield event if isinstance(event, Fill) else describe_span(event, self._table.last_line)
 
     def _round_trip(
         self, parser: FillParser, row: RoundTripRow, cells: Sequence[str]
