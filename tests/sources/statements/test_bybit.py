@@ -70,3 +70,17 @@ def test_executions_are_read_as_csv_too(tmp_path: Path) -> None:
     file.write_text("\n".join([",".join([*TRADE, "category"]), ",".join([*TRADE.values(), "linear"])]))
     (row,) = open_statement(file, INSTRUMENTS, StatementOptions(timezone=None, account="A")).rows()
     assert isinstance(row, Fill)
+
+
+def test_a_coin_margined_contract_pays_its_fee_in_its_coin(tmp_path: Path) -> None:
+    row = read(
+        tmp_path,
+        "inverse",
+        symbol="BTCUSD",
+        execQty="1000",
+        execPrice="50000",
+        execValue="0.02",
+        execFee="0.000011",
+    )
+    assert isinstance(row, Fill), row
+    assert (row.currency, row.multiplier, row.commission) == ("BTC", -1, Decimal("0.000011"))

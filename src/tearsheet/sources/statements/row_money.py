@@ -30,7 +30,8 @@ def unstated_coin(raw: RawFill, fee: Decimal, fees: Fees, values: Mapping[str, s
     """Return the coin of a fee without one, by what kind of trade it is or by its rate."""
     if raw.fee_currency or fees.unit != "stated":
         return ""
-    if values.get("category", "").casefold() in fees.in_quote:
+    is_inverse = raw.multiplier is not None and raw.multiplier < ZERO
+    if is_inverse or values.get("category", "").casefold() in fees.in_quote:
         return raw.currency
     return _fee_coin_by_rate(raw, fee, number("fee_rate", values.get("fee_rate", ""))[0])
 
