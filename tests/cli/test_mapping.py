@@ -146,3 +146,11 @@ def test_halves_of_trades_are_not_taken_for_trades(capsys: pytest.CaptureFixture
     mapping = "Time=time,Instrument=symbol,Amount=quantity,Px=price"
     said = doctor(capsys, HALVES, mapping, "--timezone", "UTC", "--currency", "USDT", code=EXIT_BAD_DATA)
     assert "each 'Trade ID' stands on two rows" in said
+
+
+def test_pence_are_hundredths_of_a_pound(capsys: pytest.CaptureFixture[str]) -> None:
+    text = """account,symbol,time,side,quantity,price,commission,currency
+A,VOD.L,2026-03-02T10:00:00Z,buy,300,182.5,3,GBX
+A,VOD.L,2026-03-02T12:00:00Z,sell,300,184.32,3,GBp
+"""
+    assert "A  VOD.L  1 trade closed, net -0.54 GBP" in doctor(capsys, text, "")

@@ -36,6 +36,17 @@ _Kind = Literal["correction", "bust"]
 _SHOWN = 500
 _CACHE_SIZE = 10_000
 _DAY = timedelta(days=1)
+#: Currencies that are a hundredth of another: prices in them are in the other, with a multiplier of 0.01.
+_MINOR = {
+    "GBX": "GBP",
+    "GBp": "GBP",
+    "GBPENCE": "GBP",
+    "ZAc": "ZAR",
+    "ZAC": "ZAR",
+    "ILA": "ILS",
+    "ILa": "ILS",
+}
+_HUNDREDTH = Decimal("0.01")
 _ONLY_CLOCK = re.compile(r"\d{1,2}:\d\d[\d:., aApPmM]*")
 _SAY_THE_DAY = "a time without a day: say of which day with --date YYYY-MM-DD, or name the column of the day"
 _InstrumentKey = tuple[str, str, str, Decimal | None, date]
@@ -204,6 +215,8 @@ class FillParser:
         commission = NO_FEE if raw.commission is None else raw.commission or ZERO
         if raw.bad_number is not None:
             raise RowError(*structs.astuple(raw.bad_number))
+        if minor := _MINOR.get(raw.fee_currency.strip()):
+            commission, raw.fee_currency = EXACT.multiply(commission, _HUNDREDTH), minor
         if quantity is None or quantity <= ZERO:
             raise _missing_quantity(quantity)
         named = (raw.symbol, raw.currency, raw.asset_class, raw.multiplier, self._times.day)
@@ -271,7 +284,8 @@ class FillParser:
     def _instrument(
         self, symbol: str, currency: str, asset_class: str, multiplier: Decimal | None, day: date
     ) -> Instrument:
-        kind, money = asset_class_of(asset_class), _currency(currency)
+        minor = _MINOR.get(currency.strip(), "")
+        kind, money = asset_class_of(asset_class), minor or _currency(currency)
         text = _required(symbol, "symbol").strip()
         resolved = self._instruments.resolve(text, _contract_day(day), kind, money)
         is_ambiguous = isinstance(resolved, UnknownInstrument) and resolved.code == "ambiguous_instrument"
@@ -282,6 +296,9 @@ class FillParser:
             raise RowError(found.code, found.reason, found.hint)
         if money and self._settlement.is_account_money and found.root is None:
             found = structs.replace(found, currency=money)
+        override = self._instruments.overrides.get(" ".join(text.upper().split()))
+        if minor and found.root is None and (override is None or override.multiplier is None):
+            found = structs.replace(found, multiplier=EXACT.multiply(found.multiplier, _HUNDREDTH))
         if len(self._known) >= _CACHE_SIZE:
             self._known.clear()
         self._known[symbol, currency, asset_class, multiplier, day] = found

@@ -17,8 +17,6 @@ _DIGITS, _LAST_DIGIT = 40, Decimal("1E-15")
 _CENT, _HUNDRED = Decimal("0.01"), Decimal(100)
 #: A multiplier is a round number; the amount that it is found by may be rounded.
 _CLOSE = Decimal("0.01")
-#: Fees and funding of a round trip are not more of what was bought and sold.
-_LARGEST_FEE = Decimal("0.02")
 #: A fee that is only implied is none if it is more of the trade than this.
 _LARGEST_FEE = Decimal("0.05")
 _PENCE = ("GBX", "GBP.PENCE")
