@@ -8,12 +8,16 @@ from typing import Any
 from tearsheet import __version__
 from tearsheet.errors import MissingSourceError, OtherRulesError, StoreError
 from tearsheet.settings import Settings, read_setting
+from tearsheet.shared_files import open_regular
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import BookingRules
 from tearsheet.trade.fee_schedule import FeeSchedule
 
 #: Version in the fingerprint; increase it to rebuild ledgers when the same facts give other rows.
 _BOOKS_VERSION = 4
+
+#: A file of settings has 200 kB at most; beyond this it is refused as too large whatever follows.
+_MOST_BYTES = 4 << 20
 
 
 def booking_rules_from(settings: Settings) -> BookingRules:
@@ -162,7 +166,8 @@ def fingerprint(settings: Settings) -> str:
 def file_digest(path: Path) -> str:
     """Return the hash of a small file; empty if it does not exist."""
     try:
-        return bytes_digest(path.read_bytes())
+        with open_regular(path) as file:
+            return bytes_digest(file.read(_MOST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         return ""
 

@@ -7,7 +7,7 @@ from msgspec import Struct, json
 from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.targets import check_targets, load_targets, preview_targets
+from tearsheet.app.targets import check_due_targets, check_targets, load_targets, preview_targets
 from tearsheet.errors import MissingSourceError, SettingsError
 from tearsheet.log import log_event
 from tearsheet.performance.summary import LimitStatus, PartialReason, PerformanceSummary, SummaryState
@@ -25,6 +25,13 @@ class Judged(Struct, frozen=True):
     summary: PerformanceSummary
     alerts: tuple[AlertEvent, ...]
     raised: tuple[AlertEvent, ...] = ()
+
+
+class Due(Struct, frozen=True):
+    """Open alerts of the targets that were due at the end of a window, and whether one of them is missed."""
+
+    alerts: tuple[AlertEvent, ...]
+    missed: bool
 
 
 class _LoggedReasons:
@@ -99,6 +106,11 @@ class Judge:
         )
         self._warn(judged)
         return Judged(judged, (*run.open, *self._limit_alerts(summary)), run.raised)
+
+    def judge_due(self, summary: PerformanceSummary) -> Due:
+        """Evaluate the targets of a past window that were due at its end, and raise and resolve their alerts."""
+        run = check_due_targets(self._context, summary, self.targets)
+        return Due(run.open, run.breached)
 
     def _warn(self, summary: PerformanceSummary) -> None:
         """Log why a summary is partial, once for each state of the ledger."""

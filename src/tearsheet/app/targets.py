@@ -81,6 +81,12 @@ def check_targets(context: LedgerContext, summary: PerformanceSummary, targets: 
     return result
 
 
+def check_due_targets(context: LedgerContext, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
+    """Evaluate the rules of a past window that could not be judged before its end."""
+    due = [rule for rule in target_rules(targets) if rule.only_when_ended]
+    return context.alerts.evaluate([(summary, due)])
+
+
 def preview_targets(context: LedgerContext, summary: PerformanceSummary, targets: Targets) -> AlertCheck:
     """Evaluate a summary like `check_targets`, without a change of the alerts file."""
     return context.alerts.preview(_checks(context, summary, targets))

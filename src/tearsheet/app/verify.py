@@ -159,7 +159,7 @@ def _check_logs(ledger: Ledger, folder: Path, report: VerifyReport) -> None:
     report.rows["log files"] = len(logs)
     for name, source in sorted(logs.items()):
         path = folder / name
-        if not path.exists() or source.size < 0:
+        if not path.is_file() or source.size < 0:
             continue
         with path.open("rb") as file:
             so_far = LogReadPosition(source.offset, source.lines, source.checksum)

@@ -10,14 +10,16 @@ from tearsheet.app.judgement import Judge, Judged
 from tearsheet.cli import EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
 from tearsheet.cli.tables import format_alert, format_summary, format_unknown_limits
-from tearsheet.errors import SettingsError, UsageError
+from tearsheet.errors import NotFoundError, SettingsError, UsageError
 from tearsheet.export.files import export_summary, json_bytes, summary_json
-from tearsheet.performance.summary import PartialReason, PerformanceSummary, SummaryState
+from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope, SummaryState
 from tearsheet.rules import AlertEvent
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
-from tearsheet.trade.session import WindowKind
+from tearsheet.trade.session import DAY, Window, WindowKind
 
+#: How far back the last traded window is looked for: over a week without trading.
+_LOOK_BACK = 14 * DAY
 #: How long a command waits for another writer before it reads the logs.
 _PATIENCE_S = 30.0
 #: Exit code by the state of a summary.
@@ -106,24 +108,41 @@ def check(allow_partial: bool, **values: Any) -> int:
     """Judge targets and limits and raise alerts, printing only what is wrong; for a scheduler.
 
     Exit code 2 says that a target is missed, a rolling rule broken or a limit breached; else 75 that a
-    limit is unknown, or that something may be missing in the window.
+    limit is unknown, or that something may be missing in the window. Targets that are due at the end of a
+    window are judged for the last traded one before the present window.
     """
     with open_tracker() as tracker:
         evaluation = _Evaluation(tracker, values["account"], allow_partial=allow_partial)
-        summary_ = tracker.get_summary(
-            window_from_options(tracker, values), scope=scope(values), currency=values["currency"]
-        )
-        for alert in evaluation.add(summary_).alerts:
+        window, wanted = window_from_options(tracker, values), scope(values)
+        summary_ = tracker.get_summary(window, scope=wanted, currency=values["currency"])
+        if summary_.is_empty:
+            _check_filter(tracker, wanted, values["currency"])
+        alerts = list(evaluation.add(summary_).alerts)
+        if window.start <= tracker.today < window.end and window.last_trades is None:
+            alerts += evaluation.add_due(window, wanted, values["currency"])
+        for alert in dict.fromkeys(alerts):
             click.echo(format_alert(alert, tracker.settings.calendar.timezone))
         for line in evaluation.uncertainties():
             click.echo(line)
         return evaluation.exit_code
 
 
+def _check_filter(tracker: PerformanceTracker, wanted: Scope, currency: str | None) -> None:
+    """Raise NotFoundError for a filter that nothing ever matched: a misspelled one would be healthy for ever."""
+    if not wanted.needs_row_filter or tracker.open_positions(wanted):
+        return
+    ever = tracker.get_summary("all", scope=wanted, currency=currency)
+    if ever.is_empty:
+        raise NotFoundError(
+            f"nothing was ever traded in {wanted.label}", "`tearsheet positions` lists symbols and strategies"
+        )
+
+
 class _Evaluation:
     """Judges summaries, raises their alerts, and determines the exit code."""
 
     def __init__(self, tracker: PerformanceTracker, account: str | None, *, allow_partial: bool) -> None:
+        self._tracker = tracker
         self._judge = Judge(tracker, account, tracker.refresh(_PATIENCE_S))
         self._states: set[SummaryState | None] = set()
         self._partial: dict[PartialReason, None] = {}
@@ -139,6 +158,20 @@ class _Evaluation:
         self._states.add(summary.state)
         self._partial |= dict.fromkeys(summary.partial_reasons)
         return judged
+
+    def add_due(self, window: Window, wanted: Scope, currency: str | None) -> list[AlertEvent]:
+        """Judge what was due at the end of the last traded window before this one; return its open alerts."""
+        if window.kind in ("all", "custom"):
+            return []
+        tracker = self._tracker
+        recent = Window.between(window.start - _LOOK_BACK, window.start - DAY)
+        days = tracker.get_summary(recent, scope=wanted, currency=currency, sync=False).days
+        if not days:
+            return []
+        last = Window.containing(window.kind, days[-1].session)
+        due = self._judge.judge_due(tracker.get_summary(last, scope=wanted, currency=currency, sync=False))
+        self._states.add("breach" if due.missed else None)
+        return list(due.alerts)
 
     def uncertainties(self) -> Iterator[str]:
         """Yield a line for each reason for incomplete data and each unknown limit status."""

@@ -6,22 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
+from tearsheet.app.watcher_lease import KEY, TERM_S, LeaseHolder, current_holder
 from tearsheet.store.tables.ledger import Ledger
-
-#: Seconds after which a lease that is not renewed expires.
-TERM_S = 15.0
-_KEY = "watcher"
-
-
-class LeaseHolder(Struct, frozen=True):
-    """Stored lease: its holder, the machine and process ID, and its expiry (epoch seconds)."""
-
-    holder: str
-    place: str
-    pid: int
-    until: float
 
 
 class LeaderLease:
@@ -36,13 +23,13 @@ class LeaderLease:
 
     def acquire(self, ledger: Ledger) -> LeaseHolder | None:
         """Acquire or renew the lease, or return its other holder. Raises StoreError."""
-        held = _current_holder(ledger)
+        held = current_holder(ledger)
         if self._is_mine(held) and held is not None and held.until - time.time() > TERM_S / 2:
             return None
         if self._is_held_by_other(held):
             return held
         with ledger.writing():
-            held = _current_holder(ledger)
+            held = current_holder(ledger)
             if self._is_held_by_other(held):
                 return held
             self._renew(ledger, time.time() + TERM_S)
@@ -50,14 +37,14 @@ class LeaderLease:
 
     def release(self, ledger: Ledger) -> None:
         """Release the lease. Raises StoreError."""
-        if self._is_mine(_current_holder(ledger)):
+        if self._is_mine(current_holder(ledger)):
             with ledger.writing():
-                if self._is_mine(_current_holder(ledger)):
+                if self._is_mine(current_holder(ledger)):
                     self._renew(ledger, 0)
 
     def _renew(self, ledger: Ledger, until: float) -> None:
         held = LeaseHolder(self._holder, _machine_id(), os.getpid(), until)
-        ledger.put(_KEY, msgspec.json.encode(held).decode())
+        ledger.put(KEY, msgspec.json.encode(held).decode())
 
     def _is_mine(self, held: LeaseHolder | None) -> bool:
         return held is not None and held.holder == self._holder
@@ -67,13 +54,6 @@ class LeaderLease:
             return False
         # a lease that ends far in the future was written by a wrong clock
         return time.time() < held.until <= time.time() + 2 * TERM_S
-
-
-def _current_holder(ledger: Ledger) -> LeaseHolder | None:
-    stored = ledger.get(_KEY)
-    with suppress(msgspec.MsgspecError):
-        return None if stored is None else msgspec.json.decode(stored, type=LeaseHolder)
-    return None
 
 
 def _machine_id() -> str:

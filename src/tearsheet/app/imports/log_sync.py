@@ -14,6 +14,7 @@ from tearsheet.app.reports import OnProgress, SyncReport, no_progress
 from tearsheet.errors import InputError, LedgerGoneError, OtherLedgerError, StoreError
 from tearsheet.log import timed_event
 from tearsheet.performance.summary import PartialReason
+from tearsheet.shared_files import open_regular
 from tearsheet.sources.trade_logs.log_folder import (
     LogFile,
     LogReadPosition,
@@ -222,7 +223,7 @@ def _read(
     before: list[StoredRecord] = []
     facts, rejected = (source.facts, source.rejected) if source else (0, 0)
     try:
-        with (folder / file.name).open("rb") as opened:
+        with open_regular(folder / file.name) as opened:
             if source is not None:
                 if source.size < 0:
                     transaction.forget_unreadable(source)

@@ -165,6 +165,11 @@ class AccountVerdicts:
         with self._ledger.snapshot() as queries:
             return BreachTable(queries).page(account, number, after)
 
+    @property
+    def limits_error(self) -> str | None:
+        """Return why the limits file cannot be read, None if it can."""
+        return self._file.load().error
+
     def unlimited_accounts(self) -> list[str]:
         """Return the accounts that trade without limits, and without a default that says what this means."""
         with self._ledger.snapshot():

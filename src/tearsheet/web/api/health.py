@@ -9,6 +9,9 @@ from flask import Response
 
 from tearsheet import __version__
 from tearsheet.app.config.source_decisions import doubts
+from tearsheet.app.judgement import Judge
+from tearsheet.app.limits.verdicts import account_verdicts
+from tearsheet.app.watcher_lease import lapsed_for_s
 from tearsheet.errors import TearsheetError
 from tearsheet.log import elapsed_ms
 from tearsheet.web.http.operation import Api, Operation
@@ -51,6 +54,8 @@ def _health(app_context: AppContext, guard_monitor: GuardMonitor | None) -> Resp
         "cache": _timed_check(lambda: _cache(app_context), "degraded"),
         "sources": _timed_check(lambda: _sources(app_context), "degraded"),
     }
+    if (lapsed := _timed_check(lambda: _watcher(app_context), "degraded")).detail is not None:
+        checks["watcher"] = lapsed
     if guard_monitor is not None:
         checks["guard"] = _timed_check(lambda: _guard(app_context, guard_monitor), "degraded")
     states = {check.status for check in checks.values()}
@@ -88,9 +93,21 @@ def _cache(app_context: AppContext) -> str | None:
 
 
 def _sources(app_context: AppContext) -> str | None:
+    """Return the codes of what may be missing or cannot be read: logs, known sources, targets, limits."""
     with app_context.query() as query:
-        found = [reason.code for reason in query.sync_errors] + [one.code for one in doubts(query.tracker)]
-        return ", ".join(dict.fromkeys(found)) or None
+        codes = [
+            reason.code for reason in Judge(query.tracker, None, query.sync_errors, tolerant=True).problems
+        ]
+        codes += [doubt.code for doubt in doubts(query.tracker)]
+        codes += ["bad_limits"] if account_verdicts(query.tracker).limits_error else []
+    return ", ".join(dict.fromkeys(codes)) or None
+
+
+def _watcher(app_context: AppContext) -> str | None:
+    """Return whether a watcher died: then targets are not judged and folders not read by themselves."""
+    with app_context.tracker_pool.borrow() as tracker:
+        lapsed = lapsed_for_s(tracker.ledger)
+    return f"no sign of the watcher for {lapsed:.0f} s" if lapsed else None
 
 
 def _guard(app_context: AppContext, guard_monitor: GuardMonitor) -> str | None:
