@@ -253,3 +253,19 @@ def test_a_limit_that_counts_from_a_day_to_come_is_unknown_until_then(place: Pla
     assert verdict(api) == ("unknown", None)
     place.now += timedelta(days=1)
     assert verdict(api) == ("ok", 0)
+
+
+def test_a_year_mistyped_is_a_doubt_of_its_day_and_not_of_ten_years(place: Place) -> None:
+    """An exit in 2036: the day of the line is partial; the days between now and then are not."""
+    place.now = NOON
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    wrong = record(order_id="1", net="-300", at=NOON, held=0) | {"exit_timestamp": "2036-11-20T12:00:00Z"}
+    place.log("2026-11-20", wrong, record(order_id="2", net="7", at=NOON, held=0))
+    with place.tracker() as tracker:
+        assert shown(tracker) == (7, 1, True)
+        assert account_verdicts(tracker).for_account("EQ-1").state == "unknown"
+        place.now += timedelta(days=1)
+        assert shown(tracker) == (0, 0, False)
+        assert account_verdicts(tracker).for_account("EQ-1").state == "ok"
+        assert shown(tracker, start=NOON.date()) == (7, 1, True)
+        assert shown(tracker, "weekly") == (7, 1, True)

@@ -207,8 +207,12 @@ def is_ahead(at: datetime, now: datetime) -> bool:
 
 
 def possible_instants(at: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """Return the range of instants that a time in the future may mean: in any time zone, or as it says."""
-    return min(now, at - _WIDEST_OFFSET), at
+    """Return the range of instants that a time in the future may mean: in any time zone, or as it says.
+
+    A time further ahead than any zone explains has a wrong date: what it tells of has happened by now.
+    """
+    earliest = at - _WIDEST_OFFSET
+    return (earliest, at) if earliest <= now else (now, now)
 
 
 def to_micros(at: datetime) -> int:

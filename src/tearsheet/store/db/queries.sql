@@ -34,7 +34,7 @@ SELECT MIN(since_us) AS since_us, MAX(until_us) AS until_us FROM rejection WHERE
 -- name: feeds
 SELECT s.layout, COUNT(*) AS sources, MAX(s.read_at) AS read_us, MAX(t.last_us) AS last_us
 FROM source s LEFT JOIN (
-    SELECT id >> 32 AS source_id, MAX(time_us) AS last_us FROM record GROUP BY id >> 32
+    SELECT id >> 32 AS source_id, MAX(time_us) AS last_us FROM record WHERE held_us IS NULL GROUP BY id >> 32
     UNION ALL SELECT id >> 32 AS source_id, MAX(time_us) AS last_us FROM fill WHERE record_id IS NULL GROUP BY id >> 32
 ) t ON t.source_id = s.id GROUP BY s.layout
 -- name: absence

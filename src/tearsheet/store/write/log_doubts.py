@@ -1,6 +1,6 @@
 """What is said of lines of a trade log that cannot count as they are, or that contradict themselves."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -18,9 +18,13 @@ _CENT = Decimal("0.01")
 def held_line(stored: StoredRecord, now: datetime) -> Rejection:
     """Return what is said of a line that is ahead of the clock."""
     record = stored.to_record()
+    said = future_time(stored.file, stored.line, record.short_text, record.last_time, now, stored.account)
+    assert said.since is not None
+    day = date.fromisoformat(stored.day) if stored.day else said.since.date()
     return replace(
-        future_time(stored.file, stored.line, record.short_text, record.last_time, now, stored.account),
+        said,
         code="ahead_of_clock",
+        since=min(said.since, datetime.combine(day, time(), UTC)),
         hint="the line is held, and counts from then on; check the bot's time zone and this machine's clock",
     )
 
