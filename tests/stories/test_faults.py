@@ -185,14 +185,7 @@ WHOLE = {
     "tags_of_positions",
     "setting_changes",
     "count_fills",
-    "doubts",
-    "links",
     "remove_all_gaps",
-    "doubts_within",
-    "absences",
-    "marks",
-    "feeds",
-    "repeated_orders",
 }
 
 
