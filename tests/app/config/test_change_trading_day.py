@@ -11,7 +11,7 @@ pytestmark = pytest.mark.both_databases
 
 def test_a_breach_that_the_new_trading_day_makes_is_stored_with_it_and_raises_its_alert(place: Place) -> None:
     """Losses of 400 and 200 on both sides of midnight are one day of 600 once days start at 22:00."""
-    place.write("config/dashboard-targets.yaml", "limits:\n  default:\n    daily_loss: 500\n")
+    place.write("config/dashboard-targets.yaml", "limits:\n  default: {daily_loss: 500, stale_after: null}\n")
     losses = [
         f"A,MSFT,2026-11-{at}Z,{side},1,{price},0,{number}"
         for number, (at, side, price) in enumerate(
