@@ -305,7 +305,7 @@ def test_drawdown_can_begin_on_a_date() -> None:
         "{max_drawdown: {amount: 100, since: 2026-11-23}}",
         """
         2026-11-20 09:00 buy 1 @ 1000
-        09:01 sell 1 @ 10      => ok; max_drawdown 0/100
+        09:01 sell 1 @ 10      => unknown
         2026-11-23 09:00 buy 1 @ 1000
         09:01 sell 1 @ 900     => breach
         """,

@@ -27,6 +27,7 @@ from tearsheet.sources.text.encoding import NumberFormat
 from tearsheet.sources.text.problem import RowError
 from tearsheet.sources.text.times import TimeFormatError, TimeParser, is_unambiguous
 from tearsheet.trade.amount import is_valid_amount
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import REJECTION_CODES, Fill
 from tests.support.laws import examples
 from tests.support.place import SAMPLES
@@ -114,7 +115,10 @@ def is_read_or_refused(path: Path) -> None:
     """The one thing that has to hold for every file."""
     try:
         for row in open_statement(path, INSTRUMENTS, OPTIONS).rows():
-            if isinstance(row, Fill):
+            if isinstance(row, Event):
+                assert row.time.tzinfo is UTC
+                assert (row.account + row.symbol + row.currency).encode()
+            elif isinstance(row, Fill):
                 assert row.quantity > 0
                 assert row.commission.is_finite()
                 assert is_valid_amount(row.quantity)

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.running import Running, ask
+from benchmarks.running import Running, ask, environment
 from tests.support.place import TOP
 
 SCRIPT = TOP / "examples/polling-client/poll.py"
@@ -111,7 +112,11 @@ def test_a_service_gone_back_to_an_earlier_state_is_not_trusted(poll: ModuleType
     lose(server, 2, 2)
     client = poll.Client(options(poll, server), now)
     assert client.ask()[0].revision == 2
+    server.stop()
     shutil.rmtree(server.folder / "logs")
+    forget = [sys.executable, "-c", "from tearsheet.cli import run; run()", "sources", "forget", "ledger"]
+    subprocess.run([*forget, "--by", "kim"], cwd=server.folder, env=environment({}), check=True)
+    server.start()
     lose(server, 1)
     with pytest.raises(poll.StaleError, match="revision 1 after 2"):
         client.ask()

@@ -77,7 +77,7 @@ def test_recovery_ends_it_and_another_breach_is_another_alert(place: Place) -> N
         ended = run(tracker)
         assert {a.id for a in ended.resolved} == {a.id for a in before.raised}
         assert (ended.raised, ended.open, ended.breached) == ((), (), False)
-        lose(place, 200)
+        lose(place, 200, mode="a")
         anew = run(tracker)
         assert len(anew.raised) == 2
         assert {a.id for a in anew.raised}.isdisjoint(a.id for a in before.raised)

@@ -27,22 +27,11 @@ from tearsheet.web.http.metrics import Metrics
 from tearsheet.web.http.responses import format_timestamp
 from tearsheet.web.server.answer_cache import create_answer_cache
 from tearsheet.web.server.tracker_pool import TrackerPool
+from tearsheet.web.server.worker_process import WorkerProcess
 
 _log = logging.getLogger("tearsheet")
 #: Seconds between two signs of life during a long request.
 _BEAT_S = 5.0
-
-
-class WorkerProcess:
-    """Process that runs the application; this default has no timeout and ends without notice."""
-
-    def beat(self) -> None:
-        """Report progress, so that the server does not replace the process as hung."""
-
-    @property
-    def is_ending(self) -> bool:
-        """Return whether the process ends soon, so that event streams must end."""
-        return False
 
 
 class AppContext:

@@ -19,7 +19,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
-from tearsheet.web.server.context import AppContext, WorkerProcess
+from tearsheet.web.server.worker_process import WorkerProcess
 
 #: Threads that compute answers; each event stream has one more (`max_streams`).
 _THREADS = 8
@@ -46,7 +46,7 @@ class BufferedWorker(Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until stopped; requests that have begun to arrive are answered first."""
-        app_context: AppContext = self.wsgi.extensions["tearsheet"]
+        app_context = self.wsgi.extensions["tearsheet"]
         calls = _Calls(self.wsgi, lambda: self._is_wanted)
         app_context.worker = calls
         channels: dict[int, Any] = {}

@@ -12,6 +12,7 @@ CREATE TABLE doubt (
     kept_in  INTEGER NOT NULL,
     PRIMARY KEY (source, account, kept_in)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX doubt_until ON doubt (until_us);
 
 -- Sources that may be absent, because an operator said so.
 CREATE TABLE absence (
