@@ -68,6 +68,11 @@ class CoinLedger:
 
     def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
         """Yield the trades and the other rows below a position, in the order in which they begin."""
+        for line, cells, problem in self._read(after):
+            self.line = self.last_line = line
+            yield cells, problem
+
+    def _read(self, after: int) -> list[tuple[int, list[str], RowProblem | None]]:
         found: list[tuple[int, list[str], RowProblem | None] | _Group] = []
         groups: dict[tuple[str, ...], _Group] = {}
         with exact():
@@ -81,13 +86,7 @@ class CoinLedger:
                     found.append((self._table.line, self._other(row), None))
                 elif group.line == self._table.line:
                     found.append(group)
-            for one in found:
-                if isinstance(one, _Group):
-                    self.line = self.last_line = one.line
-                    yield self._trade(one), None
-                else:
-                    self.line = self.last_line = one[0]
-                    yield one[1], one[2]
+            return [(one.line, self._trade(one), None) if isinstance(one, _Group) else one for one in found]
 
     def _group(self, row: Sequence[str], groups: dict[tuple[str, ...], _Group]) -> _Group | None:
         """Add a row to its trade, and return that; None for a row of another kind."""
