@@ -129,7 +129,10 @@ def open_regular(path: Path) -> BinaryIO:
     """Open a file for reading. Raises OSError for anything else: opening a named pipe would wait for ever."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "it is no file")
         return os.fdopen(descriptor, "rb")
     except OSError:
