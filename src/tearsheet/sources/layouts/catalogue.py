@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tearsheet.errors import FormatError, InputError
-from tearsheet.sources.layouts.header import HeaderPlaces, header_places, normalize_name
+from tearsheet.sources.layouts.header import header_places, normalize_name
 from tearsheet.sources.layouts.layout import JSON_LINES, Kind, Layout, parse_layout
 from tearsheet.sources.text.lines import truncate
 
@@ -116,14 +116,14 @@ class LayoutSelector:
         Raises FormatError if a column that is read occurs twice.
         """
         names = header_places(header)
-        fitting = [layout for layout in self._known if not layout.missing(names)]
+        matches = [LayoutMatch(layout, layout.missing(names)) for layout in self._known]
+        fitting = [match.layout for match in matches if not match.missing]
         if fitting:
             layout = max(fitting, key=_priority)
             _reject_duplicate_columns(layout, header, self._file)
             return layout
         if len(names) > 1 or self._closest is None:
-            shares = (_overlap(layout, names) for layout in self._known)
-            rank = (max(shares, default=0.0), len(names))
+            rank = (max((match.overlap for match in matches), default=0.0), len(names))
             if self._closest is None or rank > self._closest[0]:
                 self._closest = (rank, header)
         return None
@@ -152,10 +152,6 @@ class LayoutSelector:
 def _priority(layout: Layout) -> tuple[bool, int]:
     """Return the sort key of a matching layout: the user's own first, then the most required columns."""
     return layouts().get(layout.name) is not layout, len(layout.needed)
-
-
-def _overlap(layout: Layout, names: HeaderPlaces) -> float:
-    return LayoutMatch(layout, layout.missing(names)).overlap
 
 
 def _load_folder(folder: Path) -> dict[str, Layout]:

@@ -36,20 +36,17 @@ class HeaderPlaces(dict[str, int]):
 
     def place(self, name: str) -> int | None:
         """Return the index of a column by its name in a layout, or None."""
-        normal = normalize_name(name)
+        normal, beside, pattern = _parsed(name)
         found = self.get(normal)
         if found is not None:
             return found
-        if beside := _BESIDE.match(normal):
-            base = self.place(beside["name"])
-            place = None if base is None else base + int(beside["steps"])
+        if beside is not None:
+            base = self.place(beside[0])
+            place = None if base is None else base + beside[1]
             return place if place is not None and place < self._width else None
-        pattern = _pattern(normal)
-        return (
-            next((place for cell, place in self.items() if pattern.fullmatch(cell)), None)
-            if pattern
-            else None
-        )
+        if pattern is None:
+            return None
+        return next((place for cell, place in self.items() if pattern.fullmatch(cell)), None)
 
     def first(self, names: Iterable[str]) -> int | None:
         """Return the index of the first of these columns that the header has, or None."""
@@ -84,6 +81,14 @@ def header_places(header: Sequence[str]) -> HeaderPlaces:
         seen[name] = seen.get(name, 0) + 1
         places.setdefault(name if seen[name] == 1 else f"{name} #{seen[name]}", place)
     return HeaderPlaces(places, len(header))
+
+
+@cache
+def _parsed(name: str) -> tuple[str, tuple[str, int] | None, re.Pattern[str] | None]:
+    """Return a name in lower case, the column that it is beside with the steps, and its pattern."""
+    normal = normalize_name(name)
+    beside = _BESIDE.match(normal)
+    return normal, (beside["name"], int(beside["steps"])) if beside else None, _pattern(normal)
 
 
 @cache
