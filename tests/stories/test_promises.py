@@ -300,7 +300,8 @@ class TestWords:
 
         for command in (tearsheet, *commands(tearsheet)):
             for line in re.sub(r"\\\n\s*", "", command.help or "").splitlines():
-                text = re.split(r"\s{2,}", line.strip())[0]
+                # an explanation follows behind two spaces that are not within quotes
+                text = re.split(r'\s{2,}(?=(?:[^"]*"[^"]*")*[^"]*$)', line.strip())[0]
                 if text.startswith("tearsheet "):
                     yield shlex.split(text)[1:]
 

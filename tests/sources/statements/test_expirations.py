@@ -11,6 +11,7 @@ from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.statements.statement import open_statement
 from tearsheet.trade.amount import to_plain_string
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Rejection
 
 RH = '"Activity Date","Process Date","Settle Date","Instrument","Description","Trans Code","Quantity","Price","Amount"\n'
@@ -99,13 +100,11 @@ def test_more_than_was_opened_cannot_end(tmp_path: Path) -> None:
     ]
 
 
-def test_a_split_says_what_to_write(tmp_path: Path) -> None:
+def test_a_split_is_an_event_by_the_shares_that_came(tmp_path: Path) -> None:
     text = RH + '"3/4/2026","3/4/2026","3/4/2026","XYZ","XYZ Corp","SPL","90","",""\n'
-    (rejected,) = rows(tmp_path / "a.csv", text)
-    assert isinstance(rejected, Rejection)
-    assert rejected.code == "unknown_row"
-    assert "quantity and price of the open position are wrong without it" in rejected.reason
-    assert rejected.hint.startswith("state it as two fills in the generic format")
+    (event,) = rows(tmp_path / "a.csv", text)
+    assert isinstance(event, Event)
+    assert (event.kind, event.symbol, event.terms.delta) == ("split", "XYZ", 90)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ def test_a_day_is_as_the_specification_shows_it(api: Api) -> None:
         fill(1, quantity=2, commission="1.10"),
         fill(2, "SELL", "110.25", commission="0.55"),
         fill(3, "SELL", "90", commission="0.55"),
-        fill(4, "SELL", 50, symbol="AAPL"),
-        fill(5, "BUY", "50.5", symbol="AAPL"),
+        fill(4, "SELL", 50, symbol="AAPL", commission=0),
+        fill(5, "BUY", "50.5", symbol="AAPL", commission=0),
     )
     answer = api.get("/api/performance/daily")
     data, metadata = answer.pop("data"), answer.pop("metadata")
@@ -59,6 +59,7 @@ def test_a_day_is_as_the_specification_shows_it(api: Api) -> None:
         "ends_at": "2026-11-21T00:00:00Z",
         "partial": False,
         "partial_reasons": [],
+        "notes": [],
         "missing_days": [],
         "rejected_lines": 0,
         "last_updated": "2026-11-20T21:00:00Z",

@@ -409,6 +409,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     def effect(self, text: str, side: Side) -> Effect:
         """Return the effect of a fill on its position, by the word in its column or by its side."""
         rule = self.effects
+        if not text and not rule.sells and "" not in rule.opens and "" not in rule.closes:
+            return ""
         words = {word.strip() for word in (text.split(rule.split) if rule.split else [text])}
         opens, closes = not words.isdisjoint(rule.opens), not words.isdisjoint(rule.closes)
         if opens != closes:
