@@ -148,7 +148,7 @@ class KnownLedger:
         return state.get("fingerprint")
 
     def accept(self, by: str) -> str:
-        """Take what is at the place now for the ledger, and create one if there is none; return its identity.
+        """Accept the ledger that is at the place now, or create one if there is none; return its identity.
 
         Raises StoreError if that cannot be noted, or the ledger cannot be opened.
         """

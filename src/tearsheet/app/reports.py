@@ -42,7 +42,7 @@ class ImportReport(Struct, kw_only=True):
     `unmatched_closes` are closing fills without an opening fill in the ledger. `known` and `orphans` are the older
     names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent. `executed_legs` are sides of round trips of
     the instruments it changed that executions tell, too; those count. `assumed` is what neither file nor user state.
-    `nothing` says what a file is of which nothing was read.
+    `nothing` names the kind of a file without a readable row.
     """
 
     file: str

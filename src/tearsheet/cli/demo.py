@@ -52,7 +52,7 @@ def demo(folder: Path, seed: int, serves: bool) -> None:
     _print_next_steps(folder, sample)
     if serves:
         click.echo(click.style("\nThe dashboard:", bold=True))
-        serve_local(settings, "/")
+        serve_local(settings)
 
 
 def _environment(env: os._Environ[str]) -> dict[str, str]:

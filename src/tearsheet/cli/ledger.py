@@ -180,7 +180,7 @@ def keep(name: str, by: str) -> None:
 @click.argument("name")
 @_by
 def forget(name: str, by: str) -> None:
-    """Give a source up with all that was read of it; a forgotten ledger is begun anew."""
+    """Remove a source and everything that was read from it; a forgotten ledger starts empty."""
     _decide(name, "forget", by)
 
 

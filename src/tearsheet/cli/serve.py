@@ -106,10 +106,10 @@ def open_folder(folder: Path, port: int | None, no_browser: bool) -> None:
         raise UsageError(f"the folder {folder} cannot be made: {error.strerror}", "name another") from error
     settings = Settings.load(os.environ, folder.resolve())
     log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
-    serve_local(settings, "/", port=port, browser=not no_browser)
+    serve_local(settings, port=port, browser=not no_browser)
 
 
-def serve_local(settings: Settings, path: str, *, port: int | None = None, browser: bool = False) -> None:
+def serve_local(settings: Settings, *, port: int | None = None, browser: bool = False) -> None:
     """Serve to this machine on a port (default: the configured one, else a free one), until stopped."""
     from tearsheet.web import create_app
     from tearsheet.web.server.gunicorn_server import serve
@@ -117,9 +117,9 @@ def serve_local(settings: Settings, path: str, *, port: int | None = None, brows
     chosen = _free_port(settings.port if port is None else port, any_other=port is None)
     local = settings.with_values(host="127.0.0.1", port=chosen, workers=1)
     address = f"http://127.0.0.1:{chosen}"
-    click.echo(f"Tearsheet is open at {address}{path}   (Ctrl-C ends it)")
-    if browser and has_browser():
-        threading.Thread(target=_open_when_ready, args=(address, path), daemon=True).start()
+    click.echo(f"Tearsheet is open at {address}/   (Ctrl-C ends it)")
+    if browser and _has_browser():
+        threading.Thread(target=_open_when_ready, args=(address,), daemon=True).start()
     serve(local, lambda: create_app(local))
 
 
@@ -135,7 +135,7 @@ def _free_port(preferred: int, *, any_other: bool) -> int:
     raise UsageError(f"port {preferred} at 127.0.0.1 is in use", "name another, or leave --port out")
 
 
-def has_browser() -> bool:
+def _has_browser() -> bool:
     """Return whether a browser with a window can be opened here."""
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return False
@@ -146,13 +146,13 @@ def has_browser() -> bool:
     return True
 
 
-def _open_when_ready(address: str, path: str) -> None:
+def _open_when_ready(address: str) -> None:
     """Open the browser once the service answers."""
     deadline = time.monotonic() + _START_PATIENCE_S
     while time.monotonic() < deadline:
         try:
             with urlopen(f"{address}/healthz", timeout=2):
-                webbrowser.open(address + path)
+                webbrowser.open(f"{address}/")
                 return
         except (URLError, OSError):
             time.sleep(0.1)

@@ -159,7 +159,7 @@ class SummaryBuilder:
     ) -> tuple[list[Booking], list[Position]]:
         """Return the rows in a scope; a booking is in scope if its position is."""
         fits: dict[str, bool] = {p.id: is_in_scope(scope, p) for p in closed}
-        fits[""] = False  # a booking that no position bears has a symbol, but no strategy and no mode
+        fits[""] = False  # a booking of no position has a symbol, but no strategy and no mode
         unborne_of = scope.symbol if scope.strategy is None and scope.mode is None else None
         for identity in {b.position_id for b in bookings} - fits.keys():
             position = self._ledger.queries.position(identity)

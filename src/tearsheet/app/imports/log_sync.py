@@ -116,7 +116,7 @@ def confirm_up_to_date(context: LedgerContext) -> bool:
 def _archives(context: LedgerContext) -> bool:
     """Return whether files of finished days may leave: as the settings state it, or else as the ledger knows it.
 
-    Two processes of which only one states it would else raise and end the same doubts in turn.
+    Otherwise two processes, of which only one states it, would raise and end the same doubts in turn.
     """
     if "archive_logs" in context.settings.stated:
         return context.settings.archive_logs

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import accumulate
 from typing import Literal
 
 from msgspec import Struct
@@ -73,7 +74,8 @@ def _line(
 ) -> BoardLine:
     today, currency = context.today, verdict.currency if verdict else context.settings.currency
     sessions = context.ledger.tallies.between(account, today - DAY * _CURVE_DAYS, today + DAY, currency)
-    nearest = None if verdict is None else _nearest(verdict)
+    limits = verdict.limits if verdict else ()
+    nearest = _nearest(limits)
     return BoardLine(
         account=account,
         state=_state(verdict),
@@ -81,12 +83,10 @@ def _line(
         must_be_flat=verdict is not None and verdict.must_be_flat,
         nearest=nearest,
         used=None if nearest is None or nearest.used is None else int(nearest.used * 100),
-        drawdown_left=next((one.headroom for one in verdict.limits if one.name == "max_drawdown"), None)
-        if verdict
-        else None,
+        drawdown_left=next((one.headroom for one in limits if one.name == "max_drawdown"), None),
         today=_net(sessions, today),
         week=_net(sessions, Window.containing("weekly", today).start),
-        totals=_running_totals(sessions),
+        totals=tuple(accumulate(tally.curve.net for _, tally in sessions)),
         open_positions=open_positions,
         last_fill_at=verdict.last_fill_at if verdict else context.ledger.queries.last_fill_at(account),
         reasons=tuple(reason.detail for reason in verdict.reasons) if verdict else (),
@@ -100,22 +100,14 @@ def _state(verdict: Verdict | None) -> BoardState:
     return verdict.state
 
 
-def _nearest(verdict: Verdict) -> LimitView | None:
+def _nearest(limits: Sequence[LimitView]) -> LimitView | None:
     """Return the broken limit, else the one used most."""
-    used = [one for one in verdict.limits if one.breach is not None or one.used is not None]
+    used = [one for one in limits if one.breach is not None or one.used is not None]
     return max(used, key=lambda one: (one.breach is not None, one.used or ZERO), default=None)
 
 
 def _net(sessions: Sequence[tuple[date, Tally]], first: date) -> Decimal:
     return sum((tally.curve.net for session, tally in sessions if session >= first), ZERO)
-
-
-def _running_totals(sessions: Sequence[tuple[date, Tally]]) -> tuple[Decimal, ...]:
-    totals, total = [], ZERO
-    for _, tally in sessions:
-        total += tally.curve.net
-        totals.append(total)
-    return tuple(totals)
 
 
 def _order(line: BoardLine) -> tuple[object, ...]:

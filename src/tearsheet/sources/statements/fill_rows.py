@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec import json, structs
 
@@ -49,6 +49,8 @@ _MINOR = {
 _HUNDREDTH = Decimal("0.01")
 _ONLY_CLOCK = re.compile(r"\d{1,2}:\d\d[\d:., aApPmM]*")
 _SAY_THE_DAY = "a time without a day: say of which day with --date YYYY-MM-DD, or name the column of the day"
+R = TypeVar("R", RawFill, RawEvent)
+T = TypeVar("T")
 _InstrumentKey = tuple[str, str, str, Decimal | None, date]
 
 
@@ -93,18 +95,7 @@ class FillParser:
     def parse(self, raw: RawFill, line: int, cells: Sequence[str]) -> Fill | Rejection | None:
         """Return the fill, or None if an earlier row has the same execution."""
         self.last = raw
-        account, at = None, None
-        try:
-            account = raw.account.strip() or self._account
-            if not account:
-                raise RowError("missing_field", "account is empty", "say whose fills with --account")
-            at = self._times.parse(raw.time.strip() or _required(raw.time, "time"))
-            return self._fill(raw, account, at, line)
-        except TimeFormatError as bad:
-            problem = _bad_time(raw.time, bad)
-        except RowError as bad:
-            problem = bad.problem
-        return self.reject(line, cells, problem, account, at)
+        return self._parse(raw, line, cells, self._fill)
 
     def fit_to_result(self, entry: RawFill, leaving: RawFill, gross: Decimal) -> None:
         """Find the multiplier of a round trip by its result before fees, which is in the account's currency."""
@@ -125,13 +116,19 @@ class FillParser:
 
     def parse_event(self, raw: RawEvent, line: int, cells: Sequence[str]) -> Event | Rejection | None:
         """Return the event, or None if an earlier row has the same one."""
+        return self._parse(raw, line, cells, self._event)
+
+    def _parse(
+        self, raw: R, line: int, cells: Sequence[str], make: Callable[[R, str, datetime, int], T | None]
+    ) -> T | Rejection | None:
+        """Find the account and the time of a row and make its value; a row without them is rejected."""
         account, at = None, None
         try:
             account = raw.account.strip() or self._account
             if not account:
                 raise RowError("missing_field", "account is empty", "say whose fills with --account")
             at = self._times.parse(raw.time.strip() or _required(raw.time, "time"))
-            return self._event(raw, account, at, line)
+            return make(raw, account, at, line)
         except TimeFormatError as bad:
             problem = _bad_time(raw.time, bad)
         except RowError as bad:

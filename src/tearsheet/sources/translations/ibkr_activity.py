@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 
 from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.text.problem import RowProblem
+from tearsheet.sources.translations.table_view import TableView
 
 _DISCRIMINATOR = "DataDiscriminator"
 #: A statement has a heading within so many rows.
@@ -136,39 +137,16 @@ def _by_word(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
 _PART_OF, _ASSET_OF, _MONTH_OF = _by_word(_PARTS), _by_word(_ASSETS), _by_word(_MONTHS)
 
 
-class ActivityTable:
+class ActivityTable(TableView):
     """A statement with English names of parts, headings and asset categories."""
 
     def __init__(self, table: TableSource) -> None:
-        self._table = table
-        #: The heading of the trades in English, and its position.
-        self.header: list[str] = []
-        self.header_at = 0
+        super().__init__(table)
         #: The account, as an English statement states it.
         self.stated: list[str] = []
         self._parts: dict[str, str] = {}
         self._headings: dict[tuple[str, ...], list[str]] = {}
         self._find()
-
-    @property
-    def line(self) -> int:
-        """First line of the row given last."""
-        return self._table.line
-
-    @property
-    def last_line(self) -> int:
-        """Last line of the row given last."""
-        return self._table.last_line
-
-    @property
-    def bytes_read(self) -> int:
-        """Number of bytes read so far."""
-        return self._table.bytes_read
-
-    @property
-    def resume_after(self) -> int:
-        """Position of the row given last."""
-        return self._table.resume_after
 
     def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
         """Yield the rows below a position, in English."""

@@ -10,6 +10,7 @@ from typing import Literal
 
 from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.text.problem import RowProblem
+from tearsheet.sources.translations.table_view import TableView
 
 _Part = Literal["deals", "positions", "closed"]
 _TIME = re.compile(r"^\d{4}[.-]\d\d[.-]\d\d \d\d:\d\d(?::\d\d)?(?:\.\d+)?$")
@@ -46,37 +47,14 @@ _RIGHT: dict[_Part, tuple[str, ...]] = {
 _COSTS = ("Commission", "Fee")
 
 
-class MetaTraderTable:
+class MetaTraderTable(TableView):
     """One part of a report: its deals, else its closed transactions, else its positions."""
 
     def __init__(self, table: TableSource) -> None:
-        self._table = table
-        #: The heading of the part in English, and its position.
-        self.header: list[str] = []
-        self.header_at = 0
+        super().__init__(table)
         self._above: list[list[str]] = []
         self.part: _Part | None = None
         self._find()
-
-    @property
-    def line(self) -> int:
-        """First line of the row given last."""
-        return self._table.line
-
-    @property
-    def last_line(self) -> int:
-        """Last line of the row given last."""
-        return self._table.last_line
-
-    @property
-    def bytes_read(self) -> int:
-        """Number of bytes read so far."""
-        return self._table.bytes_read
-
-    @property
-    def resume_after(self) -> int:
-        """Position of the row given last."""
-        return self._table.resume_after
 
     def rows(self, after: int) -> Iterator[tuple[list[str], RowProblem | None]]:
         """Yield the rows from the heading of the part, below a position; the heading is in English."""

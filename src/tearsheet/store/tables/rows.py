@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Literal, cast
 
 import msgspec
-from msgspec import Struct, json
+from msgspec import Struct, json, structs
 
 from tearsheet.store.tables.columns import BookingRow, FillRow, PositionRow, RejectionRow
 from tearsheet.store.tables.query_rows import GapRow, RejectionListRow
@@ -242,9 +242,7 @@ def fill_to_row(identity: int, f: Fill, record_id: int | None) -> FillRow:
 
 def fill_from_row(row: FillRow) -> Fill:
     """Return the fill or event of a row."""
-    if row.event is not None:
-        return _event_from_row(row)
-    return Fill(
+    fill = Fill(
         account=row.account,
         symbol=row.symbol,
         key=row.key,
@@ -265,24 +263,12 @@ def fill_from_row(row: FillRow) -> Fill:
         position_side=row.position_side,
         closes=bool(row.closes),
     )
+    return fill if row.event is None else _event_of(row, fill)
 
 
-def _event_from_row(row: FillRow) -> Event:
+def _event_of(row: FillRow, fill: Fill) -> Event:
     return Event(
-        account=row.account,
-        symbol=row.symbol,
-        key=row.key,
-        time=from_micros(row.time_us),
-        rank=row.rank,
-        side=_SIDES[row.side],
-        quantity=Decimal(row.quantity),
-        price=Decimal(row.price),
-        commission=Decimal(row.commission),
-        multiplier=Decimal(row.multiplier),
-        currency=row.currency,
-        fill_id=row.fill_id,
-        order_id=row.order_id,
-        position_side=row.position_side,
+        **structs.asdict(fill),
         kind=cast(EventKind, row.event),
         amount=decimal(row.amount),
         terms=json.decode(row.terms, type=EventTerms) if row.terms else NO_TERMS,
@@ -407,7 +393,7 @@ def record_to_body(r: TradeRecord) -> bytes:
 
 def record_from_body(body: bytes) -> TradeRecord:
     """Decode a stored record."""
-    return TradeRecord(**msgspec.structs.asdict(_decode_body(body)))
+    return TradeRecord(**structs.asdict(_decode_body(body)))
 
 
 def line_of(record_id: int) -> int:

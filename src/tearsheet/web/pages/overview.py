@@ -1,5 +1,6 @@
 """Overview page: a range that ends at the last data, with its key numbers, curve, limits, month and trades."""
 
+from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
@@ -123,12 +124,7 @@ def _window(tracker: PerformanceTracker, name: str, scope: Scope, last_day: date
 def _months_before(day: date, months: int) -> date:
     """Return the day of the same number some months before, or the last one of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    for number in range(day.day, 0, -1):
-        try:
-            return date(year, month + 1, number)
-        except ValueError:
-            continue
-    raise AssertionError("every month has a first day")
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[str, Any]:

@@ -91,17 +91,15 @@ def curves(totals: Sequence[Decimal], drawdowns: Sequence[Decimal]) -> dict[str,
     """Return the curves of cumulative P&L and drawdown, none for fewer than two points."""
     if len(totals) < 2:
         return {}
-    total = svg.curve_path(totals, _HEIGHT)
     drawdown = svg.curve_path([-value for value in drawdowns], _HEIGHT)
-    return {
-        "net_pnl": Sparkline("curve", svg.tone(totals[-1]), total),
-        "max_drawdown": Sparkline("curve", "loss", drawdown),
-    }
+    return {"net_pnl": sparkline_of(totals), "max_drawdown": Sparkline("curve", "loss", drawdown)}
 
 
 def sparkline_of(totals: Sequence[Decimal]) -> Sparkline | None:
     """Return the curve of cumulative P&L, None for fewer than two points."""
-    return curves(totals, totals).get("net_pnl")
+    if len(totals) < 2:
+        return None
+    return Sparkline("curve", svg.tone(totals[-1]), svg.curve_path(totals, _HEIGHT))
 
 
 def recent_results(newest_first: Sequence[Decimal]) -> dict[str, Sparkline | None]:
