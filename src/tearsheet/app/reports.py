@@ -1,7 +1,7 @@
 """Results of sync, import, verify and explain."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -36,13 +36,46 @@ class SyncReport(Struct, kw_only=True):
     revision: int = 0
 
 
+class TieOutDifference(Struct, frozen=True):
+    """Number that differs between a file and the ledger; `kind` is the cause, as far as shown, `words` its detail."""
+
+    account: str
+    session: date
+    symbol: str | None
+    what: str
+    theirs: Decimal
+    ours: Decimal
+    difference: Decimal
+    kind: str
+    words: str
+
+
+class TieOut(Struct, frozen=True, kw_only=True):
+    """Comparison of what an imported file states with the ledger.
+
+    `compared` numbers are those that the file states, `agreeing` those that are the same, or differ only as a method
+    (first in, first out) or a rounding does, and `kinds` counts the others and those by kind. `fills` are fills that
+    one side lacks or has otherwise. `text` says it in one line; `differences` and `fills` are the first of them.
+    """
+
+    compared: int
+    agreeing: int
+    agrees: bool
+    text: str
+    kinds: dict[str, int] = {}
+    differences: tuple[TieOutDifference, ...] = ()
+    fills: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class ImportReport(Struct, kw_only=True):
     """Result of an import: new, duplicate and rejected fills or records, new events, and rows known to change nothing.
 
     `unmatched_closes` are closing fills without an opening fill in the ledger. `known` and `orphans` are the older
     names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent. `executed_legs` are sides of round trips of
     the instruments it changed that executions tell, too; those count. `assumed` is what neither file nor user state.
-    `nothing` names the kind of a file without a readable row.
+    `nothing` names the kind of a file without a readable row. `tie_out` is None for a file that states nothing beside
+    its fills.
     """
 
     file: str
@@ -62,6 +95,7 @@ class ImportReport(Struct, kw_only=True):
     nothing: str = ""
     revision: int = 0
     events: int = 0
+    tie_out: TieOut | None = None
 
     def __post_init__(self) -> None:
         # stored reports of an older version lack the new names

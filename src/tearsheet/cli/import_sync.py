@@ -7,10 +7,9 @@ from typing import Any
 import click
 
 from tearsheet import log
-from tearsheet.app.imports.import_file import ImportJob, import_file, preview_import, save_mapping
-from tearsheet.app.reconcile.reconcile import Reconciliation
-from tearsheet.app.reconcile.tie_out import tie_out
-from tearsheet.app.reports import ImportReport
+from tearsheet.app.imports.import_file import ImportJob, import_file, save_mapping
+from tearsheet.app.reconcile.tie_out import preview_import, tie_out
+from tearsheet.app.reports import ImportReport, TieOut
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.formats import file_options, file_options_from
 from tearsheet.cli.imports import format_changes
@@ -71,8 +70,10 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
                     report: ImportReport = preview.report
                 else:
                     report = import_file(tracker, job)
+                    report.tie_out = tie_out(tracker, path, report.layout, options)
             if report.repeated:
                 click.echo(f"{path}: imported before, nothing changed ({report.known:,} fills)")
+                _echo_tie_out(report.tie_out)
                 continue
             saved_as = f"import {report.id}, revision {report.revision}"
             click.echo(
@@ -93,8 +94,7 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
                 )
             for orphan in report.orphans[:_MAX_LINES]:
                 click.echo(click.style(f"  orphan close: {orphan.message}", fg="yellow"))
-            if not dry_run and (compared := tie_out(tracker, path, report.layout, options)) is not None:
-                click.echo("\n".join(_tie_out_lines(compared)))
+            _echo_tie_out(report.tie_out)
             for rejection in report.rejections[:_MAX_LINES]:
                 click.echo(format_rejection(rejection))
             if len(report.rejections) > _MAX_LINES:
@@ -110,19 +110,23 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
     return EXIT_BAD_DATA if failed else EXIT_OK
 
 
-def _tie_out_lines(found: Reconciliation) -> list[str]:
-    """Return what the comparison of a file with the ledger comes to."""
-    differing = found.differences
-    agreeing = found.compared - len(differing)
-    if not differing:
-        return [f"  agrees with the broker: {agreeing:,} of {found.compared:,}"]
-    head = f"  differs from the broker: {len(differing):,} of {found.compared:,}; `tearsheet reconcile` shows them all"
-    lines = [
-        f"    {one.session} {one.account} {one.symbol or ''} {one.what}: theirs {to_plain_string(one.theirs)}, "
-        f"ours {to_plain_string(one.ours)} ({one.kind})"
-        for one in differing[:_MAX_DIFFERENCES]
-    ]
-    return [click.style(head, fg="yellow"), *lines]
+def _echo_tie_out(found: TieOut | None) -> None:
+    """Print what the comparison of a file with the ledger comes to."""
+    if found is None:
+        return
+    click.echo(f"  {found.text}" if found.agrees else click.style(f"  {found.text}", fg="yellow"))
+    if found.agrees:
+        return
+    told = [one for one in found.differences if one.kind not in ("method", "rounding")]
+    for one in told[:_MAX_DIFFERENCES]:
+        click.echo(
+            f"    {one.session} {one.account} {one.symbol or ''} {one.what}: theirs {to_plain_string(one.theirs)}, "
+            f"ours {to_plain_string(one.ours)} ({one.kind})"
+        )
+    for description in found.fills[:_MAX_DIFFERENCES]:
+        click.echo(f"    {description}")
+    if len(told) + len(found.fills) > _MAX_DIFFERENCES:
+        click.echo("    … `tearsheet reconcile` shows them all")
 
 
 @click.command(short_help="Rebuild the books and compare them with the ledger.")

@@ -123,7 +123,8 @@ def test_an_import_says_whether_the_broker_agrees(place: Place) -> None:
             StatementOptions(timezone=ZoneInfo("America/New_York")),
         )
         assert found is not None
-        assert (found.compared, found.differences) == (4, [])
+        assert (found.compared, found.differences) == (4, ())
+        assert found.text == "agrees with the broker: 4 of 4"
         assert tie_out(tracker, folder / "ib_split.xml", "generic_fills") is None
 
 

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.history import ImportHistory
-from tearsheet.app.imports.import_file import ImportJob, preview_import
+from tearsheet.app.imports.import_file import ImportJob
+from tearsheet.app.reconcile.tie_out import preview_import
 from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.store.db.connection import migrations
 from tearsheet.tracker import PerformanceTracker

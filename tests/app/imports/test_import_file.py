@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tearsheet.app.imports.import_file import ImportJob, preview_import
+from tearsheet.app.imports.import_file import ImportJob
+from tearsheet.app.reconcile.tie_out import preview_import
 from tearsheet.performance.summary import Scope
 from tearsheet.trade.session import Window
 from tests.support.place import NOON, Place, as_rows, fills_csv

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.support.api import Api, fill
 from tests.support.place import fills_csv
@@ -64,3 +65,31 @@ def test_a_correction_comes_by_request_too(api: Api) -> None:
     assert api.get("/api/performance/daily")["data"]["daily_pnl"] == 9
     api.fills(fill(2, "SELL", 110, status="bust"))
     assert api.get("/api/performance/daily")["data"]["total_trades"] == 0
+
+
+SPLIT = Path(__file__).parents[2] / "stories/data/cases/04-splits/ib_flex_forward_split/ib_split.xml"
+
+
+def test_an_import_says_whether_the_broker_agrees_and_so_does_a_dry_run(api: Api) -> None:
+    zone, text = "?timezone=America/New_York", SPLIT.read_text()
+    tried = json.loads(upload(api, "a.xml", text, f"{zone}&dry_run=yes").text)["data"]["tie_out"]
+    kept = json.loads(upload(api, "a.xml", text, zone).text)["data"]["tie_out"]
+    again = json.loads(upload(api, "a.xml", text, zone).text)["data"]["tie_out"]
+    assert tried == kept == again
+    assert (kept["text"], kept["agrees"], kept["compared"]) == ("agrees with the broker: 4 of 4", True, 4)
+    assert api.get("/api/imports")["data"][0]["id"] == 1
+
+
+def test_a_contradiction_with_the_broker_is_told_with_its_kind(api: Api) -> None:
+    text = SPLIT.read_text().replace('fifoPnlRealized="38"', 'fifoPnlRealized="40"')
+    assert 'fifoPnlRealized="40"' in text
+    for query in ("?timezone=America/New_York&dry_run=yes", "?timezone=America/New_York"):
+        found = json.loads(upload(api, "a.xml", text, query).text)["data"]["tie_out"]
+        assert (found["agrees"], found["agreeing"], found["compared"]) == (False, 3, 4)
+        [difference] = found["differences"]
+        assert (difference["what"], difference["difference"], difference["kind"]) == ("net", 2, "unknown")
+        assert found["text"] == "differs from the broker: 1 of 4 (1 unknown)"
+
+
+def test_a_file_of_fills_alone_has_nothing_to_compare(api: Api) -> None:
+    assert json.loads(upload(api, "a.csv", fills_csv(ROWS)).text)["data"]["tie_out"] is None

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.imports.preview import Preview, preview_change
 from tearsheet.app.reports import ImportReport, OnProgress, no_progress
 from tearsheet.errors import InputError, UsageError
 from tearsheet.log import timed_event
@@ -86,11 +85,6 @@ def import_file(context: LedgerContext, job: ImportJob) -> ImportReport:
             revision=report.revision,
         )
     return report
-
-
-def preview_import(context: LedgerContext, job: ImportJob) -> Preview:
-    """Return what an import would change; the transaction is rolled back. Raises as `import_file` does."""
-    return preview_change(context.ledger, FileImport(context, job).run)
 
 
 class FileImport:

@@ -104,12 +104,25 @@ def reconcile_statement(
     `method` "fifo" computes the ledger's results first in, first out, as most brokers do.
     Raises InputError and FormatError if the statement cannot be read or has no value to compare.
     """
+    sync_if_writable(context)
+    with context.ledger.snapshot():
+        return compare_statement(context, path, options, method=method, name=name)
+
+
+def compare_statement(
+    context: LedgerContext,
+    path: Path,
+    options: StatementOptions = StatementOptions(),
+    *,
+    method: CostMethod = "average",
+    name: str = "",
+) -> Reconciliation:
+    """Compare a broker statement with the ledger inside the caller's transaction. Raises as `reconcile_statement`."""
     settings = context.settings
     instruments = booking_rules_from(settings).instruments
     report = read_report(path, instruments, options)
     ledger = context.ledger
-    sync_if_writable(context)
-    with ledger.snapshot(), exact():
+    with exact():
         known_accounts = ledger.queries.accounts()
         start = settings.starting_balance if len(known_accounts) == 1 else None
         by_account: dict[str, list[ReportLine]] = defaultdict(list)

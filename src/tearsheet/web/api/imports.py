@@ -9,7 +9,8 @@ from msgspec.structs import asdict, replace
 
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.imports.history import Import, ImportHistory, UndoReport
-from tearsheet.app.imports.import_file import ImportJob, preview_import
+from tearsheet.app.imports.import_file import ImportJob
+from tearsheet.app.reconcile.tie_out import preview_import, tie_out
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import UsageError
 from tearsheet.performance.summary import to_plain_builtins
@@ -37,7 +38,8 @@ def add_imports(api: Api, app_context: AppContext) -> None:
             title="Keep what a file says",
             level="write",
             description="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
-            "and make the summaries partial. A dry run keeps nothing and shows what would change.",
+            "and make the summaries partial. A dry run keeps nothing and shows what would change. What the file "
+            "states of results, fees, positions and balances is compared with the books: `tie_out`, null without.",
             parameters=(*IMPORT_PARAMETERS, _DRY_RUN),
             body=Body(("multipart/form-data",), FILE_SCHEMA, None),
             response_type=Answer[ImportResult],
@@ -114,7 +116,9 @@ def _import_view(app_context: AppContext) -> Callable[..., Response]:
 def _import(app_context: AppContext, job: ImportJob) -> tuple[ImportReport, dict[str, Any]]:
     client = app_context.access.client_name(request)
     with app_context.tracker_pool.borrow() as tracker:
-        return ApiWrites(tracker).import_once(idempotency_key(client), replace(job, who=client)), {}
+        report = ApiWrites(tracker).import_once(idempotency_key(client), replace(job, who=client))
+        report.tie_out = tie_out(tracker, job.path, report.layout, job.options)
+    return report, {}
 
 
 def _preview(app_context: AppContext, job: ImportJob) -> tuple[ImportReport, dict[str, Any]]:

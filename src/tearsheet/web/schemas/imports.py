@@ -4,6 +4,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from tearsheet.app.imports.history import Import
 from tearsheet.app.imports.preview import DayChange, PositionChange
+from tearsheet.app.reports import TieOut
 from tearsheet.trade.fill import UnmatchedClose
 from tearsheet.web.schemas.trading import RejectionView
 
@@ -20,7 +21,7 @@ class ImportResult(Struct, kw_only=True):
     """Result of an import; `rejections` are its first rejected lines.
 
     `id` names the import; a dry run has `changes`, and its id is given to the next import. `executed_legs`: sides of
-    round trips that executions tell, too; those count.
+    round trips that executions tell, too; those count. `tie_out` is null for a file that states fills alone.
     """
 
     id: int
@@ -40,6 +41,7 @@ class ImportResult(Struct, kw_only=True):
     nothing: str
     revision: int
     events: int
+    tie_out: TieOut | None
     changes: PreviewChanges | UnsetType = UNSET
 
 

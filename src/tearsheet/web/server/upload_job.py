@@ -26,6 +26,7 @@ from tearsheet.app.imports.uploads import (
     UploadResult,
     UploadStore,
 )
+from tearsheet.app.reconcile.tie_out import tie_out, tie_out_within
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import FormatError, InputError, StoreError, TearsheetError, UsageError
 from tearsheet.web.server.context import AppContext
@@ -123,7 +124,9 @@ class _UploadJob:
     def _import_one(self, number: int) -> FileResult:
         path = self._uploads.path(self._upload.id, number)
         try:
-            report = import_file(self._context, self._job(number, path))
+            job = self._job(number, path)
+            report = import_file(self._context, job)
+            report.tie_out = tie_out(self._context, path, report.layout, job.options)
         except _FILE_ERRORS as error:
             return self._failure(number, error)
         self._remember_mapping(number)
@@ -168,7 +171,10 @@ class _UploadJob:
                 reports[number] = file_import.run()
             except _FILE_ERRORS as error:  # part of it was read, so the preview starts again without it
                 self._problems[number] = self._failure(number, error)
-                break
+                return reports
+        for number, report in reports.items():
+            job = self._job(number, self._uploads.path(self._upload.id, number))
+            report.tie_out = tie_out_within(self._context, job.path, report.layout, job.options)
         return reports
 
     def _preview_result(self, preview: Preview) -> UploadResult:
