@@ -157,4 +157,6 @@ class PerformanceTracker(CheckedContext):
         """Rebuild positions and totals from the stored fills, and compare them row by row."""
         from tearsheet.app.verify import verify
 
-        return verify(self.ledger, self.settings.log_dir, booking_rules_from(self.settings), self.now, step)
+        return verify(
+            self.ledger, self.settings.log_dir, booking_rules_from(self.settings, self.ledger), self.now, step
+        )

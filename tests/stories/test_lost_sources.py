@@ -17,9 +17,11 @@ import pytest
 
 from tearsheet.app.config.source_decisions import decide
 from tearsheet.cli import main
+from tearsheet.settings import Settings
+from tearsheet.web import create_app
 from tearsheet.web.http.auth import Tokens
 from tests.support.api import Api, fill
-from tests.support.place import NOON, Place, record
+from tests.support.place import NOON, Place, opened, record
 from tests.support.processes import Running, until
 
 pytestmark = pytest.mark.both_databases
@@ -325,25 +327,122 @@ def test_targets_whose_file_is_gone_are_not_evaluated(
     assert (answer["data"]["state"], codes(answer)) == ("partial", ["source_gone"])
 
 
-def test_books_are_never_rebuilt_without_the_instruments_that_they_are_of(
+MSFT_50 = "MSFT: {multiplier: 50}\n"
+
+
+def test_instruments_whose_file_is_gone_go_on_and_are_in_doubt_for_who_trades_them(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = place.write("config/instruments.yaml", "MSFT: {multiplier: 50}\n")
-    api = Api(place)
-    api.fills(fill(1, price=100), fill(2, "SELL", 99))
+    """Kind: a settings file that is gone takes the whole service down, or changes what is booked."""
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    path = place.write("config/instruments.yaml", MSFT_50)
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    others = [fill(3, account="P", symbol="AAPL"), fill(4, "SELL", 95, account="P", symbol="AAPL")]
     place.now = NOON + timedelta(minutes=30)
-    assert api.get("/api/performance/daily")["data"]["daily_pnl"] == -50
+    api.fills(fill(1, price=100), fill(2, "SELL", 99), *others)
+    assert state(api) == (-50, False, [], "ok")
     kept = path.read_bytes()
     path.unlink()
-    assert api.ask("GET", "/api/performance/daily").status_code == 503
+    fresh = Api(place, TEARSHEET_SYNC_EVERY_S="0")  # a process that never saw the file
+    for one in (api, fresh, api):
+        assert state(one) == (-50, True, ["source_gone"], "unknown")
+        assert state(one, "P") == (-5, False, [], "ok")
+        assert state(one, day=YESTERDAY)[1:3] == (False, [])
+    assert json.loads(api.ask("GET", "/readyz").text)["status"] == "degraded"
+    api.fills(fill(5, price=100), fill(6, "SELL", 99))
+    assert state(fresh) == (-100, True, ["source_gone"], "unknown")
+    api.fills(fill(7, account="P"), fill(8, "SELL", 99, account="P"))  # now P needs it, too
+    assert state(fresh, "P") == (-55, True, ["source_gone"], "unknown")
     shell(place, monkeypatch)
-    assert main(["summary"]) == 65
-    assert "instruments.yaml, which is gone" in capsys.readouterr().err
+    assert main(["summary"]) == 75
+    assert main(["sources"]) == 0
+    assert "instruments.yaml is gone" in capsys.readouterr().out
+    with place.tracker() as tracker:
+        assert not tracker.verify().differences
     path.write_bytes(kept)
-    assert api.get("/api/performance/daily")["data"]["daily_pnl"] == -50
+    assert state(api) == (-100, False, [], "ok")
     path.unlink()
+    assert state(api)[2] == ["source_gone"]
+    assert main(["sources", "keep", "instruments", "--by", "kim"]) == 0
+    assert state(api) == (-100, False, [], "ok")
+
+
+def test_instruments_given_up_are_those_of_the_table(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = place.write("config/instruments.yaml", MSFT_50)
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    api.fills(fill(1, price=100), fill(2, "SELL", 99))
+    path.unlink()
+    assert state(api)[2] == ["source_gone"]
+    shell(place, monkeypatch)
     assert main(["sources", "forget", "instruments", "--by", "kim"]) == 0
-    assert api.get("/api/performance/daily")["data"]["daily_pnl"] == -50  # stored with the fill
+    assert state(api)[:3] == (-50, False, [])  # the multiplier is stored with the fill
+    api.fills(fill(3, price=100), fill(4, "SELL", 99))
+    assert state(api)[:3] == (-51, False, [])
+    path.write_text(MSFT_50)  # restored, it counts again
+    api.fills(fill(5, price=100), fill(6, "SELL", 99))
+    assert state(api)[:3] == (-101, False, [])
+
+
+def test_another_instruments_file_is_refused_until_one_act_takes_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: two processes with different settings rebuild each other's books in turn."""
+    path = place.write("config/instruments.yaml", MSFT_50)
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    api.fills(fill(1, price=100), fill(2, "SELL", 99))
+    place.log(TODAY, opened(symbol="ZZZ", account_id="A", order_id="9"))
+    assert state(api)[0] == -50
+    with place.tracker() as tracker:
+        before = tracker.revision
+    other = place.write("other.yaml", "MSFT: {multiplier: 7}\n")
+    shell(place, monkeypatch)
+    monkeypatch.setenv("TEARSHEET_INSTRUMENTS_FILE", str(other))
+    for command in ("sync", "summary", "check", "verdict"):
+        assert main(command.split()) == 65, command
+        assert "states other instruments than those that the books are of" in capsys.readouterr().err
+    second = Api(place, TEARSHEET_SYNC_EVERY_S="0", TEARSHEET_INSTRUMENTS_FILE=str(other))
+    assert second.ask("GET", "/api/performance/daily").status_code == 503
+    assert second.ask("GET", "/readyz").status_code == 503
+    assert state(api)[0] == -50
+    with place.tracker() as tracker:
+        assert tracker.revision == before
+    # the same content in another place is no other file, and a process without a file uses the ledger's
+    other.write_text(MSFT_50)
+    assert state(second)[:3] == (-50, False, [])
+    other.write_text("MSFT: {multiplier: 7}\n")  # now an edit of a file that the books are of
+    second.fills(fill(3, price=100), fill(4, "SELL", 99))
+    assert state(second)[:3] == (-57, False, [])
+    assert api.ask("GET", "/api/performance/daily").status_code == 503
+    monkeypatch.setenv("TEARSHEET_INSTRUMENTS_FILE", str(path))
+    assert main(["sync"]) == 65
+    assert main(["sources", "accept", "instruments", "--by", "kim"]) == 0
+    assert state(api)[:3] == (-57, False, [])
+    api.fills(fill(5, price=100), fill(6, "SELL", 99))
+    assert state(api)[:3] == (-107, False, [])
+    assert second.ask("GET", "/api/performance/daily").status_code == 503
+    with place.tracker() as tracker:
+        changes = tracker.ledger.connection.execute("SELECT * FROM setting_change").fetchall()
+        assert any("kim" in row and "instruments" in row and "accept" in row for row in changes)
+
+
+def test_a_process_without_an_instruments_file_books_by_the_ledger_s(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.write("config/instruments.yaml", "QQQQ: {multiplier: 50}\n")
+    Api(place).fills(fill(1, symbol="QQQQ"), fill(2, "SELL", 99, symbol="QQQQ"))
+    elsewhere = place.folder / "elsewhere"
+    elsewhere.mkdir()
+    with place.tracker() as tracker:
+        url, before = str(tracker.settings.ledger), tracker.revision
+    settings = Settings.load(place.env | {"DATABASE_URL": place.env.get("DATABASE_URL", url)}, elsewhere)
+    other = create_app(settings, lambda: place.now).test_client()
+    answer = json.loads(other.get("/api/performance/daily?account=A").text)
+    assert (answer["data"]["daily_pnl"], answer["metadata"]["partial"]) == (-50, False)
+    fills = [fill(3, symbol="QQQQ"), fill(4, "SELL", 99, symbol="QQQQ")]
+    assert other.post("/api/fills", json=fills).status_code == 201
+    with place.tracker() as tracker:
+        assert tracker.revision == before + 1
+    assert state(Api(place))[:3] == (-100, False, [])
 
 
 def test_another_working_directory_takes_nothing_back(

@@ -204,7 +204,9 @@ class Place:
         """Rebuild the books by other rules, as `tearsheet calendar` does; the place states them from now on."""
         self.env |= env
         with LedgerContext(self.settings(), lambda: self.now, changes_rules=True) as context:
-            transaction = LedgerTransaction(context.ledger, booking_rules_from(context.settings), self.now)
+            transaction = LedgerTransaction(
+                context.ledger, booking_rules_from(context.settings, context.ledger), self.now
+            )
             with context.ledger.writing():
                 transaction.rebuild()
                 transaction.commit()

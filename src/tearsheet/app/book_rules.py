@@ -1,14 +1,12 @@
 """Booking rules: the settings that determine the books, besides the stored fills."""
 
 from collections.abc import Mapping
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 from tearsheet import __version__
-from tearsheet.errors import MissingSourceError, OtherRulesError, StoreError
+from tearsheet.app.kept_instruments import InstrumentSource, as_text
+from tearsheet.errors import OtherRulesError, StoreError
 from tearsheet.settings import Settings, read_setting
-from tearsheet.shared_files import open_regular
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.write.transaction import BookingRules
 from tearsheet.trade.fee_schedule import FeeSchedule
@@ -16,24 +14,25 @@ from tearsheet.trade.fee_schedule import FeeSchedule
 #: Version in the fingerprint; increase it to rebuild ledgers when the same facts give other rows.
 _BOOKS_VERSION = 4
 
-#: A file of settings has 200 kB at most; beyond this it is refused as too large whatever follows.
-_MOST_BYTES = 4 << 20
 
+def booking_rules_from(settings: Settings, ledger: Ledger) -> BookingRules:
+    """Return the rules by which a process books into a ledger.
 
-def booking_rules_from(settings: Settings) -> BookingRules:
-    """Return the booking rules. Raises SettingsError if the instruments file is invalid."""
-    from tearsheet.sources.config.fees import load_fees
-    from tearsheet.sources.config.instruments import load_instruments
+    Raises OtherRulesError, MissingSourceError, and SettingsError if the instruments file is invalid.
+    """
+    from tearsheet.sources.config.instruments import instruments_with  # loads the table of futures
 
-    instruments = load_instruments(settings.instruments_file, settings.currency)
+    kept = InstrumentSource(ledger, settings).current()
+    instruments = instruments_with(kept.overrides, settings.currency)
     return BookingRules(
         calendar=settings.calendar,
         instruments=instruments,
-        fees=FeeSchedule(load_fees(settings.instruments_file), instruments),
+        fees=FeeSchedule(kept.fees, instruments),
+        kept_instruments=as_text(kept),
         trade_log_mode=settings.trade_log_mode,
         breakeven_band=settings.breakeven_band,
         breakeven_breaks_streak=settings.breakeven_streak == "break",
-        fingerprint=fingerprint(settings),
+        fingerprint=_fingerprint(settings, kept.digest),
     )
 
 
@@ -48,10 +47,6 @@ BOOKING_SETTINGS = (
 )
 
 
-#: Name of the instruments file among the sources.
-INSTRUMENTS = "instruments"
-
-
 class RulesGuard:
     """Check of a process's settings against the booking rules stored in the ledger.
 
@@ -61,18 +56,19 @@ class RulesGuard:
     """
 
     def __init__(self, ledger: Ledger, settings: Settings, *, changes_rules: bool = False) -> None:
-        self._ledger = ledger
         self._stored = ledger.get("fingerprint")
-        self._reject_missing_instruments(self._stored, settings)
+        #: the instruments that the process and the ledger have
+        self.instruments = InstrumentSource(ledger, settings)
+        self.instruments.check(self._stored)
         self.settings = settings if changes_rules else adopt_rules(settings, self._stored)
-        self._fields = _fingerprint_fields(fingerprint(self.settings))
+        self._fields = _fingerprint_fields(_fingerprint(self.settings, ""))
 
     def refreshed_settings(self, stored: str | None) -> Settings:
         """Return the settings, with the ledger's rules if its fingerprint changed since the last read.
 
         Raises SettingsError, OtherRulesError, MissingSourceError.
         """
-        self._reject_missing_instruments(stored, self.settings)
+        self.instruments.check(stored)
         if stored is None or _fingerprint_fields(stored) == self._fields:
             return self.settings
         renewed = adopt_rules(self.settings.reload(), stored)
@@ -81,30 +77,14 @@ class RulesGuard:
     def verify(self, stored: str | None) -> None:
         """Raise StoreError if the rules in the ledger changed since they were read.
 
-        Raises MissingSourceError if the instruments file, which the books depend on, is gone.
+        Raises OtherRulesError or MissingSourceError if this process has other instruments than the ledger.
         """
-        self._reject_missing_instruments(stored, self.settings)
+        self.instruments.check(stored)
         if stored == self._stored:
             return
         if stored is not None and _fingerprint_fields(stored) != self._fields:
             raise StoreError("the rules of the ledger were changed meanwhile", "ask again")
         self._stored = stored
-
-    def _reject_missing_instruments(self, stored: str | None, settings: Settings) -> None:
-        """Raise MissingSourceError if the books are of an instruments file that is gone.
-
-        A rebuild without it would count futures by other multipliers.
-        """
-        path = settings.instruments_file
-        rules, _, instruments = (stored or "").rpartition("|")
-        if not rules or not instruments or path.exists():  # without rules: a ledger of an old schema
-            return
-        if not self._ledger.queries.exists("absence", (INSTRUMENTS,)):
-            raise MissingSourceError(
-                f"the books are of the instruments in {path}, which is gone",
-                f"restore it; or rebuild the books without it: `tearsheet sources forget {INSTRUMENTS} --by NAME`",
-                ("instruments_file",),
-            )
 
 
 def ledger_rules(stored: str | None) -> Mapping[str, str]:
@@ -156,22 +136,14 @@ def _fingerprint_fields(rules: str) -> str:
     return rules.rpartition("|")[0]
 
 
-def fingerprint(settings: Settings) -> str:
-    """Return the rebuild key of the books: version, booking settings and hash of the instruments file."""
+def fingerprint(settings: Settings, ledger: Ledger) -> str:
+    """Return the rebuild key of the books: version, booking settings and hash of the instruments in use.
+
+    Raises SettingsError, OtherRulesError, MissingSourceError.
+    """
+    return _fingerprint(settings, InstrumentSource(ledger, settings).digest)
+
+
+def _fingerprint(settings: Settings, instruments: str) -> str:
     booked = (getattr(settings, key) for key in BOOKING_SETTINGS)
-    parts = (_BOOKS_VERSION, __version__, *booked, file_digest(settings.instruments_file))
-    return "|".join(map(str, parts))
-
-
-def file_digest(path: Path) -> str:
-    """Return the hash of a small file; empty if it does not exist."""
-    try:
-        with open_regular(path) as file:
-            return bytes_digest(file.read(_MOST_BYTES))
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-
-
-def bytes_digest(data: bytes) -> str:
-    """Return the BLAKE2b hash of bytes, 64 bits in hex."""
-    return blake2b(data, digest_size=8).hexdigest()
+    return "|".join(map(str, (_BOOKS_VERSION, __version__, *booked, instruments)))

@@ -56,6 +56,7 @@ class LedgerContext(TransactionHooks):
         self._after_rollback: set[Callable[[], None]] = set()
         try:
             note_paths(self.ledger, self.settings)
+            self.rules.instruments.note_place()
         except TearsheetError:
             self.ledger.close()
             raise

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from tearsheet.app.book_rules import file_digest
+from tearsheet.app.file_content import file_digest
 from tearsheet.errors import MissingSourceError, SettingsError
 from tearsheet.store.tables.ledger import Ledger
 

@@ -52,7 +52,9 @@ def repair(settings: Settings, by: str, step: Callable[[str], None] = lambda wor
         kept_as, tables = _replace(settings, path)
     step("rebuilding the books from the facts")
     with LedgerContext(settings) as context, context.ledger.writing():
-        posting = LedgerTransaction(context.ledger, booking_rules_from(context.settings), context.now)
+        posting = LedgerTransaction(
+            context.ledger, booking_rules_from(context.settings, context.ledger), context.now
+        )
         posting.rebuild()
         old = "books" if kept_as is None else kept_as.name
         record_change(context.ledger, AuditEntry(datetime.now(UTC), by, "ledger", "repair", old, "rebuilt"))

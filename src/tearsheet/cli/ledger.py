@@ -8,16 +8,9 @@ import click
 
 from tearsheet import log
 from tearsheet.app.analysis.lists import Lists
-from tearsheet.app.book_rules import INSTRUMENTS, ledger_name
+from tearsheet.app.book_rules import ledger_name
 from tearsheet.app.config.change_trading_day import TradingDayChange
-from tearsheet.app.config.source_decisions import (
-    LEDGER,
-    Decision,
-    accept_ledger,
-    decide,
-    doubts,
-    forget_instruments,
-)
+from tearsheet.app.config.source_decisions import Decision, decide, decide_unopened, doubts
 from tearsheet.app.feeds import feeds
 from tearsheet.app.imports.api_posts import ApiWrites
 from tearsheet.app.known_ledger import KnownLedger, settings_of_ledger
@@ -120,6 +113,7 @@ def sources(ctx: click.Context) -> None:
       tearsheet sources keep 2026-11-30.jsonl --by kim    what was read of it stays; its absence is normal
       tearsheet sources accept 2026-11-30.jsonl --by kim  what is there now is all: the rest is taken out
       tearsheet sources forget logs --by kim             give it up, with all that was read of it
+      tearsheet sources accept instruments --by kim      the books follow this process's instruments file
       tearsheet sources accept ledger --by kim           what is at the ledger's place now is the ledger
       tearsheet sources forget ledger --by kim           the ledger is gone for good: begin a new one
     """
@@ -139,17 +133,10 @@ def sources(ctx: click.Context) -> None:
 
 
 def _decide(name: str, decision: Decision, by: str) -> None:
-    if name == LEDGER and decision != "keep":
-        settings = Settings.load()
-        log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
-        identity = accept_ledger(settings, by)
-        click.echo(
-            f"The ledger is {ledger_name(settings)} with identity {identity}; recorded as said by {by}."
-        )
-        return
-    if name == INSTRUMENTS and decision != "keep":
-        forget_instruments(Settings.load(), by)
-        click.echo(f"The books are rebuilt without {INSTRUMENTS} at the next look; recorded as said by {by}.")
+    settings = Settings.load()
+    log.configure(settings, verbose=click.get_current_context().find_root().obj or 0)
+    if (what := decide_unopened(settings, name, decision, by)) is not None:
+        click.echo(f"{what}; recorded as said by {by}.")
         return
     with open_tracker() as tracker:
         tracker.refresh(30.0)

@@ -10,7 +10,7 @@ import pytest
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.errors import SettingsError
 from tearsheet.performance.summary import PerformanceSummary, Scope
-from tearsheet.sources.config.fees import load_fees
+from tearsheet.sources.config.fees import fees_in
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import Window
 from tests.support.place import Place, fills_csv
@@ -118,8 +118,7 @@ def test_an_order_of_several_fills_pays_once(place: Place) -> None:
 )
 def test_a_schedule_that_makes_no_sense_is_named(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "instruments.yaml"
-    file.write_text(text + "\n")
     with pytest.raises(SettingsError) as caught:
-        load_fees(file)
+        fees_in(text + "\n", str(file))
     assert message in caught.value.message
     assert str(file) in caught.value.message

@@ -130,7 +130,9 @@ class TradingDayChange:
 
     def _rebuild(self, other: LedgerContext) -> int:
         self._reject_while_breached(other.ledger)
-        transaction = LedgerTransaction(other.ledger, booking_rules_from(other.settings), other.now)
+        transaction = LedgerTransaction(
+            other.ledger, booking_rules_from(other.settings, other.ledger), other.now
+        )
         transaction.rebuild()
         return transaction.commit()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tearsheet.app.book_rules import bytes_digest, file_digest
+from tearsheet.app.file_content import bytes_digest, file_digest
 from tearsheet.errors import InputError, SettingsError
 from tearsheet.export.files import replace_file
 from tearsheet.log import log_event

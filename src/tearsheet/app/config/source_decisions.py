@@ -5,18 +5,20 @@ from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tearsheet.app.book_rules import INSTRUMENTS, booking_rules_from
+from tearsheet.app.book_rules import booking_rules_from, ledger_name
 from tearsheet.app.config.settings_audit import AuditEntry, record_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.lost_logs import GONE, LOGS
+from tearsheet.app.kept_instruments import InstrumentSource, KeptInstruments, as_text
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.parsed_file import TARGETS
 from tearsheet.app.targets import load_targets
 from tearsheet.errors import MissingSourceError, SettingsError, UsageError
 from tearsheet.settings import Settings
 from tearsheet.store.tables.columns import DoubtRow
-from tearsheet.store.tables.sources import EVERY, LOGGED, DoubtTable
+from tearsheet.store.tables.sources import EVERY, INSTRUMENTS, LOGGED, DoubtTable
 from tearsheet.store.write.transaction import LedgerTransaction
 from tearsheet.trade.session import LATEST, from_micros
 
@@ -54,17 +56,45 @@ def accept_ledger(settings: Settings, by: str) -> str:
     return identity
 
 
-def forget_instruments(settings: Settings, by: str) -> None:
-    """Let the books be rebuilt without the instruments file, which is gone.
+def decide_instruments(settings: Settings, decision: Decision, by: str) -> str:
+    """Decide on the instruments of the books, which the next look follows; return what happens.
 
-    Raises UsageError if it is there, StoreError.
+    A file that is not the one that the books are of is accepted; of one that is gone, `keep` lets what the ledger
+    keeps of it go on, anything else lets the books be rebuilt without it. Raises UsageError, StoreError, SettingsError.
     """
-    if settings.instruments_file.exists():
-        raise UsageError(f"{settings.instruments_file} is there", "edit it; the books follow")
     with closing(KnownLedger(settings).open()) as ledger, ledger.writing():
-        now = datetime.now(UTC)
-        DoubtTable(ledger.queries).allow_absence(INSTRUMENTS, now, by)
-        record_change(ledger, AuditEntry(now, by, "sources", INSTRUMENTS, "gone", "forget"))
+        source, now, table = InstrumentSource(ledger, settings), datetime.now(UTC), DoubtTable(ledger.queries)
+        kept, path = source.kept(), str(settings.instruments_file)
+        if source.is_there:
+            if decision != "accept":
+                raise UsageError(f"{path} is there", "accept it if the books are of another one")
+            what = f"the books are rebuilt by {path}"
+            # an older time than that of any file, so that this one counts as its edit
+            changed = replace(kept, paths=(path,), mtime_ns=-1)
+        elif decision == "keep":
+            if not kept.is_known:
+                raise UsageError(f"what {path} said is not known", "restore it, or forget it")
+            changed, what = kept, f"what is known of {path} goes on"
+        else:
+            changed, what = KeptInstruments(paths=kept.paths), f"the books are rebuilt without {path}"
+        if not source.is_there:
+            table.allow_absence(INSTRUMENTS, now, by)
+        if changed.is_known:
+            ledger.put(INSTRUMENTS, as_text(changed))
+        table.remove([one for one in table.all() if one.source == INSTRUMENTS])
+        record_change(ledger, AuditEntry(now, by, "sources", INSTRUMENTS, kept.digest or None, decision))
+        ledger.bump_revision()
+    return what
+
+
+def decide_unopened(settings: Settings, name: str, decision: Decision, by: str) -> str | None:
+    """Carry out a decision on what would keep the ledger from being opened; return what happens, None for any other."""
+    if name == LEDGER and decision != "keep":
+        identity = accept_ledger(settings, by)
+        return f"The ledger is {ledger_name(settings)} with identity {identity}"
+    if name == INSTRUMENTS:
+        return f"{name}: {decide_instruments(settings, decision, by)} at the next look"
+    return None
 
 
 def doubts(context: LedgerContext) -> list[Doubt]:
@@ -125,6 +155,10 @@ def decide(context: LedgerContext, source: str, decision: Decision, by: str) -> 
         raise UsageError("a decision is recorded with who made it", "say it: --by NAME")
     if source == TARGETS:
         return _decide_targets(context, decision, by)
+    if source == INSTRUMENTS:
+        listed = [one for one in doubts(context) if one.source == INSTRUMENTS]
+        decide_instruments(context.settings, decision, by)
+        return listed
     with ledger.writing():
         table = DoubtTable(ledger.queries)
         every = table.all()
@@ -132,7 +166,7 @@ def decide(context: LedgerContext, source: str, decision: Decision, by: str) -> 
         if not ended:
             names = ", ".join(sorted({one.source for one in every})) or "nothing"
             raise UsageError(f"{source!r} is not in doubt", f"in doubt is {names}")
-        transaction = LedgerTransaction(ledger, booking_rules_from(context.settings), context.now)
+        transaction = LedgerTransaction(ledger, booking_rules_from(context.settings, ledger), context.now)
         transaction.changed = True
         _carry_out(context, transaction, ended, decision, by)
         table.remove(ended)
@@ -168,7 +202,11 @@ def _is_of_logs(doubt: DoubtRow) -> bool:
 
 
 def _to_doubt(row: DoubtRow) -> Doubt:
-    named = {LOGGED: "every account of the trade log", EVERY: "every account"}
+    named = {
+        LOGGED: "every account of the trade log",
+        EVERY: "every account",
+        INSTRUMENTS: "every account that trades what it names",
+    }
     return Doubt(
         source=row.source,
         code=row.code,

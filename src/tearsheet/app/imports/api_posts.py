@@ -42,7 +42,7 @@ class ApiWrites:
         Raises FormatError, UsageError for an idempotency key that was used for other content, StoreError.
         """
         with timed_event(_log, "tearsheet.fills") as event:
-            rules = booking_rules_from(self._context.settings)
+            rules = booking_rules_from(self._context.settings, self._ledger)
             objects = parse_objects(request.body, "fills")
             made = parse_fills(objects, request.name, rules.instruments)
             refused = [row for row in made if isinstance(row, Rejection)]
@@ -59,7 +59,7 @@ class ApiWrites:
         Raises as `fills` does.
         """
         with timed_event(_log, "tearsheet.marks") as event:
-            instruments = booking_rules_from(self._context.settings).instruments
+            instruments = booking_rules_from(self._context.settings, self._ledger).instruments
             made = parse_marks(parse_objects(request.body, "marks"), request.name, instruments)
             refused = [row for row in made if isinstance(row, Rejection)]
             refused += _future_marks(made, request.name, self._context.now)
@@ -74,7 +74,7 @@ class ApiWrites:
 
         Raises NotFoundError without one, StoreError.
         """
-        instruments = booking_rules_from(self._context.settings).instruments
+        instruments = booking_rules_from(self._context.settings, self._ledger).instruments
         found = instruments.resolve(symbol, self._context.today)
         name = symbol if isinstance(found, UnknownInstrument) else found.symbol
         with self._ledger.writing() as queries:

@@ -132,7 +132,7 @@ class ImportHistory:
 
     def _undo(self, import_: Import, who: str) -> UndoReport:
         transaction = LedgerTransaction(
-            self._ledger, booking_rules_from(self._context.settings), self._context.now
+            self._ledger, booking_rules_from(self._context.settings, self._ledger), self._context.now
         )
         transaction.rebuild_if_outdated()
         source = self._ledger.sources.get(import_.id)

@@ -92,7 +92,7 @@ class FileImport:
 
     def __init__(self, context: LedgerContext, job: ImportJob) -> None:
         self._ledger, self._job, self._now = context.ledger, job, context.now
-        self._rules = booking_rules_from(context.settings)
+        self._rules = booking_rules_from(context.settings, context.ledger)
         name = job.name or str(job.path)
         self._state, self._checksum = _file_identity(job.path, name)
         is_log = _is_trade_log(job.path)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from tearsheet.app.book_rules import booking_rules_from, fingerprint
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.lost_instruments import is_noted, update_instruments
 from tearsheet.app.imports.lost_logs import SEEN, LostLogs
+from tearsheet.app.kept_instruments import InstrumentSource
 from tearsheet.app.reports import OnProgress, SyncReport, no_progress
 from tearsheet.errors import InputError, LedgerGoneError, OtherLedgerError, StoreError
 from tearsheet.log import timed_event
@@ -48,7 +50,7 @@ def sync(context: LedgerContext, on_progress: OnProgress = no_progress) -> SyncR
         if same:
             report = SyncReport(files=files, unchanged_files=files, revision=ledger.revision)
         else:
-            rules = booking_rules_from(context.settings)
+            rules = booking_rules_from(context.settings, ledger)
             report = sync_logs(
                 ledger,
                 folder,
@@ -57,6 +59,7 @@ def sync(context: LedgerContext, on_progress: OnProgress = no_progress) -> SyncR
                 on_progress,
                 archives=archives,
                 is_named="log_dir" in context.settings.stated,
+                instruments=context.rules.instruments,
             )
         context.last_checked_at = context.now
         context.publish_pending_alerts()
@@ -144,7 +147,10 @@ def _is_up_to_date(context: LedgerContext) -> tuple[bool, int]:
     """Compare the signature of the log folder and the fingerprint of the rules; also return the number of files."""
     ledger = context.ledger
     number, signed, _ = _folder_state(ledger, context.settings.log_dir, archives=_archives(context))
-    same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint(context.settings)
+    same = ledger.get(SIGNATURE) == signed and ledger.get("fingerprint") == fingerprint(
+        context.settings, ledger
+    )
+    same = same and is_noted(ledger.queries, context.rules.instruments)
     return same and not ledger.sources.has_due_records(context.now), number
 
 
@@ -157,6 +163,7 @@ def sync_logs(
     *,
     archives: bool = False,
     is_named: bool = False,
+    instruments: InstrumentSource | None = None,
 ) -> SyncReport:
     """Import the new records of the folder in one write transaction, which waits for other processes' transactions."""
     with ledger.writing():
@@ -176,6 +183,8 @@ def sync_logs(
             _read(transaction, folder, file, known.get(file.name), report)
         lost = LostLogs(ledger, rules.calendar, now, archives=archives, is_named=is_named)
         if lost.update(trouble, known.values(), {file.name for file in files}):
+            transaction.changed = True
+        if instruments is not None and update_instruments(ledger.queries, instruments, rules.calendar, now):
             transaction.changed = True
         on_progress(report.read_bytes, total, "booking")
         if trouble is None and (files or not known) and ledger.get(FOLDER) != str(folder):

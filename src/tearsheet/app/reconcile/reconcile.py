@@ -119,7 +119,7 @@ def compare_statement(
 ) -> Reconciliation:
     """Compare a broker statement with the ledger inside the caller's transaction. Raises as `reconcile_statement`."""
     settings = context.settings
-    instruments = booking_rules_from(settings).instruments
+    instruments = booking_rules_from(settings, context.ledger).instruments
     report = read_report(path, instruments, options)
     ledger = context.ledger
     with exact():

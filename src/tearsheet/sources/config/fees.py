@@ -1,7 +1,6 @@
 """The fee schedule: the list `fees` of the instruments file."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tearsheet.errors import SettingsError
@@ -27,17 +26,13 @@ _RULES: dict[str, ValueRule[Any]] = {
 _FIELDS = {"per_contract": "per_unit", "per_share": "per_unit", "from": "since"}
 
 
-def load_fees(path: Path | None) -> tuple[FeeRule, ...]:
-    """Return the fee rules of an instruments file; none without one. Raises SettingsError."""
-    try:
-        text = "" if path is None else path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ()  # that the file cannot be read is said by the instruments
+def fees_in(text: str, file: str) -> tuple[FeeRule, ...]:
+    """Return the fee rules of the text of an instruments file. Raises SettingsError."""
     if FEES not in text:
         return ()
     from tearsheet.sources.config.yaml import load_mapping  # a YAML parser, only where there are fees
 
-    return parse_fees(load_mapping(text, str(path)).get(FEES), str(path))
+    return parse_fees(load_mapping(text, file).get(FEES), file)
 
 
 def parse_fees(content: Any, file: str) -> tuple[FeeRule, ...]:

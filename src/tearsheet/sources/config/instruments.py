@@ -1,5 +1,6 @@
 """Instruments: the packaged futures table and the user's overrides."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +13,40 @@ from tearsheet.trade.value_rule import CURRENCY, InvalidValueError, ValueRule, n
 
 
 def load_instruments(overrides_file: Path | None, default_currency: str) -> Instruments:
-    """Return the futures table with the overrides of a YAML file, if it exists.
+    """Return the futures table with the overrides of a YAML file, if it exists. Raises SettingsError."""
+    return instruments_with(_load_overrides(overrides_file), default_currency)
 
-    Each key is a symbol or a futures root and holds multiplier, currency, asset_class, tick or kind. Of the kind
-    `inverse`, the multiplier is what a contract is worth, and the currency the coin that it is settled in.
-    Raises SettingsError naming file, key, value and what is allowed.
-    """
+
+def instruments_with(overrides: Mapping[str, InstrumentOverride], default_currency: str) -> Instruments:
+    """Return the futures table with overrides."""
     table = (Path(trade.__file__).parent / "futures.csv").read_text("utf-8")
-    return Instruments(futures_table(table), _overrides(overrides_file), default_currency)
+    return Instruments(futures_table(table), overrides, default_currency)
 
 
-def _overrides(path: Path | None) -> dict[str, InstrumentOverride]:
+def _load_overrides(path: Path | None) -> dict[str, InstrumentOverride]:
     if path is None:
         return {}
     try:
-        text = path.read_text("utf-8")
+        return overrides_in(path.read_text("utf-8"), str(path))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SettingsError(f"{path} cannot be read: {reason}", "it is a YAML file") from None
+
+
+def overrides_in(text: str, file: str) -> dict[str, InstrumentOverride]:
+    """Return the overrides of a YAML text.
+
+    Each key is a symbol or a futures root and holds multiplier, currency, asset_class, tick or kind. Of the kind
+    `inverse`, the multiplier is what a contract is worth, and the currency the coin that it is settled in.
+    Raises SettingsError naming file, key, value and what is allowed.
+    """
     from tearsheet.sources.config.yaml import load_mapping  # a YAML parser, only where there is a file
 
-    content = load_mapping(text, str(path))
+    content = load_mapping(text, file)
     content.pop(FEES, None)
-    return {symbol.upper(): _override(str(path), symbol, rule) for symbol, rule in content.items()}
+    return {symbol.upper(): _override(file, symbol, rule) for symbol, rule in content.items()}
 
 
 _POSITIVE = number("a positive number", above="0")

@@ -29,6 +29,10 @@ SELECT * FROM doubt WHERE since_us < ? AND until_us >= ? ORDER BY code, source, 
 DELETE FROM doubt WHERE source = ? AND account = ? AND kept_in = ?
 -- name: accounts_of_files
 SELECT DISTINCT f.account FROM fill f JOIN source s ON s.id = f.id >> 32 WHERE s.kind = 'import' AND s.layout <> 'api'
+-- name: doubt_of_source
+SELECT source FROM doubt WHERE source = ?
+-- name: symbols_of_account
+SELECT symbol FROM position WHERE account = ? UNION SELECT symbol FROM log_stream WHERE account = ?
 -- name: span_of_rejections
 SELECT MIN(since_us) AS since_us, MAX(until_us) AS until_us FROM rejection WHERE source_id = ? AND code <> 'unreadable_file'
 -- name: feeds

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 
-from msgspec import json
+from msgspec import Struct, json
 
 from tearsheet.store.tables.columns import AbsenceRow, DoubtRow, FillRow, Row
 from tearsheet.store.tables.queries import Queries
@@ -14,6 +14,9 @@ from tearsheet.trade.session import from_micros, is_ahead, to_micros
 
 #: Accounts of a doubt: every one of the trade log, or all.
 LOGGED, EVERY = "", "*"
+#: Name of the instruments file among the sources, key of its content, and accounts of its doubt: those that trade
+#: what it names.
+INSTRUMENTS = "instruments"
 
 
 class LogUsage(Row, frozen=True, gc=False):
@@ -105,6 +108,17 @@ class SourceFiles:
         return json.decode(self._queries.value("get_meta", ("overlaps",)) or "[]", type=list[tuple[str, str]])
 
 
+class _Named(Struct, frozen=True):
+    account: str | None = None
+
+
+class _NamedInstruments(Struct, frozen=True):
+    """What the kept instruments file names: symbols and roots, and the accounts of its fees."""
+
+    overrides: dict[str, object] = {}
+    fees: tuple[_Named, ...] = ()
+
+
 class DoubtTable:
     """Doubts of a ledger, and the sources that may be absent."""
 
@@ -120,10 +134,21 @@ class DoubtTable:
         found = self._queries.rows(DoubtRow, "doubts_within", (to_micros(until), to_micros(since)))
         if not found or account is None:
             return found
-        concerned = {account, EVERY} | (
-            {LOGGED} if SourceFiles(self._queries).uses_trade_log(account) else set()
-        )
+        concerned = {account, EVERY}
+        if SourceFiles(self._queries).uses_trade_log(account):
+            concerned.add(LOGGED)
+        if any(one.account == INSTRUMENTS for one in found) and self._needs_instruments(account):
+            concerned.add(INSTRUMENTS)
         return [one for one in found if one.account in concerned]
+
+    def _needs_instruments(self, account: str) -> bool:
+        """Return whether the kept instruments name something that an account trades, or its fees."""
+        text = self._queries.value("get_meta", (INSTRUMENTS,)) or "{}"
+        kept = json.decode(text, type=_NamedInstruments)
+        if any(rule.account in (None, account) for rule in kept.fees):
+            return True
+        symbols = self._queries.values("symbols_of_account", (account, account))
+        return any(kept.overrides.keys() & {symbol, symbol.partition(" ")[0]} for symbol in symbols)
 
     def add(self, new: Iterable[DoubtRow]) -> None:
         """Save doubts."""

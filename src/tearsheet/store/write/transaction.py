@@ -14,7 +14,7 @@ from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.notes import NoteTable
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import SourceFile, StreamRow
-from tearsheet.store.tables.sources import DoubtTable
+from tearsheet.store.tables.sources import INSTRUMENTS, DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.store.write.imported_fills import FillImporter, ImportCounts
 from tearsheet.store.write.log_records import LogRecords, TradeLogMode
@@ -43,6 +43,8 @@ class BookingRules(Struct, frozen=True):
     breakeven_band: Decimal
     breakeven_breaks_streak: bool
     fingerprint: str
+    #: what the ledger keeps of the instruments file
+    kept_instruments: str
 
 
 class FileState(Struct, frozen=True):
@@ -292,6 +294,8 @@ class LedgerTransaction:
         self._ledger.acquire_commit_lock()
         self._tallies.finish()
         self._ledger.put("fingerprint", self._rules.fingerprint)
+        if self._ledger.get(INSTRUMENTS) != self._rules.kept_instruments:
+            self._ledger.put(INSTRUMENTS, self._rules.kept_instruments)
         if self.changed:
             self._ledger.sources.find_overlaps()
         revision = self._ledger.bump_revision() if self.changed else self._ledger.revision

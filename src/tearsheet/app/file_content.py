@@ -1,0 +1,29 @@
+"""Small files of settings: their content and its hash."""
+
+from hashlib import blake2b
+from pathlib import Path
+
+from tearsheet.shared_files import open_regular
+
+#: A file of settings has 200 kB at most; beyond this it is refused as too large whatever follows.
+_MOST_BYTES = 4 << 20
+
+
+def read_small_file(path: Path) -> bytes | None:
+    """Return the content of a file; None if it does not exist. Raises OSError."""
+    try:
+        with open_regular(path) as file:
+            return file.read(_MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def file_digest(path: Path) -> str:
+    """Return the hash of a small file; empty if it does not exist. Raises OSError."""
+    data = read_small_file(path)
+    return "" if data is None else bytes_digest(data)
+
+
+def bytes_digest(data: bytes) -> str:
+    """Return the BLAKE2b hash of bytes, 64 bits in hex."""
+    return blake2b(data, digest_size=8).hexdigest()
