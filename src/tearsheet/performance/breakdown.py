@@ -59,6 +59,11 @@ def breakdown(trades: Iterable[ClosedTrade], by: str) -> tuple[Group, ...]:
     return groups
 
 
+def breakdown_total(trades: list[ClosedTrade]) -> Group:
+    """Return the results of all trades, of which one with several tags counts once."""
+    return _group("All", trades)
+
+
 def tally_closed_trades(trades: Iterable[ClosedTrade]) -> Tally:
     """Return the outcomes of closed trades as a tally without bookings and streaks."""
     nets: dict[str, list[Decimal]] = {"win": [], "loss": [], "breakeven": []}

@@ -96,7 +96,7 @@ def test_the_limits_used_most_stand_in_one_line_broken_ones_first(api: Api) -> N
     strip = text[text.index("Limits now") : text.index("All limits")]
     assert strip.count('class="near') == 3
     assert strip.index("daily loss") < strip.index("weekly loss")
-    assert "$80.00 of $100.00" in strip
+    assert '<b>$80.00</b> <span class="soft">of $100.00' in strip
     api.fills(fill(-8), fill(-5, "SELL", 50))
     assert "breached" in page(api, "/")
 

@@ -15,7 +15,7 @@ from tearsheet.app.context import LedgerContext
 from tearsheet.app.reports import ExplainedFill
 from tearsheet.bounded_cache import BoundedCache
 from tearsheet.errors import NotFoundError, UsageError
-from tearsheet.performance.breakdown import Group, breakdown
+from tearsheet.performance.breakdown import Group, breakdown, breakdown_total
 from tearsheet.performance.calendar import CalendarResults, calendar_results
 from tearsheet.performance.closed_trade import ClosedTrade
 from tearsheet.performance.comparison import MetricComparison, compare
@@ -137,6 +137,10 @@ class Charts:
             with self._ledger.snapshot() as queries:
                 trades = _one_per_tag(trades, tags_by_position(queries))
         return breakdown(trades, by)
+
+    def breakdown_total(self, chosen: Selection) -> Group:
+        """Return the results of all closed positions, which are the sum of a breakdown."""
+        return breakdown_total(self.closed_trades(chosen))
 
     def distribution(self, chosen: Selection, of: Literal["net", "r"]) -> Distribution:
         """Return the distribution of the results of closed positions, in money or in R."""

@@ -72,7 +72,7 @@ def month_content(
     return {
         "month": month,
         "weeks": _weeks(month, results, outside),
-        "largest": svg.largest(result.net_pnl for result in results.days),
+        "shades": svg.quartile_shades({result.start: result.net_pnl for result in results.days}),
         "has_weekend": any(result.start.weekday() > 4 for result in results.days),
         "total": results.total,
     }

@@ -41,7 +41,7 @@ _BROKERS = (
     "Kraken",
     "Coinbase",
 )
-_LISTED_TRADES, _LISTED_LIMITS, _MAX_CHIPS = 8, 3, 6
+_LISTED_TRADES, _LISTED_LIMITS, _LISTED_GROUPS, _MAX_CHIPS = 9, 3, 8, 6
 #: Ranges of the selector; each ends at the last session with data.
 _RANGES = ("1W", "1M", "3M", "YTD", "1Y", "All")
 _MONTHS = {"1M": 1, "3M": 3, "1Y": 12}
@@ -150,10 +150,10 @@ def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[
         "partial": incompleteness(judged.summary),
         "tiles": tiles(summary, comparison, _TILES, range_filters, sparklines),
         "before": None if previous is None else "before",
-        "compared_with": None if previous is None else (window.end - window.start).days,
+        "compared_days": None if previous is None else _days_label(previous),
         "curve": curve,
         "equity": link("/api/performance/equity", range_filters),
-        "groups": link("/performance/groups", range_filters, by="symbol"),
+        "groups": link("/performance/groups", range_filters, by="symbol", most=_LISTED_GROUPS),
         "ranges": _RANGES,
         "verdicts": verdicts,
         "worst": worst_state(verdicts) if verdicts else "",
@@ -170,6 +170,13 @@ def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[
         "filters": filters,
         "range_filters": range_filters,
     }
+
+
+def _days_label(window: Window) -> str:
+    """Return the first and last day of a period, with the year where it is another one."""
+    first, last = window.start, window.last_day
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"{first.day} {first:%b}{year} – {last.day} {last:%b} {last.year}"
 
 
 def _near_limits(verdicts: Sequence[Verdict]) -> list[NearLimit]:

@@ -31,6 +31,7 @@ _TILES = (
     "average_daily_pnl",
     "fees",
 )
+_MOST = parameters.number_of("most", "Rows at most, with their sum.", 100)
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
 _COMPARE = parameters.choice("compare", "Whether another stretch stands beside it.", "yes")
@@ -41,7 +42,7 @@ def add_performance_pages(pages: Pages) -> None:
     pages.add(
         PageRoute("/performance", parameters=(*PARAMETERS, _COMPARE, *COMPARISON_PARAMETERS)), _view(pages)
     )
-    pages.add(PageRoute("/performance/groups", parameters=(*PARAMETERS, _BY)), _breakdown(pages))
+    pages.add(PageRoute("/performance/groups", parameters=(*PARAMETERS, _BY, _MOST)), _breakdown(pages))
     pages.add(PageRoute("/performance/spread", parameters=(*PARAMETERS, _OF)), _distribution(pages))
 
 
@@ -127,7 +128,7 @@ def _comparison(charts: Charts, selection: Selection, other_filters: dict[str, A
 
 
 def _breakdown(pages: Pages) -> Callable[..., Response]:
-    def view(by: str, **values: Any) -> Response:
+    def view(by: str, most: int | None, **values: Any) -> Response:
         filters = link_parameters(**values)
         with pages.app_context.query() as query:
             charts, selection = Charts(query.tracker), selection_from_link(query.tracker, filters)
@@ -135,6 +136,8 @@ def _breakdown(pages: Pages) -> Callable[..., Response]:
             return pages.render(
                 "breakdown.html",
                 by=by,
+                most=most,
+                total=charts.breakdown_total(selection),
                 label=GROUPINGS[by][0],
                 groups=groups,
                 filters=filters,

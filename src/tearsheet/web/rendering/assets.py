@@ -24,7 +24,7 @@ _TYPES = {
 }
 #: Bundles with their files in order.
 _BUNDLES: dict[str, Sequence[str]] = {
-    "dashboard.css": ("vendor/uplot.min.css", "dashboard.css", "forms.css"),
+    "dashboard.css": ("vendor/uplot.min.css", "dashboard.css", "forms.css", "overview.css", "import.css"),
     "dashboard.js": ("dashboard.js", "live.js"),
     "charts.js": ("vendor/uplot.min.js", "charts.js"),
     "htmx.js": ("vendor/htmx.min.js",),

@@ -86,6 +86,12 @@ class Locale(Struct, frozen=True):
             words.NONE if value is None else self._localize(words.format_percent(value)).replace(" ", _NBSP)
         )
 
+    def percent_rounded(self, value: MetricScalar) -> str:
+        """Format a fraction of 1 as a whole percentage, for cells of a calendar and short tables."""
+        if value is None:
+            return words.NONE
+        return f"{_WHOLE.quantize(100 * Decimal(str(value)), Decimal(1))}%"
+
     def format(self, unit: Unit, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
         """Format a value in its unit; `signed` adds a plus, for changes."""
         if value is None:
@@ -95,6 +101,11 @@ class Locale(Struct, frozen=True):
         text = self._localize(_format_unit(unit, value))
         plus = "+" if signed and not isinstance(value, str) and value > 0 else ""
         return plus + (_MINUS + text[1:] if text.startswith("-") else text)
+
+    def change(self, unit: Unit, value: MetricScalar, currency: str) -> str:
+        """Format the size of a change, whose direction an arrow shows; that of a percentage is in points."""
+        text = self.format(unit, value, currency).lstrip(_MINUS)
+        return text.replace("%", "pts") if unit == "percent" else text
 
     def metric(self, name: str, value: MetricValue, currency: str) -> str:
         """Format the value of a metric."""

@@ -3,8 +3,10 @@
 Charts are 100 wide and 100 high unless they say otherwise; the page stretches them.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -12,6 +14,7 @@ from tearsheet.export.scale import Scale
 from tearsheet.performance.distribution import Distribution
 from tearsheet.performance.metric import MetricScalar
 
+T = TypeVar("T")
 _CONTEXT = Context(prec=30, rounding=ROUND_HALF_EVEN)
 _ZERO, _FULL = Decimal(0), Decimal(100)
 #: Shades of gains and of losses in the calendar.
@@ -53,6 +56,17 @@ def shade(value: MetricScalar, most: Decimal) -> str:
         return "even"
     step = int(_CONTEXT.divide(abs(_exact(value)) * _SHADES, most).to_integral_value("ROUND_CEILING"))
     return f"{kind}-{min(max(step, 1), _SHADES)}"
+
+
+def quartile_shades(amounts: Mapping[T, Decimal]) -> dict[T, str]:
+    """Return the CSS class of calendar cells by quarter of the rank of their size, so that no day pales others."""
+    sizes = sorted(abs(amount) for amount in amounts.values() if amount)
+    return {
+        name: f"{tone(amount)}-{bisect_left(sizes, abs(amount)) * _SHADES // len(sizes) + 1}"
+        if amount
+        else "even"
+        for name, amount in amounts.items()
+    }
 
 
 def diverging_bar(value: MetricScalar, most: Decimal) -> Bar:

@@ -48,6 +48,7 @@ class Tile(Struct, frozen=True):
     explain: str
     signed: bool
     caption: str = ""
+    tone: str = ""
     sparkline: Sparkline | None = None
 
 
@@ -67,6 +68,7 @@ def tiles(
             link("/explain", filters, metric=name),
             name in SIGNED,
             _caption(name, summary),
+            "loss" if name == "max_drawdown" and summary.value(name) else "",
             sparklines.get(name),
         )
         for name in names
@@ -117,8 +119,16 @@ def _split_bar(*parts: tuple[Any, str]) -> Sparkline | None:
 def _caption(name: str, summary: PerformanceSummary) -> str:
     """Return a second number for metrics that are not clear without one."""
     value = summary.value
-    if name == "total_trades":
-        return f"{value('winning_trades')} won, {value('losing_trades')} lost"
+    won, lost, trades = (value(f"{kind}_trades") for kind in ("winning", "losing", "total"))
+    captions = {
+        "total_trades": f"{won} won, {lost} lost",
+        "net_pnl": f"{trades:,} trade{'s' if trades != 1 else ''}" if isinstance(trades, int) else "",
+        "win_rate": f"{won} of {trades}",
+        "profit_factor": f"{won} won, {lost} lost",
+        "winning_days": f"of {value('sessions_traded')} days",
+    }
+    if captions.get(name):
+        return captions[name]
     if name == "current_streak" and value("streak_type") is not None:
         return f"in a row: {value('streak_type')}"
     return ""
