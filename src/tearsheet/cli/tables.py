@@ -31,6 +31,7 @@ def format_summary(
 ) -> str:
     """Format a summary with targets and alerts."""
     lines = [_title(summary), _data_status(summary)]
+    lines += [note.detail for note in summary.notes if note.code == "cash_not_booked"]
     if summary.is_empty:
         return "\n".join([*lines, *_alerts_and_limits(summary, open_alerts, raised), ""])
     rest = [name for name in METRICS if name not in _HEAD]

@@ -141,7 +141,7 @@ class PerformanceSummary(Struct, frozen=True, kw_only=True):
     Money is in `currency`. `metrics` has every name of the metric table. `unrealized_pnl` is that of
     the positions open now, at mark prices, or None with a reason. `targets`, `limits` and `state` are
     set by `Judge`; a `state` of None means that nothing was evaluated. A note `no_fees_stated` says that fills have
-    no fees because nobody stated any.
+    no fees because nobody stated any, `cash_not_booked` which money came or went that is no result of trading.
     """
 
     schema: str = SCHEMA

@@ -135,3 +135,26 @@ def test_an_event_with_the_same_id_and_another_amount_is_rejected(place: Place) 
         assert [r.code for r in report.rejections] == ["conflicting_id"]
         assert "funding f1 of account 1" in report.rejections[0].reason
         assert tracker.get_summary("weekly").partial
+
+
+def test_cash_that_trading_did_not_make_is_named_beside_the_result(place: Place) -> None:
+    rows = "A,2026-11-16T09:00:00Z,deposit,5000,USD\nA,2026-11-17T09:00:00Z,credit_interest,1.25,USD\n"
+    place.write("cash.csv", f"account,time,kind,amount,currency\n{rows}")
+    with place.tracker() as tracker:
+        tracker.import_file(csv(place, "a.csv", SELL, BUY))
+        tracker.import_file(place.folder / "cash.csv")
+        day = summarize(tracker, Window("daily", date(2026, 11, 17), date(2026, 11, 18)))
+        [note] = day.notes
+        assert (note.code, day.partial, day.value("net_pnl")) == (
+            "cash_not_booked",
+            False,
+            Decimal("472.225"),
+        )
+        assert note.detail == "kept beside the results of trading: credit interest 1.25 USD (1)"
+        week = tracker.get_summary("weekly")
+        assert "deposit 5000 USD (1)" in week.notes[0].detail
+        assert summarize(tracker, day_of(18)).notes == ()
+
+
+def day_of(day: int) -> Window:
+    return Window("daily", date(2026, 11, day), date(2026, 11, day + 1))

@@ -14,6 +14,7 @@ from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.files import workbook_limits
 from tearsheet.sources.files.excel import ExcelSheets
 from tearsheet.sources.statements.statement import Statement, StatementOptions, open_statement
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Rejection
 from tests.support.place import SAMPLES
 from tests.support.workbooks import (
@@ -81,12 +82,14 @@ def test_metatrader_5_in_excel(tmp_path: Path) -> None:
         ],
     )
     statement = opened(path, account=None)
-    sold, bought = statement.rows()
+    sold, bought, swap = statement.rows()
     assert isinstance(sold, Fill)
     assert isinstance(bought, Fill)
+    assert isinstance(swap, Event)
+    assert (swap.kind, swap.amount, swap.currency) == ("swap", Decimal("-1.2"), "USD")
     assert (statement.layout, statement.skipped) == ("metatrader5_deals", {"totals": 1})
     assert (sold.account, sold.price, sold.commission) == ("7100", Decimal("1.55242"), Decimal("1.75"))
-    assert (bought.commission, bought.multiplier) == (Decimal("2.95"), 100_000)
+    assert (bought.commission, bought.multiplier) == (Decimal("1.75"), 100_000)
     assert bought.time.isoformat() == "2026-03-02T10:00:00+00:00"
 
 

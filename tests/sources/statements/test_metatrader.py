@@ -9,7 +9,8 @@ import pytest
 
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.statements.options import StatementOptions
-from tearsheet.sources.statements.statement import open_statement
+from tearsheet.sources.statements.statement import Statement, open_statement
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill
 from tests.support.place import SAMPLES
 from tests.support.workbooks import write_xlsx
@@ -111,23 +112,32 @@ def written(folder: Path, kind: str, rows: Sequence[Sequence[str]]) -> Path:
     return path
 
 
+def fills_of(statement: Statement) -> list[Fill]:
+    return [row for row in statement.rows() if isinstance(row, Fill) and not isinstance(row, Event)]
+
+
 @pytest.mark.parametrize("kind", ["html", "csv", "xlsx"])
 @pytest.mark.parametrize("language", DEALS)
 def test_deals_are_read_in_every_language(language: str, kind: str, tmp_path: Path) -> None:
     statement = open_statement(written(tmp_path, kind, report(language)), INSTRUMENTS, OPTIONS)
-    fills = [row for row in statement.rows() if isinstance(row, Fill)]
+    fills = fills_of(statement)
     assert statement.layout == "metatrader5_deals"
     assert [(fill.account, fill.fill_id, fill.time.hour, fill.price) for fill in fills] == [
         ("7300", "2", 8, Decimal("1.1")),
         ("7300", "3", 9, Decimal("1.2")),
     ]
     assert [statement.effect(fill) for fill in fills]
-    assert statement.skipped == {"balances": 1}
+    assert statement.skipped == {}
+    events = [row for row in statement.rows() if isinstance(row, Event)]
+    assert [(event.kind, event.amount, event.currency) for event in events] == [
+        ("deposit", 10_000, "USD"),
+        ("swap", Decimal("-0.12"), "USD"),
+    ]
 
 
 def test_deals_of_older_reports_have_one_column_of_costs(tmp_path: Path) -> None:
     file = written(tmp_path, "html", report("ru", with_fee=False))
-    fills = [row for row in open_statement(file, INSTRUMENTS, OPTIONS).rows() if isinstance(row, Fill)]
+    fills = fills_of(open_statement(file, INSTRUMENTS, OPTIONS))
     assert [fill.quantity for fill in fills] == [Decimal("0.1")] * 2
 
 
@@ -135,7 +145,7 @@ def test_deals_of_older_reports_have_one_column_of_costs(tmp_path: Path) -> None
 def test_a_report_without_deals_is_read_by_its_positions(kind: str, tmp_path: Path) -> None:
     rows = [("Compte:", "7300 (USD, Server-1, demo, Hedge)"), *POSITIONS]
     statement = open_statement(written(tmp_path, kind, rows), INSTRUMENTS, OPTIONS)
-    fills = [row for row in statement.rows() if isinstance(row, Fill)]
+    fills = fills_of(statement)
     assert statement.layout == "metatrader5_positions"
     assert [(fill.account, fill.fill_id, fill.side.value, fill.is_leg) for fill in fills] == [
         ("7300", "2:in", "BUY", True),
@@ -165,7 +175,7 @@ def test_closed_transactions_of_metatrader_4_are_read_in_every_language(tmp_path
     )
     above = [("Счет: 7200", "Имя: Trader", "Валюта: USD"), ("Закрытые сделки:",)]
     file = written(tmp_path, "html", [*above, headings, trade.split(",")])
-    fills = [row for row in open_statement(file, INSTRUMENTS, OPTIONS).rows() if isinstance(row, Fill)]
+    fills = fills_of(open_statement(file, INSTRUMENTS, OPTIONS))
     assert [(fill.account, fill.symbol, fill.commission) for fill in fills] == [
         ("7200", "EURUSD", Decimal(7)),
         ("7200", "EURUSD", Decimal(0)),

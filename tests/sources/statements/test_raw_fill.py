@@ -12,7 +12,10 @@ numbers = TextCache(NumberFormat(".").parse)
 
 
 def test_the_fields_are_those_of_layouts() -> None:
-    assert RawFill.__struct_fields__ == (*FIELDS, "bad_number", "leg", "accrued", "fraction")
+    assert RawFill.__struct_fields__ == (
+        *FIELDS,
+        *("bad_number", "leg", "accrued", "fraction", "swap", "swap_currency"),
+    )
 
 
 def test_each_text_goes_to_its_field() -> None:

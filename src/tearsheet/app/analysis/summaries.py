@@ -27,7 +27,7 @@ from tearsheet.settings import Settings
 from tearsheet.sources.text.contracts import expiry_of
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.queries import is_in_scope
-from tearsheet.store.tables.query_rows import GapRow
+from tearsheet.store.tables.query_rows import CashRow, GapRow
 from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.trade.amount import ZERO, exact, to_plain_string
@@ -318,6 +318,19 @@ class SummaryBuilder:
                 f"{fills:,} fill{'s' if fills != 1 else ''}; state a fee schedule, see docs/data-formats.md"
             )
             yield SummaryNote("no_fees_stated", f"gross: no fees stated for {detail}")
+        if not scope.needs_row_filter and (cash := self._cash((*span, scope.account))):
+            yield SummaryNote("cash_not_booked", f"kept beside the results of trading: {cash}")
+
+    def _cash(self, span: tuple[int, int, str | None]) -> str:
+        """Return the cash that no instrument caused, by kind and currency, as a text."""
+        amounts: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
+        for row in self._ledger.queries.rows(CashRow, "cash_between", span):
+            amounts[row.event, row.currency].append(Decimal(row.amount))
+        with exact():
+            return ", ".join(
+                f"{kind.replace('_', ' ')} {to_plain_string(sum(own, ZERO))} {currency} ({len(own):,})"
+                for (kind, currency), own in sorted(amounts.items())
+            )
 
     def _unrealized(
         self, window: Window, currency: str, held: list[Position], open_log_trades: int

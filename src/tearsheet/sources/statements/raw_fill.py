@@ -31,7 +31,7 @@ class RawFill(Struct, gc=False):
     The fields are those of `FIELDS`, in that order. `FillParser` raises `bad_number` once it knows
     account and time, so that the rejection has them. `leg`: a side of a round trip, which
     has its time or its day only. `fraction`: a price as written that may be in 32nds or have thousands; the
-    tick of the instrument tells, and `price` is the latter reading.
+    tick of the instrument tells, and `price` is the latter reading. `swap` is below 0 where it was paid.
     """
 
     account: str = ""
@@ -62,6 +62,8 @@ class RawFill(Struct, gc=False):
     leg: Literal["", "time", "day"] = ""
     accrued: Decimal | None = None
     fraction: str = ""
+    swap: Decimal | None = None
+    swap_currency: str = ""
 
     def accrued_interest(self, side: Side) -> "RawEvent | None":
         """Return the accrued interest of a bond: paid with a purchase, received with a sale."""
@@ -77,6 +79,22 @@ class RawFill(Struct, gc=False):
             currency=self.currency,
             asset_class=self.asset_class,
             event_id=self.fill_id,
+        )
+
+    def swap_event(self) -> "RawEvent | None":
+        """Return the swap that the row of the fill states, as an event at its time."""
+        if not self.swap:
+            return None
+        return RawEvent(
+            kind="swap",
+            amount=self.swap,
+            account=self.account,
+            symbol=self.symbol,
+            time=self.time,
+            currency=self.swap_currency or self.currency,
+            asset_class=self.asset_class,
+            event_id=self.fill_id.partition(":")[0],
+            multiplier=self.multiplier,
         )
 
 

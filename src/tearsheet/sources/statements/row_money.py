@@ -354,22 +354,25 @@ def set_fees_by_net(entry: RawFill, leaving: RawFill, net: Decimal | None) -> No
     entry.commission = canonical(fee)
 
 
-def swap_event(leaving: RawFill, values: Mapping[str, str], number: _Number) -> RawEvent | None:
-    """Return the swap of a round trip as an event at its exit, or None. Raises RowError."""
+def set_swap(raw: RawFill, values: Mapping[str, str], fees: Fees, number: _Number) -> None:
+    """Set the swap that a row states beside its fees. Raises RowError."""
     swap, unit = number("swap", values.get("swap", ""))
-    if not swap:
-        return None
-    return RawEvent(
-        kind="swap",
-        amount=swap,
-        account=leaving.account,
-        symbol=leaving.symbol,
-        time=leaving.time,
-        currency=unit or values.get("fee_currency", "") or leaving.currency,
-        asset_class=leaving.asset_class,
-        multiplier=leaving.multiplier,
-        event_id=values.get("fill_id", "").partition(":")[0],
-    )
+    if swap and fees.at_rate:
+        swap, unit = in_trade_currency(swap, number("rate", values.get("rate", ""))[0]), raw.currency
+    raw.swap, raw.swap_currency = swap, unit or values.get("fee_currency", "")
+
+
+def stated_result(
+    entry: RawFill, leaving: RawFill, values: Mapping[str, str], number: _Number
+) -> tuple[Decimal | None, Decimal | None, str]:
+    """Return the result of a round trip without its swap, that before fees, and their currency. Raises RowError."""
+    result, unit = number("result", values.get("result", ""))
+    if result is not None and leaving.swap:
+        result = EXACT.subtract(result, leaving.swap)
+    gross = number("gross", values.get("gross", ""))[0]
+    if gross is None and result is not None:
+        gross = EXACT.add(result, EXACT.add(entry.commission or ZERO, leaving.commission or ZERO))
+    return gross if result is None else result, gross, unit or values.get("fee_currency", "")
 
 
 def check_unit(code: str, unit: str, where: str, symbol: str) -> str:

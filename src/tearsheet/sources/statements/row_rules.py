@@ -39,7 +39,8 @@ from tearsheet.sources.statements.row_money import (
     raw_event,
     set_fees_by_net,
     set_price_by_money,
-    swap_event,
+    set_swap,
+    stated_result,
     unstated_coin,
 )
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, is_fraction
@@ -92,7 +93,6 @@ class RoundTripRow(Struct, frozen=True):
     result: Decimal | None
     currency: str
     gross: Decimal | None = None
-    swap: RawEvent | None = None
 
 
 class PickedRow(Struct, frozen=True):
@@ -282,19 +282,13 @@ class RuleMapper:
         values |= entry_and_exit(values)
         entry = self.raw_fill(row)
         if "exit_time" not in values:
+            set_swap(entry, values, self._layout.fees, self._number)
             return entry
         leaving = self._exit(entry, row)
+        set_swap(leaving, values, self._layout.fees, self._number)
         set_fees_by_net(entry, leaving, self._number("net", values.get("net", ""))[0])
-        result, unit = self._number("result", values.get("result", ""))
-        gross = self._number("gross", values.get("gross", ""))[0]
-        if gross is None and result is not None:
-            fees = EXACT.add(entry.commission or ZERO, leaving.commission or ZERO)
-            gross = EXACT.add(result, fees)
-        currency = unit or values.get("fee_currency", "")
-        stated = gross if result is None else result
-        return RoundTripRow(
-            entry, leaving, stated, currency, gross, swap_event(leaving, values, self._number)
-        )
+        stated, gross, currency = stated_result(entry, leaving, values, self._number)
+        return RoundTripRow(entry, leaving, stated, currency, gross)
 
     def _raw_event(self, row: PickedRow, kind: EventKind) -> RawEvent:
         """Return the event of a row. Raises RowError."""

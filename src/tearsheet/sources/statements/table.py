@@ -94,8 +94,9 @@ class TableReader:
                 made = parser.parse(row, table.line, cells)
                 if made is not None:
                     yield made if isinstance(made, Fill) else describe_span(made, table.last_line)
-                if isinstance(made, Fill) and (interest := row.accrued_interest(made.side)) is not None:
-                    yield from filter(None, [parser.parse_event(interest, table.line, cells)])
+                if isinstance(made, Fill):
+                    for carry in filter(None, (row.accrued_interest(made.side), row.swap_event())):
+                        yield from filter(None, [parser.parse_event(carry, table.line, cells)])
             elif isinstance(row, RawEvent) and row.terms.how in SPLIT_HALVES:
                 yield from self._split_half(parser, row, cells, halves)
             elif isinstance(row, RawEvent):
@@ -158,7 +159,7 @@ class TableReader:
             yield describe_span(rejected, self._table.last_line)
             return
         yield from fills
-        if row.swap is not None and (swap := parser.parse_event(row.swap, self.line, cells)) is not None:
+        if (stated := row.exit.swap_event()) and (swap := parser.parse_event(stated, self.line, cells)):
             yield swap
 
     def _expiration_fills(

@@ -117,6 +117,10 @@ AND (time_us < ? OR (time_us = ? AND (rank < ? OR (rank = ? AND key < ?)))) LIMI
 -- name: count_without_fee
 SELECT COUNT(*) FROM booking WHERE fees = '-0' AND time_us >= ?1 AND time_us < ?2 AND currency = ?3
 AND (account = ?4 OR ?4 IS NULL) AND (symbol = ?5 OR ?5 IS NULL)
+-- name: cash_between
+SELECT event, currency, amount FROM fill
+WHERE event IN ('credit_interest', 'margin_interest', 'data_fee', 'account_fee', 'withholding_tax', 'deposit', 'withdrawal', 'payout', 'transfer', 'adjustment', 'credit', 'conversion', 'conversion_fee')
+AND time_us >= ?1 AND time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR account = ?3) AND amount <> '0' ORDER BY time_us, id
 -- name: any_leg
 SELECT id FROM fill WHERE key >= 't' AND key < 'u' LIMIT 1
 -- name: leg_since
