@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tearsheet.app.judgement import Judge, Judged
-from tearsheet.cli import EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
 from tearsheet.cli.tables import format_alert, format_summary, format_unknown_limits
 from tearsheet.errors import NotFoundError, SettingsError, UsageError
@@ -109,7 +109,8 @@ def check(allow_partial: bool, **values: Any) -> int:
 
     Exit code 2 says that a target is missed, a rolling rule broken or a limit breached; else 75 that a
     limit is unknown, or that something may be missing in the window. Targets that are due at the end of a
-    window are judged for the last traded one before the present window.
+    window are judged for the last traded one before the present window. Exit code 65 says that nothing is broken, but
+    that an alert could not be delivered by the settings, or tokens could not be read.
     """
     with open_tracker() as tracker:
         evaluation = _Evaluation(tracker, values["account"], allow_partial=allow_partial)
@@ -124,7 +125,24 @@ def check(allow_partial: bool, **values: Any) -> int:
             click.echo(format_alert(alert, tracker.settings.calendar.timezone))
         for line in evaluation.uncertainties():
             click.echo(line)
-        return evaluation.exit_code
+        problems = _settings_problems(tracker.settings)
+        for problem in problems:
+            click.echo(f"  SETTINGS     {problem.message}: {problem.hint}")
+        code = evaluation.exit_code
+        return EXIT_BAD_DATA if problems and code != EXIT_BREACH else code
+
+
+def _settings_problems(settings: Settings) -> list[SettingsError]:
+    """Return what the service would need besides the ledger and cannot use: the webhook's secret, the tokens."""
+    from tearsheet.app.alerts.webhook import webhook_problem  # an HTTP client
+    from tearsheet.web.http.auth import Tokens
+
+    found = [] if (untold := webhook_problem(settings)) is None else [untold]
+    try:
+        Tokens(settings.tokens_file).all()
+    except SettingsError as error:
+        found.append(error)
+    return found
 
 
 def _check_filter(tracker: PerformanceTracker, wanted: Scope, currency: str | None) -> None:

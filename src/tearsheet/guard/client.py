@@ -45,6 +45,10 @@ class TokenFile:
                     f"the token file {self._file} cannot be read: {type(error).__name__}",
                     "it holds the token and nothing else",
                 ) from None
+            if not token:
+                raise SettingsError(
+                    f"the token file {self._file} is empty", "it holds the token and nothing else"
+                )
         if not token.isprintable() or " " in token:
             raise SettingsError("the token is no token", "`tearsheet tokens add NAME` prints one")
         return {"Authorization": f"Bearer {token}"} if token else {}

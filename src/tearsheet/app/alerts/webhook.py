@@ -86,6 +86,15 @@ def webhook_from(settings: Settings) -> Webhook | None:
     return Webhook(settings.webhook_url, secret)
 
 
+def webhook_problem(settings: Settings) -> SettingsError | None:
+    """Return why alerts cannot be delivered by the settings; None if they can, or no webhook is set."""
+    try:
+        webhook_from(settings)
+    except SettingsError as error:
+        return error
+    return None
+
+
 class WebhookQueue:
     """Queue of the alerts after the last delivered offset."""
 

@@ -8,6 +8,7 @@ import msgspec
 from flask import Response
 
 from tearsheet import __version__
+from tearsheet.app.alerts.webhook import webhook_problem
 from tearsheet.app.config.source_decisions import doubts
 from tearsheet.app.judgement import Judge
 from tearsheet.app.limits.verdicts import account_verdicts
@@ -54,6 +55,8 @@ def _health(app_context: AppContext, guard_monitor: GuardMonitor | None) -> Resp
         "cache": _timed_check(lambda: _cache(app_context), "degraded"),
         "sources": _timed_check(lambda: _sources(app_context), "degraded"),
     }
+    if (untold := _timed_check(lambda: _webhook(app_context), "degraded")).detail is not None:
+        checks["webhook"] = untold
     if (lapsed := _timed_check(lambda: _watcher(app_context), "degraded")).detail is not None:
         checks["watcher"] = lapsed
     if guard_monitor is not None:
@@ -108,6 +111,11 @@ def _watcher(app_context: AppContext) -> str | None:
     with app_context.tracker_pool.borrow() as tracker:
         lapsed = lapsed_for_s(tracker.ledger)
     return f"no sign of the watcher for {lapsed:.0f} s" if lapsed else None
+
+
+def _webhook(app_context: AppContext) -> str | None:
+    """Return that the secret cannot be read any more: after a restart no alert would be delivered."""
+    return "bad_webhook" if webhook_problem(app_context.settings) else None
 
 
 def _guard(app_context: AppContext, guard_monitor: GuardMonitor) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from flask import Request
@@ -51,21 +51,35 @@ class Token(Struct, frozen=True, forbid_unknown_fields=True):
 class Tokens:
     """Tokens of a file, which is read again when it changes."""
 
+    #: files that had tokens, for every worker that is forked later
+    _known: ClassVar[set[Path]] = set()
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file_state: tuple[int, int, int] | None = None
         self._tokens: tuple[Token, ...] = ()
 
     def all(self) -> tuple[Token, ...]:
-        """Return every token, or an empty tuple without a file. Raises SettingsError for an invalid file."""
+        """Return every token, or an empty tuple without a file.
+
+        Raises SettingsError for an invalid file, and for one that had tokens and is gone: who comes without one
+        would then be let in.
+        """
         try:
             info = self._path.stat()
         except (FileNotFoundError, NotADirectoryError):
+            if self._path in self._known:
+                raise SettingsError(
+                    f"the tokens file {self._path} is gone",
+                    "restore it; or start the service again, and it answers this machine only",
+                ) from None
             self._file_state, self._tokens = None, ()
             return ()
         file_state = (info.st_ino, info.st_size, info.st_mtime_ns)
         if file_state != self._file_state:
             self._tokens, self._file_state = self._read(), file_state
+            if self._tokens:
+                self._known.add(self._path)
         return self._tokens
 
     def permission_of(self, presented: str) -> Permission | None:

@@ -131,7 +131,9 @@ def serve(
     `watch_command` runs the watcher, see `WatcherProcess`.
     Raises UsageError if the host is not loopback and neither tokens nor anonymous reading are set up.
     """
-    check_bind_address(settings.host, Tokens(settings.tokens_file), anonymous_read=settings.anonymous_read)
+    tokens = Tokens(settings.tokens_file)
+    tokens.all()  # known to every worker, should the file vanish
+    check_bind_address(settings.host, tokens, anonymous_read=settings.anonymous_read)
     own_folder = None
     if MULTIPROC_DIR not in os.environ:
         own_folder = os.environ[MULTIPROC_DIR] = tempfile.mkdtemp(prefix="tearsheet-metrics-")
