@@ -21,11 +21,14 @@ demo: setup  ## make a sample, run the main job on it, show it in the dashboard 
 # bytecode is kept while tests run, also where a shell forbids it: rewriting asserts takes 10 s a process
 test coverage laws thorough clocks: export PYTHONDONTWRITEBYTECODE :=
 
+# three workers on two cores, since many tests wait for a process; tests/conftest.py puts the long files first
+PYTEST := $(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
+
 test: setup  ## all tests
-	$(RUN) pytest -n 2 --dist loadfile
+	$(PYTEST)
 
 coverage: setup  ## all tests with all examples of the laws, and the floors of coverage
-	$(RUN) pytest -n 2 --dist loadfile --hypothesis-profile thorough --cov --cov-report=
+	$(PYTEST) --hypothesis-profile thorough --cov --cov-report=
 	$(RUN) coverage report --precision=1 --fail-under=95 --include='*/tearsheet/trade/*,*/tearsheet/performance/*,*/tearsheet/rules/*'
 	$(RUN) coverage report --precision=1 --fail-under=90 --skip-covered --show-missing
 
@@ -33,7 +36,7 @@ clocks: setup  ## the tests under moved clocks: 29 February, 31 December, a Sund
 	$(RUN) python -m tests.moved_clocks $(if $(QUICK),--quick)
 
 laws: setup  ## all examples of the laws of the core
-	$(RUN) pytest -q -n 2 --hypothesis-profile thorough tests/trade tests/performance tests/rules
+	$(PYTEST) -q --hypothesis-profile thorough tests/trade tests/performance tests/rules
 
 ifdef QUICK
 thorough: laws clocks  ## what is long by nature: coverage, all examples, fuzz, moved clocks (QUICK=1: a short form)

@@ -15,6 +15,37 @@ from tests.support.postgres_server import PostgresServer, running_postgres
 
 settings.load_profile(laws.QUICK)  # `--hypothesis-profile thorough` takes the other
 
+#: Files of 15 seconds and more, the longest first: begun last, one of them would run alone while other workers idle.
+LONG_FILES = (
+    "browser/test_dashboard.py",
+    "browser/test_live.py",
+    "stories/test_soak.py",
+    "browser/test_notes.py",
+    "guard/test_guard.py",
+    "store/db/test_postgres.py",
+    "stories/test_freshness.py",
+    "web/api/test_events.py",
+    "app/limits/test_verdicts.py",
+    "stories/test_long_imports.py",
+    "browser/test_imports_alerts_settings.py",
+    "watch/test_watcher.py",
+    "stories/test_polling_client.py",
+    "web/server/test_gunicorn_worker.py",
+    "web/server/test_gunicorn_server.py",
+    "stories/test_containers.py",
+    "web/http/test_openapi.py",
+    "store/tables/test_trade_list.py",
+    "store/db/test_postgres_laws.py",
+    "stories/test_faults.py",
+)
+_TESTS = Path(__file__).parent
+_RANKS = {_TESTS / name: rank for rank, name in enumerate(LONG_FILES)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; the sort keeps the order within a file."""
+    items.sort(key=lambda item: _RANKS.get(item.path, len(_RANKS)))
+
 
 @pytest.fixture
 def scenario(request: pytest.FixtureRequest) -> Scenario:

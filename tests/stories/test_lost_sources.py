@@ -477,10 +477,10 @@ def test_a_folder_of_statements_that_goes_is_a_doubt(
             main(["sources"])
             return capsys.readouterr().out
 
-        until(lambda: f"the folder of statements {folder} is gone" in said())
+        until(lambda: f"the folder of statements {folder} is gone" in said(), why=lambda: watch.said)
         assert main(["summary"]) == 75
         (place.folder / "away").rename(folder)
-        until(lambda: "Nothing is in doubt" in said())
+        until(lambda: "Nothing is in doubt" in said(), why=lambda: said() + watch.said)
         assert main(["summary"]) == 0
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,8 +68,9 @@ def export_summary(
         _write_if_changed(folder / f"{name}.json", content, _fields_without_freshness),
         _write_if_changed(folder / f"{name}.md", page, _lines_without_freshness),
     ]
-    if any(file.changed for file in files):
-        _remove_temp_files(folder)
+    written = [file.path for file in files if file.changed]
+    if written:
+        _remove_temp_files(folder, written[-1])
     return files
 
 
@@ -271,11 +271,15 @@ def replace_file(path: Path, data: bytes, mode: int = 0o666) -> None:
         raise _write_error(path, error) from error
 
 
-def _remove_temp_files(folder: Path) -> None:
-    """Remove temporary files of killed runs; a newer one may belong to a running export."""
-    for temporary in folder.glob(".*-summary*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - temporary.stat().st_mtime > _ABANDONED_AFTER_S:
+def _remove_temp_files(folder: Path, written: Path) -> None:
+    """Remove temporary files of killed runs; a newer one may belong to a running export.
+
+    Their age is counted back from a file just written, since the clock of a network disk may differ from ours.
+    """
+    with contextlib.suppress(OSError):
+        now = written.stat().st_mtime
+        for temporary in folder.glob(".*-summary*.tmp"):
+            if now - temporary.stat().st_mtime > _ABANDONED_AFTER_S:
                 temporary.unlink()
 
 
