@@ -40,6 +40,8 @@ _FILL = [
     "base",
     "effect",
     "status",
+    "fee_rate",
+    "reported_pnl",
 ]
 _FILL_HEADER = {"fee": "commission", "id": "fill_id", "leg": "position_side"}
 _EVENT = [
@@ -150,6 +152,9 @@ def vector(path: Path, folder: Path) -> list[str]:
             code, said = run("import", str(file))
             if code != EXIT_OK or not (", 0 rejected" in said or "imported before" in said):
                 rejected += [row["n"] for row in rows]
+    if given.get("settings", {}).get("opening_from_reported"):
+        for account in given["accounts"]:
+            run("opening", account, "--from-reported")
     wrong = _compare_trades(run, expected["trades"]) + _compare_days(run, expected["days"])
     partial = {r["code"] for money in _moneys(expected) for r in _summary(run, money)} - {_ANY_CURRENCY}
     wanted = set(expected["partial"]) - {_ANY_CURRENCY}

@@ -9,7 +9,7 @@ import click
 
 from tearsheet.app.imports.history import Import, ImportHistory, UndoInfo
 from tearsheet.app.imports.preview import Preview
-from tearsheet.app.imports.stated_events import settle, state_opening
+from tearsheet.app.imports.stated_events import open_from_reported, settle, state_opening
 from tearsheet.app.reports import ImportReport
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.options import open_tracker
@@ -191,24 +191,44 @@ def settle_(
 
 @click.command(name="opening", short_help="State what was held before the history begins.")
 @click.argument("account")
-@click.argument("symbol")
-@click.argument("quantity", type=_AMOUNT)
+@click.argument("symbol", required=False)
+@click.argument("quantity", type=_AMOUNT, required=False)
 @click.option("--cost", type=_AMOUNT, help="What it had cost in all; without it, its exits have no result.")
-@click.option("--time", "at", type=_MOMENT, required=True, help="Since when it is held, at the latest.")
+@click.option("--time", "at", type=_MOMENT, help="Since when it is held, at the latest.")
 @click.option("--currency", help="The currency of the cost.")
+@click.option(
+    "--from-reported",
+    is_flag=True,
+    help="Take the broker's own results of closing fills without an opening; the cost follows from them.",
+)
 def opening_(
-    account: str, symbol: str, quantity: Decimal, cost: Decimal | None, at: datetime, currency: str | None
+    account: str,
+    symbol: str | None,
+    quantity: Decimal | None,
+    cost: Decimal | None,
+    at: datetime | None,
+    currency: str | None,
+    from_reported: bool,
 ) -> int:
     """State that ACCOUNT held QUANTITY of SYMBOL; a short position has -QUANTITY, behind a `--`.
 
     \b
     tearsheet opening A NVDA 10 --cost 1000 --time 2026-01-01T00:00:00Z
+    tearsheet opening A --from-reported
 
-    It is an import of its own: `tearsheet imports undo` takes it back.
+    The second form is for files that begin in the middle of positions and state the broker's result of each closing
+    fill; the windows say `opening_from_reported`. With a SYMBOL it holds for that alone. It is an import of its own: `tearsheet imports undo` takes it back.
     """
     with open_tracker() as tracker:
         tracker.sync()
-        report = state_opening(tracker, account, symbol, quantity, cost, at, currency, getpass.getuser())
+        if from_reported:
+            if quantity is not None or cost is not None or at is not None:
+                raise click.UsageError("--from-reported states neither quantity, cost nor time")
+            report = open_from_reported(tracker, account, symbol, getpass.getuser())
+        elif symbol is None or quantity is None or at is None:
+            raise click.UsageError("state SYMBOL, QUANTITY and --time; or --from-reported")
+        else:
+            report = state_opening(tracker, account, symbol, quantity, cost, at, currency, getpass.getuser())
     return _print(report)
 
 

@@ -31,6 +31,8 @@ PARTIAL_CODES = {
     "unknown_cost": "what was sold came without its cost, so its result is not known",
     "contradiction": "an event does not fit what is held, and changed nothing",
     "allocation_unknown": "no share of the cost is stated for a spin-off: the sum is right, its parts are not",
+    "foreign_fee": "fees are in another currency than their trades and have no rate; they stand in their own",
+    "opening_from_reported": "what was held before is taken from the broker's own results, by the user's choice",
     "unsettled_expiry": "options past their expiry are still open; no row says how they ended",
     "stale_ledger": "files changed since, but the ledger cannot be written now",
     "bad_targets": "the targets file cannot be read, so targets are not evaluated",

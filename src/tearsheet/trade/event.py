@@ -23,14 +23,24 @@ Carry = Literal[
     "rebate",
     "commission_adjustment",
 ]
-#: A fee that has a row of its own.
-FeeRow = Literal["trade_fee"]
+#: A fee that has a row of its own; a foreign one is in another currency than the trade, and nobody states its rate.
+FeeRow = Literal["trade_fee", "foreign_fee"]
 #: Money that settles an option: a result of the position, beside the row that removes it.
 Settlement = Literal["cash_settlement"]
 #: A fill that the broker took back: it never was, but for what its fee and the cancellation's leave.
 Cancel = Literal["cancel"]
 #: What changes a position: its quantity, its instrument, or its end.
-Change = Literal["split", "rename", "merger", "spin_off", "settle", "transfer_in", "transfer_out", "opening"]
+Change = Literal[
+    "split",
+    "rename",
+    "merger",
+    "spin_off",
+    "settle",
+    "transfer_in",
+    "transfer_out",
+    "opening",
+    "opening_from_reported",
+]
 #: Money of the account that no instrument causes: kept as a fact, in no result of trading.
 Cash = Literal[
     "credit_interest",
@@ -58,7 +68,14 @@ Ratio = tuple[Decimal, Decimal]
 
 
 #: Codes of what books may lack; `PARTIAL_CODES` describes them.
-GapCode = Literal["unmatched_closes", "unknown_cost", "contradiction", "allocation_unknown"]
+GapCode = Literal[
+    "unmatched_closes",
+    "unknown_cost",
+    "contradiction",
+    "allocation_unknown",
+    "foreign_fee",
+    "opening_from_reported",
+]
 
 
 class EventTerms(Struct, frozen=True, omit_defaults=True):

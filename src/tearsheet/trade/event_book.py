@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from tearsheet.trade.amount import ONE, ZERO, exact, proportional_share, ratio, trade_value
+from tearsheet.trade.amount import ONE, ZERO, exact, proportional_share, ratio, to_plain_string, trade_value
 from tearsheet.trade.event import CARRY, CASH, Event, EventTerms, Gap, GapCode
 from tearsheet.trade.event_booking import (
     MisfitError,
@@ -22,7 +22,8 @@ from tearsheet.trade.event_booking import (
     without_cancelled,
 )
 from tearsheet.trade.fill import Fill, Side
-from tearsheet.trade.position import UNKNOWN_COST, Book, Booking, OpenPosition, StreamKey, stream_key
+from tearsheet.trade.partial_book import PartialBook
+from tearsheet.trade.position import UNKNOWN_COST, Booking, OpenPosition, StreamKey, stream_key
 
 #: Exchanges charge funding up to a minute late.
 _LATE = timedelta(minutes=1)
@@ -31,19 +32,14 @@ _AT_ONCE = frozenset(("funding", "swap"))
 _MOVED = "moved"
 
 
-class EventBook(Book):
+class EventBook(PartialBook):
     """Book that applies events; it begins where all of its streams are flat, and keeps every closed position."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, trusted: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(trusted)
         #: places in `closed` of the closed positions of each stream
         self._ended: dict[StreamKey, list[int]] = defaultdict(list)
         self._listed = 0
-        self._gaps: list[Gap] = []
-        #: positions whose cost is unknown
-        self._costless: set[str] = set()
-        #: positions that went into others, and where their bookings belong
-        self._moved: dict[str, str] = {}
         self._changes: dict[str, Callable[[Event], list[Booking]]] = {
             "split": self._split,
             "rename": self._merge,
@@ -52,6 +48,7 @@ class EventBook(Book):
             "settle": self._settle,
             "transfer_in": self._come,
             "opening": self._come,
+            "opening_from_reported": self._trust,
             "transfer_out": self._leave,
         }
 
@@ -66,41 +63,11 @@ class EventBook(Book):
                 bookings += self._book_fill(fill)
         return [self._placed(booking) for booking in bookings] if self._moved else bookings
 
-    def gaps(self) -> list[Gap]:
-        """Return what the books lack."""
-        return [*super().gaps(), *self._gaps]
-
     def _book_fill(self, fill: Fill) -> list[Booking]:
         booked = super().book_all((fill,))
         if not self._costless:
             return booked
         return [self._without_cost(b) if b.position_id in self._costless else b for b in booked]
-
-    def _without_cost(self, booking: Booking) -> Booking:
-        """Take the result of an exit out whose cost is unknown; its fees stay."""
-        if not booking.gross and not booking.closes:
-            return booking
-        b, at = booking, booking.time.isoformat()
-        detail = f"{b.account} {b.symbol} at {at}: what it cost is not known"
-        self._gaps.append(Gap(b.account, b.symbol, b.time, b.rank, b.fill_key, "unknown_cost", detail))
-        position = self._open.get((booking.account, booking.symbol))
-        if position is not None:
-            position.gross -= booking.gross
-        elif self.closed and self.closed[-1].id == booking.position_id:
-            self.closed.pop()
-            self._moved[booking.position_id] = ""
-        return replace(booking, gross=ZERO)
-
-    def _placed(self, booking: Booking) -> Booking:
-        """Return a booking with the position that its own went into."""
-        identity = booking.position_id
-        while identity in self._moved:
-            identity = self._moved[identity]
-        return (
-            booking
-            if identity == booking.position_id
-            else replace(booking, position_id=identity, closes=False)
-        )
 
     def _apply(self, event: Event) -> list[Booking]:
         if event.kind in CASH:
@@ -113,6 +80,11 @@ class EventBook(Book):
         if event.kind == "cash_settlement":
             identity = self._charge(event, ZERO, event.commission, gross=amount)
             return [event_booking(event, identity, gross=amount, fees=event.commission)]
+        if event.kind == "foreign_fee":
+            detail = f"{event.account} {event.symbol} at {event.time.isoformat()}: a fee of "
+            detail += f"{to_plain_string(-amount)} {event.currency} stands in {event.currency}"
+            self._add_gap(event, "foreign_fee", detail)
+            return [event_booking(event, "", fees=-amount)]
         if event.kind == "cancel":
             detail = f"{event.account} {event.symbol}: cancels no fill that is known"
             self._add_gap(event, "contradiction", detail)
@@ -147,6 +119,8 @@ class EventBook(Book):
         """Add carry and fees to the position that bears them; return its id, "" if there is none."""
         at = event.terms.held_at or event.time
         position = self._open.get(stream_key(event))
+        if position is not None and position.first.currency != event.currency:
+            return ""  # money of another currency is added to no position
         if position is not None and (position.opened_at is None or position.opened_at <= at):
             position.carry += carry
             position.fees += fees
@@ -157,6 +131,8 @@ class EventBook(Book):
         if place is None:
             return ""
         closed = self.closed[place]
+        if closed.currency != event.currency:
+            return ""
         self.closed[place] = replace(
             closed,
             gross=closed.gross + gross,
@@ -389,6 +365,10 @@ class EventBook(Book):
             self._costless.add(held.id)
         signed = event.quantity if event.side is Side.BUY else -event.quantity
         return [event_booking(event, came.id, signed)]
+
+    def _trust(self, event: Event) -> list[Booking]:
+        """Change nothing at its own instant: the streams that are trusted are known from the beginning."""
+        return []
 
     def _leave(self, event: Event) -> list[Booking]:
         """Take a quantity out at its cost; to an own account it goes with cost and opening time."""

@@ -39,7 +39,7 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     `multiplier` is money per point and unit, in `currency`. `rank` preserves the source's order of fills
     with the same time. `position_side` is long or short in an
     account that holds both at once, else None. `closes` is true where the broker marks the fill as closing: it
-    never opens a position.
+    never opens a position. `reported` is then the result after the fees of both sides that the broker states, if any.
     """
 
     account: str
@@ -61,6 +61,7 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     mode: Mode | None = None
     position_side: str | None = None
     closes: bool = False
+    reported: Decimal | None = None
 
     @property
     def states_fee(self) -> bool:

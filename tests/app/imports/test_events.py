@@ -10,7 +10,7 @@ import pytest
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.analysis.summaries import summarize
 from tearsheet.app.imports.history import ImportHistory
-from tearsheet.app.imports.stated_events import settle, state_opening
+from tearsheet.app.imports.stated_events import open_from_reported, settle, state_opening
 from tearsheet.app.reconcile.tie_out import tie_out
 from tearsheet.errors import NotFoundError
 from tearsheet.performance.summary import Scope
@@ -158,3 +158,65 @@ def test_cash_that_trading_did_not_make_is_named_beside_the_result(place: Place)
 
 def day_of(day: int) -> Window:
     return Window("daily", date(2026, 11, day), date(2026, 11, day + 1))
+
+
+FILLS = "account,symbol,time,side,quantity,price,commission,fill_id"
+
+
+def test_a_fee_in_a_third_coin_stands_in_its_own_currency(place: Place) -> None:
+    rows = (
+        "A,ADA/USDT,2026-11-16T10:00:00Z,BUY,1,1000,0.00125,1,USDT,BNB,",
+        "A,ADA/USDT,2026-11-16T12:00:00Z,SELL,1,1010,0.00125,2,USDT,BNB,",
+        "A,SOL/USDT,2026-11-16T12:00:00Z,BUY,1,100,0.00125,3,USDT,BNB,600",
+    )
+    head = f"{FILLS},currency,fee_currency,fee_rate"
+    place.write("a.csv", "\n".join([head, *rows]) + "\n")
+    with place.tracker() as tracker:
+        report = tracker.import_file(place.folder / "a.csv")
+        assert (report.new, report.events, report.rejected) == (3, 2, 0)
+        week = tracker.get_summary("weekly")
+        assert (week.currency, week.value("net_pnl"), week.value("fees")) == (
+            "USDT",
+            Decimal("9.25"),
+            Decimal("0.75"),
+        )
+        codes = [reason.code for reason in week.partial_reasons]
+        assert codes == ["foreign_fee", "other_currencies"]
+        coins = tracker.get_summary("weekly", currency="BNB")
+        assert (coins.value("net_pnl"), coins.value("fees")) == (Decimal("-0.0025"), Decimal("0.0025"))
+        assert tracker.verify().differences == []
+        ImportHistory(tracker).undo(report.id, "test")
+        assert not tracker.get_summary("weekly").partial
+
+
+def test_what_was_held_before_is_taken_from_the_brokers_result_by_choice(place: Place) -> None:
+    rows = (
+        "A,ACT,2026-11-16T15:00:00Z,SELL,100,30,1,1,close,249",
+        "A,ACT,2026-11-17T15:00:00Z,BUY,10,20,1,2,open,",
+        "A,ACT,2026-11-17T16:00:00Z,SELL,30,21,3,3,close,50",
+        "A,ACT,2026-11-18T16:00:00Z,BUY,5,20,1,4,close,-11",
+        "A,XYZ,2026-11-17T16:00:00Z,SELL,5,20,1,5,close,",
+    )
+    place.write("a.csv", "\n".join([f"{FILLS},effect,reported_pnl", *rows]) + "\n")
+    with place.tracker() as tracker:
+        tracker.import_file(place.folder / "a.csv")
+        before = tracker.get_summary("weekly")
+        assert (before.value("net_pnl"), before.partial_reasons[0].code) == (8, "unmatched_closes")
+        chosen = open_from_reported(tracker, "A", who="test")
+        assert (chosen.events, chosen.rejected) == (1, 0)
+        week = tracker.get_summary("weekly", scope=Scope(symbol="ACT"))
+        assert [reason.code for reason in week.partial_reasons] == ["opening_from_reported"]
+        # the broker's own nets, of which the second has 10 that were bought here for 200 and 1
+        assert week.value("net_pnl") == 249 + 50 - 11
+        closed = Lists(tracker).closed_trades(ALL, Scope(symbol="ACT"), 50, None).items
+        assert sorted((p.side, p.quantity, p.net, p.closed_by) for p in closed) == [
+            ("long", 10, 8, None),
+            ("long", 20, 42, "orphan"),
+            ("long", 100, 249, "orphan"),
+            ("short", 5, -11, "orphan"),
+        ]
+        assert tracker.verify().differences == []
+        ImportHistory(tracker).undo(chosen.id, "test")
+        assert tracker.get_summary("weekly").value("net_pnl") == 8
+        with pytest.raises(NotFoundError):
+            open_from_reported(tracker, "A", "XYZ")

@@ -16,6 +16,7 @@ from tearsheet.sources.statements.statement import open_statement
 from tearsheet.sources.text.contracts import coin_pair, fraction_price, option_symbol
 from tearsheet.sources.text.problem import RowError
 from tearsheet.sources.text.times import TimeFormatError, TimeParser
+from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Rejection, Side
 
 INSTRUMENTS = load_instruments(None, "USD")
@@ -191,11 +192,15 @@ def test_a_fee_in_the_coin_bought_leaves_less_of_it_and_the_same_result(tmp_path
 
 def test_a_fee_in_a_third_coin_needs_its_worth(tmp_path: Path) -> None:
     text = SPOT + "2026-03-02 10:00:00,ADAUSDT,BUY,100,1ADA,100USDT,0.002BNB\n"
-    (rejection,) = read(tmp_path, text, account="A")
-    assert isinstance(rejection, Rejection)
-    assert (rejection.code, rejection.hint) == (
+    bought, fee = read(tmp_path, text, account="A")
+    assert isinstance(bought, Fill)
+    assert isinstance(fee, Event)
+    assert (bought.commission, bought.states_fee) == (0, True)
+    assert (fee.kind, fee.amount, fee.currency, fee.symbol) == (
         "foreign_fee",
-        "say what one BNB is worth with --fee-rate BNB=RATE",
+        Decimal("-0.002"),
+        "BNB",
+        bought.symbol,
     )
     (fill,) = fills(tmp_path, text, account="A", fee_rates={"BNB": Decimal("612.5")})
     assert (fill.quantity, fill.commission) == (1, Decimal("1.225"))
@@ -232,11 +237,6 @@ FLEX = "ClientAccountID,CurrencyPrimary,AssetClass,Symbol,Multiplier,DateTime,Qu
             "U1,USD,FUT,MESM6,5,20260302;120000,1,5000,5000,-1,USD",
             "contradiction",
             "is 25000, but the file says 5000",
-        ),
-        (
-            "U1,USD,STK,AAPL,1,20260302;120000,1,50,50,-1,EUR",
-            "foreign_fee",
-            "the fee is 1 EUR, the trade is in USD",
         ),
         (
             "U1,USD,SWAP,X,1,20260302;120000,1,50,50,-1,USD",

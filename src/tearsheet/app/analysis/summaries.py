@@ -192,12 +192,13 @@ class SummaryBuilder:
         currencies = self._ledger.tallies.currencies(scope.account, window.start, window.end)
         if requested is not None:
             return requested, [c for c in currencies if c != requested]
-        if len(currencies) > 1 and self._options.default_currency not in currencies:
+        traded = self._ledger.tallies.traded(scope.account, currencies)
+        if len(traded) > 1 and self._options.default_currency not in traded:
             raise MixedCurrencyError(
                 f"this window holds {' and '.join(currencies)}, which are never added up",
                 "choose one currency, or set TEARSHEET_CURRENCY",
             )
-        chosen = currencies[0] if len(currencies) == 1 else self._options.default_currency
+        chosen = traded[0] if len(traded) == 1 else self._options.default_currency
         return chosen, [c for c in currencies if c != chosen]
 
     def _tally(self, window: Window, scope: Scope, currency: str) -> tuple[Tally, list[Day]]:

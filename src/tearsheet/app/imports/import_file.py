@@ -234,7 +234,8 @@ def _with_row_numbers(
         elif isinstance(row, Fill):
             effect = statement.effect(row)
             orphans.add(row, effect, statement.line)
-            row = structs.replace(row, closes=True) if effect == "close" else row
+            if effect == "close":
+                row = structs.replace(row, closes=True, reported=statement.reported_net)
         yield statement.line, row
 
 

@@ -3,7 +3,7 @@
 import csv
 import io
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +16,10 @@ from tearsheet.errors import NotFoundError, UsageError
 from tearsheet.performance.summary import Scope
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.sources.text.contracts import expiry_of
+from tearsheet.store.tables.query_rows import UnmatchedReportRow
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.position import Position
+from tearsheet.trade.session import from_micros
 
 #: When the last options of a day have been traded in New York.
 _CLOSE = time(16, 20, tzinfo=ZoneInfo("America/New_York"))
@@ -53,7 +55,7 @@ def settle(
         "position_side": position.position_side or "",
         "how": how,
     }
-    return _import(context, stated, who)
+    return _import(context, [stated], who)
 
 
 def state_opening(
@@ -78,6 +80,34 @@ def state_opening(
         "quantity": to_plain_string(quantity),
         "cost": "" if cost is None else to_plain_string(cost),
     }
+    return _import(context, [stated], who)
+
+
+def open_from_reported(
+    context: LedgerContext, account: str, symbol: str | None = None, who: str | None = None
+) -> ImportReport:
+    """Take the broker's own results for closing fills without an opening: the cost follows from each.
+
+    It holds for all instruments of the account that have such fills, or for one, and for what is imported later.
+    Raises NotFoundError without one whose result a file states.
+    """
+    with context.ledger.snapshot() as queries:
+        closes = queries.rows(UnmatchedReportRow, "unmatched_with_report", (account, symbol, symbol))
+    if not closes:
+        raise NotFoundError(
+            f"{account}{f' {symbol}' if symbol else ''}: no fill closes what nothing opened and states its result",
+            "the cost is stated by `tearsheet opening ACCOUNT SYMBOL QUANTITY --cost COST --time TIME`",
+        )
+    stated = [
+        {
+            "kind": "opening_from_reported",
+            "account": account,
+            "symbol": one.symbol,
+            "time": from_micros(one.first_us).isoformat(),
+            "currency": one.currency,
+        }
+        for one in closes
+    ]
     return _import(context, stated, who)
 
 
@@ -93,15 +123,16 @@ def _open_position(context: LedgerContext, account: str, symbol: str) -> Positio
     raise NotFoundError(f"{account}: {which}", f"open are {named}")
 
 
-def _import(context: LedgerContext, stated: Mapping[str, str], who: str | None) -> ImportReport:
-    """Import one event as a file of its own, so that it can be undone like any other."""
+def _import(context: LedgerContext, stated: Sequence[Mapping[str, str]], who: str | None) -> ImportReport:
+    """Import events as a file of their own, so that they can be undone like any other."""
     text = io.StringIO()
-    table = csv.DictWriter(text, list(stated))
+    table = csv.DictWriter(text, list(stated[0]))
     table.writeheader()
-    table.writerow(stated)
+    table.writerows(stated)
     with tempfile.TemporaryDirectory(prefix="tearsheet-event-") as folder:
         path = Path(folder) / "event.csv"
         path.write_text(text.getvalue(), encoding="utf-8")
-        name = f"{stated['kind']} {stated['account']} {stated['symbol']}"
+        symbols = " ".join(row["symbol"] for row in stated[:5])
+        name = f"{stated[0]['kind'].replace('_', ' ')} {stated[0]['account']} {symbols}"
         options = StatementOptions(layout="generic_events")
         return import_file(context, ImportJob(path=path, name=name, options=options, who=who))

@@ -256,8 +256,9 @@ class LiveLimitBooks:
         if base is not None:
             found |= {base.currency, *base.others}
         chosen = self._settings.currency
-        if len(found) == 1:
-            (chosen,) = found
+        traded = self._ledger.tallies.traded(account, sorted(found))
+        if len(traded) == 1:
+            (chosen,) = traded
         return chosen, found - {chosen}
 
     def _outcome_rules(self) -> OutcomeRules:

@@ -13,6 +13,7 @@ from tearsheet.app.reconcile.reconcile import Difference, Reconciliation, compar
 from tearsheet.app.reports import ImportReport, TieOut, TieOutDifference
 from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.layouts.catalogue import all_layouts
+from tearsheet.sources.statements.detect import detect_layout
 from tearsheet.sources.statements.options import StatementOptions
 
 #: A larger file is compared by `tearsheet reconcile` only, because its lines are held in memory.
@@ -69,12 +70,20 @@ def _states_results(context: LedgerContext, path: Path, layout: str, options: St
     if options.mapping:
         mapped = {field for fields in options.mapping.values() for field in fields.split("+")}
         return not mapped.isdisjoint(_RESULTS)
-    rules = all_layouts(_with_layouts(context, options).layouts).get(layout)
+    options = _with_layouts(context, options)
+    known = all_layouts(options.layouts)
+    rules = known.get(layout)
     if rules is None:
         return False
-    return bool(
-        rules.report or rules.round_trips or not _RESULTS.isdisjoint({*rules.columns, *rules.optional})
-    )
+    if rules.round_trips or (rules.report and rules.report.stated):
+        return True
+    if _RESULTS.isdisjoint({*rules.columns, *rules.optional}):
+        return False
+    try:
+        found = detect_layout(path, known, options.layout, {}, None)
+    except (FormatError, InputError):
+        return False
+    return not _RESULTS.isdisjoint(rules.match_header(found.position.header) or {})
 
 
 def _with_layouts(context: LedgerContext, options: StatementOptions) -> StatementOptions:

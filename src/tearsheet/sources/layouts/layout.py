@@ -47,6 +47,7 @@ FIELDS = (
     "realized",
     "trade_day",
     "position_side",
+    "fee_worth",
 )
 #: Parts that a layout may also name; they are combined into the fields above.
 PIECES = (

@@ -185,6 +185,28 @@ class FillParser:
             terms=raw.terms if held_at is None else structs.replace(raw.terms, held_at=held_at),
         )
 
+    def foreign_fee(self, fill: Fill, raw: RawFill) -> Event | None:
+        """Return the fee of a fill as an event of its own, if it is in a third currency and has no rate."""
+        if raw.foreign_fee is None:
+            return None
+        fee, money = raw.foreign_fee
+        return Event(
+            account=fill.account,
+            symbol=fill.symbol,
+            time=fill.time,
+            side=_BUY,
+            quantity=ZERO,
+            price=ZERO,
+            multiplier=fill.multiplier,
+            currency=_currency(money) or money,
+            key=event_key(fill.key, "foreign_fee"),
+            rank=fill.rank,
+            fill_id=fill.fill_id,
+            position_side=fill.position_side,
+            kind="foreign_fee",
+            amount=EXACT.minus(fee),
+        )
+
     def reject(
         self,
         line: int,

@@ -17,7 +17,17 @@ from tearsheet.trade.event import NO_TERMS, EventKind, EventTerms
 from tearsheet.trade.fill import Side
 
 #: The fields that are numbers; the first five are in a file's own number format.
-NUMBERS = ("quantity", "price", "commission", "stop_loss", "target", "multiplier", "amount", "cash")
+NUMBERS = (
+    "quantity",
+    "price",
+    "commission",
+    "stop_loss",
+    "target",
+    "multiplier",
+    "amount",
+    "cash",
+    "fee_worth",
+)
 #: The numbers by which the number format of a file is detected.
 _PLAIN_NUMBERS = ("quantity", "price", "commission", "stop_loss", "target")
 _NUMBER_HINT = "allowed is a finite decimal number below 10^18"
@@ -32,6 +42,8 @@ class RawFill(Struct, gc=False):
     account and time, so that the rejection has them. `leg`: a side of a round trip, which
     has its time or its day only. `fraction`: a price as written that may be in 32nds or have thousands; the
     tick of the instrument tells, and `price` is the latter reading. `swap` is below 0 where it was paid.
+    tick of the instrument tells, and `price` is the latter reading. `fee_worth` is the value of one of the fee's
+    currency in that of the trade; without one, a fee in a third currency becomes `foreign_fee`: cost and currency.
     """
 
     account: str = ""
@@ -58,12 +70,14 @@ class RawFill(Struct, gc=False):
     realized: str = ""
     trade_day: str = ""
     position_side: str = ""
+    fee_worth: Decimal | None = None
     bad_number: RowProblem | None = None
     leg: Literal["", "time", "day"] = ""
     accrued: Decimal | None = None
     fraction: str = ""
     swap: Decimal | None = None
     swap_currency: str = ""
+    foreign_fee: tuple[Decimal, str] | None = None
 
     def accrued_interest(self, side: Side) -> "RawEvent | None":
         """Return the accrued interest of a bond: paid with a purchase, received with a sale."""
@@ -224,6 +238,7 @@ def raw_fill_of(texts: Sequence[str], numbers: Mapping[str, Decimal | None]) -> 
         realized,
         trade_day,
         position_side,
+        fee_worth,
     ) = texts
     try:
         return RawFill(
@@ -251,6 +266,7 @@ def raw_fill_of(texts: Sequence[str], numbers: Mapping[str, Decimal | None]) -> 
             realized,
             trade_day,
             position_side,
+            numbers[fee_worth] if fee_worth else None,
         )
     except ValueError:
         return _with_bad_number(dict(zip(FIELDS, texts, strict=True)), numbers)

@@ -380,6 +380,7 @@ class RuleMapper:
             accrued=self._number("accrued", get("accrued", ""))[0],
             fraction=fraction,
             position_side=get("position_side", ""),
+            fee_worth=self._number("fee_worth", get("fee_worth", ""))[0],
         )
         self._set_fee(raw, row)
         self._set_by_money(raw, values)

@@ -106,14 +106,18 @@ class Settlement(Struct, frozen=True):
         return found
 
     def resolve_fee(self, terms: TradeTerms, instrument: Instrument, raw: RawFill) -> tuple[Decimal, Decimal]:
-        """Return quantity and commission, with the fee in the currency of the trade. Raises RowError."""
+        """Return quantity and commission, with the fee in the currency of the trade. Raises RowError.
+
+        A fee in a third currency is converted by the rate of the row, else by that of the user. Without one it stands
+        in its own, as `raw.foreign_fee`; a correction, a bust and a side of a round trip are rejected then.
+        """
         with exact():
             gross = trade_value(terms.quantity, terms.price, instrument.multiplier)
             if raw.amount is not None:
                 _check_amount(terms, gross, raw.amount, instrument)
             if raw.cash is None:
                 money, base = raw.fee_currency.strip().upper(), raw.base.strip().upper()
-                return self._convert_fee(terms, instrument, money, base)
+                return self._convert_fee(terms, instrument, money, base, raw)
             if self.futures_pay_fees_only and instrument.asset_class == "future":
                 return terms.quantity, _fee_from_cash_only(terms, raw.cash)
             interest = raw.accrued_interest(terms.side)
@@ -121,15 +125,19 @@ class Settlement(Struct, frozen=True):
             return terms.quantity, _fee_from_cash(terms, gross, cash, instrument)
 
     def _convert_fee(
-        self, terms: TradeTerms, instrument: Instrument, money: str, base: str
+        self, terms: TradeTerms, instrument: Instrument, money: str, base: str, raw: RawFill
     ) -> tuple[Decimal, Decimal]:
+        """Return quantity and commission; a fee in a third currency without a rate becomes `raw.foreign_fee`."""
         fee, quantity = terms.commission, terms.quantity
         if not fee or not money or money == instrument.currency:
             return quantity, fee
         if money == base:
             return _fee_in_base_coin(terms)
-        rate = self.rates.get(money)
-        if rate is None:
+        rate = raw.fee_worth or self.rates.get(money)
+        if rate is None and not (raw.leg or raw.status.strip().casefold() not in ("", "fill")):
+            raw.foreign_fee = (fee, money)
+            return quantity, ZERO
+        if rate is None or rate <= ZERO:
             raise RowError(
                 "foreign_fee",
                 f"the fee is {to_plain_string(fee)} {money}, the trade is in {instrument.currency}",

@@ -116,6 +116,12 @@ class Statement:
         except ValueError:
             return None
 
+    @property
+    def reported_net(self) -> Decimal | None:
+        """Return the result after fees that the file states for the last fill, if its results are after fees."""
+        rules = self.detected.layout.report
+        return self.result if rules is not None and rules.result == "net" else None
+
 
 def open_statement(path: Path, instruments: Instruments, options: StatementOptions) -> Statement:
     """Detect and open a file of fills.

@@ -95,6 +95,7 @@ class TableReader:
                 if made is not None:
                     yield made if isinstance(made, Fill) else describe_span(made, table.last_line)
                 if isinstance(made, Fill):
+                    yield from filter(None, [parser.foreign_fee(made, row)])
                     for carry in filter(None, (row.accrued_interest(made.side), row.swap_event())):
                         yield from filter(None, [parser.parse_event(carry, table.line, cells)])
             elif isinstance(row, RawEvent) and row.terms.how in SPLIT_HALVES:

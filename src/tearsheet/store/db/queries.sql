@@ -141,6 +141,12 @@ SELECT * FROM fill WHERE time_us >= ? ORDER BY time_us, account, symbol, rank, k
 SELECT id FROM fill WHERE event IS NOT NULL OR position_side IS NOT NULL LIMIT 1
 -- name: event_of_stream
 SELECT id FROM fill WHERE account = ? AND symbol = ? AND (event IS NOT NULL OR position_side IS NOT NULL) LIMIT 1
+-- name: trusts_reported_results
+SELECT id FROM fill WHERE account = ? AND symbol = ? AND event = 'opening_from_reported' LIMIT 1
+-- name: unmatched_with_report
+SELECT f.symbol, f.currency, MIN(f.time_us) AS first_us FROM gap g JOIN fill f ON f.account = g.account AND f.key = g.fill_key AND f.symbol = g.symbol
+WHERE g.account = ? AND g.code = 'unmatched_closes' AND f.reported IS NOT NULL AND (CAST(? AS TEXT) IS NULL OR f.symbol = ?)
+GROUP BY f.symbol, f.currency ORDER BY f.symbol
 -- name: streams_of_fills
 SELECT DISTINCT account, symbol FROM fill
 -- name: sightings_of_fill
@@ -242,6 +248,8 @@ ON CONFLICT (account, session, currency) DO UPDATE SET last_us = excluded.last_u
 DELETE FROM tally WHERE account = ? AND session = ? AND currency = ?
 -- name: tally_currencies
 SELECT DISTINCT currency FROM tally WHERE account = ? AND session >= ? AND session < ?
+-- name: position_in_currency
+SELECT id FROM position WHERE currency = ?1 AND (CAST(?2 AS TEXT) IS NULL OR account = ?2) LIMIT 1
 -- name: remove_all_tallies
 DELETE FROM tally
 -- name: first_session
@@ -369,10 +377,10 @@ DELETE FROM variant WHERE account = ? AND key = ?
 -- name: remove_sightings_of_fill
 DELETE FROM sighting WHERE fill_id = ?
 -- name: sightings_of_key
-SELECT g.source_id, g.line, 'fill' AS status, 'stands' AS fate, s.layout, f.account, f.symbol, f.key, f.time_us, g.rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode, f.event, f.amount, f.position_side, f.terms, f.closes
+SELECT g.source_id, g.line, 'fill' AS status, 'stands' AS fate, s.layout, f.account, f.symbol, f.key, f.time_us, g.rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode, f.event, f.amount, f.position_side, f.terms, f.closes, f.reported
 FROM fill f JOIN sighting g ON g.fill_id = f.id JOIN source s ON s.id = g.source_id WHERE f.account = ? AND f.key = ?
 -- name: variants_of_key
-SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode, v.event, v.amount, v.position_side, v.terms, v.closes
+SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode, v.event, v.amount, v.position_side, v.terms, v.closes, v.reported
 FROM variant v JOIN source s ON s.id = v.source_id WHERE v.account = ? AND v.key = ?
 
 -- name: batches

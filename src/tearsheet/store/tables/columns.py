@@ -106,6 +106,7 @@ class FillRow(Row, frozen=True, gc=False):
     position_side: str | None
     terms: str | None
     closes: int | None
+    reported: str | None
 
 
 class SightingRow(Row, frozen=True, gc=False):
@@ -150,6 +151,7 @@ class VariantRow(Row, frozen=True, gc=False):
     position_side: str | None
     terms: str | None
     closes: int | None
+    reported: str | None
 
 
 class RejectionRow(Row, frozen=True, gc=False):

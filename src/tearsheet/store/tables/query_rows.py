@@ -116,6 +116,14 @@ class ReleasedBreachRow(BreachRow, frozen=True, gc=False):
     upto: str | None
 
 
+class UnmatchedReportRow(Row, frozen=True, gc=False):
+    """Instrument with closing fills that close what nothing opened and state their result."""
+
+    symbol: str
+    currency: str
+    first_us: int
+
+
 class GapRow(Row, frozen=True, gc=False):
     """What the books of an instrument lack at a fill or event."""
 

@@ -237,6 +237,7 @@ def fill_to_row(identity: int, f: Fill, record_id: int | None) -> FillRow:
         f.position_side,
         None if event is None or event.terms == NO_TERMS else json.encode(event.terms).decode(),
         1 if f.closes else None,
+        None if f.reported is None else str(f.reported),
     )
 
 
@@ -262,6 +263,7 @@ def fill_from_row(row: FillRow) -> Fill:
         mode=row.mode,
         position_side=row.position_side,
         closes=bool(row.closes),
+        reported=decimal(row.reported),
     )
     return fill if row.event is None else _event_of(row, fill)
 

@@ -56,6 +56,13 @@ class TallyTable:
         name = ALL_ACCOUNTS if account is None else account
         return sorted(self._queries.values("tally_currencies", (name, first.isoformat(), end.isoformat())))
 
+    def traded(self, account: str | None, currencies: list[str]) -> list[str]:
+        """Return the currencies in which positions were held; all of them, if there are only amounts without one."""
+        if len(currencies) < 2:
+            return currencies
+        held = [one for one in currencies if self._queries.exists("position_in_currency", (one, account))]
+        return held or currencies
+
     def first_session(self, account: str | None) -> date | None:
         """Return the first session with a booking."""
         return date_from_text(self._queries.value("first_session", (account or ALL_ACCOUNTS,)))

@@ -143,8 +143,13 @@ def with_rank(row: FillRow | None, rank: int) -> FillRow | None:
 
 
 def has_same_content(one: FillRow, other: FillRow) -> bool:
-    """Return whether two rows differ at most in id, rank and record."""
-    return one == other or replace(one, id=other.id, rank=other.rank, record_id=other.record_id) == other
+    """Return whether two rows differ at most in id, rank, record and the result that the broker states."""
+    if one == other:
+        return True
+    own = replace(
+        one, id=other.id, rank=other.rank, record_id=other.record_id, reported=other.reported
+    )  # a file may state the result of a fill that another left out
+    return own == other
 
 
 def is_same_fill(one: FillRow, other: FillRow) -> bool:

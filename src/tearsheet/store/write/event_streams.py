@@ -79,7 +79,9 @@ class EventStreams:
         start_us = self._settled_before(linked, since_us)
         for stream in linked:
             self._remove(stream, start_us)
-        book = EventBook()
+        book = EventBook(
+            stream for stream in linked if self._queries.exists("trusts_reported_results", stream)
+        )
         bookings = book.book_all(self._fills(linked, start_us))
         store_bookings(self._queries, self._tallies, bookings, book.closed)
         store_positions(self._queries, book.open_positions())

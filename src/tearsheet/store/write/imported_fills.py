@@ -67,6 +67,7 @@ class _ClaimRow(Row, frozen=True, gc=False):
     position_side: str | None
     terms: str | None
     closes: int | None
+    reported: str | None
 
 
 class ImportCounts(Struct):
@@ -376,6 +377,7 @@ def _claim(row: _ClaimRow) -> Claim:
         position_side=row.position_side,
         terms=row.terms,
         closes=row.closes,
+        reported=row.reported,
     )
     return Claim(row.source_id, row.line, row.status, row.layout == "api", fill, row.fate)
 
