@@ -78,13 +78,13 @@ def test_the_keyboard_is_enough(make_seat: Any) -> None:
 def test_a_list_is_filtered_while_typing_sorted_and_opened(make_seat: Any) -> None:
     page = make_seat().go("/trades")
     page.get_by_role("searchbox").fill("<img")
-    expect(page.get_by_role("status")).to_contain_text("1 to 1 of 1 trades")
+    expect(page.get_by_role("status")).to_contain_text("1–1 of 1 trades")
     expect(page.locator("td", has_text=HOSTILE)).to_be_visible()
     assert "text=%3Cimg" in page.url
     assert page.locator("img").count() == 0
     page.get_by_role("searchbox").fill("")
-    page.get_by_role("link", name="Net", exact=True).click()
-    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Net")
+    page.get_by_role("link", name="Net P&L", exact=True).click()
+    expect(page.locator("th[aria-sort=descending]")).to_contain_text("Net P&L")
     page.locator("tbody th a").first.click()
     expect(page.get_by_role("heading", name="Bookings")).to_be_visible()
 

@@ -121,19 +121,19 @@ def test_the_list_is_filtered_by_dates_and_names_and_paged(make_seat: Any) -> No
     everything = int(re.findall(r"of (\d+)", status.inner_text())[0])
     page.locator("input[name=start]").fill("2026-11-16")
     page.locator("input[name=end]").fill("2026-11-17")
-    expect(status).to_contain_text("1 to 10 of 10 trades")
+    expect(status).to_contain_text("1–10 of 10 trades")
     page.locator("input[name=start]").fill("")
     page.locator("input[name=end]").fill("")
     expect(status).to_contain_text(f"of {everything} trades")
-    page.get_by_role("link", name="Net", exact=True).click()
-    seen = [page.locator("tbody th a").evaluate_all("(all) => all.map((one) => one.href)")]
+    page.get_by_role("link", name="Net P&L", exact=True).click()
+    seen = [page.locator("tbody th a.row-link").evaluate_all("(all) => all.map((one) => one.href)")]
     page.get_by_role("link", name="Next").click()
-    expect(page.get_by_text("page 2 of")).to_be_visible()
-    seen.append(page.locator("tbody th a").evaluate_all("(all) => all.map((one) => one.href)"))
+    expect(page.get_by_text("Page 2 of")).to_be_visible()
+    seen.append(page.locator("tbody th a.row-link").evaluate_all("(all) => all.map((one) => one.href)"))
     assert not {*seen[0]} & {*seen[1]}
-    page.get_by_role("link", name="Before", exact=True).click()
-    expect(page.get_by_text("page 1 of")).to_be_visible()
-    assert page.locator("tbody th a").evaluate_all("(all) => all.map((one) => one.href)") == seen[0]
+    page.get_by_role("link", name="Previous", exact=True).click()
+    expect(page.get_by_text("Page 1 of")).to_be_visible()
+    assert page.locator("tbody th a.row-link").evaluate_all("(all) => all.map((one) => one.href)") == seen[0]
 
 
 def test_from_a_number_to_its_fills_by_keyboard(make_seat: Any) -> None:
@@ -155,11 +155,11 @@ def test_a_list_and_an_open_trade_follow_while_a_note_is_written(make_seat: Any)
     expect(page.locator(".facts")).to_contain_text("open")
     page.get_by_role("textbox", name="Note").fill("half a thought")
     other = make_seat().go("/trades?symbol=TSLA")
-    expect(other.get_by_text("No trade fits.")).to_be_visible()
+    expect(other.get_by_text("No trades match these filters.")).to_be_visible()
     assert seat.server.post("/api/fills", [fill(-25, "SELL", 110, symbol="TSLA", quantity=2)])[0] == 201
     expect(page.locator(".facts")).to_contain_text("closed, win", timeout=20_000)
     expect(page.locator("#around tbody tr")).to_have_count(2)
     expect(page.get_by_role("textbox", name="Note")).to_have_value("half a thought")
-    expect(other.get_by_role("status")).to_contain_text("1 to 1 of 1 trades", timeout=20_000)
+    expect(other.get_by_role("status")).to_contain_text("1–1 of 1 trades", timeout=20_000)
     page.get_by_role("button", name="Keep").click()
     expect(page.get_by_role("status").filter(has_text="Kept.")).to_be_visible()

@@ -43,9 +43,9 @@ def test_a_note_is_kept_by_a_plain_form(api: Api, position: str) -> None:
     assert 'href="/trades?tag=a%2B+setup"' in text
     assert 'value="a+ setup, patience"' in text
     listed = page(api, "/trades?tag=patience")
-    assert "1 to 1 of 1 trades" in listed
-    assert "has a note" in listed
-    assert "No trade is like this" in page(api, "/trades?tag=nothing")
+    assert "1–1 of 1 trades" in listed
+    assert "Has a note" in listed
+    assert "No trades match these filters" in page(api, "/trades?tag=nothing")
 
 
 def test_what_another_tab_wrote_is_not_overwritten_unseen(api: Api, position: str) -> None:
@@ -90,7 +90,7 @@ def test_hostile_notes_and_tags_are_text_everywhere(api: Api, position: str) -> 
     tag = api.get("/api/tags")["data"][0]["tag"]
     texts = [page(api, path) for path in (f"/trades/{position}", "/trades", "/performance/groups?window=all")]
     found = api.client.get("/trades", query_string={"tag": tag})
-    assert "1 to 1 of 1" in found.text
+    assert "1–1 of 1" in found.text
     for text in (*texts, conflict, found.text):
         assert "<script>alert" not in text
         assert "<img" not in text
@@ -141,9 +141,9 @@ def test_a_note_that_was_joined_is_written_on_from_the_trade_it_stands_in(api: A
 
 def test_filters_left_empty_are_no_filters(api: Api, position: str) -> None:
     empty = "text=&symbol=&strategy=&side=&outcome=&tag=&start=&end="
-    assert "1 to 2 of 2 trades" in page(api, f"/trades?{empty}")
-    assert "1 to 2 of 2 trades" in page(api, f"/trades?{empty}&start=2026-11-20&end=2026-11-20")
-    assert "No trade is like this" in page(api, "/trades?start=2026-11-10&end=2026-11-11&symbol=MSFT")
+    assert "1–2 of 2 trades" in page(api, f"/trades?{empty}")
+    assert "1–2 of 2 trades" in page(api, f"/trades?{empty}&start=2026-11-20&end=2026-11-20")
+    assert "No trades match these filters" in page(api, "/trades?start=2026-11-10&end=2026-11-11&symbol=MSFT")
 
 
 def test_pages_go_on_after_and_before_their_rows(api: Api) -> None:
@@ -257,5 +257,5 @@ def test_a_note_on_the_command_line_of_another_process_is_seen_at_once(api: Api,
     page(api, "/trades")
     with api.place.tracker() as tracker:
         TradeNotes(tracker).write(position, validate_note("from outside", ["x"]), "kim", 0)
-    assert "has a note" in page(api, "/trades")
+    assert "Has a note" in page(api, "/trades")
     assert "from outside" in page(api, f"/trades/{position}")

@@ -18,7 +18,7 @@ from tearsheet.store.tables.marks import Mark, Marks
 from tearsheet.store.tables.pages import RowRange
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.trade_list import TradeList, TradeScope
-from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.amount import ZERO, exact, ratio
 from tearsheet.trade.fill import Fill, Rejection
 from tearsheet.trade.position import Outcome, Position, outcome_of
 from tearsheet.trade.session import Window, to_micros
@@ -28,7 +28,10 @@ _NO_SIZE = Unrealized(None, "the trade log does not state what is left of it")
 
 
 class PositionView(Struct, frozen=True, kw_only=True):
-    """View of a position. Money is in `currency`; unknown values are None. `net` is gross − fees + carry."""
+    """View of a position. Money is in `currency`; unknown values are None. `net` is gross − fees + carry.
+
+    `return_on_entry` is net ÷ the value of all entries, of a closed position whose entries are known.
+    """
 
     id: str
     account: str
@@ -62,6 +65,7 @@ class PositionView(Struct, frozen=True, kw_only=True):
     closed_by: str | None = None
     note: str | None = None
     tags: tuple[str, ...] = ()
+    return_on_entry: Decimal | None = None
 
 
 FillSource = Literal["execution", "round_trip"]
@@ -193,4 +197,12 @@ def position_view(
             closed_by=p.closed_by,
             note=remark.note,
             tags=remark.tags,
+            return_on_entry=_return_on_entry(p) if closed and entry_known else None,
         )
+
+
+def _return_on_entry(p: Position) -> Decimal | None:
+    """Return net ÷ entry value to 8 decimals; the entry value of an inverse contract is in its coin already."""
+    if p.has_unknown_cost:
+        return None
+    return ratio(p.net, abs(p.entry_value if p.is_inverse else p.entry_value * p.multiplier))

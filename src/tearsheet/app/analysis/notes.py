@@ -13,7 +13,7 @@ from tearsheet.log import log_event
 from tearsheet.store.tables.ledger import NOTES_STATE_ID
 from tearsheet.store.tables.notes import Note, NoteTable
 from tearsheet.store.tables.queries import Queries
-from tearsheet.trade.note import NoteText, NoteVersion
+from tearsheet.trade.note import NoteText, NoteVersion, normalize_tag, validate_note
 
 _log = logging.getLogger("tearsheet")
 _LONGEST_NAME = 100
@@ -123,6 +123,50 @@ class TradeNotes:
         """Apply a function to the current note and save the result. Raises as `write` does."""
         return self._write(lambda queries: _note_of(queries, position), change, by, None)
 
+    def versions_of(self, positions: Sequence[str]) -> Mapping[str, int]:
+        """Return the sum of the versions of all notes on each position; it grows with every save."""
+        with self._ledger.snapshot() as queries:
+            found = NoteTable(queries).for_positions(positions)
+        return {one: _version_sum(found.get(one, ())) for one in positions}
+
+    def tag_trades(
+        self, versions: Mapping[str, int], tag: str, by: str, *, remove: bool = False
+    ) -> Mapping[str, int]:
+        """Add a tag to positions, or remove it from all their notes, in one transaction; return what changed.
+
+        `versions` are those of `versions_of` when the positions were chosen; so are the returned ones of the
+        changed positions. A position that is as wanted already is left alone. Raises NotFoundError; UsageError
+        if another one was changed since, or has too many tags, and then saves nothing.
+        """
+        tag = normalize_tag(tag)
+        with self._ledger.snapshot() as queries:
+            accounts = frozenset(_note_of(queries, position).account for position in versions)
+        with self._ledger.writing(accounts) as queries:
+            table, found = NoteTable(queries), NoteTable(queries).for_positions(list(versions))
+            changed: dict[str, int] = {}
+            for position, version in versions.items():
+                notes = found.get(position, [])
+                old = [note for note in notes if tag in note.content.tags]
+                if bool(old) is not remove:
+                    continue
+                _check_version_sum(notes, version, position)
+                for note in old if remove else [_note_of(queries, position)]:
+                    self._save(table, note, _with_tag(note.content, tag, remove=remove), by)
+                changed[position] = version + (len(old) if remove else 1)
+            if changed:
+                self._ledger.acquire_commit_lock()
+                self._ledger.bump_notes_version()
+        action = "removed" if remove else "added"
+        log_event(_log, "tearsheet.tagged", tag=tag, action=action, positions=len(changed), by=by)
+        return changed
+
+    def _save(self, table: NoteTable, before: Note, content: NoteText, by: str) -> Note:
+        after = replace(
+            before, version=before.version + 1, content=content, by=by[:_LONGEST_NAME], at=self._context.now
+        )
+        table.save(after)
+        return after
+
     def _write(
         self,
         find: Callable[[Queries], Note],
@@ -138,14 +182,7 @@ class TradeNotes:
             if content == before.content:  # also for a repeated request
                 return _to_view(before)
             _check_version(before, version)
-            after = replace(
-                before,
-                version=before.version + 1,
-                content=content,
-                by=by[:_LONGEST_NAME],
-                at=self._context.now,
-            )
-            notes.save(after)
+            after = self._save(notes, before, content, by)
             self._ledger.acquire_commit_lock()
             self._ledger.bump_notes_version()
         log_event(
@@ -203,6 +240,27 @@ def _check_version(note: Note, version: int | None) -> None:
         f"this was written upon version {version} of the note, but {meanwhile}",
         "read the note as it is now, and write again upon that version",
     )
+
+
+def _version_sum(notes: Sequence[Note]) -> int:
+    return sum(note.version for note in notes)
+
+
+def _check_version_sum(notes: Sequence[Note], version: int, position: str) -> None:
+    """Raise UsageError if a note of a position was saved since it had this sum of versions."""
+    if _version_sum(notes) != version:
+        last = max(notes, key=lambda note: note.at, default=None)
+        who = f"by {last.by} at {last.at:%Y-%m-%d %H:%M:%S} UTC" if last else "since"
+        raise UsageError(
+            f"the notes of trade {position} were changed {who}; no trade was tagged",
+            "look at the tags as they are now, and choose again",
+        )
+
+
+def _with_tag(content: NoteText, tag: str, *, remove: bool) -> NoteText:
+    """Return a note with a tag added or removed. Raises UsageError for too many tags."""
+    tags = (one for one in content.tags if one != tag) if remove else (*content.tags, tag)
+    return validate_note(content.text, tags)
 
 
 def _to_view(note: Note) -> NoteView:

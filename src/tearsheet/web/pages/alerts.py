@@ -11,12 +11,11 @@ from tearsheet.web.api.alerts import RULES, filter_from, filter_parameters
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.parameters import cursor_of
-from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
+from tearsheet.web.pages.frame import PageRoute, Pages, form_text, redirect_to
 from tearsheet.web.pages.results import partial_of
 from tearsheet.web.rendering.labels import link
 
 _PAGE_SIZE = 50
-_MAX_LENGTH = 200
 _FILTER = filter_parameters("open")
 _STATES = (
     ("open", "Open"),
@@ -84,11 +83,3 @@ class _AlertPages:
         with self._app_context.query() as query:
             query.tracker.alerts.acknowledge(alert, by, note or None, self._app_context.now)
         return redirect_to(link("/alerts", filters))
-
-
-def form_text(name: str) -> str:
-    """Return a short text of a form, empty if absent. Raises HttpError 422 for an unprintable or long one."""
-    text = request.form.get(name, "").strip()
-    if len(text) > _MAX_LENGTH or any(not c.isprintable() for c in text):
-        raise HttpError(422, f"{name} is too long or holds what cannot be printed", "1 to 200 characters")
-    return text

@@ -46,6 +46,7 @@ _NAVIGATION = (
 )
 _THEMES = ("light", "dark")
 _COMPRESS_ABOVE = 1000
+_MAX_FORM_TEXT = 200
 
 
 class PageRoute(Struct, frozen=True):
@@ -120,6 +121,14 @@ class Pages:
 def redirect_to(address: str) -> Response:
     """Redirect to a page with 303, so that the browser gets it."""
     return make_response(redirect(address, 303))
+
+
+def form_text(name: str) -> str:
+    """Return a short text of a form, empty if absent. Raises HttpError 422 for an unprintable or long one."""
+    text = request.form.get(name, "").strip()
+    if len(text) > _MAX_FORM_TEXT or any(not c.isprintable() for c in text):
+        raise HttpError(422, f"{name} is too long or holds what cannot be printed", "1 to 200 characters")
+    return text
 
 
 def error_page(error: HttpError, request_id: str) -> Response:

@@ -13,8 +13,7 @@ from tearsheet.errors import NotFoundError
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.web.http import parameters
 from tearsheet.web.http.errors import HttpError
-from tearsheet.web.pages.alerts import form_text
-from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
+from tearsheet.web.pages.frame import PageRoute, Pages, form_text, redirect_to
 from tearsheet.web.rendering.labels import link, partial_reason
 from tearsheet.web.rendering.tiles import sparkline_of
 

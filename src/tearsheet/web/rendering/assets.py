@@ -24,8 +24,15 @@ _TYPES = {
 }
 #: Bundles with their files in order.
 _BUNDLES: dict[str, Sequence[str]] = {
-    "dashboard.css": ("vendor/uplot.min.css", "dashboard.css", "forms.css", "overview.css", "import.css"),
-    "dashboard.js": ("dashboard.js", "live.js"),
+    "dashboard.css": (
+        "vendor/uplot.min.css",
+        "dashboard.css",
+        "forms.css",
+        "overview.css",
+        "import.css",
+        "tables.css",
+    ),
+    "dashboard.js": ("dashboard.js", "tables.js", "live.js"),
     "charts.js": ("vendor/uplot.min.js", "charts.js"),
     "htmx.js": ("vendor/htmx.min.js",),
     "icon.svg": ("icon.svg",),

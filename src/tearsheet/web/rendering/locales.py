@@ -44,6 +44,11 @@ _MARKS: dict[str, tuple[str, str, bool]] = {
 }  # fmt: skip
 
 
+#: Decimals of prices from an amount on.
+_PRICE_PLACES = ((Decimal(1000), 4), (Decimal("0.1"), 6), (Decimal(0), 10))
+_SMALL_PRICE = Decimal("0.1")
+
+
 class Locale(Struct, frozen=True):
     """Number format of a language; `tag` is its name, such as `de` or `de-ch`."""
 
@@ -91,6 +96,23 @@ class Locale(Struct, frozen=True):
         if value is None:
             return words.NONE
         return f"{_WHOLE.quantize(100 * Decimal(str(value)), Decimal(1))}%"
+
+    def price(self, value: Decimal | None) -> str:
+        """Format a price with at least two decimals; a mean price is rounded to those that a chart would show."""
+        if value is None:
+            return words.NONE
+        places = next(places for least, places in _PRICE_PLACES if abs(value) >= least)
+        text = words.format_number(_WHOLE.quantize(value, Decimal(1).scaleb(-places)))
+        whole, _, decimals = text.partition(".")
+        return self._localize(f"{whole}.{decimals:<02}" if abs(value) >= _SMALL_PRICE else text)
+
+    def return_percent(self, value: MetricScalar) -> str:
+        """Format a return as a percentage with its sign and two decimals, because most are small."""
+        if value is None:
+            return words.NONE
+        text = words.format_money(Decimal(str(value)) * 100)
+        sign = _MINUS if text.startswith("-") else "+" if _is_nonzero(text) else ""
+        return f"{sign}{self._localize(text.lstrip('-'))}%"
 
     def format(self, unit: Unit, value: MetricScalar, currency: str, *, signed: bool = False) -> str:
         """Format a value in its unit; `signed` adds a plus, for changes."""
