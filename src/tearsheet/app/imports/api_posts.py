@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
-from tearsheet.app.imports.import_file import ImportJob, import_file
+from tearsheet.app.imports.import_file import ImportJob, import_file, repeated_report
 from tearsheet.app.reports import ImportReport, WriteReport, WriteRequest
 from tearsheet.errors import NotFoundError
 from tearsheet.log import TimedEvent, timed_event
@@ -98,14 +98,8 @@ class ApiWrites:
         with self._ledger.snapshot() as queries:
             answer = IdempotencyTable(queries).find(receipt)
         if answer is not None:
-            return _cached_import_report(answer)
-        report = import_file(self._context, job)
-        with self._ledger.writing() as queries:
-            receipts = IdempotencyTable(queries)
-            if (answer := receipts.find(receipt)) is not None:
-                return _cached_import_report(answer)
-            receipts.save(receipt, json.encode(report).decode(), self._context.now)
-        return report
+            return repeated_report(answer)
+        return import_file(self._context, job, receipt)
 
     def _save_fills(
         self, request: WriteRequest, rules: BookingRules, lines: Sequence[tuple[int, Fill]]
@@ -193,12 +187,6 @@ def _idempotency_key(request: WriteRequest, what: str) -> IdempotencyKey | None:
 
 def _cached_report(answer: str) -> WriteReport:
     return replace(json.decode(answer, type=WriteReport), repeated=True)
-
-
-def _cached_import_report(answer: str) -> ImportReport:
-    report = json.decode(answer, type=ImportReport)
-    report.repeated = True
-    return report
 
 
 def _add_counts(event: TimedEvent, report: WriteReport) -> None:

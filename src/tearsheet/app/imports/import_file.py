@@ -34,6 +34,7 @@ from tearsheet.sources.statements.statement import Statement, open_statement
 from tearsheet.sources.statements.unmatched_closes import UnmatchedCloseFinder
 from tearsheet.sources.trade_logs.log_folder import LogReadPosition, read_new
 from tearsheet.store.tables.query_rows import SourceFile
+from tearsheet.store.write.idempotency import IdempotencyKey, IdempotencyTable
 from tearsheet.store.write.imported_fills import ImportCounts
 from tearsheet.store.write.transaction import FileState, LedgerTransaction
 from tearsheet.trade.event import Event
@@ -65,16 +66,23 @@ class ImportJob(Struct, frozen=True, kw_only=True):
     on_progress: OnProgress = no_progress
 
 
-def import_file(context: LedgerContext, job: ImportJob) -> ImportReport:
+def import_file(
+    context: LedgerContext, job: ImportJob, receipt: IdempotencyKey | None = None
+) -> ImportReport:
     """Import a file in one transaction; skip content that was imported before.
 
-    Content with rejections is read again, since its instruments may be known now.
+    Content with rejections is read again, since its instruments may be known now. Of requests with one `receipt` the
+    first imports, in the transaction that saves its answer; the others wait for it and return that answer.
     Raises UsageError, InputError, FormatError, SettingsError, StoreError.
     """
     with timed_event(_log, "tearsheet.import") as event:
         file = FileImport(context, job)
-        with context.ledger.writing():
+        with context.ledger.writing() as queries:
+            receipts = IdempotencyTable(queries)
+            if (answer := receipts.find(receipt)) is not None:
+                return repeated_report(answer)
             report = file.run()
+            receipts.save(receipt, msgspec.json.encode(report).decode(), context.now)
         context.publish_pending_alerts()
         event.level = logging.WARNING if report.rejected else logging.INFO
         event.add(
@@ -84,6 +92,13 @@ def import_file(context: LedgerContext, job: ImportJob) -> ImportReport:
             rejected=report.rejected,
             revision=report.revision,
         )
+    return report
+
+
+def repeated_report(answer: str) -> ImportReport:
+    """Return the report in a saved answer, marked as repeated."""
+    report = msgspec.json.decode(answer, type=ImportReport)
+    report.repeated = True
     return report
 
 
