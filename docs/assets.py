@@ -1,6 +1,6 @@
 """Brings the libraries and the font of the dashboard from npm, and checks that they are as they were released.
 
-`python docs/assets.py` compares the files with the digests of `vendor.toml`; `--update uplot 1.6.33`
+`python docs/assets.py` compares the files with the digests of `vendor.toml`; `--update htmx 2.0.12`
 fetches a release, checks it against the registry's own digest, and writes files and digests.
 """
 

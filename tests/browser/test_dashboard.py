@@ -51,8 +51,9 @@ def test_a_day_is_seen_in_one_look(make_seat: Any) -> None:
     expect(page.locator(".tile:has(#about-net_pnl) .value")).to_have_text(
         f"+${daily['data']['daily_pnl']:.2f}"
     )
-    assert page.locator("[data-chart=fills] canvas").count() == 1
-    expect(page.locator("[data-chart=fills] .readout")).to_contain_text(f"+${daily['data']['daily_pnl']:.2f}")
+    expect(page.locator("[data-chart=fills] svg .tag-words")).to_have_text(
+        f"+${daily['data']['daily_pnl']:.2f}"
+    )
 
 
 def test_the_keyboard_is_enough(make_seat: Any) -> None:
@@ -91,7 +92,7 @@ def test_a_list_is_filtered_while_typing_sorted_and_opened(make_seat: Any) -> No
 
 def test_a_window_is_taken_apart(make_seat: Any) -> None:
     page = make_seat().go("/performance?window=all")
-    assert page.locator("[data-chart] canvas").count() == 4
+    assert page.locator("[data-chart] svg.plot").count() == 3
     groups = page.locator("#groups")
     groups.get_by_role("link", name="Weekday").click()
     expect(groups.locator("tbody th").first).to_have_text("Monday")

@@ -298,10 +298,13 @@ def _export(
     quiet: bool,
 ) -> None:
     from tearsheet.app.analysis.charts import Charts, selection_of
+    from tearsheet.app.analysis.curves import Curves
+    from tearsheet.export.plot import plain_words
     from tearsheet.export.svg import summary_svg  # drawn only for this
 
-    days = Charts(tracker).daily_curve(selection_of(summary))
-    picture = summary_svg(days, summary.currency) if days else ""
+    selection = selection_of(summary)
+    curve, days = Curves(tracker).drawn(selection), Charts(tracker).daily_curve(selection)
+    picture = summary_svg(curve, days, plain_words(tracker.settings.calendar.timezone), summary.currency)
     files = export_summary(summary, alerts, tracker.settings.output_dir, picture)
     if file_format == "html":
         from tearsheet.web.rendering.tear_sheet import export_tear_sheet  # Jinja, only for this

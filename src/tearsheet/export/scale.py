@@ -23,17 +23,8 @@ class Scale:
         """Return the distance of an amount from the top."""
         return self.length(self.high - amount, size)
 
-    def round_amounts(self, steps: int) -> list[Decimal]:
-        """Return round amounts for grid lines, 0 among them, in at most this many steps."""
-        span = self.high - self.low
-        if not span:
-            return [_ZERO]
-        step = _nice_step(_EXACT.divide(span, steps))
-        first, last = (int(_EXACT.divide_int(end, step)) for end in (self.low, self.high))
-        return [step * n for n in range(first, last + 1)]
 
-
-def _nice_step(least: Decimal) -> Decimal:
+def nice_step(least: Decimal) -> Decimal:
     """Return the smallest of 1, 2, 5, 10, 20 … that is at least this."""
     unit = Decimal(1).scaleb(least.adjusted())
     return next(unit * n for n in (1, 2, 5, 10) if unit * n >= least)

@@ -1,4 +1,4 @@
-"""SVG charts for exports: daily P&L of a window, and simulations with and without limits.
+"""SVG pictures as files: a window with the charts of the pages, and simulations with and without limits.
 
 Coordinates are integers, so that the same data gives the same bytes. SVG and not PNG: the text of a PNG
 depends on the fonts of the machine, and a renderer is a native wheel of several megabytes.
@@ -9,8 +9,11 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import accumulate
 from xml.sax.saxutils import escape
 
+from tearsheet.export.bar_charts import columns_picture
+from tearsheet.export.curve_chart import CurveLook, curve_picture
+from tearsheet.export.plot import ChartWords, chart_style, svg, text
 from tearsheet.export.scale import Scale
-from tearsheet.performance.series import DailyPoint
+from tearsheet.performance.series import DailyPoint, DrawnCurve
 from tearsheet.rules.replay import Replay, ReplayDay
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.words import format_money
@@ -33,21 +36,9 @@ text{font:13px system-ui,sans-serif;fill:#334155}
 @media (prefers-color-scheme:dark){svg{background:#0f172a}text{fill:#cbd5e1}.title{fill:#f8fafc}
 .grid{stroke:#1e293b}.zero{stroke:#475569}.was{stroke:#94a3b8}.stopped{stroke:#38bdf8}
 .stop{fill:#0f172a;stroke:#f87171}}"""
-#: Panels of a summary chart: top and height.
-_TOTAL, _DRAWDOWN, _DAYS = (40, 230), (318, 84), (450, 112)
-_SUMMARY_HEIGHT = 600
-_MAX_STEPS = 4
-_SUMMARY_STYLE = """\
-.ts text{font:13px system-ui,sans-serif;fill:#58626f}
-.ts .heading{font-weight:600;fill:#151a21}
-.ts .grid{stroke:#e0e4ea;fill:none}.ts .zero{stroke:#8a94a1;fill:none}
-.ts .total{fill:none;stroke:#3157d5;stroke-width:2}.ts .under{fill:#3157d5;opacity:.12}
-.ts .depth{fill:none;stroke:#e8622c;stroke-width:1.5}.ts .fall{fill:#e8622c;opacity:.22}
-.ts .gain{fill:#12a587}.ts .loss{fill:#e8622c}
-@media screen and (prefers-color-scheme:dark){svg.ts{background:#12161c}.ts text{fill:#9ba6b3}
-.ts .heading{fill:#e8ecf1}.ts .grid{stroke:#2a313b}.ts .zero{stroke:#6d7885}.ts .total{stroke:#8fa8ff}
-.ts .under{fill:#8fa8ff}.ts .depth{stroke:#f27240}.ts .fall{fill:#f27240}
-.ts .gain{fill:#2fbf9b}.ts .loss{fill:#f27240}}"""
+#: Size of a summary's picture, of its curve and of its columns.
+_CURVE_SIZE, _COLUMNS_SIZE = (960, 420), (960, 180)
+_HEADING, _SUMMARY_HEIGHT = 30, 660
 
 
 def replay_svg(replays: Sequence[Replay]) -> str:
@@ -64,21 +55,27 @@ def replay_svg(replays: Sequence[Replay]) -> str:
     return "\n".join([*lines, "</svg>", ""])
 
 
-def summary_svg(days: Sequence[DailyPoint], currency: str) -> str:
-    """Return the cumulative P&L of a period, its drawdown, and the net P&L of each day."""
-    title = f"Cumulative P&L with its drawdown, and net P&L by day, of {len(days)} days in {currency}"
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="ts" viewBox="0 0 {_WIDTH} {_SUMMARY_HEIGHT}"'
-        f' width="{_WIDTH}" height="{_SUMMARY_HEIGHT}" role="img">'
-    )
-    lines = [head, f"<title>{escape(title)}</title>", f"<style>{_SUMMARY_STYLE}</style>"]
-    totals = [_ZERO, *(day.total for day in days)]
-    drawdowns = [_ZERO, *(-day.max_drawdown for day in days)]  # within the day too, as the metric counts it
-    lines += _area_chart(f"Cumulative P&L, {currency}", totals, _TOTAL, ("under", "total"))
-    lines += _area_chart("Drawdown", drawdowns, _DRAWDOWN, ("fall", "depth"))
-    lines += _columns(days)
-    lines += _date_labels(days, _SUMMARY_HEIGHT - 14)
-    return "\n".join([*lines, "</svg>", ""])
+def summary_svg(curve: DrawnCurve, days: Sequence[DailyPoint], words: ChartWords, currency: str) -> str:
+    """Return the curve of a period with its drawdown, and the net P&L of each day; empty without any."""
+    if not curve.points or not days:
+        return ""
+    upper = curve_picture(curve, words, CurveLook(*_CURVE_SIZE))
+    lower = columns_picture(days, words, *_COLUMNS_SIZE)
+    second = _HEADING + _CURVE_SIZE[1]
+    is_equity = curve.balance is not None
+    parts = [
+        f"<style>{chart_style()}</style>",
+        text("heading", 120, 180, f"{'Equity' if is_equity else 'Cumulative P&L'} and drawdown, {currency}"),
+        _placed(upper.svg, _HEADING),
+        text("heading", 120, 10 * second + 150, f"Net P&L by day, {currency}"),
+        _placed(lower.svg, second + _HEADING),
+    ]
+    drawn = svg(_CURVE_SIZE[0], _SUMMARY_HEIGHT, parts, f"{upper.description}. {lower.description}")
+    return drawn.replace('class="plot"', 'class="plot file"', 1) + "\n"
+
+
+def _placed(picture: str, y: int) -> str:
+    return picture.replace("<svg ", f'<svg y="{y}" ', 1)
 
 
 class _Panel:
@@ -152,38 +149,6 @@ def _date_labels(days: Sequence[ReplayDay] | Sequence[DailyPoint], y: int) -> It
         yield f'<text x="{_LEFT}" y="{y}">{days[0].session}</text>'
     if len(days) > 1:
         yield f'<text x="{_WIDTH - _RIGHT}" y="{y}" text-anchor="end">{days[-1].session}</text>'
-
-
-def _axis(heading: str, panel: _Panel) -> Iterator[str]:
-    yield f'<text class="heading" x="{_LEFT}" y="{panel.top - 14}">{escape(heading)}</text>'
-    amounts = panel.scale.round_amounts(_MAX_STEPS)
-    yield from panel.grid(amounts, lambda amount: format_money(amount).removesuffix(".00"))
-
-
-def _area_chart(
-    heading: str, amounts: Sequence[Decimal], place: tuple[int, int], classes: tuple[str, str]
-) -> Iterator[str]:
-    """Return a line with the area between it and 0, in these classes (area, line)."""
-    panel = _Panel(place, amounts)
-    yield from _axis(heading, panel)
-    points, zero = panel.points(amounts), panel.y(_ZERO)
-    yield f'<polygon class="{classes[0]}" points="{_x(0, 1)},{zero} {points} {_x(1, 1)},{zero}"/>'
-    yield f'<polyline class="{classes[1]}" points="{points}"/>'
-
-
-def _columns(days: Sequence[DailyPoint]) -> Iterator[str]:
-    panel = _Panel(_DAYS, (day.net_pnl for day in days))
-    yield from _axis("Net P&L by day", panel)
-    zero = panel.y(_ZERO)
-    for number, day in enumerate(days):
-        left, right = _x(number, len(days)), _x(number + 1, len(days))
-        y = panel.y(day.net_pnl)
-        width = max(right - left - (2 if right - left > 5 else 0), 1)
-        yield (
-            f'<rect class="{"gain" if day.net_pnl >= 0 else "loss"}" x="{left}" y="{min(y, zero)}"'
-            f' width="{width}" height="{abs(zero - y)}"><title>{day.session} {format_money(day.net_pnl)}'
-            "</title></rect>"
-        )
 
 
 def _x(number: int, count: int) -> int:

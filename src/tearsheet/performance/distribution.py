@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from msgspec import Struct
 
-from tearsheet.trade.amount import ONE, exact
+from tearsheet.trade.amount import ONE, ZERO, exact
 
+_ROUNDING, _PLACES = Context(prec=100, rounding=ROUND_HALF_EVEN), Decimal("1E-8")
 _STEPS = (Decimal(1), Decimal(2), Decimal(5), Decimal(10))
 #: One result in a hundred on either side may be in the outermost, open bin.
 _TAIL = 100
@@ -22,12 +23,13 @@ class Bin(Struct, frozen=True):
 
 
 class Distribution(Struct, frozen=True):
-    """Bins in order, without gaps. `n` is the number of results."""
+    """Bins in order, without gaps. `n` is the number of results, `mean` is rounded to 8 decimals."""
 
     n: int
     width: Decimal | None
     median: Decimal | None
     bins: tuple[Bin, ...]
+    mean: Decimal | None = None
 
 
 def distribution(values: Sequence[Decimal], max_bins: int = 30) -> Distribution:
@@ -50,7 +52,9 @@ def distribution(values: Sequence[Decimal], max_bins: int = 30) -> Distribution:
             )
             for number in range(first, last + 1)
         )
-    return Distribution(n, width, median, bins)
+        total = sum(ordered, ZERO)
+    mean = _ROUNDING.divide(total, Decimal(n)).quantize(_PLACES, context=_ROUNDING)
+    return Distribution(n, width, median, bins, mean)
 
 
 def _bin_floor(value: Decimal, width: Decimal) -> int:

@@ -1,7 +1,7 @@
 """Cumulative P&L and drawdown of a window, per session and per fill."""
 
-from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -38,6 +38,36 @@ class FillPoint(Struct, frozen=True):
     drawdown: Decimal
 
 
+class CurvePoint(Struct, frozen=True):
+    """Point of a drawn curve: after a fill, or after a session, whose `drawdown` is the deepest within it.
+
+    `offset` is the time since the session's start; a point of a whole session has neither `time` nor `offset`.
+    """
+
+    session: date
+    change: Decimal
+    total: Decimal
+    drawdown: Decimal
+    trades: int = 0
+    name: str = ""
+    time: datetime | None = None
+    offset: timedelta | None = None
+
+
+class DrawnCurve(Struct, frozen=True):
+    """Points of a picture in order, total and drawdown before the first, and the sessions that take room on its axis.
+
+    With a `balance` before the total of 0, the picture is of equity.
+    """
+
+    points: tuple[CurvePoint, ...]
+    start: Decimal
+    sessions: tuple[date, ...]
+    by_fill: bool
+    balance: Decimal | None = None
+    start_drawdown: Decimal = ZERO
+
+
 def daily_curve(sessions: Iterable[tuple[date, Tally]]) -> tuple[DailyPoint, ...]:
     """Return the points of consecutive sessions, in order."""
     days = []
@@ -67,6 +97,41 @@ def fill_curve(bookings: Sequence[Booking], max_points: int = 1000) -> tuple[Fil
     if len(points) <= max_points:
         return tuple(points)
     return tuple(_downsample(points, max_points))
+
+
+def points_by_day(days: Iterable[DailyPoint]) -> tuple[CurvePoint, ...]:
+    """Return a point for each session, at its end."""
+    return tuple(
+        CurvePoint(day.session, day.net_pnl, day.total, day.max_drawdown, day.trades) for day in days
+    )
+
+
+def points_by_fill(
+    bookings: Iterable[Booking],
+    placed: Callable[[datetime], tuple[date, datetime]],
+    total: Decimal,
+    high: Decimal,
+) -> tuple[CurvePoint, ...]:
+    """Return a point for each fill, on top of an earlier total and high; `placed` gives a session and its start."""
+    points = []
+    with exact():
+        for booking in bookings:
+            session, start = placed(booking.time)
+            total += booking.net
+            high = max(high, total)
+            points.append(
+                CurvePoint(
+                    session,
+                    booking.net,
+                    total,
+                    high - total,
+                    0,
+                    booking.symbol,
+                    booking.time,
+                    booking.time - start,
+                )
+            )
+    return tuple(points)
 
 
 def _downsample(points: list[FillPoint], max_points: int) -> Iterable[FillPoint]:

@@ -28,21 +28,21 @@ script = load()
 
 
 def registry(folder: Path, *, honest: bool = True) -> str:
-    """A registry of files: one release of uplot."""
+    """A registry of files: one release of htmx."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name in ("dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE"):
+        for name in ("dist/htmx.min.js", "LICENSE"):
             data = f"new {name}".encode()
             info = tarfile.TarInfo(f"package/{name}")
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     content = buffer.getvalue()
-    tarball = folder / "uplot.tgz"
+    tarball = folder / "htmx.tgz"
     tarball.write_bytes(content if honest else content + b"!")
     digest = base64.b64encode(hashlib.sha512(content).digest()).decode()
     about = {"dist": {"tarball": tarball.as_uri(), "integrity": f"sha512-{digest}"}}
-    (folder / "uplot").mkdir()
-    (folder / "uplot" / "9.9.9").write_text(json.dumps(about))
+    (folder / "htmx.org").mkdir()
+    (folder / "htmx.org" / "9.9.9").write_text(json.dumps(about))
     return folder.as_uri()
 
 
@@ -58,10 +58,10 @@ def test_the_files_are_as_released() -> None:
 def test_a_changed_or_stray_file_is_found(vendor: Path) -> None:
     (vendor / "htmx.min.js").write_bytes(b"other")
     (vendor / "stray.js").write_bytes(b"")
-    (vendor / "uplot.min.css").unlink()
+    (vendor / "inter.LICENSE").unlink()
     assert script.differences(vendor) == [
         "htmx.min.js is not as htmx.org released it",
-        "uplot.min.css is missing",
+        "inter.LICENSE is missing",
         "stray.js is unknown",
     ]
 
@@ -69,15 +69,15 @@ def test_a_changed_or_stray_file_is_found(vendor: Path) -> None:
 def test_a_newer_release_is_put_in_place(vendor: Path, tmp_path: Path) -> None:
     place = tmp_path / "registry"
     place.mkdir()
-    script.update(vendor, "uplot", "9.9.9", registry(place))
+    script.update(vendor, "htmx", "9.9.9", registry(place))
     assert script.differences(vendor) == []
-    assert script.known(vendor)["uplot"]["version"] == "9.9.9"
-    assert (vendor / "uplot.min.js").read_text() == "new dist/uPlot.iife.min.js"
+    assert script.known(vendor)["htmx"]["version"] == "9.9.9"
+    assert (vendor / "htmx.min.js").read_text() == "new dist/htmx.min.js"
 
 
 def test_what_is_not_what_the_registry_names_is_refused(vendor: Path, tmp_path: Path) -> None:
     place = tmp_path / "registry"
     place.mkdir()
     with pytest.raises(SystemExit, match="not what the registry names"):
-        script.update(vendor, "uplot", "9.9.9", registry(place, honest=False))
+        script.update(vendor, "htmx", "9.9.9", registry(place, honest=False))
     assert script.differences(vendor) == []

@@ -84,7 +84,7 @@ class SummaryBuilder:
         chosen, others = self._currency(window, scope, currency)
         tally, days = self._tally(window, scope, chosen)
         metric_input = MetricInput(
-            tally, self._with_idle_days(window, days), self._balance(window, scope, chosen)
+            tally, self._with_idle_days(window, days), self.balance(window, scope, chosen)
         )
         metrics = compute_all(metric_input)
         missing = self._missing_days(window)
@@ -236,7 +236,7 @@ class SummaryBuilder:
             traded.get(day) or Day(day, ZERO) for day in span if day in traded or calendar.is_weekday(day)
         )
 
-    def _balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
+    def balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
         """Return the starting balance plus the net P&L before the window; None for rolling and filtered windows."""
         balance = self._options.starting_balance
         if balance is None or window.last_trades is not None or scope.needs_row_filter:

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ _MAX_IMPORT_ID = 999_999_999
 NAME = r"^[^\x00-\x1f\x7f]{1,200}$"
 _DATE = f"^{DATE_PATTERN}$"
 _ID = "^[0-9a-f]{16}$"
+_FRACTION = re.compile(r"^(0(\.[0-9]{1,12})?|1(\.0{1,12})?)$")
 _CURSOR = re.compile(r"^[A-Za-z0-9_-]{4,400}$")
 _TEXT = matching(NAME, "a text of 1 to 200 characters")
 _DAY = text_rule("YYYY-MM-DD, such as 2026-01-31, from 1980 to 2087", ISO_DATE.convert)
@@ -71,6 +73,18 @@ def number_of(name: str, description: str, high: int, default: int | None = None
     if default is not None:
         schema["default"] = default
     return Parameter(name, description, schema, whole_number(low, high).parse, default)
+
+
+def percent_of(name: str, description: str) -> Parameter:
+    """Return a parameter that is a fraction from 0 to 1."""
+    schema = {"type": "string", "pattern": _FRACTION.pattern}
+    return Parameter(name, description, schema, _fraction)
+
+
+def _fraction(text: str) -> Decimal:
+    if not _FRACTION.fullmatch(text):
+        raise ValueError("must be a fraction from 0 to 1, for example 0.55")
+    return Decimal(text)
 
 
 ACCOUNT = text_of("account", "Only this account.")

@@ -9,6 +9,7 @@ from tearsheet.web.pages.imports import add_import_pages
 from tearsheet.web.pages.login import add_login
 from tearsheet.web.pages.overview import add_overview
 from tearsheet.web.pages.performance import add_performance_pages
+from tearsheet.web.pages.pictures import add_pictures
 from tearsheet.web.pages.risk import add_risk_pages
 from tearsheet.web.pages.settings import add_settings
 from tearsheet.web.pages.today import add_today
@@ -26,6 +27,7 @@ def dashboard(app_context: AppContext) -> Blueprint:
         add_today,
         add_calendar,
         add_performance_pages,
+        add_pictures,
         add_trades,
         add_trade,
         add_alert_pages,

@@ -152,7 +152,7 @@ def _content(query: QueryContext, selection: Selection, last_day: date) -> dict[
         "before": None if previous is None else "before",
         "compared_days": None if previous is None else _days_label(previous),
         "curve": curve,
-        "equity": link("/api/performance/equity", range_filters),
+        "equity": link("/charts/curve", range_filters, strip="yes"),
         "groups": link("/performance/groups", range_filters, by="symbol", most=_LISTED_GROUPS),
         "ranges": _RANGES,
         "verdicts": verdicts,

@@ -74,6 +74,8 @@ def _content(query: QueryContext, selection: Selection, filters: dict[str, Any])
         **split_bars(summary),
         **curves([day.total for day in curve], [day.max_drawdown for day in curve]),
     }
+    rolling = tracker.settings.alert_rolling_window
+    win_rate_target = next((v.target_value for v in judged.targets if v.metric == "win_rate"), None)
     earlier, later = _adjacent_periods(window, previous, tracker.today)
     return {
         "title": "Performance",
@@ -94,12 +96,11 @@ def _content(query: QueryContext, selection: Selection, filters: dict[str, Any])
         "filters": filters,
         "earlier": earlier,
         "later": later,
-        "equity": link("/api/performance/equity", filters),
-        "rolling_chart": link(
-            "/api/performance/rolling", filters, trades=tracker.settings.alert_rolling_window
-        ),
-        "rolling_trades": tracker.settings.alert_rolling_window,
-        "win_rate_target": next((v.target_value for v in judged.targets if v.metric == "win_rate"), None),
+        "equity": link("/charts/curve", filters, strip="yes"),
+        "win_rate_chart": link("/charts/rolling", filters, trades=rolling, target=win_rate_target),
+        "expectancy_chart": link("/charts/rolling", filters, trades=rolling, metric="expectancy"),
+        "rolling_trades": rolling,
+        "win_rate_target": win_rate_target,
         "comparison": None,
     }
 

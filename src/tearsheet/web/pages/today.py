@@ -86,7 +86,7 @@ def _content(query: QueryContext, day: date | None, scope: Scope, currency: str 
         "earlier_day": day - DAY,
         "later_day": day + DAY if day < tracker.today else None,
         "last_day": last_day,
-        "chart": link("/api/performance/by-fill", day_filters),
+        "chart_source": link("/charts/curve", day_filters, look="fills"),
     }
 
 

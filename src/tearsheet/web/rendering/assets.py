@@ -25,15 +25,15 @@ _TYPES = {
 #: Bundles with their files in order.
 _BUNDLES: dict[str, Sequence[str]] = {
     "dashboard.css": (
-        "vendor/uplot.min.css",
         "dashboard.css",
+        "../../export/chart.css",
         "forms.css",
         "overview.css",
         "import.css",
         "tables.css",
     ),
     "dashboard.js": ("dashboard.js", "tables.js", "live.js"),
-    "charts.js": ("vendor/uplot.min.js", "charts.js"),
+    "charts.js": ("charts.js",),
     "htmx.js": ("vendor/htmx.min.js",),
     "icon.svg": ("icon.svg",),
     "inter.woff2": ("vendor/inter.woff2",),

@@ -133,6 +133,11 @@ class Locale(Struct, frozen=True):
         """Format the value of a metric."""
         return self.format(METRICS[name].unit, value.value, currency)
 
+    def chart_mark(self, text: str, currency: str) -> str:
+        """Return a number of an axis in this language, with the sign of its currency if that is short."""
+        local = self._localize(text)
+        return self._with_currency(local, currency) if currency in _SYMBOLS else local
+
     def _with_currency(self, text: str, currency: str) -> str:
         symbol = _SYMBOLS.get(currency)
         if self.currency_follows:

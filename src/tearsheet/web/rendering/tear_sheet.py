@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from tearsheet import __version__
 from tearsheet.app.analysis.charts import Charts, selection_of
+from tearsheet.app.analysis.curves import Curves
 from tearsheet.export.files import ExportedFile, file_name, write_file
 from tearsheet.export.svg import summary_svg
 from tearsheet.performance.breakdown import GROUPINGS
@@ -18,6 +19,7 @@ from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.web.rendering import svg
+from tearsheet.web.rendering.chart_words import chart_words
 from tearsheet.web.rendering.labels import incompleteness, render_code
 from tearsheet.web.rendering.locales import locale_of
 from tearsheet.web.rendering.tiles import SIGNED
@@ -53,6 +55,7 @@ def render_tear_sheet(
     charts, selection = Charts(tracker), selection_of(summary)
     zone = tracker.settings.calendar.timezone
     days = charts.daily_curve(selection)
+    words = chart_words(locale_of("en"), summary.currency, zone)
     distribution = charts.distribution(selection, "net")
     # without tags: they can change later, but the file of a period must not
     groups = [
@@ -71,7 +74,7 @@ def render_tear_sheet(
         tiles=_TILES,
         signed=SIGNED,
         days=days,
-        chart=Markup(summary_svg(days, summary.currency)),
+        chart=Markup(summary_svg(Curves(tracker).drawn(selection), days, words, summary.currency)),
         distribution=distribution,
         distribution_bars=svg.bin_columns(distribution),
         groups=groups,

@@ -1,224 +1,327 @@
-/* Charts of the API's answers, by uPlot. Nothing is computed here: each point is a number of the answer. */
+/* Charts: drawn by the server for the width of their box; here are pointer, keyboard, zoom and table.
+   Nothing is computed: every value shown is a text of the answer. Lengths of the answer are tenths of a pixel. */
 "use strict";
 
 (() => {
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-  const faded = (name, share) => `color-mix(in srgb, ${colour(name)} ${share}%, transparent)`;
-  const locale = document.documentElement.dataset.locale || "en";
-  const moneyIn = (currency, more) => {
+  const SVG = "http://www.w3.org/2000/svg", LEAST_DRAG = 8, PINCH = 2;
+  const states = new Map();
+  const make = (name, className, text) => {
+    const element = document.createElement(name);
+    if (className) element.className = className;
+    if (text != null) element.textContent = text;
+    return element;
+  };
+  const drawn = (name, attributes) => {
+    const element = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  };
+  const toneOf = (text) => (text.startsWith("+") ? "gain" : text.startsWith("\u2212") ? "loss" : "");
+  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+  /* zoom is a part of the address, behind the # */
+  const zoomInAddress = () => /^#zoom=(\d{4}-\d\d-\d\d)\.\.(\d{4}-\d\d-\d\d)$/.exec(location.hash)?.slice(1) ?? null;
+  const putZoom = (zoom) => history.replaceState(null, "", zoom ? `#zoom=${zoom[0]}..${zoom[1]}` : location.pathname + location.search);
+
+  function addressOf(box, zoom) {
+    const height = Math.max(box.clientHeight, parseInt(getComputedStyle(box).minHeight, 10) || 220);
+    const address = new URL(box.dataset.source, location.href);
+    address.searchParams.set("width", clamp(Math.floor(box.clientWidth), 120, 4000));
+    address.searchParams.set("height", clamp(height, 80, 2000));
+    if (zoom) { address.searchParams.set("zoom_start", zoom[0]); address.searchParams.set("zoom_end", zoom[1]); }
+    return address;
+  }
+
+  async function load(box) {
+    const state = states.get(box) ?? begin(box);
+    const number = (state.number += 1);
     try {
-      const form = new Intl.NumberFormat(locale, { style: "currency", currency, currencyDisplay: "narrowSymbol", ...more });
-      return (value) => (value == null ? "—" : form.format(value).replace("-", "−"));
-    } catch {
-      return (value) => (value == null ? "—" : `${value.toLocaleString(locale)} ${currency}`);
+      const answer = await fetch(addressOf(box, state.zoom), { headers: { Accept: "text/html" } });
+      const text = await answer.text();
+      if (number !== state.number) return;
+      if (!answer.ok) throw new Error(answer.statusText || String(answer.status));
+      show(box, state, text);
+    } catch (error) {
+      if (number === state.number && !state.found) showProblem(box, state, error);
     }
-  };
-  const exactly = (currency) => moneyIn(currency, { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "exceptZero" });
-  const shortly = (currency) => moneyIn(currency, { notation: "compact", minimumFractionDigits: 0, maximumFractionDigits: 1 });
-  const percent = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
-  const dated = (form) => new Intl.DateTimeFormat(locale, { timeZone: "UTC", ...form });
-  const monthDay = dated({ month: "short", day: "numeric" });
-  const monthYear = dated({ month: "short", year: "numeric" });
-  const weekday = dated({ weekday: "short", day: "numeric", month: "short", year: "numeric" });
-  const seconds = (text) => Date.parse(text) / 1000;
-  /* uPlot draws one point of each instant, so fills of one instant stand a millisecond apart, in their order */
-  const inOrder = (times) => {
-    let last = -Infinity;
-    return times.map((time) => (last = Math.max(time, last + 0.001)));
-  };
-  const charts = new Map();
-  const DAY_S = 86400;
-
-  /* parts of all charts */
-  const axis = (more) => ({
-    stroke: colour("soft"), font: '12px Inter, system-ui, sans-serif', grid: { stroke: colour("line"), width: 1 },
-    ticks: { show: false }, gap: 8, ...more,
-  });
-  const axisWidth = (u, texts) => (texts ? Math.max(44, 12 + 7.2 * Math.max(...texts.map((text) => String(text ?? "").length))) : 44);
-  const amounts = (form) => axis({ size: axisWidth, space: 36, values: (u, splits) => splits.map(form) });
-  const dateAxis = axis({ space: 84, size: 28, grid: { show: false }, values: (u, splits) => {
-    const form = splits.at(-1) - splits[0] > 400 * DAY_S ? monthYear : monthDay;
-    return splits.map((v) => form.format(v * 1000));
-  } });
-  const base = (box, height, more) => ({
-    width: Math.max(box.clientWidth, 200), height, padding: [10, 22, 0, 0], legend: { show: false },
-    ...more, cursor: { y: false, points: { size: 7 }, drag: { x: true, y: false }, ...more.cursor },
-    hooks: { drawClear: [zeroLine], setCursor: [(u) => updateReadout(box, u.cursor.idx)] },
-  });
-  const utc = (stamp) => uPlot.tzDate(new Date(stamp * 1000), "Etc/UTC");
-
-  function zeroLine(u) {
-    if (!(u.scales.y.min <= 0 && u.scales.y.max >= 0)) return;
-    const y = Math.round(u.valToPos(0, "y", true)) + 0.5;
-    u.ctx.save();
-    u.ctx.strokeStyle = colour("even");
-    u.ctx.beginPath();
-    u.ctx.moveTo(u.bbox.left, y);
-    u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
-    u.ctx.stroke();
-    u.ctx.restore();
+    if (number === state.number) box.dataset.ready = "yes";
   }
 
-  /* one color above 0, another below */
-  const split = (share) => (u) => {
-    const [above, below] = share ? [faded("gain-base", share), faded("loss-base", share)] : [colour("gain-base"), colour("loss-base")];
-    const { top, height } = u.bbox;
-    const at = Math.min(1, Math.max(0, (u.valToPos(0, "y", true) - top) / height));
-    if (!Number.isFinite(at)) return above;
-    const tones = u.ctx.createLinearGradient(0, top, 0, top + height);
-    for (const [stop, tone] of [[0, above], [at, above], [at, below], [1, below]]) tones.addColorStop(stop, tone);
-    return tones;
-  };
-  const total = (points) => ({ label: "Total", stroke: split(0), width: 2, fill: split(13), fillTo: 0, points: { show: points.length < 40, size: 5, stroke: colour("soft"), fill: colour("card") } });
-
-  /* the point under the pointer, or the last one, as text above the chart */
-  function updateReadout(box, index) {
-    const { points, words } = charts.get(box) ?? {};
-    if (!points?.length) return;
-    const parts = words(points[index ?? points.length - 1]);
-    box.querySelector(".readout").replaceChildren(...parts.map(([name, text, tone]) => {
-      const part = document.createElement("span");
-      part.className = tone ?? "";
-      part.textContent = name ? `${name} ` : "";
-      const value = document.createElement("b");
-      value.textContent = text;
-      part.append(value);
-      return part;
-    }));
-  }
-  const toneOf = (value) => (value > 0 ? "gain" : value < 0 ? "loss" : "");
-
-  const makers = {
-    fills(box, points, height) {
-      const [money, short, zone] = [exactly(box.dataset.currency), shortly(box.dataset.currency), box.dataset.zone];
-      const clock = new Intl.DateTimeFormat(locale, { timeZone: zone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-      const times = axis({ space: 64, size: 28, grid: { show: false }, values: [[3600, "{HH}:{mm}"], [60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]].map(([size, form]) => [size, form, null, null, null, null, null, null, 1]) });
-      return {
-        words: (p) => [["", clock.format(Date.parse(p.time))], [p.symbol, money(p.adds), toneOf(p.adds)], ["total", money(p.total), toneOf(p.total)], ["drawdown", money(-p.drawdown), toneOf(-p.drawdown)]],
-        plots: [{
-          options: {
-            ...base(box, height, { tzDate: (stamp) => uPlot.tzDate(new Date(stamp * 1000), zone) }),
-            series: [{}, { ...total(points), paths: uPlot.paths.stepped({ align: 1 }) }],
-            axes: [times, amounts(short)], scales: { y: { range: withZero } },
-          },
-          data: [inOrder(points.map((p) => seconds(p.time))), points.map((p) => p.total)],
-        }],
-      };
-    },
-    equity(box, points, height) {
-      const [money, short] = [exactly(box.dataset.currency), shortly(box.dataset.currency)];
-      const x = points.map((p) => seconds(p.session));
-      const cursor = { sync: { key: box.dataset.source } };
-      const gutter = axisWidth(null, points.length ? [short(Math.max(...points.map((p) => Math.abs(p.total))) + 1), "−" + short(Math.max(...points.map((p) => p.deepest)))] : null);
-      const left = (more) => ({ ...amounts(short), size: gutter, ...more });
-      const upper = Math.round(height * 0.66);
-      return {
-        words: (p) => [["", weekday.format(Date.parse(p.session))], ["day", money(p.net_pnl), toneOf(p.net_pnl)], ["total", money(p.total), toneOf(p.total)], ["drawdown", money(-p.deepest), toneOf(-p.deepest)]],
-        plots: [{
-          options: {
-            ...base(box, upper, { cursor, tzDate: utc, padding: [10, 26, 6, 0] }), series: [{}, total(points)],
-            axes: [axis({ show: false }), left()], scales: { y: { range: withZero } },
-          },
-          data: [x, points.map((p) => p.total)],
-        }, {
-          options: {
-            ...base(box, height - upper, { cursor, tzDate: utc, padding: [6, 26, 0, 0] }),
-            series: [{}, { stroke: colour("loss-base"), width: 1.5, fill: faded("loss-base", 22), points: { show: false } }],
-            axes: [dateAxis, left({ space: 28, values: (u, splits) => splits.map((v) => (v ? short(v) : "")) })], scales: { y: { range: withZero } },
-          },
-          data: [x, points.map((p) => -p.deepest)], // as the caption and the metric count it: within the day, too
-        }],
-      };
-    },
-    "win-rate": (box, points, height) => band(box, points, height, "win_rate", (v) => (v == null ? "—" : percent.format(v)), (v) => percent.format(v), { y: { range: [0, 1] } }),
-    expectancy: (box, points, height) => band(box, points, height, "expectancy", exactly(box.dataset.currency), shortly(box.dataset.currency), { y: { range: withZero } }),
-  };
-
-  function withZero(u, low, high) {
-    const [bottom, top] = [Math.min(low ?? 0, 0), Math.max(high ?? 0, 0)];
-    const room = (top - bottom || 1) * 0.06;
-    return [bottom < 0 ? bottom - room : 0, top > 0 ? top + room : 0.0001];
+  function begin(box) {
+    const state = { number: 0, found: null, at: null, zoom: "zoom" in box.dataset ? zoomInAddress() : null, size: [0, 0] };
+    states.set(box, state);
+    sizes.observe(box);
+    box.addEventListener("pointerdown", (event) => press(box, state, event));
+    box.addEventListener("pointermove", (event) => move(box, state, event));
+    box.addEventListener("pointerup", (event) => release(box, state, event));
+    box.addEventListener("pointercancel", () => { state.pressed = null; state.fingers?.clear(); band(state, null); });
+    box.addEventListener("pointerleave", (event) => { if (event.pointerType === "mouse" && !state.pressed) point(box, state, null); });
+    box.addEventListener("dblclick", (event) => { if (!event.target.closest("button, a, table")) reset(box, state); });
+    box.addEventListener("keydown", (event) => key(box, state, event));
+    box.addEventListener("blur", () => { if (state.byKey) point(box, state, null); });
+    return state;
   }
 
-  function band(box, points, height, name, value, tick, scales) {
-    const target = box.dataset.target ? Number(box.dataset.target) : null;
-    const targetLine = target == null ? [] : [{ stroke: colour("warn"), width: 1.5, dash: [6, 4], points: { show: false } }];
-    const bandEdge = { stroke: faded("lead", 35), width: 1, points: { show: false } };
-    const data = [points.map((p) => p.number), ...["", "_low", "_high"].map((end) => points.map((p) => p[name + end]))];
-    if (target != null) data.push(points.map(() => target));
-    return {
-      words: (p) => [["trade", String(p.number)], ["", value(p[name])], ["between", `${value(p[`${name}_low`])} and ${value(p[`${name}_high`])}`], ...(target == null ? [] : [["target", value(target)]])],
-      plots: [{
-        options: {
-          ...base(box, height, {}),
-          series: [{}, { stroke: colour("lead"), width: 2, points: { show: points.length < 30, size: 5 } }, bandEdge, bandEdge, ...targetLine],
-          bands: [{ series: [3, 2], fill: faded("lead", 14) }],
-          axes: [axis({ size: 28, grid: { show: false }, values: (u, splits) => splits.map((v) => (Number.isInteger(v) ? v : "")) }), amounts(tick)],
-          scales: { x: { time: false }, ...scales },
-        },
-        data,
-      }],
-    };
+  function show(box, state, text) {
+    const page = new DOMParser().parseFromString(text, "text/html");
+    const picture = page.querySelector("svg.plot");
+    state.found = picture ? JSON.parse(page.querySelector("script.found").textContent) : null;
+    state.svg = picture ? document.importNode(picture, true) : null;
+    state.at = null;
+    state.size = [box.clientWidth, box.clientHeight];
+    if (!picture) {
+      box.replaceChildren(make("p", "empty", box.dataset.empty ?? page.body.textContent.trim()));
+      return;
+    }
+    state.layer = state.svg.appendChild(drawn("g", { class: "pointed", "aria-hidden": "true" }));
+    state.tip = make("div", "tip");
+    state.tip.hidden = true;
+    state.said = make("p", "hidden");
+    state.said.setAttribute("role", "status");
+    const hasTable = Boolean(box.querySelector("table"));
+    box.replaceChildren(state.svg, ...tools(box, state), state.tip, state.said);
+    if (hasTable) table(box, state);
   }
 
-  function showMessage(box, text) {
-    const words = document.createElement("p");
-    words.className = "empty";
-    words.textContent = text;
+  function showProblem(box, state, error) {
+    const words = make("p", "empty", `This chart could not be loaded: ${error.message}. `);
+    const again = make("button", "plain", "Try again");
+    again.type = "button";
+    again.addEventListener("click", () => load(box));
+    words.append(again);
     box.replaceChildren(words);
   }
 
-  function draw(box, points) {
-    for (const plot of charts.get(box)?.plots ?? []) plot.destroy();
-    if (!points.length) {
-      showMessage(box, box.dataset.chart === "fills" ? "No fills." : "Too few trades for this.");
-      charts.set(box, { points, plots: [] });
-      return;
+  function tools(box, state) {
+    if (!state.zoom) return [];
+    const row = make("p", "zoom-tools");
+    row.append(make("span", "", `${state.zoom[0]} to ${state.zoom[1]}`));
+    const back = make("button", "", "Reset zoom");
+    back.type = "button";
+    back.addEventListener("click", () => reset(box, state));
+    row.append(back);
+    if (box.dataset.range) {
+      const use = make("a", "button", "Use this range");
+      const address = new URL(box.dataset.range, location.href);
+      address.searchParams.set("start", state.zoom[0]);
+      address.searchParams.set("end", state.zoom[1]);
+      use.href = address.pathname + address.search;
+      row.append(use);
     }
-    const readout = document.createElement("p");
-    readout.className = "readout";
-    box.replaceChildren(readout);
-    const makeChart = makers[box.dataset.chart];
-    const height = Math.max(box.clientHeight, parseInt(getComputedStyle(box).minHeight, 10) || 220);
-    charts.set(box, { points, plots: [], words: () => [["", "…"]] });
-    updateReadout(box);
-    const { plots, words } = makeChart(box, points, height - readout.offsetHeight - 4);
-    charts.set(box, { points, words, plots: plots.map(({ options, data }) => new uPlot(options, data, box)) });
-    updateReadout(box);
+    return [row];
   }
 
-  /* charts with the same address share one request */
-  const requests = new Map();
-  function answerOf(address) {
-    if (!requests.has(address)) {
-      const answer = fetch(address, { headers: { Accept: "application/json" } }).then(async (response) => {
-        const content = await response.json();
-        if (!response.ok) throw new Error(content.error?.message ?? response.statusText);
-        return content.data;
-      });
-      requests.set(address, answer);
-      answer.catch(() => {}).finally(() => requests.delete(address));
+  /* the point nearest to a place */
+  const placeIn = (state, event) => {
+    const seen = state.svg.getBoundingClientRect();
+    const scale = seen.width ? state.svg.viewBox.baseVal.width / seen.width : 1;
+    return [(event.clientX - seen.left) * scale * 10, (event.clientY - seen.top) * scale * 10];
+  };
+  function nearest(stops, x) {
+    let low = 0, high = stops.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (stops[middle][0] < x) low = middle + 1; else high = middle;
     }
-    return requests.get(address);
+    return low > 0 && x - stops[low - 1][0] < stops[low][0] - x ? low - 1 : low;
   }
-  async function load(box) {
-    try {
-      draw(box, await answerOf(box.dataset.source));
-    } catch (error) {
-      if (!charts.get(box)?.points.length) showMessage(box, `This chart could not be drawn: ${error.message}`);
+
+  function point(box, state, number, byKey = false) {
+    if (!state.found) return;
+    state.at = number;
+    state.byKey = byKey;
+    state.layer.replaceChildren(...(state.band ? [state.band] : []));
+    state.tip.hidden = number == null;
+    if (number == null) return;
+    const [x, heights, title, values] = state.found.stops[number];
+    const [, top, , bottom] = state.found.area;
+    state.layer.append(drawn("path", { class: "cross", d: `M${x / 10} ${top / 10}V${bottom / 10}` }));
+    for (const y of heights) state.layer.append(drawn("circle", { cx: x / 10, cy: y / 10, r: 4 }));
+    const rows = values.map((value, n) => {
+      const row = make("span");
+      row.append(make("i", "", state.found.names[n]), make("b", "", value));
+      return row;
+    });
+    state.tip.replaceChildren(make("strong", "", title), ...rows);
+    const scale = state.svg.getBoundingClientRect().width / state.svg.viewBox.baseVal.width;
+    const [left, room] = [(x / 10) * scale, box.clientWidth];
+    const width = state.tip.offsetWidth;
+    state.tip.style.left = `${clamp(left + 12 + width > room ? left - 12 - width : left + 12, 0, Math.max(room - width, 0))}px`;
+    state.tip.style.top = `${clamp((heights[0] / 10) * scale + 12, 0, Math.max(box.clientHeight - state.tip.offsetHeight, 0))}px`;
+    if (byKey) state.said.textContent = [title, ...values.map((value, n) => `${state.found.names[n]} ${value}`)].join(", ");
+  }
+
+  function band(state, ends) {
+    state.band?.remove();
+    state.band = null;
+    if (!ends) return;
+    const [, top, , bottom] = state.found.area;
+    const [left, right] = [Math.min(...ends), Math.max(...ends)];
+    state.band = drawn("rect", { class: "chosen", x: left / 10, y: top / 10, width: (right - left) / 10, height: (bottom - top) / 10 });
+    state.layer.append(state.band);
+  }
+
+  /* pointers: move to see, drag to zoom, pinch to zoom, drag the ends of the strip */
+  const canZoom = (box, state) => "zoom" in box.dataset && state.found?.stops.length > 1 && state.found.stops[0][4] !== state.found.stops.at(-1)[5];
+  function press(box, state, event) {
+    if (!state.found || event.button || event.target.closest("button, a, table")) return;
+    const [x, y] = placeIn(state, event);
+    const strip = state.found.strip;
+    if (strip && y >= strip.top - 40 && y <= strip.bottom + 60) {
+      const [start, end] = strip.view;
+      const part = Math.abs(x - start) < 140 ? 0 : Math.abs(x - end) < 140 ? 1 : x > start && x < end ? 2 : 3;
+      state.pressed = { kind: "strip", part, x, view: [...strip.view] };
+      if (part === 3) { const half = (end - start) / 2; state.pressed = { kind: "strip", part: 2, x, view: [x - half, x + half] }; }
+      box.setPointerCapture(event.pointerId);
+      event.preventDefault();
+      return;
     }
-    box.dataset.ready = "yes";
+    if (event.pointerType === "touch") {
+      state.fingers ??= new Map();
+      state.fingers.set(event.pointerId, x);
+      if (state.fingers.size === PINCH) state.pinch = [...state.fingers.values()];
+      point(box, state, nearest(state.found.stops, x));
+      return;
+    }
+    if (canZoom(box, state)) state.pressed = { kind: "drag", x };
+    box.setPointerCapture(event.pointerId);
+  }
+  function move(box, state, event) {
+    if (!state.found || event.target.closest?.("button, a, table, .zoom-tools")) return;
+    const [x, y] = placeIn(state, event);
+    if (state.pressed?.kind === "strip") { moveStrip(state, x); return; }
+    if (event.pointerType === "touch") {
+      if (!state.fingers?.has(event.pointerId)) return;
+      state.fingers.set(event.pointerId, x);
+      if (state.fingers.size === 1) point(box, state, nearest(state.found.stops, x));
+      return;
+    }
+    const strip = state.found.strip;
+    if (strip && y > strip.top - 40 && !state.pressed) { point(box, state, null); return; }
+    point(box, state, nearest(state.found.stops, x));
+    if (state.pressed && Math.abs(x - state.pressed.x) > 10 * LEAST_DRAG) band(state, [state.pressed.x, x]);
+  }
+  function release(box, state, event) {
+    if (!state.found) return;
+    const [x] = placeIn(state, event);
+    const pressed = state.pressed;
+    state.pressed = null;
+    if (pressed?.kind === "strip") {
+      const days = state.found.strip.days;
+      const [start, end] = state.found.strip.view;
+      const [first, last] = [days.find(([place]) => place > start + 1) ?? days.at(-1), [...days].reverse().find(([place]) => place <= end + 10) ?? days[0]];
+      zoomTo(box, state, [first[1], last[1]]);
+      return;
+    }
+    if (state.fingers?.delete(event.pointerId) && state.pinch) {
+      const fingers = [...state.fingers.values(), x];
+      const [before, after] = [state.pinch, fingers].map((pair) => Math.abs(pair[0] - pair[1]) || 1);
+      state.pinch = null;
+      state.fingers.clear();
+      if (fingers.length === PINCH && canZoom(box, state)) zoomAround(box, state, (state.found.area[0] + state.found.area[2]) / 2, before / after);
+      return;
+    }
+    if (pressed?.kind === "drag" && Math.abs(x - pressed.x) > 10 * LEAST_DRAG) {
+      const stops = state.found.stops;
+      const [low, high] = [Math.min(x, pressed.x), Math.max(x, pressed.x)];
+      const inside = stops.filter(([place]) => place >= low && place <= high);
+      const chosen = inside.length ? inside : [stops[nearest(stops, (low + high) / 2)]];
+      zoomTo(box, state, [chosen[0][4], chosen.at(-1)[5]]);
+    }
+    band(state, null);
+  }
+  function moveStrip(state, x) {
+    const { part, view, x: from } = state.pressed;
+    const strip = state.found.strip;
+    const [least, most] = [state.found.area[0], state.found.area[2]];
+    let [start, end] = view;
+    if (part === 0) start = clamp(x, least, end - 20);
+    else if (part === 1) end = clamp(x, start + 20, most);
+    else { const by = clamp(x - from, least - start, most - end); start += by; end += by; }
+    strip.view = [start, end];
+    const view_ = state.svg.querySelector(".strip-view");
+    view_.setAttribute("x", start / 10);
+    view_.setAttribute("width", (end - start) / 10);
+    state.svg.querySelectorAll(".strip-end").forEach((handle, n) => handle.setAttribute("x", (n ? end : start) / 10 - 1.5));
+  }
+
+  function zoomTo(box, state, zoom) {
+    if (!("zoom" in box.dataset) || !zoom[0]) return;
+    state.zoom = zoom;
+    putZoom(zoom);
+    load(box);
+  }
+  function zoomAround(box, state, x, share) {
+    const stops = state.found.stops;
+    const half = ((state.found.area[2] - state.found.area[0]) * share) / 2;
+    if (share >= 1) { reset(box, state); return; }
+    const [first, last] = [stops[nearest(stops, x - half)], stops[nearest(stops, x + half)]];
+    zoomTo(box, state, [first[4], last[5]]);
+  }
+  function reset(box, state) {
+    if (!state.zoom) return;
+    state.zoom = null;
+    putZoom(null);
+    load(box);
+    box.focus({ preventScroll: true });
+  }
+
+  /* keyboard: arrows move, + and − zoom, Escape goes back, V shows the table */
+  function key(box, state, event) {
+    if (!state.found || event.ctrlKey || event.metaKey || event.altKey || event.target !== box) return;
+    const count = state.found.stops.length;
+    const at = state.at ?? (event.key === "ArrowLeft" ? count : -1);
+    const step = event.shiftKey ? 10 : 1;
+    const steps = { ArrowLeft: () => clamp(at - step, 0, count - 1), ArrowRight: () => clamp(at + step, 0, count - 1), Home: () => 0, End: () => count - 1 };
+    const middle = () => (state.at == null ? (state.found.area[0] + state.found.area[2]) / 2 : state.found.stops[state.at][0]);
+    if (steps[event.key]) point(box, state, steps[event.key](), true);
+    else if ((event.key === "+" || event.key === "=") && canZoom(box, state)) zoomAround(box, state, middle(), 0.5);
+    else if (event.key === "-" && state.zoom) reset(box, state);
+    else if (event.key === "Escape") { if (state.at != null) point(box, state, null); else reset(box, state); }
+    else if (event.key === "v" || event.key === "V") table(box, state);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  function table(box, state) {
+    const shown = box.querySelector(".chart-table");
+    if (shown) { shown.remove(); return; }
+    const frame = make("div", "chart-table");
+    frame.tabIndex = 0;
+    frame.setAttribute("role", "region");
+    frame.setAttribute("aria-label", "Table of the chart");
+    const list = make("table");
+    const head = list.createTHead().insertRow();
+    for (const name of ["", ...state.found.names]) { const cell = make("th", name ? "right" : "", name || "Point"); cell.scope = "col"; head.append(cell); }
+    const body = list.createTBody();
+    for (const [, , title, values] of state.found.stops) {
+      const row = body.insertRow();
+      const name = make("th", "", title);
+      name.scope = "row";
+      row.append(name);
+      for (const value of values) row.append(make("td", `right num ${toneOf(value)}`, value));
+    }
+    frame.append(list);
+    box.append(frame);
   }
 
   const every = () => [...document.querySelectorAll("[data-chart]")];
-  const redraw = () => { for (const box of every()) if (charts.has(box)) draw(box, charts.get(box).points); };
-  const loadNew = () => { for (const box of every()) if (!charts.has(box) && !box.dataset.ready) load(box); };
-  document.addEventListener("themechange", redraw);
+  const loadNew = () => { for (const box of every()) if (!states.has(box) && !box.dataset.ready) load(box); };
   document.addEventListener("htmx:afterSettle", loadNew);
   document.addEventListener("fresh", loadNew);
   document.addEventListener("stale", (event) => load(event.target));
-  let width = innerWidth;
-  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; redraw(); } });
-  const begin = () => (document.fonts?.ready ?? Promise.resolve()).then(loadNew);
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin); else begin();
+  /* a box of another size is drawn anew, once it rests */
+  let waiting = 0;
+  const sizes = new ResizeObserver(() => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      for (const [box, state] of states) {
+        if (!box.isConnected) { sizes.unobserve(box); states.delete(box); continue; }
+        if (state.found && (Math.abs(box.clientWidth - state.size[0]) > 1 || Math.abs(box.clientHeight - state.size[1]) > 8)) load(box);
+      }
+    }, 120);
+  });
+  addEventListener("hashchange", () => { for (const box of every()) { const state = states.get(box); if (state && "zoom" in box.dataset) { state.zoom = zoomInAddress(); load(box); } } });
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", loadNew); else loadNew();
 })();

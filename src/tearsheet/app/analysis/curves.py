@@ -1,0 +1,119 @@
+"""Curves as they are drawn: by fill for about a month, by day beyond, and the worst drawdowns of a window."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from tearsheet.app.analysis.charts import Selection
+from tearsheet.app.analysis.summaries import summary_builder
+from tearsheet.app.context import LedgerContext
+from tearsheet.performance.drawdowns import Drawdown, worst_drawdowns
+from tearsheet.performance.series import DailyPoint, DrawnCurve, daily_curve, points_by_day, points_by_fill
+from tearsheet.performance.summary import Scope
+from tearsheet.trade.amount import ZERO
+from tearsheet.trade.position import Booking
+from tearsheet.trade.session import DAY, Window
+
+#: A range of more days is drawn by day.
+_DAYS_BY_FILL = 31
+#: So is one with more fills, unless it is a single day.
+_MOST_FILLS = 20_000
+
+
+class Curves:
+    """Queries for pictures of cumulative P&L; each reads one snapshot of the ledger."""
+
+    def __init__(self, context: LedgerContext) -> None:
+        self._ledger = context.ledger
+        self._summaries = summary_builder(context)
+        self._calendar = context.settings.calendar
+        self._settings = context.settings
+
+    def drawn(self, chosen: Selection, zoom: Window | None = None) -> DrawnCurve:
+        """Return the curve of a selection, or of a part of it; a zoom beyond its window widens the window."""
+        with self._ledger.snapshot():
+            currency = self._summaries.currency(chosen.window, chosen.scope, chosen.currency)
+            window = chosen.window if zoom is None else _hull(chosen.window, zoom)
+            sessions = self._summaries.sessions(window, chosen.scope, currency)
+            days = daily_curve(sessions)
+            shown = [day for day in days if zoom is None or zoom.start <= day.session <= zoom.last_day]
+            before = [day for day in days if zoom is not None and day.session < zoom.start]
+            start = before[-1].total if before else ZERO
+            if not shown:
+                return DrawnCurve((), start, (), False)
+            balance = self._starting_balance(Selection(window, chosen.scope, currency))
+            fills = sum(
+                tally.fills for day, tally in sessions if shown[0].session <= day <= shown[-1].session
+            )
+            if not _fits_by_fill(shown, fills):
+                return DrawnCurve(points_by_day(shown), start, self._sessions(shown), False, balance)
+            fallen = before[-1].drawdown if before else ZERO
+            bookings = self._bookings(Selection(window, chosen.scope, currency), shown)
+            points = points_by_fill(bookings, self._placed, start, start + fallen)
+            return DrawnCurve(points, start, self._sessions(shown), True, balance, fallen)
+
+    def starting_balance(self, chosen: Selection) -> Decimal | None:
+        """Return the balance before a window of all accounts; None without one: an account has none of its own."""
+        with self._ledger.snapshot():
+            currency = self._summaries.currency(chosen.window, chosen.scope, chosen.currency)
+            return self._starting_balance(Selection(chosen.window, chosen.scope, currency))
+
+    def worst_drawdowns(self, chosen: Selection, most: int = 5) -> tuple[Drawdown, ...]:
+        """Return the deepest falls of cumulative P&L in a window, by fill."""
+        with self._ledger.snapshot():
+            currency = self._summaries.currency(chosen.window, chosen.scope, chosen.currency)
+            sessions = self._summaries.sessions(chosen.window, chosen.scope, currency)
+            of_all = self._changes(chosen, currency) if chosen.window.last_trades is not None else None
+
+            def changes_of(day: date) -> list[Decimal]:
+                if of_all is not None:
+                    return of_all[day]
+                of_day = Window.between(day, day)
+                return [one.net for one in self._summaries.rows(of_day, chosen.scope, currency).bookings]
+
+            return worst_drawdowns(sessions, changes_of, most)
+
+    def _changes(self, chosen: Selection, currency: str) -> dict[date, list[Decimal]]:
+        """Return the results of the bookings of a window, by session."""
+        by_day: dict[date, list[Decimal]] = defaultdict(list)
+        for booking in self._summaries.rows(chosen.window, chosen.scope, currency).bookings:
+            by_day[self._calendar.trading_day_of(booking.time)].append(booking.net)
+        return by_day
+
+    def _starting_balance(self, chosen: Selection) -> Decimal | None:
+        if chosen.scope != Scope() or chosen.currency != self._settings.currency:
+            return None
+        return self._summaries.balance(chosen.window, chosen.scope, self._settings.currency)
+
+    def _bookings(self, chosen: Selection, shown: Sequence[DailyPoint]) -> list[Booking]:
+        """Return the bookings of the sessions shown; those of a rolling window are whole trades."""
+        window, currency = chosen.window, chosen.currency or self._settings.currency
+        first, last = shown[0].session, shown[-1].session
+        if window.last_trades is None:
+            return self._summaries.rows(Window.between(first, last), chosen.scope, currency).bookings
+        rows = self._summaries.rows(window, chosen.scope, currency).bookings
+        return [one for one in rows if first <= self._calendar.trading_day_of(one.time) <= last]
+
+    def _placed(self, at: datetime) -> tuple[date, datetime]:
+        session = self._calendar.trading_day_of(at)
+        return session, self._calendar.start(session)
+
+    def _sessions(self, shown: Sequence[DailyPoint]) -> tuple[date, ...]:
+        """Return the traded sessions and the exchange days between them."""
+        traded = {day.session for day in shown}
+        first, last = shown[0].session, shown[-1].session
+        days = (first + DAY * number for number in range((last - first).days + 1))
+        return tuple(day for day in days if day in traded or self._calendar.is_weekday(day))
+
+
+def _fits_by_fill(shown: Sequence[DailyPoint], fills: int) -> bool:
+    days = (shown[-1].session - shown[0].session).days + 1
+    return days == 1 or (days <= _DAYS_BY_FILL and fills <= _MOST_FILLS)
+
+
+def _hull(window: Window, zoom: Window) -> Window:
+    """Return the window, widened to hold a zoom."""
+    if window.last_trades is not None or (window.start <= zoom.start and zoom.end <= window.end):
+        return window
+    return Window("custom", min(window.start, zoom.start), max(window.end, zoom.end))
