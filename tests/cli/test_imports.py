@@ -36,3 +36,35 @@ def test_imports_are_listed_shown_tried_and_undone(
     assert main(["imports", "undo", "1"]) == EXIT_USAGE
     assert "was undone before" in capsys.readouterr().err
     assert main(["imports", "7"]) == EXIT_USAGE
+
+
+def test_fees_and_openings_are_stated_by_command(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.folder)
+    place.write(
+        "a.csv",
+        "account,symbol,time,side,quantity,price,commission,fill_id,effect,reported_pnl\n"
+        "A,ACT,2026-11-16T15:00:00Z,SELL,100,30,,1,close,249\n",
+    )
+
+    def run(*words: str, code: int = 0) -> str:
+        assert main(words) == code
+        said = capsys.readouterr()
+        return said.out + said.err
+
+    assert "orphan close: line 2" in run("import", "a.csv")
+    assert "2 events" not in run("opening", "A", "--from-reported")
+    assert "opening_from_reported" in run("summary", "--window", "all", "--json", code=75)
+    assert "state SYMBOL, QUANTITY and --time" in run("opening", "A", code=EXIT_USAGE)
+    assert "states neither" in run("opening", "A", "ACT", "1", "--from-reported", code=EXIT_USAGE)
+    assert "no rules" in run("fees")
+    shown = run("fees", "set", "--asset-class", "equity", "--per-share", "0.01", "--by", "kim")
+    assert "equity" in shown
+    found = json.loads(run("positions", "--window", "all", "--json"))
+    assert [(p["fees"], p["net"]) for p in found] == [(1, 249)]
+    assert json.loads(run("fees", "--json"))["rules"] == [{"asset_class": "equity", "per_share": "0.01"}]
+    assert "no root of a future" in run(
+        "fees", "set", "--root", "NOPE", "--per-contract", "1", code=EXIT_USAGE
+    )
+    assert "no rules" in run("fees", "remove", "1")

@@ -54,6 +54,7 @@ COMMANDS = {
     "imports": "imports",
     "settle": "imports",
     "opening": "imports",
+    "fees": "ledger",
     "reconcile": "reconcile",
     "formats": "formats",
     "doctor": "ledger",

@@ -1,5 +1,6 @@
-"""The commands for the ledger as a whole: calendar, sources."""
+"""The commands for the ledger as a whole: calendar, sources, marks, fees."""
 
+import getpass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from tearsheet import log
 from tearsheet.app.analysis.lists import Lists
 from tearsheet.app.book_rules import ledger_name
 from tearsheet.app.config.change_trading_day import TradingDayChange
+from tearsheet.app.config.edit_fees import RULE_KEYS, FeeRules, FeesEditor
 from tearsheet.app.config.source_decisions import Decision, decide, decide_unopened, doubts
 from tearsheet.app.feeds import feeds
 from tearsheet.app.imports.api_posts import ApiWrites
@@ -19,6 +21,7 @@ from tearsheet.cli.formats import diagnose, file_options
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import columns
 from tearsheet.errors import UsageError
+from tearsheet.export.files import json_bytes
 from tearsheet.settings import Settings
 from tearsheet.tracker import PerformanceTracker
 
@@ -209,4 +212,66 @@ def doctor(file: Path | None, **values: Any) -> int:
     return diagnose(file, values)
 
 
-COMMANDS = {"calendar": calendar, "sources": sources, "doctor": doctor, "marks": marks}
+@click.group(short_help="Fees of trades whose source states none.", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+def fees(ctx: click.Context, as_json: bool) -> None:
+    """Show the fee schedule, which gives the fees of trades whose source states none.
+
+    \b
+    tearsheet fees
+    tearsheet fees set --root MNQ --per-contract 0.52
+    tearsheet fees set --account Sim101 --venue CME --per-contract 1.29 --from 2026-01-01
+    tearsheet fees remove 2
+
+    It is the list `fees` of the instruments file. A change is recorded, and the books are rebuilt by it.
+    """
+    if ctx.invoked_subcommand is None:
+        with open_tracker() as tracker:
+            _print_fees(FeesEditor(tracker).show(), as_json=as_json)
+
+
+@fees.command("set", short_help="Add a rule, or replace the one that names the same.")
+@click.option("--account", help="For this account.")
+@click.option("--venue", help="For futures of this exchange, such as CME.")
+@click.option("--root", help="For this future, such as MNQ.")
+@click.option("--symbol", help="For this instrument.")
+@click.option("--asset-class", help="For instruments of this kind, such as equity.")
+@click.option("--from", "since", metavar="DATE", help="For trades from this day on.")
+@click.option("--per-contract", metavar="AMOUNT", help="For each contract and side.")
+@click.option("--per-share", metavar="AMOUNT", help="For each share and side.")
+@click.option("--per-unit", metavar="AMOUNT", help="For each unit and side, whatever it is.")
+@click.option("--round-turn", metavar="AMOUNT", help="For entry and exit of one unit together.")
+@click.option("--per-order", metavar="AMOUNT", help="For the first fill of each order.")
+@click.option("--percent", metavar="NUMBER", help="Of the value of the trade.")
+@click.option("--minimum", metavar="AMOUNT", help="At least, for each fill.")
+@click.option("--by", metavar="NAME", help="Who changes it; else the user of this machine.")
+def set_fees(by: str | None, since: str | None, **given: str | None) -> None:
+    """Add a rule. Of the rules that hold for a fill the one that names most counts, then the latest."""
+    rule = {key: value for key, value in ({**given, "from": since}).items() if value}
+    with open_tracker() as tracker:
+        tracker.sync()
+        _print_fees(FeesEditor(tracker).set_rule(rule, by or getpass.getuser()))
+
+
+@fees.command("remove", short_help="Remove a rule by its number.")
+@click.argument("number", type=int)
+@click.option("--by", metavar="NAME", help="Who changes it; else the user of this machine.")
+def remove_fees(number: int, by: str | None) -> None:
+    """Remove a rule of the fee schedule, and rebuild the books."""
+    with open_tracker() as tracker:
+        tracker.sync()
+        _print_fees(FeesEditor(tracker).remove_rule(number, by or getpass.getuser()))
+
+
+def _print_fees(found: FeeRules, *, as_json: bool = False) -> None:
+    if as_json:
+        click.echo(json_bytes(found).decode(), nl=False)
+        return
+    used = [key for key in RULE_KEYS if any(key in rule for rule in found.rules)]
+    rows = [(str(number), *(rule.get(key, "") for key in used)) for number, rule in enumerate(found.rules, 1)]
+    click.echo(f"Fee schedule of {found.file}:")
+    click.echo(columns(("", *used), rows, "r" + "l" * len(used)) if rows else "  no rules")
+
+
+COMMANDS = {"calendar": calendar, "sources": sources, "doctor": doctor, "marks": marks, "fees": fees}

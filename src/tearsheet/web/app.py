@@ -14,9 +14,11 @@ from tearsheet.settings import Settings
 from tearsheet.web.api.alerts import add_alerts
 from tearsheet.web.api.charts import add_charts
 from tearsheet.web.api.events import add_events
+from tearsheet.web.api.fees import add_fees
 from tearsheet.web.api.health import add_health
 from tearsheet.web.api.imports import add_imports
 from tearsheet.web.api.notes import add_notes
+from tearsheet.web.api.openings import add_openings
 from tearsheet.web.api.performance import add_performance
 from tearsheet.web.api.prometheus import add_prometheus
 from tearsheet.web.api.reconcile import add_reconcile
@@ -72,6 +74,8 @@ def _apis(app_context: AppContext, guard_monitor: GuardMonitor | None) -> list[A
     add_write_endpoints(trading, app_context)
     add_imports(trading, app_context)
     add_reconcile(trading, app_context)
+    add_openings(trading, app_context)
+    add_fees(trading, app_context)
     add_notes(trading, app_context)
     add_alerts(trading, app_context)
     add_risk(risk, app_context)

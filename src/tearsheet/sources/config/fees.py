@@ -12,7 +12,10 @@ from tearsheet.trade.value_rule import ISO_DATE, InvalidValueError, ValueRule, n
 FEES = "fees"
 _AMOUNT = number("an amount not below 0", least="0")
 _NAME = text_rule("a name", str)
-_AMOUNTS = ("per_contract", "per_share", "per_unit", "round_turn", "per_order", "percent", "minimum")
+#: Amounts of a rule.
+FEE_AMOUNTS = ("per_contract", "per_share", "per_unit", "round_turn", "per_order", "percent", "minimum")
+#: What a rule may name, and from which day it holds.
+FEE_SCOPE = ("account", "venue", "root", "symbol", "asset_class", "from")
 _RULES: dict[str, ValueRule[Any]] = {
     "account": _NAME,
     "venue": text_rule("an exchange, such as CME", str.upper),
@@ -20,7 +23,7 @@ _RULES: dict[str, ValueRule[Any]] = {
     "symbol": _NAME,
     "asset_class": one_of(*ASSET_CLASSES),
     "from": ISO_DATE,
-    **dict.fromkeys(_AMOUNTS, _AMOUNT),
+    **dict.fromkeys(FEE_AMOUNTS, _AMOUNT),
 }
 #: Other names of `per_unit`, and the field of the word `from`.
 _FIELDS = {"per_contract": "per_unit", "per_share": "per_unit", "from": "since"}
@@ -60,6 +63,6 @@ def _rule(fields: Mapping[str, Any], where: str) -> FeeRule:
             values[field] = _RULES[key].parse(value)
         except InvalidValueError as error:
             raise SettingsError(f"{where}: {key} is {value!r}", str(error)) from None
-    if not any(key in fields for key in _AMOUNTS):
-        raise SettingsError(f"{where} has no amount", f"it has one of {', '.join(_AMOUNTS)}")
+    if not any(key in fields for key in FEE_AMOUNTS):
+        raise SettingsError(f"{where} has no amount", f"it has one of {', '.join(FEE_AMOUNTS)}")
     return FeeRule(**values)

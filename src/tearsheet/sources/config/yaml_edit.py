@@ -18,8 +18,8 @@ from ruamel.yaml.tokens import CommentToken
 from tearsheet.errors import UsageError
 from tearsheet.sources.config.yaml import Path, load_mapping
 
-#: A value to write: a text, a list of texts, a mapping of such, or None to remove the key.
-Value = str | Sequence[str] | Mapping[str, Any] | None
+#: A value to write: a text, a list of texts or mappings, a mapping of such, or None to remove the key.
+Value = str | Sequence[str | Mapping[str, str]] | Mapping[str, Any] | None
 #: Texts that need no quotes; others could be taken for something else.
 _PLAIN = re.compile(r"(?![-+.]$|---$|\.\.\.$)[A-Za-z0-9_.+-]+(?::[A-Za-z0-9_.+-]+)*")
 
@@ -132,7 +132,7 @@ def _put(content: Any, key: str, value: Any) -> Any:
     return value
 
 
-def _set_items(items: Any, values: Sequence[str]) -> None:
+def _set_items(items: Any, values: Sequence[Any]) -> None:
     """Change a list in its own style; comments of items that stay are kept."""
     for place, value in enumerate(values):
         if place >= len(items):

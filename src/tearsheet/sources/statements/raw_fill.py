@@ -42,8 +42,8 @@ class RawFill(Struct, gc=False):
     account and time, so that the rejection has them. `leg`: a side of a round trip, which
     has its time or its day only. `fraction`: a price as written that may be in 32nds or have thousands; the
     tick of the instrument tells, and `price` is the latter reading. `swap` is below 0 where it was paid.
-    tick of the instrument tells, and `price` is the latter reading. `fee_worth` is the value of one of the fee's
-    currency in that of the trade; without one, a fee in a third currency becomes `foreign_fee`: cost and currency.
+    `fee_worth` is the value of one of the fee's currency in that of the trade; without one, a fee in a third currency
+    becomes `foreign_fee`: cost and currency.
     """
 
     account: str = ""

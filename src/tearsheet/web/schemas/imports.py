@@ -45,6 +45,16 @@ class ImportResult(Struct, kw_only=True):
     changes: PreviewChanges | UnsetType = UNSET
 
 
+class StatedEvents(Struct, kw_only=True):
+    """Import of what a person stated: how a position ended, or what was held before the history begins."""
+
+    id: int
+    events: int
+    repeated: bool
+    rejections: tuple[RejectionView, ...]
+    revision: int
+
+
 class RejectedRowView(RejectionView, kw_only=True):
     """A rejected line; `counts` is false once the rejection was withdrawn."""
 
