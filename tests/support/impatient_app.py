@@ -2,14 +2,15 @@
 
 from tearsheet import log
 from tearsheet.settings import Settings
-from tearsheet.web import create_app
+from tearsheet.web import create_app, import_application
 from tearsheet.web.server import context, gunicorn_server
 
-PATIENCE_S = 2
+#: A worker gives a sign each second; the rest is for cores that are busy.
+PATIENCE_S = 5
 
 if __name__ == "__main__":
     context._BEAT_S = 0.5
     gunicorn_server._TIMEOUT_S = PATIENCE_S
     settings = Settings.load()
     log.configure(settings, verbose=1)
-    gunicorn_server.serve(settings, lambda: create_app(settings))
+    gunicorn_server.serve(settings, lambda: create_app(settings), preload=import_application)

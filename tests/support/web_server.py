@@ -36,6 +36,8 @@ class Server:
             sys.executable,
             "-m",
             "gunicorn",
+            "-c",
+            "python:tests.support.preloaded",
             "-w",
             str(workers),
             "-b",

@@ -58,7 +58,7 @@ def serve(
       tearsheet tokens add chief --risk          also to release breaches, loosen limits, change settings
       tearsheet serve --host 0.0.0.0
     """
-    from tearsheet.web import create_app
+    from tearsheet.web import create_app, import_application
     from tearsheet.web.server.gunicorn_server import serve as run
 
     if statements and not watch:
@@ -75,7 +75,7 @@ def serve(
     click.echo(f"Tearsheet listens at http://{host_part}:{settings.port} (docs at /docs)", err=True)
     check_paths(settings, [folder.expanduser().absolute() for folder in statements])
     watch_command = list(_watch_command(statements, verbose)) if watch else None
-    run(settings, lambda: create_app(settings), watch_command=watch_command)
+    run(settings, lambda: create_app(settings), preload=import_application, watch_command=watch_command)
 
 
 def _watch_command(statements: tuple[Path, ...], verbose: int) -> Iterator[str]:
@@ -111,7 +111,7 @@ def open_folder(folder: Path, port: int | None, no_browser: bool) -> None:
 
 def serve_local(settings: Settings, *, port: int | None = None, browser: bool = False) -> None:
     """Serve to this machine on a port (default: the configured one, else a free one), until stopped."""
-    from tearsheet.web import create_app
+    from tearsheet.web import create_app, import_application
     from tearsheet.web.server.gunicorn_server import serve
 
     chosen = _free_port(settings.port if port is None else port, any_other=port is None)
@@ -120,7 +120,7 @@ def serve_local(settings: Settings, *, port: int | None = None, browser: bool = 
     click.echo(f"Tearsheet is open at {address}/   (Ctrl-C ends it)")
     if browser and _has_browser():
         threading.Thread(target=_open_when_ready, args=(address,), daemon=True).start()
-    serve(local, lambda: create_app(local))
+    serve(local, lambda: create_app(local), preload=import_application)
 
 
 def _free_port(preferred: int, *, any_other: bool) -> int:

@@ -20,3 +20,9 @@ def create_app(
     from tearsheet.web.app import create_application
 
     return create_application(settings, clock)
+
+
+def import_application() -> None:
+    """Import the application's modules, so that worker processes forked later share them and start at once."""
+    # imported here because the Prometheus client reads PROMETHEUS_MULTIPROC_DIR when it is imported
+    import tearsheet.web.app  # noqa: F401

@@ -124,11 +124,15 @@ class GunicornServer(BaseApplication):  # type: ignore[misc]
 
 
 def serve(
-    settings: Settings, create_app: Callable[[], Flask], *, watch_command: Sequence[str] | None = None
+    settings: Settings,
+    create_app: Callable[[], Flask],
+    *,
+    preload: Callable[[], None] = lambda: None,
+    watch_command: Sequence[str] | None = None,
 ) -> None:
     """Serve until stopped; requests in progress are finished first.
 
-    `watch_command` runs the watcher, see `WatcherProcess`.
+    The master calls `preload` before it forks workers; `watch_command` runs the watcher, see `WatcherProcess`.
     Raises UsageError if the host is not loopback and neither tokens nor anonymous reading are set up.
     """
     tokens = Tokens(settings.tokens_file)
@@ -138,6 +142,7 @@ def serve(
     if MULTIPROC_DIR not in os.environ:
         own_folder = os.environ[MULTIPROC_DIR] = tempfile.mkdtemp(prefix="tearsheet-metrics-")
     try:
+        preload()
         watcher = WatcherProcess(watch_command) if watch_command is not None else None
         GunicornServer(create_app, _options(settings), watcher).run()
     finally:
