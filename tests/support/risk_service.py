@@ -46,6 +46,12 @@ class Conversation(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         side = self.server.side
+        if self.path == "/api/risk/verdict" and side.accounts is not None:
+            side.asked_for_all += 1
+            now = datetime.now(UTC).isoformat()
+            judged = [{**data, "account": name, "as_of": now} for name, data in side.accounts.items()]
+            self.answer({"status": "success", "timestamp": now, "data": {"accounts": judged}})
+            return
         if not self.path.startswith("/api/risk/verdict?account="):
             self.send_error(404)
             return
@@ -81,6 +87,8 @@ class OtherSide:
     def __init__(self, *, tls: bool = False) -> None:
         self.say: Say = lambda talk: talk.answer(verdict())
         self.asked: list[dict[str, str]] = []
+        self.accounts: dict[str, dict[str, Any]] | None = None
+        self.asked_for_all = 0
         self._server = _Server(("127.0.0.1", 0), Conversation)
         self._server.side = self
         self.port = self._server.server_address[1]
@@ -105,6 +113,10 @@ class OtherSide:
     def says(self, state: str = "ok", *broken: str, **fields: Any) -> None:
         """From now on answer with such a verdict of the moment."""
         self.say = lambda talk: talk.answer(verdict(state, *broken, **fields))
+
+    def judges(self, account: str, state: str = "ok", *broken: str, **fields: Any) -> None:
+        """From now on answer the question for all accounts, with such a verdict of this one among them."""
+        self.accounts = {**(self.accounts or {}), account: verdict(state, *broken, **fields)["data"]}
 
 
 def drip(talk: Conversation) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from tearsheet.errors import SettingsError, UsageError
@@ -81,16 +82,31 @@ class ApiUrl:
             return http.client.HTTPConnection(self._host, self._port, timeout=timeout_s)
         return http.client.HTTPSConnection(self._host, self._port, timeout=timeout_s, context=self._tls)
 
-    def path(self, path: str, account: str) -> str:
-        """Return the request path of an endpoint for an account."""
-        return f"{self._prefix}{path}?account={quote(account, safe='')}"
+    def path(self, path: str, account: str | None) -> str:
+        """Return the request path of an endpoint for an account, or for all."""
+        query = "" if account is None else f"?account={quote(account, safe='')}"
+        return f"{self._prefix}{path}{query}"
+
+
+class VerdictSource(Protocol):
+    """Where a guard gets the verdict of its account from."""
+
+    def fetch(self) -> Response:
+        """Return the response. Raises UntrustedResponseError."""
 
 
 class VerdictClient:
-    """Fetches the verdict of one account."""
+    """Fetches the verdict of one account, or with `account` None those of all."""
 
-    def __init__(self, address: ApiUrl, token: TokenFile, account: str, timeout_s: float) -> None:
-        self._address, self._token = address, token
+    def __init__(
+        self,
+        address: ApiUrl,
+        token: TokenFile,
+        account: str | None,
+        timeout_s: float,
+        max_bytes: int = _MAX_BYTES,
+    ) -> None:
+        self._address, self._token, self._max_bytes = address, token, max_bytes
         self._path = address.path("/api/risk/verdict", account)
         self._timeout_s = timeout_s
         self._pending: _RequestThread | None = None
@@ -113,7 +129,7 @@ class VerdictClient:
         try:
             connection.request("GET", self._path, headers=headers | self._token.headers())
             response = connection.getresponse()
-            body = response.read(_MAX_BYTES + 1)
+            body = response.read(self._max_bytes + 1)
         except SettingsError as error:
             raise UntrustedResponseError("no_token", error.message) from None
         except ssl.SSLError as error:
@@ -125,7 +141,7 @@ class VerdictClient:
         if response.status != 200:
             raise UntrustedResponseError("not_answered", f"status {response.status}: {body[:120]!r}")
         length = response.headers.get("Content-Length")
-        if len(body) > _MAX_BYTES or (length is not None and length != str(len(body))):
+        if len(body) > self._max_bytes or (length is not None and length != str(len(body))):
             raise UntrustedResponseError("not_whole", f"{len(body)} bytes of {length}")
         return Response(body, response.headers.get("ETag"))
 

@@ -5,6 +5,7 @@ import shlex
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from tearsheet.guard.client import TOKEN_VARIABLE
 
 _GRACE_S = 3.0
 _MAX_OUTPUT_BYTES = 2000
+#: Runs at once, for breaches of many accounts at the same moment.
+_MAX_RUNNING = 64
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,14 @@ class Command:
             raise UsageError("--on-breach names no command", _HINT)
         self._arguments = ["/bin/sh", "-c", line] if shell else arguments
         self._timeout_s = timeout_s
+        self._free = threading.BoundedSemaphore(_MAX_RUNNING)
 
     def run(self, environment: Mapping[str, str]) -> CommandResult:
         """Run the command and wait. `environment` is added to the guard's own variables, minus the token."""
+        with self._free:
+            return self._run(environment)
+
+    def _run(self, environment: Mapping[str, str]) -> CommandResult:
         inherited = {k: v for k, v in os.environ.items() if k != TOKEN_VARIABLE}
         with tempfile.TemporaryFile() as output:
             try:

@@ -16,9 +16,11 @@ _MAX_LINE_BYTES = 1 << 16
 
 
 class EventListener:
-    """Background thread that calls `wake` at each event except heartbeats."""
+    """Background thread that calls `wake` at each event of an account, or of all, except heartbeats."""
 
-    def __init__(self, address: ApiUrl, token: TokenFile, account: str, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, address: ApiUrl, token: TokenFile, account: str | None, wake: Callable[[], None]
+    ) -> None:
         self._address, self._token, self._wake = address, token, wake
         self._path = address.path("/api/events", account)
         self._ended = threading.Event()

@@ -13,7 +13,7 @@ from typing import Literal
 
 from tearsheet.errors import StoreError
 from tearsheet.guard.audit import AuditLog
-from tearsheet.guard.client import VerdictClient
+from tearsheet.guard.client import VerdictSource
 from tearsheet.guard.command import Command
 from tearsheet.guard.state import Action, ActionCause, StateFile, parse_time
 from tearsheet.guard.validation import ResponseValidator, ValidationLimits
@@ -51,7 +51,7 @@ class Guard:
         self,
         options: GuardOptions,
         validation: ValidationLimits,
-        client: VerdictClient,
+        client: VerdictSource,
         command: Command,
         state_file: StateFile,
         audit: AuditLog,
@@ -76,7 +76,7 @@ class Guard:
 
         Raises StoreError if the state file cannot be written at the start.
         """
-        self._state_file.save()  # an unwritable file is reported now, not during a breach
+        self.check_writable()
         self._log("began", "guarding", on_unknown=self._options.on_unknown)
         self._restore()
         while not self._ended.is_set():
@@ -87,6 +87,10 @@ class Guard:
                 break
             self._wait()
         self._log("ended", "told to end" if self._ended.is_set() else "looked once")
+
+    def check_writable(self) -> None:
+        """Save the state now, so that an unwritable file is not found during a breach. Raises StoreError."""
+        self._state_file.save()
 
     def wake(self) -> None:
         """Poll soon; called for an event."""

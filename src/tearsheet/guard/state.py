@@ -83,6 +83,28 @@ def parse_time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
+def guarded_accounts(folder: Path) -> list[str]:
+    """Return the accounts whose state files are in a folder. Raises SettingsError for one that is damaged."""
+    accounts = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(file.read_text("utf-8"))
+            if content["schema"] == SCHEMA:
+                accounts.append(str(content["account"]))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _unusable(file, error) from None
+    return accounts
+
+
+def _unusable(file: Path, error: Exception) -> SettingsError:
+    return SettingsError(
+        f"the guard's state {file} cannot be used: {type(error).__name__}: {error}",
+        "it says which breaches were acted on; restore it, or remove it and check by hand",
+    )
+
+
 def _lock(file: Path) -> ExitStack:
     """Return the lock of a state file; closing it releases the lock."""
     lock = ExitStack()
@@ -108,10 +130,7 @@ def _load(file: Path, account: str) -> GuardState:
     except FileNotFoundError:
         return GuardState(account)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(
-            f"the guard's state {file} cannot be used: {type(error).__name__}: {error}",
-            "it says which breaches were acted on; restore it, or remove it and check by hand",
-        ) from None
+        raise _unusable(file, error) from None
     if state.account != account:
         raise UsageError(
             f"the guard's state {file} is of account {state.account!r}",
