@@ -4,7 +4,7 @@ export UV_COMPILE_BYTECODE := 1
 export UV_PROJECT_ENVIRONMENT := .venv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: setup demo test coverage clocks laws thorough check bench soak docs clean
+.PHONY: setup demo test coverage clocks laws kernel thorough check bench soak docs wheels clean
 
 setup: .venv/.ready  ## make .venv with everything
 
@@ -38,10 +38,13 @@ clocks: setup  ## the tests under moved clocks: 29 February, 31 December, a Sund
 laws: setup  ## all examples of the laws of the core
 	$(PYTEST) -q --hypothesis-profile thorough tests/trade tests/performance tests/rules
 
+kernel: setup  ## the kernel against the book: random fills, mutants, sanitizers
+	$(RUN) python -m tests.columns.kernel_checks $(if $(QUICK),--quick)
+
 ifdef QUICK
-thorough: laws clocks  ## what is long by nature: coverage, all examples, fuzz, moved clocks (QUICK=1: a short form)
+thorough: laws kernel clocks  ## what is long by nature: coverage, examples, fuzz, mutants, moved clocks (QUICK=1: short)
 else
-thorough: coverage clocks
+thorough: coverage kernel clocks
 endif
 
 check: setup  ## lint, types, import contracts, docs
@@ -60,6 +63,10 @@ soak: setup  ## readers and a writer while workers, Redis and PostgreSQL are kil
 
 docs: setup  ## write the generated pages anew
 	$(RUN) python docs/generate.py
+
+wheels: setup  ## a wheel for each platform in dist/, each with its kernel
+	for target in $$($(RUN) python -c "from tearsheet.columns.build import WHEELS; print(*WHEELS)"); do \
+		TEARSHEET_WHEEL_TARGET=$$target $(RUN) --with hatchling hatchling build -t wheel || exit 1; done
 
 clean:
 	rm -rf .venv .uv dist build .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache

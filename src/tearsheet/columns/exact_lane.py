@@ -1,0 +1,104 @@
+"""Folds fills by `Book` and `Tally` themselves: any numbers, at the speed of Python."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import groupby
+
+from msgspec import Struct
+
+from tearsheet.columns.fill_columns import FillColumns, Folded, SessionTally, booked_columns, position_columns
+from tearsheet.performance.tally import Tally
+from tearsheet.trade.position import Book, Booking, Position, log_place
+from tearsheet.trade.session import TradingCalendar, to_micros
+
+#: The name under which all accounts together are counted.
+ALL_ACCOUNTS = ""
+
+
+class FoldRules(Struct, frozen=True):
+    """What a fold depends on besides the fills."""
+
+    calendar: TradingCalendar
+    breakeven_band: Decimal = Decimal(0)
+    breakeven_breaks_streak: bool = False
+
+
+class OpenBooks(Struct):
+    """What one lane hands over to the other: open positions, unfinished tallies, and closed positions that are not
+    counted yet, as others of the same instant, symbol and rank may come before them."""
+
+    positions: list[Position]
+    tallies: list[SessionTally]
+    waiting: list[Position]
+
+
+class ExactLane:
+    """Folds batches; begins with what another lane left open."""
+
+    def __init__(self, rules: FoldRules, start: OpenBooks) -> None:
+        self._rules, self._waiting = rules, start.waiting
+        self._book = Book(start.positions)
+        self._tallies = {(one.account, one.currency): one for one in start.tallies}
+        self._session = start.tallies[0].session if start.tallies else None
+
+    def add(self, columns: FillColumns) -> Folded:
+        """Fold fills that come after all before."""
+        over: list[SessionTally] = []
+        bookings: list[Booking] = []
+        closed: list[Position] = []
+        calendar = self._rules.calendar
+        for session, fills in groupby(columns.fills(), lambda fill: calendar.trading_day_of(fill.time)):
+            if session != self._session:
+                over += self.end_session()
+                self._session = session
+            booked = self._book.book_all(fills)
+            ended, self._book.closed = self._book.closed, []
+            self._count(session, booked, self._settled(ended))
+            bookings += booked
+            closed += ended
+        return Folded(booked_columns(bookings), position_columns(closed), over)
+
+    def finish(self) -> Folded:
+        """Return what is open, and the last session."""
+        return Folded(booked_columns([]), position_columns(self._book.open_positions()), self.end_session())
+
+    def end_session(self) -> list[SessionTally]:
+        """Return the tallies of the session that is over."""
+        if self._session is not None and self._waiting:
+            self._count(self._session, [], sorted(self._waiting, key=_closing_order))
+        self._waiting = []
+        over, self._tallies = list(self._tallies.values()), {}
+        return over
+
+    def _settled(self, closed: Sequence[Position]) -> list[Position]:
+        """Return the closed positions whose order is known; those of the last place wait for the next batch."""
+        known = sorted((*self._waiting, *closed), key=_closing_order)
+        self._waiting = [one for one in known if _place(one) == _place(known[-1])]
+        return known[: len(known) - len(self._waiting)]
+
+    def _count(self, session: date, bookings: Sequence[Booking], closed: Sequence[Position]) -> None:
+        parts: dict[tuple[str, str], tuple[list[Booking], list[Position]]] = defaultdict(lambda: ([], []))
+        for booking in bookings:
+            for account in (booking.account, ALL_ACCOUNTS):
+                parts[account, booking.currency][0].append(booking)
+        for position in closed:
+            for account in (position.account, ALL_ACCOUNTS):
+                parts[account, position.currency][1].append(position)
+        band, breaks = self._rules.breakeven_band, self._rules.breakeven_breaks_streak
+        for (account, currency), (booked, ended) in parts.items():
+            part = Tally.from_bookings(booked, ended, band, breaks)
+            last = max([b.time for b in booked[-1:]] + [p.last_at for p in ended[-1:]])
+            before = self._tallies.get((account, currency))
+            last_us = max(to_micros(last), 0 if before is None else before.last_us)
+            tally = part if before is None else before.tally + part
+            self._tallies[account, currency] = SessionTally(account, session, currency, last_us, tally)
+
+
+def _place(p: Position) -> tuple[datetime, str, int, str, int]:
+    return p.last_at, p.account, log_place(p.last_rank), p.symbol, p.last_rank
+
+
+def _closing_order(p: Position) -> tuple[object, ...]:
+    return *_place(p), p.id
