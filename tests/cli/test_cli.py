@@ -368,3 +368,13 @@ def test_the_demo_shows_the_whole_job(shell: Shell) -> None:
     assert shell("demo", "mine") == 64
     assert "was not made by `tearsheet demo`" in shell.err
     assert (shell.place.folder / "mine/file").exists()
+
+
+def test_without_a_chromium_a_pdf_is_refused_before_any_work(
+    shell: Shell, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEARSHEET_CHROMIUM", str(place.folder / "nope"))
+    assert shell("summary", "--export", "--format", "pdf") == 65
+    assert "PDF is printed by Chromium or Chrome" in shell.err
+    assert "--format html" in shell.err
+    assert not (place.folder / "logs/performance").exists()

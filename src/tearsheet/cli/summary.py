@@ -11,7 +11,8 @@ from tearsheet.cli import EXIT_BAD_DATA, EXIT_BREACH, EXIT_OK, EXIT_UNAVAILABLE
 from tearsheet.cli.options import open_tracker, scope, scope_options, window_from_options, window_options
 from tearsheet.cli.tables import format_alert, format_summary, format_unknown_limits
 from tearsheet.errors import NotFoundError, SettingsError, UsageError
-from tearsheet.export.files import export_summary, json_bytes, summary_json
+from tearsheet.export.files import ExportedFile, export_summary, json_bytes, summary_json
+from tearsheet.export.pdf import find_chromium, print_pdf
 from tearsheet.performance.summary import PartialReason, PerformanceSummary, Scope, SummaryState
 from tearsheet.rules import AlertEvent
 from tearsheet.settings import Settings
@@ -38,10 +39,10 @@ _EXIT_CODES: dict[SummaryState, int] = {
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "html"]),
+    type=click.Choice(["json", "html", "pdf"]),
     default="json",
     show_default=True,
-    help="With --export: html writes a tear sheet of one file beside the JSON and Markdown.",
+    help="With --export: html writes a tear sheet of one file beside the JSON and Markdown, pdf prints it too.",
 )
 @click.option(
     "--backfill",
@@ -68,9 +69,12 @@ def summary(
     tearsheet summary --backfill 7 --export            files of the last 7 days
     tearsheet summary --backfill 3 --window weekly     the last 3 weeks
     tearsheet summary --window monthly --export --format html
+    tearsheet summary --window all --export --format pdf
     """
-    if form == "html" and not export:
-        raise UsageError("--format html is for files", "say --export too")
+    if form != "json" and not export:
+        raise UsageError(f"--format {form} is for files", "say --export too")
+    if form == "pdf":
+        find_chromium(Settings.load().chromium)  # said before anything is computed
     with open_tracker() as tracker:
         if backfill is None:
             summaries = [
@@ -306,13 +310,24 @@ def _export(
     curve, days = Curves(tracker).drawn(selection), Charts(tracker).daily_curve(selection)
     picture = summary_svg(curve, days, plain_words(tracker.settings.calendar.timezone), summary.currency)
     files = export_summary(summary, alerts, tracker.settings.output_dir, picture)
-    if file_format == "html":
+    if file_format != "json":
         from tearsheet.web.rendering.tear_sheet import export_tear_sheet  # Jinja, only for this
 
         files.append(export_tear_sheet(tracker, summary, alerts))
+    if file_format == "pdf":
+        files.append(_print(tracker.settings, files[-1]))
     for file in files:
         if not quiet:
             click.echo(f"  {'written' if file.changed else 'unchanged'}  {file.path}")
+
+
+def _print(settings: Settings, page: ExportedFile) -> ExportedFile:
+    """Print a tear sheet, unless it is unchanged and printed already."""
+    target = page.path.with_suffix(".pdf")
+    is_needed = page.changed or not target.exists()
+    if is_needed:
+        print_pdf(find_chromium(settings.chromium), page.path, target)
+    return ExportedFile(target, is_needed)
 
 
 COMMANDS = {"summary": summary, "check": check, "alerts": alerts}

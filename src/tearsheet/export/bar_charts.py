@@ -26,7 +26,7 @@ from tearsheet.export.plot import (
 )
 from tearsheet.performance.distribution import Bin, Distribution
 from tearsheet.performance.series import DailyPoint
-from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.amount import ONE, ZERO, exact
 
 _TOP, _LABELS, _RIGHT = 120, 200, 60
 _MAX_BAR = 240
@@ -201,11 +201,16 @@ def _bar(slot: tuple[int, int]) -> tuple[int, int]:
 
 
 def _bounds(found: Distribution, frame: _Frame, words: ChartWords) -> Iterator[Tick]:
-    """Yield the bounds between bins."""
-    step = found.width or ZERO
-    for number, (one, _) in enumerate(pairwise(found.bins)):
-        if one.high is not None:
-            yield Tick(frame.slot(number, len(found.bins))[1], words.short(one.high, step))
+    """Yield the bounds between bins, 0 among them; as many as fit."""
+    width, count = found.width or ONE, len(found.bins)
+    bounds = [
+        (number, one.high) for number, (one, _) in enumerate(pairwise(found.bins)) if one.high is not None
+    ]
+    widest = max((text_width(words.short(bound, width)) for _, bound in bounds), default=0) + 100
+    stride = max(-(-widest * count // (frame.right - frame.left)), 1)
+    for number, bound in bounds:
+        if not bound / width % stride:
+            yield Tick(frame.slot(number, count)[1], words.short(bound, width * stride))
 
 
 def _mean(found: Distribution, frame: _Frame, words: ChartWords, mean: Decimal) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Results of closed trades by weekday, hour, symbol, strategy, side, duration, size and tag."""
+"""Results of closed trades by weekday, hour, symbol, strategy, side, account, duration, size and tag."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -141,8 +141,9 @@ GROUPINGS: dict[str, tuple[str, Callable[[ClosedTrade], GroupKey]]] = {
     "symbol": ("Symbol", lambda trade: (0, trade.symbol)),
     "strategy": ("Strategy", _strategy),
     "side": ("Side", lambda trade: (0, trade.side)),
+    "account": ("Account", lambda trade: (0, trade.account)),
     "held": ("Holding time", _duration_group),
     "size": ("Quantity entered", _size),
     "tag": ("Tag; a trade with several counts in each", lambda c: (0, c.tag or "no tag")),
 }
-_BY_RESULT = ("symbol", "strategy", "side", "tag")
+_BY_RESULT = ("symbol", "strategy", "side", "account", "tag")

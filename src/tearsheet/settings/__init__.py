@@ -44,6 +44,7 @@ class Settings(Struct, frozen=True, kw_only=True, dict=True):
     archive_logs: bool
     silence_is_normal: bool
     output_dir: Path
+    chromium: Path | None
     upload_dir: Path
     alerts_file: Path
     webhook_url: str | None

@@ -108,6 +108,7 @@ SETTINGS = (
             _YES_OR_NO),
     Setting("output_dir", "TEARSHEET_OUTPUT_DIR", "logs/performance", "Folder of the exported summaries.", _PATH),
     Setting("upload_dir", "TEARSHEET_UPLOAD_DIR", "logs/performance/uploads", "Folder of files that were sent to the import page and wait for the yes.", _PATH),
+    Setting("chromium", "TEARSHEET_CHROMIUM", "", "Program that prints tear sheets as PDF; without it, a Chromium or Chrome of the PATH.", _OPTIONAL_PATH),
     Setting("alerts_file", "TEARSHEET_ALERTS_FILE", "logs/performance-alerts.jsonl", "File that alerts are appended to.", _PATH),
     Setting("webhook_url", "TEARSHEET_WEBHOOK_URL", "", "Where every change of an alert is posted to, signed; nowhere without it.",
             optional(text_rule("an http:// or https:// address", _http_url))),

@@ -4,14 +4,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import accumulate
 
 from tearsheet.app.analysis.charts import Selection
 from tearsheet.app.analysis.summaries import summary_builder
 from tearsheet.app.context import LedgerContext
 from tearsheet.performance.drawdowns import Drawdown, worst_drawdowns
+from tearsheet.performance.metric import METRICS, MetricInput, compute
 from tearsheet.performance.series import DailyPoint, DrawnCurve, daily_curve, points_by_day, points_by_fill
 from tearsheet.performance.summary import Scope
-from tearsheet.trade.amount import ZERO
+from tearsheet.performance.tally import Tally
+from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.position import Booking
 from tearsheet.trade.session import DAY, Window
 
@@ -19,6 +22,8 @@ from tearsheet.trade.session import DAY, Window
 _DAYS_BY_FILL = 31
 #: So is one with more fills, unless it is a single day.
 _MOST_FILLS = 20_000
+#: A rolling line has at most about this many points.
+_MOST_POINTS = 260
 
 
 class Curves:
@@ -85,6 +90,27 @@ class Curves:
         if chosen.scope != Scope() or chosen.currency != self._settings.currency:
             return None
         return self._summaries.balance(chosen.window, chosen.scope, self._settings.currency)
+
+    def rolling_sharpe(self, chosen: Selection, days: int = 20) -> list[tuple[date, Decimal]]:
+        """Return the Sharpe ratio of the last `days` days at the end of each; empty without a balance."""
+        with self._ledger.snapshot():
+            currency = self._summaries.currency(chosen.window, chosen.scope, chosen.currency)
+            balance = self._starting_balance(Selection(chosen.window, chosen.scope, currency))
+            found = self._summaries.return_days(chosen.window, chosen.scope, currency)
+        if balance is None:
+            return []
+        stride = -(-len(found) // _MOST_POINTS)
+        points = []
+        with exact():
+            balances = list(accumulate((day.net_pnl for day in found), initial=balance))
+        for end in range(days, len(found) + 1):
+            if (len(found) - end) % stride:
+                continue
+            part = MetricInput(Tally(), found[end - days : end], balances[end - days])
+            value = compute(METRICS["sharpe"], part).value
+            if isinstance(value, float):
+                points.append((found[end - 1].session, Decimal(repr(value))))
+        return points
 
     def _bookings(self, chosen: Selection, shown: Sequence[DailyPoint]) -> list[Booking]:
         """Return the bookings of the sessions shown; those of a rolling window are whole trades."""

@@ -236,6 +236,11 @@ class SummaryBuilder:
             traded.get(day) or Day(day, ZERO) for day in span if day in traded or calendar.is_weekday(day)
         )
 
+    def return_days(self, window: Window, scope: Scope, currency: str) -> tuple[Day, ...]:
+        """Return the days that daily ratios are computed of: with a starting balance, idle exchange days too."""
+        window = self.from_first_session(window, scope)
+        return self._with_idle_days(window, self._tally(window, scope, currency)[1])
+
     def balance(self, window: Window, scope: Scope, currency: str) -> Decimal | None:
         """Return the starting balance plus the net P&L before the window; None for rolling and filtered windows."""
         balance = self._options.starting_balance

@@ -12,6 +12,7 @@ from tearsheet.web.pages.performance import add_performance_pages
 from tearsheet.web.pages.pictures import add_pictures
 from tearsheet.web.pages.risk import add_risk_pages
 from tearsheet.web.pages.settings import add_settings
+from tearsheet.web.pages.tear_sheets import add_tear_sheets
 from tearsheet.web.pages.today import add_today
 from tearsheet.web.pages.trade import add_trade
 from tearsheet.web.pages.trades import add_trades
@@ -28,6 +29,7 @@ def dashboard(app_context: AppContext) -> Blueprint:
         add_calendar,
         add_performance_pages,
         add_pictures,
+        add_tear_sheets,
         add_trades,
         add_trade,
         add_alert_pages,

@@ -95,7 +95,7 @@ class Pages:
         if status == 200:
             response.headers["ETag"] = tag
         response.headers["Vary"] = "Accept-Encoding, Accept-Language, Cookie"
-        return _with_security_headers(response)
+        return with_security_headers(response)
 
     def _context_values(self) -> dict[str, Any]:
         return {
@@ -136,14 +136,14 @@ def error_page(error: HttpError, request_id: str) -> Response:
     if error.status == 401 and request.method == "GET":
         login = link("/login", next=request.full_path.rstrip("?"))
         if "HX-Request" in request.headers:
-            return _with_security_headers(Response(status=204, headers={"HX-Redirect": login}))
-        return _with_security_headers(redirect_to(login))
+            return with_security_headers(Response(status=204, headers={"HX-Redirect": login}))
+        return with_security_headers(redirect_to(login))
     body = render_template(
         "error.html", error=error, request_id=request_id, query={}, signed_in=False, **_frame_values()
     )
     response = Response(body, error.status, mimetype="text/html")
     response.headers.update(error.headers)
-    return _with_security_headers(response)
+    return with_security_headers(response)
 
 
 def _frame_values() -> dict[str, Any]:
@@ -160,9 +160,10 @@ def _frame_values() -> dict[str, Any]:
     }
 
 
-def _with_security_headers(response: Response) -> Response:
+def with_security_headers(response: Response, policy: str = _CONTENT_POLICY) -> Response:
+    """Add the headers of a page; a page that is a file of its own has a policy of its own."""
     # the Origin check needs the Referrer-Policy: with `no-referrer`, forms send `Origin: null`
-    response.headers["Content-Security-Policy"] = _CONTENT_POLICY
+    response.headers["Content-Security-Policy"] = policy
     response.headers["Referrer-Policy"] = "same-origin"
     return response
 

@@ -31,6 +31,7 @@ _BUNDLES: dict[str, Sequence[str]] = {
         "overview.css",
         "import.css",
         "tables.css",
+        "report.css",
     ),
     "dashboard.js": ("dashboard.js", "tables.js", "live.js"),
     "charts.js": ("charts.js",),

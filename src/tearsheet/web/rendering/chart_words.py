@@ -36,11 +36,16 @@ def r_words(locale: Locale, zone: ZoneInfo) -> ChartWords:
 
 
 def distribution_chart(
-    found: Distribution, of: str, locale: Locale, words: ChartWords, size: tuple[int, int]
+    found: Distribution,
+    of: str,
+    locale: Locale,
+    words: ChartWords,
+    size: tuple[int, int],
+    unit: str = "trades",
 ) -> Picture:
     """Return the distribution of results in money (`net`) or in R."""
     spoken = words if of == "net" else r_words(locale, words.zone)
-    return distribution_picture(found, spoken, *size, found.mean, "trades")
+    return distribution_picture(found, spoken, *size, found.mean, unit)
 
 
 def rolling_chart(

@@ -1,43 +1,73 @@
-"""Tear sheet: a summary with its charts as one HTML file without references to other files."""
+"""Tear sheet: a summary with its charts and tables as one HTML file without references to other files."""
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, Template
 from markupsafe import Markup
+from msgspec import Struct
 
 from tearsheet import __version__
-from tearsheet.app.analysis.charts import Charts, selection_of
+from tearsheet.app.analysis.charts import Charts, Selection, selection_of
 from tearsheet.app.analysis.curves import Curves
+from tearsheet.export.bar_charts import BandLook, BandPoint, band_picture
+from tearsheet.export.curve_chart import CurveLook, curve_picture
+from tearsheet.export.day_map import day_map_picture
 from tearsheet.export.files import ExportedFile, file_name, write_file
-from tearsheet.export.svg import summary_svg
-from tearsheet.performance.breakdown import GROUPINGS
+from tearsheet.export.plot import ChartWords, Picture, chart_style, date_words
+from tearsheet.performance.breakdown import Group
+from tearsheet.performance.distribution import distribution
 from tearsheet.performance.metric import METRICS
+from tearsheet.performance.rolling import RollingPoint
+from tearsheet.performance.series import DailyPoint
 from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.rules import AlertEvent
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.web.rendering import svg
-from tearsheet.web.rendering.chart_words import chart_words
+from tearsheet.web.rendering.chart_words import chart_words, distribution_chart, rolling_chart
 from tearsheet.web.rendering.labels import incompleteness, render_code
-from tearsheet.web.rendering.locales import locale_of
-from tearsheet.web.rendering.tiles import SIGNED
+from tearsheet.web.rendering.locales import Locale, locale_of
+from tearsheet.web.rendering.report import ANNUAL, metric_groups, month_returns, share_of
 
 _WEB = Path(__file__).parents[1]
-_TILES = (
-    "net_pnl",
-    "total_trades",
-    "win_rate",
-    "profit_factor",
-    "expectancy",
-    "average_win",
-    "average_loss",
-    "max_drawdown",
-    "average_r",
-    "fees",
+#: Groupings of the sheet with their headings; without tags: they can change later, but the file must not.
+_GROUPINGS = (
+    ("strategy", "Strategy"),
+    ("weekday", "Weekday"),
+    ("symbol", "Symbol"),
+    ("hour", "Hour closed"),
+    ("account", "Account"),
+    ("side", "Side"),
 )
-_MAX_GROUPS = 40
+_MAX_GROUPS = 12
+#: Sizes of the pictures: the whole width, half of it, and a phone.
+_WIDE, _PHONE, _HALF = (932, 300), (362, 300), (450, 190)
+_ROLLING_TRADES, _ROLLING_DAYS = 50, 20
+#: Histories of fewer days are named as short beside annual figures.
+_SHORT_DAYS = 126
+
+
+class Headline(Struct, frozen=True):
+    """One of the six numbers on top."""
+
+    name: str
+    value: str
+    tone: str
+    basis: str
+
+
+class Breakdown(Struct, frozen=True):
+    """Groups of a heading, and how many more there are."""
+
+    name: str
+    groups: Sequence[Group]
+    more: int
+    largest: Decimal
 
 
 def export_tear_sheet(
@@ -52,35 +82,171 @@ def render_tear_sheet(
     tracker: PerformanceTracker, summary: PerformanceSummary, alerts: Sequence[AlertEvent]
 ) -> str:
     """Return the file's text; the same summary gives the same bytes."""
-    charts, selection = Charts(tracker), selection_of(summary)
     zone = tracker.settings.calendar.timezone
-    days = charts.daily_curve(selection)
-    words = chart_words(locale_of("en"), summary.currency, zone)
-    distribution = charts.distribution(selection, "net")
-    # without tags: they can change later, but the file of a period must not
-    groups = [
-        (label, charts.breakdown(selection, by)[:_MAX_GROUPS])
-        for by, (label, _) in GROUPINGS.items()
-        if by != "tag"
-    ]
 
     def local_time(at: datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
         return at.astimezone(zone).strftime(form)
 
+    content: dict[str, Any] = {}
+    if not summary.is_empty:
+        content = _Sheet(tracker, summary).content()
     return _template().render(
         summary=summary,
+        title=_title(summary),
+        accounts=_accounts(tracker, summary),
         partial=incompleteness(summary),
         alerts=alerts,
-        tiles=_TILES,
-        signed=SIGNED,
-        days=days,
-        chart=Markup(summary_svg(Curves(tracker).drawn(selection), days, words, summary.currency)),
-        distribution=distribution,
-        distribution_bars=svg.bin_columns(distribution),
-        groups=groups,
         version=__version__,
         local_time=local_time,
+        **content,
     )
+
+
+def _title(summary: PerformanceSummary) -> str:
+    window = summary.window
+    if window.last_trades is not None:
+        return f"the last {window.last_trades} trades"
+    if window.start == window.end:
+        return date_words(window.start)
+    start, end = window.start, window.end
+    if window.kind == "all" and summary.days:
+        end = summary.days[-1].session
+    first = f"{start.day} {start:%b}" + ("" if start.year == end.year else f" {start.year}")
+    return f"{first} \u2013 {end.day} {end:%b} {end.year}"
+
+
+def _accounts(tracker: PerformanceTracker, summary: PerformanceSummary) -> str:
+    if summary.scope.account is not None:
+        return f"Account {summary.scope.account}"
+    names = tracker.accounts()
+    if len(names) > 4:
+        return f"{len(names)} accounts"
+    return ("Account " if len(names) == 1 else "Accounts ") + " and ".join(names)
+
+
+class _Sheet:
+    """Content of a sheet with trades."""
+
+    def __init__(self, tracker: PerformanceTracker, summary: PerformanceSummary) -> None:
+        self._tracker, self._summary = tracker, summary
+        self._charts, self._curves = Charts(tracker), Curves(tracker)
+        self._selection: Selection = selection_of(summary)
+        self._locale: Locale = locale_of("en")
+        self._calendar = tracker.settings.calendar
+        self._words: ChartWords = chart_words(self._locale, summary.currency, self._calendar.timezone)
+        self._days: Sequence[DailyPoint] = self._charts.daily_curve(self._selection)
+        self._balance = self._curves.starting_balance(self._selection)
+
+    def content(self) -> dict[str, Any]:
+        """Return the values of the template."""
+        trades = self._charts.closed_trades(self._selection)
+        rolling = self._charts.rolling(self._selection, _ROLLING_TRADES)
+        all_trades = self._charts.rolling(self._selection, len(trades)) if trades else ()
+        one_curve = self._curves.drawn(self._selection)
+        pictures = {
+            "wide": curve_picture(one_curve, self._words, CurveLook(*_WIDE)),
+            "phone": curve_picture(one_curve, self._words, CurveLook(*_PHONE)),
+            "per_day": self._per_day(),
+            "per_r": self._per_r(),
+            "sharpe": self._sharpe(),
+            "expectancy": self._expectancy(rolling),
+            "map": day_map_picture(self._days, self._words, _WIDE[0]) if len(self._days) > 1 else None,
+        }
+        return {
+            "headlines": list(self._headlines()),
+            "days": self._days,
+            "balance": self._balance,
+            "by_fill": one_curve.by_fill,
+            "pictures": {name: one and Markup(one.svg) for name, one in pictures.items()},
+            "years": month_returns(self._days, self._balance),
+            "drawdowns": self._curves.worst_drawdowns(self._selection),
+            "share_of": self._share_of,
+            "breakdowns": list(self._breakdowns()),
+            "r_count": self._summary.metrics["average_r"].n,
+            "rolling_trades": _ROLLING_TRADES,
+            "rolling_days": _ROLLING_DAYS,
+            "groups": metric_groups(self._summary, self._locale, all_trades[0] if all_trades else None),
+            "is_short": len(self._days) < _SHORT_DAYS,
+            "annual": ANNUAL,
+        }
+
+    def _headlines(self) -> Iterator[Headline]:
+        rows = {
+            row.name: row for _, group in metric_groups(self._summary, self._locale, None) for row in group
+        }
+        value = self._summary.value
+        net = rows["net_pnl"]
+        yield Headline("Net P&L", net.value, net.tone, rows["total_trades"].value + " trades")
+        yield self._return(rows["average_daily_pnl"].value, rows["average_daily_pnl"].tone)
+        sharpe = rows["sharpe"]
+        if self._summary.value("sharpe") is not None:
+            yield Headline("Sharpe, annual", sharpe.value, "", f"{sharpe.sample}, {ANNUAL}")
+        else:
+            row = rows["expectancy"]
+            yield Headline("Expectancy", row.value, row.tone, row.sample)
+        depth, percent = rows["max_drawdown"], rows["max_drawdown_percent"]
+        is_known = value("max_drawdown_percent") is not None
+        yield Headline("Max drawdown", depth.value, depth.tone, percent.value if is_known else depth.sample)
+        decided = f"{rows['winning_trades'].value} won, {rows['losing_trades'].value} lost"
+        factor = rows["profit_factor"]
+        is_defined = value("profit_factor") is not None
+        yield (
+            Headline("Profit factor", factor.value if is_defined else "no losses", "", decided)
+            if value("total_trades")
+            else Headline("Profit factor", factor.value, "", factor.sample)
+        )
+        rate = rows["win_rate"]
+        yield Headline("Win rate", rate.value, "", rate.interval or rate.sample)
+
+    def _return(self, average: str, tone: str) -> Headline:
+        days = f"{len(self._days):,} day{'s' if len(self._days) != 1 else ''}"
+        share = share_of(self._days[-1].total, self._balance)
+        if share is None:
+            return Headline("Average day", average, tone, days)
+        text = self._locale.format("percent", share, "", signed=True)
+        base = self._locale.amount_rounded(self._balance, self._summary.currency).lstrip("+")
+        return Headline("Return", text, svg.tone(share), f"on {base}, {days}")
+
+    def _per_day(self) -> Picture | None:
+        found = distribution([day.net_pnl for day in self._days])
+        return (
+            distribution_chart(found, "net", self._locale, self._words, _HALF, "days")
+            if found.n > 1
+            else None
+        )
+
+    def _per_r(self) -> Picture | None:
+        found = self._charts.distribution(self._selection, "r")
+        return distribution_chart(found, "r", self._locale, self._words, _HALF) if found.n > 1 else None
+
+    def _sharpe(self) -> Picture | None:
+        found = self._curves.rolling_sharpe(self._selection, _ROLLING_DAYS)
+        if len(found) < 2:
+            return None
+        drawn = [BandPoint(day, date_words(day), value) for day, value in found]
+
+        def say(value: Decimal) -> str:
+            return self._locale.format("ratio", value, "")
+
+        look = BandLook("Rolling Sharpe", say, lambda amount, step: f"{amount.normalize():f}", with_zero=True)
+        return band_picture(drawn, look, *_HALF)
+
+    def _expectancy(self, points: Sequence[RollingPoint]) -> Picture | None:
+        if len(points) < 2:
+            return None
+        return rolling_chart(points, "expectancy", self._locale, self._words, self._calendar, _HALF)
+
+    def _share_of(self, part: Decimal, peak_total: Decimal) -> Decimal | None:
+        return None if self._balance is None else share_of(-part, self._balance + peak_total)
+
+    def _breakdowns(self) -> Iterator[Breakdown]:
+        for by, name in _GROUPINGS:
+            groups = self._charts.breakdown(self._selection, by)
+            shown = groups[:_MAX_GROUPS]
+            if shown and (len(groups) > 1 or by in ("strategy", "symbol", "side")):
+                yield Breakdown(
+                    name, shown, len(groups) - len(shown), svg.largest(group.closed_pnl for group in shown)
+                )
 
 
 @cache
@@ -88,11 +254,15 @@ def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(_WEB / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    static = _WEB / "static"
+    font = b64encode((static / "vendor" / "inter.woff2").read_bytes()).decode()
+    own = (static / "tear_sheet.css").read_text("utf-8")
+    own = own.replace("asset:inter.woff2", f"data:font/woff2;base64,{font}")
     environment.globals |= {
         "locale": locale_of("en"),
         "svg": svg,
         "render_code": render_code,
         "metrics": METRICS,
-        "style": (_WEB / "static" / "tear_sheet.css").read_text("utf-8"),
+        "style": "\n".join([(static / "report.css").read_text("utf-8"), chart_style(), own]),
     }
     return environment.get_template("tear_sheet.html")
