@@ -82,6 +82,7 @@ def _open(verdict: Verdict, view: LimitView, last: AlertEvent | None) -> AlertEv
         sample=0,
         message=_message(verdict, view),
         raised_at=reopened.raised_at if reopened else verdict.as_of,
+        currency=verdict.currency,
     )
 
 

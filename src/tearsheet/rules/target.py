@@ -68,7 +68,8 @@ class Rule(Struct, frozen=True):
 class AlertEvent(Struct, frozen=True, kw_only=True):
     """A `performance.alert` line: one per state change of an alert of a target or limit.
 
-    `episode` is a hash of rule, window and scope; each time the rule is broken has its own `id`.
+    `episode` is a hash of rule, window and scope; each time the rule is broken has its own `id`. `currency` is that
+    of an amount of money, None in lines of older versions.
     """
 
     event: str = "performance.alert"
@@ -95,6 +96,7 @@ class AlertEvent(Struct, frozen=True, kw_only=True):
     escalated_at: datetime | None = None
     breach_id: str | None = None
     resolution: Resolution | None = None
+    currency: str | None = None
 
 
 class TargetResult(Struct, frozen=True):
@@ -280,6 +282,7 @@ def new_alert(summary: PerformanceSummary, result: TargetResult, alert_id: str) 
         sample=result.sample,
         message=_message(rule, result.variance.actual, kind, window.label, summary.scope.label),
         raised_at=summary.freshness.as_of,
+        currency=summary.currency,
     )
 
 

@@ -266,7 +266,7 @@ def test_alerts_are_filtered_and_told_from_their_beginning(traded: Api) -> None:
     traded.fills(fill(20, symbol="NVDA"), fill(21, "SELL", -9000, symbol="NVDA"))
     traded.get("/api/risk/verdict")
     text = html.unescape(page(traded, "/alerts"))
-    assert "Daily loss broken: 8,096.50 of 100.00" in text
+    assert "Daily loss breached: $8,096.50 of $100.00" in text
     for query, shown in (
         ("rule=daily_loss", True),
         ("rule=win_rate_breach", False),
@@ -274,10 +274,11 @@ def test_alerts_are_filtered_and_told_from_their_beginning(traded: Api) -> None:
         ("account=B", False),
         ("state=resolved", False),
         ("state=new&start=2026-11-20&end=2026-11-20", True),
+        ("state=unacknowledged&start=2026-11-20", True),
         ("end=2026-11-19", False),
         ("start=2026-11-21", False),
     ):
-        assert ("Daily loss broken" in page(traded, f"/alerts?{query}")) == shown, query
+        assert ("Daily loss breached" in page(traded, f"/alerts?{query}")) == shown, query
         found = traded.get(
             f"/api/alerts?state=open&{query}" if "state" not in query else f"/api/alerts?{query}"
         )["data"]
@@ -287,28 +288,95 @@ def test_alerts_are_filtered_and_told_from_their_beginning(traded: Api) -> None:
     answer = send(traded, address, {"by": "kim", "note": HOSTILE})
     assert answer.headers["Location"] == "/alerts?state=all&rule=daily_loss"
     life = html.unescape(page(traded, f"/alerts/{alert['id']}"))
-    assert f"by kim: {HOSTILE}" in life
-    assert life.index("broken") < life.index("by kim")
+    assert f"by <bdi>kim</bdi>: <bdi>{HOSTILE}</bdi>" in life
+    assert life.index("Escalated: limit breached") < life.index("by <bdi>kim")
     traded.place.targets(win_rate_target=60)
     traded.place.now += timedelta(days=1)
     traded.get("/api/risk/verdict")
-    assert ": the limit was taken out" in page(traded, "/alerts?state=resolved")
-    assert "the limit was taken out" in page(traded, f"/alerts/{alert['id']}")
+    assert "(limit removed)" in page(traded, "/alerts?state=resolved")
+    assert "Limit removed" in page(traded, f"/alerts/{alert['id']}")
     assert traded.ask("GET", "/alerts/0123456789abcdef").status_code == 404
     assert traded.ask("GET", "/alerts?rule=luck").status_code == 422
 
 
-def test_an_alert_is_acknowledged_with_a_note(traded: Api) -> None:
-    found = re.search(r'action="(/alerts/\w+/acknowledge)', page(traded, "/alerts"))
-    assert found
+def test_an_alert_is_acknowledged_with_a_note_and_the_name_is_remembered(traded: Api) -> None:
+    waiting = re.findall(r'name="only" value="(\w+)"', page(traded, "/alerts"))
+    assert waiting == [one["id"] for one in traded.get("/api/alerts?state=unacknowledged")["data"]]
+    alert = waiting[0]
     note = f"flat {HOSTILE}"
-    answer = send(traded, found[1], {"by": "kim", "note": note})
-    assert answer.status_code == 303
-    [alert] = [a for a in traded.get("/api/alerts")["data"] if a["acknowledged_by"]]
-    assert (alert["acknowledged_by"], alert["note"]) == ("kim", note)
-    assert "seen by kim" in page(traded, "/alerts")
-    assert send(traded, found[1], {"by": " "}).status_code == 422
+    who = "Zoë <b>"
+    answer = send(traded, "/alerts/acknowledge?state=all", {"only": alert, "by": who, "note": note})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/alerts?state=all&acknowledged=1")
+    (seen,) = [a for a in traded.get("/api/alerts")["data"] if a["acknowledged_by"]]
+    assert (seen["acknowledged_by"], seen["note"]) == (who, note)
+    text = html.unescape(page(traded, "/alerts?state=all&acknowledged=1"))
+    assert f"Acknowledged by <bdi>{who}</bdi>: <bdi>{note}</bdi>" in text
+    assert "✓ Acknowledged 1 alert." in text
+    # the browser says who it was, also on the page of an alert that waits
+    traded.place.targets(win_rate_target=60, limits="{default: {daily_loss: 1}}")
+    traded.fills(fill(30, symbol="NVDA"), fill(31, "SELL", 1, symbol="NVDA"))
+    traded.get("/api/risk/verdict")
+    assert f'value="{who}"' in html.unescape(page(traded, "/alerts"))
+    waits = traded.get("/api/alerts?state=unacknowledged")["data"][0]["id"]
+    assert f'value="{who}"' in html.unescape(page(traded, f"/alerts/{waits}"))
+
+
+def test_many_alerts_are_acknowledged_at_once_or_none(traded: Api) -> None:
+    traded.place.targets(win_rate_target=60, limits="{default: {daily_loss: 1, weekly_loss: 1}}")
+    traded.fills(fill(30, symbol="NVDA"), fill(31, "SELL", 1, symbol="NVDA"))
+    traded.get("/api/risk/verdict")
+    chosen = re.findall(r'type="checkbox" name="alert" value="(\w+)"', page(traded, "/alerts"))
+    assert len(chosen) >= 3
+    refused = send(traded, "/alerts/acknowledge", {"alert": [*chosen, "0123456789abcdef"], "by": "kim"})
+    assert refused.status_code == 404
+    assert len(traded.get("/api/alerts?state=unacknowledged")["data"]) == len(chosen)
+    done = send(traded, "/alerts/acknowledge", {"alert": chosen, "by": "kim"})
+    assert done.headers["Location"] == f"/alerts?state=open&acknowledged={len(chosen)}"
+    again = send(traded, "/alerts/acknowledge", {"alert": chosen, "by": "lee"})
+    assert again.headers["Location"] == "/alerts?state=open&acknowledged=0"
+    assert {one["acknowledged_by"] for one in traded.get("/api/alerts?state=open")["data"]} == {"kim"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"by": " ", "note": "called"}, "a name is required"),
+        ({"by": "kim", "note": "called", "alert": []}, "0 alerts are selected"),
+        ({"by": "k" * 201, "note": "called"}, "by is too long"),
+    ],
+)
+def test_an_acknowledgement_that_cannot_be_stays_on_the_page(
+    traded: Api, content: dict[str, Any], message: str
+) -> None:
+    chosen = re.findall(r'type="checkbox" name="alert" value="(\w+)"', page(traded, "/alerts"))
+    answer = send(traded, "/alerts/acknowledge?state=all", {"alert": chosen, **content})
+    assert answer.status_code == 422
+    text = html.unescape(answer.text)
+    assert f"Not acknowledged:</strong> {message}" in text
+    assert 'value="called"' in text
+    assert "Alert status" in text
+    single = send(traded, f"/alerts/{chosen[0]}/acknowledge", {"by": " ", "note": "called"})
+    assert (single.status_code, 'value="called"' in single.text) == (422, True)
     assert send(traded, "/alerts/0123456789abcdef/acknowledge", {"by": "kim"}).status_code == 404
+
+
+def test_alerts_are_grouped_by_day_and_account(traded: Api) -> None:
+    traded.place.targets(win_rate_target=60, limits="{default: {daily_loss: 1}}")
+    for account in ("B", "C"):
+        traded.fills(
+            fill(30, symbol="NVDA", account=account, fill_id=f"{account}1"),
+            fill(31, "SELL", 1, symbol="NVDA", account=account, fill_id=f"{account}2"),
+        )
+    traded.get("/api/risk/verdict")
+    traded.place.now += timedelta(days=1)
+    traded.fills(fill(1440, symbol="NVDA"), fill(1439, "SELL", 1, symbol="NVDA"))
+    traded.get("/api/risk/verdict")
+    text = html.unescape(page(traded, "/alerts?state=all"))
+    days = re.findall(r"<h2 id=[^>]*>(.*?)</h2>", text)
+    assert days == ["Sat 21 Nov 2026", "Fri 20 Nov 2026"]
+    first, second = text.split("<h2 id=")[1:]
+    assert re.findall(r"<h3><bdi>(.*?)</bdi>", first) == ["A"]
+    assert sorted(re.findall(r"<h3><bdi>(.*?)</bdi>", second)) == ["All accounts", "B", "C"]
 
 
 @pytest.fixture

@@ -41,10 +41,11 @@ LatestAlert = Callable[[str], AlertEvent | None]
 class AlertFilter(Struct, frozen=True):
     """Filter for alerts: state, account, rule, severity, and time range `[since, until)` of raising.
 
-    `open` matches alerts that are not resolved, `new` those that are neither resolved nor acknowledged.
+    `open` matches alerts that are not resolved, `unacknowledged` and its older name `new` those that are neither
+    resolved nor acknowledged.
     """
 
-    state: Literal["open", "new", "acknowledged", "resolved", "all"] = "all"
+    state: Literal["open", "unacknowledged", "new", "acknowledged", "resolved", "all"] = "all"
     account: str | None = None
     rule: str | None = None
     severity: str | None = None
@@ -65,7 +66,7 @@ class AlertFilter(Struct, frozen=True):
     def _is_in_state(self, alert: AlertEvent) -> bool:
         if self.state == "open":
             return alert.state != "resolved"
-        if self.state == "new":
+        if self.state in ("unacknowledged", "new"):
             return alert.state in ("raised", "escalated")
         return self.state in ("all", alert.state)
 
@@ -186,21 +187,41 @@ class AlertEvaluator:
 
         Raises NotFoundError; UsageError if the actor is blank.
         """
+        changed = self.acknowledge_all([identity], actor, note, now)
+        return changed[0] if changed else self.changes(identity)[-1]
+
+    def acknowledge_all(
+        self, identities: Iterable[str], actor: str, note: str | None, now: datetime
+    ) -> list[AlertEvent]:
+        """Acknowledge alerts in one transaction; return those that nobody had acknowledged before.
+
+        Raises NotFoundError for an unknown one; UsageError if the actor is blank.
+        """
         if not actor.strip():
             raise UsageError("an acknowledgement needs a name", "say who with --by")
         with self._ledger.writing():
             self._index_new_lines()
-            body = self._index.get(identity)
-            if body is None:
-                raise _alert_not_found(identity)
-            alert = _decode(body)
-            if alert.acknowledged_at is not None:
-                return alert
-            state = alert.state if alert.state == "resolved" else "acknowledged"
-            acknowledged = replace(alert, state=state, acknowledged_at=now, acknowledged_by=actor, note=note)
-            self._append_lines([acknowledged])
-        self._publish([acknowledged])
+            alerts = [self._get(identity) for identity in dict.fromkeys(identities)]
+            acknowledged = [
+                replace(
+                    alert,
+                    state=alert.state if alert.state == "resolved" else "acknowledged",
+                    acknowledged_at=now,
+                    acknowledged_by=actor,
+                    note=note,
+                )
+                for alert in alerts
+                if alert.acknowledged_at is None
+            ]
+            self._append_lines(acknowledged)
+        self._publish(acknowledged)
         return acknowledged
+
+    def _get(self, identity: str) -> AlertEvent:
+        body = self._index.get(identity)
+        if body is None:
+            raise _alert_not_found(identity)
+        return _decode(body)
 
     def newest(self, most: int = 50, *, only_open: bool = False) -> list[AlertEvent]:
         """Return the newest alerts in their last state, newest first."""

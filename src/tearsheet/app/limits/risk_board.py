@@ -56,7 +56,7 @@ def risk_board(context: LedgerContext, stale: Iterable[PartialReason] = ()) -> l
     """
     verdicts = {one.account: one for one in account_verdicts(context).all(stale)}
     alerts: dict[str, list[str]] = {}
-    for alert in context.alerts.page(_MAX_ALERTS, None, AlertFilter("new")).items:
+    for alert in context.alerts.page(_MAX_ALERTS, None, AlertFilter("unacknowledged")).items:
         alerts.setdefault(alert.account or "", []).append(alert.id)
     with context.ledger.snapshot() as queries, exact():
         logged = queries.open_log_positions(Scope(), context.settings.currency)

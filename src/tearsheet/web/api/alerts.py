@@ -22,8 +22,10 @@ from tearsheet.web.server.context import AppContext
 
 #: Every rule that an alert may be about.
 RULES = tuple(dict.fromkeys((*LIMITS, *TARGET_RULES)))
-_STATES = ("open", "new", "acknowledged", "resolved", "all")
-_STATE_DESCRIPTION = "Open is what is not over yet; of that, new is what nobody has acknowledged."
+_STATES = ("open", "unacknowledged", "new", "acknowledged", "resolved", "all")
+_STATE_DESCRIPTION = (
+    "Open is what is not resolved; of that, unacknowledged (older: new) is what nobody acknowledged."
+)
 _ACKNOWLEDGEMENT = {
     "type": "object",
     "properties": {

@@ -18,13 +18,7 @@ from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import AccessLevel, Parameter, parse_parameters
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.assets import asset_url
-from tearsheet.web.rendering.labels import (
-    RESOLUTION_LABELS,
-    VERDICT_LABELS,
-    link,
-    render_code,
-    verdict_reason,
-)
+from tearsheet.web.rendering.labels import VERDICT_LABELS, link, render_code, verdict_reason
 from tearsheet.web.rendering.locales import preferred_locale
 from tearsheet.web.server.context import AppContext
 
@@ -105,7 +99,6 @@ class Pages:
             "limit_table": LIMITS,
             "query": request.args,
             "verdict_labels": VERDICT_LABELS,
-            "resolution_labels": RESOLUTION_LABELS,
             "limit_label": limit_label,
             "verdict_reason": verdict_reason,
             "signed_in": self.app_context.access.cookie(request) is not None,

@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 from msgspec import Struct
 
 from tearsheet.performance.summary import PARTIAL_CODES, PartialReason, PerformanceSummary
+from tearsheet.rules import AlertEvent
+from tearsheet.rules.limit import limit_label
 from tearsheet.trade.session import Window
 
 #: Labels of an account's limit status, by the state of its verdict.
@@ -19,13 +21,22 @@ VERDICT_LABELS = {
     "unknown": "? limits not known",
     "breach": "✗ limit broken",
 }
-#: Why an alert is over.
-RESOLUTION_LABELS = {
-    None: "it is kept again",
-    "limit_removed": "the limit was taken out",
-    "target_removed": "the target was taken out",
-    "window_changed": "the number of trades of the rolling window was changed",
+#: Why an alert is resolved although its rule was not met again.
+_RESOLUTION_LABELS = {
+    "limit_removed": "limit removed",
+    "target_removed": "target removed",
+    "window_changed": "number of trades of the rolling window changed",
     "window_over": "its day, week or month is over",
+}
+#: Names of the rules of targets.
+_RULE_LABELS = {
+    "win_rate_breach": "Win rate target",
+    "daily_pl_breach": "Daily P&L target",
+    "trades_per_day_breach": "Trades per day target",
+    "max_drawdown_breach": "Max drawdown target",
+    "avg_risk_reward_breach": "Risk-reward target",
+    "rolling_win_rate_breach": "Win rate target, rolling",
+    "risk_reward_breach": "Risk-reward, rolling",
 }
 #: Page that shows the rows of a partial reason or ends it: path, link text, parameters.
 _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
@@ -51,6 +62,18 @@ def link(path: str, parameters: Mapping[str, Any] | None = None, **more: object)
     values = {**(parameters or {}), **more}
     query = urlencode([(name, str(value)) for name, value in values.items() if value is not None])
     return f"{path}?{query}" if query else path
+
+
+def rule_label(name: str) -> str:
+    """Return the name of the rule of an alert: a limit, or a target."""
+    return _RULE_LABELS.get(name) or limit_label(name)
+
+
+def resolution_label(alert: AlertEvent) -> str:
+    """Return why an alert is resolved."""
+    if alert.resolution is not None:
+        return _RESOLUTION_LABELS[alert.resolution]
+    return f"back within the {alert.kind}"
 
 
 def render_code(text: str) -> Markup:

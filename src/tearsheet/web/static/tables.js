@@ -2,27 +2,29 @@
 "use strict";
 
 (() => {
-  const rowsOf = () => [...document.querySelectorAll("[data-rows] > tbody > tr")];
+  const ROW = "[data-rows] > tbody > tr, [data-rows] > li";
+  const BOXES = '[data-rows] :is(tbody, li) input[type="checkbox"]';
+  const rowsOf = () => [...document.querySelectorAll(ROW)];
   const linkOf = (row) => row?.querySelector(".row-link");
   const boxOf = (row) => row?.querySelector('input[type="checkbox"]');
-  const current = () => document.activeElement?.closest("[data-rows] > tbody > tr");
+  const current = () => document.activeElement?.closest(ROW);
 
   /* a click anywhere on a row opens it, except on something of its own or while text is selected */
   const own = "a, button, input, label, select, summary, .check";
   document.addEventListener("click", (event) => {
-    const link = linkOf(event.target.closest?.("[data-rows] > tbody > tr"));
+    const link = linkOf(event.target.closest?.(ROW));
     if (!link || event.target.closest(own) || String(getSelection())) return;
     if (event.ctrlKey || event.metaKey) open(link.href, "_blank", "noopener"); else link.click();
   });
   document.addEventListener("auxclick", (event) => {
-    const link = linkOf(event.target.closest?.("[data-rows] > tbody > tr"));
+    const link = linkOf(event.target.closest?.(ROW));
     if (link && event.button === 1 && !event.target.closest(own)) open(link.href, "_blank", "noopener");
   });
 
   /* selection: all at once, spans with Shift, the number beside the buttons */
   const count = () => {
     for (const form of document.querySelectorAll(".row-form")) {
-      const boxes = [...form.querySelectorAll('tbody input[type="checkbox"]')];
+      const boxes = [...form.querySelectorAll(BOXES)];
       const chosen = boxes.filter((box) => box.checked).length;
       const label = form.querySelector("[data-selected]");
       if (label) label.textContent = chosen ? `${chosen} selected` : "";
@@ -36,7 +38,7 @@
     const box = event.target;
     const form = box.matches?.('.row-form input[type="checkbox"]') && box.closest(".row-form");
     if (!form) return;
-    const boxes = [...form.querySelectorAll('tbody input[type="checkbox"]')];
+    const boxes = [...form.querySelectorAll(BOXES)];
     if ("all" in box.dataset) for (const one of boxes) one.checked = box.checked;
     else {
       const [from, to] = [boxes.indexOf(last), boxes.indexOf(box)];
@@ -67,13 +69,18 @@
     target?.focus();
     return Boolean(target);
   };
+  const acknowledge = () => {
+    const own = current()?.querySelector("[data-acknowledge]");
+    if (own && !rowsOf().some((row) => boxOf(row)?.checked)) { own.click(); return true; }
+    return act(".bulk [data-count]");
+  };
   const clear = () => {
-    const boxes = [...document.querySelectorAll('.row-form tbody input[type="checkbox"]:checked')];
+    const boxes = [...document.querySelectorAll(BOXES)].filter((box) => box.checked);
     for (const box of boxes) box.checked = false;
     count();
     return boxes.length > 0;
   };
-  const keys = { j: () => move(1), k: () => move(-1), x: select, t: () => act("input[data-bulk]"), a: () => act("[data-acknowledge]") };
+  const keys = { j: () => move(1), k: () => move(-1), x: select, t: () => act("input[data-bulk]"), a: acknowledge };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (event.key === "Escape") {
