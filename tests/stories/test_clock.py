@@ -131,6 +131,67 @@ def test_a_breach_found_by_a_clock_ahead_is_one_for_a_clock_behind(place: Place)
         assert "clock_back" in [reason["code"] for reason in found["reasons"]]
 
 
+def reasons(api: Api) -> list[str]:
+    return [one["code"] for one in api.get("/api/risk/verdict?account=A")["data"]["reasons"]]
+
+
+def test_a_clock_set_back_while_nothing_else_speaks_is_known_to_every_process(place: Place) -> None:
+    """Kind: what no fill tells is not noticed: yesterday's limits, kept, were the answer of a clock set back."""
+    place.now = at("2026-11-21T18:00:00")
+    api = limited(place)
+    place.now = NOON
+    api.fills(*trip(1, NOON, -100))
+    place.now = at("2026-11-21T18:00:00")
+    assert verdict(Api(place)) == ("ok", 0)  # any service looks
+    place.now = at("2026-11-20T18:00:00")
+    path = "/api/performance/daily"
+    with place.tracker() as tracker:
+        assert [reason.code for reason in tracker.refresh(1.0)] == ["clock_back"]
+    for one in (api, Api(place)):
+        assert (verdict(one), reasons(one)) == (("unknown", 100), ["clock_back"])
+        answer = one.get(path)["metadata"]
+        assert [reason["code"] for reason in answer["partial_reasons"]] == ["clock_back"]
+        ready = one.get("/readyz")
+        assert (ready["status"], ready["checks"]["sources"]["detail"]) == ("degraded", "clock_back")
+    place.now = at("2026-11-21T17:59:10")  # within the tolerance
+    assert verdict(api) == ("ok", 0)
+
+
+def test_a_clock_that_is_right_after_all_is_accepted(place: Place) -> None:
+    place.now = at("2026-11-21T18:00:00")
+    api = limited(place)
+    assert api.get("/readyz")["status"] == "healthy"
+    place.now = NOON
+    api.fills(*trip(1, NOON, -100))
+    assert verdict(api) == ("unknown", 100)
+    (doubt,) = api.get("/api/sources")["data"]["doubts"]
+    assert (doubt["source"], doubt["code"]) == ("clock", "clock_back")
+    api.post("/api/sources/decisions", {"source": "clock", "decision": "keep"}, 422)
+    api.post("/api/sources/decisions", {"source": "clock", "decision": "accept"}, 200)
+    assert verdict(api) == verdict(Api(place)) == ("ok", 100)
+
+
+def test_a_clock_that_jumps_ahead_for_a_moment_is_no_doubt_afterwards(place: Place) -> None:
+    place.now = NOON
+    api = limited(place)
+    api.fills(*trip(1, NOON, -100))
+    assert verdict(api) == ("ok", 100)
+    place.now += timedelta(days=400)
+    assert verdict(api) == ("ok", 0)
+    place.now = NOON
+    assert verdict(api) == verdict(Api(place)) == ("ok", 100)
+
+
+def test_a_breach_beats_the_doubt_about_a_clock_set_back(place: Place) -> None:
+    place.now = at("2026-11-21T18:00:00")
+    api = limited(place)
+    assert api.get("/readyz")["status"] == "healthy"
+    place.now = NOON
+    api.fills(*trip(1, NOON, -600))
+    assert verdict(api) == ("breach", 600)
+    assert reasons(api) == ["breach", "clock_back"]
+
+
 def test_a_file_with_a_fill_in_the_future_rejects_that_line(place: Place) -> None:
     rows = [
         "A,AAPL,2026-11-20T10:00:00Z,buy,1,10,0,1",

@@ -10,6 +10,7 @@ from tearsheet.app.book_rules import RulesGuard
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.known_paths import note_paths
 from tearsheet.errors import TearsheetError
+from tearsheet.performance.summary import PartialReason
 from tearsheet.settings import Settings
 from tearsheet.store.tables.ledger import TransactionHooks
 from tearsheet.trade.session import Window, WindowKind
@@ -77,6 +78,10 @@ class LedgerContext(TransactionHooks):
     def now(self) -> datetime:
         """Current time in UTC."""
         return self._clock()
+
+    def clock_reasons(self, *, save: bool = False) -> list[PartialReason]:
+        """Return that the clock was set back, if it was; a process that runs on saves its time. Raises StoreError."""
+        return self.known.clock.reasons(self.ledger, self.now, save=save)
 
     @property
     def today(self) -> date:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, json
 
 from tearsheet.app.book_rules import ledger_name, ledger_rules
+from tearsheet.app.clock_watch import ClockWatch
 from tearsheet.errors import OtherLedgerError, StoreError, TearsheetError
 from tearsheet.settings import Settings, read_setting
 from tearsheet.shared_files import replace_file
@@ -97,6 +98,8 @@ class KnownLedger:
         self._notes = LedgerNotes(settings)
         self._known: KnownIdentity | None = None
         self._revision = 0
+        #: the clock of this process beside that of the others
+        self.clock = ClockWatch()
 
     @property
     def identity(self) -> str | None:

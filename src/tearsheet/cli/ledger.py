@@ -117,6 +117,7 @@ def sources(ctx: click.Context) -> None:
       tearsheet sources accept 2026-11-30.jsonl --by kim  what is there now is all: the rest is taken out
       tearsheet sources forget logs --by kim             give it up, with all that was read of it
       tearsheet sources accept instruments --by kim      the books follow this process's instruments file
+      tearsheet sources accept clock --by kim            the clock is right, a later one was wrong
       tearsheet sources accept ledger --by kim           what is at the ledger's place now is the ledger
       tearsheet sources forget ledger --by kim           the ledger is gone for good: begin a new one
     """

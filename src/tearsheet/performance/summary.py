@@ -35,6 +35,7 @@ PARTIAL_CODES = {
     "opening_from_reported": "what was held before is taken from the broker's own results, by the user's choice",
     "unsettled_expiry": "options past their expiry are still open; no row says how they ended",
     "stale_ledger": "files changed since, but the ledger cannot be written now",
+    "clock_back": "the clock stands before a time that has passed, so the present window may be another one",
     "bad_targets": "the targets file cannot be read, so targets are not evaluated",
 }
 

@@ -174,8 +174,11 @@ def _uncertainty_reasons(
         number = feed.rejected_lines
         detail = f"{number} line{'s' if number != 1 else ''}; see `tearsheet rejections`"
         yield VerdictReason("rejected_lines", detail)
+    said = {"clock_back"} if is_ahead(seen, now) else set()
+    if feed.rejected_lines:
+        said.add("rejected_lines")
     for reason in feed.partial:
-        if not (reason.code == "rejected_lines" and feed.rejected_lines):
+        if reason.code not in said:
             yield VerdictReason(reason.code, reason.detail)
     if book.other_currencies:
         named = ", ".join(sorted(book.other_currencies))

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from, ledger_name
+from tearsheet.app.clock_watch import CLOCK, CLOCK_BACK, latest_time, save_time
 from tearsheet.app.config.settings_audit import AuditEntry, record_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.lost_logs import GONE, LOGS
@@ -20,7 +21,7 @@ from tearsheet.settings import Settings
 from tearsheet.store.tables.columns import DoubtRow
 from tearsheet.store.tables.sources import EVERY, INSTRUMENTS, LOGGED, DoubtTable
 from tearsheet.store.write.transaction import LedgerTransaction
-from tearsheet.trade.session import LATEST, from_micros
+from tearsheet.trade.session import LATEST, from_micros, is_ahead
 
 #: Name of the ledger among the sources.
 LEDGER = "ledger"
@@ -101,7 +102,42 @@ def doubts(context: LedgerContext) -> list[Doubt]:
     """Return what is in doubt, by source."""
     with context.ledger.snapshot():
         found = DoubtTable(context.ledger.queries).all()
-        return [*map(_to_doubt, found), *_targets_doubt(context)]
+        return [*map(_to_doubt, found), *_targets_doubt(context), *_clock_doubt(context)]
+
+
+def _clock_doubt(context: LedgerContext) -> list[Doubt]:
+    """Return the doubt about a clock that was set back."""
+    latest, now = latest_time(context.ledger), context.now
+    if latest is None or not is_ahead(latest, now):
+        return []
+    return [
+        Doubt(
+            source=CLOCK,
+            code=CLOCK_BACK,
+            detail=f"the clock stands before {latest.isoformat(timespec='seconds')}, which has passed",
+            accounts="every account",
+            since=now,
+            until=latest,
+            found_at=now,
+        )
+    ]
+
+
+def _accept_clock(context: LedgerContext, decision: Decision, by: str) -> list[Doubt]:
+    """Take the present time for right, although a later one was shown."""
+    ended = _clock_doubt(context)
+    if not ended:
+        raise UsageError("the clock is not in doubt", "nothing is to be decided")
+    if decision != "accept":
+        raise UsageError(f"{decision} says nothing of a clock", "set it, or accept it")
+    with context.ledger.writing():
+        save_time(context.ledger, context.now)
+        entry = AuditEntry(
+            context.now, by, "sources", CLOCK, ended[0].until.isoformat(), context.now.isoformat()
+        )
+        record_change(context.ledger, entry)
+        context.ledger.bump_revision()
+    return ended
 
 
 def _targets_doubt(context: LedgerContext) -> list[Doubt]:
@@ -153,6 +189,8 @@ def decide(context: LedgerContext, source: str, decision: Decision, by: str) -> 
     ledger = context.ledger
     if not by.strip():
         raise UsageError("a decision is recorded with who made it", "say it: --by NAME")
+    if source == CLOCK:
+        return _accept_clock(context, decision, by)
     if source == TARGETS:
         return _decide_targets(context, decision, by)
     if source == INSTRUMENTS:

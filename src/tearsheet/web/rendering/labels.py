@@ -49,6 +49,7 @@ _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "other_currencies": ("/performance", "Show the other currency", {}),
     "overlapping_sources": ("/import", "See the imports", {}),
     "stale_ledger": ("/settings#settings-title", "See the ledger", {}),
+    "clock_back": ("/settings#sources-title", "Decide", {}),
     "bad_targets": ("/settings", "Correct the targets", {}),
 }
 #: What a terminal needs and a page does not: the command to run, the option to give.

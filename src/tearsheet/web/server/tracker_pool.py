@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from tearsheet.app.analysis.charts import ChartCache, chart_cache
+from tearsheet.app.imports.log_sync import sync_within
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.errors import StoreError
 from tearsheet.performance.summary import PartialReason
@@ -49,14 +50,14 @@ class TrackerPool:
         """Sync the logs, unless that was done a moment ago; return why the newest lines are missing."""
         now = time.monotonic()
         if now - self._local.synced_at < self.settings.sync_every_s:
-            return self._local.sync_errors  # type: ignore[no-any-return]
-        sync_errors = tuple(tracker.refresh(_LOCK_TIMEOUT_S))
+            return (*self._local.sync_errors, *tracker.clock_reasons(save=True))
+        sync_errors = tuple(sync_within(tracker, _LOCK_TIMEOUT_S))
         # lines that could not be read are tried again at the next request
         self._local.sync_errors = sync_errors
         self._local.synced_at = -1e9 if sync_errors else time.monotonic()
         if not sync_errors:
             self._local.complete_at = time.monotonic()
-        return sync_errors
+        return (*sync_errors, *tracker.clock_reasons(save=True))
 
     @property
     def sync_lag_s(self) -> float:
