@@ -57,9 +57,13 @@ class InputError(TearsheetError):
 
 
 class FormatError(TearsheetError):
-    """A readable file in an unsupported format."""
+    """A readable file in an unsupported format; `lacks` names the option that it needs, such as timezone."""
 
     code = "unknown_format"
+
+    def __init__(self, message: str, hint: str = "", lacks: str = "") -> None:
+        super().__init__(message, hint)
+        self.lacks = lacks
 
 
 class NotFoundError(TearsheetError):

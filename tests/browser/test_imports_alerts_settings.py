@@ -25,8 +25,8 @@ def is_sound(page: Page, axe: str) -> None:
 
 
 def choose(page: Page, *files: Path) -> None:
+    """Choose files; with scripts they are sent at once."""
     page.locator("input[type=file]").set_input_files(list(files))
-    page.get_by_role("button", name="See what would change", exact=True).click()
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (390, "light")])
@@ -38,28 +38,99 @@ def test_files_are_looked_at_brought_in_and_undone(
     second.write_text(fills_csv([SELL]))
     seat = make_seat(width, theme)
     page = seat.go("/import")
+    is_sound(page, axe)
     choose(page, first, second)
     taken = page.locator("#taken")
-    expect(taken).to_contain_text("Not imported yet")
+    expect(taken).to_contain_text("not imported yet")
     expect(taken.get_by_role("heading", name="<b>&'x'.csv")).to_be_visible()
+    taken.get_by_text("Rejected rows (1)").click()
     expect(taken.locator(".rejected")).to_contain_text("oops")
     expect(taken.locator(".changes")).to_contain_text("+$1.50")
-    assert "/import/uploads/" not in page.url
     is_sound(page, axe)
     assert "B" not in seat.server.get("/api/accounts")[1]["data"]
-    taken.get_by_role("button", name="Import these files").click()
-    expect(taken.get_by_text("Imported as import")).to_have_count(2)
+    taken.get_by_role("button", name="Import 1 trade").click()
+    expect(taken).to_contain_text("1 trade imported.")
+    expect(page.locator(".stages [aria-current]")).to_have_text("3Done")
+    expect(taken.locator(".month")).to_contain_text("+$2")
     assert [f["fill_id"] for f in seat.server.get("/api/fills?account=B")[1]["data"]] == ["E3", "E1"]
     is_sound(page, axe)
-    for name in ("mine.csv", "<b>&'x'.csv"):
-        page = seat.go("/import")
-        page.get_by_role("link", name=name).first.click()
-        page.get_by_role("button", name="See what undoing would change").click()
-        expect(page.get_by_role("heading", name="Undo this import?")).to_be_visible()
-        is_sound(page, axe)
-        page.get_by_role("button", name="Undo it").click()
-        expect(page.locator("main")).to_contain_text("Undone")
-    assert seat.server.get("/api/fills?account=B")[1]["data"] == []
+    page = seat.go("/import")
+    page.get_by_role("link", name="mine.csv").first.click()
+    page.get_by_role("button", name="Preview undo").click()
+    expect(page.get_by_role("heading", name="Undo this import?")).to_be_visible()
+    is_sound(page, axe)
+    page.get_by_role("button", name="Undo import").click()
+    expect(page.locator("main")).to_contain_text("Undone")
+    page = seat.go("/import")
+    choose(page, first)
+    taken.get_by_role("button", name="Import 1 trade").click()
+    taken.get_by_role("button", name="Undo").click()
+    expect(taken).to_contain_text("Undone.")
+    is_sound(page, axe)
+    assert [f["fill_id"] for f in seat.server.get("/api/fills?account=B")[1]["data"]] == ["E3"]
+    page = seat.go("/import")
+    page.get_by_role("link", name="<b>&'x'.csv").first.click()
+    page.get_by_role("button", name="Preview undo").click()
+    page.get_by_role("button", name="Undo import").click()
+    expect(page.locator("main")).to_contain_text("Undone")
+
+
+DROP = """([name, text]) => {
+  const held = new DataTransfer();
+  held.items.add(new File([text], name, { type: "text/csv" }));
+  for (const kind of ["dragenter", "dragover", "drop"])
+    document.querySelector("h1").dispatchEvent(new DragEvent(kind, { dataTransfer: held, bubbles: true, cancelable: true }));
+}"""
+
+
+def test_a_file_dropped_anywhere_on_the_page_is_previewed(make_seat: Any, tmp_path: Path) -> None:
+    page = make_seat().go("/import")
+    page.evaluate(DROP, ["dropped.csv", fills_csv([BUY.replace("B,", "D,")])])
+    expect(page.locator("#taken")).to_contain_text("dropped.csv")
+    expect(page.locator("#taken")).to_contain_text("Opens long 1")
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("heading", name="Import history")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
+def test_columns_of_an_unknown_file_are_matched_with_a_live_preview(
+    make_seat: Any, axe: str, tmp_path: Path, width: int, theme: str
+) -> None:
+    file = tmp_path / f"{HOSTILE.replace('/', '')}.csv"
+    remark = HOSTILE.replace('"', "'")
+    file.write_text(
+        f"Paper,When,B/S,Filled Qty,Level,Comm,{remark}\n"
+        "ZZZA,2026-11-19 10:00:00,Buy,10,100.5,1,first\n"
+        "ZZZA,2026-11-19 11:00:00,Sell,10,102.5,1,second\n"
+    )
+    seat = make_seat(width, theme, timezone_id="America/Chicago")
+    page = seat.go("/import")
+    choose(page, file)
+    taken = page.locator("#taken")
+    expect(taken).to_contain_text("This file cannot be read yet")
+    is_sound(page, axe)
+    page.get_by_label("What Paper is").select_option("symbol")
+    page.get_by_label("What Level is").select_option("price")
+    expect(taken.locator(".changes")).to_contain_text("+$18.00")
+    expect(page.get_by_label("Time zone of the file")).to_have_value("America/Chicago")
+    expect(page.get_by_label("Account", exact=True)).to_have_value("Main")
+    page.get_by_label("What Comm is").select_option("")
+    expect(taken.locator(".changes")).to_contain_text("+$20.00")
+    page.get_by_label("Time zone of the file").fill("Chicago")
+    page.get_by_label("Account", exact=True).fill("MINE")
+    page.get_by_label("Account", exact=True).press("Tab")
+    expect(taken).to_contain_text("“Chicago” is not allowed")
+    expect(page.get_by_label("Account", exact=True)).to_have_value("MINE")
+    expect(taken.locator(".changes")).to_contain_text("+$20.00")
+    is_sound(page, axe)
+    page.get_by_label("Time zone of the file").fill("Europe/Berlin")
+    page.get_by_label("Time zone of the file").press("Tab")
+    expect(taken).to_contain_text("The first trade is then 19 Nov 2026, 10:00 Berlin")
+    expect(taken.locator("table").first).to_be_visible()
+    is_sound(page, axe)
+    assert page.locator("img").count() == 0
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("heading", name="Import history")).to_be_visible()
 
 
 def test_without_scripts_a_file_is_brought_in_and_undone_too(make_seat: Any, tmp_path: Path) -> None:
@@ -68,35 +139,13 @@ def test_without_scripts_a_file_is_brought_in_and_undone_too(make_seat: Any, tmp
     seat = make_seat(java_script_enabled=False)
     page = seat.go("/import")
     choose(page, file)
-    expect(page.locator("#taken")).to_contain_text("Not imported yet")
-    page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_role("button", name="Preview import").click()
+    expect(page.locator("#taken")).to_contain_text("not imported yet")
+    page.get_by_role("button", name="Import file", exact=True).click()
     page.locator(".result a").first.click()
-    page.get_by_role("button", name="See what undoing would change").click()
-    page.get_by_role("button", name="Undo it").click()
+    page.get_by_role("button", name="Preview undo").click()
+    page.get_by_role("button", name="Undo import").click()
     expect(page.locator("main")).to_contain_text("Undone")
-
-
-def test_a_refusal_is_shown_and_the_form_goes_on(make_seat: Any, tmp_path: Path) -> None:
-    file = tmp_path / f"{HOSTILE.replace('/', '')}.csv"
-    file.write_text(fills_csv(["C,MSFT,2026-11-20T10:00:00Z,buy,1,100,0,E1"]))
-    seat = make_seat()
-    page = seat.go("/import")
-    choose(page, file)
-    page.get_by_text("Read it in another way").click()
-    page.get_by_label("Time zone").fill("Mars")
-    page.get_by_role("button", name="Look again").click()
-    expect(page.locator("#taken")).to_contain_text("timezone is 'Mars'")
-    seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
-    page = seat.go("/import")
-    choose(page, file)
-    page.get_by_text("Read it in another way").click()
-    page.get_by_label("Dates").select_option("day-first")
-    page.get_by_role("button", name="Look again").click()
-    expect(page.get_by_label("Dates")).to_have_value("day-first")
-    expect(page.locator("#taken")).to_contain_text("dates day-first")
-    page.get_by_role("button", name="Throw away").click()
-    expect(page.get_by_role("heading", name="Imports so far")).to_be_visible()
-    assert page.locator("img").count() == 0
 
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])

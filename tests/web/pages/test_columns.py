@@ -59,26 +59,32 @@ def chosen(text: str) -> dict[str, str]:
     return {name: pick[1] if pick else "" for name, pick in zip(rows, picks, strict=True)}
 
 
-def test_the_columns_are_shown_with_values_and_proposals(api: Api) -> None:
+def test_the_columns_are_shown_with_values_and_guesses_already_previewed(api: Api) -> None:
     text = page(api, upload(api, FILE))
-    assert "Which column is what?" in text
+    assert "The columns were guessed" in text
     assert "2026-11-19 10:00:00 · 2026-11-19 11:00:00" in text
-    assert chosen(text) == {**FIELDS, "When": "", "Fill": ""}
+    assert chosen(text) == FIELDS  # When by its values, Fill by its name
+    assert "Time zone of the file" in text
+
+
+def test_columns_that_name_too_little_are_chosen_by_hand(api: Api) -> None:
+    text = page(api, upload(api, FILE.replace("Fill,", "Level,")))
+    assert "This file cannot be read yet" in text
+    expected = {name: field for name, field in FIELDS.items() if name != "Fill"}
+    assert chosen(text) == {**expected, "Level": ""}
 
 
 def test_mapped_columns_are_previewed_imported_and_known_from_then_on(api: Api) -> None:
     address = upload(api, FILE)
     text = say(api, address)
-    assert "Not imported yet" in text
     assert "+$17.00" in text  # 10 × 2.00 less fees of 2 × 1.50
     assert chosen(text) == FIELDS
     api.client.post(f"{address}/keep", headers=SAME)
-    assert "<strong>Imported</strong>" in page(api, address)
+    assert "1 trade imported." in page(api, address)
     assert api.get("/api/performance/daily?date=2026-11-19")["data"]["daily_pnl"] == 17
-    again = page(api, upload(api, FILE.replace("ZZZA", "ZZZB"), "other.csv"))
-    assert "Which column is what?" not in again
-    with_zone = {"account": "ME", "timezone": "UTC"}
     address = upload(api, FILE.replace("ZZZA", "ZZZB"), "other.csv")
+    assert "The columns were guessed" not in page(api, address)
+    with_zone = {"account": "ME", "timezone": "UTC"}
     api.client.post(f"{address}/say?file=1", data=with_zone, headers=SAME)
     assert "+$17.00" in page(api, address)
 

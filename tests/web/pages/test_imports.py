@@ -53,19 +53,19 @@ def numbers(seen: TestResponse) -> list[str]:
 def test_a_file_is_shown_with_what_it_would_change_before_it_is_kept(api: Api) -> None:
     api.fills(fill(-200, quantity=1, price=90))
     seen = sent(api, (HOSTILE, fills_csv(ROWS)))
-    assert "Not imported yet" in seen.text
+    assert "not imported yet" in seen.text
     assert "<img" not in seen.text
     assert numbers(seen) == ["2", "0", "1"]
-    assert "Recognised as Generic fills" in seen.text
+    assert "Format: Generic fills" in seen.text
     assert "=oops()" in seen.text
     text = html.unescape(seen.text)
-    assert "Trades closed" in text
+    assert "Closed trades" in text
     assert "long 1 → long 2" in text
     assert "+$7.33" in text
     assert len(api.get("/api/fills")["data"]) == 1
     assert api.get("/api/rejections")["data"] == []
     kept = pressed(api, seen, "keep")
-    assert "<strong>Imported</strong>" in kept.text
+    assert "<strong>Imported.</strong>" in kept.text
     assert len(api.get("/api/fills")["data"]) == 3
     assert len(api.get("/api/rejections")["data"]) == 1
     [batch] = [one for one in api.get("/api/imports")["data"] if one["layout"] != "api"]
@@ -77,25 +77,25 @@ def test_saying_yes_twice_imports_once_and_the_file_is_gone_then(api: Api) -> No
     seen = sent(api, ("a.csv", fills_csv([BUY])))
     kept = pressed(api, seen, "keep")
     again = pressed(api, seen, "keep")
-    assert "as <a" in kept.text
+    assert "imported." in kept.text.lower()
     assert kept.text == again.text
     [batch] = api.get("/api/imports")["data"]
     assert batch["new"] == 1
     folder = api.place.settings().upload_dir
     assert [path.name for path in folder.glob("*/*") if path.name[0].isdigit()] == []
-    assert "Known already" in sent(api, ("a.csv", fills_csv([BUY]))).text
+    assert "Already imported" in sent(api, ("a.csv", fills_csv([BUY]))).text
 
 
 def test_several_files_are_seen_as_they_come_one_after_the_other(api: Api) -> None:
     seen = sent(api, ("1.csv", fills_csv([BUY])), ("2.csv", fills_csv([BUY, SELL])), ("x.csv", "a,b\n1,2\n"))
     assert numbers(seen) == ["1", "0", "0", "1", "1", "0"]
-    assert "Cannot be read" in seen.text
+    assert "This file cannot be read" in seen.text
     assert str(api.place.folder) not in seen.text
     assert "flat" not in html.unescape(seen.text)
-    assert "opens" in seen.text
+    assert "Opens" in seen.text
     kept = pressed(api, seen, "keep")
-    assert kept.text.count("<strong>Imported</strong>") == 2
-    assert kept.text.count("Cannot be read") == 1
+    assert kept.text.count("/import/batches/") == 2
+    assert kept.text.count("This file cannot be read") == 1
     assert [one["file"] for one in api.get("/api/imports")["data"]] == ["2.csv", "1.csv"]
 
 
@@ -104,26 +104,64 @@ def test_a_file_that_breaks_off_in_the_middle_spoils_no_other(api: Api) -> None:
     content = {"file": [(io.BytesIO(bad), "bad.csv"), (io.BytesIO(fills_csv([SELL]).encode()), "good.csv")]}
     seen = followed(api, api.client.post("/import", data=content, headers=SAME))
     assert 'aria-label="good.csv"' in seen.text
-    assert "What would change" in seen.text
+    assert "Resulting positions" in seen.text
     assert api.get("/api/fills")["data"] == []
 
 
 def test_what_the_file_leaves_open_is_asked_and_can_be_said(api: Api) -> None:
-    text = "Symbol,Buy/Sell,Date/Time,Quantity,Price,Commission,Account\n"
-    seen = sent(api, ("own.csv", text + "MSFT,buy,2026-11-20 10:00:00,1,100,0,A\n"))
-    assert "Cannot be read" in seen.text
     seen = sent(api, ("local.csv", NINJA))
+    assert "This file cannot be read" in seen.text
     assert "“Time zone”" in html.unescape(seen.text)
     assert "--timezone" not in seen.text
-    assert "<details open>" in seen.text
-    assert (
-        send(api, re.search(r'action="([^"]*say[^"]*)"', seen.text)[1], {"timezone": "Mars"}).status_code
-        == 422
-    )  # type: ignore[index]
+    assert "Time zone of the file" in seen.text
+    assert "<h2>Columns</h2>" not in seen.text  # the format is known
     said = pressed(api, seen, "say", timezone="America/Chicago")
-    assert "times America/Chicago" in said.text
+    assert "Time zone: America/Chicago" in said.text
     pressed(api, said, "keep")
     assert api.get("/api/fills")["data"][0]["time"] == "2026-11-20T16:00:00Z"
+
+
+def test_a_wrong_entry_stays_in_its_form_with_the_reason_and_the_preview(api: Api) -> None:
+    seen = sent(api, ("a.csv", fills_csv([BUY, SELL])))
+    address = html.unescape(re.search(r'action="([^"]*say[^"]*)"', seen.text)[1])  # type: ignore[index]
+    refused = send(api, address, {"timezone": "Chicago", "account": "MINE"})
+    assert refused.status_code == 422
+    text = html.unescape(refused.text)
+    assert 'value="Chicago" aria-invalid="true"' in text
+    assert "“Chicago” is not allowed" in text
+    assert 'value="MINE"' in text
+    assert "Resulting positions" in text
+    htmx = api.client.post(address, data={"timezone": "<b>"}, headers=SAME | {"HX-Request": "true"})
+    assert htmx.status_code == 200
+    assert "“&lt;b&gt;” is not allowed" in htmx.text
+
+
+TRADOVATE = """symbol,_priceFormat,_priceFormatType,_tickSize,buyFillId,sellFillId,qty,buyPrice,sellPrice,pnl,boughtTimestamp,soldTimestamp,duration
+MESZ6,-2,0,0.25,1,2,2,5125.25,5130.50,$52.50,11/16/2026 09:35:12,11/16/2026 09:42:15,7min
+"""
+
+
+def test_the_time_zone_of_the_browser_and_an_account_are_proposed(api: Api) -> None:
+    def sent_from(zone: str) -> TestResponse:
+        content = {"file": (io.BytesIO(TRADOVATE.encode()), "p.csv"), "zone": zone}
+        return followed(api, api.client.post("/import", data=content, headers=SAME))
+
+    seen = sent_from("America/Chicago")
+    assert "Proposed from this browser. The first trade is then 16 Nov 2026, 09:35 Chicago." in seen.text
+    assert 'value="America/Chicago"' in seen.text
+    assert 'value="Tradovate"' in seen.text
+    assert "No fees in the file." in seen.text
+    assert "Agrees with the broker: 1 of 1" in seen.text
+    kept = pressed(api, seen, "keep")
+    assert "1 trade imported." in kept.text
+    assert "Agrees with the broker: 1 of 1" in kept.text
+    assert "November 2026" in kept.text
+    fills = api.get("/api/fills?account=Tradovate")["data"]
+    assert [fill["time"] for fill in fills] == ["2026-11-16T15:42:15Z", "2026-11-16T15:35:12Z"]
+    undone = pressed(api, kept, "undo")
+    assert "<strong>Undone.</strong>" in undone.text
+    assert api.get("/api/fills")["data"] == []
+    assert "Proposed from" not in sent_from("Mars/Olympus").text
 
 
 def test_the_zone_in_a_file_name_is_not_lost(api: Api) -> None:
@@ -131,7 +169,7 @@ def test_the_zone_in_a_file_name_is_not_lost(api: Api) -> None:
     row = "2026-11-20 10:00:00,BTCUSDT,BUY,100,1BTC,100USDT,0BTC\n"
     seen = sent(api, ("Spot History (UTC+3).csv", head + row))
     assert "UTC+3" in seen.text
-    assert "Cannot be read" in seen.text
+    assert "This file cannot be read" in seen.text
 
 
 @pytest.mark.parametrize("content", [{}, {"file": (io.BytesIO(b""), "")}])
@@ -142,15 +180,15 @@ def test_nothing_sent_is_refused(api: Api, content: dict[str, Any]) -> None:
 def test_an_import_is_undone_after_a_look_at_what_that_changes(api: Api) -> None:
     pressed(api, sent(api, ("a.csv", fills_csv(ROWS))), "keep")
     seen = page(api, "/import/batches/1")
-    assert "See what undoing would change" in seen
+    assert "Preview undo" in seen
     tried = send(api, "/import/batches/1/undo", {"action": "try"})
     assert "Undo this import?" in tried.text
-    assert "closes" in tried.text
+    assert "Closes" in tried.text
     assert len(api.get("/api/fills")["data"]) == 2
     done = followed(api, send(api, "/import/batches/1/undo", {"action": "undo"}))
     assert "<strong>Undone</strong>" in done.text
     assert api.get("/api/fills")["data"] == []
-    assert "undone" in page(api, "/import")
+    assert "Undone" in page(api, "/import")
     assert send(api, "/import/batches/1/undo", {"action": "undo"}).status_code == 409
     assert api.ask("GET", "/import/batches/77").status_code == 404
     assert api.ask("GET", "/import/batches/x").status_code == 404
@@ -200,12 +238,12 @@ def test_what_is_thrown_away_or_broken_off_leaves_nothing(api: Api) -> None:
     uploads = UploadStore(api.place.settings().upload_dir)
     identity = re.search(r"uploads/(\w{32})/", seen.text)[1]  # type: ignore[index]
     with uploads.lock(identity):  # as while another process reads it
-        assert "Looking at a.csv" in page(api, f"/import/uploads/{identity}")
+        assert "Reading a.csv" in page(api, f"/import/uploads/{identity}")
         assert send(api, f"/import/uploads/{identity}/drop", {}).status_code == 409
     uploads.clear_result(identity)  # as after that process was killed
     broken = api.ask("GET", f"/import/uploads/{identity}")
-    assert "This was broken off" in broken.text
-    assert "Not imported yet" in pressed(api, broken, "try").text
+    assert "Interrupted." in broken.text
+    assert "not imported yet" in pressed(api, broken, "try").text
     assert send(api, f"/import/uploads/{identity}/drop", {}).status_code == 303
     with pytest.raises(NotFoundError):
         uploads.get(identity)

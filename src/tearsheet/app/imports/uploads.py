@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from tearsheet import shared_files
 from tearsheet.app.imports.import_file import DetectedFormat
 from tearsheet.app.imports.preview import DayChange, PositionChange
+from tearsheet.app.imports.previewed_trades import PreviewedTrade
 from tearsheet.app.reports import ImportReport
 from tearsheet.errors import InputError, NotFoundError, UsageError
 from tearsheet.export.files import replace_file
@@ -45,7 +46,7 @@ _LOCK_TIMEOUT_S = 0.5
 
 
 class FileOptions(Struct, frozen=True):
-    """Import options of an uploaded file; None means detected."""
+    """Import options of an uploaded file; None means detected. Those that are `asked` have a proposal until stated."""
 
     layout: str | None = None
     account: str | None = None
@@ -56,6 +57,8 @@ class FileOptions(Struct, frozen=True):
     fee_sign: FeeSign | None = None
     day: date | None = None
     currency: str | None = None
+    #: options that the file leaves open, so that the page goes on to ask for them
+    asked: tuple[str, ...] = ()
 
     def to_statement_options(self) -> StatementOptions:
         """Return the options with their time zone loaded."""
@@ -81,12 +84,13 @@ class UploadedFile(Struct, frozen=True):
 
 
 class Upload(Struct, frozen=True):
-    """Files that were sent in one request, with sender and time."""
+    """Files that were sent in one request, with sender and time; `zone` is the time zone of the sender's browser."""
 
     id: str
     by: str
     at: datetime
     files: tuple[UploadedFile, ...]
+    zone: str = ""
 
 
 class UploadProgress(Struct, frozen=True):
@@ -101,17 +105,21 @@ class UploadProgress(Struct, frozen=True):
 
 
 class FileResult(Struct, frozen=True):
-    """Result of one file: a report, or the error with its hint and the file's columns."""
+    """Result of one file: a report and the time of its first fill, or the error with its hint and the columns."""
 
     report: ImportReport | None = None
     detected_format: DetectedFormat | None = field(default=None, name="seen")
     problem: str = ""
     hint: str = ""
     columns: tuple[ColumnSample, ...] = ()
+    first_at: datetime | None = None
 
 
 class UploadResult(Struct, frozen=True):
-    """Result of an upload; that of a preview lists every day and position that an import would change."""
+    """Result of an upload: every day and position that its import changes or would change, and the latest trades.
+
+    `fees_unstated` counts fills without a fee, whose results are before fees.
+    """
 
     action: UploadAction = field(name="doing")
     at: datetime
@@ -120,6 +128,13 @@ class UploadResult(Struct, frozen=True):
     positions: tuple[PositionChange, ...] = ()
     problem: str = ""
     hint: str = ""
+    trades: tuple[PreviewedTrade, ...] = ()
+    fees_unstated: int = 0
+
+    @property
+    def closed(self) -> int:
+        """The number of trades that are closed by it."""
+        return sum(one.closed_after - one.closed_before for one in self.positions)
 
     @property
     def can_import(self) -> bool:
@@ -134,7 +149,11 @@ class UploadStore:
         self._folder = folder
 
     def add(
-        self, by: str, now: datetime, files: Sequence[tuple[str, FileOptions, Callable[[Path], None]]]
+        self,
+        by: str,
+        now: datetime,
+        files: Sequence[tuple[str, FileOptions, Callable[[Path], None]]],
+        zone: str = "",
     ) -> Upload:
         """Save an upload; each file is a name, its options, and a function that writes it to a path.
 
@@ -149,7 +168,7 @@ class UploadStore:
                 path = place / _stored_name(number, name)
                 save(path)
                 sent.append(UploadedFile(name, path.stat().st_size, options))
-            upload = Upload(identity, by, now, tuple(sent))
+            upload = Upload(identity, by, now, tuple(sent), zone)
             self._write(identity, _UPLOAD, upload)
         except OSError as error:
             shutil.rmtree(place, ignore_errors=True)
@@ -175,11 +194,17 @@ class UploadStore:
             upload = self.get(identity)
             if not 0 <= number < len(upload.files):
                 raise NotFoundError(f"there is no file {number}", "choose one of the page")
-            files = list(upload.files)
-            files[number] = replace(files[number], options=options)
-            upload = replace(upload, files=tuple(files))
-            self._write(identity, _UPLOAD, upload)
+            asked = upload.files[number].options.asked
+            upload = self.save_options(upload, number, replace(options, asked=asked))
             self.clear_result(identity)
+        return upload
+
+    def save_options(self, upload: Upload, number: int, options: FileOptions) -> Upload:
+        """Save the options of a file; the caller holds the lock."""
+        files = list(upload.files)
+        files[number] = replace(files[number], options=options)
+        upload = replace(upload, files=tuple(files))
+        self._write(upload.id, _UPLOAD, upload)
         return upload
 
     def path(self, identity: str, number: int) -> Path:

@@ -146,6 +146,7 @@ class LayoutSelector:
             f"{self._file}: {what} its {where}: {truncate(columns, _SHOWN)}",
             "say what its columns are with --map COLUMN=FIELD; `tearsheet formats` lists what is "
             "known. What comes closest, or could be written instead:\n" + "\n".join(lines),
+            "mapping" if self._requested is None else "",
         )
 
 

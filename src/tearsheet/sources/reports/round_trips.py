@@ -34,6 +34,7 @@ def read_round_trips(
         raise FormatError(
             f"{path}: its times are local, and it does not say of where",
             "say which with --timezone, such as America/Chicago",
+            "timezone",
         )
     table = ReportTable(
         path, found.table, found.position.header, found.position.header_line, found.position.separator

@@ -217,6 +217,7 @@ def _zone(
         raise FormatError(
             f"{path}: {layout.title} are written in local time, and the file does not say of where",
             "say which with --timezone, such as America/Chicago",
+            "timezone",
         )
     return options.timezone
 

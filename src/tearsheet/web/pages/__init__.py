@@ -5,7 +5,8 @@ from flask import Blueprint
 from tearsheet.web.pages.alerts import add_alert_pages
 from tearsheet.web.pages.calendar import add_calendar
 from tearsheet.web.pages.frame import Pages
-from tearsheet.web.pages.imports import add_import_pages
+from tearsheet.web.pages.importing.imports import add_import_pages
+from tearsheet.web.pages.importing.uploads import add_upload_pages
 from tearsheet.web.pages.login import add_login
 from tearsheet.web.pages.overview import add_overview
 from tearsheet.web.pages.performance import add_performance_pages
@@ -36,6 +37,7 @@ def dashboard(app_context: AppContext) -> Blueprint:
         add_risk_pages,
         add_settings,
         add_import_pages,
+        add_upload_pages,
         add_login,
     ):
         add(pages)

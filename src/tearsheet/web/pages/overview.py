@@ -3,44 +3,38 @@
 from calendar import monthrange
 from collections.abc import Callable, Sequence
 from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Response
 from msgspec import Struct
 
 from tearsheet.app.analysis.charts import Charts, Selection
-from tearsheet.app.imports.import_file import known_formats
+from tearsheet.app.imports.result_sketch import sketch_results
 from tearsheet.app.judgement import Judge
 from tearsheet.performance.summary import Scope
 from tearsheet.rules.verdict import LimitView, Verdict, worst_state
-from tearsheet.sample.account import FUTURES_ACCOUNT
+from tearsheet.sample import write_sample
+from tearsheet.sample.account import FUTURES_ACCOUNT, FUTURES_ZONE
+from tearsheet.settings import Settings
+from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.store.list_values import TradeFilter
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.session import DAY, EARLIEST, Window
 from tearsheet.web.http import parameters
 from tearsheet.web.pages.calendar import month_content
 from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
+from tearsheet.web.rendering import svg
+from tearsheet.web.rendering.brokers import broker_content
 from tearsheet.web.rendering.labels import day_label, incompleteness, link
 from tearsheet.web.rendering.tiles import curves, split_bars, tiles
 from tearsheet.web.server.context import QueryContext
 
 _TILES = ("net_pnl", "win_rate", "profit_factor", "expectancy", "winning_days", "max_drawdown")
-#: Brokers and platforms that the first page names, if their files are read.
-_BROKERS = (
-    "Interactive Brokers",
-    "NinjaTrader",
-    "Tradovate",
-    "MetaTrader",
-    "Schwab",
-    "tastytrade",
-    "Robinhood",
-    "Webull",
-    "TradeStation",
-    "Binance",
-    "Bybit",
-    "Kraken",
-    "Coinbase",
-)
 _LISTED_TRADES, _LISTED_LIMITS, _LISTED_GROUPS, _MAX_CHIPS = 9, 3, 8, 6
 #: Ranges of the selector; each ends at the last session with data.
 _RANGES = ("1W", "1M", "3M", "YTD", "1Y", "All")
@@ -62,6 +56,15 @@ class NearLimit(Struct, frozen=True):
     account: str
     currency: str
     limit: LimitView
+
+
+class SampleSketch(Struct, frozen=True):
+    """Curve of the sample, its net P&L, and its numbers of trades and days."""
+
+    curve: svg.CurvePath
+    net: Decimal
+    trades: int
+    days: int
 
 
 def add_overview(pages: Pages) -> None:
@@ -98,16 +101,23 @@ def _view(pages: Pages) -> Callable[..., Response]:
 
 
 def _welcome(tracker: PerformanceTracker) -> dict[str, Any]:
-    titles = [info.title for info in known_formats().values() if not info.refused]
-    brokers = [name for name in _BROKERS if any(title.startswith(name) for title in titles)]
-    more = sum(not title.startswith(tuple(brokers)) for title in titles)
     return {
         "title": "Welcome to Tearsheet",
-        "brokers": brokers,
-        "more_formats": more,
+        **broker_content(),
+        "sample": _sample(tracker.today - DAY, tracker.settings),
         "sample_account": FUTURES_ACCOUNT,
-        "day_starts_at": tracker.settings.day_starts_at,
+        "day_starts_at": f"{tracker.settings.day_starts_at:%H:%M}",
     }
+
+
+@lru_cache(maxsize=1)
+def _sample(until: date, settings: Settings) -> SampleSketch:
+    """Return the curve of the sample's futures statements."""
+    with TemporaryDirectory() as folder:
+        paths = write_sample(Path(folder), until=until).statements
+        sketch = sketch_results(paths, settings, StatementOptions(timezone=ZoneInfo(FUTURES_ZONE)))
+    curve = svg.curve_path(sketch.totals, 100)
+    return SampleSketch(curve, sketch.totals[-1], sketch.trades, sketch.days)
 
 
 def _window(tracker: PerformanceTracker, name: str, scope: Scope, last_day: date) -> Window:

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.column_guess import guess_mapping, is_enough
 from tearsheet.app.imports.import_file import (
     DetectedFormat,
     FileImport,
@@ -18,6 +19,7 @@ from tearsheet.app.imports.import_file import (
     save_mapping,
 )
 from tearsheet.app.imports.preview import Preview, preview_change
+from tearsheet.app.imports.previewed_trades import ImportedTrades, imported_trades
 from tearsheet.app.imports.uploads import (
     FileResult,
     ProgressWriter,
@@ -34,6 +36,14 @@ from tearsheet.web.server.context import AppContext
 #: Rejected rows stored with a preview; those of an import are all in the ledger.
 _MAX_REJECTIONS = 10_000
 _FILE_ERRORS = (FormatError, InputError, UsageError)
+#: Trades that a preview lists.
+_MAX_TRADES = 100
+#: What the rows of a file are rejected for that leaves open whose they are, or in which time zone.
+_OPEN = {"account": "account is empty", "timezone": "time has no zone"}
+#: The account that is proposed for a file whose format names no broker.
+_USUAL_ACCOUNT = "Main"
+#: Titles of formats that are no broker's.
+_OWN_TITLES = ("Your mapping", "Generic fills (CSV)", "Generic events (CSV)", "Trade log (JSON Lines)")
 
 
 #: How long a request waits for the result, so that small files are answered directly.
@@ -63,8 +73,12 @@ class UploadThread:
         try:
             with self._uploads.lock(upload.id):
                 if not self._is_imported(upload):
+                    upload, seen = self._uploads.get(upload.id), self._uploads.result(upload.id)
                     self._uploads.clear_result(upload.id)
-                    self._uploads.save_result(upload.id, self._result(upload, action))
+                    result = self._result(upload, action)
+                    if action == "keep" and seen is not None:  # what came in is what the preview said
+                        result = replace(result, days=seen.days, positions=seen.positions)
+                    self._uploads.save_result(upload.id, result)
         except UsageError:  # another process holds the lock
             return
         finally:
@@ -104,8 +118,35 @@ class _UploadJob:
             unreadable = len(self._problems)
             imports = self._open_imports()
             preview = preview_change(self._context.ledger, partial(self._run_imports, imports))
-            if len(self._problems) == unreadable or not imports:
+            if (len(self._problems) == unreadable or not imports) and not self._propose_all(
+                preview.report[0]
+            ):
                 return self._preview_result(preview)
+
+    def _propose_all(self, reports: Mapping[int, ImportReport]) -> bool:
+        """Propose what the rejected rows of files leave open; return whether anything is new."""
+        proposed = False
+        for number, report in reports.items():
+            for name, reason in _OPEN.items():
+                if any(row.reason.startswith(reason) for row in report.rejections):
+                    proposed |= self._propose(number, name)
+        return proposed
+
+    def _propose(self, number: int, name: str) -> bool:
+        """Propose the account or time zone that a file leaves open; return False if there is no new proposal."""
+        options = self._upload.files[number].options
+        if name in options.asked or getattr(options, name, None) is not None:
+            return False
+        value = self._upload.zone if name == "timezone" else self._broker_of(number)
+        options = replace(options, asked=(*options.asked, name), **({name: value} if value else {}))
+        self._upload = self._uploads.save_options(self._upload, number, options)
+        return bool(value)
+
+    def _broker_of(self, number: int) -> str:
+        """Return the first word of the title of a file's format, which is the broker's name."""
+        found = self._formats.get(number)
+        title = found.title if found is not None else ""
+        return title.split(" ")[0].rstrip(":,") if title and title not in _OWN_TITLES else _USUAL_ACCOUNT
 
     def import_all(self) -> UploadResult:
         """Import each file in a transaction of its own, until the ledger fails."""
@@ -119,14 +160,21 @@ class _UploadJob:
                 problem, hint = error.message, error.hint
                 files.append(FileResult(problem=problem, hint=hint))
                 break
+        else:
+            self._compare(files)
         return UploadResult("keep", self._context.now, tuple(files), problem=problem, hint=hint)
+
+    def _compare(self, files: list[FileResult]) -> None:
+        """Compare each file with the ledger once all are in it, since one may hold what another closes."""
+        for number, file in enumerate(files):
+            if file.report is not None:
+                job = self._job(number, self._uploads.path(self._upload.id, number))
+                file.report.tie_out = tie_out(self._context, job.path, file.report.layout, job.options)
 
     def _import_one(self, number: int) -> FileResult:
         path = self._uploads.path(self._upload.id, number)
         try:
-            job = self._job(number, path)
-            report = import_file(self._context, job)
-            report.tie_out = tie_out(self._context, path, report.layout, job.options)
+            report = import_file(self._context, self._job(number, path))
         except _FILE_ERRORS as error:
             return self._failure(number, error)
         self._remember_mapping(number)
@@ -154,37 +202,82 @@ class _UploadJob:
         for number in range(len(self._upload.files)):
             if number in self._problems:
                 continue
-            path = self._uploads.path(self._upload.id, number)
             try:
-                imports[number] = FileImport(self._context, self._job(number, path))
+                imports[number] = self._open(number)
             except _FILE_ERRORS as error:
                 self._problems[number] = self._failure(number, error)
             else:
                 self._formats[number] = imports[number].detected_format
         return imports
 
-    def _run_imports(self, imports: Mapping[int, FileImport]) -> dict[int, ImportReport]:
-        reports = {}
+    def _open(self, number: int) -> FileImport:
+        """Open a file, with the proposed time zone where it states none."""
+        path = self._uploads.path(self._upload.id, number)
+        try:
+            return FileImport(self._context, self._job(number, path))
+        except FormatError as error:
+            if error.lacks == "mapping" and self._guess_columns(number, path):
+                return self._open_guessed(number, path)
+            if error.lacks != "timezone" or not self._propose(number, "timezone"):
+                raise
+            return FileImport(self._context, self._job(number, path))
+
+    def _guess_columns(self, number: int, path: Path) -> bool:
+        """Map the columns of an unknown file as they look; return False if that is not enough."""
+        options = self._upload.files[number].options
+        if "mapping" in options.asked or options.mapping:
+            return False
+        guess = guess_mapping(column_samples_of(path))
+        if is_enough(guess):
+            options = replace(options, asked=(*options.asked, "mapping"), mapping=guess)
+            self._upload = self._uploads.save_options(self._upload, number, options)
+        return is_enough(guess)
+
+    def _open_guessed(self, number: int, path: Path) -> FileImport:
+        """Open a file by guessed columns; without them, if it cannot be read so."""
+        try:
+            return FileImport(self._context, self._job(number, path))
+        except _FILE_ERRORS:
+            options = replace(self._upload.files[number].options, mapping={})
+            self._upload = self._uploads.save_options(self._upload, number, options)
+            raise
+
+    def _run_imports(
+        self, imports: Mapping[int, FileImport]
+    ) -> tuple[dict[int, ImportReport], ImportedTrades]:
+        reports: dict[int, ImportReport] = {}
         for number, file_import in imports.items():
             self._progress.start_file(number)
             try:
                 reports[number] = file_import.run()
             except _FILE_ERRORS as error:  # part of it was read, so the preview starts again without it
                 self._problems[number] = self._failure(number, error)
-                return reports
+                return reports, ImportedTrades()
         for number, report in reports.items():
             job = self._job(number, self._uploads.path(self._upload.id, number))
             report.tie_out = tie_out_within(self._context, job.path, report.layout, job.options)
-        return reports
+        new = [report.id for report in reports.values() if not report.repeated]
+        return reports, imported_trades(self._context.ledger.queries, new, _MAX_TRADES)
 
     def _preview_result(self, preview: Preview) -> UploadResult:
-        reports: dict[int, ImportReport] = preview.report
+        reports: dict[int, ImportReport] = preview.report[0]
+        found: ImportedTrades = preview.report[1]
         files = tuple(
-            self._problems.get(number) or self._file_result(number, reports[number])
+            self._problems.get(number)
+            or replace(
+                self._file_result(number, reports[number]), first_at=found.first_at.get(reports[number].id)
+            )
             for number in range(len(self._upload.files))
         )
-        days, positions = tuple(preview.days), tuple(preview.positions)
-        return UploadResult("try", self._context.now, files, days, positions)
+        return UploadResult(
+            "try",
+            self._context.now,
+            files,
+            tuple(preview.days),
+            tuple(preview.positions),
+            trades=found.trades,
+            fees_unstated=found.fees_unstated,
+        )
 
     def _file_result(self, number: int, report: ImportReport) -> FileResult:
         """Return a report with the format; with the columns, if they were mapped."""
@@ -195,7 +288,8 @@ class _UploadJob:
     def _failure(self, number: int, error: TearsheetError) -> FileResult:
         """Return an error that names the file as the user does, not the stored copy."""
         path, name = (str(self._uploads.path(self._upload.id, number)), self._upload.files[number].name)
-        columns = tuple(column_samples_of(Path(path)))
+        is_known = isinstance(error, FormatError) and error.lacks == "timezone"
+        columns = () if is_known else tuple(column_samples_of(Path(path)))
         return FileResult(None, None, error.message.replace(path, name), error.hint, columns)
 
 

@@ -89,21 +89,41 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") { close(); document.activeElement.closest(".term")?.blur(); } });
 
-/* files: dropped or chosen, with upload progress */
+/* files: dropped anywhere on a page that takes them, or chosen, and sent at once */
 const drop = document.querySelector("[data-drop]");
 if (drop) {
   const input = drop.querySelector("input[type=file]");
-  const chosen = document.querySelector("[data-chosen]");
-  const name = () => { chosen.textContent = [...input.files].map((file) => file.name).join(", "); };
-  for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
-  for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => { event.preventDefault(); input.files = event.dataTransfer.files; name(); });
-  input.addEventListener("change", name);
-  document.addEventListener("htmx:xhr:progress", (event) => {
-    const bar = document.querySelector("#import progress");
-    if (bar && event.detail.lengthComputable) bar.value = (100 * event.detail.loaded) / event.detail.total;
+  const chosen = drop.querySelector("[data-chosen]");
+  const send = () => {
+    if (!input.files.length) return;
+    const names = [...input.files].slice(0, 5).map((file) => file.name);
+    chosen.textContent = `Reading ${names.join(", ")}${input.files.length > names.length ? ` and ${input.files.length - names.length} more` : ""}…`;
+    drop.classList.add("sending");
+    input.form.requestSubmit();
+  };
+  const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
+  let depth = 0;
+  document.addEventListener("dragenter", (event) => { if (holdsFiles(event)) { depth += 1; drop.classList.add("over"); } });
+  document.addEventListener("dragleave", (event) => { if (holdsFiles(event) && (depth -= 1) < 1) drop.classList.remove("over"); });
+  document.addEventListener("dragover", (event) => { if (holdsFiles(event)) event.preventDefault(); });
+  document.addEventListener("drop", (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    drop.classList.remove("over");
+    input.files = event.dataTransfer.files;
+    send();
   });
+  input.addEventListener("change", send);
+  addEventListener("pageshow", (event) => { if (event.persisted) { drop.classList.remove("sending"); chosen.textContent = ""; input.value = ""; } });
 }
+
+/* lists that a search field shortens */
+document.addEventListener("input", (event) => {
+  if (!event.target.matches("[data-filter]")) return;
+  const text = event.target.value.trim().toLowerCase();
+  for (const item of document.querySelectorAll("[data-filtered] > *")) item.hidden = !item.dataset.text.includes(text);
+});
 
 /* the heat map starts at its end if it is wider than the screen */
 for (const box of document.querySelectorAll("[data-end]")) box.scrollLeft = box.scrollWidth;

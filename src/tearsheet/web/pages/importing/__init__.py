@@ -1,0 +1,1 @@
+"""Pages of importing: the place to drop files, the wizard, and the history of imports."""
