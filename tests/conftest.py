@@ -85,12 +85,13 @@ def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
         validate_exports(tmp_path)
         return
     server: PostgresServer = request.getfixturevalue("postgres")
-    place = Place(tmp_path, {"DATABASE_URL": server.database()})
+    url = server.ledger()
+    place = Place(tmp_path, {"DATABASE_URL": url})
     yield place
     validate_exports(tmp_path)
     for tracker in place.trackers:
         tracker.close()
-    server.drop(place.env["DATABASE_URL"])
+    server.give_back(url)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -16,10 +17,70 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tearsheet.store.tables.ledger import Ledger
+
 USER, PASSWORD = "tearsheet", "s3cr:t@/?#%"
 QUOTED = "s3cr%3At%40%2F%3F%23%25"
 NOBODY = 65534
 _NAMES = count(1)
+_END_OTHERS = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_SETTINGS = """
+SELECT 1 FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE d.datname = current_database()
+"""
+_RELATIONS = """
+SELECT n.nspname, c.relname, c.relkind, c.relhastriggers, pg_get_indexdef(i.indexrelid),
+    (SELECT string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull), ',')
+     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_index i ON i.indexrelid = c.oid
+WHERE n.nspname !~ '^(pg_|information_schema)' ORDER BY 1, 2
+"""
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'tearsheet' ORDER BY 1"
+_COUNTED = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'tearsheet' AND last_value IS NOT NULL"
+
+_Connection = psycopg.Connection[tuple[object, ...]]
+_Rows = list[tuple[object, ...]]
+
+
+@dataclass(frozen=True)
+class _Clean:
+    """An empty ledger: its relations, and the rows that opening it makes."""
+
+    relations: _Rows
+    rows: dict[str, _Rows]
+
+
+def _relations(raw: _Connection) -> _Rows:
+    return raw.execute(_RELATIONS).fetchall()
+
+
+def _filled(raw: _Connection) -> list[str]:
+    """The tables that have rows."""
+    names = [str(name) for (name,) in raw.execute(_TABLES)]
+    each = " UNION ALL ".join(
+        f"(SELECT '{name}' WHERE EXISTS (SELECT 1 FROM tearsheet.{name}))" for name in names
+    )
+    return [str(name) for (name,) in raw.execute(each.encode())]
+
+
+def _rows(raw: _Connection, table: str) -> _Rows:
+    return raw.execute(f"SELECT * FROM tearsheet.{table}".encode()).fetchall()
+
+
+def _empty(raw: _Connection, rows: dict[str, _Rows]) -> None:
+    """Take out all rows but those that opening a ledger makes, and count ids from 1 again."""
+    changed = [name for name in _filled(raw) if name not in rows or _rows(raw, name) != rows[name]]
+    if changed:
+        raw.execute(f"TRUNCATE {', '.join(f'tearsheet.{name}' for name in changed)} CASCADE".encode())
+    for (name,) in raw.execute(_COUNTED).fetchall():
+        raw.execute(f"ALTER SEQUENCE tearsheet.{name} RESTART".encode())
+    for table, kept in rows.items():
+        if _rows(raw, table) != kept:
+            marks = ", ".join(["%s"] * len(kept[0]))
+            with raw.cursor() as cursor:
+                cursor.executemany(f"INSERT INTO tearsheet.{table} VALUES ({marks})".encode(), kept)
 
 
 class PostgresServer:
@@ -31,6 +92,8 @@ class PostgresServer:
         self._binaries = self._find_binaries()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
+        self._clean: _Clean | None = None
+        self._spare: list[str] = []
         self._initialise()
 
     def start(self) -> None:
@@ -71,6 +134,32 @@ class PostgresServer:
         with closing(self.admin()) as admin:
             admin.execute(f"CREATE DATABASE {name} STRATEGY FILE_COPY")
         return self.url(name)
+
+    def ledger(self) -> str:
+        """A database with an empty ledger of the present schema; its URL, for `give_back`."""
+        if not self._spare:
+            url = self.database()
+            Ledger(url).close()
+            with psycopg.connect(url) as raw:
+                self._clean = _Clean(_relations(raw), {name: _rows(raw, name) for name in _filled(raw)})
+            return url
+        return self._spare.pop()
+
+    def give_back(self, url: str) -> None:
+        """Empty a database for the next test; drop one whose relations or settings are not as they were."""
+        assert self._clean is not None
+        try:
+            with closing(self.admin(url.rpartition("/")[2])) as raw:
+                raw.execute(_END_OTHERS)
+                is_clean = not raw.execute(_SETTINGS).fetchone() and _relations(raw) == self._clean.relations
+                if is_clean:
+                    _empty(raw, self._clean.rows)
+        except psycopg.Error:
+            is_clean = False
+        if is_clean:
+            self._spare.append(url)
+        else:
+            self.drop(url)
 
     def drop(self, url: str) -> None:
         """Remove a database, whoever is in it."""

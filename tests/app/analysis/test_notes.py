@@ -359,6 +359,7 @@ def make_old(place: Place, version: int, content: dict[str, list[Any]]) -> None:
             raw.commit()
         return
     with psycopg.connect(url) as raw:
+        raw.execute("DROP SCHEMA tearsheet CASCADE")
         raw.execute("CREATE SCHEMA tearsheet")
         raw.execute("SET search_path TO tearsheet")
         raw.execute("CREATE TABLE schema_version (number BIGINT PRIMARY KEY)")

@@ -34,11 +34,23 @@ POSTING = TOP / "tests" / "support" / "posting_process.py"
 @pytest.fixture
 def place(tmp_path: Path, postgres: PostgresServer) -> Iterator[Place]:
     """A place whose ledger is in PostgreSQL."""
-    place = Place(tmp_path, {"DATABASE_URL": postgres.database()})
+    url = postgres.ledger()
+    place = Place(tmp_path, {"DATABASE_URL": url})
     yield place
     for tracker in place.trackers:
         tracker.close()
-    postgres.drop(place.env["DATABASE_URL"])
+    postgres.give_back(url)
+
+
+@pytest.fixture
+def new_place(tmp_path: Path, postgres: PostgresServer) -> Iterator[Place]:
+    """A place whose database nobody has used yet."""
+    url = postgres.database()
+    place = Place(tmp_path, {"DATABASE_URL": url})
+    yield place
+    for tracker in place.trackers:
+        tracker.close()
+    postgres.drop(url)
 
 
 def process(place: Place, *arguments: str) -> "subprocess.Popen[str]":
@@ -299,8 +311,8 @@ def test_the_tables_are_those_of_sqlite(place: Place, tmp_path: Path) -> None:
         assert {name for (name,) in indexes if not name.endswith("_pkey")} == {name for (name,) in of_file}
 
 
-def test_postgresql_understands_every_statement_and_has_an_index_for_it(place: Place) -> None:
-    with place.tracker() as tracker:
+def test_postgresql_understands_every_statement_and_has_an_index_for_it(new_place: Place) -> None:
+    with new_place.tracker() as tracker:
         query = tracker.ledger.connection.execute
         query("SET enable_seqscan = off")
         query("SET plan_cache_mode = force_generic_plan")
@@ -427,22 +439,24 @@ def test_a_database_in_another_encoding_or_of_a_newer_schema_is_left_alone(
         place.tracker()
 
 
-def test_a_user_who_may_not_make_tables_is_told(place: Place, postgres: PostgresServer) -> None:
+def test_a_user_who_may_not_make_tables_is_told(new_place: Place, postgres: PostgresServer) -> None:
     with closing(postgres.admin()) as admin:
         admin.execute("CREATE USER reader PASSWORD 'reads'")
-    url = place.env["DATABASE_URL"].replace(f"tearsheet:{QUOTED}", "reader:reads")
+    url = new_place.env["DATABASE_URL"].replace(f"tearsheet:{QUOTED}", "reader:reads")
     with pytest.raises(StoreError, match="may not be used so by this user") as caught:
-        place.tracker(DATABASE_URL=url)
+        new_place.tracker(DATABASE_URL=url)
     assert caught.value.hint.startswith("grant the user CREATE")
-    with psycopg.connect(place.env["DATABASE_URL"]) as owner:
+    with psycopg.connect(new_place.env["DATABASE_URL"]) as owner:
         owner.execute("CREATE SCHEMA tearsheet AUTHORIZATION reader")
-    assert place.tracker(DATABASE_URL=url).sync().files == 0
+    assert new_place.tracker(DATABASE_URL=url).sync().files == 0
 
 
-def test_a_read_only_server_without_a_ledger_is_said(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.make_read_only(monkeypatch)
+def test_a_read_only_server_without_a_ledger_is_said(
+    new_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_place.make_read_only(monkeypatch)
     with pytest.raises(StoreError, match="has the old schema 0 and cannot be written"):
-        place.tracker()
+        new_place.tracker()
 
 
 def test_without_the_driver_the_extra_is_named(place: Place) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,17 +30,19 @@ def _short_stretches() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def served(postgres: PostgresServer) -> Iterator[EmptyPlace]:
     """Gives places whose ledger is in one database, emptied each time."""
-    url = postgres.database()
+    urls: list[str] = []
 
     def empty() -> Place:
-        with psycopg.connect(url) as raw:
-            raw.execute("DROP SCHEMA IF EXISTS tearsheet CASCADE")
+        if urls:
+            postgres.give_back(urls.pop())
+        urls.append(postgres.ledger())
         place = fresh_place()
-        place.env["DATABASE_URL"] = url
+        place.env["DATABASE_URL"] = urls[0]
         return place
 
     yield empty
-    postgres.drop(url)
+    for url in urls:
+        postgres.give_back(url)
 
 
 def imported(place: Place, files: list[list[str]]) -> Rows:

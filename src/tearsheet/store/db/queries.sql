@@ -249,7 +249,7 @@ DELETE FROM tally WHERE account = ? AND session = ? AND currency = ?
 -- name: tally_currencies
 SELECT DISTINCT currency FROM tally WHERE account = ? AND session >= ? AND session < ?
 -- name: position_in_currency
-SELECT id FROM position WHERE currency = ?1 AND (CAST(?2 AS TEXT) IS NULL OR account = ?2) LIMIT 1
+SELECT id FROM position WHERE account = ? AND currency = ? LIMIT 1
 -- name: remove_all_tallies
 DELETE FROM tally
 -- name: first_session

@@ -60,7 +60,12 @@ class TallyTable:
         """Return the currencies in which positions were held; all of them, if there are only amounts without one."""
         if len(currencies) < 2:
             return currencies
-        held = [one for one in currencies if self._queries.exists("position_in_currency", (one, account))]
+        accounts = self._queries.values("accounts") if account is None else [account]
+        held = [
+            currency
+            for currency in currencies
+            if any(self._queries.exists("position_in_currency", (name, currency)) for name in accounts)
+        ]
         return held or currencies
 
     def first_session(self, account: str | None) -> date | None:
