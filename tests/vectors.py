@@ -2,7 +2,7 @@
 
 `python -m tests.vectors FOLDER` prints a line for each file that is wrong and one for each kind. A vector states
 fills and events with the trades, days, reasons and rejections that follow; a case and a sample state a file and
-the positions that it closes.
+the positions that it closes. `--table FOLDER` prints what became of the rows of each statement of a folder.
 """
 
 import csv
@@ -403,4 +403,8 @@ def run_folder(folder: Path, names: Sequence[str] = ()) -> int:
 
 if __name__ == "__main__":
     os.environ.pop("TEARSHEET_CONFIG", None)
+    if sys.argv[1] == "--table":
+        from tests.statement_table import print_table
+
+        sys.exit(print_table(Path(sys.argv[2])))
     sys.exit(run_folder(Path(sys.argv[1]), sys.argv[2:]))

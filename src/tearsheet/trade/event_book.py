@@ -168,9 +168,18 @@ class EventBook(PartialBook):
             raise MisfitError("contradiction", "nothing was open")
         return position
 
+    def _known(self, event: Event, moved: Decimal) -> OpenPosition | None:
+        """Return the position that is held, None where nothing is and the event states no shares that moved."""
+        position = self._open.get(stream_key(event))
+        if position is None and moved:
+            raise MisfitError(
+                "contradiction", f"{to_plain_string(abs(moved))} shares moved, but nothing was open"
+            )
+        return position
+
     def _split(self, event: Event) -> list[Booking]:
         """Change the quantity; a fraction that is paid out leaves with its share of the cost."""
-        position = self._open.get(stream_key(event))
+        position = self._known(event, event.terms.delta or ZERO)
         if position is None:
             return []
         before = position.left
@@ -229,12 +238,15 @@ class EventBook(PartialBook):
 
     def _merge(self, event: Event) -> list[Booking]:
         """Move a position to another symbol, by a ratio and with cash if the event states them."""
-        position = self._open.get(stream_key(event))
+        position = self._known(event, event.quantity)
         if position is None:
             return []
         terms = event.terms
         if terms.to is None:
             raise MisfitError("contradiction", "it does not say into what")
+        if event.quantity not in (ZERO, position.left):
+            held, went = to_plain_string(position.left), to_plain_string(event.quantity)
+            raise MisfitError("contradiction", f"{went} went, but {held} are held")
         gross = self._take_cash(position, event.amount or ZERO)
         gross += self._rescale(position, terms)
         bookings = [event_booking(event, position.id, gross=gross)] if event.kind != "rename" else []
@@ -279,7 +291,7 @@ class EventBook(PartialBook):
 
     def _spin_off(self, event: Event) -> list[Booking]:
         """Open a child with a share of the cost; its life begins with the parent's."""
-        parent = self._open.get(stream_key(event))
+        parent = self._known(event, event.quantity)
         if parent is None:
             return []
         terms = event.terms
@@ -291,6 +303,8 @@ class EventBook(PartialBook):
         child = OpenPosition(opening, parent.left, ZERO)
         child.opened_at, child.cost, child.entry_value = parent.opened_at, cost, ZERO
         child.entry_value = cost if parent.multiplier == ONE else ZERO
+        if event.quantity and terms.ratio is None and terms.delta is None:
+            child.quantity = child.left = child.peak = event.quantity
         gross = self._rescale(child, terms)
         parent.cost -= cost
         parent.entry_value -= cost if parent.multiplier == ONE else ZERO

@@ -94,6 +94,10 @@ PIECES = (
     "cost_share",
     "how",
     "unit",
+    "action_id",
+    "parent",
+    "new",
+    "old",
 )
 _EVERY_FILL_HAS = ("symbol", "time", "side", "quantity", "price")
 _MADE_OF = {
@@ -111,6 +115,20 @@ Kind = Literal["csv", "html", "xlsx", "json", "xml", "sqlite"]
 Effect = Literal["open", "close", ""]
 #: Events that end a position without a trade; a delivery is the leg in the underlying.
 Event = Literal["expiry", "assignment", "exercise", "delivery"]
+#: Rows of shares that came or went without a trade; several of them may be one event.
+Action = Literal[
+    "split",
+    "reverse_split",
+    "merger",
+    "rename",
+    "spin_off",
+    "stock_dividend",
+    "worthless",
+    "redemption",
+    "transfer",
+    "transfer_in",
+    "transfer_out",
+]
 NonEmptyList = Annotated[list[str], Meta(min_length=1)]
 _Word = TypeVar("_Word")
 
@@ -150,7 +168,8 @@ class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
 
     `trades` are the words for trades. `events` are the words for events, by kind. `skipped` are the words for
     rows that change nothing, by the name under which they are counted. `refused` are the words for rejected
-    rows, with the reason. `ends` are the words for rows that end a position without a trade, by event. `splits`
+    rows, with the reason. `ends` are the words for rows that end a position without a trade, by event. `actions`
+    are the words for shares that came or went, by corporate action; its rows are one event. `splits`
     are the words for stock splits, which are rejected with a hint. A `*` within a word matches any text, and
     alone any other word; unknown words are rejected. `split` separates several words in a cell. `unfilled` are
     the words for orders that ended early: they are trades if a part was filled, and skipped if not. `certain` are
@@ -167,6 +186,7 @@ class RowRule(Struct, frozen=True, forbid_unknown_fields=True):
     certain: list[str] = []
     skipped: dict[str, list[str]] = {}
     ends: dict[Event, list[str]] = {}
+    actions: dict[Action, list[str]] = {}
     splits: list[str] = []
     refused: dict[str, str] = {}
     split: str = ""
@@ -267,7 +287,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     derived from the trades that opened it. Rows with `signed` `endings` have a side or a signed quantity
     themselves, and may repeat trades of the file. Pairs in a quote of `inverse` are coin-margined contracts, each
     worth so much of the quote. `titles` is the field that a line with one
-    cell above a table states.
+    cell above a table states. `tables` are columns by which the header of another table of the file is known,
+    which has no trades.
 
     `prices`: with `amount` a price is the amount of the trade divided by its quantity, with `cash` the cash
     that moved without the fees, so that both are in the currency of the account; with `account` that holds
@@ -330,6 +351,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     endings: Literal["opened", "signed"] = "opened"
     carried: list[str] = []
     titles: str = ""
+    tables: list[NonEmptyList] = []
     refused: str = ""
     effects: OpenCloseWords = OpenCloseWords()
     round_trips: RoundTripRules | None = None
@@ -400,12 +422,22 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
             lacking.append(" or ".join(some))
         if self.recognised_by.only and len(places) > len(self._named(places)):
             lacking.append("no other column")
-        return lacking
+        is_other = any(all(places.place(name) is not None for name in names) for names in self.tables)
+        return [] if is_other else lacking
 
     def _named(self, places: HeaderPlaces) -> set[int]:
         """Return the indices of the columns that the layout names."""
         groups = (*self.columns.values(), *self.optional.values(), *self.fees.columns)
         return {place for names in groups for name in names if (place := places.place(name)) is not None}
+
+    def fallbacks(self, places: HeaderPlaces) -> list[tuple[str, list[int]]]:
+        """Return the fields that have several columns in a file; in each row the first non-empty one is used."""
+        found = []
+        for field, options in (*self.columns.items(), *self.optional.items()):
+            own = [place for option in options if (place := places.place(option)) is not None]
+            if len(own) > 1:
+                found.append((field, own))
+        return found
 
     def effect(self, text: str, side: Side) -> Effect:
         """Return the effect of a fill on its position, by the word in its column or by its side."""

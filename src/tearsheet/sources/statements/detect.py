@@ -16,9 +16,9 @@ from tearsheet.sources.files.refused import reject_archive, reject_unsupported
 from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.layouts.catalogue import LayoutSelector
 from tearsheet.sources.layouts.header import header_places, normalize_name
+from tearsheet.sources.layouts.json_rows import JSON_HEADER, JsonLines
 from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, DetectionColumns, Kind, Layout
 from tearsheet.sources.layouts.mapping import FeeSign, mapped_layout
-from tearsheet.sources.statements.json_rows import JSON_HEADER, JsonLines
 from tearsheet.sources.text import encoding as texts
 from tearsheet.sources.text.lines import Lines, truncate
 from tearsheet.sources.translations.coin_ledger import CoinLedger, LedgerPlaces

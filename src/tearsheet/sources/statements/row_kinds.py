@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.header import HeaderPlaces, header_places
-from tearsheet.sources.layouts.layout import RowRule
+from tearsheet.sources.layouts.layout import Action, RowRule
 from tearsheet.sources.text.lines import truncate
 from tearsheet.sources.text.problem import RowError
 from tearsheet.trade.event import EventKind
@@ -52,6 +52,12 @@ class EventRow(Struct, frozen=True):
     kind: EventKind
 
 
+class ActionRow(Struct, frozen=True):
+    """Row of shares that came or went without a trade, with the corporate action."""
+
+    action: Action
+
+
 class _RefusedRow(Struct, frozen=True):
     reason: str
     hint: str
@@ -59,7 +65,7 @@ class _RefusedRow(Struct, frozen=True):
 
 
 #: Kind of a row that is no plain trade.
-RowKind = SkippedRow | ExpirationRow | EventRow | UnfilledRow | CertainTrade
+RowKind = SkippedRow | ExpirationRow | EventRow | ActionRow | UnfilledRow | CertainTrade
 _Classification = RowKind | _RefusedRow | None
 
 
@@ -101,7 +107,7 @@ class _RowTest:
             (
                 kind
                 for kind in kinds
-                if isinstance(kind, ExpirationRow | EventRow | UnfilledRow | CertainTrade)
+                if isinstance(kind, ExpirationRow | EventRow | ActionRow | UnfilledRow | CertainTrade)
             ),
             None,
         )
@@ -219,6 +225,8 @@ def _build_table(rule: RowRule) -> dict[str, _Classification]:
         verdicts |= dict.fromkeys(map(str.casefold, words), EventRow(event_kind))
     for event, words in rule.ends.items():
         verdicts |= dict.fromkeys(map(str.casefold, words), ExpirationRow(event))
+    for action, words in rule.actions.items():
+        verdicts |= dict.fromkeys(map(str.casefold, words), ActionRow(action))
     for word, reason in rule.refused.items():
         verdicts[word.casefold()] = _RefusedRow(reason, _FILLS_HINT)
     return verdicts | dict.fromkeys(map(str.casefold, rule.splits), _RefusedRow(_SPLIT, _SPLIT_HINT))

@@ -244,12 +244,14 @@ def raw_event(
         raise RowError("missing_field", f"the {kind} has no amount", "an event states its money")
     if kind == "split" and field != "event_amount":
         amount = None  # the worth of the shares, which did not move
+    shares = values.get("quantity", "")
+    shares = f"-{shares[:-1]}" if shares[-1:] in ("S", "s") else shares  # as some brokers write what went
     if amount is not None and kind in rules.unsigned:
         amount = EXACT.minus(amount.copy_abs())
     return RawEvent(
         kind=kind,
         amount=EXACT.minus(amount) if amount is not None and rules.paid == "positive" else amount,
-        quantity=(number("quantity", values.get("quantity", ""))[0] or ZERO) if kind in CHANGES else ZERO,
+        quantity=(number("quantity", shares)[0] or ZERO) if kind in CHANGES else ZERO,
         commission=_event_fee(kind, amount, values, fees, layout, number),
         terms=_terms(kind, values, number) if kind in CHANGES else NO_TERMS,
         account=values.get("account", ""),

@@ -10,12 +10,14 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from tearsheet.sources.files.csv_rows import extra_columns_problem
-from tearsheet.sources.layouts.header import HeaderPlaces, header_places
-from tearsheet.sources.layouts.layout import ExtractPattern, Layout
+from tearsheet.sources.layouts.header import header_places
+from tearsheet.sources.layouts.layout import Action, ExtractPattern, Layout
 from tearsheet.sources.layouts.naming import InstrumentNaming
 from tearsheet.sources.layouts.sides import SideRules
+from tearsheet.sources.statements.corporate_actions import ShareMove, share_move
 from tearsheet.sources.statements.raw_fill import InvalidRow, RawEvent, RawFill, TextCache, bad_number
 from tearsheet.sources.statements.row_kinds import (
+    ActionRow,
     EventRow,
     ExpirationRow,
     RowClassifier,
@@ -98,16 +100,17 @@ class RoundTripRow(Struct, frozen=True):
 class PickedRow(Struct, frozen=True):
     """The texts of a row by field, and those of its fee columns; with an event, a position ends by it.
 
-    `kind` is that of an event with money.
+    `kind` is that of an event with money, `action` the corporate action of its shares.
     """
 
     values: dict[str, str]
     fees: Sequence[str] = ()
     exit_fees: Sequence[str] = ()
     kind: EventKind | None = None
+    action: Action | None = None
 
 
-MappedRow = RawFill | RawEvent | RoundTripRow | PickedRow | SkippedRow | InvalidRow
+MappedRow = RawFill | RawEvent | ShareMove | RoundTripRow | PickedRow | SkippedRow | InvalidRow
 
 
 class RowMapper(Protocol):
@@ -141,7 +144,7 @@ class RuleMapper:
         # The first cell comes last again, for itemgetter returns a tuple of two places and more only.
         self._pick_cells: Callable[[Sequence[str]], Sequence[str]] = itemgetter(*places.values(), 0)
         self._classifier = RowClassifier(layout.rows, names)
-        self._fallbacks = _fallback_columns(layout, names)
+        self._fallbacks = layout.fallbacks(names)
         self._constants = (*preamble.items(), *_stated_money(named), *layout.constants.items())
         self._carried: dict[str, str] = {}
         self._parts = [
@@ -160,6 +163,7 @@ class RuleMapper:
         }
         self._is_point = form.decimal_mark == "."
         self._sides = SideRules(layout)
+        self._sells = {word.casefold() for word in layout.sides.sell}
         self._naming = InstrumentNaming(layout)
         self._is_fraction = layout.prices == "fractions"
         self._cache = TextCache(partial(parse_with_unit, form))
@@ -178,6 +182,10 @@ class RuleMapper:
         if "event" in row.values:
             return row
         try:
+            if row.action is not None:
+                raw = self._raw_event(row, "settle")
+                is_sale = row.values.get("side", "").casefold() in self._sells
+                return share_move(row.action, raw, row.values, self._number, is_sale=is_sale)
             return self._map(row) if row.kind is None else self._raw_event(row, row.kind)
         except RowError as bad:
             return InvalidRow(bad.problem, row.values.get("account"))
@@ -229,7 +237,7 @@ class RuleMapper:
         if isinstance(kind, ExpirationRow):
             values["event"] = kind.event
         for part, place, patterns in self._parts:
-            is_optional = part.optional or isinstance(kind, EventRow)
+            is_optional = part.optional or isinstance(kind, EventRow | ActionRow)
             found = self._groups(part, patterns, cells[place].strip(), is_optional=is_optional)
             values |= {name: text for name, text in found.items() if not (part.gaps and values.get(name))}
         for field in self._layout.carried:
@@ -240,9 +248,10 @@ class RuleMapper:
             return SkippedRow(UNFILLED)
         fees = self._fees.texts(cells)
         event_kind = kind.kind if isinstance(kind, EventRow) else None
-        if event_kind is None:
+        action = kind.action if isinstance(kind, ActionRow) else None
+        if event_kind is None and action is None:
             self._require(values, fees)
-        return PickedRow(values, fees, self._exit_fees.texts(cells), event_kind)
+        return PickedRow(values, fees, self._exit_fees.texts(cells), event_kind, action)
 
     def _require(self, values: Mapping[str, str], fees: Sequence[str]) -> None:
         """Check that the row has the fields that a trade of the layout has. Raises RowError."""
@@ -468,16 +477,6 @@ class RuleMapper:
         if self._layout.short_years:
             text = text.replace("-", "/", 2)  # behind hyphens the year may come first, here it does not
         return epoch_time(text) if self._layout.epoch and text else text
-
-
-def _fallback_columns(layout: Layout, names: HeaderPlaces) -> list[tuple[str, list[int]]]:
-    """Return the fields that have several columns in a file; in each row the first non-empty one is used."""
-    found = []
-    for field, options in (*layout.columns.items(), *layout.optional.items()):
-        places = [place for option in options if (place := names.place(option)) is not None]
-        if len(places) > 1:
-            found.append((field, places))
-    return found
 
 
 def _stated_money(named: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from tearsheet.sources.files.csv_rows import describe_span, strip_cells
 from tearsheet.sources.files.table_source import TableSource
 from tearsheet.sources.layouts.header import header_places, normalize_name
 from tearsheet.sources.layouts.layout import Layout
+from tearsheet.sources.statements.corporate_actions import ShareMove, action_events
 from tearsheet.sources.statements.expirations import Expirations, PendingExpiration
 from tearsheet.sources.statements.fill_rows import FillParser
 from tearsheet.sources.statements.raw_fill import InvalidRow, PlainMapper, RawEvent, RawFill
@@ -86,6 +87,7 @@ class TableReader:
         self.skipped.clear()
         self._current_line = 0
         ended: list[PendingExpiration] = []
+        moves: list[ShareMove] = []
         halves: dict[str, tuple[RawEvent, int, list[str]]] = {}
         table = self._table
         for mapper, cells in self._rows():
@@ -103,6 +105,9 @@ class TableReader:
             elif isinstance(row, RawEvent):
                 if (event := parser.parse_event(row, table.line, cells)) is not None:
                     yield event if isinstance(event, Fill) else describe_span(event, table.last_line)
+            elif isinstance(row, ShareMove):
+                row.line, row.cells = table.line, cells
+                moves.append(row)
             elif isinstance(row, SkippedRow):
                 self.skipped[row.rule] += 1
             elif isinstance(row, PickedRow):
@@ -115,8 +120,20 @@ class TableReader:
                 yield describe_span(rejection, table.last_line)
         if ended:
             yield from self._expiration_fills(parser, ended)
+        yield from self._action_events(parser, moves)
         for raw, line, cells in halves.values():
             yield parser.reject(line, cells, _HALF_A_SPLIT, raw.account or self._account)
+
+    def _action_events(self, parser: FillParser, moves: Sequence[ShareMove]) -> Iterator[Fill | Rejection]:
+        """Yield the events of corporate actions and transfers."""
+        for move, made in action_events(moves):
+            self._current_line = move.line
+            if made is None:
+                continue
+            if isinstance(made, RawEvent):
+                yield from filter(None, [parser.parse_event(made, move.line, move.cells)])
+            else:
+                yield parser.reject(move.line, move.cells, made, move.raw.account or self._account)
 
     def _split_half(
         self,
