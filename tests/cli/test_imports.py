@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tearsheet.cli import EXIT_USAGE, main
+from tearsheet.cli import EXIT_BAD_DATA, EXIT_USAGE, main
 from tests.support.place import Place, fills_csv
 
 ROWS = ["A,MSFT,2026-11-20T12:00:00Z,BUY,1,100,0,1", "A,MSFT,2026-11-20T12:01:00Z,SELL,1,103,0,2"]
@@ -68,3 +68,18 @@ def test_fees_and_openings_are_stated_by_command(
         "fees", "set", "--root", "NOPE", "--per-contract", "1", code=EXIT_USAGE
     )
     assert "no rules" in run("fees", "remove", "1")
+
+
+def test_a_file_read_as_nothing_is_refused_by_its_name_however_often(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place.folder)
+    place.write("none.csv", fills_csv([]))
+    place.write("a.csv", fills_csv(ROWS))
+    for words in (["none.csv"], ["none.csv", "--dry-run"], ["none.csv"], ["none.csv", "a.csv"]):
+        assert main(["import", *words]) == EXIT_BAD_DATA
+        said = capsys.readouterr()
+        assert "none.csv: nothing was read: it is Generic fills (CSV), and holds no fill" in said.err
+    assert "a.csv (generic_fills): 2 new" in said.out
+    assert main(["imports", "--json"]) == 0
+    assert [one["file"] for one in json.loads(capsys.readouterr().out)] == ["a.csv"]

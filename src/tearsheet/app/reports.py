@@ -74,8 +74,8 @@ class ImportReport(Struct, kw_only=True):
     `unmatched_closes` are closing fills without an opening fill in the ledger. `known` and `orphans` are the older
     names of `duplicates` and `unmatched_closes` in JSON. `id` is permanent. `executed_legs` are sides of round trips of
     the instruments it changed that executions tell, too; those count. `assumed` is what neither file nor user state.
-    `nothing` names the kind of a file without a readable row. `tie_out` is None for a file that states nothing beside
-    its fills.
+    `nothing` is empty: a file without a readable row is refused. `tie_out` is None for a file that states
+    nothing beside its fills.
     """
 
     file: str

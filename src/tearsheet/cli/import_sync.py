@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from tearsheet import log
 from tearsheet.app.imports.import_file import ImportJob, import_file, save_mapping
+from tearsheet.app.imports.preview import Preview
 from tearsheet.app.reconcile.tie_out import preview_import, tie_out
 from tearsheet.app.reports import ImportReport, TieOut
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
@@ -15,8 +17,9 @@ from tearsheet.cli.formats import file_options, file_options_from
 from tearsheet.cli.imports import format_changes
 from tearsheet.cli.options import open_tracker
 from tearsheet.cli.tables import format_rejection, progress
-from tearsheet.errors import UsageError
+from tearsheet.errors import FormatError, InputError, UsageError
 from tearsheet.settings import Settings
+from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.amount import to_plain_string
 
 _MAX_LINES = 10
@@ -50,8 +53,15 @@ def sync() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @file_options
 @click.option("--save-layout", metavar="NAME", help="Save the columns of --map as a layout with this name.")
+@click.option(
+    "--other-trades",
+    is_flag=True,
+    help="Import trades that equal others at a shift of a time zone; else they are refused.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would change, and save nothing.")
-def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **values: Any) -> int:
+def import_(
+    files: tuple[Path, ...], save_layout: str | None, other_trades: bool, dry_run: bool, **values: Any
+) -> int:
     """Import files of fills; a fill is stored once, however often it is imported.
 
     \b
@@ -63,51 +73,70 @@ def import_(files: tuple[Path, ...], save_layout: str | None, dry_run: bool, **v
     failed = False
     with open_tracker() as tracker:
         for path in files:
-            with progress(f"Importing {path.name}") as on_progress:
-                job = ImportJob(path=path, options=options, who=getpass.getuser(), on_progress=on_progress)
-                if dry_run:
-                    preview = preview_import(tracker, job)
-                    report: ImportReport = preview.report
-                else:
-                    report = import_file(tracker, job)
-                    report.tie_out = tie_out(tracker, path, report.layout, options)
-            if report.repeated:
-                click.echo(f"{path}: imported before, nothing changed ({report.known:,} fills)")
-                _echo_tie_out(report.tie_out)
+            try:
+                job = ImportJob(path=path, options=options, other_trades=other_trades, who=getpass.getuser())
+                report, preview = _import_one(tracker, job, dry_run=dry_run)
+            except (FormatError, InputError) as error:
+                if len(files) == 1:
+                    raise
+                click.echo(f"tearsheet: {error}", err=True)
+                failed = True
                 continue
-            saved_as = f"import {report.id}, revision {report.revision}"
-            click.echo(
-                f"{path} ({report.layout}): {report.new:,} new, {report.known:,} known, "
-                f"{f'{report.events:,} events, ' if report.events else ''}"
-                f"{report.rejected:,} rejected, {'nothing is kept' if dry_run else saved_as}"
-            )
-            for rule, number in report.skipped.items():
-                click.echo(f"  changes nothing: {number:,} {rule}")
-            if report.nothing:
-                click.echo(click.style(f"  nothing was read: {report.nothing}", fg="yellow"))
-            for assumption in report.assumed:
-                click.echo(f"  {assumption}")
-            if report.executed_legs:
-                click.echo(
-                    f"  round trips: {report.executed_legs:,} of their fills stand among the executions too; "
-                    "the executions count"
-                )
-            for orphan in report.orphans[:_MAX_LINES]:
-                click.echo(click.style(f"  orphan close: {orphan.message}", fg="yellow"))
-            _echo_tie_out(report.tie_out)
-            for rejection in report.rejections[:_MAX_LINES]:
-                click.echo(format_rejection(rejection))
-            if len(report.rejections) > _MAX_LINES:
-                click.echo("  … `tearsheet rejections` shows them all")
-            if dry_run:
+            _echo_report(path, report, dry_run=dry_run)
+            if preview is not None and not report.repeated:
                 click.echo("\n".join(format_changes(preview)))
-            found = report.new + report.events + report.known
-            failed = failed or bool(report.nothing) or (report.rejected > 0 and not found)
+            failed = failed or (report.rejected > 0 and not report.new + report.events + report.known)
     if save_layout is not None and not dry_run:
         click.echo(
             f"Kept as {save_mapping(save_layout, options)}; files with these columns are recognized from now on."
         )
     return EXIT_BAD_DATA if failed else EXIT_OK
+
+
+def _import_one(
+    tracker: PerformanceTracker, job: ImportJob, *, dry_run: bool
+) -> tuple[ImportReport, Preview | None]:
+    with progress(f"Importing {job.path.name}") as on_progress:
+        job = replace(job, on_progress=on_progress)
+        if dry_run:
+            preview = preview_import(tracker, job)
+            return preview.report, preview
+        report = import_file(tracker, job)
+        report.tie_out = tie_out(tracker, job.path, report.layout, job.options)
+        return report, None
+
+
+def _echo_report(path: Path, report: ImportReport, *, dry_run: bool) -> None:
+    """Print what an import came to."""
+    if report.repeated:
+        click.echo(
+            f"{path}: imported before, nothing changed ({report.known:,} fills); to read it in another way, "
+            f"`tearsheet imports undo {report.id}` first"
+        )
+        _echo_tie_out(report.tie_out)
+        return
+    saved_as = "nothing is kept" if dry_run else f"import {report.id}, revision {report.revision}"
+    events = f"{report.events:,} events, " if report.events else ""
+    click.echo(
+        f"{path} ({report.layout}): {report.new:,} new, {report.known:,} known, {events}"
+        f"{report.rejected:,} rejected, {saved_as}"
+    )
+    for rule, number in report.skipped.items():
+        click.echo(f"  changes nothing: {number:,} {rule}")
+    for assumption in report.assumed:
+        click.echo(f"  {assumption}")
+    if report.executed_legs:
+        click.echo(
+            f"  round trips: {report.executed_legs:,} of their fills stand among the executions too; "
+            "the executions count"
+        )
+    for orphan in report.orphans[:_MAX_LINES]:
+        click.echo(click.style(f"  orphan close: {orphan.message}", fg="yellow"))
+    _echo_tie_out(report.tie_out)
+    for rejection in report.rejections[:_MAX_LINES]:
+        click.echo(format_rejection(rejection))
+    if len(report.rejections) > _MAX_LINES:
+        click.echo("  … `tearsheet rejections` shows them all")
 
 
 def _echo_tie_out(found: TieOut | None) -> None:

@@ -93,3 +93,14 @@ def test_a_contradiction_with_the_broker_is_told_with_its_kind(api: Api) -> None
 
 def test_a_file_of_fills_alone_has_nothing_to_compare(api: Api) -> None:
     assert json.loads(upload(api, "a.csv", fills_csv(ROWS)).text)["data"]["tie_out"] is None
+
+
+def test_a_file_read_as_nothing_is_refused_by_its_name(api: Api) -> None:
+    for query in ("", "?dry_run=yes", ""):
+        response = upload(api, "none.csv", fills_csv([]), query)
+        message = json.loads(response.text)["error"]["message"]
+        assert (response.status_code, message.partition(", and ")[0]) == (
+            422,
+            "none.csv: nothing was read: it is Generic fills (CSV)",
+        )
+    assert api.get("/api/imports")["data"] == []

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 
 from tearsheet.app.book_rules import booking_rules_from
 from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.shifted_trades import find_shifted_trades
 from tearsheet.app.reports import ImportReport, OnProgress, no_progress
-from tearsheet.errors import InputError, UsageError
+from tearsheet.errors import FormatError, InputError, UsageError
 from tearsheet.log import timed_event
 from tearsheet.settings import Settings
 from tearsheet.sources.config.instruments import load_instruments
@@ -57,11 +58,15 @@ class DetectedFormat(Struct, frozen=True):
 
 
 class ImportJob(Struct, frozen=True, kw_only=True):
-    """A file to import: its path, the name to store (default: the path), its options, and who imports it."""
+    """A file to import: its path, the name to store (default: the path), its options, and who imports it.
+
+    `other_trades`: it is imported even if its trades look like some that are there at a shift of a time zone.
+    """
 
     path: Path
     name: str = ""
     options: StatementOptions = StatementOptions()
+    other_trades: bool = False
     who: str | None = None
     on_progress: OnProgress = no_progress
 
@@ -129,10 +134,13 @@ class FileImport:
         return DetectedFormat(title, *describe_parse_rules(self.statement))
 
     def run(self) -> ImportReport:
-        """Import the file inside the caller's transaction; skip content that was imported before."""
+        """Import the file inside the caller's transaction; skip content that was imported before.
+
+        Raises FormatError for a file without a readable row, which leaves nothing in the ledger once rolled back.
+        """
         report, state, job = self._report, self._state, self._job
         earlier = self._ledger.sources.imports_for(self._checksum, state.size)
-        if earlier and not earlier[0].rejected:
+        if earlier and earlier[0].facts and not earlier[0].rejected:
             return _duplicate_report(report, earlier[0], self._ledger.revision)
         transaction = LedgerTransaction(self._ledger, self._rules, self._now)
         transaction.rebuild_if_outdated()
@@ -149,18 +157,35 @@ class FileImport:
                 transaction, report.id, self.statement, rows, report, job.on_progress
             )
             report.skipped = counts.skipped = self.statement.skipped
+        if counts.new and not job.other_trades:
+            self._check_shift(report.id)
         transaction.close_import(report.id, state, self._checksum, lines, counts, report.rejections, job.who)
         report.rejections += held
         report.new, report.events = counts.new - len(held), counts.events
         report.rejected = counts.rejected + len(held)
         report.set_duplicates(counts.known)
         job.on_progress(state.size, state.size, "booking")
+        if self.statement is not None and not (report.new + report.events + report.known + report.rejected):
+            raise FormatError(
+                f"{job.path}: nothing was read: {self.statement.nothing_read()}",
+                "export the report that lists its trades, for a period that has some",
+            )
         report.revision = transaction.commit()
         report.executed_legs = transaction.executed_legs
-        if self.statement is not None and not (report.new + report.events + report.known + report.rejected):
-            report.nothing = self.statement.nothing_read()
         report.set_unmatched_closes(self._unmatched_closes.results(self._ledger.queries.holding_before))
         return report
+
+    def _check_shift(self, source_id: int) -> None:
+        """Raise FormatError if the trades of the file are in the ledger at instants that differ as time zones do."""
+        found = find_shifted_trades(self._ledger.queries, source_id)
+        if found is None:
+            return
+        name = self._ledger.sources.get(found.source_id).name
+        raise FormatError(
+            f"{self._job.path}: {found.words}, in import {found.source_id} ({name}): one of both was read in a wrong "
+            "time zone",
+            "say the right --timezone, or undo the other import; --other-trades imports them beside each other",
+        )
 
 
 def known_formats(folder: Path | None = None) -> dict[str, FormatInfo]:

@@ -59,6 +59,8 @@ class FileOptions(Struct, frozen=True):
     currency: str | None = None
     #: options that the file leaves open, so that the page goes on to ask for them
     asked: tuple[str, ...] = ()
+    #: it is imported even if its trades look like some that are there at a shift of a time zone
+    other_trades: bool = False
 
     def to_statement_options(self) -> StatementOptions:
         """Return the options with their time zone loaded."""

@@ -147,6 +147,12 @@ SELECT id FROM fill WHERE account = ? AND symbol = ? AND event = 'opening_from_r
 SELECT f.symbol, f.currency, MIN(f.time_us) AS first_us FROM gap g JOIN fill f ON f.account = g.account AND f.key = g.fill_key AND f.symbol = g.symbol
 WHERE g.account = ? AND g.code = 'unmatched_closes' AND f.reported IS NOT NULL AND (CAST(? AS TEXT) IS NULL OR f.symbol = ?)
 GROUP BY f.symbol, f.currency ORDER BY f.symbol
+-- name: streams_of_source
+SELECT account, symbol, MIN(time_us) AS first_us, MAX(time_us) AS last_us FROM fill WHERE id > ? AND id < ? AND event IS NULL GROUP BY account, symbol
+-- name: fills_of_other_sources
+SELECT * FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? AND time_us <= ? AND NOT (id > ? AND id < ?) AND event IS NULL ORDER BY time_us, id LIMIT ?
+-- name: fills_of_source_within
+SELECT * FROM fill WHERE account = ? AND symbol = ? AND time_us >= ? AND time_us <= ? AND id > ? AND id < ? AND event IS NULL ORDER BY time_us, id LIMIT ?
 -- name: streams_of_fills
 SELECT DISTINCT account, symbol FROM fill
 -- name: sightings_of_fill

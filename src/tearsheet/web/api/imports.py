@@ -40,7 +40,7 @@ def add_imports(api: Api, app_context: AppContext) -> None:
             description="A statement of fills or a trade log. Lines that cannot be used are kept as rejections "
             "and make the summaries partial. A dry run keeps nothing and shows what would change. What the file "
             "states of results, fees, positions and balances is compared with the books: `tie_out`, null without.",
-            parameters=(*IMPORT_PARAMETERS, _DRY_RUN),
+            parameters=(*IMPORT_PARAMETERS, _OTHER_TRADES, _DRY_RUN),
             body=Body(("multipart/form-data",), FILE_SCHEMA, None),
             response_type=Answer[ImportResult],
             statuses=(400, 409, 411, 413, 415, 422),
@@ -88,6 +88,13 @@ def add_imports(api: Api, app_context: AppContext) -> None:
     )
 
 
+_OTHER_TRADES = parameters.choice(
+    "other_trades",
+    "Import trades that equal others at a shift of a time zone, which are refused else.",
+    "yes",
+    "no",
+    default="no",
+)
 _DRY_RUN = parameters.choice(
     "dry_run", "Keep nothing, and show what would change.", "yes", "no", default="no"
 )
@@ -95,6 +102,7 @@ _DRY_RUN = parameters.choice(
 
 def _import_view(app_context: AppContext) -> Callable[..., Response]:
     def view(
+        other_trades: str,
         dry_run: str,
         format: str | None,
         timezone: ZoneInfo | None,
@@ -103,7 +111,8 @@ def _import_view(app_context: AppContext) -> Callable[..., Response]:
     ) -> Response:
         options = StatementOptions(timezone=timezone, account=account, layout=format, date_order=date_order)
         with app_context.keep_worker_alive(), save_upload() as (path, name):  # longer than the timeout
-            job = ImportJob(path=path, name=name, options=options)
+            is_other = other_trades == "yes"
+            job = ImportJob(path=path, name=name, options=options, other_trades=is_other)
             report, more = _preview(app_context, job) if dry_run == "yes" else _import(app_context, job)
         shown = [rejection_to_json(r) for r in report.rejections[:_MAX_REJECTIONS]]
         data = to_plain_builtins(report) | {"rejections": shown} | more

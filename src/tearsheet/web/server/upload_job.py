@@ -193,7 +193,12 @@ class _UploadJob:
         file = self._upload.files[number]
         options = file.options.to_statement_options()
         return ImportJob(
-            path=path, name=file.name, options=options, who=self._upload.by, on_progress=self._progress
+            path=path,
+            name=file.name,
+            options=options,
+            other_trades=file.options.other_trades,
+            who=self._upload.by,
+            on_progress=self._progress,
         )
 
     def _open_imports(self) -> Mapping[int, FileImport]:
