@@ -121,6 +121,14 @@ AND (account = ?4 OR ?4 IS NULL) AND (symbol = ?5 OR ?5 IS NULL)
 SELECT event, currency, amount FROM fill
 WHERE event IN ('credit_interest', 'margin_interest', 'data_fee', 'account_fee', 'withholding_tax', 'deposit', 'withdrawal', 'payout', 'transfer', 'adjustment', 'credit', 'conversion', 'conversion_fee')
 AND time_us >= ?1 AND time_us < ?2 AND (CAST(?3 AS TEXT) IS NULL OR account = ?3) AND amount <> '0' ORDER BY time_us, id
+-- name: any_log_stream
+SELECT account FROM log_stream LIMIT 1
+-- name: any_gap
+SELECT account FROM gap LIMIT 1
+-- name: any_unstated_fee
+SELECT position_id FROM booking WHERE fees = '-0' LIMIT 1
+-- name: tally_count
+SELECT count(*) FROM tally
 -- name: any_leg
 SELECT id FROM fill WHERE key >= 't' AND key < 'u' LIMIT 1
 -- name: leg_since

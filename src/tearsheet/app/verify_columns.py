@@ -1,0 +1,137 @@
+"""Verification by the fold on columns: whether the books are what the stored fills come to.
+
+It answers only yes or don't know. Where it does not know, `verify` rebuilds the books and names each difference.
+"""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from tearsheet.columns.exact_lane import FoldRules
+from tearsheet.columns.fill_columns import (
+    BookedColumns,
+    FillColumns,
+    Folded,
+    PositionColumns,
+    SessionTally,
+    positions_from_columns,
+)
+from tearsheet.columns.fold import Fold
+from tearsheet.store.tables.columns import TallyRow
+from tearsheet.store.tables.ledger import Ledger
+from tearsheet.store.tables.rows import sortable
+from tearsheet.store.tables.tallies import decode
+from tearsheet.store.write.transaction import BookingRules
+from tearsheet.trade.amount import EXACT, exact, to_plain_string
+
+_BATCH = 16_384
+#: The order in which a fold takes fills and gives bookings; ranks from 2^32 on are lines of a trade log.
+_ORDER = "{time}, account, CASE WHEN {rank} >= 4294967296 THEN {rank} ELSE 0 END, symbol, {rank}, {key}"
+_FILL_ORDER = _ORDER.format(time="time_us", rank="rank", key="key")
+_BOOKING_ORDER = _ORDER.format(time="time_us", rank="rank", key="fill_key") + ", part"
+_POSITION_ORDER = _ORDER.format(time="closed_us", rank="last_rank", key="last_key")
+# the names come from the classes here, never from outside
+# ruff: noqa: S608
+_FILLS = f"SELECT {', '.join(FillColumns._fields)} FROM fill ORDER BY {_FILL_ORDER}"
+_BOOKINGS = f"SELECT {', '.join(BookedColumns._fields)}, carry, event FROM booking ORDER BY {_BOOKING_ORDER}"
+_POSITION_COLUMNS = (
+    f"{', '.join(PositionColumns._fields)}, net_order, quantity_order, r_order, logged, carry, closed_by"
+)
+_CLOSED = f"SELECT {_POSITION_COLUMNS} FROM position WHERE closed_us IS NOT NULL ORDER BY {_POSITION_ORDER}"
+_OPEN = f"SELECT {_POSITION_COLUMNS} FROM position WHERE closed_us IS NULL ORDER BY id"
+#: Books that depend on more than the fills in their order.
+_BEYOND = ("any_event", "any_leg", "any_log_stream", "any_gap", "any_unstated_fee")
+
+Column = list[Any]
+_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]*0|(\.[0-9]+)?E[+-]?[0-9]+)").fullmatch
+
+
+def books_equal_facts(ledger: Ledger, rules: BookingRules) -> dict[str, int] | None:
+    """Return the number of rows of each book if all are what the fills come to; None if that is not known.
+
+    Call it inside a snapshot of the ledger. Rows are streamed, so memory does not depend on the size of the ledger.
+    """
+    if not rules.fees.is_empty or any(map(ledger.queries.exists, _BEYOND)):
+        return None
+    fold = Fold(FoldRules(rules.calendar, rules.breakeven_band, rules.breakeven_breaks_streak))
+    comparison = _Comparison(ledger)
+    fills = ledger.connection.stream(_FILLS)
+    while rows := list(islice(fills, _BATCH)):
+        folded = fold.add(FillColumns(*zip(*rows, strict=True)))
+        if not comparison.has_equal(folded):
+            return None
+    return comparison.counts if comparison.has_equal_end(fold.finish()) else None
+
+
+class _Comparison:
+    """Streams of the stored rows, read on by as many rows as a batch came to."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._bookings = ledger.connection.stream(_BOOKINGS)
+        self._closed = ledger.connection.stream(_CLOSED)
+        self.counts = {"position": 0, "booking": 0, "log_stream": 0, "gap": 0, "tally": 0}
+
+    def has_equal(self, folded: Folded) -> bool:
+        """Return whether the next stored rows are those of a batch."""
+        bookings, positions = _booking_columns(folded.bookings), _position_columns(folded.positions)
+        self.counts["booking"] += len(bookings[0])
+        self.counts["position"] += len(positions[0])
+        is_equal = _are_equal(bookings, self._bookings) and _are_equal(positions, self._closed)
+        return is_equal and all(map(self._has_tally, folded.tallies))
+
+    def has_equal_end(self, folded: Folded) -> bool:
+        """Return whether the stored rows end with the open positions and the tallies of the last session."""
+        if next(self._bookings, None) is not None or next(self._closed, None) is not None:
+            return False
+        self._closed = self._ledger.connection.stream(_OPEN)
+        order = sorted(range(len(folded.positions.id)), key=folded.positions.id.__getitem__)
+        columns: list[Column] = [[column[n] for n in order] for column in folded.positions]
+        opened = PositionColumns(*columns)
+        is_equal = self.has_equal(folded._replace(positions=opened)) and next(self._closed, None) is None
+        return is_equal and self._ledger.queries.value("tally_count") == self.counts["tally"]
+
+    def _has_tally(self, made: SessionTally) -> bool:
+        self.counts["tally"] += 1
+        parameters = (made.account, made.session.isoformat(), made.currency)
+        row = self._ledger.queries.row(TallyRow, "tally", parameters)
+        return row is not None and row.last_us == made.last_us and decode(row.body) == made.tally
+
+
+def _booking_columns(booked: BookedColumns) -> list[Column]:
+    nothing = [None] * len(booked.part)
+    return [*booked, nothing, nothing]
+
+
+def _position_columns(columns: PositionColumns) -> list[Column]:
+    """Return the columns of positions with those by which the ledger sorts them."""
+    nets, quantities, multiples = [], [], []
+    for position in positions_from_columns(columns):
+        multiple = None
+        if position.stop_loss is not None:
+            with exact():
+                multiple = position.r_multiple
+        nets.append(sortable(EXACT.subtract(position.gross, position.fees)))
+        quantities.append(sortable(position.quantity))
+        multiples.append(None if multiple is None else sortable(multiple))
+    nothing = [None] * len(nets)
+    return [*columns, nets, quantities, multiples, [0] * len(nets), nothing, nothing]
+
+
+def _are_equal(made: list[Column], stored: Iterator[tuple[Any, ...]]) -> bool:
+    """Return whether the next stored rows are those made; amounts may be stored with zeros at their end."""
+    count = len(made[0])
+    found = list(islice(stored, count))
+    if len(found) < count:
+        return False
+    pairs = zip(made, map(list, zip(*found, strict=True)), strict=True) if count else ()
+    return all(own == other or own == list(map(_canonical, other)) for own, other in pairs)
+
+
+def _canonical(value: Any) -> Any:
+    """Return the canonical text of an amount that is stored with zeros at its end or an exponent."""
+    if isinstance(value, str) and _AMOUNT(value):
+        return to_plain_string(Decimal(value)) if "E" in value else value.rstrip("0").rstrip(".")
+    return value
