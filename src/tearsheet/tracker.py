@@ -155,7 +155,7 @@ class PerformanceTracker(CheckedContext):
 
     def verify(self, step: Callable[[str], None] = lambda words: None) -> VerifyReport:
         """Rebuild positions and totals from the stored fills, and compare them row by row."""
-        from tearsheet.app.verify import verify
+        from tearsheet.app.verification.verify import verify
 
         return verify(
             self.ledger, self.settings.log_dir, booking_rules_from(self.settings, self.ledger), self.now, step

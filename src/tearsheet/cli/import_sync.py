@@ -183,7 +183,7 @@ def verify(repairs: bool, by: str | None) -> int:
 
 
 def _repair(by: str | None) -> None:
-    from tearsheet.app.repair import repair  # deferred: only where something is damaged
+    from tearsheet.app.verification.repair import repair  # deferred: only where something is damaged
 
     if not by:
         raise UsageError("a repair is recorded with who made it", "give --by NAME")

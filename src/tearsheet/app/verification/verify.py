@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from tearsheet.app.reports import VerifyReport
-from tearsheet.app.verify_columns import books_equal_facts
+from tearsheet.app.verification.verify_columns import books_equal_facts
 from tearsheet.sources.trade_logs.log_folder import LogReadPosition, prefix_matches
 from tearsheet.store.tables.columns import BookingRow, LogStreamRow, PositionRow, Row, RowType, TallyRow
 from tearsheet.store.tables.ledger import Ledger

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from tearsheet.app.book_rules import booking_rules_from
-from tearsheet.app.verify_columns import books_equal_facts
+from tearsheet.app.verification.verify_columns import books_equal_facts
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.trade.amount import to_plain_string
 from tests.columns.random_fills import random_fills
@@ -45,7 +45,7 @@ def test_books_of_fills_are_verified_on_columns_with_the_counts_of_a_rebuild(
         counts = folded(tracker)
         assert counts is not None
         assert counts["booking"] > 100
-        monkeypatch.setattr("tearsheet.app.verify.books_equal_facts", lambda *_: None)
+        monkeypatch.setattr("tearsheet.app.verification.verify.books_equal_facts", lambda *_: None)
         assert tracker.verify() == report
         assert {name: report.rows[name] for name in counts} == counts
 

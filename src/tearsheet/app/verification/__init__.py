@@ -1,0 +1,1 @@
+"""Whether the books are what the facts come to, and their repair."""
