@@ -71,6 +71,26 @@ def test_a_file_of_the_past_is_old_though_it_was_read_now(place: Place) -> None:
     assert verdict(api)[0] == "ok"
 
 
+def test_the_api_tells_the_age_of_each_feed(place: Place) -> None:
+    """Each by what it said last: a log that stands still beside posts that go on, and a statement of the morning."""
+    place.now = NOON + timedelta(hours=6)
+    place.log("2026-11-20", logged("1", -60))
+    rows = ["S,X,2026-11-20T09:00:00Z,BUY,1,100,0,1", "S,X,2026-11-20T09:30:00Z,SELL,1,99,0,2"]
+    place.write("fills.csv", fills_csv(rows))
+    with place.tracker() as tracker:
+        tracker.import_file(place.folder / "fills.csv")
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    api.fills(fill(300, account="P"), fill(350, "SELL", account="P"))
+    feeds = {one["name"]: one for one in api.get("/api/sources")["data"]["feeds"]}
+    ages = {name: (one["sources"], one["age_s"]) for name, one in feeds.items()}
+    assert ages == {"posts": (1, 600), "trade log": (1, 7 * 3600), "generic_fills": (1, 8.5 * 3600)}
+    assert feeds["trade log"]["last_at"] == "2026-11-20T11:00:00Z"
+    assert feeds["trade log"]["read_at"] == "2026-11-20T18:00:00Z"
+    place.now += timedelta(minutes=1)
+    (again,) = [one for one in api.get("/api/sources")["data"]["feeds"] if one["name"] == "posts"]
+    assert again["age_s"] == 660
+
+
 @pytest.mark.parametrize("env", [{"TEARSHEET_SILENCE_IS_NORMAL": "yes"}, {}])
 def test_silence_is_normal_where_it_is_said(place: Place, env: dict[str, str]) -> None:
     limits = LIMITS if env else LIMITS.replace("15m", "null")

@@ -1,9 +1,12 @@
 """Known sources that are gone or have lost records, and decisions on them."""
 
+from datetime import datetime
+
 from flask import Response, request
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from tearsheet.app.config.source_decisions import DECISIONS, Doubt, decide, doubts
+from tearsheet.app.feeds import feeds
 from tearsheet.web.http.bodies import json_object
 from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Api, Body, Operation
@@ -29,12 +32,27 @@ _DESCRIPTION = (
 )
 
 
+class FeedAge(Struct, frozen=True, kw_only=True):
+    """A kind of source: trade log, posts, or a broker's format.
+
+    `sources` counts its files or requests. `last_at` is the time of the last thing that it said, and `age_s` how long
+    ago that was, null if it said nothing yet; `read_at` is when something of it was read last.
+    """
+
+    name: str
+    sources: int
+    last_at: datetime | None
+    age_s: float | None
+    read_at: datetime
+
+
 class SourceList(Struct, frozen=True, kw_only=True):
-    """The identity and revision of the ledger, and what of its sources is in doubt."""
+    """The identity and revision of the ledger, what of its sources is in doubt, and how old each kind of them is."""
 
     ledger: str
     revision: int
     doubts: tuple[Doubt, ...]
+    feeds: tuple[FeedAge, ...]
 
 
 def add_sources(api: Api, app_context: AppContext) -> None:
@@ -44,8 +62,9 @@ def add_sources(api: Api, app_context: AppContext) -> None:
             method="GET",
             path="/api/sources",
             tag="Sources",
-            title="Known sources that are gone, or have lost records",
-            description="What needs them is partial, and its limits unknown, until they are back or somebody decides.",
+            title="Known sources: their age, and what of them is gone or has lost records",
+            description="The age of a feed is that of what it said last, not of the last look at it. What needs a source "
+            "in doubt is partial, and its limits unknown, until it is back or somebody decides.",
             response_type=Answer[SourceList],
         ),
         lambda: _sources(app_context),
@@ -70,7 +89,10 @@ def _sources(app_context: AppContext) -> Response:
     with app_context.query() as query:
         tracker = query.tracker
         found = SourceList(
-            ledger=tracker.known.identity or "", revision=tracker.revision, doubts=tuple(doubts(tracker))
+            ledger=tracker.known.identity or "",
+            revision=tracker.revision,
+            doubts=tuple(doubts(tracker)),
+            feeds=tuple(convert(feed, FeedAge, from_attributes=True) for feed in feeds(tracker)),
         )
     return success_response(app_context.timestamp, found)
 
