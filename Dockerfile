@@ -1,12 +1,14 @@
 # Two stages: the first makes the wheel and an environment from uv.lock, the second only runs it.
-FROM python:3.13-slim-bookworm AS build
+# The base may be stated with its digest: --build-arg PYTHON_IMAGE=python:3.13-slim-bookworm@sha256:…, see SECURITY.md.
+ARG PYTHON_IMAGE=python:3.13-slim-bookworm
+FROM ${PYTHON_IMAGE} AS build
 
 ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never
 RUN ["pip", "install", "--no-cache-dir", "--disable-pip-version-check", "uv==0.13.8"]
 WORKDIR /build
 
 # what changes seldom first, so that a change of the source does not install all libraries again
-COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY pyproject.toml uv.lock README.md LICENSE hatch_build.py ./
 RUN uv export --frozen --no-dev --no-emit-project --extra redis --extra postgres --quiet --output-file locked.txt \
     && uv venv /opt/tearsheet \
     && uv pip install --python /opt/tearsheet --require-hashes --requirement locked.txt
@@ -16,7 +18,7 @@ RUN uv build --wheel --out-dir wheels \
     && uv pip install --python /opt/tearsheet --no-deps --no-index --find-links wheels tearsheet
 
 
-FROM python:3.13-slim-bookworm
+FROM ${PYTHON_IMAGE}
 
 RUN groupadd --gid 10001 tearsheet \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin tearsheet \

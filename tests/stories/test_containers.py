@@ -35,6 +35,9 @@ def stages() -> list[list[tuple[str, str]]]:
     for word, _, rest in (line.partition(" ") for line in lines if line.strip()):
         if word == "FROM":
             found.append([])
+        elif not found:  # an argument that names the base
+            assert word == "ARG"
+            continue
         found[-1].append((word, rest.strip()))
     return found
 
@@ -44,13 +47,18 @@ def said(stage: list[tuple[str, str]], word: str) -> list[str]:
     return [rest for found, rest in stage if found == word]
 
 
-@pytest.fixture(scope="module")
-def compose() -> dict[str, Any]:
+def filled_in() -> str:
     """The compose file with its variables filled in, as an engine would read it."""
     text = re.sub(r"\$\{POSTGRES_PASSWORD:\?[^}]*\}", PASSWORD, COMPOSE.read_text())
-    text = text.replace("${PERFORMANCE_SUMMARY_TIMEZONE:-UTC}", "UTC")
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
     assert "${" not in text
-    return dict(yaml.safe_load(text))
+    return text
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """The content of the compose file."""
+    return dict(yaml.safe_load(filled_in()))
 
 
 def test_hadolint_finds_nothing() -> None:
@@ -77,6 +85,20 @@ def test_the_image_runs_without_root_shell_or_build_tools() -> None:
     )
 
 
+def test_every_base_image_can_be_stated_with_its_digest() -> None:
+    """Each by one variable, which an operator states in `.env`; a name stands nowhere else."""
+    build, image = stages()
+    assert {said(stage, "FROM")[0].split()[0] for stage in (build, image)} == {"${PYTHON_IMAGE}"}
+    content = yaml.safe_load(COMPOSE.read_text())
+    images = {name: service.get("image") for name, service in content["services"].items()}
+    own = {name for name, image in images.items() if image == "tearsheet:local"}
+    assert own == {"app", "tokens"}
+    for name in own:
+        assert content["services"][name]["build"]["args"].keys() == {"PYTHON_IMAGE"}
+    others = [image for name, image in images.items() if name not in own]
+    assert all(re.fullmatch(r"\$\{\w+_IMAGE:-[a-z]+:[\w.-]+\}", image) for image in others)
+
+
 def test_the_environment_of_the_image_is_one_that_tearsheet_takes(tmp_path: Path) -> None:
     _, image = stages()
     named = dict(word.split("=", 1) for word in shlex.split(said(image, "ENV")[0]))
@@ -100,7 +122,7 @@ def test_the_steps_of_the_build_make_an_environment_that_runs(tmp_path: Path) ->
     uv = shutil.which("uv") or str(TOP / ".uv/bin/uv")
     if not Path(uv).exists():
         pytest.skip("NOT TESTED: no uv")
-    for name in ("pyproject.toml", "uv.lock", "README.md", "LICENSE"):
+    for name in said(stages()[0], "COPY")[0].split()[:-1]:
         shutil.copy(TOP / name, tmp_path)
     shutil.copytree(TOP / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     env = environment({"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never"})
@@ -142,7 +164,7 @@ def test_process_one_ends_in_order_when_it_is_told_to(tmp_path: Path) -> None:
 
 
 def test_the_compose_file_is_as_the_specification_says() -> None:
-    compose_spec.PyCompose.from_yaml(COMPOSE.read_text()).validate()
+    compose_spec.PyCompose.from_yaml(filled_in()).validate()
     for wrong in ("    healtcheck: {}", "    networks: [nowhere]", "    mem_limit: lots"):
         with pytest.raises(ValueError, match=r"healtcheck|nowhere|lots"):
             compose_spec.PyCompose.from_yaml(f"services:\n  a:\n    image: x\n{wrong}\n").validate()

@@ -63,8 +63,8 @@ def add_sources(api: Api, app_context: AppContext) -> None:
             path="/api/sources",
             tag="Sources",
             title="Known sources: their age, and what of them is gone or has lost records",
-            description="The age of a feed is that of what it said last, not of the last look at it. What needs a source "
-            "in doubt is partial, and its limits unknown, until it is back or somebody decides.",
+            description="The age of a feed is that of what it said last, not of the last look at it. What needs a "
+            "source in doubt is partial, and its limits unknown, until it is back or somebody decides.",
             response_type=Answer[SourceList],
         ),
         lambda: _sources(app_context),
