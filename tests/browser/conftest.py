@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.support.api import fill
 from tests.support.place import NOON, Place, record
@@ -29,6 +29,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # as root, as in a container, Chromium has no sandbox
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        expect.set_options(timeout=15_000)  # a page is drawn late where the cores are busy
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()

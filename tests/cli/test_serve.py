@@ -29,7 +29,7 @@ def address_in(read: "object", deadline: float) -> str:
 def until_answered(address: str, deadline: float) -> str:
     while True:
         try:
-            with urlopen(address, timeout=5) as answer:
+            with urlopen(address, timeout=30) as answer:
                 return str(answer.read().decode())
         except OSError:
             assert time.monotonic() < deadline
@@ -39,7 +39,7 @@ def until_answered(address: str, deadline: float) -> str:
 def stop(process: "subprocess.Popen[bytes]") -> None:
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(20)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         raise

@@ -141,7 +141,7 @@ def test_killed_at_any_moment_no_command_runs_twice_and_none_is_lost(fleet: Flee
             until(lambda: fleet.runs)
             guard.end(signal.SIGKILL)
     with fleet.start("--all", "--once") as guard:
-        assert guard.process.wait(30) in (2, 76), guard.said
+        assert guard.process.wait(60) in (2, 76), guard.said
     assert [run for run, times in Counter(fleet.runs).items() if times > 1] == []
     for account in ("A", "B", "C"):
         acts = fleet.state(account)["acts"]
@@ -191,7 +191,7 @@ def test_one_look_at_all_says_the_worst_by_its_code(
     for account, state in (judged or {}).items():
         fleet.side.judges(account, state, *([BREACH] if state == "breach" else []))
     with fleet.start("--all", "--once") as guard:
-        assert guard.process.wait(30) == code, guard.said
+        assert guard.process.wait(60) == code, guard.said
 
 
 @pytest.mark.parametrize(
@@ -209,20 +209,20 @@ def test_state_files_are_in_a_folder_and_each_has_one_guard(fleet: Fleet, tmp_pa
     with fleet.start(*words) as guard:
         until(lambda: (folder / "B.json").exists() and audit.exists() and '"B"' in audit.read_text())
         with fleet.start("--account", "B", "--state", str(folder / "B.json")) as second:
-            assert second.process.wait(15) == 75
+            assert second.process.wait(60) == 75
             assert "another guard holds" in second.said
         assert guard.end() == 0
     assert {json.loads(line)["account"] for line in audit.read_text().splitlines()} == {"A", "B"}
     (folder / "B.json").write_text("{half")
     with fleet.start("--all", "--state", str(folder)) as guard:
-        assert guard.process.wait(15) == 65
+        assert guard.process.wait(60) == 65
         assert "check by hand" in guard.said
 
 
 @pytest.mark.parametrize("words", [(), ("--all", "--account", "A")])
 def test_it_must_be_said_which_accounts(fleet: Fleet, words: tuple[str, ...]) -> None:
     with fleet.start(*words) as guard:
-        assert guard.process.wait(15) == 64
+        assert guard.process.wait(60) == 64
         assert "--account, or all of them with --all" in guard.said
 
 

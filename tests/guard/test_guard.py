@@ -265,7 +265,7 @@ def test_killed_at_any_moment_it_never_runs_twice(guarded: Guarded) -> None:
                 until(lambda seen=looks: len(side.asked) > seen)  # type: ignore[misc]
                 guard.end(signal.SIGKILL)
         with guarded.guard(side, "--once") as guard:
-            assert guard.process.wait(15) in (2, 76)
+            assert guard.process.wait(60) in (2, 76)
     keys = [said["TEARSHEET_VERDICT_KEY"] for _, said in guarded.runs]
     assert len(set(keys)) == len(keys)
     state = json.loads((guarded.place.folder / "logs/guard/A.json").read_text())
@@ -286,7 +286,7 @@ def test_the_token_is_sent_and_shown_nowhere(guarded: Guarded) -> None:
         assert guard.end() == 0
     with OtherSide() as side, guarded.guard(side, "--once", TEARSHEET_TOKEN="ts_very-secret") as guard:
         side.says("breach", "two")
-        assert guard.process.wait(15) in (0, 2)
+        assert guard.process.wait(60) in (0, 2)
         assert side.asked[0]["Authorization"] == "Bearer ts_very-secret"
     everything = [path.read_text() for path in (guarded.place.folder).rglob("*") if path.is_file()]
     assert not [text for text in everything if "very-secret" in text]
@@ -295,11 +295,11 @@ def test_the_token_is_sent_and_shown_nowhere(guarded: Guarded) -> None:
 def test_a_certificate_is_verified(guarded: Guarded) -> None:
     with OtherSide(tls=True) as side:
         with guarded.guard(side, "--once") as guard:
-            assert guard.process.wait(15) == 69
+            assert guard.process.wait(60) == 69
         assert guarded.audit("hold")[0]["words"].startswith("not_verified: ")
         assert side.asked == []
         with guarded.guard(side, "--once", "--ca-file", str(CERTIFICATE)) as guard:
-            assert guard.process.wait(15) == 0
+            assert guard.process.wait(60) == 0
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_one_look_says_by_its_code_what_it_saw(guarded: Guarded, state: tuple[st
     with OtherSide() as side:
         side.says(*state)
         with guarded.guard(side, "--once") as guard:
-            assert guard.process.wait(15) == code
+            assert guard.process.wait(60) == code
     assert len(guarded.runs) == (code == 2)
 
 
@@ -317,17 +317,17 @@ def test_one_guard_at_a_time_and_a_state_that_is_whole(guarded: Guarded) -> None
     with OtherSide() as side, guarded.guard(side) as guard:
         guarded.waits_for("none")
         with guarded.guard(side) as second:
-            assert second.process.wait(15) == 75
+            assert second.process.wait(60) == 75
             assert "another guard holds" in second.said
         assert guard.end() == 0
         state = guarded.place.folder / "logs/guard/A.json"
         kept = json.loads(state.read_text())
         state.write_text(json.dumps(kept | {"account": "B"}))
         with guarded.guard(side) as third:
-            assert third.process.wait(15) == 64
+            assert third.process.wait(60) == 64
         state.write_text("{half")
         with guarded.guard(side) as fourth:
-            assert fourth.process.wait(15) == 65
+            assert fourth.process.wait(60) == 65
             assert "check by hand" in fourth.said
 
 
@@ -346,7 +346,7 @@ def test_wrong_use_is_told_before_anything_is_guarded(
     guarded: Guarded, words: tuple[str, ...], said: str
 ) -> None:
     with OtherSide() as side, guarded.guard(side, *words) as guard:
-        assert guard.process.wait(15) == 64
+        assert guard.process.wait(60) == 64
         assert said in guard.said
         assert side.asked == []
 
@@ -354,12 +354,12 @@ def test_wrong_use_is_told_before_anything_is_guarded(
 def test_after_the_ledger_was_made_anew_it_must_be_told(guarded: Guarded) -> None:
     with OtherSide() as side:
         with guarded.guard(side, "--once") as guard:
-            assert guard.process.wait(15) == 0
+            assert guard.process.wait(60) == 0
         side.says(sequence=1)
         with guarded.guard(side, "--once") as guard:
-            assert guard.process.wait(15) == 69
+            assert guard.process.wait(60) == 69
         with guarded.guard(side, "--once", "--accept-lower-sequence") as guard:
-            assert guard.process.wait(15) == 0
+            assert guard.process.wait(60) == 0
 
 
 def test_a_disk_that_takes_nothing_hinders_no_command(guarded: Guarded) -> None:

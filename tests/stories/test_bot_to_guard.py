@@ -82,8 +82,8 @@ def test_from_the_line_to_the_command_which_runs_once_whoever_is_killed(place: P
             assert guard.end() == 0
         assert ran.read_text() == "daily_loss\n"
         with Running(place, "release", "A", "daily_loss", "--by", "kim", "--reason", "corrected") as release:
-            assert release.process.wait(15) == 0, release.said
+            assert release.process.wait(60) == 0, release.said
         with Running(place, *guards, "--once") as guard:
-            assert guard.process.wait(15) == 0, guard.said
+            assert guard.process.wait(60) == 0, guard.said
         assert server.end() == 0
     assert ran.read_text() == "daily_loss\n"

@@ -117,6 +117,7 @@ def test_nothing_but_the_wheel_s_parts_goes_to_the_builder() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.network
 def test_the_steps_of_the_build_make_an_environment_that_runs(tmp_path: Path) -> None:
     """The build's own commands, outside a container: only what is copied there, only what is locked."""
     uv = shutil.which("uv") or str(TOP / ".uv/bin/uv")

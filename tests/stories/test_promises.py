@@ -73,7 +73,7 @@ def image_process(folder: Path, env: dict[str, str]) -> Iterator[subprocess.Pope
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
 
 
 class TestContainers:

@@ -60,7 +60,7 @@ class RedisServer:
             ],
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         with redis.Redis(port=self.port) as client:
             while True:
                 try:

@@ -61,7 +61,7 @@ class Server:
             self.process = subprocess.Popen(
                 self._command, cwd=self.place.folder, env=self._env, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 if self.get("/healthz")[0] == 200:

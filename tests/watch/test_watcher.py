@@ -6,11 +6,18 @@ import os
 import signal
 import sqlite3
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tearsheet.app.context import LedgerContext
+from tearsheet.app.imports.lost_logs import update_folders
 from tearsheet.app.limits.guard_heartbeat import record_poll
+from tearsheet.watch import watcher as watcher_module
+from tearsheet.watch.watcher import Watcher
 from tests.support.place import Place, fills_csv, record
 from tests.support.postgres_server import PostgresServer
 from tests.support.processes import Running, frozen, is_alive, until
@@ -90,6 +97,32 @@ def test_statements_are_taken_in_when_they_are_whole(place: Place) -> None:
         assert len(watch.lines("watch.statement")) == 2
         assert len(watch.lines("watch.refused")) == 1  # told once, not at each look
         assert watch.end(signal.SIGINT) == 0
+
+
+def test_a_folder_that_goes_while_it_is_looked_at_and_returns_is_in_no_doubt(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = place.folder / "inbox"
+    folder.mkdir()
+    watcher = Watcher(place.settings(), lambda event: None, [folder])
+
+    def doubts() -> list[Any]:
+        with place.tracker() as tracker:
+            return tracker.ledger.connection.execute("SELECT code FROM doubt").fetchall()
+
+    def update_without_it(context: LedgerContext, folders: Sequence[Path]) -> set[Path]:
+        folder.rename(place.folder / "away")
+        lost = update_folders(context, folders)
+        (place.folder / "away").rename(folder)
+        return lost
+
+    with monkeypatch.context() as patch:
+        patch.setattr(watcher_module, "update_folders", update_without_it)
+        watcher._run_once()
+    assert doubts() == [("source_gone",)]
+    watcher._run_once()
+    assert doubts() == []
+    watcher._close()
 
 
 def test_alerts_are_raised_as_the_lines_come(place: Place) -> None:
@@ -212,7 +245,7 @@ def test_a_store_that_fails_is_told_once_and_tried_again(place: Place) -> None:
 
 def served(place: Place, port: int, path: str) -> dict[str, Any]:
     """The JSON of an answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path)
         return dict(json.loads(connection.getresponse().read()))
@@ -267,5 +300,5 @@ def test_serve_watches_beside_its_workers_and_leaves_nobody_behind(place: Place)
 
 def test_statements_are_for_a_watcher(place: Place) -> None:
     with Running(place, "serve", "--statements", "inbox") as server:
-        assert server.process.wait(10) == 64
+        assert server.process.wait(60) == 64
         assert "--watch" in server.said

@@ -202,8 +202,8 @@ class Watcher:
         lost = {folder for folder in self._inbox.folders if not folder.is_dir()}
         if lost == self._lost_folders:
             return False
-        update_folders(context, self._inbox.folders)
-        self._lost_folders = lost
+        # what was saved, since a folder may go or return in between
+        self._lost_folders = update_folders(context, self._inbox.folders)
         return True
 
     def _check_limits(self, context: CheckedContext) -> bool:

@@ -21,7 +21,7 @@ from tests.support.redis_server import RedisServer, free_port
 
 def answers(port: int) -> bool:
     """Whether a server answers yet."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().read() != b""
@@ -151,14 +151,14 @@ def test_a_stream_that_cannot_see_the_ledger_does_not_say_that_it_is_well(
 
 def test_a_stream_needs_a_token_and_ends_when_it_is_revoked(place: Place) -> None:
     with Running(place, "tokens", "add", "desk") as adding:
-        assert adding.process.wait(20) == 0
+        assert adding.process.wait(60) == 0
     token = adding.said.strip()
     with server(place, "--workers", "1") as (_, port):
         assert Stream(port).status == 401
         with Stream(port, Authorization=f"Bearer {token}") as stream:
             stream.waits_for("revision")
             with Running(place, "tokens", "revoke", "desk") as revoking:
-                assert revoking.process.wait(20) == 0
+                assert revoking.process.wait(60) == 0
             # without any token left this machine may read, but not by one that was taken back
             until(stream.ended.is_set)
 

@@ -41,7 +41,7 @@ def test_the_sample_of_the_docs_makes_the_cookie_secure(
         "Content-Type": "application/x-www-form-urlencoded",
     }
     with Running(place.folder) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         connection.request("POST", "/login", urlencode({"token": found[0]}), headers)
         answer = connection.getresponse()
         connection.close()

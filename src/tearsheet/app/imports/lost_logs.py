@@ -88,13 +88,14 @@ class LostLogs:
         return datetime(day.year, day.month, day.day, tzinfo=self._calendar.timezone)
 
 
-def update_folders(context: LedgerContext, folders: Sequence[Path]) -> None:
-    """Save which folders of dropped statements are gone; call it when that has changed."""
+def update_folders(context: LedgerContext, folders: Sequence[Path]) -> set[Path]:
+    """Save and return which folders of dropped statements are gone; call it when that has changed."""
     ledger = context.ledger
     with ledger.writing():
         table = DoubtTable(ledger.queries)
         absences, names = table.absences(), {str(folder) for folder in folders}
-        gone = {str(folder) for folder in folders if not folder.is_dir()}
+        lost = {folder for folder in folders if not folder.is_dir()}
+        gone = set(map(str, lost))
         for name in absences.keys() & (names - gone):
             table.end_absence(name)
         accounts = ledger.queries.values("accounts_of_files") or [EVERY]
@@ -118,6 +119,7 @@ def update_folders(context: LedgerContext, folders: Sequence[Path]) -> None:
         wanted = [replace(one, since_us=kept.get(one.source, one.since_us)) for one in wanted]
         if table.replace(before, wanted):
             ledger.bump_revision()
+    return lost
 
 
 def _day(file: SourceFile) -> date:
