@@ -92,7 +92,7 @@ def test_a_list_is_filtered_while_typing_sorted_and_opened(make_seat: Any) -> No
 
 def test_a_window_is_taken_apart(make_seat: Any) -> None:
     page = make_seat().go("/performance?window=all")
-    assert page.locator("[data-chart] svg.plot").count() == 3
+    expect(page.locator("[data-chart] svg.plot")).to_have_count(5)
     groups = page.locator("#groups")
     groups.get_by_role("link", name="Weekday").click()
     expect(groups.locator("tbody th").first).to_have_text("Monday")

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 
 from tearsheet.app.analysis.charts import Charts, Selection
+from tearsheet.app.analysis.curves import Curves
 from tearsheet.app.judgement import Judge
 from tearsheet.performance.breakdown import GROUPINGS
 from tearsheet.trade.session import Window
@@ -16,21 +17,12 @@ from tearsheet.web.pages.frame import PageRoute, Pages
 from tearsheet.web.pages.results import MAX_NAMES, PARAMETERS, PERIODS, link_parameters, selection_from_link
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.labels import incompleteness, link, short_window_label, window_label
+from tearsheet.web.rendering.locales import preferred_locale
+from tearsheet.web.rendering.report import metric_groups, month_returns, share_of_peak
 from tearsheet.web.rendering.tiles import curves, split_bars, tiles
 from tearsheet.web.server.context import QueryContext
 
-_TILES = (
-    "net_pnl",
-    "win_rate",
-    "profit_factor",
-    "payoff_ratio",
-    "max_drawdown",
-    "total_trades",
-    "expectancy",
-    "average_r",
-    "average_daily_pnl",
-    "fees",
-)
+_TILES = ("net_pnl", "win_rate", "profit_factor", "expectancy", "sharpe", "max_drawdown")
 _MOST = parameters.number_of("most", "Rows at most, with their sum.", 100)
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
@@ -43,6 +35,7 @@ def add_performance_pages(pages: Pages) -> None:
         PageRoute("/performance", parameters=(*PARAMETERS, _COMPARE, *COMPARISON_PARAMETERS)), _view(pages)
     )
     pages.add(PageRoute("/performance/groups", parameters=(*PARAMETERS, _BY, _MOST)), _breakdown(pages))
+    pages.add(PageRoute("/performance/metrics", parameters=PARAMETERS), _metrics(pages))
     pages.add(PageRoute("/performance/spread", parameters=(*PARAMETERS, _OF)), _distribution(pages))
 
 
@@ -69,7 +62,8 @@ def _content(query: QueryContext, selection: Selection, filters: dict[str, Any])
     judge = Judge(tracker, selection.scope.account, query.sync_errors, tolerant=True)
     judged = judge.judge(summary).summary
     curve = charts.daily_curve(selection)
-    bars, zero = svg.column_chart([(day.net_pnl, str(day.session)) for day in curve])
+    curves_of = Curves(tracker)
+    balance = curves_of.starting_balance(selection)
     sparklines = {
         **split_bars(summary),
         **curves([day.total for day in curve], [day.max_drawdown for day in curve]),
@@ -86,8 +80,12 @@ def _content(query: QueryContext, selection: Selection, filters: dict[str, Any])
         "before": None if previous is None else short_window_label(previous),
         "tiles": tiles(summary, comparison, _TILES, filters, sparklines),
         "curve": curve,
-        "bars": bars,
-        "zero": zero,
+        "balance": balance,
+        "years": month_returns(curve, balance),
+        "drawdowns": curves_of.worst_drawdowns(selection) if curve else (),
+        "share_of": share_of_peak(balance),
+        "days_chart": link("/charts/days", filters),
+        "last_day": None if curve else charts.last_session(selection.scope.account),
         "periods": PERIODS,
         "accounts": tracker.accounts(),
         "names": charts.filter_values(selection.scope.account, MAX_NAMES),
@@ -150,6 +148,21 @@ def _breakdown(pages: Pages) -> Callable[..., Response]:
     return view
 
 
+def _metrics(pages: Pages) -> Callable[..., Response]:
+    def view(**values: Any) -> Response:
+        filters = link_parameters(**values)
+        with pages.app_context.query() as query:
+            charts, selection = Charts(query.tracker), selection_from_link(query.tracker, filters)
+            summary, _, _ = charts.compare(selection, selection)
+            trades = len(charts.closed_trades(selection))
+            all_trades = charts.rolling(selection, trades) if trades else ()
+            locale = preferred_locale(tag for tag, _ in request.accept_languages)
+            groups = metric_groups(summary, locale, all_trades[0] if all_trades else None)
+            return pages.render("metrics.html", groups=groups, filters=filters)
+
+    return view
+
+
 def _distribution(pages: Pages) -> Callable[..., Response]:
     def view(of: str, **values: Any) -> Response:
         filters = link_parameters(**values)
@@ -160,7 +173,6 @@ def _distribution(pages: Pages) -> Callable[..., Response]:
                 "distribution.html",
                 of=of,
                 distribution=distribution,
-                bars=svg.bin_columns(distribution),
                 filters=filters,
                 currency=charts.currency(selection),
             )

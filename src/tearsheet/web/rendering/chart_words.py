@@ -72,7 +72,7 @@ def rolling_chart(
     look = BandLook(
         "Win rate" if is_rate else "Expectancy",
         locale.percent if is_rate else words.result,
-        (lambda amount, step: locale.percent(amount)) if is_rate else words.short,
+        (lambda amount, step: locale.percent_rounded(amount)) if is_rate else words.short,
         target,
         with_zero=not is_rate,
     )

@@ -1,6 +1,6 @@
 """Tables of a report: metrics in groups with what they rest on, and returns by month."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import groupby
@@ -225,6 +225,16 @@ def _share(net: Decimal, balance: Decimal | None, before: Decimal) -> Decimal | 
 def share_of(part: Decimal, whole: Decimal | None) -> Decimal | None:
     """Return a part of a balance; None without a positive one."""
     return None if whole is None or whole <= 0 else _RATIO.divide(part, whole)
+
+
+def share_of_peak(balance: Decimal | None) -> Callable[[Decimal, Decimal], Decimal | None]:
+    """Return a function of a depth and the total at its peak: minus its share of the equity there."""
+
+    def share(depth: Decimal, peak_total: Decimal) -> Decimal | None:
+        with exact():
+            return None if balance is None else share_of(-depth, balance + peak_total)
+
+    return share
 
 
 def _negative(value: MetricScalar) -> MetricScalar:

@@ -11,7 +11,6 @@ from typing import TypeVar
 from msgspec import Struct
 
 from tearsheet.export.scale import Scale
-from tearsheet.performance.distribution import Distribution
 from tearsheet.performance.metric import MetricScalar
 
 T = TypeVar("T")
@@ -77,24 +76,6 @@ def diverging_bar(value: MetricScalar, most: Decimal) -> Bar:
     return Bar(_format(start), "0", _format(length), "100", tone(value))
 
 
-def column_chart(values: Sequence[tuple[MetricScalar, str]]) -> tuple[list[Bar], str]:
-    """Return columns from the line at 0, each with its tooltip, and where that line is."""
-    amounts = [_exact(value) for value, _ in values]
-    scale, step = Scale(amounts), _percent(1, max(len(values), 1))
-    bars = [
-        Bar(
-            _format(step * number + step / 10),
-            _format(scale.offset(max(amount, _ZERO), 100)),
-            _format(step * Decimal("0.8")),
-            _format(scale.length(amount, 100)),
-            tone(value),
-            tooltip,
-        )
-        for number, (amount, (value, tooltip)) in enumerate(zip(amounts, values, strict=True))
-    ]
-    return bars, _format(scale.offset(_ZERO, 100))
-
-
 def split_bar(parts: Sequence[tuple[MetricScalar, str]]) -> list[Bar]:
     """Return one bar split by absolute amounts, each with its tone, without those of 0."""
     amounts = [(abs(_exact(value)), kind) for value, kind in parts]
@@ -116,26 +97,6 @@ def result_ticks(values: Sequence[MetricScalar], places: int) -> list[Bar]:
         top = {"gain": "4", "loss": "54", "even": "44"}[tone(value)]
         height = "12" if tone(value) == "even" else "42"
         bars.append(Bar(_format(step * number), top, _format(step * Decimal("0.62")), height, tone(value)))
-    return bars
-
-
-def bin_columns(distribution: Distribution) -> list[Bar]:
-    """Return the bins of a distribution as columns; a bin below 0 is a loss."""
-    bins = distribution.bins
-    most, step = max((one.count for one in bins), default=1) or 1, _percent(1, max(len(bins), 1))
-    bars = []
-    for number, one in enumerate(bins):
-        height = _percent(one.count, most)
-        low = one.low if one.low is not None else (one.high or _ZERO) - (distribution.width or _ZERO)
-        bars.append(
-            Bar(
-                _format(step * number + step / 20),
-                _format(100 - height),
-                _format(step * Decimal("0.9")),
-                _format(height),
-                "loss" if low < 0 else "gain",
-            )
-        )
     return bars
 
 

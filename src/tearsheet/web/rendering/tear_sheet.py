@@ -32,7 +32,7 @@ from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.chart_words import chart_words, distribution_chart, rolling_chart
 from tearsheet.web.rendering.labels import incompleteness, render_code
 from tearsheet.web.rendering.locales import Locale, locale_of
-from tearsheet.web.rendering.report import ANNUAL, metric_groups, month_returns, share_of
+from tearsheet.web.rendering.report import ANNUAL, metric_groups, month_returns, share_of, share_of_peak
 
 _WEB = Path(__file__).parents[1]
 #: Groupings of the sheet with their headings; without tags: they can change later, but the file must not.
@@ -160,7 +160,7 @@ class _Sheet:
             "pictures": {name: one and Markup(one.svg) for name, one in pictures.items()},
             "years": month_returns(self._days, self._balance),
             "drawdowns": self._curves.worst_drawdowns(self._selection),
-            "share_of": self._share_of,
+            "share_of": share_of_peak(self._balance),
             "breakdowns": list(self._breakdowns()),
             "r_count": self._summary.metrics["average_r"].n,
             "rolling_trades": _ROLLING_TRADES,
@@ -235,9 +235,6 @@ class _Sheet:
         if len(points) < 2:
             return None
         return rolling_chart(points, "expectancy", self._locale, self._words, self._calendar, _HALF)
-
-    def _share_of(self, part: Decimal, peak_total: Decimal) -> Decimal | None:
-        return None if self._balance is None else share_of(-part, self._balance + peak_total)
 
     def _breakdowns(self) -> Iterator[Breakdown]:
         for by, name in _GROUPINGS:

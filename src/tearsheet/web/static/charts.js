@@ -35,6 +35,7 @@
   async function load(box) {
     const state = states.get(box) ?? begin(box);
     const number = (state.number += 1);
+    state.size = [box.clientWidth, box.clientHeight];
     try {
       const answer = await fetch(addressOf(box, state.zoom), { headers: { Accept: "text/html" } });
       const text = await answer.text();
@@ -68,7 +69,6 @@
     state.found = picture ? JSON.parse(page.querySelector("script.found").textContent) : null;
     state.svg = picture ? document.importNode(picture, true) : null;
     state.at = null;
-    state.size = [box.clientWidth, box.clientHeight];
     if (!picture) {
       box.replaceChildren(make("p", "empty", box.dataset.empty ?? page.body.textContent.trim()));
       return;
