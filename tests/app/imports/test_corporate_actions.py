@@ -388,3 +388,43 @@ def test_what_came_without_its_cost_says_so_at_its_exit(place: Place) -> None:
     assert (closed, held, lacking) == ([], [], ["unknown_cost"])
     with place.tracker() as tracker:
         assert tracker.get_summary("weekly").value("net_pnl") == Decimal(0)
+
+
+ACTIVITY = """\
+Statement,Header,Field Name,Field Value
+Statement,Data,Title,Activity Statement
+Account Information,Header,Field Name,Field Value
+Account Information,Data,Account,U1
+Deposits & Withdrawals,Header,Currency,Settle Date,Description,Amount
+Deposits & Withdrawals,Data,USD,2026-11-16,Electronic Fund Transfer,5000
+Deposits & Withdrawals,Data,Total,,,5000
+Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,C. Price,Proceeds,Comm/Fee,Basis,Realized P/L,MTM P/L,Code
+Trades,Data,Order,Stocks,USD,XYZ,"2026-11-16, 10:00:00",100,2,2,-200,-1,201,0,0,O
+Trades,Data,Order,Stocks,USD,OLDCO,"2026-11-16, 10:00:00",100,10,10,-1000,-1,1001,0,0,O
+Trades,Data,Order,Stocks,USD,XYZ,"2026-11-19, 10:00:00",-10,25,25,250,-1,-201,48,0,C
+Transaction Fees,Header,Asset Category,Currency,Date/Time,Symbol,Description,Quantity,Trade Price,Amount,Code
+Transaction Fees,Data,Stocks,USD,"2026-11-16, 10:00:00",XYZ,French Daily Trade Charge Tax,100,2,-0.6,
+Corporate Actions,Header,Asset Category,Currency,Report Date,Date/Time,Description,Quantity,Proceeds,Value,Realized P/L,Code
+Corporate Actions,Data,Stocks,USD,2026-11-18,"2026-11-17, 20:25:00","XYZ(US1234567890) Split 1 for 10 (XYZ.OLD, XYZ CO, US1234567890)",-100,0,0,0,
+Corporate Actions,Data,Stocks,USD,2026-11-18,"2026-11-17, 20:25:00","XYZ(US1234567890) Split 1 for 10 (XYZ, XYZ CO, US1234567899)",10,0,0,0,
+Corporate Actions,Data,Stocks,USD,2026-11-18,"2026-11-17, 20:25:00","OLDCO(US5) Merged(Acquisition) FOR USD 12.00 PER SHARE (OLDCO, OLD CO, US5555555555)",-100,1200,0,0,
+Corporate Actions,Data,Total,,,,,,1200,0,0,
+Transfers,Header,Asset Category,Currency,Symbol,Date,Type,Direction,Xfer Company,Xfer Account,Qty,Xfer Price,Market Value,Realized P/L,Cash Amount,Code
+Transfers,Data,Stocks,USD,QQQ,2026-11-18,ACATS,In,BROKER,1,5,--,2500,0,0,
+Dividends,Header,Currency,Date,Description,Amount
+Dividends,Data,USD,2026-11-17,XYZ(US1234567890) Cash Dividend USD 0.075 per Share (Ordinary Dividend),7.5
+Withholding Tax,Header,Currency,Date,Description,Amount,Code
+Withholding Tax,Data,USD,2026-11-17,XYZ(US1234567890) Cash Dividend - US Tax,-1.12,
+Interest,Header,Currency,Date,Description,Amount
+Interest,Data,USD,2026-11-17,USD Debit Interest for Oct-2026,-2
+"""
+
+
+def test_an_activity_statement_is_read_with_all_its_parts(place: Place) -> None:
+    closed, held, lacking = books(place, "activity.csv", ACTIVITY)
+    assert (closed, held, lacking) == (["OLDCO 199", "XYZ 54.9"], ["A QQQ 5"], [])
+    with place.tracker() as tracker:
+        [note] = tracker.get_summary("weekly").notes
+        assert note.detail.endswith(
+            "deposit 5000 USD (1), margin interest -2 USD (1), withholding tax -1.12 USD (1)"
+        )

@@ -170,7 +170,8 @@ def _split(group: Sequence[ShareMove]) -> list[RawEvent]:
     if sides.old is not None and sides.new is not None:
         return _exchange(group)
     name, moved = (sides.new, sides.new_quantity) if sides.old is None else (sides.old, -sides.old_quantity)
-    is_whole = first.kind == "reverse_split" and moved > ZERO
+    is_reverse = first.kind == "reverse_split" or (ratio is not None and ratio[0] < ratio[1])
+    is_whole = is_reverse and moved > ZERO
     if not moved or is_whole:
         if not moved and ratio is None and _cash(group):
             return [_event(group, "dividend", _symbol(first.raw.symbol), amount=_cash(group))]
@@ -271,7 +272,7 @@ def _spin_off(group: Sequence[ShareMove]) -> list[RawEvent]:
     sides, parent = _sides(group), next((move.parent for move in group if move.parent), "")
     child = sides.new or sides.old
     if group[0].kind == "stock_dividend" and parent in ("", child):
-        return _split([structs.replace(move, kind="split") for move in group])
+        return _split([structs.replace(move, kind="split", ratio=None) for move in group])
     if not child or not parent or parent == child:
         raise _refused(group, "the company that it came from is not stated", _STATE_IT)
     quantity = EXACT.subtract(sides.new_quantity, sides.old_quantity)

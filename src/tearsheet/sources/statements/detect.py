@@ -21,6 +21,7 @@ from tearsheet.sources.layouts.layout import FIELDS, JSON_LINES, DetectionColumn
 from tearsheet.sources.layouts.mapping import FeeSign, mapped_layout
 from tearsheet.sources.text import encoding as texts
 from tearsheet.sources.text.lines import Lines, truncate
+from tearsheet.sources.translations.activity_events import ActivityEvents
 from tearsheet.sources.translations.coin_ledger import CoinLedger, LedgerPlaces
 from tearsheet.sources.translations.ibkr_activity import ActivityTable
 from tearsheet.sources.translations.metatrader import MetaTraderTable
@@ -29,7 +30,7 @@ _HEAD = 1 << 16
 _HEADER_WITHIN = 3000
 _LONGEST_HEADER = 10_000
 _OBJECTS = 1000
-_POSITIONS = "metatrader5_positions"
+_POSITIONS, _ACTIVITY = "metatrader5_positions", "ibkr_activity"
 #: The layout of each part of a report.
 _METATRADER = {"deals": "metatrader5_deals", "closed": "metatrader4_statement", "positions": _POSITIONS}
 #: Characters around the text of a line with one cell.
@@ -92,15 +93,23 @@ def detect_layout(
             path, sniffed, mapped_layout(mapping, known["generic_fills"], fee_sign, constants)
         )
     try:
-        found = _as_trades(_detect_by_names(path, sniffed, known, wanted))
+        found = _with_events(_as_trades(_detect_by_names(path, sniffed, known, wanted)))
     except FormatError:
         translated = _detect_translated(path, sniffed, known, wanted)
         if translated is None:
             raise
-        return translated
+        return _with_events(translated)
     # A whole report lists its positions above its deals; those count.
     whole = _detect_translated(path, sniffed, known, wanted) if found.layout.name == _POSITIONS else None
     return found if whole is None else structs.replace(whole, preamble={**found.preamble, **whole.preamble})
+
+
+def _with_events(found: DetectedFile) -> DetectedFile:
+    """Return an activity statement with the events of its other parts; other files as they are."""
+    if found.layout.name != _ACTIVITY or "Event" not in {rule.column for rule in found.layout.rows}:
+        return found
+    table = ActivityEvents(found.table, found.position.header, found.position.header_line)
+    return structs.replace(found, position=structs.replace(found.position, header=table.header), table=table)
 
 
 def _as_trades(found: DetectedFile) -> DetectedFile:
@@ -155,7 +164,7 @@ def _detect_translated(
     for grid in tables:
         report, activity = MetaTraderTable(grid), ActivityTable(grid)
         table = report if report.header else activity
-        name = _METATRADER[report.part] if report.part else "ibkr_activity"
+        name = _METATRADER[report.part] if report.part else _ACTIVITY
         if table.header and name in known and wanted in (None, name):
             position = CsvPosition(sniffed.encoding, separator, table.header, table.header_at)
             values = header_values(known[name], table.stated)

@@ -28,6 +28,20 @@ _OPTION = re.compile(r"^[A-Z0-9]{1,6} \d{1,2}[A-Z]{3}\d\d [\d.]+ [CP]$")
 _PERIOD_DAY = re.compile(r"([^\W\d]+)\.? (\d{1,2}), (\d{4})")
 _TRANSFER_KINDS = frozenset(("ACATS", "ATON", "FOP", "DWAC", "DRS"))
 _AFTER_TIME = ("Quantity", "T. Price", "C. Price", "Proceeds", "Comm/Fee", "Basis", "Realized P/L")
+_ACTION_COLUMNS = (
+    "Report Date",
+    "Date/Time",
+    "Description",
+    "Quantity",
+    "Proceeds",
+    "Value",
+    "Realized P/L",
+    "Code",
+)
+_TRANSFER_COLUMNS = (
+    *("Symbol", "Date", "Type", "Direction", "Xfer Company", "Xfer Account", "Qty", "Xfer Price"),
+    *("Market Value", "Realized P/L", "Cash Amount", "Code"),
+)
 _SUMMARY = "Realized & Unrealized Performance Summary"
 _SUMMARY_WIDTH = 17
 _FIELD_WIDTH = 4
@@ -189,7 +203,7 @@ class ActivityTable(TableView):
         row = [part, *cells[1:]]
         if part in ("Trades", "Open Positions") and len(row) > 6:
             row[3] = _asset(row)
-        elif part == _SUMMARY:
+        elif part in (_SUMMARY, "Corporate Actions", "Transfers"):
             row[2] = _ASSET_OF.get(row[2].strip().casefold(), row[2])
         elif part == "Account Information" and len(row) == _FIELD_WIDTH:
             row[2] = _field(row)
@@ -213,15 +227,23 @@ def _recognize(heading: Sequence[str], row: Sequence[str]) -> tuple[str, list[st
     part = _PART_OF.get(row[0].strip().casefold(), row[0])
     days = [place for place, cell in enumerate(row) if _DAY.match(cell)]
     if days and days[0] in (4, 5) and len(row) > 11 and _INSTANT.match(row[days[0] + 1]):
-        part = "Corporate Actions"
-    elif _MONEY.match(row[3]) and _TRANSFER_KINDS & {cell.upper() for cell in row}:
-        part = "Transfers"
-    elif part in _PARTS and _MONEY.match(row[2]) and days:
+        return _named("Corporate Actions", heading, _ACTION_COLUMNS, has_account=days[0] == 5)
+    if _MONEY.match(row[3]) and _TRANSFER_KINDS & {cell.upper() for cell in row}:
+        return _named("Transfers", heading, _TRANSFER_COLUMNS, has_account=bool(days) and days[0] == 6)
+    if part in _PARTS and _MONEY.match(row[2]) and days:
         day = "Settle Date" if part == "Deposits & Withdrawals" else "Date"
         account = ["Account"] if days[0] == 4 else []
         names = [part, "Header", "Currency", *account, day, "Description", "Amount"]
         return part, [*names, *heading[len(names) :]]
     return part, [part, *heading[1:]]
+
+
+def _named(
+    part: str, heading: Sequence[str], columns: Sequence[str], *, has_account: bool
+) -> tuple[str, list[str]]:
+    """Return a part and its heading in English, whose columns have one order in every language."""
+    names = [part, "Header", "Asset Category", "Currency", *(["Account"] if has_account else []), *columns]
+    return part, [*names, *heading[len(names) :]]
 
 
 def _trade_names(heading: Sequence[str], row: Sequence[str]) -> list[str]:
