@@ -154,3 +154,60 @@ A,VOD.L,2026-03-02T10:00:00Z,buy,300,182.5,3,GBX
 A,VOD.L,2026-03-02T12:00:00Z,sell,300,184.32,3,GBp
 """
     assert "A  VOD.L  1 trade closed, net -0.54 GBP" in doctor(capsys, text, "")
+
+
+def test_a_saved_mapping_keeps_zone_account_money_and_constants(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "Day;Clock;Sym;Dir;Size;Px;Cost\n02.03.2026;15:00:00;ABC;Long;1,5;10,25;0,50\n"
+    Path("own.csv").write_text(rows)
+    pairs = (
+        "Day=time",
+        "Clock=clock",
+        "Sym=symbol",
+        "Dir=side",
+        "Size=quantity",
+        "Px=price",
+        "Cost=commission",
+    )
+    maps = [word for pair in pairs for word in ("--map", pair)]
+    stated = [
+        "--timezone",
+        "Europe/Berlin",
+        "--account",
+        "A",
+        "--currency",
+        "EUR",
+        "--constant",
+        "strategy=S",
+    ]
+    stated += ["--date-order", "day-first", "--decimal-mark", "comma"]
+    assert main(["import", "own.csv", *maps, *stated, "--save-layout", "mine"]) == EXIT_OK
+    Path("next.csv").write_text(
+        rows.replace("Long", "Short").replace("15:00", "16:00").replace("02.03", "04.03")
+    )
+    capsys.readouterr()
+    assert main(["import", "next.csv"]) == EXIT_OK
+    said = capsys.readouterr().out
+    for words in (
+        "(mine): 1 new",
+        "the account is A, by the saved layout",
+        "money is EUR",
+        "of Europe/Berlin",
+    ):
+        assert words in said, words
+    assert main(["positions", "--window", "all", "--json"]) == EXIT_OK
+    said = capsys.readouterr().out
+    for words in (
+        '"account": "A"',
+        '"currency": "EUR"',
+        '"2026-03-04T15:00:00Z"',
+        '"strategy": "S"',
+        '"net": -1',
+    ):
+        assert words in said.replace("+00:00", "Z"), words
+    Path("last.csv").write_text(rows.replace("02.03", "05.03"))
+    more = ["--account", "B", "--currency", "USD", "--timezone", "UTC"]
+    assert main(["doctor", "last.csv", *more]) == EXIT_OK
+    said = capsys.readouterr().out
+    assert "B  2026-03-05 15:00:00+00:00  BUY  1.5 ABC @ 10.25  fee 0.5 USD" in said

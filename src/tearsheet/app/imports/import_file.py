@@ -21,6 +21,7 @@ from tearsheet.log import timed_event
 from tearsheet.settings import Settings
 from tearsheet.sources.config.instruments import load_instruments
 from tearsheet.sources.layouts.catalogue import FormatInfo, layouts, list_formats
+from tearsheet.sources.layouts.layout import UsualOptions
 from tearsheet.sources.layouts.mapping import layout_text, mapped_layout
 from tearsheet.sources.statements.diagnosis import (
     ColumnSample,
@@ -215,13 +216,22 @@ def mapping_name(mapping: Mapping[str, str]) -> str:
 
 
 def save_mapping(name: str, options: StatementOptions) -> Path:
-    """Save the column mapping of some options as a user's layout. Raises UsageError, InputError."""
+    """Save the column mapping of some options, and what they state beside it, as a user's layout.
+
+    Raises UsageError, InputError.
+    """
     if not options.mapping or options.layouts is None:
         raise UsageError("--save-layout keeps what --map says, and nothing was mapped", "say --map")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", name):
         raise UsageError(f"--save-layout {name!r} is no name", "allowed are small letters, digits and _")
     path = options.layouts / f"{name}.toml"
     layout = mapped_layout(options.mapping, layouts()["generic_fills"], options.fee_sign, options.constants)
+    layout = structs.replace(
+        layout,
+        usual_zone=options.timezone.key if options.timezone else None,
+        date_order=options.date_order,
+        usual=UsualOptions(options.account, options.currency, options.decimal_mark),
+    )
     text = layout_text(layout, name.replace("_", " "))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 from tearsheet.errors import FormatError
 from tearsheet.sources.layouts.header import HeaderPlaces, header_places
 from tearsheet.sources.layouts.report_rules import ReportRules, RoundTripRules
+from tearsheet.sources.text.encoding import DecimalMark
 from tearsheet.sources.text.times import DateOrder
 from tearsheet.trade.event import EventKind
 from tearsheet.trade.fill import Side
@@ -267,6 +268,14 @@ class EventMoney(Struct, frozen=True, forbid_unknown_fields=True):
     currency: str = ""
 
 
+class UsualOptions(Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for files of a layout unless the file or the user states another: account, money, decimal mark."""
+
+    account: str | None = None
+    currency: str | None = None
+    decimal_mark: DecimalMark | None = None
+
+
 class LedgerRules(Struct, frozen=True, forbid_unknown_fields=True):
     """Rows of a ledger of coins: those with equal cells in `group` are one trade.
 
@@ -294,7 +303,8 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     that moved without the fees, so that both are in the currency of the account; with `account` that holds
     where the price is in another currency than that of the account. `cash`: whether the cash that moved is
     signed. `states_currency`: false if the file states no currency, so that the user has to; `states_day`:
-    false if its times have no day. `usual_zone`: the zone of local times, unless the user states another.
+    false if its times have no day. `usual_zone`: the zone of local times, unless the user states another; `usual`:
+    other options of which that holds.
     `file_name`: a pattern whose first group in the file's name is the account, unless file or user state another.
     `multipliers`: with `amount` the multiplier is the round number by which quantity × price is the amount,
     with `result` that by which a round trip comes to its result; where none does, the prices are converted to
@@ -316,6 +326,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     kinds: tuple[Kind, ...] = ("csv",)
     zone: str | None = None
     usual_zone: str | None = None
+    usual: UsualOptions = UsualOptions()
     file_name: str = ""
     zones: dict[str, str] = {}
     epoch: bool = False

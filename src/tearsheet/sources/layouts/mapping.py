@@ -79,6 +79,7 @@ def mapped_layout(
         fees=Fees(columns=fees, cost=cost or "unknown"),
         constants=dict(constants),
         sides=SideWords(generic.sides.buy + _SIDES.buy, generic.sides.sell + _SIDES.sell),
+        report=None,
     )
 
 
@@ -107,12 +108,17 @@ def layout_text(layout: Layout, title: str) -> str:
     lines = [f"title = {_quoted(title)}", "names_zone = true"]
     if layout.quantity == "signed":
         lines.append('quantity = "signed"')
+    for key, value in (("usual_zone", layout.usual_zone), ("date_order", layout.date_order)):
+        lines += [f"{key} = {_quoted(value)}"] if value else []
     for table, columns in (("columns", layout.columns), ("optional", layout.optional)):
         lines += ["", f"[{table}]"]
         lines += [f"{field} = [{', '.join(map(_quoted, names))}]" for field, names in columns.items()]
     lines += ["", "[sides]"]
     for side, words in (("buy", layout.sides.buy), ("sell", layout.sides.sell)):
         lines.append(f"{side} = [{', '.join(map(_quoted, words))}]")
+    if usual := {key: value for key, value in structs.asdict(layout.usual).items() if value}:
+        lines += ["", "[usual]"]
+        lines += [f"{key} = {_quoted(value)}" for key, value in usual.items()]
     if layout.constants:
         lines += ["", "[constants]"]
         lines += [f"{field} = {_quoted(text)}" for field, text in layout.constants.items()]

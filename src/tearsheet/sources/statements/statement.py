@@ -132,6 +132,7 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     found = detect_layout(path, known, options.layout, options.mapping, options.fee_sign, options.constants)
     _raise_unsupported(path, found.layout)
     found = _with_fee_sign(found, options.fee_sign)
+    options, assumed = _with_usual(found, options)
     day = None
     if not found.layout.states_day and options.day is None:
         options = structs.replace(options, day=(day := _day_of(path, found, options)))
@@ -152,13 +153,28 @@ def open_statement(path: Path, instruments: Instruments, options: StatementOptio
     layout = found.layout
     sizes = find_lot_sizes(reader.trades(), layout, reader.number_format) if layout.lots else {}
     new_parser = _parser_factory(path, instruments, options, found, rules, times, sizes)
-    assumed = [f"the account is {named}, by the file's name; --account says another"] if named else []
+    assumed += [f"the account is {named}, by the file's name; --account says another"] if named else []
     if day is not None:
         assumed.append(f"its times are of {day}, when the file was written; --date says another day")
     is_usual = zone is not None and zone.key == layout.usual_zone and options.timezone is None
     if zone is not None and is_usual and not _are_zoned(times):
         assumed.append(f"times are of {zone.key}; --timezone says another zone")
     return Statement(path, found, reader, rules, new_parser, assumed)
+
+
+def _with_usual(found: DetectedFile, options: StatementOptions) -> tuple[StatementOptions, list[str]]:
+    """Return the options with those that the layout has for what nobody states, and what is assumed by it."""
+    usual, assumed = found.layout.usual, []
+    has_account = "account" in {*found.preamble, *(found.layout.match_header(found.position.header) or {})}
+    if usual.account and options.account is None and not has_account:
+        options = structs.replace(options, account=usual.account)
+        assumed.append(f"the account is {usual.account}, by the saved layout; --account says another")
+    if usual.currency and options.currency is None:
+        options = structs.replace(options, currency=usual.currency)
+        assumed.append(f"its money is {usual.currency}, by the saved layout; --currency says another")
+    if usual.decimal_mark and options.decimal_mark is None:
+        options = structs.replace(options, decimal_mark=usual.decimal_mark)
+    return options, assumed
 
 
 def _with_named_account(
