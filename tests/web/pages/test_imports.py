@@ -150,7 +150,7 @@ def test_the_time_zone_of_the_browser_and_an_account_are_proposed(api: Api) -> N
     assert "Proposed from this browser. The first trade is then 16 Nov 2026, 09:35 Chicago." in seen.text
     assert 'value="America/Chicago"' in seen.text
     assert 'value="Tradovate"' in seen.text
-    assert "No fees in the file." in seen.text
+    assert "No fees in the file: 2 fills state none" in seen.text
     assert "Agrees with the broker: 1 of 1" in seen.text
     kept = pressed(api, seen, "keep")
     assert "1 trade imported." in kept.text
@@ -158,10 +158,39 @@ def test_the_time_zone_of_the_browser_and_an_account_are_proposed(api: Api) -> N
     assert "November 2026" in kept.text
     fills = api.get("/api/fills?account=Tradovate")["data"]
     assert [fill["time"] for fill in fills] == ["2026-11-16T15:42:15Z", "2026-11-16T15:35:12Z"]
+    assert "What do you pay in fees?" in kept.text
     undone = pressed(api, kept, "undo")
     assert "<strong>Undone.</strong>" in undone.text
     assert api.get("/api/fills")["data"] == []
     assert "Proposed from" not in sent_from("Mars/Olympus").text
+
+
+def test_fees_that_the_file_does_not_state_are_asked_and_change_the_preview(api: Api) -> None:
+    content = {"file": (io.BytesIO(TRADOVATE.encode()), "p.csv"), "zone": "America/Chicago"}
+    seen = followed(api, api.client.post("/import", data=content, headers=SAME))
+    assert "+$52.50" in seen.text
+    assert [html.unescape(one) for one in re.findall(r'<option value="\d">([^<]*)', seen.text)] == [
+        "all of Tradovate",
+        "MES in Tradovate",
+    ]
+    address = re.search(r'action="([^"]*/fees)"', seen.text)[1]  # type: ignore[index]
+    for bad in (
+        {"amount": "-1", "unit": "per_unit", "scope": "1"},
+        {"amount": "", "unit": "per_unit", "scope": "1"},
+        {"amount": "1", "unit": "per_moon", "scope": "1"},
+        {"amount": "1", "unit": "per_unit", "scope": "7"},
+    ):
+        refused = send(api, address, bad)
+        assert refused.status_code == 422
+        assert f'value="{bad["amount"]}" aria-invalid="true"' in refused.text
+    said = pressed(api, seen, "fees", amount="0.62", unit="per_unit", scope="1")
+    assert "What do you pay in fees?" not in said.text
+    assert "+$50.02" in said.text  # 4 × 0.62 less
+    kept = pressed(api, said, "keep")
+    assert "After $2.48 fees." in kept.text
+    assert api.get("/api/fees")["data"]["rules"] == [
+        {"account": "Tradovate", "per_unit": "0.62", "root": "MES"}
+    ]
 
 
 def test_the_zone_in_a_file_name_is_not_lost(api: Api) -> None:

@@ -77,7 +77,13 @@ class UploadThread:
                     self._uploads.clear_result(upload.id)
                     result = self._result(upload, action)
                     if action == "keep" and seen is not None:  # what came in is what the preview said
-                        result = replace(result, days=seen.days, positions=seen.positions)
+                        result = replace(
+                            result,
+                            days=seen.days,
+                            positions=seen.positions,
+                            trades=seen.trades,
+                            fees_unstated=seen.fees_unstated,
+                        )
                     self._uploads.save_result(upload.id, result)
         except UsageError:  # another process holds the lock
             return

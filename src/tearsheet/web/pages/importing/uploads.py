@@ -30,6 +30,7 @@ from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import Parameter
 from tearsheet.web.pages.calendar import month_content
 from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
+from tearsheet.web.pages.importing.fee_question import FEE_UNITS, fee_scopes, save_fee
 from tearsheet.web.pages.importing.imports import (
     MAX_ROWS,
     format_titles,
@@ -86,6 +87,7 @@ def add_upload_pages(pages: Pages) -> None:
     pages.add(PageRoute(f"{upload}/try", "write", method="POST"), views.start("try"))
     pages.add(PageRoute(f"{upload}/keep", "write", method="POST"), views.start("keep"))
     pages.add(PageRoute(f"{upload}/drop", "write", method="POST"), views.discard)
+    pages.add(PageRoute(f"{upload}/fees", "risk", method="POST"), views.set_fee)
     pages.add(PageRoute(f"{upload}/undo", "write", method="POST"), views.undo)
     pages.add(PageRoute(f"{upload}/rejected.csv", "write", (_FILE,)), views.rejected)
 
@@ -137,11 +139,13 @@ class _UploadPages:
         """Show an upload: in progress, previewed, imported or interrupted."""
         return self._render(self._uploads.get(upload))
 
-    def _render(self, upload: Upload, changed: Mapping[int, "_Form"] | None = None) -> Response:
+    def _render(
+        self, upload: Upload, changed: Mapping[int, "_Form"] | None = None, fee_problem: str = ""
+    ) -> Response:
         """Render an upload; `changed` are forms with invalid values, which are shown as they were sent."""
         is_running = self._uploads.is_locked(upload.id)
         result = None if is_running else self._uploads.result(upload.id)
-        is_bad = changed and not request.headers.get("HX-Request")
+        is_bad = (changed or fee_problem) and not request.headers.get("HX-Request")
         return self._pages.render(
             "upload.html",
             status=422 if is_bad else 200,
@@ -162,6 +166,11 @@ class _UploadPages:
             format_size=_format_size,
             in_zone=_in_zone,
             max_rows=MAX_ROWS,
+            fee_units=FEE_UNITS,
+            fee_scopes=fee_scopes(result),
+            fee_problem=fee_problem,
+            fee_sent=request.form if fee_problem else {},
+            can_set_fees=self._app_context.access.is_allowed(request, "risk"),
             known_accounts=self._known_accounts(),
             **(self._done(result) if result is not None and result.action == "keep" else {}),
         )
@@ -218,6 +227,18 @@ class _UploadPages:
         with usage_errors_as_conflicts():
             self._uploads.discard(upload)
         return redirect_to("/import")
+
+    def set_fee(self, upload: str) -> Response:
+        """Save a fee that the files do not state, and preview them again unless they are imported."""
+        found, result = self._uploads.get(upload), self._uploads.result(upload)
+        client = self._app_context.access.client_name(request)
+        with self._app_context.keep_worker_alive(), self._app_context.query() as query:
+            problem = save_fee(query.tracker, fee_scopes(result), request.form, client)
+        if problem:
+            return self._render(found, fee_problem=problem)
+        if result is None or result.action == "try":
+            self._upload_thread.start(found, "try")
+        return redirect_to(f"/import/uploads/{upload}")
 
     def undo(self, upload: str) -> Response:
         """Undo all imports of an upload, the last first."""
