@@ -1,18 +1,28 @@
-"""The trade list at work: rows by mouse and keyboard, columns, tags for many, filters by name, on a phone."""
+"""Lists of rows at work: trades, the risk board, by mouse and keyboard, many at once, on a phone."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import HOSTILE
+from tests.browser.conftest import HOSTILE, STREAMING, Seat
 from tests.browser.test_dashboard import _RULES, _RUN
+from tests.support.api import fill
+from tests.support.place import Place
+from tests.support.web_server import Server
+
+_TOO_WIDE = """() => [...document.querySelectorAll("main *, header *")]
+  .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest(".wide > *"))
+  .slice(0, 9).map((one) => `${one.tagName}.${one.className}`)"""
+LIMITS = "limits:\n  default: {daily_loss: 100, stale_after: null}\n"
 
 
 def check(page: Page, axe: str) -> None:
     """Assert that the page fits and that axe finds nothing."""
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    if page.evaluate("document.documentElement.scrollWidth - innerWidth") > 0:
+        raise AssertionError(page.evaluate(_TOO_WIDE))
     page.evaluate(axe)
     assert page.evaluate(_RUN, _RULES) == []
 
@@ -104,3 +114,93 @@ def test_a_phone_shows_time_and_r(make_seat: Any) -> None:
     heads = [head.inner_text().strip(" ↓") for head in page.locator("thead th:visible").all()]
     assert heads == ["Exit time", "Symbol", "Net P&L", "R"]
     assert page.locator("tbody tr").first.bounding_box()["height"] >= 40
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with accounts of hostile names: two breached, one near its limit, one well."""
+    place = Place(tmp_path_factory.mktemp("risk"), {})
+    place.write("config/dashboard-targets.yaml", LIMITS)
+    with Server(place, workers=1, kind=STREAMING, TEARSHEET_SYNC_EVERY_S="0") as running:
+        for number, (account, loss) in enumerate(
+            (("FIRST", 150), (HOSTILE, 120), ("NEAR", 90), ("FINE", 10))
+        ):
+            ids = {"account": account, "symbol": "AAPL"}
+            running.post(
+                "/api/fills",
+                [
+                    fill(-90 + number, fill_id=f"{number}a", **ids),
+                    fill(-80 + number, "SELL", 100 - loss, fill_id=f"{number}b", **ids),
+                ],
+            )
+        yield running
+
+
+@pytest.fixture
+def at_desk(browser: Browser, desk: Server) -> Iterator[Any]:
+    """Pages of the risk desk; none of them may complain."""
+    contexts, seats = [], []
+
+    def go(path: str, width: int = 1440, theme: Any = "light", **more: Any) -> Page:
+        contexts.append(
+            browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, **more)
+        )
+        seats.append(Seat(contexts[-1], desk))
+        return seats[-1].go(path)
+
+    yield go
+    heard = [complaint for seat in seats for complaint in seat.complaints]
+    for context in contexts:
+        context.close()
+    assert heard == []
+
+
+@pytest.mark.parametrize("width", [390, 820, 1440, 2560])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_risk_board_fits_and_can_be_read_by_all(at_desk: Any, axe: str, width: int, theme: str) -> None:
+    page = at_desk("/risk", width, theme)
+    assert [row.get_attribute("class") for row in page.locator("tbody tr").all()] == [
+        "breach",
+        "breach",
+        "warn",
+        "ok",
+    ]
+    assert page.locator("img").count() == 0
+    check(page, axe)
+    for path in ("/risk?state=breach", "/risk?state=unknown", "/alerts", "/alerts?account=nobody"):
+        check(at_desk(path, width, theme), axe)
+
+
+def test_accounts_are_chosen_by_keyboard_and_acknowledged_with_one_note(at_desk: Any, axe: str) -> None:
+    page = at_desk("/risk")
+    page.get_by_label("Acknowledge as").fill("kim")
+    page.get_by_label("Acknowledge as").blur()
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    check(page, axe)
+    page.get_by_placeholder("Note, e.g. called the trader").fill(HOSTILE)
+    page.locator(".bulk").get_by_role("button").click()
+    expect(page.locator(".banner")).to_contain_text("✓ Acknowledged 2 alerts.")
+    expect(page.locator("tbody tr.breach")).to_have_count(2)
+    expect(page.get_by_role("button", name="Acknowledge NEAR")).to_be_visible()
+    page.get_by_role("button", name="Acknowledge NEAR").click()
+    expect(page.locator(".banner")).to_contain_text("✓ Acknowledged 1 alert.")
+    page.get_by_role("link", name="Near 1").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.locator("tbody td.next").click()
+    expect(page).to_have_url(re.compile("/day\\?account=NEAR$"))
+
+
+def test_rows_stay_while_one_is_pointed_at_and_follow_later(at_desk: Any, desk: Server) -> None:
+    page = at_desk("/risk?sort=account&text=F")
+    names = page.locator("tbody tr .row-link")
+    assert names.all_inner_texts() == ["FINE", "FIRST"]
+    page.locator("tbody tr").last.hover()
+    desk.post("/api/fills", [fill(-5, account="FEW", fill_id="few")])
+    expect(names).to_have_text(["FINE", "FIRST", "FEW"], timeout=20_000)
+    page.mouse.move(5, 5)
+    desk.post("/api/fills", [fill(-4, "SELL", 101, account="FEW", fill_id="fewer")])
+    expect(names).to_have_text(["FEW", "FINE", "FIRST"], timeout=20_000)

@@ -300,7 +300,7 @@ def test_alerts_are_filtered_and_told_from_their_beginning(traded: Api) -> None:
 
 
 def test_an_alert_is_acknowledged_with_a_note_and_the_name_is_remembered(traded: Api) -> None:
-    waiting = re.findall(r'name="only" value="(\w+)"', page(traded, "/alerts"))
+    waiting = re.findall(r'name="only" value="(\w+):\w+"', page(traded, "/alerts"))
     assert waiting == [one["id"] for one in traded.get("/api/alerts?state=unacknowledged")["data"]]
     alert = waiting[0]
     note = f"flat {HOSTILE}"
@@ -325,7 +325,7 @@ def test_many_alerts_are_acknowledged_at_once_or_none(traded: Api) -> None:
     traded.place.targets(win_rate_target=60, limits="{default: {daily_loss: 1, weekly_loss: 1}}")
     traded.fills(fill(30, symbol="NVDA"), fill(31, "SELL", 1, symbol="NVDA"))
     traded.get("/api/risk/verdict")
-    chosen = re.findall(r'type="checkbox" name="alert" value="(\w+)"', page(traded, "/alerts"))
+    chosen = re.findall(r'type="checkbox" name="alert" value="(\w+:\w+)"', page(traded, "/alerts"))
     assert len(chosen) >= 3
     refused = send(traded, "/alerts/acknowledge", {"alert": [*chosen, "0123456789abcdef"], "by": "kim"})
     assert refused.status_code == 404
@@ -348,14 +348,14 @@ def test_many_alerts_are_acknowledged_at_once_or_none(traded: Api) -> None:
 def test_an_acknowledgement_that_cannot_be_stays_on_the_page(
     traded: Api, content: dict[str, Any], message: str
 ) -> None:
-    chosen = re.findall(r'type="checkbox" name="alert" value="(\w+)"', page(traded, "/alerts"))
+    chosen = re.findall(r'type="checkbox" name="alert" value="(\w+:\w+)"', page(traded, "/alerts"))
     answer = send(traded, "/alerts/acknowledge?state=all", {"alert": chosen, **content})
     assert answer.status_code == 422
     text = html.unescape(answer.text)
     assert f"Not acknowledged:</strong> {message}" in text
     assert 'value="called"' in text
     assert "Alert status" in text
-    single = send(traded, f"/alerts/{chosen[0]}/acknowledge", {"by": " ", "note": "called"})
+    single = send(traded, f"/alerts/{chosen[0].partition(':')[0]}/acknowledge", {"by": " ", "note": "called"})
     assert (single.status_code, 'value="called"' in single.text) == (422, True)
     assert send(traded, "/alerts/0123456789abcdef/acknowledge", {"by": "kim"}).status_code == 404
 

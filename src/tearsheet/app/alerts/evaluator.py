@@ -5,7 +5,7 @@ index; lines missing from the index after a crash are indexed at the next access
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -187,21 +187,22 @@ class AlertEvaluator:
 
         Raises NotFoundError; UsageError if the actor is blank.
         """
-        changed = self.acknowledge_all([identity], actor, note, now)
+        changed = self.acknowledge_all({identity: None}, actor, note, now)
         return changed[0] if changed else self.changes(identity)[-1]
 
     def acknowledge_all(
-        self, identities: Iterable[str], actor: str, note: str | None, now: datetime
+        self, seen: Mapping[str, str | None], actor: str, note: str | None, now: datetime
     ) -> list[AlertEvent]:
         """Acknowledge alerts in one transaction; return those that nobody had acknowledged before.
 
-        Raises NotFoundError for an unknown one; UsageError if the actor is blank.
+        `seen` has the state in which each was seen, None for whatever it is now: one that was escalated since is left
+        alone. Raises NotFoundError for an unknown one; UsageError if the actor is blank.
         """
         if not actor.strip():
             raise UsageError("an acknowledgement needs a name", "say who with --by")
         with self._ledger.writing():
             self._index_new_lines()
-            alerts = [self._get(identity) for identity in dict.fromkeys(identities)]
+            alerts = [self._get(identity) for identity in seen]
             acknowledged = [
                 replace(
                     alert,
@@ -211,7 +212,7 @@ class AlertEvaluator:
                     note=note,
                 )
                 for alert in alerts
-                if alert.acknowledged_at is None
+                if alert.acknowledged_at is None and not _is_escalated_since(alert, seen[alert.id])
             ]
             self._append_lines(acknowledged)
         self._publish(acknowledged)
@@ -392,6 +393,10 @@ def _before(
         if earliest is not None and place.time_us < earliest:
             return
         yield _decode(body), place
+
+
+def _is_escalated_since(alert: AlertEvent, seen: str | None) -> bool:
+    return alert.state == "escalated" and seen not in (None, "escalated")
 
 
 def installed_listeners() -> list[Publish]:

@@ -30,7 +30,7 @@ class BoardLine(Struct, frozen=True, kw_only=True):
 
     `nearest` is the limit used most, or the broken one; `used` its share in percent, rounded down.
     `drawdown_left` is the headroom of a drawdown limit. `totals` is the cumulative P&L of the last 30
-    calendar days with trades. `open_positions` counts instruments.
+    calendar days with trades. `open_positions` counts instruments. `alerts` are the unacknowledged ones, as `ID:state`.
     """
 
     account: str
@@ -46,7 +46,7 @@ class BoardLine(Struct, frozen=True, kw_only=True):
     open_positions: int
     last_fill_at: datetime | None
     reasons: tuple[str, ...]
-    alert_ids: tuple[str, ...]
+    alerts: tuple[str, ...]
 
 
 def risk_board(context: LedgerContext, stale: Iterable[PartialReason] = ()) -> list[BoardLine]:
@@ -57,7 +57,7 @@ def risk_board(context: LedgerContext, stale: Iterable[PartialReason] = ()) -> l
     verdicts = {one.account: one for one in account_verdicts(context).all(stale)}
     alerts: dict[str, list[str]] = {}
     for alert in context.alerts.page(_MAX_ALERTS, None, AlertFilter("unacknowledged")).items:
-        alerts.setdefault(alert.account or "", []).append(alert.id)
+        alerts.setdefault(alert.account or "", []).append(f"{alert.id}:{alert.state}")
     with context.ledger.snapshot() as queries, exact():
         logged = queries.open_log_positions(Scope(), context.settings.currency)
         held = [*queries.open_positions(Scope()), *logged]
@@ -90,7 +90,7 @@ def _line(
         open_positions=open_positions,
         last_fill_at=verdict.last_fill_at if verdict else context.ledger.queries.last_fill_at(account),
         reasons=tuple(reason.detail for reason in verdict.reasons) if verdict else (),
-        alert_ids=tuple(alerts),
+        alerts=tuple(alerts),
     )
 
 

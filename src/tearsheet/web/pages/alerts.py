@@ -20,7 +20,7 @@ from tearsheet.web.pages.results import partial_of
 from tearsheet.web.rendering.labels import link, resolution_label, rule_label
 
 #: Why an acknowledgement was refused; each has a message and a hint.
-_FormProblem = UsageError | NotFoundError | HttpError
+FormProblem = UsageError | NotFoundError | HttpError
 _PAGE_SIZE = 100
 _MAX_CHOSEN = 5_000
 _YEAR_S = 365 * 86_400
@@ -54,6 +54,12 @@ def acknowledger() -> tuple[str, str | None]:
     return by, note or None
 
 
+def seen_alerts(chosen: Sequence[str]) -> dict[str, str | None]:
+    """Return the alerts of a form's values, `ID:state`, with the states in which the page showed them."""
+    found = (text.partition(":") for text in chosen)
+    return {identity: state or None for identity, _, state in found}
+
+
 def remember_name(response: Response, by: str) -> Response:
     """Return a response that makes the browser remember who acknowledges."""
     response.set_cookie(WHO_COOKIE, by, max_age=_YEAR_S, samesite="Strict", httponly=True)
@@ -70,7 +76,7 @@ class _AlertPages:
         self,
         cursor: PageCursor | None = None,
         acknowledged: int | None = None,
-        error: _FormProblem | None = None,
+        error: FormProblem | None = None,
         **filters: Any,
     ) -> Response:
         """List the alerts that match the filter, newest first, by day and account."""
@@ -84,7 +90,7 @@ class _AlertPages:
             page = query.tracker.alerts.page(_PAGE_SIZE, cursor, alert_filter)
             return self._pages.render(
                 "alerts.html",
-                _error_status(error),
+                error_status(error),
                 title="Alerts",
                 days=_by_day(page.items, lambda alert: alert.raised_at.astimezone(calendar.timezone).date()),
                 filters=filters,
@@ -101,13 +107,13 @@ class _AlertPages:
                 **self._form_values(error),
             )
 
-    def detail(self, alert: str, error: _FormProblem | None = None) -> Response:
+    def detail(self, alert: str, error: FormProblem | None = None) -> Response:
         """Show the history of an alert."""
         with self._app_context.query() as query:
             changes = query.tracker.alerts.changes(alert)
             return self._pages.render(
                 "alert.html",
-                _error_status(error),
+                error_status(error),
                 title="Alert",
                 alert=changes[-1],
                 changes=changes,
@@ -133,12 +139,14 @@ class _AlertPages:
             if not 1 <= len(chosen) <= _MAX_CHOSEN:
                 raise UsageError(f"{len(chosen)} alerts are selected", f"select 1 to {_MAX_CHOSEN}")
             with self._app_context.query() as query:
-                done = query.tracker.alerts.acknowledge_all(chosen, by, note, self._app_context.now)
+                done = query.tracker.alerts.acknowledge_all(
+                    seen_alerts(chosen), by, note, self._app_context.now
+                )
         except (UsageError, HttpError, NotFoundError) as error:
             return self.page(error=error, **filters)
         return remember_name(redirect_to(link("/alerts", filters, acknowledged=len(done))), by)
 
-    def _form_values(self, error: _FormProblem | None) -> dict[str, Any]:
+    def _form_values(self, error: FormProblem | None) -> dict[str, Any]:
         return {
             "can_write": self._app_context.access.is_allowed(request, "write"),
             "by": request.form.get("by", request.cookies.get(WHO_COOKIE, "")),
@@ -150,7 +158,7 @@ class _AlertPages:
         }
 
 
-def _error_status(error: _FormProblem | None) -> int:
+def error_status(error: FormProblem | None) -> int:
     """Return 200 without an error, and for htmx, which shows only successful answers as part of the page."""
     if error is None or "HX-Request" in request.headers:
         return 200

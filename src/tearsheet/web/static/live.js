@@ -22,7 +22,7 @@
   let receivedAt = Date.now(), hasFailed = false, errorCode = null, revision = null, mode = "waiting";
 
   /* a changed page: fetched whole and patched in without losing focus, scroll position or charts */
-  let isRunning = false, isRequested = false, shownText = "", notBefore = 0;
+  let isRunning = false, isRequested = false, isPostponed = false, shownText = "", notBefore = 0;
   async function refresh() {
     if (document.visibilityState === "hidden") return;
     if (isRunning) { isRequested = true; return; }
@@ -37,7 +37,8 @@
       if (answer.status >= 500) throw new Error(answer.statusText);
       const text = await answer.text();
       if (answer.ok && text !== shownText) applyPage(new DOMParser().parseFromString(text, "text/html"), shownText !== "");
-      shownText = text;
+      shownText = isPostponed ? "" : text;
+      isPostponed = false;
       const slow = Number(live()?.dataset.every ?? 0);
       notBefore = Date.now() + Math.max(slow, 3 * (Date.now() - started));
     } catch {
@@ -74,7 +75,14 @@
     if (value) { old.classList.remove("changed"); void old.offsetWidth; old.classList.add("changed"); }
   }
   function children(old, next) {
+    /* rows stay in their place while one is pointed at or selected; their order follows later */
+    const steady = "steady" in (old.dataset ?? {}) && old.children.length > 0 && (old.matches(":hover") || old.querySelector("input:checked, :focus") !== null);
     const keyed = new Map([...old.children].filter(keyOf).map((child) => [keyOf(child), child]));
+    if (steady) {
+      for (const child of [...next.children]) if (keyed.has(keyOf(child))) patch(keyed.get(keyOf(child)), child); else old.append(document.importNode(child, true));
+      isPostponed = true;
+      return;
+    }
     let at = old.firstChild;
     for (const child of [...next.childNodes]) {
       const key = keyOf(child);

@@ -92,6 +92,24 @@
     if (keys[event.key.toLowerCase()]?.()) event.preventDefault();
   });
 
+  /* ages, in the words of the server */
+  const age = (seconds) => {
+    if (seconds < 60) return `${seconds} s`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+    const hours = Math.floor(seconds / 3600);
+    if (hours < 24) return hours < 6 ? `${hours} h ${Math.floor((seconds % 3600) / 60)} min` : `${hours} h`;
+    return `${Math.floor(hours / 24)} d`;
+  };
+  const seen = new WeakMap();
+  const showAges = () => {
+    for (const time of document.querySelectorAll("time[data-ago]")) {
+      if (seen.get(time)?.ago !== time.dataset.ago) seen.set(time, { ago: time.dataset.ago, at: performance.now() });
+      const text = age(Math.floor(Number(time.dataset.ago) + (performance.now() - seen.get(time).at) / 1000));
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+  setInterval(showAges, 5000);
+
   /* a panel with an ID stays open, and its field in focus, when the list around it is replaced */
   let kept = null;
   document.addEventListener("htmx:beforeSwap", () => {
