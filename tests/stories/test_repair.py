@@ -6,11 +6,13 @@ truncated to nothing, cut short, overwritten, no database at all; books that no 
 
 import sqlite3
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tearsheet.cli import main
+from tearsheet.performance.summary import Scope
 from tests.support.api import Api, fill
 from tests.support.place import Place, as_rows, record
 
@@ -32,7 +34,10 @@ def ledger(place: Place, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pnl(place: Place, account: str) -> object:
-    return Api(place).get(f"/api/performance/daily?account={account}&date={DAY}")["data"]["daily_pnl"]
+    """The day's P&L, from a ledger that is closed again: an open one writes back what was removed beside it."""
+    with place.tracker() as tracker:
+        found = tracker.get_summary("daily", start=date.fromisoformat(DAY), scope=Scope(account))
+        return found.value("net_pnl")
 
 
 def remove_logs(ledger: Path) -> None:
