@@ -15,12 +15,12 @@ from operator import add, attrgetter, sub
 
 from msgspec import Struct
 
-from tearsheet.trade.amount import ZERO, exact
+from tearsheet.trade.amount import ONE, ZERO, exact
 from tearsheet.trade.position import Booking, Position, outcome_of
 
 _MICROSECOND = timedelta(microseconds=1)
 _gross, _fees, _quantity = attrgetter("gross"), attrgetter("fees"), attrgetter("quantity")
-_carry = attrgetter("carry")
+_carry, _event = attrgetter("carry"), attrgetter("event")
 WIN, LOSS, BREAKEVEN = 1, -1, 0
 
 
@@ -76,16 +76,17 @@ class Curve(Struct, frozen=True, gc=False):
 def _falls(path: list[Decimal]) -> Iterator[tuple[Decimal, Decimal]]:
     """Yield each fall from a high of a path that is deeper than any before; the first one is from the start."""
     high = trough = path[0]
-    deepest: Decimal | None = None
-    for value in (*path[1:], None):
-        if value is not None and value <= high:
-            trough = min(trough, value)
-            continue
-        if deepest is None or high - trough > deepest:
-            deepest = high - trough
-            yield high, deepest
-        if value is not None:
+    deepest = -ONE  # a path that never falls has a fall of 0
+    for value in path:
+        if value > high:
+            if high - trough > deepest:
+                deepest = high - trough
+                yield high, deepest
             high = trough = value
+        elif value < trough:
+            trough = value
+    if high - trough > deepest:
+        yield high, high - trough
 
 
 class Streaks(Struct, frozen=True, gc=False):
@@ -229,11 +230,14 @@ def merge(tallies: Iterable[Tally]) -> Tally:
 def _tally_bookings(bookings: Iterable[Booking]) -> Tally:
     rows = list(bookings)
     gross, fees = list(map(_gross, rows)), list(map(_fees, rows))
-    quantity = sum(map(abs, map(_quantity, (row for row in rows if row.event is None))), ZERO)
+    traded = [row for row in rows if row.event is None] if any(map(_event, rows)) else rows
+    quantity = sum(map(abs, map(_quantity, traded)), ZERO)
     carry = list(map(_carry, rows))
+    has_carry = any(carry)
     net = map(sub, gross, fees)
-    curve = Curve.from_amounts(map(add, net, carry) if any(carry) else net)
-    return Tally(len(rows), sum(gross, ZERO), sum(fees, ZERO), quantity, curve, carry=sum(carry, ZERO))
+    curve = Curve.from_amounts(map(add, net, carry) if has_carry else net)
+    carried = sum(carry, ZERO) if has_carry else ZERO
+    return Tally(len(rows), sum(gross, ZERO), sum(fees, ZERO), quantity, curve, carry=carried)
 
 
 class _DurationSums:

@@ -4,19 +4,24 @@ A fill's key is permanent: the broker's execution id, else a hash of its content
 fills with equal content before it in the file.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from hashlib import blake2b
+from itertools import repeat
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from tearsheet.trade.amount import ZERO, to_plain_string
+from tearsheet.trade.amount import to_plain_string
 from tearsheet.trade.session import is_ahead, possible_instants
 
 #: Commission that nobody stated: it counts as 0 and is stored as "-0", unlike a stated 0.
 NO_FEE = Decimal("-0")
+#: How the keys of sides of round trips begin.
+_LEG_KEYS = ("t:", "td:")
 Moment = Annotated[datetime, Meta(tz=True)]
 Mode = Literal["PAPER", "LIVE"]
 
@@ -33,8 +38,10 @@ class Side(Enum):
         return Side.SELL if self is Side.BUY else Side.BUY
 
 
-class Fill(Struct, frozen=True, gc=False, kw_only=True):
+class Fill(Struct, frozen=True, gc=False):
     """One execution. `quantity` is positive; `commission` is a cost, a rebate is negative.
+
+    Python builds a dict for a call with more than 15 keywords, so bulk readers pass the values by position.
 
     `multiplier` is money per point and unit, in `currency`. `rank` preserves the source's order of fills
     with the same time. `position_side` is long or short in an
@@ -48,7 +55,7 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     side: Side
     quantity: Decimal
     price: Decimal
-    commission: Decimal = ZERO
+    commission: Decimal
     multiplier: Decimal
     currency: str
     key: str
@@ -71,7 +78,7 @@ class Fill(Struct, frozen=True, gc=False, kw_only=True):
     @property
     def is_leg(self) -> bool:
         """Return whether the fill is a side of a round trip, and not an execution that a broker listed."""
-        return self.key.startswith(("t:", "td:"))
+        return self.key.startswith(_LEG_KEYS)
 
     @property
     def has_day_only(self) -> bool:
@@ -278,6 +285,11 @@ def content_key(
 def execution_key(fill_id: str) -> str:
     """Return the key of a fill with an execution id; unique within its account."""
     return f"x:{fill_id}"
+
+
+def has_leg(fills: Iterable[Fill]) -> bool:
+    """Return whether a fill is a side of a round trip; without a call of Python for each, as imports ask it of all."""
+    return any(map(str.startswith, map(attrgetter("key"), fills), repeat(_LEG_KEYS)))
 
 
 def leg_key(name: str, *, has_day_only: bool) -> str:

@@ -9,6 +9,8 @@ import pytest
 from tearsheet.app.imports.import_file import ImportJob
 from tearsheet.app.reconcile.tie_out import preview_import
 from tearsheet.performance.summary import Scope
+from tearsheet.store.tables.columns import FillRow
+from tearsheet.store.tables.rows import fill_from_row
 from tearsheet.trade.session import Window
 from tests.support.place import NOON, Place, as_rows, fills_csv
 
@@ -197,3 +199,19 @@ def test_a_position_closed_in_another_currency_is_counted_in_its_own(place: Plac
         tracker.import_file(place.write("b.csv", fills_csv([early], header)))
         assert tracker.verify().differences == []
         assert tracker.ledger.tallies.between("A", date(2026, 11, 20), date(2026, 11, 21), "USD") == []
+
+
+def test_a_value_that_only_one_row_of_a_long_file_states_is_stored(place: Place) -> None:
+    """Bulk inserts leave out columns in which no row has a value; the first row decides most of them."""
+    head = "account,symbol,time,side,quantity,price,commission,fill_id,strategy,stop_loss"
+    lines = [f"{line(n, n, 'buy', 1, '100')},," for n in range(120)]
+    lines[77] = f"{line(77, 77, 'buy', 1, '100')},breakout,"
+    lines[99] = f"{line(99, 99, 'buy', 1, '100')},,98.5"
+    with place.tracker() as tracker:
+        tracker.import_file(place.write("a.csv", "\n".join([head, *lines]).encode()))
+        stored = list(
+            map(fill_from_row, tracker.ledger.queries.rows(FillRow, "fills_of_stream", ("A", "X", 0)))
+        )
+        assert [(n, f.strategy) for n, f in enumerate(stored) if f.strategy] == [(77, "breakout")]
+        assert [(n, f.stop_loss) for n, f in enumerate(stored) if f.stop_loss] == [(99, Decimal("98.5"))]
+        assert {f.target for f in stored} == {None}

@@ -41,7 +41,7 @@ from tearsheet.store.write.imported_fills import ImportCounts
 from tearsheet.store.write.transaction import FileState, LedgerTransaction
 from tearsheet.trade.event import Event
 from tearsheet.trade.fill import Fill, Rejection, digest, future_fill
-from tearsheet.trade.session import to_micros
+from tearsheet.trade.session import CLOCK_TOLERANCE, to_micros
 
 _log = logging.getLogger("tearsheet")
 _AT_ONCE = 10_000
@@ -151,9 +151,7 @@ class FileImport:
         if self.statement is None:
             counts, lines, held = _import_records(transaction, report.id, self._job.path, report)
         else:
-            rows = _reject_future_fills(
-                _with_row_numbers(self.statement, self._unmatched_closes), report.file, self._now
-            )
+            rows = _numbered_rows(self.statement, self._unmatched_closes, report.file, self._now)
             counts, lines = _import_fills(
                 transaction, report.id, self.statement, rows, report, job.on_progress
             )
@@ -270,31 +268,23 @@ def _import_fills(
     return counts, lines
 
 
-def _with_row_numbers(
-    statement: Statement, orphans: UnmatchedCloseFinder
+def _numbered_rows(
+    statement: Statement, unmatched: UnmatchedCloseFinder, file: str, now: datetime
 ) -> Iterator[tuple[int, Fill | Rejection]]:
-    """Yield every row with its line number, and pass fills to the finder of unmatched closes."""
-    if not statement.detected.layout.has_effect:
-        for row in statement.rows():
-            yield statement.line, row
-        return
+    """Yield every row with its line number; show fills to the finder, and reject those in the future."""
+    has_effect, latest = statement.detected.layout.has_effect, now + CLOCK_TOLERANCE
     for row in statement.rows():
-        if isinstance(row, Event):
-            orphans.add(row, "", statement.line)
-        elif isinstance(row, Fill):
+        line = statement.line
+        if not isinstance(row, Fill):
+            yield line, row
+            continue
+        if has_effect:
             effect = statement.effect(row)
-            orphans.add(row, effect, statement.line)
-            if effect == "close":
+            unmatched.add(row, effect, line)
+            if effect == "close" and not isinstance(row, Event):
                 row = structs.replace(row, closes=True, reported=statement.reported_net)
-        yield statement.line, row
-
-
-def _reject_future_fills(
-    rows: Iterator[tuple[int, Fill | Rejection]], file: str, now: datetime
-) -> Iterator[tuple[int, Fill | Rejection]]:
-    for line, row in rows:
-        rejected = future_fill(row, file, line, now) if isinstance(row, Fill) else None
-        yield line, rejected or row
+        ahead = future_fill(row, file, line, now) if row.time > latest else None
+        yield line, ahead or row
 
 
 def _chunks(rows: Iterator[tuple[int, Fill | Rejection]]) -> Iterable[list[tuple[int, Fill | Rejection]]]:

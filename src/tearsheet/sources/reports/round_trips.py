@@ -183,6 +183,7 @@ class _RoundTripReader:
                 side=side,
                 quantity=quantity,
                 price=value,
+                commission=ZERO,
                 multiplier=instrument.multiplier,
                 currency=instrument.currency,
                 key=key,

@@ -197,6 +197,7 @@ class FillParser:
             side=_BUY,
             quantity=ZERO,
             price=ZERO,
+            commission=ZERO,
             multiplier=fill.multiplier,
             currency=_currency(money) or money,
             key=event_key(fill.key, "foreign_fee"),
@@ -234,7 +235,7 @@ class FillParser:
         commission = NO_FEE if raw.commission is None else raw.commission or ZERO
         if raw.bad_number is not None:
             raise RowError(*structs.astuple(raw.bad_number))
-        if minor := _MINOR.get(raw.fee_currency.strip()):
+        if raw.fee_currency and (minor := _MINOR.get(raw.fee_currency.strip())):
             commission, raw.fee_currency = EXACT.multiply(commission, _HUNDREDTH), minor
         if quantity is None or quantity <= ZERO:
             raise _missing_quantity(quantity)
@@ -252,10 +253,10 @@ class FillParser:
         if raw.fee_currency or raw.amount is not None or raw.cash is not None:
             terms = TradeTerms(side, quantity, price, commission)
             quantity, commission = self._settlement.resolve_fee(terms, instrument, raw)
-        symbol, fill_id, status = instrument.symbol, raw.fill_id.strip(), raw.status
+        symbol, fill_id = instrument.symbol, raw.fill_id.strip()
         if len(account) + len(symbol) + len(fill_id) > LONGEST_NAME:
             _check_names(account=account, symbol=symbol, fill_id=fill_id)
-        kind = _STATUSES[status] if status in _STATUSES else _status(status, fill_id)
+        kind = _status(raw.status, fill_id) if raw.status else None
         if fill_id in _NO_ID:
             fill_id = ""
             key = self._content_key(account, symbol, at, side, quantity, price, commission)
@@ -268,23 +269,24 @@ class FillParser:
         if raw.leg:
             key = leg_key(name, has_day_only=raw.leg == "day")
         fill = Fill(
-            account=account,
-            symbol=symbol,
-            time=at,
-            side=side,
-            quantity=quantity,
-            price=price,
-            commission=commission,
-            multiplier=instrument.multiplier,
-            currency=instrument.currency,
-            key=key,
-            rank=self._next_rank(account, symbol, at),
-            fill_id=fill_id or None,
-            order_id=raw.order_id.strip() or None,
-            strategy=raw.strategy.strip() or None,
-            stop_loss=raw.stop_loss,
-            target=raw.target,
-            position_side=_position_side(raw.position_side) if raw.position_side else None,
+            account,
+            symbol,
+            at,
+            side,
+            quantity,
+            price,
+            commission,
+            instrument.multiplier,
+            instrument.currency,
+            key,
+            self._next_rank(account, symbol, at),
+            fill_id or None,
+            raw.order_id.strip() or None,
+            raw.strategy.strip() or None,
+            raw.stop_loss,
+            raw.target,
+            None,
+            _position_side(raw.position_side) if raw.position_side else None,
         )
         return fill if kind is None else FillRevision(**structs.asdict(fill), kind=kind)
 

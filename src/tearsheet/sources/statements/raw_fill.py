@@ -138,6 +138,29 @@ class InvalidRow(Struct, frozen=True):
     account: str | None = None
 
 
+class ProblemMapper:
+    """Mapper of rows whose text is wrong: each is rejected, and none shows anything about the file."""
+
+    def __init__(self, problem: RowProblem) -> None:
+        self._row = InvalidRow(problem)
+
+    def read(self, cells: list[str]) -> InvalidRow:
+        """Return the row as rejected."""
+        return self._row
+
+    def numbers(self, cells: list[str]) -> Iterator[str]:
+        """Yield nothing."""
+        return iter(())
+
+    def times(self, cells: list[str]) -> Iterator[str]:
+        """Yield nothing."""
+        return iter(())
+
+    def fee(self, cells: list[str]) -> str:
+        """Return no fee."""
+        return ""
+
+
 class TextCache(dict[str, _Value]):
     """Cache of parsed texts: prices, quantities and fees repeat, and parsing one takes 1 µs."""
 

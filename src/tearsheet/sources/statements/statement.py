@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -69,6 +70,7 @@ class Statement:
         self.parse_rules = parse_rules
         self.total_bytes = path.stat().st_size
         self._reader = reader
+        self._effect = lru_cache(1000)(detected.layout.effect)
         self._new_parser = new_parser
         self._parser = new_parser()
 
@@ -100,7 +102,7 @@ class Statement:
 
     def effect(self, fill: Fill) -> Effect:
         """Return whether the fill read last opened or closed, as far as the file states it."""
-        return self.detected.layout.effect(self._parser.last.effect, fill.side)
+        return self._effect(self._parser.last.effect, fill.side)
 
     @property
     def trade_day(self) -> date | None:

@@ -10,7 +10,7 @@ from tearsheet.sources.layouts.layout import Layout
 from tearsheet.sources.statements.corporate_actions import ShareMove, action_events
 from tearsheet.sources.statements.expirations import Expirations, PendingExpiration
 from tearsheet.sources.statements.fill_rows import FillParser
-from tearsheet.sources.statements.raw_fill import InvalidRow, PlainMapper, RawEvent, RawFill
+from tearsheet.sources.statements.raw_fill import PlainMapper, ProblemMapper, RawEvent, RawFill
 from tearsheet.sources.statements.row_kinds import SkippedRow
 from tearsheet.sources.statements.row_rules import PickedRow, RoundTripRow, RowMapper, RuleMapper
 from tearsheet.sources.statements.settlement import result_mismatch, with_implied_fee
@@ -67,20 +67,17 @@ class TableReader:
     def numbers(self) -> Iterator[str]:
         """Yield the texts that show the number format."""
         for mapper, cells in self._rows():
-            if not isinstance(mapper, RowProblem):
-                yield from mapper.numbers(cells)
+            yield from mapper.numbers(cells)
 
     def fees(self) -> Iterator[str]:
         """Yield the first fee of each row as written."""
         for mapper, cells in self._rows():
-            if not isinstance(mapper, RowProblem):
-                yield mapper.fee(cells)
+            yield mapper.fee(cells)
 
     def times(self) -> Iterator[str]:
         """Yield the times of all rows as written."""
         for mapper, cells in self._rows():
-            if not isinstance(mapper, RowProblem):
-                yield from mapper.times(cells)
+            yield from mapper.times(cells)
 
     def read(self, parser: FillParser) -> Iterator[Fill | Rejection]:
         """Yield the fills and rejections of the file, from its first row."""
@@ -89,17 +86,17 @@ class TableReader:
         ended: list[PendingExpiration] = []
         moves: list[ShareMove] = []
         halves: dict[str, tuple[RawEvent, int, list[str]]] = {}
-        table = self._table
+        table, parse = self._table, parser.parse
         for mapper, cells in self._rows():
-            row = InvalidRow(mapper) if isinstance(mapper, RowProblem) else mapper.read(cells)
+            row = mapper.read(cells)
             if isinstance(row, RawFill):
-                made = parser.parse(row, table.line, cells)
-                if made is not None:
-                    yield made if isinstance(made, Fill) else describe_span(made, table.last_line)
+                made = parse(row, table.line, cells)
                 if isinstance(made, Fill):
-                    yield from filter(None, [parser.foreign_fee(made, row)])
-                    for carry in filter(None, (row.accrued_interest(made.side), row.swap_event())):
-                        yield from filter(None, [parser.parse_event(carry, table.line, cells)])
+                    yield made
+                    if row.accrued or row.swap or row.foreign_fee is not None:
+                        yield from self._events_beside(parser, made, row, cells)
+                elif made is not None:
+                    yield describe_span(made, table.last_line)
             elif isinstance(row, RawEvent) and row.terms.how in SPLIT_HALVES:
                 yield from self._split_half(parser, row, cells, halves)
             elif isinstance(row, RawEvent):
@@ -134,6 +131,14 @@ class TableReader:
                 yield from filter(None, [parser.parse_event(made, move.line, move.cells)])
             else:
                 yield parser.reject(move.line, move.cells, made, move.raw.account or self._account)
+
+    def _events_beside(
+        self, parser: FillParser, fill: Fill, row: RawFill, cells: Sequence[str]
+    ) -> Iterator[Fill | Rejection]:
+        """Yield the events that the row of a fill states: its fee in another currency, accrued interest, swap."""
+        yield from filter(None, [parser.foreign_fee(fill, row)])
+        for carry in filter(None, (row.accrued_interest(fill.side), row.swap_event())):
+            yield from filter(None, [parser.parse_event(carry, self._table.line, cells)])
 
     def _split_half(
         self,
@@ -213,13 +218,13 @@ class TableReader:
     def trades(self) -> Iterator[RawFill]:
         """Yield the raw fills of all trades of the file."""
         for mapper, cells in self._rows():
-            row = None if isinstance(mapper, RowProblem) else mapper.read(cells)
+            row = mapper.read(cells)
             if isinstance(row, RawFill):
                 yield row
             elif isinstance(row, RoundTripRow):
                 yield from (row.entry, row.exit)
 
-    def _rows(self) -> Iterator[tuple[RowMapper | RowProblem, list[str]]]:
+    def _rows(self) -> Iterator[tuple[RowMapper, list[str]]]:
         """Yield the mapper and cells of each row of the table; a header in the file gives a new mapper."""
         header, whole, is_inside = self._header, strip_cells(self._header), True
         stated = self._preamble
@@ -227,7 +232,7 @@ class TableReader:
         may_end, marks, titled = self._layout.table_ends == "blank", self._header_marks, self._layout.titles
         for cells, problem in self._table.rows(self._header_line):
             if problem is not None:
-                yield problem, cells
+                yield ProblemMapper(problem), cells
                 continue
             if not (cells and cells[0].strip()) and not "".join(cells).strip():
                 is_inside = is_inside and not may_end

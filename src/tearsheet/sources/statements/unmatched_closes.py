@@ -11,7 +11,7 @@ from decimal import Decimal
 from tearsheet.sources.layouts.layout import Effect
 from tearsheet.trade.amount import ZERO, exact
 from tearsheet.trade.event import CHANGES, Event
-from tearsheet.trade.fill import Fill, FillRevision, Side, UnmatchedClose
+from tearsheet.trade.fill import Fill, Side, UnmatchedClose
 
 
 class _Direction:
@@ -36,12 +36,12 @@ class _Direction:
 
 
 class _Stream:
-    __slots__ = ("begins", "directions", "ends", "falls", "last", "rises", "unknown")
+    __slots__ = ("begins", "directions", "falls", "last", "rises")
 
     def __init__(self, at: datetime) -> None:
         self.directions: dict[Side, _Direction] = {}
-        self.begins = self.ends = self.last = at
-        self.rises = self.falls = self.unknown = False
+        self.begins = self.last = at
+        self.rises = self.falls = False
 
 
 class UnmatchedCloseFinder:
@@ -49,14 +49,18 @@ class UnmatchedCloseFinder:
 
     def __init__(self) -> None:
         self._streams: dict[tuple[str, str], _Stream] = {}
-        self._changed: set[tuple[str, str]] = set()
+        #: streams with a fill without effect, or with an event that changes what is held: the books tell
+        self._unknown: set[tuple[str, str]] = set()
 
     def add(self, fill: Fill, effect: Effect, line: int) -> None:
         """Add a fill with its effect; corrections and busts are ignored."""
         key = (fill.account, fill.symbol)
-        if isinstance(fill, Event) and fill.kind in CHANGES:
-            self._changed.add(key)  # what is held is told by the books
-        if isinstance(fill, FillRevision | Event):
+        if type(fill) is not Fill:
+            if isinstance(fill, Event) and fill.kind in CHANGES:
+                self._unknown.add(key)
+            return
+        if not effect:
+            self._unknown.add(key)
             return
         stream = self._streams.get(key)
         if stream is None:
@@ -64,10 +68,7 @@ class UnmatchedCloseFinder:
         stream.rises = stream.rises or fill.time > stream.last
         stream.falls = stream.falls or fill.time < stream.last
         stream.last = fill.time
-        stream.begins, stream.ends = min(stream.begins, fill.time), max(stream.ends, fill.time)
-        if not effect:
-            stream.unknown = True
-            return
+        stream.begins = min(stream.begins, fill.time)
         closes = effect == "close"
         way = stream.directions.setdefault(fill.side if closes else fill.side.opposite, _Direction())
         with exact():
@@ -90,7 +91,7 @@ class UnmatchedCloseFinder:
                 for side, way in stream.directions.items():
                     way.end_instant()
                     lacking = _shortfall(stream, way)
-                    if lacking <= ZERO or stream.unknown or (account, symbol) in self._changed:
+                    if lacking <= ZERO or (account, symbol) in self._unknown:
                         continue
                     before = held(account, symbol, stream.begins)
                     lacking -= max(ZERO, before if side is Side.SELL else -before)

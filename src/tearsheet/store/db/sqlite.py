@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import islice, starmap
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -178,17 +179,25 @@ def _drop_null_columns(statement: str, rows: Sequence[Values]) -> tuple[str, Ite
     """
     if len(rows) < _LEAST_ROWS or copy_target(statement) is None:
         return statement, rows
-    columns = list(zip(*rows, strict=True))
-    empty = {place for place, column in enumerate(columns) if _is_empty(column)}
-    if not 0 < len(empty) < len(columns):
+    # the first row excludes most columns without a look at the other rows
+    first = next(iter(rows))
+    columns = range(len(first))
+    empty = [place for place, value in enumerate(first) if value is None]
+    while empty and (stated := _stated(rows, empty)):
+        empty = [place for place in empty if place not in stated]
+    filled = [place for place in columns if place not in empty]
+    if not empty or len(filled) < 2:  # an itemgetter of one place gives no tuple
         return statement, rows
-    filled = [column for place, column in enumerate(columns) if place not in empty]
-    return insert_with_nulls(statement, tuple(sorted(empty))), zip(*filled, strict=True)
+    return insert_with_nulls(statement, tuple(empty)), map(itemgetter(*filled), rows)
 
 
-def _is_empty(column: Values) -> bool:
-    # the first value decides most columns without a comparison of the others
-    return next(iter(column)) is None and column.count(None) == len(column)
+def _stated(rows: Sequence[Values], places: Sequence[int]) -> set[int]:
+    """Return the places at which a row has a value: those of the first row that has one, or none."""
+    # the pair makes a tuple also of a single place
+    cells = itemgetter(*places, *places[:1])
+    blank = cells([None] * (max(places) + 1))
+    found = next(filter(blank.__ne__, map(cells, rows)), ())
+    return {place for place, value in zip(places, found, strict=False) if value is not None}
 
 
 def _file_ids(path: Path, *, with_log: bool) -> tuple[_FileId | None, ...]:

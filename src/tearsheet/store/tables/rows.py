@@ -1,10 +1,12 @@
 """Conversion between rows of the ledger and the values they represent, one function each way."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal, cast
+from itertools import compress, count, islice
+from operator import attrgetter, eq, le
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Struct, json, structs
@@ -17,6 +19,7 @@ from tearsheet.trade.fill import ConflictRejection, Fill, Rejection, Side, Trade
 from tearsheet.trade.position import Booking, Position, log_place
 from tearsheet.trade.session import EARLIEST, LATEST, from_micros, to_micros
 
+_Kept = TypeVar("_Kept", Booking, Position)
 #: Days of log files are counted from here; a file of this day or earlier does not exist.
 _FIRST_DAY = EARLIEST.date() - timedelta(days=1)
 _LINES = (1 << 32) - 1
@@ -211,7 +214,7 @@ def logged_booking(p: Position) -> Booking:
 
 def fill_to_row(identity: int, f: Fill, record_id: int | None) -> FillRow:
     """Return the row of a fill or event; `record_id` is the trade-log record it comes from."""
-    event = f if isinstance(f, Event) else None
+    event = f if type(f) is not Fill and isinstance(f, Event) else None
     return FillRow(
         identity,
         f.account,
@@ -244,26 +247,26 @@ def fill_to_row(identity: int, f: Fill, record_id: int | None) -> FillRow:
 def fill_from_row(row: FillRow) -> Fill:
     """Return the fill or event of a row."""
     fill = Fill(
-        account=row.account,
-        symbol=row.symbol,
-        key=row.key,
-        time=from_micros(row.time_us),
-        rank=row.rank,
-        side=_SIDES[row.side],
-        quantity=Decimal(row.quantity),
-        price=Decimal(row.price),
-        commission=Decimal(row.commission),
-        multiplier=Decimal(row.multiplier),
-        currency=row.currency,
-        fill_id=row.fill_id,
-        order_id=row.order_id,
-        strategy=row.strategy,
-        stop_loss=decimal(row.stop_loss),
-        target=decimal(row.target),
-        mode=row.mode,
-        position_side=row.position_side,
-        closes=bool(row.closes),
-        reported=decimal(row.reported),
+        row.account,
+        row.symbol,
+        from_micros(row.time_us),
+        _SIDES[row.side],
+        Decimal(row.quantity),
+        Decimal(row.price),
+        Decimal(row.commission),
+        Decimal(row.multiplier),
+        row.currency,
+        row.key,
+        row.rank,
+        row.fill_id,
+        row.order_id,
+        row.strategy,
+        decimal(row.stop_loss),
+        decimal(row.target),
+        row.mode,
+        row.position_side,
+        bool(row.closes),
+        decimal(row.reported),
     )
     return fill if row.event is None else _event_of(row, fill)
 
@@ -323,12 +326,32 @@ def _printable(text: str) -> str:
 
 def in_closing_order(positions: Iterable[Position]) -> list[Position]:
     """Return closed positions in the order in which they were closed."""
-    return sorted(positions, key=_closing_order)
+    return _in_order(list(positions), _closed_at, _closing_order)
+
+
+def in_booking_order(bookings: Iterable[Booking]) -> list[Booking]:
+    """Return bookings in order."""
+    return _in_order(list(bookings), attrgetter("time"), attrgetter("order"))
+
+
+def _in_order(
+    rows: list[_Kept], moment: Callable[[_Kept], datetime], order: Callable[[_Kept], Any]
+) -> list[_Kept]:
+    """Return rows in order; those of an import mostly are, so keys are made of neighbours of one instant only."""
+    times = list(map(moment, rows))
+    if all(map(le, times, islice(times, 1, None))):
+        ties = compress(count(), map(eq, times, islice(times, 1, None)))
+        if all(order(rows[place]) <= order(rows[place + 1]) for place in ties):
+            return rows
+    return sorted(rows, key=order)
+
+
+def _closed_at(position: Position) -> datetime:
+    return position.closed_at or position.last_at
 
 
 def _closing_order(p: Position) -> tuple[datetime, str, int, str, int, str]:
-    closed_at = p.closed_at or p.last_at
-    return closed_at, p.account, log_place(p.last_rank), p.symbol, p.last_rank, p.id
+    return _closed_at(p), p.account, log_place(p.last_rank), p.symbol, p.last_rank, p.id
 
 
 class _RecordBody(Struct, frozen=True, array_like=True, gc=False):

@@ -10,7 +10,7 @@ from msgspec import Struct
 from tearsheet.performance.tally import Tally
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import date_from_text, in_closing_order
+from tearsheet.store.tables.rows import date_from_text, in_booking_order, in_closing_order
 from tearsheet.trade.position import Booking, Position
 
 ALL_ACCOUNTS = ""
@@ -26,16 +26,11 @@ class TallyRules(Struct, frozen=True):
 
     def tally(self, bookings: Iterable[Booking], closed: Iterable[Position]) -> Tally:
         """Return the tally of bookings and closed positions in any order."""
-        return self.tally_in_order(sorted(bookings, key=booking_order), in_closing_order(closed))
+        return self.tally_in_order(in_booking_order(bookings), in_closing_order(closed))
 
     def tally_in_order(self, bookings: Sequence[Booking], closed: Sequence[Position]) -> Tally:
         """Return the tally of bookings and closed positions that are in order."""
         return Tally.from_bookings(bookings, closed, self.breakeven_band, self.breakeven_breaks_streak)
-
-
-def booking_order(booking: Booking) -> tuple[object, ...]:
-    """Sort key among all bookings."""
-    return booking.order
 
 
 class TallyTable:

@@ -40,11 +40,6 @@ def store_positions(queries: Queries, positions: Sequence[Position]) -> None:
     queries.add(PositionRow, [position_to_row(position, logged=False) for position in positions])
 
 
-def is_event_or_sided(fill: Fill) -> bool:
-    """Return whether the stream of a fill has to be booked by `EventStreams`."""
-    return fill.position_side is not None or isinstance(fill, Event)
-
-
 def store_gaps(queries: Queries, gaps: Sequence[Gap]) -> None:
     """Save what the books lack."""
     queries.add(GapRow, map(gap_to_row, gaps))
@@ -75,8 +70,8 @@ class AppendBooking:
             return True
         if times[0] <= self._reached or not all(map(le, times, times[1:])):
             return False
-        if any(map(is_event_or_sided, fills)):
-            return False
+        if any(map(attrgetter("position_side"), fills)) or Event in map(type, fills):
+            return False  # `EventStreams` books them
         cut = bisect_left(times, times[-1])
         if not cut and len(ready) > _MAX_WAITING:
             cut = len(ready)

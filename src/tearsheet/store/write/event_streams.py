@@ -16,7 +16,7 @@ from tearsheet.store.write.session_tallies import SessionTallies
 from tearsheet.store.write.unstated_fees import UnstatedFees
 from tearsheet.trade.event import Event
 from tearsheet.trade.event_book import EventBook
-from tearsheet.trade.fill import Fill
+from tearsheet.trade.fill import Fill, has_leg
 from tearsheet.trade.round_trip import REACH, without_executed_legs
 from tearsheet.trade.session import from_micros, to_micros
 
@@ -131,7 +131,7 @@ class EventStreams:
             rows = self._queries.rows(FillRow, "fills_of_stream", (*stream, start_us - REACH_US))
             read = list(map(fill_from_row, rows))
             fills = [fill for fill in read if not isinstance(fill, Event)]
-            booked = without_executed_legs(fills) if any(fill.is_leg for fill in fills) else fills
+            booked = without_executed_legs(fills) if has_leg(fills) else fills
             self.executed_legs += len(fills) - len(booked)
             found += [*self._fees.priced(booked), *(fill for fill in read if isinstance(fill, Event))]
         return sorted((fill for fill in found if fill.time >= first), key=_order)

@@ -180,10 +180,12 @@ class FillImporter:
 
     def _add_new(self, source_id: int, chunk: Sequence[tuple[int, Fill]], counts: ImportCounts) -> bool:
         """Insert a chunk of fills if all of them are new, which the insert itself detects."""
-        if any(type(fill) is FillRevision for _, fill in chunk) or self._has_superseded(chunk):
+        fills = [fill for _, fill in chunk]
+        kinds = Counter(map(type, fills))
+        if FillRevision in kinds or self._has_superseded(chunk):
             return False
         last = self._last_id(source_id)
-        new = [fill_to_row(n, fill, None) for n, (_, fill) in enumerate(chunk, last + 1)]
+        new = [fill_to_row(n, fill, None) for n, fill in enumerate(fills, last + 1)]
         if not self._queries.add_if_new(FillRow, new):
             self._queries.execute("remove_fills_of_source", (last, last + len(new) + 1))
             return False
@@ -192,12 +194,12 @@ class FillImporter:
             SightingRow(source_id, line, row.id, row.rank) for (line, _), row in zip(chunk, new, strict=True)
         ]
         self._queries.add(SightingRow, sightings)
-        for _, fill in chunk:
-            counts.count_new(fill)
+        counts.events += kinds[Event]
+        counts.new += len(fills) - kinds[Event]
         times = [row.time_us for row in new]
         counts.extend_time_range(min(times))
         counts.extend_time_range(max(times))
-        self._streams.add_new([fill for _, fill in chunk])
+        self._streams.add_new(fills)
         return True
 
     def _has_superseded(self, chunk: Sequence[tuple[int, Fill]]) -> bool:

@@ -27,7 +27,7 @@ from tearsheet.store.write.unstated_fees import UnstatedFees
 from tearsheet.trade.amount import ZERO, exact, trade_value
 from tearsheet.trade.event import Event
 from tearsheet.trade.fee_schedule import FeeSchedule
-from tearsheet.trade.fill import Fill, Side
+from tearsheet.trade.fill import Fill, Side, has_leg
 from tearsheet.trade.position import Book, Booking, Position
 from tearsheet.trade.round_trip import without_executed_legs
 from tearsheet.trade.session import from_micros, to_micros
@@ -77,7 +77,7 @@ class StreamRebuilder:
                 self._mark(fill.account, fill.symbol, since_us)
 
     def _can_append(self, fills: Sequence[Fill]) -> bool:
-        if self._append is None or any(fill.is_leg for fill in fills):
+        if self._append is None or has_leg(fills):
             return False
         return self._append.add(list(self._fees.priced(fills)))
 

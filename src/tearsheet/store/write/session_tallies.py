@@ -8,16 +8,16 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from itertools import chain, groupby, islice
-from operator import attrgetter, lt
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from tearsheet.performance.tally import Tally
 from tearsheet.store.tables.account_states import AccountStates
 from tearsheet.store.tables.columns import TallyRow
 from tearsheet.store.tables.queries import Queries
-from tearsheet.store.tables.rows import in_closing_order
-from tearsheet.store.tables.tallies import ALL_ACCOUNTS, TallyRules, booking_order, decode, encode
+from tearsheet.store.tables.rows import in_booking_order, in_closing_order
+from tearsheet.store.tables.tallies import ALL_ACCOUNTS, TallyRules, decode, encode
 from tearsheet.trade.position import Booking, Position
 from tearsheet.trade.session import TradingCalendar, to_micros
 
@@ -70,7 +70,7 @@ class SessionTallies:
         """Add stored bookings and closed positions."""
         added: dict[tuple[date, str], tuple[list[Booking], list[Position]]]
         added = defaultdict(lambda: ([], []))
-        bookings = _sorted(bookings)
+        bookings = in_booking_order(bookings)
         self.accounts.on_added(bookings)
         for day, session_bookings in self._by_session(bookings, _booked_at):
             for currency, own_bookings in groupby(session_bookings, _currency):
@@ -214,14 +214,6 @@ class SessionTallies:
             return None
         last = max(chain(map(_booked_at, booked), map(_ended_at, ended)))
         return _CachedTally(to_micros(last), self._rules.tally(booked, ended))
-
-
-def _sorted(bookings: Sequence[Booking]) -> Sequence[Booking]:
-    """Return bookings in order; the bookings of a large import are sorted already."""
-    times = list(map(_booked_at, bookings))
-    if all(map(lt, times, islice(times, 1, None))):
-        return bookings
-    return sorted(bookings, key=booking_order)
 
 
 def _time_bounds(bookings: list[Booking], closed: list[Position]) -> tuple[int, int]:
