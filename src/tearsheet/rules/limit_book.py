@@ -289,7 +289,7 @@ class LimitBook:
         if late or self.context.calendar.trading_day_of(booking.time) < self.session:
             raise UsageError(
                 f"the booking of {booking.time} comes after later ones",
-                "fold the account anew; breaches that are kept stay",
+                "rebuild the account's limits from its bookings; stored breaches stay",
             )
 
     def _apply_session_ends(self, now: datetime) -> tuple[Breach, ...]:

@@ -391,10 +391,10 @@ DELETE FROM variant WHERE account = ? AND key = ?
 -- name: remove_sightings_of_fill
 DELETE FROM sighting WHERE fill_id = ?
 -- name: sightings_of_key
-SELECT g.source_id, g.line, 'fill' AS status, 'stands' AS fate, s.layout, f.account, f.symbol, f.key, f.time_us, g.rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode, f.event, f.amount, f.position_side, f.terms, f.closes, f.reported
+SELECT g.source_id, g.line, 'fill' AS status, 'stands' AS fate, f.account, f.symbol, f.key, f.time_us, g.rank, f.side, f.quantity, f.price, f.commission, f.multiplier, f.currency, f.fill_id, f.order_id, f.strategy, f.stop_loss, f.target, f.mode, f.event, f.amount, f.position_side, f.terms, f.closes, f.reported, s.layout
 FROM fill f JOIN sighting g ON g.fill_id = f.id JOIN source s ON s.id = g.source_id WHERE f.account = ? AND f.key = ?
 -- name: variants_of_key
-SELECT v.source_id, v.line, v.status, v.fate, s.layout, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode, v.event, v.amount, v.position_side, v.terms, v.closes, v.reported
+SELECT v.source_id, v.line, v.status, v.fate, v.account, v.symbol, v.key, v.time_us, v.rank, v.side, v.quantity, v.price, v.commission, v.multiplier, v.currency, v.fill_id, v.order_id, v.strategy, v.stop_loss, v.target, v.mode, v.event, v.amount, v.position_side, v.terms, v.closes, v.reported, s.layout
 FROM variant v JOIN source s ON s.id = v.source_id WHERE v.account = ? AND v.key = ?
 
 -- name: batches

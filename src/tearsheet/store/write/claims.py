@@ -16,7 +16,7 @@ from tearsheet.store.tables.columns import FillRow, VariantRow
 from tearsheet.trade.fill import ConflictRejection, Fill, FillRevision
 from tearsheet.trade.session import from_micros
 
-_SHARED_COLUMNS = tuple(name for name in FillRow.__struct_fields__ if name in VariantRow.__struct_fields__)
+SHARED_COLUMNS = tuple(name for name in FillRow.__struct_fields__ if name in VariantRow.__struct_fields__)
 ClaimKind = Literal["fill", "correction", "bust"]
 ClaimStatus = Literal["stands", "superseded", "refused"]
 
@@ -177,7 +177,7 @@ def claim_kind(fill: Fill) -> ClaimKind:
 
 def variant_row(source_id: int, line: int, kind: ClaimKind, status: ClaimStatus, row: FillRow) -> VariantRow:
     """Return the row of a claim with other content than the stored fill."""
-    shared = {name: getattr(row, name) for name in _SHARED_COLUMNS}
+    shared = {name: getattr(row, name) for name in SHARED_COLUMNS}
     return VariantRow(source_id=source_id, line=line, status=kind, fate=status, **shared)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tearsheet.store.tables.columns import FillRow, Row, SightingRow, VariantRow
+from tearsheet.store.tables.columns import FillRow, SightingRow, VariantRow
 from tearsheet.store.tables.queries import Queries
 from tearsheet.store.tables.query_rows import FillNameRow
 from tearsheet.store.tables.rows import LINE_BITS, fill_to_row
 from tearsheet.store.write.claims import (
+    SHARED_COLUMNS,
     Claim,
     ClaimFold,
     ClaimKind,
@@ -26,7 +27,7 @@ from tearsheet.store.write.claims import (
 )
 from tearsheet.store.write.rebooking import StreamRebuilder
 from tearsheet.trade.event import Event
-from tearsheet.trade.fill import Fill, FillRevision, Mode, Rejection
+from tearsheet.trade.fill import Fill, FillRevision, Rejection
 from tearsheet.trade.session import to_micros
 
 #: Account and key of a fill.
@@ -37,37 +38,12 @@ Instant = tuple[str, str, int]
 _LEAST_ROWS = 100
 
 
-class _ClaimRow(Row, frozen=True, gc=False):
-    """A line of an import with the content that it states for a fill."""
+class _ClaimRow(VariantRow, frozen=True, gc=False):
+    """A line of an import with the content that it states for a fill, and the layout of its file."""
 
-    source_id: int
-    line: int
     status: ClaimKind
     fate: ClaimStatus
     layout: str
-    account: str
-    symbol: str
-    key: str
-    time_us: int
-    rank: int
-    side: str
-    quantity: str
-    price: str
-    commission: str
-    multiplier: str
-    currency: str
-    fill_id: str | None
-    order_id: str | None
-    strategy: str | None
-    stop_loss: str | None
-    target: str | None
-    mode: Mode | None
-    event: str | None
-    amount: str | None
-    position_side: str | None
-    terms: str | None
-    closes: int | None
-    reported: str | None
 
 
 class ImportCounts(Struct):
@@ -354,33 +330,8 @@ def load_claims(queries: Queries, names: Sequence[FillName]) -> dict[FillName, l
 
 
 def _claim(row: _ClaimRow) -> Claim:
-    fill = FillRow(
-        id=0,
-        account=row.account,
-        symbol=row.symbol,
-        key=row.key,
-        time_us=row.time_us,
-        rank=row.rank,
-        side=row.side,
-        quantity=row.quantity,
-        price=row.price,
-        commission=row.commission,
-        multiplier=row.multiplier,
-        currency=row.currency,
-        fill_id=row.fill_id,
-        order_id=row.order_id,
-        strategy=row.strategy,
-        stop_loss=row.stop_loss,
-        target=row.target,
-        mode=row.mode,
-        record_id=None,
-        event=row.event,
-        amount=row.amount,
-        position_side=row.position_side,
-        terms=row.terms,
-        closes=row.closes,
-        reported=row.reported,
-    )
+    content = {name: getattr(row, name) for name in SHARED_COLUMNS}
+    fill = FillRow(id=0, record_id=None, **content)
     return Claim(row.source_id, row.line, row.status, row.layout == "api", fill, row.fate)
 
 
