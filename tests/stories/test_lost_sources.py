@@ -327,6 +327,90 @@ def test_targets_whose_file_is_gone_are_not_evaluated(
     assert (answer["data"]["state"], codes(answer)) == ("partial", ["source_gone"])
 
 
+NEAR = (
+    "20261120.jsonl",
+    "2026-11-20.JSONL",
+    "2026_11_20.jsonl",
+    "2026-11-20.json",
+    "2026-11-20.jsonl.1",
+    "2026-11-20.jsonl.gz",
+    "2026-11-20-bot.jsonl",
+    "trades-2026-11-20.jsonl",
+    "2026-11-20.log",
+    "2026-11-31.jsonl",
+)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("name", NEAR)
+def test_a_file_that_is_named_nearly_like_a_log_is_said(
+    place: Place, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Kind: what is not read is passed over in silence."""
+    place.log(YESTERDAY, trade("0", "-50", days=1))
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    path = f"/api/performance/daily?account=A&date={TODAY}"
+    assert codes(api.get(path)) == []
+    place.write(f"logs/{name}", json.dumps(trade("1", "-400")) + "\n")
+    whole_time = name == "2026-11-31.jsonl"
+    assert codes(api.get(path)) == ["unread_file"]
+    assert codes(api.get("/api/performance/daily?account=A&date=2026-11-10")) == ["unread_file"] * whole_time
+    assert json.loads(api.ask("GET", "/readyz").text)["checks"]["sources"]["detail"] == "unread_file"
+    shell(place, monkeypatch)
+    assert main(["check", "--start", TODAY]) == 75
+    assert f"{name} is not read: a log is named YYYY-MM-DD.jsonl" in capsys.readouterr().out
+    assert main(["sources"]) == 0
+    assert name in capsys.readouterr().out
+    assert main(["sources", "keep", name, "--by", "kim"]) == 0
+    assert codes(api.get(path)) == []
+    with place.tracker() as tracker:
+        assert not tracker.sync().changed
+
+
+@pytest.mark.sqlite
+def test_a_misnamed_log_that_is_renamed_is_read(place: Place) -> None:
+    place.write(f"logs/{TODAY}.JSONL", json.dumps(trade("1", "-400")) + "\n")
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    assert codes(api.get(f"/api/performance/daily?date={TODAY}")) == ["unread_file"]
+    (place.folder / "logs" / f"{TODAY}.JSONL").rename(log_file(place))
+    assert state(api)[:3] == (-400, False, [])
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    "name",
+    ["performance-alerts.jsonl", "notes-2026-11-20.txt", "2026-11-20.jsonl.tmp", ".2026-11-20.jsonl.swp"],
+)
+def test_other_files_beside_the_logs_are_no_matter(place: Place, name: str) -> None:
+    place.log(TODAY, trade("1", "-400"))
+    place.write(f"logs/{name}", "")
+    assert state(Api(place))[:3] == (-400, False, [])
+
+
+@pytest.mark.sqlite
+def test_what_a_read_log_was_rotated_to_is_no_second_doubt(place: Place, api: Api) -> None:
+    rotate(place)
+    assert state(api) == (-600, True, ["records_vanished"], "breach")
+    place.write("logs/2026-11-18.jsonl.gz", b"packed")  # never read
+    path = "/api/performance/daily?account=A&date=2026-11-18"
+    assert codes(api.get(path)) == ["unread_file"]
+    archiving = Api(place, TEARSHEET_SYNC_EVERY_S="0", TEARSHEET_ARCHIVE_LOGS="yes")
+    assert codes(archiving.get(path)) == []
+
+
+@pytest.mark.sqlite
+def test_a_log_rotated_before_it_was_ever_read_stays_in_doubt(place: Place) -> None:
+    """The service was down: its first look finds the new log and what was rotated away."""
+    place.write(f"logs/{TODAY}.jsonl.1", json.dumps(trade("1", "-400")) + "\n")
+    place.log(TODAY, trade("2", "-10"))
+    api = Api(place, TEARSHEET_SYNC_EVERY_S="0")
+    for number in range(3, 6):
+        assert state(api)[1:3] == (True, ["unread_file"])
+        place.log(TODAY, trade(str(number), "-1"), mode="a")
+    (place.folder / "logs" / f"{TODAY}.jsonl.1").unlink()
+    assert state(api)[:3] == (-13, False, [])
+
+
 MSFT_50 = "MSFT: {multiplier: 50}\n"
 
 

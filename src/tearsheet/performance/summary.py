@@ -24,6 +24,7 @@ PARTIAL_CODES = {
     "unfinished_line": "a log file ends in half a line that is still being written",
     "records_vanished": "a log file no longer has records that were read; they stay booked until somebody decides",
     "source_gone": "a known log file, folder or settings file is gone; what was read of it goes on",
+    "unread_file": "a file in the log folder is named nearly like a log, and is not read",
     "mixed_modes": "PAPER and LIVE trades are added up together; choose one with --mode",
     "other_currencies": "trades in other currencies are left out; choose one with --currency",
     "overlapping_sources": "an account and symbol has both logged trades and fills, which may be the same",

@@ -12,6 +12,7 @@ from tearsheet.app.clock_watch import CLOCK, CLOCK_BACK, latest_time, save_time
 from tearsheet.app.config.settings_audit import AuditEntry, record_change
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.lost_logs import GONE, LOGS
+from tearsheet.app.imports.unread_files import UNREAD
 from tearsheet.app.kept_instruments import InstrumentSource, KeptInstruments, as_text
 from tearsheet.app.known_ledger import KnownLedger
 from tearsheet.app.parsed_file import TARGETS
@@ -220,12 +221,14 @@ def _carry_out(
 ) -> None:
     table, files = DoubtTable(context.ledger.queries), context.ledger.sources.log_files()
     if decision == "keep":
-        for name in {one.source for one in ended if one.code == GONE}:
+        for name in {one.source for one in ended if one.code in (GONE, UNREAD)}:
             table.allow_absence(name, context.now, by)
         return
     for kept_in in {one.kept_in for one in ended} - {0}:
         transaction.drop_vanished(kept_in)
     for one in ended:
+        if one.code == UNREAD:
+            table.allow_absence(one.source, context.now, by)
         if one.kept_in or one.code != GONE:
             continue
         if one.source in files:

@@ -11,6 +11,7 @@ from tearsheet.app.book_rules import booking_rules_from, fingerprint
 from tearsheet.app.context import LedgerContext
 from tearsheet.app.imports.lost_instruments import is_noted, update_instruments
 from tearsheet.app.imports.lost_logs import SEEN, LostLogs
+from tearsheet.app.imports.unread_files import update_unread
 from tearsheet.app.kept_instruments import InstrumentSource
 from tearsheet.app.reports import OnProgress, SyncReport, no_progress
 from tearsheet.errors import InputError, LedgerGoneError, OtherLedgerError, StoreError
@@ -24,9 +25,11 @@ from tearsheet.sources.trade_logs.log_folder import (
     log_files,
     read_new,
     signature,
+    unread_files,
 )
 from tearsheet.store.tables.ledger import Ledger
 from tearsheet.store.tables.query_rows import SourceFile
+from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.write.stored_record import StoredRecord
 from tearsheet.store.write.transaction import BookingRules, FileState, LedgerTransaction, ReadPosition
 from tearsheet.trade.fill import Rejection
@@ -183,6 +186,9 @@ def sync_logs(
             _read(transaction, folder, file, known.get(file.name), report)
         lost = LostLogs(ledger, rules.calendar, now, archives=archives, is_named=is_named)
         if lost.update(trouble, known.values(), {file.name for file in files}):
+            transaction.changed = True
+        unread = unread_files(folder) if trouble is None else []
+        if update_unread(DoubtTable(ledger.queries), unread, known, now, archives=archives):
             transaction.changed = True
         if instruments is not None and update_instruments(ledger.queries, instruments, rules.calendar, now):
             transaction.changed = True

@@ -4,6 +4,7 @@ Reading continues at the saved offset if the bytes before it are unchanged; othe
 """
 
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from datetime import date
@@ -18,6 +19,14 @@ from tearsheet.sources.trade_logs.trade_log import LogChunk, read_chunk
 
 _SUFFIX = ".jsonl"
 _NAME_LENGTH = len("2026-01-31.jsonl")
+#: Names that a log is given by mistake or by a rotation: another spelling of the date or the ending, a part before
+#: or behind it, a packed copy. Unfinished copies are none.
+_NEAR = re.compile(
+    r"(?P<before>[^.].*?)??(?<!\d)(?P<day>\d{4}[-_.]?\d\d[-_.]?\d\d)(?!\d).*"
+    r"\.(?:jsonl?|ndjson|log)(?:\W.*)?(?<!\.tmp)(?<!\.part)(?<!\.swp)(?<!\.lock)(?<!~)",
+    re.IGNORECASE,
+)
+_ROTATED = re.compile(r"(\d{4}-\d\d-\d\d)\.jsonl\W.+")
 _CHUNK = 8 << 20
 _TAIL = 4096
 
@@ -52,27 +61,65 @@ def signature(folder: Path) -> tuple[int, str]:
     It calls stat once per file and creates no objects, because every query begins with it. A missing
     folder has no logs. Raises InputError if the folder cannot be listed.
     """
-    states = [f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}" for name, info in _list_files(folder)]
+    states, unread = [], []
+    for name, info in _list_files(folder):
+        if info is None:
+            unread.append(name)
+        else:
+            states.append(f"{name} {info.st_size} {info.st_mtime_ns} {info.st_ino}")
     states.sort()
-    return len(states), blake2b("\n".join(states).encode(), digest_size=16).hexdigest()
+    number = len(states)
+    states += sorted(unread)
+    return number, blake2b("\n".join(states).encode(), digest_size=16).hexdigest()
 
 
 def log_files(folder: Path) -> list[LogFile]:
     """Return the log files of a folder, by name."""
-    files = [LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino) for name, info in _list_files(folder)]
-    return sorted((file for file in files if _is_dated(file.name)), key=lambda file: file.name)
+    files = [
+        LogFile(name, info.st_size, info.st_mtime_ns, info.st_ino)
+        for name, info in _list_files(folder)
+        if info is not None
+    ]
+    return sorted(files, key=lambda file: file.name)
 
 
-def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+def unread_files(folder: Path) -> list[str]:
+    """Return the names in a folder that are nearly those of a log; such files are not read."""
+    return sorted(name for name, info in _list_files(folder) if info is None)
+
+
+def day_of_unread(name: str) -> date | None:
+    """Return the day in the name of a file that is not read, None if it is no date."""
+    found = _NEAR.fullmatch(name)
+    return None if found is None else _date(re.sub(r"\D", "", found["day"]))
+
+
+def day_of_rotated(name: str) -> date | None:
+    """Return the day of the log that a file was rotated from, by its name; None for any other name."""
+    found = _ROTATED.fullmatch(name)
+    return None if found is None else _date(found[1])
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result | None]]:
+    """Yield the log files with their state, and without one the files that are named nearly like one."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
-                if len(name) == _NAME_LENGTH and name.endswith(_SUFFIX):
+                if len(name) == _NAME_LENGTH and name.endswith(_SUFFIX) and _is_dated(name):
                     try:
                         yield name, entry.stat()
                     except FileNotFoundError:
                         continue  # deleted since the folder was listed
+                elif _NEAR.fullmatch(name) and entry.is_file():
+                    yield name, None
     except FileNotFoundError:
         return
     except OSError as error:

@@ -45,6 +45,7 @@ _PARTIAL_LINKS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "unfinished_line": ("/import", "See what was read", {}),
     "records_vanished": ("/settings#sources-title", "Decide", {}),
     "source_gone": ("/settings#sources-title", "Decide", {}),
+    "unread_file": ("/settings#sources-title", "Decide", {}),
     "mixed_modes": ("/performance", "Show live trades only", {"mode": "LIVE"}),
     "other_currencies": ("/performance", "Show the other currency", {}),
     "overlapping_sources": ("/import", "See the imports", {}),
