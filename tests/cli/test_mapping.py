@@ -211,3 +211,34 @@ def test_a_saved_mapping_keeps_zone_account_money_and_constants(
     assert main(["doctor", "last.csv", *more]) == EXIT_OK
     said = capsys.readouterr().out
     assert "B  2026-03-05 15:00:00+00:00  BUY  1.5 ABC @ 10.25  fee 0.5 USD" in said
+
+
+DEBITS = """When,Ticker,Action,Shares,Price,Debit,Credit
+2026-03-02 10:00:00,AAPL,Buy,100,200.5,20051.00,0.00
+2026-03-02 11:00:00,AAPL,Sell,100,201.5,,20149.00
+"""
+EFFECTS = """When,Ticker,Type,Side,Qty,Price
+2026-03-02 10:00:00,AAPL,Entry,Short,100,200.5
+2026-03-02 11:00:00,AAPL,Exit,Short,100,199.5
+"""
+
+
+def test_what_was_paid_and_what_was_received_are_one_amount(capsys: pytest.CaptureFixture[str]) -> None:
+    mapping = "When=time,Ticker=symbol,Action=side,Shares=quantity,Debit=cash,Credit=cash"
+    said = doctor(capsys, DEBITS, mapping, "--timezone", "UTC")
+    assert "BUY  100 AAPL @ 200.5  fee 1 USD" in said
+    assert "A  AAPL  1 trade closed, net 98 USD" in said
+
+
+def test_sides_of_positions_need_the_column_that_says_which_rows_leave_them(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping, zone = "When=time,Ticker=symbol,Qty=quantity", ("--timezone", "UTC")
+    said = doctor(capsys, EFFECTS, mapping, *zone, code=EXIT_BAD_DATA)
+    assert "its column 'Type' says entry and exit" in said
+    said = doctor(capsys, EFFECTS, f"{mapping},Type=effect", *zone)
+    assert "A  AAPL  1 trade closed, net 100 USD" in said
+    maps = [word for pair in f"{mapping},Type=effect".split(",") for word in ("--map", pair)]
+    assert main(["import", "own.csv", *maps, *zone, "--account", "A", "--save-layout", "mine"]) == EXIT_OK
+    capsys.readouterr()
+    assert "net 100 USD" in doctor(capsys, EFFECTS, "")

@@ -311,6 +311,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     the currency of the result. `pair_lot`: units of the first currency in a lot of a currency pair.
     `contract_sizes`: underlying → coins in a contract, where the `unit` of a quantity is contracts.
     `ambiguous`: a symbol that may be a stock and the root of a future is rejected, or a stock.
+    `position_words` are sides, in lower case, that name the position: an order that closes it is on the opposite one.
     `options`: with `spelled`, options are named by their parts, because they are not of the US. `requires`
     are fields without which a row is rejected, with the reason; `a or b` is satisfied by either.
     """
@@ -337,6 +338,7 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
     quantity: Literal["unsigned", "signed"] = "unsigned"
     prices: Literal["decimal", "fractions", "amount", "cash", "account"] = "decimal"
     cash: Literal["signed", "unsigned"] = "signed"
+    position_words: list[str] = []
     states_currency: bool = True
     states_day: bool = True
     multipliers: Literal["stated", "amount", "result"] = "stated"
@@ -496,6 +498,7 @@ _RULES = (
     "multipliers",
     "rows",
     "parts",
+    "position_words",
     "fees",
     "table_ends",
     "carried",

@@ -1,12 +1,12 @@
 """Layouts made from the user's column mapping, and their TOML text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import structs
 
 from tearsheet.errors import UsageError
-from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, SideWords
+from tearsheet.sources.layouts.layout import FIELDS, PIECES, Fees, Layout, OpenCloseWords, SideWords
 
 FeeSign = Literal["positive", "negative"]
 NAME = "your_mapping"
@@ -42,12 +42,21 @@ _SIDES = SideWords(
 )
 
 
+#: Words for the position, and for what an order does with it.
+_POSITION_WORDS = ["long", "short", "l"]
+_OPENS = ("open", "entry", "enter", "opening", "in", "o", "bto", "sto", "buy to open", "sell to open")
+_CLOSES = ("close", "exit", "leave", "closing", "out", "c", "btc", "stc", "buy to close", "sell to close")
+#: Fields of which a file may have a column for what was paid and one for what was received.
+_TWO_COLUMNS = ("cash", "amount")
+
+
 def mapped_layout(
     mapping: Mapping[str, str], generic: Layout, cost: FeeSign | None, constants: Mapping[str, str] = {}
 ) -> Layout:
     """Return the generic layout with the columns of `mapping` (column → field, or fields with a + between).
 
-    Columns that are to `ignore` are left out, and several columns of fees are added. Without a column for the side,
+    Columns that are to `ignore` are left out, several columns of fees are added, and cash may have one for each
+    direction. With a column of the effect, Long and Short name the position. Without a column for the side,
     the sign of the quantity is the side. `cost` is the sign of a fee that is a cost, and `constants` are fields that
     the user states. Raises UsageError for an unknown field, and for one with two columns.
     """
@@ -61,6 +70,7 @@ def mapped_layout(
     for field in constants:
         _check_field(f"--constant {field}", field)
     fees = [[column] for column in stated.pop("commission", [])]
+    is_split = any(len(stated.get(field, ())) > 1 for field in _TWO_COLUMNS)
     _check_single(stated)
     left_out = {*constants, *(_MADE_OF_BOTH_SIDES if "bought" in stated else ())}
     columns = {field: list(generic.columns[field]) for field in _FIELDS if field not in left_out} | stated
@@ -80,7 +90,14 @@ def mapped_layout(
         constants=dict(constants),
         sides=SideWords(generic.sides.buy + _SIDES.buy, generic.sides.sell + _SIDES.sell),
         report=None,
+        cash="unsigned" if is_split else "signed",
+        position_words=_POSITION_WORDS if "effect" in stated else [],
+        effects=OpenCloseWords(_spelled(_OPENS), _spelled(_CLOSES)),
     )
+
+
+def _spelled(words: Sequence[str]) -> list[str]:
+    return [spelled for word in words for spelled in (word, word.upper(), word.title(), word.capitalize())]
 
 
 def _check_field(option: str, field: str) -> None:
@@ -90,7 +107,10 @@ def _check_field(option: str, field: str) -> None:
 
 
 def _check_single(stated: Mapping[str, list[str]]) -> None:
-    double = next((field for field, columns in stated.items() if len(columns) > 1), None)
+    double = next(
+        (field for field, columns in stated.items() if len(columns) > (2 if field in _TWO_COLUMNS else 1)),
+        None,
+    )
     if double is None:
         return
     hints = {
@@ -99,7 +119,11 @@ def _check_single(stated: Mapping[str, list[str]]) -> None:
     }
     raise UsageError(
         f"--map says {double} of two columns, {' and '.join(stated[double])}",
-        hints.get(double, "only columns of commission are added; name one for any other field"),
+        hints.get(
+            double,
+            "only columns of commission are added, and cash or amount may have one for each direction; "
+            "name one for any other field",
+        ),
     )
 
 
@@ -110,12 +134,21 @@ def layout_text(layout: Layout, title: str) -> str:
         lines.append('quantity = "signed"')
     for key, value in (("usual_zone", layout.usual_zone), ("date_order", layout.date_order)):
         lines += [f"{key} = {_quoted(value)}"] if value else []
+    if layout.cash == "unsigned":
+        lines.append('cash = "unsigned"')
+    if layout.position_words:
+        lines.append(f"position_words = [{', '.join(map(_quoted, layout.position_words))}]")
     for table, columns in (("columns", layout.columns), ("optional", layout.optional)):
         lines += ["", f"[{table}]"]
         lines += [f"{field} = [{', '.join(map(_quoted, names))}]" for field, names in columns.items()]
     lines += ["", "[sides]"]
     for side, words in (("buy", layout.sides.buy), ("sell", layout.sides.sell)):
         lines.append(f"{side} = [{', '.join(map(_quoted, words))}]")
+    if layout.position_words:
+        opens, closes = (
+            ", ".join(map(_quoted, words)) for words in (layout.effects.opens, layout.effects.closes)
+        )
+        lines += ["", "[effects]", f"opens = [{opens}]", f"closes = [{closes}]"]
     if usual := {key: value for key, value in structs.asdict(layout.usual).items() if value}:
         lines += ["", "[usual]"]
         lines += [f"{key} = {_quoted(value)}" for key, value in usual.items()]

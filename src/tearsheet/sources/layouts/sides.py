@@ -18,6 +18,7 @@ class SideRules:
     def __init__(self, layout: Layout) -> None:
         self._words = layout.side_words(Side.BUY, Side.SELL)
         self._quantity = layout.quantity
+        self._layout = layout
 
     def signed(self, word: str, quantity: Decimal | None) -> str:
         """Return the word for the side; sign and word must not contradict each other."""
@@ -38,6 +39,15 @@ class SideRules:
                 "check the row with the broker",
             )
         return word
+
+    def order_side(self, values: Mapping[str, str], quantity: Decimal | None) -> str:
+        """Return the word for the side of the order, which of one that closes is not that of the position."""
+        word = self.signed(values.get("side", ""), quantity)
+        if word.casefold() not in self._layout.position_words:
+            return word
+        side = self.side(word)
+        closes = self._layout.effect(values.get("effect", ""), side) == "close"
+        return side.opposite.value if closes else word
 
     def side(self, word: str) -> Side:
         side = self._words.get(word.casefold()) or (Side(word) if word in ("BUY", "SELL") else None)

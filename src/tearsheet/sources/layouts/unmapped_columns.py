@@ -27,6 +27,9 @@ _FEE = re.compile(
 _EXECUTION_ID = re.compile(
     r"(?:trade|fill|exec|execution|deal|transaction)?[ _]?(?:id|no\.?|number|ref\.?|reference)"
 )
+_POSITIONS = {"long", "short"}
+_LEAVING = {"exit", "close", "closing", "out", "leave"}
+_EFFECTS = {*_LEAVING, "entry", "enter", "open", "opening", "in"}
 #: So many rows show that each execution stands on two.
 _LEAST_PAIRS = 2
 
@@ -57,6 +60,8 @@ def check_unmapped_columns(
     _check_fees(path, header, sample, others)
     if "currency" not in fields:
         _check_currencies(path, header, sample, others, default_currency)
+    if "effect" not in fields:
+        _check_effects(path, header, sample, others, places.first(layout.columns.get("side", ["side"])))
     if "fill_id" not in fields:
         _check_pairs(path, header, sample, others, places.first(layout.columns.get("time", [])))
 
@@ -73,6 +78,26 @@ def _check_fees(
                 f"{path}: its column {name!r} holds fees or taxes that would be left out",
                 f"say --map '{name}=commission' to add them to the fees, or --map '{name}={IGNORED}'",
             )
+
+
+def _check_effects(
+    path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], others: Sequence[int], side: int | None
+) -> None:
+    """Refuse sides that name positions where another column says which rows leave them."""
+    if side is None or not _words(rows, side) <= _POSITIONS:
+        return
+    for place in others:
+        words = _words(rows, place)
+        if len(words) > 1 and words <= _EFFECTS and words & _LEAVING and words - _LEAVING:
+            name, shown = _name(header, place), " and ".join(sorted(words)[:2])
+            raise FormatError(
+                f"{path}: its column {name!r} says {shown}, and its sides are those of positions",
+                f"say --map '{name}=effect', so that a row that closes is on the other side, or '{name}={IGNORED}'",
+            )
+
+
+def _words(rows: Sequence[Sequence[str]], place: int) -> set[str]:
+    return {row[place].casefold() for row in rows if place < len(row) and row[place]}
 
 
 def _check_currencies(

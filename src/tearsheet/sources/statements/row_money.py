@@ -1,5 +1,6 @@
 """Fees of a row and their currency, and prices and multipliers that follow from its money."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Context, Decimal, localcontext
 
@@ -22,6 +23,17 @@ _LARGEST_FEE = Decimal("0.05")
 _PENCE = ("GBX", "GBP.PENCE")
 _SETTLED, _LONGEST_DAY = "16:20:00", len("2026-01-16")
 _Number = Callable[[str, str], tuple[Decimal | None, str]]
+
+
+#: Fields that may have a column for each direction, and a cell that says 0 where another says the amount.
+_PAID_OR_RECEIVED, _NO_AMOUNT = ("cash", "amount"), re.compile(r"[-+]?[$€£₹]?\s?0*[.,]?0*\s?[$€£₹]?|-+")
+
+
+def first_text(field: str, texts: Sequence[str]) -> str:
+    """Return the first of the texts that a row has for a field; of money, the first that is not 0."""
+    if field in _PAID_OR_RECEIVED:
+        texts = [text for text in texts if not _NO_AMOUNT.fullmatch(text)] or texts
+    return texts[0] if texts else ""
 
 
 def unstated_coin(raw: RawFill, fee: Decimal, fees: Fees, values: Mapping[str, str], number: _Number) -> str:

@@ -32,6 +32,7 @@ from tearsheet.sources.statements.row_money import (
     checked_amount,
     entry_and_exit,
     event_time,
+    first_text,
     in_trade_currency,
     multiplier_by_amount,
     multiplier_by_volume,
@@ -233,7 +234,7 @@ class RuleMapper:
             return kind
         values = dict(zip(self._fields, map(str.strip, self._pick_cells(cells)), strict=False))
         for field, places in self._fallbacks:
-            values[field] = next((text for place in places if (text := cells[place].strip())), "")
+            values[field] = first_text(field, [text for place in places if (text := cells[place].strip())])
         if isinstance(kind, ExpirationRow):
             values["event"] = kind.event
         for part, place, patterns in self._parts:
@@ -345,7 +346,7 @@ class RuleMapper:
         coin = ""
         if quantity is None:
             quantity, coin = self._number("quantity", get("quantity", ""))
-        side = self._sides.signed(get("side", ""), quantity)
+        side = self._sides.order_side(values, quantity)
         price, fraction = self._price("price", get("price", "") or self._sides.price(values, side))
         volume = self._number("volume", get("volume", ""))[0]
         stop_loss, _ = self._number("stop_loss", get("stop_loss", ""))
