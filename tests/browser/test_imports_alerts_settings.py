@@ -154,24 +154,24 @@ def test_a_limit_is_set_refused_and_taken_out(make_seat: Any, axe: str, width: i
     file = seat.server.place.folder / "config/dashboard-targets.yaml"
     before = file.read_text()
     page = seat.go("/settings/limits?account=EVAL")
-    group = page.get_by_role("group", name="Daily loss")
-    group.get_by_label("its own").check()
-    amount = group.get_by_label("amount")
+    group = page.locator("#limit-daily_loss")
+    group.get_by_label("Custom").check()
+    amount = group.get_by_label("Amount", exact=True).and_(page.locator("input"))
     amount.fill("-5")
     is_sound(page, axe)
-    page.get_by_role("button", name="Keep these limits").click()
+    page.get_by_role("button", name="Save limits").click()
     expect(amount).to_have_value("-5")
     expect(amount).to_have_attribute("aria-invalid", "true")
     expect(group).to_contain_text("an amount of money above 0")
     is_sound(page, axe)
     amount.fill("250")
-    page.get_by_role("button", name="Keep these limits").click()
-    expect(page.locator(".said")).to_contain_text("Kept")
+    page.get_by_role("button", name="Save limits").click()
+    expect(page.locator(".banner")).to_contain_text("✓ Saved. The new limits are in effect.")
     assert "  accounts:\n    EVAL:\n      daily_loss: 250\n" in file.read_text()
-    group.get_by_label("as every account").check()
+    group.get_by_label("Use default").check()
     expect(amount).to_be_hidden()
-    page.get_by_role("button", name="Keep these limits").click()
-    expect(page.locator(".said")).to_contain_text("Kept")
+    page.get_by_role("button", name="Save limits").click()
+    expect(page.locator(".banner")).to_contain_text("✓ Saved.")
     until(lambda: "daily_loss" not in file.read_text())
     page = seat.go("/settings")
     expect(page.get_by_role("region", name="Table: Changes")).to_contain_text(
@@ -180,6 +180,32 @@ def test_a_limit_is_set_refused_and_taken_out(make_seat: Any, axe: str, width: i
     is_sound(page, axe)
     file.write_text(before)
     seat.complaints[:] = [c for c in seat.complaints if "422" not in c]
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1440, "dark"), (390, "light")])
+def test_the_last_month_follows_each_change_of_a_limit(
+    make_seat: Any, axe: str, width: int, theme: str
+) -> None:
+    seat = make_seat(width, theme)
+    before = (seat.server.place.folder / "config/dashboard-targets.yaml").read_text()
+    page = seat.go("/settings/limits?account=EQ-1")
+    result = page.locator("#check-result")
+    expect(result).to_contain_text("has not traded, or has no limits")
+    group = page.locator("#limit-daily_loss")
+    group.get_by_label("Custom").check()
+    group.locator("input[name='daily_loss.amount']").fill("150")
+    group.locator("input[name='daily_loss.amount']").press("Tab")
+    expect(result).to_contain_text(re.compile("Stopped [0-9]+ times; it has no limits now."))
+    is_sound(page, axe)
+    group.get_by_text("Advanced options").click()
+    group.get_by_label("Based on").and_(page.locator("select")).select_option("open_pnl")
+    expect(result).to_contain_text("judged on what was booked")
+    group.locator("input[name='daily_loss.amount']").fill("much")
+    group.locator("input[name='daily_loss.amount']").press("Tab")
+    expect(result).to_contain_text("Correct amount: ")
+    expect(group.locator("input[name='daily_loss.amount']")).to_have_value("much")
+    is_sound(page, axe)
+    assert (seat.server.place.folder / "config/dashboard-targets.yaml").read_text() == before
 
 
 def test_another_day_start_is_seen_before_it_is_done(make_seat: Any, axe: str) -> None:

@@ -34,20 +34,21 @@ def targets(api: Api) -> Path:
     return api.place.folder / "config/dashboard-targets.yaml"
 
 
-def filled(text: str) -> dict[str, str]:
-    """The limits form as a browser would send it back unchanged."""
-    form = text[text.index('id="limits"') :]
-    values = {
-        name: html.unescape(value)
-        for name, value in re.findall(r'<input name="([^"]+)"[^>]*? value="([^"]*)"', form)
-    }
-    values |= dict(re.findall(r'type="radio" name="([^"]+)" value="(\w+)" checked', form))
-    digest = re.search(r'name="digest" value="(\w*)"', form)
-    assert digest
-    return values | {"digest": digest[1]}
+def filled(text: str) -> dict[str, Any]:
+    """The limits form as a browser would send it back unchanged; several inputs of a name are a list."""
+    form = text[text.index('id="limits"') : text.index('id="check"')]
+    values: dict[str, Any] = {}
+    for field in re.finditer(r"<input ([^>]*)>|<select ([^>]*)>(.*?)</select>", form, re.DOTALL):
+        about = field[1] or field[2]
+        name = re.search(r'name="([^"]+)"', about)
+        if name is None or ('type="radio"' in about and " checked" not in about):
+            continue
+        found = re.search(r'value="([^"]*)" selected' if field[2] else r' value="([^"]*)"', field[3] or about)
+        values.setdefault(name[1], []).append(html.unescape(found[1]) if found else "")
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
 
 
-def change(api: Api, path: str = LIMITS, **given: str) -> TestResponse:
+def change(api: Api, path: str = LIMITS, **given: Any) -> TestResponse:
     values = filled(page(api, path)) | {name.replace("__", "."): v for name, v in given.items()}
     return send(api, path, values)
 
@@ -75,7 +76,7 @@ def test_a_form_that_is_sent_back_unchanged_changes_nothing(limited: Api) -> Non
             "daily_loss: {amount: 500, basis: open_pnl} ",
         ),
         (LIMITS, {"max_trades__warn_at": ""}, "{number: 20, warn_at: [75]}", "{number: 20}"),
-        (LIMITS, {"max_trades__warn_at": "50, 75"}, "[75]", "[50, 75]"),
+        (LIMITS, {"max_trades__warn_at": ["50", "75", ""]}, "[75]", "[50, 75]"),
         (
             LIMITS,
             {"max_trades__state": "none"},
@@ -85,7 +86,11 @@ def test_a_form_that_is_sent_back_unchanged_changes_nothing(limited: Api) -> Non
         (LIMITS, {"stale_after": "15m"}, "stale_after: null", "stale_after: 15m"),
         (
             LIMITS,
-            {"trading_hours__state": "own", "trading_hours__hours": "08:30-15:00, 16:00-17:00"},
+            {
+                "trading_hours__state": "own",
+                "trading_hours__hours__from": ["08:30", "16:00", ""],
+                "trading_hours__hours__to": ["15:00", "17:00", ""],
+            },
             "stale_after: null\n",
             "stale_after: null\n    trading_hours: [08:30-15:00, 16:00-17:00]\n",
         ),
@@ -115,7 +120,7 @@ def test_a_limit_is_written_where_it_stands(
     answer = change(limited, path, **given)
     assert answer.status_code == 303, re.sub("<[^>]+>", " ", answer.text)
     assert targets(limited).read_text() == FILE.replace(gone, come)
-    assert "Kept, and judged" in page(limited, answer.headers["Location"])
+    assert "✓ Saved. The new limits are in effect." in page(limited, answer.headers["Location"])
 
 
 @pytest.mark.parametrize(
@@ -140,16 +145,15 @@ def test_what_the_file_would_not_take_is_said_at_its_field(
     answer = change(limited, **given)
     assert answer.status_code == 422
     assert targets(limited).read_text() == FILE
-    assert "Not kept" in answer.text
-    found = re.search(
-        r'<input name="([^"]+)"[^>]*aria-invalid="true"><span[^>]*><strong[^>]*>([^<]*)', answer.text
-    )
+    assert "Not saved" in answer.text
+    marked = set(re.findall(r'name="([^"]+)"[^>]*aria-invalid="true"', answer.text))
+    assert {name.removesuffix(".from").removesuffix(".to") for name in marked} == {field}
+    found = re.search(r'problem-of"><strong[^>]*>([^<]*)', answer.text)
     assert found
-    assert found[1] == field
-    assert hint in html.unescape(found[2])
+    assert hint in html.unescape(found[1])
     for name, value in given.items():  # what was typed is still there
         if not name.endswith("state"):
-            assert html.escape(value) in answer.text
+            assert all(html.escape(part.strip()) in answer.text for part in value.split(","))
 
 
 def test_a_change_of_somebody_else_is_shown_and_not_overwritten(limited: Api) -> None:
@@ -195,6 +199,69 @@ def test_a_loss_beyond_the_old_limit_is_kept_before_a_looser_one_counts(api: Api
     assert api.get("/api/risk/verdict?account=A")["data"]["state"] == "breach"
 
 
+def checked(text: str) -> str:
+    """The words of the last month with the limits of the form."""
+    found = html.unescape(text[text.index('id="check-result"') :])
+    return " ".join(
+        re.sub(r"<[^>]+>", " ", found[found.index(">") + 1 : found.index("</section>\n</div>")]).split()
+    )
+
+
+def test_last_month_is_replayed_before_anything_is_saved(limited: Api) -> None:
+    for day in range(4):  # 300 lost and 100 won, on each of four days
+        at = -1440 * day
+        limited.fills(fill(at - 40), fill(at - 30, "SELL", -200), fill(at - 20), fill(at - 10, "SELL", 200))
+    values = filled(page(limited, LIMITS)) | {"daily_loss.amount": "250", "action": "check"}
+    answer = send(limited, LIMITS, values)
+    assert answer.status_code == 200
+    text = checked(answer.text)
+    assert "Stopped 4 times ; 0 times with the saved limits." in text
+    assert "Net P&L −$1,200.00 instead of −$800.00 ; −$800.00 with the saved limits" in text
+    assert "Daily loss $300.00 of $250.00: cost $100.00" in text
+    assert targets(limited).read_text() == FILE
+    assert filled(answer.text)["daily_loss.amount"] == "250"
+    looser = filled(page(limited, LIMITS)) | {"daily_loss.amount": "9000", "action": "check"}
+    assert "Loosens: " in checked(send(limited, LIMITS, looser).text)
+    wrong = filled(page(limited, LIMITS)) | {"daily_loss.amount": "x", "action": "check"}
+    assert "Correct amount: allowed is an amount of money above 0" in checked(
+        send(limited, LIMITS, wrong).text
+    )
+    own = filled(page(limited, f"{LIMITS}?account=EVAL")) | {"action": "check"}
+    assert "EVAL has not traded" in checked(send(limited, f"{LIMITS}?account=EVAL", own).text)
+
+
+def test_the_limits_of_an_account_are_removed_at_once(limited: Api) -> None:
+    path = f"{LIMITS}?account=EVAL"
+    values = filled(page(limited, path)) | {"action": "reset"}
+    assert send(limited, path, values).status_code == 303
+    assert "max_trades: null" not in targets(limited).read_text()
+    assert 'name="max_trades.state" value="default" checked' in page(limited, path)
+    assert "comments" in page(limited, path)
+
+
+def test_choices_are_chosen_and_no_key_of_the_file_is_shown(limited: Api) -> None:
+    text = page(limited, LIMITS)
+    shown = html.unescape(re.sub(r"<[^>]+>", " ", text[text.index('id="limits"') :]))
+    assert [
+        key
+        for key in ("on_unknown", "on unknown", "lock at", "static or trailing", "warn at")
+        if key in shown
+    ] == []
+    for name in (
+        "max_drawdown.kind",
+        "max_drawdown.basis",
+        "max_open_quantity.per",
+        "on_unknown",
+        "stale_after",
+    ):
+        assert f'<select id="{name}"' in text, name
+    assert filled(text)["stale_after"] == "null"
+    limited.place.write(
+        "config/dashboard-targets.yaml", "limits:\n  default: {stale_after: 95m, daily_loss: 5}\n"
+    )
+    assert filled(page(limited, LIMITS))["stale_after"] == "95m"  # what no choice names is kept
+
+
 @pytest.fixture
 def staffed(make_api: Callable[..., Api]) -> tuple[Api, dict[str, dict[str, str]]]:
     """An application with a token of each right."""
@@ -227,7 +294,9 @@ def test_to_loosen_a_limit_needs_the_risk_desk(
     assert answer.status_code == status
     assert (targets(api).read_text() == FILE) == (status == 403)
     if status == 403 and right == "write":
-        assert "only the risk desk may loosen" in answer.text
+        assert "loosening a limit requires a risk-desk token" in answer.text
+        kept = filled(answer.text)  # the form stays as it was
+        assert all(value in kept[name] for name, value in given.items())
     if status == 303:
         shown = page(api, "/settings", **bearers["read"])
         assert f"<td>kim-{right}</td>" in shown

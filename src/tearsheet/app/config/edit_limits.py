@@ -53,10 +53,12 @@ class LimitForm(Struct, frozen=True):
 
 
 class LimitsEdit(Struct, frozen=True):
-    """New file text, its audit entries, and the limits that it relaxes."""
+    """New file text, its audit entries, the limits before and after it, and those that it relaxes."""
 
     file: FileEdit
     changes: tuple[AuditEntry, ...]
+    old: Limits
+    new: Limits
     relaxed: tuple[str, ...]
 
 
@@ -113,7 +115,16 @@ class LimitsEditor:
             for path, value in edits
         )
         file = FileEdit(self._path, self._digest, text)
-        return LimitsEdit(file, changes, tuple(find_relaxed_limits(old, new)))
+        return LimitsEdit(file, changes, old, new, tuple(find_relaxed_limits(old, new)))
+
+    def without_own(self, account: str) -> dict[str, str]:
+        """Return the form that removes every limit and option of an account's own."""
+        form = self.form(account)
+        return {
+            **{f"{limit.name}.state": "default" for limit in form.limits},
+            **{field.name: "" for limit in form.limits for field in limit.fields},
+            **{field.name: "" for field in form.options},
+        }
 
     def _limits(self, text: str) -> Limits:
         return parse_limits(text, str(self._path)) or Limits()

@@ -7,11 +7,12 @@ from flask import Response, request
 from msgspec import Struct
 
 from tearsheet.app.config.change_trading_day import KEYS, TradingDayChange
-from tearsheet.app.config.edit_limits import LimitForm, LimitsEditor, invalid_field
+from tearsheet.app.config.edit_limits import LimitForm, LimitsEdit, LimitsEditor, invalid_field
 from tearsheet.app.config.edit_targets import TARGET_NAMES, TargetsEditor
 from tearsheet.app.config.settings_audit import save_change, setting_changes
 from tearsheet.app.config.source_decisions import DECISIONS, decide, doubts
 from tearsheet.app.imports.preview import Preview
+from tearsheet.app.limits.limits_check import check_limits
 from tearsheet.app.limits.verdicts import account_verdicts
 from tearsheet.errors import SettingsError, UsageError
 from tearsheet.rules import Targets
@@ -19,9 +20,11 @@ from tearsheet.settings import SETTINGS
 from tearsheet.tracker import PerformanceTracker
 from tearsheet.web.http import parameters
 from tearsheet.web.http.auth import insufficient_permission
+from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import AccessLevel
 from tearsheet.web.pages.frame import PageRoute, Pages, redirect_to
 from tearsheet.web.rendering.labels import link
+from tearsheet.web.rendering.limit_fields import limit_field, percents_of, ranges_of, submitted_limits
 
 #: Decisions on a source in doubt, with what they do.
 _DECISIONS = (
@@ -51,12 +54,7 @@ class FormError(Struct, frozen=True):
     hint: str = ""
     field: str = ""
     conflicts: tuple[tuple[str, str, str], ...] = ()
-    is_conflict: bool = False
-
-    @property
-    def status(self) -> int:
-        """HTTP status of the page that shows the error."""
-        return 409 if self.is_conflict else 422
+    status: int = 422
 
 
 def add_settings(pages: Pages) -> None:
@@ -155,15 +153,19 @@ class _SettingsPages:
         return self._limits_page(account, form, saved=said is not None)
 
     def save_limits(self, account: str | None) -> Response:
-        """Save limits to their file; relaxing one needs the risk desk's permission."""
-        values = request.form.to_dict()
+        """Save limits to their file, or only replay the last month with them; relaxing needs the risk desk."""
+        values, action = submitted_limits(request.form), request.form.get("action")
         form = None
         try:
             editor = self._editor()
             form = editor.form(account)
+            if action == "reset" and account is not None:
+                values |= editor.without_own(account)
+            edit = editor.edit(account, values, self._client_name(), self._app_context.now)
+            if action == "check":
+                return self._limits_page(account, form, values=values, edit=edit)
             if form.digest == values.get("digest"):
                 with self._app_context.tracker_pool.borrow() as tracker:
-                    edit = editor.edit(account, values, self._client_name(), self._app_context.now)
                     self._check_not_relaxed(edit.relaxed)
                     account_verdicts(tracker).all()  # records breaches of the old limits before they change
                     if not edit.changes or save_change(tracker.ledger, edit.file, edit.changes):
@@ -172,6 +174,9 @@ class _SettingsPages:
                 form = self._editor().form(account)
         except (SettingsError, UsageError) as error:
             return self._limits_page(account, form, error=_form_error(error), values=values)
+        except HttpError as error:
+            refused = FormError(error.message, error.hint, status=error.status)
+            return self._limits_page(account, form, error=refused, values=values)
         conflict = _conflict_error(_differences(form, values))
         return self._limits_page(account, form, error=conflict, values=values)
 
@@ -205,12 +210,15 @@ class _SettingsPages:
         saved: bool = False,
         error: FormError | None = None,
         values: Mapping[str, str] | None = None,
+        edit: LimitsEdit | None = None,
     ) -> Response:
-        with self._app_context.query() as query:
+        is_part = "HX-Request" in request.headers  # htmx shows only successful answers as part of the page
+        with self._app_context.keep_worker_alive(), self._app_context.query() as query:
             names = sorted({*query.tracker.accounts(), *(form.accounts if form else ())})
+            check = None if edit is None else check_limits(query.tracker, edit.old, edit.new, account)
             return self._pages.render(
                 "limits.html",
-                error.status if error else 200,
+                error.status if error and not is_part else 200,
                 title="Limits",
                 form=form,
                 saved=saved,
@@ -218,6 +226,11 @@ class _SettingsPages:
                 error=error,
                 values=values or {},
                 names=names,
+                check=check,
+                relaxed=edit.relaxed if edit else (),
+                look_of=limit_field,
+                percents_of=percents_of,
+                ranges_of=ranges_of,
                 can_write=self._is_allowed("write"),
                 can_change_risk=self._is_allowed("risk"),
                 file=query.tracker.settings.targets_file.name,
@@ -226,7 +239,9 @@ class _SettingsPages:
     def _check_not_relaxed(self, relaxed: tuple[str, ...]) -> None:
         if relaxed and not self._is_allowed("risk"):
             limits = "; ".join(relaxed[:5]) + (" …" if len(relaxed) > 5 else "")
-            raise insufficient_permission("write", "risk", f"only the risk desk may loosen a limit: {limits}")
+            raise insufficient_permission(
+                "write", "risk", f"loosening a limit requires a risk-desk token: {limits}"
+            )
 
     def _is_allowed(self, level: AccessLevel) -> bool:
         return self._app_context.access.is_allowed(request, level)
@@ -286,7 +301,7 @@ def _conflict_error(conflicts: list[tuple[str, str, str]]) -> FormError:
         "the file was changed by somebody else meanwhile",
         "look at what differs, and keep yours again if it is still right",
         conflicts=tuple(conflicts),
-        is_conflict=True,
+        status=409,
     )
 
 
