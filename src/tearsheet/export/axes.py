@@ -92,7 +92,7 @@ class SessionAxis:
         """Return labelled places, as many as fit."""
         if self.is_one_session:
             return list(self._hours())
-        return date_ticks(self.sessions, self.left, self.width)
+        return date_ticks(self.sessions, self.left, self.width, middle=self._is_one_point)
 
     def _within(self, number: int, part: int) -> int:
         return self.left + self.width * (number * _PARTS + part) // (_PARTS * len(self.sessions))
@@ -118,8 +118,8 @@ class SessionAxis:
             at += timedelta(seconds=step)
 
 
-def date_ticks(days: Sequence[date], left: int, width: int) -> list[Tick]:
-    """Return the first of the days of years or months, or every some days, at equal distances."""
+def date_ticks(days: Sequence[date], left: int, width: int, *, middle: bool = False) -> list[Tick]:
+    """Return the first days of years or months, or every some days, at equal distances: start or middle."""
     if not days:
         return []
     fitting = max(width // _LABEL_WIDTH, 1)
@@ -130,7 +130,8 @@ def date_ticks(days: Sequence[date], left: int, width: int) -> list[Tick]:
         found = _firsts(days, lambda day: day.year * 12 + day.month, fitting, _month_label)
     else:
         found = list(_every_some(days, -(-len(days) // max(fitting * 4 // 3, 1))))
-    return [Tick(left + width * number // len(days), label) for number, label in found]
+    half = width // (2 * len(days)) if middle else 0
+    return [Tick(left + width * number // len(days) + half, label) for number, label in found]
 
 
 def _every_some(days: Sequence[date], stride: int) -> Iterator[tuple[int, str]]:

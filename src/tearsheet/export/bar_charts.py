@@ -25,7 +25,7 @@ from tearsheet.export.plot import (
     time_labels,
 )
 from tearsheet.performance.distribution import Bin, Distribution
-from tearsheet.performance.series import DailyPoint
+from tearsheet.performance.series import DailyPoint, PeriodNet, PeriodUnit, by_fitting_period
 from tearsheet.trade.amount import ONE, ZERO, exact
 
 _TOP, _LABELS, _RIGHT = 120, 200, 60
@@ -88,28 +88,32 @@ class _Frame:
 
 
 def columns_picture(days: Sequence[DailyPoint], words: ChartWords, width: int, height: int) -> Picture:
-    """Return the net P&L of each day as bars from 0."""
+    """Return the net P&L of each day as bars from 0; of each week or month, if the days are too many."""
+    unit, periods = by_fitting_period(days)
     with exact():
-        nets = [day.net_pnl for day in days]
+        nets = [one.net_pnl for one in periods]
         low, high = min(*nets, ZERO), max(*nets, ZERO)
         room = (high - low) / 16
         frame = _Frame((width, height), (low - (room if low else 0), high + (room if high else 0)))
-        labels = amount_labels(frame.axis, words, frame.steps)
-        parts = list(frame.grid(labels))
+        parts = list(frame.grid(amount_labels(frame.axis, words, frame.steps)))
         zero, stops = frame.axis.place(ZERO), []
-        for number, day in enumerate(days):
-            left, bar = _bar(frame.slot(number, len(days)))
-            y = frame.axis.place(day.net_pnl)
-            kind = "gain" if day.net_pnl > 0 else "loss" if day.net_pnl < 0 else "even"
-            words_of_day = f"{date_words(day.session)}: {words.result(day.net_pnl)}"
-            parts.append(rect(kind, left, min(y, zero), bar, abs(zero - y), words_of_day))
-            iso = day.session.isoformat()
-            values = (words.result(day.net_pnl), f"{day.trades:,}")
-            stops.append(PointStop(left + bar // 2, (y,), date_words(day.session), values, iso, iso))
-        ticks = date_ticks([day.session for day in days], frame.left, frame.right - frame.left)
+        for number, one in enumerate(periods):
+            left, bar = _bar(frame.slot(number, len(periods)))
+            y = frame.axis.place(one.net_pnl)
+            kind = "gain" if one.net_pnl > 0 else "loss" if one.net_pnl < 0 else "even"
+            title = _period_words(unit, one)
+            bar_words = f"{title}: {words.result(one.net_pnl)}"
+            parts.append(rect(kind, left, min(y, zero), bar, abs(zero - y), bar_words))
+            values = (words.result(one.net_pnl), f"{one.trades:,}")
+            keys = one.first.isoformat(), one.last.isoformat()
+            stops.append(PointStop(left + bar // 2, (y,), title, values, *keys))
+        ticks = date_ticks([one.first for one in periods], frame.left, frame.right - frame.left, middle=True)
         parts += time_labels(ticks, frame.axis.bottom + 110, frame.left, frame.right)
         up = sum(net > 0 for net in nets)
-        description = f"Net P&L by day, {len(days):,} days, {up:,} of them up: {_ends(days, words)}"
+        description = (
+            f"Net P&L by {unit}, {len(nets):,} {unit}{'s' if len(nets) != 1 else ''}, {up:,} of them up: "
+            f"best {words.result(max(nets))}, worst {words.result(min(nets))}"
+        )
         return frame.picture(parts, description, stops, ("Net P&L", "Trades"))
 
 
@@ -241,6 +245,9 @@ def _most(bins: Sequence[Bin], words: ChartWords) -> str:
     return "are " + _bin_words(max(bins, key=lambda one: one.count), words)
 
 
-def _ends(days: Sequence[DailyPoint], words: ChartWords) -> str:
-    best, worst = max(days, key=lambda day: day.net_pnl), min(days, key=lambda day: day.net_pnl)
-    return f"best {words.result(best.net_pnl)}, worst {words.result(worst.net_pnl)}"
+def _period_words(unit: PeriodUnit, one: PeriodNet) -> str:
+    if unit == "day":
+        return date_words(one.first)
+    if unit == "month":
+        return f"{one.first:%B %Y}"
+    return f"Week of {one.first.day} {one.first:%b %Y}"

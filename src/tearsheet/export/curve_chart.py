@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import groupby
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from tearsheet.export.axes import AmountAxis, SessionAxis
 from tearsheet.export.plot import (
@@ -64,6 +64,8 @@ class _CurveChart:
     """Places and parts of one picture."""
 
     def __init__(self, curve: DrawnCurve, words: ChartWords, look: CurveLook) -> None:
+        if len(curve.points) == 1:  # a fall of one point is the point
+            look = structs.replace(look, with_drawdown=False)
         self._curve, self._words, self._look = curve, words, look
         self._is_equity = curve.balance is not None and not look.is_split
         self._base = (curve.balance or ZERO) if self._is_equity else ZERO

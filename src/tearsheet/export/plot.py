@@ -19,9 +19,10 @@ from tearsheet.export.axes import AmountAxis, Tick
 from tearsheet.words import format_money
 
 _EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN)
+_CENT = Decimal("0.01")
 _MINUS = "\u2212"
 #: Width of a digit of the axes' text, and its height, in tenths of a pixel.
-_DIGIT, _TEXT_RISE = 64, 38
+_DIGIT, _TEXT_RISE = 68, 38
 _UNITS = ((Decimal(10**12), "T"), (Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(1000), "K"))
 
 
@@ -40,7 +41,9 @@ class ChartWords(Struct, frozen=True):
         for unit, name in _UNITS:
             if size >= unit and step * 100 >= unit:
                 return sign + self.mark(_plain(_EXACT.divide(size, unit), 2) + name)
-        return sign + self.mark(_plain(size, 2 if step < 1 else 0))
+        return sign + self.mark(
+            f"{_EXACT.quantize(size, _CENT):,f}" if size and step < 1 else _plain(size, 0)
+        )
 
 
 def plain_words(zone: ZoneInfo) -> ChartWords:

@@ -13,7 +13,7 @@ from tearsheet.export.bar_charts import columns_picture
 from tearsheet.export.curve_chart import CurveLook, curve_picture
 from tearsheet.export.plot import ChartWords, chart_style, svg, text
 from tearsheet.export.scale import Scale
-from tearsheet.performance.series import DailyPoint, DrawnCurve
+from tearsheet.performance.series import DailyPoint, DrawnCurve, by_fitting_period
 from tearsheet.rules.replay import Replay, ReplayDay
 from tearsheet.trade.amount import to_plain_string
 from tearsheet.words import format_money
@@ -67,7 +67,7 @@ def summary_svg(curve: DrawnCurve, days: Sequence[DailyPoint], words: ChartWords
         f"<style>{chart_style()}</style>",
         text("heading", 120, 180, f"{'Equity' if is_equity else 'Cumulative P&L'} and drawdown, {currency}"),
         _placed(upper.svg, _HEADING),
-        text("heading", 120, 10 * second + 150, f"Net P&L by day, {currency}"),
+        text("heading", 120, 10 * second + 150, f"Net P&L by {by_fitting_period(days)[0]}, {currency}"),
         _placed(lower.svg, second + _HEADING),
     ]
     drawn = svg(_CURVE_SIZE[0], _SUMMARY_HEIGHT, parts, f"{upper.description}. {lower.description}")

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -66,6 +68,42 @@ class DrawnCurve(Struct, frozen=True):
     by_fill: bool
     balance: Decimal | None = None
     start_drawdown: Decimal = ZERO
+
+
+class PeriodNet(Struct, frozen=True):
+    """Net P&L and closed positions of a day, week or month, with its first and last session."""
+
+    first: date
+    last: date
+    net_pnl: Decimal
+    trades: int
+
+
+PeriodUnit = Literal["day", "week", "month"]
+
+
+def by_fitting_period(days: Sequence[DailyPoint], most: int = 260) -> tuple[PeriodUnit, list[PeriodNet]]:
+    """Return the results by day, by week, or by month: the first of them that is no more than `most`, else by month."""
+    parts: dict[PeriodUnit, Callable[[date], object]] = {
+        "day": lambda day: day,
+        "week": lambda day: day - timedelta(days=day.weekday()),
+        "month": lambda day: (day.year, day.month),
+    }
+    unit: PeriodUnit
+    for unit, part in parts.items():
+        groups = [list(group) for _, group in groupby(days, key=lambda day: part(day.session))]
+        if len(groups) <= most or unit == "month":
+            break
+    with exact():
+        return unit, [
+            PeriodNet(
+                group[0].session,
+                group[-1].session,
+                sum((day.net_pnl for day in group), ZERO),
+                sum(day.trades for day in group),
+            )
+            for group in groups
+        ]
 
 
 def daily_curve(sessions: Iterable[tuple[date, Tally]]) -> tuple[DailyPoint, ...]:

@@ -10,6 +10,8 @@ from tearsheet.app.analysis.charts import Charts, Selection
 from tearsheet.app.analysis.curves import Curves
 from tearsheet.app.judgement import Judge
 from tearsheet.performance.breakdown import GROUPINGS
+from tearsheet.performance.series import by_fitting_period
+from tearsheet.performance.summary import PerformanceSummary
 from tearsheet.trade.session import Window
 from tearsheet.web.api.charts import COMPARISON_PARAMETERS, comparison_selection
 from tearsheet.web.http import parameters
@@ -22,7 +24,6 @@ from tearsheet.web.rendering.report import metric_groups, month_returns, share_o
 from tearsheet.web.rendering.tiles import curves, split_bars, tiles
 from tearsheet.web.server.context import QueryContext
 
-_TILES = ("net_pnl", "win_rate", "profit_factor", "expectancy", "sharpe", "max_drawdown")
 _MOST = parameters.number_of("most", "Rows at most, with their sum.", 100)
 _BY = parameters.choice("by", "What the groups are made by.", *GROUPINGS, default="symbol")
 _OF = parameters.choice("of", "Money, or R.", "net", "r", default="net")
@@ -78,12 +79,13 @@ def _content(query: QueryContext, selection: Selection, filters: dict[str, Any])
         "summary": judged,
         "partial": incompleteness(judged),
         "before": None if previous is None else short_window_label(previous),
-        "tiles": tiles(summary, comparison, _TILES, filters, sparklines),
+        "tiles": tiles(summary, comparison, _tile_names(summary), filters, sparklines),
         "curve": curve,
         "balance": balance,
         "years": month_returns(curve, balance),
         "drawdowns": curves_of.worst_drawdowns(selection) if curve else (),
         "share_of": share_of_peak(balance),
+        "result_unit": by_fitting_period(curve)[0],
         "days_chart": link("/charts/days", filters),
         "last_day": None if curve else charts.last_session(selection.scope.account),
         "periods": PERIODS,
@@ -101,6 +103,12 @@ def _content(query: QueryContext, selection: Selection, filters: dict[str, Any])
         "win_rate_target": win_rate_target,
         "comparison": None,
     }
+
+
+def _tile_names(summary: PerformanceSummary) -> tuple[str, ...]:
+    """Return the metrics of the tiles: the Sharpe ratio among them, if there is a balance for it."""
+    fifth = "winning_days" if summary.value("sharpe") is None else "sharpe"
+    return ("net_pnl", "win_rate", "profit_factor", "expectancy", fifth, "max_drawdown")
 
 
 def _adjacent_periods(
@@ -153,7 +161,9 @@ def _metrics(pages: Pages) -> Callable[..., Response]:
         filters = link_parameters(**values)
         with pages.app_context.query() as query:
             charts, selection = Charts(query.tracker), selection_from_link(query.tracker, filters)
-            summary, _, _ = charts.compare(selection, selection)
+            summary = query.tracker.get_summary(
+                selection.window, scope=selection.scope, currency=selection.currency, sync=False
+            )
             trades = len(charts.closed_trades(selection))
             all_trades = charts.rolling(selection, trades) if trades else ()
             locale = preferred_locale(tag for tag, _ in request.accept_languages)

@@ -1,7 +1,7 @@
 """Tear sheet: a summary with its charts and tables as one HTML file without references to other files."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -45,6 +45,21 @@ _GROUPINGS = (
     ("side", "Side"),
 )
 _MAX_GROUPS = 12
+#: Sections of the two columns, in the order in which they are placed, and about how high they are.
+_SECTIONS = (
+    "drawdowns",
+    "per_day",
+    "per_r",
+    "Strategy",
+    "Symbol",
+    "Weekday",
+    "Hour closed",
+    "Account",
+    "Side",
+    "sharpe",
+    "expectancy",
+)
+_TABLE_HEIGHT, _ROW_HEIGHT, _PICTURE_HEIGHT = 76, 23, 236
 #: Sizes of the pictures: the whole width, half of it, and a phone.
 _WIDE, _PHONE, _HALF = (932, 300), (362, 300), (450, 190)
 _ROLLING_TRADES, _ROLLING_DAYS = 50, 20
@@ -68,6 +83,13 @@ class Breakdown(Struct, frozen=True):
     groups: Sequence[Group]
     more: int
     largest: Decimal
+
+
+class Section(Struct, frozen=True):
+    """A part of a column: a breakdown, or a picture or table by its name."""
+
+    name: str
+    table: Breakdown | None = None
 
 
 def export_tear_sheet(
@@ -106,11 +128,11 @@ def _title(summary: PerformanceSummary) -> str:
     window = summary.window
     if window.last_trades is not None:
         return f"the last {window.last_trades} trades"
-    if window.start == window.end:
-        return date_words(window.start)
     start, end = window.start, window.end
     if window.kind == "all" and summary.days:
         end = summary.days[-1].session
+    if start == end:
+        return date_words(start)
     first = f"{start.day} {start:%b}" + ("" if start.year == end.year else f" {start.year}")
     return f"{first} \u2013 {end.day} {end:%b} {end.year}"
 
@@ -152,6 +174,7 @@ class _Sheet:
             "expectancy": self._expectancy(rolling),
             "map": day_map_picture(self._days, self._words, _WIDE[0]) if len(self._days) > 1 else None,
         }
+        breakdowns = list(self._breakdowns())
         return {
             "headlines": list(self._headlines()),
             "days": self._days,
@@ -161,7 +184,7 @@ class _Sheet:
             "years": month_returns(self._days, self._balance),
             "drawdowns": self._curves.worst_drawdowns(self._selection),
             "share_of": share_of_peak(self._balance),
-            "breakdowns": list(self._breakdowns()),
+            "columns": _columns(pictures, breakdowns),
             "r_count": self._summary.metrics["average_r"].n,
             "rolling_trades": _ROLLING_TRADES,
             "rolling_days": _ROLLING_DAYS,
@@ -244,6 +267,24 @@ class _Sheet:
                 yield Breakdown(
                     name, shown, len(groups) - len(shown), svg.largest(group.closed_pnl for group in shown)
                 )
+
+
+def _columns(
+    pictures: Mapping[str, Picture | None], breakdowns: Sequence[Breakdown]
+) -> tuple[list[Section], list[Section]]:
+    """Return the sections of two columns of about one height, in their order."""
+    tables = {one.name: one for one in breakdowns}
+    columns: tuple[list[Section], list[Section]] = ([], [])
+    heights = [0, 0]
+    for name in _SECTIONS:
+        table = tables.get(name)
+        if table is None and name != "drawdowns" and pictures.get(name) is None:
+            continue
+        rows = 5 if table is None else len(table.groups)
+        side = heights.index(min(heights))
+        columns[side].append(Section(name, table))
+        heights[side] += _TABLE_HEIGHT + _ROW_HEIGHT * rows if name not in pictures else _PICTURE_HEIGHT
+    return columns
 
 
 @cache

@@ -29,6 +29,8 @@ SIGNED = {
 }
 _HEIGHT = 100
 _TICKS = 20
+#: Stretches that a sparkline of many values is drawn in.
+_PLACES = 60
 
 
 class Sparkline(Struct, frozen=True):
@@ -93,15 +95,26 @@ def curves(totals: Sequence[Decimal], drawdowns: Sequence[Decimal]) -> dict[str,
     """Return the curves of cumulative P&L and drawdown, none for fewer than two points."""
     if len(totals) < 2:
         return {}
-    drawdown = svg.curve_path([-value for value in drawdowns], _HEIGHT)
+    drawdown = svg.curve_path(_thinned([-value for value in drawdowns]), _HEIGHT)
     return {"net_pnl": sparkline_of(totals), "max_drawdown": Sparkline("curve", "loss", drawdown)}
+
+
+def _thinned(values: Sequence[Decimal]) -> list[Decimal]:
+    """Return the lowest, highest and last value of each of some stretches, if there are more values than pixels."""
+    size = -(-len(values) // _PLACES)
+    kept: list[Decimal] = []
+    for start in range(0, len(values), size):
+        part = range(start, min(start + size, len(values)))
+        chosen = {min(part, key=values.__getitem__), max(part, key=values.__getitem__), part[-1]}
+        kept += [values[number] for number in sorted(chosen)]
+    return kept
 
 
 def sparkline_of(totals: Sequence[Decimal]) -> Sparkline | None:
     """Return the curve of cumulative P&L, None for fewer than two points."""
     if len(totals) < 2:
         return None
-    return Sparkline("curve", svg.tone(totals[-1]), svg.curve_path(totals, _HEIGHT))
+    return Sparkline("curve", svg.tone(totals[-1]), svg.curve_path(_thinned(totals), _HEIGHT))
 
 
 def recent_results(newest_first: Sequence[Decimal]) -> dict[str, Sparkline | None]:
