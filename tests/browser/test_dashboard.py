@@ -76,6 +76,30 @@ def test_the_keyboard_is_enough(make_seat: Any) -> None:
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
+def test_the_shortcuts_are_listed_and_lead_to_pages(make_seat: Any, axe: str) -> None:
+    page = make_seat().go("/")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+    page.evaluate(axe)
+    assert page.evaluate(_RUN, _RULES) == []
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    expect(page.locator("h1")).to_have_text("Overview")  # the list is open
+    page.keyboard.press("Escape")
+    page.keyboard.press("3")
+    expect(page.locator('[aria-label="Range"] [aria-current]')).to_have_text("3M")
+    page.keyboard.press("g")
+    page.keyboard.press("c")
+    expect(page.locator("h1")).to_have_text("November 2026")
+    page.keyboard.press("i")
+    expect(page.locator("h1")).to_have_text("Import")
+    page.get_by_role("searchbox", name="Find your broker").fill("top?")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("searchbox", name="Find your broker").fill("topst")
+    page.locator("summary", has_text="TopstepX").click()
+    expect(page.get_by_text("Select the account → Orders → Export")).to_be_visible()
+
+
 def test_a_list_is_filtered_while_typing_sorted_and_opened(make_seat: Any) -> None:
     page = make_seat().go("/trades")
     page.get_by_role("searchbox").fill("<img")

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.test_imports_alerts_settings import is_sound
 from tests.support.place import Place
 from tests.support.processes import Running, until
 from tests.support.web_server import free_port
 
+#: Pages that show the place to drop a file while there is no trade.
+EMPTY = ("/", "/calendar", "/day", "/trades", "/performance", "/risk", "/alerts", "/import")
 #: What a newcomer may need at most.
 COMMANDS, ACTIONS, SECONDS = 1, 4, 60
 DROP = """(files) => {
@@ -110,7 +113,7 @@ def open_page(browser: Browser) -> Iterator[Callable[[int, str], Page]]:
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_five_files_are_a_month_after_one_command_and_two_actions(
-    open_page: Callable[[int, str], Page], tmp_path: Path, width: int, theme: str
+    open_page: Callable[[int, str], Page], axe: str, tmp_path: Path, width: int, theme: str
 ) -> None:
     day, port = last_month(), free_port()
     page = open_page(width, theme)
@@ -119,11 +122,16 @@ def test_five_files_are_a_month_after_one_command_and_two_actions(
         "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    newcomer = Newcomer(page)
     with Running(Place(tmp_path, {}), "open", "fresh", "--port", str(port), "--no-browser") as running:
         address = f"http://127.0.0.1:{port}/"
         until(lambda: address in running.file.read_text(), why=running.file.read_text)
         until(lambda: answers(port), why=running.file.read_text)
+        for path in EMPTY:
+            page.goto(address.rstrip("/") + path)
+            expect(page.get_by_text("No trades yet").or_(page.locator("h1")).first).to_be_visible()
+            expect(page.get_by_text("$0.00")).to_have_count(0)
+            is_sound(page, axe)
+        newcomer = Newcomer(page)
         page.goto(address)
         expect(page.get_by_text("Drop a broker file, see your year")).to_be_visible()
         newcomer.drop(broker_files(day))
@@ -144,5 +152,6 @@ def test_five_files_are_a_month_after_one_command_and_two_actions(
         assert newcomer.actions <= ACTIONS, found
         assert newcomer.seconds <= SECONDS, found
         assert complaints == []
+        is_sound(page, axe)
         newcomer.click("Undo")
         expect(page.get_by_text("Undone.")).to_be_visible()

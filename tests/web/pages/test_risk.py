@@ -135,7 +135,7 @@ def test_accounts_with_open_positions_are_a_filter(api: Api) -> None:
 
 
 def test_without_limits_and_without_trades_it_says_so(api: Api) -> None:
-    assert "No account has traded yet" in page(api)
+    assert "No trades yet" in page(api)
     lose(api, "A", "5")
     text = page(api)
     assert rows(text) == ["A"]

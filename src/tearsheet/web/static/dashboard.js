@@ -128,14 +128,28 @@ document.addEventListener("input", (event) => {
 /* the heat map starts at its end if it is wider than the screen */
 for (const box of document.querySelectorAll("[data-end]")) box.scrollLeft = box.scrollWidth;
 
-/* keyboard: / focuses the trade search, [ and ] go to the previous and next period */
+/* keyboard: ? shows the list; G and a letter go to a page, 1 to 6 choose a range, [ and ] go to the period before and after */
+const keyList = document.getElementById("keys");
+const PAGES = { o: "/", d: "/day", c: "/calendar", t: "/trades", p: "/performance", r: "/risk", a: "/alerts" };
+let wentAt = 0;
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-keys]")) keyList?.showModal();
+  if (event.target.closest("[data-close]") || event.target === keyList) keyList?.close();
+});
+const pressed = (key) => {
+  if (key === "?" && keyList) { if (!keyList.open) keyList.showModal(); return true; }
+  if (keyList?.open) return false;
+  const isPage = Date.now() - wentAt < 1500 && key in PAGES;
+  wentAt = key === "g" ? Date.now() : 0;
+  const selector = isPage ? `.nav li a:is([href="${PAGES[key]}"], [href^="${PAGES[key]}?"])` : {
+    "/": "[data-search]", "[": 'a[rel="prev"], a[aria-label="The period before"]', "]": 'a[rel="next"], a[aria-label="The period after"]', i: '.nav a[href="/import"]',
+  }[key] ?? (/^[1-6]$/.test(key) ? `[aria-label="Range"] a:nth-of-type(${key})` : "");
+  const target = selector && document.querySelector(selector);
+  if (!target) return false;
+  if (key === "/") target.focus(); else target.click();
+  return true;
+};
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
-  const selector = {
-    "/": "[data-search]", "[": 'a[rel="prev"], a[aria-label="The period before"]', "]": 'a[rel="next"], a[aria-label="The period after"]',
-  }[event.key];
-  const target = selector && document.querySelector(selector);
-  if (!target) return;
-  event.preventDefault();
-  if (event.key === "/") target.focus(); else target.click();
+  if (pressed(event.key.length === 1 ? event.key.toLowerCase() : event.key)) event.preventDefault();
 });
