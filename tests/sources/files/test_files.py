@@ -99,7 +99,7 @@ def test_activities_a_line_each(tmp_path: Path) -> None:
     path.write_text("".join(json.dumps(one) + "\n" for one in whole))
     want = [row for row in rows(SAMPLES / "alpaca_activities.json") if isinstance(row, Fill)]
     assert [row for row in rows(path) if isinstance(row, Fill)] == want
-    assert len(want) == 7
+    assert len(want) == 9
 
 
 @pytest.mark.parametrize(

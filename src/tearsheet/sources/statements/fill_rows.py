@@ -36,6 +36,12 @@ _Kind = Literal["correction", "bust"]
 _SHOWN = 500
 _CACHE_SIZE = 10_000
 _DAY = timedelta(days=1)
+#: Units that exchanges state money in: their coin, and what of it one is.
+_SCALED = {
+    "XBt": ("BTC", Decimal("0.00000001")),
+    "USDt": ("USDT", Decimal("0.000001")),
+    "Gwei": ("ETH", Decimal("0.000000001")),
+}
 #: Currencies that are a hundredth of another: prices in them are in the other, with a multiplier of 0.01.
 _MINOR = {
     "GBX": "GBP",
@@ -136,6 +142,8 @@ class FillParser:
         return self.reject(line, cells, problem, account, at)
 
     def _event(self, raw: RawEvent, account: str, at: datetime, line: int) -> Event | None:
+        if (scale := _SCALED.get(raw.currency.strip())) and raw.amount is not None:
+            raw.amount, raw.currency = EXACT.multiply(raw.amount, scale[1]), scale[0]
         symbol, multiplier, currency = "", ONE, _currency(raw.currency)
         if raw.kind in CASH:
             symbol = " ".join(raw.symbol.upper().split())
@@ -237,6 +245,8 @@ class FillParser:
             raise RowError(*structs.astuple(raw.bad_number))
         if raw.fee_currency and (minor := _MINOR.get(raw.fee_currency.strip())):
             commission, raw.fee_currency = EXACT.multiply(commission, _HUNDREDTH), minor
+        elif scale := _SCALED.get(raw.fee_currency.strip()):
+            commission, raw.fee_currency = EXACT.multiply(commission, scale[1]), scale[0]
         if quantity is None or quantity <= ZERO:
             raise _missing_quantity(quantity)
         named = (raw.symbol, raw.currency, raw.asset_class, raw.multiplier, self._times.day)

@@ -312,6 +312,9 @@ class RuleMapper:
         event.symbol, event.asset_class, event.currency = named[0], named[1], stated or named[3]
         event.time = event_time(kind, self._time(values, "time", "clock"))
         event.multiplier = self._number("multiplier", values.get("multiplier", ""))[0] if is_named else None
+        terms = self._naming.contract(values, named[3], named[2]) if is_named else None
+        if terms is not None and terms.multiplier < ZERO:
+            event.multiplier = terms.multiplier
         return event
 
     def _exit(self, entry: RawFill, row: PickedRow) -> RawFill:
@@ -349,6 +352,8 @@ class RuleMapper:
         side = self._sides.order_side(values, quantity)
         price, fraction = self._price("price", get("price", "") or self._sides.price(values, side))
         volume = self._number("volume", get("volume", ""))[0]
+        if volume and asset_class == "crypto" and not self._layout.inverse.get(currency):
+            quantity, volume = volume, None  # of contracts, which are so many coins
         stop_loss, _ = self._number("stop_loss", get("stop_loss", ""))
         target, _ = self._number("target", get("target", ""))
         multiplier, _ = self._number("multiplier", get("multiplier", ""))

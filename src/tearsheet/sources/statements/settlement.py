@@ -35,6 +35,7 @@ _LARGEST_MINIMUM = Decimal(20)
 _LARGEST_PART = Decimal("0.3")
 _FEE_OF_A_CONTRACT = Decimal(2)
 _FEE_OF_A_FUTURE = Decimal(10)
+_LONGEST_CODE = 10
 
 
 class TradeTerms(Struct, frozen=True):
@@ -134,6 +135,8 @@ class Settlement(Struct, frozen=True):
         if money == base:
             return _fee_in_base_coin(terms)
         rate = raw.fee_worth or self.rates.get(money)
+        if not (money.isascii() and money.isalnum() and 2 <= len(money) <= _LONGEST_CODE):
+            raise RowError("bad_value", f"the currency of the fee is no code, was {money!r}", "such as USD")
         if rate is None and not (raw.leg or raw.status.strip().casefold() not in ("", "fill")):
             raw.foreign_fee = (fee, money)
             return quantity, ZERO

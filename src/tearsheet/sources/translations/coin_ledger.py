@@ -14,7 +14,18 @@ _MONEY = (
     *("BNB", "ETH", "BTC", "DAI", "TUSD", "BUSD", "FDUSD", "USDC", "USDT"),
     *("BRL", "TRY", "JPY", "CHF", "AUD", "CAD", "GBP", "EUR", "USD"),
 )
-_FIELDS = ("time", "base", "currency", "side", "quantity", "price", "commission", "fee_currency", "fill_id")
+_FIELDS = (
+    "time",
+    "base",
+    "currency",
+    "side",
+    "quantity",
+    "price",
+    "commission",
+    "fee_currency",
+    "fill_id",
+    "event_amount",
+)
 _PRICE = Decimal("1E-15")
 _DIGITS = Context(prec=60)
 #: Kinds of rows that this module adds to those of the ledger.
@@ -124,10 +135,20 @@ class CoinLedger:
         cells = dict.fromkeys(_FIELDS, "")
         cells |= {
             "time": row[places.time],
-            "base": self._coin(row),
+            "currency": self._coin(row),
             "quantity": row[places.amount].strip("-"),
+            "fill_id": row[places.fill_id] if places.fill_id is not None else "",
+            "event_amount": self._moved(row),
         }
         return [*cells.values(), row[places.kind]]
+
+    def _moved(self, row: Sequence[str]) -> str:
+        """Return the amount that came or went, after its fee, as written if it is no number."""
+        amount = _amount(row[self._places.amount])
+        fee = _amount(row[self._places.fee]) if self._places.fee is not None else ZERO
+        if amount is None or fee is None:
+            return row[self._places.amount]
+        return to_plain_string(amount - fee)
 
     def _trade(self, group: _Group) -> list[str]:
         places = self._places
@@ -151,6 +172,7 @@ class CoinLedger:
             *map(to_plain_string, (quantity, price, fee)),
             fee_coin,
             group.cells[places.fill_id] if places.fill_id is not None else "",
+            "",
             kind,
         ]
 
