@@ -10,6 +10,8 @@ import click
 import msgspec
 
 from tearsheet import cli, errors
+from tearsheet.app.imports.formats import broker_guides
+from tearsheet.app.imports.import_file import known_formats
 from tearsheet.app.reconcile.reconcile import Reconciliation
 from tearsheet.performance.metric import METRICS
 from tearsheet.performance.summary import PARTIAL_CODES
@@ -18,6 +20,8 @@ from tearsheet.trade.fill import REJECTION_CODES
 from tearsheet.web import create_app
 from tearsheet.web.http.errors import STATUSES
 from tearsheet.web.http.openapi import allow_exact_numbers
+from tearsheet.web.pages.importing.guides import RULES
+from tearsheet.web.rendering.glossary import anchor, glossary
 
 DOCS = Path(__file__).parent
 _NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n\n"
@@ -35,7 +39,43 @@ def metrics_page() -> str:
     ]
     for m in METRICS.values():
         undefined = m.reason_undefined or "never"
-        lines.append(f"| {m.label} | `{m.name}` | {m.unit} | {_cell(m.description)} | {_cell(undefined)} |")
+        name = f"[{m.label}](glossary.md#term-{anchor(m.label)})"
+        lines.append(f"| {name} | `{m.name}` | {m.unit} | {_cell(m.description)} | {_cell(undefined)} |")
+    return "\n".join(lines) + "\n"
+
+
+def glossary_page() -> str:
+    """Every word, from the glossary that the dashboard shows."""
+    lines = [
+        "# Glossary\n",
+        "One word for one thing, on pages, command line and in these documents. The dashboard has it at `/glossary`.",
+    ]
+    for topic, terms in glossary().items():
+        lines += [f"\n## {topic}\n", "| term | meaning |", "|---|---|"]
+        lines += [
+            f'| <a id="term-{anchor(term)}"></a>{_cell(term)} | {_cell(meaning)} |'
+            for term, meaning in terms.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def brokers_page() -> str:
+    """How to get fills out of each broker, from the guides that the dashboard shows."""
+    known = known_formats().values()
+    lines = [
+        "# The right file out of your broker\n",
+        "Which file to take, where to click for it, and what it has. The import page, `/guides` of the dashboard and "
+        "`tearsheet formats BROKER` say the same. Menus change: what is marked as not confirmed was read in other",
+        "people's texts only. Every format, with its columns: [what can be read](data-formats.md#fills).\n",
+        "## For every broker\n",
+        *(f"{number}. {rule}" for number, rule in enumerate(RULES, 1)),
+    ]
+    for guide in broker_guides().values():
+        lines += [f'\n<a id="{guide.slug}"></a>\n', f"## {guide.name}\n", "| | |", "|---|---|"]
+        for title, text in guide.rows:
+            lines.append(f"| {title} | {f'`{text}`' if title == 'Import with' else _cell(text)} |")
+        formats = ", ".join(f"`{info.name}`" for info in known if guide.has(info.name))
+        lines.append(f"| Formats | {formats} |")
     return "\n".join(lines) + "\n"
 
 
@@ -137,6 +177,8 @@ def _parameters(parameters: list[dict[str, Any]]) -> list[str]:
 PAGES = {
     "api.md": api_page,
     "metrics.md": metrics_page,
+    "glossary.md": glossary_page,
+    "brokers.md": brokers_page,
     "errors.md": errors_page,
     "settings.md": settings_page,
     "cli.md": cli_page,

@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from tearsheet.app.imports.formats import broker_guides
 from tearsheet.app.imports.import_file import diagnose_file, known_formats
 from tearsheet.cli import EXIT_BAD_DATA, EXIT_OK
 from tearsheet.cli.options import DateType, F
 from tearsheet.cli.tables import columns, format_rejection
 from tearsheet.errors import UsageError
 from tearsheet.settings import Settings
+from tearsheet.sources.guides.catalogue import Guide
 from tearsheet.sources.statements.diagnosis import Diagnosis, PositionSketch
 from tearsheet.sources.statements.options import StatementOptions
 from tearsheet.trade.amount import parse_amount, to_plain_string
@@ -118,15 +120,20 @@ def file_options_from(values: Mapping[str, Any]) -> StatementOptions:
 @click.argument("name", required=False)
 @formats_dir_option
 def formats(name: str | None, layouts: Path) -> None:
-    """The formats of statements that can be imported; with a NAME, all of one.
+    """The formats of statements that can be imported; with the NAME of a format or of a broker, all of one.
 
     Formats that are recognised only to say what to export instead are listed below the others.
     """
     known = known_formats(layouts)
     if name is not None:
+        guide = broker_guides().get(name)
+        if guide is not None:
+            _print_guide(guide, [line.name for line in known.values() if guide.has(line.name)])
+            return
         line = known.get(name)
         if line is None:
-            raise UsageError(f"there is no format {name!r}", f"known are {', '.join(known)}")
+            names = ", ".join((*broker_guides(), *known))
+            raise UsageError(f"there is no format or broker {name!r}", f"known are {names}")
         click.echo(f"{line.name}\n  {line.title}\n  files: {', '.join(line.kinds)}")
         click.echo(f"  columns: {', '.join(line.columns)}")
         for text in filter(None, (line.refused and f"not read: {line.refused}", line.notes)):
@@ -138,7 +145,17 @@ def formats(name: str | None, layouts: Path) -> None:
     for line in known.values():
         if line.refused:
             click.echo(f"  {line.name}: {line.title}: {line.refused}")
-    click.echo("\n`tearsheet formats NAME` lists the columns, `tearsheet doctor FILE` looks at a file.")
+    click.echo(f"\nWhich file to take, and where to click for it: {', '.join(broker_guides())}.")
+    click.echo(
+        "`tearsheet formats NAME` says all of a format or a broker, `tearsheet doctor FILE` looks at a file."
+    )
+
+
+def _print_guide(guide: Guide, formats: Sequence[str]) -> None:
+    click.echo(click.style(guide.name, bold=True))
+    for title, text in guide.rows:
+        click.echo(f"  {title:<13} {text}")
+    click.echo(f"  {'Formats':<13} {', '.join(formats)}")
 
 
 def diagnose(file: Path, values: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""JSON Schemas of posted fills and marks, and the list of time zones."""
+"""JSON Schemas of posted fills and marks, guides of brokers, and the list of time zones."""
 
 from functools import cache
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import tzdata
 
 from tearsheet.sources.api_body import FILL_FIELDS, MARK_FIELDS, object_schema
+from tearsheet.sources.guides.catalogue import Guide, all_guides
 
 #: The JSON Schema of a posted fill.
 FILL_SCHEMA = object_schema(FILL_FIELDS)
@@ -18,3 +19,8 @@ def time_zone_names() -> list[str]:
     """Return all time zone names of the packaged tzdata, which are the same on every platform."""
     text = (Path(tzdata.__file__).parent / "zones").read_text("utf-8")
     return sorted(text.split())
+
+
+def broker_guides() -> dict[str, Guide]:
+    """Return how to get the right file out of each broker, by the guide's address."""
+    return all_guides()

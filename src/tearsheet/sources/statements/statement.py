@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct, structs
 
 from tearsheet.errors import FormatError
+from tearsheet.sources.guides.catalogue import guide_of
 from tearsheet.sources.layouts.catalogue import all_layouts
 from tearsheet.sources.layouts.layout import JSON_LINES, Effect, Fees, Layout
 from tearsheet.sources.layouts.mapping import FeeSign
@@ -208,7 +209,11 @@ def _reader(found: DetectedFile, account: str | None) -> TableReader:
 def _raise_unsupported(path: Path, layout: Layout) -> None:
     """Raise FormatError for a known report without fills."""
     if layout.refused:
-        raise FormatError(f"{path}: {layout.title}: {layout.refused}", layout.notes)
+        guide = guide_of(layout.name)
+        where = f"{guide.take}: {guide.path} (`tearsheet formats {guide.slug}`)" if guide else ""
+        raise FormatError(
+            f"{path}: {layout.title}: {layout.refused}", " ".join(filter(None, (layout.notes, where)))
+        )
 
 
 def _zone(

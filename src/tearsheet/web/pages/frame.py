@@ -18,6 +18,7 @@ from tearsheet.web.http.errors import HttpError
 from tearsheet.web.http.operation import AccessLevel, Parameter, parse_parameters
 from tearsheet.web.rendering import svg
 from tearsheet.web.rendering.assets import asset_url
+from tearsheet.web.rendering.glossary import anchor
 from tearsheet.web.rendering.labels import VERDICT_LABELS, link, render_code, verdict_reason
 from tearsheet.web.rendering.locales import preferred_locale
 from tearsheet.web.server.context import AppContext
@@ -96,6 +97,7 @@ class Pages:
             "svg": svg,
             "locale": preferred_locale(tag for tag, _ in request.accept_languages),
             "metrics": METRICS,
+            "anchor": anchor,
             "limit_table": LIMITS,
             "query": request.args,
             "verdict_labels": VERDICT_LABELS,

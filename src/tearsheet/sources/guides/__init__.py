@@ -1,0 +1,1 @@
+"""How to get the right file out of each broker, one TOML file a broker."""
