@@ -189,6 +189,21 @@ def test_a_fee_in_a_third_coin_stands_in_its_own_currency(place: Place) -> None:
         assert not tracker.get_summary("weekly").partial
 
 
+def test_what_could_not_be_booked_counts_for_all_even_before_the_first_session(place: Place) -> None:
+    early = "A,ACT,2026-11-02T15:00:00Z,SELL,100,30,1,1,close"
+    place.write("a.csv", f"{FILLS},effect\n{early}\n")
+    place.write("b.csv", f"{FILLS},effect\n{early.replace(',1,1,', ',1,9,').replace('30', 'x')}\n")
+    place.write("c.csv", f"{FILLS},effect\nA,XYZ,2026-11-16T15:00:00Z,BUY,1,30,1,2,open\n")
+    with place.tracker() as tracker:
+        for name, codes in (
+            ("a.csv", ["unmatched_closes"]),
+            ("b.csv", ["rejected_lines", "unmatched_closes"]),
+            ("c.csv", ["rejected_lines", "unmatched_closes"]),
+        ):
+            tracker.import_file(place.folder / name)
+            assert [reason.code for reason in summarize(tracker, ALL).partial_reasons] == codes
+
+
 def test_what_was_held_before_is_taken_from_the_brokers_result_by_choice(place: Place) -> None:
     rows = (
         "A,ACT,2026-11-16T15:00:00Z,SELL,100,30,1,1,close,249",

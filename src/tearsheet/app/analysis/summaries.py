@@ -32,7 +32,7 @@ from tearsheet.store.tables.sources import DoubtTable
 from tearsheet.store.tables.tallies import TallyRules
 from tearsheet.trade.amount import ZERO, exact, to_plain_string
 from tearsheet.trade.position import Booking, Position
-from tearsheet.trade.session import DAY, TradingCalendar, Window, to_micros
+from tearsheet.trade.session import DAY, EARLIEST, TradingCalendar, Window, to_micros
 
 _log = logging.getLogger("tearsheet")
 
@@ -264,8 +264,12 @@ class SummaryBuilder:
         calendar = self._options.calendar
         return [day for day in _dates(start, end - DAY) if calendar.is_weekday(day) and day not in present]
 
+    def _facts_since(self, window: Window) -> datetime:
+        """Return since when facts belong to a window; what was not booked may lie before the first session of all."""
+        return EARLIEST if window.kind == "all" else self._start(window)
+
     def _count_rejected(self, window: Window, scope: Scope) -> int:
-        since, until = self._start(window), self._end(window)
+        since, until = self._facts_since(window), self._end(window)
         return self._ledger.sources.count_rejections(scope.account, since, until)
 
     def _partial_reasons(
@@ -281,7 +285,7 @@ class SummaryBuilder:
         if unfinished and window.last_trades is None:
             yield PartialReason("unfinished_line", _join_names(unfinished))
         doubts = DoubtTable(self._ledger.queries).within(
-            scope.account, self._start(window), self._end(window)
+            scope.account, self._facts_since(window), self._end(window)
         )
         for code in sorted({doubt.code for doubt in doubts}):
             details = dict.fromkeys(doubt.detail for doubt in doubts if doubt.code == code)
@@ -300,7 +304,7 @@ class SummaryBuilder:
 
     def _gaps(self, window: Window, scope: Scope) -> Iterator[PartialReason]:
         """Yield what the books lack in the window: closes without an opening, unknown costs, expiries untold."""
-        span = (to_micros(self._start(window)), to_micros(self._end(window)))
+        span = (to_micros(self._facts_since(window)), to_micros(self._end(window)))
         details: dict[str, list[str]] = defaultdict(list)
         for row in self._ledger.queries.rows(GapRow, "gaps", (*span, scope.account, scope.symbol)):
             details[row.code].append(row.detail)
@@ -316,7 +320,7 @@ class SummaryBuilder:
 
     def _notes(self, window: Window, scope: Scope, currency: str) -> Iterator[SummaryNote]:
         """Yield what is to be known beside the numbers."""
-        span = (to_micros(self._start(window)), to_micros(self._end(window)))
+        span = (to_micros(self._facts_since(window)), to_micros(self._end(window)))
         scoped = (currency, scope.account, scope.symbol)
         fills = self._ledger.queries.value("count_without_fee", (*span, *scoped))
         if fills:
