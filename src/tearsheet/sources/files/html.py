@@ -8,6 +8,8 @@ from tearsheet.sources.text.lines import Lines, is_text
 from tearsheet.sources.text.problem import MOST_COLUMNS, NOT_TEXT, TOO_WIDE, RowProblem
 
 _WIDEST = 100
+#: Characters that are parsed at once: a report may be one line, of which a caller needs the first rows.
+_PIECE = 1 << 14
 _Attributes = list[tuple[str, str | None]]
 
 
@@ -25,9 +27,10 @@ class HtmlTables:
         parser = _Rows()
         with Lines(self._path, self._encoding) as lines:
             for line in lines:
-                parser.feed(line)
-                self.bytes_read = lines.position()
-                yield from self._rows_after(parser, after)
+                for start in range(0, len(line), _PIECE):
+                    parser.feed(line[start : start + _PIECE])
+                    self.bytes_read = lines.position()
+                    yield from self._rows_after(parser, after)
             parser.close()
             parser.end_row()
             yield from self._rows_after(parser, after)

@@ -9,9 +9,12 @@ from msgspec import Struct
 from tearsheet.errors import FormatError, InputError
 from tearsheet.sources.layouts.header import header_places, normalize_name
 from tearsheet.sources.layouts.layout import JSON_LINES, Kind, Layout, parse_layout
+from tearsheet.sources.layouts.layout_index import LayoutIndex
 from tearsheet.sources.text.lines import truncate
 
 _SHOWN = 500
+#: So many cells of a file are looked at; a header is the first row of its table.
+_CELLS_WITHIN = 200_000
 _CLOSEST = 3
 _CLOSE = 0.4
 
@@ -108,22 +111,29 @@ class LayoutSelector:
             for name, layout in known.items()
             if (kind in layout.kinds if requested is None else name == requested)
         ]
+        self._index = LayoutIndex(self._known)
+        self._cells = 0
         self._closest: tuple[tuple[float, int], Sequence[str]] | None = None
+
+    @property
+    def has_seen_enough(self) -> bool:
+        """Return whether so many cells were none of a header that no more rows are worth a look."""
+        return self._cells > _CELLS_WITHIN
 
     def select(self, header: Sequence[str]) -> Layout | None:
         """Return the layout of a header, or None.
 
         Raises FormatError if a column that is read occurs twice.
         """
+        self._cells += len(header)
         names = header_places(header)
-        matches = [LayoutMatch(layout, layout.missing(names)) for layout in self._known]
-        fitting = [match.layout for match in matches if not match.missing]
+        fitting, overlap = self._index.match(names)
         if fitting:
             layout = max(fitting, key=_priority)
             _reject_duplicate_columns(layout, header, self._file)
             return layout
         if len(names) > 1 or self._closest is None:
-            rank = (max((match.overlap for match in matches), default=0.0), len(names))
+            rank = (overlap, len(names))
             if self._closest is None or rank > self._closest[0]:
                 self._closest = (rank, header)
         return None

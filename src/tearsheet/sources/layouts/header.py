@@ -5,7 +5,7 @@ right of another, `*` any text, `{currency}` a code or sign of money and `{zone}
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
 _SIGNS = {"€": "EUR", "$": "USD", "us$": "USD", "£": "GBP", "₹": "INR", "¥": "JPY", "zł": "PLN"}
@@ -15,6 +15,7 @@ _OPEN_PARTS = {
     "{zone}": r"(?:utc|gmt)? ?(?P<zone>(?:[+-]?\d{1,2}(?::?\d\d)?)?)",
 }
 _SPLIT = re.compile(r"(\*|\{currency\}|\{zone\})")
+_GROUP = re.compile(r"\(\?P<\w+>")
 _BESIDE = re.compile(r"^(?P<name>.+) \+(?P<steps>\d+)$")
 #: Zones of a fixed offset that is no whole hour.
 _BROKEN_HOURS = {
@@ -47,6 +48,10 @@ class HeaderPlaces(dict[str, int]):
         if pattern is None:
             return None
         return next((place for cell, place in self.items() if pattern.fullmatch(cell)), None)
+
+    def only(self, is_meant: Callable[[str], object]) -> "HeaderPlaces":
+        """Return the columns whose names are meant, at their places."""
+        return HeaderPlaces({name: self[name] for name in filter(is_meant, self)}, self._width)
 
     def first(self, names: Iterable[str]) -> int | None:
         """Return the index of the first of these columns that the header has, or None."""
@@ -81,6 +86,20 @@ def header_places(header: Sequence[str]) -> HeaderPlaces:
         seen[name] = seen.get(name, 0) + 1
         places.setdefault(name if seen[name] == 1 else f"{name} #{seen[name]}", place)
     return HeaderPlaces(places, len(header))
+
+
+def is_exact(name: str) -> bool:
+    """Return whether a name of a layout stands for cells that are equal to it, and for no others."""
+    _, beside, pattern = _parsed(name)
+    return beside is None and pattern is None
+
+
+def possible_cells(name: str) -> str:
+    """Return a pattern of the cells by which a header may have a column of this name: its own, or the one beside it."""
+    _, beside, pattern = _parsed(name)
+    if beside is not None:
+        return possible_cells(beside[0])
+    return re.escape(normalize_name(name)) if pattern is None else _GROUP.sub("(?:", pattern.pattern)
 
 
 @cache

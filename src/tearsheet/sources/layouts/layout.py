@@ -422,17 +422,23 @@ class Layout(Struct, frozen=True, forbid_unknown_fields=True):
         words = {word.casefold(): buy for word in self.sides.buy}
         return words | {word.casefold(): sell for word in self.sides.sell}
 
-    def missing(self, places: HeaderPlaces) -> list[str]:
-        """Return the required columns that a header lacks."""
-        wanted = (*self.columns.values(), *self.fees.needed)
-        lacking = [options[0] for options in wanted if places.first(options) is None]
+    @property
+    def requirements(self) -> list[tuple[str, Sequence[str]]]:
+        """Return the required columns: how a message calls each, and the names that it may have."""
+        columns = [(names[0], names) for names in (*self.columns.values(), *self.fees.needed)]
         rules = (rule.column for rule in self.rows if not rule.optional)
         parts = (part.column for part in self.parts if not part.optional)
         others = dict.fromkeys((*self.recognised_by.columns, *rules, *parts))
-        lacking += [name for name in others if places.place(name) is None]
         some = self.recognised_by.any
-        if some and places.first(some) is None:
-            lacking.append(" or ".join(some))
+        return [
+            *columns,
+            *((name, [name]) for name in others),
+            *([(" or ".join(some), some)] if some else []),
+        ]
+
+    def missing(self, places: HeaderPlaces) -> list[str]:
+        """Return the required columns that a header lacks."""
+        lacking = [title for title, names in self.requirements if places.first(names) is None]
         if self.recognised_by.only and len(places) > len(self._named(places)):
             lacking.append("no other column")
         is_other = any(all(places.place(name) is not None for name in names) for names in self.tables)

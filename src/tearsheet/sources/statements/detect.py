@@ -207,6 +207,8 @@ def _detect_csv(path: Path, encoding: str, known: Mapping[str, Layout], wanted: 
     for number, separator, header in header_rows(path, encoding):
         layout = choice.select(header)
         if layout is None:
+            if choice.has_seen_enough:
+                break
             continue
         shape = CsvPosition(encoding, separator, header, number)
         grid = CsvTable(path, encoding, separator)
@@ -246,6 +248,8 @@ def _detect_in_tables(
                 continue
             layout = choice.select(cells)
             if layout is None:
+                if choice.has_seen_enough:
+                    break
                 above.append(",".join(cell for cell in cells if cell))
                 continue
             shape = CsvPosition(sniffed.encoding, "", list(cells), grid.resume_after)

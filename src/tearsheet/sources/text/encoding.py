@@ -127,6 +127,8 @@ def detect_number_format(
         return NumberFormat("," if votes[","] > votes["."] else ".")
     doubts: set[str] = set()
     for cell in everything:
+        if "." not in cell and "," not in cell:
+            continue
         if mark := _decimal_mark_of(cell):
             return NumberFormat(mark)
         bare = _strip_wrapping(cell[:_LONGEST].strip())[1]
@@ -142,7 +144,7 @@ def detect_number_format(
 
 def _decimal_mark_of(cell: str) -> DecimalMark | None:
     """Return the decimal mark that a cell proves; None for cells such as 12 and 1,234."""
-    if len(cell) > _LONGEST:
+    if len(cell) > _LONGEST or not ("." in cell or "," in cell):
         return None
     bare = _strip_wrapping(cell.strip())[1]
     points, commas = bare.count("."), bare.count(",")

@@ -82,8 +82,10 @@ class MetaTraderTable(TableView):
         for number, (cells, problem) in enumerate(self._table.rows(0)):
             if number > _BEGINS_WITHIN and self.part is None:
                 return
+            if problem is not None:
+                continue
             bare = [cell.strip() for cell in cells]
-            if problem is not None or not any(bare):
+            if not any(bare):
                 continue
             places = [place for place, cell in enumerate(bare) if cell]
             part = _part_of(bare)
